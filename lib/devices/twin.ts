@@ -1,0 +1,58 @@
+import type { Fault } from '../errors.ts';
+
+/** What a device's twin starts with. Values are JSON. */
+export interface Twin {
+  readonly tags: Readonly<Record<string, unknown>>;
+  readonly desired: Readonly<Record<string, unknown>>;
+}
+
+/*
+ * Limits of an IoT Hub twin, https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-device-twins:
+ * tags 8 KB, desired 32 KB, depth 10, keys up to 1 KB without control characters, ".", "$" and space,
+ * string values up to 4 KB, integers within 53 bits less one.
+ */
+const sectionBytes = { tags: 8 * 1024, desired: 32 * 1024 };
+const maxDepth = 10;
+const maxKeyBytes = 1024;
+const maxStringBytes = 4 * 1024;
+const minInteger = -4503599627370496;
+const maxInteger = 4503599627370495;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what the rule forbids
+const forbiddenInKey = /[\u0000-\u001f\u007f-\u009f.$ ]/;
+
+/** Everything in the twin that IoT Hub would refuse; paths begin with `tags` or `desired`. */
+export function twinFaults(twin: Twin): Fault[] {
+  const faults: Fault[] = [];
+  for (const section of ['tags', 'desired'] as const) {
+    check(twin[section], section, 0, faults);
+    const bytes = Buffer.byteLength(JSON.stringify(twin[section]));
+    if (bytes > sectionBytes[section]) {
+      faults.push({ path: section, message: `${bytes} bytes where IoT Hub takes ${sectionBytes[section]}` });
+    }
+  }
+  return faults;
+}
+
+function check(value: unknown, path: string, depth: number, faults: Fault[]): void {
+  if (depth > maxDepth) {
+    faults.push({ path, message: `nested deeper than ${maxDepth}` });
+  } else if (typeof value === 'string') {
+    if (Buffer.byteLength(value) > maxStringBytes)
+      faults.push({ path, message: `longer than ${maxStringBytes} bytes` });
+  } else if (typeof value === 'number') {
+    if (!Number.isFinite(value)) faults.push({ path, message: 'not a number' });
+    if (Number.isInteger(value) && (value < minInteger || value > maxInteger)) {
+      faults.push({ path, message: `outside ${minInteger} to ${maxInteger}` });
+    }
+  } else if (value !== null && typeof value === 'object') {
+    for (const [key, member] of Object.entries(value)) {
+      if (!Array.isArray(value) && (key === '' || forbiddenInKey.test(key) || Buffer.byteLength(key) > maxKeyBytes)) {
+        faults.push({
+          path,
+          message: `key ${JSON.stringify(key.slice(0, 40))} is empty, too long, or holds ".", "$", a space or a control character`,
+        });
+      }
+      check(member, `${path}.${key.slice(0, 40)}`, depth + 1, faults);
+    }
+  }
+}
