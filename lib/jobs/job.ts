@@ -1,0 +1,90 @@
+import type { ErrorCode } from '../errors.ts';
+import type { ManifestFormat, ManifestShape } from '../manifest/manifest.ts';
+
+/**
+ * `received`: known, not begun. `splitting`: row boundaries are being found. `provisioning`: chunks are worked on.
+ * `completed`: every row is provisioned or unchanged. `completedWithErrors`: some rows were rejected or failed.
+ * `failed`: the manifest as a whole was refused. `cancelled`: stopped; chunks not begun were dropped.
+ */
+export type JobStatus =
+  | 'received'
+  | 'splitting'
+  | 'provisioning'
+  | 'completed'
+  | 'completedWithErrors'
+  | 'failed'
+  | 'cancelled';
+
+/** What happens to a device that exists with other content than the row has. */
+export type ConflictPolicy = 'reject' | 'replace';
+
+/** One submitted manifest and what becomes of it. */
+export interface Job {
+  readonly jobId: string;
+  readonly source: 'blob' | 'order' | 'http';
+  /** What people know it by: the blob's name or the order's id. */
+  readonly name: string;
+  readonly manifest: { readonly blob: string; readonly etag: string; readonly bytes: number };
+  readonly format: ManifestFormat;
+  readonly defaultGroup?: string;
+  readonly onConflict: ConflictPolicy;
+  readonly status: JobStatus;
+  /** Why it failed. */
+  readonly reason?: { readonly code: ErrorCode; readonly message: string; readonly hint: string };
+  /** Known once the manifest is split. */
+  readonly shape?: ManifestShape;
+  readonly chunks: number;
+  readonly counts: RowCounts;
+  readonly receivedAt: string;
+  readonly startedAt?: string;
+  /** All chunk messages are on the queue. */
+  readonly dispatchedAt?: string;
+  readonly finishedAt?: string;
+}
+
+/** Rows by outcome; what is in none of them waits. */
+export interface RowCounts {
+  readonly total: number;
+  readonly provisioned: number;
+  readonly unchanged: number;
+  readonly rejected: number;
+  readonly failed: number;
+  /** Rows of chunks that were dropped because the job was cancelled. */
+  readonly cancelled: number;
+}
+
+export const noRows: RowCounts = { total: 0, provisioned: 0, unchanged: 0, rejected: 0, failed: 0, cancelled: 0 };
+
+export function waiting(counts: RowCounts): number {
+  const { total, provisioned, unchanged, rejected, failed, cancelled } = counts;
+  return total - provisioned - unchanged - rejected - failed - cancelled;
+}
+
+export function isFinished(status: JobStatus): boolean {
+  return status === 'completed' || status === 'completedWithErrors' || status === 'failed' || status === 'cancelled';
+}
+
+/** How a job ends once no row waits. */
+export function finalStatus(counts: RowCounts): JobStatus {
+  if (counts.cancelled > 0) return 'cancelled';
+  return counts.rejected + counts.failed > 0 ? 'completedWithErrors' : 'completed';
+}
+
+/**
+ * One counted part of a job: a chunk, or a chunk's individual enrollments. It is written in the same transaction as the
+ * job's counters, so that its being there means that it was counted.
+ */
+export interface Part {
+  /** `chunk-00012` or `chunk-00012-enrollments`, with `-retry-2` for a second attempt. */
+  readonly part: string;
+  readonly chunk: number;
+  readonly outcome: Omit<RowCounts, 'total'>;
+  readonly finishedAt: string;
+  /** Blob in the container `reports` with the outcome of each row. */
+  readonly report?: string;
+}
+
+export function partName(chunk: number, attempt: number, kind: 'rows' | 'enrollments' = 'rows'): string {
+  const retry = attempt > 1 ? `-retry-${attempt}` : '';
+  return `chunk-${String(chunk).padStart(5, '0')}${kind === 'enrollments' ? '-enrollments' : ''}${retry}`;
+}

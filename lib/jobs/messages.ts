@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { FleetError } from '../errors.ts';
+
+/*
+ * What travels on our own queues. No property is called id, dequeueCount or popReceipt: the Functions host copies
+ * top-level properties of a JSON message over its trigger metadata of the same name.
+ */
+
+const count = z.int().min(0);
+
+const chunkMessage = z.strictObject({
+  jobId: z.string().regex(/^[0-9a-f]{24}$/),
+  chunk: count,
+  /** Bytes of the manifest, `end` exclusive. */
+  start: count,
+  end: count,
+  firstLine: z.int().min(1),
+  rows: z.int().min(1),
+  attempt: z.int().min(1),
+});
+
+const enrollmentMessage = z.strictObject({
+  jobId: z.string().regex(/^[0-9a-f]{24}$/),
+  chunk: count,
+  attempt: z.int().min(1),
+});
+
+/** One chunk of a manifest, on queue `chunks`. */
+export type ChunkMessage = Readonly<z.output<typeof chunkMessage>>;
+
+/** The devices of one chunk that need an individual enrollment, on queue `individual-enrollments`. */
+export type EnrollmentMessage = Readonly<z.output<typeof enrollmentMessage>>;
+
+/** @throws FleetError `message-invalid` */
+export const parseChunkMessage = (body: unknown): ChunkMessage => parse(chunkMessage, 'chunks', body);
+
+/** @throws FleetError `message-invalid` */
+export const parseEnrollmentMessage = (body: unknown): EnrollmentMessage =>
+  parse(enrollmentMessage, 'individual-enrollments', body);
+
+function parse<T>(schema: z.ZodType<T>, queue: string, body: unknown): T {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.') || '(message)', message }));
+  throw new FleetError('message-invalid', `Queue "${queue}" holds a message that is not one of ours.`, { faults });
+}
