@@ -92,6 +92,7 @@ const meanings = {
     hint: 'Another delivery of this chunk was committed without the row; send the row again.',
     retry: true,
   },
+  'enrollment-refused': { status: 422, hint: 'DPS refused the individual enrollment; its answer is in the message.' },
   'gave-up': { status: 500, hint: 'The chunk failed each time it was delivered; see the reason, then retry the job.' },
 
   // Groups, orders, requests.

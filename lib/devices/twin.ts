@@ -56,3 +56,25 @@ function check(value: unknown, path: string, depth: number, faults: Fault[]): vo
     }
   }
 }
+
+/** `over` laid on `base`: objects merge member by member, everything else replaces. */
+export function mergeTwins(base: Twin, over: Twin): Twin {
+  return { tags: merge(base.tags, over.tags), desired: merge(base.desired, over.desired) };
+}
+
+export function isEmptyTwin(twin: Twin): boolean {
+  return Object.keys(twin.tags).length === 0 && Object.keys(twin.desired).length === 0;
+}
+
+function merge(base: Readonly<Record<string, unknown>>, over: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const merged: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    const before = merged[key];
+    merged[key] = isObject(before) && isObject(value) ? merge(before, value) : value;
+  }
+  return merged;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
+}

@@ -1,0 +1,139 @@
+import { type DeviceRecord, type Registration, withEvent } from '../devices/device.ts';
+import type { DeviceStore } from '../devices/device-store.ts';
+import { FleetError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { Stored } from '../stored.ts';
+import type { Enrollments, HubTwins, RegistrationOf } from './enrollments.ts';
+import { enrollmentRevision, type GroupRecord } from './group.ts';
+import type { Groups } from './groups.ts';
+import type { Pace } from './pace.ts';
+
+export interface ReconcileServices {
+  readonly devices: DeviceStore;
+  readonly groups: Groups;
+  readonly enrollments: Enrollments;
+  readonly twins: HubTwins;
+  readonly pace: Pace;
+  readonly log: Log;
+  readonly now: () => Date;
+}
+
+/** Ids held in memory at once for one group: 100,000 ids are about 10 MB. The next run goes on with the rest. */
+const waitingLimit = 100_000;
+
+/** Single look-ups a run, for devices with individual enrollments: DPS has no query for their registrations. */
+const lookUpsPerRun = 500;
+
+/**
+ * Brings device records up to what DPS says: assigned to which hub, or why not. Also tells DPS of groups whose
+ * definition it does not hold yet. One group's trouble does not keep the others from their turn.
+ * @returns how many records changed
+ */
+export async function reconcileRegistrations(services: ReconcileServices): Promise<number> {
+  const { devices, groups, log } = services;
+  const directory = await groups.directory({ maxAgeSeconds: 0 });
+  const lagging = [...directory.values()].filter(({ value }) => lags(value)).map(({ value }) => value.id);
+  let changed = 0;
+  for (const id of new Set([...lagging, ...(await devices.waitingGroups())])) {
+    const group = directory.get(id);
+    if (group === undefined) continue;
+    try {
+      if (lags(group.value)) await groups.ensure(group);
+      changed += await reconcileGroup(group.value, services);
+    } catch (error) {
+      if (!(error instanceof FleetError)) throw error;
+      log.warn('group not reconciled', { group: id, code: error.code, reason: error.message });
+    }
+  }
+  return changed;
+}
+
+/** DPS was told of the group once, and does not hold it as it is now. */
+function lags(group: GroupRecord): boolean {
+  return group.definition.enrollment === 'group' && group.enrolled?.revision !== enrollmentRevision(group);
+}
+
+async function reconcileGroup(group: GroupRecord, services: ReconcileServices): Promise<number> {
+  const waiting = new Set(await services.devices.waitingIds(group.id, waitingLimit));
+  let changed = 0;
+  for await (const page of registrations(group, waiting, services)) {
+    const news = page.filter(({ deviceId }) => waiting.has(deviceId));
+    changed += await apply(news, group, services);
+    for (const { deviceId } of news) waiting.delete(deviceId);
+    if (waiting.size === 0) break;
+  }
+  return changed;
+}
+
+async function* registrations(
+  group: GroupRecord,
+  waiting: ReadonlySet<string>,
+  { enrollments, pace }: ReconcileServices,
+): AsyncIterable<RegistrationOf[]> {
+  if (waiting.size === 0) return;
+  if (group.definition.enrollment === 'group') {
+    for await (const page of enrollments.groupRegistrations(group.id)) {
+      await pace.take(1);
+      yield page;
+    }
+    return;
+  }
+  for (const deviceId of [...waiting].slice(0, lookUpsPerRun)) {
+    await pace.take(1);
+    const registration = await enrollments.registration(deviceId);
+    if (registration !== undefined) yield [{ deviceId, registration }];
+  }
+}
+
+/** Writes what DPS says into the records of these devices. A record that changes meanwhile gets its turn in the next run. */
+async function apply(news: readonly RegistrationOf[], group: GroupRecord, services: ReconcileServices): Promise<number> {
+  if (news.length === 0) return 0;
+  const { devices, now } = services;
+  const records = await devices.read(news.map(({ deviceId }) => deviceId));
+  const changes: Stored<DeviceRecord>[] = [];
+  for (const [index, { registration }] of news.entries()) {
+    const record = records[index];
+    if (record?.value.status !== 'provisioned' || isKnown(record.value, registration)) continue;
+    const delivered = await deliverTwin(record.value, registration, group, services);
+    if (delivered === undefined) continue;
+    changes.push({ etag: record.etag, value: registered(record.value, delivered, now().toISOString()) });
+  }
+  if (changes.length === 0) return 0;
+  const etags = await devices.replace(changes);
+  return etags.filter((etag) => etag !== undefined).length;
+}
+
+function isKnown(record: DeviceRecord, registration: Registration): boolean {
+  const known = record.registration;
+  return registration.status !== 'assigned' && known?.status === registration.status && known.errorCode === registration.errorCode;
+}
+
+/**
+ * An enrollment group gives all its devices one initial twin; what the row asked for beyond that is written to the hub's
+ * twin once there is one. Until that succeeds the device is not called assigned.
+ */
+async function deliverTwin(
+  record: DeviceRecord,
+  registration: Registration,
+  group: GroupRecord,
+  { twins, log, now }: ReconcileServices,
+): Promise<Registration | undefined> {
+  const { assignedHub, status } = registration;
+  const byEnrollment = group.definition.enrollment === 'individual' || record.twin === undefined;
+  if (status !== 'assigned' || assignedHub === undefined || byEnrollment || record.twin === undefined) return registration;
+  try {
+    await twins.merge(assignedHub, record.id, record.twin);
+    return { ...registration, twinDeliveredAt: now().toISOString() };
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    log.warn('twin not delivered', { device: record.id, hub: assignedHub, code: error.code, reason: error.message });
+    return undefined;
+  }
+}
+
+function registered(record: DeviceRecord, registration: Registration, at: string): DeviceRecord {
+  const { status, assignedHub, errorMessage } = registration;
+  const event = { at, event: `registration ${status}`, detail: assignedHub ?? errorMessage };
+  const assigned = status === 'assigned' ? ({ status: 'assigned', statusSince: at } as const) : {};
+  return { ...record, ...assigned, registration, history: withEvent(record.history, event) };
+}

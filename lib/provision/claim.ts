@@ -1,0 +1,117 @@
+import { type DeviceRecord, withEvent } from '../devices/device.ts';
+import type { DeviceStore } from '../devices/device-store.ts';
+import { contentHash } from '../manifest/content-hash.ts';
+import type { DeviceRequest, RowFault } from '../manifest/manifest.ts';
+import type { ConflictPolicy } from '../jobs/job.ts';
+import { newSerialNumber } from '../pki/serial.ts';
+import type { Stored } from '../stored.ts';
+import { compare } from './compare.ts';
+
+/** A row that holds its device: the record names this row and the serial number its certificate will have. */
+export interface ClaimedRow {
+  readonly request: DeviceRequest;
+  readonly record: Stored<DeviceRecord>;
+  /** An earlier delivery of the chunk made the claim, so it may have gone further too. */
+  readonly earlier: boolean;
+}
+
+export interface UnchangedRow {
+  readonly request: DeviceRequest;
+  readonly record: DeviceRecord;
+}
+
+export interface Claims {
+  readonly claimed: readonly ClaimedRow[];
+  readonly unchanged: readonly UnchangedRow[];
+  readonly faults: readonly RowFault[];
+}
+
+export interface ClaimOptions {
+  readonly devices: DeviceStore;
+  readonly jobId: string;
+  readonly chunk: number;
+  readonly attempt: number;
+  readonly onConflict: ConflictPolicy;
+  readonly now: Date;
+  readonly random?: (bytes: number) => Buffer;
+}
+
+/**
+ * Lays a claim on the device of each row: a record with the serial number that its certificate will have, written before
+ * any key signs, so that no certificate can exist that no record names. A create that finds a record there costs one
+ * read more; in a manifest of new devices none does.
+ */
+export async function claimRows(requests: readonly DeviceRequest[], options: ClaimOptions): Promise<Claims> {
+  const { devices } = options;
+  const wanted = requests.map((request) => newClaim(request, options));
+  const etags = await devices.create(wanted);
+
+  const claimed: ClaimedRow[] = [];
+  const contested: { request: DeviceRequest; wish: DeviceRecord }[] = [];
+  for (const [index, wish] of wanted.entries()) {
+    const request = requests[index];
+    if (request === undefined) continue;
+    const etag = etags[index];
+    if (etag === undefined) contested.push({ request, wish });
+    else claimed.push({ request, record: { value: wish, etag }, earlier: false });
+  }
+  const settled = await settle(contested, options);
+  return { ...settled, claimed: [...claimed, ...settled.claimed].sort((a, b) => a.request.line - b.request.line) };
+}
+
+/** Decides on the rows whose device has a record already. */
+async function settle(
+  contested: readonly { request: DeviceRequest; wish: DeviceRecord }[],
+  { devices, onConflict }: ClaimOptions,
+): Promise<Claims> {
+  const claimed: ClaimedRow[] = [];
+  const unchanged: UnchangedRow[] = [];
+  const faults: RowFault[] = [];
+  const takeOvers: { request: DeviceRequest; record: Stored<DeviceRecord> }[] = [];
+
+  const existing = contested.length === 0 ? [] : await devices.read(contested.map(({ wish }) => wish.id));
+  for (const [index, { request, wish }] of contested.entries()) {
+    const found = existing[index];
+    if (found === undefined) {
+      faults.push(faultOf(request, 'device-busy', 'The device record was removed while the row was read.'));
+      continue;
+    }
+    const comparison = compare(found.value, wish, onConflict);
+    if (comparison.verdict === 'ours') claimed.push({ request, record: found, earlier: true });
+    else if (comparison.verdict === 'unchanged') unchanged.push({ request, record: found.value });
+    else if (comparison.verdict === 'refused') faults.push(faultOf(request, comparison.code, comparison.message));
+    else takeOvers.push({ request, record: { value: succeed(wish, found.value), etag: found.etag } });
+  }
+
+  const etags = takeOvers.length === 0 ? [] : await devices.replace(takeOvers.map(({ record }) => record));
+  for (const [index, { request, record }] of takeOvers.entries()) {
+    const etag = etags[index];
+    if (etag === undefined) faults.push(faultOf(request, 'device-busy', 'Another row took the device at the same moment.'));
+    else claimed.push({ request, record: { value: record.value, etag }, earlier: false });
+  }
+  return { claimed, unchanged, faults };
+}
+
+function newClaim(request: DeviceRequest, { jobId, chunk, attempt, now, random }: ClaimOptions): DeviceRecord {
+  return {
+    id: request.deviceId,
+    enrollmentGroup: request.enrollmentGroup,
+    status: 'claimed',
+    statusSince: now.toISOString(),
+    claim: { jobId, chunk, line: request.line, attempt },
+    contentHash: contentHash(request),
+    serialNumber: newSerialNumber(random),
+    history: [],
+  };
+}
+
+/** The claim with what its predecessor leaves behind: its history, and the serial number of its certificate. */
+function succeed(wish: DeviceRecord, predecessor: DeviceRecord): DeviceRecord {
+  const detail = `job ${predecessor.claim.jobId}, line ${predecessor.claim.line}, certificate ${predecessor.serialNumber}`;
+  const event = { at: wish.statusSince, event: `superseded ${predecessor.status}`, detail };
+  return { ...wish, history: withEvent(predecessor.history, event) };
+}
+
+function faultOf(request: DeviceRequest, code: RowFault['code'], message: string): RowFault {
+  return { line: request.line, source: request.source, column: 'deviceId', code, message, value: request.deviceId };
+}

@@ -1,0 +1,62 @@
+import type { ArchiveEntry } from '../bundle/archive.ts';
+import { FleetError } from '../errors.ts';
+import type { RowFault } from '../manifest/manifest.ts';
+import type { ClaimedRow } from './claim.ts';
+import type { Issuance } from './issuance.ts';
+
+/** What an archive's index says of each device in it; enough to record the device without opening its bundle. */
+export interface Issued {
+  readonly deviceId: string;
+  readonly line: number;
+  readonly enrollmentGroup: string;
+  readonly serialNumber: string;
+  readonly sha1Thumbprint: string;
+  readonly sha256Thumbprint: string;
+  readonly notBefore: string;
+  readonly notAfter: string;
+  readonly mediaType: string;
+  /** Only for individual enrollments: they hold the certificate itself, and may yet be refused, row and all. */
+  readonly individual?: { readonly certificatePem: string; readonly source: string };
+}
+
+export interface Issues {
+  readonly entries: readonly ArchiveEntry<Issued>[];
+  readonly faults: readonly { readonly row: ClaimedRow; readonly fault: RowFault }[];
+}
+
+/**
+ * Issues an identity and makes a bundle for each claimed row. What is wrong with one row (its request, a certificate
+ * rule) is that row's fault; a signer that fails or throttles throws, and the chunk is tried again as a whole.
+ */
+export async function issueRows(rows: readonly ClaimedRow[], issuances: ReadonlyMap<string, Issuance>): Promise<Issues> {
+  const entries: ArchiveEntry<Issued>[] = [];
+  const faults: { row: ClaimedRow; fault: RowFault }[] = [];
+  for (const row of rows) {
+    const { request, record } = row;
+    const issuance = issuances.get(request.enrollmentGroup);
+    if (issuance === undefined) continue;
+    try {
+      const { deviceId, csr } = request;
+      const identity = await issuance.issuer.issue({ deviceId, csr, serialNumber: record.value.serialNumber });
+      const body = await issuance.bundler.bundle({ deviceId, identity });
+      const individual = issuance.group.definition.enrollment === 'individual';
+      const info: Issued = {
+        ...{ deviceId, line: request.line, enrollmentGroup: request.enrollmentGroup },
+        serialNumber: identity.serialNumber,
+        sha1Thumbprint: identity.sha1Thumbprint,
+        sha256Thumbprint: identity.sha256Thumbprint,
+        notBefore: identity.notBefore.toISOString(),
+        notAfter: identity.notAfter.toISOString(),
+        mediaType: issuance.bundler.mediaType,
+        ...(individual ? { individual: { certificatePem: identity.certificatePem, source: request.source } } : {}),
+      };
+      entries.push({ name: `${deviceId}${issuance.bundler.fileExtension}`, body, info });
+    } catch (error) {
+      if (!(error instanceof FleetError) || error.retry) throw error;
+      const { column = 'deviceId', expected, value } = error.particulars;
+      const { line, source } = request;
+      faults.push({ row, fault: { line, source, column, expected, value, code: error.code, message: error.message } });
+    }
+  }
+  return { entries, faults };
+}

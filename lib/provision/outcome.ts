@@ -1,0 +1,96 @@
+import type { DeviceRecord } from '../devices/device.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { RowCounts } from '../jobs/job.ts';
+import type { RowFault } from '../manifest/manifest.ts';
+import type { ResultRow } from '../manifest/report.ts';
+import type { Stored } from '../stored.ts';
+import type { ChunkReport } from './chunk-report.ts';
+import type { ClaimedRow, UnchangedRow } from './claim.ts';
+import type { Committed } from './commit.ts';
+import { failedRecord, issuedRecord } from './record.ts';
+
+/** What became of a chunk: the records to write, the report, and what the job's counters move by. */
+export interface ChunkOutcome {
+  readonly records: readonly Stored<DeviceRecord>[];
+  readonly report: ChunkReport;
+  readonly counts: Omit<RowCounts, 'total'>;
+  /** Rows that wait for their individual enrollment and are counted after it. */
+  readonly enrolling: number;
+}
+
+export interface ChunkFindings {
+  readonly claimed: readonly ClaimedRow[];
+  readonly unchanged: readonly UnchangedRow[];
+  /** Of rows that hold no device. */
+  readonly faults: readonly RowFault[];
+  /** Of rows that hold one and let it go. */
+  readonly rowFaults: readonly { readonly row: ClaimedRow; readonly fault: RowFault }[];
+  readonly committed: Committed;
+  readonly archive: string;
+  readonly at: string;
+  readonly isIndividual: (enrollmentGroup: string) => boolean;
+}
+
+/** Every row gets exactly one outcome. */
+export function settleRows(findings: ChunkFindings): ChunkOutcome {
+  const { claimed, unchanged, rowFaults, committed, archive, at, isIndividual } = findings;
+  const records: Stored<DeviceRecord>[] = [];
+  const results: ResultRow[] = unchanged.map(({ request, record }) => resultRow(request.line, record, 'unchanged'));
+  const faults = [...findings.faults];
+  const faultOf = new Map(rowFaults.map(({ row, fault }) => [row.request.line, fault]));
+  let enrolling = 0;
+
+  for (const row of claimed) {
+    const { request, record } = row;
+    const entry = committed.get(request.deviceId);
+    if (entry === undefined) {
+      const fault = faultOf.get(request.line) ?? superseded(row);
+      faults.push(fault);
+      if (record.value.status === 'claimed') records.push({ ...record, value: failedRecord(record.value, fault, at) });
+      continue;
+    }
+    const individual = isIndividual(request.enrollmentGroup);
+    const status = individual ? 'claimed' : 'provisioned';
+    const written = issuedRecord(record.value, request, entry, { archive, status, at });
+    // A row of an earlier delivery may be recorded already, and the device even assigned: leave it so.
+    if (record.value.identity === undefined) records.push({ ...record, value: written });
+    if (individual) enrolling += 1;
+    else results.push(resultRow(request.line, written, 'provisioned'));
+  }
+
+  const failed = faults.filter(({ code }) => isOurs(code)).length;
+  return {
+    records,
+    report: { results, faults: faults.sort((a, b) => a.line - b.line) },
+    counts: {
+      provisioned: claimed.length - enrolling - claimed.filter(({ request }) => !committed.has(request.deviceId)).length,
+      unchanged: unchanged.length,
+      rejected: faults.length - failed,
+      failed,
+      cancelled: 0,
+    },
+    enrolling,
+  };
+}
+
+/** `failed` rows need nothing but another try or an operator; `rejected` rows have to be mended by who sent them. */
+export function isOurs(code: ErrorCode): boolean {
+  return code === 'chunk-superseded' || code === 'gave-up' || code === 'group-refused' || code === 'enrollment-refused';
+}
+
+export function resultRow(line: number, record: DeviceRecord, status: ResultRow['status']): ResultRow {
+  return {
+    line,
+    deviceId: record.id,
+    status,
+    enrollmentGroup: record.enrollmentGroup,
+    serialNumber: record.serialNumber,
+    sha256Thumbprint: record.identity?.sha256Thumbprint ?? '',
+    notAfter: record.identity?.notAfter ?? '',
+  };
+}
+
+function superseded({ request: { line, source, deviceId } }: ClaimedRow): RowFault {
+  const message = 'Another delivery of the chunk was committed without this row.';
+  return { line, source, column: 'deviceId', value: deviceId, code: 'chunk-superseded', message };
+}

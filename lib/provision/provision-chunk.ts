@@ -1,0 +1,132 @@
+import type { BlobStore } from '../blobs.ts';
+import type { DeviceStore } from '../devices/device-store.ts';
+import { FleetError } from '../errors.ts';
+import type { GroupRecord } from '../enrollment/group.ts';
+import type { Groups } from '../enrollment/groups.ts';
+import { finishIfDone } from '../jobs/finish.ts';
+import { type Job, partName } from '../jobs/job.ts';
+import type { JobStore } from '../jobs/job-store.ts';
+import type { ChunkMessage, EnrollmentMessage } from '../jobs/messages.ts';
+import type { DeviceRequest, RowFault } from '../manifest/manifest.ts';
+import { createRowReader } from '../manifest/row-reader.ts';
+import type { Outbox } from '../outbox.ts';
+import type { Stored } from '../stored.ts';
+import { step } from '../telemetry.ts';
+import { claimRows, type ClaimedRow } from './claim.ts';
+import { commitArchive, findArchive } from './commit.ts';
+import type { Issuance } from './issuance.ts';
+import { issueRows } from './issue.ts';
+import { type ChunkOutcome, settleRows } from './outcome.ts';
+import { replaceRecords } from './record.ts';
+import { writeChunkReport } from './chunk-report.ts';
+
+export interface ProvisionServices {
+  readonly jobs: JobStore;
+  readonly devices: DeviceStore;
+  readonly groups: Groups;
+  readonly manifests: BlobStore;
+  readonly bundles: BlobStore;
+  readonly reports: BlobStore;
+  readonly enrollmentQueue: Outbox<EnrollmentMessage>;
+  readonly openIssuance: (group: Stored<GroupRecord>) => Promise<Issuance>;
+  readonly now: () => Date;
+  readonly random?: (bytes: number) => Buffer;
+}
+
+/**
+ * Provisions the rows of one chunk: the seven steps of docs/LIFECYCLE.md. A crash between any two lines, a second
+ * delivery or a second worker leads to the same end: each accepted row has one live certificate and is counted once.
+ */
+export async function provisionChunk(message: ChunkMessage, services: ProvisionServices): Promise<void> {
+  const { jobs, devices, groups, manifests, bundles, reports, enrollmentQueue, openIssuance, now, random } = services;
+  const { jobId, chunk, attempt } = message;
+  const part = partName(chunk, attempt);
+  const at = { jobId, chunk, attempt };
+
+  const { job, part: counted } = await jobs.readWithPart(jobId, part);
+  if (job === undefined) throw new FleetError('message-invalid', `Queue "chunks" names a job that does not exist: ${jobId}.`);
+  if (counted !== undefined || job.status === 'failed') return finishIfDone(jobs, job, now());
+  if (job.status === 'cancelled') return dropChunk(jobs, job, message, part, now());
+
+  // Step 1: read and validate. A bad row becomes a fault and never stops its neighbours.
+  const { requests, faults } = await step('1 read', at, () => readChunk(job, message, groups, manifests));
+
+  // Steps 2 and 3: claim the devices, and compare with those that exist.
+  const { claimed, unchanged, faults: refused } = await step('2 claim', at, () =>
+    claimRows(requests, { devices, jobId, chunk, attempt, onConflict: job.onConflict, now: now(), random }),
+  );
+
+  // Step 4: see to it that each group and its issuing CA are in DPS as declared.
+  const { issuances, refusals } = await step('4 ensure groups', at, () => openGroups(claimed, groups, openIssuance));
+
+  // Step 5: issue. What an earlier delivery committed is issued already.
+  const archive = `${jobId}/${part}.zip`;
+  const committedBefore = claimed.some((row) => row.earlier) ? await findArchive(bundles, archive) : undefined;
+  const toIssue = claimed.filter((row) => !committedBefore?.has(row.request.deviceId));
+  const issued = await step('5 issue', at, () => issueRows(toIssue, issuances));
+
+  // Step 6: commit. Whoever creates the archive first has issued the chunk's certificates.
+  const committed = committedBefore ?? (await step('6 commit', at, () => commitArchive(bundles, archive, issued.entries)));
+
+  // Step 7: record. Devices first, then the chunk and the job's counters together.
+  const outcome = settleRows({
+    ...{ claimed, unchanged, committed, archive, at: now().toISOString() },
+    faults: [...faults, ...refused],
+    rowFaults: [...issued.faults, ...refusals],
+    isIndividual: (id) => issuances.get(id)?.group.definition.enrollment === 'individual',
+  });
+  await step('7 record', at, () => record(outcome));
+
+  async function record({ records, report, counts, enrolling }: ChunkOutcome): Promise<void> {
+    await replaceRecords(devices, records);
+    const name = `${jobId}/${part}.json`;
+    await writeChunkReport(reports, name, report);
+    if (enrolling > 0) await enrollmentQueue.send([{ jobId, chunk, attempt }]);
+    const counted = await jobs.count(jobId, { part, chunk, outcome: counts, finishedAt: now().toISOString(), report: name });
+    await finishIfDone(jobs, counted, now());
+  }
+}
+
+async function readChunk(job: Job, message: ChunkMessage, groups: Groups, manifests: BlobStore) {
+  const { blob, etag } = job.manifest;
+  if (job.shape === undefined) throw new FleetError('internal', `Job ${job.jobId} has chunks and no shape.`);
+  const { shape, defaultGroup } = job;
+  const bytes = await manifests.readRange(blob, { offset: message.start, length: message.end - message.start, etag });
+
+  const readWith = (known: ReadonlyMap<string, Stored<GroupRecord>>) =>
+    createRowReader({ shape, defaultGroup, group: (id) => known.get(id)?.value.definition })(bytes, message.firstLine);
+  const rows = readWith(await groups.directory());
+  if (!rows.faults.some((fault) => fault.code === 'group-unknown')) return rows;
+  // The group may have been declared a moment ago.
+  return readWith(await groups.directory({ maxAgeSeconds: 0 }));
+}
+
+async function openGroups(claimed: readonly ClaimedRow[], groups: Groups, open: ProvisionServices['openIssuance']) {
+  const issuances = new Map<string, Issuance>();
+  const refusals: { row: ClaimedRow; fault: RowFault }[] = [];
+  const directory = await groups.directory();
+  for (const id of new Set(claimed.map(({ request }) => request.enrollmentGroup))) {
+    const group = directory.get(id);
+    try {
+      if (group === undefined) throw new FleetError('group-unknown', `There is no enrollment group "${id}".`);
+      issuances.set(id, await open(await groups.ensure(group)));
+    } catch (error) {
+      if (!(error instanceof FleetError) || error.retry) throw error;
+      for (const row of claimed.filter(({ request }) => request.enrollmentGroup === id)) {
+        refusals.push({ row, fault: groupFault(row.request, error) });
+      }
+    }
+  }
+  return { issuances, refusals };
+}
+
+function groupFault({ line, source, enrollmentGroup }: DeviceRequest, { code, message }: FleetError): RowFault {
+  return { line, source, column: 'enrollmentGroup', value: enrollmentGroup, code, message };
+}
+
+/** Counts the rows of a chunk that a cancelled job no longer begins. */
+async function dropChunk(jobs: JobStore, job: Job, { chunk, rows }: ChunkMessage, part: string, at: Date): Promise<void> {
+  const outcome = { provisioned: 0, unchanged: 0, rejected: 0, failed: 0, cancelled: rows };
+  await finishIfDone(jobs, await jobs.count(job.jobId, { part, chunk, outcome, finishedAt: at.toISOString() }), at);
+}
+
