@@ -1,0 +1,90 @@
+import type { BlobProperties, BlobStore } from '../blobs.ts';
+import { FleetError } from '../errors.ts';
+import type { BlobCreated } from '../manifest/blob-created.ts';
+import { manifestDefaults } from '../manifest/manifest-name.ts';
+import { splitManifest } from '../manifest/splitter.ts';
+import type { Outbox } from '../outbox.ts';
+import { step } from '../telemetry.ts';
+import { type ConflictPolicy, isFinished, type Job, noRows } from './job.ts';
+import { jobIdOf } from './job-id.ts';
+import type { JobStore } from './job-store.ts';
+import type { ChunkMessage } from './messages.ts';
+
+export interface IngestServices {
+  readonly jobs: JobStore;
+  readonly manifests: BlobStore;
+  readonly chunkQueue: Outbox<ChunkMessage>;
+  readonly chunkRows: number;
+  readonly now: () => Date;
+}
+
+/**
+ * Turns an uploaded manifest into a job and its chunks. The blob is read once, as the version that was announced; where
+ * chunks begin is worked out from its bytes alone, so a second delivery sends the same messages again, which is harmless.
+ */
+export async function ingestManifest(event: BlobCreated, services: IngestServices): Promise<void> {
+  const { jobs, manifests, now } = services;
+  const jobId = jobIdOf({ blob: event.blobName, etag: event.etag });
+  const at = now().toISOString();
+  try {
+    const known = await jobs.read(jobId);
+    if (known === undefined) await jobs.create(await newJob(event, manifests, at));
+    const job = await jobs.update(jobId, ['received', 'splitting'], { status: 'splitting', startedAt: known?.startedAt ?? at });
+    if (job === undefined || isFinished(job.status) || job.dispatchedAt !== undefined) return;
+    await dispatch(job, services);
+  } catch (error) {
+    if (!(error instanceof FleetError) || error.retry) throw error;
+    const { code, message, hint } = error;
+    const reason = { code, message, hint };
+    await jobs.update(jobId, ['received', 'splitting'], { status: 'failed', reason, finishedAt: now().toISOString() });
+  }
+}
+
+async function dispatch(job: Job, { jobs, manifests, chunkQueue, chunkRows, now }: IngestServices): Promise<void> {
+  const { jobId, format, manifest } = job;
+  const source = await manifests.open(manifest.blob, { etag: manifest.etag });
+  const { shape, chunks, rows } = await step('split', { jobId }, () => splitManifest(source, { format, chunkRows }));
+  // Totals first: a chunk that is done before the last message is sent must find what it is a part of.
+  await jobs.update(jobId, ['splitting'], { status: 'provisioning', shape, chunks: chunks.length, total: rows });
+  await chunkQueue.send(chunks.map((range) => ({ jobId, ...range, attempt: 1 })));
+  await jobs.update(jobId, ['provisioning', 'completed', 'completedWithErrors', 'cancelled'], { dispatchedAt: now().toISOString() });
+}
+
+async function newJob({ blobName, etag, contentLength }: BlobCreated, manifests: BlobStore, at: string): Promise<Job> {
+  const properties = await manifests.properties(blobName);
+  return describeJob({ blob: blobName, etag, bytes: contentLength, metadata: properties?.metadata ?? {}, at });
+}
+
+/** Metadata of a manifest blob, set by the app's own uploads and free to be set by others. All optional. */
+export interface ManifestMetadata {
+  /** What happens to devices that exist with other content: "reject" (default) or "replace". */
+  readonly onconflict?: ConflictPolicy;
+  /** Order id as base64url of its UTF-8, since metadata is ASCII. */
+  readonly orderid?: string;
+}
+
+/** A job as it is first recorded; the same from an event, an upload or an order. */
+export function describeJob(manifest: {
+  blob: string;
+  etag: string;
+  bytes: number;
+  metadata: BlobProperties['metadata'];
+  at: string;
+}): Job {
+  const { blob, etag, bytes, metadata, at } = manifest;
+  const { format, defaultGroup } = manifestDefaults(blob);
+  const order = metadata['orderid'];
+  return {
+    jobId: jobIdOf({ blob, etag }),
+    source: order !== undefined ? 'order' : blob.startsWith('_http/') || blob.includes('/_http/') ? 'http' : 'blob',
+    name: order === undefined ? blob : Buffer.from(order, 'base64url').toString('utf8'),
+    manifest: { blob, etag, bytes },
+    format,
+    ...(defaultGroup === undefined ? {} : { defaultGroup }),
+    onConflict: metadata['onconflict'] === 'replace' ? 'replace' : 'reject',
+    status: 'received',
+    chunks: 0,
+    counts: noRows,
+    receivedAt: at,
+  };
+}

@@ -1,0 +1,144 @@
+import { createHash } from 'node:crypto';
+import type { BlobStore } from '../blobs.ts';
+import type { DeviceStore } from '../devices/device-store.ts';
+import { FleetError } from '../errors.ts';
+import { type BlobCreated, parseBlobCreated } from '../manifest/blob-created.ts';
+import type { RowFault } from '../manifest/manifest.ts';
+import { createRowReader } from '../manifest/row-reader.ts';
+import { writeChunkReport } from '../provision/chunk-report.ts';
+import { findArchive } from '../provision/commit.ts';
+import { failedRecord, replaceRecords } from '../provision/record.ts';
+import type { Groups } from '../enrollment/groups.ts';
+import type { DeadLetter, DeadLetterStore } from './dead-letters.ts';
+import { finishIfDone } from './finish.ts';
+import { type Job, partName } from './job.ts';
+import { jobIdOf } from './job-id.ts';
+import type { JobStore } from './job-store.ts';
+import { type ChunkMessage, type EnrollmentMessage, parseChunkMessage, parseEnrollmentMessage } from './messages.ts';
+
+export interface DeadLetterServices {
+  readonly deadLetters: DeadLetterStore;
+  readonly jobs: JobStore;
+  readonly devices: DeviceStore;
+  readonly groups: Groups;
+  readonly manifests: BlobStore;
+  readonly bundles: BlobStore;
+  readonly reports: BlobStore;
+  readonly now: () => Date;
+}
+
+export function deadLetterId(queue: string, body: string): string {
+  return createHash('sha256').update(`${queue}\n${body}`).digest('hex').slice(0, 32);
+}
+
+/** The reason where no delivery lived long enough to leave one. */
+const unknownReason: DeadLetter['reason'] = {
+  code: 'gave-up',
+  message: 'Every delivery of the message ended without a word: the worker died or ran out of time.',
+  hint: new FleetError('gave-up', '').hint,
+};
+
+/**
+ * Records a message from a poison queue, and ends what it would have done: a manifest's job is failed, a chunk's rows
+ * are failed with the reason and counted, so that no job waits for them for ever.
+ */
+export async function recordDeadLetter(queue: string, body: string, services: DeadLetterServices): Promise<DeadLetter['reason']> {
+  const { deadLetters, now } = services;
+  const id = deadLetterId(queue, body);
+  const reason = (await deadLetters.readReason(id, queue)) ?? unknownReason;
+  if (queue === 'manifest-uploads') await failManifest(body, reason, services);
+  if (queue === 'chunks') await failChunk(body, reason, services);
+  if (queue === 'individual-enrollments') await failEnrollments(body, reason, services);
+  await deadLetters.put({ id, queue, body, reason, at: now().toISOString() });
+  return reason;
+}
+
+/** What the body is, or undefined when it is nothing of ours, which its record says well enough. */
+function parsed<T>(parse: (body: unknown) => T, body: string): T | undefined {
+  try {
+    return parse(JSON.parse(body));
+  } catch {
+    return undefined;
+  }
+}
+
+async function failManifest(body: string, reason: DeadLetter['reason'], { jobs, now }: DeadLetterServices): Promise<void> {
+  const event: BlobCreated | undefined = parsed(parseBlobCreated, body);
+  if (event === undefined) return;
+  const jobId = jobIdOf({ blob: event.blobName, etag: event.etag });
+  await jobs.update(jobId, ['received', 'splitting'], { status: 'failed', reason, finishedAt: now().toISOString() });
+}
+
+async function failChunk(body: string, reason: DeadLetter['reason'], services: DeadLetterServices): Promise<void> {
+  const message: ChunkMessage | undefined = parsed(parseChunkMessage, body);
+  if (message === undefined) return;
+  const { jobId, chunk, attempt } = message;
+  const part = partName(chunk, attempt);
+  const { job, part: counted } = await services.jobs.readWithPart(jobId, part);
+  if (job === undefined || counted !== undefined) return;
+  const faults = await chunkFaults(job, message, reason, services);
+  const failed = message.rows;
+  await endPart({ job, chunk, part, faults, failed }, services);
+}
+
+async function failEnrollments(body: string, reason: DeadLetter['reason'], services: DeadLetterServices): Promise<void> {
+  const message: EnrollmentMessage | undefined = parsed(parseEnrollmentMessage, body);
+  if (message === undefined) return;
+  const { jobId, chunk, attempt } = message;
+  const part = partName(chunk, attempt, 'enrollments');
+  const { job, part: counted } = await services.jobs.readWithPart(jobId, part);
+  if (job === undefined || counted !== undefined) return;
+  const archive = await findArchive(services.bundles, `${jobId}/${partName(chunk, attempt)}.zip`);
+  const faults = [...(archive?.values() ?? [])].flatMap(({ info: { individual, line, deviceId } }): RowFault[] =>
+    individual === undefined ? [] : [{ line, source: individual.source, value: deviceId, code: 'gave-up', message: reason.message }],
+  );
+  await endPart({ job, chunk, part, faults, failed: faults.length }, services);
+}
+
+/** One fault a row of the chunk; a manifest that is gone leaves only the figures. */
+async function chunkFaults(job: Job, message: ChunkMessage, reason: DeadLetter['reason'], services: DeadLetterServices): Promise<RowFault[]> {
+  const { manifests, groups } = services;
+  const { shape, defaultGroup, manifest } = job;
+  if (shape === undefined) return [];
+  const { start, end, firstLine } = message;
+  try {
+    const bytes = await manifests.readRange(manifest.blob, { offset: start, length: end - start, etag: manifest.etag });
+    const known = await groups.directory();
+    const read = createRowReader({ shape, defaultGroup, group: (id) => known.get(id)?.value.definition });
+    const { requests, faults } = read(bytes, firstLine);
+    const lost = requests.map(({ line, source, deviceId }): RowFault => {
+      return { line, source, column: 'deviceId', value: deviceId, code: 'gave-up', message: reason.message };
+    });
+    return [...faults, ...lost];
+  } catch (error) {
+    if (error instanceof FleetError && error.code === 'manifest-gone') return [];
+    throw error;
+  }
+}
+
+interface EndedPart {
+  readonly job: Job;
+  readonly chunk: number;
+  readonly part: string;
+  readonly faults: readonly RowFault[];
+  readonly failed: number;
+}
+
+/** Lets go of the devices that the rows hold, writes the report and counts the rows as failed. */
+async function endPart({ job, chunk, part, faults, failed }: EndedPart, services: DeadLetterServices): Promise<void> {
+  const { devices, jobs, reports, now } = services;
+  const at = now().toISOString();
+  const given = faults.filter(({ code, value }) => code === 'gave-up' && value !== undefined);
+  const records = await devices.read(given.map(({ value }) => value ?? ''));
+  const held = given.flatMap((fault, index) => {
+    const record = records[index];
+    const ours = record?.value.claim.jobId === job.jobId && record.value.claim.line === fault.line;
+    return ours && record.value.status === 'claimed' ? [{ ...record, value: failedRecord(record.value, fault, at) }] : [];
+  });
+  await replaceRecords(devices, held);
+  const report = `${job.jobId}/${part}.json`;
+  await writeChunkReport(reports, report, { results: [], faults });
+  const rejected = faults.filter(({ code }) => code !== 'gave-up').length;
+  const outcome = { provisioned: 0, unchanged: 0, rejected, failed: failed - rejected, cancelled: 0 };
+  await finishIfDone(jobs, await jobs.count(job.jobId, { part, chunk, outcome, finishedAt: at, report }), now());
+}
