@@ -2,9 +2,9 @@ import { X509Certificate } from 'node:crypto';
 import { type Authority, issueIntermediateCa, issueRootCa } from '../pki/authority.ts';
 import { newSerialNumber } from '../pki/serial.ts';
 import type { KeyStore } from '../pki/signer.ts';
-import type { GroupStore } from './group-store.ts';
-import type { GroupDefinition } from './group-definition.ts';
 import type { IssuingCa } from './group.ts';
+import type { GroupDefinition } from './group-definition.ts';
+import type { GroupStore } from './group-store.ts';
 
 /** Makes the root and one issuing CA a group, and opens them for signing. */
 export interface CertificateAuthority {

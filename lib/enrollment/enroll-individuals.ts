@@ -13,7 +13,7 @@ import { findArchive } from '../provision/commit.ts';
 import type { Issued } from '../provision/issue.ts';
 import { resultRow } from '../provision/outcome.ts';
 import { failedRecord, replaceRecords } from '../provision/record.ts';
-import { retrying, type RetryOptions } from '../retry.ts';
+import { type RetryOptions, retrying } from '../retry.ts';
 import type { Stored } from '../stored.ts';
 import { type Enrollments, enrollmentsPerCall, type IndividualEnrollment } from './enrollments.ts';
 import type { Groups } from './groups.ts';
@@ -47,19 +47,26 @@ export async function enrollIndividuals(message: EnrollmentMessage, services: En
   const part = partName(chunk, attempt, 'enrollments');
   const { job, part: counted } = await jobs.readWithPart(jobId, part);
   if (job === undefined) {
-    throw new FleetError('message-invalid', `Queue "individual-enrollments" names a job that does not exist: ${jobId}.`);
+    throw new FleetError(
+      'message-invalid',
+      `Queue "individual-enrollments" names a job that does not exist: ${jobId}.`,
+    );
   }
   if (counted !== undefined) return finishIfDone(jobs, job, now());
 
   const archive = await findArchive(bundles, `${jobId}/${partName(chunk, attempt)}.zip`);
-  const issued = [...(archive?.values() ?? [])].map((entry) => entry.info).filter((info) => info.individual !== undefined);
+  const issued = [...(archive?.values() ?? [])]
+    .map((entry) => entry.info)
+    .filter((info) => info.individual !== undefined);
   const records = await devices.read(issued.map((info) => info.deviceId));
   const rows = issued.flatMap((info, index): Row[] => {
     const record = records[index];
     return record !== undefined && isHeldBy(record.value, info, jobId) ? [{ issued: info, record }] : [];
   });
 
-  const settled = rows.filter(({ record }) => record.value.status !== 'claimed').map((row) => ({ ...row, record: row.record.value }));
+  const settled = rows
+    .filter(({ record }) => record.value.status !== 'claimed')
+    .map((row) => ({ ...row, record: row.record.value }));
   const open = rows.filter(({ record }) => record.value.status === 'claimed');
   for (let from = 0; from < open.length; from += enrollmentsPerCall) {
     settled.push(...(await enrollBatch(open.slice(from, from + enrollmentsPerCall), services)));
@@ -68,7 +75,9 @@ export async function enrollIndividuals(message: EnrollmentMessage, services: En
   const results = settled
     .filter(({ record }) => record.status !== 'failed')
     .map((row) => resultRow(row.issued.line, row.record, 'provisioned'));
-  const faults = settled.filter(({ record }) => record.status === 'failed').map(({ issued, record }) => faultOf(issued, record));
+  const faults = settled
+    .filter(({ record }) => record.status === 'failed')
+    .map(({ issued, record }) => faultOf(issued, record));
   const report = `${jobId}/${part}.json`;
   await writeChunkReport(reports, report, { results, faults });
   const outcome = { provisioned: results.length, unchanged: 0, rejected: 0, failed: faults.length, cancelled: 0 };
@@ -82,7 +91,8 @@ async function enrollBatch(batch: readonly Row[], services: EnrollServices) {
   const directory = await groups.directory();
   const entries = batch.map(({ issued, record }): IndividualEnrollment => {
     const definition = directory.get(issued.enrollmentGroup)?.value.definition;
-    if (definition === undefined) throw new FleetError('concurrent-change', `Enrollment group "${issued.enrollmentGroup}" is gone.`);
+    if (definition === undefined)
+      throw new FleetError('concurrent-change', `Enrollment group "${issued.enrollmentGroup}" is gone.`);
     const twin = mergeTwins(definition.initialTwin, record.value.twin ?? { tags: {}, desired: {} });
     return { deviceId: issued.deviceId, certificatePem: issued.individual?.certificatePem ?? '', definition, twin };
   });
@@ -95,20 +105,33 @@ async function enrollBatch(batch: readonly Row[], services: EnrollServices) {
   const written = batch.map(({ issued, record }, index) => {
     const fault = answers[index];
     const message = fault && `DPS refused the enrollment: ${fault.errorCode} ${fault.message}`;
-    const value = message === undefined ? enrolled(record.value, at) : failedRecord(record.value, { code: 'enrollment-refused', message }, at);
+    const value =
+      message === undefined
+        ? enrolled(record.value, at)
+        : failedRecord(record.value, { code: 'enrollment-refused', message }, at);
     return { issued, record: { value, etag: record.etag } };
   });
-  await replaceRecords(devices, written.map(({ record }) => record));
+  await replaceRecords(
+    devices,
+    written.map(({ record }) => record),
+  );
   return written.map(({ issued, record }) => ({ issued, record: record.value }));
 }
 
 function enrolled(record: DeviceRecord, at: string): DeviceRecord {
-  return { ...record, status: 'provisioned', statusSince: at, history: withEvent(record.history, { at, event: 'enrolled' }) };
+  return {
+    ...record,
+    status: 'provisioned',
+    statusSince: at,
+    history: withEvent(record.history, { at, event: 'enrolled' }),
+  };
 }
 
 /** The device is still this job's, with the certificate of this archive. */
 function isHeldBy(record: DeviceRecord, issued: Issued, jobId: string): boolean {
-  return record.claim.jobId === jobId && record.claim.line === issued.line && record.serialNumber === issued.serialNumber;
+  return (
+    record.claim.jobId === jobId && record.claim.line === issued.line && record.serialNumber === issued.serialNumber
+  );
 }
 
 function faultOf({ line, deviceId, individual }: Issued, { failure }: DeviceRecord): RowFault {

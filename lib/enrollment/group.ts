@@ -28,8 +28,16 @@ export interface IssuingCa {
 
 /** Changes whenever DPS has to be told something new of the group. */
 export function enrollmentRevision(group: Pick<GroupRecord, 'definition' | 'issuingCas'>): string {
-  const { enrollment, initialTwin, provisioningStatus, allocationPolicy, iotHubs, customAllocation, reprovisionPolicy, target } =
-    group.definition;
+  const {
+    enrollment,
+    initialTwin,
+    provisioningStatus,
+    allocationPolicy,
+    iotHubs,
+    customAllocation,
+    reprovisionPolicy,
+    target,
+  } = group.definition;
   const told = {
     ...{ enrollment, initialTwin, provisioningStatus, allocationPolicy, iotHubs, reprovisionPolicy, target },
     customAllocation: customAllocation ?? null,

@@ -1,5 +1,6 @@
+import { recipientFaults } from '../bundle/recipients.ts';
 import { FleetError } from '../errors.ts';
-import { retrying, type RetryOptions } from '../retry.ts';
+import { type RetryOptions, retrying } from '../retry.ts';
 import type { Stored } from '../stored.ts';
 import type { CertificateAuthority } from './certificate-authority.ts';
 import type { Enrollments } from './enrollments.ts';
@@ -27,8 +28,8 @@ export interface GroupsOptions {
   readonly store: GroupStore;
   readonly authority: CertificateAuthority;
   readonly enrollments: Enrollments;
-  /** Faults that only this deployment knows: custody it does not allow, recipients it cannot encrypt to. */
-  readonly deploymentFaults: (group: GroupDefinition) => FleetError | undefined;
+  /** Whether the deployment lets private keys travel unencrypted. */
+  readonly allowPlainKeys: boolean;
   readonly retry: RetryOptions;
   readonly now: () => Date;
 }
@@ -37,7 +38,7 @@ export interface GroupsOptions {
 const directoryMaxAgeSeconds = 10;
 
 export function createGroups(options: GroupsOptions): Groups {
-  const { store, authority, enrollments, deploymentFaults, retry, now } = options;
+  const { store, authority, enrollments, allowPlainKeys, retry, now } = options;
   let cached: { at: number; groups: Promise<ReadonlyMap<string, Stored<GroupRecord>>> } | undefined;
 
   async function load(): Promise<ReadonlyMap<string, Stored<GroupRecord>>> {
@@ -58,7 +59,10 @@ export function createGroups(options: GroupsOptions): Groups {
   }
 
   /** Applies `change` to the group as it now is, however often others change it meanwhile. */
-  async function amend(id: string, change: (group: GroupRecord) => Promise<GroupRecord> | GroupRecord): Promise<Stored<GroupRecord>> {
+  async function amend(
+    id: string,
+    change: (group: GroupRecord) => Promise<GroupRecord> | GroupRecord,
+  ): Promise<Stored<GroupRecord>> {
     for (let attempt = 0; attempt < 10; attempt++) {
       const current = await store.read(id);
       if (current === undefined) throw new FleetError('not-found', `There is no enrollment group "${id}".`);
@@ -83,7 +87,8 @@ export function createGroups(options: GroupsOptions): Groups {
     const { id, definition, issuingCas, enrolled } = current.value;
     const revision = enrollmentRevision(current.value);
     const [primary, secondary] = issuingCas;
-    if (definition.enrollment === 'individual' || enrolled?.revision === revision || primary === undefined) return current;
+    if (definition.enrollment === 'individual' || enrolled?.revision === revision || primary === undefined)
+      return current;
     await retrying(
       () =>
         enrollments.ensureGroup({
@@ -103,8 +108,7 @@ export function createGroups(options: GroupsOptions): Groups {
 
     async declare(id, input) {
       const definition = parseGroupDefinition(id, input);
-      const fault = deploymentFaults(definition);
-      if (fault !== undefined) throw fault;
+      refuseCustody(definition, allowPlainKeys, now());
       const at = now().toISOString();
       const etag = await store.create({ id, definition, issuingCas: [], createdAt: at, updatedAt: at });
       cached = undefined;
@@ -128,11 +132,30 @@ export function createGroups(options: GroupsOptions): Groups {
       const rolled = await amend(id, async (group) => {
         const generation = (group.issuingCas[0]?.generation ?? 0) + 1;
         // DPS holds two certificates a group, a primary and a secondary.
-        return { ...group, issuingCas: [await authority.createIssuingCa(group.definition, generation), ...group.issuingCas].slice(0, 2) };
+        return {
+          ...group,
+          issuingCas: [await authority.createIssuingCa(group.definition, generation), ...group.issuingCas].slice(0, 2),
+        };
       });
       return (await ensure(rolled)).value;
     },
   };
+}
+
+/** Faults that only this deployment, or today's date, can tell. */
+function refuseCustody({ id, keyCustody, recipients }: GroupDefinition, allowPlainKeys: boolean, at: Date): void {
+  if (keyCustody === 'plain' && !allowPlainKeys) {
+    throw new FleetError(
+      'custody-not-allowed',
+      `Group "${id}" asks for plain keys, which this deployment does not allow.`,
+    );
+  }
+  const faults = recipients.flatMap((pem, index) =>
+    recipientFaults(pem, at).map((message) => ({ path: `recipients.${index}`, message })),
+  );
+  if (faults.length === 0) return;
+  const list = faults.map(({ path, message }) => `${path}: ${message}`).join('; ');
+  throw new FleetError('group-invalid', `Group "${id}" cannot seal bundles so: ${list}`, { faults });
 }
 
 /** The CA's key exists already; another type comes with a rollover, not by the way. */

@@ -86,7 +86,11 @@ async function* registrations(
 }
 
 /** Writes what DPS says into the records of these devices. A record that changes meanwhile gets its turn in the next run. */
-async function apply(news: readonly RegistrationOf[], group: GroupRecord, services: ReconcileServices): Promise<number> {
+async function apply(
+  news: readonly RegistrationOf[],
+  group: GroupRecord,
+  services: ReconcileServices,
+): Promise<number> {
   if (news.length === 0) return 0;
   const { devices, now } = services;
   const records = await devices.read(news.map(({ deviceId }) => deviceId));
@@ -105,7 +109,11 @@ async function apply(news: readonly RegistrationOf[], group: GroupRecord, servic
 
 function isKnown(record: DeviceRecord, registration: Registration): boolean {
   const known = record.registration;
-  return registration.status !== 'assigned' && known?.status === registration.status && known.errorCode === registration.errorCode;
+  return (
+    registration.status !== 'assigned' &&
+    known?.status === registration.status &&
+    known.errorCode === registration.errorCode
+  );
 }
 
 /**
@@ -120,7 +128,8 @@ async function deliverTwin(
 ): Promise<Registration | undefined> {
   const { assignedHub, status } = registration;
   const byEnrollment = group.definition.enrollment === 'individual' || record.twin === undefined;
-  if (status !== 'assigned' || assignedHub === undefined || byEnrollment || record.twin === undefined) return registration;
+  if (status !== 'assigned' || assignedHub === undefined || byEnrollment || record.twin === undefined)
+    return registration;
   try {
     await twins.merge(assignedHub, record.id, record.twin);
     return { ...registration, twinDeliveredAt: now().toISOString() };

@@ -29,7 +29,10 @@ export async function ingestManifest(event: BlobCreated, services: IngestService
   try {
     const known = await jobs.read(jobId);
     if (known === undefined) await jobs.create(await newJob(event, manifests, at));
-    const job = await jobs.update(jobId, ['received', 'splitting'], { status: 'splitting', startedAt: known?.startedAt ?? at });
+    const job = await jobs.update(jobId, ['received', 'splitting'], {
+      status: 'splitting',
+      startedAt: known?.startedAt ?? at,
+    });
     if (job === undefined || isFinished(job.status) || job.dispatchedAt !== undefined) return;
     await dispatch(job, services);
   } catch (error) {
@@ -47,7 +50,9 @@ async function dispatch(job: Job, { jobs, manifests, chunkQueue, chunkRows, now 
   // Totals first: a chunk that is done before the last message is sent must find what it is a part of.
   await jobs.update(jobId, ['splitting'], { status: 'provisioning', shape, chunks: chunks.length, total: rows });
   await chunkQueue.send(chunks.map((range) => ({ jobId, ...range, attempt: 1 })));
-  await jobs.update(jobId, ['provisioning', 'completed', 'completedWithErrors', 'cancelled'], { dispatchedAt: now().toISOString() });
+  await jobs.update(jobId, ['provisioning', 'completed', 'completedWithErrors', 'cancelled'], {
+    dispatchedAt: now().toISOString(),
+  });
 }
 
 async function newJob({ blobName, etag, contentLength }: BlobCreated, manifests: BlobStore, at: string): Promise<Job> {

@@ -28,7 +28,8 @@ export async function ingestOrder(order: Order, { jobs, manifests, now }: OrderS
   const at = now().toISOString();
   await manifests.createFrom(blob, orderRows(order), { contentType: 'application/x-ndjson', metadata });
   const stored = await manifests.properties(blob);
-  if (stored === undefined) throw new FleetError('unavailable', 'The manifest of the order vanished while it was stored.');
+  if (stored === undefined)
+    throw new FleetError('unavailable', 'The manifest of the order vanished while it was stored.');
   const job = describeJob({ blob, ...stored, at });
   if (stored.metadata['orderdigest'] === digest) {
     await jobs.create(job);
@@ -41,7 +42,10 @@ export async function ingestOrder(order: Order, { jobs, manifests, now }: OrderS
 
 /** The record of an order whose id was used before with other content; the same refusal again is the same record. */
 function refuse(order: Order, digest: string, first: Job, at: string): Job {
-  const error = new FleetError('order-conflict', `Order "${order.orderId}" is job ${first.jobId} already, with other content.`);
+  const error = new FleetError(
+    'order-conflict',
+    `Order "${order.orderId}" is job ${first.jobId} already, with other content.`,
+  );
   const jobId = createHash('sha256').update(`${order.orderId}\n${digest}`).digest('hex').slice(0, 24);
   return {
     ...first,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { BlobStore } from '../blobs.ts';
 import type { DeviceStore } from '../devices/device-store.ts';
+import type { Groups } from '../enrollment/groups.ts';
 import { FleetError } from '../errors.ts';
 import { type BlobCreated, parseBlobCreated } from '../manifest/blob-created.ts';
 import type { RowFault } from '../manifest/manifest.ts';
@@ -8,12 +9,12 @@ import { createRowReader } from '../manifest/row-reader.ts';
 import { writeChunkReport } from '../provision/chunk-report.ts';
 import { findArchive } from '../provision/commit.ts';
 import { failedRecord, replaceRecords } from '../provision/record.ts';
-import type { Groups } from '../enrollment/groups.ts';
 import type { DeadLetter, DeadLetterStore } from './dead-letters.ts';
 import { finishIfDone } from './finish.ts';
 import { type Job, partName } from './job.ts';
 import { jobIdOf } from './job-id.ts';
 import type { JobStore } from './job-store.ts';
+import { decodedBody } from './message-body.ts';
 import { type ChunkMessage, type EnrollmentMessage, parseChunkMessage, parseEnrollmentMessage } from './messages.ts';
 
 export interface DeadLetterServices {
@@ -42,7 +43,11 @@ const unknownReason: DeadLetter['reason'] = {
  * Records a message from a poison queue, and ends what it would have done: a manifest's job is failed, a chunk's rows
  * are failed with the reason and counted, so that no job waits for them for ever.
  */
-export async function recordDeadLetter(queue: string, body: string, services: DeadLetterServices): Promise<DeadLetter['reason']> {
+export async function recordDeadLetter(
+  queue: string,
+  body: string,
+  services: DeadLetterServices,
+): Promise<DeadLetter['reason']> {
   const { deadLetters, now } = services;
   const id = deadLetterId(queue, body);
   const reason = (await deadLetters.readReason(id, queue)) ?? unknownReason;
@@ -56,13 +61,17 @@ export async function recordDeadLetter(queue: string, body: string, services: De
 /** What the body is, or undefined when it is nothing of ours, which its record says well enough. */
 function parsed<T>(parse: (body: unknown) => T, body: string): T | undefined {
   try {
-    return parse(JSON.parse(body));
+    return parse(decodedBody(body));
   } catch {
     return undefined;
   }
 }
 
-async function failManifest(body: string, reason: DeadLetter['reason'], { jobs, now }: DeadLetterServices): Promise<void> {
+async function failManifest(
+  body: string,
+  reason: DeadLetter['reason'],
+  { jobs, now }: DeadLetterServices,
+): Promise<void> {
   const event: BlobCreated | undefined = parsed(parseBlobCreated, body);
   if (event === undefined) return;
   const jobId = jobIdOf({ blob: event.blobName, etag: event.etag });
@@ -81,7 +90,11 @@ async function failChunk(body: string, reason: DeadLetter['reason'], services: D
   await endPart({ job, chunk, part, faults, failed }, services);
 }
 
-async function failEnrollments(body: string, reason: DeadLetter['reason'], services: DeadLetterServices): Promise<void> {
+async function failEnrollments(
+  body: string,
+  reason: DeadLetter['reason'],
+  services: DeadLetterServices,
+): Promise<void> {
   const message: EnrollmentMessage | undefined = parsed(parseEnrollmentMessage, body);
   if (message === undefined) return;
   const { jobId, chunk, attempt } = message;
@@ -90,13 +103,20 @@ async function failEnrollments(body: string, reason: DeadLetter['reason'], servi
   if (job === undefined || counted !== undefined) return;
   const archive = await findArchive(services.bundles, `${jobId}/${partName(chunk, attempt)}.zip`);
   const faults = [...(archive?.values() ?? [])].flatMap(({ info: { individual, line, deviceId } }): RowFault[] =>
-    individual === undefined ? [] : [{ line, source: individual.source, value: deviceId, code: 'gave-up', message: reason.message }],
+    individual === undefined
+      ? []
+      : [{ line, source: individual.source, value: deviceId, code: 'gave-up', message: reason.message }],
   );
   await endPart({ job, chunk, part, faults, failed: faults.length }, services);
 }
 
 /** One fault a row of the chunk; a manifest that is gone leaves only the figures. */
-async function chunkFaults(job: Job, message: ChunkMessage, reason: DeadLetter['reason'], services: DeadLetterServices): Promise<RowFault[]> {
+async function chunkFaults(
+  job: Job,
+  message: ChunkMessage,
+  reason: DeadLetter['reason'],
+  services: DeadLetterServices,
+): Promise<RowFault[]> {
   const { manifests, groups } = services;
   const { shape, defaultGroup, manifest } = job;
   if (shape === undefined) return [];
@@ -133,7 +153,9 @@ async function endPart({ job, chunk, part, faults, failed }: EndedPart, services
   const held = given.flatMap((fault, index) => {
     const record = records[index];
     const ours = record?.value.claim.jobId === job.jobId && record.value.claim.line === fault.line;
-    return ours && record.value.status === 'claimed' ? [{ ...record, value: failedRecord(record.value, fault, at) }] : [];
+    return ours && record.value.status === 'claimed'
+      ? [{ ...record, value: failedRecord(record.value, fault, at) }]
+      : [];
   });
   await replaceRecords(devices, held);
   const report = `${job.jobId}/${part}.json`;

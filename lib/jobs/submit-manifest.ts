@@ -23,7 +23,10 @@ export interface Submission {
  * Stores an HTTP upload as a manifest and answers with its job. From here it goes the way of every upload: its
  * BlobCreated event starts the work, so nothing is lost if we stop between the two writes.
  */
-export async function submitManifest(submission: Submission, { jobs, manifests, now, newId }: SubmitServices): Promise<Job> {
+export async function submitManifest(
+  submission: Submission,
+  { jobs, manifests, now, newId }: SubmitServices,
+): Promise<Job> {
   const { body, format, defaultGroup, onConflict } = submission;
   const folder = defaultGroup === undefined ? '_http' : `${defaultGroup}/_http`;
   const blob = `${folder}/${newId()}.${format}`;

@@ -1,0 +1,35 @@
+import { app } from '@azure/functions';
+import { withEvent } from '../lib/devices/device.ts';
+import { FleetError } from '../lib/errors.ts';
+import { findDevice } from './http/find-device.ts';
+import { respond } from './http/respond.ts';
+import { services } from './services.ts';
+
+app.http('get-device-bundle', {
+  route: 'devices/{deviceId}/bundle',
+  methods: ['GET'],
+  authLevel: 'function',
+  handler: respond(async (request, context) => {
+    const { devices, bundles, now } = services();
+    const record = await findDevice(request);
+    const { bundle, id, status } = record.value;
+    if (bundle === undefined || status === 'claimed' || status === 'failed') {
+      throw new FleetError('bundle-unavailable', `Device "${id}" is ${status} and has no bundle.`);
+    }
+    const { archive, offset, length, fileName, mediaType } = bundle;
+    const body = await bundles.readRange(archive, { offset, length });
+    // Whoever takes a key away leaves a trace, before the key goes.
+    const event = { at: now().toISOString(), event: 'bundle downloaded', detail: `request ${context.invocationId}` };
+    const value = { ...record.value, history: withEvent(record.value.history, event) };
+    const [etag] = await devices.replace([{ ...record, value }]);
+    if (etag === undefined) throw new FleetError('concurrent-change', `Device "${id}" changed just now; ask again.`);
+    return {
+      headers: {
+        'content-type': mediaType,
+        'content-disposition': `attachment; filename="${fileName}"`,
+        'cache-control': 'no-store',
+      },
+      body,
+    };
+  }),
+});

@@ -1,0 +1,11 @@
+import { app } from '@azure/functions';
+import { findJob } from './http/find-job.ts';
+import { jobView } from './http/job-view.ts';
+import { json, respond } from './http/respond.ts';
+
+app.http('get-job', {
+  route: 'jobs/{jobId}',
+  methods: ['GET'],
+  authLevel: 'function',
+  handler: respond(async (request) => json(jobView(await findJob(request), new Date()))),
+});

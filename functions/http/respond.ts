@@ -1,0 +1,57 @@
+import { randomUUID } from 'node:crypto';
+import type { HttpHandler, HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
+import { asFleetError, type FleetError } from '../../lib/errors.ts';
+import { logTo } from '../log.ts';
+
+/** Wraps a handler so that every failure is answered as a problem document (RFC 9457) and logged once. */
+export function respond(
+  handler: (request: HttpRequest, context: InvocationContext) => Promise<HttpResponseInit>,
+): HttpHandler {
+  return async (request, context) => {
+    try {
+      return await handler(request, context);
+    } catch (thrown) {
+      const error = asFleetError(thrown);
+      const traceId = context.invocationId ?? randomUUID();
+      if (error.status >= 500)
+        logTo(context).error('request failed', { code: error.code, traceId, cause: causeOf(error) });
+      return problem(error, new URL(request.url).pathname, traceId);
+    }
+  };
+}
+
+/** The problem document of an error. `type` is a name and not a page; the codes are listed in docs/errors.md. */
+function problem(error: FleetError, instance: string, traceId: string): HttpResponseInit {
+  const { code, status, message, hint, particulars } = error;
+  const { retryAfter, faults, ...place } = particulars;
+  return {
+    status,
+    headers: {
+      'content-type': 'application/problem+json',
+      ...(retryAfter === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfter)) }),
+    },
+    body: JSON.stringify({
+      type: `urn:fleet-orchestrator:error:${code}`,
+      title: code,
+      status,
+      detail: message,
+      hint,
+      instance,
+      ...place,
+      ...(faults === undefined ? {} : { faults }),
+      traceId,
+    }),
+  };
+}
+
+function causeOf(error: FleetError): string | undefined {
+  return error.cause instanceof Error ? (error.cause.stack ?? error.cause.message) : undefined;
+}
+
+export function json(body: unknown, init: Omit<HttpResponseInit, 'body' | 'jsonBody'> = {}): HttpResponseInit {
+  return {
+    ...init,
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...init.headers },
+    body: JSON.stringify(body),
+  };
+}

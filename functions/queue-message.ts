@@ -1,0 +1,35 @@
+import type { InvocationContext } from '@azure/functions';
+import { asFleetError } from '../lib/errors.ts';
+import { bodyText, decodedBody } from '../lib/jobs/message-body.ts';
+import { deadLetterId } from '../lib/jobs/record-dead-letter.ts';
+import { logTo } from './log.ts';
+import { type Services, services } from './services.ts';
+
+/**
+ * Wraps a queue function. What can succeed later is thrown, so that the host delivers the message again; what cannot is
+ * put aside at once, on the queue's poison queue, and its reason kept for the dead letter.
+ */
+export function onMessage(
+  queue: string,
+  handle: (body: unknown, services: Services, context: InvocationContext) => Promise<unknown>,
+): (message: unknown, context: InvocationContext) => Promise<void> {
+  return async (message, context) => {
+    const log = logTo(context);
+    try {
+      await handle(decodedBody(message), services(), context);
+    } catch (thrown) {
+      const error = asFleetError(thrown);
+      const { code, message: text, hint } = error;
+      log.error('message failed', {
+        queue,
+        code,
+        reason: text,
+        cause: error.cause instanceof Error ? error.cause.stack : undefined,
+      });
+      const { deadLetters, queue: outbox } = services();
+      await deadLetters.noteReason(deadLetterId(queue, bodyText(message)), queue, { code, message: text, hint });
+      if (error.retry) throw thrown;
+      await outbox(`${queue}-poison`).send([message]);
+    }
+  };
+}

@@ -1,0 +1,18 @@
+import { app, type InvocationContext } from '@azure/functions';
+import { queueNames } from '../lib/azure/health-checks.ts';
+import { bodyText } from '../lib/jobs/message-body.ts';
+import { recordDeadLetter } from '../lib/jobs/record-dead-letter.ts';
+import { logTo } from './log.ts';
+import { services } from './services.ts';
+
+// One function a poison queue. No retry policy: the host repeats a message of a poison queue until it is recorded.
+for (const queue of queueNames) {
+  app.storageQueue(`record-dead-letter-${queue}`, {
+    queueName: `${queue}-poison`,
+    connection: 'AzureWebJobsStorage',
+    handler: async (message: unknown, context: InvocationContext) => {
+      const { code, message: reason } = await recordDeadLetter(queue, bodyText(message), services());
+      logTo(context).error('dead letter recorded', { queue, code, reason });
+    },
+  });
+}

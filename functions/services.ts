@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CosmosClient } from '@azure/cosmos';
+import { DefaultAzureCredential, type TokenCredential } from '@azure/identity';
+import { BlobServiceClient } from '@azure/storage-blob';
+import { QueueServiceClient } from '@azure/storage-queue';
+import { createBlobStore } from '../lib/azure/blobs.ts';
+import { createCosmosDeadLetterStore } from '../lib/azure/cosmos-dead-letters.ts';
+import { createCosmosDeviceStore } from '../lib/azure/cosmos-devices.ts';
+import { createCosmosGroupStore } from '../lib/azure/cosmos-groups.ts';
+import { createCosmosJobStore } from '../lib/azure/cosmos-jobs.ts';
+import { createDpsEnrollments } from '../lib/azure/dps-enrollments.ts';
+import { createChecks } from '../lib/azure/health-checks.ts';
+import { createHubTwins } from '../lib/azure/hub-twins.ts';
+import { createKeyVaultKeyStore } from '../lib/azure/key-vault.ts';
+import { createOutbox } from '../lib/azure/storage-queue.ts';
+import { createCertificateAuthority } from '../lib/enrollment/certificate-authority.ts';
+import { createGroups } from '../lib/enrollment/groups.ts';
+import { createPace } from '../lib/enrollment/pace.ts';
+import type { ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
+import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
+import { createIssuances } from '../lib/provision/issuance.ts';
+import { type Config, readConfig } from './config.ts';
+
+/** Everything the functions call, built once a process from its settings. The only place where clients are made. */
+export type Services = ReturnType<typeof createServices>;
+
+let instance: Services | undefined;
+
+/** Built at the first call and not at load: a wrong setting is then an error with a name, not an app without functions. */
+export function services(): Services {
+  instance ??= createServices(readConfig());
+  return instance;
+}
+
+/** DPS throttles by the minute, so a wait of some minutes gets through; a message's 10-minute lease is renewed meanwhile. */
+const maxWaitSeconds = 300;
+
+export function createServices(config: Config) {
+  const now = () => new Date();
+  const pause = async (milliseconds: number) => void (await sleep(milliseconds));
+  const retry = { maxWaitSeconds, sleep: pause };
+  const credential = new DefaultAzureCredential({ managedIdentityClientId: config.identityClientId });
+
+  const { blobs, queues } = storageClients(config, credential);
+  const container = (name: string) => createBlobStore(blobs.getContainerClient(name));
+  const [manifests, bundles, reports] = [container('manifests'), container('bundles'), container('reports')];
+  const chunkQueue = createOutbox<ChunkMessage>(queues.getQueueClient('chunks'));
+  const enrollmentQueue = createOutbox<EnrollmentMessage>(queues.getQueueClient('individual-enrollments'));
+
+  const cosmos = cosmosClient(config, credential).database(config.cosmos.database);
+  const jobs = createCosmosJobStore(cosmos.container('jobs'));
+  const devices = createCosmosDeviceStore(cosmos.container('devices'), { sleep: pause });
+  const groupStore = createCosmosGroupStore(cosmos.container('groups'));
+  const deadLetters = createCosmosDeadLetterStore(cosmos.container('dead-letters'));
+
+  const { dps, hub } = iotConnections(config, credential);
+  const enrollments = createDpsEnrollments(dps);
+  const pace = createPace({ perMinute: config.dps.operationsPerMinute, now, sleep: pause });
+
+  const keys =
+    'vaultUrl' in config.keys
+      ? createKeyVaultKeyStore({ vaultUrl: config.keys.vaultUrl, credential })
+      : createSoftwareKeyStore({ directory: config.keys.directory });
+  const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: config.rootCaName, now });
+  const { allowPlainKeys } = config;
+  const groups = createGroups({ store: groupStore, authority, enrollments, retry, now, allowPlainKeys });
+  const { idScope, globalEndpoint } = config.dps;
+
+  return {
+    ...{ config, jobs, devices, groups, deadLetters, manifests, bundles, reports },
+    ...{ authority, enrollments, chunkQueue, enrollmentQueue, pace, retry, now, newId: randomUUID },
+    chunkRows: config.chunkRows,
+    twins: createHubTwins(hub),
+    openIssuance: createIssuances({ authority, dps: { idScope, globalEndpoint }, now }),
+    /** Any queue of ours by name, for messages that are passed on as they came. */
+    queue: (name: string) => createOutbox<unknown>(queues.getQueueClient(name)),
+    checks: createChecks({ blobs, queues, cosmos, enrollments, authority }),
+  };
+}
+
+function storageClients({ storage }: Config, credential: TokenCredential) {
+  if ('connectionString' in storage) {
+    return {
+      blobs: BlobServiceClient.fromConnectionString(storage.connectionString),
+      queues: QueueServiceClient.fromConnectionString(storage.connectionString),
+    };
+  }
+  return {
+    blobs: new BlobServiceClient(storage.blobServiceUri, credential),
+    queues: new QueueServiceClient(storage.queueServiceUri, credential),
+  };
+}
+
+function cosmosClient({ cosmos: { endpoint, key } }: Config, aadCredentials: TokenCredential): CosmosClient {
+  return key === undefined ? new CosmosClient({ endpoint, aadCredentials }) : new CosmosClient({ endpoint, key });
+}
+
+function iotConnections({ dps, hub }: Config, credential: TokenCredential) {
+  return {
+    dps:
+      'connectionString' in dps
+        ? { connectionString: dps.connectionString }
+        : { host: dps.serviceHost, credential, scope: 'https://azure-devices-provisioning.net/.default' },
+    hub:
+      hub.connectionString === undefined
+        ? { host: '', credential, scope: 'https://iothubs.azure.net/.default' }
+        : { connectionString: hub.connectionString },
+  };
+}

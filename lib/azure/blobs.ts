@@ -1,0 +1,110 @@
+import { Readable } from 'node:stream';
+import type { ContainerClient } from '@azure/storage-blob';
+import type { BlobOptions, BlobStore } from '../blobs.ts';
+import { FleetError } from '../errors.ts';
+import { calling, statusOf } from './service-errors.ts';
+
+const service = 'Blob storage';
+
+/** One blob container as a BlobStore. */
+export function createBlobStore(container: ContainerClient): BlobStore {
+  const uploadOptions = ({ contentType, metadata }: BlobOptions) => ({
+    blobHTTPHeaders: { blobContentType: contentType },
+    ...(metadata === undefined ? {} : { metadata: { ...metadata } }),
+  });
+  const onlyIfNew = { conditions: { ifNoneMatch: '*' } };
+
+  return {
+    create(name, body, options) {
+      const blob = container.getBlockBlobClient(name);
+      return ifAbsent(() => blob.upload(body, body.length, { ...uploadOptions(options), ...onlyIfNew }));
+    },
+
+    createFrom(name, body, options) {
+      const blob = container.getBlockBlobClient(name);
+      // 4 MiB blocks, 2 at a time, bound the memory of a stream of any length.
+      return ifAbsent(() =>
+        blob.uploadStream(Readable.from(body, { objectMode: false }), 4 * 1024 * 1024, 2, {
+          ...uploadOptions(options),
+          ...onlyIfNew,
+        }),
+      );
+    },
+
+    async write(name, body, options) {
+      const blob = container.getBlockBlobClient(name);
+      await calling(service, () => blob.upload(body, body.length, uploadOptions(options)));
+    },
+
+    async read(name) {
+      const blob = container.getBlobClient(name);
+      try {
+        return await calling(service, () => blob.downloadToBuffer());
+      } catch (error) {
+        if (statusOf(error) === 404) return undefined;
+        throw error;
+      }
+    },
+
+    async readRange(name, { offset, length, etag }) {
+      const blob = container.getBlobClient(name);
+      return found(name, async () => {
+        const answer = await blob.download(offset, length, { conditions: { ifMatch: etag && `"${etag}"` } });
+        return collect(answer.readableStreamBody);
+      });
+    },
+
+    async open(name, { etag }) {
+      const blob = container.getBlobClient(name);
+      const answer = await found(name, () =>
+        blob.download(0, undefined, { conditions: { ifMatch: etag && `"${etag}"` } }),
+      );
+      if (answer.readableStreamBody === undefined) throw new FleetError('unavailable', `${service} sent no body.`);
+      return answer.readableStreamBody as AsyncIterable<Buffer>;
+    },
+
+    async properties(name) {
+      try {
+        const answer = await calling(service, () => container.getBlobClient(name).getProperties());
+        return { etag: unquoted(answer.etag), bytes: answer.contentLength ?? 0, metadata: answer.metadata ?? {} };
+      } catch (error) {
+        if (statusOf(error) === 404) return undefined;
+        throw error;
+      }
+    },
+  };
+}
+
+/** @returns the new blob's ETag, or undefined when there is a blob of that name */
+async function ifAbsent(upload: () => Promise<{ etag?: string }>): Promise<string | undefined> {
+  try {
+    return unquoted((await calling(service, upload)).etag);
+  } catch (error) {
+    // 409 BlobAlreadyExists for If-None-Match: *, 412 from a race of two commits.
+    const status = statusOf(error);
+    if (status === 409 || status === 412) return undefined;
+    throw error;
+  }
+}
+
+async function found<T>(name: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await calling(service, work);
+  } catch (error) {
+    const status = statusOf(error);
+    if (status === 404) throw new FleetError('manifest-gone', `Blob ${name} is no longer there.`, {}, { cause: error });
+    if (status === 412)
+      throw new FleetError('manifest-gone', `Blob ${name} was replaced by another upload.`, {}, { cause: error });
+    throw error;
+  }
+}
+
+async function collect(stream: NodeJS.ReadableStream | undefined): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const part of stream ?? []) parts.push(part as Buffer);
+  return Buffer.concat(parts);
+}
+
+function unquoted(etag: string | undefined): string {
+  return (etag ?? '').replaceAll('"', '');
+}

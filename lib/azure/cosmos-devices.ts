@@ -1,0 +1,116 @@
+import {
+  BulkOperationType,
+  type Container,
+  type JSONObject,
+  type OperationResponse,
+  type SqlParameter,
+} from '@azure/cosmos';
+import type { DeviceRecord } from '../devices/device.ts';
+import type { DeviceFilter, DeviceStore } from '../devices/device-store.ts';
+import { FleetError } from '../errors.ts';
+import type { Page } from '../stored.ts';
+import { bulk } from './cosmos-bulk.ts';
+import { type SystemProperties, withoutSystemProperties } from './cosmos-document.ts';
+import { calling } from './service-errors.ts';
+
+type DeviceDocument = DeviceRecord & SystemProperties;
+
+/** Device records in container `devices`, partition key `/id`: every record is a point read away. */
+export function createCosmosDeviceStore(
+  container: Container,
+  { sleep }: { sleep: (milliseconds: number) => Promise<void> },
+): DeviceStore {
+  return {
+    async create(records) {
+      const operations = records.map((record) => ({
+        operationType: BulkOperationType.Create,
+        resourceBody: record as unknown as JSONObject,
+        partitionKey: record.id,
+      }));
+      return (await bulk(container, operations, sleep)).map((answer) => etagUnless(409, answer));
+    },
+
+    async read(ids) {
+      const operations = ids.map((id) => ({ operationType: BulkOperationType.Read, id, partitionKey: id }));
+      return (await bulk(container, operations, sleep)).map((answer) => {
+        const etag = etagUnless(404, answer);
+        if (etag === undefined) return undefined;
+        return { etag, value: withoutSystemProperties(answer.resourceBody as unknown as DeviceDocument) };
+      });
+    },
+
+    async replace(records) {
+      const operations = records.map(({ value, etag }) => ({
+        operationType: BulkOperationType.Replace,
+        id: value.id,
+        resourceBody: value as unknown as JSONObject,
+        partitionKey: value.id,
+        ifMatch: etag,
+      }));
+      return (await bulk(container, operations, sleep)).map((answer) => etagUnless(412, answer));
+    },
+
+    list: (filter, page) => list(container, filter, page),
+
+    async waitingGroups() {
+      const query = "SELECT DISTINCT VALUE c.enrollmentGroup FROM c WHERE c.status = 'provisioned'";
+      const { resources } = await calling('Cosmos DB', () => container.items.query<string>(query).fetchAll());
+      return resources;
+    },
+
+    async waitingIds(enrollmentGroup, limit) {
+      const query = {
+        query: "SELECT VALUE c.id FROM c WHERE c.enrollmentGroup = @group AND c.status = 'provisioned'",
+        parameters: [{ name: '@group', value: enrollmentGroup }],
+      };
+      const ids: string[] = [];
+      const pages = container.items.query<string>(query, { maxItemCount: 1000 });
+      while (pages.hasMoreResults() && ids.length < limit) {
+        const { resources } = await calling('Cosmos DB', () => pages.fetchNext());
+        ids.push(...(resources ?? []));
+      }
+      return ids.slice(0, limit);
+    },
+  };
+}
+
+/** The etag of an operation that succeeded, undefined for the one status that is an answer too. */
+function etagUnless(status: number, { statusCode, eTag, resourceBody }: OperationResponse): string | undefined {
+  if (statusCode === status) return undefined;
+  const etag = eTag ?? (resourceBody as { _etag?: string } | undefined)?._etag;
+  if (statusCode < 300 && etag !== undefined) return etag;
+  throw new FleetError('unavailable', `Cosmos DB answered an operation with status ${statusCode}.`);
+}
+
+/**
+ * Pages by id rather than by the SDK's continuation token: the token of a query over many partitions is large and the
+ * SDK's own; an id is neither, and stays valid for ever.
+ */
+async function list(
+  container: Container,
+  { jobId, enrollmentGroup, status }: DeviceFilter,
+  { size, continuation }: { size: number; continuation?: string },
+): Promise<Page<DeviceRecord>> {
+  const conditions: string[] = [];
+  const parameters: SqlParameter[] = [];
+  const where = (condition: string, name: string, value: string | undefined) => {
+    if (value === undefined) return;
+    conditions.push(`${condition} ${name}`);
+    parameters.push({ name, value });
+  };
+  where('c.claim.jobId =', '@job', jobId);
+  where('c.enrollmentGroup =', '@group', enrollmentGroup);
+  where('c.status =', '@status', status);
+  where('c.id >', '@after', continuation);
+  const filter = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
+  const spec = { query: `SELECT * FROM c${filter} ORDER BY c.id`, parameters };
+  const query = container.items.query<DeviceDocument>(spec, { maxItemCount: size + 1 });
+  const documents: DeviceDocument[] = [];
+  while (query.hasMoreResults() && documents.length <= size) {
+    const { resources } = await calling('Cosmos DB', () => query.fetchNext());
+    documents.push(...(resources ?? []));
+  }
+  const items = documents.slice(0, size).map((document) => withoutSystemProperties(document));
+  const last = items.at(-1);
+  return documents.length > size && last !== undefined ? { items, continuation: last.id } : { items };
+}

@@ -1,0 +1,67 @@
+import type { Container } from '@azure/cosmos';
+import type { GroupRecord } from '../enrollment/group.ts';
+import type { GroupStore } from '../enrollment/group-store.ts';
+import { type SystemProperties, withoutSystemProperties } from './cosmos-document.ts';
+import { calling, statusOf } from './service-errors.ts';
+
+type GroupDocument = GroupRecord & SystemProperties;
+
+/** The root CA's document; no group id begins with an underscore. */
+const rootId = '_root';
+
+/** Enrollment groups in container `groups`, partition key `/id`. */
+export function createCosmosGroupStore(container: Container): GroupStore {
+  const readRoot = async () => {
+    const { resource } = await calling('Cosmos DB', () =>
+      container.item(rootId, rootId).read<{ certificatePem: string }>(),
+    );
+    return resource?.certificatePem;
+  };
+
+  return {
+    readRoot,
+
+    async all() {
+      const query = 'SELECT * FROM c WHERE IS_DEFINED(c.definition)';
+      const { resources } = await calling('Cosmos DB', () => container.items.query<GroupDocument>(query).fetchAll());
+      return resources.map((document) => ({ value: withoutSystemProperties(document), etag: document._etag }));
+    },
+
+    async read(id) {
+      const { resource } = await calling('Cosmos DB', () => container.item(id, id).read<GroupDocument>());
+      return resource && { value: withoutSystemProperties<GroupRecord>(resource), etag: resource._etag };
+    },
+
+    async create(group) {
+      try {
+        const { resource } = await calling('Cosmos DB', () => container.items.create({ ...group }));
+        return resource?._etag;
+      } catch (error) {
+        if (statusOf(error) === 409) return undefined;
+        throw error;
+      }
+    },
+
+    async replace({ value, etag }) {
+      try {
+        const accessCondition = { type: 'IfMatch', condition: etag };
+        const item = container.item(value.id, value.id);
+        const { resource } = await calling('Cosmos DB', () => item.replace({ ...value }, { accessCondition }));
+        return resource?._etag;
+      } catch (error) {
+        if (statusOf(error) === 412) return undefined;
+        throw error;
+      }
+    },
+
+    async keepRoot(certificatePem) {
+      try {
+        await calling('Cosmos DB', () => container.items.create({ id: rootId, certificatePem }));
+        return certificatePem;
+      } catch (error) {
+        if (statusOf(error) !== 409) throw error;
+        return (await readRoot()) ?? certificatePem;
+      }
+    },
+  };
+}
