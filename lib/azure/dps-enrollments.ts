@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto';
-import {
-  type IndividualEnrollment as DpsEnrollment,
-  type EnrollmentGroup,
-  ProvisioningServiceClient,
-} from 'azure-iot-provisioning-service';
+import { ProvisioningServiceClient } from 'azure-iot-provisioning-service';
+import type {
+  IndividualEnrollment as DpsEnrollment,
+  EnrollmentGroup,
+} from 'azure-iot-provisioning-service/dist/interfaces.js';
 import type { Registration } from '../devices/device.ts';
 import type {
   EnrollmentFault,
@@ -15,7 +15,7 @@ import type {
 import type { GroupDefinition } from '../enrollment/group-definition.ts';
 import { FleetError } from '../errors.ts';
 import { sameGroup } from './dps-group.ts';
-import { type IotConnection, iotClientParts } from './iot-connection.ts';
+import { type IotConnection, iotClient } from './iot-connection.ts';
 import { callingIot, iotAnswer, iotStatus } from './iot-errors.ts';
 
 const service = 'DPS';
@@ -28,9 +28,7 @@ const maxTries = 5;
 
 /** The enrollment side of DPS, through azure-iot-provisioning-service (service API 2021-10-01). */
 export function createDpsEnrollments(connection: IotConnection): Enrollments {
-  const { config, restApiClient, keepAgent } = iotClientParts(connection);
-  const client = new ProvisioningServiceClient(config, restApiClient);
-  keepAgent();
+  const client = iotClient(ProvisioningServiceClient, connection);
 
   async function ensureGroup(group: GroupEnrollment): Promise<void> {
     const { id } = group.definition;

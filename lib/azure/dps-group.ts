@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import type { EnrollmentGroup } from 'azure-iot-provisioning-service';
+import type { EnrollmentGroup } from 'azure-iot-provisioning-service/dist/interfaces.js';
 import { canonicalJson } from '../canonical-json.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { Registry } from 'azure-iothub';
 import type { HubTwins } from '../enrollment/enrollments.ts';
 import { FleetError } from '../errors.ts';
-import { type IotConnection, iotClientParts } from './iot-connection.ts';
+import { type IotConnection, iotClient } from './iot-connection.ts';
 import { callingIot, iotStatus } from './iot-errors.ts';
 
 /** Twins at whichever hub a device was assigned to, through azure-iothub. One client a hub, kept. */
@@ -11,9 +11,7 @@ export function createHubTwins(connection: IotConnection): HubTwins {
   function registryOf(hub: string): Registry {
     const known = registries.get(hub);
     if (known !== undefined) return known;
-    const { config, restApiClient, keepAgent } = iotClientParts(connection, hub);
-    const registry = new Registry(config as ConstructorParameters<typeof Registry>[0], restApiClient);
-    keepAgent();
+    const registry = iotClient(Registry, connection, hub);
     registries.set(hub, registry);
     return registry;
   }

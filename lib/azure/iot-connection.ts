@@ -13,39 +13,38 @@ export type IotConnection =
   | { readonly connectionString: string }
   | { readonly host: string; readonly credential: TokenCredential; readonly scope: string };
 
-export interface IotClientParts {
-  readonly config: RestApiClient.TransportConfig;
-  readonly restApiClient: RestApiClient;
-  /** Both SDK clients replace the agent of the RestApiClient they are given; call this after making one. */
-  keepAgent(): void;
-}
-
 const userAgent = 'fleet-orchestrator';
 
 /** An answer that does not come within this time is not waited for; the SDKs themselves have no timeout. */
 export const iotTimeoutMilliseconds = 30_000;
 
+/** A client class of the IoT SDKs. Each SDK brings its own copy of the types, so they are not named here. */
+type IotClientClass<Client> = new (config: never, restApiClient: never) => Client;
+
 /** @param hostName host that is asked, where the connection is a gateway to several (a stand-in's hubs) */
-export function iotClientParts(connection: IotConnection, hostName?: string): IotClientParts {
+export function iotClient<Client>(Class: IotClientClass<Client>, connection: IotConnection, hostName?: string): Client {
+  const { config, agent } = transport(connection, hostName);
+  const restApiClient = new RestApiClient(config, userAgent, new Http());
+  const client = new Class(config as never, restApiClient as never);
+  // The constructors put an agent of their own into the RestApiClient they are given; ours comes after.
+  restApiClient.setOptions({ http: { agent } });
+  return client;
+}
+
+function transport(
+  connection: IotConnection,
+  hostName?: string,
+): { config: RestApiClient.TransportConfig; agent: Agent } {
   if ('credential' in connection) {
     const { host, credential, scope } = connection;
-    return parts(
-      { host: hostName ?? host, tokenCredential: credential, tokenScope: scope },
-      new Agent({ keepAlive: true }),
-    );
+    const config = { host: hostName ?? host, tokenCredential: credential, tokenScope: scope };
+    return { config, agent: new Agent({ keepAlive: true }) };
   }
   const { host, port, keyName, key } = parseConnectionString(connection.connectionString);
   const name = hostName ?? host;
   const sharedAccessSignature = SharedAccessSignature.create(name, keyName, key, Date.now());
   const place = port === undefined ? {} : { host, port };
-  return parts({ host: name, sharedAccessSignature }, new Agent({ keepAlive: true, ...place }));
-}
-
-function parts(config: RestApiClient.TransportConfig, agent: Agent): IotClientParts {
-  const restApiClient = new RestApiClient(config, userAgent, new Http());
-  const keepAgent = () => restApiClient.setOptions({ http: { agent } });
-  keepAgent();
-  return { config, restApiClient, keepAgent };
+  return { config: { host: name, sharedAccessSignature }, agent: new Agent({ keepAlive: true, ...place }) };
 }
 
 function parseConnectionString(text: string) {

@@ -66,7 +66,10 @@ export function isEmptyTwin(twin: Twin): boolean {
   return Object.keys(twin.tags).length === 0 && Object.keys(twin.desired).length === 0;
 }
 
-function merge(base: Readonly<Record<string, unknown>>, over: Readonly<Record<string, unknown>>): Record<string, unknown> {
+function merge(
+  base: Readonly<Record<string, unknown>>,
+  over: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
   const merged: Record<string, unknown> = { ...base };
   for (const [key, value] of Object.entries(over)) {
     const before = merged[key];

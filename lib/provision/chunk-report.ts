@@ -1,7 +1,7 @@
 import type { BlobStore } from '../blobs.ts';
+import { FleetError } from '../errors.ts';
 import type { RowFault } from '../manifest/manifest.ts';
 import type { ResultRow } from '../manifest/report.ts';
-import { FleetError } from '../errors.ts';
 
 /** What became of each row of one counted part; a job's reports are these, one after another. */
 export interface ChunkReport {

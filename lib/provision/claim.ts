@@ -1,8 +1,8 @@
 import { type DeviceRecord, withEvent } from '../devices/device.ts';
 import type { DeviceStore } from '../devices/device-store.ts';
+import type { ConflictPolicy } from '../jobs/job.ts';
 import { contentHash } from '../manifest/content-hash.ts';
 import type { DeviceRequest, RowFault } from '../manifest/manifest.ts';
-import type { ConflictPolicy } from '../jobs/job.ts';
 import { newSerialNumber } from '../pki/serial.ts';
 import type { Stored } from '../stored.ts';
 import { compare } from './compare.ts';
@@ -86,7 +86,8 @@ async function settle(
   const etags = takeOvers.length === 0 ? [] : await devices.replace(takeOvers.map(({ record }) => record));
   for (const [index, { request, record }] of takeOvers.entries()) {
     const etag = etags[index];
-    if (etag === undefined) faults.push(faultOf(request, 'device-busy', 'Another row took the device at the same moment.'));
+    if (etag === undefined)
+      faults.push(faultOf(request, 'device-busy', 'Another row took the device at the same moment.'));
     else claimed.push({ request, record: { value: record.value, etag }, earlier: false });
   }
   return { claimed, unchanged, faults };

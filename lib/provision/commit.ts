@@ -1,5 +1,5 @@
-import { type ArchiveIndexEntry, packArchive, readArchiveIndex } from '../bundle/archive.ts';
 import type { BlobStore } from '../blobs.ts';
+import { type ArchiveIndexEntry, packArchive, readArchiveIndex } from '../bundle/archive.ts';
 import { FleetError } from '../errors.ts';
 import type { Issued, Issues } from './issue.ts';
 
@@ -16,7 +16,8 @@ export async function commitArchive(bundles: BlobStore, name: string, entries: I
   const created = await bundles.create(name, body, { contentType: 'application/zip' });
   if (created !== undefined) return byDevice(index);
   const committed = await findArchive(bundles, name);
-  if (committed === undefined) throw new FleetError('concurrent-change', `Archive ${name} was deleted while it was read.`);
+  if (committed === undefined)
+    throw new FleetError('concurrent-change', `Archive ${name} was deleted while it was read.`);
   return committed;
 }
 

@@ -26,7 +26,11 @@ export function compare(existing: DeviceRecord, wanted: DeviceRecord, onConflict
   }
   if (existing.status === 'failed') return { verdict: 'take-over' };
   if (existing.status === 'claimed') {
-    return { verdict: 'refused', code: 'device-busy', message: `Job ${claim.jobId} is provisioning this device just now.` };
+    return {
+      verdict: 'refused',
+      code: 'device-busy',
+      message: `Job ${claim.jobId} is provisioning this device just now.`,
+    };
   }
   if (existing.contentHash === wanted.contentHash) return { verdict: 'unchanged' };
   if (onConflict === 'replace') return { verdict: 'take-over' };

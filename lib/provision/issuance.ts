@@ -23,7 +23,11 @@ export interface IssuanceOptions {
 const maxAgeMilliseconds = 5 * 60 * 1000;
 
 /** Opens groups for issuing, and keeps them open for a while: templates are worth more than one chunk. */
-export function createIssuances({ authority, dps, now }: IssuanceOptions): (group: Stored<GroupRecord>) => Promise<Issuance> {
+export function createIssuances({
+  authority,
+  dps,
+  now,
+}: IssuanceOptions): (group: Stored<GroupRecord>) => Promise<Issuance> {
   const open = new Map<string, { etag: string; at: number; issuance: Promise<Issuance> }>();
 
   async function make(group: GroupRecord): Promise<Issuance> {

@@ -28,7 +28,10 @@ export interface Issues {
  * Issues an identity and makes a bundle for each claimed row. What is wrong with one row (its request, a certificate
  * rule) is that row's fault; a signer that fails or throttles throws, and the chunk is tried again as a whole.
  */
-export async function issueRows(rows: readonly ClaimedRow[], issuances: ReadonlyMap<string, Issuance>): Promise<Issues> {
+export async function issueRows(
+  rows: readonly ClaimedRow[],
+  issuances: ReadonlyMap<string, Issuance>,
+): Promise<Issues> {
   const entries: ArchiveEntry<Issued>[] = [];
   const faults: { row: ClaimedRow; fault: RowFault }[] = [];
   for (const row of rows) {

@@ -63,7 +63,8 @@ export function settleRows(findings: ChunkFindings): ChunkOutcome {
     records,
     report: { results, faults: faults.sort((a, b) => a.line - b.line) },
     counts: {
-      provisioned: claimed.length - enrolling - claimed.filter(({ request }) => !committed.has(request.deviceId)).length,
+      provisioned:
+        claimed.length - enrolling - claimed.filter(({ request }) => !committed.has(request.deviceId)).length,
       unchanged: unchanged.length,
       rejected: faults.length - failed,
       failed,

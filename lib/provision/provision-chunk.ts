@@ -1,8 +1,8 @@
 import type { BlobStore } from '../blobs.ts';
 import type { DeviceStore } from '../devices/device-store.ts';
-import { FleetError } from '../errors.ts';
 import type { GroupRecord } from '../enrollment/group.ts';
 import type { Groups } from '../enrollment/groups.ts';
+import { FleetError } from '../errors.ts';
 import { finishIfDone } from '../jobs/finish.ts';
 import { type Job, partName } from '../jobs/job.ts';
 import type { JobStore } from '../jobs/job-store.ts';
@@ -12,13 +12,13 @@ import { createRowReader } from '../manifest/row-reader.ts';
 import type { Outbox } from '../outbox.ts';
 import type { Stored } from '../stored.ts';
 import { step } from '../telemetry.ts';
-import { claimRows, type ClaimedRow } from './claim.ts';
+import { writeChunkReport } from './chunk-report.ts';
+import { type ClaimedRow, claimRows } from './claim.ts';
 import { commitArchive, findArchive } from './commit.ts';
 import type { Issuance } from './issuance.ts';
 import { issueRows } from './issue.ts';
 import { type ChunkOutcome, settleRows } from './outcome.ts';
 import { replaceRecords } from './record.ts';
-import { writeChunkReport } from './chunk-report.ts';
 
 export interface ProvisionServices {
   readonly jobs: JobStore;
@@ -44,7 +44,8 @@ export async function provisionChunk(message: ChunkMessage, services: ProvisionS
   const at = { jobId, chunk, attempt };
 
   const { job, part: counted } = await jobs.readWithPart(jobId, part);
-  if (job === undefined) throw new FleetError('message-invalid', `Queue "chunks" names a job that does not exist: ${jobId}.`);
+  if (job === undefined)
+    throw new FleetError('message-invalid', `Queue "chunks" names a job that does not exist: ${jobId}.`);
   if (counted !== undefined || job.status === 'failed') return finishIfDone(jobs, job, now());
   if (job.status === 'cancelled') return dropChunk(jobs, job, message, part, now());
 
@@ -52,7 +53,11 @@ export async function provisionChunk(message: ChunkMessage, services: ProvisionS
   const { requests, faults } = await step('1 read', at, () => readChunk(job, message, groups, manifests));
 
   // Steps 2 and 3: claim the devices, and compare with those that exist.
-  const { claimed, unchanged, faults: refused } = await step('2 claim', at, () =>
+  const {
+    claimed,
+    unchanged,
+    faults: refused,
+  } = await step('2 claim', at, () =>
     claimRows(requests, { devices, jobId, chunk, attempt, onConflict: job.onConflict, now: now(), random }),
   );
 
@@ -66,7 +71,8 @@ export async function provisionChunk(message: ChunkMessage, services: ProvisionS
   const issued = await step('5 issue', at, () => issueRows(toIssue, issuances));
 
   // Step 6: commit. Whoever creates the archive first has issued the chunk's certificates.
-  const committed = committedBefore ?? (await step('6 commit', at, () => commitArchive(bundles, archive, issued.entries)));
+  const committed =
+    committedBefore ?? (await step('6 commit', at, () => commitArchive(bundles, archive, issued.entries)));
 
   // Step 7: record. Devices first, then the chunk and the job's counters together.
   const outcome = settleRows({
@@ -82,7 +88,13 @@ export async function provisionChunk(message: ChunkMessage, services: ProvisionS
     const name = `${jobId}/${part}.json`;
     await writeChunkReport(reports, name, report);
     if (enrolling > 0) await enrollmentQueue.send([{ jobId, chunk, attempt }]);
-    const counted = await jobs.count(jobId, { part, chunk, outcome: counts, finishedAt: now().toISOString(), report: name });
+    const counted = await jobs.count(jobId, {
+      part,
+      chunk,
+      outcome: counts,
+      finishedAt: now().toISOString(),
+      report: name,
+    });
     await finishIfDone(jobs, counted, now());
   }
 }
@@ -125,8 +137,13 @@ function groupFault({ line, source, enrollmentGroup }: DeviceRequest, { code, me
 }
 
 /** Counts the rows of a chunk that a cancelled job no longer begins. */
-async function dropChunk(jobs: JobStore, job: Job, { chunk, rows }: ChunkMessage, part: string, at: Date): Promise<void> {
+async function dropChunk(
+  jobs: JobStore,
+  job: Job,
+  { chunk, rows }: ChunkMessage,
+  part: string,
+  at: Date,
+): Promise<void> {
   const outcome = { provisioned: 0, unchanged: 0, rejected: 0, failed: 0, cancelled: rows };
   await finishIfDone(jobs, await jobs.count(job.jobId, { part, chunk, outcome, finishedAt: at.toISOString() }), at);
 }
-

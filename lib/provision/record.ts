@@ -29,7 +29,11 @@ export function issuedRecord(
 }
 
 /** The record of a device that its row lets go of, so that another row may claim it. */
-export function failedRecord(record: DeviceRecord, { code, message }: Pick<RowFault, 'code' | 'message'>, at: string): DeviceRecord {
+export function failedRecord(
+  record: DeviceRecord,
+  { code, message }: Pick<RowFault, 'code' | 'message'>,
+  at: string,
+): DeviceRecord {
   const history = withEvent(record.history, { at, event: 'failed', detail: code });
   return { ...record, status: 'failed', statusSince: at, failure: { code, message }, history };
 }
@@ -51,6 +55,7 @@ export async function replaceRecords(devices: DeviceStore, records: readonly Sto
       found.claim.jobId === value.claim.jobId &&
       found.claim.line === value.claim.line &&
       found.status !== 'claimed';
-    if (!recorded) throw new FleetError('concurrent-change', `The record of device ${value.id} changed while it was written.`);
+    if (!recorded)
+      throw new FleetError('concurrent-change', `The record of device ${value.id} changed while it was written.`);
   }
 }
