@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { describe, it } from 'node:test';
+import type { BlobStore } from '../../lib/blobs.ts';
+import { FleetError } from '../../lib/errors.ts';
+
+const text = { contentType: 'text/plain' };
+
+async function readAll(stream: AsyncIterable<Uint8Array>): Promise<string> {
+  return Buffer.concat(await Array.fromAsync(stream)).toString('utf8');
+}
+
+/** What every BlobStore does. */
+export function blobStoreContract(name: string, open: () => Promise<BlobStore> | BlobStore): void {
+  const isGone = (error: unknown) => error instanceof FleetError && error.code === 'manifest-gone';
+
+  describe(`blob store: ${name}`, () => {
+    it('creates a blob once, from bytes and from a stream', async () => {
+      const store = await open();
+      const blob = randomUUID();
+      assert.ok(await store.create(blob, Buffer.from('first'), text));
+      assert.equal(await store.create(blob, Buffer.from('second'), text), undefined);
+      const late = (async function* () {
+        yield Buffer.from('third');
+      })();
+      assert.equal(await store.createFrom(blob, late, text), undefined);
+      assert.equal((await store.read(blob))?.toString(), 'first');
+    });
+
+    it('writes a stream of any length, with its metadata', async () => {
+      const store = await open();
+      const blob = `folder/${randomUUID()}`;
+      const source = (async function* () {
+        for (let part = 0; part < 100; part++) yield Buffer.from(`${part}\n`);
+      })();
+      const etag = await store.createFrom(blob, source, { ...text, metadata: { orderid: 'abc' } });
+      const properties = await store.properties(blob);
+      assert.equal(properties?.etag, etag);
+      assert.equal(properties?.bytes, 290);
+      assert.equal(properties?.metadata['orderid'], 'abc');
+    });
+
+    it('overwrites with write, and gives the blob a new etag', async () => {
+      const store = await open();
+      const blob = randomUUID();
+      const etag = await store.create(blob, Buffer.from('before'), text);
+      await store.write(blob, Buffer.from('after'), text);
+      assert.equal((await store.read(blob))?.toString(), 'after');
+      assert.notEqual((await store.properties(blob))?.etag, etag);
+    });
+
+    it('has nothing where nothing was written', async () => {
+      const store = await open();
+      assert.equal(await store.read(randomUUID()), undefined);
+      assert.equal(await store.properties(randomUUID()), undefined);
+      await assert.rejects(store.readRange(randomUUID(), { offset: 0, length: 1 }), isGone);
+      await assert.rejects(store.open(randomUUID(), {}), isGone);
+    });
+
+    it('reads a range and a stream of the version that is named, and no other', async () => {
+      const store = await open();
+      const blob = randomUUID();
+      const etag = await store.create(blob, Buffer.from('0123456789'), text);
+      assert.equal((await store.readRange(blob, { offset: 3, length: 4, etag })).toString(), '3456');
+      assert.equal(await readAll(await store.open(blob, { etag })), '0123456789');
+      await store.write(blob, Buffer.from('abcdefghij'), text);
+      await assert.rejects(store.readRange(blob, { offset: 3, length: 4, etag }), isGone);
+      await assert.rejects(store.open(blob, { etag }), isGone);
+    });
+  });
+}

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { GroupRecord } from '../../lib/enrollment/group.ts';
+import type { GroupStore } from '../../lib/enrollment/group-store.ts';
+import { someGroup, someTime } from '../factories.ts';
+
+function someRecord(id: string): GroupRecord {
+  const at = someTime.toISOString();
+  return { id, definition: someGroup(id), issuingCas: [], createdAt: at, updatedAt: at };
+}
+
+/** What every GroupStore does. */
+export function groupStoreContract(name: string, open: () => Promise<GroupStore> | GroupStore): void {
+  const run = Date.now().toString(36);
+
+  describe(`group store: ${name}`, () => {
+    it('creates a group once and gives it back whole', async () => {
+      const store = await open();
+      const group = someRecord(`a-${run}`);
+      const etag = await store.create(group);
+      assert.ok(etag);
+      assert.equal(await store.create(group), undefined);
+      assert.deepEqual(await store.read(group.id), { value: group, etag });
+      assert.equal(await store.read(`nobody-${run}`), undefined);
+    });
+
+    it('replaces a group only as the version that was read', async () => {
+      const store = await open();
+      const group = someRecord(`b-${run}`);
+      const etag = (await store.create(group)) ?? '';
+      const second = await store.replace({ value: { ...group, updatedAt: 'later' }, etag });
+      assert.ok(second);
+      assert.equal(await store.replace({ value: group, etag }), undefined);
+      assert.equal((await store.read(group.id))?.value.updatedAt, 'later');
+    });
+
+    it('keeps the first root that is offered, and lists it among no groups', async () => {
+      const store = await open();
+      const kept = await store.keepRoot('first root');
+      assert.equal(await store.keepRoot('second root'), kept);
+      assert.equal(await store.readRoot(), kept);
+      const groups = await store.all();
+      assert.ok(groups.every(({ value }) => value.definition !== undefined));
+    });
+  });
+}

@@ -1,0 +1,56 @@
+import type { Job, Part, RowCounts } from '../../lib/jobs/job.ts';
+import type { JobStore } from '../../lib/jobs/job-store.ts';
+
+/** Jobs in memory, held to the same contract as the real store. */
+export function createMemoryJobStore(): JobStore {
+  const jobs = new Map<string, Job>();
+  const parts = new Map<string, Map<string, Part>>();
+  const listKey = ({ receivedAt, jobId }: Job) => `${receivedAt}~${jobId}`;
+
+  return {
+    async create(job) {
+      if (jobs.has(job.jobId)) return false;
+      jobs.set(job.jobId, structuredClone(job));
+      return true;
+    },
+    async read(jobId) {
+      return structuredClone(jobs.get(jobId));
+    },
+    async readWithPart(jobId, part) {
+      return structuredClone({ job: jobs.get(jobId), part: parts.get(jobId)?.get(part) });
+    },
+    async update(jobId, from, { total, ...change }) {
+      const job = jobs.get(jobId);
+      if (job === undefined) return undefined;
+      if (from.includes(job.status)) {
+        const counts = total === undefined ? job.counts : { ...job.counts, total };
+        jobs.set(jobId, { ...job, ...change, counts });
+      }
+      return structuredClone(jobs.get(jobId));
+    },
+    async count(jobId, part) {
+      const job = jobs.get(jobId);
+      if (job === undefined) throw new Error(`no job ${jobId}`);
+      const counted = parts.get(jobId) ?? new Map<string, Part>();
+      parts.set(jobId, counted);
+      if (!counted.has(part.part)) {
+        counted.set(part.part, structuredClone(part));
+        const counts: Record<string, number> = { ...job.counts };
+        for (const [name, value] of Object.entries(part.outcome)) counts[name] = (counts[name] ?? 0) + value;
+        jobs.set(jobId, { ...job, counts: counts as unknown as RowCounts });
+      }
+      return structuredClone(jobs.get(jobId)) as Job;
+    },
+    async *parts(jobId) {
+      const counted = [...(parts.get(jobId)?.values() ?? [])];
+      yield* structuredClone(counted.sort((a, b) => (a.part < b.part ? -1 : 1)));
+    },
+    async list({ size, continuation }) {
+      const sorted = [...jobs.values()].sort((a, b) => (listKey(a) > listKey(b) ? -1 : 1));
+      const found = sorted.filter((job) => continuation === undefined || listKey(job) < continuation);
+      const items = structuredClone(found.slice(0, size));
+      const last = items.at(-1);
+      return found.length > size && last !== undefined ? { items, continuation: listKey(last) } : { items };
+    },
+  };
+}

@@ -1,0 +1,15 @@
+import { blobStoreContract } from '../contract/blob-store.ts';
+import { deviceStoreContract } from '../contract/device-store.ts';
+import { groupStoreContract } from '../contract/group-store.ts';
+import { jobStoreContract } from '../contract/job-store.ts';
+import { createMemoryBlobStore } from './blob-store.ts';
+import { createMemoryDeviceStore } from './device-store.ts';
+import { createMemoryGroupStore } from './group-store.ts';
+import { createMemoryJobStore } from './job-store.ts';
+
+// The stores that unit tests use are held to the contract of the real ones, or their tests would prove nothing.
+const [devices, jobs, blobs, groups] = [createMemoryDeviceStore(), createMemoryJobStore(), createMemoryBlobStore(), createMemoryGroupStore()];
+deviceStoreContract('memory', () => devices);
+jobStoreContract('memory', () => jobs);
+blobStoreContract('memory', () => blobs);
+groupStoreContract('memory', () => groups);

@@ -1,0 +1,34 @@
+import { glob } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+
+/**
+ * Runs the tests: all of them, or those whose path contains one of the words given
+ * (`npm test -- pki manifest`). Ends with the plain line `N passed, N failed`.
+ */
+const { positionals: words } = parseArgs({ allowPositionals: true });
+
+const files: string[] = [];
+for await (const file of glob('test/**/*.test.ts')) {
+  if (words.length === 0 || words.some((word) => file.includes(word))) files.push(file);
+}
+if (files.length === 0) throw new Error(`No test file matches: ${words.join(' ')}`);
+
+// One file a core; each file is a process of its own, so that tests share nothing.
+const tests = run({ files: files.sort(), concurrency: 2 });
+const counts = { passed: 0, failed: 0, skipped: 0 };
+tests.on('test:summary', ({ file, counts: seen }) => {
+  if (file !== undefined) return;
+  counts.passed = seen.passed;
+  counts.failed = seen.tests - seen.passed - seen.skipped - seen.todo;
+  counts.skipped = seen.skipped;
+});
+const report = tests.compose(new spec());
+report.pipe(process.stdout);
+report.on('end', () => {
+  const { passed, failed, skipped } = counts;
+  const nothingRan = passed + failed === 0;
+  process.exitCode = failed > 0 || nothingRan ? 1 : 0;
+  process.stdout.write(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`);
+});

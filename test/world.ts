@@ -1,0 +1,148 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createCertificateAuthority } from '../lib/enrollment/certificate-authority.ts';
+import { enrollIndividuals } from '../lib/enrollment/enroll-individuals.ts';
+import type { GroupInput } from '../lib/enrollment/group-definition.ts';
+import { createGroups } from '../lib/enrollment/groups.ts';
+import { createPace } from '../lib/enrollment/pace.ts';
+import { ingestManifest } from '../lib/jobs/ingest-manifest.ts';
+import type { Job } from '../lib/jobs/job.ts';
+import { jobIdOf } from '../lib/jobs/job-id.ts';
+import type { ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
+import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
+import { createIssuances } from '../lib/provision/issuance.ts';
+import { provisionChunk } from '../lib/provision/provision-chunk.ts';
+import { someTime } from './factories.ts';
+import { createMemoryBlobStore } from './memory/blob-store.ts';
+import { createMemoryDeviceStore } from './memory/device-store.ts';
+import { createMemoryEnrollments } from './memory/enrollments.ts';
+import { createMemoryGroupStore } from './memory/group-store.ts';
+import { createMemoryJobStore } from './memory/job-store.ts';
+
+/** Thrown in the place of a crash. */
+export class Interruption extends Error {}
+
+interface Event {
+  readonly blobName: string;
+  readonly etag: string;
+}
+
+type Delivery = { readonly run: () => Promise<void> };
+
+/**
+ * The whole pipeline on memory: the real steps, certificates and bundles between stores and queues that a test can see
+ * into, and that can be cut: `interruptAfter(n)` throws once, when the n-th call of any port from then on has taken
+ * effect and its answer is on the way. A delivery that throws so is delivered again.
+ */
+export function createWorld({ chunkRows = 5 } = {}) {
+  const directory = mkdtempSync(join(tmpdir(), 'fleet-keys-'));
+  const now = () => someTime;
+  const sleep = async () => {};
+  const retry = { maxWaitSeconds: 60, sleep };
+
+  let calls = 0;
+  let fuse = Number.POSITIVE_INFINITY;
+  /** Every method of a port, counted, and cut when its turn comes. */
+  function cuttable<Port extends object>(port: Port): Port {
+    return new Proxy(port, {
+      get(target, property) {
+        const member: unknown = Reflect.get(target, property);
+        if (typeof member !== 'function') return member;
+        return (...given: unknown[]) => {
+          const answer: unknown = member.apply(target, given);
+          if (!(answer instanceof Promise)) return answer;
+          return answer.then((value: unknown) => {
+            calls += 1;
+            if (calls !== fuse) return value;
+            fuse = Number.POSITIVE_INFINITY;
+            throw new Interruption(`after ${String(property)}`);
+          });
+        };
+      },
+    });
+  }
+
+  const queue: Delivery[] = [];
+  const memory = {
+    ...{ jobs: createMemoryJobStore(), devices: createMemoryDeviceStore(), groupStore: createMemoryGroupStore() },
+    ...{ manifests: createMemoryBlobStore(), bundles: createMemoryBlobStore(), reports: createMemoryBlobStore() },
+    enrollments: createMemoryEnrollments(),
+  };
+  const [jobs, devices, groupStore] = [cuttable(memory.jobs), cuttable(memory.devices), cuttable(memory.groupStore)];
+  const [manifests, bundles, reports] = [cuttable(memory.manifests), cuttable(memory.bundles), cuttable(memory.reports)];
+  const enrollments = cuttable(memory.enrollments);
+  const keys = createSoftwareKeyStore({ directory });
+  const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: 'Test root CA', now });
+  const newGroups = () => createGroups({ store: groupStore, authority, enrollments, retry, now, allowPlainKeys: true });
+  const dps = { idScope: '0ne00000000', globalEndpoint: 'https://global.azure-devices-provisioning.net' };
+
+  const chunkQueue = cuttable({
+    send: async (messages: Iterable<ChunkMessage>) => {
+      for (const message of messages) queue.push({ run: () => provisionChunk(message, services()) });
+    },
+  });
+  const enrollmentQueue = cuttable({
+    send: async (messages: Iterable<EnrollmentMessage>) => {
+      for (const message of messages) queue.push({ run: () => enrollIndividuals(message, services()) });
+    },
+  });
+
+  /** Made anew for each delivery: a worker that crashed takes its caches with it. */
+  const services = () => ({
+    ...{ jobs, devices, manifests, bundles, reports, enrollments, chunkQueue, enrollmentQueue, now, retry, chunkRows },
+    groups: newGroups(),
+    openIssuance: createIssuances({ authority, dps, now }),
+    pace: createPace({ perMinute: 1_000_000, now, sleep }),
+  });
+
+  return {
+    ...memory,
+    services,
+    queue,
+
+    declare: (id: string, input: GroupInput) => newGroups().declare(id, input),
+
+    /** Uploads a manifest and announces it. @returns the id of its job */
+    async upload(blobName: string, text: string): Promise<string> {
+      const body = Buffer.from(text);
+      await memory.manifests.write(blobName, body, { contentType: 'text/csv' });
+      const etag = (await memory.manifests.properties(blobName))?.etag ?? '';
+      this.announce({ blobName, etag }, body.length);
+      return jobIdOf({ blob: blobName, etag });
+    },
+
+    announce(event: Event, contentLength: number): void {
+      const created = { ...event, container: 'manifests', url: `https://test/manifests/${event.blobName}`, contentLength };
+      queue.push({ run: () => ingestManifest(created, services()) });
+    },
+
+    interruptAfter(call: number): void {
+      calls = 0;
+      fuse = call;
+    },
+
+    /** Delivers until the queues are empty; an interrupted delivery comes again, last. @returns how many calls were made */
+    async settle(): Promise<number> {
+      for (let delivery = queue.shift(); delivery !== undefined; delivery = queue.shift()) {
+        try {
+          await delivery.run();
+        } catch (error) {
+          if (!(error instanceof Interruption)) throw error;
+          queue.push(delivery);
+        }
+      }
+      return calls;
+    },
+
+    job: async (jobId: string): Promise<Job> => {
+      const job = await memory.jobs.read(jobId);
+      if (job === undefined) throw new Error(`no job ${jobId}`);
+      return job;
+    },
+
+    [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),
+  };
+}
+
+export type World = ReturnType<typeof createWorld>;
