@@ -101,6 +101,11 @@ describe('readConfig', () => {
     ]);
   });
 
+  it('reads a flag however it is spelled', () => {
+    assert.equal(readConfig({ ...azure, ALLOW_PLAIN_KEYS: 'True' }).allowPlainKeys, true);
+    assert.equal(readConfig({ ...azure, ALLOW_PLAIN_KEYS: 'false' }).allowPlainKeys, false);
+  });
+
   it('counts an empty setting as one that is not set', () => {
     assert.equal(readConfig({ ...azure, COSMOS_KEY: '', CHUNK_ROWS: '' }).chunkRows, 250);
     assert.match(

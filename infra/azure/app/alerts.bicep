@@ -1,0 +1,116 @@
+// What somebody has to be told of. Each rule reads the structured log lines that the app writes.
+param actionGroupName string
+param location string
+param tags object
+param workspaceId string
+param email string
+
+var rules = [
+  {
+    name: 'poison-queue-not-empty'
+    title: 'A queue message failed for good'
+    description: 'A message was given up after its last delivery. Its rows are marked failed; see the job, mend the cause and retry it.'
+    severity: 2
+    query: '''
+      AppTraces
+      | where Message has 'dead letter recorded' or Message has 'MaxDequeueCount'
+      | extend entry = parse_json(Message)
+      | project TimeGenerated, queue = tostring(entry.queue), code = tostring(entry.code), Message
+    '''
+  }
+  {
+    name: 'job-failed'
+    title: 'A job failed'
+    description: 'A manifest was refused as a whole. GET /api/jobs/{jobId} says why.'
+    severity: 2
+    query: '''
+      AppTraces
+      | where Message has 'job finished'
+      | extend entry = parse_json(Message)
+      | where tostring(entry.event) == 'job finished' and tostring(entry.status) == 'failed'
+      | project TimeGenerated, job = tostring(entry.jobId), code = tostring(entry.code)
+    '''
+  }
+  {
+    name: 'certificate-ending'
+    title: 'A CA certificate ends soon'
+    description: 'An issuing CA or the root is near its end. Devices whose chain ends cannot register again; start the rollover.'
+    severity: 1
+    query: '''
+      AppTraces
+      | where Message has 'certificate ending'
+      | extend entry = parse_json(Message)
+      | where tostring(entry.event) == 'certificate ending'
+      | project TimeGenerated, group = tostring(entry.group), notAfter = tostring(entry.notAfter)
+    '''
+  }
+  {
+    name: 'service-throttling'
+    title: 'DPS or another service throttles the app'
+    description: 'Work waits and goes on by itself. If this lasts, lower DPS_OPERATIONS_PER_MINUTE or ask for a higher quota.'
+    severity: 3
+    query: '''
+      AppTraces
+      | extend entry = parse_json(Message)
+      | where tostring(entry.code) == 'throttled'
+      | project TimeGenerated, event = tostring(entry.event), queue = tostring(entry.queue)
+    '''
+  }
+]
+
+module actionGroup 'br/public:avm/res/insights/action-group:0.8.0' = {
+  name: 'action-group'
+  params: {
+    name: actionGroupName
+    location: 'global'
+    tags: tags
+    // At most 12 characters; it begins the text of a message.
+    groupShortName: 'fleet'
+    emailReceivers: empty(email)
+      ? []
+      : [
+          {
+            name: 'operator'
+            emailAddress: email
+            useCommonAlertSchema: true
+          }
+        ]
+  }
+}
+
+module queryRules 'br/public:avm/res/insights/scheduled-query-rule:0.6.0' = [
+  for rule in rules: {
+    name: 'alert-${rule.name}'
+    params: {
+      name: 'alert-${rule.name}'
+      location: location
+      tags: tags
+      alertDisplayName: rule.title
+      alertDescription: rule.description
+      severity: rule.severity
+      scopes: [workspaceId]
+      evaluationFrequency: 'PT5M'
+      windowSize: 'PT15M'
+      autoMitigate: true
+      // AppTraces has no rows, and no columns to check against, before the app has logged for the first time.
+      skipQueryValidation: true
+      actions: {
+        actionGroupResourceIds: [actionGroup.outputs.resourceId]
+      }
+      criterias: {
+        allOf: [
+          {
+            query: rule.query
+            timeAggregation: 'Count'
+            operator: 'GreaterThan'
+            threshold: 0
+            failingPeriods: {
+              numberOfEvaluationPeriods: 1
+              minFailingPeriodsToAlert: 1
+            }
+          }
+        ]
+      }
+    }
+  }
+]

@@ -1,0 +1,137 @@
+// The app on Flex Consumption. Settings: functions/config.ts and docs/settings.md.
+param name string
+param planName string
+param location string
+param tags object
+param nodeVersion string
+param instanceMemoryMB int
+param maximumInstanceCount int
+param identityId string
+param identityClientId string
+@description('Empty: callers use function keys. Else built-in authentication signs them in with this app registration.')
+param entraClientId string
+@description('Empty: not in a virtual network.')
+param subnetId string
+param blobServiceUri string
+param queueServiceUri string
+param componentConnectionString string
+param settings object
+
+var entra = !empty(entraClientId)
+
+var hostSettings = {
+  AzureWebJobsStorage__blobServiceUri: blobServiceUri
+  AzureWebJobsStorage__queueServiceUri: queueServiceUri
+  AzureWebJobsStorage__credential: 'managedidentity'
+  AzureWebJobsStorage__clientId: identityClientId
+  AZURE_CLIENT_ID: identityClientId
+  APPLICATIONINSIGHTS_CONNECTION_STRING: componentConnectionString
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'Authorization=AAD;ClientId=${identityClientId}'
+  HTTP_ACCESS: entra ? 'entra' : 'keys'
+}
+
+var appSettings = {
+  name: 'appsettings'
+  properties: union(settings, hostSettings)
+}
+
+var authentication = {
+  name: 'authsettingsV2'
+  properties: {
+    platform: {
+      enabled: true
+      runtimeVersion: '~1'
+    }
+    // An API: whoever is not signed in gets 401, not a sign-in page.
+    globalValidation: {
+      requireAuthentication: true
+      unauthenticatedClientAction: 'Return401'
+    }
+    httpSettings: {
+      requireHttps: true
+    }
+    identityProviders: {
+      azureActiveDirectory: {
+        enabled: true
+        registration: {
+          clientId: entraClientId
+          openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+        }
+        validation: {
+          allowedAudiences: [entraClientId, 'api://${entraClientId}']
+        }
+      }
+    }
+    login: {
+      tokenStore: {
+        enabled: false
+      }
+    }
+  }
+}
+
+module plan 'br/public:avm/res/web/serverfarm:0.7.0' = {
+  name: 'plan'
+  params: {
+    name: planName
+    location: location
+    tags: tags
+    kind: 'linux'
+    skuName: 'FC1'
+    reserved: true
+    zoneRedundant: false
+  }
+}
+
+module site 'br/public:avm/res/web/site:0.24.0' = {
+  name: 'site'
+  params: {
+    name: name
+    location: location
+    // azd finds the app of azure.yaml by this tag.
+    tags: union(tags, { 'azd-service-name': 'api' })
+    kind: 'functionapp,linux'
+    serverFarmResourceId: plan.outputs.resourceId
+    managedIdentities: {
+      userAssignedResourceIds: [identityId]
+    }
+    httpsOnly: true
+    clientAffinityEnabled: false
+    publicNetworkAccess: 'Enabled'
+    virtualNetworkSubnetResourceId: empty(subnetId) ? null : subnetId
+    basicPublishingCredentialsPolicies: [
+      { name: 'ftp', allow: false }
+      { name: 'scm', allow: false }
+    ]
+    functionAppConfig: {
+      runtime: {
+        name: 'node'
+        version: nodeVersion
+      }
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: '${blobServiceUri}app-package'
+          authentication: {
+            type: 'UserAssignedIdentity'
+            userAssignedIdentityResourceId: identityId
+          }
+        }
+      }
+      scaleAndConcurrency: {
+        instanceMemoryMB: instanceMemoryMB
+        maximumInstanceCount: maximumInstanceCount
+      }
+    }
+    siteConfig: {
+      alwaysOn: false
+      ftpsState: 'Disabled'
+      http20Enabled: true
+      minTlsVersion: '1.2'
+    }
+    configs: entra ? [appSettings, authentication] : [appSettings]
+  }
+}
+
+output name string = site.outputs.name
+output url string = 'https://${site.outputs.defaultHostname}'

@@ -1,0 +1,78 @@
+// A virtual network with a subnet for the app and one for private endpoints, and the DNS zones that go with them.
+param name string
+param location string
+param tags object
+
+var zones = {
+  blob: 'privatelink.blob.${environment().suffixes.storage}'
+  queue: 'privatelink.queue.${environment().suffixes.storage}'
+  // environment() has no suffix for Cosmos DB.
+  cosmos: 'privatelink.documents.azure.com'
+  // The private zone of Key Vault is not named after its public suffix.
+  vault: 'privatelink.vaultcore.azure.net'
+}
+
+module network 'br/public:avm/res/network/virtual-network:0.10.2' = {
+  name: 'virtual-network'
+  params: {
+    name: name
+    location: location
+    tags: tags
+    addressPrefixes: ['10.0.0.0/16']
+    subnets: [
+      {
+        name: 'app'
+        // A /24 gives the app 251 addresses; Flex Consumption shares one among several instances.
+        addressPrefix: '10.0.1.0/24'
+        delegation: 'Microsoft.App/environments'
+      }
+      {
+        name: 'private-endpoints'
+        addressPrefix: '10.0.2.0/24'
+      }
+    ]
+  }
+}
+
+module blobZone 'br/public:avm/res/network/private-dns-zone:0.8.1' = {
+  name: 'dns-blob'
+  params: {
+    name: zones.blob
+    tags: tags
+    virtualNetworkLinks: [{ virtualNetworkResourceId: network.outputs.resourceId }]
+  }
+}
+
+module queueZone 'br/public:avm/res/network/private-dns-zone:0.8.1' = {
+  name: 'dns-queue'
+  params: {
+    name: zones.queue
+    tags: tags
+    virtualNetworkLinks: [{ virtualNetworkResourceId: network.outputs.resourceId }]
+  }
+}
+
+module cosmosZone 'br/public:avm/res/network/private-dns-zone:0.8.1' = {
+  name: 'dns-cosmos'
+  params: {
+    name: zones.cosmos
+    tags: tags
+    virtualNetworkLinks: [{ virtualNetworkResourceId: network.outputs.resourceId }]
+  }
+}
+
+module vaultZone 'br/public:avm/res/network/private-dns-zone:0.8.1' = {
+  name: 'dns-vault'
+  params: {
+    name: zones.vault
+    tags: tags
+    virtualNetworkLinks: [{ virtualNetworkResourceId: network.outputs.resourceId }]
+  }
+}
+
+output appSubnetId string = network.outputs.subnetResourceIds[0]
+output privateEndpointSubnetId string = network.outputs.subnetResourceIds[1]
+output blobDnsZoneId string = blobZone.outputs.resourceId
+output queueDnsZoneId string = queueZone.outputs.resourceId
+output cosmosDnsZoneId string = cosmosZone.outputs.resourceId
+output vaultDnsZoneId string = vaultZone.outputs.resourceId

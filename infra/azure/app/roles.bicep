@@ -1,0 +1,235 @@
+// Who may do what. Every assignment is the least that serves; what it is needed for stands beside it.
+// Ids of built-in roles: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
+param appPrincipalId string
+param operatorPrincipalId string
+param operatorPrincipalType string
+param storageAccountName string
+param cosmosAccountName string
+param cosmosDatabaseName string
+param keyVaultName string
+param hubName string
+param dpsName string
+param componentName string
+
+var builtInRoles = {
+  storageBlobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
+  storageBlobDataContributor: 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
+  storageBlobDataReader: '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1'
+  storageQueueDataContributor: '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
+  storageQueueDataMessageSender: 'c6a89b2d-59bc-44d0-9896-0f6e12d7b80a'
+  dpsDataContributor: 'dfce44e4-17b7-4bd1-a6d1-04996ec95633'
+  hubTwinContributor: '494bdba2-168f-4f31-a0a1-191d2f7c028c'
+  monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
+}
+
+resource storage 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {
+  name: storageAccountName
+
+  resource blobs 'blobServices' existing = {
+    name: 'default'
+
+    resource manifests 'containers' existing = {
+      name: 'manifests'
+    }
+
+    resource reports 'containers' existing = {
+      name: 'reports'
+    }
+  }
+
+  resource queues 'queueServices' existing = {
+    name: 'default'
+
+    resource orders 'queues' existing = {
+      name: 'orders'
+    }
+  }
+}
+
+resource cosmos 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' existing = {
+  name: cosmosAccountName
+}
+
+resource vault 'Microsoft.KeyVault/vaults@2023-07-01' existing = {
+  name: keyVaultName
+}
+
+resource hub 'Microsoft.Devices/IotHubs@2023-06-30' existing = {
+  name: hubName
+}
+
+resource dps 'Microsoft.Devices/provisioningServices@2026-08-31' existing = {
+  name: dpsName
+}
+
+resource component 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: componentName
+}
+
+// The host leases blobs and keeps its secrets and timers in containers that it makes itself, in the account of its data.
+resource appOnBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(storage.id, appPrincipalId, builtInRoles.storageBlobDataOwner)
+  scope: storage
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', builtInRoles.storageBlobDataOwner)
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// Triggers receive, renew and delete; the app and the host send, to poison queues too.
+resource appOnQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(storage.id, appPrincipalId, builtInRoles.storageQueueDataContributor)
+  scope: storage
+  properties: {
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      builtInRoles.storageQueueDataContributor
+    )
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// Enrollments and enrollment groups are written, registration states are read and deleted.
+resource appOnDps 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(dps.id, appPrincipalId, builtInRoles.dpsDataContributor)
+  scope: dps
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', builtInRoles.dpsDataContributor)
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// Tags and desired properties of a row are merged into the twin once the device is assigned.
+resource appOnHub 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(hub.id, appPrincipalId, builtInRoles.hubTwinContributor)
+  scope: hub
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', builtInRoles.hubTwinContributor)
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+resource appOnTelemetry 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(component.id, appPrincipalId, builtInRoles.monitoringMetricsPublisher)
+  scope: component
+  properties: {
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      builtInRoles.monitoringMetricsPublisher
+    )
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// Key Vault Crypto Officer, the least built-in role that can make a key, could also import, delete and purge keys. A CA
+// needs three actions.
+resource caSigner 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
+  name: guid(resourceGroup().id, 'ca-signer')
+  properties: {
+    roleName: 'Fleet CA signer (${keyVaultName})'
+    description: 'Makes CA keys, reads their public part and signs with them.'
+    type: 'CustomRole'
+    permissions: [
+      {
+        actions: []
+        notActions: []
+        dataActions: [
+          'Microsoft.KeyVault/vaults/keys/create/action'
+          'Microsoft.KeyVault/vaults/keys/read'
+          'Microsoft.KeyVault/vaults/keys/sign/action'
+        ]
+        notDataActions: []
+      }
+    ]
+    assignableScopes: [resourceGroup().id]
+  }
+}
+
+resource appOnVault 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(vault.id, appPrincipalId, caSigner.id)
+  scope: vault
+  properties: {
+    roleDefinitionId: caSigner.id
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// Cosmos DB has data-plane roles of its own. Built-in Data Contributor (…0002), for the one database.
+resource appOnDatabase 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2024-11-15' = {
+  parent: cosmos
+  name: guid(cosmos.id, appPrincipalId, cosmosDatabaseName, 'data-contributor')
+  properties: {
+    roleDefinitionId: '${cosmos.id}/sqlRoleDefinitions/00000000-0000-0000-0000-000000000002'
+    principalId: appPrincipalId
+    scope: '${cosmos.id}/dbs/${cosmosDatabaseName}'
+  }
+}
+
+// The SDK reads the account's endpoints before it reads any data; that is metadata of the account, not of a database.
+resource metadataReader 'Microsoft.DocumentDB/databaseAccounts/sqlRoleDefinitions@2024-11-15' = {
+  parent: cosmos
+  name: guid(cosmos.id, 'metadata-reader')
+  properties: {
+    roleName: 'Account metadata reader'
+    type: 'CustomRole'
+    assignableScopes: [cosmos.id]
+    permissions: [
+      {
+        dataActions: ['Microsoft.DocumentDB/databaseAccounts/readMetadata']
+      }
+    ]
+  }
+}
+
+resource appOnAccountMetadata 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2024-11-15' = {
+  parent: cosmos
+  name: guid(cosmos.id, appPrincipalId, 'metadata-reader')
+  properties: {
+    roleDefinitionId: metadataReader.id
+    principalId: appPrincipalId
+    scope: cosmos.id
+  }
+}
+
+// An operator uploads manifests, sends orders and reads reports. Bundles are fetched through the app, which records it.
+resource operatorOnManifests 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorPrincipalId)) {
+  name: guid(storage::blobs::manifests.id, operatorPrincipalId, builtInRoles.storageBlobDataContributor)
+  scope: storage::blobs::manifests
+  properties: {
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      builtInRoles.storageBlobDataContributor
+    )
+    principalId: operatorPrincipalId
+    principalType: operatorPrincipalType
+  }
+}
+
+resource operatorOnReports 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorPrincipalId)) {
+  name: guid(storage::blobs::reports.id, operatorPrincipalId, builtInRoles.storageBlobDataReader)
+  scope: storage::blobs::reports
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', builtInRoles.storageBlobDataReader)
+    principalId: operatorPrincipalId
+    principalType: operatorPrincipalType
+  }
+}
+
+resource operatorOnOrders 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorPrincipalId)) {
+  name: guid(storage::queues::orders.id, operatorPrincipalId, builtInRoles.storageQueueDataMessageSender)
+  scope: storage::queues::orders
+  properties: {
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      builtInRoles.storageQueueDataMessageSender
+    )
+    principalId: operatorPrincipalId
+    principalType: operatorPrincipalType
+  }
+}

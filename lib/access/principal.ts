@@ -1,0 +1,59 @@
+import { z } from 'zod';
+
+/** App roles, from least to most; infra/azure/app-roles.json declares them in Microsoft Entra. */
+export const roles = ['reader', 'submitter', 'operator'] as const;
+export type Role = (typeof roles)[number];
+
+/** Whom Microsoft Entra signed in. */
+export interface Principal {
+  /** Object id in the directory; the same for as long as the account exists. */
+  readonly id: string;
+  /** What people know it by: a user's name, or an application's client id. */
+  readonly name: string;
+  readonly roles: readonly Role[];
+}
+
+// Front ends allow 32 KB for all headers of a request; a longer one did not come through built-in authentication.
+const longestHeader = 32 * 1024;
+
+const document = z.object({
+  auth_typ: z.literal('aad'),
+  name_typ: z.string().optional(),
+  role_typ: z.string().optional(),
+  claims: z.array(z.object({ typ: z.string(), val: z.string() })),
+});
+
+/** One claim has two names: the short one of the token, and the long one it is mapped to. */
+const claimNames = {
+  id: ['http://schemas.microsoft.com/identity/claims/objectidentifier', 'oid'],
+  name: ['preferred_username', 'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name', 'appid', 'azp'],
+  role: ['roles', 'http://schemas.microsoft.com/ws/2008/06/identity/claims/role'],
+} as const;
+
+/**
+ * Reads the header `x-ms-client-principal`, which built-in authentication sets on every request that it lets through:
+ * base64 of a JSON document with the token's claims. Anybody can send that header where built-in authentication is off,
+ * so ask only where it is on. https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities
+ * @returns undefined when it is not there or is not one of Microsoft Entra
+ */
+export function parsePrincipal(header: string | null | undefined): Principal | undefined {
+  if (!header || header.length > longestHeader) return undefined;
+  const parsed = document.safeParse(parseJson(Buffer.from(header, 'base64').toString('utf8')));
+  if (!parsed.success) return undefined;
+  const { claims, name_typ, role_typ } = parsed.data;
+  const valuesOf = (names: readonly (string | undefined)[]) =>
+    claims.filter((claim) => names.includes(claim.typ)).map((claim) => claim.val);
+  const [id] = valuesOf(claimNames.id);
+  if (id === undefined) return undefined;
+  const held = new Set(valuesOf([...claimNames.role, role_typ]));
+  const name = [name_typ, ...claimNames.name].flatMap((type) => valuesOf([type])).at(0) ?? id;
+  return { id, name, roles: roles.filter((role) => held.has(role)) };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

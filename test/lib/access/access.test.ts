@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { type Access, createAccess, type Operation, requiredRole } from '../../../lib/access/access.ts';
+import { parsePrincipal } from '../../../lib/access/principal.ts';
+import { FleetError } from '../../../lib/errors.ts';
+
+const objectId = '0b2e6b4e-3d3c-4a53-9d0a-6f5b8f8f0001';
+
+/** The header as built-in authentication writes it for a user of Microsoft Entra. */
+function header({ roles = [] as string[], ...changes }: Record<string, unknown> & { roles?: string[] } = {}): string {
+  const document = {
+    auth_typ: 'aad',
+    name_typ: 'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name',
+    role_typ: 'http://schemas.microsoft.com/ws/2008/06/identity/claims/role',
+    claims: [
+      { typ: 'aud', val: 'api://fleet' },
+      { typ: 'http://schemas.microsoft.com/identity/claims/objectidentifier', val: objectId },
+      { typ: 'preferred_username', val: 'mona@example.com' },
+      ...roles.map((val) => ({ typ: 'roles', val })),
+    ],
+    ...changes,
+  };
+  return Buffer.from(JSON.stringify(document)).toString('base64');
+}
+
+function codeOf(access: Access, operation: Operation, principal: string | null): string {
+  try {
+    access(operation, principal);
+    return 'allowed';
+  } catch (error) {
+    assert.ok(error instanceof FleetError);
+    return error.code;
+  }
+}
+
+describe('parsePrincipal', () => {
+  it('reads id, name and the app roles it knows', () => {
+    assert.deepEqual(parsePrincipal(header({ roles: ['operator', 'reader', 'Owner'] })), {
+      id: objectId,
+      name: 'mona@example.com',
+      roles: ['reader', 'operator'],
+    });
+  });
+
+  it('reads roles under the long claim name and names an application by its client id', () => {
+    const claims = [
+      { typ: 'oid', val: objectId },
+      { typ: 'appid', val: 'b7c7' },
+      { typ: 'http://schemas.microsoft.com/ws/2008/06/identity/claims/role', val: 'submitter' },
+    ];
+    assert.deepEqual(parsePrincipal(header({ claims })), { id: objectId, name: 'b7c7', roles: ['submitter'] });
+  });
+
+  it('takes nobody for a principal who is not one', () => {
+    const wrong = [
+      null,
+      undefined,
+      '',
+      'not base64 json',
+      Buffer.from('[]').toString('base64'),
+      header({ auth_typ: 'github' }),
+      header({ claims: [] }),
+      header({ claims: 'reader' }),
+      header({ claims: [{ typ: 'oid', val: 7 }] }),
+      header({ padding: 'x'.repeat(40_000) }),
+    ];
+    for (const value of wrong) assert.equal(parsePrincipal(value), undefined, String(value).slice(0, 40));
+  });
+
+  it('never throws, whatever the header holds', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.json().map(btoa8)), (text) => {
+        parsePrincipal(text);
+      }),
+    );
+  });
+});
+
+const btoa8 = (text: string) => Buffer.from(text).toString('base64');
+
+describe('createAccess', () => {
+  const entra = createAccess('entra');
+
+  it('lets each role do what it needs and no more', () => {
+    const table: [string[], Operation, string][] = [
+      [['reader'], 'get-job', 'allowed'],
+      [['reader'], 'submit-job', 'forbidden'],
+      [['reader'], 'get-device-bundle', 'forbidden'],
+      [['submitter'], 'get-job', 'allowed'],
+      [['submitter'], 'submit-job', 'allowed'],
+      [['submitter'], 'put-enrollment-group', 'forbidden'],
+      [['submitter'], 'get-device-bundle', 'forbidden'],
+      [['operator'], 'submit-job', 'allowed'],
+      [['operator'], 'put-enrollment-group', 'allowed'],
+      [['operator'], 'get-device-bundle', 'allowed'],
+      [[], 'health', 'forbidden'],
+      [['admin'], 'list-devices', 'forbidden'],
+    ];
+    for (const [roles, operation, expected] of table) {
+      assert.equal(codeOf(entra, operation, header({ roles })), expected, `${roles} ${operation}`);
+    }
+  });
+
+  it('refuses every operation to whom nobody signed in', () => {
+    for (const operation of Object.keys(requiredRole) as Operation[]) {
+      assert.equal(codeOf(entra, operation, null), 'unauthorized');
+    }
+  });
+
+  it('says which role is missing, and to whom', () => {
+    assert.throws(() => entra('get-device-bundle', header({ roles: ['reader'] })), {
+      message: 'get-device-bundle takes the app role "operator"; mona@example.com is reader.',
+    });
+  });
+
+  it('names the caller for the history', () => {
+    assert.deepEqual(entra('get-device-bundle', header({ roles: ['operator'] })), {
+      name: 'mona@example.com',
+      id: objectId,
+    });
+  });
+
+  it('does not believe the header where callers use keys: there anybody can send one', () => {
+    assert.deepEqual(createAccess('keys')('get-device-bundle', header({ roles: ['operator'] })), {
+      name: 'function key',
+    });
+  });
+});
