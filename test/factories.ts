@@ -1,6 +1,6 @@
 import type { DeviceRecord } from '../lib/devices/device.ts';
-import { type Job, noRows } from '../lib/jobs/job.ts';
 import { type GroupInput, parseGroupDefinition } from '../lib/enrollment/group-definition.ts';
+import { type Job, noRows } from '../lib/jobs/job.ts';
 
 /*
  * Things that tests need and do not care about; a test names only what it is about.

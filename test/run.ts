@@ -1,7 +1,7 @@
 import { glob } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { parseArgs } from 'node:util';
 
 /**
  * Runs the tests: all of them, or those whose path contains one of the words given

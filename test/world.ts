@@ -70,7 +70,11 @@ export function createWorld({ chunkRows = 5 } = {}) {
     enrollments: createMemoryEnrollments(),
   };
   const [jobs, devices, groupStore] = [cuttable(memory.jobs), cuttable(memory.devices), cuttable(memory.groupStore)];
-  const [manifests, bundles, reports] = [cuttable(memory.manifests), cuttable(memory.bundles), cuttable(memory.reports)];
+  const [manifests, bundles, reports] = [
+    cuttable(memory.manifests),
+    cuttable(memory.bundles),
+    cuttable(memory.reports),
+  ];
   const enrollments = cuttable(memory.enrollments);
   const keys = createSoftwareKeyStore({ directory });
   const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: 'Test root CA', now });
@@ -113,7 +117,12 @@ export function createWorld({ chunkRows = 5 } = {}) {
     },
 
     announce(event: Event, contentLength: number): void {
-      const created = { ...event, container: 'manifests', url: `https://test/manifests/${event.blobName}`, contentLength };
+      const created = {
+        ...event,
+        container: 'manifests',
+        url: `https://test/manifests/${event.blobName}`,
+        contentLength,
+      };
       queue.push({ run: () => ingestManifest(created, services()) });
     },
 

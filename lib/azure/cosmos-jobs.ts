@@ -11,7 +11,12 @@ import { calling, statusOf } from './service-errors.ts';
  */
 const jobDocumentId = 'job';
 
-type JobDocument = Job & { readonly id: string; readonly type: 'job'; readonly listKey: string } & SystemProperties;
+type JobDocument = Job & {
+  readonly id: string;
+  readonly type: 'job';
+  readonly listKey: string;
+  readonly lastPartAt?: string;
+} & SystemProperties;
 type PartDocument = Part & { readonly id: string; readonly jobId: string; readonly type: 'part' } & SystemProperties;
 
 /** Tries of a write that others overtook; each try reads anew, so more than a few mean a fault. */
@@ -142,7 +147,8 @@ function patchOf({ total, ...members }: JobChange): PatchOperation[] {
   const operations: PatchOperation[] = Object.entries(members).map(([name, value]) => ({
     op: 'set',
     path: `/${name}`,
-    value,
+    // A patch cannot remove what may not be there; null says the same and is left out when the job is read.
+    value: value ?? null,
   }));
   if (total !== undefined) operations.push({ op: 'set', path: '/counts/total', value: total });
   return operations;
@@ -150,8 +156,8 @@ function patchOf({ total, ...members }: JobChange): PatchOperation[] {
 
 function toJob(document: JobDocument | undefined): Job | undefined {
   if (document === undefined) return undefined;
-  const { id: _id, type: _type, listKey: _key, ...job } = withoutSystemProperties(document) as JobDocument;
-  return job;
+  const { id: _id, type: _type, listKey: _key, lastPartAt: _at, ...job } = withoutSystemProperties(document);
+  return Object.fromEntries(Object.entries(job).filter(([, value]) => value !== null)) as unknown as Job;
 }
 
 /** Sorts by time, and is unique where two jobs are received in one millisecond. */

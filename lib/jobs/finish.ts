@@ -3,9 +3,12 @@ import type { JobStore } from './job-store.ts';
 
 /** Ends a job once no row of it waits. Whoever comes last does it; doing it twice changes nothing. */
 export async function finishIfDone(jobs: JobStore, job: Job, at: Date): Promise<void> {
-  if (job.finishedAt !== undefined || job.counts.total === 0 || waiting(job.counts) > 0) return;
-  await jobs.update(job.jobId, ['provisioning', 'cancelled'], {
-    status: finalStatus(job.counts),
+  const status = finalStatus(job.counts);
+  const ended = job.finishedAt !== undefined && job.status === status;
+  if (ended || job.counts.total === 0 || waiting(job.counts) > 0) return;
+  // A retry ends a job a second time, with fewer failed rows.
+  await jobs.update(job.jobId, ['provisioning', 'cancelled', 'completedWithErrors'], {
+    status,
     finishedAt: at.toISOString(),
   });
 }

@@ -80,11 +80,26 @@ export interface Part {
   readonly chunk: number;
   readonly outcome: Omit<RowCounts, 'total'>;
   readonly finishedAt: string;
+  /** The chunk's place in the manifest, for a retry. */
+  readonly range?: ChunkPlace;
   /** Blob in the container `reports` with the outcome of each row. */
   readonly report?: string;
+}
+
+/** Where a chunk's rows are. */
+export interface ChunkPlace {
+  readonly start: number;
+  readonly end: number;
+  readonly firstLine: number;
+  readonly rows: number;
 }
 
 export function partName(chunk: number, attempt: number, kind: 'rows' | 'enrollments' = 'rows'): string {
   const retry = attempt > 1 ? `-retry-${attempt}` : '';
   return `chunk-${String(chunk).padStart(5, '0')}${kind === 'enrollments' ? '-enrollments' : ''}${retry}`;
+}
+
+/** The attempt that a part's name tells of. */
+export function partAttempt(part: string): number {
+  return Number(/-retry-(\d+)$/.exec(part)?.[1] ?? 1);
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { FleetError } from '../errors.ts';
+import type { ChunkPlace } from './job.ts';
 
 /*
  * What travels on our own queues. No property is called id, dequeueCount or popReceipt: the Functions host copies
@@ -17,6 +18,8 @@ const chunkMessage = z.strictObject({
   firstLine: z.int().min(1),
   rows: z.int().min(1),
   attempt: z.int().min(1),
+  /** The rows that a retry is about; all of them when absent. */
+  lines: z.array(z.int().min(1)).max(1000).optional(),
 });
 
 const enrollmentMessage = z.strictObject({
@@ -30,6 +33,11 @@ export type ChunkMessage = Readonly<z.output<typeof chunkMessage>>;
 
 /** The devices of one chunk that need an individual enrollment, on queue `individual-enrollments`. */
 export type EnrollmentMessage = Readonly<z.output<typeof enrollmentMessage>>;
+
+/** Where the chunk's rows are, without the rest. */
+export function placeOf({ start, end, firstLine, rows }: ChunkMessage): ChunkPlace {
+  return { start, end, firstLine, rows };
+}
 
 /** @throws FleetError `message-invalid` */
 export const parseChunkMessage = (body: unknown): ChunkMessage => parse(chunkMessage, 'chunks', body);

@@ -8,14 +8,21 @@ import type { RowFault } from '../manifest/manifest.ts';
 import { createRowReader } from '../manifest/row-reader.ts';
 import { writeChunkReport } from '../provision/chunk-report.ts';
 import { findArchive } from '../provision/commit.ts';
+import { isOurs, resultRow } from '../provision/outcome.ts';
 import { failedRecord, replaceRecords } from '../provision/record.ts';
 import type { DeadLetter, DeadLetterStore } from './dead-letters.ts';
 import { finishIfDone } from './finish.ts';
-import { type Job, partName } from './job.ts';
+import { type Job, type Part, partName } from './job.ts';
 import { jobIdOf } from './job-id.ts';
 import type { JobStore } from './job-store.ts';
 import { decodedBody } from './message-body.ts';
-import { type ChunkMessage, type EnrollmentMessage, parseChunkMessage, parseEnrollmentMessage } from './messages.ts';
+import {
+  type ChunkMessage,
+  type EnrollmentMessage,
+  parseChunkMessage,
+  parseEnrollmentMessage,
+  placeOf,
+} from './messages.ts';
 
 export interface DeadLetterServices {
   readonly deadLetters: DeadLetterStore;
@@ -86,8 +93,8 @@ async function failChunk(body: string, reason: DeadLetter['reason'], services: D
   const { job, part: counted } = await services.jobs.readWithPart(jobId, part);
   if (job === undefined || counted !== undefined) return;
   const faults = await chunkFaults(job, message, reason, services);
-  const failed = message.rows;
-  await endPart({ job, chunk, part, faults, failed }, services);
+  const [rows, retried] = [message.lines?.length ?? message.rows, message.lines?.length ?? 0];
+  await endPart({ job, part: { part, chunk, range: placeOf(message) }, faults, rows, retried }, services);
 }
 
 async function failEnrollments(
@@ -107,7 +114,7 @@ async function failEnrollments(
       ? []
       : [{ line, source: individual.source, value: deviceId, code: 'gave-up', message: reason.message }],
   );
-  await endPart({ job, chunk, part, faults, failed: faults.length }, services);
+  await endPart({ job, part: { part, chunk }, faults, rows: faults.length, retried: 0 }, services);
 }
 
 /** One fault a row of the chunk; a manifest that is gone leaves only the figures. */
@@ -129,7 +136,8 @@ async function chunkFaults(
     const lost = requests.map(({ line, source, deviceId }): RowFault => {
       return { line, source, column: 'deviceId', value: deviceId, code: 'gave-up', message: reason.message };
     });
-    return [...faults, ...lost];
+    const wanted = ({ line }: RowFault) => message.lines?.includes(line) ?? true;
+    return [...faults, ...lost].filter(wanted);
   } catch (error) {
     if (error instanceof FleetError && error.code === 'manifest-gone') return [];
     throw error;
@@ -138,14 +146,19 @@ async function chunkFaults(
 
 interface EndedPart {
   readonly job: Job;
-  readonly chunk: number;
-  readonly part: string;
+  readonly part: Pick<Part, 'part' | 'chunk' | 'range'>;
   readonly faults: readonly RowFault[];
-  readonly failed: number;
+  /** Rows that the part had. */
+  readonly rows: number;
+  /** Rows of them that were counted as failed before, where the part was a retry. */
+  readonly retried: number;
 }
 
-/** Lets go of the devices that the rows hold, writes the report and counts the rows as failed. */
-async function endPart({ job, chunk, part, faults, failed }: EndedPart, services: DeadLetterServices): Promise<void> {
+/**
+ * Ends a part that nobody could finish: a row whose device was recorded in time is provisioned, every other one lets go
+ * of its device and is counted as failed.
+ */
+async function endPart({ job, part, faults, rows, retried }: EndedPart, services: DeadLetterServices): Promise<void> {
   const { devices, jobs, reports, now } = services;
   const at = now().toISOString();
   const given = faults.filter(({ code, value }) => code === 'gave-up' && value !== undefined);
@@ -153,14 +166,22 @@ async function endPart({ job, chunk, part, faults, failed }: EndedPart, services
   const held = given.flatMap((fault, index) => {
     const record = records[index];
     const ours = record?.value.claim.jobId === job.jobId && record.value.claim.line === fault.line;
-    return ours && record.value.status === 'claimed'
-      ? [{ ...record, value: failedRecord(record.value, fault, at) }]
-      : [];
+    return ours ? [{ fault, record }] : [];
   });
-  await replaceRecords(devices, held);
-  const report = `${job.jobId}/${part}.json`;
-  await writeChunkReport(reports, report, { results: [], faults });
-  const rejected = faults.filter(({ code }) => code !== 'gave-up').length;
-  const outcome = { provisioned: 0, unchanged: 0, rejected, failed: failed - rejected, cancelled: 0 };
-  await finishIfDone(jobs, await jobs.count(job.jobId, { part, chunk, outcome, finishedAt: at, report }), now());
+  const done = held.filter(({ record }) => record.value.status === 'provisioned' || record.value.status === 'assigned');
+  const open = held.filter(({ record }) => record.value.status === 'claimed');
+  await replaceRecords(
+    devices,
+    open.map(({ fault, record }) => ({ ...record, value: failedRecord(record.value, fault, at) })),
+  );
+
+  const saved = new Set(done.map(({ fault }) => fault));
+  const results = done.map(({ fault, record }) => resultRow(fault.line, record.value, 'provisioned'));
+  const lost = faults.filter((fault) => !saved.has(fault));
+  const report = `${job.jobId}/${part.part}.json`;
+  await writeChunkReport(reports, report, { results, faults: lost });
+  const rejected = lost.filter(({ code }) => !isOurs(code)).length;
+  const failed = rows - results.length - rejected - retried;
+  const outcome = { provisioned: results.length, unchanged: 0, rejected, failed, cancelled: 0 };
+  await finishIfDone(jobs, await jobs.count(job.jobId, { ...part, outcome, finishedAt: at, report }), now());
 }

@@ -74,9 +74,17 @@ export function settleRows(findings: ChunkFindings): ChunkOutcome {
   };
 }
 
+const ours: ReadonlySet<ErrorCode> = new Set([
+  'chunk-superseded',
+  'device-busy',
+  'gave-up',
+  'group-refused',
+  'enrollment-refused',
+]);
+
 /** `failed` rows need nothing but another try or an operator; `rejected` rows have to be mended by who sent them. */
 export function isOurs(code: ErrorCode): boolean {
-  return code === 'chunk-superseded' || code === 'gave-up' || code === 'group-refused' || code === 'enrollment-refused';
+  return ours.has(code);
 }
 
 export function resultRow(line: number, record: DeviceRecord, status: ResultRow['status']): ResultRow {

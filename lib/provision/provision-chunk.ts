@@ -6,7 +6,7 @@ import { FleetError } from '../errors.ts';
 import { finishIfDone } from '../jobs/finish.ts';
 import { type Job, partName } from '../jobs/job.ts';
 import type { JobStore } from '../jobs/job-store.ts';
-import type { ChunkMessage, EnrollmentMessage } from '../jobs/messages.ts';
+import { type ChunkMessage, type EnrollmentMessage, placeOf } from '../jobs/messages.ts';
 import type { DeviceRequest, RowFault } from '../manifest/manifest.ts';
 import { createRowReader } from '../manifest/row-reader.ts';
 import type { Outbox } from '../outbox.ts';
@@ -88,18 +88,21 @@ export async function provisionChunk(message: ChunkMessage, services: ProvisionS
     const name = `${jobId}/${part}.json`;
     await writeChunkReport(reports, name, report);
     if (enrolling > 0) await enrollmentQueue.send([{ jobId, chunk, attempt }]);
+    const finishedAt = now().toISOString();
+    const outcome = lessRetried(counts, message);
     const counted = await jobs.count(jobId, {
       part,
       chunk,
-      outcome: counts,
-      finishedAt: now().toISOString(),
+      outcome,
+      finishedAt,
+      range: placeOf(message),
       report: name,
     });
     await finishIfDone(jobs, counted, now());
   }
 }
 
-async function readChunk(job: Job, message: ChunkMessage, groups: Groups, manifests: BlobStore) {
+async function readChunk(job: Job, message: ChunkMessage, groups: Groups, manifests: BlobStore): Promise<ChunkRows> {
   const { blob, etag } = job.manifest;
   if (job.shape === undefined) throw new FleetError('internal', `Job ${job.jobId} has chunks and no shape.`);
   const { shape, defaultGroup } = job;
@@ -108,9 +111,16 @@ async function readChunk(job: Job, message: ChunkMessage, groups: Groups, manife
   const readWith = (known: ReadonlyMap<string, Stored<GroupRecord>>) =>
     createRowReader({ shape, defaultGroup, group: (id) => known.get(id)?.value.definition })(bytes, message.firstLine);
   const rows = readWith(await groups.directory());
-  if (!rows.faults.some((fault) => fault.code === 'group-unknown')) return rows;
+  if (!rows.faults.some((fault) => fault.code === 'group-unknown')) return rowsOf(message, rows);
   // The group may have been declared a moment ago.
-  return readWith(await groups.directory({ maxAgeSeconds: 0 }));
+  return rowsOf(message, readWith(await groups.directory({ maxAgeSeconds: 0 })));
+}
+
+/** The rows that the message is about. */
+function rowsOf({ lines }: ChunkMessage, rows: ChunkRows): ChunkRows {
+  if (lines === undefined) return rows;
+  const wanted = ({ line }: { line: number }) => lines.includes(line);
+  return { requests: rows.requests.filter(wanted), faults: rows.faults.filter(wanted) };
 }
 
 async function openGroups(claimed: readonly ClaimedRow[], groups: Groups, open: ProvisionServices['openIssuance']) {
@@ -136,14 +146,18 @@ function groupFault({ line, source, enrollmentGroup }: DeviceRequest, { code, me
   return { line, source, column: 'enrollmentGroup', value: enrollmentGroup, code, message };
 }
 
+/** Rows that are tried again were counted as failed, and are so until this very moment. */
+export function lessRetried<Counts extends { failed: number }>(
+  counts: Counts,
+  { lines = [] }: Pick<ChunkMessage, 'lines'>,
+): Counts {
+  return { ...counts, failed: counts.failed - lines.length };
+}
+
 /** Counts the rows of a chunk that a cancelled job no longer begins. */
-async function dropChunk(
-  jobs: JobStore,
-  job: Job,
-  { chunk, rows }: ChunkMessage,
-  part: string,
-  at: Date,
-): Promise<void> {
-  const outcome = { provisioned: 0, unchanged: 0, rejected: 0, failed: 0, cancelled: rows };
+async function dropChunk(jobs: JobStore, job: Job, message: ChunkMessage, part: string, at: Date): Promise<void> {
+  const { chunk, rows, lines } = message;
+  const dropped = { provisioned: 0, unchanged: 0, rejected: 0, failed: 0, cancelled: lines?.length ?? rows };
+  const outcome = lessRetried(dropped, message);
   await finishIfDone(jobs, await jobs.count(job.jobId, { part, chunk, outcome, finishedAt: at.toISOString() }), at);
 }

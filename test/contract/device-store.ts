@@ -72,11 +72,17 @@ export function deviceStoreContract(name: string, open: () => Promise<DeviceStor
       const devices = Array.from({ length: 25 }, (_, index) =>
         someDevice({ id: id(`list-${String(index).padStart(2, '0')}`), enrollmentGroup: group, claim }),
       );
-      await store.create([...devices, someDevice({ id: id('list-other'), enrollmentGroup: group, status: 'failed', claim })]);
+      await store.create([
+        ...devices,
+        someDevice({ id: id('list-other'), enrollmentGroup: group, status: 'failed', claim }),
+      ]);
       const seen: string[] = [];
       let continuation: string | undefined;
       do {
-        const page = await store.list({ enrollmentGroup: group, status: 'claimed', jobId: claim.jobId }, { size: 10, continuation });
+        const page = await store.list(
+          { enrollmentGroup: group, status: 'claimed', jobId: claim.jobId },
+          { size: 10, continuation },
+        );
         assert.ok(page.items.length <= 10);
         seen.push(...page.items.map((record) => record.id));
         continuation = page.continuation;

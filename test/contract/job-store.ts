@@ -63,10 +63,19 @@ export function jobStoreContract(name: string, open: () => Promise<JobStore> | J
       const store = await open();
       const job = newJob({ status: 'provisioning', counts: { ...nothing, total: 400 } });
       await store.create(job);
-      const parts = Array.from({ length: 40 }, (_, chunk) => somePart(chunk, { provisioned: 7, unchanged: 2, rejected: 1 }));
+      const parts = Array.from({ length: 40 }, (_, chunk) =>
+        somePart(chunk, { provisioned: 7, unchanged: 2, rejected: 1 }),
+      );
       await Promise.all([...parts, ...parts.slice(0, 10)].map((part) => store.count(job.jobId, part)));
       const after = await store.read(job.jobId);
-      assert.deepEqual(after?.counts, { total: 400, provisioned: 280, unchanged: 80, rejected: 40, failed: 0, cancelled: 0 });
+      assert.deepEqual(after?.counts, {
+        total: 400,
+        provisioned: 280,
+        unchanged: 80,
+        rejected: 40,
+        failed: 0,
+        cancelled: 0,
+      });
       assert.equal(after && waiting(after.counts), 0);
     });
 
@@ -94,7 +103,9 @@ export function jobStoreContract(name: string, open: () => Promise<JobStore> | J
       const store = await open();
       // Far in the future, so that jobs of other tests come after these.
       const year = 2100 + (made % 100);
-      const jobs = Array.from({ length: 7 }, (_, index) => newJob({ receivedAt: `${year}-01-01T00:00:0${index >> 1}.000Z` }));
+      const jobs = Array.from({ length: 7 }, (_, index) =>
+        newJob({ receivedAt: `${year}-01-01T00:00:0${index >> 1}.000Z` }),
+      );
       for (const job of jobs) await store.create(job);
       const seen: Job[] = [];
       let continuation: string | undefined;

@@ -37,10 +37,18 @@ export function createMemoryDeviceStore(): DeviceStore & { readonly records: Rea
       return found.length > size ? { items, continuation: items.at(-1)?.id } : { items };
     },
     async waitingGroups() {
-      return [...new Set(sorted().filter(({ status }) => status === 'provisioned').map((record) => record.enrollmentGroup))];
+      return [
+        ...new Set(
+          sorted()
+            .filter(({ status }) => status === 'provisioned')
+            .map((record) => record.enrollmentGroup),
+        ),
+      ];
     },
     async waitingIds(enrollmentGroup, limit) {
-      const waiting = sorted().filter((record) => record.status === 'provisioned' && record.enrollmentGroup === enrollmentGroup);
+      const waiting = sorted().filter(
+        (record) => record.status === 'provisioned' && record.enrollmentGroup === enrollmentGroup,
+      );
       return waiting.slice(0, limit).map(({ id }) => id);
     },
   };

@@ -1,4 +1,9 @@
-import type { Enrollments, GroupEnrollment, IndividualEnrollment, RegistrationOf } from '../../lib/enrollment/enrollments.ts';
+import type {
+  Enrollments,
+  GroupEnrollment,
+  IndividualEnrollment,
+  RegistrationOf,
+} from '../../lib/enrollment/enrollments.ts';
 
 /** DPS in memory: what it was told, and registrations that a test puts in. */
 export function createMemoryEnrollments() {

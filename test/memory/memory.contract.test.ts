@@ -8,7 +8,12 @@ import { createMemoryGroupStore } from './group-store.ts';
 import { createMemoryJobStore } from './job-store.ts';
 
 // The stores that unit tests use are held to the contract of the real ones, or their tests would prove nothing.
-const [devices, jobs, blobs, groups] = [createMemoryDeviceStore(), createMemoryJobStore(), createMemoryBlobStore(), createMemoryGroupStore()];
+const [devices, jobs, blobs, groups] = [
+  createMemoryDeviceStore(),
+  createMemoryJobStore(),
+  createMemoryBlobStore(),
+  createMemoryGroupStore(),
+];
 deviceStoreContract('memory', () => devices);
 jobStoreContract('memory', () => jobs);
 blobStoreContract('memory', () => blobs);

@@ -47,10 +47,23 @@ async function endOf(world: World, jobId: string) {
     events: device.history.map(({ event }) => event),
   }));
   const reports = [...world.reports.blobs].map(([name, body]) => {
-    const { results, faults } = JSON.parse(body.toString()) as { results: { line: number; status: string }[]; faults: { line: number; code: string }[] };
-    return { name, results: results.map(({ line, status }) => [line, status]), faults: faults.map(({ line, code }) => [line, code]) };
+    const { results, faults } = JSON.parse(body.toString()) as {
+      results: { line: number; status: string }[];
+      faults: { line: number; code: string }[];
+    };
+    return {
+      name,
+      results: results.map(({ line, status }) => [line, status]),
+      faults: faults.map(({ line, code }) => [line, code]),
+    };
   });
-  return { status, counts, devices, reports: reports.sort((a, b) => (a.name < b.name ? -1 : 1)), archives: [...world.bundles.blobs.keys()].sort() };
+  return {
+    status,
+    counts,
+    devices,
+    reports: reports.sort((a, b) => (a.name < b.name ? -1 : 1)),
+    archives: [...world.bundles.blobs.keys()].sort(),
+  };
 }
 
 /** Each provisioned device has one certificate: its record, its bundle and its archive's index tell of the same one. */
@@ -63,13 +76,16 @@ function checkCertificates(world: World): void {
     const entry = readArchiveIndex<Issued>(archive).find(({ info }) => info.deviceId === device.id);
     assert.equal(entry?.info.serialNumber, device.serialNumber);
     assert.equal(entry?.info.sha256Thumbprint, device.identity.sha256Thumbprint);
-    const bundle = archive.subarray(device.bundle.offset, device.bundle.offset + device.bundle.length).toString('latin1');
+    const bundle = archive
+      .subarray(device.bundle.offset, device.bundle.offset + device.bundle.length)
+      .toString('latin1');
     const [pem] = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.exec(bundle) ?? [];
     const certificate = new X509Certificate(pem ?? '');
     assert.equal(certificate.fingerprint256.replaceAll(':', ''), device.identity.sha256Thumbprint);
     assert.equal(certificate.serialNumber.toLowerCase(), device.serialNumber);
     const enrolled = world.enrollments.individuals.get(device.id);
-    if (enrolled !== undefined) assert.equal(new X509Certificate(enrolled.certificatePem).serialNumber.toLowerCase(), device.serialNumber);
+    if (enrolled !== undefined)
+      assert.equal(new X509Certificate(enrolled.certificatePem).serialNumber.toLowerCase(), device.serialNumber);
   }
 }
 
@@ -81,7 +97,14 @@ describe('a job that is interrupted', () => {
     const calls = await calm.settle();
     const expected = await endOf(calm, calmJob);
     checkCertificates(calm);
-    assert.deepEqual(expected.counts, { total: 11, provisioned: 7, unchanged: 0, rejected: 4, failed: 0, cancelled: 0 });
+    assert.deepEqual(expected.counts, {
+      total: 11,
+      provisioned: 7,
+      unchanged: 0,
+      rejected: 4,
+      failed: 0,
+      cancelled: 0,
+    });
     assert.equal(expected.status, 'completedWithErrors');
     assert.ok(calls > 30, `the job makes ${calls} calls`);
 
@@ -129,7 +152,14 @@ describe('a job that is interrupted', () => {
     await Promise.allSettled([...chunks, ...chunks].map((chunk) => chunk.run()));
     world.queue.push(...chunks);
     await world.settle();
-    assert.deepEqual((await world.job(jobId)).counts, { total: 11, provisioned: 7, unchanged: 0, rejected: 4, failed: 0, cancelled: 0 });
+    assert.deepEqual((await world.job(jobId)).counts, {
+      total: 11,
+      provisioned: 7,
+      unchanged: 0,
+      rejected: 4,
+      failed: 0,
+      cancelled: 0,
+    });
     checkCertificates(world);
   });
 });
@@ -142,7 +172,14 @@ describe('the same manifest again', () => {
     const before = structuredClone([...world.devices.records.values()]);
     const again = await world.upload('list.csv', manifest);
     await world.settle();
-    assert.deepEqual((await world.job(again)).counts, { total: 11, provisioned: 0, unchanged: 8, rejected: 3, failed: 0, cancelled: 0 });
+    assert.deepEqual((await world.job(again)).counts, {
+      total: 11,
+      provisioned: 0,
+      unchanged: 8,
+      rejected: 3,
+      failed: 0,
+      cancelled: 0,
+    });
     assert.deepEqual([...world.devices.records.values()], before);
   });
 });

@@ -1,0 +1,16 @@
+import { app } from '@azure/functions';
+import { queueNames } from '../lib/azure/health-checks.ts';
+import { redriveDeadLetters } from '../lib/jobs/redrive-dead-letters.ts';
+import { wordFrom } from './http/parameters.ts';
+import { json, respond } from './http/respond.ts';
+import { services } from './services.ts';
+
+app.http('redrive-dead-letters', {
+  route: 'dead-letters/redrive',
+  methods: ['POST'],
+  authLevel: 'function',
+  handler: respond(async (request) => {
+    const redriven = await redriveDeadLetters({ queue: wordFrom(request, 'queue', queueNames) }, services());
+    return json({ redriven }, { status: 202 });
+  }),
+});

@@ -1,0 +1,17 @@
+import { app } from '@azure/functions';
+import { retryJob } from '../lib/jobs/retry-job.ts';
+import { findJob } from './http/find-job.ts';
+import { json, respond } from './http/respond.ts';
+import { services } from './services.ts';
+
+app.http('retry-job', {
+  route: 'jobs/{jobId}/retry',
+  methods: ['POST'],
+  authLevel: 'function',
+  handler: respond(async (request) => {
+    const job = await findJob(request);
+    const rows = await retryJob(job, services());
+    const location = `/api/jobs/${job.jobId}`;
+    return json({ jobId: job.jobId, rows, links: { self: location } }, { status: 202, headers: { location } });
+  }),
+});

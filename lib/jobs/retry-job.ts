@@ -1,0 +1,58 @@
+import type { BlobStore } from '../blobs.ts';
+import { FleetError } from '../errors.ts';
+import type { Outbox } from '../outbox.ts';
+import { readChunkReport } from '../provision/chunk-report.ts';
+import { isOurs } from '../provision/outcome.ts';
+import { type Job, type Part, partAttempt } from './job.ts';
+import type { JobStore } from './job-store.ts';
+import type { ChunkMessage } from './messages.ts';
+
+export interface RetryServices {
+  readonly jobs: JobStore;
+  readonly reports: BlobStore;
+  readonly chunkQueue: Outbox<ChunkMessage>;
+}
+
+/**
+ * Sends the failed rows of a job through the pipeline again, as a further attempt. Rows stay counted as failed until
+ * their new outcome is known, so the counters add up all the while, and the messages are all that is written here: sent
+ * twice they are the same attempt.
+ * @returns how many rows are tried again
+ * @throws FleetError `method-conflict` when the job has no failed rows
+ */
+export async function retryJob(job: Job, { jobs, reports, chunkQueue }: RetryServices): Promise<number> {
+  const parts = await Array.fromAsync(jobs.parts(job.jobId));
+  const messages: ChunkMessage[] = [];
+  for (const [chunk, attempts] of byChunk(parts)) {
+    const lines = await failedLines(attempts, reports);
+    const range = attempts.find(({ range }) => range !== undefined)?.range;
+    if (lines.length === 0 || range === undefined) continue;
+    const attempt = Math.max(...attempts.map(({ part }) => partAttempt(part))) + 1;
+    messages.push({ jobId: job.jobId, chunk, ...range, attempt, lines });
+  }
+  if (messages.length === 0) {
+    throw new FleetError(
+      'method-conflict',
+      `Job ${job.jobId} has no failed rows; rejected rows have to be mended and sent again.`,
+    );
+  }
+  await chunkQueue.send(messages);
+  return messages.reduce((sum, { lines = [] }) => sum + lines.length, 0);
+}
+
+function byChunk(parts: readonly Part[]): Map<number, Part[]> {
+  return Map.groupBy(parts, ({ chunk }) => chunk);
+}
+
+/** Lines whose latest outcome is failed: named by a report, and by none of a later attempt. */
+async function failedLines(attempts: readonly Part[], reports: BlobStore): Promise<number[]> {
+  const failed = new Set<number>();
+  const inOrder = [...attempts].sort((a, b) => partAttempt(a.part) - partAttempt(b.part));
+  for (const { report } of inOrder) {
+    if (report === undefined) continue;
+    const { results, faults } = await readChunkReport(reports, report);
+    for (const { line } of [...results, ...faults]) failed.delete(line);
+    for (const { line, code } of faults) if (isOurs(code)) failed.add(line);
+  }
+  return [...failed].sort((a, b) => a - b);
+}
