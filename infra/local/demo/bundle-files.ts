@@ -1,0 +1,28 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join, normalize, sep } from 'node:path';
+import { Readable } from 'node:stream';
+import { extract } from 'tar-stream';
+
+/** The files of a bundle by path, without its top folder. */
+export type BundleFiles = ReadonlyMap<string, { readonly body: Buffer; readonly mode: number }>;
+
+/** Reads a bundle as a technician's `tar xf` would. */
+export async function readBundle(tar: Buffer): Promise<BundleFiles> {
+  const files = new Map<string, { body: Buffer; mode: number }>();
+  for await (const entry of Readable.from([tar]).pipe(extract())) {
+    const body = Buffer.concat(await Array.fromAsync(entry as AsyncIterable<Buffer>));
+    const path = entry.header.name.split('/').slice(1).join('/');
+    if (entry.header.type === 'file') files.set(path, { body, mode: entry.header.mode ?? 0o644 });
+  }
+  return files;
+}
+
+/** Writes a bundle's files below a directory. */
+export async function unpackBundle(files: BundleFiles, directory: string): Promise<void> {
+  for (const [path, { body, mode }] of files) {
+    const target = normalize(join(directory, path));
+    if (!target.startsWith(normalize(directory) + sep)) throw new Error(`A bundle names a path outside of itself: ${path}`);
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(target, body, { mode });
+  }
+}
