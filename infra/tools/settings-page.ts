@@ -1,0 +1,88 @@
+/**
+ * Writes docs/settings.md from the schema in functions/config.ts.
+ * `node infra/tools/settings-page.ts` writes it, `--check` only says whether it is as it should be (exit code 1 if not).
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { type SettingMeta, type SettingName, settingMeta, settingNames, settings } from '../../functions/config.ts';
+
+const page = new URL('../../docs/settings.md', import.meta.url);
+
+const groups: Record<SettingMeta['group'], string> = {
+  storage: 'Storage: manifests, bundles, reports and queues',
+  cosmos: 'Cosmos DB: devices, jobs and enrollment groups',
+  dps: 'Device Provisioning Service and IoT Hub',
+  keys: 'CA keys',
+  work: 'Work',
+  access: 'Identity and access',
+  host: 'Telemetry',
+};
+
+const places: Record<SettingMeta['where'], string> = {
+  azure: 'Azure',
+  local: 'local stack',
+  both: 'both',
+};
+
+const readers: Record<SettingMeta['reader'], string> = {
+  app: 'the app',
+  host: 'the Functions host',
+  both: 'the host and the app',
+};
+
+/** The whole page. */
+export function settingsPage(): string {
+  const sections = Object.entries(groups).map(([group, title]) => {
+    const names = settingNames.filter((name) => settingMeta(name).group === group);
+    return [`## ${title}`, ...names.map(settingText)].join('\n\n');
+  });
+  return `${[intro, ...sections].join('\n\n')}\n`;
+}
+
+const intro = `# Settings
+
+<!-- Written by infra/tools/settings-page.ts from functions/config.ts; change it there. -->
+
+The app reads these from its environment: app settings in Azure (set by \`infra/azure\`), the local stack's own
+environment, or \`Values\` of \`local.settings.json\` under \`func start\`. All of them are checked together at the first
+use and by \`GET /api/health\`; the error names each one that is wrong and what was expected. An empty setting counts as
+not set.
+
+Three services are reached in one of two ways, by identity in Azure or by a key on one machine; set one of them, not both:
+
+| service | Azure | local stack |
+| --- | --- | --- |
+| Storage | \`AzureWebJobsStorage__blobServiceUri\` and \`AzureWebJobsStorage__queueServiceUri\` | \`AzureWebJobsStorage\` |
+| DPS | \`DPS_SERVICE_HOST\` | \`DPS_CONNECTION_STRING\` |
+| CA keys | \`KEY_VAULT_URL\` | \`CA_KEY_DIRECTORY\` |`;
+
+function settingText(name: SettingName): string {
+  const { description, expected, where, reader, secret } = settingMeta(name);
+  const facts = [
+    `Expected: ${expected}.`,
+    defaultText(name),
+    `Place: ${places[where]}. Read by ${readers[reader]}.`,
+    secret ? 'A secret; it is never shown in an error.' : '',
+  ];
+  return `### ${name}\n\n${description}\n\n${facts.filter(Boolean).join('\n')}`;
+}
+
+/** What the schema makes of a setting that is not there: a default, nothing, or a fault. */
+function defaultText(name: SettingName): string {
+  const absent = settings.shape[name].safeParse(undefined);
+  if (!absent.success) return 'Required.';
+  return absent.data === undefined ? '' : `Default: \`${absent.data}\`.`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const wanted = settingsPage();
+  if (process.argv.includes('--check')) {
+    const found = await readFile(page, 'utf8').catch(() => '');
+    if (found !== wanted) {
+      console.error('docs/settings.md is not what functions/config.ts says; run: node infra/tools/settings-page.ts');
+      process.exitCode = 1;
+    }
+  } else {
+    await writeFile(page, wanted);
+  }
+}

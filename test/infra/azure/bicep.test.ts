@@ -1,0 +1,430 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { Node } from 'web-tree-sitter';
+import { settingMeta, settingNames, settings } from '../../../functions/config.ts';
+import { roles } from '../../../lib/access/principal.ts';
+import { containerNames, cosmosContainerNames, queueNames } from '../../../lib/azure/health-checks.ts';
+import {
+  type BicepFile,
+  bicepFile,
+  bicepFiles,
+  bodyOf,
+  callsOf,
+  type Declaration,
+  declarationsOf,
+  type Literal,
+  literalOf,
+  nodesOf,
+  parseBicep,
+  placeOf,
+  propertiesOf,
+  textOf,
+} from './bicep.ts';
+
+const folder = fileURLToPath(new URL('../../../infra/azure/', import.meta.url));
+const readJson = (name: string) => JSON.parse(readFileSync(join(folder, name), 'utf8'));
+
+const everywhere = (kind: 'module' | 'resource' | 'output' | 'parameter') =>
+  bicepFiles.flatMap((file) => declarationsOf(file, kind).map((declaration) => ({ file, declaration })));
+
+function syntaxErrors(file: BicepFile): string[] {
+  return [...nodesOf(file.root)]
+    .filter((node) => node.isError || node.isMissing)
+    .map((node) => `${placeOf(file, node)} ${node.text.slice(0, 60)}`);
+}
+
+describe('the Bicep files', () => {
+  it('are all there', () => {
+    assert.ok(bicepFiles.length >= 10, `found ${bicepFiles.length}`);
+  });
+
+  it('parse', () => {
+    assert.deepEqual(bicepFiles.flatMap(syntaxErrors), []);
+  });
+
+  it('would not parse with a brace missing (so that the test above can fail)', () => {
+    assert.notEqual(parseBicep('broken.bicep', "resource a 'T@2024-01-01' = {\n  name: 'x'\n").root.hasError, false);
+  });
+
+  it('use only names that are declared', () => {
+    assert.deepEqual(bicepFiles.flatMap(undeclaredNames), []);
+  });
+
+  it('declare no parameter and no variable that nothing uses', () => {
+    const unused = bicepFiles.flatMap((file) => {
+      const used = new Set(namesUsed(file).map((node) => node.text));
+      const declared = [...declarationsOf(file, 'parameter'), ...declarationsOf(file, 'variable')];
+      return declared.filter(({ symbol }) => !used.has(symbol)).map(({ symbol }) => `${file.path} ${symbol}`);
+    });
+    assert.deepEqual(unused, []);
+  });
+
+  it('give every module of ours the parameters it has, all that it requires and no others', () => {
+    for (const { file, declaration } of everywhere('module')) {
+      const module = localModule(file, declaration);
+      if (module === undefined) continue;
+      const params = propertiesOf(bodyOf(declaration)).get('params');
+      const given = params === undefined ? [] : [...propertiesOf(params).keys()];
+      const declared = declarationsOf(module, 'parameter');
+      const required = declared.filter(({ value }) => value === undefined).map(({ symbol }) => symbol);
+      const place = placeOf(file, declaration.node);
+      assert.deepEqual(given.filter((name) => !declared.some(({ symbol }) => symbol === name)).sort(), [], place);
+      assert.deepEqual(required.filter((name) => !given.includes(name)).sort(), [], place);
+    }
+  });
+
+  it('read only outputs that the module of ours has', () => {
+    for (const file of bicepFiles) {
+      const modules = new Map(
+        declarationsOf(file, 'module').map((module) => [module.symbol, localModule(file, module)]),
+      );
+      for (const [, symbol = '', output = ''] of file.root.text.matchAll(/\b(\w+)!?\.outputs\.(\w+)/g)) {
+        const module = modules.get(symbol);
+        if (module === undefined) continue;
+        const outputs = declarationsOf(module, 'output').map((declaration) => declaration.symbol);
+        assert.ok(outputs.includes(output), `${file.path}: ${symbol}.outputs.${output}`);
+      }
+    }
+  });
+
+  it('pin every verified module to one exact version', () => {
+    const versions = new Map<string, Set<string>>();
+    for (const { file, declaration } of everywhere('module')) {
+      const { reference, node } = declaration;
+      if (localModule(file, declaration) !== undefined) continue;
+      const match = /^br\/public:(avm\/res\/[a-z0-9/-]+):(\d+\.\d+\.\d+)$/.exec(reference);
+      assert.ok(match, `${placeOf(file, node)} ${reference}`);
+      const [, name = '', version = ''] = match;
+      versions.set(name, (versions.get(name) ?? new Set()).add(version));
+    }
+    assert.ok(versions.size >= 8, 'too few verified modules');
+    for (const [name, found] of versions) assert.equal(found.size, 1, `${name}: ${[...found]}`);
+  });
+
+  it('use stable API versions, but for diagnostic settings, which have none', () => {
+    for (const { file, declaration } of everywhere('resource')) {
+      const { reference, node } = declaration;
+      if (!reference.includes('@')) continue;
+      const stable = /^[\w./]+@\d{4}-\d\d-\d\d$/.test(reference);
+      assert.ok(
+        stable || reference === 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview',
+        placeOf(file, node),
+      );
+    }
+  });
+});
+
+describe('secrets in the Bicep files', () => {
+  it('are never listed: no listKeys, no listAccountSas, nothing like them', () => {
+    const calls = bicepFiles.flatMap((file) =>
+      callsOf(file.root)
+        .filter(({ name }) => /^list[A-Z]/.test(name) || name === 'getSecret')
+        .map(({ node }) => placeOf(file, node)),
+    );
+    assert.deepEqual(calls, []);
+  });
+
+  it('are never put out', () => {
+    // The connection string of Application Insights names the resource; local authentication to it is off.
+    const harmless = ['app/monitoring.bicep connectionString'];
+    for (const { file, declaration } of everywhere('output')) {
+      const { symbol, value, node } = declaration;
+      if (harmless.includes(`${file.path} ${symbol}`)) continue;
+      const text = `${symbol} ${value?.text}`.replaceAll(/key_?vault/gi, '');
+      assert.doesNotMatch(text, /secret|password|connection_?string|key/i, placeOf(file, node));
+    }
+  });
+
+  it('are not needed: no parameter is one', () => {
+    for (const { file, declaration } of everywhere('parameter')) {
+      const harmless = ['componentConnectionString', 'keyVaultName', 'keyVaultSku', 'allowPlainKeys'];
+      if (harmless.includes(declaration.symbol)) continue;
+      assert.doesNotMatch(declaration.symbol, /secret|password|key|token/i, placeOf(file, declaration.node));
+    }
+  });
+
+  const locks: [string, string, Record<string, Literal>][] = [
+    ['app/storage.bicep', 'account', { allowSharedKeyAccess: false, allowBlobPublicAccess: false }],
+    ['app/cosmos.bicep', 'account', { disableLocalAuthentication: true }],
+    ['app/key-vault.bicep', 'vault', { enableRbacAuthorization: true, enablePurgeProtection: true }],
+    ['app/monitoring.bicep', 'component', { disableLocalAuth: true }],
+    ['app/function-app.bicep', 'site', { httpsOnly: true }],
+  ];
+  for (const [path, symbol, expected] of locks) {
+    it(`do not open ${path}: ${Object.keys(expected).join(', ')}`, () => {
+      const params = paramsOf(path, symbol);
+      for (const [name, value] of Object.entries(expected)) assert.equal(params[name], value, name);
+    });
+  }
+
+  it('do not open IoT Hub and DPS: local authentication is off, and the link between them is by identity', () => {
+    const properties = (symbol: string) => objectAt(resource('app/iot.bicep', symbol), 'properties');
+    assert.equal(properties('hub')['disableLocalAuth'], true);
+    assert.equal(properties('dps')['disableLocalAuth'], true);
+    const [link] = properties('dps')['iotHubs'] as Record<string, Literal>[];
+    assert.equal(link?.['authenticationType'], 'UserAssigned');
+    assert.equal(link?.['connectionString'], undefined);
+  });
+});
+
+describe('roles in the Bicep files', () => {
+  it('are named by guid(), so that a second deployment finds the first one', () => {
+    const roleTypes = /\/(roleAssignments|roleDefinitions|sqlRoleAssignments|sqlRoleDefinitions)@/;
+    const found = everywhere('resource').filter(({ declaration }) => roleTypes.test(declaration.reference));
+    assert.ok(found.length >= 12, `found ${found.length}`);
+    for (const { file, declaration } of found) {
+      const name = propertiesOf(bodyOf(declaration)).get('name');
+      assert.match(name?.text ?? '', /^guid\(/, placeOf(file, declaration.node));
+    }
+  });
+
+  it('stand on one resource each, never on the resource group or above', () => {
+    for (const { file, declaration } of everywhere('resource')) {
+      if (!declaration.reference.startsWith('Microsoft.Authorization/roleAssignments@')) continue;
+      const scope = propertiesOf(bodyOf(declaration)).get('scope');
+      assert.ok(scope, placeOf(file, declaration.node));
+      assert.doesNotMatch(scope.text, /resourceGroup|subscription|tenant/, placeOf(file, declaration.node));
+    }
+  });
+
+  it('give nobody Owner, Contributor or the right to give rights', () => {
+    const tooMuch = [
+      '8e3af657-a8ff-443c-a75c-2fe8c4bcb635',
+      'b24988ac-6180-42a0-ab88-20f7382dd24c',
+      '18d7d88d-d35e-4fb5-a5c3-7773c20a72d9',
+      'f58310d9-a9f6-439a-9e8d-f62e7b41a168',
+    ];
+    for (const file of bicepFiles) {
+      for (const role of tooMuch) assert.ok(!file.root.text.includes(role), `${file.path} ${role}`);
+    }
+  });
+});
+
+describe('names in the Bicep files and in the code', () => {
+  const storage = paramsOf('app/storage.bicep', 'account');
+  const [declaredQueues] = declarationsOf(bicepFile('app/storage.bicep'), 'variable').filter(
+    ({ symbol }) => symbol === 'queueNames',
+  );
+
+  it('agree on blob containers', () => {
+    const containers = objectAt(storage, 'blobServices')['containers'] as { name: string }[];
+    assert.deepEqual(containers.map(({ name }) => name).sort(), ['app-package', ...containerNames].sort());
+  });
+
+  it('agree on queues, and every queue has its poison queue', () => {
+    assert.deepEqual(declaredQueues?.value && literalOf(declaredQueues.value), [...queueNames]);
+    const queues = String(objectAt(storage, 'queueServices')['queues']);
+    assert.match(queues, /map\(queueNames, queue => \{ name: queue \}\)/);
+    assert.match(queues, /map\(queueNames, queue => \{ name: '\$\{queue\}-poison' \}\)/);
+  });
+
+  it('agree on Cosmos containers and their partition keys', () => {
+    const [database] = paramsOf('app/cosmos.bicep', 'account')['sqlDatabases'] as Record<string, Literal>[];
+    const containers = (database?.['containers'] ?? []) as { name: string; paths: string[] }[];
+    assert.deepEqual(Object.fromEntries(containers.map(({ name, paths }) => [name, paths])), {
+      devices: ['/id'],
+      jobs: ['/jobId'],
+      groups: ['/id'],
+      'dead-letters': ['/queue'],
+    });
+    assert.deepEqual(containers.map(({ name }) => name).sort(), [...cosmosContainerNames].sort());
+  });
+
+  it('index what the queries filter and sort by', () => {
+    const [database] = paramsOf('app/cosmos.bicep', 'account')['sqlDatabases'] as Record<string, Literal>[];
+    for (const container of (database?.['containers'] ?? []) as Record<string, Literal>[]) {
+      const policy = container['indexingPolicy'] as { includedPaths: { path: string }[] } | undefined;
+      if (policy === undefined) continue;
+      const indexed = new Set(policy.includedPaths.map(({ path }) => path));
+      const source = readFileSync(
+        new URL(`../../../lib/azure/cosmos-${container['name']}.ts`, import.meta.url),
+        'utf8',
+      );
+      const asked = [...source.matchAll(/\bc\.([a-z]\w*(?:\.\w+)*) (?:=|<|>|DESC)/gi)].map(([, path = '']) => path);
+      assert.ok(asked.length > 0, `no query found for ${container['name']}`);
+      for (const path of asked.filter((name) => name !== 'id')) {
+        assert.ok(indexed.has(`/${path.replaceAll('.', '/')}/?`), `${container['name']} is asked for ${path}`);
+      }
+    }
+  });
+
+  it('agree on the uploads that become messages', () => {
+    const { properties } = resource('app/events.bicep', 'manifestUploads', 'eventSubscriptions') as {
+      properties: { filter: Record<string, Literal>; deliveryWithResourceIdentity: Record<string, Literal> };
+    };
+    const { filter, deliveryWithResourceIdentity } = properties;
+    assert.equal(filter['subjectBeginsWith'], '/blobServices/default/containers/manifests/blobs/');
+    assert.deepEqual(filter['includedEventTypes'], ['Microsoft.Storage.BlobCreated']);
+    assert.deepEqual(filter['advancedFilters'], [
+      { operatorType: 'StringEndsWith', key: 'subject', values: ['.csv', '.ndjson', '.jsonl'] },
+    ]);
+    const destination = deliveryWithResourceIdentity['destination'] as { properties: Record<string, Literal> };
+    assert.equal(destination.properties['queueName'], queueNames[0]);
+  });
+
+  it('agree on app settings: all that the app needs, none that it does not know, no local ones', () => {
+    const given = new Set([...appSettings()]);
+    for (const name of given) {
+      assert.ok((settingNames as readonly string[]).includes(name), `Bicep sets ${name}, which nothing reads`);
+    }
+    for (const name of settingNames) {
+      const { where } = settingMeta(name);
+      const needed = where === 'azure' || (where === 'both' && !settings.shape[name].safeParse(undefined).success);
+      if (needed) assert.ok(given.has(name), `Bicep does not set ${name}`);
+      if (where === 'local') assert.ok(!given.has(name), `Bicep sets ${name}, which is for the local stack`);
+    }
+  });
+
+  it('agree on app roles', () => {
+    const declared = readJson('app-roles.json') as { value: string; id: string }[];
+    assert.deepEqual(
+      declared.map(({ value }) => value),
+      [...roles],
+    );
+    assert.equal(new Set(declared.map(({ id }) => id)).size, roles.length);
+  });
+});
+
+describe('the parameters of the deployment', () => {
+  const main = bicepFile('main.bicep');
+  const declared = declarationsOf(main, 'parameter');
+  const given = Object.keys(readJson('main.parameters.json').parameters);
+
+  it('are parameters of main.bicep, and those without a default are all given', () => {
+    const names = declared.map(({ symbol }) => symbol);
+    assert.deepEqual(
+      given.filter((name) => !names.includes(name)),
+      [],
+    );
+    const required = declared.filter(({ value }) => value === undefined).map(({ symbol }) => symbol);
+    assert.deepEqual(
+      required.filter((name) => !given.includes(name)),
+      [],
+    );
+  });
+
+  it('take their abbreviations from the list, which has no others', () => {
+    const used = [...main.root.text.matchAll(/\{abbreviations\.(\w+)/g)].map(([, name = '']) => name);
+    assert.deepEqual([...new Set(used)].sort(), Object.keys(readJson('abbreviations.json')).sort());
+  });
+});
+
+/** Functions of Bicep and names that are always there. */
+const builtIn = new Set(
+  `concat deployer empty environment guid loadJsonContent loadTextContent map resourceGroup string subscription
+   subscriptionResourceId tenant toLower union uniqueString`.split(/\s+/),
+);
+
+/** Identifiers that stand for a value: not keys, not the name that is being declared, not the variables of a lambda. */
+function namesUsed(file: BicepFile): Node[] {
+  return [...nodesOf(file.root)].filter((node) => {
+    if (node.type !== 'identifier' || node.parent === null) return false;
+    const { parent } = node;
+    const first = parent.namedChildren.find((child) => child?.type !== 'decorators');
+    if (parent.type === 'object_property' && first?.id === node.id) return false;
+    if (parent.type.endsWith('_declaration') && first?.id === node.id) return false;
+    if (parent.type === 'resource_expression' && first?.id !== node.id) return false;
+    for (let above: Node | null = parent; above !== null; above = above.parent) {
+      if (above.type === 'decorator' || above.type === 'type') return false;
+    }
+    return true;
+  });
+}
+
+function undeclaredNames(file: BicepFile): string[] {
+  const kinds = ['parameter', 'variable', 'resource', 'module'] as const;
+  const declared = new Set(kinds.flatMap((kind) => declarationsOf(file, kind).map(({ symbol }) => symbol)));
+  const bound = new Set(
+    [...file.root.text.matchAll(/\bfor (\w+) in\b|\b(\w+) =>/g)].map(([, loop, lambda]) => loop ?? lambda),
+  );
+  return namesUsed(file)
+    .filter(({ text }) => !declared.has(text) && !bound.has(text) && !builtIn.has(text) && text !== 'targetScope')
+    .map((node) => `${placeOf(file, node)} ${node.text}`);
+}
+
+/** The file of a module that is ours; undefined for one of the registry. */
+function localModule(file: BicepFile, { reference }: Declaration): BicepFile | undefined {
+  if (reference.startsWith('br')) return undefined;
+  const path = join(dirname(file.path), reference).replaceAll('\\', '/');
+  assert.ok(existsSync(join(folder, path)), `${file.path} names ${reference}, which does not exist`);
+  return bicepFile(path);
+}
+
+function paramsOf(path: string, symbol: string): Record<string, Literal> {
+  const module = declarationsOf(bicepFile(path), 'module').find((declaration) => declaration.symbol === symbol);
+  assert.ok(module, `${path} has no module ${symbol}`);
+  return objectAt(literalOf(bodyOf(module)) as Record<string, Literal>, 'params');
+}
+
+function resource(path: string, symbol: string, type = ''): Record<string, Literal> {
+  const found = declarationsOf(bicepFile(path), 'resource').find(
+    (declaration) => declaration.symbol === symbol && !declaration.existing && declaration.reference.includes(type),
+  );
+  assert.ok(found, `${path} has no resource ${symbol}`);
+  return literalOf(bodyOf(found)) as Record<string, Literal>;
+}
+
+function objectAt(value: Record<string, Literal>, name: string): Record<string, Literal> {
+  const part = value[name];
+  assert.ok(typeof part === 'object' && part !== null && !Array.isArray(part), `no object ${name}`);
+  return part;
+}
+
+/** Names of all app settings: those main.bicep passes, and those the app's own file adds. */
+function appSettings(): string[] {
+  const host = declarationsOf(bicepFile('app/function-app.bicep'), 'variable').find(
+    ({ symbol }) => symbol === 'hostSettings',
+  );
+  const call = declarationsOf(bicepFile('main.bicep'), 'module').find(({ symbol }) => symbol === 'functionApp');
+  assert.ok(host?.value && call);
+  const params = propertiesOf(bodyOf(call)).get('params');
+  const passed = params && propertiesOf(params).get('settings');
+  assert.ok(passed);
+  return [...propertiesOf(host.value).keys(), ...propertiesOf(passed).keys()];
+}
+
+describe('the service that azd deploys', () => {
+  it('is found by the tag that azure.yaml names', () => {
+    const tags = String(paramsOf('app/function-app.bicep', 'site')['tags']);
+    const azureYaml = readFileSync(join(folder, '../../azure.yaml'), 'utf8');
+    const service = /'azd-service-name': '(\w+)'/.exec(tags)?.[1];
+    assert.ok(service && new RegExp(`^services:\\n {2}${service}:`, 'm').test(azureYaml), `service ${service}`);
+  });
+});
+
+describe('the files that Bicep loads', () => {
+  it('are there', () => {
+    const loads = bicepFiles.flatMap((file) => callsOf(file.root).map(({ name, node }) => ({ file, name, node })));
+    const loaded = loads.filter(({ name }) => name === 'loadJsonContent' || name === 'loadTextContent');
+    assert.equal(loaded.length, 2);
+    for (const { file, node } of loaded) {
+      const path = /\('([^']+)'\)/.exec(node.text)?.[1] ?? '';
+      assert.ok(existsSync(join(folder, dirname(file.path), path)), `${placeOf(file, node)} ${path}`);
+    }
+  });
+
+  it('hold a workbook whose every query reads a table that the app writes to', () => {
+    const { version, items } = readJson('app/workbook.json');
+    assert.equal(version, 'Notebook/1.0');
+    const queries = items.filter(({ type }: { type: number }) => type === 3);
+    assert.ok(queries.length >= 6);
+    for (const { content } of queries) {
+      assert.match(content.query, /^App(Traces|Metrics|Requests)\n/, content.title);
+      assert.equal(content.queryType, 0);
+      assert.equal(content.timeContextFromParameter, 'TimeRange');
+    }
+  });
+});
+
+describe('the alerts', () => {
+  it('read tables that the app writes to', () => {
+    const rules = declarationsOf(bicepFile('app/alerts.bicep'), 'variable').find(({ symbol }) => symbol === 'rules');
+    assert.ok(rules?.value);
+    const queries = [...nodesOf(rules.value)].filter((node) => node.text.startsWith("'''")).map(textOf);
+    assert.equal(queries.length, 4);
+    for (const query of queries) assert.match(query.trim(), /^AppTraces\n/);
+  });
+});
