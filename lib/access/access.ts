@@ -13,9 +13,14 @@ export const requiredRole = {
   'list-enrollment-groups': 'reader',
   'get-enrollment-group': 'reader',
   'submit-job': 'submitter',
+  'cancel-job': 'submitter',
+  'retry-job': 'submitter',
   // A group says who is trusted and where devices go; a bundle may hold a private key.
   'put-enrollment-group': 'operator',
   'get-device-bundle': 'operator',
+  // A dead letter shows a message as it came, whoever sent it.
+  'list-dead-letters': 'operator',
+  'redrive-dead-letters': 'operator',
 } as const satisfies Record<string, Role>;
 
 export type Operation = keyof typeof requiredRole;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { type Access, createAccess, type Operation, requiredRole } from '../../../lib/access/access.ts';
@@ -78,6 +79,14 @@ describe('parsePrincipal', () => {
 });
 
 const btoa8 = (text: string) => Buffer.from(text).toString('base64');
+
+describe('requiredRole', () => {
+  it('has a role for every HTTP function, and for no other', () => {
+    const sources = globSync('functions/*.ts').map((path) => readFileSync(path, 'utf8'));
+    const named = sources.flatMap((source) => [...source.matchAll(/app\.http\('([\w-]+)'/g)].map(([, name]) => name));
+    assert.deepEqual(named.sort(), Object.keys(requiredRole).sort());
+  });
+});
 
 describe('createAccess', () => {
   const entra = createAccess('entra');
