@@ -28,7 +28,10 @@ interface Event {
   readonly etag: string;
 }
 
-type Delivery = { readonly run: () => Promise<void> };
+interface Delivery {
+  readonly message: unknown;
+  readonly run: () => Promise<void>;
+}
 
 /**
  * The whole pipeline on memory: the real steps, certificates and bundles between stores and queues that a test can see
@@ -43,6 +46,7 @@ export function createWorld({ chunkRows = 5 } = {}) {
 
   let calls = 0;
   let fuse = Number.POSITIVE_INFINITY;
+  let broken: string | undefined;
   /** Every method of a port, counted, and cut when its turn comes. */
   function cuttable<Port extends object>(port: Port): Port {
     return new Proxy(port, {
@@ -50,6 +54,10 @@ export function createWorld({ chunkRows = 5 } = {}) {
         const member: unknown = Reflect.get(target, property);
         if (typeof member !== 'function') return member;
         return (...given: unknown[]) => {
+          if (property === broken) {
+            broken = undefined;
+            return Promise.reject(new Interruption(`before ${String(property)}`));
+          }
           const answer: unknown = member.apply(target, given);
           if (!(answer instanceof Promise)) return answer;
           return answer.then((value: unknown) => {
@@ -83,12 +91,12 @@ export function createWorld({ chunkRows = 5 } = {}) {
 
   const chunkQueue = cuttable({
     send: async (messages: Iterable<ChunkMessage>) => {
-      for (const message of messages) queue.push({ run: () => provisionChunk(message, services()) });
+      for (const message of messages) queue.push({ message, run: () => provisionChunk(message, services()) });
     },
   });
   const enrollmentQueue = cuttable({
     send: async (messages: Iterable<EnrollmentMessage>) => {
-      for (const message of messages) queue.push({ run: () => enrollIndividuals(message, services()) });
+      for (const message of messages) queue.push({ message, run: () => enrollIndividuals(message, services()) });
     },
   });
 
@@ -123,7 +131,7 @@ export function createWorld({ chunkRows = 5 } = {}) {
         url: `https://test/manifests/${event.blobName}`,
         contentLength,
       };
-      queue.push({ run: () => ingestManifest(created, services()) });
+      queue.push({ message: created, run: () => ingestManifest(created, services()) });
     },
 
     interruptAfter(call: number): void {
@@ -131,14 +139,19 @@ export function createWorld({ chunkRows = 5 } = {}) {
       fuse = call;
     },
 
-    /** Delivers until the queues are empty; an interrupted delivery comes again, last. @returns how many calls were made */
+    /** The next call of that method of any port fails before it has any effect. */
+    failOn(method: string): void {
+      broken = method;
+    },
+
+    /** Delivers until the queues are empty; an interrupted delivery comes again at once. @returns how many calls were made */
     async settle(): Promise<number> {
       for (let delivery = queue.shift(); delivery !== undefined; delivery = queue.shift()) {
         try {
           await delivery.run();
         } catch (error) {
           if (!(error instanceof Interruption)) throw error;
-          queue.push(delivery);
+          queue.unshift(delivery);
         }
       }
       return calls;

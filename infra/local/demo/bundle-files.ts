@@ -21,7 +21,8 @@ export async function readBundle(tar: Buffer): Promise<BundleFiles> {
 export async function unpackBundle(files: BundleFiles, directory: string): Promise<void> {
   for (const [path, { body, mode }] of files) {
     const target = normalize(join(directory, path));
-    if (!target.startsWith(normalize(directory) + sep)) throw new Error(`A bundle names a path outside of itself: ${path}`);
+    if (!target.startsWith(normalize(directory) + sep))
+      throw new Error(`A bundle names a path outside of itself: ${path}`);
     await mkdir(dirname(target), { recursive: true });
     await writeFile(target, body, { mode });
   }

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Node } from 'web-tree-sitter';
+import { parse } from 'yaml';
 import { settingMeta, settingNames, settings } from '../../../functions/config.ts';
 import { roles } from '../../../lib/access/principal.ts';
 import { containerNames, cosmosContainerNames, queueNames } from '../../../lib/azure/health-checks.ts';
@@ -387,11 +388,18 @@ function appSettings(): string[] {
 }
 
 describe('the service that azd deploys', () => {
+  const azureYaml = parse(readFileSync(join(folder, '../../azure.yaml'), 'utf8'));
+
   it('is found by the tag that azure.yaml names', () => {
     const tags = String(paramsOf('app/function-app.bicep', 'site')['tags']);
-    const azureYaml = readFileSync(join(folder, '../../azure.yaml'), 'utf8');
-    const service = /'azd-service-name': '(\w+)'/.exec(tags)?.[1];
-    assert.ok(service && new RegExp(`^services:\\n {2}${service}:`, 'm').test(azureYaml), `service ${service}`);
+    assert.deepEqual(Object.keys(azureYaml.services), [/'azd-service-name': '(\w+)'/.exec(tags)?.[1]]);
+  });
+
+  it('is deployed as it was built here, from the folder with these files', () => {
+    const [service] = Object.values<Record<string, unknown>>(azureYaml.services);
+    assert.equal(service?.['remoteBuild'], false);
+    assert.equal(service?.['host'], 'function');
+    assert.equal(azureYaml.infra.path, 'infra/azure');
   });
 });
 

@@ -175,8 +175,8 @@ describe('the same manifest again', () => {
     assert.deepEqual((await world.job(again)).counts, {
       total: 11,
       provisioned: 0,
-      unchanged: 8,
-      rejected: 3,
+      unchanged: 7,
+      rejected: 4,
       failed: 0,
       cancelled: 0,
     });

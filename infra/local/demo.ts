@@ -1,0 +1,242 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { BlobServiceClient } from '@azure/storage-blob';
+import { QueueServiceClient } from '@azure/storage-queue';
+import { parse } from 'csv-parse/sync';
+import pMap from 'p-map';
+import { type Api, createApi, type DeviceAnswer, type GroupAnswer, type JobAnswer } from './demo/api.ts';
+import { readBundle } from './demo/bundle-files.ts';
+import { createHubTwinReader } from './demo/hub-twin.ts';
+import { type DemoOptions, readOptions, usage } from './demo/options.ts';
+import { registerDevice } from './demo/register-device.ts';
+import { writeResult } from './demo/result-directory.ts';
+import { deviceTable, errorTable, jobTable, type Registered } from './demo/summary.ts';
+import { type Stack, startStack } from './stack.ts';
+
+/*
+ * The whole way, once: declare a group, submit a manifest and an order, wait, let the devices register with what their
+ * bundles hold, read their twins back, and say whether all of it is as it should be. Talk goes to stderr, the result to
+ * stdout.
+ */
+
+/** Devices that register at once; each is a TLS handshake and two or three requests. */
+const devicesAtOnce = 8;
+
+const say = (text: string) => process.stderr.write(`${text}\n`);
+
+const options = await readOptions(process.argv.slice(2)).catch((error: Error) => {
+  say(`error: ${error.message}\n\n${usage}`);
+  process.exit(2);
+});
+if (options === 'help') {
+  process.stdout.write(`${usage}\n`);
+} else {
+  const directory = await mkdtemp(join(tmpdir(), 'fleet-demo-'));
+  say(`Starting the local stack in ${directory} ...`);
+  const stack = await startStack({ directory, ports: 'free' });
+  try {
+    const problems = await demonstrate(options, stack);
+    for (const problem of problems.slice(0, 20)) say(`not as it should be: ${problem}`);
+    say(
+      problems.length === 0
+        ? '\nAll of it is as it should be.'
+        : `\n${problems.length} things are not as they should be.`,
+    );
+    process.exitCode = problems.length === 0 ? 0 : 1;
+  } finally {
+    await stack.stop();
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** @returns what is not as it should be */
+async function demonstrate(demo: DemoOptions, stack: Stack): Promise<string[]> {
+  const api = createApi({ url: stack.urls.functions, key: stack.functionsKey });
+
+  say(`Declaring enrollment group ${demo.group.id} ...`);
+  const group = await api.put<GroupAnswer>(`enrollment-groups/${demo.group.id}`, demo.group.definition);
+  const problems =
+    group.enrollment.status === 'enrolled' ? [] : [`group ${group.id} is ${group.enrollment.status} in DPS`];
+
+  const { name, body } = demo.manifest;
+  say(`Uploading manifests/${group.id}/${name} to blob storage ...`);
+  const blobs = BlobServiceClient.fromConnectionString(stack.storageConnectionString);
+  await blobs.getContainerClient('manifests').getBlockBlobClient(`${group.id}/${name}`).upload(body, body.length);
+  if (demo.order !== undefined) {
+    say(`Sending order ${demo.order['orderId']} to the queue ...`);
+    const queues = QueueServiceClient.fromConnectionString(stack.storageConnectionString);
+    await queues.getQueueClient('orders').sendMessage(JSON.stringify(demo.order));
+  }
+
+  const jobs = await waitForJobs(api, demo.order === undefined ? 1 : 2);
+  const errors: Record<'line' | 'code' | 'message', string>[] = [];
+  for (const { jobId } of jobs)
+    errors.push(...parse(await api.getText(`jobs/${jobId}/errors`), { columns: true, relax_column_count: true }));
+  problems.push(...jobProblems(jobs), ...errorProblems(errors, demo.expectedErrors));
+
+  const devices = await listDevices(api, jobs);
+  const bundles = await fetchBundles(api, devices);
+  if (demo.out !== undefined) await writeResult(demo.out, { api, jobs, group, bundles });
+
+  const registered = await registerAll(api, stack, devices, { bundles, group, limit: demo.register });
+  problems.push(
+    ...registered.flatMap(({ deviceId, problem }) => (problem === undefined ? [] : [`device ${deviceId}: ${problem}`])),
+  );
+
+  process.stdout.write(`\n${jobTable(jobs)}\n`);
+  if (errors.length > 0) process.stdout.write(`\n${errors.length} rows were not accepted:\n${errorTable(errors)}\n`);
+  if (registered.length > 0)
+    process.stdout.write(`\n${registered.length} devices registered with DPS:\n${deviceTable(registered)}\n`);
+  if (demo.out !== undefined) say(`\nSee ${demo.out}/: results.csv, errors.csv, devices/, ca/.`);
+  return problems;
+}
+
+/** Shows progress until so many jobs are there and none of them works any more. */
+async function waitForJobs(api: Api, count: number): Promise<JobAnswer[]> {
+  const ended = ({ finishedAt }: JobAnswer) => finishedAt !== undefined;
+  let shown = '';
+  for (;;) {
+    const { jobs } = await api.get<{ jobs: JobAnswer[] }>('jobs');
+    const line = jobs
+      .map(({ source, percent, counts, status }) => `${source}: ${percent}% of ${counts.total} (${status})`)
+      .join('   ');
+    if (line !== shown && line !== '') say(`  ${line}`);
+    shown = line;
+    if (jobs.length >= count && jobs.every(ended)) return jobs.reverse();
+    await sleep(250);
+  }
+}
+
+function jobProblems(jobs: readonly JobAnswer[]): string[] {
+  return jobs.flatMap(({ name, status, counts, reason }) => {
+    const { total, provisioned, unchanged, rejected, failed, waiting } = counts;
+    const found: string[] = [];
+    if (status === 'failed') found.push(`job ${name} failed: ${reason?.message} ${reason?.hint}`);
+    if (provisioned + unchanged + rejected + failed + waiting !== total)
+      found.push(`the counts of job ${name} do not add up`);
+    if (failed > 0) found.push(`${failed} rows of job ${name} failed`);
+    if (provisioned + unchanged === 0) found.push(`job ${name} provisioned nothing`);
+    return found;
+  });
+}
+
+/** The samples are bad in known places; anything else there is a fault of ours. */
+function errorProblems(
+  errors: readonly { line: string; code: string }[],
+  expected: readonly string[] | undefined,
+): string[] {
+  if (expected === undefined) return [];
+  const found = errors.map(({ line, code }) => `${line} ${code}`);
+  return [
+    ...expected
+      .filter((entry) => !found.includes(entry))
+      .map((entry) => `the sample's bad row was not reported: ${entry}`),
+    ...found
+      .filter((entry) => !expected.includes(entry))
+      .map((entry) => `a good row of the sample was reported: ${entry}`),
+  ];
+}
+
+async function listDevices(api: Api, jobs: readonly JobAnswer[]): Promise<DeviceAnswer[]> {
+  const all: DeviceAnswer[] = [];
+  for (const { jobId } of jobs) {
+    let path: string | undefined = `devices?job=${jobId}&limit=1000`;
+    while (path !== undefined) {
+      const page: { devices: DeviceAnswer[]; next?: string } = await api.get(path);
+      all.push(...page.devices);
+      path = page.next?.replace(/^\/api\//, '');
+    }
+  }
+  return all.filter(({ bundle }) => bundle !== undefined);
+}
+
+function fetchBundles(api: Api, devices: readonly DeviceAnswer[]): Promise<[string, Buffer][]> {
+  say(`Fetching ${devices.length} bundles ...`);
+  const fetchOne = async ({ deviceId }: DeviceAnswer): Promise<[string, Buffer]> => [
+    deviceId,
+    await api.getBytes(`devices/${deviceId}/bundle`),
+  ];
+  return pMap(devices, fetchOne, { concurrency: devicesAtOnce });
+}
+
+interface Registering {
+  readonly bundles: readonly [string, Buffer][];
+  readonly group: GroupAnswer;
+  readonly limit: number;
+}
+
+/** Lets the devices register, waits until their records say so, and compares what the hub has with what was asked for. */
+async function registerAll(
+  api: Api,
+  stack: Stack,
+  devices: readonly DeviceAnswer[],
+  { bundles, group, limit }: Registering,
+): Promise<Registered[]> {
+  const { keyCustody } = group.definition;
+  if (keyCustody !== 'plain') {
+    say(`Key custody is "${keyCustody}": only the devices themselves can register, so none does here.`);
+    return [];
+  }
+  const some = bundles.slice(0, limit);
+  say(`Letting ${some.length} devices register with DPS over mutual TLS ...`);
+  const hubs = new Map<string, string>();
+  const problems = new Map<string, string>();
+  await pMap(
+    some,
+    async ([deviceId, bundle]) => {
+      try {
+        hubs.set(deviceId, await registerDevice(deviceId, await readBundle(bundle), stack.dps));
+      } catch (error) {
+        problems.set(deviceId, `could not register: ${(error as Error).message}`);
+      }
+    },
+    { concurrency: devicesAtOnce },
+  );
+
+  say('Waiting until their records say so ...');
+  const asked = new Map(devices.map((device) => [device.deviceId, device]));
+  const twinOf = createHubTwinReader(stack.hubConnectionString);
+  return pMap(
+    some,
+    async ([deviceId]) => {
+      const hub = hubs.get(deviceId) ?? '';
+      const problem = problems.get(deviceId);
+      if (problem !== undefined) return { deviceId, hub, tags: {}, problem };
+      const record = await waitForAssignment(api, deviceId);
+      const twin = await twinOf(hub, deviceId);
+      return { deviceId, hub, tags: twin.tags, problem: difference({ record, hub, twin, asked: asked.get(deviceId) }) };
+    },
+    { concurrency: devicesAtOnce },
+  );
+}
+
+/** The reconciler runs every few seconds on the local stack; a minute is far more than it needs. */
+async function waitForAssignment(api: Api, deviceId: string): Promise<DeviceAnswer> {
+  for (let tries = 0; ; tries++) {
+    const device = await api.get<DeviceAnswer>(`devices/${deviceId}`);
+    if (device.status === 'assigned' || tries >= 120) return device;
+    await sleep(500);
+  }
+}
+
+interface Seen {
+  readonly record: DeviceAnswer;
+  readonly hub: string;
+  readonly twin: { tags: Record<string, unknown>; desired: Record<string, unknown>; thumbprint?: string };
+  readonly asked: DeviceAnswer | undefined;
+}
+
+function difference({ record, hub, twin, asked }: Seen): string | undefined {
+  if (record.status !== 'assigned') return `its record says ${record.status}`;
+  if (record.registration.assignedHub !== hub)
+    return `its record says hub ${record.registration.assignedHub}, DPS said ${hub}`;
+  if (!isDeepStrictEqual(twin.tags, record.twin.tags)) return `its twin has other tags: ${JSON.stringify(twin.tags)}`;
+  if (!isDeepStrictEqual(twin.desired, record.twin.desired))
+    return `its twin has other desired properties: ${JSON.stringify(twin.desired)}`;
+  const thumbprints = [asked?.certificate.sha256Thumbprint, asked?.certificate.sha1Thumbprint];
+  if (!thumbprints.includes(twin.thumbprint)) return `the hub knows it by another certificate: ${twin.thumbprint}`;
+  return undefined;
+}

@@ -1,0 +1,45 @@
+import { after, before } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CosmosClient, type Database } from '@azure/cosmos';
+import { createCosmosStandIn } from '../../../infra/local/cosmos/cosmos-stand-in.ts';
+import { cosmosContainers } from '../../../lib/azure/cosmos-containers.ts';
+import { createCosmosDeviceStore } from '../../../lib/azure/cosmos-devices.ts';
+import { createCosmosGroupStore } from '../../../lib/azure/cosmos-groups.ts';
+import { createCosmosJobStore } from '../../../lib/azure/cosmos-jobs.ts';
+import { deviceStoreContract } from '../../contract/device-store.ts';
+import { groupStoreContract } from '../../contract/group-store.ts';
+import { jobStoreContract } from '../../contract/job-store.ts';
+
+/*
+ * The stores on Cosmos DB: always on the stand-in, and on a real account or Microsoft's emulator when COSMOS_ENDPOINT and
+ * COSMOS_KEY are set.
+ */
+
+const { COSMOS_ENDPOINT: endpoint, COSMOS_KEY: key } = process.env;
+const standIn = endpoint === undefined ? createCosmosStandIn() : undefined;
+let client: CosmosClient;
+let database: Database;
+
+before(async () => {
+  if (standIn === undefined) {
+    client = new CosmosClient({ endpoint: endpoint ?? '', key });
+  } else {
+    const { port } = await standIn.listen(0);
+    client = new CosmosClient({ endpoint: `http://localhost:${port}`, key: standIn.key });
+  }
+  const { database: created } = await client.databases.createIfNotExists({ id: `contract-${Date.now().toString(36)}` });
+  database = created;
+  for (const container of cosmosContainers) await database.containers.createIfNotExists(container);
+});
+
+after(async () => {
+  await database?.delete();
+  client?.dispose();
+  await standIn?.close();
+});
+
+const pause = async (milliseconds: number) => void (await sleep(milliseconds));
+const name = standIn === undefined ? `Cosmos DB at ${endpoint}` : 'Cosmos DB stand-in';
+deviceStoreContract(name, () => createCosmosDeviceStore(database.container('devices'), { sleep: pause }));
+jobStoreContract(name, () => createCosmosJobStore(database.container('jobs')));
+groupStoreContract(name, () => createCosmosGroupStore(database.container('groups')));
