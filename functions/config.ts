@@ -312,6 +312,15 @@ function faultOf(name: SettingName, value: string | undefined): Fault {
   return { path: name, message: `${found}; expected ${expected}` };
 }
 
+/**
+ * What the host asks of a caller before a function runs. Functions are registered while the app loads, when a wrong setting
+ * must not keep them from being listed; so this looks at the one setting, and anything but `entra` means a key. With
+ * `entra` it is built-in authentication that lets callers in, and lib/access that asks for their role.
+ */
+export function httpAuthLevel(env: NodeJS.ProcessEnv = process.env): 'function' | 'anonymous' {
+  return env['HTTP_ACCESS'] === 'entra' ? 'anonymous' : 'function';
+}
+
 type Given = Readonly<Partial<Record<SettingName, string>>>;
 
 /** Rules that span settings. A setting that is wrong by itself is not named a second time. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { readConfig, type SettingName, settingMeta, settingNames } from '../../functions/config.ts';
+import { httpAuthLevel, readConfig, type SettingName, settingMeta, settingNames } from '../../functions/config.ts';
 import { FleetError } from '../../lib/errors.ts';
 
 const local = {
@@ -212,6 +212,15 @@ describe('readConfig', () => {
         faultsOf({ ...azure, ...given });
       }),
     );
+  });
+});
+
+describe('httpAuthLevel', () => {
+  it('asks for a key unless users are signed in, whatever else the setting says', () => {
+    assert.equal(httpAuthLevel({}), 'function');
+    assert.equal(httpAuthLevel({ HTTP_ACCESS: 'keys' }), 'function');
+    assert.equal(httpAuthLevel({ HTTP_ACCESS: 'Entra' }), 'function');
+    assert.equal(httpAuthLevel({ HTTP_ACCESS: 'entra' }), 'anonymous');
   });
 });
 

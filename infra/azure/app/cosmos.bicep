@@ -25,8 +25,6 @@ module account 'br/public:avm/res/document-db/database-account:0.16.0' = {
     disableLocalAuthentication: true
     capabilitiesToAdd: serverless ? ['EnableServerless'] : []
     zoneRedundant: false
-    enableAutomaticFailover: false
-    backupPolicyType: 'Continuous'
     backupPolicyContinuousTier: 'Continuous7Days'
     networkRestrictions: {
       publicNetworkAccess: private ? 'Disabled' : 'Enabled'
@@ -41,6 +39,8 @@ module account 'br/public:avm/res/document-db/database-account:0.16.0' = {
           {
             name: 'devices'
             kind: 'Hash'
+            // Version 1 hashes the first 101 bytes of a key only.
+            version: 2
             paths: ['/id']
             autoscaleSettingsMaxThroughput: serverless ? null : maxThroughput
             // Only what queries ask for: each further path would make every write dearer. /id is always indexed.
@@ -58,6 +58,7 @@ module account 'br/public:avm/res/document-db/database-account:0.16.0' = {
           {
             name: 'jobs'
             kind: 'Hash'
+            version: 2
             paths: ['/jobId']
             autoscaleSettingsMaxThroughput: serverless ? null : smallThroughput
             indexingPolicy: {
@@ -74,12 +75,14 @@ module account 'br/public:avm/res/document-db/database-account:0.16.0' = {
           {
             name: 'groups'
             kind: 'Hash'
+            version: 2
             paths: ['/id']
             autoscaleSettingsMaxThroughput: serverless ? null : smallThroughput
           }
           {
             name: 'dead-letters'
             kind: 'Hash'
+            version: 2
             paths: ['/queue']
             // -1: documents live for ever unless they name a ttl of their own; the reasons beside the letters do.
             defaultTtl: -1
