@@ -1,10 +1,16 @@
 /**
- * Writes docs/settings.md from the schema in functions/config.ts.
+ * Writes docs/settings.md from the schema in functions/config/settings.ts.
  * `node infra/tools/settings-page.ts` writes it, `--check` only says whether it is as it should be (exit code 1 if not).
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { type SettingMeta, type SettingName, settingMeta, settingNames, settings } from '../../functions/config.ts';
+import {
+  type SettingMeta,
+  type SettingName,
+  settingMeta,
+  settingNames,
+  settings,
+} from '../../functions/config/settings.ts';
 
 const page = new URL('../../docs/settings.md', import.meta.url);
 
@@ -41,7 +47,7 @@ export function settingsPage(): string {
 
 const intro = `# Settings
 
-<!-- Written by infra/tools/settings-page.ts from functions/config.ts; change it there. -->
+<!-- Written by infra/tools/settings-page.ts from functions/config/settings.ts; change it there. -->
 
 The app reads these from its environment: app settings in Azure (set by \`infra/azure\`), the local stack's own
 environment, or \`Values\` of \`local.settings.json\` under \`func start\`. All of them are checked together at the first
@@ -79,7 +85,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (process.argv.includes('--check')) {
     const found = await readFile(page, 'utf8').catch(() => '');
     if (found !== wanted) {
-      console.error('docs/settings.md is not what functions/config.ts says; run: node infra/tools/settings-page.ts');
+      console.error(
+        'docs/settings.md is not what functions/config/settings.ts says; run: node infra/tools/settings-page.ts',
+      );
       process.exitCode = 1;
     }
   } else {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { httpAuthLevel, readConfig, type SettingName, settingMeta, settingNames } from '../../functions/config.ts';
+import { type SettingName, settingMeta, settingNames } from '../../functions/config/settings.ts';
+import { httpAuthLevel, readConfig } from '../../functions/config.ts';
 import { FleetError } from '../../lib/errors.ts';
 
 const local = {

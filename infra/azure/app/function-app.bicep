@@ -1,4 +1,4 @@
-// The app on Flex Consumption. Settings: functions/config.ts and docs/settings.md.
+// The app on Flex Consumption. Settings: functions/config/settings.ts and docs/settings.md.
 param name string
 param planName string
 param location string

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Node } from 'web-tree-sitter';
 import { parse } from 'yaml';
-import { settingMeta, settingNames, settings } from '../../../functions/config.ts';
+import { settingMeta, settingNames, settings } from '../../../functions/config/settings.ts';
 import { roles } from '../../../lib/access/principal.ts';
 import { containerNames, cosmosContainerNames, queueNames } from '../../../lib/azure/health-checks.ts';
 import {

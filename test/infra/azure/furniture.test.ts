@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { parse } from 'yaml';
-import { readConfig, settingNames } from '../../../functions/config.ts';
+import { settingNames } from '../../../functions/config/settings.ts';
+import { readConfig } from '../../../functions/config.ts';
 import { settingsPage } from '../../../infra/tools/settings-page.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');

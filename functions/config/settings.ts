@@ -1,0 +1,285 @@
+import { z } from 'zod';
+import { FleetError } from '../../lib/errors.ts';
+import { isNcrontab } from '../../lib/ncrontab.ts';
+
+/*
+ * The schema of the app's settings, each declared once, with what it means and what is expected. Read by
+ * functions/config.ts; docs/settings.md is written from it, and the Bicep files are tested against it.
+ */
+
+/** What settings-page.ts and the tests read of a setting, beside its type and default. */
+export interface SettingMeta {
+  readonly description: string;
+  /** What is right, in words; ends the sentence "… is wrong; expected …". */
+  readonly expected: string;
+  readonly group: 'storage' | 'cosmos' | 'dps' | 'keys' | 'work' | 'access' | 'host';
+  /** Where the setting has a place: in Azure, on the local stack, or in both. */
+  readonly where: 'azure' | 'local' | 'both';
+  /** Who reads it; the Functions host reads some that this module only checks. */
+  readonly reader: 'app' | 'host' | 'both';
+  /** Never shown, not even when it is wrong. */
+  readonly secret?: true;
+}
+
+const registry = z.registry<SettingMeta>();
+
+// Plain HTTP is for stand-ins on the machine itself; anything else would send tokens in the clear.
+const serviceUrl = () =>
+  z
+    .string()
+    .refine((text) => {
+      const url = URL.parse(text);
+      if (url === null || url.username !== '' || url.search !== '' || url.hash !== '') return false;
+      return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
+    })
+    .transform((text) => text.replace(/\/+$/, ''));
+
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '127.0.0.1' || hostname === '[::1]';
+}
+
+const connectionString = (...parts: readonly string[]) =>
+  z.string().refine((text) => {
+    const names = text.split(';').map((pair) => pair.slice(0, Math.max(0, pair.indexOf('='))).trim());
+    return parts.every((part) => names.includes(part));
+  });
+
+const wholeNumber = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most);
+
+// The portal and deployment tools write True as readily as true.
+const flag = z
+  .string()
+  .toLowerCase()
+  .pipe(z.enum(['true', 'false']))
+  .transform((text) => text === 'true');
+
+const hostName = z.string().regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/i);
+
+export const settings = z.object({
+  AzureWebJobsStorage: z
+    .union([z.literal('UseDevelopmentStorage=true'), connectionString('AccountName', 'AccountKey')])
+    .optional()
+    .register(registry, {
+      description: 'Connection string of the storage account with manifests, bundles, reports and queues.',
+      expected: 'a connection string with AccountName and AccountKey, or UseDevelopmentStorage=true',
+      group: 'storage',
+      where: 'local',
+      reader: 'both',
+      secret: true,
+    }),
+  AzureWebJobsStorage__blobServiceUri: serviceUrl().optional().register(registry, {
+    description: 'Blob endpoint of the storage account, reached by managed identity.',
+    expected: 'an https URL such as https://account.blob.core.windows.net',
+    group: 'storage',
+    where: 'azure',
+    reader: 'both',
+  }),
+  AzureWebJobsStorage__queueServiceUri: serviceUrl().optional().register(registry, {
+    description: 'Queue endpoint of the same account.',
+    expected: 'an https URL such as https://account.queue.core.windows.net',
+    group: 'storage',
+    where: 'azure',
+    reader: 'both',
+  }),
+  AzureWebJobsStorage__credential: z.literal('managedidentity').optional().register(registry, {
+    description: "Tells the host to use the identity named by AzureWebJobsStorage__clientId for its triggers' storage.",
+    expected: 'managedidentity',
+    group: 'storage',
+    where: 'azure',
+    reader: 'host',
+  }),
+  AzureWebJobsStorage__clientId: z.guid().optional().register(registry, {
+    description: "Client id of the identity that the host's triggers use; the same as AZURE_CLIENT_ID.",
+    expected: 'the client id (GUID) that AZURE_CLIENT_ID has',
+    group: 'storage',
+    where: 'azure',
+    reader: 'host',
+  }),
+  COSMOS_ENDPOINT: serviceUrl().register(registry, {
+    description: 'Endpoint of the Cosmos DB for NoSQL account.',
+    expected: 'an https URL such as https://account.documents.azure.com:443 (http only on this machine)',
+    group: 'cosmos',
+    where: 'both',
+    reader: 'app',
+  }),
+  COSMOS_KEY: z.base64().min(1).optional().register(registry, {
+    description: 'Key of the local Cosmos DB stand-in. In Azure, local authentication is off and there is none.',
+    expected: 'a base64 key, or nothing where a managed identity is used',
+    group: 'cosmos',
+    where: 'local',
+    reader: 'app',
+    secret: true,
+  }),
+  COSMOS_DATABASE: z
+    .string()
+    // Cosmos DB resource ids: up to 255 characters, without / \ ? #.
+    .regex(/^[^/\\?#\s][^/\\?#]{0,254}$/)
+    .default('fleet')
+    .register(registry, {
+      description: 'Database with the containers devices, jobs, groups and dead-letters.',
+      expected: 'a database name without / \\ ? #',
+      group: 'cosmos',
+      where: 'both',
+      reader: 'app',
+    }),
+  DPS_SERVICE_HOST: hostName.optional().register(registry, {
+    description: 'Service API of the Device Provisioning Service, reached by managed identity.',
+    expected: 'a host name such as name.azure-devices-provisioning.net',
+    group: 'dps',
+    where: 'azure',
+    reader: 'app',
+  }),
+  DPS_CONNECTION_STRING: connectionString('HostName', 'SharedAccessKeyName', 'SharedAccessKey')
+    .optional()
+    .register(registry, {
+      description: 'Connection string of the DPS stand-in.',
+      expected: 'a connection string with HostName, SharedAccessKeyName and SharedAccessKey',
+      group: 'dps',
+      where: 'local',
+      reader: 'app',
+      secret: true,
+    }),
+  DPS_ID_SCOPE: z
+    .string()
+    .regex(/^0n[0-9a-z]{4,62}$/i)
+    .register(registry, {
+      description: "ID scope of the Device Provisioning Service; it goes into every device's bundle.",
+      expected: 'an ID scope such as 0ne00000000',
+      group: 'dps',
+      where: 'both',
+      reader: 'app',
+    }),
+  DPS_GLOBAL_ENDPOINT: z
+    .string()
+    .transform((text) => (text.includes('://') ? text : `https://${text}`))
+    .pipe(serviceUrl())
+    .default('https://global.azure-devices-provisioning.net')
+    .register(registry, {
+      description: 'Endpoint that devices register at; it goes into every bundle. Sovereign clouds have their own.',
+      expected: 'a host name or an https URL',
+      group: 'dps',
+      where: 'both',
+      reader: 'app',
+    }),
+  // 1,000 operations a minute a DPS instance is the service's published quota.
+  // https://learn.microsoft.com/azure/iot-dps/about-iot-dps#quotas-and-limits
+  DPS_OPERATIONS_PER_MINUTE: wholeNumber(1, 100_000).default(1000).register(registry, {
+    description: 'Individual enrollments are written no faster than this. The quota of one DPS instance is 1000.',
+    expected: 'a whole number from 1 to 100000',
+    group: 'dps',
+    where: 'both',
+    reader: 'app',
+  }),
+  HUB_CONNECTION_STRING: connectionString('HostName', 'SharedAccessKeyName', 'SharedAccessKey')
+    .optional()
+    .register(registry, {
+      description: 'Connection string of the IoT Hub stand-in. In Azure each hub is reached by managed identity.',
+      expected: 'a connection string with HostName, SharedAccessKeyName and SharedAccessKey',
+      group: 'dps',
+      where: 'local',
+      reader: 'app',
+      secret: true,
+    }),
+  KEY_VAULT_URL: serviceUrl().optional().register(registry, {
+    description: 'Key Vault that holds the CA keys; they never leave it.',
+    expected: 'an https URL such as https://name.vault.azure.net',
+    group: 'keys',
+    where: 'azure',
+    reader: 'app',
+  }),
+  CA_KEY_DIRECTORY: z.string().min(1).optional().register(registry, {
+    description: 'Directory for software CA keys (files of mode 0600), where there is no Key Vault.',
+    expected: 'a directory that this process may write to',
+    group: 'keys',
+    where: 'local',
+    reader: 'app',
+  }),
+  ROOT_CA_NAME: z
+    .string()
+    // RFC 5280, appendix A.1: ub-common-name is 64.
+    .regex(/^[\p{L}\p{N}][\p{L}\p{N} .,'()_-]{0,63}$/u)
+    .default('Fleet root CA')
+    .register(registry, {
+      description: 'Common name of the root certificate. It is read once, when the root is made.',
+      expected: "1 to 64 letters, digits, spaces and . , ' ( ) _ -, beginning with a letter or digit",
+      group: 'keys',
+      where: 'both',
+      reader: 'app',
+    }),
+  ALLOW_PLAIN_KEYS: flag.default(false).register(registry, {
+    description: 'Allows enrollment groups with key custody "plain": private keys in unencrypted bundles.',
+    expected: 'true or false',
+    group: 'keys',
+    where: 'both',
+    reader: 'app',
+  }),
+  CHUNK_ROWS: wholeNumber(1, 1000).default(250).register(registry, {
+    description: 'Rows a chunk has: the unit of work, of commit and of retry.',
+    expected: 'a whole number from 1 to 1000',
+    group: 'work',
+    where: 'both',
+    reader: 'app',
+  }),
+  RECONCILE_SCHEDULE: z
+    .string()
+    // The host resolves %RECONCILE_SCHEDULE% by itself; checked here, a slip shows beside the others instead of as one
+    // function that never runs.
+    .refine(isNcrontab)
+    .register(registry, {
+      description: 'When reconcile-registrations asks DPS which devices have registered. NCRONTAB, UTC.',
+      expected: 'six fields {second} {minute} {hour} {day} {month} {day of week}, such as 0 */10 * * * *',
+      group: 'work',
+      where: 'both',
+      reader: 'host',
+    }),
+  HTTP_ACCESS: z.enum(['keys', 'entra']).default('keys').register(registry, {
+    description:
+      'Who may call the API: holders of a function key, or users that Microsoft Entra signed in, by app role (reader, submitter, operator).',
+    expected: 'keys or entra',
+    group: 'access',
+    where: 'both',
+    reader: 'app',
+  }),
+  AZURE_CLIENT_ID: z.guid().optional().register(registry, {
+    description: 'Client id of the user-assigned managed identity that the app uses for every service.',
+    expected: 'the client id (GUID) of a managed identity',
+    group: 'access',
+    where: 'azure',
+    reader: 'app',
+  }),
+  APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString('InstrumentationKey').optional().register(registry, {
+    description: 'Where telemetry goes; without it, it stays in the log. Not a secret: it only names the resource.',
+    expected: 'a connection string with InstrumentationKey',
+    group: 'host',
+    where: 'azure',
+    reader: 'host',
+  }),
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: z
+    .string()
+    .regex(/^Authorization=AAD(;ClientId=[0-9a-f-]{36})?$/i)
+    .optional()
+    .register(registry, {
+      description: 'Makes the host send telemetry with the managed identity.',
+      expected: 'Authorization=AAD;ClientId=<client id>',
+      group: 'host',
+      where: 'azure',
+      reader: 'host',
+    }),
+});
+
+export type SettingName = keyof typeof settings.shape;
+export type Settings = z.output<typeof settings>;
+
+export const settingNames = Object.keys(settings.shape) as readonly SettingName[];
+
+/** What is documented of a setting. */
+export function settingMeta(name: SettingName): SettingMeta {
+  const meta = registry.get(settings.shape[name]);
+  if (meta === undefined) throw new FleetError('internal', `Setting ${name} is not documented.`);
+  return meta;
+}
