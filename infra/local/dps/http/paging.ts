@@ -1,0 +1,31 @@
+import type { Page } from '../store.ts';
+import type { Call } from './router.ts';
+import { ServiceError } from './service-error.ts';
+
+/** What the official clients ask for at most; more is answered in pages of this. */
+const maxItems = 100;
+
+/** The page that `x-ms-max-item-count` and `x-ms-continuation` ask for. */
+export function pageRequestOf(call: Call, badRequest: (message: string) => ServiceError, most = maxItems) {
+  const count = call.header('x-ms-max-item-count');
+  const continuation = call.header('x-ms-continuation');
+  if (count !== undefined && !/^[1-9]\d{0,8}$/.test(count)) throw badRequest('x-ms-max-item-count is not a positive number.');
+  const after = continuation ? positionOf(continuation) : 0;
+  if (after === undefined) throw badRequest('x-ms-continuation is not a token of this service.');
+  return { after, limit: Math.min(count === undefined ? maxItems : Number(count), most) };
+}
+
+/** Headers of a page; there is no continuation on the last one. */
+export function pageHeaders(page: Page<unknown>, itemType: string, limit: number): Record<string, string> {
+  return {
+    'x-ms-item-type': itemType,
+    'x-ms-max-item-count': String(limit),
+    'X-Content-Type-Options': 'nosniff',
+    ...(page.next === undefined ? {} : { 'x-ms-continuation': Buffer.from(`after:${page.next}`).toString('base64') }),
+  };
+}
+
+function positionOf(continuation: string): number | undefined {
+  const [, digits] = /^after:(\d{1,15})$/.exec(Buffer.from(continuation, 'base64').toString('latin1')) ?? [];
+  return digits === undefined ? undefined : Number(digits);
+}

@@ -1,0 +1,107 @@
+import { constants } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { TLSSocket } from 'node:tls';
+import { type Answer, type Call, createRouter, type Surface } from './router.ts';
+import { ServiceError } from './service-error.ts';
+
+export interface ServerOptions {
+  readonly keyPem: string;
+  readonly certPem: string;
+  readonly surfaces: readonly Surface[];
+  /** Renders errors of paths that belong to no surface, and bounds their bodies. */
+  readonly fallback: Surface;
+}
+
+/**
+ * The HTTPS server of all surfaces. It asks every client for a certificate but lets TLS accept any: whether a chain
+ * counts is for DPS's own rules to say. Session tickets are off because a resumed session shows the server only the
+ * leaf and no longer the chain that the device presented. TLS 1.2 is what DPS asks for at least
+ * (https://learn.microsoft.com/azure/iot-dps/tls-support).
+ */
+export function createHttpsServer({ keyPem, certPem, surfaces, fallback }: ServerOptions): Server {
+  const match = createRouter(surfaces);
+  return createServer(
+    {
+      key: keyPem,
+      cert: certPem,
+      requestCert: true,
+      rejectUnauthorized: false,
+      secureOptions: constants.SSL_OP_NO_TICKET,
+      minVersion: 'TLSv1.2',
+    },
+    (request, response) => {
+      answerRequest(request, match, fallback).then(
+        (answer) => send(response, answer),
+        () => response.destroy(),
+      );
+    },
+  );
+}
+
+async function answerRequest(
+  request: IncomingMessage,
+  match: ReturnType<typeof createRouter>,
+  fallback: Surface,
+): Promise<Answer> {
+  const method = request.method ?? 'GET';
+  const target = request.url ?? '/';
+  const mark = target.indexOf('?');
+  const path = mark < 0 ? target : target.slice(0, mark);
+  const found = match(method, path);
+  const surface = found.found === 'nothing' ? fallback : found.surface;
+  try {
+    if (found.found === 'nothing') throw new ServiceError(404, 404000, 'There is nothing at this path.');
+    if (found.found === 'other-method') throw new ServiceError(405, 405000, `${method} is not allowed here.`);
+    const call: Call = {
+      method,
+      path,
+      parameters: found.parameters,
+      query: new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1)),
+      header: (name) => {
+        const value = request.headers[name];
+        return Array.isArray(value) ? value[0] : value;
+      },
+      body: await readJson(request, surface.maxBodyBytes),
+      // The server is created by node:https, so the socket of a request is always a TLS socket.
+      socket: request.socket as TLSSocket,
+    };
+    return await found.route.handle(call);
+  } catch (error) {
+    return surface.renderError(error, { method, path });
+  }
+}
+
+async function readJson(request: IncomingMessage, maxBytes: number): Promise<unknown> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    size += part.length;
+    // The rest is read and dropped, so that the client gets the answer instead of a broken connection.
+    if (size <= maxBytes) parts.push(part);
+    else if (size > maxBytes * 16) throw new ServiceError(413, 413000, 'The message is far too large.');
+  }
+  if (size > maxBytes) throw new ServiceError(413, 413000, `The message has more than ${maxBytes} bytes.`);
+  if (size === 0) return undefined;
+  const type = request.headers['content-type'] ?? '';
+  if (request.method !== 'GET' && !/\bjson\b/i.test(type)) {
+    throw new ServiceError(415, 415000, 'The content type must be application/json.');
+  }
+  try {
+    return JSON.parse(Buffer.concat(parts).toString('utf8'));
+  } catch {
+    throw new ServiceError(400, 400000, 'The body is not valid JSON.');
+  }
+}
+
+function send(response: ServerResponse, { status, headers = {}, body }: Answer): void {
+  response.statusCode = status;
+  response.setHeader('Strict-Transport-Security', 'max-age=31536000; includeSubDomains');
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  if (body === undefined) {
+    response.end();
+  } else {
+    response.setHeader('Content-Type', 'application/json; charset=utf-8');
+    response.end(JSON.stringify(body));
+  }
+}

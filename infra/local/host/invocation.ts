@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto';
+import type {
+  CoreContext,
+  FunctionsCore,
+  HookName,
+  InvocationResponse,
+  LogLevel,
+  RegisteredFunction,
+  TypedData,
+} from './functions-core.ts';
+
+/** What a trigger hands over to a function. */
+export interface TriggerInput {
+  readonly data: TypedData;
+  readonly metadata: Readonly<Record<string, TypedData>>;
+}
+
+export type HostLog = (line: { level: LogLevel; category: string; message: string; functionName?: string; invocationId?: string }) => void;
+
+export type Invoke = (target: RegisteredFunction, input: TriggerInput) => Promise<InvocationResponse>;
+
+/**
+ * Drives one invocation through the library's own model, in the order of Microsoft's worker: arguments, hooks before,
+ * the function, hooks after, response.
+ */
+export function createInvoke(core: FunctionsCore, log: HostLog): Invoke {
+  const appHookData = {};
+
+  async function runHooks(name: HookName, context: Record<string, unknown>): Promise<void> {
+    for (const hook of core.hooks[name]) await hook(context);
+  }
+
+  return async (target, { data, metadata }) => {
+    const invocationId = randomUUID();
+    const { name: functionName, bindings, callback } = target;
+    const trigger = Object.values(bindings).find(({ type }) => type.endsWith('Trigger'));
+    const coreContext: CoreContext = {
+      invocationId,
+      request: {
+        invocationId,
+        functionId: functionName,
+        inputData: [{ name: trigger?.name, data }],
+        triggerMetadata: metadata,
+        traceContext: traceContext(),
+      },
+      metadata: { name: functionName, bindings: coreBindings(target), ...target },
+      log: (level, category, message) => log({ level, category, message, functionName, invocationId }),
+    };
+    const model = core.model().getInvocationModel(coreContext);
+    const { context, inputs } = await model.getArguments();
+    const shared = { hookData: {}, appHookData, invocationContext: context };
+
+    coreContext.state = 'preInvocationHooks';
+    const before = { ...shared, functionCallback: callback, inputs };
+    await runHooks('preInvocation', before);
+
+    coreContext.state = 'invocation';
+    const after: Record<string, unknown> = { ...shared, inputs: before.inputs, result: null, error: null };
+    try {
+      after['result'] = await model.invokeFunction(context, before.inputs, before.functionCallback);
+    } catch (error) {
+      after['error'] = error;
+    }
+
+    coreContext.state = 'postInvocationHooks';
+    await runHooks('postInvocation', after);
+    if (after['error'] !== null && after['error'] !== undefined) throw after['error'];
+    return model.getResponse(context, after['result']);
+  };
+}
+
+/** Bindings in the form of the worker's protocol: the direction as a number's name. */
+function coreBindings({ bindings }: RegisteredFunction): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(bindings).map(([name, binding]) => [name, { ...binding, name }]));
+}
+
+/** A W3C trace context of its own for each invocation, as the host gives when the caller sent none. */
+function traceContext() {
+  const hex = (length: number) => randomUUID().replaceAll('-', '').padEnd(length, '0').slice(0, length);
+  return { traceParent: `00-${hex(32)}-${hex(16)}-01`, traceState: '', attributes: {} };
+}

@@ -1,0 +1,159 @@
+import { parse } from 'csv-parse/sync';
+import { deviceId } from '../devices/ids.ts';
+import { excerpt, type Fault, FleetError } from '../errors.ts';
+import type { Delimiter, ManifestShape } from './manifest.ts';
+import { sectionFaults, type TwinSection } from './twin-section.ts';
+
+/** What the cells of one column are. */
+export type Column =
+  | { readonly kind: 'deviceId' | 'enrollmentGroup' | 'csr' }
+  /** The row as a JSON object, as error reports of NDJSON manifests hold it. */
+  | { readonly kind: 'row' }
+  /** A column of an error report: of no meaning in a manifest. */
+  | { readonly kind: 'report' }
+  | {
+      readonly kind: 'twin';
+      readonly section: TwinSection;
+      readonly path: readonly string[];
+      readonly type: ValueType;
+    };
+
+export type ValueType = 'string' | 'number' | 'boolean' | 'json';
+
+/** Columns that an error report adds to a manifest's own; sent again with it, they are ignored. */
+export const reportColumns = ['line', 'code', 'message'] as const;
+
+/** What an error report puts where a row had no cell: visible, and refused until it is filled or emptied. */
+export const missingCell = '<missing>';
+
+const delimiters: readonly Delimiter[] = [',', ';', '\t'];
+const fields: ReadonlyMap<string, Column> = new Map<string, Column>([
+  ['deviceId', { kind: 'deviceId' }],
+  ['enrollmentGroup', { kind: 'enrollmentGroup' }],
+  ['csr', { kind: 'csr' }],
+  ['row', { kind: 'row' }],
+  ...reportColumns.map((name) => [name, { kind: 'report' }] as const),
+]);
+const valueTypes: readonly string[] = ['number', 'boolean', 'json'] satisfies ValueType[];
+const expected = 'deviceId, enrollmentGroup, csr, tags.<path> or desired.<path> with :number, :boolean or :json';
+
+/**
+ * Reads a manifest's header, and finds its delimiter: the one that makes the most columns of it that we know.
+ * @throws FleetError `manifest-header` with every fault
+ */
+export function parseHeader(text: string, line: number): Required<Pick<ManifestShape, 'delimiter' | 'columns'>> {
+  const readings = delimiters.map((delimiter) => ({ delimiter, columns: cells(text, delimiter) }));
+  const [best] = readings
+    .map(({ delimiter, columns = [] }) => ({ delimiter, columns, known: columns.filter(isKnown).length }))
+    .sort((a, b) => b.known - a.known || b.columns.length - a.columns.length);
+  const { delimiter, columns } = best ?? { delimiter: ',', columns: [] };
+  const faults = columns.length === 0 ? [unreadable(text)] : headerFaults(columns);
+  if (faults.length === 0) return { delimiter, columns };
+  const list = faults.map(({ message }) => message).join(' ');
+  throw new FleetError('manifest-header', `The header on line ${line} is none: ${list}`, { line, expected, faults });
+}
+
+/** The meaning of each column of a header that `parseHeader` accepted. */
+export function columnsOf(names: readonly string[]): Column[] {
+  return names.map((name) => {
+    const column = parseColumn(name);
+    if (typeof column === 'string') throw new FleetError('manifest-header', column);
+    return column;
+  });
+}
+
+function cells(text: string, delimiter: Delimiter): string[] | undefined {
+  try {
+    const rows: string[][] = parse(text, { delimiter, record_delimiter: '\n' });
+    return rows[0];
+  } catch {
+    return undefined;
+  }
+}
+
+function isKnown(name: string): boolean {
+  return typeof parseColumn(name) !== 'string';
+}
+
+function unreadable(text: string): Fault {
+  return { path: 'header', message: `Its quotes do not match: ${JSON.stringify(excerpt(text))}.` };
+}
+
+/** The column, or in one sentence why it is none. */
+function parseColumn(name: string): Column | string {
+  const field = fields.get(name);
+  if (field !== undefined) return field;
+  const shown = JSON.stringify(excerpt(name));
+  if (name === '') return 'A column has no name.';
+  const match = /^(tags|desired)\.([^:]+)(?::(.*))?$/s.exec(name);
+  if (match === null) return `Column ${shown} is unknown${suggestion(name)}.`;
+  const [, section, path = '', type] = match;
+  if (type !== undefined && !valueTypes.includes(type)) return `Column ${shown} has an unknown type.`;
+  const steps = path.split('.');
+  const problem = pathProblem(section === 'tags' ? 'tags' : 'desired', steps);
+  if (problem !== undefined) return `Column ${shown} is no path in a twin: ${problem}.`;
+  return { kind: 'twin', section: section === 'tags' ? 'tags' : 'desired', path: steps, type: typeOf(type) };
+}
+
+function typeOf(written: string | undefined): ValueType {
+  return valueTypes.find((type) => type === written) ?? 'string';
+}
+
+function pathProblem(section: TwinSection, path: readonly string[]): string | undefined {
+  const document = path.reduceRight<unknown>((inner, step) => ({ [step]: inner }), '');
+  return sectionFaults(section, document)[0]?.message;
+}
+
+function suggestion(name: string): string {
+  const near = [...fields.keys()].find((field) => field.toLowerCase() === name.trim().toLowerCase());
+  if (near !== undefined) return `; write ${near}`;
+  return name === name.trim() ? '' : '; there is white space around it';
+}
+
+function headerFaults(names: readonly string[]): Fault[] {
+  const faults: Fault[] = [];
+  const fault = (path: string, message: string) => faults.push({ path: excerpt(path), message });
+  const seen = new Set<string>();
+  const paths = new Map<string, string>();
+  for (const name of names) {
+    const column = parseColumn(name);
+    if (typeof column === 'string') {
+      fault(name, column);
+      continue;
+    }
+    const meaning = column.kind === 'twin' ? [column.section, ...column.path].join('.') : name;
+    if (seen.has(meaning)) fault(name, `Column ${JSON.stringify(excerpt(name))} stands twice.`);
+    seen.add(meaning);
+    if (column.kind === 'twin') paths.set(meaning, name);
+  }
+  for (const [path, name] of paths) {
+    const above = path.split('.').slice(0, -1);
+    for (let depth = above.length; depth > 1; depth -= 1) {
+      const parent = paths.get(above.slice(0, depth).join('.'));
+      if (parent !== undefined)
+        fault(name, `Columns "${excerpt(parent)}" and "${excerpt(name)}" cannot both have a value.`);
+    }
+  }
+  return [...faults, ...requiredFaults(names)];
+}
+
+function requiredFaults(names: readonly string[]): Fault[] {
+  if (names.includes('row')) {
+    const others = names.filter((name) => name !== 'row' && !reportColumns.some((report) => report === name));
+    return others.length === 0
+      ? []
+      : [
+          {
+            path: 'row',
+            message: `Column "row" holds whole rows and stands alone, not beside ${excerpt(others.join(', '))}.`,
+          },
+        ];
+  }
+  if (names.includes('deviceId')) return [];
+  const data = names.some((name) => deviceId.test(name));
+  const why =
+    data && !names.some(isKnown)
+      ? 'Column "deviceId" is missing, and so it seems is the header itself.'
+      : 'Column "deviceId" is missing.';
+  return [{ path: 'deviceId', message: why }];
+}

@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import type { Finding } from './manifest.ts';
+import { isObject } from './twin-section.ts';
+
+/** What a row says, before anything is looked up or compared. */
+export interface DeviceFields {
+  readonly deviceId: string;
+  readonly enrollmentGroup?: string;
+  readonly csr?: string;
+  readonly tags: Record<string, unknown>;
+  readonly desired: Record<string, unknown>;
+}
+
+// Senders write null, or an empty text, where they have nothing to say.
+const optionalText = z
+  .string()
+  .nullish()
+  .transform((text) => (text === null || text === '' ? undefined : text));
+const section = z
+  .custom<Record<string, unknown>>(isObject, 'must be an object')
+  .nullish()
+  .transform((members) => members ?? {});
+
+/** One device as a JSON object: a row of NDJSON, or of an order. Its twin's limits are checked elsewhere. */
+export const deviceObject = z.strictObject({
+  deviceId: z.string(),
+  csr: optionalText,
+  tags: section,
+  desired: section,
+});
+
+const row = deviceObject.extend({ enrollmentGroup: optionalText });
+
+/** Reads one row of NDJSON: what it says, or what is wrong with it. */
+export function parseDeviceObject(text: string): { fields: DeviceFields } | { findings: Finding[] } {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { findings: [syntax('The row is not JSON.')] };
+  }
+  if (!isObject(value)) return { findings: [syntax('The row is JSON, but no object.')] };
+  const parsed = row.safeParse(value);
+  if (parsed.success) return { fields: parsed.data };
+  return { findings: parsed.error.issues.map(findingOf) };
+}
+
+function syntax(message: string): Finding {
+  return { code: 'row-syntax', message, expected: '{"deviceId": "…", "tags": {…}, "desired": {…}}' };
+}
+
+function findingOf(issue: z.core.$ZodIssue): Finding {
+  if (issue.code === 'unrecognized_keys') {
+    const [column = ''] = issue.keys;
+    const expected = 'deviceId, enrollmentGroup, csr, tags, desired';
+    return {
+      column: column.slice(0, 120),
+      code: 'row-syntax',
+      message: `The row has members of unknown names.`,
+      expected,
+    };
+  }
+  const column = issue.path.join('.');
+  const expected = column === 'tags' || column === 'desired' ? 'an object' : 'a text';
+  return { column, code: 'value-type', message: `${column} is not ${expected}.`, expected };
+}

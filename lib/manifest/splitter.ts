@@ -1,0 +1,227 @@
+import { FleetError } from '../errors.ts';
+import { parseHeader } from './columns.ts';
+import {
+  type ChunkRange,
+  type ManifestFormat,
+  type ManifestShape,
+  maxChunkBytes,
+  maxChunks,
+  maxRecordBytes,
+} from './manifest.ts';
+import { createRecordScanner, type RecordScanner } from './record-scanner.ts';
+import { foreignFile, incompleteTail, type TextFault, textFault } from './text-check.ts';
+
+/** A header at most: a thousand columns of 64 characters. */
+const maxHeaderBytes = 64 * 1024;
+
+/** What is looked at in one piece: large enough that searches are native, small enough to stay in the cache. */
+const defaultBlockBytes = 256 * 1024;
+
+export interface SplitOptions {
+  readonly format: ManifestFormat;
+  /** Rows a chunk has; fewer where they would be more than 4 MiB. */
+  readonly chunkRows: number;
+  readonly blockBytes?: number;
+}
+
+export interface SplitManifest {
+  readonly shape: ManifestShape;
+  readonly chunks: ChunkRange[];
+  readonly rows: number;
+}
+
+/**
+ * Finds where the rows of a manifest lie, in one pass and in memory that does not grow with it, and refuses a file that
+ * is no manifest. Whatever the stream's own pieces are, the result is the same.
+ * @throws FleetError `manifest-empty`, `-not-text`, `-encoding`, `-header`, `-quote`, `-row-too-long`, `-format`, `-too-large`
+ */
+export async function splitManifest(
+  source: AsyncIterable<Uint8Array>,
+  { format, chunkRows, blockBytes = defaultBlockBytes }: SplitOptions,
+): Promise<SplitManifest> {
+  const splitter = createSplitter(format, chunkRows);
+  for await (const block of blocks(source, blockBytes)) splitter.add(block);
+  return splitter.end();
+}
+
+/** The stream in pieces of one size that end between characters. Each piece is only good until the next. */
+async function* blocks(source: AsyncIterable<Uint8Array>, size: number): AsyncIterable<Buffer> {
+  const block = Buffer.allocUnsafe(Math.max(size, 8));
+  let filled = 0;
+  for await (const piece of source) {
+    for (let at = 0; at < piece.length; ) {
+      const part = piece.subarray(at, at + block.length - filled);
+      block.set(part, filled);
+      filled += part.length;
+      at += part.length;
+      if (filled < block.length) continue;
+      const tail = incompleteTail(block);
+      yield block.subarray(0, filled - tail);
+      block.copyWithin(0, filled - tail, filled);
+      filled = tail;
+    }
+  }
+  if (filled > 0) yield block.subarray(0, filled);
+}
+
+function createSplitter(format: ManifestFormat, chunkRows: number) {
+  const chunks: ChunkRange[] = [];
+  let head = Buffer.alloc(0);
+  let offset = 0;
+  let scanner: RecordScanner | undefined;
+  let shape: ManifestShape | undefined;
+  let total = 0;
+  // The chunk that is being filled.
+  let start = 0;
+  let end = 0;
+  let firstLine = 1;
+  let rows = 0;
+
+  function onRecord(from: number, next: number, line: number): void {
+    if (rows === chunkRows || (rows > 0 && next - start > maxChunkBytes)) closeChunk();
+    if (rows === 0) {
+      start = from;
+      firstLine = line;
+    }
+    end = next;
+    rows += 1;
+  }
+
+  function closeChunk(): void {
+    if (chunks.length === maxChunks) {
+      throw new FleetError(
+        'manifest-too-large',
+        `The manifest has more than ${maxChunks} chunks of ${chunkRows} rows.`,
+        {
+          line: firstLine,
+          expected: `at most ${maxChunks * chunkRows} rows`,
+        },
+      );
+    }
+    chunks.push({ chunk: chunks.length, start, end, firstLine, rows });
+    total += rows;
+    rows = 0;
+  }
+
+  function add(block: Buffer): void {
+    const fault = (offset === 0 ? foreignFile(block) : undefined) ?? textFault(block);
+    // What comes before the fault comes first, so that the first thing wrong with a file is what is said of it.
+    const text = fault === undefined ? block : block.subarray(0, fault.index);
+    if (scanner !== undefined) scanner.scan(text);
+    else addToHead(text, false);
+    if (fault !== undefined) throw noText(fault, offset + fault.index, scanner?.line ?? linesIn(head));
+    offset += block.length;
+  }
+
+  /** Gathers bytes until the header is whole, or in NDJSON until there is a first row, and begins to scan. */
+  function addToHead(text: Buffer, last: boolean): void {
+    head = Buffer.concat([head, text]);
+    const found = openManifest(head, format, last);
+    if (found === undefined) {
+      if (head.length > maxHeaderBytes) throw longHeader();
+      return;
+    }
+    ({ shape } = found);
+    const { offset: at, line } = found;
+    scanner = createRecordScanner({ delimiter: shape.delimiter, offset: at, line, maxRecordBytes, onRecord });
+    const rest = head.subarray(at);
+    head = Buffer.alloc(0);
+    scanner.scan(rest);
+  }
+
+  function finish(): SplitManifest {
+    if (scanner === undefined) addToHead(Buffer.alloc(0), true);
+    const openQuote = scanner?.finish();
+    if (openQuote !== undefined) {
+      throw new FleetError('manifest-quote', `The quoted field that opens on line ${openQuote} never closes.`, {
+        line: openQuote,
+        expected: 'a closing " before the end of the file',
+      });
+    }
+    if (rows > 0) closeChunk();
+    if (shape === undefined || total === 0) {
+      const what = shape?.columns === undefined ? 'The manifest is empty.' : 'The manifest has a header and no row.';
+      throw new FleetError('manifest-empty', what, { expected: 'at least one device' });
+    }
+    return { shape, chunks, rows: total };
+  }
+
+  return { add, end: finish };
+}
+
+interface Opening {
+  readonly shape: ManifestShape;
+  /** Where the rows begin. */
+  readonly offset: number;
+  readonly line: number;
+}
+
+/** What the first bytes of a file say of it; undefined when more of them are needed. `last`: there are no more. */
+function openManifest(head: Buffer, format: ManifestFormat, last: boolean): Opening | undefined {
+  const bom = head.length >= 3 && head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf;
+  if (head.length < 3 && !last) return undefined;
+  const begin = { at: bom ? 3 : 0, mark: bom ? { bom } : {} };
+  return format === 'csv' ? openCsv(head, last, begin) : openNdjson(head, begin);
+}
+
+interface Begin {
+  /** Behind the byte order mark. */
+  readonly at: number;
+  readonly mark: { bom?: true };
+}
+
+/** The header is the first line that is not blank. It ends with its line: no name of a column holds a line end. */
+function openCsv(head: Buffer, last: boolean, { at, mark }: Begin): Opening | undefined {
+  let line = 1;
+  for (let from = at; from < head.length; line += 1) {
+    const newline = head.indexOf(0x0a, from);
+    if (newline === -1 && !last) return undefined;
+    const end = newline === -1 ? head.length : newline + 1;
+    const text = head.toString('utf8', from, end).replace(/\r?\n$|\r$/, '');
+    if (text.length > 0) {
+      const shape = { format: 'csv', ...parseHeader(text, line), headerLine: line, ...mark } as const;
+      return { shape, offset: end, line: line + 1 };
+    }
+    from = end;
+  }
+  return undefined;
+}
+
+function openNdjson(head: Buffer, { at, mark }: Begin): Opening {
+  const first = head.subarray(at).find((byte) => byte > 0x20);
+  if (first !== '['.charCodeAt(0)) return { shape: { format: 'ndjson', ...mark }, offset: at, line: 1 };
+  throw new FleetError(
+    'manifest-format',
+    'The file is one JSON array; NDJSON has one object a line, and no brackets.',
+    {
+      expected: 'one JSON object a line',
+      value: '[',
+    },
+  );
+}
+
+function longHeader(): FleetError {
+  return new FleetError(
+    'manifest-row-too-long',
+    `No header ends within the first ${maxHeaderBytes} bytes of the file.`,
+    {
+      line: 1,
+      expected: `a header of at most ${maxHeaderBytes} bytes`,
+    },
+  );
+}
+
+function noText({ code, message, value }: TextFault, offset: number, line: number): FleetError {
+  const expected = 'UTF-8 text';
+  return new FleetError(code, `${message} See byte ${offset}, on line ${line}.`, {
+    line,
+    expected,
+    value: `0x${value}`,
+  });
+}
+
+function linesIn(text: Buffer): number {
+  let lines = 1;
+  for (let at = text.indexOf(0x0a); at !== -1; at = text.indexOf(0x0a, at + 1)) lines += 1;
+  return lines;
+}

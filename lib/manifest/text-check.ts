@@ -1,0 +1,77 @@
+import { isUtf8 } from 'node:buffer';
+import type { ErrorCode } from '../errors.ts';
+
+/** Where bytes stop being UTF-8 text, and what that makes of the file. */
+export interface TextFault {
+  readonly index: number;
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly value: string;
+}
+
+/*
+ * Files that people take for lists, by their first bytes. An .xlsx file is a ZIP archive, an .xls file an OLE compound file.
+ */
+const foreign: readonly (readonly [signature: string, code: ErrorCode, name: string])[] = [
+  ['504b0304', 'manifest-not-text', 'a ZIP archive or an Excel workbook'],
+  ['d0cf11e0', 'manifest-not-text', 'an old Excel workbook'],
+  ['1f8b', 'manifest-not-text', 'gzip'],
+  ['25504446', 'manifest-not-text', 'PDF'],
+  ['fffe', 'manifest-encoding', 'UTF-16 text'],
+  ['feff', 'manifest-encoding', 'UTF-16 text'],
+];
+
+/** What the file is, if its first bytes tell that it is no UTF-8 text. */
+export function foreignFile(head: Buffer): TextFault | undefined {
+  const value = head.subarray(0, 4).toString('hex');
+  const known = foreign.find(([signature]) => value.startsWith(signature));
+  if (known !== undefined) return { index: 0, code: known[1], message: `The file is ${known[2]}.`, value };
+  // ASCII in UTF-16 without a byte order mark: every second byte is zero.
+  const [a, b, c, d] = head;
+  const utf16 = (a === 0 && c === 0 && b !== 0 && d !== 0) || (a !== 0 && c !== 0 && b === 0 && d === 0);
+  if (!utf16) return undefined;
+  return { index: 0, code: 'manifest-encoding', message: 'The file is UTF-16 text.', value };
+}
+
+/** The first byte of the block that is not UTF-8 text. Costs two native searches where there is none. */
+export function textFault(block: Buffer): TextFault | undefined {
+  const nul = block.indexOf(0);
+  if (nul === -1 && isUtf8(block)) return undefined;
+  const invalid = invalidUtf8(block);
+  if (invalid === -1 || (nul !== -1 && nul < invalid)) {
+    return {
+      index: nul,
+      code: 'manifest-not-text',
+      message: 'The file holds a zero byte: it is not text.',
+      value: '00',
+    };
+  }
+  const value = block.subarray(invalid, invalid + 4).toString('hex');
+  return { index: invalid, code: 'manifest-encoding', message: 'The file is not UTF-8.', value };
+}
+
+/** How many bytes at the end of the block begin a character that ends in the next one (at most 3, RFC 3629). */
+export function incompleteTail(block: Buffer): number {
+  for (let back = 1; back <= 3 && back <= block.length; back += 1) {
+    const byte = block[block.length - back] ?? 0;
+    if (byte < 0x80) return 0;
+    if (byte < 0xc0) continue;
+    const length = byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
+    return length > back ? back : 0;
+  }
+  return 0;
+}
+
+/** Index of the first byte that no UTF-8 decoder accepts, or -1. */
+function invalidUtf8(block: Buffer): number {
+  // The decoder puts U+FFFD where bytes are wrong; one that the text itself holds is EF BF BD.
+  const text = block.toString('utf8');
+  let index = 0;
+  let from = 0;
+  for (let at = text.indexOf('\ufffd'); at !== -1; at = text.indexOf('\ufffd', at + 1)) {
+    index += Buffer.byteLength(text.slice(from, at));
+    from = at;
+    if (block[index] !== 0xef || block[index + 1] !== 0xbf || block[index + 2] !== 0xbd) return index;
+  }
+  return -1;
+}
