@@ -1,0 +1,21 @@
+import type { KeyObject } from 'node:crypto';
+
+/** Keys that certificate authorities sign with: ES256, ES384 and RS256 (RFC 7518). */
+export type CaKeyType = 'ec-p256' | 'ec-p384' | 'rsa-4096';
+
+/** The private key of a CA, wherever it lives. It signs and is never seen. */
+export interface Signer {
+  readonly keyType: CaKeyType;
+  readonly publicKey: KeyObject;
+  /**
+   * Signs as X.509 wants it (RFC 5758, RFC 4055): SHA-256 or, for P-384, SHA-384; ECDSA signatures as DER. At once where
+   * the key is in this process, since a promise for each of thousands of 20 us signatures would cost more than it is worth.
+   * @throws FleetError `throttled` or `unavailable` from a key that is elsewhere
+   */
+  sign(data: Uint8Array): Uint8Array | Promise<Uint8Array>;
+}
+
+/** CA keys by name, created at their first use. Adapters: software-key-store.ts, lib/azure/key-vault.ts. */
+export interface KeyStore {
+  signer(name: string, keyType: CaKeyType): Promise<Signer>;
+}
