@@ -48,7 +48,10 @@ async function dispatch(job: Job, { jobs, manifests, chunkQueue, chunkRows, now 
   const source = await manifests.open(manifest.blob, { etag: manifest.etag });
   const { shape, chunks, rows } = await step('split', { jobId }, () => splitManifest(source, { format, chunkRows }));
   // Totals first: a chunk that is done before the last message is sent must find what it is a part of.
-  await jobs.update(jobId, ['splitting'], { status: 'provisioning', shape, chunks: chunks.length, total: rows });
+  const change = { status: 'provisioning', shape, chunks: chunks.length, total: rows } as const;
+  const current = await jobs.update(jobId, ['splitting'], change);
+  // Cancelled while it was split: no row was counted, and none may come.
+  if (current === undefined || current.counts.total === 0) return;
   await chunkQueue.send(chunks.map((range) => ({ jobId, ...range, attempt: 1 })));
   await jobs.update(jobId, ['provisioning', 'completed', 'completedWithErrors', 'cancelled'], {
     dispatchedAt: now().toISOString(),

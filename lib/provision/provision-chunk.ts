@@ -8,7 +8,7 @@ import { type Job, partName } from '../jobs/job.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import { type ChunkMessage, type EnrollmentMessage, placeOf } from '../jobs/messages.ts';
 import type { DeviceRequest, RowFault } from '../manifest/manifest.ts';
-import { createRowReader } from '../manifest/row-reader.ts';
+import { type ChunkRows, createRowReader } from '../manifest/row-reader.ts';
 import type { Outbox } from '../outbox.ts';
 import type { Stored } from '../stored.ts';
 import { step } from '../telemetry.ts';
@@ -47,10 +47,12 @@ export async function provisionChunk(message: ChunkMessage, services: ProvisionS
   if (job === undefined)
     throw new FleetError('message-invalid', `Queue "chunks" names a job that does not exist: ${jobId}.`);
   if (counted !== undefined || job.status === 'failed') return finishIfDone(jobs, job, now());
-  if (job.status === 'cancelled') return dropChunk(jobs, job, message, part, now());
 
   // Step 1: read and validate. A bad row becomes a fault and never stops its neighbours.
   const { requests, faults } = await step('1 read', at, () => readChunk(job, message, groups, manifests));
+  // What an earlier delivery has begun is finished, or its claims would hold the devices for ever.
+  if (job.status === 'cancelled' && !(await hasBegun(requests, message, devices)))
+    return dropChunk(jobs, job, message, part, now());
 
   // Steps 2 and 3: claim the devices, and compare with those that exist.
   const {
@@ -152,6 +154,19 @@ export function lessRetried<Counts extends { failed: number }>(
   { lines = [] }: Pick<ChunkMessage, 'lines'>,
 ): Counts {
   return { ...counts, failed: counts.failed - lines.length };
+}
+
+/** Whether an earlier delivery of the message has laid a claim on any of its devices. */
+async function hasBegun(
+  requests: readonly DeviceRequest[],
+  { jobId, chunk, attempt }: ChunkMessage,
+  devices: DeviceStore,
+): Promise<boolean> {
+  const records = await devices.read(requests.map(({ deviceId }) => deviceId));
+  return records.some((record) => {
+    const claim = record?.value.claim;
+    return claim?.jobId === jobId && claim.chunk === chunk && claim.attempt === attempt;
+  });
 }
 
 /** Counts the rows of a chunk that a cancelled job no longer begins. */
