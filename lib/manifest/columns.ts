@@ -34,7 +34,7 @@ const fields: ReadonlyMap<string, Column> = new Map<string, Column>([
   ['row', { kind: 'row' }],
   ...reportColumns.map((name) => [name, { kind: 'report' }] as const),
 ]);
-const valueTypes: readonly string[] = ['number', 'boolean', 'json'] satisfies ValueType[];
+const valueTypes: readonly ValueType[] = ['number', 'boolean', 'json'];
 const expected = 'deviceId, enrollmentGroup, csr, tags.<path> or desired.<path> with :number, :boolean or :json';
 
 /**
@@ -88,15 +88,12 @@ function parseColumn(name: string): Column | string {
   const match = /^(tags|desired)\.([^:]+)(?::(.*))?$/s.exec(name);
   if (match === null) return `Column ${shown} is unknown${suggestion(name)}.`;
   const [, section, path = '', type] = match;
-  if (type !== undefined && !valueTypes.includes(type)) return `Column ${shown} has an unknown type.`;
+  const valueType = type === undefined ? 'string' : valueTypes.find((known) => known === type);
+  if (valueType === undefined) return `Column ${shown} has an unknown type; it takes :number, :boolean or :json.`;
   const steps = path.split('.');
   const problem = pathProblem(section === 'tags' ? 'tags' : 'desired', steps);
   if (problem !== undefined) return `Column ${shown} is no path in a twin: ${problem}.`;
-  return { kind: 'twin', section: section === 'tags' ? 'tags' : 'desired', path: steps, type: typeOf(type) };
-}
-
-function typeOf(written: string | undefined): ValueType {
-  return valueTypes.find((type) => type === written) ?? 'string';
+  return { kind: 'twin', section: section === 'tags' ? 'tags' : 'desired', path: steps, type: valueType };
 }
 
 function pathProblem(section: TwinSection, path: readonly string[]): string | undefined {
