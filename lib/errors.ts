@@ -97,6 +97,14 @@ const meanings = {
 
   // Groups, orders, requests.
   'group-invalid': { status: 422, hint: 'Mend every fault listed and declare the group again.' },
+  'ca-invalid': {
+    status: 422,
+    hint: 'Mend every fault listed and give the CA again; docs/certificates.md has an example.',
+  },
+  'ca-key-unusable': {
+    status: 500,
+    hint: 'An operator sees to the CA key (docs/certificates.md, "When a CA key is gone"), then retries the job.',
+  },
   'group-refused': { status: 422, hint: 'DPS refused the enrollment group; its answer is in the message.' },
   'order-invalid': { status: 422, hint: 'Mend the order as the message says and send it again under its own orderId.' },
   'order-conflict': {
@@ -118,6 +126,14 @@ const meanings = {
   },
   'method-conflict': { status: 409, hint: 'Read the resource again and repeat the request on what it is now.' },
   'bundle-unavailable': { status: 404, hint: 'The device has no bundle yet; see its status.' },
+  'bundle-invalid': {
+    status: 500,
+    hint: 'The bundle would not have worked and was not handed out; tell the operator, then send the row again.',
+  },
+  'archive-damaged': {
+    status: 500,
+    hint: 'Delete the archive from the bundles container, and redrive the chunk: its devices are issued anew.',
+  },
   unauthorized: { status: 401, hint: 'Send a function key in x-functions-key, or sign in.' },
   forbidden: { status: 403, hint: 'Ask for the role that this request needs.' },
 

@@ -17,5 +17,9 @@ export interface Signer {
 
 /** CA keys by name, created at their first use. Adapters: software-key-store.ts, lib/azure/key-vault.ts. */
 export interface KeyStore {
-  signer(name: string, keyType: CaKeyType): Promise<Signer>;
+  /**
+   * @param publicKey that of the CA certificate, where there is one already: the signer then has this very key
+   * @throws FleetError `ca-key-unusable` when the key is gone, of another type, or not the one of the certificate
+   */
+  signer(name: string, keyType: CaKeyType, publicKey?: KeyObject): Promise<Signer>;
 }

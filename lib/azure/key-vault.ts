@@ -1,0 +1,151 @@
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import type { TokenCredential } from '@azure/identity';
+import { CryptographyClient, KeyClient, type KeyVaultKey, type SignatureAlgorithm } from '@azure/keyvault-keys';
+import { FleetError } from '../errors.ts';
+import type { CaKeyType, KeyStore, Signer } from '../pki/signer.ts';
+import { ecdsaSignatureDer } from './ecdsa-signature.ts';
+import { vaultKeyName } from './key-vault-name.ts';
+import { calling, statusOf } from './service-errors.ts';
+
+export interface KeyVaultOptions {
+  /** Such as https://name.vault.azure.net; a vault on this machine (localhost) is a stand-in. */
+  readonly vaultUrl: string;
+  readonly credential: TokenCredential;
+  /** How often the SDK itself tries again, waiting as Retry-After says, before a call counts as failed. Default: 3, the SDK's. */
+  readonly maxRetries?: number;
+}
+
+const service = 'Key Vault';
+
+/** RFC 7518 names of the signatures, and the digests that go with them. */
+const algorithms: Readonly<Record<CaKeyType, { algorithm: SignatureAlgorithm; hash: string }>> = {
+  'ec-p256': { algorithm: 'ES256', hash: 'sha256' },
+  'ec-p384': { algorithm: 'ES384', hash: 'sha384' },
+  'rsa-4096': { algorithm: 'RS256', hash: 'sha256' },
+};
+
+/**
+ * CA keys in Azure Key Vault. They are made there, are not exportable, can sign and nothing else, and never leave it: what
+ * comes back is public keys and signatures. The app needs to create, read and sign with keys, no more.
+ *
+ * A name is one key for ever, but a vault adds a version whenever somebody creates "the same" key: another process that
+ * came at the same moment, or a rotation policy. So the oldest enabled version counts, and a CA that exists asks for the
+ * version that has its certificate's public key.
+ */
+export function createKeyVaultKeyStore({ vaultUrl, credential, maxRetries = 3 }: KeyVaultOptions): KeyStore {
+  const isLocal = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:|\/|$)/.test(vaultUrl);
+  // No token of the real directory goes to a stand-in, and its host name is no Azure domain that the SDK could check.
+  const identity = isLocal ? localCredential : credential;
+  const clientOptions = { retryOptions: { maxRetries }, disableChallengeResourceVerification: isLocal };
+  const client = new KeyClient(vaultUrl, identity, clientOptions);
+  const signers = new Map<string, Promise<Signer>>();
+
+  /** All enabled versions, oldest first. */
+  async function versionsOf(vaultName: string): Promise<string[]> {
+    const found: { version: string; at: number }[] = [];
+    for await (const { version, enabled, createdOn } of client.listPropertiesOfKeyVersions(vaultName)) {
+      if (version !== undefined && enabled !== false) found.push({ version, at: createdOn?.getTime() ?? 0 });
+    }
+    // Times have whole seconds, so versions of one second need an order that every process sees alike.
+    found.sort((a, b) => a.at - b.at || (a.version < b.version ? -1 : 1));
+    return found.map(({ version }) => version);
+  }
+
+  async function create(vaultName: string, name: string, keyType: CaKeyType): Promise<void> {
+    const options = { keyOps: ['sign'], tags: { fleetKey: name.slice(0, 256) } };
+    try {
+      if (keyType === 'rsa-4096') await client.createRsaKey(vaultName, { ...options, keySize: 4096 });
+      else await client.createEcKey(vaultName, { ...options, curve: keyType === 'ec-p256' ? 'P-256' : 'P-384' });
+    } catch (error) {
+      if (statusOf(error) !== 409) throw error;
+      // A deleted key keeps its name until it is purged. To bring it back is for those who deleted it to decide.
+      const recover = `az keyvault key recover --vault-name <vault> --name ${vaultName}`;
+      throw unusable(`CA key "${vaultName}" is deleted in the vault; recover it (${recover}).`, error);
+    }
+  }
+
+  async function open(name: string, keyType: CaKeyType, publicKey: KeyObject | undefined): Promise<Signer> {
+    const vaultName = vaultKeyName(name);
+    let versions = await versionsOf(vaultName);
+    if (versions.length === 0 && publicKey === undefined) {
+      await create(vaultName, name, keyType);
+      versions = await versionsOf(vaultName);
+    }
+    for (const version of versions) {
+      const key = await client.getKey(vaultName, { version });
+      const found = publicKeyOf(key);
+      if (publicKey === undefined || found.equals(publicKey)) {
+        return signerOf(key, found, keyType, new CryptographyClient(key, identity, clientOptions));
+      }
+    }
+    const enabled = `${versions.length} enabled ${versions.length === 1 ? 'version' : 'versions'}`;
+    throw unusable(
+      publicKey === undefined
+        ? `CA key "${vaultName}" is in the vault without an enabled version.`
+        : `CA key "${vaultName}" has ${enabled} in the vault, and none is the key of the CA certificate.`,
+    );
+  }
+
+  return {
+    signer(name, keyType, publicKey) {
+      const wanted = publicKey?.export({ type: 'spki', format: 'der' }).toString('base64') ?? '';
+      const id = `${name} ${keyType} ${wanted}`;
+      const known = signers.get(id);
+      if (known !== undefined) return known;
+      const opened = calling(service, () => open(name, keyType, publicKey));
+      signers.set(id, opened);
+      opened.catch(() => signers.delete(id));
+      return opened;
+    },
+  };
+}
+
+function signerOf(key: KeyVaultKey, publicKey: KeyObject, keyType: CaKeyType, client: CryptographyClient): Signer {
+  const found = caKeyTypeOf(publicKey);
+  if (found !== keyType) {
+    throw unusable(`CA key "${key.name}" in the vault is ${found ?? 'of a type that no CA here has'}, not ${keyType}.`);
+  }
+  if (key.properties.exportable === true) {
+    throw unusable(`CA key "${key.name}" in the vault is exportable, so it may be anywhere.`);
+  }
+  const { algorithm, hash } = algorithms[keyType];
+  return {
+    keyType,
+    publicKey,
+    async sign(data) {
+      const digest = createHash(hash).update(data).digest();
+      const { result } = await calling(service, () => client.sign(algorithm, digest));
+      return keyType === 'rsa-4096' ? result : ecdsaSignatureDer(result);
+    },
+  };
+}
+
+function publicKeyOf({ name, key }: KeyVaultKey): KeyObject {
+  // HSM-protected keys are "EC-HSM" and "RSA-HSM", which are the vault's words and not those of RFC 7517.
+  const kty = key?.kty?.replace(/-HSM$/, '');
+  const text = (value: Uint8Array | undefined) => value && Buffer.from(value).toString('base64url');
+  const jwk = { kty, crv: key?.crv, x: text(key?.x), y: text(key?.y), n: text(key?.n), e: text(key?.e) };
+  try {
+    const present = Object.entries(jwk).filter(([, value]) => value !== undefined);
+    return createPublicKey({ format: 'jwk', key: Object.fromEntries(present) });
+  } catch (error) {
+    throw unusable(`CA key "${name}" in the vault is no EC or RSA key.`, error);
+  }
+}
+
+/** undefined for keys that no CA of ours has. */
+function caKeyTypeOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): CaKeyType | undefined {
+  const { namedCurve, modulusLength } = asymmetricKeyDetails ?? {};
+  if (asymmetricKeyType === 'rsa' && modulusLength === 4096) return 'rsa-4096';
+  if (asymmetricKeyType !== 'ec') return undefined;
+  return namedCurve === 'prime256v1' ? 'ec-p256' : namedCurve === 'secp384r1' ? 'ec-p384' : undefined;
+}
+
+function unusable(message: string, cause?: unknown): FleetError {
+  return new FleetError('ca-key-unusable', message, {}, { cause });
+}
+
+/** What a stand-in is told instead of a token; it asks for one and takes any. */
+const localCredential: TokenCredential = {
+  getToken: async () => ({ token: 'local', expiresOnTimestamp: Date.now() + 3_600_000 }),
+};
