@@ -28,6 +28,8 @@ export interface Page<T> {
 
 export interface Store {
   collection<T>(name: string): Collection<T>;
+  /** One sequence of the documents of several collections. */
+  pageOf<T>(names: readonly string[], request?: PageRequest): Page<T>;
   /** All or nothing. Nested calls join the outer one. */
   transaction<T>(work: () => T): T;
   close(): void;
@@ -76,19 +78,23 @@ export function createStore({ path = ':memory:' }: { path?: string } = {}): Stor
       deleteChildren: (parent) => void statements.deleteChildren.run(name, parent),
       count: (parent) =>
         Number((parent === undefined ? statements.count.get(name) : statements.countOfParent.get(name, parent))?.n),
-      page({ parent, after = 0, limit = Number.MAX_SAFE_INTEGER - 1, where } = {}) {
-        const sql = `SELECT position, body FROM documents WHERE collection = ? AND position > ?
-          ${parent === undefined ? '' : 'AND parent = ?'} ${where ? `AND (${where.sql})` : ''} ORDER BY position LIMIT ?`;
-        // One more than asked for tells whether there is a next page.
-        const values = [name, after, ...(parent === undefined ? [] : [parent]), ...(where?.values ?? []), limit + 1];
-        const rows = prepare(sql).all(...values);
-        const shown = rows.slice(0, limit);
-        const last = shown.at(-1);
-        return {
-          values: shown.map((row) => JSON.parse(String(row.body)) as T),
-          ...(rows.length > limit && last ? { next: Number(last.position) } : {}),
-        };
-      },
+      page: (request) => pageOf<T>([name], request),
+    };
+  }
+
+  function pageOf<T>(names: readonly string[], request: PageRequest = {}): Page<T> {
+    const { parent, after = 0, limit = Number.MAX_SAFE_INTEGER - 1, where } = request;
+    const sql = `SELECT position, body FROM documents
+      WHERE collection IN (${names.map(() => '?').join(', ')}) AND position > ?
+      ${parent === undefined ? '' : 'AND parent = ?'} ${where ? `AND (${where.sql})` : ''} ORDER BY position LIMIT ?`;
+    // One more than asked for tells whether there is a next page.
+    const values = [...names, after, ...(parent === undefined ? [] : [parent]), ...(where?.values ?? []), limit + 1];
+    const rows = prepare(sql).all(...values);
+    const shown = rows.slice(0, limit);
+    const last = shown.at(-1);
+    return {
+      values: shown.map((row) => JSON.parse(String(row.body)) as T),
+      ...(rows.length > limit && last ? { next: Number(last.position) } : {}),
     };
   }
 
@@ -119,5 +125,5 @@ export function createStore({ path = ':memory:' }: { path?: string } = {}): Stor
     }
   }
 
-  return { collection, transaction, close: () => database.close() };
+  return { collection, pageOf, transaction, close: () => database.close() };
 }

@@ -23,7 +23,10 @@ export function allowedHubs(entry: Entry, hubs: readonly LinkedHub[]): LinkedHub
 }
 
 /** The entry's own policy, or the service's. */
-export function allocationPolicyOf(entry: Entry, { defaultAllocationPolicy }: Pick<Settings, 'defaultAllocationPolicy'>) {
+export function allocationPolicyOf(
+  entry: Entry,
+  { defaultAllocationPolicy }: Pick<Settings, 'defaultAllocationPolicy'>,
+) {
   return entry.settings.allocationPolicy ?? defaultAllocationPolicy;
 }
 
@@ -39,7 +42,8 @@ export function allocate(
   const [first] = hubs;
   if (!first) throw new AllocationError(400000, 'No IoT hub is linked that the enrollment allows.');
   if (policy === 'hashed') return hashed(registrationId, hubs);
-  if (policy === 'geoLatency') return hubs.reduce((best, hub) => ((hub.latencyMs ?? 0) < (best.latencyMs ?? 0) ? hub : best));
+  if (policy === 'geoLatency')
+    return hubs.reduce((best, hub) => ((hub.latencyMs ?? 0) < (best.latencyMs ?? 0) ? hub : best));
   if (hubs.length > 1) throw new AllocationError(400000, 'The static allocation policy needs exactly one IoT hub.');
   return first;
 }
@@ -50,7 +54,9 @@ export function allocate(
  */
 function hashed(registrationId: string, hubs: readonly LinkedHub[]): LinkedHub {
   const scored = hubs.map((hub) => {
-    const digest = createHash('sha256').update(`${hub.hostName.toLowerCase()}\n${registrationId.toLowerCase()}`).digest();
+    const digest = createHash('sha256')
+      .update(`${hub.hostName.toLowerCase()}\n${registrationId.toLowerCase()}`)
+      .digest();
     // 48 bits as a fraction in (0, 1); -weight / ln(fraction) gives shares in proportion to the weights.
     const fraction = (digest.readUIntBE(0, 6) + 1) / (2 ** 48 + 1);
     return { hub, score: -(hub.weight ?? 1) / Math.log(fraction) };

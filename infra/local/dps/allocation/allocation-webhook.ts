@@ -118,7 +118,8 @@ async function readText(response: Response): Promise<string> {
 
 function readAnswer(text: string, hubs: readonly LinkedHub[]): WebhookAllocation {
   const parsed = answerSyntax.safeParse(tryJson(text));
-  if (!parsed.success) throw new AllocationError(400207, 'Custom allocation failed: the answer is not an AllocationResponse.');
+  if (!parsed.success)
+    throw new AllocationError(400207, 'Custom allocation failed: the answer is not an AllocationResponse.');
   const { iotHubHostName, initialTwin, payload } = parsed.data;
   if (!iotHubHostName) throw new AllocationError(400208, 'Custom allocation failed: no IoT hub specified.');
   const hub = hubs.find((each) => each.hostName.toLowerCase() === iotHubHostName.toLowerCase());

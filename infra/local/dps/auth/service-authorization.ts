@@ -26,7 +26,8 @@ export function createServiceAuthorization({
     if (!coversResource(token, [serviceHostName, hostNameOf(call)], call.path)) {
       throw dpsError(401, 'Unauthorized. The shared access signature is for another resource.');
     }
-    if (!policy.rights.includes(right)) throw dpsError(401, `Unauthorized. The policy does not have the right ${right}.`);
+    if (!policy.rights.includes(right))
+      throw dpsError(401, `Unauthorized. The policy does not have the right ${right}.`);
   };
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { idSyntax } from '../entries/parse-entry.ts';
 import { apiVersionOf } from '../http/api-version.ts';
 import { throttled } from '../http/dps-errors.ts';
 import type { Answer, Call, Route } from '../http/router.ts';
@@ -26,14 +27,19 @@ export function deviceRoutes({ attest, registrar, settings }: DeviceRouteParts):
   const registering = createRateLimit({ limit: quotas.registrationsPerMinute, windowMs: 60_000, now });
   const polling = createRateLimit({ limit: quotas.pollsPer10Seconds, windowMs: pollWindowSeconds * 1000, now });
   /** Whoever waits this long between polls of an unfinished assignment never exceeds the polling quota. */
-  const politeSeconds = Math.max(retryAfterSeconds, Math.ceil(pollWindowSeconds / Math.max(1, quotas.pollsPer10Seconds)));
+  const politeSeconds = Math.max(
+    retryAfterSeconds,
+    Math.ceil(pollWindowSeconds / Math.max(1, quotas.pollsPer10Seconds)),
+  );
 
   function attested(call: Call): Attested {
     apiVersionOf(call);
     if (call.parameters['idScope']?.toLowerCase() !== idScope.toLowerCase()) {
       throw dpsError(404, 'There is no provisioning service with this id scope.');
     }
-    return attest(call, call.parameters['id'] ?? '');
+    const id = call.parameters['id'] ?? '';
+    if (!idSyntax.test(id)) throw dpsError(400, 'The registration id has characters that DPS does not take.');
+    return attest(call, id);
   }
 
   function polled(call: Call): { device: Attested; registration: Registration | undefined } {

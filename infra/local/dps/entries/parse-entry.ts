@@ -7,7 +7,7 @@ import { kindNames } from './entry.ts';
 import { attestationSyntax, parseAttestation } from './parse-attestation.ts';
 
 /** 1 to 128 letters, digits and `-._:`, the last one alphanumeric or a dash: https://learn.microsoft.com/azure/iot-dps/concepts-service */
-const idSyntax = /^[a-z0-9\-._:]{0,127}[a-z0-9-]$/i;
+export const idSyntax = /^[a-z0-9\-._:]{0,127}[a-z0-9-]$/i;
 
 const object = z.record(z.string(), z.unknown());
 
@@ -94,7 +94,11 @@ export function createEntryParser({
       const input = parsed.data;
       checkAllocation(input);
       checkTwin(input.initialTwin);
-      return { id, attestation: parseAttestation(kind, input.attestation, before, random), settings: settingsOf(kind, input) };
+      return {
+        id,
+        attestation: parseAttestation(kind, input.attestation, before, random),
+        settings: settingsOf(kind, input),
+      };
     },
   };
 }
@@ -105,7 +109,9 @@ function settingsOf(kind: EntryKind, input: Input): EntrySettings {
     deviceId: kind === 'individual' ? input.deviceId : undefined,
     capabilities: input.capabilities,
     iotHubHostName: input.iotHubHostName,
-    initialTwin: initialTwin && dropNulls({ ...initialTwin, properties: initialTwin.properties && dropNulls(initialTwin.properties) }),
+    initialTwin:
+      initialTwin &&
+      dropNulls({ ...initialTwin, properties: initialTwin.properties && dropNulls(initialTwin.properties) }),
     reprovisionPolicy: input.reprovisionPolicy,
     allocationPolicy: input.allocationPolicy,
     iotHubs: input.iotHubs,

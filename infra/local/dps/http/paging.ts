@@ -1,6 +1,6 @@
 import type { Page } from '../store.ts';
 import type { Call } from './router.ts';
-import { ServiceError } from './service-error.ts';
+import type { ServiceError } from './service-error.ts';
 
 /** What the official clients ask for at most; more is answered in pages of this. */
 const maxItems = 100;
@@ -9,7 +9,8 @@ const maxItems = 100;
 export function pageRequestOf(call: Call, badRequest: (message: string) => ServiceError, most = maxItems) {
   const count = call.header('x-ms-max-item-count');
   const continuation = call.header('x-ms-continuation');
-  if (count !== undefined && !/^[1-9]\d{0,8}$/.test(count)) throw badRequest('x-ms-max-item-count is not a positive number.');
+  if (count !== undefined && !/^[1-9]\d{0,8}$/.test(count))
+    throw badRequest('x-ms-max-item-count is not a positive number.');
   const after = continuation ? positionOf(continuation) : 0;
   if (after === undefined) throw badRequest('x-ms-continuation is not a token of this service.');
   return { after, limit: Math.min(count === undefined ? maxItems : Number(count), most) };

@@ -31,10 +31,10 @@ export function createHttpsServer({ keyPem, certPem, surfaces, fallback }: Serve
       minVersion: 'TLSv1.2',
     },
     (request, response) => {
-      answerRequest(request, match, fallback).then(
-        (answer) => send(response, answer),
-        () => response.destroy(),
-      );
+      answerRequest(request, match, fallback)
+        .then((answer) => send(response, answer))
+        // The client is gone, or keeps sending what nobody wants to read.
+        .catch(() => response.destroy());
     },
   );
 }
@@ -72,14 +72,16 @@ async function answerRequest(
   }
 }
 
+/** What of a message that is too large is read and dropped, so that its sender gets the answer and no broken connection. */
+const drainedBytes = 64 * 1024 * 1024;
+
 async function readJson(request: IncomingMessage, maxBytes: number): Promise<unknown> {
   const parts: Buffer[] = [];
   let size = 0;
   for await (const part of request as AsyncIterable<Buffer>) {
     size += part.length;
-    // The rest is read and dropped, so that the client gets the answer instead of a broken connection.
     if (size <= maxBytes) parts.push(part);
-    else if (size > maxBytes * 16) throw new ServiceError(413, 413000, 'The message is far too large.');
+    else if (size > drainedBytes) break;
   }
   if (size > maxBytes) throw new ServiceError(413, 413000, `The message has more than ${maxBytes} bytes.`);
   if (size === 0) return undefined;

@@ -21,7 +21,8 @@ export function compileDeviceQuery(query: string): Condition | undefined {
   return compileCondition(tokensOf(where));
 }
 
-const tokenSyntax = /\s*(?:('(?:[^']|'')*')|(-?\d+(?:\.\d+)?)|([A-Za-z_$][\w$-]*(?:\.[\w$-]+)*)|(<=|>=|!=|<>|[=<>()[\],]))/y;
+const tokenSyntax =
+  /\s*(?:('(?:[^']|'')*')|(-?\d+(?:\.\d+)?)|([A-Za-z_$][\w$-]*(?:\.[\w$-]+)*)|(<=|>=|!=|<>|[=<>()[\],]))/y;
 
 /** Longer queries and deeper nesting do not fit IoT Hub's own limits either. */
 const maxTokens = 500;
@@ -115,9 +116,12 @@ function compileCondition(tokens: readonly Token[]): Condition {
       expect('(');
       const path = property();
       expect(',');
+      const at0 = at;
+      const length = literal();
+      at = at0;
       const prefix = literal();
       expect(')');
-      return `substr(json_extract(body, ${path}), 1, length(${prefix})) = ${prefix}`;
+      return `substr(json_extract(body, ${path}), 1, length(${length})) = ${prefix}`;
     }
     const path = property();
     if (peek('IN', 'NIN')) {
@@ -159,7 +163,7 @@ function compileCondition(tokens: readonly Token[]): Condition {
 
   function bind(value: SQLInputValue): string {
     values.push(value);
-    return `?${''}`;
+    return '?';
   }
 
   const sql = disjunction();

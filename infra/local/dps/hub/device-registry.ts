@@ -1,7 +1,7 @@
 import type { InitialTwin } from '../entries/entry.ts';
 import type { Settings } from '../options.ts';
 import type { DeviceCredential } from '../registrations/registration.ts';
-import type { Collection, Page, PageRequest, Store } from '../store.ts';
+import type { Page, PageRequest, Store } from '../store.ts';
 import { timestamp } from '../timestamp.ts';
 import { authenticationFor, type HubAuthentication, type HubDevice, never } from './hub-device.ts';
 import { newSection } from './twin-section.ts';
@@ -12,7 +12,8 @@ export interface DeviceRegistry {
   get(hub: string, deviceId: string): HubDevice | undefined;
   put(hub: string, device: HubDevice): void;
   delete(hub: string, deviceId: string): boolean;
-  page(hub: string, request: PageRequest): Page<HubDevice>;
+  /** Devices of one or more hubs, in the order of their creation. */
+  page(hubs: readonly string[], request: PageRequest): Page<HubDevice>;
   create(hub: string, device: NewDevice): HubDevice;
 }
 
@@ -29,19 +30,20 @@ export function createDeviceRegistry(
   store: Store,
   { hubs, now, random }: Pick<Settings, 'hubs' | 'now' | 'random'>,
 ): DeviceRegistry {
-  const collections = new Map<string, Collection<HubDevice>>(
-    hubs.map(({ hostName }) => [hostName.toLowerCase(), store.collection(`hub:${hostName.toLowerCase()}`)]),
-  );
   // A hub that is no longer linked keeps its devices; they are reached again when it is linked again.
-  const of = (hub: string) => collections.get(hub.toLowerCase()) ?? store.collection<HubDevice>(`hub:${hub.toLowerCase()}`);
+  const nameOf = (hub: string) => `hub:${hub.toLowerCase()}`;
+  const of = (hub: string) => store.collection<HubDevice>(nameOf(hub));
 
   return {
     hubs: hubs.map((hub) => hub.hostName),
     get: (hub, deviceId) => of(hub).get(deviceId),
     put: (hub, device) => of(hub).put(device.deviceId, device),
     delete: (hub, deviceId) => of(hub).delete(deviceId),
-    page: (hub, request) => of(hub).page(request),
-    create(hub, { deviceId, authentication, iotEdge = false, status = 'enabled', statusReason = null, initialTwin = {} }) {
+    page: (hubNames, request) => store.pageOf<HubDevice>(hubNames.map(nameOf), request),
+    create(
+      hub,
+      { deviceId, authentication, iotEdge = false, status = 'enabled', statusReason = null, initialTwin = {} },
+    ) {
       const time = timestamp(now());
       const device: HubDevice = {
         deviceId,

@@ -4,7 +4,8 @@ import { ServiceError } from '../http/service-error.ts';
 /** Errors as IoT Hub writes them: the official clients read the word after `ErrorCode:`. */
 export function createHubErrorRenderer({ newId }: { newId: () => string }) {
   return (error: unknown): Answer => {
-    const known = error instanceof ServiceError ? error : new ServiceError(500, 'ServerError', 'Internal server error.');
+    const known =
+      error instanceof ServiceError ? error : new ServiceError(500, 'ServerError', 'Internal server error.');
     const trackingId = newId();
     return {
       status: known.status,

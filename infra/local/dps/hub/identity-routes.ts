@@ -4,10 +4,10 @@ import type { Answer, Call, Route } from '../http/router.ts';
 import { ServiceError } from '../http/service-error.ts';
 import type { Settings } from '../options.ts';
 import { timestamp } from '../timestamp.ts';
+import type { DeviceLookup } from './device-lookup.ts';
 import type { DeviceRegistry } from './device-registry.ts';
 import { type HubAuthentication, type HubDevice, identityEtag, showIdentity } from './hub-device.ts';
 import { deviceNotFound, hubBadRequest } from './hub-errors.ts';
-import type { DeviceLookup } from './device-lookup.ts';
 
 /** https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-identity-registry: ids are ASCII without blanks, up to 128. */
 const deviceIdSyntax = /^[A-Za-z0-9\-.+%_#*?!(),:=@$']{1,128}$/;
@@ -30,7 +30,9 @@ const identitySyntax = z.object({
 type IdentityInput = z.output<typeof identitySyntax>;
 
 const bulkSyntax = z
-  .array(z.looseObject({ id: z.string(), importMode: z.string(), eTag: z.string().nullish(), etag: z.string().nullish() }))
+  .array(
+    z.looseObject({ id: z.string(), importMode: z.string(), eTag: z.string().nullish(), etag: z.string().nullish() }),
+  )
   .min(1)
   .max(100);
 
@@ -81,8 +83,14 @@ export function identityRoutes({ lookup, registry, settings: { now, random } }: 
   }
 
   /** Keys that a signing device was not given are made up, as the real registry does. */
-  function authenticationOf({ authentication }: IdentityInput, before: HubAuthentication | undefined): HubAuthentication {
-    const type = authentication?.type ?? before?.type ?? (authentication?.x509Thumbprint?.primaryThumbprint ? 'selfSigned' : 'sas');
+  function authenticationOf(
+    { authentication }: IdentityInput,
+    before: HubAuthentication | undefined,
+  ): HubAuthentication {
+    const type =
+      authentication?.type ??
+      before?.type ??
+      (authentication?.x509Thumbprint?.primaryThumbprint ? 'selfSigned' : 'sas');
     const key = () => random(32).toString('base64');
     const { primaryKey, secondaryKey } = authentication?.symmetricKey ?? before?.symmetricKey ?? {};
     const { primaryThumbprint, secondaryThumbprint } = authentication?.x509Thumbprint ?? before?.x509Thumbprint ?? {};
@@ -136,7 +144,7 @@ export function identityRoutes({ lookup, registry, settings: { now, random } }: 
         const top = Math.min(Number(call.query.get('top') ?? 1000) || 1000, 1000);
         const body = lookup
           .hubs(call)
-          .flatMap((hub) => registry.page(hub, { limit: top }).values.map((device) => showIdentity(device, hub)))
+          .flatMap((hub) => registry.page([hub], { limit: top }).values.map((device) => showIdentity(device, hub)))
           .slice(0, top);
         return { status: 200, body };
       },

@@ -5,7 +5,6 @@ import { pageHeaders, pageRequestOf } from '../http/paging.ts';
 import type { Answer, Call, Route } from '../http/router.ts';
 import { ServiceError } from '../http/service-error.ts';
 import type { Settings } from '../options.ts';
-import type { Page } from '../store.ts';
 import { timestamp } from '../timestamp.ts';
 import type { DeviceLookup } from './device-lookup.ts';
 import { compileDeviceQuery } from './device-query.ts';
@@ -44,7 +43,11 @@ export function twinRoutes({ lookup, registry, settings: { now } }: TwinRoutePar
   }
 
   return [
-    { method: 'GET', path: '/twins/{id}', handle: (call) => answer(lookup.existing(call, call.parameters['id'] ?? '').device) },
+    {
+      method: 'GET',
+      path: '/twins/{id}',
+      handle: (call) => answer(lookup.existing(call, call.parameters['id'] ?? '').device),
+    },
     { method: 'PATCH', path: '/twins/{id}', handle: (call) => change(call, patched) },
     { method: 'PUT', path: '/twins/{id}', handle: (call) => change(call, replaced) },
     {
@@ -56,7 +59,7 @@ export function twinRoutes({ lookup, registry, settings: { now } }: TwinRoutePar
         if (!parsed.success) throw hubBadRequest('The body must be {"query": "..."}.');
         const where = compileDeviceQuery(parsed.data.query);
         const request = { ...pageRequestOf(call, hubBadRequest), ...(where ? { where } : {}) };
-        const page = pageOfHubs(registry, hubs, request);
+        const page = registry.page(hubs, request);
         return {
           status: 200,
           headers: pageHeaders(page, 'Twin', request.limit),
@@ -74,7 +77,9 @@ function patched(device: HubDevice, { tags, properties }: TwinInput, time: strin
     ...device,
     twinVersion: device.twinVersion + 1,
     tags: tags ? mergePatch(device.tags, tags) : device.tags,
-    desired: properties?.desired ? patchSection(device.desired, withoutMetadata(properties.desired), time) : device.desired,
+    desired: properties?.desired
+      ? patchSection(device.desired, withoutMetadata(properties.desired), time)
+      : device.desired,
   };
 }
 
@@ -90,17 +95,6 @@ function replaced(device: HubDevice, { tags, properties }: TwinInput, time: stri
 /** Clients send a twin back as they read it; what the hub itself wrote in is not theirs to set. */
 function withoutMetadata({ $metadata: _, $version: __, ...values }: Record<string, unknown>): Record<string, unknown> {
   return values;
-}
-
-/** Positions are one sequence over all hubs, so the pages of several are merged by asking each and cutting. */
-function pageOfHubs(
-  registry: DeviceRegistry,
-  hubs: readonly string[],
-  request: Parameters<DeviceRegistry['page']>[1] & { readonly limit: number },
-): Page<HubDevice> {
-  const [only, ...others] = hubs;
-  if (only !== undefined && others.length === 0) return registry.page(only, request);
-  return registry.pageOfAll(hubs, request);
 }
 
 function answer(device: HubDevice): Answer {

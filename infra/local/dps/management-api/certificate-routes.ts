@@ -21,7 +21,11 @@ const verification = z.object({ certificate: z.string() });
 const nameSyntax = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** CA certificates: https://learn.microsoft.com/rest/api/iot-dps/dps-certificate */
-export function certificateRoutes({ cas, authorize, settings: { quotas, now, random } }: CertificateRouteParts): Route[] {
+export function certificateRoutes({
+  cas,
+  authorize,
+  settings: { quotas, now, random },
+}: CertificateRouteParts): Route[] {
   const byName = `${resourcePath}/certificates/{name}`;
 
   function existing(call: Call): CaCertificate {
@@ -62,7 +66,8 @@ export function certificateRoutes({ cas, authorize, settings: { quotas, now, ran
       path: byName,
       handle: guarded((call) => {
         const name = call.parameters['name'] ?? '';
-        if (!nameSyntax.test(name)) throw armError(400, 'BadRequest', 'A certificate name has letters, digits, "-", "." and "_".');
+        if (!nameSyntax.test(name))
+          throw armError(400, 'BadRequest', 'A certificate name has letters, digits, "-", "." and "_".');
         const before = cas.get(name);
         checkWrite({
           ifMatch: call.header('if-match'),
@@ -79,7 +84,8 @@ export function certificateRoutes({ cas, authorize, settings: { quotas, now, ran
           certificate: parsed.der.toString('base64'),
           sha256Thumbprint: parsed.sha256Thumbprint,
           // The same certificate again stays proven; another one must be proven anew.
-          isVerified: isVerified ?? (before?.isVerified === true && before.sha256Thumbprint === parsed.sha256Thumbprint),
+          isVerified:
+            isVerified ?? (before?.isVerified === true && before.sha256Thumbprint === parsed.sha256Thumbprint),
           etag: '',
           created: before?.created ?? now().toISOString(),
           updated: '',

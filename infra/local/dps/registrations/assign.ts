@@ -1,4 +1,4 @@
-import { type Entry, type InitialTwin, type JsonObject } from '../entries/entry.ts';
+import type { Entry, InitialTwin, JsonObject } from '../entries/entry.ts';
 import { type DeviceRegistry, withCredential } from '../hub/device-registry.ts';
 import { authenticationFor } from '../hub/hub-device.ts';
 import type { PendingAssignment, Registration, RegistrationSubstatus } from './registration.ts';
@@ -48,7 +48,15 @@ export function assign(
   };
 }
 
-function substatusOf({ known, moved, migrated }: { known: boolean; moved: boolean; migrated: boolean }): RegistrationSubstatus {
+function substatusOf({
+  known,
+  moved,
+  migrated,
+}: {
+  known: boolean;
+  moved: boolean;
+  migrated: boolean;
+}): RegistrationSubstatus {
   if (!known) return 'initialAssignment';
   if (!moved) return 'reprovisionedToInitialAssignment';
   return migrated ? 'deviceDataMigrated' : 'deviceDataReset';

@@ -67,7 +67,11 @@ export function createRegistrar({ store, entries, registrations, registry, setti
     return { hub: allocate(policy, registration.registrationId, allowedHubs(entry, hubs)).hostName };
   }
 
-  async function allocateByWebhook(registration: Registration, entry: Entry, pending: PendingAssignment): Promise<void> {
+  async function allocateByWebhook(
+    registration: Registration,
+    entry: Entry,
+    pending: PendingAssignment,
+  ): Promise<void> {
     const { registrationId, assignment: current, operationId } = registration;
     let outcome: Assignment | AllocationError;
     try {
@@ -95,7 +99,10 @@ export function createRegistrar({ store, entries, registrations, registry, setti
   function startWebhook(registration: Registration, entry: Entry, pending: PendingAssignment): void {
     const { operationId } = registration;
     if (underWay.has(operationId)) return;
-    const work = allocateByWebhook(registration, entry, pending).finally(() => underWay.delete(operationId));
+    const work = allocateByWebhook(registration, entry, pending)
+      // The registration stays `assigning`, and the next poll tries again.
+      .catch((error: Error) => void process.emitWarning(`custom allocation was not recorded: ${error.message}`))
+      .finally(() => underWay.delete(operationId));
     underWay.set(operationId, work);
   }
 

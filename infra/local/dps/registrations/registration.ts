@@ -50,7 +50,8 @@ export type DeviceCredential =
 export function showRegistrationState(registration: Registration, apiVersion: string): JsonObject {
   const { status, substatus, errorCode, errorMessage, assignment } = registration;
   // Versions before this one do not know the substatus of a device that came back to its hub.
-  const shown = substatus === 'reprovisionedToInitialAssignment' && apiVersion < '2021-10-01' ? 'initialAssignment' : substatus;
+  const shown =
+    substatus === 'reprovisionedToInitialAssignment' && apiVersion < '2021-10-01' ? 'initialAssignment' : substatus;
   return {
     registrationId: registration.registrationId,
     createdDateTimeUtc: registration.createdDateTimeUtc,

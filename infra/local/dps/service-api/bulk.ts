@@ -16,7 +16,11 @@ const listMembers = { group: 'enrollmentGroups', individual: 'enrollments' } as 
  * Runs a bulk operation item by item: what fails is named in the answer, what does not is done. A request that is wrong
  * as a whole (mode, number, an id twice) does nothing.
  */
-export function runBulk(kind: EntryKind, body: unknown, { parser, writer }: { parser: EntryParser; writer: EntryWriter }) {
+export function runBulk(
+  kind: EntryKind,
+  body: unknown,
+  { parser, writer }: { parser: EntryParser; writer: EntryWriter },
+) {
   const { items, mode } = parseBulk(kind, body);
   const ids = items.map((each) => parser.idOf(kind, each));
   const twice = ids.find((id, index) => ids.findIndex((other) => other.toLowerCase() === id.toLowerCase()) < index);
@@ -39,15 +43,18 @@ function runOne(kind: EntryKind, id: string, body: z.output<typeof item>, mode: 
   const etag = typeof body['etag'] === 'string' && body['etag'] !== '' ? body['etag'] : undefined;
   switch (mode) {
     case 'create':
-      return void writer.put(kind, id, body, undefined);
+      writer.put(kind, id, body, undefined);
+      return;
     // An update of an existing record without its etag is refused like a second create: recorded from the real service.
     case 'update':
-      return void writer.put(kind, id, body, etag);
+      writer.put(kind, id, body, etag);
+      return;
     case 'updateifmatchetag':
       if (etag === undefined) throw preconditionFailed();
-      return void writer.put(kind, id, body, etag);
+      writer.put(kind, id, body, etag);
+      return;
     case 'delete':
-      return writer.delete(kind, id, etag);
+      writer.delete(kind, id, etag);
   }
 }
 

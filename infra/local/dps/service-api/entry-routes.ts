@@ -1,13 +1,12 @@
 import { z } from 'zod';
-import { type EntryKind, showAttestation, showEntry } from '../entries/entry.ts';
+import { type EntryKind, kindNames, showAttestation, showEntry } from '../entries/entry.ts';
 import type { EntryStore } from '../entries/entry-store.ts';
 import type { EntryParser } from '../entries/parse-entry.ts';
 import { pageHeaders, pageRequestOf } from '../http/paging.ts';
 import type { Route } from '../http/router.ts';
 import { dpsError } from '../http/service-error.ts';
-import { kindNames } from '../entries/entry.ts';
-import type { RegistrationStore } from '../registrations/registration-store.ts';
 import { showRegistrationState } from '../registrations/registration.ts';
+import type { RegistrationStore } from '../registrations/registration-store.ts';
 import { runBulk } from './bulk.ts';
 import { type EntryWriter, notFound } from './entry-writer.ts';
 import type { Guard } from './guard.ts';

@@ -6,10 +6,7 @@ import type { AccessRight } from '../options.ts';
 import type { RateLimit } from '../rate-limit.ts';
 
 /** Puts the checks that every service API operation shares before its handler. */
-export type Guard = (
-  right: AccessRight,
-  handle: (call: Call, apiVersion: string) => Answer,
-) => (call: Call) => Answer;
+export type Guard = (right: AccessRight, handle: (call: Call, apiVersion: string) => Answer) => (call: Call) => Answer;
 
 export function createGuard({ authorize, operations }: { authorize: AuthorizeService; operations: RateLimit }): Guard {
   return (right, handle) => (call) => {

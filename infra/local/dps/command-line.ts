@@ -1,0 +1,94 @@
+import type { ParseArgsOptionsConfig } from 'node:util';
+import { documentedQuotas, type LinkedHub, type Quotas } from './options.ts';
+
+/** The command line of `main.ts`. */
+export const optionSyntax = {
+  port: { type: 'string', default: '8443' },
+  host: { type: 'string', default: '127.0.0.1' },
+  state: { type: 'string', default: '.local/dps' },
+  tls: { type: 'string' },
+  'id-scope': { type: 'string', default: '0ne00000000' },
+  'service-host': { type: 'string', default: 'localhost' },
+  hub: { type: 'string', multiple: true, default: ['localhost'] },
+  key: { type: 'string' },
+  'retry-after': { type: 'string', default: '3' },
+  'trust-group-certificates': { type: 'boolean', default: false },
+  'allow-http-webhooks': { type: 'boolean', default: false },
+  'operations-per-minute': { type: 'string' },
+  'registrations-per-minute': { type: 'string' },
+  'polls-per-10-seconds': { type: 'string' },
+  'x509-groups': { type: 'string' },
+  'symmetric-key-groups': { type: 'string' },
+  'individual-enrollments': { type: 'string' },
+  'ca-certificates': { type: 'string' },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const satisfies ParseArgsOptionsConfig;
+
+const quotaOptions = {
+  'operations-per-minute': 'operationsPerMinute',
+  'registrations-per-minute': 'registrationsPerMinute',
+  'polls-per-10-seconds': 'pollsPer10Seconds',
+  'x509-groups': 'x509EnrollmentGroups',
+  'symmetric-key-groups': 'symmetricKeyEnrollmentGroups',
+  'individual-enrollments': 'individualEnrollments',
+  'ca-certificates': 'caCertificates',
+} as const satisfies Record<string, keyof Quotas>;
+
+export const usage = `Usage: node infra/local/dps/main.ts [options]
+
+  --port N                      HTTPS port, 0 for a free one (8443)
+  --host ADDRESS                address to listen on (127.0.0.1)
+  --state DIR                   where everything is kept (.local/dps)
+  --tls DIR                     the local TLS CA and server certificate, made if missing (DIR/tls of --state)
+  --id-scope TEXT               (0ne00000000)
+  --service-host NAME           host name that clients know DPS by (localhost)
+  --hub NAME[,weight=N][,latency=MS]   a linked IoT hub; give it once a hub (localhost)
+  --key BASE64                  key of the policies provisioningserviceowner and iothubowner (a well-known one)
+  --retry-after SECONDS         what devices wait before they poll (3)
+  --trust-group-certificates    take signing certificates of enrollment groups as verified, which DPS does not
+  --allow-http-webhooks         take http: URLs for custom allocation, which DPS does not
+  -h, --help
+
+Quotas, the documented ones where absent:
+${Object.entries(quotaOptions)
+  .map(([option, quota]) => `  --${`${option} N`.padEnd(28)}(${documentedQuotas[quota]})\n`)
+  .join('')}`;
+
+export function quotasOf(values: { readonly [option in keyof typeof quotaOptions]?: string }): Partial<Quotas> {
+  const quotas: Partial<Record<keyof Quotas, number>> = {};
+  for (const [option, quota] of Object.entries(quotaOptions) as [keyof typeof quotaOptions, keyof Quotas][]) {
+    const text = values[option];
+    if (text !== undefined) quotas[quota] = wholeNumber(option, text);
+  }
+  return quotas;
+}
+
+/** @throws Error that names the option */
+export function wholeNumber(option: string, text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new Error(`--${option} takes a whole number, not "${text}".`);
+  return Number(text);
+}
+
+/** `hub-1.example.net,weight=10,latency=25` */
+export function hubsOf(texts: readonly string[], key: string): LinkedHub[] {
+  return texts.map((text) => {
+    const [hostName = '', ...settings] = text.split(',');
+    if (!/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(hostName))
+      throw new Error(`--hub takes a host name, not "${hostName}".`);
+    const given = new Map(
+      settings.map((setting): [string, string] => {
+        const [name = '', value = ''] = setting.split('=');
+        if (name !== 'weight' && name !== 'latency') throw new Error(`--hub knows weight and latency, not "${name}".`);
+        return [name, value];
+      }),
+    );
+    const weight = given.get('weight');
+    const latency = given.get('latency');
+    return {
+      hostName: hostName.toLowerCase(),
+      key,
+      ...(weight === undefined ? {} : { weight: wholeNumber('hub weight', weight) }),
+      ...(latency === undefined ? {} : { latencyMs: wholeNumber('hub latency', latency) }),
+    };
+  });
+}
