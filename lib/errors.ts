@@ -132,7 +132,7 @@ const meanings = {
   },
   'archive-damaged': {
     status: 500,
-    hint: 'Delete the archive from the bundles container, and redrive the chunk: its devices are issued anew.',
+    hint: 'Restore the archive of the chunk in the bundles container from a good version, then redrive the chunk.',
   },
   unauthorized: { status: 401, hint: 'Send a function key in x-functions-key, or sign in.' },
   forbidden: { status: 403, hint: 'Ask for the role that this request needs.' },

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { enrollmentGroupId } from '../devices/ids.ts';
 import { twinFaults } from '../devices/twin.ts';
@@ -25,6 +26,30 @@ const initialTwin = z
     }
   })
   .describe('Twin that DPS gives every device of the group at its first assignment.');
+
+/** What a file: or pkcs11: URI may hold in TOML, YAML and a shell without meaning anything there (RFC 3986, RFC 7512). */
+const keyUri = /^(?:file:\/\/\/|pkcs11:)[A-Za-z0-9._~:/?#@&=;,%+-]+$/;
+const pkcs11Uri = /^pkcs11:[A-Za-z0-9._~:/?#@&=;,%+-]+$/;
+const absolutePath = /^\/[A-Za-z0-9._/+-]+$/;
+/** Registry, path, tag and digest, as https://github.com/distribution/reference spells them, no stricter than needed. */
+const imageReference = /^[a-z0-9](?:[a-zA-Z0-9._/:-]*[a-zA-Z0-9])?(?:@sha256:[0-9a-f]{64})?$/;
+
+/** How cert/cert-renewal/src/policy.rs of Azure/iot-identity-service reads a moment: a share of the life, or time left. */
+const renewalPolicy = z.string().regex(/^(?:[1-9]\d?%|[1-9]\d{0,5}(?:min|day))$/, 'such as "80%", "30min" or "10day"');
+
+const estServer = z.strictObject({
+  url: z
+    .url({ protocol: /^https$/ })
+    .max(512)
+    .describe('Its base, such as https://est.example.com/.well-known/est'),
+  identity: z
+    .boolean()
+    .default(false)
+    .describe('Gateways have their identity from it too, and renew it there; the identity of the bundle begins that.'),
+  threshold: renewalPolicy.default('80%').describe('When a certificate is renewed.'),
+  retry: renewalPolicy.default('4%').describe('How long after a renewal failed the next is tried.'),
+  trustedCa: z.string().max(16_384).optional().describe('PEM certificate of the CA of its TLS; our root where absent.'),
+});
 
 const schema = z.strictObject({
   description: z.string().max(500).optional().describe('For people.'),
@@ -59,6 +84,39 @@ const schema = z.strictObject({
     .enum(['Dynamic', 'AlwaysOnStartup', 'OnErrorOnly'])
     .default('Dynamic')
     .describe('IoT Edge `auto_reprovisioning_mode`.'),
+  edgeCa: z
+    .enum(['daemon', 'issued', 'est'])
+    .default('daemon')
+    .describe('CA of a gateway for its modules: made by its daemon, issued by us into the bundle, or had from `est`.'),
+  est: estServer
+    .optional()
+    .describe(
+      'EST server (RFC 7030) that gateways ask for certificates, with the identity of the bundle as credential.',
+    ),
+  keyUri: z
+    .string()
+    .max(512)
+    .regex(keyUri, 'a file:/// or pkcs11: URI of printable ASCII')
+    .optional()
+    .describe('Only with keyCustody "device": where the device keeps its key.'),
+  pkcs11: z
+    .strictObject({
+      libraryPath: z.string().max(256).regex(absolutePath, 'an absolute path'),
+      baseSlot: z.string().max(512).regex(pkcs11Uri, 'a pkcs11: URI of printable ASCII').optional(),
+    })
+    .optional()
+    .describe('Goes with a pkcs11: `keyUri` on IoT Edge: the library, and the slot where new keys are made.'),
+  trustBundle: z
+    .array(z.string().max(16_384))
+    .max(20)
+    .default([])
+    .describe('PEM certificates of CAs that modules trust besides the CA of their own gateway.'),
+  agentImage: z
+    .string()
+    .max(255)
+    .regex(imageReference, 'an image reference, such as registry.example.com/edge-agent:1.6')
+    .optional()
+    .describe('Image of the Edge Agent; the one of the target at mcr.microsoft.com where absent.'),
   initialTwin: initialTwin.prefault({}),
   provisioningStatus: z.enum(['enabled', 'disabled']).default('enabled'),
   allocationPolicy: z.enum(['hashed', 'geoLatency', 'static', 'custom']).default('hashed'),
@@ -122,5 +180,64 @@ function crossFieldFaults(group: z.output<typeof schema>): { path: string; messa
   if (group.allocationPolicy === 'static' && group.iotHubs.length !== 1) {
     faults.push({ path: 'iotHubs', message: 'allocationPolicy "static" needs exactly one hub' });
   }
+  faults.push(...targetFaults(group));
   return faults;
+}
+
+/** What a target cannot do. */
+function targetFaults(group: z.output<typeof schema>): { path: string; message: string }[] {
+  const { target, keyCustody, edgeCa, est, keyUri: uri, pkcs11 } = group;
+  const faults: { path: string; message: string }[] = [];
+  const refuse = (path: string, message: string) => faults.push({ path, message });
+
+  if (edgeCa === 'issued' && keyCustody === 'device')
+    refuse('edgeCa', '"issued" makes a private key here, which keyCustody "device" rules out; use "daemon" or "est"');
+  if (edgeCa === 'est' && est === undefined) refuse('est', 'edgeCa "est" needs the EST server');
+  if (est !== undefined && edgeCa !== 'est' && !est.identity)
+    refuse('est', 'is used for nothing: set edgeCa "est", est.identity, or both');
+  if (est?.identity && target === 'iotedge-1.2')
+    refuse('est.identity', 'IoT Edge renews identities by itself from 1.3 on; use a newer target');
+
+  if (uri !== undefined && keyCustody !== 'device')
+    refuse('keyUri', 'goes with keyCustody "device"; other bundles bring the key along');
+  for (const [path, value] of [
+    ['keyUri', uri],
+    ['pkcs11.baseSlot', pkcs11?.baseSlot],
+  ] as const) {
+    // A definition may be shown to anyone who may list groups, so a PIN has no place in it.
+    if (value?.includes('pin-value')) refuse(path, 'leave the PIN out; install.sh takes it from a file (--pin-file)');
+  }
+  const onEdge12 = target !== 'iotedge-1.1' && target !== 'dps-device';
+  if (onEdge12 && uri?.startsWith('pkcs11:') && pkcs11 === undefined)
+    refuse('pkcs11', 'a pkcs11: keyUri needs the library that opens it');
+  if (pkcs11 !== undefined && !(onEdge12 && uri?.startsWith('pkcs11:')))
+    refuse('pkcs11', 'goes with a pkcs11: keyUri and target iotedge-1.2 or newer');
+
+  if (target === 'iotedge-1.1') {
+    if (est !== undefined) refuse('est', 'IoT Edge 1.1 has no EST');
+    if (uri?.startsWith('pkcs11:')) refuse('keyUri', 'IoT Edge 1.1 reads keys from files only');
+    if (group.trustBundle.length > 0 && edgeCa !== 'issued')
+      refuse('trustBundle', 'IoT Edge 1.1 takes trusted CAs only together with edgeCa "issued"');
+  }
+  if (target === 'dps-device') {
+    if (edgeCa !== 'daemon') refuse('edgeCa', 'target "dps-device" has no modules that need a CA');
+    if (est !== undefined) refuse('est', 'target "dps-device" has no daemon that asks an EST server');
+    if (group.trustBundle.length > 0) refuse('trustBundle', 'target "dps-device" has no modules');
+    if (group.agentImage !== undefined) refuse('agentImage', 'target "dps-device" has no Edge Agent');
+  }
+  for (const [path, pem] of [
+    ...group.trustBundle.map((each, index) => [`trustBundle.${index}`, each] as const),
+    ...(est?.trustedCa === undefined ? [] : [['est.trustedCa', est.trustedCa] as const]),
+  ]) {
+    if (!isCaCertificate(pem)) refuse(path, 'not one PEM certificate of a CA');
+  }
+  return faults;
+}
+
+function isCaCertificate(pem: string): boolean {
+  try {
+    return pem.split('-----BEGIN').length === 2 && new X509Certificate(pem).ca;
+  } catch {
+    return false;
+  }
 }

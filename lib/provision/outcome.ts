@@ -78,6 +78,7 @@ const ours: ReadonlySet<ErrorCode> = new Set([
   'chunk-superseded',
   'device-busy',
   'gave-up',
+  'bundle-invalid',
   'group-refused',
   'enrollment-refused',
 ]);

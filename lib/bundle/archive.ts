@@ -1,0 +1,186 @@
+import { crc32 } from 'node:zlib';
+import { FleetError } from '../errors.ts';
+
+/*
+ * The archive of a chunk: a ZIP (APPNOTE 6.3, https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT) whose entries
+ * are stored as they are, so that a byte range of it is a bundle, and any unzip opens the whole. Its last entry,
+ * index.json, says what the bundles are of, for a second delivery of the chunk. One pass, one buffer, the same bytes for
+ * the same entries.
+ */
+
+/** One bundle to go into an archive. */
+export interface ArchiveEntry<Info> {
+  /** A file name of ASCII letters, digits, ".", "_" and "-". */
+  readonly name: string;
+  readonly body: Buffer;
+  /** Kept in the index; JSON. */
+  readonly info: Info;
+}
+
+/** Where a bundle lies in its archive, in bytes, and what it is of. */
+export interface ArchiveIndexEntry<Info> {
+  readonly name: string;
+  readonly offset: number;
+  readonly length: number;
+  readonly info: Info;
+}
+
+const indexName = 'index.json';
+const localHeaderLength = 30;
+const centralHeaderLength = 46;
+const endLength = 22;
+
+/** Bounds of a ZIP without its 64-bit extension. A chunk has at most some thousand rows of some ten KB. */
+const maxEntries = 0xffff;
+const maxLength = 0xffffffff;
+
+/** Features needed to extract: 2.0 (stored entries, sub-folders). Made on: UNIX (3), so that file modes count. */
+const versionNeeded = 20;
+const versionMadeBy = (3 << 8) | versionNeeded;
+/** A regular file, mode 0600: most entries hold a private key. */
+const externalAttributes = (0o100600 << 16) >>> 0;
+/** 1980-01-01, the first day of MS-DOS time: an archive's bytes do not tell when it was made. */
+const dosDate = (1 << 5) | 1;
+
+/** @throws FleetError `internal` where two entries have one name, or the archive would exceed what a plain ZIP can hold */
+export function packArchive<Info>(entries: readonly ArchiveEntry<Info>[]): {
+  body: Buffer;
+  index: ArchiveIndexEntry<Info>[];
+} {
+  const names = new Set([indexName]);
+  const index: ArchiveIndexEntry<Info>[] = [];
+  let offset = 0;
+  for (const { name, body, info } of entries) {
+    if (names.has(name)) throw new FleetError('internal', `Two entries of an archive are named ${name}.`);
+    names.add(name);
+    offset += localHeaderLength + name.length;
+    index.push({ name, offset, length: body.length, info });
+    offset += body.length;
+  }
+
+  const indexBody = Buffer.from(JSON.stringify({ version: 1, entries: index }));
+  const files = [...entries, { name: indexName, body: indexBody }];
+  const centralLength = files.reduce((sum, { name }) => sum + centralHeaderLength + name.length, 0);
+  const centralOffset = offset + localHeaderLength + indexName.length + indexBody.length;
+  const length = centralOffset + centralLength + endLength;
+  if (files.length > maxEntries || length > maxLength)
+    throw new FleetError('internal', `An archive of ${files.length} entries and ${length} bytes is no plain ZIP.`);
+
+  // Every byte is written below; nothing of what the memory held before can be left.
+  const archive = Buffer.allocUnsafe(length);
+  let local = 0;
+  let central = centralOffset;
+  for (const { name, body } of files) {
+    const crc = crc32(body);
+    archive.writeUInt32LE(0x04034b50, local);
+    writeCommon(archive, local + 4, { crc, length: body.length, nameLength: name.length });
+    archive.latin1Write(name, local + localHeaderLength);
+    body.copy(archive, local + localHeaderLength + name.length);
+
+    archive.writeUInt32LE(0x02014b50, central);
+    archive.writeUInt16LE(versionMadeBy, central + 4);
+    writeCommon(archive, central + 6, { crc, length: body.length, nameLength: name.length });
+    archive.fill(0, central + 32, central + 38); // no comment, first disk, no internal attributes
+    archive.writeUInt32LE(externalAttributes, central + 38);
+    archive.writeUInt32LE(local, central + 42);
+    archive.latin1Write(name, central + centralHeaderLength);
+
+    local += localHeaderLength + name.length + body.length;
+    central += centralHeaderLength + name.length;
+  }
+  archive.writeUInt32LE(0x06054b50, central);
+  archive.writeUInt32LE(0, central + 4); // this disk, and the one where the directory starts
+  archive.writeUInt16LE(files.length, central + 8);
+  archive.writeUInt16LE(files.length, central + 10);
+  archive.writeUInt32LE(centralLength, central + 12);
+  archive.writeUInt32LE(centralOffset, central + 16);
+  archive.writeUInt16LE(0, central + 20); // no comment
+  return { body: archive, index };
+}
+
+/** The fields that a local and a central header share, from "version needed" to "extra field length". */
+function writeCommon(
+  archive: Buffer,
+  at: number,
+  { crc, length, nameLength }: { crc: number; length: number; nameLength: number },
+): void {
+  archive.writeUInt16LE(versionNeeded, at);
+  archive.writeUInt32LE(0, at + 2); // flags, and method 0: stored
+  archive.writeUInt16LE(0, at + 6); // time
+  archive.writeUInt16LE(dosDate, at + 8);
+  archive.writeUInt32LE(crc, at + 10);
+  archive.writeUInt32LE(length, at + 14); // compressed
+  archive.writeUInt32LE(length, at + 18);
+  archive.writeUInt16LE(nameLength, at + 22);
+  archive.writeUInt16LE(0, at + 24);
+}
+
+/**
+ * The index of an archive that `packArchive` made. Checks the archive whole, checksums too: what it says is recorded of
+ * devices that cannot be issued again.
+ * @throws FleetError `archive-damaged`
+ */
+export function readArchiveIndex<Info>(archive: Buffer): ArchiveIndexEntry<Info>[] {
+  const files = readDirectory(archive);
+  const index = files.get(indexName);
+  if (index === undefined) throw damaged('it has no index.json');
+  const entries = parseIndex<Info>(archive.subarray(index.offset, index.offset + index.length));
+  if (entries.length !== files.size - 1) throw damaged('its index and its directory differ in number');
+  for (const { name, offset, length } of entries) {
+    const file = files.get(name);
+    if (file === undefined || file.offset !== offset || file.length !== length)
+      throw damaged('its index and its directory differ');
+  }
+  return entries;
+}
+
+function readDirectory(archive: Buffer): Map<string, { offset: number; length: number }> {
+  const end = archive.length - endLength;
+  if (end < 0 || archive.readUInt32LE(end) !== 0x06054b50) throw damaged('it ends too early');
+  const count = archive.readUInt16LE(end + 10);
+  const centralOffset = archive.readUInt32LE(end + 16);
+  if (centralOffset + archive.readUInt32LE(end + 12) !== end) throw damaged('its directory is not where it should be');
+
+  const files = new Map<string, { offset: number; length: number }>();
+  let local = 0;
+  let central = centralOffset;
+  for (let number = 0; number < count; number++) {
+    if (central + centralHeaderLength > end || archive.readUInt32LE(central) !== 0x02014b50)
+      throw damaged('its directory has a gap');
+    const crc = archive.readUInt32LE(central + 16);
+    const length = archive.readUInt32LE(central + 24);
+    const nameLength = archive.readUInt16LE(central + 28);
+    const name = archive.toString('latin1', central + centralHeaderLength, central + centralHeaderLength + nameLength);
+    const offset = local + localHeaderLength + nameLength;
+    // Entries follow one another without a gap, so the directory's own offsets have one possible value.
+    if (archive.readUInt32LE(central + 42) !== local || offset + length > centralOffset)
+      throw damaged(`entry ${number} is not where it should be`);
+    if (archive.readUInt32LE(local) !== 0x04034b50 || archive.toString('latin1', local + 30, offset) !== name)
+      throw damaged(`entry ${number} has another header than the directory says`);
+    if (crc32(archive.subarray(offset, offset + length)) !== crc)
+      throw damaged(`the checksum of entry ${number} is wrong`);
+    files.set(name, { offset, length });
+    local = offset + length;
+    central += centralHeaderLength + nameLength;
+  }
+  if (local !== centralOffset || central !== end || files.size !== count) throw damaged('its directory is incomplete');
+  return files;
+}
+
+function parseIndex<Info>(body: Buffer): ArchiveIndexEntry<Info>[] {
+  try {
+    const { version, entries } = JSON.parse(body.toString()) as {
+      version?: unknown;
+      entries?: ArchiveIndexEntry<Info>[];
+    };
+    if (version === 1 && Array.isArray(entries) && entries.every((entry) => typeof entry?.info === 'object'))
+      return entries;
+  } catch {
+    // Said below.
+  }
+  throw damaged('its index.json is not one of ours');
+}
+
+function damaged(how: string): FleetError {
+  return new FleetError('archive-damaged', `The archive of a chunk is damaged: ${how}.`);
+}
