@@ -20,7 +20,8 @@ export async function loadApp(directory: string, core: FunctionsCore): Promise<v
     }
   }
   if (core.functions.size === 0) throw new Error(`${files.length} files were loaded and registered no function.`);
-  for (const hook of core.hooks.appStart) await hook({ hookData: {}, appHookData: {}, functionAppDirectory: directory });
+  for (const hook of core.hooks.appStart)
+    await hook({ hookData: {}, appHookData: {}, functionAppDirectory: directory });
   core.model().getCapabilities({});
   core.lock();
 }

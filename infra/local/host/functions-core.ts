@@ -10,7 +10,11 @@ import Module from 'node:module';
 export interface RegisteredFunction {
   readonly name: string;
   readonly bindings: Readonly<Record<string, Binding>>;
-  readonly retryOptions?: { readonly strategy?: string; readonly maxRetryCount?: number; readonly delayInterval?: Duration };
+  readonly retryOptions?: {
+    readonly strategy?: string;
+    readonly maxRetryCount?: number;
+    readonly delayInterval?: Duration;
+  };
   readonly callback: FunctionCallback;
 }
 
@@ -107,7 +111,13 @@ class Disposable {
 /** Puts the module in place and collects what the app registers through it. */
 export function provideFunctionsCore(log: (level: LogLevel, category: string, message: string) => void): FunctionsCore {
   const functions = new Map<string, RegisteredFunction>();
-  const hooks: Record<HookName, HookCallback[]> = { preInvocation: [], postInvocation: [], appStart: [], appTerminate: [], log: [] };
+  const hooks: Record<HookName, HookCallback[]> = {
+    preInvocation: [],
+    postInvocation: [],
+    appStart: [],
+    appTerminate: [],
+    log: [],
+  };
   let programmingModel: ProgrammingModel | undefined;
   let locked = false;
 
@@ -123,7 +133,10 @@ export function provideFunctionsCore(log: (level: LogLevel, category: string, me
       programmingModel = model;
     },
     getProgrammingModel: () => programmingModel,
-    registerFunction: (metadata: Omit<RegisteredFunction, 'callback'> & { functionId?: string }, callback: FunctionCallback) => {
+    registerFunction: (
+      metadata: Omit<RegisteredFunction, 'callback'> & { functionId?: string },
+      callback: FunctionCallback,
+    ) => {
       if (locked) throw systemError('A function can only be registered during app startup.');
       const id = metadata.functionId ?? metadata.name;
       if (functions.has(id)) throw systemError(`A function with id "${id}" has already been registered.`);

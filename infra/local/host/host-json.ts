@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 
@@ -7,19 +8,24 @@ import { z } from 'zod';
  * https://learn.microsoft.com/azure/azure-functions/functions-host-json
  */
 
-/** "hh:mm:ss" or "hh:mm:ss.fffffff", as .NET writes a TimeSpan. @returns milliseconds */
+/** "hh:mm:ss", with ".fffffff" behind or "d." before, as .NET writes a TimeSpan. @returns milliseconds */
 const timeSpan = z
   .string()
-  .regex(/^(\d+)\.?(\d\d):([0-5]\d):([0-5]\d)(\.\d+)?$|^(\d{1,2}):([0-5]\d):([0-5]\d)(\.\d+)?$/, 'a time such as 00:00:30')
+  .regex(/^(?:\d+\.)?\d{1,2}:[0-5]\d:[0-5]\d(?:\.\d{1,7})?$/, 'a time such as 00:00:30')
   .transform((text) => {
-    const [hours = 0, minutes = 0, seconds = 0] = text.split(':').map(Number);
-    return ((hours * 60 + minutes) * 60 + seconds) * 1000;
+    const [clock = '', days = '0'] = /^\d+\.\d+:/.test(text)
+      ? [text.replace(/^\d+\./, ''), text.split('.')[0]]
+      : [text];
+    const [hours = 0, minutes = 0, seconds = 0] = clock.split(':').map(Number);
+    return (((Number(days) * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000;
   });
 
+const number = z.coerce.number().pipe(z.int());
+
 const queues = z.object({
-  batchSize: z.int().min(1).max(32).default(16),
-  newBatchThreshold: z.int().min(0).optional(),
-  maxDequeueCount: z.int().min(1).default(5),
+  batchSize: number.pipe(z.int().min(1).max(32)).default(16),
+  newBatchThreshold: number.pipe(z.int().min(0)).optional(),
+  maxDequeueCount: number.pipe(z.int().min(1)).default(5),
   visibilityTimeout: timeSpan.default(0),
   // The real host polls every 2 s at most in a development environment, and every minute in Azure.
   maxPollingInterval: timeSpan.refine((value) => value >= 100, 'at least 00:00:00.100').default(2_000),
@@ -28,7 +34,11 @@ const queues = z.object({
 
 const schema = z.object({
   version: z.literal('2.0'),
-  functionTimeout: timeSpan.or(z.literal('-1').transform(() => Number.POSITIVE_INFINITY)).default(30 * 60 * 1000),
+  functionTimeout: z
+    .literal('-1')
+    .transform(() => Number.POSITIVE_INFINITY)
+    .or(timeSpan)
+    .default(30 * 60 * 1000),
   extensions: z
     .object({
       http: z.object({ routePrefix: z.string().default('api') }).prefault({}),
@@ -37,22 +47,44 @@ const schema = z.object({
     .prefault({}),
 });
 
-export interface QueueSettings extends z.output<typeof queues> {
-  readonly newBatchThreshold: number;
-}
+export type QueueSettings = z.output<typeof queues> & { readonly newBatchThreshold: number };
 
 export interface HostSettings {
   readonly routePrefix: string;
+  /** Milliseconds; infinite for "-1". */
   readonly functionTimeout: number;
   readonly queues: QueueSettings;
 }
 
 /** @throws Error naming each wrong member of host.json */
-export async function readHostJson(appDirectory: string): Promise<HostSettings> {
-  const parsed = schema.safeParse(JSON.parse(await readFile(join(appDirectory, 'host.json'), 'utf8')));
+export async function readHostJson(appDirectory: string, settings: NodeJS.ProcessEnv): Promise<HostSettings> {
+  const text = await readFile(join(appDirectory, 'host.json'), 'utf8');
+  const parsed = schema.safeParse(withOverrides(JSON.parse(text) as Tree, settings));
   if (!parsed.success) throw new Error(`host.json is wrong: ${z.prettifyError(parsed.error)}`);
   const { functionTimeout, extensions } = parsed.data;
-  // Half a batch a processor core: 2 cores unless set, as on the smallest instance that has more than one.
-  const newBatchThreshold = extensions.queues.newBatchThreshold ?? Math.floor(extensions.queues.batchSize / 2) * 2;
-  return { routePrefix: extensions.http.routePrefix, functionTimeout, queues: { ...extensions.queues, newBatchThreshold } };
+  const { batchSize, newBatchThreshold = Math.floor(batchSize / 2) * availableParallelism() } = extensions.queues;
+  const queueSettings = { ...extensions.queues, newBatchThreshold };
+  return { routePrefix: extensions.http.routePrefix, functionTimeout, queues: queueSettings };
+}
+
+interface Tree {
+  [name: string]: Tree | unknown;
+}
+
+/** `AzureFunctionsJobHost__extensions__queues__batchSize=2` wins over what the file says at that path. */
+function withOverrides(hostJson: Tree, settings: NodeJS.ProcessEnv): Tree {
+  const prefix = 'AzureFunctionsJobHost__';
+  for (const [name, value] of Object.entries(settings)) {
+    if (!name.startsWith(prefix)) continue;
+    const path = name.slice(prefix.length).split('__');
+    const last = path.pop() ?? '';
+    let place = hostJson;
+    for (const step of path) {
+      const below = place[step];
+      place[step] = typeof below === 'object' && below !== null ? below : {};
+      place = place[step] as Tree;
+    }
+    place[last] = value;
+  }
+  return hostJson;
 }

@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { Hono } from 'hono';
 import { getRequestListener } from '@hono/node-server';
+import { Hono } from 'hono';
+import { isDisabled, resolveSettings } from './app-settings.ts';
 import type { FunctionsCore, HttpData, RegisteredFunction } from './functions-core.ts';
 import type { HostLog, Invoke } from './invocation.ts';
-import { isDisabled, resolveSettings } from './app-settings.ts';
 
 export interface HttpServerOptions {
   readonly core: FunctionsCore;
@@ -13,6 +13,11 @@ export interface HttpServerOptions {
   readonly functionKey: string;
   /** Opens everything. */
   readonly masterKey: string;
+  /**
+   * Whether `x-ms-client-principal` reaches the functions. Built-in authentication sets it in Azure and takes off what a
+   * caller sent; here a caller plays whom it likes, and only where the app asks for a principal at all.
+   */
+  readonly passPrincipal: boolean;
   readonly settings: NodeJS.ProcessEnv;
   readonly log: HostLog;
 }
@@ -30,8 +35,9 @@ export function createHttpServer(options: HttpServerOptions): Server {
   });
   for (const target of specificFirst(core, settings)) {
     const { methods, path, authLevel } = target.http;
-    // A method that no function of the route has finds nothing: 404, as on the real host.
+    // A method that no function of the route has finds nothing: 404, as on the real host. Hono would take HEAD for GET.
     app.on(methods, `/${routePrefix}/${path}`, async (context) => {
+      if (!methods.includes(context.req.raw.method)) return new Response(null, { status: 404 });
       if (!isAllowed(authLevel, keyOf(context.req.raw), options)) return new Response(null, { status: 401 });
       return answer(target.registered, context.req.raw, context.req.param(), options);
     });
@@ -54,9 +60,16 @@ function specificFirst(core: FunctionsCore, settings: NodeJS.ProcessEnv): HttpFu
     if (trigger === undefined || isDisabled(registered.name, settings)) continue;
     const route = resolveSettings(String(trigger['route'] ?? registered.name), settings);
     const methods = (trigger['methods'] as string[] | undefined) ?? ['GET', 'POST'];
-    found.push({ registered, http: { methods, path: honoPath(route), authLevel: String(trigger['authLevel'] ?? 'anonymous') } });
+    found.push({
+      registered,
+      http: { methods, path: honoPath(route), authLevel: String(trigger['authLevel'] ?? 'anonymous') },
+    });
   }
-  const weight = ({ http }: HttpFunction) => http.path.split('/').map((part) => (part.includes(':') ? 1 : part === '*' ? 2 : 0)).join('');
+  const weight = ({ http }: HttpFunction) =>
+    http.path
+      .split('/')
+      .map((part) => (part.includes(':') ? 1 : part === '*' ? 2 : 0))
+      .join('');
   return found.sort((a, b) => (weight(a) < weight(b) ? -1 : 1));
 }
 
@@ -78,22 +91,32 @@ function isAllowed(authLevel: string, key: string | null, { functionKey, masterK
   return authLevel === 'function' && key === functionKey;
 }
 
-async function answer(target: RegisteredFunction, request: Request, params: Record<string, string>, options: HttpServerOptions): Promise<Response> {
+async function answer(
+  target: RegisteredFunction,
+  request: Request,
+  params: Record<string, string>,
+  options: HttpServerOptions,
+): Promise<Response> {
   const { invoke, log } = options;
   const body = await bodyOf(request, target, log);
   if (body === 'too large') return new Response(null, { status: 413 });
   try {
-    const data = { http: httpData(request, params, body) };
+    const data = { http: httpData(request, params, body, options) };
     const { returnValue } = await invoke(target, { data, metadata: {} });
     return toResponse(returnValue?.http);
   } catch (error) {
-    log({ level: 'error', category: 'host', functionName: target.name, message: `Exception: ${(error as Error)?.stack ?? String(error)}` });
+    const message = `Result: Failure\nException: ${error instanceof Error ? error.stack : String(error)}`;
+    log({ level: 'error', category: 'host', functionName: target.name, message });
     return new Response(null, { status: 500 });
   }
 }
 
 /** The body, if the request says how long it is: the real host hands over nothing of a chunked one. */
-async function bodyOf(request: Request, target: RegisteredFunction, log: HostLog): Promise<Buffer | undefined | 'too large'> {
+async function bodyOf(
+  request: Request,
+  target: RegisteredFunction,
+  log: HostLog,
+): Promise<Buffer | undefined | 'too large'> {
   const length = request.headers.get('content-length');
   if (length === null || Number(length) === 0) {
     if (request.headers.has('transfer-encoding')) {
@@ -106,31 +129,30 @@ async function bodyOf(request: Request, target: RegisteredFunction, log: HostLog
   return Buffer.from(await request.arrayBuffer());
 }
 
-function httpData(request: Request, params: Record<string, string>, body: Buffer | undefined): HttpData {
-  const valued = (entries: Iterable<[string, string]>) => Object.fromEntries([...entries].map(([name, value]) => [name, { value }]));
-  const url = new URL(request.url);
+function httpData(
+  request: Request,
+  params: Record<string, string>,
+  body: Buffer | undefined,
+  { passPrincipal }: HttpServerOptions,
+): HttpData {
+  const valued = (entries: Iterable<[string, string]>) =>
+    Object.fromEntries([...entries].map(([name, value]) => [name, { value }]));
+  const isPassed = ([name]: [string, string]) => passPrincipal || !name.startsWith('x-ms-client-principal');
   return {
     url: request.url,
     method: request.method,
-    nullableHeaders: valued(request.headers),
-    nullableQuery: valued(url.searchParams),
-    nullableParams: valued(Object.entries(params).map(([name, value]) => [name, safelyDecoded(value)])),
+    nullableHeaders: valued([...request.headers].filter(isPassed)),
+    nullableQuery: valued(new URL(request.url).searchParams),
+    nullableParams: valued(Object.entries(params)),
     ...(body === undefined ? {} : { body: { bytes: body } }),
   };
 }
 
-function safelyDecoded(value: string): string {
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    return value;
-  }
-}
-
 function toResponse(http: HttpData | undefined): Response {
-  if (http === undefined) return new Response(null, { status: 204 });
+  if (http === undefined) return new Response(null, { status: 200 });
   const { statusCode, headers, body } = http;
   const content = body?.bytes ?? body?.string ?? body?.json;
   const status = Number(statusCode ?? 200);
-  return new Response(content === undefined || status === 204 ? null : (content as BodyInit), { status, headers: headers ?? {} });
+  const isBodiless = content === undefined || status === 204 || status === 304;
+  return new Response(isBodiless ? null : Buffer.from(content), { status, headers: headers ?? {} });
 }

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import type {
   CoreContext,
   FunctionsCore,
@@ -15,7 +15,13 @@ export interface TriggerInput {
   readonly metadata: Readonly<Record<string, TypedData>>;
 }
 
-export type HostLog = (line: { level: LogLevel; category: string; message: string; functionName?: string; invocationId?: string }) => void;
+export type HostLog = (line: {
+  level: LogLevel;
+  category: string;
+  message: string;
+  functionName?: string;
+  invocationId?: string;
+}) => void;
 
 export type Invoke = (target: RegisteredFunction, input: TriggerInput) => Promise<InvocationResponse>;
 
@@ -33,21 +39,30 @@ export function createInvoke(core: FunctionsCore, log: HostLog): Invoke {
   return async (target, { data, metadata }) => {
     const invocationId = randomUUID();
     const { name: functionName, bindings, callback } = target;
-    const trigger = Object.values(bindings).find(({ type }) => type.endsWith('Trigger'));
+    const trigger = Object.entries(bindings).find(([, { type }]) => type.endsWith('Trigger'));
+    let invocationContext: unknown = null;
     const coreContext: CoreContext = {
       invocationId,
       request: {
         invocationId,
         functionId: functionName,
-        inputData: [{ name: trigger?.name, data }],
+        inputData: [{ name: trigger?.[0], data }],
         triggerMetadata: metadata,
         traceContext: traceContext(),
       },
-      metadata: { name: functionName, bindings: coreBindings(target), ...target },
-      log: (level, category, message) => log({ level, category, message, functionName, invocationId }),
+      metadata: { name: functionName, bindings: namedBindings(target) },
+      log: (level, category, message) => {
+        const line = { level, category, message };
+        const hookContext = { hookData: {}, appHookData, invocationContext, ...line };
+        for (const hook of core.hooks.log) hook(hookContext);
+        // What a hook changed counts for the app's own lines only.
+        const { level: shownLevel, message: shown } = category === 'user' ? hookContext : line;
+        log({ level: shownLevel, category, message: shown, functionName, invocationId });
+      },
     };
     const model = core.model().getInvocationModel(coreContext);
     const { context, inputs } = await model.getArguments();
+    invocationContext = context;
     const shared = { hookData: {}, appHookData, invocationContext: context };
 
     coreContext.state = 'preInvocationHooks';
@@ -69,13 +84,13 @@ export function createInvoke(core: FunctionsCore, log: HostLog): Invoke {
   };
 }
 
-/** Bindings in the form of the worker's protocol: the direction as a number's name. */
-function coreBindings({ bindings }: RegisteredFunction): Record<string, unknown> {
+/** Each binding with the name that it has in the map. */
+function namedBindings({ bindings }: RegisteredFunction): Record<string, unknown> {
   return Object.fromEntries(Object.entries(bindings).map(([name, binding]) => [name, { ...binding, name }]));
 }
 
 /** A W3C trace context of its own for each invocation, as the host gives when the caller sent none. */
 function traceContext() {
-  const hex = (length: number) => randomUUID().replaceAll('-', '').padEnd(length, '0').slice(0, length);
-  return { traceParent: `00-${hex(32)}-${hex(16)}-01`, traceState: '', attributes: {} };
+  const hex = (bytes: number) => randomBytes(bytes).toString('hex');
+  return { traceParent: `00-${hex(16)}-${hex(8)}-01`, traceState: '', attributes: {} };
 }

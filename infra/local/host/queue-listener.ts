@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type DequeuedMessageItem, type QueueClient, QueueServiceClient } from '@azure/storage-queue';
+import { type DequeuedMessageItem, QueueServiceClient } from '@azure/storage-queue';
 import type { RegisteredFunction, TypedData } from './functions-core.ts';
 import type { QueueSettings } from './host-json.ts';
 import type { HostLog, Invoke } from './invocation.ts';
 
 /*
- * One queue trigger, as the storage extension's QueueListener and QueueProcessor run it: receive a batch, run every
- * message of it at once, receive the next when enough have ended; keep a message hidden while it is worked on; delete it
- * on success, release or bury it on failure.
+ * One queue trigger, as QueueListener.cs and QueueProcessor.cs of the storage extension run it
+ * (https://github.com/Azure/azure-sdk-for-net, Microsoft.Azure.WebJobs.Extensions.Storage.Queues): receive a batch, run
+ * every message of it at once, receive the next when enough have ended; keep a message hidden while it is worked on;
+ * delete it on success, release or bury it on failure.
  */
 
 export interface QueueListenerOptions {
@@ -26,13 +27,21 @@ export interface QueueListener {
   stop(): Promise<void>;
 }
 
-/** Back-off between empty receives, as RandomizedExponentialBackoffStrategy: 100 ms, then about 100 ms * 2^n. */
+/** Back-off between empty receives, as RandomizedExponentialBackoffStrategy.cs: 100 ms, then about 100 ms * 2^n more. */
 const minimumPoll = 100;
+
+/** A storage that is away is asked again by the poll itself, so the client need not be patient. */
+const retryOptions = { maxTries: 3, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 };
+
+/** The longest name a queue may have; https://learn.microsoft.com/rest/api/storageservices/naming-queues-and-metadata */
+const longestQueueName = 63;
 
 export function listenToQueue(options: QueueListenerOptions): QueueListener {
   const { target, queueName, connectionString, settings, leaseSeconds, invoke, log } = options;
-  const service = QueueServiceClient.fromConnectionString(connectionString);
+  const service = QueueServiceClient.fromConnectionString(connectionString, { retryOptions });
   const queue = service.getQueueClient(queueName);
+  const poisonName = `${queueName}-poison`;
+  const hasPoison = !queueName.endsWith('-poison') && poisonName.length <= longestQueueName;
   const inWork = new Set<Promise<void>>();
   const stopping = new AbortController();
   const finished = poll();
@@ -58,75 +67,98 @@ export function listenToQueue(options: QueueListenerOptions): QueueListener {
       const numberOfMessages = settings.batchSize;
       return (await queue.receiveMessages({ numberOfMessages, visibilityTimeout: leaseSeconds })).receivedMessageItems;
     } catch (error) {
-      const status = (error as { statusCode?: number }).statusCode;
       // A queue that is not there is polled for; anything else is told.
-      if (status !== 404) tell('warning', `Queue ${queueName} could not be read: ${(error as Error).message}`);
+      if (statusOf(error) !== 404) tell('warning', `Queue ${queueName} could not be read: ${textOf(error)}`);
       return [];
     }
   }
 
+  /** Never throws: whatever goes wrong, the message is left hidden and comes again. */
   async function processMessage(message: DequeuedMessageItem): Promise<void> {
-    const body = settings.messageEncoding === 'base64' ? fromBase64(message.messageText) : message.messageText;
-    if (body === undefined) {
-      tell('error', `Message ${message.messageId} is no base64; it goes to the poison queue as it is.`);
-      return bury(message, message.popReceipt);
-    }
-    if (message.dequeueCount > settings.maxDequeueCount) return bury(message, message.popReceipt);
-    const lease = keepHidden(message);
     try {
-      await invoke(target, { data: { string: body }, metadata: metadataOf(message, body) });
-      await settle(() => queue.deleteMessage(message.messageId, lease.end()));
+      const body = settings.messageEncoding === 'base64' ? fromBase64(message.messageText) : message.messageText;
+      if (body === undefined) {
+        tell('error', `Message ${message.messageId} is no base64; it goes to the poison queue as it is.`);
+        await bury(message, message.popReceipt);
+      } else if (hasPoison && message.dequeueCount > settings.maxDequeueCount) {
+        // Its last deliveries ended without a word: whoever had it died.
+        await bury(message, message.popReceipt);
+      } else {
+        await run(message, body);
+      }
     } catch (error) {
-      const popReceipt = lease.end();
-      tell('error', `Result: Failure\nException: ${(error as Error)?.stack ?? String(error)}`);
-      if (message.dequeueCount >= settings.maxDequeueCount) return bury(message, popReceipt);
-      const visibilityTimeout = Math.round(settings.visibilityTimeout / 1000);
-      await settle(() => queue.updateMessage(message.messageId, popReceipt, message.messageText, visibilityTimeout));
+      tell('warning', `A message of ${queueName} could not be settled and will come again: ${textOf(error)}`);
     }
   }
 
+  async function run(message: DequeuedMessageItem, body: string): Promise<void> {
+    const lease = keepHidden(message);
+    try {
+      await invoke(target, { data: { string: body }, metadata: metadataOf(message, body) });
+    } catch (error) {
+      tell('error', `Result: Failure\nException: ${error instanceof Error ? error.stack : String(error)}`);
+      const popReceipt = await lease.end();
+      if (message.dequeueCount >= settings.maxDequeueCount) return bury(message, popReceipt);
+      const visibilityTimeout = Math.round(settings.visibilityTimeout / 1000);
+      return settle(() => queue.updateMessage(message.messageId, popReceipt, message.messageText, visibilityTimeout));
+    }
+    const popReceipt = await lease.end();
+    await settle(() => queue.deleteMessage(message.messageId, popReceipt));
+  }
+
   /** Renews the message's invisibility at half its time, until told to end. */
-  function keepHidden({ messageId, popReceipt }: DequeuedMessageItem): { end(): string } {
+  function keepHidden({ messageId, popReceipt }: DequeuedMessageItem): { end(): Promise<string> } {
     let receipt = popReceipt;
-    const timer = setInterval(
-      () => {
-        void queue.updateMessage(messageId, receipt, undefined, leaseSeconds).then(
-          (answer) => {
-            receipt = answer.popReceipt ?? receipt;
-          },
-          () => clearInterval(timer),
-        );
-      },
-      (leaseSeconds * 1000) / 2,
-    );
+    let renewal = Promise.resolve();
+    const half = (leaseSeconds * 1000) / 2;
+    let timer = setTimeout(renew, half);
+    let ended = false;
+
+    function renew(): void {
+      renewal = queue.updateMessage(messageId, receipt, undefined, leaseSeconds).then(
+        (answer) => {
+          receipt = answer.popReceipt ?? receipt;
+          if (!ended) timer = setTimeout(renew, half);
+        },
+        (error: unknown) => {
+          // A message that is gone or somebody else's by now is not renewed; a storage in trouble is asked again sooner.
+          const lost = statusOf(error) === 404 || statusOf(error) === 400;
+          if (!ended && !lost) timer = setTimeout(renew, half / 5);
+        },
+      );
+    }
+
     return {
-      end: () => {
-        clearInterval(timer);
+      // A renewal under way has the receipt that the message will go by.
+      end: async () => {
+        ended = true;
+        clearTimeout(timer);
+        await renewal;
         return receipt;
       },
     };
   }
 
-  /** Copies the body, and only the body, to `<queue>-poison`. */
-  async function bury({ messageId, messageText, dequeueCount }: DequeuedMessageItem, popReceipt: string): Promise<void> {
-    if (queueName.endsWith('-poison')) {
-      // There is no poison queue of a poison queue: the message stays hidden for the rest of its time and comes again.
-      return;
-    }
-    const poison: QueueClient = service.getQueueClient(`${queueName}-poison`);
-    tell('warning', `Message has reached MaxDequeueCount of ${dequeueCount}. Moving message to queue '${poison.name}'.`);
+  /** Copies the body, and only the body, to `<queue>-poison`; the copy has an id and a count of its own. */
+  async function bury(
+    { messageId, messageText, dequeueCount }: DequeuedMessageItem,
+    popReceipt: string,
+  ): Promise<void> {
+    // Without a poison queue the message stays hidden for the rest of its time and comes again.
+    if (!hasPoison) return;
+    tell('warning', `Message was delivered ${dequeueCount} times. Moving it to queue ${poisonName}.`);
+    const poison = service.getQueueClient(poisonName);
     await poison.createIfNotExists();
     await poison.sendMessage(messageText);
     await settle(() => queue.deleteMessage(messageId, popReceipt));
   }
 
-  /** A message that somebody else has by now is theirs; everything else is told. */
+  /** A message that is gone (404) or that somebody else has by now (400, PopReceiptMismatch) is theirs. */
   async function settle(work: () => Promise<unknown>): Promise<void> {
     try {
       await work();
     } catch (error) {
-      const { statusCode, message } = error as { statusCode?: number; message: string };
-      if (statusCode !== 404 && statusCode !== 400) tell('warning', `A message of ${queueName} could not be settled: ${message}`);
+      if (statusOf(error) !== 404 && statusOf(error) !== 400) throw error;
     }
   }
 
@@ -146,8 +178,18 @@ export function listenToQueue(options: QueueListenerOptions): QueueListener {
   };
 }
 
+function statusOf(error: unknown): number | undefined {
+  return (error as { statusCode?: number } | undefined)?.statusCode;
+}
+
+/** An error of the storage client as one line; its message alone would be the whole answer. */
+function textOf(error: unknown): string {
+  const { code, message } = error as { code?: string; message?: string };
+  return [code, message?.split('\n')[0]].filter((part) => part !== undefined && part !== '').join(': ');
+}
+
 function backOff(empty: number, longest: number): number {
-  if (empty === 1) return minimumPoll;
+  if (empty === 1) return Math.min(minimumPoll, longest);
   const jitter = 0.8 + Math.random() * 0.4;
   return Math.min(minimumPoll + jitter * 2 ** Math.min(empty - 2, 20) * minimumPoll, longest);
 }
@@ -173,16 +215,20 @@ function metadataOf(message: DequeuedMessageItem, body: string): Record<string, 
 }
 
 function payloadMembers(body: string): Record<string, TypedData> {
+  let payload: unknown;
   try {
-    const payload: unknown = JSON.parse(body);
-    if (payload === null || typeof payload !== 'object' || Array.isArray(payload)) return {};
-    const members = Object.entries(payload).filter(([, value]) => value !== null && !Array.isArray(value));
-    return Object.fromEntries(
-      members.map(([name, value]) => [name, typeof value === 'object' ? { json: JSON.stringify(value) } : { string: dotNetText(value) }]),
-    );
+    payload = JSON.parse(body);
   } catch {
     return {};
   }
+  if (payload === null || typeof payload !== 'object' || Array.isArray(payload)) return {};
+  const members = Object.entries(payload).filter(([, value]) => value !== null && !Array.isArray(value));
+  return Object.fromEntries(
+    members.map(([name, value]): [string, TypedData] => [
+      name,
+      typeof value === 'object' ? { json: JSON.stringify(value) } : { string: dotNetText(value) },
+    ]),
+  );
 }
 
 function dotNetText(value: unknown): string {

@@ -1,8 +1,9 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Cron } from 'croner';
 import type { RegisteredFunction } from './functions-core.ts';
 import type { HostLog, Invoke } from './invocation.ts';
+import type { Singleton } from './singleton.ts';
 
 export interface TimerOptions {
   readonly target: RegisteredFunction;
@@ -10,6 +11,8 @@ export interface TimerOptions {
   readonly schedule: string;
   /** Where the timer's status is kept, as the real host keeps it in a blob. */
   readonly stateDirectory: string;
+  /** Held by the one host that runs the timer. */
+  readonly singleton: Singleton;
   readonly invoke: Invoke;
   readonly log: HostLog;
 }
@@ -25,39 +28,51 @@ interface TimerStatus {
   readonly LastUpdated: string;
 }
 
+/** Schedules more frequent than this are not remembered (TimerTriggerAttribute.cs, UseMonitor). */
+const leastMonitored = 60_000;
+
+/** A delay beyond this would fire at once (Node's setTimeout). */
+const longestDelay = 2 ** 31 - 1;
+
 /** Runs a timer function by its schedule. It never overlaps itself; a run that fails does not stop the schedule. */
-export function startTimer({ target, schedule, stateDirectory, invoke, log }: TimerOptions): RunningTimer {
+export function startTimer(options: TimerOptions): RunningTimer {
+  const { target, schedule, stateDirectory, singleton, invoke, log } = options;
   const cron = new Cron(schedule, { timezone: 'UTC', paused: true });
-  const file = join(stateDirectory, 'timers', `${target.name}.json`);
-  let status = readStatus(file);
+  const file = isMonitored(cron) ? join(stateDirectory, 'timers', `${target.name}.json`) : undefined;
+  let status = file === undefined ? undefined : readStatus(file);
   let running = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
 
   async function run(isPastDue: boolean): Promise<void> {
     const started = new Date();
-    const data = { json: JSON.stringify({ Schedule: { AdjustForDST: true }, ScheduleStatus: status ?? null, IsPastDue: isPastDue }) };
-    try {
-      await invoke(target, { data, metadata: {} });
-    } catch (error) {
-      log({ level: 'error', category: 'host', functionName: target.name, message: `Exception: ${(error as Error)?.stack ?? String(error)}` });
-    }
+    if (singleton.isHeld()) await invokeOnce(isPastDue);
     const next = cron.nextRun(started) ?? started;
-    status = { Last: started.toISOString(), Next: next.toISOString(), LastUpdated: started.toISOString() };
-    writeStatus(file, status);
+    if (file !== undefined && singleton.isHeld()) {
+      status = { Last: started.toISOString(), Next: next.toISOString(), LastUpdated: started.toISOString() };
+      writeStatus(file, status);
+    }
     // The first occurrence after the run began; if that has passed meanwhile, one late run follows at once.
     arm(next);
+  }
+
+  async function invokeOnce(isPastDue: boolean): Promise<void> {
+    const info = { Schedule: { AdjustForDST: true }, ScheduleStatus: status ?? null, IsPastDue: isPastDue };
+    try {
+      await invoke(target, { data: { json: JSON.stringify(info) }, metadata: {} });
+    } catch (error) {
+      const message = `Result: Failure\nException: ${error instanceof Error ? error.stack : String(error)}`;
+      log({ level: 'error', category: 'host', functionName: target.name, message });
+    }
   }
 
   function arm(next: Date): void {
     if (stopped) return;
     const wait = Math.max(0, next.getTime() - Date.now());
-    // A delay beyond 2^31 - 1 ms would fire at once (Node's setTimeout); look again after that time.
-    const longest = 2 ** 31 - 1;
-    timer = setTimeout(() => {
-      if (wait > longest) return arm(next);
+    const fire = () => {
       running = run(false);
-    }, Math.min(wait, longest));
+    };
+    timer = setTimeout(wait > longestDelay ? () => arm(next) : fire, Math.min(wait, longestDelay));
   }
 
   if (status !== undefined && new Date(status.Next) < new Date()) running = run(true);
@@ -72,6 +87,11 @@ export function startTimer({ target, schedule, stateDirectory, invoke, log }: Ti
   };
 }
 
+function isMonitored(cron: Cron): boolean {
+  const [first, second] = cron.nextRuns(2);
+  return first !== undefined && second !== undefined && second.getTime() - first.getTime() >= leastMonitored;
+}
+
 function readStatus(file: string): TimerStatus | undefined {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as TimerStatus;
@@ -81,7 +101,7 @@ function readStatus(file: string): TimerStatus | undefined {
 }
 
 function writeStatus(file: string, status: TimerStatus): void {
-  mkdirSync(join(file, '..'), { recursive: true });
+  mkdirSync(dirname(file), { recursive: true });
   writeFileSync(`${file}.new`, JSON.stringify(status));
   renameSync(`${file}.new`, file);
 }
