@@ -60,6 +60,29 @@ function faultOf(name: SettingName, value: string | undefined): Fault {
 }
 
 /**
+ * Who lets callers in. Looked at alone, like httpAuthLevel(), so that a caller is known before any other setting is: what
+ * is wrong with those is nothing for whom nobody let in.
+ * @throws FleetError `setting-invalid` where signed-in users are believed in and nobody signs them in
+ */
+export function httpAccess(env: NodeJS.ProcessEnv = process.env): Config['httpAccess'] {
+  if (httpAuthLevel(env) === 'function') return 'keys';
+  const message = unguarded(env);
+  if (message === undefined) return 'entra';
+  const faults = [{ path: 'HTTP_ACCESS', message }];
+  throw new FleetError('setting-invalid', `HTTP_ACCESS ${message}.`, { faults });
+}
+
+/**
+ * The platform takes the principal's headers off every request only where built-in authentication is on; without it
+ * anybody could send them. It sets WEBSITE_AUTH_ENABLED itself, and WEBSITE_SITE_NAME says that this is Azure.
+ */
+function unguarded(env: NodeJS.ProcessEnv): string | undefined {
+  if (env['HTTP_ACCESS'] !== 'entra' || !env['WEBSITE_SITE_NAME']) return undefined;
+  if (/^true$/i.test(env['WEBSITE_AUTH_ENABLED'] ?? '')) return undefined;
+  return 'is "entra", but built-in authentication is off for this app; turn it on, or use keys';
+}
+
+/**
  * What the host asks of a caller before a function runs. Functions are registered while the app loads, when a wrong setting
  * must not keep them from being listed; so this looks at the one setting, and anything but `entra` means a key. With
  * `entra` it is built-in authentication that lets callers in, and lib/access that asks for their role.
@@ -103,11 +126,8 @@ function crossFaults(given: Given, env: NodeJS.ProcessEnv, wrong: ReadonlySet<Se
   if (given.COSMOS_ENDPOINT?.startsWith('http:') && given.COSMOS_KEY === undefined) {
     fault('COSMOS_KEY', 'is not set; a stand-in that is reached over http takes no managed identity');
   }
-  // The platform takes the principal's headers off every request only where built-in authentication is on; without it
-  // anybody could send them. It sets WEBSITE_AUTH_ENABLED itself, and WEBSITE_SITE_NAME says that this is Azure.
-  if (given.HTTP_ACCESS === 'entra' && env['WEBSITE_SITE_NAME'] && !/^true$/i.test(env['WEBSITE_AUTH_ENABLED'] ?? '')) {
-    fault('HTTP_ACCESS', 'is "entra", but built-in authentication is off for this app; turn it on, or use keys');
-  }
+  const unguardedAccess = unguarded(env);
+  if (unguardedAccess !== undefined) fault('HTTP_ACCESS', unguardedAccess);
   return faults;
 }
 

@@ -1,6 +1,7 @@
 import { app } from '@azure/functions';
 import { withEvent } from '../lib/devices/device.ts';
 import { FleetError } from '../lib/errors.ts';
+import { httpAuthLevel } from './config.ts';
 import { findDevice } from './http/find-device.ts';
 import { respond } from './http/respond.ts';
 import { services } from './services.ts';
@@ -8,8 +9,8 @@ import { services } from './services.ts';
 app.http('get-device-bundle', {
   route: 'devices/{deviceId}/bundle',
   methods: ['GET'],
-  authLevel: 'function',
-  handler: respond(async (request, context) => {
+  authLevel: httpAuthLevel(),
+  handler: respond('get-device-bundle', async (request, context, caller) => {
     const { devices, bundles, now } = services();
     const record = await findDevice(request);
     const { bundle, id, status } = record.value;
@@ -19,7 +20,8 @@ app.http('get-device-bundle', {
     const { archive, offset, length, fileName, mediaType } = bundle;
     const body = await bundles.readRange(archive, { offset, length });
     // Whoever takes a key away leaves a trace, before the key goes.
-    const event = { at: now().toISOString(), event: 'bundle downloaded', detail: `request ${context.invocationId}` };
+    const detail = `by ${caller.name}, request ${context.invocationId}`;
+    const event = { at: now().toISOString(), event: 'bundle downloaded', detail };
     const value = { ...record.value, history: withEvent(record.value.history, event) };
     const [etag] = await devices.replace([{ ...record, value }]);
     if (etag === undefined) throw new FleetError('concurrent-change', `Device "${id}" changed just now; ask again.`);

@@ -1,5 +1,6 @@
 import { app } from '@azure/functions';
 import { queueNames } from '../lib/azure/health-checks.ts';
+import { httpAuthLevel } from './config.ts';
 import { nextLink, pageFrom, wordFrom } from './http/parameters.ts';
 import { json, respond } from './http/respond.ts';
 import { services } from './services.ts';
@@ -7,8 +8,8 @@ import { services } from './services.ts';
 app.http('list-dead-letters', {
   route: 'dead-letters',
   methods: ['GET'],
-  authLevel: 'function',
-  handler: respond(async (request) => {
+  authLevel: httpAuthLevel(),
+  handler: respond('list-dead-letters', async (request) => {
     const queue = wordFrom(request, 'queue', queueNames);
     const { items, continuation } = await services().deadLetters.list({ ...pageFrom(request), queue });
     return json({ deadLetters: items, continuation, next: nextLink(request, continuation) });

@@ -1,5 +1,6 @@
 import { app } from '@azure/functions';
 import { deviceStatuses } from '../lib/devices/device.ts';
+import { httpAuthLevel } from './config.ts';
 import { deviceView } from './http/device-view.ts';
 import { nextLink, pageFrom, wordFrom } from './http/parameters.ts';
 import { json, respond } from './http/respond.ts';
@@ -8,8 +9,8 @@ import { services } from './services.ts';
 app.http('list-devices', {
   route: 'devices',
   methods: ['GET'],
-  authLevel: 'function',
-  handler: respond(async (request) => {
+  authLevel: httpAuthLevel(),
+  handler: respond('list-devices', async (request) => {
     const filter = {
       jobId: request.query.get('job') || undefined,
       enrollmentGroup: request.query.get('group') || undefined,

@@ -1,5 +1,6 @@
 import { app, type HttpRequest } from '@azure/functions';
 import { FleetError } from '../lib/errors.ts';
+import { httpAuthLevel } from './config.ts';
 import { groupView } from './http/group-view.ts';
 import { json, respond } from './http/respond.ts';
 import { services } from './services.ts';
@@ -7,8 +8,8 @@ import { services } from './services.ts';
 app.http('put-enrollment-group', {
   route: 'enrollment-groups/{id}',
   methods: ['PUT'],
-  authLevel: 'function',
-  handler: respond(async (request) => {
+  authLevel: httpAuthLevel(),
+  handler: respond('put-enrollment-group', async (request) => {
     const id = request.params['id'] ?? '';
     const { group, created, pending } = await services().groups.declare(id, await bodyOf(request));
     return json(groupView(group, pending), {

@@ -1,6 +1,7 @@
 import { app } from '@azure/functions';
 import { queueNames } from '../lib/azure/health-checks.ts';
 import { redriveDeadLetters } from '../lib/jobs/redrive-dead-letters.ts';
+import { httpAuthLevel } from './config.ts';
 import { wordFrom } from './http/parameters.ts';
 import { json, respond } from './http/respond.ts';
 import { services } from './services.ts';
@@ -8,8 +9,8 @@ import { services } from './services.ts';
 app.http('redrive-dead-letters', {
   route: 'dead-letters/redrive',
   methods: ['POST'],
-  authLevel: 'function',
-  handler: respond(async (request) => {
+  authLevel: httpAuthLevel(),
+  handler: respond('redrive-dead-letters', async (request) => {
     const redriven = await redriveDeadLetters({ queue: wordFrom(request, 'queue', queueNames) }, services());
     return json({ redriven }, { status: 202 });
   }),

@@ -1,5 +1,6 @@
 import { app } from '@azure/functions';
 import { retryJob } from '../lib/jobs/retry-job.ts';
+import { httpAuthLevel } from './config.ts';
 import { findJob } from './http/find-job.ts';
 import { json, respond } from './http/respond.ts';
 import { services } from './services.ts';
@@ -7,8 +8,8 @@ import { services } from './services.ts';
 app.http('retry-job', {
   route: 'jobs/{jobId}/retry',
   methods: ['POST'],
-  authLevel: 'function',
-  handler: respond(async (request) => {
+  authLevel: httpAuthLevel(),
+  handler: respond('retry-job', async (request) => {
     const job = await findJob(request);
     const rows = await retryJob(job, services());
     const location = `/api/jobs/${job.jobId}`;

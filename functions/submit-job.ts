@@ -3,6 +3,7 @@ import { enrollmentGroupId } from '../lib/devices/ids.ts';
 import { excerpt, FleetError } from '../lib/errors.ts';
 import { submitManifest } from '../lib/jobs/submit-manifest.ts';
 import type { ManifestFormat } from '../lib/manifest/manifest.ts';
+import { httpAuthLevel } from './config.ts';
 import { jobView } from './http/job-view.ts';
 import { wordFrom } from './http/parameters.ts';
 import { json, respond } from './http/respond.ts';
@@ -11,8 +12,8 @@ import { services } from './services.ts';
 app.http('submit-job', {
   route: 'jobs',
   methods: ['POST'],
-  authLevel: 'function',
-  handler: respond(async (request) => {
+  authLevel: httpAuthLevel(),
+  handler: respond('submit-job', async (request) => {
     const format = formatOf(request);
     const defaultGroup = groupOf(request);
     const onConflict = wordFrom(request, 'onConflict', ['reject', 'replace']) ?? 'reject';

@@ -1,20 +1,31 @@
 import { randomUUID } from 'node:crypto';
 import type { HttpHandler, HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
+import { type Caller, createAccess, type Operation, requiredRole } from '../../lib/access/access.ts';
 import { asFleetError, type FleetError } from '../../lib/errors.ts';
+import { withLog } from '../../lib/log.ts';
+import { httpAccess } from '../config.ts';
 import { logTo } from '../log.ts';
 
-/** Wraps a handler so that every failure is answered as a problem document (RFC 9457) and logged once. */
+/**
+ * Wraps a handler: lets in whoever may call the operation, which is named as its function, and answers every failure as a
+ * problem document (RFC 9457), logged once.
+ */
 export function respond(
-  handler: (request: HttpRequest, context: InvocationContext) => Promise<HttpResponseInit>,
+  operation: Operation,
+  handler: (request: HttpRequest, context: InvocationContext, caller: Caller) => Promise<HttpResponseInit>,
 ): HttpHandler {
   return async (request, context) => {
+    const log = logTo(context);
     try {
-      return await handler(request, context);
+      const caller = createAccess(httpAccess())(operation, request.headers.get('x-ms-client-principal'));
+      // Whoever changes something, or takes a key away, is on record.
+      if (requiredRole[operation] !== 'reader') log.info('request', { operation, caller: caller.id ?? caller.name });
+      return await withLog(log, () => handler(request, context, caller));
     } catch (thrown) {
       const error = asFleetError(thrown);
       const traceId = context.invocationId ?? randomUUID();
       if (error.status >= 500)
-        logTo(context).error('request failed', { code: error.code, traceId, cause: causeOf(error) });
+        log.error('request failed', { operation, code: error.code, traceId, cause: causeOf(error) });
       return problem(error, new URL(request.url).pathname, traceId);
     }
   };
