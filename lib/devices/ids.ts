@@ -6,5 +6,8 @@
  */
 export const deviceId = /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/;
 
+/** The rule as people read it. */
+export const idRule = '1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit';
+
 /** Enrollment group ids obey the same rule: one is also the name of a folder, a CA's common name and a key. */
 export const enrollmentGroupId = deviceId;

@@ -20,11 +20,14 @@ const maxInteger = 4503599627370495;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what the rule forbids
 const forbiddenInKey = /[\u0000-\u001f\u007f-\u009f.$ ]/;
 
-/** Everything in the twin that IoT Hub would refuse; paths begin with `tags` or `desired`. */
+/**
+ * Everything in the twin that IoT Hub would refuse; paths begin with `tags` or `desired`. Looks no deeper than the limit,
+ * and what is too deep is not measured, so that a twin from outside cannot make anybody run out of stack.
+ */
 export function twinFaults(twin: Twin): Fault[] {
   const faults: Fault[] = [];
   for (const section of ['tags', 'desired'] as const) {
-    check(twin[section], section, 0, faults);
+    if (!check(twin[section], section, 0, faults)) continue;
     const bytes = Buffer.byteLength(JSON.stringify(twin[section]));
     if (bytes > sectionBytes[section]) {
       faults.push({ path: section, message: `${bytes} bytes where IoT Hub takes ${sectionBytes[section]}` });
@@ -33,10 +36,14 @@ export function twinFaults(twin: Twin): Fault[] {
   return faults;
 }
 
-function check(value: unknown, path: string, depth: number, faults: Fault[]): void {
+/** @returns whether the value may be walked: it is not nested deeper than the limit */
+function check(value: unknown, path: string, depth: number, faults: Fault[]): boolean {
   if (depth > maxDepth) {
     faults.push({ path, message: `nested deeper than ${maxDepth}` });
-  } else if (typeof value === 'string') {
+    return false;
+  }
+  let walkable = true;
+  if (typeof value === 'string') {
     if (Buffer.byteLength(value) > maxStringBytes)
       faults.push({ path, message: `longer than ${maxStringBytes} bytes` });
   } else if (typeof value === 'number') {
@@ -52,9 +59,12 @@ function check(value: unknown, path: string, depth: number, faults: Fault[]): vo
           message: `key ${JSON.stringify(key.slice(0, 40))} is empty, too long, or holds ".", "$", a space or a control character`,
         });
       }
-      check(member, `${path}.${key.slice(0, 40)}`, depth + 1, faults);
+      // Assigned to an object, this key would replace its prototype instead of becoming a member.
+      if (key === '__proto__') faults.push({ path, message: 'key "__proto__" is not taken' });
+      walkable = check(member, `${path}.${key.slice(0, 40)}`, depth + 1, faults) && walkable;
     }
   }
+  return walkable;
 }
 
 /** `over` laid on `base`: objects merge member by member, everything else replaces. */

@@ -35,6 +35,8 @@ const fields: ReadonlyMap<string, Column> = new Map<string, Column>([
   ...reportColumns.map((name) => [name, { kind: 'report' }] as const),
 ]);
 const valueTypes: readonly ValueType[] = ['number', 'boolean', 'json'];
+/** Faults that are told at once: enough to mend a header by, and no more than a job's record should hold. */
+const maxFaults = 20;
 const expected = 'deviceId, enrollmentGroup, csr, tags.<path> or desired.<path> with :number, :boolean or :json';
 
 /**
@@ -47,10 +49,13 @@ export function parseHeader(text: string, line: number): Required<Pick<ManifestS
     .map(({ delimiter, columns = [] }) => ({ delimiter, columns, known: columns.filter(isKnown).length }))
     .sort((a, b) => b.known - a.known || b.columns.length - a.columns.length);
   const { delimiter, columns } = best ?? { delimiter: ',', columns: [] };
-  const faults = columns.length === 0 ? [unreadable(text)] : headerFaults(columns);
+  const faults = columns.length === 0 ? [unreadable(text)] : text.includes('\r') ? [loneReturn] : headerFaults(columns);
   if (faults.length === 0) return { delimiter, columns };
-  const list = faults.map(({ message }) => message).join(' ');
-  throw new FleetError('manifest-header', `The header on line ${line} is none: ${list}`, { line, expected, faults });
+  const shown = faults.slice(0, maxFaults);
+  const more = faults.length > shown.length ? ` And ${faults.length - shown.length} faults more.` : '';
+  const list = shown.map(({ message }) => message).join(' ');
+  const message = `The header on line ${line} is none: ${list}${more}`;
+  throw new FleetError('manifest-header', message, { line, expected, faults: shown });
 }
 
 /** The meaning of each column of a header that `parseHeader` accepted. */
@@ -78,6 +83,11 @@ function isKnown(name: string): boolean {
 function unreadable(text: string): Fault {
   return { path: 'header', message: `Its quotes do not match: ${JSON.stringify(excerpt(text))}.` };
 }
+
+const loneReturn: Fault = {
+  path: 'header',
+  message: 'A carriage return stands in it: lines end with LF or CRLF, not with CR alone.',
+};
 
 /** The column, or in one sentence why it is none. */
 function parseColumn(name: string): Column | string {

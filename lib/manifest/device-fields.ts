@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { idRule } from '../devices/ids.ts';
+import { excerpt } from '../errors.ts';
 import type { Finding } from './manifest.ts';
 import { isObject } from './twin-section.ts';
 
@@ -42,8 +44,17 @@ export function parseDeviceObject(text: string): { fields: DeviceFields } | { fi
   if (!isObject(value)) return { findings: [syntax('The row is JSON, but no object.')] };
   const parsed = row.safeParse(value);
   if (parsed.success) return { fields: parsed.data };
+  if (!Object.hasOwn(value, 'deviceId')) return { findings: [noDeviceId] };
   return { findings: parsed.error.issues.map(findingOf) };
 }
+
+/** As a CSV row says it whose cell is empty. */
+export const noDeviceId: Finding = {
+  column: 'deviceId',
+  code: 'device-id-invalid',
+  message: 'The row has no device id.',
+  expected: idRule,
+};
 
 function syntax(message: string): Finding {
   return { code: 'row-syntax', message, expected: '{"deviceId": "…", "tags": {…}, "desired": {…}}' };
@@ -52,13 +63,10 @@ function syntax(message: string): Finding {
 function findingOf(issue: z.core.$ZodIssue): Finding {
   if (issue.code === 'unrecognized_keys') {
     const [column = ''] = issue.keys;
+    const names = excerpt(issue.keys.map((key) => JSON.stringify(key)).join(', '));
+    const message = `The row has members that no row has: ${names}.`;
     const expected = 'deviceId, enrollmentGroup, csr, tags, desired';
-    return {
-      column: column.slice(0, 120),
-      code: 'row-syntax',
-      message: `The row has members of unknown names.`,
-      expected,
-    };
+    return { column: excerpt(column), code: 'row-syntax', message, expected };
   }
   const column = issue.path.join('.');
   const expected = column === 'tags' || column === 'desired' ? 'an object' : 'a text';

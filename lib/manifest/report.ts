@@ -35,11 +35,14 @@ export function errorsCsv(faults: AsyncIterable<RowFault>, shape?: ManifestShape
   const header = [...names.filter(isOwn), ...reportColumns];
 
   function row({ line, source, code, message }: RowFault): string[] {
-    const found = shape?.columns === undefined ? [source] : cellsOf(source, delimiter);
-    const cells = found?.map(withoutGuard) ?? [source];
-    const filler = found === undefined ? '' : missingCell;
-    const own = names.map((_, index) => cells[index] ?? filler).filter(isOwn);
-    return [...own, String(line), code, message, ...cells.slice(names.length)];
+    const cells = shape?.columns === undefined ? [source] : cellsOf(source, delimiter)?.map(withoutGuard);
+    const own =
+      cells === undefined ? asText(source) : names.map((_, index) => cells[index] ?? missingCell).filter(isOwn);
+    return [...own, String(line), code, message, ...(cells ?? []).slice(names.length)];
+  }
+
+  function asText(source: string): string[] {
+    return names.filter(isOwn).map((_, index) => (index === 0 ? source : ''));
   }
 
   return csv(header, faults, row, { delimiter, bom });

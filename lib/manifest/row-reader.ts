@@ -1,11 +1,11 @@
-import { deviceId as deviceIdRule } from '../devices/ids.ts';
-import { isEmptyTwin, mergeTwins } from '../devices/twin.ts';
+import { deviceId as deviceIdRule, idRule } from '../devices/ids.ts';
+import { isEmptyTwin, mergeTwins, twinFaults } from '../devices/twin.ts';
 import type { GroupDefinition } from '../enrollment/group-definition.ts';
 import { excerpt } from '../errors.ts';
-import type { DeviceFields } from './device-fields.ts';
+import { noDeviceId } from './device-fields.ts';
 import type { DeviceRequest, Finding, ManifestShape, RowFault } from './manifest.ts';
 import { type ManifestRow, readRows } from './rows.ts';
-import { isObject, sectionFaults } from './twin-section.ts';
+import { isObject } from './twin-section.ts';
 
 export interface RowReaderOptions {
   readonly shape: ManifestShape;
@@ -88,9 +88,9 @@ export function createRowReader({
     const own = { tags, desired };
     if (isEmptyTwin(own)) return [];
     // The row's own first: what is too deep to be walked must not be merged.
-    const faults = twinFaultsOf(own);
+    const faults = twinFaults(own);
     const base = group(enrollmentGroup)?.initialTwin;
-    const all = faults.length > 0 || base === undefined ? faults : twinFaultsOf(mergeTwins(base, own));
+    const all = faults.length > 0 || base === undefined ? faults : twinFaults(mergeTwins(base, own));
     return all.map(({ path, message }) => {
       const column = columnNamed(path);
       return { column, code: 'twin-invalid', message: `${column}: ${message}.`, value: valueAt(own, path) };
@@ -106,16 +106,10 @@ export function createRowReader({
   }
 }
 
-function twinFaultsOf({ tags, desired }: Pick<DeviceFields, 'tags' | 'desired'>) {
-  return [...sectionFaults('tags', tags), ...sectionFaults('desired', desired)];
-}
-
-const idRule = '1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit';
-
 function idFindings(id: string): Finding[] {
   if (deviceIdRule.test(id)) return [];
   const at = { column: 'deviceId', code: 'device-id-invalid', expected: idRule } as const;
-  if (id === '') return [{ ...at, message: 'The row has no device id.' }];
+  if (id === '') return [noDeviceId];
   const value = excerpt(id);
   const shown = JSON.stringify(value);
   const why =

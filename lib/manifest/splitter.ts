@@ -89,14 +89,9 @@ function createSplitter(format: ManifestFormat, chunkRows: number) {
 
   function closeChunk(): void {
     if (chunks.length === maxChunks) {
-      throw new FleetError(
-        'manifest-too-large',
-        `The manifest has more than ${maxChunks} chunks of ${chunkRows} rows.`,
-        {
-          line: firstLine,
-          expected: `at most ${maxChunks * chunkRows} rows`,
-        },
-      );
+      const message = `The manifest has more than ${maxChunks} chunks of ${chunkRows} rows.`;
+      const expected = `at most ${maxChunks * chunkRows} rows`;
+      throw new FleetError('manifest-too-large', message, { line: firstLine, expected });
     }
     chunks.push({ chunk: chunks.length, start, end, firstLine, rows });
     total += rows;
@@ -117,10 +112,7 @@ function createSplitter(format: ManifestFormat, chunkRows: number) {
   function addToHead(text: Buffer, last: boolean): void {
     head = Buffer.concat([head, text]);
     const found = openManifest(head, format, last);
-    if (found === undefined) {
-      if (head.length > maxHeaderBytes) throw longHeader();
-      return;
-    }
+    if (found === undefined) return;
     ({ shape } = found);
     const { offset: at, line } = found;
     scanner = createRecordScanner({ delimiter: shape.delimiter, offset: at, line, maxRecordBytes, onRecord });
@@ -175,8 +167,10 @@ function openCsv(head: Buffer, last: boolean, { at, mark }: Begin): Opening | un
   let line = 1;
   for (let from = at; from < head.length; line += 1) {
     const newline = head.indexOf(0x0a, from);
-    if (newline === -1 && !last) return undefined;
     const end = newline === -1 ? head.length : newline + 1;
+    // The same whether the header comes in one piece or in many. Blank lines count: what is gathered stays small.
+    if (end > maxHeaderBytes) throw longHeader(line);
+    if (newline === -1 && !last) return undefined;
     const text = head.toString('utf8', from, end).replace(/\r?\n$|\r$/, '');
     if (text.length > 0) {
       const shape = { format: 'csv', ...parseHeader(text, line), headerLine: line, ...mark } as const;
@@ -190,34 +184,21 @@ function openCsv(head: Buffer, last: boolean, { at, mark }: Begin): Opening | un
 function openNdjson(head: Buffer, { at, mark }: Begin): Opening {
   const first = head.subarray(at).find((byte) => byte > 0x20);
   if (first !== '['.charCodeAt(0)) return { shape: { format: 'ndjson', ...mark }, offset: at, line: 1 };
-  throw new FleetError(
-    'manifest-format',
-    'The file is one JSON array; NDJSON has one object a line, and no brackets.',
-    {
-      expected: 'one JSON object a line',
-      value: '[',
-    },
-  );
+  const message = 'The file is one JSON array; NDJSON has one object a line, and no brackets.';
+  throw new FleetError('manifest-format', message, { expected: 'one JSON object a line', value: '[' });
 }
 
-function longHeader(): FleetError {
-  return new FleetError(
-    'manifest-row-too-long',
-    `No header ends within the first ${maxHeaderBytes} bytes of the file.`,
-    {
-      line: 1,
-      expected: `a header of at most ${maxHeaderBytes} bytes`,
-    },
-  );
+function longHeader(line: number): FleetError {
+  const message = `No header ends within the first ${maxHeaderBytes} bytes of the file.`;
+  return new FleetError('manifest-row-too-long', message, {
+    line,
+    expected: `a header within ${maxHeaderBytes} bytes`,
+  });
 }
 
 function noText({ code, message, value }: TextFault, offset: number, line: number): FleetError {
-  const expected = 'UTF-8 text';
-  return new FleetError(code, `${message} See byte ${offset}, on line ${line}.`, {
-    line,
-    expected,
-    value: `0x${value}`,
-  });
+  const at = `${message} See byte ${offset}, on line ${line}.`;
+  return new FleetError(code, at, { line, expected: 'UTF-8 text', value: `0x${value}` });
 }
 
 function linesIn(text: Buffer): number {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { canonicalJson } from '../canonical-json.ts';
-import { deviceId as deviceIdRule, enrollmentGroupId } from '../devices/ids.ts';
+import { deviceId as deviceIdRule, enrollmentGroupId, idRule } from '../devices/ids.ts';
 import { mergeTwins, type Twin } from '../devices/twin.ts';
 import { type Fault, FleetError } from '../errors.ts';
 import { deviceObject } from '../manifest/device-fields.ts';
@@ -33,8 +33,6 @@ const pieceBytes = 64 * 1024;
 
 /** Faults that one message lists; a body of 64 KB can hold thousands. */
 const maxFaults = 20;
-
-const idRule = '1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit';
 
 const range = z
   .strictObject({
