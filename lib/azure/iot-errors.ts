@@ -1,4 +1,5 @@
 import { FleetError } from '../errors.ts';
+import { figures } from '../telemetry.ts';
 import { iotTimeoutMilliseconds } from './iot-connection.ts';
 import { serviceError } from './service-errors.ts';
 
@@ -33,10 +34,15 @@ export async function callingIot<T>(service: string, work: () => Promise<T>): Pr
       iotTimeoutMilliseconds,
     );
   });
+  const calls = service === 'DPS' ? figures.dpsCalls : figures.hubCalls;
   try {
-    return await Promise.race([work(), timeout]);
+    const answer = await Promise.race([work(), timeout]);
+    // The SDKs say which 2xx it was in some of their answers only.
+    calls.add(1, { status: 200 });
+    return answer;
   } catch (error) {
     const statusCode = iotStatus(error);
+    calls.add(1, { status: statusCode ?? 'none' });
     if (statusCode === undefined) {
       // No answer at all: the SDKs pass on Node's own connection errors.
       throw serviceError(service, error);

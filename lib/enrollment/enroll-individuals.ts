@@ -3,6 +3,7 @@ import { type DeviceRecord, withEvent } from '../devices/device.ts';
 import type { DeviceStore } from '../devices/device-store.ts';
 import { mergeTwins } from '../devices/twin.ts';
 import { FleetError } from '../errors.ts';
+import { countPart } from '../jobs/count-part.ts';
 import { finishIfDone } from '../jobs/finish.ts';
 import { partName } from '../jobs/job.ts';
 import type { JobStore } from '../jobs/job-store.ts';
@@ -81,8 +82,7 @@ export async function enrollIndividuals(message: EnrollmentMessage, services: En
   const report = `${jobId}/${part}.json`;
   await writeChunkReport(reports, report, { results, faults });
   const outcome = { provisioned: results.length, unchanged: 0, rejected: 0, failed: faults.length, cancelled: 0 };
-  const after = await jobs.count(jobId, { part, chunk, outcome, finishedAt: now().toISOString(), report });
-  await finishIfDone(jobs, after, now());
+  await countPart(jobs, jobId, { part, chunk, outcome, finishedAt: now().toISOString(), report }, faults, now());
 }
 
 /** One bulk call to DPS, and the records that follow from its answer. */

@@ -1,3 +1,4 @@
+import { currentLog } from '../log.ts';
 import { finalStatus, type Job, waiting } from './job.ts';
 import type { JobStore } from './job-store.ts';
 
@@ -7,8 +8,14 @@ export async function finishIfDone(jobs: JobStore, job: Job, at: Date): Promise<
   const ended = job.finishedAt !== undefined && job.status === status;
   if (ended || job.counts.total === 0 || waiting(job.counts) > 0) return;
   // A retry ends a job a second time, with fewer failed rows.
-  await jobs.update(job.jobId, ['provisioning', 'cancelled', 'completedWithErrors'], {
+  const finished = await jobs.update(job.jobId, ['provisioning', 'cancelled', 'completedWithErrors'], {
     status,
     finishedAt: at.toISOString(),
   });
+  if (finished !== undefined) tellFinished(finished);
+}
+
+/** One line about a job that ended. infra/azure/app/alerts.bicep reads it. */
+export function tellFinished({ jobId, status, reason, counts }: Job): void {
+  currentLog().info('job finished', { jobId, status, code: reason?.code, ...counts });
 }

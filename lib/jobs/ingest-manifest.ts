@@ -5,6 +5,7 @@ import { manifestDefaults } from '../manifest/manifest-name.ts';
 import { splitManifest } from '../manifest/splitter.ts';
 import type { Outbox } from '../outbox.ts';
 import { step } from '../telemetry.ts';
+import { tellFinished } from './finish.ts';
 import { type ConflictPolicy, isFinished, type Job, noRows } from './job.ts';
 import { jobIdOf } from './job-id.ts';
 import type { JobStore } from './job-store.ts';
@@ -39,7 +40,9 @@ export async function ingestManifest(event: BlobCreated, services: IngestService
     if (!(error instanceof FleetError) || error.retry) throw error;
     const { code, message, hint } = error;
     const reason = { code, message, hint };
-    await jobs.update(jobId, ['received', 'splitting'], { status: 'failed', reason, finishedAt: now().toISOString() });
+    const end = { status: 'failed', reason, finishedAt: now().toISOString() } as const;
+    const failed = await jobs.update(jobId, ['received', 'splitting'], end);
+    if (failed?.status === 'failed') tellFinished(failed);
   }
 }
 

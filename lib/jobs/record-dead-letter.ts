@@ -10,8 +10,9 @@ import { writeChunkReport } from '../provision/chunk-report.ts';
 import { findArchive } from '../provision/commit.ts';
 import { isOurs, resultRow } from '../provision/outcome.ts';
 import { failedRecord, replaceRecords } from '../provision/record.ts';
+import { countPart } from './count-part.ts';
 import type { DeadLetter, DeadLetterStore } from './dead-letters.ts';
-import { finishIfDone } from './finish.ts';
+import { tellFinished } from './finish.ts';
 import { type Job, type Part, partName } from './job.ts';
 import { jobIdOf } from './job-id.ts';
 import type { JobStore } from './job-store.ts';
@@ -82,7 +83,9 @@ async function failManifest(
   const event: BlobCreated | undefined = parsed(parseBlobCreated, body);
   if (event === undefined) return;
   const jobId = jobIdOf({ blob: event.blobName, etag: event.etag });
-  await jobs.update(jobId, ['received', 'splitting'], { status: 'failed', reason, finishedAt: now().toISOString() });
+  const end = { status: 'failed', reason, finishedAt: now().toISOString() } as const;
+  const failed = await jobs.update(jobId, ['received', 'splitting'], end);
+  if (failed?.status === 'failed') tellFinished(failed);
 }
 
 async function failChunk(body: string, reason: DeadLetter['reason'], services: DeadLetterServices): Promise<void> {
@@ -183,5 +186,5 @@ async function endPart({ job, part, faults, rows, retried }: EndedPart, services
   const rejected = lost.filter(({ code }) => !isOurs(code)).length;
   const failed = rows - results.length - rejected - retried;
   const outcome = { provisioned: results.length, unchanged: 0, rejected, failed, cancelled: 0 };
-  await finishIfDone(jobs, await jobs.count(job.jobId, { ...part, outcome, finishedAt: at, report }), now());
+  await countPart(jobs, job.jobId, { ...part, outcome, finishedAt: at, report }, lost, now());
 }

@@ -1,6 +1,7 @@
 import type { ArchiveEntry } from '../bundle/archive.ts';
 import { FleetError } from '../errors.ts';
 import type { RowFault } from '../manifest/manifest.ts';
+import { figures } from '../telemetry.ts';
 import type { ClaimedRow } from './claim.ts';
 import type { Issuance } from './issuance.ts';
 
@@ -60,6 +61,9 @@ export async function issueRows(
       const { line, source } = request;
       faults.push({ row, fault: { line, source, column, expected, value, code: error.code, message: error.message } });
     }
+  }
+  for (const [group, { length }] of Map.groupBy(entries, ({ info }) => info.enrollmentGroup)) {
+    figures.certificates.add(length, { group });
   }
   return { entries, faults };
 }

@@ -3,6 +3,7 @@ import type { DeviceStore } from '../devices/device-store.ts';
 import type { GroupRecord } from '../enrollment/group.ts';
 import type { Groups } from '../enrollment/groups.ts';
 import { FleetError } from '../errors.ts';
+import { countPart } from '../jobs/count-part.ts';
 import { finishIfDone } from '../jobs/finish.ts';
 import { type Job, partName } from '../jobs/job.ts';
 import type { JobStore } from '../jobs/job-store.ts';
@@ -11,7 +12,7 @@ import type { DeviceRequest, RowFault } from '../manifest/manifest.ts';
 import { type ChunkRows, createRowReader } from '../manifest/row-reader.ts';
 import type { Outbox } from '../outbox.ts';
 import type { Stored } from '../stored.ts';
-import { step } from '../telemetry.ts';
+import { figures, step } from '../telemetry.ts';
 import { writeChunkReport } from './chunk-report.ts';
 import { type ClaimedRow, claimRows } from './claim.ts';
 import { commitArchive, findArchive } from './commit.ts';
@@ -40,6 +41,7 @@ export interface ProvisionServices {
 export async function provisionChunk(message: ChunkMessage, services: ProvisionServices): Promise<void> {
   const { jobs, devices, groups, manifests, bundles, reports, enrollmentQueue, openIssuance, now, random } = services;
   const { jobId, chunk, attempt } = message;
+  const began = performance.now();
   const part = partName(chunk, attempt);
   const at = { jobId, chunk, attempt };
 
@@ -92,15 +94,9 @@ export async function provisionChunk(message: ChunkMessage, services: ProvisionS
     if (enrolling > 0) await enrollmentQueue.send([{ jobId, chunk, attempt }]);
     const finishedAt = now().toISOString();
     const outcome = lessRetried(counts, message);
-    const counted = await jobs.count(jobId, {
-      part,
-      chunk,
-      outcome,
-      finishedAt,
-      range: placeOf(message),
-      report: name,
-    });
-    await finishIfDone(jobs, counted, now());
+    const counted = { part, chunk, outcome, finishedAt, range: placeOf(message), report: name };
+    await countPart(jobs, jobId, counted, report.faults, now());
+    figures.chunkDuration.record((performance.now() - began) / 1000);
   }
 }
 
@@ -174,5 +170,5 @@ async function dropChunk(jobs: JobStore, job: Job, message: ChunkMessage, part: 
   const { chunk, rows, lines } = message;
   const dropped = { provisioned: 0, unchanged: 0, rejected: 0, failed: 0, cancelled: lines?.length ?? rows };
   const outcome = lessRetried(dropped, message);
-  await finishIfDone(jobs, await jobs.count(job.jobId, { part, chunk, outcome, finishedAt: at.toISOString() }), at);
+  await countPart(jobs, job.jobId, { part, chunk, outcome, finishedAt: at.toISOString() }, [], at);
 }

@@ -1,0 +1,33 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { figures } from '../telemetry.ts';
+
+/** Hosts (with port, where it is not the scheme's own) of the services whose requests are counted. */
+export interface CountedHosts {
+  readonly blobs: string;
+  readonly queues: string;
+  readonly cosmos: string;
+}
+
+/**
+ * Counts what is billed: each answered request of storage and Cosmos DB, retries included, and the request units that
+ * Cosmos DB says it took. The SDKs show their callers neither the tries nor the charge of a bulk request, so Node's own
+ * channel of HTTP answers is listened to (https://nodejs.org/api/diagnostics_channel.html#http).
+ * @returns a function that ends it
+ */
+export function countRequests({ blobs, queues, cosmos }: CountedHosts): () => void {
+  const listener = (event: unknown) => {
+    const { request, response } = event as { request: ClientRequest; response: IncomingMessage };
+    const host = request.getHeader('host');
+    if (host === cosmos) {
+      figures.cosmosRequests.add(1, { status: response.statusCode });
+      const charge = Number(response.headers['x-ms-request-charge']);
+      if (charge > 0) figures.requestUnits.add(charge);
+    } else if (host === blobs) figures.storageOperations.add(1, { service: 'blob' });
+    else if (host === queues) figures.storageOperations.add(1, { service: 'queue' });
+  };
+  subscribe(channel, listener);
+  return () => unsubscribe(channel, listener);
+}
+
+const channel = 'http.client.response.finish';
