@@ -2,7 +2,8 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 
 /** Settings of the local stack, from the environment. Each has a default, so that `npm start` needs none. */
-const port = (fallback: number, meaning: string) => z.coerce.number().int().min(1).max(65_535).default(fallback).describe(meaning);
+const port = (fallback: number, meaning: string) =>
+  z.coerce.number().int().min(1).max(65_535).default(fallback).describe(meaning);
 
 const schema = z.object({
   FUNCTIONS_PORT: port(7071, 'Functions host'),
@@ -30,7 +31,8 @@ export interface LocalSettings {
   readonly reconcileSchedule: string;
 }
 
-export type PortName = 'functions' | 'blobs' | 'queues' | 'cosmos' | 'dps';
+export const portNames = ['functions', 'blobs', 'queues', 'cosmos', 'dps'] as const;
+export type PortName = (typeof portNames)[number];
 
 /** The variable that changes a port, for the message that says it is taken. */
 export const portVariables: Readonly<Record<PortName, string>> = {
@@ -60,3 +62,6 @@ export function readLocalSettings(environment: NodeJS.ProcessEnv = process.env):
     reconcileSchedule: set.RECONCILE_SCHEDULE,
   };
 }
+
+/** Where nothing is set. */
+export const defaults: LocalSettings = readLocalSettings({});

@@ -13,7 +13,10 @@ export interface ListedBlob {
  * The Microsoft.Storage.BlobCreated event of a blob, as Event Grid writes it.
  * https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage
  */
-export function blobCreatedEvent(blob: ListedBlob, { account, container, url }: { account: string; container: string; url: string }) {
+export function blobCreatedEvent(
+  blob: ListedBlob,
+  { account, container, url }: { account: string; container: string; url: string },
+) {
   const sequencer = blob.lastModified.getTime().toString(16).toUpperCase().padStart(48, '0');
   return {
     topic: `/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/local/providers/Microsoft.Storage/storageAccounts/${account}`,

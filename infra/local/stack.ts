@@ -1,0 +1,220 @@
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { settingMeta, settingNames } from '../../functions/config/settings.ts';
+import { wellKnownKey } from './dps/options.ts';
+import { defaults } from './settings.ts';
+import { type Child, startChild } from './stack/child.ts';
+import { furnish } from './stack/furnish.ts';
+import { freePorts, type Ports, requireFree } from './stack/ports.ts';
+import { trustRoot } from './stack/trust-root.ts';
+import { trustTls } from './stack/trust-tls.ts';
+import { ensureLocalTls } from './tls.ts';
+
+/*
+ * The whole deployment on one machine, each service a process of its own: blob and queue storage (Azurite), Cosmos DB, DPS
+ * with its hubs, the events of the manifest container, and Functions hosts that run the built app.
+ */
+
+export interface StackOptions {
+  /** Where everything is kept: data, keys, certificates, logs. */
+  readonly directory: string;
+  /** `free`: some that nothing listens on. */
+  readonly ports: Ports | 'free';
+  /** Functions hosts, all on the same queues; the first has the port. None: the stand-ins alone. */
+  readonly hosts?: number;
+  readonly functionsKey?: string;
+  /** How long a received queue message stays hidden: the time until another host takes over from one that was killed. */
+  readonly leaseSeconds?: number;
+  readonly reconcileSchedule?: string;
+  /** Further app settings, such as CHUNK_ROWS; they win over the environment. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Further arguments of infra/local/dps/main.ts, such as lowered quotas. */
+  readonly dpsArguments?: readonly string[];
+  /** A process ended by itself. */
+  readonly onUnexpectedEnd?: (child: Child, how: string) => void;
+}
+
+export type ProcessName = 'blobs' | 'queues' | 'cosmos' | 'dps' | 'events' | 'functions' | `functions-${number}`;
+
+export interface Stack {
+  readonly urls: Readonly<Record<'functions' | 'blobs' | 'queues' | 'cosmos' | 'dps', string>>;
+  readonly functionsKey: string;
+  readonly storageConnectionString: string;
+  readonly cosmos: { readonly endpoint: string; readonly key: string; readonly database: string };
+  readonly dps: { readonly host: string; readonly port: number; readonly idScope: string };
+  readonly dpsConnectionString: string;
+  readonly hubConnectionString: string;
+  /** The TLS certificate (PEM file) that clients have to trust; this process does already. */
+  readonly caPath: string;
+  /** What the app is told, as its environment. */
+  readonly appSettings: Readonly<Record<string, string>>;
+  /** @throws Error where the stack has no such process */
+  process(name: ProcessName): Child;
+  readonly processes: ReadonlyMap<ProcessName, Child>;
+  /** Ends all of it: hosts first, which finish what they have in work, then what they depend on. */
+  stop(): Promise<void>;
+  /** Ends all of it at once, as a power cut would. */
+  kill(): Promise<void>;
+}
+
+// The account of every Azurite and of every Cosmos DB emulator, published and no secrets:
+// https://learn.microsoft.com/azure/storage/common/storage-connect-azurite
+// https://learn.microsoft.com/azure/cosmos-db/emulator#authentication
+const storageAccount = 'devstoreaccount1';
+const storageKey = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
+const cosmosKey = 'C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqobD4b8mGGyPMbIZnqyMsEcaGQy67XIw/Jw==';
+
+const idScope = '0ne00000000';
+/** Two, so that allocation has something to decide. */
+const hubs = ['hub-1.localhost', 'hub-2.localhost'];
+const appDirectory = resolve(fileURLToPath(import.meta.url), '../../..');
+
+/** How long hosts may take to finish what they have in work, before they are killed and their messages come again. */
+const drainWithin = 15_000;
+
+/**
+ * Starts the stack and waits until all of it answers. The app must have been built.
+ * @throws Error that names the process, and the end of its log, or the ports that are taken
+ */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const directory = resolve(options.directory);
+  const { hosts = 1, functionsKey = defaults.functionsKey, settings = {} } = options;
+  const ports = options.ports === 'free' ? await freePorts() : options.ports;
+  if (options.ports !== 'free') await requireFree(ports, hosts === 0 ? standInPorts : allPorts);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const tls = await ensureLocalTls({ directory: join(directory, 'tls'), hostNames: hubs });
+  trustTls(tls.caPem);
+
+  const urls = {
+    functions: `http://localhost:${ports.functions}`,
+    blobs: `http://127.0.0.1:${ports.blobs}/${storageAccount}`,
+    queues: `http://127.0.0.1:${ports.queues}/${storageAccount}`,
+    cosmos: `https://localhost:${ports.cosmos}`,
+    dps: `https://localhost:${ports.dps}`,
+  };
+  const storageConnectionString = [
+    'DefaultEndpointsProtocol=http',
+    `AccountName=${storageAccount}`,
+    `AccountKey=${storageKey}`,
+    `BlobEndpoint=${urls.blobs}`,
+    `QueueEndpoint=${urls.queues}`,
+  ].join(';');
+  const iotConnectionString = (policy: string) =>
+    `HostName=localhost:${ports.dps};SharedAccessKeyName=${policy};SharedAccessKey=${wellKnownKey}`;
+  const inherited = inheritedSettings();
+  const keyDirectory = join(directory, 'ca');
+  const appSettings: Record<string, string> = {
+    ALLOW_PLAIN_KEYS: 'true',
+    RECONCILE_SCHEDULE: options.reconcileSchedule ?? defaults.reconcileSchedule,
+    COSMOS_DATABASE: 'fleet',
+    ROOT_CA_NAME: 'Fleet root CA',
+    ...inherited,
+    FUNCTIONS_WORKER_RUNTIME: 'node',
+    AzureWebJobsStorage: storageConnectionString,
+    COSMOS_ENDPOINT: urls.cosmos,
+    COSMOS_KEY: cosmosKey,
+    DPS_CONNECTION_STRING: iotConnectionString('provisioningserviceowner'),
+    DPS_ID_SCOPE: idScope,
+    DPS_GLOBAL_ENDPOINT: urls.dps,
+    HUB_CONNECTION_STRING: iotConnectionString('iothubowner'),
+    CA_KEY_DIRECTORY: keyDirectory,
+    ...settings,
+  };
+  const cosmos = { endpoint: urls.cosmos, key: cosmosKey, database: appSettings['COSMOS_DATABASE'] ?? '' };
+
+  const processes = new Map<ProcessName, Child>();
+  async function start(name: ProcessName, script: string, args: readonly string[], env = {}): Promise<void> {
+    const child = await startChild({
+      name,
+      args: [join(appDirectory, 'infra/local', script, 'main.ts'), ...args],
+      env: { ...environmentWithoutSettings(), ...env },
+      logFile: join(directory, 'logs', `${name}.log`),
+      ready: /\bready\b|successfully listens/,
+      ...(options.onUnexpectedEnd === undefined ? {} : { onUnexpectedEnd: options.onUnexpectedEnd }),
+    });
+    processes.set(name, child);
+  }
+
+  const kill = async () => {
+    await Promise.all([...processes.values()].map((child) => child.kill('SIGKILL')));
+  };
+  async function stop(): Promise<void> {
+    const named = (pattern: RegExp) => [...processes.values()].filter(({ name }) => pattern.test(name));
+    // What has not ended by then is killed; a queue message that it had comes again.
+    const timer = setTimeout(() => void kill(), drainWithin);
+    for (const pattern of [/^(functions|events)/, /^(cosmos|dps)$/, /^(blobs|queues)$/])
+      await Promise.all(named(pattern).map((child) => child.kill('SIGTERM')));
+    clearTimeout(timer);
+  }
+
+  /** All of them, or the first error once none is still on its way. */
+  async function together(starts: readonly Promise<void>[]): Promise<void> {
+    for (const result of await Promise.allSettled(starts)) if (result.status === 'rejected') throw result.reason;
+  }
+
+  const place = (name: ProcessName, port: number) => ['--port', String(port), '--state', join(directory, name)];
+  const tlsDirectory = ['--tls', join(directory, 'tls')];
+  try {
+    await together([
+      start('blobs', 'azurite', ['--service', 'blob', ...place('blobs', ports.blobs)]),
+      start('queues', 'azurite', ['--service', 'queue', ...place('queues', ports.queues)]),
+      start('cosmos', 'cosmos', [...place('cosmos', ports.cosmos), ...tlsDirectory, '--key', cosmosKey]),
+      start('dps', 'dps', [
+        ...[...place('dps', ports.dps), ...tlsDirectory, '--id-scope', idScope],
+        ...hubs.flatMap((hub) => ['--hub', hub]),
+        // A device of this stack asks again soon; DPS itself says 3 seconds.
+        ...['--retry-after', '1', '--allow-http-webhooks', ...(options.dpsArguments ?? [])],
+      ]),
+    ]);
+    await furnish({ storageConnectionString, cosmos });
+    const rootName = appSettings['ROOT_CA_NAME'] ?? '';
+    await trustRoot({ cosmos, keyDirectory, rootName, managementUrl: urls.dps });
+    const hostEnvironment = { ...appSettings, NODE_EXTRA_CA_CERTS: tls.caPath };
+    const leaseSeconds = String(options.leaseSeconds ?? defaults.leaseSeconds);
+    await together([
+      start('events', 'events', ['--connection', storageConnectionString, '--state', join(directory, 'events')]),
+      ...Array.from({ length: hosts }, (_, index) =>
+        start(
+          index === 0 ? 'functions' : `functions-${index + 1}`,
+          'host',
+          [
+            ...['--app', appDirectory, '--state', join(directory, 'functions'), '--port'],
+            ...[index === 0 ? String(ports.functions) : '0', '--key', functionsKey, '--lease', leaseSeconds],
+          ],
+          hostEnvironment,
+        ),
+      ),
+    ]);
+  } catch (error) {
+    await kill();
+    throw error;
+  }
+
+  return {
+    ...{ urls, functionsKey, storageConnectionString, cosmos, caPath: tls.caPath, appSettings, processes, stop, kill },
+    dps: { host: 'localhost', port: ports.dps, idScope },
+    dpsConnectionString: appSettings['DPS_CONNECTION_STRING'] ?? '',
+    hubConnectionString: appSettings['HUB_CONNECTION_STRING'] ?? '',
+    process(name) {
+      const child = processes.get(name);
+      if (child === undefined) throw new Error(`The stack has no process "${name}".`);
+      return child;
+    },
+  };
+}
+
+const standInPorts = ['blobs', 'queues', 'cosmos', 'dps'] as const;
+const allPorts = ['functions', ...standInPorts] as const;
+
+/** App settings that a user may set for the local stack too, such as CHUNK_ROWS; those of Azure alone do not apply. */
+function inheritedSettings(): Record<string, string> {
+  const both = settingNames.filter((name) => settingMeta(name).where !== 'azure');
+  return Object.fromEntries(both.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
+}
+
+/** The environment without settings of the app: a variable that was left over would make it half of another deployment. */
+function environmentWithoutSettings(): NodeJS.ProcessEnv {
+  const isSetting = (name: string) => (settingNames as readonly string[]).includes(name);
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !isSetting(name)));
+}

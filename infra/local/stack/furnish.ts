@@ -1,0 +1,33 @@
+import { CosmosClient } from '@azure/cosmos';
+import { BlobServiceClient } from '@azure/storage-blob';
+import { QueueServiceClient } from '@azure/storage-queue';
+import { cosmosContainers } from '../../../lib/azure/cosmos-containers.ts';
+import { containerNames, queueNames } from '../../../lib/azure/health-checks.ts';
+
+export interface Furnishing {
+  readonly storageConnectionString: string;
+  readonly cosmos: { readonly endpoint: string; readonly key: string; readonly database: string };
+}
+
+/** Makes what infra/azure declares in Bicep: blob containers, queues, the database and its containers. Twice does no harm. */
+export async function furnish({ storageConnectionString, cosmos }: Furnishing): Promise<void> {
+  const blobs = BlobServiceClient.fromConnectionString(storageConnectionString);
+  const queues = QueueServiceClient.fromConnectionString(storageConnectionString);
+  await Promise.all([
+    ...containerNames.map((name) => blobs.getContainerClient(name).createIfNotExists()),
+    ...queueNames
+      .flatMap((name) => [name, `${name}-poison`])
+      .map((name) => queues.getQueueClient(name).createIfNotExists()),
+    furnishCosmos(cosmos),
+  ]);
+}
+
+async function furnishCosmos({ endpoint, key, database: id }: Furnishing['cosmos']): Promise<void> {
+  const client = new CosmosClient({ endpoint, key });
+  try {
+    const { database } = await client.databases.createIfNotExists({ id });
+    await Promise.all(cosmosContainers.map((container) => database.containers.createIfNotExists(container)));
+  } finally {
+    client.dispose();
+  }
+}
