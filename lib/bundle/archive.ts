@@ -74,7 +74,7 @@ export function packArchive<Info>(entries: readonly ArchiveEntry<Info>[]): {
     const crc = crc32(body);
     archive.writeUInt32LE(0x04034b50, local);
     writeCommon(archive, local + 4, { crc, length: body.length, nameLength: name.length });
-    archive.latin1Write(name, local + localHeaderLength);
+    archive.write(name, local + localHeaderLength, 'latin1');
     body.copy(archive, local + localHeaderLength + name.length);
 
     archive.writeUInt32LE(0x02014b50, central);
@@ -83,7 +83,7 @@ export function packArchive<Info>(entries: readonly ArchiveEntry<Info>[]): {
     archive.fill(0, central + 32, central + 38); // no comment, first disk, no internal attributes
     archive.writeUInt32LE(externalAttributes, central + 38);
     archive.writeUInt32LE(local, central + 42);
-    archive.latin1Write(name, central + centralHeaderLength);
+    archive.write(name, central + centralHeaderLength, 'latin1');
 
     local += localHeaderLength + name.length + body.length;
     central += centralHeaderLength + name.length;

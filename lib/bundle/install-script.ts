@@ -1,0 +1,5 @@
+import type { BundleOptions } from './bundle-files.ts';
+
+export function installScript(_options: BundleOptions): string {
+  return '#!/bin/sh\n';
+}
