@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { FleetError } from '../../../lib/errors.ts';
+import { columnsOf, parseHeader } from '../../../lib/manifest/columns.ts';
+
+describe('a header', () => {
+  const taken: [header: string, delimiter: string, columns: string[]][] = [
+    ['deviceId', ',', ['deviceId']],
+    ['deviceId,tags.site', ',', ['deviceId', 'tags.site']],
+    ['deviceId;tags.site;csr', ';', ['deviceId', 'tags.site', 'csr']],
+    ['deviceId\ttags.site', '\t', ['deviceId', 'tags.site']],
+    ['"deviceId";"tags.a,b"', ';', ['deviceId', 'tags.a,b']],
+    ['tags.slot:number,deviceId,desired.a.b:json', ',', ['tags.slot:number', 'deviceId', 'desired.a.b:json']],
+    ['row,line,code,message', ',', ['row', 'line', 'code', 'message']],
+    ['deviceId,line,code,message', ',', ['deviceId', 'line', 'code', 'message']],
+    ['deviceId,tags.straße,desired.工場:boolean', ',', ['deviceId', 'tags.straße', 'desired.工場:boolean']],
+    ['deviceId,tags.constructor,tags.toString', ',', ['deviceId', 'tags.constructor', 'tags.toString']],
+  ];
+  for (const [header, delimiter, columns] of taken) {
+    it(`is found in ${JSON.stringify(header)}`, () => assert.deepEqual(parseHeader(header, 1), { delimiter, columns }));
+  }
+
+  const refused: [header: string, fault: RegExp][] = [
+    ['gw-000001,line7,berlin', /"deviceId" is missing, and so it seems is the header itself/],
+    ['enrollmentGroup,tags.site', /"deviceId" is missing\./],
+    ['deviceid', /"deviceid" is unknown; write deviceId/],
+    [' deviceId', /write deviceId/],
+    ['deviceId,colour', /"colour" is unknown/],
+    ['deviceId,tags.a ', /holds ".", "\$", a space|white space/],
+    ['deviceId,', /has no name/],
+    ['deviceId,deviceId', /"deviceId" stands twice/],
+    ['deviceId,tags.a,tags.a', /"tags\.a" stands twice/],
+    ['deviceId,tags.a,tags.a:number', /"tags\.a:number" stands twice/],
+    ['deviceId,tags.a,tags.a.b', /"tags\.a" and "tags\.a\.b" cannot both/],
+    ['deviceId,desired.a.b.c,desired.a:json', /"desired\.a:json" and "desired\.a\.b\.c" cannot both/],
+    ['deviceId,tags.a:date', /unknown type; it takes :number, :boolean or :json/],
+    ['deviceId,tags.a:', /unknown type/],
+    ['deviceId,tags', /"tags" is unknown/],
+    ['deviceId,tags.', /"tags\." is unknown|no path/],
+    ['deviceId,tags.a..b', /no path in a twin/],
+    ['deviceId,tags.$version', /no path in a twin/],
+    ['deviceId,desired.__proto__.polluted', /no path in a twin/],
+    ['deviceId,tags.a.b.c.d.e.f.g.h.i.j.k', /deeper than 10/],
+    [`deviceId,tags.${'k'.repeat(1025)}`, /no path in a twin/],
+    ['deviceId,"tags.a', /quotes do not match/],
+    ['deviceId,tags.a"b"', /quotes do not match/],
+    ['deviceId\rgw-1\rgw-2', /not with CR alone/],
+    ['row,deviceId', /"row" holds whole rows and stands alone/],
+    ['{"deviceId":"gw-1"}', /quotes do not match/],
+  ];
+  for (const [header, message] of refused) {
+    it(`is refused in ${JSON.stringify(header).slice(0, 60)}`, () => {
+      assert.throws(() => parseHeader(header, 7), { code: 'manifest-header', message });
+    });
+  }
+
+  it('is refused with every fault at once, and where it stands', () => {
+    assert.throws(
+      () => parseHeader('colour,tags.a,tags.a,tags.b:date', 3),
+      (error) =>
+        error instanceof FleetError &&
+        error.particulars.line === 3 &&
+        error.particulars.faults?.map(({ path }) => path).join() === 'colour,tags.a,tags.b:date,deviceId',
+    );
+  });
+
+  it('of thousands of faults is refused in few words', () => {
+    const header = Array.from({ length: 8000 }, (_, index) => `x${index}`).join(',');
+    assert.throws(
+      () => parseHeader(header, 1),
+      (error: Error) => error.message.length < 4000 && /And 7981 faults more/.test(error.message),
+    );
+  });
+});
+
+it('columns know their section, path and type', () => {
+  assert.deepEqual(columnsOf(['deviceId', 'tags.a.b:number', 'desired.c', 'code']), [
+    { kind: 'deviceId' },
+    { kind: 'twin', section: 'tags', path: ['a', 'b'], type: 'number' },
+    { kind: 'twin', section: 'desired', path: ['c'], type: 'string' },
+    { kind: 'report' },
+  ]);
+});

@@ -1,0 +1,58 @@
+import type { GroupInput } from '../../../lib/enrollment/group-definition.ts';
+import type { DeviceRequest, ManifestFormat, RowFault } from '../../../lib/manifest/manifest.ts';
+import { createRowReader } from '../../../lib/manifest/row-reader.ts';
+import { type SplitManifest, splitManifest } from '../../../lib/manifest/splitter.ts';
+import { someGroup } from '../../factories.ts';
+
+export interface ReadOptions {
+  readonly format?: ManifestFormat;
+  readonly chunkRows?: number;
+  /** Size of the stream's pieces; the whole in one when absent. */
+  readonly pieceBytes?: number;
+  readonly blockBytes?: number;
+  readonly defaultGroup?: string | null;
+  readonly groups?: Readonly<Record<string, Partial<GroupInput>>>;
+}
+
+export interface ReadManifest extends SplitManifest {
+  readonly requests: DeviceRequest[];
+  readonly faults: RowFault[];
+}
+
+/** What the pipeline makes of a manifest: split as a stream, then each chunk read from its own bytes. */
+export async function readManifest(manifest: string | Uint8Array, options: ReadOptions = {}): Promise<ReadManifest> {
+  const {
+    format = 'csv',
+    chunkRows = 3,
+    pieceBytes,
+    blockBytes,
+    defaultGroup = 'line7',
+    groups = { line7: {} },
+  } = options;
+  const bytes = Buffer.from(manifest as string);
+  const split = await splitManifest(pieces(bytes, pieceBytes), { format, chunkRows, blockBytes });
+  const known = new Map(Object.entries(groups).map(([id, change]) => [id, someGroup(id, change)]));
+  const read = createRowReader({
+    shape: JSON.parse(JSON.stringify(split.shape)),
+    ...(defaultGroup === null ? {} : { defaultGroup }),
+    group: (id) => known.get(id),
+  });
+  const chunks = split.chunks.map(({ start, end, firstLine }) => read(bytes.subarray(start, end), firstLine));
+  return {
+    ...split,
+    requests: chunks.flatMap(({ requests }) => requests),
+    faults: chunks.flatMap(({ faults }) => faults),
+  };
+}
+
+export async function* pieces(bytes: Uint8Array, size = Math.max(bytes.length, 1)): AsyncIterable<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+export async function text(parts: AsyncIterable<string>): Promise<string> {
+  return (await Array.fromAsync(parts)).join('');
+}
+
+export async function* each<T>(items: readonly T[]): AsyncIterable<T> {
+  yield* items;
+}

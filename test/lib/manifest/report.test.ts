@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parse } from 'csv-parse/sync';
+import { withGuard, withoutGuard } from '../../../lib/manifest/formula.ts';
+import { errorsCsv, resultsCsv } from '../../../lib/manifest/report.ts';
+import { each, type ReadOptions, readManifest, text } from './read-manifest.ts';
+
+async function report(manifest: string, options: ReadOptions = {}): Promise<string> {
+  const { faults, shape } = await readManifest(manifest, options);
+  return text(errorsCsv(each(faults), shape));
+}
+
+describe('an error report', () => {
+  it("holds the manifest's own rows, then where and what", async () => {
+    const manifest = 'deviceId;tags.a\r\ngw-1;1\r\nGW-2;"a;b"\r\n';
+    assert.equal(
+      await report(manifest),
+      'deviceId;tags.a;line;code;message\nGW-2;"a;b";3;device-id-invalid;' +
+        '"Device id ""GW-2"" has upper case; it takes 1 to 64 of a-z, 0-9, ""-"", ""."" and ""_"", beginning and ending with a letter or digit."\n',
+    );
+  });
+
+  it('is a manifest: mended and sent again it is the repair', async () => {
+    const manifest =
+      '\ufeffdeviceId,tags.a:number,tags.b\nGW-1,1,"two\nlines"\ngw-2,x,\ngw-3,3,fine\ngw-4,4,=1+1\nGW-5,5,=1+1\n';
+    const errors = await report(manifest);
+    assert.ok(errors.startsWith('\ufeff'));
+    const mended = errors.replace('GW-1', 'gw-1').replace('gw-2,x', 'gw-2,2').replace('GW-5', 'gw-5');
+    const { requests, faults } = await readManifest(mended);
+    assert.deepEqual(faults, []);
+    assert.deepEqual(
+      requests.map(({ deviceId, tags }) => [deviceId, tags]),
+      [
+        ['gw-1', { a: 1, b: 'two\nlines' }],
+        ['gw-2', { a: 2 }],
+        ['gw-5', { a: 5, b: '=1+1' }],
+      ],
+    );
+  });
+
+  const rows: [what: string, manifest: string, options?: ReadOptions][] = [
+    ['has too few cells', 'tags.a,deviceId,tags.b\n1,gw-1\n'],
+    ['has too many cells', 'deviceId,tags.a\ngw-1,1,2,=3\n'],
+    ['has quotes that do not match', 'deviceId,tags.a\ngw-1,"a"b\n'],
+    ['has such quotes and its id behind', 'tags.a,deviceId\n"a"b,gw-1\n'],
+    ['has such quotes in a report whose columns were moved', 'line,code,message,tags.a,deviceId\n1,x,y,"a"b,gw-1\n'],
+    ['is broken JSON', '{"deviceId":\n', { format: 'ndjson' }],
+    ['is JSON behind a tab', '\t=1\n', { format: 'ndjson' }],
+  ];
+  for (const [what, manifest, options] of rows) {
+    it(`that is sent again unmended fails again where a row ${what}, and says the same`, async () => {
+      const once = await report(manifest, options);
+      const again = await report(once);
+      assert.equal(parse(again, { relax_column_count: true }).length, 2);
+      const [, row = []] = parse(once, { relax_column_count: true }) as string[][];
+      const [, next = []] = parse(again, { relax_column_count: true }) as string[][];
+      const own = row.length - 3;
+      assert.deepEqual(
+        next.slice(0, own - (what.includes('many') ? 2 : 0)),
+        row.slice(0, own - (what.includes('many') ? 2 : 0)),
+      );
+    });
+  }
+
+  it('of NDJSON is CSV with the rows as they stand, and is itself taken', async () => {
+    const errors = await report('{"deviceId":"GW-1","tags":{"a":"x,\\n"}}\n', { format: 'ndjson' });
+    assert.match(errors, /^row,line,code,message\n"{""deviceId"":""GW-1""/);
+    const { requests } = await readManifest(errors.replace('GW-1', 'gw-1'));
+    assert.deepEqual(requests[0]?.tags, { a: 'x,\n' });
+  });
+
+  it('without a shape, as of a job that was never split, is a header', async () => {
+    assert.equal(await text(errorsCsv(each([]))), 'row,line,code,message\n');
+  });
+
+  it('comes in pieces of bounded size', async () => {
+    const fault = { line: 2, source: 'GW-1', code: 'device-id-invalid', message: 'no' } as const;
+    const shape = { format: 'csv', delimiter: ',', columns: ['deviceId'] } as const;
+    const parts = await Array.fromAsync(errorsCsv(each(Array(1200).fill(fault)), shape));
+    assert.deepEqual(
+      parts.map((part) => part.split('\n').length - 1),
+      [1, 500, 500, 200],
+    );
+  });
+});
+
+describe('a cell that a spreadsheet would run', () => {
+  const formulas = [
+    '=1+1',
+    '+1',
+    '-1+1',
+    '@SUM(A1)',
+    '\t=1',
+    '\r=1',
+    '\n=1',
+    '＝1',
+    '＋1',
+    '－1',
+    '＠x',
+    '-',
+    '-x',
+    "'=1",
+    "''=1",
+  ];
+  for (const cell of formulas) {
+    it(`is guarded: ${JSON.stringify(cell)}`, () => {
+      assert.equal(withGuard(cell), `'${cell}`);
+      assert.equal(withoutGuard(withGuard(cell)), cell);
+    });
+  }
+
+  for (const cell of ['', 'gw-1', '-5', '-3.25', '1', "'", "it's", "'a", '<missing>']) {
+    it(`is not what this is: ${JSON.stringify(cell)}`, () => {
+      assert.equal(withGuard(cell), cell);
+      assert.equal(withoutGuard(cell), cell);
+    });
+  }
+
+  it('is guarded in every cell of a report, quoted or not', async () => {
+    const errors = await report('deviceId,tags.a,tags.b\n=HYPERLINK(1),"\t=cmd|\'/c calc\'!A1",-1\n@x,+1,"=""a"""\n');
+    const cells = (parse(errors) as string[][]).slice(1).flat();
+    assert.ok(cells.length === 12 && cells.every((cell) => !/^[=+@\t\r]|^-\D/.test(cell)), errors);
+  });
+});
+
+it('a result report has a line a device', async () => {
+  const result = {
+    ...({ line: 2, deviceId: 'gw-1', status: 'provisioned', enrollmentGroup: 'line7' } as const),
+    ...{ serialNumber: '0a', sha256Thumbprint: 'AB', notAfter: '2027-01-01T00:00:00.000Z' },
+  };
+  assert.equal(
+    await text(resultsCsv(each([result]))),
+    'line,deviceId,status,enrollmentGroup,serialNumber,sha256Thumbprint,notAfter\n2,gw-1,provisioned,line7,0a,AB,2027-01-01T00:00:00.000Z\n',
+  );
+});

@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { FleetError } from '../../../lib/errors.ts';
+import { maxChunkBytes, maxRecordBytes } from '../../../lib/manifest/manifest.ts';
+import { splitManifest } from '../../../lib/manifest/splitter.ts';
+import { pieces, readManifest } from './read-manifest.ts';
+
+const split = (manifest: string | Uint8Array, chunkRows = 2, format: 'csv' | 'ndjson' = 'csv') =>
+  splitManifest(pieces(Buffer.from(manifest as string)), { format, chunkRows });
+
+/** One piece again and again, counted: a file of any size that is nowhere. */
+function endless(head: string, piece: Buffer, times: number) {
+  const source = { sent: 0 };
+  async function* stream() {
+    yield Buffer.from(head);
+    for (let time = 0; time < times; time += 1) {
+      source.sent += piece.length;
+      yield piece;
+    }
+  }
+  return { source, stream: stream() };
+}
+
+describe('splitting a manifest', () => {
+  it('finds byte ranges that begin and end with a row', async () => {
+    const manifest = 'deviceId,tags.a\ngw-1,1\ngw-2,2\ngw-3,3\n';
+    const { shape, chunks, rows } = await split(manifest);
+    assert.deepEqual(shape, { format: 'csv', delimiter: ',', columns: ['deviceId', 'tags.a'], headerLine: 1 });
+    assert.equal(rows, 3);
+    assert.deepEqual(chunks, [
+      { chunk: 0, start: 16, end: 30, firstLine: 2, rows: 2 },
+      { chunk: 1, start: 30, end: 37, firstLine: 4, rows: 1 },
+    ]);
+    assert.equal(manifest.slice(30, 37), 'gw-3,3\n');
+  });
+
+  it('keeps a quoted field with line ends in one row, and counts its lines', async () => {
+    const manifest = 'deviceId,tags.a\r\ngw-1,"a\r\nb ""x"",\r\n"\r\ngw-2,2\r\n\r\ngw-3,"\n"';
+    const { requests } = await readManifest(manifest, { chunkRows: 1 });
+    assert.deepEqual(
+      requests.map(({ line, deviceId, tags }) => [line, deviceId, tags]),
+      [
+        [2, 'gw-1', { a: 'a\r\nb "x",\r\n' }],
+        [5, 'gw-2', { a: '2' }],
+        [7, 'gw-3', { a: '\n' }],
+      ],
+    );
+  });
+
+  it('takes a file without a last line end, with a byte order mark and with blank lines', async () => {
+    const manifest = '\ufeff\n\r\ndeviceId\n\ngw-1\n\n\ngw-2';
+    const { shape, requests } = await readManifest(manifest);
+    assert.deepEqual(shape, { format: 'csv', delimiter: ',', columns: ['deviceId'], headerLine: 3, bom: true });
+    assert.deepEqual(
+      requests.map(({ line, deviceId }) => [line, deviceId]),
+      [
+        [5, 'gw-1'],
+        [8, 'gw-2'],
+      ],
+    );
+  });
+
+  it('reads NDJSON line by line, quotes or not', async () => {
+    const manifest = '\ufeff{"deviceId":"gw-1","tags":{"a":"\\""}}\r\n\n{"deviceId":"gw-2"}';
+    const { shape, requests } = await readManifest(manifest, { format: 'ndjson', chunkRows: 1 });
+    assert.deepEqual(shape, { format: 'ndjson', bom: true });
+    assert.deepEqual(
+      requests.map(({ line, deviceId, tags }) => [line, deviceId, tags]),
+      [
+        [1, 'gw-1', { a: '"' }],
+        [3, 'gw-2', {}],
+      ],
+    );
+  });
+
+  it('closes a chunk before it is more than a worker reads in one piece', async () => {
+    const row = `gw,${'x'.repeat(maxRecordBytes - 100)}\n`;
+    const { chunks } = await split(`deviceId,tags.a\n${row.repeat(9)}`, 250);
+    assert.deepEqual(
+      chunks.map(({ rows }) => rows),
+      [4, 4, 1],
+    );
+    assert.ok(chunks.every(({ start, end }) => end - start <= maxChunkBytes));
+  });
+});
+
+describe('a file that is no manifest', () => {
+  const text = 'deviceId,tags.a\ngw-1,ä\n';
+  const refused: [what: string, file: string | Buffer, code: string, message: RegExp][] = [
+    ['is empty', '', 'manifest-empty', /is empty/],
+    ['is a byte order mark', '\ufeff', 'manifest-empty', /is empty/],
+    ['has blank lines alone', '\n\r\n\n', 'manifest-empty', /is empty/],
+    ['has a header alone', 'deviceId,tags.a\n\n', 'manifest-empty', /a header and no row/],
+    ['has a header without a line end alone', 'deviceId', 'manifest-empty', /a header and no row/],
+    ['has no header', 'gw-1,line7\ngw-2,line7\n', 'manifest-header', /so it seems is the header itself/],
+    [
+      'is UTF-16 with a mark',
+      Buffer.from(`\ufeff${text}`, 'utf16le'),
+      'manifest-encoding',
+      /UTF-16 text.*byte 0, on line 1/,
+    ],
+    ['is UTF-16 without a mark', Buffer.from(text, 'utf16le'), 'manifest-encoding', /UTF-16/],
+    ['is UTF-16, big end first', Buffer.from(text, 'utf16le').swap16(), 'manifest-encoding', /UTF-16/],
+    ['is Latin-1', Buffer.from(text, 'latin1'), 'manifest-encoding', /not UTF-8. See byte 21, on line 2/],
+    ['ends within a character', Buffer.from(text).subarray(0, -2), 'manifest-encoding', /See byte 21, on line 2/],
+    [
+      'has half of a surrogate pair',
+      Buffer.from('deviceId\n\xed\xa0\x80', 'latin1'),
+      'manifest-encoding',
+      /byte 9, on line 2/,
+    ],
+    ['is a workbook', Buffer.from('504b030414000600', 'hex'), 'manifest-not-text', /Excel workbook/],
+    ['is gzip', gzipSync(text), 'manifest-not-text', /gzip/],
+    ['is PDF', '%PDF-1.7\n', 'manifest-not-text', /PDF/],
+    ['has a zero byte', 'deviceId\ngw-1\ngw-\x002', 'manifest-not-text', /zero byte.*See byte 17, on line 3/],
+    [
+      'has a quote that never closes',
+      'deviceId,tags.a\ngw-1,1\ngw-2,"2\ngw-3,3\n',
+      'manifest-quote',
+      /opens on line 3/,
+    ],
+    ['has lines that end in CR', 'deviceId\rgw-1\rgw-2\r', 'manifest-header', /CR alone/],
+  ];
+  for (const [what, file, code, message] of refused) {
+    it(`is refused when it ${what}`, () => assert.rejects(split(file), { code, message }));
+  }
+
+  it('is refused when NDJSON is meant and it is one array', () =>
+    assert.rejects(split('[\n{"deviceId":"gw-1"}]', 2, 'ndjson'), { code: 'manifest-format', message: /no brackets/ }));
+
+  it('is told what comes first, whatever the size of its pieces', async () => {
+    const both = Buffer.concat([Buffer.from('deviceId,tags.a\ngw-1,"1\n'), Buffer.from([0xff])]);
+    for (const blockBytes of [8, 9, 64, 4096]) {
+      await assert.rejects(splitManifest(pieces(both, 3), { format: 'csv', chunkRows: 2, blockBytes }), {
+        code: 'manifest-encoding',
+        message: /byte 24, on line 3/,
+      });
+    }
+  });
+});
+
+describe('a file that does not end', () => {
+  const megabyte = Buffer.alloc(1024 * 1024, 'x');
+  const refused: [what: string, head: string, format: 'csv' | 'ndjson', message: RegExp][] = [
+    ['one line without a header', '', 'csv', /No header ends within the first 65536 bytes/],
+    ['one row', 'deviceId\ngw-1,', 'csv', /The row on line 2 is longer than 1048576 bytes: it does not end/],
+    ['one quoted field', 'deviceId\ngw-1\n"', 'csv', /a quoted field that opens on line 3 does not end/],
+    ['one row of NDJSON', '{"deviceId":"', 'ndjson', /The row on line 1 is longer/],
+  ];
+  for (const [what, head, format, message] of refused) {
+    it(`is refused by its first megabytes when it is ${what}`, async () => {
+      const { source, stream } = endless(head, megabyte, 100);
+      await assert.rejects(splitManifest(stream, { format, chunkRows: 250 }), {
+        code: 'manifest-row-too-long',
+        message,
+      });
+      assert.ok(source.sent <= 3 * megabyte.length, `${source.sent} bytes were read`);
+    });
+  }
+
+  it('is refused by its first megabyte when it is blank lines', async () => {
+    const { source, stream } = endless('', Buffer.alloc(1024 * 1024, '\n'), 100);
+    await assert.rejects(splitManifest(stream, { format: 'csv', chunkRows: 250 }), { code: 'manifest-row-too-long' });
+    assert.ok(source.sent <= megabyte.length);
+  });
+
+  it('of rows is refused where it has more chunks than a job', async () => {
+    const { source, stream } = endless('deviceId\n', Buffer.from('a\n'.repeat(50_000)), 100);
+    await assert.rejects(splitManifest(stream, { format: 'csv', chunkRows: 1 }), {
+      code: 'manifest-too-large',
+      message: /more than 100000 chunks of 1 rows/,
+    });
+    assert.ok(source.sent <= 5 * 100_000);
+  });
+
+  it('has a row of the longest length taken, and one byte more refused', async () => {
+    const row = (length: number) => `deviceId\n${'x'.repeat(length)}\n`;
+    assert.equal((await split(row(maxRecordBytes))).rows, 1);
+    await assert.rejects(
+      split(row(maxRecordBytes + 1)),
+      (error) => error instanceof FleetError && error.particulars.line === 2,
+    );
+  });
+
+  it('has a header of 64 KB taken, and one byte more refused, in whatever pieces', async () => {
+    const header = (length: number) => {
+      const names = Array.from({ length: 72 }, (_, index) => `,tags.t${String(index).padStart(893, '0')}`);
+      const start = `deviceId${names.join('')},tags.`;
+      return `${start}${'k'.repeat(length - start.length - 1)}\ngw-1\n`;
+    };
+    for (const pieceBytes of [1000, 1_000_000]) {
+      const shape = (length: number) =>
+        splitManifest(pieces(Buffer.from(header(length)), pieceBytes), {
+          format: 'csv',
+          chunkRows: 1,
+          blockBytes: 4096,
+        });
+      assert.equal((await shape(65_536)).rows, 1);
+      await assert.rejects(shape(65_537), { code: 'manifest-row-too-long' });
+    }
+  });
+});
