@@ -1,4 +1,4 @@
-import { Registry } from 'azure-iothub';
+import iothub, { type Registry } from 'azure-iothub';
 import type { HubTwins } from '../enrollment/enrollments.ts';
 import { FleetError } from '../errors.ts';
 import { type IotConnection, iotClient } from './iot-connection.ts';
@@ -11,7 +11,7 @@ export function createHubTwins(connection: IotConnection): HubTwins {
   function registryOf(hub: string): Registry {
     const known = registries.get(hub);
     if (known !== undefined) return known;
-    const registry = iotClient(Registry, connection, hub);
+    const registry = iotClient(iothub.Registry, connection, hub);
     registries.set(hub, registry);
     return registry;
   }

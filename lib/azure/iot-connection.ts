@@ -1,7 +1,7 @@
 import { Agent } from 'node:https';
 import type { TokenCredential } from '@azure/identity';
-import { SharedAccessSignature } from 'azure-iot-common';
-import { Http, RestApiClient } from 'azure-iot-http-base';
+import common from 'azure-iot-common';
+import httpBase, { type RestApiClient } from 'azure-iot-http-base';
 import { FleetError } from '../errors.ts';
 
 /**
@@ -24,7 +24,8 @@ type IotClientClass<Client> = new (config: never, restApiClient: never) => Clien
 /** @param hostName host that is asked, where the connection is a gateway to several (a stand-in's hubs) */
 export function iotClient<Client>(Class: IotClientClass<Client>, connection: IotConnection, hostName?: string): Client {
   const { config, agent } = transport(connection, hostName);
-  const restApiClient = new RestApiClient(config, userAgent, new Http());
+  // Node finds no names in these CommonJS packages (their exports are computed); the default import has them all.
+  const restApiClient = new httpBase.RestApiClient(config, userAgent, new httpBase.Http());
   const client = new Class(config as never, restApiClient as never);
   // The constructors put an agent of their own into the RestApiClient they are given; ours comes after.
   restApiClient.setOptions({ http: { agent } });
@@ -42,7 +43,7 @@ function transport(
   }
   const { host, port, keyName, key } = parseConnectionString(connection.connectionString);
   const name = hostName ?? host;
-  const sharedAccessSignature = SharedAccessSignature.create(name, keyName, key, Date.now());
+  const sharedAccessSignature = common.SharedAccessSignature.create(name, keyName, key, Date.now());
   const place = port === undefined ? {} : { host, port };
   return { config: { host: name, sharedAccessSignature }, agent: new Agent({ keepAlive: true, ...place }) };
 }

@@ -1,4 +1,4 @@
-import { Registry } from 'azure-iothub';
+import iothub, { type Registry } from 'azure-iothub';
 import { iotClient } from '../../../lib/azure/iot-connection.ts';
 
 export interface HubTwin {
@@ -12,7 +12,7 @@ export interface HubTwin {
 export function createHubTwinReader(connectionString: string): (hub: string, deviceId: string) => Promise<HubTwin> {
   const registries = new Map<string, Registry>();
   return async (hub, deviceId) => {
-    const registry = registries.get(hub) ?? iotClient(Registry, { connectionString }, hub);
+    const registry = registries.get(hub) ?? iotClient(iothub.Registry, { connectionString }, hub);
     registries.set(hub, registry);
     const { responseBody } = await registry.getTwin(deviceId);
     const twin = responseBody as unknown as {

@@ -1,6 +1,6 @@
 import { Agent } from 'node:https';
 import { Http as HttpBase } from 'azure-iot-http-base';
-import { ProvisioningDeviceClient } from 'azure-iot-provisioning-device';
+import provisioning from 'azure-iot-provisioning-device';
 import { Http } from 'azure-iot-provisioning-device-http';
 import { X509Security } from 'azure-iot-security-x509';
 import type { BundleFiles } from './bundle-files.ts';
@@ -21,7 +21,7 @@ export async function registerDevice(deviceId: string, files: BundleFiles, dps: 
   base.setOptions({ http: { agent } });
   const transport = new Http(base as unknown as ConstructorParameters<typeof Http>[0]);
   const security = new X509Security(deviceId, { cert: chain, key });
-  const client = ProvisioningDeviceClient.create(dps.host, dps.idScope, transport, security);
+  const client = provisioning.ProvisioningDeviceClient.create(dps.host, dps.idScope, transport, security);
   try {
     const result = await client.register();
     return result?.assignedHub ?? '';

@@ -12,7 +12,6 @@ export const optionSyntax = {
   hub: { type: 'string', multiple: true, default: ['localhost'] },
   key: { type: 'string' },
   'retry-after': { type: 'string', default: '3' },
-  'trust-group-certificates': { type: 'boolean', default: false },
   'allow-http-webhooks': { type: 'boolean', default: false },
   'operations-per-minute': { type: 'string' },
   'registrations-per-minute': { type: 'string' },
@@ -45,7 +44,6 @@ export const usage = `Usage: node infra/local/dps/main.ts [options]
   --hub NAME[,weight=N][,latency=MS]   a linked IoT hub; give it once a hub (localhost)
   --key BASE64                  key of the policies provisioningserviceowner and iothubowner (a well-known one)
   --retry-after SECONDS         what devices wait before they poll (3)
-  --trust-group-certificates    take signing certificates of enrollment groups as verified, which DPS does not
   --allow-http-webhooks         take http: URLs for custom allocation, which DPS does not
   -h, --help
 

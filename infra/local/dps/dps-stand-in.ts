@@ -78,7 +78,7 @@ export function createDpsStandIn(options: DpsStandInOptions): DpsStandIn {
     renderError: renderDpsError,
   };
 
-  const byCertificate = createX509Attestation({ entries, cas, settings });
+  const byCertificate = createX509Attestation({ entries, cas, now });
   const bySignature = createSymmetricKeyAttestation({ entries, idScope, now });
   const attest = (call: Call, registrationId: string) => {
     const signature = call.header('authorization');

@@ -35,7 +35,6 @@ const standIn = createDpsStandIn({
   idScope: values['id-scope'],
   policies: [{ name: 'provisioningserviceowner', primaryKey: key, rights: accessRights }],
   retryAfterSeconds: wholeNumber('retry-after', values['retry-after']),
-  trustGroupCertificates: values['trust-group-certificates'],
   quotas: quotasOf(values),
   webhook: { allowHttp: values['allow-http-webhooks'] },
 });

@@ -84,11 +84,6 @@ export interface DpsStandInOptions {
   readonly bearerTokens?: readonly string[] | 'any';
   /** What enrollments without a policy of their own get. */
   readonly defaultAllocationPolicy?: 'hashed' | 'geoLatency' | 'static';
-  /**
-   * Counts the signing certificates of enrollment groups as verified. The real service never does: it wants a CA above
-   * them whose possession was proven. For local stacks where nobody is there to prove it.
-   */
-  readonly trustGroupCertificates?: boolean;
   /** Seconds in `retry-after` of an accepted registration. */
   readonly retryAfterSeconds?: number;
   readonly quotas?: Partial<Quotas>;
@@ -112,7 +107,6 @@ export function settingsOf({
   policies = [{ name: 'provisioningserviceowner', primaryKey: wellKnownKey, rights: accessRights }],
   bearerTokens = 'any',
   defaultAllocationPolicy = 'hashed',
-  trustGroupCertificates = false,
   retryAfterSeconds = 3,
   quotas = {},
   webhook = {},
@@ -128,7 +122,6 @@ export function settingsOf({
     policies,
     bearerTokens,
     defaultAllocationPolicy,
-    trustGroupCertificates,
     retryAfterSeconds,
     quotas: { ...documentedQuotas, ...quotas },
     webhook: { ...documentedWebhook, ...webhook },

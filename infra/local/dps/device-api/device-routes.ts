@@ -17,7 +17,7 @@ export interface DeviceRouteParts {
   readonly settings: Pick<Settings, 'idScope' | 'quotas' | 'retryAfterSeconds' | 'now' | 'serviceHostName'>;
 }
 
-const bodySyntax = z.object({ registrationId: z.string().nullish(), payload: z.unknown() });
+const bodySyntax = z.object({ registrationId: z.string().nullish(), payload: z.unknown().optional() });
 
 const pollWindowSeconds = 10;
 

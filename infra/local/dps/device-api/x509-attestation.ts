@@ -3,7 +3,6 @@ import type { Entry } from '../entries/entry.ts';
 import type { EntryStore } from '../entries/entry-store.ts';
 import { dpsError, type ServiceError } from '../http/service-error.ts';
 import type { CaCertificates } from '../management-api/ca-certificates.ts';
-import type { Settings } from '../options.ts';
 import type { DeviceCredential } from '../registrations/registration.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { ChainError, isSelfSigned, validityFault, verifyChain } from '../x509/chain.ts';
@@ -20,7 +19,7 @@ export interface Attested {
 export interface X509AttestationParts {
   readonly entries: EntryStore;
   readonly cas: Pick<CaCertificates, 'verified' | 'namesOf'>;
-  readonly settings: Pick<Settings, 'now' | 'trustGroupCertificates'>;
+  readonly now: () => Date;
 }
 
 /**
@@ -28,9 +27,7 @@ export interface X509AttestationParts {
  * https://learn.microsoft.com/azure/iot-dps/concepts-x509-attestation: the individual enrollment of the leaf, else the
  * group of the nearest issuer that has one, up to the root. The first entry found decides, enabled or disabled.
  */
-export function createX509Attestation({ entries, cas, settings }: X509AttestationParts) {
-  const { now, trustGroupCertificates } = settings;
-
+export function createX509Attestation({ entries, cas, now }: X509AttestationParts) {
   return (socket: TLSSocket, registrationId: string): Attested => {
     const presented = presentedChain(socket);
     const [leaf] = presented;
@@ -71,11 +68,8 @@ export function createX509Attestation({ entries, cas, settings }: X509Attestatio
   }
 
   function chainOf(presented: readonly Certificate[]): Certificate[] {
-    const trusted = trustGroupCertificates
-      ? presented.filter((each) => entries.ofCertificate('group', each.sha256Thumbprint))
-      : [];
     try {
-      return verifyChain({ presented, verified: [...cas.verified(), ...trusted], now: now() });
+      return verifyChain({ presented, verified: cas.verified(), now: now() });
     } catch (error) {
       if (error instanceof ChainError) throw unauthorized(error.message);
       throw error;

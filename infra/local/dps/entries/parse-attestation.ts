@@ -3,7 +3,7 @@ import { dpsError } from '../http/service-error.ts';
 import { certificateInfo, decodeCertificate } from '../x509/certificate.ts';
 import type { Attestation, Entry, EntryKind, StoredCertificate } from './entry.ts';
 
-const certificate = z.object({ certificate: z.string().nullish(), info: z.unknown() });
+const certificate = z.object({ certificate: z.string().nullish(), info: z.unknown().optional() });
 const certificates = z.object({ primary: certificate.nullish(), secondary: certificate.nullish() });
 const key = z
   .string()

@@ -116,12 +116,11 @@ function compileCondition(tokens: readonly Token[]): Condition {
       expect('(');
       const path = property();
       expect(',');
-      const at0 = at;
-      const length = literal();
-      at = at0;
-      const prefix = literal();
+      const prefix = tokens[at];
+      if (prefix?.kind !== 'string') throw fail();
+      at += 1;
       expect(')');
-      return `substr(json_extract(body, ${path}), 1, length(${length})) = ${prefix}`;
+      return `substr(json_extract(body, ${path}), 1, length(${bind(prefix.text)})) = ${bind(prefix.text)}`;
     }
     const path = property();
     if (peek('IN', 'NIN')) {
