@@ -43,8 +43,12 @@ export function createKeyVaultKeyStore({ vaultUrl, credential, maxRetries = 3 }:
   /** All enabled versions, oldest first. */
   async function versionsOf(vaultName: string): Promise<string[]> {
     const found: { version: string; at: number }[] = [];
-    for await (const { version, enabled, createdOn } of client.listPropertiesOfKeyVersions(vaultName)) {
-      if (version !== undefined && enabled !== false) found.push({ version, at: createdOn?.getTime() ?? 0 });
+    try {
+      for await (const { version, enabled, createdOn } of client.listPropertiesOfKeyVersions(vaultName)) {
+        if (version !== undefined && enabled !== false) found.push({ version, at: createdOn?.getTime() ?? 0 });
+      }
+    } catch (error) {
+      if (statusOf(error) !== 404) throw error;
     }
     // Times have whole seconds, so versions of one second need an order that every process sees alike.
     found.sort((a, b) => a.at - b.at || (a.version < b.version ? -1 : 1));

@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { PrivateJwk } from './key-material.ts';
+
+/** One version of a key. */
+export interface KeyVersion {
+  /** 32 hex digits. */
+  readonly version: string;
+  readonly key: PrivateJwk;
+  readonly keyOps: readonly string[];
+  readonly enabled: boolean;
+  readonly exportable: boolean;
+  /** Seconds since 1970, as the vault writes times. */
+  readonly created: number;
+  readonly updated: number;
+  readonly tags?: Readonly<Record<string, string>> | undefined;
+}
+
+/** A key with all its versions, oldest first. */
+export interface VaultKey {
+  /** As spelled when it was made; compared without case. */
+  readonly name: string;
+  readonly versions: readonly KeyVersion[];
+  /** Seconds since 1970; the key keeps its name until it is recovered or purged. */
+  readonly deleted?: number;
+}
+
+export interface KeyRing {
+  get(name: string): VaultKey | undefined;
+  all(): readonly VaultKey[];
+  put(key: VaultKey): void;
+  remove(name: string): void;
+}
+
+export const newVersion = (): string => randomBytes(16).toString('hex');
+
+/** Keys in memory and, where a folder is given, in one file of mode 0600 a key, replaced as a whole. */
+export function createKeyRing(directory?: string): KeyRing {
+  const keys = new Map<string, VaultKey>();
+  if (directory !== undefined) {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    for (const file of readdirSync(directory).filter((name) => name.endsWith('.json'))) {
+      const key = JSON.parse(readFileSync(join(directory, file), 'utf8')) as VaultKey;
+      keys.set(key.name.toLowerCase(), key);
+    }
+  }
+  // Names have letters, digits and "-" only, so none of them leads out of the folder.
+  const fileOf = (name: string) => join(directory ?? '', `${name.toLowerCase()}.json`);
+
+  return {
+    get: (name) => keys.get(name.toLowerCase()),
+    all: () => [...keys.values()],
+    put(key) {
+      if (directory !== undefined) {
+        const draft = `${fileOf(key.name)}.new`;
+        writeFileSync(draft, JSON.stringify(key), { mode: 0o600, flush: true });
+        renameSync(draft, fileOf(key.name));
+      }
+      keys.set(key.name.toLowerCase(), key);
+    },
+    remove(name) {
+      if (directory !== undefined) rmSync(fileOf(name), { force: true });
+      keys.delete(name.toLowerCase());
+    },
+  };
+}

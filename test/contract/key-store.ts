@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
+import { describe, it } from 'node:test';
+import { inspect } from 'node:util';
+import type { CaKeyType, KeyStore, Signer } from '../../lib/pki/signer.ts';
+
+const digests: Readonly<Record<CaKeyType, string>> = { 'ec-p256': 'sha256', 'ec-p384': 'sha384', 'rsa-4096': 'sha256' };
+const data = Buffer.from('what is to be signed');
+
+/** As a verifier of certificates does it: DER signature, and the key from its SubjectPublicKeyInfo. */
+async function signsWell(signer: Signer): Promise<boolean> {
+  const key = createPublicKey({
+    key: signer.publicKey.export({ type: 'spki', format: 'der' }),
+    type: 'spki',
+    format: 'der',
+  });
+  return verify(digests[signer.keyType], data, key, await signer.sign(data));
+}
+
+/** What every KeyStore does. @param open a new store on the same keys each time, as another process has it */
+export function keyStoreContract(name: string, open: () => Promise<KeyStore> | KeyStore): void {
+  const run = Date.now().toString(36);
+
+  describe(`key store: ${name}`, () => {
+    for (const keyType of ['ec-p256', 'ec-p384', 'rsa-4096'] as const) {
+      it(`makes a key of type ${keyType} at the first use, and signs with it`, async () => {
+        const store = await open();
+        const signer = await store.signer(`${run}-${keyType}`, keyType);
+        assert.equal(signer.keyType, keyType);
+        assert.ok(await signsWell(signer));
+      });
+    }
+
+    it('signs what each of many asks for, at once', async () => {
+      const signer = await (await open()).signer(`${run}-many`, 'ec-p256');
+      const all = await Promise.all(Array.from({ length: 50 }, () => signsWell(signer)));
+      assert.deepEqual(new Set(all), new Set([true]));
+    });
+
+    it('gives the same key under the same name ever after', async () => {
+      const first = await (await open()).signer(`${run}-same`, 'ec-p256');
+      const second = await (await open()).signer(`${run}-same`, 'ec-p256');
+      assert.ok(first.publicKey.equals(second.publicKey));
+      assert.ok(await signsWell(second));
+    });
+
+    it('tells names apart that differ only in "-", "." and "_", and takes the longest a group has', async () => {
+      const store = await open();
+      const names = ['-7', '.7', '_7', '--7', '-p7', `.${'_.-'.repeat(21)}9`].map((end) => `issuing-${run}${end}-1`);
+      const signers = await Promise.all(names.map((each) => store.signer(each, 'ec-p256')));
+      const keys = signers.map(({ publicKey }) => publicKey.export({ type: 'spki', format: 'pem' }));
+      assert.equal(new Set(keys).size, names.length);
+    });
+
+    it('opens the key that a certificate has, and no other in its place', async () => {
+      const store = await open();
+      const { publicKey } = await store.signer(`${run}-pinned`, 'ec-p256');
+      const again = await (await open()).signer(`${run}-pinned`, 'ec-p256', publicKey);
+      assert.ok(again.publicKey.equals(publicKey));
+      const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey;
+      await assert.rejects(async () => await (await open()).signer(`${run}-pinned`, 'ec-p256', other), {
+        code: 'ca-key-unusable',
+      });
+    });
+
+    it('makes no key for a certificate whose key is gone', async () => {
+      const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      await assert.rejects(async () => await (await open()).signer(`${run}-gone`, 'ec-p256', publicKey), {
+        code: 'ca-key-unusable',
+      });
+    });
+
+    it('refuses a key that exists with another type', async () => {
+      await (await open()).signer(`${run}-typed`, 'ec-p256');
+      await assert.rejects(async () => await (await open()).signer(`${run}-typed`, 'ec-p384'), {
+        code: 'ca-key-unusable',
+      });
+    });
+
+    it('ends a race for a new key so that each certificate made meanwhile has its key, and later ones have one', async () => {
+      const racing = await Promise.all(
+        Array.from({ length: 4 }, async () => await (await open()).signer(`${run}-race`, 'ec-p256')),
+      );
+      for (const { publicKey } of racing) {
+        assert.ok(await signsWell(await (await open()).signer(`${run}-race`, 'ec-p256', publicKey)));
+      }
+      const [first, second] = [await open(), await open()];
+      const after = [await first.signer(`${run}-race`, 'ec-p256'), await second.signer(`${run}-race`, 'ec-p256')];
+      assert.ok(after[0]?.publicKey.equals(after[1]?.publicKey ?? assert.fail()));
+    });
+
+    it('shows nothing of a private key', async () => {
+      const signer = await (await open()).signer(`${run}-shown`, 'ec-p256');
+      assert.doesNotMatch(inspect(signer, { depth: 9, showHidden: true }), /PRIVATE KEY|"?\bd"?: /);
+    });
+  });
+}

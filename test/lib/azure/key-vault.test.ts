@@ -1,0 +1,274 @@
+import assert from 'node:assert/strict';
+import { createHash, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import type { TokenCredential } from '@azure/identity';
+import { KeyClient } from '@azure/keyvault-keys';
+import fc from 'fast-check';
+import { createKeyVaultStandIn } from '../../../infra/local/key-vault/key-vault-stand-in.ts';
+import type { KeyVaultStandInOptions, VaultAction } from '../../../infra/local/key-vault/options.ts';
+import { ensureLocalTls, type LocalTls } from '../../../infra/local/tls.ts';
+import { ecdsaSignatureDer } from '../../../lib/azure/ecdsa-signature.ts';
+import { createKeyVaultKeyStore } from '../../../lib/azure/key-vault.ts';
+import { vaultKeyName } from '../../../lib/azure/key-vault-name.ts';
+import { FleetError } from '../../../lib/errors.ts';
+import { someTime } from '../../factories.ts';
+import { trustLocalTls } from './trust-local-tls.ts';
+
+let directory: string;
+let tls: LocalTls;
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'fleet-vault-'));
+  tls = await ensureLocalTls({ directory: join(directory, 'tls') });
+  trustLocalTls(tls.caPem);
+});
+after(() => rm(directory, { recursive: true, force: true }));
+
+const token = 'token-of-the-directory';
+const credential: TokenCredential = { getToken: async () => ({ token, expiresOnTimestamp: Date.now() + 3_600_000 }) };
+
+/** A vault for one test, and the key store and the operator's client on it. */
+async function withVault(
+  options: Omit<KeyVaultStandInOptions, 'tls'>,
+  work: (vault: {
+    open: () => ReturnType<typeof createKeyVaultKeyStore>;
+    client: KeyClient;
+    url: string;
+  }) => Promise<void>,
+) {
+  const standIn = createKeyVaultStandIn({ tls, ...options });
+  const { url } = await standIn.listen(0);
+  try {
+    const client = new KeyClient(url, credential, { disableChallengeResourceVerification: true });
+    await work({ url, client, open: () => createKeyVaultKeyStore({ vaultUrl: url, credential, maxRetries: 0 }) });
+  } finally {
+    await standIn.close();
+  }
+}
+
+/** A clock that is so much later each time it is looked at. */
+function someClock({ stepSeconds }: { stepSeconds: number }): () => Date {
+  let looks = 0;
+  return () => {
+    looks += 1;
+    return new Date(someTime.getTime() + looks * stepSeconds * 1000);
+  };
+}
+
+const isFleetError = (code: string, message: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof FleetError, String(error));
+  assert.equal(error.code, code);
+  assert.match(error.message, message);
+  return true;
+};
+
+describe('key store in Key Vault', () => {
+  it('asks the vault for a key that can sign and nothing else, and cannot be exported', () =>
+    withVault({}, async ({ open, client }) => {
+      await open().signer('issuing-line.7-1', 'ec-p384');
+      const key = await client.getKey('issuing--line-p7--1');
+      assert.deepEqual(key.keyOperations, ['sign']);
+      assert.equal(key.properties.exportable, false);
+      assert.equal(key.properties.tags?.['fleetKey'], 'issuing-line.7-1');
+    }));
+
+  it('goes on with the key it made when somebody rotates it', () =>
+    withVault({ now: someClock({ stepSeconds: 1 }) }, async ({ open, client }) => {
+      const { publicKey } = await open().signer('root', 'ec-p256');
+      await client.createEcKey('root', { curve: 'P-256' });
+      assert.ok((await open().signer('root', 'ec-p256')).publicKey.equals(publicKey));
+    }));
+
+  it('finds the version of a certificate that is not the oldest, among more versions than a page has', () =>
+    withVault({ pageSize: 2, limits: { creations: 100 } }, async ({ open, client }) => {
+      for (let version = 0; version < 4; version++) await client.createEcKey('root', { curve: 'P-256' });
+      const { key, properties } = await client.createEcKey('root', { curve: 'P-256', keyOps: ['sign'] });
+      await client.createEcKey('root', { curve: 'P-256' });
+      const jwk = { kty: 'EC', crv: 'P-256', x: base64url(key?.x), y: base64url(key?.y) };
+      const publicKey = createPublicKey({ format: 'jwk', key: jwk });
+      const signer = await open().signer('root', 'ec-p256', publicKey);
+      assert.ok(signer.publicKey.equals(publicKey), properties.version);
+      assert.ok(verify('sha256', Buffer.from('x'), publicKey, await signer.sign(Buffer.from('x'))));
+    }));
+
+  it('does not use a version that was disabled', () =>
+    withVault({}, async ({ open, client }) => {
+      const { publicKey } = await open().signer('root', 'ec-p256');
+      const { properties } = await client.getKey('root');
+      await client.updateKeyProperties('root', properties.version ?? '', { enabled: false });
+      await assert.rejects(
+        open().signer('root', 'ec-p256', publicKey),
+        isFleetError('ca-key-unusable', /0 enabled versions/),
+      );
+    }));
+
+  it('says that a key was deleted and how to recover it, and makes no other', () =>
+    withVault({}, async ({ open, client }) => {
+      const { publicKey } = await open().signer('root', 'ec-p256');
+      await (await client.beginDeleteKey('root')).pollUntilDone();
+      const deleted = isFleetError('ca-key-unusable', /"root" is deleted.*az keyvault key recover/);
+      await assert.rejects(open().signer('root', 'ec-p256'), deleted);
+      await (await client.beginRecoverDeletedKey('root')).pollUntilDone();
+      assert.ok((await open().signer('root', 'ec-p256')).publicKey.equals(publicKey));
+    }));
+
+  it('passes on how long a throttled vault asks to wait, for keys and for signatures', () =>
+    withVault({ limits: { creations: 1, others: 3 } }, async ({ open }) => {
+      const store = open();
+      // Two lists and a read are the three others.
+      const signer = await store.signer('root', 'ec-p256');
+      const throttled = (error: unknown) => {
+        assert.ok(error instanceof FleetError, String(error));
+        assert.equal(error.code, 'throttled');
+        assert.ok(error.retry);
+        const { retryAfter = 0 } = error.particulars;
+        assert.ok(retryAfter >= 1 && retryAfter <= 10, String(retryAfter));
+        return true;
+      };
+      await assert.rejects(async () => await signer.sign(Buffer.from('x')), throttled);
+      await assert.rejects(open().signer('other', 'ec-p256'), throttled);
+    }));
+
+  it('waits by itself as long as the vault asks, before it gives up', () => {
+    // Each look at the clock is 4 seconds later: the limit of 10 seconds is over before the SDK asks again.
+    const now = someClock({ stepSeconds: 4 });
+    return withVault({ limits: { others: 2 }, now }, async ({ url }) => {
+      const store = createKeyVaultKeyStore({ vaultUrl: url, credential, maxRetries: 3 });
+      const signer = await store.signer('root', 'ec-p256');
+      assert.ok((await signer.sign(Buffer.from('x'))).length > 64);
+    });
+  });
+
+  it('tries again after a failure instead of remembering it', () => {
+    const denied: VaultAction[] = ['create'];
+    return withVault({ denied }, async ({ open }) => {
+      const store = open();
+      await assert.rejects(store.signer('root', 'ec-p256'), isFleetError('unavailable', /HTTP 403/));
+      denied.length = 0;
+      assert.equal((await store.signer('root', 'ec-p256')).keyType, 'ec-p256');
+    });
+  });
+
+  it('says that its identity is refused', async () => {
+    await withVault({ bearerTokens: ['another'] }, async ({ open }) => {
+      await assert.rejects(
+        open().signer('root', 'ec-p256'),
+        isFleetError('unavailable', /refuses this app's identity/),
+      );
+    });
+    await withVault({ denied: ['sign'] }, async ({ open }) => {
+      const signer = await open().signer('root', 'ec-p256');
+      const refused = isFleetError('unavailable', /HTTP 403/);
+      await assert.rejects(async () => await signer.sign(Buffer.from('x')), refused);
+    });
+  });
+
+  it('says that nobody answers', async () => {
+    const store = createKeyVaultKeyStore({ vaultUrl: 'https://localhost:1', credential, maxRetries: 0 });
+    await assert.rejects(store.signer('root', 'ec-p256'), isFleetError('unavailable', /did not answer/));
+  });
+
+  it('sends no token of the directory to a vault on this machine', () =>
+    withVault({ bearerTokens: ['local'] }, async ({ open }) => {
+      assert.equal((await open().signer('root', 'ec-p256')).keyType, 'ec-p256');
+    }));
+});
+
+describe('Key Vault stand-in', () => {
+  it('keeps its keys over a restart, in files that only their owner reads', async () => {
+    const keys = join(directory, 'restart');
+    let before: string | Buffer | undefined;
+    await withVault({ directory: keys }, async ({ open }) => {
+      before = (await open().signer('root', 'ec-p256')).publicKey.export({ type: 'spki', format: 'pem' });
+    });
+    const files = await readdir(keys);
+    assert.deepEqual(files, ['root.json']);
+    assert.equal((await stat(join(keys, 'root.json'))).mode & 0o777, 0o600);
+    await withVault({ directory: keys }, async ({ open }) => {
+      const { publicKey } = await open().signer('root', 'ec-p256');
+      assert.equal(publicKey.export({ type: 'spki', format: 'pem' }), before);
+    });
+  });
+
+  it('signs an imported key as OpenSSL verifies it', () =>
+    withVault({}, async ({ client }) => {
+      const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+      const { x, y, d } = privateKey.export({ format: 'jwk' });
+      const bytes = (text: string | undefined) => Buffer.from(text ?? '', 'base64url');
+      await client.importKey('own', { kty: 'EC', crv: 'P-384', x: bytes(x), y: bytes(y), d: bytes(d) });
+      const digest = createHash('sha384').update('x').digest();
+      for (let round = 0; round < 20; round++) {
+        const { result } = await client.getCryptographyClient('own').sign('ES384', digest);
+        assert.ok(verify('sha384', Buffer.from('x'), { key: publicKey, dsaEncoding: 'ieee-p1363' }, result));
+      }
+    }));
+
+  it('never answers with a private part', () =>
+    withVault({}, async ({ url, client }) => {
+      await client.createRsaKey('root', { keySize: 2048 });
+      const get = (path: string) =>
+        fetch(`${url}${path}?api-version=7.6`, { headers: { authorization: 'Bearer x' } }).then((response) =>
+          response.text(),
+        );
+      for (const path of ['/keys', '/keys/root', '/keys/root/versions']) {
+        const text = await get(path);
+        assert.doesNotMatch(text, /"(d|p|q|dp|dq|qi)":/);
+        assert.match(text, /keys\/root/);
+      }
+    }));
+});
+
+describe('vaultKeyName', () => {
+  const ourName = fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,80}$/);
+
+  it('is a name that a vault takes', () => {
+    fc.assert(fc.property(ourName, (name) => /^[0-9a-zA-Z-]{1,127}$/.test(vaultKeyName(name))));
+  });
+
+  it('gives two names of ours two names', () => {
+    // Few letters, so that names which could collide come up often; lengths around the one where digests begin.
+    const close = fc.stringMatching(/^a[-._apux]{0,90}$/);
+    fc.assert(
+      fc.property(close, close, (a, b) => {
+        assert.equal(vaultKeyName(a).toLowerCase() === vaultKeyName(b).toLowerCase(), a === b);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('stays readable, and is short enough at its longest', () => {
+    assert.equal(vaultKeyName('issuing-line7-1'), 'issuing--line7--1');
+    assert.equal(vaultKeyName('issuing-plant_a.line7-2'), 'issuing--plant-ua-pline7--2');
+    assert.equal(vaultKeyName(`issuing-${'a.'.repeat(32)}-1`).length, 108);
+    assert.match(vaultKeyName(`issuing-0${'.'.repeat(62)}0-1`), /^issuing--0(-p)+-x[0-9a-f]{40}$/);
+  });
+
+  it('takes no name that is not ours', () => {
+    for (const name of ['', '../root', 'Root', 'a/b', '-a', 'ä'])
+      assert.throws(() => vaultKeyName(name), { code: 'internal' });
+  });
+});
+
+describe('ecdsaSignatureDer', () => {
+  it('is the signature OpenSSL verifies, whatever zeros and high bits its numbers begin with', () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    // One in 256 has a leading zero byte: 2,000 signatures have some of each kind.
+    for (let round = 0; round < 2000; round++) {
+      const data = Buffer.from(String(round));
+      const raw = sign('sha256', data, { key: privateKey, dsaEncoding: 'ieee-p1363' });
+      assert.ok(verify('sha256', data, publicKey, ecdsaSignatureDer(raw)));
+    }
+  });
+
+  it('writes the shortest form of each number', () => {
+    const raw = Buffer.alloc(64);
+    raw[31] = 0x80;
+    raw[63] = 1;
+    assert.equal(Buffer.from(ecdsaSignatureDer(raw)).toString('hex'), '3007020200800201' + '01');
+  });
+});
+
+const base64url = (value: Uint8Array | undefined) => Buffer.from(value ?? []).toString('base64url');
