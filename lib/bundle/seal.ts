@@ -3,6 +3,7 @@ import {
   createCipheriv,
   createECDH,
   createHash,
+  ECDH,
   type KeyObject,
   publicEncrypt,
   randomBytes,
@@ -44,33 +45,71 @@ const dhSinglePassStdDhSha256Kdf = '1.3.132.1.11.1';
 /** RFC 3394 2.2.3.1. */
 const keyWrapIv = Buffer.alloc(8, 0xa6);
 
-type Recipient = (contentKey: Buffer) => RecipientInfo;
+/** One recipient: the structure with random octets in the places that each message fills anew, and what fills them. */
+interface Recipient {
+  readonly info: RecipientInfo;
+  readonly places: readonly Buffer[];
+  values(contentKey: Buffer): readonly Buffer[];
+}
 
-/** @param recipients PEM certificates without a `recipientFaults` */
+/** An encoded message of one length, and where its variable parts lie: first the IV and the content, then the recipients'. */
+interface Layout {
+  readonly image: Buffer;
+  readonly offsets: readonly number[];
+}
+
+/** Bundles of a group differ by a few octets in length. More layouts than this are made anew. */
+const maxLayouts = 64;
+
+/**
+ * Encoding the structure takes ten times as long as encrypting, so it is encoded once for each length of content.
+ * @param recipients PEM certificates without a `recipientFaults`
+ */
 export function createSeal(recipients: readonly string[]): (content: Buffer) => Buffer {
   const parties = recipients.map(createRecipient);
+  const layouts = new Map<number, Layout>();
+
+  function layoutFor(length: number): Layout {
+    let layout = layouts.get(length);
+    if (layout === undefined) {
+      layout = layOut(parties, length);
+      if (layouts.size >= maxLayouts) layouts.clear();
+      layouts.set(length, layout);
+    }
+    return layout;
+  }
 
   return (content) => {
     const [key, iv] = [randomBytes(32), randomBytes(16)];
     const cipher = createCipheriv('aes-256-cbc', key, iv);
     const encrypted = Buffer.concat([cipher.update(content), cipher.final()]);
-    const recipientInfos = new RecipientInfos(parties.map((party) => party(key)));
-    const enveloped = new EnvelopedData({
-      // RFC 5652 6.1: 0 where every recipient has version 0, that is, by key transport and issuer name.
-      version: recipientInfos.every(({ ktri }) => ktri !== undefined) ? 0 : 2,
-      recipientInfos,
-      encryptedContentInfo: new EncryptedContentInfo({
-        contentType: id_data,
-        contentEncryptionAlgorithm: new AlgorithmIdentifier({
-          algorithm: aes256Cbc,
-          parameters: AsnConvert.serialize(new OctetString(iv)),
-        }),
-        encryptedContent: new EncryptedContent({ value: new OctetString(encrypted) }),
-      }),
-    });
-    const info = new ContentInfo({ contentType: id_envelopedData, content: AsnConvert.serialize(enveloped) });
-    return Buffer.from(AsnConvert.serialize(info));
+    const values = [iv, encrypted, ...parties.flatMap((party) => party.values(key))];
+    const { image, offsets } = layoutFor(encrypted.length);
+    const sealed = Buffer.from(image);
+    for (const [index, value] of values.entries()) value.copy(sealed, offsets[index]);
+    return sealed;
   };
+}
+
+function layOut(parties: readonly Recipient[], length: number): Layout {
+  const [iv, content] = [randomBytes(16), randomBytes(length)];
+  const enveloped = new EnvelopedData({
+    // RFC 5652 6.1: 0 where every recipient has version 0, that is, by key transport and issuer name.
+    version: parties.every(({ info }) => info.ktri !== undefined) ? 0 : 2,
+    recipientInfos: new RecipientInfos(parties.map(({ info }) => info)),
+    encryptedContentInfo: new EncryptedContentInfo({
+      contentType: id_data,
+      contentEncryptionAlgorithm: new AlgorithmIdentifier({
+        algorithm: aes256Cbc,
+        parameters: AsnConvert.serialize(new OctetString(iv)),
+      }),
+      encryptedContent: new EncryptedContent({ value: new OctetString(content) }),
+    }),
+  });
+  const info = new ContentInfo({ contentType: id_envelopedData, content: AsnConvert.serialize(enveloped) });
+  const image = Buffer.from(AsnConvert.serialize(info));
+  const places = [iv, content, ...parties.flatMap((party) => party.places)];
+  return { image, offsets: places.map((place) => image.indexOf(place)) };
 }
 
 function createRecipient(pem: string): Recipient {
@@ -89,18 +128,24 @@ function byKeyTransport(publicKey: KeyObject, name: IssuerAndSerialNumber): Reci
   const parameters = AsnConvert.serialize(new RsaEsOaepParams({ hashAlgorithm: sha256, maskGenAlgorithm }));
   const keyEncryptionAlgorithm = new AlgorithmIdentifier({ algorithm: id_RSAES_OAEP, parameters });
   const padding = { key: publicKey, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' };
-  return (contentKey) => {
-    const encryptedKey = new OctetString(publicEncrypt(padding, contentKey));
-    return new RecipientInfo({
+  const place = randomBytes(Math.ceil((publicKey.asymmetricKeyDetails?.modulusLength ?? 0) / 8));
+  const encryptedKey = new OctetString(place);
+  return {
+    info: new RecipientInfo({
       ktri: new KeyTransRecipientInfo({ version: 0, rid, keyEncryptionAlgorithm, encryptedKey }),
-    });
+    }),
+    places: [place],
+    values: (contentKey) => [publicEncrypt(padding, contentKey)],
   };
 }
 
 function byKeyAgreement(publicKey: KeyObject, name: IssuerAndSerialNumber, certificate: Certificate): Recipient {
   const curve = publicKey.asymmetricKeyDetails?.namedCurve ?? '';
   const { algorithm, subjectPublicKey } = certificate.tbsCertificate.subjectPublicKeyInfo;
-  const point = Buffer.from(subjectPublicKey);
+  // Uncompressed in a certificate of OpenSSL and Windows; the ephemeral point is always.
+  const point = Buffer.from(
+    ECDH.convertKey(Buffer.from(subjectPublicKey), curve, undefined, undefined, 'uncompressed') as Buffer,
+  );
   const rid = new KeyAgreeRecipientIdentifier({ issuerAndSerialNumber: name });
   // RFC 5753 7.2: AES key wrap has no parameters.
   const wrap = new AlgorithmIdentifier({ algorithm: aes256Wrap });
@@ -109,31 +154,33 @@ function byKeyAgreement(publicKey: KeyObject, name: IssuerAndSerialNumber, certi
     parameters: AsnConvert.serialize(wrap),
   });
   const sharedInfo = eccCmsSharedInfo(wrap);
-  return (contentKey) => {
-    const ephemeral = createECDH(curve);
-    const ephemeralPoint = ephemeral.generateKeys();
-    const keyEncryptionKey = createHash('sha256')
-      .update(ephemeral.computeSecret(point))
-      .update(Buffer.from([0, 0, 0, 1]))
-      .update(sharedInfo)
-      .digest();
-    const cipher = createCipheriv('id-aes256-wrap', keyEncryptionKey, keyWrapIv);
-    const wrapped = Buffer.concat([cipher.update(contentKey), cipher.final()]);
-    return new RecipientInfo({
+  const [pointPlace, keyPlace] = [randomBytes(point.length), randomBytes(40)];
+  const originatorKey = new OriginatorPublicKey({
+    algorithm: new AlgorithmIdentifier({ algorithm: algorithm.algorithm, parameters: algorithm.parameters }),
+    publicKey: new Uint8Array(pointPlace).buffer,
+  });
+  const encryptedKey = new OctetString(keyPlace);
+  return {
+    info: new RecipientInfo({
       kari: new KeyAgreeRecipientInfo({
         version: 3,
-        originator: new OriginatorIdentifierOrKey({
-          originatorKey: new OriginatorPublicKey({
-            algorithm: new AlgorithmIdentifier({ algorithm: algorithm.algorithm, parameters: algorithm.parameters }),
-            publicKey: bytesOf(ephemeralPoint),
-          }),
-        }),
+        originator: new OriginatorIdentifierOrKey({ originatorKey }),
         keyEncryptionAlgorithm,
-        recipientEncryptedKeys: new RecipientEncryptedKeys([
-          new RecipientEncryptedKey({ rid, encryptedKey: new OctetString(wrapped) }),
-        ]),
+        recipientEncryptedKeys: new RecipientEncryptedKeys([new RecipientEncryptedKey({ rid, encryptedKey })]),
       }),
-    });
+    }),
+    places: [pointPlace, keyPlace],
+    values(contentKey) {
+      const ephemeral = createECDH(curve);
+      const ephemeralPoint = ephemeral.generateKeys();
+      const keyEncryptionKey = createHash('sha256')
+        .update(ephemeral.computeSecret(point))
+        .update(Buffer.from([0, 0, 0, 1]))
+        .update(sharedInfo)
+        .digest();
+      const cipher = createCipheriv('id-aes256-wrap', keyEncryptionKey, keyWrapIv);
+      return [ephemeralPoint, Buffer.concat([cipher.update(contentKey), cipher.final()])];
+    },
   };
 }
 
@@ -145,8 +192,4 @@ function eccCmsSharedInfo(wrap: AlgorithmIdentifier): Buffer {
   const algorithm = Buffer.from(AsnConvert.serialize(wrap));
   const length = Buffer.from([0xa2, 0x06, 0x04, 0x04, 0, 0, 1, 0]);
   return Buffer.concat([Buffer.from([0x30, algorithm.length + length.length]), algorithm, length]);
-}
-
-function bytesOf(buffer: Buffer): ArrayBuffer {
-  return new Uint8Array(buffer).buffer;
 }

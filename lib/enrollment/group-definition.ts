@@ -27,9 +27,12 @@ const initialTwin = z
   })
   .describe('Twin that DPS gives every device of the group at its first assignment.');
 
-/** What a file: or pkcs11: URI may hold in TOML, YAML and a shell without meaning anything there (RFC 3986, RFC 7512). */
-const keyUri = /^(?:file:\/\/\/|pkcs11:)[A-Za-z0-9._~:/?#@&=;,%+-]+$/;
-const pkcs11Uri = /^pkcs11:[A-Za-z0-9._~:/?#@&=;,%+-]+$/;
+/**
+ * What the path of a file: or pkcs11: URI may hold (RFC 3986, RFC 7512) without meaning anything in TOML, YAML or a
+ * shell. Its query is install.sh's: there a PIN would stand, and a definition may be shown to whoever may list groups.
+ */
+const keyUri = /^(?:file:\/\/\/|pkcs11:)[A-Za-z0-9._~:/@&=;,%+-]+$/;
+const pkcs11Uri = /^pkcs11:[A-Za-z0-9._~:/@&=;,%+-]+$/;
 const absolutePath = /^\/[A-Za-z0-9._/+-]+$/;
 /** Registry, path, tag and digest, as https://github.com/distribution/reference spells them, no stricter than needed. */
 const imageReference = /^[a-z0-9](?:[a-zA-Z0-9._/:-]*[a-zA-Z0-9])?(?:@sha256:[0-9a-f]{64})?$/;
@@ -96,13 +99,17 @@ const schema = z.strictObject({
   keyUri: z
     .string()
     .max(512)
-    .regex(keyUri, 'a file:/// or pkcs11: URI of printable ASCII')
+    .regex(keyUri, 'a file:/// or pkcs11: URI without a query; install.sh takes a PIN from a file')
     .optional()
     .describe('Only with keyCustody "device": where the device keeps its key.'),
   pkcs11: z
     .strictObject({
       libraryPath: z.string().max(256).regex(absolutePath, 'an absolute path'),
-      baseSlot: z.string().max(512).regex(pkcs11Uri, 'a pkcs11: URI of printable ASCII').optional(),
+      baseSlot: z
+        .string()
+        .max(512)
+        .regex(pkcs11Uri, 'a pkcs11: URI without a query; install.sh takes a PIN from a file')
+        .optional(),
     })
     .optional()
     .describe('Goes with a pkcs11: `keyUri` on IoT Edge: the library, and the slot where new keys are made.'),
@@ -204,7 +211,6 @@ function targetFaults(group: z.output<typeof schema>): { path: string; message: 
     ['keyUri', uri],
     ['pkcs11.baseSlot', pkcs11?.baseSlot],
   ] as const) {
-    // A definition may be shown to anyone who may list groups, so a PIN has no place in it.
     if (value?.includes('pin-value')) refuse(path, 'leave the PIN out; install.sh takes it from a file (--pin-file)');
   }
   const onEdge12 = target !== 'iotedge-1.1' && target !== 'dps-device';
