@@ -1,6 +1,6 @@
 /** What was issued to one device. */
 export interface DeviceIdentity {
-  /** Upper-case hex, as in the device record. */
+  /** Hex, as in the device record. */
   readonly serialNumber: string;
   readonly certificatePem: string;
   /** PKCS#8; absent where the device made its key and sent a request. */

@@ -1,0 +1,109 @@
+import type { KeyObject } from 'node:crypto';
+import { brokenRule } from './broken-rule.ts';
+import { createCertificateSigning } from './certificate-signing.ts';
+import { type Issuer, readIssuer, selfIssuer } from './issuer.ts';
+import { describeKey } from './key-type.ts';
+import { lint } from './lint.ts';
+import { toPem } from './pem.ts';
+import { type Profile, profiles } from './profile.ts';
+import type { Signer } from './signer.ts';
+import { type SubjectKey, subjectKeyOf } from './subject-key.ts';
+import { type CertificateContent, encodeName, toBeSigned } from './to-be-signed.ts';
+import { validityFrom } from './validity.ts';
+
+/** A CA that is open for signing. */
+export interface Authority {
+  readonly certificatePem: string;
+  readonly signer: Signer;
+  /** Issuers above it, nearest first, up to and including the root; empty for a root. */
+  readonly chainPem: readonly string[];
+}
+
+export interface RootCaRequest {
+  readonly commonName: string;
+  readonly signer: Signer;
+  readonly validityDays: number;
+  readonly now: Date;
+  /** Hex, from serial.ts. */
+  readonly serialNumber: string;
+}
+
+/** @returns the self-signed certificate, PEM. @throws FleetError `certificate-rule` */
+export async function issueRootCa({
+  commonName,
+  signer,
+  validityDays,
+  now,
+  serialNumber,
+}: RootCaRequest): Promise<string> {
+  const profile = profiles['root-ca'];
+  const { notBefore, notAfter } = validityFrom(now, validityDays, profile);
+  const issuer = selfIssuer(signer, encodeName(commonName), notBefore, notAfter);
+  return issue(
+    { profile, serialNumber, commonName, key: acceptedKey(signer.publicKey), notBefore, notAfter },
+    issuer,
+    now,
+  );
+}
+
+export interface IntermediateCaRequest {
+  readonly issuer: Authority;
+  readonly commonName: string;
+  readonly publicKey: KeyObject;
+  /** How many CAs may follow below it: 0 for one that signs identities only. */
+  readonly pathLength: number;
+  /** Clamped to the issuer's life. */
+  readonly validityDays: number;
+  readonly serialNumber: string;
+  readonly now: Date;
+}
+
+/** @returns the certificate of an enrollment group's issuing CA, PEM. @throws FleetError `certificate-rule` */
+export async function issueIntermediateCa(request: IntermediateCaRequest): Promise<string> {
+  const { commonName, publicKey, pathLength, serialNumber } = request;
+  return issueUnder(request, profiles['issuing-ca'], {
+    commonName,
+    key: acceptedKey(publicKey),
+    pathLength,
+    serialNumber,
+  });
+}
+
+export interface ProofOfPossessionRequest {
+  readonly issuer: Authority;
+  /** What DPS gave for the CA that was uploaded. */
+  readonly verificationCode: string;
+  readonly publicKey: KeyObject;
+  readonly serialNumber: string;
+  readonly now: Date;
+}
+
+/** @returns the certificate that shows DPS our hold of the CA's key, PEM; valid for a week. @throws FleetError `certificate-rule` */
+export async function issueProofOfPossession(request: ProofOfPossessionRequest): Promise<string> {
+  const { verificationCode, publicKey, serialNumber } = request;
+  const profile = profiles['proof-of-possession'];
+  const content = { commonName: verificationCode, key: acceptedKey(publicKey), serialNumber };
+  return issueUnder({ ...request, validityDays: profile.maxValidityDays }, profile, content);
+}
+
+function issueUnder(
+  { issuer: authority, validityDays, now }: Pick<IntermediateCaRequest, 'issuer' | 'validityDays' | 'now'>,
+  profile: Profile,
+  content: Pick<CertificateContent, 'commonName' | 'key' | 'pathLength' | 'serialNumber'>,
+): Promise<string> {
+  const issuer = readIssuer(authority);
+  return issue({ ...content, profile, ...validityFrom(now, validityDays, profile, issuer) }, issuer, now);
+}
+
+/** Prepare, check, sign. */
+async function issue(content: CertificateContent, issuer: Issuer, now: Date): Promise<string> {
+  const tbs = toBeSigned(content, issuer);
+  lint(tbs, { ...content, pathLength: content.pathLength, keyType: content.key.type, issuer, now });
+  return toPem('CERTIFICATE', await createCertificateSigning(issuer)(tbs));
+}
+
+function acceptedKey(publicKey: KeyObject): SubjectKey {
+  const key = subjectKeyOf(publicKey);
+  if (key === undefined) throw brokenRule('key-type', `a key of type ${describeKey(publicKey)} is not accepted`);
+  return key;
+}

@@ -1,0 +1,162 @@
+import { createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { AsnConvert } from '@peculiar/asn1-schema';
+import { Name } from '@peculiar/asn1-x509';
+import { excerpt, FleetError } from '../errors.ts';
+import { bitStringOctets, type DerElement, DerError, derTag, readConstructed, readElements } from './der.ts';
+import { describeKey } from './key-type.ts';
+import type { Profile } from './profile.ts';
+import { publicKeyInfoHeader, type SubjectKey, subjectKeyFrom, subjectKeyOf } from './subject-key.ts';
+
+/**
+ * Reads a PKCS#10 request (RFC 2986) of a device and takes its public key, which is all that is taken: name, extensions
+ * and attributes that it asks for are the profile's to decide. Its signature must verify, which shows that whoever made it
+ * holds the private key.
+ *
+ * @param text PEM, or base64 of DER
+ * @throws FleetError `csr-invalid`, its message saying what is wrong
+ */
+export function readCertificationRequest(text: string, deviceId: string, profile: Profile): SubjectKey {
+  const der = decode(text);
+  try {
+    return read(der, deviceId, profile);
+  } catch (error) {
+    if (error instanceof DerError) throw invalid(`The request ${error.message}`, undefined, { cause: error });
+    throw error;
+  }
+}
+
+/** An RSA-2048 request with a dozen extensions has 3 KB of DER; more is no request of a device. */
+const longestText = 12 * 1024;
+
+const pem =
+  /^-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----([A-Za-z0-9+/=\s]*)-----END (?:NEW )?CERTIFICATE REQUEST-----$/;
+const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+function decode(text: string): Buffer {
+  if (text.length > longestText)
+    throw invalid(`The request has ${text.length} characters, and ${longestText} are read`);
+  const trimmed = text.trim();
+  if (/PRIVATE KEY-----/.test(trimmed))
+    throw invalid('A private key was sent where a request belongs; replace that key');
+  const armoured = trimmed.startsWith('-----');
+  const [, body] = armoured ? (pem.exec(trimmed) ?? []) : [trimmed, trimmed];
+  if (body === undefined) throw invalid('The PEM is not one whole "CERTIFICATE REQUEST"');
+  const packed = body.replace(/\s+/g, '');
+  if (packed === '') throw invalid('The request is empty');
+  if (!base64.test(packed)) throw invalid('The request is not base64', 'PEM, or base64 of DER');
+  return Buffer.from(packed, 'base64');
+}
+
+function read(der: Buffer, deviceId: string, profile: Profile): SubjectKey {
+  const [info, algorithm, signature, ...more] = readConstructed(der, derTag.sequence);
+  if (info?.tag !== derTag.sequence || algorithm?.tag !== derTag.sequence || more.length > 0)
+    throw invalid('The request is not laid out like PKCS#10');
+  const [version, subject, publicKeyInfo, attributes, ...further] = readElements(info.content);
+  // Version 1 is written 0. Some senders leave out the attributes, empty as they would be (RFC 2986 4.1 wants them).
+  const laidOut =
+    version?.whole.equals(version1) &&
+    subject?.tag === derTag.sequence &&
+    publicKeyInfo?.tag === derTag.sequence &&
+    (attributes === undefined || attributes.tag === derTag.context0) &&
+    further.length === 0;
+  if (!laidOut) throw invalid('The request is not laid out like PKCS#10 version 1');
+
+  checkSubject(subject, deviceId);
+  const publicKey = importKey(publicKeyInfo.whole);
+  const key = acceptKey(publicKey, publicKeyInfo.whole, profile);
+  checkSignature(info.whole, algorithm.whole, bitStringOctets(signature), publicKey, key);
+  return key;
+}
+
+const version1 = Buffer.from('020100', 'hex');
+
+/** SEQUENCE { SET { SEQUENCE { commonName, value } } }: what `openssl req -subj /CN=…` writes. */
+const onlyCommonName = Buffer.from('0603550403', 'hex');
+
+function checkSubject(subject: DerElement, deviceId: string): void {
+  if (subject.content.length === 0 || isCommonName(subject.content, deviceId)) return;
+  let names: string[];
+  try {
+    names = [...AsnConvert.parse(subject.whole, Name)]
+      .flatMap((part) => [...part])
+      .filter(({ type }) => type === '2.5.4.3')
+      .map(({ value }) => value.toString());
+  } catch (error) {
+    throw invalid('The subject of the request cannot be read', undefined, { cause: error });
+  }
+  const other = names.find((name) => name !== deviceId);
+  if (other !== undefined)
+    throw invalid(`The request is for "${excerpt(printable(other))}"`, `CN=${deviceId}, or no common name`);
+}
+
+/** The usual subject, without the library: one common name of fewer than 100 ASCII octets, as UTF8String or PrintableString. */
+function isCommonName(rdnSequence: Buffer, deviceId: string): boolean {
+  const { length } = deviceId;
+  const value = 11;
+  return (
+    rdnSequence.length === value + length &&
+    rdnSequence[0] === derTag.set &&
+    rdnSequence[1] === length + 9 &&
+    rdnSequence[2] === derTag.sequence &&
+    rdnSequence[3] === length + 7 &&
+    onlyCommonName.compare(rdnSequence, 4, 9) === 0 &&
+    (rdnSequence[9] === derTag.utf8String || rdnSequence[9] === derTag.printableString) &&
+    rdnSequence[10] === length &&
+    rdnSequence.toString('latin1', value) === deviceId
+  );
+}
+
+function importKey(info: Buffer): KeyObject {
+  try {
+    return createPublicKey({ key: info, format: 'der', type: 'spki' });
+  } catch (error) {
+    throw invalid('The public key of the request cannot be read', undefined, { cause: error });
+  }
+}
+
+const p256 = publicKeyInfoHeader['ec-p256'];
+
+function acceptKey(publicKey: KeyObject, info: Buffer, profile: Profile): SubjectKey {
+  const allowed = [...profile.keyTypes].join(' or ');
+  // The usual form of a P-256 key is taken as it is; its import has just checked that the point lies on the curve.
+  const usual = info.length === p256.length + 65 && p256.compare(info, 0, p256.length) === 0 && info[p256.length] === 4;
+  const key = usual ? subjectKeyFrom('ec-p256', info.subarray(p256.length)) : subjectKeyOf(publicKey);
+  if (key === undefined || !profile.keyTypes.has(key.type))
+    throw invalid(`The key of the request is ${describeKey(publicKey)}`, allowed);
+  if (!usual && !key.info.equals(info))
+    throw invalid(
+      `The ${key.type} key of the request is encoded in an unusual form`,
+      'an uncompressed point, or plain RSA',
+    );
+  return key;
+}
+
+/** Signatures a request may have: those of RFC 5758 3.2 and RFC 4055 5 with SHA-2. */
+const signatureAlgorithms: ReadonlyMap<string, { readonly family: string; readonly hash: string }> = new Map([
+  ['300a06082a8648ce3d040302', { family: 'ec', hash: 'sha256' }],
+  ['300a06082a8648ce3d040303', { family: 'ec', hash: 'sha384' }],
+  ['300a06082a8648ce3d040304', { family: 'ec', hash: 'sha512' }],
+  ['300d06092a864886f70d01010b0500', { family: 'rsa', hash: 'sha256' }],
+  ['300d06092a864886f70d01010c0500', { family: 'rsa', hash: 'sha384' }],
+  ['300d06092a864886f70d01010d0500', { family: 'rsa', hash: 'sha512' }],
+]);
+
+function checkSignature(
+  signed: Buffer,
+  algorithm: Buffer,
+  signature: Buffer,
+  publicKey: KeyObject,
+  key: SubjectKey,
+): void {
+  const method = signatureAlgorithms.get(algorithm.toString('hex'));
+  if (method === undefined || !key.type.startsWith(method.family))
+    throw invalid('The request is signed by an algorithm that is not accepted', 'ECDSA or RSA (PKCS#1 1.5) with SHA-2');
+  if (!verify(method.hash, signed, publicKey, signature))
+    throw invalid('The signature of the request does not verify: it was altered, or made with another key');
+}
+
+const printable = (text: string) => text.replace(/[^\x20-\x7e]/g, '?');
+
+function invalid(message: string, expected?: string, options?: ErrorOptions): FleetError {
+  return new FleetError('csr-invalid', `${message}.`, { column: 'csr', expected }, options);
+}

@@ -1,0 +1,141 @@
+import { hash } from 'node:crypto';
+import type { Authority } from './authority.ts';
+import { createCertificateSigning } from './certificate-signing.ts';
+import { readCertificationRequest } from './certification-request.ts';
+import type { DeviceIdentity } from './device-identity.ts';
+import { createP256KeyGenerator, type DeviceKey, generateRsaKey } from './device-key.ts';
+import { type EdgeCaKind, edgeCaCommonName, edgeCaPathLength } from './edge-ca.ts';
+import { readIssuer } from './issuer.ts';
+import { createKeyHistory } from './key-history.ts';
+import type { DeviceKeyType } from './key-type.ts';
+import { toPem } from './pem.ts';
+import { type Profile, profiles } from './profile.ts';
+import { companionSerialNumber } from './serial.ts';
+import { subjectKeyFrom } from './subject-key.ts';
+import { createTemplate, fillTemplate, type Template } from './template.ts';
+import { validityFrom } from './validity.ts';
+
+export interface DeviceIssuerOptions {
+  readonly issuer: Authority;
+  /** Of keys that are made here; a request may bring any that the profile allows. */
+  readonly keyType: DeviceKeyType;
+  /** From `now`, clamped to the issuer's life. */
+  readonly validityDays: number;
+  /** Validity of all certificates counts from here, so an issuer is for minutes, not for days. */
+  readonly now: Date;
+  /** Gives each device a CA for its modules as well. The issuing CA needs the path length for it (edge-ca.ts). */
+  readonly edgeCa?: EdgeCaKind;
+}
+
+/** Issues identities of one group's devices. */
+export interface DeviceIssuer {
+  /**
+   * At once where the CA's key and the device's are P-256 and in this process; a promise else, and then many may be in
+   * flight.
+   * @throws FleetError `csr-invalid`, `certificate-rule`; `throttled` or `unavailable` from a CA key that is elsewhere
+   */
+  issue(request: DeviceIssueRequest): DeviceIdentity | Promise<DeviceIdentity>;
+}
+
+export interface DeviceIssueRequest {
+  readonly deviceId: string;
+  /** PKCS#10, PEM or base64 of DER, where the device made its key itself. */
+  readonly csr?: string;
+  /** Hex, 16 octets, as reserved in the device record. */
+  readonly serialNumber: string;
+}
+
+/** @throws FleetError `certificate-rule` when the authority cannot issue at all */
+export async function createDeviceIssuer(options: DeviceIssuerOptions): Promise<DeviceIssuer> {
+  const { keyType, validityDays, now, edgeCa } = options;
+  const issuer = readIssuer(options.issuer);
+  const signCertificate = createCertificateSigning(issuer);
+  const generateP256Key = createP256KeyGenerator();
+  const history = createKeyHistory();
+  const templates = new Map<string, Template>();
+  const identityProfile = profiles['device-identity'];
+  const identityValidity = validityFrom(now, validityDays, identityProfile, issuer);
+  history.remember(issuer.keyIdentifier, 'the issuing CA');
+
+  /** Prepares and checks one certificate. @returns what is to be signed */
+  function prepare(
+    profile: Profile,
+    { deviceId, commonName, serialNumber, pathLength }: Subject,
+    type: DeviceKeyType,
+    publicKey: Buffer,
+  ): Buffer {
+    const kind = `${profile.name} ${type} ${commonName.length}`;
+    let template = templates.get(kind);
+    if (template === undefined) {
+      const content = { profile, serialNumber, commonName, pathLength, key: subjectKeyFrom(type, publicKey) };
+      template = createTemplate({ ...content, ...validityFrom(now, validityDays, profile, issuer) }, issuer, now);
+      templates.set(kind, template);
+    }
+    const { tbs, subjectKeyIdentifier } = fillTemplate(template, { serialNumber, commonName }, publicKey);
+    history.remember(subjectKeyIdentifier, deviceId);
+    return tbs;
+  }
+
+  function issueFor(
+    { deviceId, serialNumber }: DeviceIssueRequest,
+    type: DeviceKeyType,
+    { publicKey, privateKeyPem }: Pick<DeviceKey, 'publicKey'> & Partial<DeviceKey>,
+  ): DeviceIdentity | Promise<DeviceIdentity> {
+    const subject = { deviceId, commonName: deviceId, serialNumber };
+    const tbs = prepare(identityProfile, subject, type, publicKey);
+    const toIdentity = (der: Buffer): DeviceIdentity => ({
+      serialNumber,
+      certificatePem: toPem('CERTIFICATE', der),
+      ...(privateKeyPem === undefined ? {} : { privateKeyPem }),
+      sha1Thumbprint: hash('sha1', der, 'hex').toUpperCase(),
+      sha256Thumbprint: hash('sha256', der, 'hex').toUpperCase(),
+      ...identityValidity,
+    });
+    if (edgeCa === undefined) return after(signCertificate(tbs), toIdentity);
+
+    const edge = prepareEdgeCa(subject, edgeCa);
+    return after(both(signCertificate(tbs), signCertificate(edge.tbs)), ([der, edgeDer]) => {
+      const certificatePem = toPem('CERTIFICATE', edgeDer);
+      return { ...toIdentity(der), edgeCa: { certificatePem, privateKeyPem: edge.privateKeyPem } };
+    });
+  }
+
+  function prepareEdgeCa({ deviceId, serialNumber }: Subject, kind: EdgeCaKind) {
+    const { publicKey, privateKeyPem } = generateP256Key();
+    const subject = {
+      deviceId: `${deviceId} edge CA`,
+      commonName: edgeCaCommonName(deviceId),
+      serialNumber: companionSerialNumber(serialNumber, kind),
+      pathLength: edgeCaPathLength[kind],
+    };
+    return { tbs: prepare(profiles[kind], subject, 'ec-p256', publicKey), privateKeyPem };
+  }
+
+  return {
+    issue(request) {
+      if (request.csr !== undefined) {
+        const key = readCertificationRequest(request.csr, request.deviceId, identityProfile);
+        return issueFor(request, key.type as DeviceKeyType, { publicKey: key.octets });
+      }
+      if (keyType === 'ec-p256') return issueFor(request, keyType, generateP256Key());
+      return generateRsaKey().then((key) => issueFor(request, keyType, key));
+    },
+  };
+}
+
+interface Subject {
+  /** Whom the key belongs to, for the rule against reuse. */
+  readonly deviceId: string;
+  readonly commonName: string;
+  readonly serialNumber: string;
+  readonly pathLength?: number;
+}
+
+/** Goes on at once with what is there, and later with what is promised. */
+function after<T, U>(value: T | Promise<T>, next: (value: T) => U): U | Promise<U> {
+  return value instanceof Promise ? value.then(next) : next(value);
+}
+
+function both<T>(first: T | Promise<T>, second: T | Promise<T>): [T, T] | Promise<[T, T]> {
+  return first instanceof Promise || second instanceof Promise ? Promise.all([first, second]) : [first, second];
+}

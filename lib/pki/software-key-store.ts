@@ -1,0 +1,123 @@
+import { createPrivateKey, generateKeyPair, type KeyObject, randomBytes } from 'node:crypto';
+import { link, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { FleetError } from '../errors.ts';
+import type { CaKeyType, KeyStore, Signer } from './signer.ts';
+import { createSoftwareSigner } from './software-signer.ts';
+
+/** Names become file names, so they hold no separator and do not begin with a dot. */
+const keyName = /^[a-z0-9][a-z0-9._-]{0,127}$/;
+
+/** A key file that was begun and not finished within this time belongs to a process that is gone. */
+const staleMilliseconds = 10 * 60 * 1000;
+
+/**
+ * CA keys as PKCS#8 PEM files of mode 0600 in a directory of mode 0700, for one machine. A key is made at its first use:
+ * written whole under another name, then linked to its own, which fails if another process was first. So two processes
+ * that race have one key, and a crash leaves no half of one.
+ */
+export function createSoftwareKeyStore({ directory }: { readonly directory: string }): KeyStore {
+  const signers = new Map<string, Promise<Signer>>();
+
+  async function load(name: string, keyType: CaKeyType): Promise<Signer> {
+    await prepareDirectory(directory);
+    const path = join(directory, `${name}.pem`);
+    const key = (await readKey(path)) ?? (await createKey(directory, path, keyType));
+    return createSoftwareSigner(key, keyType);
+  }
+
+  return {
+    async signer(name, keyType) {
+      if (!keyName.test(name)) throw new FleetError('setting-invalid', 'A CA key’s name is no file name.');
+      const id = `${name} ${keyType}`;
+      const known = signers.get(id);
+      if (known !== undefined) return known;
+      const signer = load(name, keyType);
+      signers.set(id, signer);
+      signer.catch(() => signers.delete(id));
+      return signer;
+    },
+  };
+}
+
+async function prepareDirectory(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  refuseMode(directory, (await stat(directory)).mode, '700');
+  for (const file of await readdir(directory)) {
+    if (!file.endsWith('.tmp')) continue;
+    const path = join(directory, file);
+    const age = await stat(path).then(
+      ({ mtimeMs }) => Date.now() - mtimeMs,
+      () => 0,
+    );
+    if (age > staleMilliseconds) await unlink(path).catch(() => {});
+  }
+}
+
+async function readKey(path: string): Promise<KeyObject | undefined> {
+  const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw new FleetError('setting-invalid', `The key file ${path} cannot be opened (${error.code ?? 'unknown'}).`);
+  });
+  if (file === undefined) return undefined;
+  try {
+    refuseMode(path, (await file.stat()).mode, '600');
+    return createPrivateKey(await file.readFile('utf8'));
+  } catch (error) {
+    if (error instanceof FleetError) throw error;
+    // Without the cause: a parser's message may quote what it could not parse.
+    throw new FleetError('setting-invalid', `The key file ${path} holds no private key in PEM.`);
+  } finally {
+    await file.close();
+  }
+}
+
+async function createKey(directory: string, path: string, keyType: CaKeyType): Promise<KeyObject> {
+  const key = await generateKey(keyType);
+  const temporary = join(directory, `.${randomBytes(8).toString('hex')}.tmp`);
+  const file = await open(temporary, 'wx', 0o600);
+  try {
+    await file.writeFile(key.export({ type: 'pkcs8', format: 'pem' }));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  try {
+    await link(temporary, path);
+    await syncDirectory(directory);
+    return key;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    const first = await readKey(path);
+    if (first === undefined) throw new FleetError('internal', `The key file ${path} was removed as it was made.`);
+    return first;
+  } finally {
+    await unlink(temporary);
+  }
+}
+
+async function generateKey(keyType: CaKeyType): Promise<KeyObject> {
+  if (keyType === 'rsa-4096') {
+    return (await promisify(generateKeyPair)('rsa', { modulusLength: 4096, publicExponent: 65537 })).privateKey;
+  }
+  const namedCurve = keyType === 'ec-p256' ? 'prime256v1' : 'secp384r1';
+  return (await promisify(generateKeyPair)('ec', { namedCurve })).privateKey;
+}
+
+/** The name of a new file is in the directory, which is written on its own. */
+async function syncDirectory(directory: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(directory, 'r');
+  await handle.sync().finally(() => handle.close());
+}
+
+function refuseMode(path: string, mode: number, expected: '600' | '700'): void {
+  // Windows has no such modes; access there is by the ACL of the directory.
+  if (process.platform === 'win32' || (mode & 0o077) === 0) return;
+  const found = (mode & 0o777).toString(8).padStart(3, '0');
+  throw new FleetError(
+    'setting-invalid',
+    `${path} has mode ${found}, which lets others at CA keys. Set it with: chmod ${expected} '${path}'`,
+  );
+}
