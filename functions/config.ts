@@ -91,6 +91,29 @@ export function httpAuthLevel(env: NodeJS.ProcessEnv = process.env): 'function' 
   return env['HTTP_ACCESS'] === 'entra' ? 'anonymous' : 'function';
 }
 
+/** Where spans and figures go; the log goes its own way, through the host. */
+export type TelemetrySettings =
+  | { readonly to: 'nobody' }
+  | ({ readonly serviceName: string; readonly instanceId: string } & (
+      | { readonly to: 'console' }
+      | { readonly to: 'azure'; readonly connectionString: string; readonly identityClientId?: string }
+    ));
+
+/** Looked at while the app loads, as httpAuthLevel() is; readConfig() names what is wrong here. */
+export function telemetrySettings(env: NodeJS.ProcessEnv = process.env): TelemetrySettings {
+  const { TELEMETRY, APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString } = env;
+  // The platform names app and instance; on one machine there is one of each.
+  const name = {
+    serviceName: env['WEBSITE_SITE_NAME'] || 'fleet-orchestrator',
+    instanceId: env['WEBSITE_INSTANCE_ID'] || String(process.pid),
+  };
+  if (TELEMETRY === 'off') return { to: 'nobody' };
+  if (TELEMETRY === 'console') return { to: 'console', ...name };
+  if (!connectionString) return { to: 'nobody' };
+  const identityClientId = env['AZURE_CLIENT_ID'];
+  return { to: 'azure', connectionString, ...name, ...(identityClientId && { identityClientId }) };
+}
+
 type Given = Readonly<Partial<Record<SettingName, string>>>;
 
 /** Rules that span settings. A setting that is wrong by itself is not named a second time. */

@@ -1,7 +1,8 @@
 import type { InvocationContext } from '@azure/functions';
-import { asFleetError } from '../lib/errors.ts';
+import { asFleetError, excerpt } from '../lib/errors.ts';
 import { bodyText, decodedBody } from '../lib/jobs/message-body.ts';
 import { deadLetterId } from '../lib/jobs/record-dead-letter.ts';
+import { withLog } from '../lib/log.ts';
 import { logTo } from './log.ts';
 import { type Services, services } from './services.ts';
 
@@ -16,12 +17,13 @@ export function onMessage(
   return async (message, context) => {
     const log = logTo(context);
     try {
-      await handle(decodedBody(message), services(), context);
+      await withLog(log, () => handle(decodedBody(message), services(), context));
     } catch (thrown) {
       const error = asFleetError(thrown);
       const { code, message: text, hint } = error;
       log.error('message failed', {
         queue,
+        ...idsIn(message),
         code,
         reason: text,
         cause: error.cause instanceof Error ? error.cause.stack : undefined,
@@ -31,5 +33,14 @@ export function onMessage(
       if (error.retry) throw thrown;
       await outbox(`${queue}-poison`).send([message]);
     }
+  };
+}
+
+/** What the log says of a message: which job and chunk it is about, and nothing else that stands in it. */
+function idsIn(message: unknown): { jobId?: string; chunk?: number } {
+  const { jobId, chunk } = Object(message) as Record<string, unknown>;
+  return {
+    ...(typeof jobId === 'string' && { jobId: excerpt(jobId) }),
+    ...(typeof chunk === 'number' && { chunk }),
   };
 }

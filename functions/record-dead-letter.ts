@@ -2,6 +2,7 @@ import { app, type InvocationContext } from '@azure/functions';
 import { queueNames } from '../lib/azure/health-checks.ts';
 import { bodyText } from '../lib/jobs/message-body.ts';
 import { recordDeadLetter } from '../lib/jobs/record-dead-letter.ts';
+import { withLog } from '../lib/log.ts';
 import { logTo } from './log.ts';
 import { services } from './services.ts';
 
@@ -11,8 +12,10 @@ for (const queue of queueNames) {
     queueName: `${queue}-poison`,
     connection: 'AzureWebJobsStorage',
     handler: async (message: unknown, context: InvocationContext) => {
-      const { code, message: reason } = await recordDeadLetter(queue, bodyText(message), services());
-      logTo(context).error('dead letter recorded', { queue, code, reason });
+      const log = logTo(context);
+      const work = () => recordDeadLetter(queue, bodyText(message), services());
+      const { code, message: reason } = await withLog(log, work);
+      log.error('dead letter recorded', { queue, code, reason });
     },
   });
 }

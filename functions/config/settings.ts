@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { FleetError } from '../../lib/errors.ts';
 import { isNcrontab } from '../../lib/ncrontab.ts';
 
@@ -252,12 +252,20 @@ export const settings = z.object({
     where: 'azure',
     reader: 'app',
   }),
+  TELEMETRY: z.enum(['auto', 'console', 'off']).default('auto').register(registry, {
+    description:
+      'Where spans and figures of the app go. auto: to Application Insights, where APPLICATIONINSIGHTS_CONNECTION_STRING is set; console: one line each in the output of the process; off: nowhere.',
+    expected: 'auto, console or off',
+    group: 'host',
+    where: 'both',
+    reader: 'app',
+  }),
   APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString('InstrumentationKey').optional().register(registry, {
     description: 'Where telemetry goes; without it, it stays in the log. Not a secret: it only names the resource.',
     expected: 'a connection string with InstrumentationKey',
     group: 'host',
     where: 'azure',
-    reader: 'host',
+    reader: 'both',
   }),
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: z
     .string()

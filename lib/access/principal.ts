@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** App roles, from least to most; infra/azure/app-roles.json declares them in Microsoft Entra. */
 export const roles = ['reader', 'submitter', 'operator'] as const;

@@ -1,4 +1,4 @@
-import iothub, { type Registry } from 'azure-iothub';
+import type { Registry } from 'azure-iothub';
 import type { HubTwins } from '../enrollment/enrollments.ts';
 import { FleetError } from '../errors.ts';
 import { type IotConnection, iotClient } from './iot-connection.ts';
@@ -8,9 +8,11 @@ import { callingIot, iotStatus } from './iot-errors.ts';
 export function createHubTwins(connection: IotConnection): HubTwins {
   const registries = new Map<string, Registry>();
 
-  function registryOf(hub: string): Registry {
+  async function registryOf(hub: string): Promise<Registry> {
     const known = registries.get(hub);
     if (known !== undefined) return known;
+    // Loaded when the first twin is due: with its AMQP it is a fifth of all code, and one function of all needs it.
+    const { default: iothub } = await import('azure-iothub');
     const registry = iotClient(iothub.Registry, connection, hub);
     registries.set(hub, registry);
     return registry;
@@ -21,7 +23,8 @@ export function createHubTwins(connection: IotConnection): HubTwins {
       const patch = { tags, properties: { desired } };
       try {
         // "*": whatever the twin is by now, these members are to be as the manifest says.
-        await callingIot(`IoT Hub ${hub}`, () => registryOf(hub).updateTwin(deviceId, patch, '*'));
+        const registry = await registryOf(hub);
+        await callingIot(`IoT Hub ${hub}`, () => registry.updateTwin(deviceId, patch, '*'));
       } catch (error) {
         if (iotStatus(error) !== 404) throw error;
         throw new FleetError('not-found', `Hub ${hub} has no device ${deviceId}.`, {}, { cause: error });

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { enrollmentGroupId } from '../devices/ids.ts';
 import { twinFaults } from '../devices/twin.ts';
 import { FleetError } from '../errors.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { FleetError } from '../errors.ts';
 import type { ChunkPlace } from './job.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { FleetError } from '../errors.ts';
 
 /** A blob that was uploaded, as storage announces it through Event Grid. */

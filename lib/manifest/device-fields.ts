@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { idRule } from '../devices/ids.ts';
 import { excerpt } from '../errors.ts';
 import type { Finding } from './manifest.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { canonicalJson } from '../canonical-json.ts';
 import { deviceId as deviceIdRule, enrollmentGroupId, idRule } from '../devices/ids.ts';
 import { mergeTwins, type Twin } from '../devices/twin.ts';

@@ -1,0 +1,60 @@
+import { app, type PreInvocationContext } from '@azure/functions';
+import { ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
+import { telemetrySettings } from './config.ts';
+import { logLine } from './log.ts';
+
+/*
+ * Telemetry of the app: spans and figures that lib/telemetry.ts makes. The log is not a part of it: the host sends what the
+ * app logs, so the capability WorkerOpenTelemetryEnabled, which tells it to stop doing that, stays off.
+ *
+ * The SDK is loaded only where it has somewhere to send to, and beside the functions, not before them: an instance that
+ * starts for an HTTP request does not wait for it; the first run does, for the rest of the way.
+ */
+const settings = telemetrySettings();
+if (settings.to !== 'nobody') {
+  const started = import('./telemetry/sdk.ts').then(({ startTelemetry }) => startTelemetry(settings));
+  // A telemetry that does not start must not keep devices from being provisioned.
+  started.catch((error: unknown) => console.error(logLine('telemetry not started', { cause: String(error) })));
+
+  app.hook.preInvocation(async (hook) => {
+    await started.catch(() => undefined);
+    joinTrace(hook);
+  });
+  app.hook.appTerminate(async () => {
+    const stop = await started.catch(() => undefined);
+    await stop?.();
+  });
+}
+
+/** Makes the run a span of the trace that the host began, so that portal users see a job from upload to record. */
+function joinTrace(hook: PreInvocationContext): void {
+  const run = hook.functionHandler;
+  const { functionName, traceContext, invocationId } = hook.invocationContext;
+  const parent = parentOf(traceContext?.traceParent);
+  const tracer = trace.getTracer('fleet-orchestrator');
+  hook.functionHandler = (...given) => {
+    const attributes = { 'faas.invocation_id': invocationId };
+    return tracer.startActiveSpan(functionName, { attributes }, parent, async (span) => {
+      try {
+        return await run(...given);
+      } catch (error) {
+        span.setStatus({ code: SpanStatusCode.ERROR });
+        throw error;
+      } finally {
+        span.end();
+      }
+    });
+  };
+}
+
+/** W3C trace context: version, trace id, parent id, flags. Nothing of it is trusted but its form. */
+function parentOf(traceParent: string | null | undefined) {
+  const [, traceId, spanId, flags] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/.exec(traceParent ?? '') ?? [];
+  if (traceId === undefined || spanId === undefined || flags === undefined) return ROOT_CONTEXT;
+  return trace.setSpanContext(ROOT_CONTEXT, {
+    traceId,
+    spanId,
+    traceFlags: Number.parseInt(flags, 16),
+    isRemote: true,
+  });
+}

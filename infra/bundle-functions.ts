@@ -1,0 +1,48 @@
+import { glob, readFile, rm } from 'node:fs/promises';
+import { build } from 'esbuild';
+
+export interface Bundle {
+  /** Source files that became an entry each, from the project's root. */
+  readonly entryPoints: readonly string[];
+  /** Bytes of JavaScript, without source maps. */
+  readonly bytes: number;
+}
+
+/**
+ * Bundles the functions as they are deployed: ES modules, one entry a file that registers something, what they share in
+ * chunks, source maps beside them.
+ *
+ * `@azure/functions-core` stays outside, since the host puts it in place: a bundled copy would register no function and
+ * report no error. The banner gives the bundle a `require`, by which @azure/functions looks for its host.
+ *
+ * Not minified: it loads no faster (docs/deploy.md has the figures), and a stack trace of what runs in Azure stays readable
+ * where nobody has the source map at hand.
+ *
+ * @param outdir gets `functions/` and `chunks/`; what was in those is removed
+ */
+export async function bundleFunctions(outdir: string, { minify = false } = {}): Promise<Bundle> {
+  const entryPoints: string[] = [];
+  for await (const file of glob('functions/*.ts')) {
+    if (/\bapp\.(http|storageQueue|timer|hook\.\w+)\(/.test(await readFile(file, 'utf8'))) entryPoints.push(file);
+  }
+  await rm(`${outdir}/functions`, { recursive: true, force: true });
+  await rm(`${outdir}/chunks`, { recursive: true, force: true });
+  const { metafile } = await build({
+    entryPoints: entryPoints.sort(),
+    outdir: `${outdir}/functions`,
+    chunkNames: '../chunks/[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node22',
+    minify,
+    sourcemap: true,
+    metafile: true,
+    external: ['@azure/functions-core'],
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+    logLevel: 'warning',
+  });
+  const scripts = Object.entries(metafile.outputs).filter(([name]) => name.endsWith('.js'));
+  return { entryPoints, bytes: scripts.reduce((sum, [, { bytes }]) => sum + bytes, 0) };
+}
