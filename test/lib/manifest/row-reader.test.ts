@@ -65,7 +65,7 @@ describe('a row', () => {
 });
 
 describe('a row that breaks a rule', () => {
-  const deep = JSON.parse('{"a":'.repeat(11) + '1' + '}'.repeat(11));
+  const deep = JSON.parse(`${'{"a":'.repeat(11)}1${'}'.repeat(11)}`);
   const csv: [what: string, manifest: string, code: string, column: string | undefined, message: RegExp][] = [
     ['has no id', 'deviceId,tags.a\n,1', 'device-id-invalid', 'deviceId', /no device id/],
     ['has cells of nothing', 'deviceId,tags.a\n,', 'device-id-invalid', 'deviceId', /no device id/],

@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parse } from 'csv-parse/sync';
+import { stringify } from 'csv-stringify/sync';
+import fc from 'fast-check';
+import { FleetError } from '../../lib/errors.ts';
+import { withGuard, withoutGuard } from '../../lib/manifest/formula.ts';
+import type { ManifestFormat } from '../../lib/manifest/manifest.ts';
+import { createRecordScanner } from '../../lib/manifest/record-scanner.ts';
+import { errorsCsv } from '../../lib/manifest/report.ts';
+import { splitManifest } from '../../lib/manifest/splitter.ts';
+import { each, pieces, type ReadOptions, readManifest, text } from '../lib/manifest/read-manifest.ts';
+
+/** Characters that mean something in CSV, JSON, a spreadsheet or UTF-8, more often than others. */
+const character = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.constantFrom(
+      '"',
+      ',',
+      ';',
+      '\t',
+      '\n',
+      '\r',
+      "'",
+      '=',
+      '-',
+      '@',
+      ' ',
+      '\ufeff',
+      'ä',
+      '工',
+      '😀',
+      '\ufffd',
+    ),
+  },
+  { weight: 2, arbitrary: fc.constantFrom('a', 'b', '0', '1', '.', '{', '}') },
+);
+const cell = fc.array(character, { maxLength: 12 }).map((characters) => characters.join(''));
+const deviceId = fc.stringMatching(/^[a-z0-9](?:[a-z0-9._-]{0,8}[a-z0-9])?$/);
+const sizes = fc.record({
+  chunkRows: fc.integer({ min: 1, max: 4 }),
+  pieceBytes: fc.integer({ min: 1, max: 40 }),
+  blockBytes: fc.constantFrom(8, 9, 13, 64, 4096),
+});
+const devices = fc.uniqueArray(fc.record({ deviceId, a: cell, b: cell }), {
+  minLength: 1,
+  maxLength: 8,
+  selector: ({ deviceId }) => deviceId,
+});
+
+const tagsOf = ({ a, b }: { a: string; b: string }) => ({ ...(a === '' ? {} : { a }), ...(b === '' ? {} : { b }) });
+
+describe('any cells, written as CSV by another library', () => {
+  const dialect = fc.record({
+    delimiter: fc.constantFrom(',', ';', '\t'),
+    lineEnd: fc.constantFrom('\n', '\r\n'),
+    bom: fc.boolean(),
+    quoted: fc.boolean(),
+    lastLineEnd: fc.boolean(),
+  });
+
+  it('come back as the same rows on the same lines, wherever the file is cut', () =>
+    fc.assert(
+      fc.asyncProperty(devices, dialect, sizes, async (rows, { delimiter, lineEnd, bom, quoted, lastLineEnd }, cut) => {
+        const header = [['deviceId', 'tags.a', 'tags.b']];
+        const guarded = rows.map(({ deviceId, a, b }) => [deviceId, withGuard(a), withGuard(b)]);
+        const write = (table: string[][]) =>
+          stringify(table, { delimiter, record_delimiter: lineEnd, quoted, quoted_match: /[\r\n]/ });
+        const written = (bom ? '\ufeff' : '') + write(header) + write(guarded);
+        const manifest = lastLineEnd ? written : written.slice(0, -lineEnd.length);
+        const { requests, faults, chunks } = await readManifest(manifest, cut);
+        assert.deepEqual(faults, []);
+        assert.deepEqual(
+          requests.map(({ deviceId, tags }) => ({ deviceId, tags })),
+          rows.map((row) => ({ deviceId: row.deviceId, tags: tagsOf(row) })),
+        );
+        let line = 2;
+        for (const [index, row] of guarded.entries()) {
+          assert.equal(requests[index]?.line, line);
+          line += write([row]).split('\n').length - 1;
+        }
+        assert.ok(chunks.every(({ rows }) => rows <= cut.chunkRows));
+      }),
+    ));
+
+  it('come back from NDJSON the same', () =>
+    fc.assert(
+      fc.asyncProperty(devices, sizes, async (rows, cut) => {
+        const manifest = rows.map((row) => JSON.stringify({ deviceId: row.deviceId, tags: tagsOf(row) })).join('\r\n');
+        const { requests, faults } = await readManifest(manifest, { ...cut, format: 'ndjson' });
+        assert.deepEqual(faults, []);
+        assert.deepEqual(
+          requests.map(({ line, deviceId, tags }) => ({ line, deviceId, tags })),
+          rows.map((row, index) => ({ line: index + 1, deviceId: row.deviceId, tags: tagsOf(row) })),
+        );
+      }),
+    ));
+});
+
+it('records are those that csv-parse finds, in any text that it takes', () =>
+  fc.assert(
+    fc.property(cell, cell, fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1 }), (one, two, cuts) => {
+      const bytes = Buffer.from(`${one}\n${two}`);
+      let expected: string[][];
+      try {
+        const options = { delimiter: ',', record_delimiter: ['\r\n', '\n'], skip_empty_lines: true };
+        expected = parse(bytes, { ...options, relax_column_count: true });
+        // A file that ends within CRLF: a blank line to us, a row to csv-parse.
+        if (/(?:^|\n)\r$/.test(bytes.toString())) expected.pop();
+      } catch {
+        return;
+      }
+      const found: [number, number][] = [];
+      const scanner = createRecordScanner({
+        ...{ delimiter: ',', offset: 0, line: 1, maxRecordBytes: 1000 },
+        onRecord: (start, next) => found.push([start, next]),
+      });
+      for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
+        const size = cuts[turn % cuts.length] ?? 1;
+        scanner.scan(bytes.subarray(at, at + size));
+        at += size;
+      }
+      assert.equal(scanner.finish(), undefined);
+      assert.equal(found.length, expected.length);
+    }),
+    { numRuns: 500 },
+  ));
+
+describe('a repaired error report', () => {
+  const broken = fc.record({ deviceId: deviceId.map((id) => `X${id}`), a: cell, b: cell });
+  const table = fc.uniqueArray(broken, { minLength: 1, maxLength: 6, selector: ({ deviceId }) => deviceId });
+
+  it('gives each row as it was meant, whatever its cells hold', () =>
+    fc.assert(
+      fc.asyncProperty(table, fc.constantFrom(',', ';', '\t'), sizes, async (rows, delimiter, cut) => {
+        const cells = rows.map(({ deviceId, a, b }) => [withGuard(a), deviceId, withGuard(b)]);
+        const manifest = stringify([['tags.a', 'deviceId', 'tags.b'], ...cells], { delimiter, quoted_match: /[\r\n]/ });
+        const first = await readManifest(manifest, cut);
+        assert.equal(first.faults.length, rows.length);
+        const errors = await text(errorsCsv(each(first.faults), first.shape));
+        // As a spreadsheet would, with its own idea of quoting: read every cell, change one column, write every cell.
+        const sheet = parse(errors, { delimiter, record_delimiter: '\n' }) as string[][];
+        const mended = sheet.map((row) => row.map((value, column) => (column === 1 ? value.replace(/^X/, '') : value)));
+        const second = await readManifest(stringify(mended, { delimiter, quoted: true }), cut);
+        assert.deepEqual(second.faults, []);
+        assert.deepEqual(
+          second.requests.map(({ deviceId, tags }) => ({ deviceId, tags })),
+          rows.map((row) => ({ deviceId: row.deviceId.slice(1), tags: tagsOf(row) })),
+        );
+      }),
+    ));
+
+  it('says of unmended rows what it said before, as often as it is sent', () =>
+    fc.assert(
+      fc.asyncProperty(fc.array(cell, { minLength: 1, maxLength: 5 }), sizes, async (lines, cut) => {
+        const first = await tried(readManifest(`deviceId,tags.a:number\n${lines.join('\n')}\n`, cut));
+        if (first === undefined || first.faults.length === 0) return;
+        const errors = await text(errorsCsv(each(first.faults), first.shape));
+        const second = await readManifest(errors, cut);
+        assert.deepEqual(
+          second.requests.map(({ deviceId }) => deviceId),
+          [],
+        );
+        const again = await text(errorsCsv(each(second.faults), second.shape));
+        const cells = (report: string) =>
+          (parse(report, { relax_column_count: true }) as string[][]).map((row) => row.slice(0, 2));
+        assert.deepEqual(cells(again), cells(errors));
+      }),
+    ));
+});
+
+it('a guard is taken away as it was put on, and leaves nothing that a spreadsheet runs', () =>
+  fc.assert(
+    fc.property(cell, (value) => {
+      assert.equal(withoutGuard(withGuard(value)), value);
+      assert.doesNotMatch(withGuard(value), /^(?:[=+@\t\r\n＝＋－＠]|-(?!\d+(?:\.\d+)?$))/);
+    }),
+    { numRuns: 1000 },
+  ));
+
+describe('bytes of any kind', () => {
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 200 }).map((array) => Buffer.from(array)),
+    fc.array(cell, { maxLength: 10 }).map((cells) => Buffer.from(`deviceId,tags.a\n${cells.join('')}`)),
+    fc
+      .tuple(fc.array(cell, { minLength: 1, maxLength: 6 }), fc.nat(), fc.integer({ min: 0, max: 255 }))
+      .map(([cells, at, byte]) => {
+        const manifest = Buffer.from(`deviceId;tags.a:json;desired.b\n${cells.join(';')}\n`);
+        manifest[at % manifest.length] = byte;
+        return manifest;
+      }),
+  );
+
+  it('are rows, each accepted or refused once, or one error that names the place', () =>
+    fc.assert(
+      fc.asyncProperty(bytes, fc.constantFrom<ManifestFormat>('csv', 'ndjson'), sizes, async (file, format, cut) => {
+        const options: ReadOptions = { ...cut, format };
+        const read = await tried(readManifest(file, options));
+        if (read === undefined) return;
+        const { requests, faults, rows, chunks } = read;
+        assert.equal(requests.length + faults.length, rows);
+        const lines = [...requests, ...faults].map(({ line }) => line);
+        assert.equal(new Set(lines).size, rows);
+        assert.ok(chunks.every(({ start, end }, index) => start < end && start >= (chunks[index - 1]?.end ?? 0)));
+        for await (const part of errorsCsv(each(faults), read.shape)) assert.equal(typeof part, 'string');
+      }),
+      { numRuns: 1000 },
+    ));
+
+  it('are split the same, however they are cut', () =>
+    fc.assert(
+      fc.asyncProperty(bytes, fc.constantFrom<ManifestFormat>('csv', 'ndjson'), sizes, async (file, format, cut) => {
+        const outcome = (pieceBytes: number, blockBytes?: number) =>
+          splitManifest(pieces(file, pieceBytes), { format, chunkRows: cut.chunkRows, blockBytes }).catch(
+            (error: FleetError) => [error.code, error.message],
+          );
+        assert.deepEqual(await outcome(cut.pieceBytes, cut.blockBytes), await outcome(1_000_000));
+      }),
+      { numRuns: 500 },
+    ));
+});
+
+/** What was read, or undefined where the file was refused as a whole, as it may be. */
+async function tried<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    assert.ok(error instanceof FleetError, String(error));
+    assert.match(error.code, /^manifest-/);
+    assert.ok(error.message.length < 5000);
+    return undefined;
+  }
+}
