@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createHostLab, type HostLab } from './host.ts';
+
+let lab: HostLab;
+
+before(async () => {
+  lab = await createHostLab();
+});
+after(() => lab.close());
+
+const limit = { timeout: 60_000 };
+const ticks = async () => (await lab.notes()).filter(({ tick }) => tick !== undefined);
+
+test('of several hosts one runs a timer, and another takes over when it ends', limit, async () => {
+  const env = { TICK: '* * * * * *' };
+  const first = await lab.startHost('timer-1', { args: ['--port', '0'], env });
+  const second = await lab.startHost('timer-2', { args: ['--port', '0'], env });
+  await lab.until(async () => (await ticks()).length >= 3);
+  assert.deepEqual([...new Set((await ticks()).map(({ pid }) => pid))], [first.pid]);
+  // Schedules of less than a minute are not remembered.
+  assert.equal(
+    (await ticks()).every(({ tick, status }) => tick === false && status === null),
+    true,
+  );
+  await first.kill('SIGTERM');
+  await lab.until(async () => (await ticks()).some(({ pid }) => pid === second.pid));
+  await second.kill('SIGTERM');
+});
+
+test('a run that was due while no host ran is made up for once', limit, async () => {
+  const timers = join(lab.directory, 'state', 'timers');
+  await mkdir(timers, { recursive: true });
+  const status = {
+    Last: '2026-01-01T00:00:00.000Z',
+    Next: '2026-01-01T01:00:00.000Z',
+    LastUpdated: '2026-01-01T00:00:00Z',
+  };
+  await writeFile(join(timers, 'tick.json'), JSON.stringify(status));
+  const before = (await ticks()).length;
+  // On the first of January, which is not today.
+  const host = await lab.startHost('timer-3', { args: ['--port', '0'], env: { TICK: '0 0 0 1 1 *' } });
+  const [late] = await lab.until(async () => {
+    const since = (await ticks()).slice(before);
+    return since.length > 0 && since;
+  });
+  assert.equal(late?.tick, true);
+  assert.deepEqual(late?.status, { last: status.Last, next: status.Next, lastUpdated: status.LastUpdated });
+  await host.restart();
+  // A second run would come at once, as the first did.
+  await sleep(1_000);
+  assert.equal((await ticks()).length, before + 1);
+});
