@@ -142,6 +142,22 @@ describe('cancelling a job', () => {
     assert.deepEqual(await cancelJob(jobId, world.jobs, new Date()), job);
   });
 
+  it('finishes a chunk whose worker died in it, so that no claim stays behind', async () => {
+    using world = createWorld({ chunkRows: 2 });
+    await world.declare('line7', { keyCustody: 'plain' });
+    const jobId = await world.upload('line7/list.csv', manifest);
+    await world.queue.shift()?.run();
+    // Devices are claimed by then, and what follows is written after a signature.
+    world.failOn('replace');
+    await assert.rejects(async () => world.queue[0]?.run());
+    assert.equal(world.devices.records.get('gw-1')?.status, 'claimed');
+    await cancelJob(jobId, world.jobs, new Date());
+    await world.settle();
+    const { counts } = await world.job(jobId);
+    assert.deepEqual([counts.provisioned, counts.cancelled], [2, 4]);
+    assert.ok([...world.devices.records.values()].every(({ status }) => status !== 'claimed'));
+  });
+
   it('is refused once the job has ended', async () => {
     using world = createWorld();
     await world.declare('line7', { keyCustody: 'plain' });
