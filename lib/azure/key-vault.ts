@@ -1,7 +1,15 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import type { TokenCredential } from '@azure/identity';
-import { CryptographyClient, KeyClient, type KeyVaultKey, type SignatureAlgorithm } from '@azure/keyvault-keys';
+import {
+  CryptographyClient,
+  type JsonWebKey,
+  KeyClient,
+  type KeyVaultKey,
+  type SignatureAlgorithm,
+} from '@azure/keyvault-keys';
 import { FleetError } from '../errors.ts';
+import { describeKey, keyTypeOf } from '../pki/key-type.ts';
+import { signatureHash } from '../pki/signature-algorithm.ts';
 import type { CaKeyType, KeyStore, Signer } from '../pki/signer.ts';
 import { ecdsaSignatureDer } from './ecdsa-signature.ts';
 import { vaultKeyName } from './key-vault-name.ts';
@@ -17,11 +25,11 @@ export interface KeyVaultOptions {
 
 const service = 'Key Vault';
 
-/** RFC 7518 names of the signatures, and the digests that go with them. */
-const algorithms: Readonly<Record<CaKeyType, { algorithm: SignatureAlgorithm; hash: string }>> = {
-  'ec-p256': { algorithm: 'ES256', hash: 'sha256' },
-  'ec-p384': { algorithm: 'ES384', hash: 'sha384' },
-  'rsa-4096': { algorithm: 'RS256', hash: 'sha256' },
+/** RFC 7518 names of the signatures. */
+const algorithms: Readonly<Record<CaKeyType, SignatureAlgorithm>> = {
+  'ec-p256': 'ES256',
+  'ec-p384': 'ES384',
+  'rsa-4096': 'RS256',
 };
 
 /**
@@ -90,35 +98,50 @@ export function createKeyVaultKeyStore({ vaultUrl, credential, maxRetries = 3 }:
     );
   }
 
+  /** Takes in a key under a name that has no version yet. What comes of it is found by its public key, whoever else did so. */
+  async function takeIn(name: string, keyType: CaKeyType, privateKey: KeyObject): Promise<Signer> {
+    const vaultName = vaultKeyName(name);
+    if ((await versionsOf(vaultName)).length === 0) {
+      const { kty, crv, ...numbers } = privateKey.export({ format: 'jwk' });
+      const bytes = Object.entries(numbers).map(([part, text]) => [part, Buffer.from(String(text), 'base64url')]);
+      const jwk: JsonWebKey = { kty, crv, keyOps: ['sign'], ...Object.fromEntries(bytes) };
+      await client.importKey(vaultName, jwk, { tags: { fleetKey: name.slice(0, 256) } });
+    }
+    return open(name, keyType, createPublicKey(privateKey));
+  }
+
+  function remembered(id: string, work: () => Promise<Signer>): Promise<Signer> {
+    const known = signers.get(id);
+    if (known !== undefined) return known;
+    const opened = calling(service, work);
+    signers.set(id, opened);
+    opened.catch(() => signers.delete(id));
+    return opened;
+  }
+
   return {
     signer(name, keyType, publicKey) {
       const wanted = publicKey?.export({ type: 'spki', format: 'der' }).toString('base64') ?? '';
-      const id = `${name} ${keyType} ${wanted}`;
-      const known = signers.get(id);
-      if (known !== undefined) return known;
-      const opened = calling(service, () => open(name, keyType, publicKey));
-      signers.set(id, opened);
-      opened.catch(() => signers.delete(id));
-      return opened;
+      return remembered(`${name} ${keyType} ${wanted}`, () => open(name, keyType, publicKey));
     },
+
+    importKey: (name, keyType, privateKey) => calling(service, () => takeIn(name, keyType, privateKey)),
   };
 }
 
 function signerOf(key: KeyVaultKey, publicKey: KeyObject, keyType: CaKeyType, client: CryptographyClient): Signer {
-  const found = caKeyTypeOf(publicKey);
-  if (found !== keyType) {
-    throw unusable(`CA key "${key.name}" in the vault is ${found ?? 'of a type that no CA here has'}, not ${keyType}.`);
+  if (keyTypeOf(publicKey) !== keyType) {
+    throw unusable(`CA key "${key.name}" in the vault is ${describeKey(publicKey)}, where ${keyType} was asked for.`);
   }
   if (key.properties.exportable === true) {
     throw unusable(`CA key "${key.name}" in the vault is exportable, so it may be anywhere.`);
   }
-  const { algorithm, hash } = algorithms[keyType];
   return {
     keyType,
     publicKey,
     async sign(data) {
-      const digest = createHash(hash).update(data).digest();
-      const { result } = await calling(service, () => client.sign(algorithm, digest));
+      const digest = createHash(signatureHash[keyType]).update(data).digest();
+      const { result } = await calling(service, () => client.sign(algorithms[keyType], digest));
       return keyType === 'rsa-4096' ? result : ecdsaSignatureDer(result);
     },
   };
@@ -135,14 +158,6 @@ function publicKeyOf({ name, key }: KeyVaultKey): KeyObject {
   } catch (error) {
     throw unusable(`CA key "${name}" in the vault is no EC or RSA key.`, error);
   }
-}
-
-/** undefined for keys that no CA of ours has. */
-function caKeyTypeOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): CaKeyType | undefined {
-  const { namedCurve, modulusLength } = asymmetricKeyDetails ?? {};
-  if (asymmetricKeyType === 'rsa' && modulusLength === 4096) return 'rsa-4096';
-  if (asymmetricKeyType !== 'ec') return undefined;
-  return namedCurve === 'prime256v1' ? 'ec-p256' : namedCurve === 'secp384r1' ? 'ec-p384' : undefined;
 }
 
 function unusable(message: string, cause?: unknown): FleetError {

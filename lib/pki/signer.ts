@@ -18,8 +18,13 @@ export interface Signer {
 /** CA keys by name, created at their first use. Adapters: software-key-store.ts, lib/azure/key-vault.ts. */
 export interface KeyStore {
   /**
-   * @param publicKey that of the CA certificate, where there is one already: the signer then has this very key
+   * @param publicKey that of the CA certificate, where there is one already: the signer then has this very key, and none is made
    * @throws FleetError `ca-key-unusable` when the key is gone, of another type, or not the one of the certificate
    */
   signer(name: string, keyType: CaKeyType, publicKey?: KeyObject): Promise<Signer>;
+  /**
+   * Takes a key that was made elsewhere, under a name that no other key has. The same key again does no harm.
+   * @throws FleetError `ca-key-unusable` when the name has another key
+   */
+  importKey(name: string, keyType: CaKeyType, privateKey: KeyObject): Promise<Signer>;
 }

@@ -1,4 +1,4 @@
-import { createPrivateKey, generateKeyPair, type KeyObject, randomBytes } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, randomBytes } from 'node:crypto';
 import { link, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -20,25 +20,40 @@ const staleMilliseconds = 10 * 60 * 1000;
 export function createSoftwareKeyStore({ directory }: { readonly directory: string }): KeyStore {
   const signers = new Map<string, Promise<Signer>>();
 
-  async function load(name: string, keyType: CaKeyType): Promise<Signer> {
+  /** @param orElse the key to keep under the name when there is none yet */
+  async function load(name: string, keyType: CaKeyType, orElse: () => Promise<KeyObject> | KeyObject): Promise<Signer> {
+    if (!keyName.test(name)) throw new FleetError('setting-invalid', 'A CA key’s name is no file name.');
     await prepareDirectory(directory);
     const path = join(directory, `${name}.pem`);
-    const key = (await readKey(path)) ?? (await createKey(directory, path, keyType));
+    const key = (await readKey(path)) ?? (await keepKey(directory, path, await orElse()));
     return createSoftwareSigner(key, keyType);
   }
 
   return {
-    async signer(name, keyType) {
-      if (!keyName.test(name)) throw new FleetError('setting-invalid', 'A CA key’s name is no file name.');
+    async signer(name, keyType, publicKey) {
       const id = `${name} ${keyType}`;
-      const known = signers.get(id);
-      if (known !== undefined) return known;
-      const signer = load(name, keyType);
-      signers.set(id, signer);
-      signer.catch(() => signers.delete(id));
-      return signer;
+      let opened = signers.get(id);
+      if (opened === undefined) {
+        opened = load(name, keyType, () => {
+          if (publicKey === undefined) return generateKey(keyType);
+          throw new FleetError('ca-key-unusable', `The CA has no key "${name}" in ${directory} any more.`);
+        });
+        signers.set(id, opened);
+        opened.catch(() => signers.delete(id));
+      }
+      return holding(await opened, name, publicKey);
+    },
+
+    async importKey(name, keyType, privateKey) {
+      return holding(await load(name, keyType, () => privateKey), name, createPublicKey(privateKey));
     },
   };
+}
+
+/** The signer, if its key is the one that is wanted. */
+function holding(signer: Signer, name: string, publicKey: KeyObject | undefined): Signer {
+  if (publicKey === undefined || signer.publicKey.equals(publicKey)) return signer;
+  throw new FleetError('ca-key-unusable', `CA key "${name}" is another than that of the CA certificate.`);
 }
 
 async function prepareDirectory(directory: string): Promise<void> {
@@ -73,8 +88,8 @@ async function readKey(path: string): Promise<KeyObject | undefined> {
   }
 }
 
-async function createKey(directory: string, path: string, keyType: CaKeyType): Promise<KeyObject> {
-  const key = await generateKey(keyType);
+/** @returns the key that is there afterwards: this one, or that of a process which was first */
+async function keepKey(directory: string, path: string, key: KeyObject): Promise<KeyObject> {
   const temporary = join(directory, `.${randomBytes(8).toString('hex')}.tmp`);
   const file = await open(temporary, 'wx', 0o600);
   try {

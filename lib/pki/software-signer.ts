@@ -6,11 +6,11 @@ import type { CaKeyType, Signer } from './signer.ts';
 
 /**
  * Signs with a key in this process, at once.
- * @throws FleetError `setting-invalid` when the key is not of that type
+ * @throws FleetError `ca-key-unusable` when the key is not of that type
  */
 export function createSoftwareSigner(privateKey: KeyObject, keyType: CaKeyType): Signer {
   if (keyTypeOf(privateKey) !== keyType) {
-    throw new FleetError('setting-invalid', `A CA key is ${describeKey(privateKey)}, where ${keyType} was asked for.`);
+    throw new FleetError('ca-key-unusable', `A CA key is ${describeKey(privateKey)}, where ${keyType} was asked for.`);
   }
   const digest = signatureHash[keyType];
   return {

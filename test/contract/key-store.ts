@@ -89,6 +89,27 @@ export function keyStoreContract(name: string, open: () => Promise<KeyStore> | K
       assert.ok(after[0]?.publicKey.equals(after[1]?.publicKey ?? assert.fail()));
     });
 
+    for (const [keyType, options] of [
+      ['ec-p256', ['ec', { namedCurve: 'P-256' }]],
+      ['rsa-4096', ['rsa', { modulusLength: 4096 }]],
+    ] as const) {
+      it(`takes in a key of type ${keyType} that was made elsewhere, once, and no second under its name`, async () => {
+        const [kind, parameters] = options;
+        const make = () => generateKeyPairSync(kind as 'ec', parameters as { namedCurve: string });
+        const { privateKey, publicKey } = make();
+        const name = `${run}-imported-${keyType}`;
+        const signer = await (await open()).importKey(name, keyType, privateKey);
+        assert.ok(signer.publicKey.equals(publicKey));
+        assert.ok(await signsWell(signer));
+        assert.ok(await signsWell(await (await open()).importKey(name, keyType, privateKey)));
+        assert.ok((await (await open()).signer(name, keyType)).publicKey.equals(publicKey));
+        const other = make().privateKey;
+        await assert.rejects(async () => await (await open()).importKey(name, keyType, other), {
+          code: 'ca-key-unusable',
+        });
+      });
+    }
+
     it('shows nothing of a private key', async () => {
       const signer = await (await open()).signer(`${run}-shown`, 'ec-p256');
       assert.doesNotMatch(inspect(signer, { depth: 9, showHidden: true }), /PRIVATE KEY|"?\bd"?: /);
