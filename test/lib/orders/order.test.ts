@@ -1,0 +1,264 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { FleetError } from '../../../lib/errors.ts';
+import { type Order, orderDigest, orderRows, parseOrder } from '../../../lib/orders/order.ts';
+import { readManifest } from '../manifest/read-manifest.ts';
+
+const range = { prefix: 'gw-', start: 1, count: 3, width: 6 };
+const plain = { orderId: 'PO-4711', enrollmentGroup: 'line7', range };
+const event = { specversion: '1.0', id: '1', source: '/erp', type: 'com.example.order' };
+const base64 = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64');
+
+const rowsOf = async (order: Order) => {
+  const bytes = Buffer.concat(await Array.fromAsync(orderRows(order)));
+  return bytes
+    .toString()
+    .split('\n')
+    .filter(Boolean)
+    .map((row) => JSON.parse(row));
+};
+
+describe('an order', () => {
+  it('of a range is a row for each number', async () => {
+    const order = parseOrder({ ...plain, tags: { customer: 'acme' }, desired: { a: 1 } });
+    assert.deepEqual(
+      await rowsOf(order),
+      ['gw-000001', 'gw-000002', 'gw-000003'].map((deviceId) => ({
+        ...{ deviceId, enrollmentGroup: 'line7', tags: { customer: 'acme' }, desired: { a: 1 } },
+      })),
+    );
+  });
+
+  it('of devices is a row for each, whose own twin wins member by member', async () => {
+    const devices = [
+      { deviceId: 'gw-1', tags: { place: { hall: 2 }, site: 'porto' }, desired: { list: [2] } },
+      { deviceId: 'gw-2', csr: 'MIIB' },
+    ];
+    const twin = { tags: { place: { hall: 1, row: 1 } }, desired: { list: [1, 1] } };
+    const order = parseOrder({ orderId: 'PO', enrollmentGroup: 'line7', ...twin, devices });
+    assert.deepEqual(await rowsOf(order), [
+      {
+        ...{ deviceId: 'gw-1', enrollmentGroup: 'line7' },
+        ...{ tags: { place: { hall: 2, row: 1 }, site: 'porto' }, desired: { list: [2] } },
+      },
+      { deviceId: 'gw-2', enrollmentGroup: 'line7', csr: 'MIIB', ...twin },
+    ]);
+  });
+
+  const envelopes: [what: string, body: unknown][] = [
+    ['an event', { ...event, data: plain }],
+    ['an event with a media type', { ...event, datacontenttype: 'application/json; charset=utf-8', data: plain }],
+    ['an event with a suffixed type', { ...event, datacontenttype: 'application/vnd.acme.order+json', data: plain }],
+    [
+      'an event with extensions',
+      { ...event, time: '2026-11-24T10:00:00Z', subject: 'x', traceparent: '00', data: plain },
+    ],
+    ['an event in base64', { ...event, data_base64: base64(plain) }],
+  ];
+  for (const [what, body] of envelopes) {
+    it(`is the same in ${what}`, () => assert.deepEqual(parseOrder(body), parseOrder(plain)));
+  }
+
+  it('keeps the largest range within one piece of memory at a time', async () => {
+    const order = parseOrder({ ...plain, range: { prefix: 'g', start: 0, count: 1_000_000, width: 6 } });
+    let [bytes, pieces, largest] = [0, 0, 0];
+    for await (const piece of orderRows(order)) {
+      pieces += 1;
+      bytes += piece.length;
+      largest = Math.max(largest, piece.length);
+    }
+    assert.ok(largest < 66_000 && pieces > 1000);
+    assert.equal(bytes, 1_000_000 * '{"deviceId":"g000000","enrollmentGroup":"line7","tags":{},"desired":{}}\n'.length);
+  });
+
+  it('has bad devices refused by row, not as a whole', async () => {
+    const devices = [
+      { deviceId: 'gw-1' },
+      { deviceId: 'GW-2' },
+      { deviceId: 'gw-3', tags: { 'a.b': 1 } },
+      { deviceId: 'gw-1' },
+    ];
+    const order = parseOrder({ orderId: 'PO', enrollmentGroup: 'line7', devices });
+    const { requests, faults } = await readManifest(Buffer.concat(await Array.fromAsync(orderRows(order))), {
+      format: 'ndjson',
+      chunkRows: 10,
+    });
+    assert.deepEqual(
+      requests.map(({ deviceId }) => deviceId),
+      ['gw-1'],
+    );
+    assert.deepEqual(
+      faults.map(({ line, code }) => [line, code]),
+      [
+        [2, 'device-id-invalid'],
+        [3, 'twin-invalid'],
+        [4, 'device-id-duplicate'],
+      ],
+    );
+  });
+});
+
+describe('the digest of an order', () => {
+  const digest = (body: unknown) => orderDigest(parseOrder(body));
+  const same: [what: string, body: unknown][] = [
+    ['its envelope', { ...event, id: '2', data: plain }],
+    [
+      'the order of its keys',
+      { range: { width: 6, count: 3, start: 1, prefix: 'gw-' }, enrollmentGroup: 'line7', orderId: 'PO-4711' },
+    ],
+    ['a default that is written out', { ...plain, onConflict: 'reject', tags: {}, desired: null }],
+  ];
+  for (const [what, body] of same) it(`does not depend on ${what}`, () => assert.equal(digest(body), digest(plain)));
+
+  const other: [what: string, body: unknown][] = [
+    ['the range', { ...plain, range: { ...range, count: 4 } }],
+    ['the group', { ...plain, enrollmentGroup: 'line8' }],
+    ['a tag', { ...plain, tags: { a: 1 } }],
+    ['where a value stands', { ...plain, desired: { a: 1 } }],
+    ['the type of a value', { ...plain, tags: { a: '1' } }],
+    ['the policy', { ...plain, onConflict: 'replace' }],
+  ];
+  it('tells orders apart', () => {
+    const digests = [plain, ...other.map(([, body]) => body)].map(digest);
+    assert.equal(new Set(digests).size, digests.length);
+  });
+});
+
+describe('a message that is no order', () => {
+  const devices = [{ deviceId: 'gw-1' }];
+  const named = { orderId: 'PO', enrollmentGroup: 'line7', devices };
+  const deep = JSON.parse(`${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`);
+  const refused: [what: string, body: unknown, path: string, message?: RegExp][] = [
+    ['is null', null, '(order)'],
+    ['is a list', [plain], '(order)'],
+    ['is a text', 'PO-4711', '(order)'],
+    ['has no id', { ...plain, orderId: undefined }, 'orderId'],
+    ['has a number for an id', { ...plain, orderId: 4711 }, 'orderId'],
+    ['has an empty id', { ...plain, orderId: '' }, 'orderId'],
+    ['has a long id', { ...plain, orderId: 'x'.repeat(201) }, 'orderId'],
+    ['has a padded id', { ...plain, orderId: 'PO-4711 ' }, 'orderId', /white space/],
+    ['has a line end in its id', { ...plain, orderId: 'PO\nX' }, 'orderId', /control character/],
+    ['has half of a character in its id', { ...plain, orderId: 'PO\ud800' }, 'orderId', /half/],
+    ['has a path for a group', { ...plain, enrollmentGroup: '../x' }, 'enrollmentGroup'],
+    [
+      'has neither devices nor range',
+      { orderId: 'PO', enrollmentGroup: 'line7' },
+      '(order)',
+      /either "devices" or "range"/,
+    ],
+    ['has both', { ...plain, devices }, '(order)', /either/],
+    ['has no devices', { ...named, devices: [] }, 'devices'],
+    ['has an unknown member', { ...plain, quantity: 3 }, '(order)', /"quantity"/],
+    ['has a device with an unknown member', { ...named, devices: [{ deviceId: 'a', tag: {} }] }, 'devices.0', /"tag"/],
+    ['has a device without id', { ...named, devices: [{}] }, 'devices.0.deviceId'],
+    ['has tags that are none', { ...plain, tags: [] }, 'tags'],
+    ['has tags that no twin takes', { ...plain, tags: { 'a.b': 1 } }, 'tags', /holds "\."/],
+    ['has another policy', { ...plain, onConflict: 'merge' }, 'onConflict'],
+    ['has an empty range', { ...plain, range: { ...range, count: 0 } }, 'range.count'],
+    ['has a range beyond what DPS holds', { ...plain, range: { ...range, count: 1_000_001, width: 7 } }, 'range.count'],
+    ['has half a device', { ...plain, range: { ...range, count: 1.5 } }, 'range.count'],
+    ['has numbers below zero', { ...plain, range: { ...range, start: -1 } }, 'range.start'],
+    ['has numbers beyond exactness', { ...plain, range: { ...range, start: 2 ** 53 } }, 'range.start'],
+    [
+      'has a width too narrow',
+      { ...plain, range: { ...range, start: 95, count: 10, width: 2 } },
+      'range.width',
+      /number 104.*3 digits/,
+    ],
+    ['has a prefix of upper case', { ...plain, range: { ...range, prefix: 'GW-' } }, 'range.prefix', /"GW-000001"/],
+    ['has a prefix that is a path', { ...plain, range: { ...range, prefix: '../' } }, 'range.prefix'],
+    ['makes ids too long', { ...plain, range: { ...range, prefix: 'g'.repeat(59) } }, 'range.prefix'],
+    [
+      'makes more than a gigabyte',
+      { ...plain, tags: { a: 'x'.repeat(1100) }, range: { ...range, count: 1_000_000, width: 7 } },
+      'range.count',
+      /bytes of rows/,
+    ],
+    [
+      'is larger than a queue takes',
+      { ...named, devices: Array(6000).fill({ deviceId: 'gw-1' }) },
+      '(order)',
+      /at most 65536/,
+    ],
+    ['is deep', { ...plain, tags: deep }, 'tags.a', /nested deeper/],
+    ['is deep all over', deep, 'a.a', /nested deeper/],
+    ['would replace a prototype', JSON.parse('{"orderId":"PO","tags":{"__proto__":{"polluted":1}}}'), 'tags.__proto__'],
+    ['is an event of another version', { ...event, specversion: '0.3', data: plain }, 'specversion'],
+    ['is an event without id', { ...event, id: '', data: plain }, 'id'],
+    ['is an event of XML', { ...event, datacontenttype: 'application/xml', data: '<order/>' }, 'datacontenttype'],
+    ['is an event of nothing', event, 'data', /either/],
+    ['is an event of two', { ...event, data: plain, data_base64: base64(plain) }, 'data', /either/],
+    ['is an event of no base64', { ...event, data_base64: '%%' }, 'data_base64'],
+    ['is an event of no JSON', { ...event, data_base64: 'AAAA' }, 'data_base64', /not JSON/],
+    [
+      'is an event of no UTF-8',
+      { ...event, data_base64: Buffer.from('"\xff"', 'latin1').toString('base64') },
+      'data_base64',
+      /UTF-8/,
+    ],
+    [
+      'is an event of a deep text',
+      { ...event, data_base64: base64({ a: JSON.parse(`${'['.repeat(99)}${']'.repeat(99)}`) }) },
+      'data_base64.a',
+      /nested deeper/,
+    ],
+    ['is an event of a bad order', { ...event, data: { ...plain, orderId: 1 } }, 'data.orderId'],
+    ['is an event of a text', { ...event, data: JSON.stringify(plain) }, 'data'],
+  ];
+  for (const [what, body, path, message = /./] of refused) {
+    it(`is refused when it ${what}`, () => {
+      assert.throws(
+        () => parseOrder(body),
+        (error) => {
+          assert.ok(error instanceof FleetError);
+          assert.equal(error.code, 'order-invalid');
+          const fault = error.particulars.faults?.find((one) => one.path.startsWith(path));
+          assert.match(fault?.message ?? `none at ${path}: ${error.message}`, message);
+          assert.ok(fault, error.message);
+          return true;
+        },
+      );
+    });
+  }
+
+  it('is told all of its faults, in few words', () => {
+    const body = {
+      orderId: 7,
+      enrollmentGroup: 'X',
+      range: { ...range, count: 0 },
+      devices: Array(900).fill({ x: 1 }),
+    };
+    assert.throws(
+      () => parseOrder(body),
+      (error) =>
+        error instanceof FleetError &&
+        error.particulars.faults?.length === 20 &&
+        error.message.length < 5000 &&
+        /orderId.*enrollmentGroup/.test(error.message),
+    );
+  });
+
+  it('is an error of ours, whatever it is', () =>
+    fc.assert(
+      fc.property(
+        fc.jsonValue({ depthSize: 'large' }),
+        fc.constantFrom('body', 'data', 'devices', 'tags', 'range'),
+        (value, at) => {
+          const body = { body: value, data: { ...event, data: value } };
+          const order = {
+            devices: { ...named, devices: value },
+            tags: { ...plain, tags: value },
+            range: { ...plain, range: value },
+          };
+          try {
+            parseOrder({ ...body, ...order }[at]);
+          } catch (error) {
+            assert.ok(error instanceof FleetError, String(error));
+            assert.equal(error.code, 'order-invalid');
+          }
+        },
+      ),
+      { numRuns: 500 },
+    ));
+});
