@@ -13,9 +13,23 @@ export class CosmosError extends Error {
 }
 
 export const badRequest = (message: string) => new CosmosError(400, 'BadRequest', message);
+export const unauthorized = (message: string) => new CosmosError(401, 'Unauthorized', message);
 export const notFound = (message = 'Entity with the specified id does not exist in the system.') =>
   new CosmosError(404, 'NotFound', message);
 export const conflict = () =>
   new CosmosError(409, 'Conflict', 'Entity with the specified id already exists in the system.');
 export const preconditionFailed = () =>
-  new CosmosError(412, 'PreconditionFailed', 'Operation cannot be performed because one of the specified precondition is not met.');
+  new CosmosError(
+    412,
+    'PreconditionFailed',
+    'Operation cannot be performed because one of the specified precondition is not met.',
+  );
+export const tooLarge = () => new CosmosError(413, 'RequestEntityTooLarge', 'Request size is too large.');
+/** 1001: the code by which clients know a wrong partition key. */
+export const partitionKeyMismatch = () =>
+  new CosmosError(
+    400,
+    'BadRequest',
+    "PartitionKey extracted from document doesn't match the one specified in the header.",
+    { 'x-ms-substatus': '1001' },
+  );

@@ -69,8 +69,14 @@ function apply(document: Record<string, unknown>, { op, path, value, from }: Pat
   }
 }
 
-function locate(document: Record<string, unknown>, path: string): { parent: Container; key: string | number } | undefined {
-  const steps = path.split('/').slice(1).map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+function locate(
+  document: Record<string, unknown>,
+  path: string,
+): { parent: Container; key: string | number } | undefined {
+  const steps = path
+    .split('/')
+    .slice(1)
+    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
   const key = steps.pop();
   if (key === undefined || !path.startsWith('/')) return undefined;
   let parent: unknown = document;

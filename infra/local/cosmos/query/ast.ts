@@ -26,5 +26,4 @@ export type Expression =
   | { readonly kind: 'not'; readonly of: Expression }
   | { readonly kind: 'logical'; readonly operator: 'AND' | 'OR'; readonly left: Expression; readonly right: Expression }
   | { readonly kind: 'comparison'; readonly operator: string; readonly left: Expression; readonly right: Expression }
-  | { readonly kind: 'arithmetic'; readonly operator: string; readonly left: Expression; readonly right: Expression }
   | { readonly kind: 'in'; readonly of: Expression; readonly list: readonly Expression[] };

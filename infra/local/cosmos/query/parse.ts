@@ -15,6 +15,7 @@ export function parseCondition(text: string): Query {
 function createParser(tokens: readonly Token[]) {
   let position = 0;
   let alias = 'c';
+  let depth = 0;
 
   const peek = (): Token => tokens[position] ?? { kind: 'end', text: '' };
   const next = (): Token => {
@@ -49,7 +50,7 @@ function createParser(tokens: readonly Token[]) {
     alias = aliasAhead();
     const select = selection();
     expectWord('FROM');
-    next();
+    if (next().kind !== 'word') throw badRequest('A query needs FROM and the name of a container.');
     if (takeWord('AS') || (peek().kind === 'word' && !isClause())) next();
     if (isWord('JOIN') || isWord('IN')) throw badRequest('JOIN is not supported by this stand-in.');
     const where = takeWord('WHERE') ? expression() : undefined;
@@ -62,7 +63,10 @@ function createParser(tokens: readonly Token[]) {
   }
 
   function aliasAhead(): string {
-    const from = tokens.findIndex((token) => token.kind === 'word' && token.text.toUpperCase() === 'FROM');
+    // A property of that name comes after a dot.
+    const from = tokens.findIndex(
+      ({ kind, text }, index) => kind === 'word' && text.toUpperCase() === 'FROM' && tokens[index - 1]?.text !== '.',
+    );
     const [name, second, third] = [tokens[from + 1], tokens[from + 2], tokens[from + 3]];
     if (from < 0 || name?.kind !== 'word') throw badRequest('A query needs FROM and the name of a container.');
     if (second?.kind === 'word' && second.text.toUpperCase() === 'AS') return third?.text ?? name.text;
@@ -80,8 +84,8 @@ function createParser(tokens: readonly Token[]) {
       const item = expression();
       const last = item.kind === 'path' ? item.steps.at(-1) : undefined;
       const named = takeWord('AS') ? next().text : undefined;
-      if (item.kind === 'path' && item.steps.length === 0 && named === undefined) return { kind: 'all' };
-      items.push({ expression: item, name: named ?? (last === undefined ? `$${items.length + 1}` : String(last)) });
+      const ownName = item.kind === 'path' ? String(last ?? alias) : `$${items.length + 1}`;
+      items.push({ expression: item, name: named ?? ownName });
     } while (takeSymbol(','));
     return { kind: 'list', items };
   }
@@ -104,8 +108,12 @@ function createParser(tokens: readonly Token[]) {
   }
 
   function expression(): Expression {
+    // Parser and SQLite (at most 1,000 levels) work recursively; a query of a thousand brackets is an attack on that.
+    depth += 1;
+    if (depth > maxDepth) throw badRequest('The query nests too deeply.');
     let left = conjunction();
     while (takeWord('OR')) left = { kind: 'logical', operator: 'OR', left, right: conjunction() };
+    depth -= 1;
     return left;
   }
 
@@ -116,11 +124,16 @@ function createParser(tokens: readonly Token[]) {
   }
 
   function negation(): Expression {
-    return takeWord('NOT') ? { kind: 'not', of: negation() } : comparison();
+    let negations = 0;
+    while (takeWord('NOT')) negations += 1;
+    const of = comparison();
+    // What is undefined stays so, however often it is negated.
+    if (negations === 0) return of;
+    return { kind: 'not', of: negations % 2 === 1 ? of : { kind: 'not', of } };
   }
 
   function comparison(): Expression {
-    const left = sum();
+    const left = primary();
     const negated = isWord('NOT') && takeWord('NOT');
     if (takeWord('IN')) {
       expectSymbol('(');
@@ -130,23 +143,20 @@ function createParser(tokens: readonly Token[]) {
       return negated ? { kind: 'not', of: found } : found;
     }
     if (takeWord('BETWEEN')) {
-      const from: Expression = { kind: 'comparison', operator: '>=', left, right: sum() };
+      const from: Expression = { kind: 'comparison', operator: '>=', left, right: primary() };
       expectWord('AND');
-      return { kind: 'logical', operator: 'AND', left: from, right: { kind: 'comparison', operator: '<=', left, right: sum() } };
+      return {
+        kind: 'logical',
+        operator: 'AND',
+        left: from,
+        right: { kind: 'comparison', operator: '<=', left, right: primary() },
+      };
     }
     if (negated) fail();
     const { kind, text } = peek();
     if (kind === 'symbol' && /^(=|!=|<>|<|>|<=|>=)$/.test(text)) {
       next();
-      return { kind: 'comparison', operator: text === '<>' ? '!=' : text, left, right: sum() };
-    }
-    return left;
-  }
-
-  function sum(): Expression {
-    let left = primary();
-    while (isSymbol('+') || isSymbol('-') || isSymbol('*') || isSymbol('/') || isSymbol('%')) {
-      left = { kind: 'arithmetic', operator: next().text, left, right: primary() };
+      return { kind: 'comparison', operator: text === '<>' ? '!=' : text, left, right: primary() };
     }
     return left;
   }
@@ -157,8 +167,8 @@ function createParser(tokens: readonly Token[]) {
     if (token.kind === 'number') return { kind: 'literal', value: Number(token.text) };
     if (token.kind === 'parameter') return { kind: 'parameter', name: token.text };
     if (token.kind === 'symbol' && token.text === '-') {
-      const operand = primary();
-      if (operand.kind === 'literal' && typeof operand.value === 'number') return { kind: 'literal', value: -operand.value };
+      const operand = next();
+      if (operand.kind === 'number') return { kind: 'literal', value: -Number(operand.text) };
       position -= 1;
       return fail();
     }
@@ -186,16 +196,27 @@ function createParser(tokens: readonly Token[]) {
   function steps(): (string | number)[] {
     const found: (string | number)[] = [];
     for (;;) {
-      if (takeSymbol('.')) found.push(next().text);
+      if (takeSymbol('.')) found.push(step('word'));
       else if (takeSymbol('[')) {
-        const token = next();
-        found.push(token.kind === 'number' ? Number(token.text) : token.text);
+        found.push(peek().kind === 'number' ? arrayPosition() : step('string'));
         expectSymbol(']');
       } else return found;
     }
+  }
+
+  function step(kind: 'word' | 'string'): string {
+    if (peek().kind !== kind) fail();
+    return next().text;
+  }
+
+  function arrayPosition(): number {
+    const index = Number(next().text);
+    return Number.isSafeInteger(index) ? index : fail();
   }
 
   return { query };
 }
 
 const clauses = new Set(['WHERE', 'GROUP', 'ORDER', 'OFFSET', 'JOIN', 'IN']);
+
+const maxDepth = 100;

@@ -1,10 +1,11 @@
 import { badRequest } from '../cosmos-error.ts';
 import type { Expression } from './ast.ts';
+import { jsonPath, quoted, type SqlValue, type Steps, toSqlValue, typed } from './typed-value.ts';
 
-/** A piece of SQL over the column `body` and what is bound to its question marks, in order. */
+/** A piece of SQL over a document's row and what is bound to its question marks, in order. */
 export interface Sql {
   readonly text: string;
-  readonly bindings: readonly (string | number | null)[];
+  readonly bindings: readonly SqlValue[];
 }
 
 export type Parameters = ReadonlyMap<string, unknown>;
@@ -13,22 +14,6 @@ export type Parameters = ReadonlyMap<string, unknown>;
 interface Constant {
   readonly value: unknown;
 }
-
-/** The JSON path of some steps, quoted so that any member name is one. */
-export function jsonPath(steps: readonly (string | number)[]): string {
-  return `$${steps.map((step) => (typeof step === 'number' ? `[${step}]` : `."${step.replaceAll('"', '\\"')}"`)).join('')}`;
-}
-
-/** SQL's own quoting, for the places that take no binding: an expression index must match to the letter. */
-export function quoted(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
-}
-
-export const extract = (steps: readonly (string | number)[]) => `json_extract(body, ${quoted(jsonPath(steps))})`;
-export const typeOf = (steps: readonly (string | number)[]) => `json_type(body, ${quoted(jsonPath(steps))})`;
-
-/** Names that SQLite's json_type gives to the types that order alike. */
-const typeNames = { string: "('text')", number: "('integer', 'real')" };
 
 export function constantOf(expression: Expression, parameters: Parameters): Constant | undefined {
   if (expression.kind === 'literal') return { value: expression.value };
@@ -54,140 +39,161 @@ export function condition(expression: Expression, parameters: Parameters): Sql {
     case 'comparison':
       return comparison(expression, parameters);
     case 'in': {
-      const parts = expression.list.map((right) => comparison({ kind: 'comparison', operator: '=', left: expression.of, right }, parameters));
-      return join(`(${parts.map(({ text }) => text).join(' OR ')})`, ...parts);
+      const of = scalar(expression.of, parameters);
+      const list = expression.list.map((item) => scalar(item, parameters));
+      return join(`(${of.text} IN (${list.map(({ text }) => text).join(',')}))`, of, ...list);
     }
     case 'call':
       return predicate(expression, parameters);
     case 'path':
-      return { text: `(${typeOf(expression.steps)} = 'true')`, bindings: [] };
-    case 'literal':
-      return { text: expression.value === true ? '1' : '0', bindings: [] };
+    case 'parameter':
+    case 'literal': {
+      const of = scalar(expression, parameters);
+      return { text: `(${of.text} = ?)`, bindings: [...of.bindings, toSqlValue(true)] };
+    }
     default:
       throw badRequest('This stand-in cannot use such an expression as a condition.');
   }
 }
 
-function comparison({ operator, left, right }: Extract<Expression, { kind: 'comparison' }>, parameters: Parameters): Sql {
+function comparison(
+  { operator, left, right }: Extract<Expression, { kind: 'comparison' }>,
+  parameters: Parameters,
+): Sql {
+  if (constantOf(left, parameters) !== undefined && constantOf(right, parameters) === undefined) {
+    return comparison({ kind: 'comparison', operator: mirrored(operator), left: right, right: left }, parameters);
+  }
+  const [a, b] = [scalar(left, parameters), scalar(right, parameters)];
+  const compared = join(`${a.text} ${operator} ${b.text}`, a, b);
+  if (operator === '=' || operator === '!=') return { text: `(${compared.text})`, bindings: compared.bindings };
   const constant = constantOf(right, parameters);
-  if (constant === undefined) {
-    const swapped = constantOf(left, parameters);
-    if (swapped !== undefined) return comparison({ kind: 'comparison', operator: mirrored(operator), left: right, right: left }, parameters);
-    const [a, b] = [scalar(left, parameters), scalar(right, parameters)];
-    return join(`(${a.text} ${operator} ${b.text})`, a, b);
-  }
+  if (constant === undefined)
+    return join(`(${compared.text} AND typeof(${a.text}) = typeof(${b.text}))`, compared, a, b);
+  // What is of another type is neither less nor more. Bounds in place of a type test, so that an index can keep to them.
   const { value } = constant;
-  if (left.kind === 'path') return compareWithPath(left.steps, operator, value);
-  const of = scalar(left, parameters);
-  return { text: `(${of.text} ${operator} ?)`, bindings: [...of.bindings, bindable(value)] };
+  const upwards = operator.startsWith('>');
+  if (typeof value === 'string')
+    return join(`(${compared.text} AND ${a.text} ${upwards ? "< x''" : ">= ''"})`, compared, a);
+  if (typeof value === 'number')
+    return upwards ? join(`(${compared.text} AND ${a.text} < '')`, compared, a) : wrapped(compared);
+  throw badRequest('This stand-in orders numbers and texts only.');
 }
 
-function compareWithPath(steps: readonly (string | number)[], operator: string, value: unknown): Sql {
-  const type = typeOf(steps);
-  if (value === null || typeof value === 'boolean') {
-    const name = value === null ? 'null' : String(value);
-    if (operator === '=') return { text: `(${type} = '${name}')`, bindings: [] };
-    if (operator === '!=') return { text: `(${type} <> '${name}')`, bindings: [] };
-    throw badRequest('This stand-in does not order null and booleans.');
-  }
-  if (typeof value !== 'string' && typeof value !== 'number') throw badRequest('This stand-in compares with scalar values only.');
-  if (operator === '=') return guarded(steps, `${extract(steps)} = ?`, value);
-  // Different types are different, and never less or more than one another.
-  if (operator === '!=') return { text: `(${type} IS NOT NULL AND ${extract(steps)} IS NOT ?)`, bindings: [value] };
-  return guarded(steps, `${extract(steps)} ${operator} ?`, value);
-}
+const wrapped = ({ text, bindings }: Sql): Sql => ({ text: `(${text})`, bindings });
 
-/** The guard keeps apart what SQLite would mix: text and numbers, numbers and booleans, text and JSON as text. */
-function guarded(steps: readonly (string | number)[], text: string, value: string | number): Sql {
-  const names = typeof value === 'string' ? typeNames.string : typeNames.number;
-  return { text: `(${text} AND ${typeOf(steps)} IN ${names})`, bindings: [value] };
-}
+type Call = Extract<Expression, { kind: 'call' }>;
 
-function predicate({ name, given }: Extract<Expression, { kind: 'call' }>, parameters: Parameters): Sql {
+function predicate({ name, given }: Call, parameters: Parameters): Sql {
   const [first, second] = given;
   if (first === undefined) throw badRequest(`${name} needs something to work on.`);
-  const isOfType = (types: string): Sql => ({ text: `(${typeOf(pathOf(first, name))} IN (${types}))`, bindings: [] });
+  const isOfType = (...types: string[]): Sql => ({
+    text: `(coalesce(json_type(body,${quoted(jsonPath(pathOf(first, name)))}),'') IN (${types.map(quoted).join(',')}))`,
+    bindings: [],
+  });
   switch (name) {
     case 'IS_DEFINED':
-      return { text: `(${typeOf(pathOf(first, name))} IS NOT NULL)`, bindings: [] };
+      return { text: `(${typed(pathOf(first, name))} IS NOT NULL)`, bindings: [] };
     case 'IS_NULL':
-      return { text: `(coalesce(${typeOf(pathOf(first, name))}, '') = 'null')`, bindings: [] };
+      return isOfType('null');
     case 'IS_STRING':
-      return isOfType("'text'");
+      return isOfType('text');
     case 'IS_NUMBER':
-      return isOfType("'integer', 'real'");
+      return isOfType('integer', 'real');
     case 'IS_BOOL':
-      return isOfType("'true', 'false'");
+      return isOfType('true', 'false');
     case 'IS_ARRAY':
-      return isOfType("'array'");
+      return isOfType('array');
     case 'IS_OBJECT':
-      return isOfType("'object'");
+      return isOfType('object');
     case 'STARTSWITH':
     case 'ENDSWITH':
     case 'CONTAINS':
       return textPredicate(name, given, parameters);
-    case 'ARRAY_CONTAINS': {
+    case 'ARRAY_CONTAINS':
       if (second === undefined) throw badRequest('ARRAY_CONTAINS needs an array and a value.');
-      const list = constantOf(first, parameters);
-      const of = scalar(second, parameters);
-      if (list !== undefined) {
-        return { text: `(${of.text} IN (SELECT value FROM json_each(?)))`, bindings: [...of.bindings, JSON.stringify(list.value)] };
-      }
-      const each = `json_each(body, ${quoted(jsonPath(pathOf(first, name)))})`;
-      return join(`(EXISTS (SELECT 1 FROM ${each} AS item WHERE item.value = ${of.text}))`, of);
-    }
+      return arrayContains(first, second, parameters);
     default:
       throw badRequest(`The function ${name} is not supported by this stand-in.`);
   }
+}
+
+function arrayContains(array: Expression, value: Expression, parameters: Parameters): Sql {
+  const of = scalar(value, parameters);
+  const list = constantOf(array, parameters)?.value;
+  if (list !== undefined) {
+    if (!Array.isArray(list)) return { text: '0', bindings: [] };
+    return {
+      text: `(${of.text} IN (${list.map(() => '?').join(',')}))`,
+      bindings: [...of.bindings, ...list.map(toSqlValue)],
+    };
+  }
+  const item =
+    "CASE item.type WHEN 'text' THEN item.value WHEN 'integer' THEN CAST(item.value AS REAL) WHEN 'real' THEN item.value " +
+    "WHEN 'array' THEN CAST(item.value AS BLOB) WHEN 'object' THEN CAST(item.value AS BLOB) ELSE CAST(item.type AS BLOB) END";
+  const each = `json_each(body,${quoted(jsonPath(pathOf(array, 'ARRAY_CONTAINS')))})`;
+  return join(`(EXISTS (SELECT 1 FROM ${each} AS item WHERE ${item} = ${of.text}))`, of);
 }
 
 function textPredicate(name: string, given: readonly Expression[], parameters: Parameters): Sql {
   const [whole, part, fold] = given;
   if (whole === undefined || part === undefined) throw badRequest(`${name} needs two texts.`);
   const folded = fold !== undefined && constantOf(fold, parameters)?.value === true;
-  const wrap = (sql: Sql): Sql => (folded ? { text: `lower(${sql.text})`, bindings: sql.bindings } : sql);
-  const [a, b] = [wrap(scalar(whole, parameters)), wrap(scalar(part, parameters))];
+  const asText = (sql: Sql): Sql => ofText(sql, folded ? 'lower' : '');
+  const [a, b] = [asText(scalar(whole, parameters)), asText(scalar(part, parameters))];
   if (name === 'CONTAINS') return join(`(instr(${a.text}, ${b.text}) > 0)`, a, b);
-  const side = name === 'STARTSWITH' ? `substr(${a.text}, 1, length(${b.text}))` : `substr(${a.text}, -length(${b.text}))`;
-  return { text: `(${side} = ${b.text})`, bindings: [...a.bindings, ...b.bindings, ...b.bindings] };
+  if (name === 'ENDSWITH') {
+    return join(`(${b.text} = '' OR substr(${a.text}, -length(${b.text})) = ${b.text})`, b, a, b, b);
+  }
+  const starts = join(`substr(${a.text}, 1, length(${b.text})) = ${b.text}`, a, b, b);
+  const prefix = constantOf(part, parameters)?.value;
+  if (folded || typeof prefix !== 'string') return wrapped(starts);
+  // The same as a range, which an index can serve; the last code point ends it.
+  const of = scalar(whole, parameters);
+  const range = {
+    text: `${of.text} >= ? AND ${of.text} < ?`,
+    bindings: [...of.bindings, prefix, ...of.bindings, `${prefix}\u{10ffff}`],
+  };
+  return join(`(${range.text} AND ${starts.text})`, range, starts);
 }
+
+/** The text itself, with a function put on it, or NULL where it is none. */
+function ofText({ text, bindings }: Sql, sqlFunction: string): Sql {
+  return {
+    text: `CASE typeof(${text}) WHEN 'text' THEN ${sqlFunction}(${text}) END`,
+    bindings: [...bindings, ...bindings],
+  };
+}
+
+const textFunctions: Readonly<Record<string, string>> = {
+  LOWER: 'lower',
+  UPPER: 'upper',
+  LENGTH: 'length',
+  TRIM: 'trim',
+};
 
 /** A value of a document or of the query. */
 export function scalar(expression: Expression, parameters: Parameters): Sql {
   const constant = constantOf(expression, parameters);
-  if (constant !== undefined) return { text: '?', bindings: [bindable(constant.value)] };
-  if (expression.kind === 'path') return { text: extract(expression.steps), bindings: [] };
-  if (expression.kind === 'arithmetic') {
-    const [left, right] = [scalar(expression.left, parameters), scalar(expression.right, parameters)];
-    return join(`(${left.text} ${expression.operator} ${right.text})`, left, right);
-  }
+  if (constant !== undefined) return { text: '?', bindings: [toSqlValue(constant.value)] };
+  if (expression.kind === 'path') return { text: typed(expression.steps), bindings: [] };
   if (expression.kind === 'call') {
-    const function_ = { LOWER: 'lower', UPPER: 'upper', LENGTH: 'length', ABS: 'abs', TRIM: 'trim' }[expression.name];
     const [of] = expression.given;
-    if (function_ !== undefined && of !== undefined) {
-      const inner = scalar(of, parameters);
-      return join(`${function_}(${inner.text})`, inner);
-    }
+    const textFunction = textFunctions[expression.name];
+    if (textFunction !== undefined && of !== undefined) return ofText(scalar(of, parameters), textFunction);
     throw badRequest(`The function ${expression.name} is not supported by this stand-in.`);
   }
-  throw badRequest('This stand-in cannot use a condition as a value.');
+  throw badRequest('This stand-in cannot use such an expression as a value.');
 }
 
-export function pathOf(expression: Expression, where: string): readonly (string | number)[] {
+export function pathOf(expression: Expression, where: string): Steps {
   if (expression.kind === 'path') return expression.steps;
   throw badRequest(`${where} takes a property in this stand-in.`);
-}
-
-function bindable(value: unknown): string | number | null {
-  if (typeof value === 'boolean') return value ? 1 : 0;
-  if (value === null || typeof value === 'string' || typeof value === 'number') return value;
-  return JSON.stringify(value);
 }
 
 function mirrored(operator: string): string {
   return { '<': '>', '>': '<', '<=': '>=', '>=': '<=' }[operator] ?? operator;
 }
 
-function join(text: string, ...parts: readonly Sql[]): Sql {
+export function join(text: string, ...parts: readonly Sql[]): Sql {
   return { text, bindings: parts.flatMap((part) => part.bindings) };
 }
