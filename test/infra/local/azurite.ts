@@ -1,0 +1,42 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startChild } from '../../../infra/local/stack/child.ts';
+import { freePorts } from '../../../infra/local/stack/ports.ts';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+/** Of every Azurite: https://learn.microsoft.com/azure/storage/common/storage-connect-azurite */
+const account = 'devstoreaccount1';
+const key = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
+
+/** Starts a process of `infra/local` on its own. */
+export function startLocal(
+  name: string,
+  { script, args, directory, env = {} }: { script: string; args: readonly string[]; directory: string; env?: object },
+) {
+  return startChild({
+    name,
+    args: [join(root, 'infra/local', script, 'main.ts'), ...args],
+    env: { ...process.env, ...env },
+    logFile: join(directory, `${name}.log`),
+    ready: /\bready\b|successfully listens/,
+  });
+}
+
+/** Blob and queue storage in a directory. */
+export async function startAzurite(directory: string) {
+  const ports = await freePorts();
+  const start = (service: string, port: number) => {
+    const args = ['--service', service, '--port', String(port), '--state', join(directory, service)];
+    return startLocal(`azurite-${service}`, { script: 'azurite', args, directory });
+  };
+  const children = await Promise.all([start('blob', ports.blobs), start('queue', ports.queues)]);
+  return {
+    ports,
+    connectionString: [
+      `DefaultEndpointsProtocol=http;AccountName=${account};AccountKey=${key}`,
+      `BlobEndpoint=http://127.0.0.1:${ports.blobs}/${account}`,
+      `QueueEndpoint=http://127.0.0.1:${ports.queues}/${account}`,
+    ].join(';'),
+    close: async () => void (await Promise.all(children.map((child) => child.kill('SIGKILL')))),
+  };
+}

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
+import { type QueueClient, QueueServiceClient } from '@azure/storage-queue';
+import type { Child } from '../../../../infra/local/stack/child.ts';
+import { type BlobCreated, parseBlobCreated } from '../../../../lib/manifest/blob-created.ts';
+import { startAzurite, startLocal } from '../azurite.ts';
+
+let directory: string;
+let azurite: Awaited<ReturnType<typeof startAzurite>>;
+let events: Child;
+let manifests: ContainerClient;
+let queue: QueueClient;
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'events-'));
+  azurite = await startAzurite(directory);
+  manifests = BlobServiceClient.fromConnectionString(azurite.connectionString).getContainerClient('manifests');
+  queue = QueueServiceClient.fromConnectionString(azurite.connectionString).getQueueClient('manifest-uploads');
+  await manifests.create();
+  await queue.create();
+  const args = ['--connection', azurite.connectionString, '--state', join(directory, 'events'), '--interval', '50'];
+  events = await startLocal('events', { script: 'events', args, directory });
+});
+
+after(async () => {
+  await events.kill('SIGKILL');
+  await azurite.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function upload(name: string, text: string): Promise<string> {
+  const { etag = '' } = await manifests.getBlockBlobClient(name).upload(text, Buffer.byteLength(text));
+  return etag.replaceAll('"', '');
+}
+
+/** Waits for so many events, as the app reads them. */
+async function receive(count: number): Promise<BlobCreated[]> {
+  const found: BlobCreated[] = [];
+  while (found.length < count) {
+    const { receivedMessageItems } = await queue.receiveMessages({ numberOfMessages: 32 });
+    for (const { messageId, popReceipt, messageText } of receivedMessageItems) {
+      found.push(parseBlobCreated(JSON.parse(Buffer.from(messageText, 'base64').toString('utf8'))));
+      await queue.deleteMessage(messageId, popReceipt);
+    }
+    await sleep(50);
+  }
+  return found;
+}
+
+const limit = { timeout: 30_000 };
+
+test('a new manifest is announced, under its own name and version', limit, async () => {
+  const etag = await upload('line7/ä list (1).csv', 'deviceId\na\n');
+  const [event] = await receive(1);
+  assert.deepEqual(
+    [event?.container, event?.blobName, event?.etag, event?.contentLength],
+    ['manifests', 'line7/ä list (1).csv', etag, 11],
+  );
+});
+
+test('a manifest that is replaced is announced again, as the new version', limit, async () => {
+  const first = await upload('twice.ndjson', '{"deviceId":"a"}\n');
+  assert.equal((await receive(1))[0]?.etag, first);
+  const second = await upload('twice.ndjson', '{"deviceId":"b"}\n');
+  assert.equal((await receive(1))[0]?.etag, second);
+});
+
+test('what is no manifest by its name is not announced', limit, async () => {
+  await upload('notes.txt', 'text');
+  await upload('behind-it.jsonl', '{"deviceId":"a"}\n');
+  assert.deepEqual(
+    (await receive(1)).map(({ blobName }) => blobName),
+    ['behind-it.jsonl'],
+  );
+});
+
+test('nothing is lost or told twice over a kill -9 between two looks', limit, async () => {
+  await events.kill('SIGKILL');
+  const names = Array.from({ length: 12 }, (_, index) => `while-away/${index}.csv`);
+  for (const name of names) await upload(name, 'deviceId\na\n');
+  await events.restart();
+  assert.deepEqual((await receive(names.length)).map(({ blobName }) => blobName).sort(), names.toSorted());
+  // Two more looks, and the queue is still empty.
+  await upload('the-last.csv', 'deviceId\na\n');
+  assert.deepEqual(
+    (await receive(1)).map(({ blobName }) => blobName),
+    ['the-last.csv'],
+  );
+});
