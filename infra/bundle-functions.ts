@@ -37,7 +37,9 @@ export async function bundleFunctions(outdir: string, { minify = false } = {}): 
     platform: 'node',
     target: 'node22',
     minify,
+    // Lines and names for stack traces; the sources themselves are in the repository.
     sourcemap: true,
+    sourcesContent: false,
     metafile: true,
     external: ['@azure/functions-core'],
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },

@@ -1,0 +1,20 @@
+import type { Role } from '../../lib/access/principal.ts';
+
+/**
+ * The header `x-ms-client-principal` as built-in authentication sets it for a user of Microsoft Entra. With
+ * HTTP_ACCESS=entra the local host passes it on, so that a test or a person can play any role:
+ * https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities
+ */
+export function principalHeader({ name, roles }: { name: string; roles: readonly Role[] }): string {
+  const claims = [
+    {
+      typ: 'http://schemas.microsoft.com/identity/claims/objectidentifier',
+      val: '0b2e6b4e-3d3c-4a53-9d0a-6f5b8f8f0001',
+    },
+    { typ: 'preferred_username', val: name },
+    ...roles.map((role) => ({ typ: 'roles', val: role })),
+  ];
+  return Buffer.from(
+    JSON.stringify({ auth_typ: 'aad', name_typ: 'preferred_username', role_typ: 'roles', claims }),
+  ).toString('base64');
+}

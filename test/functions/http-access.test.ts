@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { globSync } from 'node:fs';
+import { before, describe, it } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import functions from '@azure/functions';
+import { provideFunctionsCore, type RegisteredFunction } from '../../infra/local/host/functions-core.ts';
+import { principalHeader } from '../../infra/local/principal.ts';
+import { requiredRole } from '../../lib/access/access.ts';
+import { roles } from '../../lib/access/principal.ts';
+
+process.env['HTTP_ACCESS'] = 'entra';
+const core = provideFunctionsCore(() => {});
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** Calls a function's handler as the library does, with the principal that built-in authentication would have set. */
+async function call({ callback }: RegisteredFunction, principal?: string): Promise<Answer> {
+  const headers: Record<string, string> = principal === undefined ? {} : { 'x-ms-client-principal': principal };
+  const request = new functions.HttpRequest({ method: 'GET', url: 'https://fleet.example/api/x', headers, params: {} });
+  const context = { invocationId: 'test', info() {}, warn() {}, error() {} };
+  return (await callback(request, context)) as Answer;
+}
+
+describe('HTTP functions with signed-in callers', () => {
+  let http: RegisteredFunction[] = [];
+  before(async () => {
+    for (const file of globSync('functions/*.ts')) await import(pathToFileURL(file).href);
+    http = [...core.functions.values()].filter(({ bindings }) =>
+      Object.values(bindings).some(({ type }) => type === 'httpTrigger'),
+    );
+  });
+
+  it('are all of those that a role is declared for', () => {
+    assert.deepEqual(http.map(({ name }) => name).sort(), Object.keys(requiredRole).sort());
+  });
+
+  it('answer 401 to whom nobody signed in', async () => {
+    for (const registered of http) {
+      const { status, body } = await call(registered);
+      assert.equal(status, 401, registered.name);
+      assert.equal(JSON.parse(body).title, 'unauthorized');
+    }
+  });
+
+  it('answer 403 to a lesser role, and name the role of their own operation', async () => {
+    for (const registered of http) {
+      const required = requiredRole[registered.name as keyof typeof requiredRole];
+      const lesser = roles.slice(0, roles.indexOf(required));
+      const { status, body } = await call(registered, principalHeader({ name: 'mona@example.com', roles: lesser }));
+      assert.equal(status, 403, registered.name);
+      const { detail, expected } = JSON.parse(body);
+      assert.equal(expected, required);
+      assert.ok(detail.startsWith(`${registered.name} takes the app role`), detail);
+    }
+  });
+
+  it('let the role in: what fails then is that this test has no settings', async () => {
+    for (const registered of http) {
+      const required = requiredRole[registered.name as keyof typeof requiredRole];
+      const { status, body } = await call(registered, principalHeader({ name: 'mona@example.com', roles: [required] }));
+      assert.ok(status !== 401 && status !== 403, `${registered.name} ${status}`);
+      if (status === 500) assert.equal(JSON.parse(body).title, 'setting-invalid', registered.name);
+    }
+  });
+
+  it('refuse everybody, and show nothing, where Azure does not sign callers in', async () => {
+    process.env['WEBSITE_SITE_NAME'] = 'func-fleet';
+    try {
+      for (const registered of http) {
+        const { status, body } = await call(registered, principalHeader({ name: 'mallory', roles: ['operator'] }));
+        assert.equal(status, 500, registered.name);
+        const { title, faults } = JSON.parse(body);
+        assert.equal(title, 'setting-invalid');
+        assert.deepEqual(
+          faults.map(({ path }: { path: string }) => path),
+          ['HTTP_ACCESS'],
+        );
+      }
+    } finally {
+      delete process.env['WEBSITE_SITE_NAME'];
+    }
+  });
+});

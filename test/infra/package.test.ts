@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { loadApp } from '../../infra/measure-load.ts';
+import { packageApp } from '../../infra/package-app.ts';
+import type { LoadedApp } from '../../infra/tools/load-app.ts';
+import { requiredRole } from '../../lib/access/access.ts';
+
+/** What the portal has to list: every function with what sets it off. */
+const expected: Record<string, string> = {
+  'ingest-manifest': 'queue manifest-uploads',
+  'ingest-order': 'queue orders',
+  'provision-chunk': 'queue chunks',
+  'enroll-individuals': 'queue individual-enrollments',
+  'record-dead-letter-manifest-uploads': 'queue manifest-uploads-poison',
+  'record-dead-letter-orders': 'queue orders-poison',
+  'record-dead-letter-chunks': 'queue chunks-poison',
+  'record-dead-letter-individual-enrollments': 'queue individual-enrollments-poison',
+  'reconcile-registrations': 'timer %RECONCILE_SCHEDULE%',
+  'submit-job': 'POST jobs',
+  'list-jobs': 'GET jobs',
+  'get-job': 'GET jobs/{jobId}',
+  'get-job-errors': 'GET jobs/{jobId}/errors',
+  'get-job-results': 'GET jobs/{jobId}/results',
+  'cancel-job': 'POST jobs/{jobId}/cancel',
+  'retry-job': 'POST jobs/{jobId}/retry',
+  'list-devices': 'GET devices',
+  'get-device': 'GET devices/{deviceId}',
+  'get-device-bundle': 'GET devices/{deviceId}/bundle',
+  'list-enrollment-groups': 'GET enrollment-groups',
+  'get-enrollment-group': 'GET enrollment-groups/{id}',
+  'put-enrollment-group': 'PUT enrollment-groups/{id}',
+  'list-dead-letters': 'GET dead-letters',
+  'redrive-dead-letters': 'POST dead-letters/redrive',
+  health: 'GET health',
+};
+
+function triggersOf({ functions }: LoadedApp): Record<string, string> {
+  const triggers = functions.map(({ name, bindings }) => {
+    const trigger = bindings.find(({ type, direction }) => direction === 'in' && type.endsWith('Trigger'));
+    assert.ok(trigger, `${name} has no trigger`);
+    const { type, methods, route, queueName, connection, schedule } = trigger;
+    if (type === 'httpTrigger') return [name, `${methods} ${route}`];
+    if (type === 'timerTrigger') return [name, `timer ${schedule}`];
+    assert.equal(connection, 'AzureWebJobsStorage', name);
+    return [name, `queue ${queueName}`];
+  });
+  return Object.fromEntries(triggers);
+}
+
+function authLevelsOf({ functions }: LoadedApp): Map<string, unknown> {
+  const http = functions.flatMap(({ name, bindings }) =>
+    bindings.filter(({ type }) => type === 'httpTrigger').map(({ authLevel }) => [name, authLevel] as const),
+  );
+  return new Map(http);
+}
+
+describe('the package', () => {
+  // Outside the project: nothing but the package itself can answer an import.
+  const directory = mkdtempSync(join(tmpdir(), 'fleet-package-'));
+  const { PATH } = process.env;
+
+  before(() => packageApp(directory));
+  after(() => rmSync(directory, { recursive: true }));
+
+  it('is what the worker needs and nothing else', () => {
+    assert.deepEqual(readdirSync(directory).sort(), ['dist', 'host.json', 'package.json']);
+    const manifest = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
+    assert.equal(manifest.main, 'dist/functions/*.js');
+    assert.equal(manifest.type, 'module');
+    assert.deepEqual(
+      Object.keys(manifest).filter((name) => /dependencies|scripts/i.test(name)),
+      [],
+    );
+    const files = readdirSync(join(directory, 'dist'), { recursive: true, withFileTypes: true });
+    for (const { name } of files.filter((entry) => entry.isFile())) assert.match(name, /\.js(\.map)?$/);
+  });
+
+  it('registers every function with its trigger, asking callers for a key', async () => {
+    const loaded = await loadApp(directory, { PATH });
+    assert.deepEqual(triggersOf(loaded), expected);
+    const levels = authLevelsOf(loaded);
+    assert.deepEqual([...levels.keys()].sort(), Object.keys(requiredRole).sort());
+    for (const [name, level] of levels) assert.equal(level, 'function', name);
+  });
+
+  it('leaves callers to built-in authentication where the setting says so', async () => {
+    const levels = authLevelsOf(await loadApp(directory, { PATH, HTTP_ACCESS: 'entra' }));
+    for (const [name, level] of levels) assert.equal(level, 'anonymous', name);
+  });
+
+  it('loads without any setting, and with telemetry on, so that what is wrong is said by name later', async () => {
+    const connection = 'InstrumentationKey=00000000-0000-4000-8000-000000000000';
+    const loaded = await loadApp(directory, { PATH, APPLICATIONINSIGHTS_CONNECTION_STRING: connection });
+    assert.deepEqual(triggersOf(loaded), expected);
+  });
+});
