@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { settingMeta, settingNames } from '../../functions/config/settings.ts';
+import { emulatorKey } from './cosmos/emulator-key.ts';
 import { wellKnownKey } from './dps/options.ts';
 import { defaults } from './settings.ts';
 import { type Child, startChild } from './stack/child.ts';
@@ -58,12 +59,10 @@ export interface Stack {
   kill(): Promise<void>;
 }
 
-// The account of every Azurite and of every Cosmos DB emulator, published and no secrets:
+// The account of every Azurite, published and no secret:
 // https://learn.microsoft.com/azure/storage/common/storage-connect-azurite
-// https://learn.microsoft.com/azure/cosmos-db/emulator#authentication
 const storageAccount = 'devstoreaccount1';
 const storageKey = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
-const cosmosKey = 'C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqobD4b8mGGyPMbIZnqyMsEcaGQy67XIw/Jw==';
 
 const idScope = '0ne00000000';
 /** Two, so that allocation has something to decide. */
@@ -90,7 +89,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     functions: `http://localhost:${ports.functions}`,
     blobs: `http://127.0.0.1:${ports.blobs}/${storageAccount}`,
     queues: `http://127.0.0.1:${ports.queues}/${storageAccount}`,
-    cosmos: `https://localhost:${ports.cosmos}`,
+    cosmos: `http://localhost:${ports.cosmos}`,
     dps: `https://localhost:${ports.dps}`,
   };
   const storageConnectionString = [
@@ -113,7 +112,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     FUNCTIONS_WORKER_RUNTIME: 'node',
     AzureWebJobsStorage: storageConnectionString,
     COSMOS_ENDPOINT: urls.cosmos,
-    COSMOS_KEY: cosmosKey,
+    COSMOS_KEY: emulatorKey,
     DPS_CONNECTION_STRING: iotConnectionString('provisioningserviceowner'),
     DPS_ID_SCOPE: idScope,
     DPS_GLOBAL_ENDPOINT: urls.dps,
@@ -121,7 +120,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     CA_KEY_DIRECTORY: keyDirectory,
     ...settings,
   };
-  const cosmos = { endpoint: urls.cosmos, key: cosmosKey, database: appSettings['COSMOS_DATABASE'] ?? '' };
+  const cosmos = { endpoint: urls.cosmos, key: emulatorKey, database: appSettings['COSMOS_DATABASE'] ?? '' };
 
   const processes = new Map<ProcessName, Child>();
   async function start(name: ProcessName, script: string, args: readonly string[], env = {}): Promise<void> {
@@ -159,7 +158,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await together([
       start('blobs', 'azurite', ['--service', 'blob', ...place('blobs', ports.blobs)]),
       start('queues', 'azurite', ['--service', 'queue', ...place('queues', ports.queues)]),
-      start('cosmos', 'cosmos', [...place('cosmos', ports.cosmos), ...tlsDirectory, '--key', cosmosKey]),
+      start('cosmos', 'cosmos', ['--port', String(ports.cosmos), '--file', join(directory, 'cosmos', 'store.sqlite')]),
       start('dps', 'dps', [
         ...[...place('dps', ports.dps), ...tlsDirectory, '--id-scope', idScope],
         ...hubs.flatMap((hub) => ['--hub', hub]),
