@@ -1,7 +1,10 @@
 import { X509Certificate } from 'node:crypto';
 import { type Authority, issueIntermediateCa, issueRootCa } from '../pki/authority.ts';
+import { readCertificate } from '../pki/certificate-parts.ts';
+import { issuingCaPathLength } from '../pki/edge-ca.ts';
 import { newSerialNumber } from '../pki/serial.ts';
 import type { KeyStore } from '../pki/signer.ts';
+import { edgeCaOf } from './edge-ca.ts';
 import type { IssuingCa } from './group.ts';
 import type { GroupDefinition } from './group-definition.ts';
 import type { GroupStore } from './group-store.ts';
@@ -14,6 +17,13 @@ export interface CertificateAuthority {
   createIssuingCa(group: GroupDefinition, generation: number): Promise<IssuingCa>;
   /** The issuing CA with its key, ready to sign. */
   open(group: GroupDefinition, ca: IssuingCa): Promise<Authority>;
+}
+
+/** Whether the issuing CA may sign all that the group's devices need: an Edge CA under it takes a longer path. */
+export function issuingCaFits(group: GroupDefinition, ca: IssuingCa): boolean {
+  const { pathLength = Number.POSITIVE_INFINITY } =
+    readCertificate(new X509Certificate(ca.certificatePem).raw).basicConstraints ?? {};
+  return pathLength >= issuingCaPathLength(edgeCaOf(group));
 }
 
 export interface CertificateAuthorityOptions {
@@ -57,7 +67,7 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
         // 64 characters is the bound of a common name (RFC 5280, ub-common-name); a group id may have all of them.
         commonName: `${group.id.slice(0, 48)} issuing CA ${generation}`,
         publicKey: key.publicKey,
-        pathLength: 0,
+        pathLength: issuingCaPathLength(edgeCaOf(group)),
         validityDays: group.issuingCa.validityDays,
         serialNumber: newSerialNumber(random),
         now: now(),

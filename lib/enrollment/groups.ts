@@ -1,8 +1,8 @@
-import { recipientFaults } from '../bundle/recipients.ts';
+import { declarationFaults } from '../bundle/declaration-faults.ts';
 import { FleetError } from '../errors.ts';
 import { type RetryOptions, retrying } from '../retry.ts';
 import type { Stored } from '../stored.ts';
-import type { CertificateAuthority } from './certificate-authority.ts';
+import { type CertificateAuthority, issuingCaFits } from './certificate-authority.ts';
 import type { Enrollments } from './enrollments.ts';
 import { enrollmentRevision, type GroupRecord } from './group.ts';
 import { type GroupDefinition, parseGroupDefinition } from './group-definition.ts';
@@ -76,11 +76,14 @@ export function createGroups(options: GroupsOptions): Groups {
     throw new FleetError('concurrent-change', `Enrollment group "${id}" changes faster than it can be written.`);
   }
 
-  const withIssuingCa = (id: string) =>
-    amend(id, async (group) => {
-      if (group.issuingCas.length > 0) return group;
-      return { ...group, issuingCas: [await authority.createIssuingCa(group.definition, 1)] };
-    });
+  /** The group with a new issuing CA in front. DPS holds two certificates a group, a primary and a secondary. */
+  async function renewed(group: GroupRecord): Promise<GroupRecord> {
+    const generation = (group.issuingCas[0]?.generation ?? 0) + 1;
+    const issuingCa = await authority.createIssuingCa(group.definition, generation);
+    return { ...group, issuingCas: [issuingCa, ...group.issuingCas].slice(0, 2) };
+  }
+
+  const withIssuingCa = (id: string) => amend(id, (group) => (group.issuingCas.length > 0 ? group : renewed(group)));
 
   async function ensure(group: Stored<GroupRecord>): Promise<Stored<GroupRecord>> {
     const current = group.value.issuingCas.length > 0 ? group : await withIssuingCa(group.value.id);
@@ -108,14 +111,17 @@ export function createGroups(options: GroupsOptions): Groups {
 
     async declare(id, input) {
       const definition = parseGroupDefinition(id, input);
-      refuseCustody(definition, allowPlainKeys, now());
+      const rootPem = definition.target === 'iotedge-1.1' ? await authority.root() : undefined;
+      refuseCustody(definition, allowPlainKeys, now(), rootPem);
       const at = now().toISOString();
       const etag = await store.create({ id, definition, issuingCas: [], createdAt: at, updatedAt: at });
       cached = undefined;
       if (etag === undefined) {
         await amend(id, (group) => {
           refuseOtherIssuingCa(group, definition);
-          return { ...group, definition };
+          const declared = { ...group, definition };
+          const [current] = group.issuingCas;
+          return current === undefined || issuingCaFits(definition, current) ? declared : renewed(declared);
         });
       }
       const created = etag !== undefined;
@@ -129,33 +135,25 @@ export function createGroups(options: GroupsOptions): Groups {
     },
 
     async rollOver(id) {
-      const rolled = await amend(id, async (group) => {
-        const generation = (group.issuingCas[0]?.generation ?? 0) + 1;
-        // DPS holds two certificates a group, a primary and a secondary.
-        return {
-          ...group,
-          issuingCas: [await authority.createIssuingCa(group.definition, generation), ...group.issuingCas].slice(0, 2),
-        };
-      });
+      const rolled = await amend(id, renewed);
       return (await ensure(rolled)).value;
     },
   };
 }
 
 /** Faults that only this deployment, or today's date, can tell. */
-function refuseCustody({ id, keyCustody, recipients }: GroupDefinition, allowPlainKeys: boolean, at: Date): void {
+function refuseCustody(definition: GroupDefinition, allowPlainKeys: boolean, at: Date, rootPem?: string): void {
+  const { id, keyCustody } = definition;
   if (keyCustody === 'plain' && !allowPlainKeys) {
     throw new FleetError(
       'custody-not-allowed',
       `Group "${id}" asks for plain keys, which this deployment does not allow.`,
     );
   }
-  const faults = recipients.flatMap((pem, index) =>
-    recipientFaults(pem, at).map((message) => ({ path: `recipients.${index}`, message })),
-  );
+  const faults = declarationFaults(definition, at, rootPem);
   if (faults.length === 0) return;
   const list = faults.map(({ path, message }) => `${path}: ${message}`).join('; ');
-  throw new FleetError('group-invalid', `Group "${id}" cannot seal bundles so: ${list}`, { faults });
+  throw new FleetError('group-invalid', `No bundle could be made for group "${id}": ${list}`, { faults });
 }
 
 /** The CA's key exists already; another type comes with a rollover, not by the way. */

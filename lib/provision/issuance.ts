@@ -1,6 +1,7 @@
 import type { Bundler } from '../bundle/bundler.ts';
 import { createBundler } from '../bundle/bundler.ts';
 import type { CertificateAuthority } from '../enrollment/certificate-authority.ts';
+import { edgeCaOf } from '../enrollment/edge-ca.ts';
 import type { GroupRecord } from '../enrollment/group.ts';
 import { FleetError } from '../errors.ts';
 import { createDeviceIssuer, type DeviceIssuer } from '../pki/device-issuer.ts';
@@ -40,7 +41,7 @@ export function createIssuances({
     const chainPem = [ca.certificatePem, ...ca.chainPem.slice(0, -1)];
     return {
       group,
-      issuer: await createDeviceIssuer({ issuer, keyType, validityDays, now: now() }),
+      issuer: await createDeviceIssuer({ issuer, keyType, validityDays, now: now(), edgeCa: edgeCaOf(definition) }),
       bundler: await createBundler({ group: definition, chainPem, rootPem, dps, now: now() }),
     };
   }
