@@ -101,6 +101,12 @@ const meanings = {
     status: 422,
     hint: 'Mend every fault listed and give the CA again; docs/certificates.md has an example.',
   },
+  'ca-refused': { status: 422, hint: 'DPS refused the CA certificate; its answer is in the message.' },
+  'ca-missing': {
+    status: 409,
+    hint: 'The issuing CA is signed elsewhere: npm run ca -- csr GROUP, have it signed, then npm run ca -- import GROUP.',
+  },
+  'ca-unregistered': { status: 409, hint: 'DPS does not know the CA yet: npm run ca -- register GROUP.' },
   'ca-key-unusable': {
     status: 500,
     hint: 'An operator sees to the CA key (docs/certificates.md, "When a CA key is gone"), then retries the job.',
@@ -162,6 +168,9 @@ const meanings = {
 } as const satisfies Record<string, Meaning>;
 
 export type ErrorCode = keyof typeof meanings;
+
+/** Every code, in the order above. */
+export const errorCodes = Object.keys(meanings) as readonly ErrorCode[];
 
 /** Where and how something differs from what was expected. All parts are safe to show. */
 export interface Particulars {
