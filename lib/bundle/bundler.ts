@@ -1,8 +1,12 @@
+import { FleetError } from '../errors.ts';
 import type { DeviceIdentity } from '../pki/device-identity.ts';
+import { edgeCaCommonName } from '../pki/edge-ca.ts';
 import { type BundleOptions, type DeviceSlot, pemBundle } from './bundle-files.ts';
+import { bundleOptionsFaults } from './bundle-options-faults.ts';
+import { createDeviceCheck } from './device-check.ts';
 import { createSeal } from './seal.ts';
 import { createTarTemplate } from './tar-template.ts';
-import { targetFiles } from './target-files.ts';
+import { configPath, targetFiles } from './target-files.ts';
 
 /** Makes the bundles of one group. */
 export interface Bundler {
@@ -23,8 +27,10 @@ export interface Bundler {
  */
 export async function createBundler(options: BundleOptions): Promise<Bundler> {
   const { group, chainPem } = options;
+  refuseFaults(options);
   const template = createTarTemplate<DeviceSlot>(targetFiles(options));
   const issuers = pemBundle(chainPem);
+  const check = createDeviceCheck(group, chainPem[0] ?? options.rootPem, idInConfiguration[configPath(group.target)]);
   const sealed = group.keyCustody === 'sealed';
   const seal = sealed ? createSeal(group.recipients) : undefined;
 
@@ -33,16 +39,31 @@ export async function createBundler(options: BundleOptions): Promise<Bundler> {
     fileExtension: sealed ? '.tar.cms' : '.tar',
 
     bundle({ deviceId, identity }) {
-      const edgeCa = identity.edgeCa;
+      const { edgeCa } = identity;
       const tar = template.fill(deviceId, {
         id: deviceId,
         identityChain: identity.certificatePem + issuers,
         identityKey: identity.privateKeyPem ?? '',
         edgeCaChain: edgeCa === undefined ? '' : edgeCa.certificatePem + issuers,
         edgeCaKey: edgeCa?.privateKeyPem ?? '',
-        estEdgeCaName: '',
+        estEdgeCaName: group.edgeCa === 'est' ? edgeCaCommonName(deviceId) : '',
       });
+      check(deviceId, identity, tar);
       return seal === undefined ? tar : seal(tar);
     },
   };
+}
+
+/** How each configuration says whose it is. */
+const idInConfiguration = {
+  'config.toml': (deviceId: string) => `registration_id = "${deviceId}"`,
+  'config.yaml': (deviceId: string) => `registration_id: "${deviceId}"`,
+  'device.json': (deviceId: string) => `"registrationId": "${deviceId}"`,
+};
+
+function refuseFaults(options: BundleOptions): void {
+  const faults = bundleOptionsFaults(options);
+  if (faults.length === 0) return;
+  const list = faults.map(({ path, message }) => `${path}: ${message}`).join('; ');
+  throw new FleetError('group-invalid', `No bundle can be made for group "${options.group.id}": ${list}`, { faults });
 }

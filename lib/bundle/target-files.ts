@@ -37,7 +37,8 @@ export function targetFiles(options: BundleOptions): BundleFile[] {
   return files;
 }
 
-function configuration(options: BundleOptions): DeviceText {
+/** The text of a target's configuration. */
+export function configuration(options: BundleOptions): DeviceText {
   const { target } = options.group;
   if (target === 'dps-device') return dpsDeviceConfig(options);
   const edgeTarget = edgeTargets[target];

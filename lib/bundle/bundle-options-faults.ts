@@ -1,0 +1,63 @@
+import { X509Certificate } from 'node:crypto';
+import type { Fault } from '../errors.ts';
+import { type BundleOptions, id } from './bundle-files.ts';
+import { readConfigToml } from './config-toml-schema.ts';
+import { readConfigYaml } from './config-yaml-schema.ts';
+import { edge11CertificateFault } from './edge-11-dates.ts';
+import { duplicateRecipients, recipientFaults } from './recipients.ts';
+import { configPath, configuration } from './target-files.ts';
+
+/** What is wrong with all bundles of a group alike. Checked once, when the group is opened, so never at the thousandth row. */
+export function bundleOptionsFaults(options: BundleOptions): Fault[] {
+  const { group, now } = options;
+  return [
+    ...chainFaults(options),
+    ...group.recipients.flatMap((pem, index) =>
+      recipientFaults(pem, now).map((message) => ({ path: `recipients.${index}`, message })),
+    ),
+    ...duplicateRecipients(group.recipients).map((index) => {
+      return { path: `recipients.${index}`, message: 'the same certificate as one before' };
+    }),
+    ...configurationFaults(options),
+  ];
+}
+
+function chainFaults({ group, chainPem, rootPem, now }: BundleOptions): Fault[] {
+  const faults: Fault[] = [];
+  const chain = [...chainPem, rootPem].map((pem) => new X509Certificate(pem));
+  for (const [index, certificate] of chain.entries()) {
+    const path = index < chainPem.length ? `chain.${index}` : 'root';
+    const issuer = chain[Math.min(index + 1, chain.length - 1)];
+    if (issuer === undefined || !certificate.checkIssued(issuer) || !certificate.verify(issuer.publicKey))
+      faults.push({ path, message: 'not issued by the next certificate of the chain' });
+    if (!certificate.ca) faults.push({ path, message: 'not a CA certificate' });
+    if (now < certificate.validFromDate || now > certificate.validToDate)
+      faults.push({
+        path,
+        message: `valid from ${certificate.validFromDate.toISOString()} to ${certificate.validToDate.toISOString()} only`,
+      });
+  }
+  if (group.target === 'iotedge-1.1') {
+    // An identity ends no later than its issuer.
+    const shipped = group.edgeCa === 'issued' ? [...chainPem, rootPem, ...group.trustBundle] : chainPem;
+    for (const pem of shipped) {
+      const fault = edge11CertificateFault(pem);
+      if (fault !== undefined)
+        faults.push({ path: 'target', message: `the certificate "${nameOf(pem)}" of the chain ${fault}` });
+    }
+  }
+  return faults;
+}
+
+const nameOf = (pem: string) => new X509Certificate(pem).subject.replaceAll('\n', ', ');
+
+function configurationFaults(options: BundleOptions): Fault[] {
+  const path = configPath(options.group.target);
+  // Any id does: an id is a-z, 0-9, ".", "_" and "-", which mean nothing in TOML, YAML and JSON strings.
+  const text = configuration(options)
+    .map((part) => (typeof part === 'string' ? part : part === id ? 'a-device' : 'a device edge CA'))
+    .join('');
+  if (path === 'device.json') return [];
+  const read = path === 'config.toml' ? readConfigToml(text) : readConfigYaml(text);
+  return 'faults' in read ? read.faults.map((message) => ({ path, message })) : [];
+}
