@@ -13,6 +13,7 @@ import { createDpsEnrollments } from '../lib/azure/dps-enrollments.ts';
 import { createChecks } from '../lib/azure/health-checks.ts';
 import { createHubTwins } from '../lib/azure/hub-twins.ts';
 import { createKeyVaultKeyStore } from '../lib/azure/key-vault.ts';
+import { countRequests } from '../lib/azure/request-figures.ts';
 import { createOutbox } from '../lib/azure/storage-queue.ts';
 import { createCertificateAuthority } from '../lib/enrollment/certificate-authority.ts';
 import { createGroups } from '../lib/enrollment/groups.ts';
@@ -43,6 +44,7 @@ export function createServices(config: Config) {
   const credential = new DefaultAzureCredential({ managedIdentityClientId: config.identityClientId });
 
   const { blobs, queues } = storageClients(config, credential);
+  countRequests({ blobs: new URL(blobs.url).host, queues: new URL(queues.url).host });
   const container = (name: string) => createBlobStore(blobs.getContainerClient(name));
   const [manifests, bundles, reports] = [container('manifests'), container('bundles'), container('reports')];
   const chunkQueue = createOutbox<ChunkMessage>(queues.getQueueClient('chunks'));
@@ -75,7 +77,16 @@ export function createServices(config: Config) {
     openIssuance: createIssuances({ authority, dps: { idScope, globalEndpoint }, now }),
     /** Any queue of ours by name, for messages that are passed on as they came. */
     queue: (name: string) => createOutbox<unknown>(queues.getQueueClient(name)),
-    checks: createChecks({ blobs, queues, cosmos, enrollments, authority }),
+    checks: createChecks({ blobs, queues, cosmos, enrollments, authority, hosts: checkedHosts(config) }),
+  };
+}
+
+function checkedHosts({ cosmos, dps, keys }: Config) {
+  const local = 'connectionString' in dps ? /HostName=([^:;]+)/.exec(dps.connectionString)?.[1] : undefined;
+  return {
+    cosmos: new URL(cosmos.endpoint).hostname,
+    dps: 'serviceHost' in dps ? dps.serviceHost : (local ?? ''),
+    ...('vaultUrl' in keys && { keys: new URL(keys.vaultUrl).hostname }),
   };
 }
 

@@ -41,6 +41,45 @@ export function serviceError(service: string, error: unknown): unknown {
   return error;
 }
 
+/**
+ * What a service said as it refused, from wherever in the chain of causes it stands: the HTTP status, and the code of the
+ * service, of Node or of the credential. Both are words of the protocol and safe to show, unlike messages.
+ */
+export function causeOfRefusal(error: unknown): { readonly status?: number; readonly code?: string } {
+  let status: number | undefined;
+  let code: string | undefined;
+  // Errors of SDKs nest two or three deep; a chain that is longer, or a ring, is not worth following.
+  for (let depth = 0, link = error; depth < 6 && typeof link === 'object' && link !== null; depth++) {
+    const { response, name, details } = link as SdkError & {
+      readonly response?: { readonly statusCode?: number; readonly status?: number };
+      readonly name?: string;
+      readonly details?: {
+        readonly errorCode?: unknown;
+        readonly error?: { readonly innererror?: { readonly code?: unknown } };
+      };
+    };
+    status ??= statusOf(link) ?? response?.statusCode ?? response?.status;
+    // Key Vault has the telling code inside, and storage in a header where the answer has no body.
+    const inner =
+      details?.error?.innererror?.code ?? details?.errorCode ?? headerOf(response?.headers, 'x-ms-error-code');
+    const own = (link as SdkError).code;
+    if (!(link instanceof FleetError)) code = word(inner) ?? code ?? word(own) ?? credentialFault(name);
+    link = (link as { readonly cause?: unknown }).cause;
+  }
+  return { ...(status !== undefined && { status }), ...(code !== undefined && { code }) };
+}
+
+function word(code: unknown): string | undefined {
+  return typeof code === 'string' && /^\w{1,64}$/.test(code) ? code : undefined;
+}
+
+/** @azure/identity tells its failures apart by name. */
+function credentialFault(name: string | undefined): string | undefined {
+  return /^(Credential|Authentication|AggregateAuthentication)\w*Error$/.test(name ?? '')
+    ? name?.replace(/^Aggregate/, '')
+    : undefined;
+}
+
 /** Runs a call and throws what `serviceError` makes of its failure. */
 export async function calling<T>(service: string, work: () => Promise<T>): Promise<T> {
   try {
@@ -62,11 +101,13 @@ function isNetworkError(error: unknown): boolean {
 function retryAfter(error: unknown): number | undefined {
   const { retryAfterInMs, response } = error as SdkError;
   if (typeof retryAfterInMs === 'number') return Math.ceil(retryAfterInMs / 1000);
-  const headers = response?.headers as Record<string, unknown> | { get?(name: string): string | undefined } | undefined;
-  const text =
-    typeof headers?.get === 'function'
-      ? headers.get('retry-after')
-      : (headers as Record<string, unknown> | undefined)?.['retry-after'];
+  const text = headerOf(response?.headers, 'retry-after');
   const seconds = Number(text);
   return text !== undefined && Number.isFinite(seconds) ? Math.max(0, seconds) : undefined;
+}
+
+/** The SDKs have headers as a plain object or behind get(). */
+function headerOf(headers: unknown, name: string): unknown {
+  const known = headers as Record<string, unknown> | { get?(name: string): unknown } | undefined;
+  return typeof known?.get === 'function' ? known.get(name) : (known as Record<string, unknown> | undefined)?.[name];
 }
