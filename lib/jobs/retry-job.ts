@@ -1,11 +1,11 @@
 import type { BlobStore } from '../blobs.ts';
 import { FleetError } from '../errors.ts';
 import type { Outbox } from '../outbox.ts';
-import { readChunkReport } from '../provision/chunk-report.ts';
 import { isOurs } from '../provision/outcome.ts';
 import { type Job, type Part, partAttempt } from './job.ts';
 import type { JobStore } from './job-store.ts';
 import type { ChunkMessage } from './messages.ts';
+import { rowOutcomes } from './row-outcomes.ts';
 
 export interface RetryServices {
   readonly jobs: JobStore;
@@ -18,13 +18,16 @@ export interface RetryServices {
  * their new outcome is known, so the counters add up all the while, and the messages are all that is written here: sent
  * twice they are the same attempt.
  * @returns how many rows are tried again
- * @throws FleetError `method-conflict` when the job has no failed rows
+ * @throws FleetError `method-conflict` when the job has no failed rows, or was cancelled
  */
 export async function retryJob(job: Job, { jobs, reports, chunkQueue }: RetryServices): Promise<number> {
+  // Its chunks would be dropped as they come up.
+  if (job.status === 'cancelled') throw new FleetError('method-conflict', `Job ${job.jobId} was cancelled.`);
   const parts = await Array.fromAsync(jobs.parts(job.jobId));
   const messages: ChunkMessage[] = [];
   for (const [chunk, attempts] of byChunk(parts)) {
-    const lines = await failedLines(attempts, reports);
+    const { faults } = await rowOutcomes(attempts, reports);
+    const lines = faults.filter(({ code }) => isOurs(code)).map(({ line }) => line);
     const range = attempts.find(({ range }) => range !== undefined)?.range;
     if (lines.length === 0 || range === undefined) continue;
     const attempt = Math.max(...attempts.map(({ part }) => partAttempt(part))) + 1;
@@ -42,17 +45,4 @@ export async function retryJob(job: Job, { jobs, reports, chunkQueue }: RetrySer
 
 function byChunk(parts: readonly Part[]): Map<number, Part[]> {
   return Map.groupBy(parts, ({ chunk }) => chunk);
-}
-
-/** Lines whose latest outcome is failed: named by a report, and by none of a later attempt. */
-async function failedLines(attempts: readonly Part[], reports: BlobStore): Promise<number[]> {
-  const failed = new Set<number>();
-  const inOrder = [...attempts].sort((a, b) => partAttempt(a.part) - partAttempt(b.part));
-  for (const { report } of inOrder) {
-    if (report === undefined) continue;
-    const { results, faults } = await readChunkReport(reports, report);
-    for (const { line } of [...results, ...faults]) failed.delete(line);
-    for (const { line, code } of faults) if (isOurs(code)) failed.add(line);
-  }
-  return [...failed].sort((a, b) => a - b);
 }

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { cancelJob } from '../../../lib/jobs/cancel-job.ts';
+import { deadLetterId, recordDeadLetter } from '../../../lib/jobs/record-dead-letter.ts';
+import { jobFaults, jobResults } from '../../../lib/jobs/reports.ts';
+import { retryJob } from '../../../lib/jobs/retry-job.ts';
+import { createMemoryDeadLetterStore } from '../../memory/dead-letter-store.ts';
+import { createWorld, type World } from '../../world.ts';
+
+const manifest = ['deviceId', 'gw-1', 'GW-2', 'gw-3', 'gw-4', 'gw-5', 'gw-6', ''].join('\n');
+const reason = { code: 'unavailable', message: 'Cosmos DB did not answer as it should.', hint: 'wait' } as const;
+
+const faultsOf = async (world: World, jobId: string) =>
+  (await Array.fromAsync(jobFaults(jobId, world))).map(({ line, code }) => `${line} ${code}`);
+const resultsOf = async (world: World, jobId: string) =>
+  (await Array.fromAsync(jobResults(jobId, world))).map(
+    ({ line, deviceId, status }) => `${line} ${deviceId} ${status}`,
+  );
+
+/** Puts the message that comes next aside, as the host does after its last delivery. */
+async function killNext(world: World): Promise<void> {
+  const services = { ...world.services(), deadLetters: createMemoryDeadLetterStore() };
+  const body = JSON.stringify(world.queue.shift()?.message);
+  await services.deadLetters.noteReason(deadLetterId('chunks', body), 'chunks', reason);
+  await recordDeadLetter('chunks', body, services);
+}
+
+/** A job of three chunks of two rows; nobody could work on the first. */
+async function jobWithDeadChunk(world: World): Promise<string> {
+  await world.declare('line7', { keyCustody: 'plain' });
+  const jobId = await world.upload('line7/list.csv', manifest);
+  await world.queue.shift()?.run();
+  await killNext(world);
+  await world.settle();
+  return jobId;
+}
+
+describe('the reports of a job', () => {
+  it('say each row once, in order of the manifest', async () => {
+    using world = createWorld({ chunkRows: 2 });
+    const jobId = await jobWithDeadChunk(world);
+    assert.deepEqual(await faultsOf(world, jobId), ['2 gave-up', '3 device-id-invalid']);
+    assert.deepEqual(await resultsOf(world, jobId), [
+      '4 gw-3 provisioned',
+      '5 gw-4 provisioned',
+      '6 gw-5 provisioned',
+      '7 gw-6 provisioned',
+    ]);
+  });
+
+  it('say of a row that was tried again what became of it last', async () => {
+    using world = createWorld({ chunkRows: 2 });
+    const jobId = await jobWithDeadChunk(world);
+    await retryJob(await world.job(jobId), world.services());
+    await killNext(world);
+    assert.deepEqual(await faultsOf(world, jobId), ['2 gave-up', '3 device-id-invalid']);
+    await retryJob(await world.job(jobId), world.services());
+    await world.settle();
+    assert.deepEqual(await faultsOf(world, jobId), ['3 device-id-invalid']);
+    assert.deepEqual((await resultsOf(world, jobId)).slice(0, 2), ['2 gw-1 provisioned', '4 gw-3 provisioned']);
+    const { counts, status } = await world.job(jobId);
+    assert.deepEqual([status, counts.provisioned, counts.rejected, counts.failed], ['completedWithErrors', 5, 1, 0]);
+  });
+
+  it('say of a manifest that is sent again that nothing changed', async () => {
+    using world = createWorld({ chunkRows: 2 });
+    const first = await jobWithDeadChunk(world);
+    await retryJob(await world.job(first), world.services());
+    await world.settle();
+    const second = await world.upload('line7/again.csv', manifest);
+    await world.settle();
+    assert.ok((await resultsOf(world, second)).every((result) => result.endsWith('unchanged')));
+    assert.deepEqual(await faultsOf(world, second), ['3 device-id-invalid']);
+  });
+});
+
+it('a job that was cancelled is not retried, and its failed rows stay failed', async () => {
+  using world = createWorld({ chunkRows: 2 });
+  await world.declare('line7', { keyCustody: 'plain' });
+  const jobId = await world.upload('line7/list.csv', manifest);
+  await world.queue.shift()?.run();
+  await killNext(world);
+  await cancelJob(jobId, world.jobs, new Date());
+  await world.settle();
+  const job = await world.job(jobId);
+  assert.deepEqual([job.status, job.counts.failed, job.counts.cancelled], ['cancelled', 1, 4]);
+  await assert.rejects(retryJob(job, world.services()), { code: 'method-conflict', message: /was cancelled/ });
+});
