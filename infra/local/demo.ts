@@ -7,6 +7,7 @@ import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { parse } from 'csv-parse/sync';
 import pMap from 'p-map';
+import { buildApp } from '../build.ts';
 import { type Api, createApi, type DeviceAnswer, type GroupAnswer, type JobAnswer } from './demo/api.ts';
 import { readBundle } from './demo/bundle-files.ts';
 import { createHubTwinReader } from './demo/hub-twin.ts';
@@ -22,8 +23,14 @@ import { type Stack, startStack } from './stack.ts';
  * stdout.
  */
 
-/** Devices that register at once; each is a TLS handshake and two or three requests. */
-const devicesAtOnce = 8;
+/** Requests to the API at once. */
+const requestsAtOnce = 8;
+/** Devices that register at once; each is a TLS handshake, two or three requests, and waits a second in between. */
+const devicesAtOnce = 64;
+/** DPS lets 1,000 devices register in a minute; the stand-in is told not to make anybody wait for the next one. */
+const dpsArguments = ['--registrations-per-minute', '100000'];
+/** A job that shows no progress for so long will not end. */
+const patience = 120_000;
 
 const say = (text: string) => process.stderr.write(`${text}\n`);
 
@@ -34,21 +41,38 @@ const options = await readOptions(process.argv.slice(2)).catch((error: Error) =>
 if (options === 'help') {
   process.stdout.write(`${usage}\n`);
 } else {
+  await buildApp();
   const directory = await mkdtemp(join(tmpdir(), 'fleet-demo-'));
   say(`Starting the local stack in ${directory} ...`);
-  const stack = await startStack({ directory, ports: 'free' });
+  let stack: Stack | undefined;
   try {
+    stack = await startStack({ directory, ports: 'free', dpsArguments });
+    endOnSignal(stack, directory);
     const problems = await demonstrate(options, stack);
     for (const problem of problems.slice(0, 20)) say(`not as it should be: ${problem}`);
-    say(
-      problems.length === 0
-        ? '\nAll of it is as it should be.'
-        : `\n${problems.length} things are not as they should be.`,
-    );
     process.exitCode = problems.length === 0 ? 0 : 1;
-  } finally {
-    await stack.stop();
-    await rm(directory, { recursive: true, force: true });
+    say(
+      problems.length === 0 ? '\nAll of it is as it should be.' : `\nNot as it should be: ${problems.length} things.`,
+    );
+  } catch (error) {
+    process.exitCode = 1;
+    say(`error: ${(error as Error).message}`);
+  }
+  await stack?.stop();
+  if (process.exitCode === 0) await rm(directory, { recursive: true, force: true });
+  else say(`Logs are in ${join(directory, 'logs')}.`);
+  // A keep-alive connection to what is gone by now would hold the process for its time.
+  process.exit();
+}
+
+/** Ctrl-C leaves nothing behind. */
+function endOnSignal(stack: Stack, directory: string): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, async () => {
+      await stack.kill();
+      await rm(directory, { recursive: true, force: true });
+      process.exit(1);
+    });
   }
 }
 
@@ -72,9 +96,8 @@ async function demonstrate(demo: DemoOptions, stack: Stack): Promise<string[]> {
   }
 
   const jobs = await waitForJobs(api, demo.order === undefined ? 1 : 2);
-  const errors: Record<'line' | 'code' | 'message', string>[] = [];
-  for (const { jobId } of jobs)
-    errors.push(...parse(await api.getText(`jobs/${jobId}/errors`), { columns: true, relax_column_count: true }));
+  const errors: ErrorRow[] = [];
+  for (const { jobId } of jobs) errors.push(...errorRows(await api.getText(`jobs/${jobId}/errors`)));
   problems.push(...jobProblems(jobs), ...errorProblems(errors, demo.expectedErrors));
 
   const devices = await listDevices(api, jobs);
@@ -94,20 +117,30 @@ async function demonstrate(demo: DemoOptions, stack: Stack): Promise<string[]> {
   return problems;
 }
 
+type ErrorRow = Record<'line' | 'code' | 'message', string>;
+
+function errorRows(csv: string): ErrorRow[] {
+  return parse<ErrorRow>(csv, { columns: true, relax_column_count: true });
+}
+
 /** Shows progress until so many jobs are there and none of them works any more. */
 async function waitForJobs(api: Api, count: number): Promise<JobAnswer[]> {
   const ended = ({ finishedAt }: JobAnswer) => finishedAt !== undefined;
   let shown = '';
-  for (;;) {
+  for (let since = Date.now(); Date.now() - since < patience; ) {
     const { jobs } = await api.get<{ jobs: JobAnswer[] }>('jobs');
     const line = jobs
       .map(({ source, percent, counts, status }) => `${source}: ${percent}% of ${counts.total} (${status})`)
       .join('   ');
-    if (line !== shown && line !== '') say(`  ${line}`);
+    if (line !== shown) {
+      say(`  ${line}`);
+      since = Date.now();
+    }
     shown = line;
     if (jobs.length >= count && jobs.every(ended)) return jobs.reverse();
     await sleep(250);
   }
+  throw new Error(`There was no progress for ${patience / 1000} seconds: ${shown || 'no job came'}`);
 }
 
 function jobProblems(jobs: readonly JobAnswer[]): string[] {
@@ -159,7 +192,7 @@ function fetchBundles(api: Api, devices: readonly DeviceAnswer[]): Promise<[stri
     deviceId,
     await api.getBytes(`devices/${deviceId}/bundle`),
   ];
-  return pMap(devices, fetchOne, { concurrency: devicesAtOnce });
+  return pMap(devices, fetchOne, { concurrency: requestsAtOnce });
 }
 
 interface Registering {
@@ -184,6 +217,7 @@ async function registerAll(
   say(`Letting ${some.length} devices register with DPS over mutual TLS ...`);
   const hubs = new Map<string, string>();
   const problems = new Map<string, string>();
+  const progress = countdown(some.length);
   await pMap(
     some,
     async ([deviceId, bundle]) => {
@@ -192,6 +226,7 @@ async function registerAll(
       } catch (error) {
         problems.set(deviceId, `could not register: ${(error as Error).message}`);
       }
+      progress();
     },
     { concurrency: devicesAtOnce },
   );
@@ -209,8 +244,17 @@ async function registerAll(
       const twin = await twinOf(hub, deviceId);
       return { deviceId, hub, tags: twin.tags, problem: difference({ record, hub, twin, asked: asked.get(deviceId) }) };
     },
-    { concurrency: devicesAtOnce },
+    { concurrency: requestsAtOnce },
   );
+}
+
+/** Says now and then how far it is. */
+function countdown(total: number): () => void {
+  let done = 0;
+  return () => {
+    done += 1;
+    if (done % 250 === 0 || done === total) say(`  ${done} of ${total}`);
+  };
 }
 
 /** The reconciler runs every few seconds on the local stack; a minute is far more than it needs. */

@@ -48,6 +48,11 @@ export function deviceTable(devices: readonly Registered[]): string {
   const byHub = new Table({ ...plain, head: ['assigned hub', 'devices'] });
   for (const [hub, list] of Map.groupBy(devices, (device) => device.hub)) byHub.push([hub, list.length]);
   const some = new Table({ ...plain, head: ['device', 'hub', 'twin tags'], colWidths: [16, 28, 72], wordWrap: true });
-  for (const { deviceId, hub, tags } of devices.slice(0, 5)) some.push([deviceId, hub, JSON.stringify(tags)]);
+  for (const { deviceId, hub, tags } of devices.slice(0, 5)) some.push([deviceId, hub, spaced(tags)]);
   return `${byHub.toString()}\n${some.toString()}`;
+}
+
+/** JSON with room to break lines in. */
+function spaced(value: unknown): string {
+  return JSON.stringify(value, undefined, 1).replaceAll(/\n\s*/g, ' ');
 }
