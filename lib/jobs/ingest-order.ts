@@ -26,7 +26,10 @@ export async function ingestOrder(order: Order, { jobs, manifests, now }: OrderS
     onconflict: order.onConflict ?? 'reject',
   };
   const at = now().toISOString();
-  await manifests.createFrom(blob, orderRows(order), { contentType: 'application/x-ndjson', metadata });
+  // Looked for first: a range can be a gigabyte, and a second delivery need not send it to find that it is there.
+  if ((await manifests.properties(blob)) === undefined) {
+    await manifests.createFrom(blob, orderRows(order), { contentType: 'application/x-ndjson', metadata });
+  }
   const stored = await manifests.properties(blob);
   if (stored === undefined)
     throw new FleetError('unavailable', 'The manifest of the order vanished while it was stored.');

@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { manifestDefaults } from '../../../lib/manifest/manifest-name.ts';
+
+describe('the name of a manifest', () => {
+  const named: [name: string, format: string, defaultGroup?: string][] = [
+    ['list.csv', 'csv'],
+    ['LIST.CSV', 'csv'],
+    ['line7/list.ndjson', 'ndjson', 'line7'],
+    ['line7/2026/11/list.jsonl', 'ndjson', 'line7'],
+    ['_http/0123.csv', 'csv'],
+    ['line7/_http/0123.csv', 'csv', 'line7'],
+    ['_orders/0123.ndjson', 'ndjson'],
+    ['/list.csv', 'csv'],
+  ];
+  for (const [name, format, defaultGroup] of named) {
+    it(`says what ${name} is`, () =>
+      assert.deepEqual(manifestDefaults(name), { format, ...(defaultGroup === undefined ? {} : { defaultGroup }) }));
+  }
+
+  for (const name of ['list', 'list.txt', 'list.csv.zip', 'line7/list.xlsx', 'csv', 'x'.repeat(1024)]) {
+    it(`is refused where it does not say: ${name.slice(0, 20)}`, () => {
+      assert.throws(
+        () => manifestDefaults(name),
+        (error: Error) => error.message.length < 200 && 'code' in error && error.code === 'manifest-format',
+      );
+    });
+  }
+});
