@@ -1,10 +1,14 @@
 import type { Container } from '@azure/cosmos';
 import type { GroupRecord } from '../enrollment/group.ts';
 import type { GroupStore } from '../enrollment/group-store.ts';
+import type { RootCa } from '../enrollment/root-ca.ts';
+import { FleetError } from '../errors.ts';
+import type { Stored } from '../stored.ts';
 import { type SystemProperties, withoutSystemProperties } from './cosmos-document.ts';
 import { calling, statusOf } from './service-errors.ts';
 
 type GroupDocument = GroupRecord & SystemProperties;
+type RootDocument = RootCa & { readonly id: string } & SystemProperties;
 
 /** The root CA's document; no group id begins with an underscore. */
 const rootId = '_root';
@@ -12,10 +16,8 @@ const rootId = '_root';
 /** Enrollment groups in container `groups`, partition key `/id`. */
 export function createCosmosGroupStore(container: Container): GroupStore {
   const readRoot = async () => {
-    const { resource } = await calling('Cosmos DB', () =>
-      container.item(rootId, rootId).read<{ certificatePem: string }>(),
-    );
-    return resource?.certificatePem;
+    const { resource } = await calling('Cosmos DB', () => container.item(rootId, rootId).read<RootDocument>());
+    return resource && storedRoot(resource);
   };
 
   return {
@@ -54,14 +56,35 @@ export function createCosmosGroupStore(container: Container): GroupStore {
       }
     },
 
-    async keepRoot(certificatePem) {
+    async keepRoot(root) {
       try {
-        await calling('Cosmos DB', () => container.items.create({ id: rootId, certificatePem }));
-        return certificatePem;
+        const { resource } = await calling('Cosmos DB', () => container.items.create({ id: rootId, ...root }));
+        return { value: root, etag: resource?._etag ?? '' };
       } catch (error) {
         if (statusOf(error) !== 409) throw error;
-        return (await readRoot()) ?? certificatePem;
+        const kept = await readRoot();
+        if (kept === undefined) throw new FleetError('concurrent-change', 'The root is written and deleted meanwhile.');
+        return kept;
+      }
+    },
+
+    async replaceRoot({ value, etag }) {
+      try {
+        const accessCondition = { type: 'IfMatch', condition: etag };
+        const item = container.item(rootId, rootId);
+        const { resource } = await calling('Cosmos DB', () =>
+          item.replace({ id: rootId, ...value }, { accessCondition }),
+        );
+        return resource?._etag;
+      } catch (error) {
+        if (statusOf(error) === 412) return undefined;
+        throw error;
       }
     },
   };
+}
+
+function storedRoot(document: RootDocument): Stored<RootCa> {
+  const { id: _, ...value } = withoutSystemProperties<RootCa & { id: string }>(document);
+  return { value, etag: document._etag };
 }

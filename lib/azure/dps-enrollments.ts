@@ -172,16 +172,18 @@ function toEnrollmentGroup({
   definition,
   primaryCertificatePem,
   secondaryCertificatePem,
+  caReferences,
 }: GroupEnrollment): EnrollmentGroup {
   const { tags, desired } = definition.initialTwin;
   const signingCertificates = {
     primary: { certificate: primaryCertificatePem },
     ...(secondaryCertificatePem === undefined ? {} : { secondary: { certificate: secondaryCertificatePem } }),
   };
+  const x509 = caReferences === undefined ? { signingCertificates } : { caReferences: { ...caReferences } };
   // The SDK's types ask for what only the service fills in.
   return {
     enrollmentGroupId: definition.id,
-    attestation: { type: 'x509', x509: { signingCertificates } },
+    attestation: { type: 'x509', x509 },
     initialTwin: { tags, properties: { desired } },
     ...common(definition),
   } as unknown as EnrollmentGroup;

@@ -14,7 +14,9 @@ function declared(group: EnrollmentGroup) {
   const { attestation, capabilities, initialTwin, provisioningStatus, reprovisionPolicy, allocationPolicy, iotHubs } =
     group;
   const { primary, secondary } = attestation.x509?.signingCertificates ?? {};
+  const { caReferences } = attestation.x509 ?? {};
   return {
+    caReferences: [caReferences?.primary ?? null, caReferences?.secondary ?? null],
     thumbprints: [thumbprint(primary), thumbprint(secondary)],
     iotEdge: capabilities?.iotEdge ?? false,
     tags: own(initialTwin?.tags),

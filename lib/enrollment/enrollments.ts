@@ -22,6 +22,8 @@ export interface GroupEnrollment {
   readonly primaryCertificatePem: string;
   /** The issuing CA before the current one, while devices still hold its certificates. */
   readonly secondaryCertificatePem?: string;
+  /** Names under which DPS holds the same two CAs, where the group refers to them instead of carrying them. */
+  readonly caReferences?: { readonly primary: string; readonly secondary?: string };
 }
 
 export interface IndividualEnrollment {

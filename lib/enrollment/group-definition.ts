@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { enrollmentGroupId } from '../devices/ids.ts';
 import { twinFaults } from '../devices/twin.ts';
 import { FleetError } from '../errors.ts';
+import { hostileFault } from '../hostile-json.ts';
 
 /**
  * What a user declares of an enrollment group (PUT /api/enrollment-groups/{id}). The names are those of DPS where DPS has
@@ -69,11 +70,21 @@ const schema = z.strictObject({
   validityDays: days(1, 3650).default(365).describe('Life of a device identity, clamped to its issuer.'),
   issuingCa: z
     .strictObject({
+      origin: z
+        .enum(['fleet', 'outside'])
+        .default('fleet')
+        .describe('Signed by our root at its first use, or signed elsewhere and imported (npm run ca -- csr, import).'),
       keyType: z.enum(['ec-p256', 'ec-p384', 'rsa-4096']).default('ec-p256'),
       validityDays: days(30, 7300).default(1825),
     })
     .prefault({})
-    .describe('The intermediate CA that is made for the group at its first use.'),
+    .describe('The intermediate CA of the group. A change takes effect at the next rollover.'),
+  attestation: z
+    .enum(['signingCertificate', 'caReference'])
+    .default('signingCertificate')
+    .describe(
+      'How the DPS group has its CA: within it, or by the name of a CA that DPS holds, proven (npm run ca -- register).',
+    ),
   target: z
     .enum(['iotedge-1.6', 'iotedge-1.5', 'iotedge-1.4', 'iotedge-1.2', 'iotedge-1.1', 'dps-device'])
     .default('iotedge-1.6')
@@ -154,6 +165,10 @@ export function parseGroupDefinition(id: string, input: unknown): GroupDefinitio
   const faults = enrollmentGroupId.test(id)
     ? []
     : [{ path: 'id', message: '1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit' }];
+  const hostile = hostileFault(input);
+  if (hostile !== undefined) {
+    throw new FleetError('group-invalid', `${hostile.path}: ${hostile.message}`, { faults: [hostile] });
+  }
   const parsed = schema.safeParse(input);
   if (!parsed.success) {
     faults.push(
@@ -183,6 +198,9 @@ function crossFieldFaults(group: z.output<typeof schema>): { path: string; messa
   }
   if ((group.allocationPolicy === 'custom') !== (group.customAllocation !== undefined)) {
     faults.push({ path: 'customAllocation', message: 'goes with allocationPolicy "custom", and only with it' });
+  }
+  if (group.attestation === 'caReference' && group.enrollment === 'individual') {
+    faults.push({ path: 'attestation', message: 'individual enrollments refer to no CA' });
   }
   if (group.allocationPolicy === 'static' && group.iotHubs.length !== 1) {
     faults.push({ path: 'iotHubs', message: 'allocationPolicy "static" needs exactly one hub' });

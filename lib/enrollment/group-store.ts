@@ -1,5 +1,6 @@
 import type { Stored } from '../stored.ts';
 import type { GroupRecord } from './group.ts';
+import type { RootCa } from './root-ca.ts';
 
 /** Enrollment groups and the root CA. DPS takes 100 X.509 groups, so all of them fit in memory. Adapters: lib/azure/cosmos-groups.ts. */
 export interface GroupStore {
@@ -9,8 +10,10 @@ export interface GroupStore {
   create(group: GroupRecord): Promise<string | undefined>;
   /** @returns the new etag, or undefined when the record had changed since it was read */
   replace(group: Stored<GroupRecord>): Promise<string | undefined>;
-  /** PEM of the root CA, once there is one. */
-  readRoot(): Promise<string | undefined>;
+  /** The root CA, once there is one. */
+  readRoot(): Promise<Stored<RootCa> | undefined>;
   /** Keeps the first root that is offered. @returns the one that is kept */
-  keepRoot(certificatePem: string): Promise<string>;
+  keepRoot(root: RootCa): Promise<Stored<RootCa>>;
+  /** @returns the new etag, or undefined when the root had changed since it was read */
+  replaceRoot(root: Stored<RootCa>): Promise<string | undefined>;
 }

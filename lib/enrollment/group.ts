@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../canonical-json.ts';
 import type { GroupDefinition } from './group-definition.ts';
+import type { CaRegistration } from './root-ca.ts';
 
 /** An enrollment group: what was declared, the CAs that issue for it, and what DPS was last told. */
 export interface GroupRecord {
@@ -24,6 +25,8 @@ export interface IssuingCa {
   /** Name of its key in the key store. */
   readonly keyName: string;
   readonly notAfter: string;
+  /** Where DPS knows it by name, verified; needed where the group is attested so (`attestation` "caReference"). */
+  readonly registration?: CaRegistration;
 }
 
 /** Changes whenever DPS has to be told something new of the group. */
@@ -42,6 +45,10 @@ export function enrollmentRevision(group: Pick<GroupRecord, 'definition' | 'issu
     ...{ enrollment, initialTwin, provisioningStatus, allocationPolicy, iotHubs, reprovisionPolicy, target },
     customAllocation: customAllocation ?? null,
     certificates: group.issuingCas.map((ca) => ca.certificatePem),
+    // Only where it differs from what every group had before there was a choice: the others need not be told again.
+    ...(group.definition.attestation === 'caReference'
+      ? { caReferences: group.issuingCas.map((ca) => ca.registration?.name ?? null) }
+      : {}),
   };
   return createHash('sha256').update(canonicalJson(told)).digest('hex').slice(0, 32);
 }

@@ -4,9 +4,19 @@ import { type RetryOptions, retrying } from '../retry.ts';
 import type { Stored } from '../stored.ts';
 import { type CertificateAuthority, issuingCaFits } from './certificate-authority.ts';
 import type { Enrollments } from './enrollments.ts';
-import { enrollmentRevision, type GroupRecord } from './group.ts';
+import { enrollmentRevision, type GroupRecord, type IssuingCa } from './group.ts';
 import { type GroupDefinition, parseGroupDefinition } from './group-definition.ts';
 import type { GroupStore } from './group-store.ts';
+import {
+  caReferences,
+  isSame,
+  nextGeneration,
+  type Rollover,
+  refuseRollover,
+  refuseShared,
+  withCurrent,
+} from './issuing-cas.ts';
+import type { OutsideCa } from './outside-ca.ts';
 
 /** Declares enrollment groups and keeps DPS as they were declared. */
 export interface Groups {
@@ -20,8 +30,24 @@ export interface Groups {
   directory(options?: { maxAgeSeconds?: number }): Promise<ReadonlyMap<string, Stored<GroupRecord>>>;
   /** Sees to it that the group has an issuing CA and that DPS holds the group as declared. @returns the group as it is then */
   ensure(group: Stored<GroupRecord>): Promise<Stored<GroupRecord>>;
-  /** Makes a new issuing CA the current one; the one before stays known to DPS. @throws FleetError `not-found` */
-  rollOver(id: string): Promise<GroupRecord>;
+  /**
+   * Makes a new issuing CA the current one; the one before stays known to DPS, so its devices still register.
+   * @throws FleetError `not-found`, `method-conflict` (see Rollover), `ca-missing` when the group's CAs are signed elsewhere
+   */
+  rollOver(id: string, options?: Rollover): Promise<{ group: GroupRecord; pending?: FleetError }>;
+  /** The request (PKCS#10, PEM) for the group's next issuing CA, to be signed elsewhere. @throws FleetError `not-found` */
+  requestIssuingCa(id: string): Promise<{ requestPem: string; generation: number }>;
+  /**
+   * Makes an issuing CA that was signed elsewhere the current one, as a rollover does. The same one again changes nothing.
+   * @throws FleetError `not-found`, `ca-invalid` with every fault, `method-conflict`
+   */
+  importIssuingCa(id: string, ca: OutsideCa, options?: Rollover): Promise<{ group: GroupRecord; pending?: FleetError }>;
+  /** Notes under which name DPS holds a CA of the group, verified, and tells DPS of the group. */
+  noteRegistration(
+    id: string,
+    ca: Pick<IssuingCa, 'certificatePem'>,
+    name: string,
+  ): Promise<{ group: GroupRecord; pending?: FleetError }>;
 }
 
 export interface GroupsOptions {
@@ -76,11 +102,18 @@ export function createGroups(options: GroupsOptions): Groups {
     throw new FleetError('concurrent-change', `Enrollment group "${id}" changes faster than it can be written.`);
   }
 
-  /** The group with a new issuing CA in front. DPS holds two certificates a group, a primary and a secondary. */
   async function renewed(group: GroupRecord): Promise<GroupRecord> {
-    const generation = (group.issuingCas[0]?.generation ?? 0) + 1;
-    const issuingCa = await authority.createIssuingCa(group.definition, generation);
-    return { ...group, issuingCas: [issuingCa, ...group.issuingCas].slice(0, 2) };
+    return withCurrent(group, await authority.createIssuingCa(group.definition, nextGeneration(group)));
+  }
+
+  /** Tells DPS, if that can be done now; a passing or an operator's reason why not is no reason to undo what was stored. */
+  async function told(stored: Stored<GroupRecord>): Promise<{ group: GroupRecord; pending?: FleetError }> {
+    try {
+      return { group: (await ensure(stored)).value };
+    } catch (error) {
+      if (error instanceof FleetError && isPending(error)) return { group: stored.value, pending: error };
+      throw error;
+    }
   }
 
   const withIssuingCa = (id: string) => amend(id, (group) => (group.issuingCas.length > 0 ? group : renewed(group)));
@@ -98,6 +131,7 @@ export function createGroups(options: GroupsOptions): Groups {
           definition,
           primaryCertificatePem: primary.certificatePem,
           secondaryCertificatePem: secondary?.certificatePem,
+          ...(definition.attestation === 'caReference' ? { caReferences: caReferences(current.value) } : {}),
         }),
       retry,
     );
@@ -118,25 +152,58 @@ export function createGroups(options: GroupsOptions): Groups {
       cached = undefined;
       if (etag === undefined) {
         await amend(id, (group) => {
-          refuseOtherIssuingCa(group, definition);
           const declared = { ...group, definition };
           const [current] = group.issuingCas;
           return current === undefined || issuingCaFits(definition, current) ? declared : renewed(declared);
         });
       }
       const created = etag !== undefined;
-      const stored = await withIssuingCa(id);
-      try {
-        return { group: (await ensure(stored)).value, created };
-      } catch (error) {
-        if (error instanceof FleetError && error.retry) return { group: stored.value, created, pending: error };
-        throw error;
-      }
+      const declared = await store.read(id);
+      if (declared === undefined) throw new FleetError('concurrent-change', `Enrollment group "${id}" is gone.`);
+      return { ...(await told(declared)), created };
     },
 
-    async rollOver(id) {
-      const rolled = await amend(id, renewed);
-      return (await ensure(rolled)).value;
+    async rollOver(id, rollover = {}) {
+      return told(
+        await amend(id, (group) => {
+          refuseRollover(group, rollover, now());
+          return renewed(group);
+        }),
+      );
+    },
+
+    async requestIssuingCa(id) {
+      const group = await store.read(id);
+      if (group === undefined) throw new FleetError('not-found', `There is no enrollment group "${id}".`);
+      const generation = nextGeneration(group.value);
+      return { requestPem: await authority.requestIssuingCa(group.value.definition, generation), generation };
+    },
+
+    async importIssuingCa(id, ca, rollover = {}) {
+      const holders = await directory({ maxAgeSeconds: 0 });
+      return told(
+        await amend(id, async (group) => {
+          if (group.issuingCas.some((held) => isSame(held, ca))) return group;
+          const adopted = await authority.adoptIssuingCa(group.definition, nextGeneration(group), ca);
+          refuseShared(adopted, holders);
+          refuseRollover(group, rollover, now());
+          return withCurrent(group, adopted);
+        }),
+      );
+    },
+
+    async noteRegistration(id, ca, name) {
+      const registration = { name, at: now().toISOString() };
+      return told(
+        await amend(id, (group) => {
+          const isIt = (held: IssuingCa) => held.certificatePem === ca.certificatePem;
+          if (group.issuingCas.some((held) => isIt(held) && held.registration?.name === name)) return group;
+          return {
+            ...group,
+            issuingCas: group.issuingCas.map((held) => (isIt(held) ? { ...held, registration } : held)),
+          };
+        }),
+      );
     },
   };
 }
@@ -156,11 +223,7 @@ function refuseCustody(definition: GroupDefinition, allowPlainKeys: boolean, at:
   throw new FleetError('group-invalid', `No bundle could be made for group "${id}": ${list}`, { faults });
 }
 
-/** The CA's key exists already; another type comes with a rollover, not by the way. */
-function refuseOtherIssuingCa(group: GroupRecord, definition: GroupDefinition): void {
-  if (group.issuingCas.length === 0 || group.definition.issuingCa.keyType === definition.issuingCa.keyType) return;
-  const message = `the issuing CA of the group has a key of type ${group.definition.issuingCa.keyType} already`;
-  throw new FleetError('group-invalid', `The definition of group "${group.id}" cannot change so: ${message}.`, {
-    faults: [{ path: 'issuingCa.keyType', message }],
-  });
+/** Why DPS does not hold a group that was declared all right: it will by itself, or once an operator has given it a CA. */
+function isPending(error: FleetError): boolean {
+  return error.retry || error.code === 'ca-missing' || error.code === 'ca-unregistered';
 }

@@ -36,11 +36,21 @@ export function groupStoreContract(name: string, open: () => Promise<GroupStore>
 
     it('keeps the first root that is offered, and lists it among no groups', async () => {
       const store = await open();
-      const kept = await store.keepRoot('first root');
-      assert.equal(await store.keepRoot('second root'), kept);
-      assert.equal(await store.readRoot(), kept);
+      const kept = await store.keepRoot({ certificatePem: 'first root', keyName: 'root' });
+      assert.deepEqual(await store.keepRoot({ certificatePem: 'second root' }), kept);
+      assert.deepEqual(await store.readRoot(), kept);
       const groups = await store.all();
       assert.ok(groups.every(({ value }) => value.definition !== undefined));
+    });
+
+    it('replaces the root only as the version that was read', async () => {
+      const store = await open();
+      const { etag } = await store.keepRoot({ certificatePem: 'first root', keyName: 'root' });
+      const own = { certificatePem: 'own root', registration: { name: 'own', at: someTime.toISOString() } };
+      const second = await store.replaceRoot({ value: own, etag });
+      assert.ok(second);
+      assert.equal(await store.replaceRoot({ value: { certificatePem: 'late' }, etag }), undefined);
+      assert.deepEqual(await store.readRoot(), { value: own, etag: second });
     });
   });
 }

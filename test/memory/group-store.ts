@@ -1,11 +1,12 @@
 import type { GroupRecord } from '../../lib/enrollment/group.ts';
 import type { GroupStore } from '../../lib/enrollment/group-store.ts';
+import type { RootCa } from '../../lib/enrollment/root-ca.ts';
 
 /** Enrollment groups in memory, held to the same contract as the real store. */
 export function createMemoryGroupStore(): GroupStore {
   const groups = new Map<string, { value: GroupRecord; etag: string }>();
   let version = 0;
-  let root: string | undefined;
+  let root: { value: RootCa; etag: string } | undefined;
   const put = (value: GroupRecord): string => {
     const etag = `"${++version}"`;
     groups.set(value.id, { value: structuredClone(value), etag });
@@ -25,11 +26,16 @@ export function createMemoryGroupStore(): GroupStore {
       return groups.get(value.id)?.etag === etag ? put(value) : undefined;
     },
     async readRoot() {
-      return root;
+      return structuredClone(root);
     },
-    async keepRoot(certificatePem) {
-      root ??= certificatePem;
-      return root;
+    async keepRoot(value) {
+      root ??= { value: structuredClone(value), etag: `"${++version}"` };
+      return structuredClone(root);
+    },
+    async replaceRoot({ value, etag }) {
+      if (root?.etag !== etag) return undefined;
+      root = { value: structuredClone(value), etag: `"${++version}"` };
+      return root.etag;
     },
   };
 }
