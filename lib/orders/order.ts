@@ -4,10 +4,10 @@ import { canonicalJson } from '../canonical-json.ts';
 import { deviceId as deviceIdRule, enrollmentGroupId, idRule } from '../devices/ids.ts';
 import { mergeTwins, type Twin } from '../devices/twin.ts';
 import { type Fault, FleetError } from '../errors.ts';
+import { hostileFault } from '../hostile-json.ts';
 import { deviceObject } from '../manifest/device-fields.ts';
 import { isObject, sectionFaults } from '../manifest/twin-section.ts';
 import { openEnvelope } from './cloud-event.ts';
-import { hostileFault } from './hostile-json.ts';
 
 /** What an ERP sends: devices by name, or a range of serial numbers, and a twin that all of them start with. */
 export type Order = Readonly<Omit<z.output<typeof schema>, 'devices' | 'range'>> &

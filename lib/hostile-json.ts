@@ -1,8 +1,8 @@
-import type { Fault } from '../errors.ts';
+import type { Fault } from './errors.ts';
 
 /**
- * Levels that a message may have. A twin has ten, an order around it three, an envelope one: what is a little too deep
- * reaches the rules that name its row, what is far too deep is never walked.
+ * Levels that JSON from outside may have. A twin has ten, an order around it three, an envelope one: what is a little too
+ * deep reaches the rules that name its row, what is far too deep is never walked.
  */
 const maxDepth = 20;
 
@@ -16,7 +16,7 @@ export function hostileFault(value: unknown, path = '', depth = 0): Fault | unde
   if (depth > maxDepth) return { path: path.slice(0, 200), message: `nested deeper than ${maxDepth}` };
   for (const [key, member] of Object.entries(value)) {
     const inner = path === '' ? key.slice(0, 40) : `${path}.${key.slice(0, 40)}`;
-    if (key === '__proto__') return { path: inner.slice(0, 200), message: '"__proto__" is no key of an order' };
+    if (key === '__proto__') return { path: inner.slice(0, 200), message: '"__proto__" is not taken as a key' };
     const fault = hostileFault(member, inner, depth + 1);
     if (fault !== undefined) return fault;
   }
