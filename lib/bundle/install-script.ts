@@ -89,6 +89,7 @@ umask 077
 version=@VERSION@
 own_key=@OWN_KEY@
 key_file=@KEY_FILE@
+pkcs11=@PKCS11@
 dry_run='' root='' pin_file='' changed='' began=''
 
 files() {
@@ -109,7 +110,8 @@ while [ $# -gt 0 ]; do
   shift
 done
 if [ -n "$pin_file" ]; then
-  [ @PKCS11@ = yes ] || refuse "this bundle names no PKCS#11 token, so it takes no PIN"
+  [ "$pkcs11" = yes ] || refuse "this bundle names no PKCS#11 token, so it takes no PIN"
+  [ -r "$pin_file" ] || refuse "$pin_file cannot be read"
   pin_file=$(cd "$(dirname "$pin_file")" && pwd)/$(basename "$pin_file")
 fi
 cd "$(dirname "$0")"
@@ -189,7 +191,6 @@ place() {
   source=$1 to=$root$2
   [ -f "$source" ] || return 0
   if [ -n "$pin_file" ] && [ "$source" = config.toml ]; then
-    [ -r "$pin_file" ] || refuse "$pin_file cannot be read"
     stage=$(mktemp -d)
     config_with_pin >"$stage/config.toml"
     source=$stage/config.toml

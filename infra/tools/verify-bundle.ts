@@ -1,0 +1,79 @@
+/**
+ * Says of a bundle what its device and DPS will say: `npm run verify-bundle -- BUNDLE --groups FILE`.
+ */
+import { readFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import type { VerifierGroup } from '../../lib/bundle/dps-verdict.ts';
+import { type BundleReport, verifyBundle } from '../../lib/bundle/verify-bundle.ts';
+
+const usage = `Usage: npm run verify-bundle -- BUNDLE --groups FILE [--at TIME] [--json]
+
+  BUNDLE         a bundle as downloaded, or as openssl cms -decrypt leaves it
+  --groups FILE  what GET /api/enrollment-groups answered, or one group of it
+  --at TIME      judge as at that time (ISO 8601); now where absent
+  --json         the report as JSON
+
+Exit codes: 0 the bundle is good and DPS takes the device, 1 it is not, 2 something could not be read.
+
+Example: curl -H "x-functions-key: $KEY" http://localhost:7071/api/enrollment-groups > groups.json
+         npm run verify-bundle -- gw-000001.tar --groups groups.json`;
+
+const group = z.object({
+  id: z.string(),
+  definition: z.object({
+    enrollment: z.enum(['group', 'individual']),
+    provisioningStatus: z.enum(['enabled', 'disabled']),
+  }),
+  issuingCas: z.array(z.object({ certificatePem: z.string(), chainPem: z.array(z.string()) })),
+});
+const groupsFile = z.union([
+  z.object({ enrollmentGroups: z.array(group) }),
+  group.transform((one) => ({ enrollmentGroups: [one] })),
+]);
+
+async function readGroups(file: string): Promise<VerifierGroup[]> {
+  const parsed = groupsFile.safeParse(JSON.parse(await readFile(file, 'utf8')));
+  if (!parsed.success) throw new Error(`${file} is not what GET /api/enrollment-groups answers`);
+  return parsed.data.enrollmentGroups.map(({ id, definition, issuingCas }) => ({ id, ...definition, issuingCas }));
+}
+
+function describe({ deviceId, ok, dps, checks }: BundleReport): string {
+  const lines = checks.map(({ name, fault }) =>
+    fault === undefined ? `  ok     ${name}` : `  FAULT  ${name}: ${fault}`,
+  );
+  const verdict = `  ${dps.accepted ? 'ok    ' : 'FAULT '} DPS will say: ${dps.text}`;
+  return [`${deviceId}: ${ok ? 'good' : 'not good'}`, ...lines, verdict].join('\n');
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      groups: { type: 'string' },
+      at: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) {
+    console.log(usage);
+    return 0;
+  }
+  const [file] = positionals;
+  const at = values.at === undefined ? new Date() : new Date(values.at);
+  if (file === undefined || positionals.length > 1 || values.groups === undefined || Number.isNaN(at.getTime())) {
+    console.error(usage);
+    return 2;
+  }
+  const report = verifyBundle(await readFile(file), await readGroups(values.groups), at);
+  console.log(values.json ? JSON.stringify(report, null, 2) : describe(report));
+  return report.ok ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(`error: ${error instanceof Error ? error.message : 'unknown'}`);
+  process.exitCode = 2;
+}
