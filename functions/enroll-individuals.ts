@@ -1,12 +1,17 @@
 import { app } from '@azure/functions';
 import { enrollIndividuals } from '../lib/enrollment/enroll-individuals.ts';
+import { inTurn } from '../lib/enrollment/turn.ts';
 import { parseEnrollmentMessage } from '../lib/jobs/messages.ts';
 import { onMessage } from './queue-message.ts';
 
 app.storageQueue('enroll-individuals', {
   queueName: 'individual-enrollments',
   connection: 'AzureWebJobsStorage',
-  handler: onMessage('individual-enrollments', (body, services) =>
-    enrollIndividuals(parseEnrollmentMessage(body), services),
-  ),
+  handler: onMessage('individual-enrollments', async (body, services) => {
+    const message = parseEnrollmentMessage(body);
+    // DPS has one quota for all instances, and host.json no way to say "one at a time" of one function.
+    const { turn, enrollmentQueue: queue, secondsAChunk: secondsEach } = services;
+    const work = () => enrollIndividuals(message, services);
+    await inTurn(message, work, { turn, queue, secondsEach, random: Math.random });
+  }),
 });

@@ -4,6 +4,7 @@ import { CosmosClient } from '@azure/cosmos';
 import { DefaultAzureCredential, type TokenCredential } from '@azure/identity';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
+import { createBlobLeaseTurn } from '../lib/azure/blob-lease.ts';
 import { createBlobStore } from '../lib/azure/blobs.ts';
 import { createCosmosDeadLetterStore } from '../lib/azure/cosmos-dead-letters.ts';
 import { createCosmosDeviceStore } from '../lib/azure/cosmos-devices.ts';
@@ -73,6 +74,9 @@ export function createServices(config: Config) {
     ...{ config, jobs, devices, groups, deadLetters, manifests, bundles, reports },
     ...{ authority, enrollments, chunkQueue, enrollmentQueue, pace, retry, now, newId: randomUUID },
     chunkRows: config.chunkRows,
+    turn: createBlobLeaseTurn(blobs.getContainerClient('locks').getBlockBlobClient('individual-enrollments')),
+    /** A chunk of individual enrollments at the pace that DPS allows. */
+    secondsAChunk: (60 * config.chunkRows) / config.dps.operationsPerMinute,
     twins: createHubTwins(hub),
     openIssuance: createIssuances({ authority, dps: { idScope, globalEndpoint }, now }),
     /** Any queue of ours by name, for messages that are passed on as they came. */

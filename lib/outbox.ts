@@ -1,5 +1,8 @@
 /** A queue to put messages on. Delivery is at least once and unordered, so every reader must bear repetition. */
 export interface Outbox<Message> {
-  /** @throws FleetError `unavailable` or `throttled`; some messages may have been sent then */
-  send(messages: Iterable<Message>): Promise<void>;
+  /**
+   * @param options.delaySeconds how long nobody receives them; at once without it
+   * @throws FleetError `unavailable` or `throttled`; some messages may have been sent then
+   */
+  send(messages: Iterable<Message>, options?: { readonly delaySeconds?: number }): Promise<void>;
 }

@@ -18,13 +18,13 @@ export interface CheckedServices {
   readonly blobs: BlobServiceClient;
   readonly queues: QueueServiceClient;
   readonly cosmos: Database;
-  readonly enrollments: Enrollments;
-  readonly authority: CertificateAuthority;
+  readonly enrollments: Pick<Enrollments, 'registration'>;
+  readonly authority: Pick<CertificateAuthority, 'root'>;
   /** Host names, for those whose clients do not tell them. No key host where the CA keys are files. */
   readonly hosts: { readonly cosmos: string; readonly dps: string; readonly keys?: string };
 }
 
-export const containerNames = ['manifests', 'bundles', 'reports'] as const;
+export const containerNames = ['manifests', 'bundles', 'reports', 'locks'] as const;
 export const queueNames = ['manifest-uploads', 'orders', 'chunks', 'individual-enrollments'] as const;
 export const cosmosContainerNames = ['devices', 'jobs', 'groups', 'dead-letters'] as const;
 

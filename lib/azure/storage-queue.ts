@@ -10,12 +10,18 @@ const inFlight = 16;
  * A storage queue as an Outbox. Messages are JSON objects as they are: host.json says `messageEncoding: none`, so plain
  * and base64 senders are both understood by the functions that read.
  */
-export function createOutbox<Message>(queue: QueueClient): Outbox<Message> {
+export function createOutbox<Message>(queue: QueueClient): Outbox<Message> & { waiting(): Promise<number> } {
   return {
-    async send(messages) {
-      await pMap(messages, (message) => calling('Queue storage', () => queue.sendMessage(JSON.stringify(message))), {
-        concurrency: inFlight,
-      });
+    async send(messages, { delaySeconds = 0 } = {}) {
+      const options = { visibilityTimeout: delaySeconds };
+      const put = (message: Message) => queue.sendMessage(JSON.stringify(message), options);
+      await pMap(messages, (message) => calling('Queue storage', () => put(message)), { concurrency: inFlight });
+    },
+
+    /** Messages that are there, hidden ones too; about. */
+    async waiting() {
+      const { approximateMessagesCount = 0 } = await calling('Queue storage', () => queue.getProperties());
+      return approximateMessagesCount;
     },
   };
 }

@@ -47,6 +47,8 @@ module account 'br/public:avm/res/storage/storage-account:0.33.0' = {
         { name: 'manifests', publicAccess: 'None' }
         { name: 'bundles', publicAccess: 'None' }
         { name: 'reports', publicAccess: 'None' }
+        // One blob a thing that only one instance does at a time; its lease is the turn.
+        { name: 'locks', publicAccess: 'None' }
       ]
     }
     queueServices: {
