@@ -123,7 +123,7 @@ function acceptKey(publicKey: KeyObject, info: Buffer, profile: Profile): Subjec
   const key = usual ? subjectKeyFrom('ec-p256', info.subarray(p256.length)) : subjectKeyOf(publicKey);
   if (key === undefined || !profile.keyTypes.has(key.type))
     throw invalid(`The key of the request is ${describeKey(publicKey)}`, allowed);
-  if (!usual && !key.info.equals(info))
+  if (!usual && (key.type === 'ec-p256' || !key.info.equals(info)))
     throw invalid(
       `The ${key.type} key of the request is encoded in an unusual form`,
       'an uncompressed point, or plain RSA',

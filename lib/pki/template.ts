@@ -1,3 +1,4 @@
+import { brokenRule } from './broken-rule.ts';
 import { lint, lintOwn } from './lint.ts';
 import type { Intent, OwnIntent } from './rules/rule.ts';
 import { keyIdentifier } from './subject-key.ts';
@@ -65,6 +66,8 @@ export function fillTemplate(
   };
   own.serialNumber.write(serialNumber, 'hex');
   own.commonName.write(commonName, 'utf8');
+  if (publicKey.length !== own.publicKey.length)
+    throw brokenRule('key-strength', 'its key is not as long as keys of its type are');
   own.publicKey.set(publicKey);
   own.subjectKeyIdentifier.set(keyIdentifier(publicKey));
   lintOwn(own, { profile, keyType, serialNumber, commonName });

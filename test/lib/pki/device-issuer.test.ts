@@ -1,0 +1,269 @@
+import assert from 'node:assert/strict';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { describe, it } from 'node:test';
+import { FleetError } from '../../../lib/errors.ts';
+import type { Authority } from '../../../lib/pki/authority.ts';
+import { readCertificate } from '../../../lib/pki/certificate-parts.ts';
+import type { DeviceIdentity } from '../../../lib/pki/device-identity.ts';
+import { createDeviceIssuer, type DeviceIssuerOptions } from '../../../lib/pki/device-issuer.ts';
+import { companionSerialNumber, newSerialNumber } from '../../../lib/pki/serial.ts';
+import type { Signer } from '../../../lib/pki/signer.ts';
+import { someTime } from '../../factories.ts';
+import { makeRequest } from './make-request.ts';
+import { someAuthority, someCaKey, someSigner } from './some-authority.ts';
+
+const day = 24 * 60 * 60 * 1000;
+
+const issuerFor = (issuer: Authority, change: Partial<DeviceIssuerOptions> = {}) =>
+  createDeviceIssuer({ issuer, keyType: 'ec-p256', validityDays: 365, now: someTime, ...change });
+
+const certificateOf = (identity: { certificatePem: string }) => new X509Certificate(identity.certificatePem);
+
+/** The signer as if its key were elsewhere. */
+const distant = (signer: Signer): Signer => ({ ...signer, sign: async (data) => await signer.sign(data) });
+
+describe('a device issuer', () => {
+  it('issues at once where all keys are P-256 and here', async () => {
+    const authority = await someAuthority();
+    const issuer = await issuerFor(authority);
+    const identity = issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() });
+    assert.ok(!(identity instanceof Promise));
+    assert.ok(certificateOf(identity).verify(authority.signer.publicKey));
+  });
+
+  it('tells of the certificate what stands in it', async () => {
+    const issuer = await issuerFor(await someAuthority());
+    const serialNumber = newSerialNumber();
+    const identity = await issuer.issue({ deviceId: 'gw-1', serialNumber });
+    const certificate = certificateOf(identity);
+    assert.equal(identity.serialNumber, serialNumber);
+    assert.equal(certificate.serialNumber.toLowerCase(), serialNumber);
+    assert.equal(certificate.subject, 'CN=gw-1');
+    assert.equal(certificate.fingerprint.replaceAll(':', ''), identity.sha1Thumbprint);
+    assert.equal(certificate.fingerprint256.replaceAll(':', ''), identity.sha256Thumbprint);
+    assert.deepEqual(certificate.validFromDate, identity.notBefore);
+    assert.deepEqual(certificate.validToDate, identity.notAfter);
+    assert.equal(identity.notAfter.getTime(), someTime.getTime() + 365 * day);
+    assert.equal(identity.edgeCa, undefined);
+  });
+
+  it('gives each device a key of its own that fits its certificate', async () => {
+    for (const keyType of ['ec-p256', 'rsa-2048'] as const) {
+      const issuer = await issuerFor(await someAuthority(), { keyType });
+      const ids = ['gw-1', 'gw-2', 'gateway-0003', 'gateway-0004'];
+      const identities = await Promise.all(
+        ids.map((deviceId) => issuer.issue({ deviceId, serialNumber: newSerialNumber() })),
+      );
+      for (const [index, identity] of identities.entries()) {
+        const certificate = certificateOf(identity);
+        assert.equal(certificate.subject, `CN=${ids[index]}`);
+        assert.ok(certificate.checkPrivateKey(createPrivateKey(identity.privateKeyPem ?? '')));
+      }
+      assert.equal(new Set(identities.map((identity) => identity.privateKeyPem)).size, ids.length);
+    }
+  });
+
+  // One scalar in 256 begins with an octet of zeros, which Node drops and PKCS#8 needs.
+  it('writes every private key in full', async () => {
+    const issuer = await issuerFor(await someAuthority());
+    let leadingZeros = 0;
+    // 6,000 keys without one have a chance of 6e-11.
+    for (let count = 0; count < 6000 && leadingZeros === 0; count++) {
+      const issued = issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() });
+      const { privateKeyPem = '' } = issued as DeviceIdentity;
+      const key = createPrivateKey(privateKeyPem);
+      assert.equal(key.export({ type: 'pkcs8', format: 'pem' }), privateKeyPem);
+      if (Buffer.from(key.export({ format: 'jwk' }).d ?? '', 'base64url')[0] === 0) leadingZeros += 1;
+    }
+    assert.equal(leadingZeros, 1);
+  });
+
+  it('never lets a certificate outlive its issuer, nor precede it', async () => {
+    const authority = await someAuthority({ validityDays: 30 });
+    const { validFromDate, validToDate } = new X509Certificate(authority.certificatePem);
+    const issuer = await issuerFor(authority);
+    const identity = await issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() });
+    assert.deepEqual([identity.notBefore, identity.notAfter], [validFromDate, validToDate]);
+  });
+
+  it('does not issue after its issuer has ended, or before it begins', async () => {
+    const authority = await someAuthority({ validityDays: 30 });
+    for (const [days, rule] of [
+      [31, 'validity-within-profile'],
+      [-2, 'backdating'],
+    ] as const) {
+      const issuer = await issuerFor(authority, { now: new Date(someTime.getTime() + days * day) });
+      assert.throws(() => issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() }), {
+        code: 'certificate-rule',
+        message: new RegExp(`^${rule}: `),
+      });
+    }
+  });
+
+  it('is not made for a CA that may not issue, or with another key than its own', async () => {
+    const authority = await someAuthority();
+    const identity = await (await issuerFor(authority)).issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() });
+    for (const issuer of [
+      { ...authority, signer: someSigner('ec-p256', 0) },
+      { ...authority, certificatePem: identity.certificatePem },
+      { ...authority, certificatePem: 'no certificate' },
+    ]) {
+      await assert.rejects(() => issuerFor(issuer), { code: 'certificate-rule', message: /^issuer: / });
+    }
+  });
+
+  it('refuses a device id that is none, and goes on with others', async () => {
+    const issuer = await issuerFor(await someAuthority());
+    for (const deviceId of ['', 'GW-1', '../gw', 'gw 1', 'gw-ä', 'a'.repeat(65), 'gw\n1', '-gw']) {
+      assert.throws(() => issuer.issue({ deviceId, serialNumber: newSerialNumber() }), { code: 'certificate-rule' });
+    }
+    await issuer.issue({ deviceId: 'a'.repeat(64), serialNumber: newSerialNumber() });
+    // Equally long in characters, in octets, and neither when it is encoded.
+    await issuer.issue({ deviceId: 'gw-a', serialNumber: newSerialNumber() });
+    assert.throws(() => issuer.issue({ deviceId: 'gw-ä', serialNumber: newSerialNumber() }), {
+      code: 'certificate-rule',
+    });
+  });
+
+  it('signs with every kind of CA key, here and elsewhere', async () => {
+    for (const keyType of ['ec-p256', 'ec-p384', 'rsa-4096'] as const) {
+      const authority = await someAuthority({ keyType, pathLength: 1 });
+      for (const signer of [authority.signer, distant(authority.signer)]) {
+        const issuer = await issuerFor({ ...authority, signer }, { edgeCa: 'edge-ca' });
+        const issued = ['gw-1', 'gw-2', 'gw-3'].map((deviceId) =>
+          issuer.issue({ deviceId, serialNumber: newSerialNumber() }),
+        );
+        assert.equal(
+          issued.every((each) => each instanceof Promise),
+          signer !== authority.signer,
+        );
+        for (const identity of await Promise.all(issued)) {
+          assert.ok(certificateOf(identity).verify(signer.publicKey));
+          assert.ok(certificateOf(identity.edgeCa ?? assert.fail()).verify(signer.publicKey));
+        }
+      }
+    }
+  });
+
+  it('hands on nothing that the key signed wrongly', async () => {
+    const authority = await someAuthority();
+    const other = someSigner('ec-p256', 2);
+    const bad: [string, Signer['sign']][] = [
+      ['another key', (data) => other.sign(data)],
+      ['another key, elsewhere', async (data) => await other.sign(data)],
+      ['other data', (data) => authority.signer.sign(data.subarray(1))],
+      ['no signature', () => Buffer.alloc(70)],
+      ['an empty one', () => Buffer.alloc(0)],
+      ['one with octets behind it', (data) => Buffer.concat([authority.signer.sign(data) as Uint8Array, Buffer.of(0)])],
+    ];
+    for (const [name, sign] of bad) {
+      const issuer = await issuerFor({ ...authority, signer: { ...authority.signer, sign } });
+      await assert.rejects(
+        async () => await issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() }),
+        { code: 'certificate-rule', message: /^signature: / },
+        name,
+      );
+    }
+  });
+
+  it('notices within 64 certificates that a key in this process has begun to sign wrongly', async () => {
+    const authority = await someAuthority();
+    let signed = 0;
+    const sign: Signer['sign'] = (data) => (signed++ < 10 ? authority.signer : someSigner('ec-p256', 2)).sign(data);
+    const issuer = await issuerFor({ ...authority, signer: { ...authority.signer, sign } });
+    assert.throws(
+      () => {
+        for (let count = 0; count < 65; count++)
+          void issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() });
+      },
+      { message: /^signature: / },
+    );
+  });
+
+  it('passes on what a key elsewhere answers', async () => {
+    const authority = await someAuthority({ pathLength: 1 });
+    const throttled = new FleetError('throttled', 'The vault asks to wait.', { retryAfter: 5 });
+    const signer = { ...authority.signer, sign: () => Promise.reject(throttled) };
+    const issuer = await issuerFor({ ...authority, signer }, { edgeCa: 'edge-ca' });
+    await assert.rejects(
+      async () => await issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() }),
+      throttled,
+    );
+  });
+});
+
+describe('an Edge CA', () => {
+  it('stands beside the identity, with its own key, name and serial number', async () => {
+    const authority = await someAuthority({ pathLength: 1 });
+    const issuer = await issuerFor(authority, { edgeCa: 'edge-ca' });
+    const serialNumber = newSerialNumber();
+    const identity = await issuer.issue({ deviceId: 'gw-1', serialNumber });
+    assert.ok(identity.edgeCa);
+    const certificate = certificateOf(identity.edgeCa);
+    assert.equal(certificate.subject, 'CN=gw-1 edge CA');
+    assert.equal(certificate.ca, true);
+    assert.equal(certificate.serialNumber.toLowerCase(), companionSerialNumber(serialNumber, 'edge-ca'));
+    assert.ok(certificate.checkPrivateKey(createPrivateKey(identity.edgeCa.privateKeyPem)));
+    assert.ok(!certificate.publicKey.equals(certificateOf(identity).publicKey));
+    assert.equal(readCertificate(certificate.raw).basicConstraints?.pathLength, 0);
+  });
+
+  it('has path length 1 for IoT Edge 1.1, whose daemon makes a CA under it', async () => {
+    const issuer = await issuerFor(await someAuthority({ pathLength: 2 }), { edgeCa: 'edge-device-ca-1.1' });
+    const { edgeCa } = await issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() });
+    assert.equal(readCertificate(certificateOf(edgeCa ?? assert.fail()).raw).basicConstraints?.pathLength, 1);
+  });
+
+  it('is refused under an issuing CA whose path is too short, and nothing is signed', async () => {
+    const authority = await someAuthority({ pathLength: 0 });
+    let signed = 0;
+    const sign: Signer['sign'] = (data) => {
+      signed += 1;
+      return authority.signer.sign(data);
+    };
+    const issuer = await issuerFor({ ...authority, signer: { ...authority.signer, sign } }, { edgeCa: 'edge-ca' });
+    assert.throws(() => issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() }), {
+      code: 'certificate-rule',
+      message: /^path-length: /,
+    });
+    assert.equal(signed, 0);
+  });
+
+  it('has a name of at most 64 characters that no other device’s has', async () => {
+    const issuer = await issuerFor(await someAuthority({ pathLength: 1 }), { edgeCa: 'edge-ca' });
+    const long = 'a'.repeat(63);
+    const names = new Set<string>();
+    for (const deviceId of [`${long}1`, `${long}2`, 'a'.repeat(56), 'a'.repeat(57), 'a'.repeat(39)]) {
+      const { edgeCa } = await issuer.issue({ deviceId, serialNumber: newSerialNumber() });
+      const name = certificateOf(edgeCa ?? assert.fail()).subject.replace('CN=', '');
+      assert.ok(name.length <= 64 && name.endsWith(' edge CA'), name);
+      assert.notEqual(name, deviceId);
+      names.add(name);
+    }
+    assert.equal(names.size, 5);
+  });
+});
+
+describe('a key', () => {
+  it('that two devices ask for is given to the first only', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const csr = makeRequest({ privateKey, publicKey, commonName: '' });
+    const issuer = await issuerFor(await someAuthority());
+    await issuer.issue({ deviceId: 'gw-1', csr, serialNumber: newSerialNumber() });
+    assert.throws(() => issuer.issue({ deviceId: 'gw-2', csr, serialNumber: newSerialNumber() }), {
+      code: 'certificate-rule',
+      message: /^key-reuse: .*"gw-1"/,
+    });
+    // The chunk delivered again, or the device's certificate renewed on its key.
+    await issuer.issue({ deviceId: 'gw-1', csr, serialNumber: newSerialNumber() });
+  });
+
+  it('of the issuing CA is no device’s', async () => {
+    const privateKey = someCaKey('ec-p256', 1);
+    const csr = makeRequest({ privateKey, publicKey: createPublicKey(privateKey), commonName: 'gw-1' });
+    const issuer = await issuerFor(await someAuthority());
+    assert.throws(() => issuer.issue({ deviceId: 'gw-1', csr, serialNumber: newSerialNumber() }), {
+      message: /^key-reuse: .*the issuing CA/,
+    });
+  });
+});

@@ -1,0 +1,76 @@
+import { type KeyObject, sign } from 'node:crypto';
+import { CertificationRequest, CertificationRequestInfo } from '@peculiar/asn1-csr';
+import { AsnConvert } from '@peculiar/asn1-schema';
+import {
+  AlgorithmIdentifier,
+  AttributeTypeAndValue,
+  AttributeValue,
+  Name,
+  RelativeDistinguishedName,
+  SubjectPublicKeyInfo,
+} from '@peculiar/asn1-x509';
+
+/** OBJECT IDENTIFIERs of signature algorithms by kind of key and hash. */
+const algorithms: Readonly<Record<string, string>> = {
+  'ec sha1': '1.2.840.10045.4.1',
+  'ec sha256': '1.2.840.10045.4.3.2',
+  'ec sha384': '1.2.840.10045.4.3.3',
+  'ec sha512': '1.2.840.10045.4.3.4',
+  'rsa sha1': '1.2.840.113549.1.1.5',
+  'rsa sha256': '1.2.840.113549.1.1.11',
+  'rsa sha512': '1.2.840.113549.1.1.13',
+};
+
+export interface TestRequest {
+  readonly privateKey: KeyObject;
+  readonly publicKey: KeyObject;
+  /** Common names, in order; none for an empty subject. */
+  readonly commonName?: string | readonly string[];
+  /** Further attributes of the subject, by object identifier. */
+  readonly attributes?: Readonly<Record<string, string>>;
+  readonly hash?: 'sha1' | 'sha256' | 'sha384' | 'sha512';
+  /** Signs with this key in place of the one named. */
+  readonly signedBy?: KeyObject;
+}
+
+/** A PKCS#10 request, good or bad, DER. Made of the library alone. */
+export function makeRequestDer(request: TestRequest): Buffer {
+  const { privateKey, publicKey, commonName = [], attributes = {}, hash = 'sha256', signedBy = privateKey } = request;
+  const names = typeof commonName === 'string' ? [commonName] : commonName;
+  const parts = [...Object.entries(attributes), ...names.filter(Boolean).map((name) => ['2.5.4.3', name] as const)];
+  const info = new CertificationRequestInfo({
+    version: 0,
+    subject: new Name(
+      parts.map(
+        ([type, utf8String]) =>
+          new RelativeDistinguishedName([
+            new AttributeTypeAndValue({ type, value: new AttributeValue({ utf8String }) }),
+          ]),
+      ),
+    ),
+    subjectPKInfo: AsnConvert.parse(publicKey.export({ type: 'spki', format: 'der' }), SubjectPublicKeyInfo),
+  });
+  const signed = Buffer.from(AsnConvert.serialize(info));
+  const family = signedBy.asymmetricKeyType ?? '';
+  const der = AsnConvert.serialize(
+    new CertificationRequest({
+      certificationRequestInfo: info,
+      signatureAlgorithm: new AlgorithmIdentifier({
+        algorithm: algorithms[`${family} ${hash}`] ?? '1.3.101.112',
+        ...(family === 'rsa' ? { parameters: null } : {}),
+      }),
+      signature: Uint8Array.from(sign(family === 'ed25519' ? null : hash, signed, signedBy)).buffer,
+    }),
+  );
+  return Buffer.from(der);
+}
+
+/** The same as PEM. */
+export function makeRequest(request: TestRequest): string {
+  return pemOf(makeRequestDer(request));
+}
+
+export function pemOf(der: Buffer): string {
+  const lines = der.toString('base64').replace(/.{64}/g, '$&\n');
+  return `-----BEGIN CERTIFICATE REQUEST-----\n${lines}\n-----END CERTIFICATE REQUEST-----\n`;
+}
