@@ -32,6 +32,8 @@ export interface LocalSettings {
 }
 
 export const portNames = ['functions', 'blobs', 'queues', 'cosmos', 'dps'] as const;
+/** Those of the stand-ins alone. */
+export const standInPorts = ['blobs', 'queues', 'cosmos', 'dps'] as const satisfies readonly PortName[];
 export type PortName = (typeof portNames)[number];
 
 /** The variable that changes a port, for the message that says it is taken. */

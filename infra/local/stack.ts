@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { settingMeta, settingNames } from '../../functions/config/settings.ts';
 import { emulatorKey } from './cosmos/emulator-key.ts';
 import { wellKnownKey } from './dps/options.ts';
-import { defaults } from './settings.ts';
+import { defaults, portNames, standInPorts } from './settings.ts';
 import { type Child, startChild } from './stack/child.ts';
 import { furnish } from './stack/furnish.ts';
 import { freePorts, type Ports, requireFree } from './stack/ports.ts';
@@ -80,7 +80,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const directory = resolve(options.directory);
   const { hosts = 1, functionsKey = defaults.functionsKey, settings = {} } = options;
   const ports = options.ports === 'free' ? await freePorts() : options.ports;
-  if (options.ports !== 'free') await requireFree(ports, hosts === 0 ? standInPorts : allPorts);
+  if (options.ports !== 'free') await requireFree(ports, hosts === 0 ? standInPorts : portNames);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const tls = await ensureLocalTls({ directory: join(directory, 'tls'), hostNames: hubs });
   trustTls(tls.caPem);
@@ -202,9 +202,6 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     },
   };
 }
-
-const standInPorts = ['blobs', 'queues', 'cosmos', 'dps'] as const;
-const allPorts = ['functions', ...standInPorts] as const;
 
 /** App settings that a user may set for the local stack too, such as CHUNK_ROWS; those of Azure alone do not apply. */
 function inheritedSettings(): Record<string, string> {

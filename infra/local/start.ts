@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { buildApp } from '../build.ts';
 import { readLocalSettings } from './settings.ts';
 import type { Child } from './stack/child.ts';
+import { requireFree } from './stack/ports.ts';
 import { announceStack } from './stack/running-stack.ts';
 import { type Stack, startStack } from './stack.ts';
 
@@ -20,6 +21,7 @@ let ending = false;
 
 try {
   const { ports, directory, functionsKey, leaseSeconds, reconcileSchedule } = readLocalSettings();
+  await requireFree(ports, standInsAlone ? standInPorts : portNames);
   if (!standInsAlone) await buildApp();
   say(`Starting ${standInsAlone ? 'the stand-ins' : 'the local stack'} in ${directory} ...`);
   const hosts = standInsAlone ? 0 : 1;
@@ -29,6 +31,7 @@ try {
   process.on('SIGINT', () => void end(0));
   process.on('SIGTERM', () => void end(0));
   process.on('SIGHUP', () => void end(0));
+  endWithNpm();
   process.stdout.write(standInsAlone ? standInsText(stack) : stackText(stack));
   say(`Logs: ${relative('.', directory) || '.'}/logs/. Ctrl-C ends it.`);
 } catch (error) {
@@ -45,6 +48,15 @@ function onUnexpectedEnd(child: Child, how: string): void {
     say(`error: ${error.message}`);
     void end(1);
   });
+}
+
+/** npm hands a signal to the shell that it runs scripts in, and that one ends without telling us. */
+function endWithNpm(): void {
+  if (process.env['npm_lifecycle_event'] === undefined) return;
+  const { ppid } = process;
+  setInterval(() => {
+    if (process.ppid !== ppid && !ending) void end(0);
+  }, 500).unref();
 }
 
 async function end(exitCode: number): Promise<void> {
