@@ -1,13 +1,23 @@
 import { app, type InvocationContext, type Timer } from '@azure/functions';
+import { endingCertificates } from '../lib/enrollment/ending-certificates.ts';
 import { reconcileRegistrations } from '../lib/enrollment/reconcile-registrations.ts';
+import { withLog } from '../lib/log.ts';
 import { logTo } from './log.ts';
 import { services } from './services.ts';
+
+/** Time enough to make a new CA, tell DPS, and bring devices that are rarely on line to renew. */
+const noticeDays = 60;
 
 app.timer('reconcile-registrations', {
   schedule: '%RECONCILE_SCHEDULE%',
   handler: async (_timer: Timer, context: InvocationContext) => {
     const log = logTo(context);
-    const changed = await reconcileRegistrations({ ...services(), log });
+    const groups = [...(await services().groups.directory()).values()].map(({ value }) => value);
+    // infra/azure/app/alerts.bicep waits for this line.
+    for (const ending of endingCertificates(groups, services().now(), noticeDays)) {
+      log.warn('certificate ending', { ...ending });
+    }
+    const changed = await withLog(log, () => reconcileRegistrations({ ...services(), log }));
     if (changed > 0) log.info('registrations reconciled', { changed });
   },
 });

@@ -1,5 +1,6 @@
 import { app, type PreInvocationContext } from '@azure/functions';
 import { ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
+import { figures } from '../lib/telemetry.ts';
 import { telemetrySettings } from './config.ts';
 import { logLine } from './log.ts';
 
@@ -35,13 +36,18 @@ function joinTrace(hook: PreInvocationContext): void {
   hook.functionHandler = (...given) => {
     const attributes = { 'faas.invocation_id': invocationId };
     return tracer.startActiveSpan(functionName, { attributes }, parent, async (span) => {
+      const began = performance.now();
+      let outcome = 'failed';
       try {
-        return await run(...given);
+        const result = await run(...given);
+        outcome = 'succeeded';
+        return result;
       } catch (error) {
         span.setStatus({ code: SpanStatusCode.ERROR });
         throw error;
       } finally {
         span.end();
+        figures.runDuration.record((performance.now() - began) / 1000, { function: functionName, outcome });
       }
     });
   };

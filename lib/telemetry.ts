@@ -44,6 +44,8 @@ export const figures = {
     // Steps of the HTTP semantic convention, carried on to the minutes that a throttled chunk takes.
     advice: { explicitBucketBoundaries: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300] },
   }),
+  /** Runs of functions by `function` and `outcome`: succeeded, failed. */
+  runDuration: histogram('fleet.run.duration', { description: 'How long a run of a function took', unit: 's' }),
   /** By HTTP `status`; `none` where no answer came. */
   dpsCalls: counter('fleet.dps.calls', { description: 'Calls of the DPS service API', unit: '{call}' }),
   /** By HTTP `status`. */

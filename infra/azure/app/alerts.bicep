@@ -1,4 +1,4 @@
-// What somebody has to be told of. Each rule reads the structured log lines that the app writes.
+// What somebody has to be told of. Each rule reads log lines or figures that the app writes, by their names in the code.
 param actionGroupName string
 param location string
 param tags object
@@ -13,8 +13,9 @@ var rules = [
     severity: 2
     query: '''
       AppTraces
-      | where Message has 'dead letter recorded' or Message has 'MaxDequeueCount'
+      | where Message has 'dead letter recorded'
       | extend entry = parse_json(Message)
+      | where tostring(entry.event) == 'dead letter recorded'
       | project TimeGenerated, queue = tostring(entry.queue), code = tostring(entry.code), Message
     '''
   }
@@ -46,14 +47,13 @@ var rules = [
   }
   {
     name: 'service-throttling'
-    title: 'DPS or another service throttles the app'
+    title: 'DPS or IoT Hub throttles the app'
     description: 'Work waits and goes on by itself. If this lasts, lower DPS_OPERATIONS_PER_MINUTE or ask for a higher quota.'
     severity: 3
     query: '''
-      AppTraces
-      | extend entry = parse_json(Message)
-      | where tostring(entry.code) == 'throttled'
-      | project TimeGenerated, event = tostring(entry.event), queue = tostring(entry.queue)
+      AppMetrics
+      | where Name in ('fleet.dps.calls', 'fleet.hub.calls') and tostring(Properties['status']) == '429'
+      | project TimeGenerated, Name, calls = Sum
     '''
   }
 ]

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -420,19 +420,49 @@ describe('the files that Bicep loads', () => {
     const queries = items.filter(({ type }: { type: number }) => type === 3);
     assert.ok(queries.length >= 6);
     for (const { content } of queries) {
-      assert.match(content.query, /^App(Traces|Metrics|Requests)\n/, content.title);
+      assertWritten(content.query, content.title);
       assert.equal(content.queryType, 0);
       assert.equal(content.timeContextFromParameter, 'TimeRange');
     }
   });
 });
 
+/** Source of the app: what could write a log line or a figure. */
+const source = globSync(['functions/**/*.ts', 'lib/**/*.ts'])
+  .map((path) => readFileSync(path, 'utf8'))
+  .join('\n');
+
+/** Log lines that a query waits for, and figures that it reads, are written somewhere under these very names. */
+function assertWritten(query: string, title: string): void {
+  const table = /^(App\w+)\n/.exec(query)?.[1];
+  if (table === 'AppMetrics') {
+    const names = [...query.matchAll(/'(fleet\.[\w.]+)'/g)].map(([, name = '']) => name);
+    assert.ok(names.length > 0, title);
+    for (const name of names) assert.ok(source.includes(`('${name}'`), `${title}: no figure ${name}`);
+    for (const [, property] of query.matchAll(/Properties\['(\w+)'\]/g)) {
+      assert.match(source, new RegExp(`\\{[^}]*\\b${property}\\b[^}]*\\}\\);`), `${title}: no attribute ${property}`);
+    }
+    return;
+  }
+  assert.equal(table, 'AppTraces', title);
+  for (const [, event] of query.matchAll(/entry\.event\) == '([^']+)'/g)) {
+    assert.ok(source.includes(`('${event}'`), `${title}: nobody logs "${event}"`);
+  }
+}
+
 describe('the alerts', () => {
-  it('read tables that the app writes to', () => {
-    const rules = declarationsOf(bicepFile('app/alerts.bicep'), 'variable').find(({ symbol }) => symbol === 'rules');
-    assert.ok(rules?.value);
-    const queries = [...nodesOf(rules.value)].filter((node) => node.text.startsWith("'''")).map(textOf);
+  const rules = declarationsOf(bicepFile('app/alerts.bicep'), 'variable').find(({ symbol }) => symbol === 'rules');
+  const queries = rules?.value ? [...nodesOf(rules.value)].filter((node) => node.text.startsWith("'''")) : [];
+
+  it('are of the four kinds that an operator has to be told of', () => {
     assert.equal(queries.length, 4);
-    for (const query of queries) assert.match(query.trim(), /^AppTraces\n/);
+  });
+
+  it('wait for lines and figures that the app writes', () => {
+    for (const node of queries) {
+      const query = textOf(node).trim().replaceAll(/^ +/gm, '');
+      assertWritten(query, query);
+      if (query.startsWith('AppTraces')) assert.match(query, /entry\.event\) == '/, 'an alert waits for one event');
+    }
   });
 });

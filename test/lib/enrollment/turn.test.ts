@@ -22,7 +22,9 @@ async function delayOf({ waiting, random }: { waiting: number; random: number })
 describe('inTurn', () => {
   it('works on the message when it is our turn, and puts nothing back', async () => {
     let worked = 0;
-    const work = async () => void (worked += 1);
+    const work = async () => {
+      worked += 1;
+    };
     const turn = { take: (given: () => Promise<void>) => given().then(() => true) };
     const queue = { waiting: () => assert.fail(), send: () => assert.fail() };
     await inTurn({}, work, { turn, queue, secondsEach: 1, random: Math.random });
