@@ -113,8 +113,8 @@ function idFindings(id: string): Finding[] {
   const value = excerpt(id);
   const shown = JSON.stringify(value);
   const why =
-    id.length > 64 ? `is ${id.length} characters long` : id !== id.toLowerCase() ? 'has upper case' : 'is none';
-  return [{ ...at, message: `Device id ${shown} ${why}; it takes ${idRule}.`, value }];
+    id.length > 64 ? `is ${id.length} characters long` : id !== id.toLowerCase() ? 'has upper case' : 'breaks the rule';
+  return [{ ...at, message: `Device id ${shown} ${why}: ${idRule}.`, value }];
 }
 
 function duplicate(id: string, first: number): Finding {

@@ -84,8 +84,9 @@ const wrongQuotes: Finding = {
 };
 
 function wrongCount(found: number, wanted: number): Finding {
-  const message = `The row has ${found} fields where the header has ${wanted}.`;
-  return { code: 'row-columns', message, expected: `${wanted} fields`, value: `${found} fields` };
+  const count = found === 1 ? '1 field' : `${found} fields`;
+  const message = `The row has ${count} where the header has ${wanted}.`;
+  return { code: 'row-columns', message, expected: `${wanted} fields`, value: count };
 }
 
 function stillMissing(column: string | undefined): Finding {
