@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { parse as parseToml } from 'smol-toml';
+import { extract } from 'tar-stream';
+import { parse as parseYaml } from 'yaml';
+import { createBundler } from '../../../lib/bundle/bundler.ts';
+import { readConfigToml } from '../../../lib/bundle/config-toml-schema.ts';
+import { readTar } from '../../../lib/bundle/tar-reader.ts';
+import { deviceId as deviceIdRule } from '../../../lib/devices/ids.ts';
+import { FleetError } from '../../../lib/errors.ts';
+import { someGroup } from '../../factories.ts';
+import { lacks, run } from './command.ts';
+import { someBundler } from './some-bundle.ts';
+
+const filesOf = (tar: Buffer) => new Map(readTar(tar).map((file) => [file.path, file]));
+const textOf = (tar: Buffer, path: string) => filesOf(tar).get(path)?.body.toString() ?? '';
+
+describe('a bundle', () => {
+  it('holds what its target needs, with modes, in its own folder', async () => {
+    const { bundle } = await someBundler({ edgeCa: 'issued' });
+    const listed = readTar(await bundle('gw-1')).map(({ path, mode }) => `${mode.toString(8)} ${path}`);
+    assert.deepEqual(listed, [
+      '644 gw-1/README.md',
+      '755 gw-1/install.sh',
+      '644 gw-1/config.toml',
+      '644 gw-1/certs/device-identity.full-chain.pem',
+      '600 gw-1/secrets/device-identity.key.pem',
+      '644 gw-1/certs/edge-ca.full-chain.pem',
+      '600 gw-1/secrets/edge-ca.key.pem',
+      '644 gw-1/certs/trust-bundle.pem',
+    ]);
+  });
+
+  it('reads the same in two other readers of tar', { skip: lacks('tar') }, async () => {
+    const { bundle } = await someBundler();
+    const tar = await bundle('a'.repeat(64));
+    const ours = readTar(tar).map(({ path, mode, body }) => ({ path, mode, body: body.toString() }));
+    const theirs = [];
+    for await (const entry of Readable.from([tar]).pipe(extract())) {
+      const body = Buffer.concat(await Array.fromAsync(entry as AsyncIterable<Buffer>)).toString();
+      theirs.push({ path: entry.header.name, mode: entry.header.mode, body });
+    }
+    assert.deepEqual(theirs, ours);
+
+    const directory = await mkdtemp(join(tmpdir(), 'bundle-'));
+    try {
+      await writeFile(join(directory, 'b.tar'), tar);
+      const listing = run('tar', ['-tf', 'b.tar'], { cwd: directory });
+      assert.equal(listing.stderr, '');
+      assert.deepEqual(
+        listing.stdout.trim().split('\n'),
+        ours.map(({ path }) => path),
+      );
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+
+  it('is the same for the same identity, and leaves nothing of one device in the next', async () => {
+    const { bundler, identity } = await someBundler();
+    const [one, two] = [await identity('gw-1'), await identity('gw-2')];
+    const first = await bundler.bundle({ deviceId: 'gw-1', identity: one });
+    const other = await bundler.bundle({ deviceId: 'gw-2', identity: two });
+    assert.deepEqual(await bundler.bundle({ deviceId: 'gw-1', identity: one }), first);
+    assert.ok(!other.includes('gw-1'));
+    assert.ok(other.includes(two.privateKeyPem ?? '?'));
+    assert.ok(!other.includes(one.privateKeyPem ?? '?'));
+  });
+
+  it('holds the chain leaf first, without the root, and its key', async () => {
+    const { bundle, issuer } = await someBundler();
+    const tar = await bundle('gw-1');
+    const chain =
+      textOf(tar, 'gw-1/certs/device-identity.full-chain.pem').match(/-----BEGIN[\s\S]+?-----END.*\n/g) ?? [];
+    const [leaf, above, ...others] = chain.map((pem) => new X509Certificate(pem));
+    assert.ok(leaf && above);
+    assert.equal(others.length, 0);
+    assert.equal(above.fingerprint256, new X509Certificate(issuer.certificatePem).fingerprint256);
+    assert.ok(leaf.verify(above.publicKey));
+    assert.ok(leaf.checkPrivateKey(createPrivateKey(textOf(tar, 'gw-1/secrets/device-identity.key.pem'))));
+  });
+});
+
+describe('any device id', () => {
+  const ids = fc.stringMatching(deviceIdRule);
+
+  it('is in config.toml, config.yaml and device.json as it is', async () => {
+    const toml = await someBundler();
+    const yaml = await someBundler({ target: 'iotedge-1.1' });
+    const json = await someBundler({ target: 'dps-device' });
+    await fc.assert(
+      fc.asyncProperty(ids, async (id) => {
+        const config = parseToml(textOf(await toml.bundle(id), `${id}/config.toml`)) as Record<string, never>;
+        assert.equal(config['provisioning']?.['attestation']?.['registration_id'], id);
+        const old = parseYaml(textOf(await yaml.bundle(id), `${id}/config.yaml`));
+        assert.equal(old.provisioning.attestation.registration_id, id);
+        assert.equal(old.hostname, id);
+        assert.equal(JSON.parse(textOf(await json.bundle(id), `${id}/device.json`)).registrationId, id);
+      }),
+      // Ids that YAML or TOML would read as something else if they were not quoted.
+      {
+        numRuns: 60,
+        examples: [['1'], ['0x1f'], ['1e5'], ['true'], ['null'], ['no'], ['2026-11-24'], ['1.0'], ['a'.repeat(64)]],
+      },
+    );
+  });
+
+  it('is not the common name of an Edge CA, which has at most 64 characters', async () => {
+    const est = { url: 'https://est.example.com/.well-known/est' };
+    const { bundle } = await someBundler({ edgeCa: 'est', est });
+    await fc.assert(
+      fc.asyncProperty(ids, async (id) => {
+        const read = readConfigToml(textOf(await bundle(id), `${id}/config.toml`));
+        assert.ok('config' in read && read.config.edge_ca !== undefined && 'method' in read.config.edge_ca);
+        const name = read.config.edge_ca.common_name ?? '';
+        assert.notEqual(name, id);
+        assert.ok(name.length <= 64 && name.length > 0);
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+describe('a bundle that would not work', () => {
+  const refused = (pattern: RegExp) => (error: unknown) =>
+    error instanceof FleetError &&
+    error.code === 'bundle-invalid' &&
+    pattern.test(error.message) &&
+    !/BEGIN/.test(error.message);
+
+  it('is not made with the key of another device', async () => {
+    const { bundler, identity } = await someBundler();
+    const [one, two] = [await identity('gw-1'), await identity('gw-2')];
+    const mixed = { ...one, privateKeyPem: two.privateKeyPem ?? '' };
+    assert.throws(() => bundler.bundle({ deviceId: 'gw-1', identity: mixed }), refused(/identity key is not the one/));
+    const broken = { ...one, privateKeyPem: 'not a key' };
+    assert.throws(() => bundler.bundle({ deviceId: 'gw-1', identity: broken }), refused(/cannot be read/));
+  });
+
+  it('is not made with another RSA key', async () => {
+    const { bundler, identity } = await someBundler({ keyType: 'rsa-2048' });
+    const [one, two] = [await identity('gw-1'), await identity('gw-2')];
+    assert.ok(await bundler.bundle({ deviceId: 'gw-1', identity: one }));
+    const mixed = { ...one, privateKeyPem: two.privateKeyPem ?? '' };
+    assert.throws(() => bundler.bundle({ deviceId: 'gw-1', identity: mixed }), refused(/identity key/));
+  });
+
+  it('is not made for another name, or from another CA', async () => {
+    const { bundler, identity } = await someBundler();
+    const own = await identity('gw-1');
+    assert.throws(() => bundler.bundle({ deviceId: 'gw-2', identity: own }), refused(/common name/));
+    const stranger = await someBundler({}, { id: 'line8' });
+    const foreign = await stranger.identity('gw-1');
+    assert.throws(() => bundler.bundle({ deviceId: 'gw-1', identity: foreign }), refused(/issuing CA/));
+  });
+
+  it('is not made with a key that must not be there, or without one that must', async () => {
+    const { bundler, identity } = await someBundler();
+    const { privateKeyPem, ...keyless } = await identity('gw-1');
+    assert.ok(privateKeyPem);
+    assert.throws(() => bundler.bundle({ deviceId: 'gw-1', identity: keyless }), refused(/must hold a private key/));
+    const device = await someBundler({ keyCustody: 'device' });
+    const keyed = await device.identity('gw-1');
+    assert.throws(() => device.bundler.bundle({ deviceId: 'gw-1', identity: keyed }), refused(/must not hold/));
+  });
+
+  it('is not made without the Edge CA that its configuration names', async () => {
+    const { bundler, identity } = await someBundler({ edgeCa: 'issued' });
+    const { edgeCa, ...rest } = await identity('gw-1');
+    assert.ok(edgeCa);
+    assert.throws(() => bundler.bundle({ deviceId: 'gw-1', identity: rest }), refused(/Edge CA/));
+  });
+});
+
+describe('a group whose bundles could not work', () => {
+  it('is refused when it is opened, with every fault', async () => {
+    const { issuer } = await someBundler();
+    const stranger = await someBundler();
+    const options = {
+      group: someGroup(),
+      chainPem: [issuer.certificatePem],
+      rootPem: stranger.rootPem,
+      dps: { idScope: '', globalEndpoint: 'global.azure-devices-provisioning.net' },
+      now: new Date('2050-01-01T00:00:00Z'),
+    };
+    await assert.rejects(createBundler(options), (error) => {
+      assert.ok(error instanceof FleetError && error.code === 'group-invalid');
+      const paths = error.particulars.faults?.map(({ path }) => path);
+      // Not issued by that root, no longer valid (both), and two settings that the daemon refuses.
+      assert.deepEqual(paths, ['chain.0', 'chain.0', 'root', 'config.toml', 'config.toml']);
+      return true;
+    });
+  });
+
+  it('is refused for IoT Edge 1.1 where the chain ends in 2038 or later', async () => {
+    const target = 'iotedge-1.1';
+    await assert.rejects(someBundler({ target }, { caDays: 4200, rootDays: 4300 }), /line7 issuing CA 1.*2038/);
+    // The root is not on a device that makes its Edge CA itself.
+    assert.ok(await someBundler({ target }, { rootDays: 6000 }));
+    await assert.rejects(someBundler({ target, edgeCa: 'issued' }, { rootDays: 6000 }), /Test root CA.*2038/);
+    assert.ok(await someBundler({ target, edgeCa: 'issued' }));
+  });
+});

@@ -1,0 +1,76 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Bundler, createBundler } from '../../../lib/bundle/bundler.ts';
+import type { VerifierGroup } from '../../../lib/bundle/dps-verdict.ts';
+import { edgeCaOf } from '../../../lib/enrollment/edge-ca.ts';
+import { type GroupInput, parseGroupDefinition } from '../../../lib/enrollment/group-definition.ts';
+import { type Authority, issueIntermediateCa, issueRootCa } from '../../../lib/pki/authority.ts';
+import { createDeviceIssuer } from '../../../lib/pki/device-issuer.ts';
+import { issuingCaPathLength } from '../../../lib/pki/edge-ca.ts';
+import { newSerialNumber } from '../../../lib/pki/serial.ts';
+import { createSoftwareKeyStore } from '../../../lib/pki/software-key-store.ts';
+import { someTime } from '../../factories.ts';
+
+export const someDps = { idScope: '0ne00000000', globalEndpoint: 'https://global.azure-devices-provisioning.net' };
+
+export interface BundleMaker {
+  readonly bundler: Bundler;
+  /** Of the group, as the verifier knows it. */
+  readonly group: VerifierGroup;
+  readonly rootPem: string;
+  readonly issuer: Authority;
+  identity(
+    deviceId: string,
+    csr?: string,
+  ): Promise<Awaited<ReturnType<Awaited<ReturnType<typeof createDeviceIssuer>>['issue']>>>;
+  bundle(deviceId: string, csr?: string): Promise<Buffer>;
+}
+
+/** A root, a group's issuing CA and its bundler, all real; keys live in memory once they are made. */
+export async function someBundler(
+  input: Partial<GroupInput> = {},
+  { id = 'line7', rootDays = 4000, caDays = 1825, now = someTime } = {},
+): Promise<BundleMaker> {
+  const definition = parseGroupDefinition(id, { keyCustody: 'plain', ...input });
+  const directory = mkdtempSync(join(tmpdir(), 'fleet-keys-'));
+  try {
+    const keys = createSoftwareKeyStore({ directory });
+    const root = await keys.signer('root', 'ec-p256');
+    const rootPem = await issueRootCa({
+      ...{ commonName: 'Test root CA', signer: root, validityDays: rootDays, now, serialNumber: newSerialNumber() },
+    });
+    const signer = await keys.signer('issuing', 'ec-p256');
+    const certificatePem = await issueIntermediateCa({
+      issuer: { certificatePem: rootPem, signer: root, chainPem: [] },
+      commonName: `${id} issuing CA 1`,
+      publicKey: signer.publicKey,
+      pathLength: issuingCaPathLength(edgeCaOf(definition)),
+      ...{ validityDays: caDays, serialNumber: newSerialNumber(), now },
+    });
+    const issuer = { certificatePem, signer, chainPem: [rootPem] };
+    const { keyType, validityDays } = definition;
+    const edgeCa = edgeCaOf(definition);
+    const devices = await createDeviceIssuer({
+      ...{ issuer, keyType, validityDays, now },
+      ...(edgeCa === undefined ? {} : { edgeCa }),
+    });
+    const bundler = await createBundler({
+      ...{ group: definition, chainPem: [certificatePem], rootPem, dps: someDps, now },
+    });
+    const identity = async (deviceId: string, csr?: string) =>
+      devices.issue({ deviceId, serialNumber: newSerialNumber(), ...(csr === undefined ? {} : { csr }) });
+    return {
+      ...{ bundler, rootPem, issuer, identity },
+      group: {
+        id,
+        enrollment: definition.enrollment,
+        provisioningStatus: definition.provisioningStatus,
+        issuingCas: [{ certificatePem, chainPem: [rootPem] }],
+      },
+      bundle: async (deviceId, csr) => bundler.bundle({ deviceId, identity: await identity(deviceId, csr) }),
+    };
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { readTar } from '../../../lib/bundle/tar-reader.ts';
+import { verifyBundle } from '../../../lib/bundle/verify-bundle.ts';
+import type { GroupInput } from '../../../lib/enrollment/group-definition.ts';
+import { someTime } from '../../factories.ts';
+import { request } from './request.ts';
+import { someBundler } from './some-bundle.ts';
+
+/*
+ * What each target installs, letter by letter, in test/vectors/bundles. After a change on purpose:
+ * node --test --test-update-snapshots test/lib/bundle/vectors.test.ts, and read the difference.
+ */
+
+const est = { url: 'https://est.example.com/.well-known/est' };
+
+const vectors: Record<string, Partial<GroupInput>> = {
+  'iotedge-1.6': {},
+  'iotedge-1.6-edge-ca': { edgeCa: 'issued', autoReprovisioningMode: 'AlwaysOnStartup' },
+  'iotedge-1.6-est': { edgeCa: 'est', est: { ...est, identity: true, threshold: '10day', retry: '30min' } },
+  'iotedge-1.6-device-key': { keyCustody: 'device' },
+  'iotedge-1.6-pkcs11': {
+    keyCustody: 'device',
+    keyUri: 'pkcs11:token=edge;object=device-key',
+    pkcs11: { libraryPath: '/usr/lib/libtpm2_pkcs11.so', baseSlot: 'pkcs11:token=edge' },
+  },
+  'iotedge-1.5': { target: 'iotedge-1.5' },
+  'iotedge-1.4-est-edge-ca': { target: 'iotedge-1.4', edgeCa: 'est', est },
+  'iotedge-1.2': { target: 'iotedge-1.2', agentImage: 'registry.example.com:5000/edge-agent:1.2.10' },
+  'iotedge-1.2-est-edge-ca': { target: 'iotedge-1.2', edgeCa: 'est', est },
+  'iotedge-1.1': { target: 'iotedge-1.1' },
+  'iotedge-1.1-edge-ca': { target: 'iotedge-1.1', edgeCa: 'issued', autoReprovisioningMode: 'OnErrorOnly' },
+  'dps-device': { target: 'dps-device' },
+};
+
+const vectorFile = (name: string) => fileURLToPath(new URL(`../../vectors/bundles/${name}`, import.meta.url));
+const asItIs = { serializers: [(value: unknown) => String(value)] };
+
+describe('the bundle of each target', () => {
+  for (const [name, input] of Object.entries(vectors)) {
+    it(name, async (t) => {
+      const { bundle, group } = await someBundler(input);
+      const tar = await bundle('gw-000001', input.keyCustody === 'device' ? request('gw-000001') : undefined);
+      for (const { path, body } of readTar(tar)) {
+        const file = path.slice('gw-000001/'.length);
+        // Keys and certificates are others each time, and the script is tested by running it.
+        if (/^(?:README\.md|config\.\w+|device\.json)$/.test(file))
+          t.assert.fileSnapshot(body.toString(), vectorFile(`${name}.${file}`), asItIs);
+      }
+      const report = verifyBundle(tar, [group], someTime);
+      assert.deepEqual(
+        report.checks.filter(({ fault }) => fault),
+        [],
+      );
+      assert.equal(report.dps.text, 'matches group "line7" by its primary issuing CA');
+      assert.ok(report.ok);
+    });
+  }
+});
