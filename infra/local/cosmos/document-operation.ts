@@ -99,7 +99,7 @@ function whole({ definition }: OpenContainer, { body, partition }: DocumentOpera
 
 function contentOf(document: Readonly<Record<string, unknown>>): DocumentContent {
   const body = JSON.stringify(document);
-  if (body.length > maxDocumentBytes) throw tooLarge();
+  if (Buffer.byteLength(body) > maxDocumentBytes) throw tooLarge();
   return { body, ttl: document['ttl'] };
 }
 

@@ -8,21 +8,22 @@ export interface Throughput {
 }
 
 /**
- * A budget of request units a second. As in the service, an operation is let in while any of the second's budget is
- * left, is charged afterwards, and what it overdraws is paid back before the next one is let in
+ * A budget of request units for each second. As in the service, an operation is let in while any of the second's budget
+ * is left, is charged afterwards, and what it overdraws is taken from the next second; nothing is saved up
  * (https://learn.microsoft.com/azure/cosmos-db/set-throughput).
  */
 export function createThroughput(unitsPerSecond: number, now: () => number): Throughput {
   let left = unitsPerSecond;
-  let filledAt = now();
+  let second = Math.floor(now() / 1000);
   return {
     admit() {
       const at = now();
-      left = Math.min(unitsPerSecond, left + (Math.max(0, at - filledAt) * unitsPerSecond) / 1000);
-      filledAt = at;
+      const passed = Math.max(0, Math.floor(at / 1000) - second);
+      left = Math.min(unitsPerSecond, left + passed * unitsPerSecond);
+      second += passed;
       if (left > 0) return;
-      const wait = Math.max(1, Math.ceil((-left / unitsPerSecond) * 1000) + 1);
-      throw tooManyRequests(wait);
+      const seconds = Math.floor(-left / unitsPerSecond) + 1;
+      throw tooManyRequests(Math.max(1, (second + seconds) * 1000 - at));
     },
     spend(units) {
       left -= units;

@@ -16,6 +16,7 @@ function createParser(tokens: readonly Token[]) {
   let position = 0;
   let alias = 'c';
   let depth = 0;
+  let operators = 0;
 
   const peek = (): Token => tokens[position] ?? { kind: 'end', text: '' };
   const next = (): Token => {
@@ -42,11 +43,13 @@ function createParser(tokens: readonly Token[]) {
   const expectSymbol = (symbol: string) => takeSymbol(symbol) || fail();
   const expectWord = (word: string) => takeWord(word) || fail();
 
+  const takeWords = (first: string, second: string): boolean => takeWord(first) && expectWord(second);
+
   function query(): Query {
     expectWord('SELECT');
     const distinct = takeWord('DISTINCT');
     const top = takeWord('TOP') ? primary() : undefined;
-    // The alias is named after the selection that uses it; it is looked up ahead.
+    // The selection uses the name that FROM gives the documents after it: looked up ahead.
     alias = aliasAhead();
     const select = selection();
     expectWord('FROM');
@@ -54,10 +57,10 @@ function createParser(tokens: readonly Token[]) {
     if (takeWord('AS') || (peek().kind === 'word' && !isClause())) next();
     if (isWord('JOIN') || isWord('IN')) throw badRequest('JOIN is not supported by this stand-in.');
     const where = takeWord('WHERE') ? expression() : undefined;
-    const groupBy = takeWord('GROUP') ? (expectWord('BY'), expressions()) : [];
-    const orderBy = takeWord('ORDER') ? (expectWord('BY'), orderItems()) : [];
+    const groupBy = takeWords('GROUP', 'BY') ? expressions() : [];
+    const orderBy = takeWords('ORDER', 'BY') ? orderItems() : [];
     const offset = takeWord('OFFSET') ? primary() : undefined;
-    const limit = offset !== undefined ? (expectWord('LIMIT'), primary()) : undefined;
+    const limit = offset !== undefined && expectWord('LIMIT') ? primary() : undefined;
     if (peek().kind !== 'end') fail();
     return { distinct, top, select, alias, where, groupBy, orderBy, offset, limit };
   }
@@ -108,18 +111,24 @@ function createParser(tokens: readonly Token[]) {
   }
 
   function expression(): Expression {
-    // Parser and SQLite (at most 1,000 levels) work recursively; a query of a thousand brackets is an attack on that.
     depth += 1;
     if (depth > maxDepth) throw badRequest('The query nests too deeply.');
     let left = conjunction();
-    while (takeWord('OR')) left = { kind: 'logical', operator: 'OR', left, right: conjunction() };
+    while (takeOperator('OR')) left = { kind: 'logical', operator: 'OR', left, right: conjunction() };
     depth -= 1;
     return left;
   }
 
+  function takeOperator(word: string): boolean {
+    if (!takeWord(word)) return false;
+    operators += 1;
+    if (operators > maxOperators) throw badRequest('The query has too many conditions.');
+    return true;
+  }
+
   function conjunction(): Expression {
     let left = negation();
-    while (takeWord('AND')) left = { kind: 'logical', operator: 'AND', left, right: negation() };
+    while (takeOperator('AND')) left = { kind: 'logical', operator: 'AND', left, right: negation() };
     return left;
   }
 
@@ -219,4 +228,6 @@ function createParser(tokens: readonly Token[]) {
 
 const clauses = new Set(['WHERE', 'GROUP', 'ORDER', 'OFFSET', 'JOIN', 'IN']);
 
+/** What follows the parser works recursively, and SQLite itself goes 1,000 levels deep: bounds well within that. */
 const maxDepth = 100;
+const maxOperators = 500;

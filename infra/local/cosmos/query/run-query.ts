@@ -52,12 +52,10 @@ function runRows(
   filter: Sql,
   request: PageRequest,
 ): QueryPage {
-  const descends = query.orderBy.at(-1)?.descending ?? false;
-  const order = [
-    ...query.orderBy.map(({ by, descending }) => ({ text: typed(pathOf(by, 'ORDER BY')), descending })),
-    { text: 'id', descending: descends },
-    { text: 'rid', descending: descends },
-  ];
+  const asked = query.orderBy.map(({ by, descending }) => ({ text: typed(pathOf(by, 'ORDER BY')), descending }));
+  const descending = asked.at(-1)?.descending ?? false;
+  const ties = asked.some(({ text }) => text === 'id') ? ['rid'] : ['id', 'rid'];
+  const order = [...asked, ...ties.map((text) => ({ text, descending }))];
   const page = windowOf(query, parameters, request, order.length);
   const values = order.map(({ text }, index) => `${text} AS o${index}`);
   const selected = columnsOf(query, parameters);
@@ -66,7 +64,7 @@ function runRows(
     join(
       `SELECT ${[selected.text, ...values].join(', ')} FROM ${scope.table}${scope.indexedBy} WHERE ` +
         `${conjunction([filter, ...after]).text} ORDER BY ` +
-        `${order.map(({ text, descending }) => `${text}${descending ? ' DESC' : ''}`).join(', ')} LIMIT ? OFFSET ?`,
+        `${order.map((by) => by.text + (by.descending ? ' DESC' : '')).join(', ')} LIMIT ? OFFSET ?`,
       selected,
       conjunction([filter, ...after]),
       { text: '', bindings: [page.take + 1, page.skip] },
@@ -164,11 +162,11 @@ function resultOf(
   row: Record<string, unknown>,
   { toJson: documentOf }: QueryScope,
 ): string | undefined {
-  const valueOf = (expression: Expression, index: number) =>
+  const jsonOf = (expression: Expression, index: number) =>
     isDocument(expression) ? documentOf(row) : toJson(row[`v${index}`]);
   if (select.kind === 'all') return documentOf(row);
-  if (select.kind === 'value') return valueOf(select.expression, 0);
-  return objectOf(select.items.map(({ name, expression }, index) => [name, valueOf(expression, index)]));
+  if (select.kind === 'value') return jsonOf(select.expression, 0);
+  return objectOf(select.items.map(({ name, expression }, index) => [name, jsonOf(expression, index)]));
 }
 
 function objectOf(members: readonly (readonly [string, string | undefined])[]): string {

@@ -8,13 +8,13 @@ const coveredPaths = 4;
 /**
  * Makes the indexes of a container's policy, and drops those that it no longer names.
  *
- * Each indexed path is followed by the id, so that `c.status = 'x' ORDER BY c.id`, the order of every list and of every
+ * Each indexed path is followed by id and row, so that `c.status = 'x' ORDER BY c.id`, the order of every list and of every
  * page, comes out of the index as it lies.
  */
 export function makeIndexes(database: DatabaseSync, table: string, definition: ContainerDefinition): void {
   const paths = indexedPaths(definition).map(typed);
   const covered = paths.length <= coveredPaths ? paths : [];
-  const single = paths.map((path) => [path, 'id', ...covered.filter((other) => other !== path)].join(', '));
+  const single = paths.map((path) => [path, 'id', 'rid', ...covered.filter((other) => other !== path)].join(', '));
   const composite = compositePaths(definition).map((columns) =>
     [...columns.map(({ steps, descending }) => typed(steps) + (descending ? ' DESC' : '')), 'id'].join(', '),
   );
