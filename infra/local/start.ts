@@ -1,7 +1,7 @@
 import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildApp } from '../build.ts';
-import { readLocalSettings } from './settings.ts';
+import { portNames, readLocalSettings, standInPorts } from './settings.ts';
 import type { Child } from './stack/child.ts';
 import { requireFree } from './stack/ports.ts';
 import { announceStack } from './stack/running-stack.ts';
