@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { createDpsCertificates, parseDpsResourceId } from '../../../lib/azure/dps-certificates.ts';
+import { registerIssuingCa, registerRoot } from '../../../lib/enrollment/ca-registration.ts';
+import type { CaRegistry } from '../../../lib/enrollment/ca-registry.ts';
+import { FleetError } from '../../../lib/errors.ts';
+import { anyCredential, type Fleet, someResource, startFleet } from './fleet-on-dps.ts';
+
+const definition = { keyCustody: 'plain', target: 'dps-device' } as const;
+
+/** A fresh deployment for each test: what a registration finds in DPS is what the test is about. */
+async function withFleet(work: (fleet: Fleet) => Promise<void>): Promise<void> {
+  const fleet = await startFleet();
+  try {
+    await work(fleet);
+  } finally {
+    await fleet.stop();
+  }
+}
+
+class Cut extends Error {}
+
+/** A registry whose n-th call takes effect, and whose answer never arrives. */
+function cutAfter(registry: CaRegistry, call: number): CaRegistry {
+  let calls = 0;
+  return new Proxy(registry, {
+    get(target, property) {
+      const method = Reflect.get(target, property) as (...given: unknown[]) => Promise<unknown>;
+      return async (...given: unknown[]) => {
+        const answer = await method.apply(target, given);
+        calls += 1;
+        if (calls === call) throw new Cut(String(property));
+        return answer;
+      };
+    },
+  });
+}
+
+describe('registering the root', () => {
+  it('uploads it, proves possession, and changes nothing when it is done again', () =>
+    withFleet(async (fleet) => {
+      assert.deepEqual(await registerRoot(fleet), { state: 'verified', name: 'fleet-root', already: false });
+      const first = await fleet.registry.list();
+      assert.equal(first.length, 1);
+      assert.equal(first[0]?.isVerified, true);
+      assert.deepEqual(await registerRoot(fleet), { state: 'verified', name: 'fleet-root', already: true });
+      assert.deepEqual(await fleet.registry.list(), first);
+      assert.equal((await fleet.authority.rootCa()).value.registration?.name, 'fleet-root');
+    }));
+
+  for (const call of [1, 2, 3, 4]) {
+    it(`goes on where it was cut after its call ${call}`, () =>
+      withFleet(async (fleet) => {
+        await assert.rejects(registerRoot({ ...fleet, registry: cutAfter(fleet.registry, call) }), Cut);
+        const outcome = await registerRoot(fleet);
+        assert.equal(outcome.state, 'verified');
+        assert.deepEqual(
+          (await fleet.registry.list()).map(({ isVerified }) => isVerified),
+          [true],
+        );
+        assert.equal((await fleet.authority.rootCa()).value.registration?.name, 'fleet-root');
+      }));
+  }
+
+  it('ends well when two do it at once', () =>
+    withFleet(async (fleet) => {
+      const outcomes = await Promise.all([registerRoot(fleet), registerRoot(fleet)]);
+      assert.deepEqual(
+        outcomes.map(({ state }) => state),
+        ['verified', 'verified'],
+      );
+      assert.equal((await fleet.registry.list()).length, 1);
+    }));
+
+  it('finds it where somebody uploaded it under another name', () =>
+    withFleet(async (fleet) => {
+      await fleet.registry.upload('by-hand', await fleet.authority.root(), { vouched: true });
+      assert.deepEqual(await registerRoot(fleet), { state: 'verified', name: 'by-hand', already: true });
+    }));
+
+  it('does not take the place of another certificate', () =>
+    withFleet(async (fleet) => {
+      const other = await startFleet();
+      try {
+        await fleet.registry.upload('fleet-root', await other.authority.root(), { vouched: true });
+      } finally {
+        await other.stop();
+      }
+      await assert.rejects(registerRoot(fleet), { code: 'ca-invalid' });
+      assert.deepEqual(await registerRoot(fleet, { name: 'root-2' }), {
+        state: 'verified',
+        name: 'root-2',
+        already: false,
+      });
+    }));
+
+  it('is taken at our word where we ask for that, also after an upload without it', () =>
+    withFleet(async (fleet) => {
+      await fleet.registry.upload('fleet-root', await fleet.authority.root(), { vouched: false });
+      assert.deepEqual(await registerRoot(fleet, { vouched: true }), {
+        state: 'verified',
+        name: 'fleet-root',
+        already: false,
+      });
+    }));
+
+  it('is what lets devices in', () =>
+    withFleet(async (fleet) => {
+      await fleet.groups.declare('line7', definition);
+      await assert.rejects(fleet.provision('line7', 'gw-1'));
+      await registerRoot(fleet);
+      assert.notEqual(await fleet.provision('line7', 'gw-1'), '');
+    }));
+
+  it('says what DPS said when it refuses', () =>
+    withFleet(async (fleet) => {
+      await assert.rejects(registerRoot(fleet, { name: 'no/such name' }), (error: unknown) => {
+        assert.ok(error instanceof FleetError, String(error));
+        assert.equal(error.code, 'ca-refused');
+        assert.match(error.message, /HTTP 400/);
+        return true;
+      });
+    }));
+
+  it('says that its identity is refused, and that nobody answers', async () => {
+    const registry = createDpsCertificates({
+      resource: someResource,
+      credential: anyCredential,
+      endpoint: 'https://localhost:1',
+      maxRetries: 0,
+    });
+    await assert.rejects(registry.list(), { code: 'unavailable' });
+  });
+});
+
+describe('a group that refers to its CA by name', () => {
+  let fleet: Fleet;
+  before(async () => {
+    fleet = await startFleet();
+  });
+  after(() => fleet.stop());
+
+  it('waits until DPS knows the CA, without the root being known', async () => {
+    const { group, pending } = await fleet.groups.declare('line7', { ...definition, attestation: 'caReference' });
+    assert.equal(group.enrolled, undefined);
+    assert.equal(pending?.code, 'ca-unregistered');
+    assert.match(pending?.hint ?? '', /npm run ca -- register/);
+
+    const outcome = await registerIssuingCa(fleet, 'line7');
+    assert.deepEqual(outcome, { state: 'verified', name: 'line7-1', already: false });
+    const { responseBody } = await fleet.dps.service.getEnrollmentGroup('line7');
+    assert.deepEqual(responseBody.attestation.x509?.caReferences, { primary: 'line7-1' });
+    assert.notEqual(await fleet.provision('line7', 'gw-1'), '');
+  });
+
+  it('is told once', async () => {
+    const before = (await fleet.dps.service.getEnrollmentGroup('line7')).responseBody;
+    await registerIssuingCa(fleet, 'line7');
+    const record = await fleet.groupStore.read('line7');
+    assert.ok(record);
+    await fleet.groups.ensure(record);
+    assert.equal((await fleet.dps.service.getEnrollmentGroup('line7')).responseBody.etag, before.etag);
+  });
+
+  it('refers to both after a rollover, once the new one is known', async () => {
+    const old = await fleet.issue('line7', 'gw-old');
+    const { pending } = await fleet.groups.rollOver('line7', { from: 1 });
+    assert.equal(pending?.code, 'ca-unregistered');
+    await registerIssuingCa(fleet, 'line7');
+    const { responseBody } = await fleet.dps.service.getEnrollmentGroup('line7');
+    assert.deepEqual(responseBody.attestation.x509?.caReferences, { primary: 'line7-2', secondary: 'line7-1' });
+    assert.equal((await fleet.dps.register('gw-old', old)).status, 'assigned');
+    assert.notEqual(await fleet.provision('line7', 'gw-new'), '');
+  });
+
+  it('goes over to carrying its CAs when it is declared so', async () => {
+    await registerRoot(fleet);
+    const { pending } = await fleet.groups.declare('line7', definition);
+    assert.equal(pending, undefined);
+    const { x509 } = (await fleet.dps.service.getEnrollmentGroup('line7')).responseBody.attestation;
+    assert.equal(x509?.caReferences, undefined);
+    assert.ok(x509?.signingCertificates?.primary?.info);
+    assert.notEqual(await fleet.provision('line7', 'gw-3'), '');
+  });
+
+  it('is not declared for individual enrollments', async () => {
+    const declared = fleet.groups.declare('single', {
+      ...definition,
+      attestation: 'caReference',
+      enrollment: 'individual',
+    });
+    await assert.rejects(declared, { code: 'group-invalid' });
+  });
+});
+
+describe('parseDpsResourceId', () => {
+  it('reads a resource id and nothing else', () => {
+    const id =
+      '/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-1/providers/Microsoft.Devices/provisioningServices/dps-1';
+    assert.deepEqual(parseDpsResourceId(id), {
+      subscriptionId: '00000000-0000-0000-0000-000000000000',
+      resourceGroup: 'rg-1',
+      name: 'dps-1',
+    });
+    for (const wrong of ['', 'dps-1', `${id}/certificates`, `${id}/../other`]) {
+      assert.throws(() => parseDpsResourceId(wrong), { code: 'request-invalid' });
+    }
+  });
+});
