@@ -145,7 +145,9 @@ export function createGroups(options: GroupsOptions): Groups {
 
     async declare(id, input) {
       const definition = parseGroupDefinition(id, input);
-      const rootPem = definition.target === 'iotedge-1.1' ? await authority.root() : undefined;
+      // A CA from outside has a root of its own, which is checked when it is imported.
+      const byOurRoot = definition.issuingCa.origin === 'fleet';
+      const rootPem = definition.target === 'iotedge-1.1' && byOurRoot ? await authority.root() : undefined;
       refuseCustody(definition, allowPlainKeys, now(), rootPem);
       const at = now().toISOString();
       const etag = await store.create({ id, definition, issuingCas: [], createdAt: at, updatedAt: at });
