@@ -1,0 +1,201 @@
+import 'reflect-metadata';
+import assert from 'node:assert/strict';
+import { X509Certificate as NodeCertificate, verify } from 'node:crypto';
+import { before, describe, it } from 'node:test';
+import { AsnConvert } from '@peculiar/asn1-schema';
+import { Certificate } from '@peculiar/asn1-x509';
+import * as x509 from '@peculiar/x509';
+import fc from 'fast-check';
+import type { Authority } from '../../lib/pki/authority.ts';
+import { readCertificate } from '../../lib/pki/certificate-parts.ts';
+import { bitStringOctets, DerError, derTag, readConstructed, readElement, readElements } from '../../lib/pki/der.ts';
+import type { DeviceIdentity } from '../../lib/pki/device-identity.ts';
+import { createDeviceIssuer } from '../../lib/pki/device-issuer.ts';
+import { edgeCaCommonName } from '../../lib/pki/edge-ca.ts';
+import { newSerialNumber } from '../../lib/pki/serial.ts';
+import { someAuthority } from '../lib/pki/some-authority.ts';
+
+const seconds = (date: Date) => new Date(Math.floor(date.getTime() / 1000) * 1000);
+const hour = 60 * 60 * 1000;
+const day = 24 * hour;
+
+const deviceId = fc.stringMatching(/^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/);
+const ids = fc.uniqueArray(deviceId, { minLength: 1, maxLength: 8 });
+const someDate = fc.date({
+  min: new Date('1970-01-02T00:00:00Z'),
+  max: new Date('2150-01-01T00:00:00Z'),
+  noInvalidDate: true,
+});
+/** Days around which calendars err. */
+const edgeDate = fc
+  .tuple(
+    fc.constantFrom(
+      '2049-12-31',
+      '2050-01-01',
+      '2028-02-29',
+      '2100-03-01',
+      '2096-02-29',
+      '2000-02-29',
+      '2027-01-01',
+      '2038-01-19',
+    ),
+    fc.integer({ min: -2 * day, max: 2 * day }),
+  )
+  .map(([text, offset]) => new Date(Date.parse(text) + offset));
+const date = fc.oneof(someDate, edgeDate);
+
+/** What is signed, as the library's own generator writes it from what the certificate under test was made of. */
+async function byTheLibrary(identity: DeviceIdentity, authority: Authority, id: string): Promise<Buffer> {
+  const made = new x509.X509Certificate(identity.certificatePem);
+  const issuer = new x509.X509Certificate(authority.certificatePem);
+  const issuerKeyIdentifier = issuer.getExtension(x509.SubjectKeyIdentifierExtension)?.keyId ?? '';
+  const rsa = made.publicKey.algorithm.name.startsWith('RSA');
+  const usage = x509.KeyUsageFlags.digitalSignature | (rsa ? x509.KeyUsageFlags.keyEncipherment : 0);
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: identity.serialNumber,
+    subject: new x509.Name([{ CN: [{ utf8String: id }] }]),
+    issuer: issuer.subjectName,
+    notBefore: identity.notBefore,
+    notAfter: identity.notAfter,
+    publicKey: made.publicKey,
+    signature: new Uint8Array(64).fill(1),
+    signingAlgorithm: { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' },
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(usage, true),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
+      await x509.SubjectKeyIdentifierExtension.create(made.publicKey),
+      new x509.AuthorityKeyIdentifierExtension(issuerKeyIdentifier),
+    ],
+  });
+  return signedPart(Buffer.from(certificate.rawData));
+}
+
+const signedPart = (der: Buffer) => readConstructed(der, derTag.sequence)[0]?.whole ?? assert.fail();
+
+describe('certificates from templates', () => {
+  let authority: Authority;
+  before(async () => {
+    authority = await someAuthority();
+  });
+
+  it('are octet for octet what the library writes', async () => {
+    await fc.assert(
+      fc.asyncProperty(ids, date, fc.integer({ min: 1, max: 3650 }), async (deviceIds, now, validityDays) => {
+        const issuerThen = await someAuthority({ now, validityDays: 7300 });
+        const issuer = await createDeviceIssuer({ issuer: issuerThen, keyType: 'ec-p256', validityDays, now });
+        for (const id of deviceIds) {
+          const identity = await issuer.issue({ deviceId: id, serialNumber: newSerialNumber() });
+          const { raw } = new NodeCertificate(identity.certificatePem);
+          assert.deepEqual(signedPart(raw), await byTheLibrary(identity, issuerThen, id));
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('are so for RSA keys too', async () => {
+    const now = new Date('2026-11-24T00:00:00Z');
+    const issuer = await createDeviceIssuer({
+      issuer: await someAuthority({ now }),
+      keyType: 'rsa-2048',
+      validityDays: 30,
+      now,
+    });
+    for (const id of ['gw-1', 'gw-2']) {
+      const identity = await issuer.issue({ deviceId: id, serialNumber: newSerialNumber() });
+      const { raw } = new NodeCertificate(identity.certificatePem);
+      assert.deepEqual(signedPart(raw), await byTheLibrary(identity, await someAuthority({ now }), id));
+    }
+  });
+
+  it('begin and end when they should, whatever the day', async () => {
+    await fc.assert(
+      fc.asyncProperty(date, fc.integer({ min: 1, max: 3650 }), async (now, validityDays) => {
+        const then = await someAuthority({ now, validityDays: 7300 });
+        const issuer = await createDeviceIssuer({ issuer: then, keyType: 'ec-p256', validityDays, now });
+        const { certificatePem } = await issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() });
+        const certificate = new NodeCertificate(certificatePem);
+        const { notBefore, notAfter } = readCertificate(certificate.raw);
+        assert.deepEqual(notBefore.date, seconds(new Date(now.getTime() - 12 * hour)));
+        assert.deepEqual(notAfter.date, seconds(new Date(now.getTime() + validityDays * day)));
+        assert.deepEqual([certificate.validFromDate, certificate.validToDate], [notBefore.date, notAfter.date]);
+        for (const time of [notBefore, notAfter]) {
+          assert.equal(time.encoding, time.date.getUTCFullYear() < 2050 ? 'UTCTime' : 'GeneralizedTime');
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('verify, each under its own serial number and name', async () => {
+    const issuer = await createDeviceIssuer({
+      ...{ issuer: authority, keyType: 'ec-p256', validityDays: 365 },
+      now: new NodeCertificate(authority.certificatePem).validFromDate,
+    });
+    await fc.assert(
+      fc.asyncProperty(deviceId, fc.uint8Array({ minLength: 16, maxLength: 16 }), async (id, random) => {
+        const serialNumber = newSerialNumber(() => Buffer.from(random));
+        const identity = await issuer.issue({ deviceId: id, serialNumber });
+        const certificate = new NodeCertificate(identity.certificatePem);
+        assert.equal(certificate.subject, `CN=${id}`);
+        assert.equal(certificate.serialNumber.toLowerCase(), serialNumber);
+        const { tbsCertificate, signatureValue } = AsnConvert.parse(certificate.raw, Certificate);
+        const tbs = Buffer.from(AsnConvert.serialize(tbsCertificate));
+        assert.ok(verify('sha256', tbs, authority.signer.publicKey, Buffer.from(signatureValue)));
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('names of Edge CAs', () => {
+  it('fit, differ from every id, and from each other', () => {
+    fc.assert(
+      fc.property(deviceId, deviceId, (one, other) => {
+        const name = edgeCaCommonName(one);
+        assert.ok(name.length <= 64);
+        assert.ok(!/^[a-z0-9._-]+$/.test(name));
+        assert.equal(name === edgeCaCommonName(other), one === other);
+      }),
+      { numRuns: 1000 },
+    );
+    // Where a cut begins to be needed, and ids that are equal up to there.
+    const lengths = Array.from({ length: 64 }, (_, index) => 'a'.repeat(index + 1));
+    assert.equal(new Set(lengths.map(edgeCaCommonName)).size, 64);
+  });
+});
+
+describe('reading DER', () => {
+  it('gives elements that put together are what was read, or refuses', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (octets) => {
+        const bytes = Buffer.from(octets);
+        try {
+          const elements = readElements(bytes);
+          assert.deepEqual(Buffer.concat(elements.map(({ whole }) => whole)), bytes);
+        } catch (error) {
+          assert.ok(error instanceof DerError, String(error));
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('refuses whatever is cut, or longer than it says', () => {
+    const lengths = fc.constantFrom(0, 1, 127, 128, 255, 256, 1000);
+    fc.assert(
+      fc.property(lengths, fc.nat(), (length, cut) => {
+        const header = length < 128 ? [length] : length < 256 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
+        const whole = Buffer.from([derTag.sequence, ...header, ...new Array<number>(length).fill(0)]);
+        assert.equal(readElement(whole).content.length, length);
+        assert.throws(() => readElement(whole.subarray(0, cut % whole.length)), DerError);
+        assert.throws(() => readConstructed(Buffer.concat([whole, whole]), derTag.sequence), DerError);
+      }),
+    );
+    for (const hex of ['308101ff', '30820001ff', '3080', '30ff', '1f0100']) {
+      assert.throws(() => readElement(Buffer.from(hex, 'hex')), DerError, hex);
+    }
+    assert.throws(() => bitStringOctets(readElement(Buffer.from('030201fe', 'hex'))), DerError);
+  });
+});
