@@ -13,7 +13,12 @@ export const cosmosContainers: readonly (ContainerRequest & { readonly id: strin
   { id: 'jobs', partitionKey: { paths: ['/jobId'] }, indexingPolicy: indexing('/jobId/?', '/type/?', '/listKey/?') },
   { id: 'groups', partitionKey: { paths: ['/id'] } },
   // -1: documents live for ever unless they say otherwise; reasons of failures do.
-  { id: 'dead-letters', partitionKey: { paths: ['/queue'] }, defaultTtl: -1 },
+  {
+    id: 'dead-letters',
+    partitionKey: { paths: ['/queue'] },
+    defaultTtl: -1,
+    indexingPolicy: indexing('/queue/?', '/type/?'),
+  },
 ];
 
 function indexing(...paths: readonly string[]): ContainerRequest['indexingPolicy'] {

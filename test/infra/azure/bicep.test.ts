@@ -7,6 +7,7 @@ import type { Node } from 'web-tree-sitter';
 import { parse } from 'yaml';
 import { settingMeta, settingNames, settings } from '../../../functions/config/settings.ts';
 import { roles } from '../../../lib/access/principal.ts';
+import { cosmosContainers } from '../../../lib/azure/cosmos-containers.ts';
 import { containerNames, cosmosContainerNames, queueNames } from '../../../lib/azure/health-checks.ts';
 import {
   type BicepFile,
@@ -222,15 +223,28 @@ describe('names in the Bicep files and in the code', () => {
     assert.match(queues, /map\(queueNames, queue => \{ name: '\$\{queue\}-poison' \}\)/);
   });
 
-  it('agree on Cosmos containers and their partition keys', () => {
+  it('agree on Cosmos containers: partition keys, indexed paths, time to live', () => {
     const [database] = paramsOf('app/cosmos.bicep', 'account')['sqlDatabases'] as Record<string, Literal>[];
-    const containers = (database?.['containers'] ?? []) as { name: string; paths: string[] }[];
-    assert.deepEqual(Object.fromEntries(containers.map(({ name, paths }) => [name, paths])), {
-      devices: ['/id'],
-      jobs: ['/jobId'],
-      groups: ['/id'],
-      'dead-letters': ['/queue'],
-    });
+    const containers = (database?.['containers'] ?? []) as {
+      name: string;
+      paths: string[];
+      defaultTtl?: number;
+      indexingPolicy?: unknown;
+    }[];
+    const shape = (id: string, paths: unknown, ttl: unknown, policy: unknown) => {
+      const { includedPaths = [], excludedPaths = [] } = (policy ?? {}) as Record<string, { path: string }[]>;
+      const sorted = (given: { path: string }[]) => given.map(({ path }) => path).sort();
+      return [id, { paths, ttl, included: sorted(includedPaths), excluded: sorted(excludedPaths) }] as const;
+    };
+    assert.deepEqual(
+      Object.fromEntries(containers.map((c) => shape(c.name, c.paths, c.defaultTtl, c.indexingPolicy))),
+      Object.fromEntries(
+        cosmosContainers.map((c) => {
+          const key = c.partitionKey;
+          return shape(c.id, typeof key === 'object' ? key.paths : [key], c.defaultTtl, c.indexingPolicy);
+        }),
+      ),
+    );
     assert.deepEqual(containers.map(({ name }) => name).sort(), [...cosmosContainerNames].sort());
   });
 
