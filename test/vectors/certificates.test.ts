@@ -1,0 +1,268 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { type Authority, issueProofOfPossession } from '../../lib/pki/authority.ts';
+import { createDeviceIssuer, type DeviceIssuerOptions } from '../../lib/pki/device-issuer.ts';
+import { newSerialNumber } from '../../lib/pki/serial.ts';
+import type { CaKeyType } from '../../lib/pki/signer.ts';
+import { someTime } from '../factories.ts';
+import { makeRequest } from '../lib/pki/make-request.ts';
+import { someAuthority, someRoot } from '../lib/pki/some-authority.ts';
+
+/*
+ * A certificate of every profile, as others read it: OpenSSL with its strict rules of RFC 5280, GnuTLS, and Node. They
+ * are made here under set clocks, since no key may lie in the repository.
+ */
+
+const directory = mkdtempSync(join(tmpdir(), 'fleet-certificates-'));
+after(() => rmSync(directory, { recursive: true, force: true }));
+let files = 0;
+function fileOf(...pems: readonly string[]): string {
+  const path = join(directory, `${++files}.pem`);
+  writeFileSync(path, pems.join(''));
+  return path;
+}
+
+const openssl = (...args: string[]) =>
+  execFileSync('openssl', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+const certtool = spawnSync('certtool', ['--version']).error === undefined;
+const withoutCerttool = certtool ? false : 'certtool is not installed (Debian package gnutls-bin)';
+
+interface Vector {
+  readonly pem: string;
+  /** Issuers between it and the root. */
+  readonly between: readonly string[];
+  readonly rootPem: string;
+  readonly keyPem?: string;
+  /** What `openssl x509 -text` says, in this order. */
+  readonly says: readonly RegExp[];
+  readonly client?: boolean;
+}
+
+const identitySays = [/CA:FALSE/, /Key Usage: critical\s+Digital Signature\n/, /TLS Web Client Authentication\n/];
+const rsaIdentitySays = [/CA:FALSE/, /Key Usage: critical\s+Digital Signature, Key Encipherment\n/, /TLS Web Client/];
+const edgeCaSays = (pathLength: number) => [
+  new RegExp(`critical\\s+CA:TRUE, pathlen:${pathLength}\\n`),
+  /Key Usage: critical\s+Digital Signature, Certificate Sign\n/,
+];
+
+async function identities(
+  authority: Authority,
+  options: Partial<DeviceIssuerOptions>,
+  csr?: string,
+): Promise<Vector[]> {
+  const issuer = await createDeviceIssuer({
+    ...{ issuer: authority, keyType: 'ec-p256', validityDays: 365, now: someTime, ...options },
+  });
+  const { edgeCa, ...identity } = await issuer.issue({ deviceId: 'gw-1', csr, serialNumber: newSerialNumber() });
+  const path = { between: [authority.certificatePem], rootPem: authority.chainPem.at(-1) ?? '' };
+  const says = options.keyType === 'rsa-2048' ? rsaIdentitySays : identitySays;
+  const vectors: Vector[] = [
+    { ...path, pem: identity.certificatePem, keyPem: identity.privateKeyPem, says, client: true },
+  ];
+  if (edgeCa !== undefined) {
+    const pathLength = options.edgeCa === 'edge-ca' ? 0 : 1;
+    vectors.push({ ...path, pem: edgeCa.certificatePem, keyPem: edgeCa.privateKeyPem, says: edgeCaSays(pathLength) });
+  }
+  return vectors;
+}
+
+async function cas(rootKeyType: CaKeyType, keyType: CaKeyType, pathLength: number, now: Date): Promise<Vector[]> {
+  const authority = await someAuthority({ rootKeyType, keyType, pathLength, now });
+  const rootPem = authority.chainPem[0] ?? '';
+  const caUsage = /Key Usage: critical\s+Certificate Sign, CRL Sign\n/;
+  return [
+    { pem: rootPem, between: [], rootPem, says: [/critical\s+CA:TRUE\n/, caUsage] },
+    {
+      ...{ pem: authority.certificatePem, between: [], rootPem },
+      says: [new RegExp(`critical\\s+CA:TRUE, pathlen:${pathLength}\\n`), caUsage],
+    },
+  ];
+}
+
+async function proof(now: Date): Promise<Vector[]> {
+  const root = await someRoot({ now });
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const verificationCode = '106A5SD242AF512B3498BD6098C4941E66R34H268DDB3288';
+  const pem = await issueProofOfPossession({
+    ...{ issuer: root, verificationCode, publicKey, serialNumber: newSerialNumber(), now },
+  });
+  const keyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const subject = new RegExp(`Subject: CN ?= ?${verificationCode}\\n`);
+  return [{ pem, between: [], rootPem: root.certificatePem, keyPem, says: [subject, /CA:FALSE/] }];
+}
+
+function vectors(now: Date): [string, () => Promise<Vector[]>][] {
+  const device = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const under = (pathLength: number) => someAuthority({ pathLength, now });
+  return [
+    ['root and issuing CA, P-256', () => cas('ec-p256', 'ec-p256', 0, now)],
+    ['root of P-384, issuing CA of P-256 for Edge CAs', () => cas('ec-p384', 'ec-p256', 1, now)],
+    ['root and issuing CA, RSA-4096, for Edge CAs of 1.1', () => cas('rsa-4096', 'rsa-4096', 2, now)],
+    ['root of P-256, issuing CA of P-384', () => cas('ec-p256', 'ec-p384', 0, now)],
+    ['identity of P-256', async () => identities(await under(0), { now })],
+    ['identity of RSA-2048', async () => identities(await under(0), { keyType: 'rsa-2048', now })],
+    [
+      'identity by request',
+      async () => identities(await under(0), { now }, makeRequest({ ...device, commonName: 'gw-1' })),
+    ],
+    ['identity and Edge CA', async () => identities(await under(1), { edgeCa: 'edge-ca', now })],
+    ['identity and device CA of 1.1', async () => identities(await under(2), { edgeCa: 'edge-device-ca-1.1', now })],
+    [
+      'identity under RSA-4096 under P-384',
+      async () => identities(await someAuthority({ rootKeyType: 'ec-p384', keyType: 'rsa-4096', now }), { now }),
+    ],
+    ['proof of possession', () => proof(now)],
+  ];
+}
+
+function checkByOpenssl({ pem, between, rootPem, says, client }: Vector, now: Date): void {
+  const file = fileOf(pem);
+  const untrusted = between.length > 0 ? ['-untrusted', fileOf(...between)] : [];
+  const purpose = client ? ['-purpose', 'sslclient'] : [];
+  const at = ['-attime', String(Math.floor(now.getTime() / 1000))];
+  openssl('verify', '-x509_strict', '-check_ss_sig', ...at, ...purpose, '-CAfile', fileOf(rootPem), ...untrusted, file);
+  const text = openssl('x509', '-noout', '-text', '-in', file);
+  for (const expected of says) assert.match(text, expected);
+
+  // RFC 5280 4.1.2.5, as it stands in the bytes.
+  const times = openssl('asn1parse', '-in', file).matchAll(/(UTCTIME|GENERALIZEDTIME) +:(\d+Z)/g);
+  const { validFromDate, validToDate } = new X509Certificate(pem);
+  const encodings = [validFromDate, validToDate].map((date) =>
+    date.getUTCFullYear() < 2050 ? 'UTCTIME' : 'GENERALIZEDTIME',
+  );
+  assert.deepEqual(
+    Array.from(times, ([, encoding]) => encoding),
+    encodings,
+  );
+}
+
+function checkByNode({ pem, between: [issuerPem], rootPem, keyPem }: Vector): void {
+  const certificate = new X509Certificate(pem);
+  const issuer = new X509Certificate(issuerPem ?? rootPem);
+  assert.ok(certificate.checkIssued(issuer));
+  assert.ok(certificate.verify(issuer.publicKey));
+  if (keyPem !== undefined) assert.ok(certificate.checkPrivateKey(createPrivateKey(keyPem)));
+}
+
+const clocks: [string, Date][] = [
+  ['in 2026', someTime],
+  ['on the last day of February 2028', new Date('2028-02-29T23:59:59.500Z')],
+  ['half an hour before 2050', new Date('2049-12-31T23:30:00Z')],
+  ['after 2050', new Date('2050-01-01T12:00:00Z')],
+];
+
+for (const [when, now] of clocks) {
+  describe(`certificates made ${when}`, () => {
+    for (const [name, make] of vectors(now)) {
+      it(`are good to OpenSSL and Node: ${name}`, async () => {
+        for (const vector of await make()) {
+          checkByOpenssl(vector, now);
+          checkByNode(vector);
+        }
+      });
+    }
+  });
+}
+
+describe('certificates made now', () => {
+  for (const [name, make] of vectors(new Date())) {
+    it(`are good to GnuTLS: ${name}`, { skip: withoutCerttool }, async () => {
+      for (const { pem, between, rootPem } of await make()) {
+        const chain = fileOf(pem, ...between, rootPem);
+        const verdict = execFileSync(
+          'certtool',
+          ['--verify', '--verify-profile=medium', '--load-ca-certificate', fileOf(rootPem), '--infile', chain],
+          { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
+        );
+        assert.match(verdict, /Chain verification output: Verified\. The certificate is trusted\./);
+        const info = execFileSync('certtool', ['--certificate-info', '--infile', fileOf(pem)], {
+          encoding: 'utf8',
+          stdio: ['ignore', 'pipe', 'pipe'],
+        });
+        assert.match(info, /Version: 3\n/);
+        assert.doesNotMatch(info, /warning|error|unknown/i);
+      }
+    });
+  }
+});
+
+/** What the device makes of its CA, by OpenSSL as it is on the device. */
+describe('an Edge CA on its device', () => {
+  const caExtensions = 'basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign\n';
+  const serverExtensions =
+    'basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\n';
+  const identifiers = 'subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid:always\n';
+
+  function sign(
+    name: string,
+    extensions: string,
+    issuer: { pem: string; keyPem: string },
+  ): { pem: string; keyPem: string } {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const keyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const request = fileOf(openssl('req', '-new', '-key', fileOf(keyPem), '-subj', `/CN=${name}`));
+    const issuerFiles = ['-CA', fileOf(issuer.pem), '-CAkey', fileOf(issuer.keyPem), '-set_serial', '0x4711'];
+    const pem = openssl(
+      'x509',
+      '-req',
+      '-in',
+      request,
+      '-days',
+      '2',
+      ...issuerFiles,
+      '-extfile',
+      fileOf(extensions + identifiers),
+    );
+    return { pem, keyPem };
+  }
+
+  async function edgeCaOf(pathLength: number, edgeCa: DeviceIssuerOptions['edgeCa']) {
+    const [, vector] = await identities(await someAuthority({ pathLength, now: new Date() }), {
+      edgeCa,
+      now: new Date(),
+    });
+    assert.ok(vector?.keyPem);
+    return { pem: vector.pem, keyPem: vector.keyPem, path: vector.between, rootPem: vector.rootPem };
+  }
+
+  const verify = (leaf: string, path: readonly string[], rootPem: string) =>
+    openssl(
+      'verify',
+      '-x509_strict',
+      '-purpose',
+      'sslserver',
+      '-CAfile',
+      fileOf(rootPem),
+      '-untrusted',
+      fileOf(...path),
+      fileOf(leaf),
+    );
+
+  it('signs server certificates of modules (1.2 and later)', async () => {
+    const edge = await edgeCaOf(1, 'edge-ca');
+    const server = sign('gw-1', serverExtensions, edge);
+    verify(server.pem, [edge.pem, ...edge.path], edge.rootPem);
+  });
+
+  it('signs the daemon’s workload CA, which signs those (1.1)', async () => {
+    const edge = await edgeCaOf(2, 'edge-device-ca-1.1');
+    const workload = sign('iotedged workload ca', caExtensions, edge);
+    const server = sign('gw-1', serverExtensions, workload);
+    verify(server.pem, [workload.pem, edge.pem, ...edge.path], edge.rootPem);
+  });
+
+  it('could not do so on 1.1 with the profile of 1.2', async () => {
+    const edge = await edgeCaOf(1, 'edge-ca');
+    const workload = sign('iotedged workload ca', caExtensions, edge);
+    const server = sign('gw-1', serverExtensions, workload);
+    assert.throws(
+      () => verify(server.pem, [workload.pem, edge.pem, ...edge.path], edge.rootPem),
+      /path length constraint exceeded/,
+    );
+  });
+});
