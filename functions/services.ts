@@ -71,7 +71,7 @@ export function createServices(config: Config) {
   const { idScope, globalEndpoint } = config.dps;
 
   return {
-    ...{ config, jobs, devices, groups, deadLetters, manifests, bundles, reports },
+    ...{ config, jobs, devices, groups, groupStore, deadLetters, manifests, bundles, reports },
     ...{ authority, enrollments, chunkQueue, enrollmentQueue, pace, retry, now, newId: randomUUID },
     chunkRows: config.chunkRows,
     turn: createBlobLeaseTurn(blobs.getContainerClient('locks').getBlockBlobClient('individual-enrollments')),
@@ -107,8 +107,15 @@ function storageClients({ storage }: Config, credential: TokenCredential) {
   };
 }
 
+/**
+ * Throttled requests wait as the service asks, and longer than the SDK's own 9 tries in 30 s: a busy database slows work
+ * down and must not use up the deliveries of a message. Bulk requests wait in lib/azure/cosmos-bulk.ts.
+ */
+const cosmosPatience = { maxRetryAttemptCount: 60, maxWaitTimeInSeconds: 60, fixedRetryIntervalInMilliseconds: 0 };
+
 function cosmosClient({ cosmos: { endpoint, key } }: Config, aadCredentials: TokenCredential): CosmosClient {
-  return key === undefined ? new CosmosClient({ endpoint, aadCredentials }) : new CosmosClient({ endpoint, key });
+  const options = { endpoint, connectionPolicy: { retryOptions: cosmosPatience } };
+  return new CosmosClient(key === undefined ? { ...options, aadCredentials } : { ...options, key });
 }
 
 function iotConnections({ dps, hub }: Config, credential: TokenCredential) {

@@ -1,20 +1,27 @@
 import type { Container, OperationInput, OperationResponse } from '@azure/cosmos';
 import pMap from 'p-map';
 import { FleetError } from '../errors.ts';
-import { calling } from './service-errors.ts';
+import { serviceError } from './service-errors.ts';
 
 /** "Limit 100" operations a request (Items.bulk). */
 const operationsPerRequest = 100;
 const requestsInFlight = 4;
 
-/** Tries of an operation that the service told to wait, inside a bulk answer that succeeded as a whole. */
-const maxTries = 10;
+/**
+ * How long operations may wait, all in all, for a service that throttles: well within the time that a queue message
+ * stays hidden (10 minutes, host.json), so that the chunk slows down and is not delivered again to be throttled twice.
+ */
+const maxWaitMilliseconds = 120_000;
 
 /**
- * Runs operations on many partitions, 100 a request, and gives one answer each, in order. A single operation that is
- * throttled (429), raced (449) or met a moving partition (410, 503) is repeated alone; other statuses are the caller's.
+ * Runs operations on many partitions, 100 a request, and gives one answer each, in order. What the service was too busy
+ * for is repeated, after the wait it asks for: whole requests (the SDK repeats no bulk request by itself), and single
+ * operations of a request that went through: throttled (429), raced (449), timed out (408), or on a partition that moves
+ * (410, 503). Other statuses are the caller's. A write that timed out may have been done; its repetition then finds a
+ * document (409) or a newer version (412), as a second delivery of the same work does.
  *
  * `items.bulk` and not `executeBulkOperations`: the latter sleeps a fixed second in the SDK.
+ * @throws FleetError `throttled` when all waiting was in vain, `unavailable`
  */
 export async function bulk(
   container: Container,
@@ -23,17 +30,21 @@ export async function bulk(
 ): Promise<OperationResponse[]> {
   const answers: OperationResponse[] = new Array(operations.length);
   let open = operations.map((operation, index) => ({ operation, index }));
-  for (let tries = 1; open.length > 0; tries++) {
-    await pMap(slices(open, operationsPerRequest), (slice) => send(container, slice, answers), {
+  let waited = 0;
+  for (let tries = 1; ; tries++) {
+    const waits = await pMap(slices(open, operationsPerRequest), (slice) => send(container, slice, answers), {
       concurrency: requestsInFlight,
     });
     open = open.filter(({ index }) => isPassing(answers[index]?.statusCode));
-    if (open.length === 0) break;
-    if (tries === maxTries) throw new FleetError('throttled', 'Cosmos DB asks to wait.', { retryAfter: 10 });
-    // A bulk answer names no wait an operation in this SDK: 100 ms, doubling to 5 s.
-    await sleep(Math.min(100 * 2 ** (tries - 1), 5_000));
+    if (open.length === 0) return answers;
+    // Where no wait is named: 100 ms, doubling to 5 s.
+    const wait = Math.max(...waits) || Math.min(100 * 2 ** (tries - 1), 5_000);
+    waited += wait;
+    if (waited > maxWaitMilliseconds) {
+      throw new FleetError('throttled', 'Cosmos DB asks to wait.', { retryAfter: Math.ceil(wait / 1000) });
+    }
+    await sleep(wait);
   }
-  return answers;
 }
 
 interface Placed {
@@ -41,21 +52,35 @@ interface Placed {
   readonly index: number;
 }
 
-async function send(container: Container, slice: readonly Placed[], answers: OperationResponse[]): Promise<void> {
-  const responses = await calling('Cosmos DB', () =>
-    container.items.bulk(
+/** @returns how many milliseconds the service asks to wait before what it refused is sent again; 0 where it names none */
+async function send(container: Container, slice: readonly Placed[], answers: OperationResponse[]): Promise<number> {
+  let responses: readonly (OperationResponse & { readonly retryAfterMilliseconds?: number })[];
+  try {
+    responses = await container.items.bulk(
       slice.map(({ operation }) => operation),
       { continueOnError: true },
-    ),
-  );
+    );
+  } catch (error) {
+    const failure = serviceError('Cosmos DB', error);
+    if (failure instanceof FleetError && failure.code === 'throttled')
+      return (failure.particulars.retryAfter ?? 0) * 1000;
+    throw failure;
+  }
+  let wait = 0;
   for (const [position, { index }] of slice.entries()) {
     const response = responses[position];
-    if (response !== undefined) answers[index] = response;
+    if (response === undefined) continue;
+    answers[index] = response;
+    if (isPassing(response.statusCode)) wait = Math.max(wait, response.retryAfterMilliseconds ?? 0);
   }
+  return wait;
 }
 
+/** 424: left undone because of another operation. None: the request was refused whole. */
+const passing = new Set<number | undefined>([undefined, 408, 410, 424, 429, 449, 503]);
+
 function isPassing(status: number | undefined): boolean {
-  return status === 429 || status === 449 || status === 410 || status === 503 || status === 424 || status === undefined;
+  return passing.has(status);
 }
 
 function slices<T>(items: readonly T[], size: number): T[][] {

@@ -8,9 +8,16 @@ interface SdkError {
   readonly response?: { readonly headers?: unknown };
 }
 
+/** The error that has the answer: `items.bulk` and `items.batch` of @azure/cosmos wrap it in one that says nothing. */
+function answerOf(error: unknown): unknown {
+  const { statusCode, code } = error as SdkError;
+  const { cause } = error as Error;
+  return statusCode === undefined && code === undefined && cause instanceof Error ? answerOf(cause) : error;
+}
+
 /** HTTP status of an SDK error; undefined when no answer came. */
 export function statusOf(error: unknown): number | undefined {
-  const { statusCode, code } = error as SdkError;
+  const { statusCode, code } = answerOf(error) as SdkError;
   if (typeof statusCode === 'number') return statusCode;
   return typeof code === 'number' ? code : undefined;
 }
@@ -89,7 +96,8 @@ export async function calling<T>(service: string, work: () => Promise<T>): Promi
   }
 }
 
-function isNetworkError(error: unknown): boolean {
+function isNetworkError(wrapped: unknown): boolean {
+  const error = answerOf(wrapped);
   const { code } = error as SdkError;
   const name = error instanceof Error ? error.name : '';
   return (
@@ -99,7 +107,7 @@ function isNetworkError(error: unknown): boolean {
 
 /** Seconds that the service asks to wait, from Retry-After or Cosmos's own header. */
 function retryAfter(error: unknown): number | undefined {
-  const { retryAfterInMs, response } = error as SdkError;
+  const { retryAfterInMs, response } = answerOf(error) as SdkError;
   if (typeof retryAfterInMs === 'number') return Math.ceil(retryAfterInMs / 1000);
   const text = headerOf(response?.headers, 'retry-after');
   const seconds = Number(text);

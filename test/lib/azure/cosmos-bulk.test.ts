@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { BulkOperationType } from '@azure/cosmos';
+import { bulk } from '../../../lib/azure/cosmos-bulk.ts';
+import { FleetError } from '../../../lib/errors.ts';
+import { startCosmos } from '../../infra/local/cosmos/start-cosmos.ts';
+
+const creates = (count: number, prefix = 'd') =>
+  Array.from({ length: count }, (_, index) => ({
+    operationType: BulkOperationType.Create,
+    partitionKey: `${prefix}${index}`,
+    resourceBody: { id: `${prefix}${index}` },
+  }));
+
+test('a throttled service slows operations down and loses none of them', async (t) => {
+  // 250 creates of 5.5 RU in three requests: some refused whole, some operation by operation.
+  const { container: make } = await startCosmos(t, { throughput: { ruPerSecond: 600, per: 'container' } });
+  const container = await make();
+  const waits: number[] = [];
+  const answers = await bulk(container, creates(250), async (milliseconds) => {
+    waits.push(milliseconds);
+    await pause(milliseconds);
+  });
+  assert.ok(waits.length > 0, 'the budget was large enough to wait for nothing');
+  assert.ok(
+    waits.every((wait) => wait <= 3000),
+    `waits as the service asks: ${waits}`,
+  );
+  assert.ok(answers.every(({ statusCode }) => statusCode === 201));
+});
+
+test('operations that are throttled for too long end as an error that says when to come back', async (t) => {
+  const { container: make } = await startCosmos(t, { throughput: { ruPerSecond: 1, per: 'container' } });
+  const container = await make();
+  let waited = 0;
+  // Nobody waits in this test, so that the budget never recovers.
+  const attempt = bulk(container, creates(3), async (milliseconds) => {
+    waited += milliseconds;
+  });
+  await assert.rejects(attempt, (error) => error instanceof FleetError && error.code === 'throttled' && error.retry);
+  assert.ok(waited > 60_000 && waited <= 120_000, `${waited}`);
+});
+
+test('answers come in the order of the operations, those that failed for good among them', async (t) => {
+  const { container: make } = await startCosmos(t);
+  const container = await make();
+  await container.items.create({ id: 'd105' });
+  const answers = await bulk(container, creates(210), async () => assert.fail('nothing to wait for'));
+  assert.equal(answers.length, 210);
+  assert.deepEqual(
+    answers.flatMap(({ statusCode }, index) => (statusCode === 201 ? [] : [[index, statusCode]])),
+    [[105, 409]],
+  );
+});
+
+test('a service that refuses the key is named as such, though the SDK hides the status', async (t) => {
+  const { connect, container: make } = await startCosmos(t);
+  const { id } = await make();
+  const client = connect({ key: Buffer.from('another').toString('base64') });
+  const attempt = bulk(client.database('test').container(id), creates(1), async () => {});
+  await assert.rejects(attempt, (error) => error instanceof FleetError && error.code === 'unavailable');
+});
+
+test('a service that is gone is an error of a kind that is tried again', async (t) => {
+  const { connect } = await startCosmos(t);
+  // Port 9 (discard) is served by nobody.
+  const client = connect({ endpoint: 'http://127.0.0.1:9' });
+  const attempt = bulk(client.database('test').container('c1'), creates(1), async () => {});
+  await assert.rejects(attempt, (error) => error instanceof FleetError && error.code === 'unavailable' && error.retry);
+});
