@@ -33,7 +33,15 @@ const groupsFile = z.union([
 ]);
 
 async function readGroups(file: string): Promise<VerifierGroup[]> {
-  const parsed = groupsFile.safeParse(JSON.parse(await readFile(file, 'utf8')));
+  const text = await readFile(file, 'utf8');
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch {
+    // The parser's own message quotes the file, which may be a bundle given by mistake.
+    throw new Error(`${file} is not JSON`);
+  }
+  const parsed = groupsFile.safeParse(document);
   if (!parsed.success) throw new Error(`${file} is not what GET /api/enrollment-groups answers`);
   return parsed.data.enrollmentGroups.map(({ id, definition, issuingCas }) => ({ id, ...definition, issuingCas }));
 }

@@ -45,7 +45,7 @@ export function edgeConfigToml({ group, dps }: BundleOptions, target: EdgeTarget
     // A certificate that EST renews takes the place of the one it began with; that one then is the bootstrap identity.
     const prefix = est.identity ? 'bootstrap_identity' : 'identity';
     add(`\n[cert_issuance.est.auth]\n${prefix}_cert = ${certificateLocation}\n${prefix}_pk = ${keyLocation}\n`);
-    if (target.autoRenew) add(`\n[cert_issuance.est.identity_auto_renew]\n${renewLines(est)}`);
+    if (est.identity) add(`\n[cert_issuance.est.identity_auto_renew]\n${renewLines(est)}`);
     add(`\n[cert_issuance.est.urls]\ndefault = ${quoted(est.url)}\n`);
   }
 

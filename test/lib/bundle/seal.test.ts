@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { createSeal } from '../../../lib/bundle/seal.ts';
+import { readTar } from '../../../lib/bundle/tar-reader.ts';
+import { type CertificateFile, certificateFile, onCurve } from './certificate-file.ts';
+import { lacks, run } from './command.ts';
+import { someBundler } from './some-bundle.ts';
+
+/** Opens a sealed bundle as its README says. @returns the content, or undefined where OpenSSL refuses */
+function decrypt(sealed: Buffer, { certificatePem, keyPem }: CertificateFile): Buffer | undefined {
+  const directory = mkdtempSync(join(tmpdir(), 'sealed-'));
+  try {
+    writeFileSync(join(directory, 'sealed'), sealed);
+    writeFileSync(join(directory, 'certificate.pem'), certificatePem);
+    writeFileSync(join(directory, 'key.pem'), keyPem);
+    const { status } = run(
+      'openssl',
+      [
+        'cms',
+        '-decrypt',
+        '-inform',
+        'DER',
+        '-in',
+        'sealed',
+        '-out',
+        'opened',
+        '-recip',
+        'certificate.pem',
+        '-inkey',
+        'key.pem',
+      ],
+      { cwd: directory },
+    );
+    return status === 0 ? readFileSync(join(directory, 'opened')) : undefined;
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+describe('a sealed bundle', { skip: lacks('openssl') }, () => {
+  const recipients = {
+    'RSA-2048': certificateFile(['rsa:2048']),
+    'RSA-3072': certificateFile(['rsa:3072']),
+    'P-256': certificateFile(onCurve('P-256')),
+    'P-384': certificateFile(onCurve('P-384')),
+    'P-521': certificateFile(onCurve('P-521')),
+  };
+
+  for (const [kind, recipient] of Object.entries(recipients)) {
+    it(`opens with openssl cms -decrypt and a key of type ${kind}`, () => {
+      const seal = createSeal([recipient.certificatePem]);
+      // One layout serves many; lengths around a block of the cipher, and none at all.
+      for (const length of [0, 1, 15, 16, 17, 10_000, 10_000, 70_000]) {
+        const content = randomBytes(length);
+        assert.deepEqual(decrypt(seal(content), recipient), content, `${length} octets`);
+      }
+    });
+  }
+
+  it('opens with the key of each of its recipients, and with no other', () => {
+    const content = Buffer.from('the bundle');
+    const sealed = createSeal(Object.values(recipients).map(({ certificatePem }) => certificatePem))(content);
+    for (const recipient of Object.values(recipients)) assert.deepEqual(decrypt(sealed, recipient), content);
+    for (const stranger of [certificateFile(['rsa:2048']), certificateFile(onCurve('P-256'))])
+      assert.notDeepEqual(decrypt(sealed, stranger), content);
+  });
+
+  it('is another one each time, with a key of its own', () => {
+    const seal = createSeal([recipients['P-256'].certificatePem]);
+    const [one, two] = [seal(Buffer.alloc(64)), seal(Buffer.alloc(64))];
+    assert.equal(one.length, two.length);
+    assert.notDeepEqual(one.subarray(-64), two.subarray(-64));
+  });
+
+  it('is DER that OpenSSL and GnuTLS can print', () => {
+    const sealed = createSeal([recipients['RSA-2048'].certificatePem, recipients['P-256'].certificatePem])(
+      Buffer.alloc(100),
+    );
+    const directory = mkdtempSync(join(tmpdir(), 'sealed-'));
+    try {
+      writeFileSync(join(directory, 'sealed'), sealed);
+      const printed = run('openssl', ['cms', '-cmsout', '-print', '-noout', '-inform', 'DER', '-in', 'sealed'], {
+        cwd: directory,
+      });
+      assert.equal(printed.status, 0, printed.output);
+      assert.match(printed.stdout, /pkcs7-envelopedData/);
+      assert.match(printed.stdout, /aes-256-cbc/);
+      assert.match(printed.stdout, /rsaesOaep/);
+      assert.match(printed.stdout, /dhSinglePass-stdDH-sha256kdf-scheme/);
+      assert.equal(run('openssl', ['asn1parse', '-inform', 'DER', '-in', 'sealed'], { cwd: directory }).status, 0);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+
+  it('is the whole bundle of a group whose custody is "sealed"', async () => {
+    const technician = recipients['RSA-2048'];
+    // Made by OpenSSL a moment ago, so the group is declared now.
+    const now = new Date(Date.now() + 60_000);
+    const { bundle, bundler } = await someBundler(
+      { keyCustody: 'sealed', recipients: [technician.certificatePem] },
+      { now },
+    );
+    assert.equal(bundler.mediaType, 'application/cms');
+    assert.equal(bundler.fileExtension, '.tar.cms');
+    const sealed = await bundle('gw-1');
+    assert.ok(!sealed.includes('PRIVATE KEY'));
+    const opened = decrypt(sealed, technician);
+    assert.ok(opened);
+    const files = new Map(readTar(opened).map(({ path, body }) => [path, body.toString()]));
+    assert.match(files.get('gw-1/secrets/device-identity.key.pem') ?? '', /PRIVATE KEY/);
+    assert.match(files.get('gw-1/README.md') ?? '', /openssl cms -decrypt -inform DER -in gw-1\.tar\.cms/);
+  });
+});

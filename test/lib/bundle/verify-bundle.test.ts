@@ -1,0 +1,258 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { readTar, type TarFile } from '../../../lib/bundle/tar-reader.ts';
+import { createTarTemplate } from '../../../lib/bundle/tar-template.ts';
+import { verifyBundle } from '../../../lib/bundle/verify-bundle.ts';
+import { FleetError } from '../../../lib/errors.ts';
+import { someTime } from '../../factories.ts';
+import { run } from './command.ts';
+import { someBundler } from './some-bundle.ts';
+
+const maker = await someBundler({ edgeCa: 'issued' });
+const good = await maker.bundle('gw-1');
+const other = await maker.bundle('gw-2');
+
+/** The bundle with files changed, or dropped where the change gives undefined. */
+function changed(
+  bundle: Buffer,
+  change: (file: TarFile) => Partial<{ path: string; mode: number; body: string }> | undefined,
+): Buffer {
+  const files = readTar(bundle).flatMap((file) => {
+    const to = change(file);
+    if (to === undefined) return [];
+    return [
+      { path: to.path ?? file.path, mode: to.mode ?? file.mode, parts: [to.body ?? file.body.toString('latin1')] },
+    ];
+  });
+  return createTarTemplate<never>(
+    files.map((file) => ({ ...file, path: file.path.split('/').slice(1).join('/') })),
+  ).fill(files[0]?.path.split('/')[0] ?? '', {} as Record<never, string>);
+}
+
+const withFile = (name: string, body: (text: string) => string) =>
+  changed(good, ({ path, body: old }) => (path.endsWith(name) ? { body: body(old.toString('latin1')) } : {}));
+const fileOf = (bundle: Buffer, name: string) =>
+  readTar(bundle)
+    .find(({ path }) => path.endsWith(name))
+    ?.body.toString('latin1') ?? '';
+
+const faultsOf = (bundle: Buffer, groups = [maker.group]) =>
+  verifyBundle(bundle, groups, someTime).checks.flatMap(({ name, fault }) =>
+    fault === undefined ? [] : [`${name}: ${fault}`],
+  );
+
+describe('the verifier', () => {
+  it('finds nothing in a good bundle', () => {
+    const report = verifyBundle(good, [maker.group], someTime);
+    assert.deepEqual(
+      report.checks.filter(({ fault }) => fault),
+      [],
+    );
+    assert.deepEqual(report.dps, {
+      accepted: true,
+      text: 'matches group "line7" by its primary issuing CA',
+      group: 'line7',
+    });
+    assert.ok(report.ok);
+    assert.equal(report.deviceId, 'gw-1');
+    // A bundle made anew by the test's own means is as good, so what the cases below find is what they changed.
+    assert.deepEqual(
+      verifyBundle(
+        changed(good, () => ({})),
+        [maker.group],
+        someTime,
+      ),
+      report,
+    );
+  });
+
+  const chainName = 'device-identity.full-chain.pem';
+  for (const [what, bundle, fault] of [
+    [
+      'the key of another device',
+      withFile('device-identity.key.pem', () => fileOf(other, 'device-identity.key.pem')),
+      /identity key is another one/,
+    ],
+    ['a key that is none', withFile('device-identity.key.pem', () => 'x'), /cannot be read/],
+    [
+      'the configuration of another device',
+      withFile('config.toml', () => fileOf(other, 'config.toml')),
+      /registration id is "gw-2", the common name of the certificate "gw-1"/,
+    ],
+    [
+      'a configuration with a misspelt key',
+      withFile('config.toml', (text) => text.replace('id_scope', 'scope_id')),
+      /config\.toml is what its parser takes/,
+    ],
+    [
+      'a chain upside down',
+      withFile(chainName, (text) =>
+        text
+          .split(/(?=-----BEGIN)/)
+          .reverse()
+          .join(''),
+      ),
+      /certificate 1 is not issued by the one after it/,
+    ],
+    [
+      'a key that others may read',
+      changed(good, ({ path }) => (path.endsWith('.key.pem') ? { mode: 0o644 } : {})),
+      /has mode 644/,
+    ],
+    [
+      'a file that is missing',
+      changed(good, ({ path }) => (path.endsWith('trust-bundle.pem') ? undefined : {})),
+      /certs\/trust-bundle\.pem is missing/,
+    ],
+    [
+      'the Edge CA of another device',
+      withFile('edge-ca.key.pem', () => fileOf(other, 'edge-ca.key.pem')),
+      /Edge CA key is another one/,
+    ],
+    [
+      'no way to install it',
+      changed(good, ({ path }) => (path.endsWith('install.sh') ? undefined : {})),
+      /install\.sh is missing/,
+    ],
+  ] as const) {
+    it(`finds ${what}`, () => {
+      const faults = faultsOf(bundle);
+      assert.match(faults.join('\n'), fault);
+      assert.equal(verifyBundle(bundle, [maker.group], someTime).ok, false);
+    });
+  }
+
+  it('finds a trust bundle without the root of the Edge CA', async () => {
+    const stranger = await someBundler({ edgeCa: 'issued' });
+    const bundle = withFile('trust-bundle.pem', () => stranger.rootPem);
+    assert.match(faultsOf(bundle).join('\n'), /trust bundle does not hold its root/);
+  });
+
+  it('finds an Edge CA below which 1.1 could not put its own', async () => {
+    const old = await someBundler({ target: 'iotedge-1.1', edgeCa: 'issued' });
+    const bundle = await old.bundle('gw-1');
+    assert.deepEqual(faultsOf(bundle, [old.group]), []);
+    const swapped = changed(bundle, ({ path }) => {
+      const name = /edge-ca\.[a-z-]+\.pem$/.exec(path)?.[0];
+      return name === undefined ? {} : { body: fileOf(good, name) };
+    });
+    assert.match(faultsOf(swapped, [old.group]).join('\n'), /path length is 0/);
+  });
+
+  it('refuses what is no bundle, or a sealed one', () => {
+    const refused = (pattern: RegExp) => (error: unknown) =>
+      error instanceof FleetError && error.code === 'bundle-invalid' && pattern.test(error.message);
+    assert.throws(() => verifyBundle(Buffer.from('hello'), [], someTime), refused(/no bundle/));
+    assert.throws(() => verifyBundle(Buffer.alloc(1024), [], someTime), refused(/no config/));
+    assert.throws(() => verifyBundle(good.subarray(0, 3000), [], someTime), refused(/ends in the middle|no end/));
+    assert.throws(() => verifyBundle(Buffer.from([0x30, 0x82]), [], someTime), refused(/sealed/));
+    const evil = changed(good, ({ path }) => ({ path: path.replace('README.md', '../../etc/passwd') }));
+    assert.throws(() => verifyBundle(evil, [], someTime), refused(/outside of itself/));
+    const turned = Buffer.from(good);
+    turned[0] = 0x41;
+    assert.throws(() => verifyBundle(turned, [], someTime), refused(/checksum/));
+  });
+});
+
+describe('what DPS will say', () => {
+  const day = 86_400_000;
+  const said = (groups: Parameters<typeof verifyBundle>[1], at = someTime) => verifyBundle(good, groups, at).dps.text;
+
+  it('names the group, by its primary or its secondary issuing CA', async () => {
+    const newer = await someBundler();
+    const [current] = newer.group.issuingCas;
+    const [before] = maker.group.issuingCas;
+    assert.ok(current && before);
+    const rolled = { ...maker.group, issuingCas: [current, before] };
+    assert.equal(said([rolled]), 'matches group "line7" by its secondary issuing CA');
+    assert.equal(said([newer.group, maker.group]), 'matches group "line7" by its primary issuing CA');
+  });
+
+  it('is no once DPS has forgotten the issuing CA', async () => {
+    const newer = await someBundler();
+    const [current] = newer.group.issuingCas;
+    const [before] = maker.group.issuingCas;
+    assert.ok(current && before);
+    const forgotten = { ...maker.group, issuingCas: [current, current, before] };
+    assert.match(said([forgotten]), /^401002, because no enrollment group holds an issuer of "CN=gw-1"$/);
+  });
+
+  it('is no for a disabled group', () => {
+    const disabled = { ...maker.group, provisioningStatus: 'disabled' as const };
+    assert.equal(said([disabled]), '401002, because its group "line7" is disabled');
+  });
+
+  it('is no where nothing is known of its CA', async () => {
+    assert.match(said([]), /^401002, because no verified CA issued/);
+    const stranger = await someBundler({}, { id: 'line8' });
+    assert.match(said([stranger.group]), /^401002, because no verified CA issued/);
+  });
+
+  it('is no before and after its time', () => {
+    assert.match(
+      said([maker.group], new Date(someTime.getTime() - 30 * day)),
+      /401002, because "CN=gw-1" is not valid before/,
+    );
+    assert.match(said([maker.group], new Date(someTime.getTime() + 400 * day)), /401002, because "CN=gw-1" expired at/);
+  });
+
+  it('depends on the individual enrollment where the group has those', () => {
+    const individual = { ...maker.group, enrollment: 'individual' as const };
+    assert.match(said([individual]), /individual enrollment of the device/);
+  });
+});
+
+describe('npm run verify-bundle', () => {
+  const tool = fileURLToPath(new URL('../../../infra/tools/verify-bundle.ts', import.meta.url));
+  const view = {
+    id: maker.group.id,
+    definition: { enrollment: 'group', provisioningStatus: 'enabled' },
+    issuingCas: maker.group.issuingCas,
+  };
+
+  it('says so to people and to programs, with an exit code', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'verify-'));
+    const verify = (...args: string[]) => run(process.execPath, [tool, ...args], { cwd: directory });
+    try {
+      writeFileSync(join(directory, 'good.tar'), good);
+      writeFileSync(
+        join(directory, 'bad.tar'),
+        withFile('device-identity.key.pem', () => fileOf(other, 'device-identity.key.pem')),
+      );
+      writeFileSync(join(directory, 'groups.json'), JSON.stringify({ enrollmentGroups: [view] }));
+      writeFileSync(join(directory, 'group.json'), JSON.stringify(view));
+      const at = ['--at', someTime.toISOString()];
+
+      const fine = verify('good.tar', '--groups', 'groups.json', ...at);
+      assert.equal(fine.status, 0, fine.output);
+      assert.match(fine.stdout, /^gw-1: good$/m);
+      assert.match(fine.stdout, /DPS will say: matches group "line7" by its primary issuing CA/);
+
+      const bad = verify('bad.tar', '--groups', 'group.json', '--json', ...at);
+      assert.equal(bad.status, 1, bad.output);
+      const report = JSON.parse(bad.stdout);
+      assert.equal(report.ok, false);
+      assert.ok(report.checks.some(({ fault }: { fault?: string }) => fault === 'the identity key is another one'));
+
+      for (const args of [
+        [],
+        ['good.tar'],
+        ['none.tar', '--groups', 'groups.json'],
+        ['groups.json', '--groups', 'groups.json'],
+        ['good.tar', '--groups', 'good.tar'],
+      ]) {
+        const refused = verify(...args);
+        assert.equal(refused.status, 2, refused.output);
+        assert.equal(refused.stdout, '');
+        // Words, not a stack trace, and nothing of the file's inside.
+        assert.doesNotMatch(refused.stderr, /\n\s+at |gw-1/);
+      }
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+});
