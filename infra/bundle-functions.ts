@@ -1,4 +1,5 @@
-import { glob, readFile, rm } from 'node:fs/promises';
+import { glob, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { build } from 'esbuild';
 
 export interface Bundle {
@@ -25,9 +26,7 @@ export async function bundleFunctions(outdir: string, { minify = false } = {}): 
   for await (const file of glob('functions/*.ts')) {
     if (/\bapp\.(http|storageQueue|timer|hook\.\w+)\(/.test(await readFile(file, 'utf8'))) entryPoints.push(file);
   }
-  await rm(`${outdir}/functions`, { recursive: true, force: true });
-  await rm(`${outdir}/chunks`, { recursive: true, force: true });
-  const { metafile } = await build({
+  const { outputFiles } = await build({
     entryPoints: entryPoints.sort(),
     outdir: `${outdir}/functions`,
     chunkNames: '../chunks/[name]-[hash]',
@@ -40,11 +39,19 @@ export async function bundleFunctions(outdir: string, { minify = false } = {}): 
     // Lines and names for stack traces; the sources themselves are in the repository.
     sourcemap: true,
     sourcesContent: false,
-    metafile: true,
+    write: false,
     external: ['@azure/functions-core'],
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
     logLevel: 'warning',
   });
-  const scripts = Object.entries(metafile.outputs).filter(([name]) => name.endsWith('.js'));
-  return { entryPoints, bytes: scripts.reduce((sum, [, { bytes }]) => sum + bytes, 0) };
+
+  // Only what was built may lie there: a function that is gone would be loaded and deployed all the same.
+  for (const folder of ['functions', 'chunks']) await rm(`${outdir}/${folder}`, { recursive: true, force: true });
+  let bytes = 0;
+  for (const { path, contents } of outputFiles) {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, contents);
+    if (path.endsWith('.js')) bytes += contents.length;
+  }
+  return { entryPoints, bytes };
 }
