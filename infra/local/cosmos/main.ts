@@ -10,7 +10,7 @@ const { values } = parseArgs({
     port: { type: 'string', default: '8081' },
     file: { type: 'string', default: '.local/cosmos/store.sqlite' },
     key: { type: 'string' },
-    'ru-per-second': { type: 'string' },
+    'ru-per-second': { type: 'string', default: process.env['COSMOS_RU_PER_SECOND'] },
     'ru-per': { type: 'string', default: 'container' },
     durability: { type: 'string', default: 'normal' },
   },
