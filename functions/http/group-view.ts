@@ -16,8 +16,14 @@ export function groupView(group: GroupRecord, pending?: FleetError) {
         ? {}
         : { reason: { code: pending.code, message: pending.message, hint: pending.hint } }),
     },
-    issuingCas: group.issuingCas.map(({ certificatePem, chainPem, generation, notAfter }) => {
-      return { generation, notAfter, certificatePem, chainPem };
+    issuingCas: group.issuingCas.map(({ certificatePem, chainPem, generation, notAfter, registration }) => {
+      return {
+        generation,
+        notAfter,
+        certificatePem,
+        chainPem,
+        ...(registration === undefined ? {} : { registration }),
+      };
     }),
     createdAt: group.createdAt,
     updatedAt: group.updatedAt,

@@ -39,6 +39,18 @@ export function pageFrom(request: HttpRequest): { size: number; continuation?: s
   return { size, continuation };
 }
 
+/** A whole number of at most nine digits, or undefined when the parameter is absent. */
+export function numberFrom(request: HttpRequest, name: string): number | undefined {
+  const value = request.query.get(name);
+  if (value === null || value === '') return undefined;
+  if (/^\d{1,9}$/.test(value)) return Number(value);
+  throw new FleetError('request-invalid', `${name} is no number.`, {
+    column: name,
+    expected: 'a whole number',
+    value: excerpt(value),
+  });
+}
+
 /** One of a closed list of words, or undefined when the parameter is absent. */
 export function wordFrom<Word extends string>(
   request: HttpRequest,

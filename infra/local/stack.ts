@@ -167,8 +167,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       ]),
     ]);
     await furnish({ storageConnectionString, cosmos });
-    const rootName = appSettings['ROOT_CA_NAME'] ?? '';
-    await trustRoot({ cosmos, keyDirectory, rootName, managementUrl: urls.dps });
+    await trustRoot(appSettings, urls.dps);
     const hostEnvironment = { ...appSettings, NODE_EXTRA_CA_CERTS: tls.caPath };
     const leaseSeconds = String(options.leaseSeconds ?? defaults.leaseSeconds);
     await together([

@@ -17,6 +17,7 @@ export const requiredRole = {
   'retry-job': 'submitter',
   // A group says who is trusted and where devices go; a bundle may hold a private key.
   'put-enrollment-group': 'operator',
+  'roll-over-enrollment-group': 'operator',
   'get-device-bundle': 'operator',
   // A dead letter shows a message as it came, whoever sent it.
   'list-dead-letters': 'operator',

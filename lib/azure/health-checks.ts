@@ -4,6 +4,7 @@ import type { BlobServiceClient } from '@azure/storage-blob';
 import type { QueueServiceClient } from '@azure/storage-queue';
 import type { CertificateAuthority } from '../enrollment/certificate-authority.ts';
 import type { Enrollments } from '../enrollment/enrollments.ts';
+import { FleetError } from '../errors.ts';
 import { causeOfRefusal } from './service-errors.ts';
 
 /** One dependency, tried with the identity that the app has. */
@@ -19,7 +20,7 @@ export interface CheckedServices {
   readonly queues: QueueServiceClient;
   readonly cosmos: Database;
   readonly enrollments: Pick<Enrollments, 'registration'>;
-  readonly authority: Pick<CertificateAuthority, 'root'>;
+  readonly authority: Pick<CertificateAuthority, 'rootCa' | 'openRoot'>;
   /** Host names, for those whose clients do not tell them. No key host where the CA keys are files. */
   readonly hosts: { readonly cosmos: string; readonly dps: string; readonly keys?: string };
 }
@@ -84,7 +85,20 @@ export function createChecks(
       host: hosts.keys,
       role: 'Fleet CA signer',
       setting: hosts.keys === undefined ? 'CA_KEY_DIRECTORY' : 'KEY_VAULT_URL',
-      run: () => authority.root(),
+      // The key of a root that is kept elsewhere is not looked for.
+      run: async () => (await authority.rootCa()).value.keyName !== undefined && authority.openRoot(),
+    },
+    {
+      name: 'root certificate in DPS',
+      host: hosts.cosmos,
+      role: 'Cosmos DB Built-in Data Contributor',
+      setting: 'COSMOS_ENDPOINT',
+      // The app has no rights on the management side of DPS, where CA certificates are; so this is what was noted.
+      run: async () => {
+        if ((await authority.rootCa()).value.registration !== undefined) return;
+        const message = 'DPS was not shown the root certificate, so no device can register.';
+        throw new FleetError('ca-unregistered', message);
+      },
     },
   ];
   return () => Promise.all(probes.map((probe) => attempt(probe, patience)));
@@ -117,6 +131,8 @@ async function silenceOf({ name, host, setting }: Probe, patience: number): Prom
 }
 
 function problemOf({ name, host, role, setting }: Probe, error: unknown): string {
+  // Ours alone, not that of a service: it says what is the matter, and its hint what to do.
+  if (error instanceof FleetError && error.cause === undefined) return `${error.message} ${error.hint}`;
   const { status, code } = causeOfRefusal(error);
   const where = host === undefined ? '' : ` at ${host}`;
   if (status === 404) return `${name} does not exist${where}. Deploy it (azd provision), or correct ${setting}.`;

@@ -4,14 +4,14 @@ import { readLocalSettings } from '../settings.ts';
 import type { Stack } from '../stack.ts';
 
 /** What other commands need to know of the stack that `npm start` runs. */
-export type RunningStack = Pick<Stack, 'urls' | 'functionsKey' | 'storageConnectionString'>;
+export type RunningStack = Pick<Stack, 'urls' | 'functionsKey' | 'storageConnectionString' | 'appSettings' | 'caPath'>;
 
 const fileIn = (directory: string) => join(directory, 'stack.json');
 
 /** Leaves a note in the stack's directory, for as long as it runs. @returns what takes it away */
 export async function announceStack(directory: string, stack: Stack): Promise<() => Promise<void>> {
-  const { urls, functionsKey, storageConnectionString } = stack;
-  const note: RunningStack = { urls, functionsKey, storageConnectionString };
+  const { urls, functionsKey, storageConnectionString, appSettings, caPath } = stack;
+  const note: RunningStack = { urls, functionsKey, storageConnectionString, appSettings, caPath };
   await writeFile(fileIn(directory), JSON.stringify(note, undefined, 2), { mode: 0o600 });
   return () => rm(fileIn(directory), { force: true });
 }

@@ -6,6 +6,7 @@ import { CredentialUnavailableError } from '@azure/identity';
 import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob';
 import { StorageSharedKeyCredential as QueueKey, QueueServiceClient } from '@azure/storage-queue';
 import { type Check, type CheckedServices, createChecks } from '../../../lib/azure/health-checks.ts';
+import type { RootCa } from '../../../lib/enrollment/root-ca.ts';
 import { FleetError } from '../../../lib/errors.ts';
 
 /** A server that refuses, as the service it is asked for does. */
@@ -26,13 +27,22 @@ after(() => {
 const key = Buffer.from('key').toString('base64');
 const noRetries = { retryOptions: { maxTries: 1 } };
 
+function someAuthority(change: Partial<RootCa> = {}): CheckedServices['authority'] {
+  const registration = { name: 'fleet-root', at: '2026-11-23T08:00:00.000Z' };
+  const root: RootCa = { certificatePem: 'pem', keyName: 'root', registration, ...change };
+  return {
+    rootCa: async () => ({ value: root, etag: '1' }),
+    openRoot: () => Promise.reject(new FleetError('ca-key-unusable', 'CA key "root" is deleted in the vault.')),
+  };
+}
+
 function checked(changes: Partial<CheckedServices> = {}): CheckedServices {
   return {
     blobs: new BlobServiceClient(`${origin}/acct`, new StorageSharedKeyCredential('acct', key), noRetries),
     queues: new QueueServiceClient(`${origin}/acct`, new QueueKey('acct', key), noRetries),
     cosmos: new CosmosClient({ endpoint: origin, key }).database('fleet'),
     enrollments: { registration: async () => undefined },
-    authority: { root: async () => 'pem' },
+    authority: someAuthority(),
     hosts: { cosmos: '127.0.0.1', dps: 'fleet.azure-devices-provisioning.net', keys: 'fleet.vault.azure.net' },
     ...changes,
   };
@@ -56,7 +66,7 @@ describe('health checks', () => {
   it('name every container, every queue, DPS and the CA keys', async () => {
     refuse = storageAnswer(404, 'ResourceNotFound');
     const names = (await createChecks(checked())()).map(({ name }) => name);
-    assert.equal(names.length, 4 + 4 + 4 + 2);
+    assert.equal(names.length, 4 + 4 + 4 + 3);
   });
 
   it('say that a container is missing, and how it comes into being', async () => {
@@ -112,8 +122,9 @@ describe('health checks', () => {
 
   it('say which setting names a host that DNS does not know', async () => {
     const lost = Object.assign(new Error('getaddrinfo ENOTFOUND fleet.vault.azure.net'), { code: 'ENOTFOUND' });
-    const root = () => Promise.reject(new FleetError('unavailable', 'Key Vault.', {}, { cause: lost }));
-    const { problem } = await check('CA keys and root certificate', checked({ authority: { root } }));
+    const openRoot = () => Promise.reject(new FleetError('unavailable', 'Key Vault.', {}, { cause: lost }));
+    const authority = { ...someAuthority(), openRoot };
+    const { problem } = await check('CA keys and root certificate', checked({ authority }));
     assert.equal(
       problem,
       'DNS knows no host "fleet.vault.azure.net". Correct KEY_VAULT_URL, or the private DNS zone of the network.',
@@ -121,8 +132,9 @@ describe('health checks', () => {
   });
 
   it('say so when there is no identity to get a token with', async () => {
-    const root = () => Promise.reject(new CredentialUnavailableError('ManagedIdentityCredential: no endpoint'));
-    const { problem } = await check('CA keys and root certificate', checked({ authority: { root } }));
+    const openRoot = () => Promise.reject(new CredentialUnavailableError('ManagedIdentityCredential: no endpoint'));
+    const authority = { ...someAuthority(), openRoot };
+    const { problem } = await check('CA keys and root certificate', checked({ authority }));
     assert.match(
       problem ?? '',
       /got no token \(CredentialUnavailableError\)\. Is the identity of AZURE_CLIENT_ID assigned/,
@@ -136,5 +148,19 @@ describe('health checks', () => {
       problem,
       'blob container reports did not answer in 0.05 s. Does the network let this app through to 127.0.0.1?',
     );
+  });
+
+  it('say that a CA key is gone, and look for none where the root is kept elsewhere', async () => {
+    const gone = await check('CA keys and root certificate', checked());
+    assert.match(gone.problem ?? '', /"root" is deleted in the vault.*docs\/certificates\.md/);
+    const offline = someAuthority({ keyName: undefined });
+    assert.ok((await check('CA keys and root certificate', checked({ authority: offline }))).ok);
+  });
+
+  it('say that DPS was not shown the root, and with which command it is', async () => {
+    assert.ok((await check('root certificate in DPS', checked())).ok);
+    const unknown = someAuthority({ registration: undefined });
+    const { problem } = await check('root certificate in DPS', checked({ authority: unknown }));
+    assert.match(problem ?? '', /not shown the root.*npm run ca -- register/);
   });
 });
