@@ -26,6 +26,9 @@ const pageSize = 100;
 /** Reads and writes of a group that others change meanwhile, before we give up. */
 const maxTries = 5;
 
+/** "Enrollment already exists.", "EnrollmentGroup already exists.", "Precondition failed." */
+const [enrollmentExists, groupExists, preconditionFailed] = [409201, 409202, 409203];
+
 /** The enrollment side of DPS, through azure-iot-provisioning-service (service API 2021-10-01). */
 export function createDpsEnrollments(connection: IotConnection): Enrollments {
   const client = iotClient(ProvisioningServiceClient, connection);
@@ -41,9 +44,7 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
         await callingIot(service, () => client.createOrUpdateEnrollmentGroup({ ...wanted, ...etag }));
         return;
       } catch (error) {
-        // 409: somebody created it; 412: somebody changed it. Look again.
-        const status = iotStatus(error);
-        if (status === 409 || status === 412) continue;
+        if (isRace(error)) continue;
         throw refused(error, `DPS refuses enrollment group "${id}"`);
       }
     }
@@ -56,9 +57,9 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
     if (faults === undefined) return Promise.all(enrollments.map((enrollment) => enrollOne(enrollment)));
     return Promise.all(
       enrollments.map((enrollment) => {
-        const fault = faults.get(enrollment.registrationId);
-        // 409201 "Enrollment already exists.": ours from an earlier delivery, or an older one to be replaced.
-        return fault?.errorCode === 409201 ? enrollOne(enrollment) : fault;
+        const fault = faults.get(enrollment.registrationId.toLowerCase());
+        // Ours from an earlier delivery, or an older one to be replaced.
+        return fault?.errorCode === enrollmentExists ? enrollOne(enrollment) : fault;
       }),
     );
   }
@@ -69,12 +70,13 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
       const result = await callingIot(service, () => bulkCreate(client, enrollments));
       return new Map(
         result.errors.map(({ registrationId, errorCode, errorStatus }) => [
-          registrationId,
+          registrationId.toLowerCase(),
           { errorCode, message: errorStatus },
         ]),
       );
     } catch (error) {
-      if (iotStatus(error) === 400) return undefined;
+      // 413: ten of them together are more than a message may have.
+      if (iotStatus(error) === 400 || iotStatus(error) === 413) return undefined;
       throw error;
     }
   }
@@ -88,10 +90,9 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
       await callingIot(service, () => client.createOrUpdateIndividualEnrollment({ ...enrollment, ...etag }));
       return undefined;
     } catch (error) {
-      const status = iotStatus(error);
-      if (status === 409 || status === 412)
-        throw new FleetError('concurrent-change', 'An enrollment changed while it was written.');
-      if (status === 400 || status === 404) return iotAnswer(error);
+      if (isRace(error)) throw new FleetError('concurrent-change', 'An enrollment changed while it was written.');
+      // 404: deleted meanwhile; 409: not the id, which was looked for, but a certificate that is enrolled elsewhere.
+      if ([400, 404, 409, 413].includes(iotStatus(error) ?? 0)) return iotAnswer(error);
       throw error;
     }
   }
@@ -108,8 +109,10 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
       );
       do {
         // Without the token as an argument the promise form of next() reads the first page for ever.
-        const { responseBody } = await callingIot(service, () => query.next(query.continuationToken));
-        yield (responseBody as unknown as DpsRegistration[]).map(toRegistration);
+        const page = await unlessMissing(() => query.next(query.continuationToken));
+        // A group that DPS does not know (yet, or any more) has no registrations.
+        if (page === undefined) return;
+        yield (page as unknown as DpsRegistration[]).map(toRegistration);
       } while (query.hasMoreResults);
     },
 
@@ -131,6 +134,13 @@ function bulkCreate(client: ProvisioningServiceClient, enrollments: DpsEnrollmen
       });
     },
   );
+}
+
+/** Somebody else created it or changed it between our reading and our writing: to be read again. */
+function isRace(error: unknown): boolean {
+  const status = iotStatus(error);
+  if (status !== 409) return status === 412;
+  return [enrollmentExists, groupExists, preconditionFailed].includes(iotAnswer(error).errorCode);
 }
 
 async function unlessMissing<T>(work: () => Promise<{ responseBody: T }>): Promise<T | undefined> {

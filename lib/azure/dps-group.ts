@@ -15,9 +15,14 @@ function declared(group: EnrollmentGroup) {
     group;
   const { primary, secondary } = attestation.x509?.signingCertificates ?? {};
   const { caReferences } = attestation.x509 ?? {};
+  const thumbprints = [thumbprint(primary), thumbprint(secondary)];
+  const { customAllocationDefinition } = group as {
+    customAllocationDefinition?: { webhookUrl?: string; apiVersion?: string };
+  };
   return {
     caReferences: [caReferences?.primary ?? null, caReferences?.secondary ?? null],
-    thumbprints: [thumbprint(primary), thumbprint(secondary)],
+    // A secondary that repeats the primary says no more than none.
+    thumbprints: thumbprints[1] === thumbprints[0] ? [thumbprints[0], null] : thumbprints,
     iotEdge: capabilities?.iotEdge ?? false,
     tags: own(initialTwin?.tags),
     desired: own(initialTwin?.properties?.desired),
@@ -25,9 +30,7 @@ function declared(group: EnrollmentGroup) {
     reprovisionPolicy,
     allocationPolicy,
     iotHubs: [...(iotHubs ?? [])].sort(),
-    webhook:
-      (group as { customAllocationDefinition?: { webhookUrl?: string } }).customAllocationDefinition?.webhookUrl ??
-      null,
+    webhook: [customAllocationDefinition?.webhookUrl ?? null, customAllocationDefinition?.apiVersion ?? null],
   };
 }
 

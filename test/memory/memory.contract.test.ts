@@ -1,9 +1,11 @@
 import { blobStoreContract } from '../contract/blob-store.ts';
 import { deviceStoreContract } from '../contract/device-store.ts';
+import { enrollmentsContract } from '../contract/enrollments.ts';
 import { groupStoreContract } from '../contract/group-store.ts';
 import { jobStoreContract } from '../contract/job-store.ts';
 import { createMemoryBlobStore } from './blob-store.ts';
 import { createMemoryDeviceStore } from './device-store.ts';
+import { createMemoryEnrollments } from './enrollments.ts';
 import { createMemoryGroupStore } from './group-store.ts';
 import { createMemoryJobStore } from './job-store.ts';
 
@@ -18,3 +20,19 @@ deviceStoreContract('memory', () => devices);
 jobStoreContract('memory', () => jobs);
 blobStoreContract('memory', () => blobs);
 groupStoreContract('memory', () => groups);
+
+const enrollments = createMemoryEnrollments();
+enrollmentsContract(
+  'memory',
+  () => ({
+    enrollments,
+    async register(group, deviceIds) {
+      const registration = { status: 'assigned', assignedHub: 'hub', at: new Date().toISOString() } as const;
+      enrollments.registrations.set(
+        group,
+        deviceIds.map((deviceId) => ({ deviceId, registration })),
+      );
+    },
+  }),
+  async () => 'a certificate',
+);

@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import * as x509 from '@peculiar/x509';
 import { wellKnownKey } from '../../../../infra/local/dps/options.ts';
 import { type CertificateRequest, makeCertificate, type TestCertificate } from './certificates.ts';
+import { uploadVerifiedCa } from './management.ts';
 import { type DeviceIdentity, type RunningDps, startDps } from './running-dps.ts';
 
 /*
@@ -24,20 +25,9 @@ before(async () => {
   root = await makeCertificate({ name: 'Plant root', ca: true });
   line = await makeCertificate({ name: 'Line', ca: true, issuer: root });
   issuing = await makeCertificate({ name: 'Issuing', ca: true, pathLength: 0, issuer: line });
-  await uploadCa('root', root);
+  await uploadVerifiedCa(dps.port, 'root', root.pem);
 });
 after(() => dps.stop());
-
-async function uploadCa(name: string, ca: TestCertificate): Promise<void> {
-  const path = `/subscriptions/s/resourceGroups/g/providers/Microsoft.Devices/provisioningServices/d/certificates/${name}`;
-  const body = { properties: { certificate: Buffer.from(ca.pem).toString('base64'), isVerified: true } };
-  const answer = await dps.raw(`${path}?api-version=2022-12-12`, {
-    method: 'PUT',
-    headers: { authorization: 'Bearer test', 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-  assert.equal(answer.status, 200, answer.text);
-}
 
 async function device(
   id: string,

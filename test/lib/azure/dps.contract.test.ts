@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { ProvisioningServiceClient } from 'azure-iot-provisioning-service';
+import pMap from 'p-map';
+import { createDpsEnrollments } from '../../../lib/azure/dps-enrollments.ts';
+import { createHubTwins } from '../../../lib/azure/hub-twins.ts';
+import { iotClient } from '../../../lib/azure/iot-connection.ts';
+import { FleetError } from '../../../lib/errors.ts';
+import { enrollmentsContract } from '../../contract/enrollments.ts';
+import { someGroup } from '../../factories.ts';
+import { makeCertificate, type TestCertificate } from '../../infra/local/dps/certificates.ts';
+import { uploadVerifiedCa } from '../../infra/local/dps/management.ts';
+import { type RunningDps, startDps } from '../../infra/local/dps/running-dps.ts';
+
+/*
+ * DPS and IoT Hub: always the stand-in, and a real DPS when DPS_CONNECTION_STRING (policy provisioningserviceowner) is
+ * set. What the run leaves in a real one is deleted at its end.
+ */
+
+const { DPS_CONNECTION_STRING: real } = process.env;
+let dps: RunningDps;
+let root: TestCertificate;
+let issuing: TestCertificate;
+
+before(async () => {
+  dps = await startDps({ quotas: { operationsPerMinute: 100_000, registrationsPerMinute: 100_000 } });
+  root = await makeCertificate({ name: 'Contract root', ca: true });
+  issuing = await makeCertificate({ name: 'Contract issuing', ca: true, issuer: root });
+  await uploadVerifiedCa(dps.port, 'contract-root', root.pem);
+});
+
+after(async () => {
+  await dps.stop();
+  if (real !== undefined) await removeAll(iotClient(ProvisioningServiceClient, { connectionString: real }));
+});
+
+async function identityOf(deviceId: string) {
+  const leaf = await makeCertificate({ name: deviceId, issuer: issuing });
+  return { chainPem: leaf.pem + issuing.pem, keyPem: leaf.keyPem };
+}
+
+async function register(_group: string, deviceIds: readonly string[]): Promise<void> {
+  await pMap(deviceIds, async (id) => dps.register(id, await identityOf(id)), { concurrency: 4 });
+}
+
+enrollmentsContract(
+  'DPS stand-in',
+  () => ({ enrollments: createDpsEnrollments({ connectionString: dps.connectionString }), register }),
+  async () => issuing.pem,
+);
+if (real !== undefined) {
+  const enrollments = createDpsEnrollments({ connectionString: real });
+  enrollmentsContract(
+    'DPS',
+    () => ({ enrollments }),
+    async () => issuing.pem,
+  );
+}
+
+async function removeAll(client: ProvisioningServiceClient): Promise<void> {
+  for (const list of ['group', 'individual'] as const) {
+    const specification = { query: 'SELECT *' };
+    const query =
+      list === 'group'
+        ? client.createEnrollmentGroupQuery(specification, 100)
+        : client.createIndividualEnrollmentQuery(specification, 100);
+    do {
+      const { responseBody } = await query.next(query.continuationToken);
+      for (const entry of responseBody as unknown as { enrollmentGroupId?: string; registrationId?: string }[]) {
+        const { enrollmentGroupId: group, registrationId: individual } = entry;
+        if (group?.startsWith('contract-')) await client.deleteEnrollmentGroup(group);
+        if (individual?.startsWith('contract-')) await client.deleteIndividualEnrollment(individual);
+      }
+    } while (query.hasMoreResults);
+  }
+}
+
+const hasCode = (code: string) => (error: unknown) => error instanceof FleetError && error.code === code;
+const enrollmentsOf = (running: RunningDps) => createDpsEnrollments({ connectionString: running.connectionString });
+
+test('a group that is as declared is not written again, and one that somebody changed is mended', async () => {
+  const enrollments = enrollmentsOf(dps);
+  const group = {
+    definition: someGroup('mend', { initialTwin: { tags: { site: 'berlin' }, desired: { a: { b: 1 } } } }),
+    primaryCertificatePem: (await makeCertificate({ name: 'mend', ca: true })).pem,
+  };
+  const read = async () => (await dps.service.getEnrollmentGroup('mend')).responseBody;
+  await enrollments.ensureGroup(group);
+  const created = await read();
+  await enrollments.ensureGroup(group);
+  assert.equal((await read()).etag, created.etag);
+  await dps.service.createOrUpdateEnrollmentGroup({ ...created, provisioningStatus: 'disabled' });
+  await enrollments.ensureGroup(group);
+  const mended = await read();
+  assert.equal(mended.provisioningStatus, 'enabled');
+  assert.deepEqual(mended.initialTwin, created.initialTwin);
+});
+
+test('many that ensure the same group at once all succeed', async () => {
+  const primaryCertificatePem = (await makeCertificate({ name: 'race', ca: true })).pem;
+  const group = { definition: someGroup('race'), primaryCertificatePem };
+  await Promise.all(Array.from({ length: 8 }, () => enrollmentsOf(dps).ensureGroup(group)));
+  assert.equal((await dps.service.getEnrollmentGroup('race')).responseBody.enrollmentGroupId, 'race');
+});
+
+test('what DPS refuses of a group is said in its words', async () => {
+  const enrollments = enrollmentsOf(dps);
+  const primaryCertificatePem = (await makeCertificate({ name: 'refused', ca: true })).pem;
+  const elsewhere = someGroup('refused-1', { iotHubs: ['nowhere.azure-devices.net'], allocationPolicy: 'static' });
+  await assert.rejects(enrollments.ensureGroup({ definition: elsewhere, primaryCertificatePem }), (error) => {
+    assert.ok(error instanceof FleetError && error.code === 'group-refused');
+    assert.match(error.message, /refused-1.*nowhere\.azure-devices\.net/);
+    return true;
+  });
+  await enrollments.ensureGroup({ definition: someGroup('refused-2'), primaryCertificatePem });
+  const again = enrollments.ensureGroup({ definition: someGroup('refused-3'), primaryCertificatePem });
+  await assert.rejects(again, hasCode('group-refused'));
+});
+
+test("a fault of one enrollment is that one's alone", async () => {
+  const enrollments = enrollmentsOf(dps);
+  const definition = someGroup('faults', { enrollment: 'individual' });
+  const twin = { tags: {}, desired: {} };
+  const [pem, other, third] = await Promise.all(
+    ['f-1', 'f-2', 'f-3'].map(async (name) => (await makeCertificate({ name })).pem),
+  );
+  const one = (deviceId: string, certificatePem = '') => ({ deviceId, certificatePem, definition, twin });
+  assert.deepEqual(await enrollments.enroll([one('f-1', pem)]), [undefined]);
+  const [taken, fine] = await enrollments.enroll([one('f-2', pem), one('f-3', third)]);
+  assert.equal(Math.trunc((taken?.errorCode ?? 0) / 1000), 409);
+  assert.equal(fine, undefined);
+  // An existing enrollment that is to get a certificate which another one holds.
+  assert.deepEqual(await enrollments.enroll([one('f-2', other)]), [undefined]);
+  const [swapped] = await enrollments.enroll([one('f-2', pem)]);
+  assert.equal(Math.trunc((swapped?.errorCode ?? 0) / 1000), 409);
+});
+
+test('ten enrollments that are too much for one message are sent one by one', async () => {
+  const definition = someGroup('large', { enrollment: 'individual' });
+  const desired = Object.fromEntries(Array.from({ length: 7 }, (_, index) => [`k${index}`, 'x'.repeat(4000)]));
+  const large = await Promise.all(
+    Array.from({ length: 4 }, async (_, index) => {
+      const deviceId = `large-${index}`;
+      const certificatePem = (await makeCertificate({ name: deviceId })).pem;
+      return { deviceId, certificatePem, definition, twin: { tags: {}, desired } };
+    }),
+  );
+  assert.deepEqual(await enrollmentsOf(dps).enroll(large), [undefined, undefined, undefined, undefined]);
+});
+
+test('throttling is told with the wait that DPS asks for', async () => {
+  const slow = await startDps({ quotas: { operationsPerMinute: 1 } });
+  try {
+    const enrollments = enrollmentsOf(slow);
+    assert.equal(await enrollments.registration('nobody'), undefined);
+    await assert.rejects(enrollments.registration('nobody'), (error) => {
+      assert.ok(error instanceof FleetError && error.code === 'throttled');
+      const { retryAfter = 0 } = error.particulars;
+      assert.ok(retryAfter > 0 && retryAfter <= 60, String(retryAfter));
+      return true;
+    });
+  } finally {
+    await slow.stop();
+  }
+});
+
+test('a service that is gone, or that refuses our key, is unavailable', async () => {
+  const gone = await startDps();
+  await gone.stop();
+  await assert.rejects(enrollmentsOf(gone).registration('x'), hasCode('unavailable'));
+  const connectionString = dps.connectionString.replace(/SharedAccessKey=.*/, 'SharedAccessKey=bm90IHRoZSBrZXk=');
+  await assert.rejects(createDpsEnrollments({ connectionString }).registration('x'), hasCode('unavailable'));
+});
+
+test('a twin is merged at the hub the device was assigned to', async () => {
+  const hubs = ['hub-1.localhost', 'hub-2.localhost'].map((hostName) => ({
+    hostName,
+    key: Buffer.from('k').toString('base64'),
+  }));
+  const two = await startDps({ hubs });
+  try {
+    await uploadVerifiedCa(two.port, 'root', root.pem);
+    const definition = someGroup('twins', { iotHubs: ['hub-2.localhost'], allocationPolicy: 'static' });
+    await enrollmentsOf(two).ensureGroup({ definition, primaryCertificatePem: issuing.pem });
+    const { assignedHub } = await two.register('twin-1', await identityOf('twin-1'));
+    assert.equal(assignedHub, 'hub-2.localhost');
+    const connectionString = two.hubConnectionString.replace(/SharedAccessKey=.*/, `SharedAccessKey=${hubs[1]?.key}`);
+    const twins = createHubTwins({ connectionString });
+    await twins.merge(assignedHub, 'twin-1', { tags: { slot: 3 }, desired: { interval: 5, nested: { a: 1 } } });
+    await twins.merge(assignedHub, 'twin-1', { tags: { slot: 4 }, desired: { nested: { b: 2 } } });
+    const answer = await two.raw('/twins/twin-1?api-version=2021-04-12', {
+      headers: { authorization: 'Bearer t', host: 'hub-2.localhost' },
+    });
+    const twin = answer.json();
+    assert.deepEqual(twin.tags, { site: 'berlin', slot: 4 });
+    assert.equal(twin.properties.desired.interval, 5);
+    assert.deepEqual(twin.properties.desired.nested, { a: 1, b: 2 });
+    await assert.rejects(twins.merge('hub-1.localhost', 'twin-1', { tags: {}, desired: {} }), hasCode('not-found'));
+    await assert.rejects(twins.merge('hub-2.localhost', 'nobody', { tags: {}, desired: {} }), hasCode('not-found'));
+  } finally {
+    await two.stop();
+  }
+});
