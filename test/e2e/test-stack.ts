@@ -1,0 +1,78 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BlobServiceClient } from '@azure/storage-blob';
+import { QueueServiceClient } from '@azure/storage-queue';
+import { type Api, createApi, type DeviceAnswer, type JobAnswer } from '../../infra/local/demo/api.ts';
+import { type StackOptions, startStack } from '../../infra/local/stack.ts';
+import { jobIdOf } from '../../lib/jobs/job-id.ts';
+
+/** The built app on the whole local stack, in a temporary directory and on free ports. */
+export async function startTestStack(options: Omit<StackOptions, 'directory' | 'ports'> = {}) {
+  const directory = await mkdtemp(join(tmpdir(), 'fleet-e2e-'));
+  const stack = await startStack({ directory, ports: 'free', ...options });
+  const api: Api = createApi({ url: stack.urls.functions, key: stack.functionsKey });
+  const manifests = BlobServiceClient.fromConnectionString(stack.storageConnectionString).getContainerClient(
+    'manifests',
+  );
+
+  return {
+    ...{ stack, api, directory },
+
+    queue: (name: string) =>
+      QueueServiceClient.fromConnectionString(stack.storageConnectionString).getQueueClient(name),
+
+    /** Uploads a manifest, as any client of the storage account would. @returns the id of its job */
+    async upload(name: string, content: string | Buffer): Promise<string> {
+      const body = Buffer.from(content);
+      const { etag = '' } = await manifests.getBlockBlobClient(name).upload(body, body.length);
+      return jobIdOf({ blob: name, etag: etag.replaceAll('"', '') });
+    },
+
+    /** Waits for the job's end; a test that waits in vain is ended by its time limit. */
+    ended: (jobId: string) =>
+      until(async () => {
+        const job = await jobOf(api, jobId);
+        return job?.finishedAt !== undefined && job;
+      }),
+
+    devicesOf: async (jobId: string, pageSize = 1000): Promise<DeviceAnswer[][]> => {
+      const pages: DeviceAnswer[][] = [];
+      let path: string | undefined = `devices?job=${jobId}&limit=${pageSize}`;
+      while (path !== undefined) {
+        const page: { devices: DeviceAnswer[]; next?: string } = await api.get(path);
+        pages.push(page.devices);
+        path = page.next?.replace(/^\/api\//, '');
+      }
+      return pages;
+    },
+
+    async close(): Promise<void> {
+      await stack.kill();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+export type TestStack = Awaited<ReturnType<typeof startTestStack>>;
+
+/** The job, or nothing where it is not known yet or nobody answers: some tests kill what does. */
+export async function jobOf(api: Api, jobId: string): Promise<JobAnswer | undefined> {
+  return api.get<JobAnswer>(`jobs/${jobId}`).catch(() => undefined);
+}
+
+/** Looks until there is something to see. */
+export async function until<T>(look: () => Promise<T | undefined | false>): Promise<T> {
+  for (;;) {
+    const seen = await look();
+    if (seen !== undefined && seen !== false) return seen;
+    await sleep(100);
+  }
+}
+
+/** Rows `prefix-1` to `prefix-<count>` as a manifest. */
+export function manifestOf(prefix: string, count: number): string {
+  const rows = Array.from({ length: count }, (_, index) => `${prefix}-${index + 1},berlin,${index + 1}`);
+  return `deviceId,tags.site,tags.slot:number\n${rows.join('\n')}\n`;
+}

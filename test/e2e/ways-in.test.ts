@@ -1,0 +1,207 @@
+import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { after, before, test } from 'node:test';
+import { parse } from 'csv-parse/sync';
+import type { DeviceAnswer, GroupAnswer, JobAnswer } from '../../infra/local/demo/api.ts';
+import { readBundle } from '../../infra/local/demo/bundle-files.ts';
+import { createHubTwinReader } from '../../infra/local/demo/hub-twin.ts';
+import { registerDevice } from '../../infra/local/demo/register-device.ts';
+import { manifestOf, startTestStack, type TestStack, until } from './test-stack.ts';
+
+/*
+ * The whole way by each of the three ways in, with the clients that users have: @azure/storage-blob, @azure/storage-queue
+ * and HTTP at one end, the provisioning device client and azure-iothub at the other.
+ */
+
+let fleet: TestStack;
+let group: GroupAnswer;
+
+const definition = {
+  keyCustody: 'plain',
+  initialTwin: { tags: { line: 7 }, desired: { telemetryInterval: 60 } },
+};
+
+before(async () => {
+  fleet = await startTestStack({ settings: { CHUNK_ROWS: '10' }, reconcileSchedule: '* * * * * *' });
+  group = await fleet.api.put<GroupAnswer>('enrollment-groups/line7', definition);
+});
+after(() => fleet.close());
+
+const limit = { timeout: 60_000 };
+
+function counts({ counts: { total, provisioned, unchanged, rejected, failed, waiting } }: JobAnswer) {
+  return { total, provisioned, unchanged, rejected, failed, waiting };
+}
+
+/** Registers a device with nothing but its bundle, and waits until its record and the hub's twin tell of it. */
+async function comesAlive(deviceId: string, wantedTags: object): Promise<void> {
+  const bundle = await readBundle(await fleet.api.getBytes(`devices/${deviceId}/bundle`));
+  const hub = await registerDevice(deviceId, bundle, fleet.stack.dps);
+  const device = await until(async () => {
+    const found = await fleet.api.get<DeviceAnswer>(`devices/${deviceId}`);
+    return found.status === 'assigned' && found;
+  });
+  assert.equal(device.registration.assignedHub, hub);
+  const twin = await createHubTwinReader(fleet.stack.hubConnectionString)(hub, deviceId);
+  assert.deepEqual(twin.tags, { line: 7, ...wantedTags });
+  assert.deepEqual(twin.desired, { telemetryInterval: 60 });
+  const { sha1Thumbprint, sha256Thumbprint } = device.certificate;
+  assert.ok([sha1Thumbprint, sha256Thumbprint].includes(twin.thumbprint), 'the hub knows it by its certificate');
+}
+
+test('a group that is declared is in DPS, with a CA that the root signed', limit, () => {
+  assert.equal(group.enrollment.status, 'enrolled');
+  const [ca] = group.issuingCas;
+  const issuing = new X509Certificate(ca?.certificatePem ?? '');
+  const root = new X509Certificate(ca?.chainPem.at(-1) ?? '');
+  assert.ok(issuing.verify(root.publicKey) && issuing.checkIssued(root));
+});
+
+test(
+  'a manifest in blob storage becomes devices that register; its bad rows are told, line by line',
+  limit,
+  async () => {
+    const bad = ['BLOB-X,berlin,1', 'blob-3,berlin,3', 'blob-y,berlin,four', 'blob-z,berlin', '=1+1,berlin,2'];
+    const jobId = await fleet.upload('line7/blob.csv', `${manifestOf('blob', 25)}${bad.join('\r\n')}\r\n`);
+    const job = await fleet.ended(jobId);
+    assert.equal(job.status, 'completedWithErrors');
+    assert.deepEqual(counts(job), { total: 30, provisioned: 25, unchanged: 0, rejected: 5, failed: 0, waiting: 0 });
+
+    const errors = parse<Record<string, string>>(await fleet.api.getText(`jobs/${jobId}/errors`), { columns: true });
+    assert.deepEqual(
+      errors.map(({ line, code, deviceId }) => [line, code, deviceId]),
+      [
+        ['27', 'device-id-invalid', 'BLOB-X'],
+        ['28', 'device-id-duplicate', 'blob-3'],
+        ['29', 'value-type', 'blob-y'],
+        ['30', 'row-columns', 'blob-z'],
+        // What would be a formula in a spreadsheet is none any more.
+        ['31', 'device-id-invalid', "'=1+1"],
+      ],
+    );
+    const results = parse<Record<string, string>>(await fleet.api.getText(`jobs/${jobId}/results`), { columns: true });
+    assert.equal(new Set(results.map(({ deviceId }) => deviceId)).size, 25);
+
+    const pages = await fleet.devicesOf(jobId, 10);
+    assert.deepEqual(
+      pages.map(({ length }) => length),
+      [10, 10, 5],
+    );
+    assert.equal(new Set(pages.flat().map(({ deviceId }) => deviceId)).size, 25);
+
+    const files = await readBundle(await fleet.api.getBytes('devices/blob-7/bundle'));
+    assert.ok(files.has('config.toml') && files.has('README.md'), [...files.keys()].join());
+    await comesAlive('blob-7', { site: 'berlin', slot: 7 });
+  },
+);
+
+test('the same manifest again changes nothing', limit, async () => {
+  const text = manifestOf('twice', 12);
+  const first = await fleet.ended(await fleet.upload('line7/twice.csv', text));
+  assert.equal(first.counts.provisioned, 12);
+  const before = await fleet.api.get<DeviceAnswer>('devices/twice-1');
+  const again = await fleet.ended(await fleet.upload('line7/twice.csv', text));
+  assert.notEqual(again.jobId, first.jobId);
+  assert.deepEqual(counts(again), { total: 12, provisioned: 0, unchanged: 12, rejected: 0, failed: 0, waiting: 0 });
+  assert.deepEqual((await fleet.api.get<DeviceAnswer>('devices/twice-1')).certificate, before.certificate);
+});
+
+test('a list that was mended from its own error report goes through', limit, async () => {
+  const jobId = await fleet.upload('line7/to-mend.csv', 'deviceId,tags.site\nmend-1,a\nMEND-2,b\n');
+  await fleet.ended(jobId);
+  const report = await fleet.api.getText(`jobs/${jobId}/errors`);
+  const mended = await fleet.ended(await fleet.upload('line7/mended.csv', report.replace('MEND-2', 'mend-2')));
+  assert.deepEqual(counts(mended), { total: 1, provisioned: 1, unchanged: 0, rejected: 0, failed: 0, waiting: 0 });
+});
+
+test(
+  'an order becomes devices that register; sent again it is the same job, changed it is refused',
+  limit,
+  async () => {
+    const order = {
+      ...{ orderId: 'PO/1 "ä"', enrollmentGroup: 'line7', tags: { customer: 'acme' } },
+      range: { prefix: 'pump-', start: 1, count: 15, width: 4 },
+    };
+    const orders = fleet.queue('orders');
+    await orders.sendMessage(JSON.stringify(order));
+    const named = async (status?: string) => {
+      const { jobs } = await fleet.api.get<{ jobs: JobAnswer[] }>('jobs?limit=1000');
+      return jobs.filter((job) => job.name === order.orderId && (status === undefined || job.status === status));
+    };
+    const [first] = await until(async () => {
+      const found = await named('completed');
+      return found.length > 0 && found;
+    });
+    assert.equal(first?.counts.provisioned, 15);
+    await comesAlive('pump-0001', { customer: 'acme' });
+
+    // The same content in an envelope and in base64; then other content under the same id.
+    const envelope = { specversion: '1.0', id: '1', source: '/erp', type: 'order', data: order };
+    await orders.sendMessage(Buffer.from(JSON.stringify(envelope)).toString('base64'));
+    await orders.sendMessage(JSON.stringify({ ...order, tags: { customer: 'other' } }));
+    const [refused] = await until(async () => {
+      const found = await named('failed');
+      return found.length > 0 && found;
+    });
+    assert.equal(refused?.reason?.code, 'order-conflict');
+    await until(async () => ((await orders.getProperties()).approximateMessagesCount ?? 0) === 0);
+    assert.deepEqual((await named()).map(({ status }) => status).sort(), ['completed', 'failed']);
+  },
+);
+
+test('a manifest by HTTP becomes devices that register', limit, async () => {
+  const rows = Array.from({ length: 12 }, (_, index) =>
+    JSON.stringify({ deviceId: `http-${index}`, tags: { n: index } }),
+  );
+  const answer = await fetch(`${fleet.stack.urls.functions}/api/jobs?enrollmentGroup=line7`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-ndjson', 'x-functions-key': fleet.stack.functionsKey },
+    body: rows.join('\n'),
+  });
+  assert.equal(answer.status, 202);
+  const jobId = answer.headers.get('location')?.replace('/api/jobs/', '') ?? '';
+  const job = await fleet.ended(jobId);
+  assert.deepEqual([job.source, job.status, job.counts.provisioned], ['http', 'completed', 12]);
+  await comesAlive('http-3', { n: 3 });
+});
+
+test('a device with an enrollment of its own registers too', limit, async () => {
+  await fleet.api.put('enrollment-groups/singles', { ...definition, enrollment: 'individual' });
+  const job = await fleet.ended(await fleet.upload('singles/list.csv', manifestOf('single', 12)));
+  assert.deepEqual(counts(job), { total: 12, provisioned: 12, unchanged: 0, rejected: 0, failed: 0, waiting: 0 });
+  await comesAlive('single-12', { site: 'berlin', slot: 12 });
+});
+
+test('a file that is no manifest is a job that failed, with one reason', limit, async () => {
+  // How every workbook begins: it is a ZIP.
+  const workbook = Buffer.from('504b0304140006000800000021', 'hex');
+  const wrong: [string, string | Buffer, string][] = [
+    ['line7/workbook.csv', workbook, 'manifest-not-text'],
+    ['line7/empty.csv', '', 'manifest-empty'],
+    ['line7/header.csv', 'name,place\na,b\n', 'manifest-header'],
+    ['line7/quote.csv', 'deviceId,tags.a\nquote-1,"open\n', 'manifest-quote'],
+  ];
+  for (const [name, content, code] of wrong) {
+    const job = await fleet.ended(await fleet.upload(name, content));
+    assert.deepEqual([name, job.status, job.reason?.code], [name, 'failed', code]);
+  }
+});
+
+test('a message that nobody can work on is recorded with its reason, and holds up no other', limit, async () => {
+  await fleet.queue('orders').sendMessage('neither JSON nor base64');
+  await fleet.queue('manifest-uploads').sendMessage(JSON.stringify({ eventType: 'Microsoft.Storage.BlobDeleted' }));
+  await fleet.queue('chunks').sendMessage(JSON.stringify({ jobId: 'x' }));
+  const letters = await until(async () => {
+    const { deadLetters } = await fleet.api.get<{ deadLetters: { queue: string; reason: { code: string } }[] }>(
+      'dead-letters',
+    );
+    return deadLetters.length >= 3 && deadLetters;
+  });
+  assert.deepEqual(letters.map(({ queue, reason }) => `${queue}: ${reason.code}`).sort(), [
+    'chunks: message-invalid',
+    'manifest-uploads: event-invalid',
+    'orders: message-invalid',
+  ]);
+  const job = await fleet.ended(await fleet.upload('line7/after.csv', manifestOf('after', 3)));
+  assert.equal(job.status, 'completed');
+});
