@@ -17,9 +17,7 @@ const texts = z.record(z.string(), z.string());
 const natural = z.int().min(0);
 
 /** Policy of cert-renewal/src/policy.rs: percent of the life from 1 to 99, minutes or days before its end. */
-export const renewalPolicy = z
-  .string()
-  .regex(/^(?:0*[1-9]\d?%|0*[1-9]\d*(?:min|day))$/, '"N%" (1 to 99), "Nmin" or "Nday"');
+const renewalPolicy = z.string().regex(/^(?:0*[1-9]\d?%|0*[1-9]\d*(?:min|day))$/, '"N%" (1 to 99), "Nmin" or "Nday"');
 const autoRenew = z.strictObject({
   rotate_key: z.boolean(),
   threshold: renewalPolicy,
@@ -203,7 +201,7 @@ const schema = z
     }
   });
 
-export type ConfigToml = z.output<typeof schema>;
+type ConfigToml = z.output<typeof schema>;
 
 /** Reads a config.toml. @returns the configuration, or every fault of it, each with its path */
 export function readConfigToml(text: string): { config: ConfigToml } | { faults: string[] } {

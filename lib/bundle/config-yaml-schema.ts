@@ -43,7 +43,7 @@ const schema = z.strictObject({
   moby_runtime: z.strictObject({ uri: url, network: z.string().optional() }),
 });
 
-export type ConfigYaml = z.output<typeof schema>;
+type ConfigYaml = z.output<typeof schema>;
 
 /** Reads a config.yaml of 1.1. @returns the configuration, or every fault of it, each with its path */
 export function readConfigYaml(text: string): { config: ConfigYaml } | { faults: string[] } {

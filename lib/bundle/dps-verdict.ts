@@ -1,5 +1,5 @@
-import type { X509Certificate } from 'node:crypto';
-import { X509Certificate as Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
+import { readCertificate } from '../pki/certificate-parts.ts';
 
 /** What of an enrollment group decides whether DPS takes a device, as GET /api/enrollment-groups shows it. */
 export interface VerifierGroup {
@@ -36,12 +36,12 @@ export function dpsVerdict(
   const [leaf] = presented;
   if (leaf === undefined) return refused('the device presents no certificate');
   const roots = groups.flatMap(({ issuingCas }) =>
-    issuingCas.map(({ certificatePem, chainPem }) => new Certificate(chainPem.at(-1) ?? certificatePem)),
+    issuingCas.map(({ certificatePem, chainPem }) => new X509Certificate(chainPem.at(-1) ?? certificatePem)),
   );
   const path: X509Certificate[] = [];
   let next: X509Certificate | undefined = leaf;
   while (next !== undefined && path.length < maxLength) {
-    const fault = faultOf(next, path.length > 0, at);
+    const fault = faultOf(next, path, at);
     if (fault !== undefined) return refused(fault);
     path.push(next);
     if (isAmong(next, roots)) break;
@@ -55,7 +55,7 @@ export function dpsVerdict(
     for (const { id, enrollment, provisioningStatus, issuingCas } of groups) {
       const place = issuingCas
         .slice(0, 2)
-        .findIndex(({ certificatePem }) => isAmong(certificate, [new Certificate(certificatePem)]));
+        .findIndex(({ certificatePem }) => isAmong(certificate, [new X509Certificate(certificatePem)]));
       if (place < 0) continue;
       if (enrollment === 'individual') {
         const text = `matches the individual enrollment of the device, once group "${id}" has it enrolled`;
@@ -72,11 +72,17 @@ export function dpsVerdict(
 
 const refused = (why: string): DpsVerdict => ({ accepted: false, text: `401002, because ${why}` });
 
-function faultOf(certificate: X509Certificate, issues: boolean, at: Date): string | undefined {
+/** RFC 5280 6.1 as far as it needs no signature, which `issuerOf` checks. */
+function faultOf(certificate: X509Certificate, below: readonly X509Certificate[], at: Date): string | undefined {
   if (at < certificate.validFromDate)
     return `${nameOf(certificate)} is not valid before ${certificate.validFromDate.toISOString()}`;
   if (at > certificate.validToDate) return `${nameOf(certificate)} expired at ${certificate.validToDate.toISOString()}`;
-  if (issues && !certificate.ca) return `${nameOf(certificate)} issued a certificate and is no CA`;
+  if (below.length === 0) return undefined;
+  if (!certificate.ca) return `${nameOf(certificate)} issued a certificate and is no CA`;
+  const allowed = readCertificate(certificate.raw).basicConstraints?.pathLength;
+  const casBelow = below.length - 1;
+  if (allowed !== undefined && casBelow > allowed)
+    return `${nameOf(certificate)} allows ${allowed} CAs below it and has ${casBelow}`;
   return undefined;
 }
 

@@ -1,4 +1,5 @@
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
+import { edge11DateFault } from '../bundle/edge-11-dates.ts';
 import { FleetError } from '../errors.ts';
 import { type Authority, issueIntermediateCa, issueProofOfPossession, issueRootCa } from '../pki/authority.ts';
 import { createCaRequest } from '../pki/ca-request.ts';
@@ -43,11 +44,15 @@ export interface CertificateAuthority {
   prove(ca: Authority, verificationCode: string): Promise<string>;
 }
 
-/** Whether the issuing CA may sign all that the group's devices need: an Edge CA under it takes a longer path. */
+/**
+ * Whether the issuing CA may sign all that the group's devices need, and they can read it: an Edge CA under it takes a
+ * longer path, and IoT Edge 1.1 an end before 2038.
+ */
 export function issuingCaFits(group: GroupDefinition, ca: IssuingCa): boolean {
   const { pathLength = Number.POSITIVE_INFINITY } =
     readCertificate(new X509Certificate(ca.certificatePem).raw).basicConstraints ?? {};
-  return pathLength >= issuingCaPathLength(edgeCaOf(group));
+  const readable = group.target !== 'iotedge-1.1' || edge11DateFault(new Date(ca.notAfter)) === undefined;
+  return readable && pathLength >= issuingCaPathLength(edgeCaOf(group));
 }
 
 export interface CertificateAuthorityOptions {

@@ -220,6 +220,8 @@ function targetFaults(group: z.output<typeof schema>): { path: string; message: 
   if (edgeCa === 'est' && est === undefined) refuse('est', 'edgeCa "est" needs the EST server');
   if (est !== undefined && edgeCa !== 'est' && !est.identity)
     refuse('est', 'is used for nothing: set edgeCa "est", est.identity, or both');
+  if (est?.identity && group.enrollment === 'individual')
+    refuse('est.identity', 'an individual enrollment holds one certificate, so a renewed one could not register');
   if (est?.identity && target === 'iotedge-1.2')
     refuse('est.identity', 'IoT Edge renews identities by itself from 1.3 on; use a newer target');
 

@@ -41,6 +41,11 @@ describe('a group definition says what its bundles install', () => {
     ['an EST server without TLS', { edgeCa: 'est', est: { url: 'http://est.example.com/' } }, ['est.url']],
     ['a threshold that the daemon refuses', { edgeCa: 'est', est: { ...est, threshold: '10d' } }, ['est.threshold']],
     ['renewal on 1.2', { target: 'iotedge-1.2', est: { ...est, identity: true } }, ['est.identity']],
+    [
+      'renewal of an identity that is enrolled by itself',
+      { enrollment: 'individual', est: { ...est, identity: true } },
+      ['est.identity'],
+    ],
     ['a place for a key that the bundle brings', { keyUri: 'file:///etc/key' }, ['keyUri']],
     ['a token without its library', { keyCustody: 'device', keyUri: 'pkcs11:object=a' }, ['pkcs11']],
     ['a library without a token', { pkcs11 }, ['pkcs11']],
