@@ -27,6 +27,8 @@ export interface Config {
   /** Without a connection string, each hub is reached by its own host name and managed identity. */
   readonly hub: { readonly connectionString?: string };
   readonly keys: { readonly vaultUrl: string } | { readonly directory: string };
+  /** File that notes what CA keys sign. */
+  readonly signingJournal?: string;
   readonly rootCaName: string;
   readonly allowPlainKeys: boolean;
   readonly chunkRows: number;
@@ -177,6 +179,7 @@ function toConfig(set: Settings): Config {
     },
     hub: { ...(set.HUB_CONNECTION_STRING !== undefined && { connectionString: set.HUB_CONNECTION_STRING }) },
     keys: directory !== undefined ? { directory } : { vaultUrl: present(set.KEY_VAULT_URL) },
+    ...(set.CA_SIGNING_JOURNAL !== undefined && { signingJournal: set.CA_SIGNING_JOURNAL }),
     rootCaName: set.ROOT_CA_NAME,
     allowPlainKeys: set.ALLOW_PLAIN_KEYS,
     chunkRows: set.CHUNK_ROWS,

@@ -20,6 +20,7 @@ import { createCertificateAuthority } from '../lib/enrollment/certificate-author
 import { createGroups } from '../lib/enrollment/groups.ts';
 import { createPace } from '../lib/enrollment/pace.ts';
 import type { ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
+import { journaled } from '../lib/pki/signing-journal.ts';
 import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
 import { createIssuances } from '../lib/provision/issuance.ts';
 import { type Config, readConfig } from './config.ts';
@@ -61,10 +62,11 @@ export function createServices(config: Config) {
   const enrollments = createDpsEnrollments(dps);
   const pace = createPace({ perMinute: config.dps.operationsPerMinute, now, sleep: pause });
 
-  const keys =
+  const keyStore =
     'vaultUrl' in config.keys
       ? createKeyVaultKeyStore({ vaultUrl: config.keys.vaultUrl, credential })
       : createSoftwareKeyStore({ directory: config.keys.directory });
+  const keys = config.signingJournal === undefined ? keyStore : journaled(keyStore, config.signingJournal);
   const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: config.rootCaName, now });
   const { allowPlainKeys } = config;
   const groups = createGroups({ store: groupStore, authority, enrollments, retry, now, allowPlainKeys });

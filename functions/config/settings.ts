@@ -199,6 +199,14 @@ export const settings = z.object({
     where: 'local',
     reader: 'app',
   }),
+  CA_SIGNING_JOURNAL: z.string().min(1).optional().register(registry, {
+    description:
+      'File that everything a CA key signs is noted in, a line of JSON before each signature. For tests that count certificates; it grows for ever.',
+    expected: 'a file that this process may append to',
+    group: 'keys',
+    where: 'local',
+    reader: 'app',
+  }),
   ROOT_CA_NAME: z
     .string()
     // RFC 5280, appendix A.1: ub-common-name is 64.

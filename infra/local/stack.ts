@@ -32,6 +32,10 @@ export interface StackOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Further arguments of infra/local/dps/main.ts, such as lowered quotas. */
   readonly dpsArguments?: readonly string[];
+  /** Further arguments of infra/local/cosmos/main.ts, such as a limit of request units. */
+  readonly cosmosArguments?: readonly string[];
+  /** Where the built app is (host.json, package.json, dist); this project where absent. */
+  readonly appDirectory?: string;
   /** A process ended by itself. */
   readonly onUnexpectedEnd?: (child: Child, how: string) => void;
 }
@@ -67,7 +71,7 @@ const storageKey = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6
 const idScope = '0ne00000000';
 /** Two, so that allocation has something to decide. */
 const hubs = ['hub-1.localhost', 'hub-2.localhost'];
-const appDirectory = resolve(fileURLToPath(import.meta.url), '../../..');
+const projectDirectory = resolve(fileURLToPath(import.meta.url), '../../..');
 
 /** How long hosts may take to finish what they have in work, before they are killed and their messages come again. */
 const drainWithin = 15_000;
@@ -78,7 +82,7 @@ const drainWithin = 15_000;
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const directory = resolve(options.directory);
-  const { hosts = 1, functionsKey = defaults.functionsKey, settings = {} } = options;
+  const { hosts = 1, functionsKey = defaults.functionsKey, settings = {}, appDirectory = projectDirectory } = options;
   const ports = options.ports === 'free' ? await freePorts() : options.ports;
   if (options.ports !== 'free') await requireFree(ports, hosts === 0 ? standInPorts : portNames);
   await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -126,7 +130,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   async function start(name: ProcessName, script: string, args: readonly string[], env = {}): Promise<void> {
     const child = await startChild({
       name,
-      args: [join(appDirectory, 'infra/local', script, 'main.ts'), ...args],
+      args: [join(projectDirectory, 'infra/local', script, 'main.ts'), ...args],
       env: { ...environmentWithoutSettings(), ...env },
       logFile: join(directory, 'logs', `${name}.log`),
       ready: /\bready\b|successfully listens/,
@@ -158,7 +162,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await together([
       start('blobs', 'azurite', ['--service', 'blob', ...place('blobs', ports.blobs)]),
       start('queues', 'azurite', ['--service', 'queue', ...place('queues', ports.queues)]),
-      start('cosmos', 'cosmos', ['--port', String(ports.cosmos), '--file', join(directory, 'cosmos', 'store.sqlite')]),
+      start('cosmos', 'cosmos', [
+        ...['--port', String(ports.cosmos), '--file', join(directory, 'cosmos', 'store.sqlite')],
+        ...(options.cosmosArguments ?? []),
+      ]),
       start('dps', 'dps', [
         ...[...place('dps', ports.dps), ...tlsDirectory, '--id-scope', idScope],
         ...hubs.flatMap((hub) => ['--hub', hub]),
