@@ -32,6 +32,7 @@ const expected: Record<string, string> = {
   'list-enrollment-groups': 'GET enrollment-groups',
   'get-enrollment-group': 'GET enrollment-groups/{id}',
   'put-enrollment-group': 'PUT enrollment-groups/{id}',
+  'roll-over-enrollment-group': 'POST enrollment-groups/{id}/rollover',
   'list-dead-letters': 'GET dead-letters',
   'redrive-dead-letters': 'POST dead-letters/redrive',
   health: 'GET health',
