@@ -111,8 +111,9 @@ export function createGroups(options: GroupsOptions): Groups {
     try {
       return { group: (await ensure(stored)).value };
     } catch (error) {
-      if (error instanceof FleetError && isPending(error)) return { group: stored.value, pending: error };
-      throw error;
+      if (!(error instanceof FleetError) || !isPending(error)) throw error;
+      // It may have got as far as an issuing CA.
+      return { group: (await store.read(stored.value.id))?.value ?? stored.value, pending: error };
     }
   }
 

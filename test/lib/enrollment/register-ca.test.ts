@@ -145,6 +145,7 @@ describe('a group that refers to its CA by name', () => {
     assert.equal(group.enrolled, undefined);
     assert.equal(pending?.code, 'ca-unregistered');
     assert.match(pending?.hint ?? '', /npm run ca -- register/);
+    assert.equal(group.issuingCas.length, 1);
 
     const outcome = await registerIssuingCa(fleet, 'line7');
     assert.deepEqual(outcome, { state: 'verified', name: 'line7-1', already: false });

@@ -1,0 +1,67 @@
+import { readFile } from 'node:fs/promises';
+import { DefaultAzureCredential } from '@azure/identity';
+import { z } from 'zod';
+import { readConfig } from '../../../functions/config.ts';
+import { createServices } from '../../../functions/services.ts';
+import { createDpsCertificates, parseDpsResourceId } from '../../../lib/azure/dps-certificates.ts';
+import type { CaRegistry } from '../../../lib/enrollment/ca-registry.ts';
+import { FleetError } from '../../../lib/errors.ts';
+import { findStack } from '../../local/stack/running-stack.ts';
+import { localCredential, localDps } from '../../local/stack/trust-root.ts';
+import { trustTls } from '../../local/stack/trust-tls.ts';
+
+/** The deployment that a command works on. */
+export interface Place {
+  readonly services: ReturnType<typeof createServices>;
+  /** CA certificates of its DPS; absent where nothing says which one that is. */
+  readonly registry?: CaRegistry;
+  /** In words. */
+  readonly name: string;
+}
+
+/** As `az` prints them, as local.settings.json has them, or plain. */
+const settingsFile = z.union([
+  z
+    .array(z.object({ name: z.string(), value: z.string() }))
+    .transform((list) => Object.fromEntries(list.map(({ name, value }) => [name, value]))),
+  z.object({ Values: z.record(z.string(), z.string()) }).transform(({ Values }) => Values),
+  z.record(z.string(), z.string()),
+]);
+
+/**
+ * The local stack that runs, or what the settings in a file lead to, with the identity of whoever runs the command.
+ * @throws FleetError `request-invalid`, `setting-invalid`; Error where no local stack runs
+ */
+export async function findPlace({
+  settings,
+  dps,
+}: {
+  settings?: string | undefined;
+  dps?: string | undefined;
+}): Promise<Place> {
+  if (settings === undefined) return localPlace();
+  const parsed = settingsFile.safeParse(JSON.parse(await readFile(settings, 'utf8')));
+  if (!parsed.success) throw new FleetError('request-invalid', `${settings} holds no settings of the app.`);
+  // The identity of the app is not the one that runs this; whoever is signed in (az login) needs the same roles.
+  const {
+    AZURE_CLIENT_ID: _,
+    AzureWebJobsStorage__clientId: __,
+    AzureWebJobsStorage__credential: ___,
+    ...own
+  } = parsed.data;
+  const services = createServices(readConfig(own));
+  if (dps === undefined) return { services, name: settings };
+  const credential = new DefaultAzureCredential();
+  return {
+    services,
+    name: settings,
+    registry: createDpsCertificates({ resource: parseDpsResourceId(dps), credential }),
+  };
+}
+
+async function localPlace(): Promise<Place> {
+  const { appSettings, caPath, urls } = await findStack();
+  trustTls(await readFile(caPath, 'utf8'));
+  const registry = createDpsCertificates({ resource: localDps, credential: localCredential, endpoint: urls.dps });
+  return { services: createServices(readConfig(appSettings)), registry, name: 'the local stack' };
+}

@@ -1,0 +1,161 @@
+import { X509Certificate } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { registerIssuingCa, registerRoot } from '../../../lib/enrollment/ca-registration.ts';
+import type { CaRegistry } from '../../../lib/enrollment/ca-registry.ts';
+import type { GroupRecord } from '../../../lib/enrollment/group.ts';
+import type { OutsideCa } from '../../../lib/enrollment/outside-ca.ts';
+import type { RegistrationOutcome } from '../../../lib/enrollment/register-ca.ts';
+import type { FleetError } from '../../../lib/errors.ts';
+import { type Arguments, UsageError, type Verb } from './arguments.ts';
+import type { Place } from './place.ts';
+
+/** What a verb did: for people, and as JSON. */
+export interface Result {
+  readonly text: string;
+  readonly json: unknown;
+}
+
+type Run = (place: Place, args: Arguments) => Promise<Result>;
+
+export const runVerb: Readonly<Record<Verb, Run>> = {
+  async show({ services, registry }) {
+    const { value: root } = await services.authority.rootCa();
+    const groups = [...(await services.groups.directory({ maxAgeSeconds: 0 })).values()].map(({ value }) => value);
+    const inDps = (await registry?.list())?.map(({ name, isVerified, sha1Thumbprint }) => ({
+      name,
+      isVerified,
+      sha1Thumbprint,
+    }));
+    const rootView = {
+      ...viewOf(root.certificatePem),
+      key: root.keyName ?? null,
+      registration: root.registration ?? null,
+    };
+    const groupViews = groups.map(groupViewOf);
+    const lines = [
+      `root  ${rootView.subject}, until ${rootView.notAfter}, ${root.keyName === undefined ? 'key kept elsewhere' : `key "${root.keyName}"`}`,
+      `      ${root.registration === undefined ? 'not registered with DPS: npm run ca -- register' : `in DPS as ${root.registration.name}`}`,
+      ...groupViews.flatMap(({ id, issuingCas }) => [
+        `group ${id}`,
+        ...issuingCas.map(issuingCaLine),
+        ...(issuingCas.length > 0 ? [] : ['      no issuing CA yet']),
+      ]),
+      ...(inDps ?? []).map(({ name, isVerified }) => `DPS   ${name}: ${isVerified ? 'verified' : 'not verified'}`),
+    ];
+    return {
+      text: lines.join('\n'),
+      json: { root: rootView, groups: groupViews, ...(inDps === undefined ? {} : { dps: inDps }) },
+    };
+  },
+
+  async register({ services, registry }, { group, name, vouched, proof }) {
+    const parts = { ...services, registry: needed(registry) };
+    const options = { name, vouched, proofPem: await fileText(proof) };
+    const outcome =
+      group === undefined ? await registerRoot(parts, options) : await registerIssuingCa(parts, group, options);
+    return { text: outcomeText(outcome), json: outcome };
+  },
+
+  async root({ services }, args) {
+    const { certificatePem, keyName } = await services.authority.adoptRoot(await outsideCa(args));
+    const view = { ...viewOf(certificatePem), key: keyName ?? null };
+    const how =
+      keyName === undefined
+        ? 'its key stays with you; sign issuing CAs with it (csr, import)'
+        : `its key is "${keyName}"`;
+    return {
+      text: `The root is ${view.subject}; ${how}.\nShow it to DPS: npm run ca -- register --name NAME. Groups keep their CA until they roll over.`,
+      json: { root: view },
+    };
+  },
+
+  async csr({ services }, args) {
+    const { out } = args;
+    const group = groupOf(args);
+    const { requestPem, generation } = await services.groups.requestIssuingCa(group);
+    if (out !== undefined) await writeFile(out, requestPem);
+    const text =
+      out === undefined ? requestPem.trimEnd() : `The request for CA ${generation} of ${group} is in ${out}.`;
+    return { text, json: { group, generation, request: requestPem } };
+  },
+
+  async import({ services }, args) {
+    const { from, force } = args;
+    return changed(await services.groups.importIssuingCa(groupOf(args), await outsideCa(args), { from, force }));
+  },
+
+  async rollover({ services }, args) {
+    const { from, force } = args;
+    return changed(await services.groups.rollOver(groupOf(args), { from, force }));
+  },
+};
+
+function changed({ group, pending }: { group: GroupRecord; pending?: FleetError }): Result {
+  const view = groupViewOf(group);
+  const state = pending === undefined ? 'DPS has it.' : `DPS has it not yet: ${pending.message}\nhint: ${pending.hint}`;
+  return {
+    text: [`group ${group.id}`, ...view.issuingCas.map(issuingCaLine), state].join('\n'),
+    json: { ...view, ...(pending === undefined ? {} : { pending: { code: pending.code, message: pending.message } }) },
+  };
+}
+
+function groupViewOf({ id, issuingCas }: GroupRecord) {
+  return {
+    id,
+    issuingCas: issuingCas.map(({ certificatePem, generation, keyName, registration }) => {
+      return { generation, ...viewOf(certificatePem), key: keyName, registration: registration ?? null };
+    }),
+  };
+}
+
+function viewOf(certificatePem: string) {
+  const { subject = '', issuer = '', validToDate, fingerprint, fingerprint256 } = new X509Certificate(certificatePem);
+  const line = (name: string) => name.split('\n').join(', ');
+  return {
+    ...{ subject: line(subject), issuer: line(issuer), notAfter: validToDate.toISOString() },
+    sha1Thumbprint: fingerprint.replaceAll(':', ''),
+    sha256Thumbprint: fingerprint256.replaceAll(':', ''),
+  };
+}
+
+function issuingCaLine(
+  { generation, subject, issuer, notAfter, registration }: ReturnType<typeof groupViewOf>['issuingCas'][number],
+  index: number,
+): string {
+  const place = index === 0 ? 'current' : 'still accepted';
+  const name = registration === null ? '' : `, in DPS as ${registration.name}`;
+  return `  CA ${generation}  ${subject}, by ${issuer}, until ${notAfter} (${place}${name})`;
+}
+
+function outcomeText(outcome: RegistrationOutcome): string {
+  if (outcome.state === 'verified') {
+    return `DPS holds the CA as ${outcome.name}, verified${outcome.already ? ' already' : ''}.`;
+  }
+  return `DPS holds the CA as ${outcome.name} and waits for a proof that you hold its key: a certificate with this common name,
+signed by the CA.
+  ${outcome.code}
+Then: npm run ca -- register --name ${outcome.name} --proof FILE`;
+}
+
+function groupOf({ verb, group }: Arguments): string {
+  if (group === undefined) throw new UsageError(`${verb} needs the name of a group`);
+  return group;
+}
+
+async function outsideCa({ certificate, chain, key }: Arguments): Promise<OutsideCa> {
+  if (certificate === undefined) throw new UsageError('--certificate FILE is missing');
+  return {
+    certificate: await readFile(certificate, 'utf8'),
+    chain: await fileText(chain),
+    privateKey: await fileText(key),
+  };
+}
+
+async function fileText(path: string | undefined): Promise<string | undefined> {
+  return path === undefined ? undefined : readFile(path, 'utf8');
+}
+
+function needed(registry: CaRegistry | undefined): CaRegistry {
+  if (registry === undefined) throw new UsageError('--dps ID is missing: the resource id of the provisioning service');
+  return registry;
+}
