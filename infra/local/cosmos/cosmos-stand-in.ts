@@ -40,12 +40,17 @@ export function createCosmosStandIn(options: CosmosStandInOptions = {}): CosmosS
   const answer = createCosmosService({ catalog, commits, throughput, now: Date.now });
   const server = createCosmosServer({ answer, commits, key: Buffer.from(key, 'base64'), log });
 
-  const housekeeping = setInterval(() => {
-    catalog.removeExpired();
-    commits.flush();
-    // Statistics by which SQLite chooses among indexes, where they have become old.
-    database.exec('PRAGMA optimize');
-  }, housekeepingMilliseconds).unref();
+  const keepHouse = () => {
+    try {
+      catalog.removeExpired();
+      commits.flush();
+      // Statistics by which SQLite chooses among indexes, where they have become old.
+      database.exec('PRAGMA optimize');
+    } catch (error) {
+      log(`Housekeeping failed: ${(error as Error).message}`);
+    }
+  };
+  const housekeeping = setInterval(keepHouse, housekeepingMilliseconds).unref();
 
   return {
     key,

@@ -100,7 +100,7 @@ function whole({ definition }: OpenContainer, { body, partition }: DocumentOpera
 function contentOf(document: Readonly<Record<string, unknown>>): DocumentContent {
   const body = JSON.stringify(document);
   if (Buffer.byteLength(body) > maxDocumentBytes) throw tooLarge();
-  return { body, ttl: document['ttl'] };
+  return { body, document };
 }
 
 /** "Maximum length of an id: 1,023 bytes", without `/` and `\`, https://learn.microsoft.com/azure/cosmos-db/concepts-limits */

@@ -1,7 +1,7 @@
 import { badRequest } from '../cosmos-error.ts';
 import type { Expression, Query } from './ast.ts';
 import { readContinuation, writeContinuation } from './continuation.ts';
-import { condition, constantOf, join, type Parameters, pathOf, type Sql, scalar } from './sql.ts';
+import { condition, constantOf, join, pathOf, type QueryContext, type Sql, scalar } from './sql.ts';
 import { type SqlValue, toJson, typed } from './typed-value.ts';
 
 /** The rows that a query runs over: those of one container, or of one partition of it. */
@@ -33,32 +33,29 @@ export interface QueryPage {
 const maxPageBytes = 4 * 1024 * 1024;
 
 /** Runs one page of a query. @throws CosmosError 400 that names what this stand-in does not know */
-export function runQuery(query: Query, parameters: Parameters, scope: QueryScope, request: PageRequest): QueryPage {
-  const where = query.where === undefined ? [] : [condition(query.where, parameters)];
+export function runQuery(query: Query, context: QueryContext, scope: QueryScope, request: PageRequest): QueryPage {
+  const where = query.where === undefined ? [] : [condition(query.where, context)];
   const filter = conjunction([scope.filter, ...where]);
-  if (hasAggregates(query) || query.groupBy.length > 0) return runAggregate(query, parameters, scope, filter);
-  if (query.distinct) return runDistinct(query, parameters, scope, filter, request);
-  return runRows(query, parameters, scope, filter, request);
+  if (hasAggregates(query) || query.groupBy.length > 0) return runAggregate(query, context, scope, filter);
+  if (query.distinct) return runDistinct(query, context, scope, filter, request);
+  return runRows(query, context, scope, filter, request);
 }
 
 /**
  * Rows in the order asked for, then by id and row, so that every row has its place. A page goes on after the last row's
  * place and not after a count of rows: what is written meanwhile moves no row into or out of the pages to come.
  */
-function runRows(
-  query: Query,
-  parameters: Parameters,
-  scope: QueryScope,
-  filter: Sql,
-  request: PageRequest,
-): QueryPage {
-  const asked = query.orderBy.map(({ by, descending }) => ({ text: typed(pathOf(by, 'ORDER BY')), descending }));
+function runRows(query: Query, context: QueryContext, scope: QueryScope, filter: Sql, request: PageRequest): QueryPage {
+  const asked = query.orderBy.map(({ by, descending }) => ({
+    text: typed(pathOf(by, 'ORDER BY'), context.columns),
+    descending,
+  }));
   const descending = asked.at(-1)?.descending ?? false;
   const ties = asked.some(({ text }) => text === 'id') ? ['rid'] : ['id', 'rid'];
   const order = [...asked, ...ties.map((text) => ({ text, descending }))];
-  const page = windowOf(query, parameters, request, order.length);
+  const page = windowOf(query, context, request, order.length);
   const values = order.map(({ text }, index) => `${text} AS o${index}`);
-  const selected = columnsOf(query, parameters);
+  const selected = columnsOf(query, context);
   const after = page.after === undefined ? [] : [placedAfter(order, page.after)];
   const rows = scope.all(
     join(
@@ -96,13 +93,13 @@ interface Window {
 
 function windowOf(
   { top, offset, limit }: Query,
-  parameters: Parameters,
+  context: QueryContext,
   { maxItems, continuation }: PageRequest,
   sortValues: number,
 ): Window {
   const count = (expression: Expression | undefined): number | undefined => {
     if (expression === undefined) return undefined;
-    const value = constantOf(expression, parameters)?.value;
+    const value = constantOf(expression, context)?.value;
     if (!Number.isSafeInteger(value) || Number(value) < 0)
       throw badRequest('TOP, OFFSET and LIMIT take a whole number.');
     return Number(value);
@@ -141,12 +138,12 @@ function placedAfter([first, ...rest]: readonly Order[], [value = null, ...value
 }
 
 /** What to select: the columns of whole documents, or the values alone, which an index may hold already. */
-function columnsOf({ select }: Query, parameters: Parameters): Sql {
+function columnsOf({ select }: Query, context: QueryContext): Sql {
   if (select.kind === 'all') return { text: documentColumns, bindings: [] };
   const items = select.kind === 'value' ? [select.expression] : select.items.map(({ expression }) => expression);
   const columns = items.map((item, index) => {
     if (isDocument(item)) return { text: documentColumns, bindings: [] };
-    const { text, bindings } = scalar(item, parameters);
+    const { text, bindings } = scalar(item, context);
     return { text: `${text} AS v${index}`, bindings };
   });
   return { text: columns.map(({ text }) => text).join(', '), bindings: columns.flatMap(({ bindings }) => bindings) };
@@ -176,15 +173,15 @@ function objectOf(members: readonly (readonly [string, string | undefined])[]): 
 
 function runDistinct(
   query: Query,
-  parameters: Parameters,
+  context: QueryContext,
   scope: QueryScope,
   filter: Sql,
   request: PageRequest,
 ): QueryPage {
   if (query.select.kind !== 'value') throw badRequest('DISTINCT is supported with VALUE only.');
   if (query.orderBy.length > 0) throw badRequest('DISTINCT with ORDER BY is not supported by this stand-in.');
-  const page = windowOf(query, parameters, request, 0);
-  const value = typed(pathOf(query.select.expression, 'DISTINCT'));
+  const page = windowOf(query, context, request, 0);
+  const value = typed(pathOf(query.select.expression, 'DISTINCT'), context.columns);
   const rows = scope.all({
     text: `SELECT DISTINCT ${value} AS v0 FROM ${scope.table}${scope.indexedBy} WHERE ${filter.text} AND ${value} IS NOT NULL ORDER BY 1 LIMIT ? OFFSET ?`,
     bindings: [...filter.bindings, page.take + 1, page.skip],
@@ -210,16 +207,16 @@ function hasAggregates({ select }: Query): boolean {
 }
 
 /** One result a group, all in one page. */
-function runAggregate(query: Query, parameters: Parameters, scope: QueryScope, filter: Sql): QueryPage {
+function runAggregate(query: Query, context: QueryContext, scope: QueryScope, filter: Sql): QueryPage {
   const { select, groupBy, distinct, orderBy, top, offset } = query;
   if (select.kind === 'all') throw badRequest('GROUP BY needs the properties by name.');
   if (distinct || orderBy.length > 0 || top !== undefined || offset !== undefined) {
     throw badRequest('This stand-in groups and aggregates without DISTINCT, ORDER BY, TOP and OFFSET.');
   }
-  const groups = groupBy.map((by) => typed(pathOf(by, 'GROUP BY')));
+  const groups = groupBy.map((by) => typed(pathOf(by, 'GROUP BY'), context.columns));
   const items = select.kind === 'value' ? [{ name: '', expression: select.expression }] : select.items;
   const columns = items.map(({ expression }, index) => {
-    const column = aggregated(expression, parameters, groups);
+    const column = aggregated(expression, context, groups);
     return { text: `${column.text} AS v${index}`, bindings: column.bindings };
   });
   const grouped = groups.length === 0 ? '' : ` GROUP BY ${groups.join(', ')}`;
@@ -237,18 +234,18 @@ function runAggregate(query: Query, parameters: Parameters, scope: QueryScope, f
   return { results, rows: rows.reduce((sum, row) => sum + Number(row['loaded']), 0) };
 }
 
-function aggregated(expression: Expression, parameters: Parameters, groups: readonly string[]): Sql {
+function aggregated(expression: Expression, context: QueryContext, groups: readonly string[]): Sql {
   if (expression.kind === 'call') {
     const [of] = expression.given;
     const aggregate = aggregates[expression.name];
     if (aggregate === undefined || of === undefined) throw badRequest(`${expression.name} is no aggregate known here.`);
-    if (constantOf(of, parameters) !== undefined) {
+    if (constantOf(of, context) !== undefined) {
       if (expression.name !== 'COUNT') throw badRequest(`${expression.name} takes a property in this stand-in.`);
       return { text: 'count(*)', bindings: [] };
     }
-    return { text: aggregate(typed(pathOf(of, expression.name))), bindings: [] };
+    return { text: aggregate(typed(pathOf(of, expression.name), context.columns)), bindings: [] };
   }
-  const value = typed(pathOf(expression, 'GROUP BY'));
+  const value = typed(pathOf(expression, 'GROUP BY'), context.columns);
   if (!groups.includes(value)) throw badRequest('What is selected is neither an aggregate nor in the GROUP BY clause.');
   return { text: value, bindings: [] };
 }

@@ -1,6 +1,6 @@
 import { badRequest } from '../cosmos-error.ts';
 import type { Expression } from './ast.ts';
-import { jsonPath, quoted, type SqlValue, type Steps, toSqlValue, typed } from './typed-value.ts';
+import { jsonPath, type PathColumns, quoted, type SqlValue, type Steps, toSqlValue, typed } from './typed-value.ts';
 
 /** A piece of SQL over a document's row and what is bound to its question marks, in order. */
 export interface Sql {
@@ -8,47 +8,51 @@ export interface Sql {
   readonly bindings: readonly SqlValue[];
 }
 
-export type Parameters = ReadonlyMap<string, unknown>;
+/** What an expression needs besides itself to become SQL. */
+export interface QueryContext {
+  readonly parameters: ReadonlyMap<string, unknown>;
+  readonly columns: PathColumns;
+}
 
 /** A value that is known before any document is read. */
 interface Constant {
   readonly value: unknown;
 }
 
-export function constantOf(expression: Expression, parameters: Parameters): Constant | undefined {
+export function constantOf(expression: Expression, context: QueryContext): Constant | undefined {
   if (expression.kind === 'literal') return { value: expression.value };
   if (expression.kind !== 'parameter') return undefined;
-  if (!parameters.has(expression.name)) throw badRequest(`Parameter ${expression.name} has no value.`);
-  return { value: parameters.get(expression.name) };
+  if (!context.parameters.has(expression.name)) throw badRequest(`Parameter ${expression.name} has no value.`);
+  return { value: context.parameters.get(expression.name) };
 }
 
 /**
  * A condition. What is undefined makes a comparison undefined, as in Cosmos DB, and SQL's NULL behaves alike: neither it
  * nor its negation lets a document through.
  */
-export function condition(expression: Expression, parameters: Parameters): Sql {
+export function condition(expression: Expression, context: QueryContext): Sql {
   switch (expression.kind) {
     case 'logical': {
-      const [left, right] = [condition(expression.left, parameters), condition(expression.right, parameters)];
+      const [left, right] = [condition(expression.left, context), condition(expression.right, context)];
       return join(`(${left.text} ${expression.operator} ${right.text})`, left, right);
     }
     case 'not': {
-      const inner = condition(expression.of, parameters);
+      const inner = condition(expression.of, context);
       return join(`(NOT ${inner.text})`, inner);
     }
     case 'comparison':
-      return comparison(expression, parameters);
+      return comparison(expression, context);
     case 'in': {
-      const of = scalar(expression.of, parameters);
-      const list = expression.list.map((item) => scalar(item, parameters));
+      const of = scalar(expression.of, context);
+      const list = expression.list.map((item) => scalar(item, context));
       return join(`(${of.text} IN (${list.map(({ text }) => text).join(',')}))`, of, ...list);
     }
     case 'call':
-      return predicate(expression, parameters);
+      return predicate(expression, context);
     case 'path':
     case 'parameter':
     case 'literal': {
-      const of = scalar(expression, parameters);
+      const of = scalar(expression, context);
       return { text: `(${of.text} = ?)`, bindings: [...of.bindings, toSqlValue(true)] };
     }
     default:
@@ -58,15 +62,15 @@ export function condition(expression: Expression, parameters: Parameters): Sql {
 
 function comparison(
   { operator, left, right }: Extract<Expression, { kind: 'comparison' }>,
-  parameters: Parameters,
+  context: QueryContext,
 ): Sql {
-  if (constantOf(left, parameters) !== undefined && constantOf(right, parameters) === undefined) {
-    return comparison({ kind: 'comparison', operator: mirrored(operator), left: right, right: left }, parameters);
+  if (constantOf(left, context) !== undefined && constantOf(right, context) === undefined) {
+    return comparison({ kind: 'comparison', operator: mirrored(operator), left: right, right: left }, context);
   }
-  const [a, b] = [scalar(left, parameters), scalar(right, parameters)];
+  const [a, b] = [scalar(left, context), scalar(right, context)];
   const compared = join(`${a.text} ${operator} ${b.text}`, a, b);
   if (operator === '=' || operator === '!=') return { text: `(${compared.text})`, bindings: compared.bindings };
-  const constant = constantOf(right, parameters);
+  const constant = constantOf(right, context);
   if (constant === undefined)
     return join(`(${compared.text} AND typeof(${a.text}) = typeof(${b.text}))`, compared, a, b);
   // What is of another type is neither less nor more. Bounds in place of a type test, so that an index can keep to them.
@@ -83,7 +87,7 @@ const wrapped = ({ text, bindings }: Sql): Sql => ({ text: `(${text})`, bindings
 
 type Call = Extract<Expression, { kind: 'call' }>;
 
-function predicate({ name, given }: Call, parameters: Parameters): Sql {
+function predicate({ name, given }: Call, context: QueryContext): Sql {
   const [first, second] = given;
   if (first === undefined) throw badRequest(`${name} needs something to work on.`);
   const isOfType = (...types: string[]): Sql => ({
@@ -92,7 +96,7 @@ function predicate({ name, given }: Call, parameters: Parameters): Sql {
   });
   switch (name) {
     case 'IS_DEFINED':
-      return { text: `(${typed(pathOf(first, name))} IS NOT NULL)`, bindings: [] };
+      return { text: `(${typed(pathOf(first, name), context.columns)} IS NOT NULL)`, bindings: [] };
     case 'IS_NULL':
       return isOfType('null');
     case 'IS_STRING':
@@ -108,18 +112,18 @@ function predicate({ name, given }: Call, parameters: Parameters): Sql {
     case 'STARTSWITH':
     case 'ENDSWITH':
     case 'CONTAINS':
-      return textPredicate(name, given, parameters);
+      return textPredicate(name, given, context);
     case 'ARRAY_CONTAINS':
       if (second === undefined) throw badRequest('ARRAY_CONTAINS needs an array and a value.');
-      return arrayContains(first, second, parameters);
+      return arrayContains(first, second, context);
     default:
       throw badRequest(`The function ${name} is not supported by this stand-in.`);
   }
 }
 
-function arrayContains(array: Expression, value: Expression, parameters: Parameters): Sql {
-  const of = scalar(value, parameters);
-  const list = constantOf(array, parameters)?.value;
+function arrayContains(array: Expression, value: Expression, context: QueryContext): Sql {
+  const of = scalar(value, context);
+  const list = constantOf(array, context)?.value;
   if (list !== undefined) {
     if (!Array.isArray(list)) return { text: '0', bindings: [] };
     return {
@@ -134,21 +138,21 @@ function arrayContains(array: Expression, value: Expression, parameters: Paramet
   return join(`(EXISTS (SELECT 1 FROM ${each} AS item WHERE ${item} = ${of.text}))`, of);
 }
 
-function textPredicate(name: string, given: readonly Expression[], parameters: Parameters): Sql {
+function textPredicate(name: string, given: readonly Expression[], context: QueryContext): Sql {
   const [whole, part, fold] = given;
   if (whole === undefined || part === undefined) throw badRequest(`${name} needs two texts.`);
-  const folded = fold !== undefined && constantOf(fold, parameters)?.value === true;
+  const folded = fold !== undefined && constantOf(fold, context)?.value === true;
   const asText = (sql: Sql): Sql => ofText(sql, folded ? 'lower' : '');
-  const [a, b] = [asText(scalar(whole, parameters)), asText(scalar(part, parameters))];
+  const [a, b] = [asText(scalar(whole, context)), asText(scalar(part, context))];
   if (name === 'CONTAINS') return join(`(instr(${a.text}, ${b.text}) > 0)`, a, b);
   if (name === 'ENDSWITH') {
     return join(`(${b.text} = '' OR substr(${a.text}, -length(${b.text})) = ${b.text})`, b, a, b, b);
   }
   const starts = join(`substr(${a.text}, 1, length(${b.text})) = ${b.text}`, a, b, b);
-  const prefix = constantOf(part, parameters)?.value;
+  const prefix = constantOf(part, context)?.value;
   if (folded || typeof prefix !== 'string') return wrapped(starts);
   // The same as a range, which an index can serve; the last code point ends it.
-  const of = scalar(whole, parameters);
+  const of = scalar(whole, context);
   const range = {
     text: `${of.text} >= ? AND ${of.text} < ?`,
     bindings: [...of.bindings, prefix, ...of.bindings, `${prefix}\u{10ffff}`],
@@ -172,14 +176,14 @@ const textFunctions: Readonly<Record<string, string>> = {
 };
 
 /** A value of a document or of the query. */
-export function scalar(expression: Expression, parameters: Parameters): Sql {
-  const constant = constantOf(expression, parameters);
+export function scalar(expression: Expression, context: QueryContext): Sql {
+  const constant = constantOf(expression, context);
   if (constant !== undefined) return { text: '?', bindings: [toSqlValue(constant.value)] };
-  if (expression.kind === 'path') return { text: typed(expression.steps), bindings: [] };
+  if (expression.kind === 'path') return { text: typed(expression.steps, context.columns), bindings: [] };
   if (expression.kind === 'call') {
     const [of] = expression.given;
     const textFunction = textFunctions[expression.name];
-    if (textFunction !== undefined && of !== undefined) return ofText(scalar(of, parameters), textFunction);
+    if (textFunction !== undefined && of !== undefined) return ofText(scalar(of, context), textFunction);
     throw badRequest(`The function ${expression.name} is not supported by this stand-in.`);
   }
   throw badRequest('This stand-in cannot use such an expression as a value.');

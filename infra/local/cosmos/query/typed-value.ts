@@ -12,10 +12,16 @@ export type SqlValue = string | number | null | Uint8Array;
  * JSON. SQLite never takes one storage class for another, and orders NULL < numbers < text < BLOB.
  */
 
-/** SQL of the value at some steps. An index on an expression serves only who writes that expression to the letter. */
-export function typed(steps: Steps): string {
+/** Columns that hold the value of a path, by the path in SQLite's spelling: those that are indexed. */
+export type PathColumns = ReadonlyMap<string, string>;
+
+/** SQL of the value at some steps: the column that holds it, or else what reads it out of the body. */
+export function typed(steps: Steps, columns: PathColumns): string {
   const system = steps.length === 1 ? systemColumns[String(steps[0])] : undefined;
-  if (system !== undefined) return system;
+  return system ?? columns.get(jsonPath(steps)) ?? typedFromBody(steps);
+}
+
+export function typedFromBody(steps: Steps): string {
   const path = quoted(jsonPath(steps));
   return (
     `CASE json_type(body,${path}) WHEN 'text' THEN json_extract(body,${path}) ` +

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { badRequest, conflict, notFound } from '../cosmos-error.ts';
 import { type ContainerDefinition, parseContainerDefinition, resourceName } from './container-definition.ts';
-import { createDocumentTable, type DocumentTable, tableName } from './document-table.ts';
+import { createDocumentTable, type DocumentTable, reckonExpiry, tableName } from './document-table.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { resourceId } from './resource-json.ts';
 
@@ -117,19 +117,21 @@ export function createCatalog(database: DatabaseSync, commits: GroupCommit, now:
     container: openContainer,
 
     replaceContainer(databaseId, id, body) {
-      const { rid, definition: before, documents } = openContainer(databaseId, id);
+      const { rid, definition: before } = openContainer(databaseId, id);
       const definition = parseContainerDefinition(body);
       const samePaths = JSON.stringify(before.partitionKey.paths) === JSON.stringify(definition.partitionKey.paths);
       if (definition.id !== id || !samePaths)
         throw badRequest('The id and the partition key of a container cannot change.');
-      commits.atomically(() => {
+      open.delete(keyOf(databaseId, id));
+      return commits.atomically(() => {
         database
           .prepare('UPDATE containers SET definition = ?, etag = ?, ts = ? WHERE rid = ?')
           .run(JSON.stringify(definition), randomUUID(), seconds(), rid);
-        documents.redefine(definition);
+        // Opening it makes the indexes that it lacks.
+        const changed = openContainer(databaseId, id);
+        if (before.defaultTtl !== definition.defaultTtl) reckonExpiry(database, rid, definition.defaultTtl);
+        return changed;
       });
-      open.delete(keyOf(databaseId, id));
-      return openContainer(databaseId, id);
     },
 
     deleteContainer(databaseId, id) {
@@ -140,7 +142,11 @@ export function createCatalog(database: DatabaseSync, commits: GroupCommit, now:
     },
 
     removeExpired() {
-      for (const { documents } of open.values()) documents.removeExpired();
+      const all = database.prepare(
+        'SELECT databases.id AS database, containers.id FROM containers JOIN databases ON databases.rid = database_rid',
+      );
+      for (const { database: owner, id } of all.all())
+        openContainer(String(owner), String(id)).documents.removeExpired();
     },
 
     forget: () => open.clear(),

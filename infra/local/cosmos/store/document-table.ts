@@ -4,13 +4,15 @@ import { badRequest, conflict, notFound, preconditionFailed } from '../cosmos-er
 import type { PartitionKey } from '../partition-key.ts';
 import { parseCondition, parseQuery } from '../query/parse.ts';
 import { type PageRequest, type QueryPage, type QueryScope, runQuery } from '../query/run-query.ts';
-import { condition, type Parameters, type Sql } from '../query/sql.ts';
+import { condition, type Sql } from '../query/sql.ts';
+import type { SqlValue } from '../query/typed-value.ts';
 import { type ContainerDefinition, isTtl } from './container-definition.ts';
 import { makeIndexes } from './container-indexes.ts';
 import type { GroupCommit } from './group-commit.ts';
+import { columnsByPath, columnValue, pathColumns } from './path-columns.ts';
 import { documentJson } from './resource-json.ts';
 
-/** A document as it is kept. */
+/** A document as it is kept, with the columns of its indexed paths where it was read. */
 export interface StoredDocument {
   readonly rid: number;
   /** JSON, without what the service adds. */
@@ -29,8 +31,8 @@ export interface DocumentKey {
 export interface DocumentContent {
   /** JSON, without what the service adds. */
   readonly body: string;
-  /** What the document says of its own life. */
-  readonly ttl?: unknown;
+  /** The same, as it was before it was written down. */
+  readonly document: Readonly<Record<string, unknown>>;
 }
 
 /** Documents of one container. Every write throws CosmosError as the service would answer it. */
@@ -40,12 +42,15 @@ export interface DocumentTable {
   update(before: StoredDocument, content: DocumentContent): StoredDocument;
   remove(before: StoredDocument): void;
   fulfils(document: StoredDocument, predicate: string): boolean;
-  query(text: string, parameters: Parameters, partition: PartitionKey | undefined, page: PageRequest): QueryPage;
+  query(
+    text: string,
+    parameters: ReadonlyMap<string, unknown>,
+    partition: PartitionKey | undefined,
+    page: PageRequest,
+  ): QueryPage;
   /** What SQLite does for a query, one line a step: to see which index serves it. */
-  explain(text: string, parameters: Parameters, partition?: PartitionKey): string[];
+  explain(text: string, parameters: ReadonlyMap<string, unknown>, partition?: PartitionKey): string[];
   toJson(document: StoredDocument): string;
-  /** Takes over a changed policy or time to live. */
-  redefine(definition: ContainerDefinition): void;
   removeExpired(): void;
 }
 
@@ -67,10 +72,12 @@ export const tableName = (containerRid: number) => `docs_${containerRid}`;
 export function createDocumentTable(options: DocumentTableOptions): DocumentTable {
   const { database, commits, databaseRid, containerRid, now } = options;
   const table = tableName(containerRid);
-  let definition = options.definition;
+  const { definition } = options;
   const byId = definition.partitionKey.paths.length === 1 && definition.partitionKey.paths[0] === '/id';
+  const indexed = pathColumns(definition);
+  const byPath = columnsByPath(indexed);
   createTable(database, table, byId);
-  makeIndexes(database, table, definition);
+  makeIndexes(database, table, definition, indexed);
 
   const statements = new Map<string, StatementSync>();
   function statement(text: string): StatementSync {
@@ -84,18 +91,18 @@ export function createDocumentTable(options: DocumentTableOptions): DocumentTabl
   }
 
   const seconds = () => Math.floor(now() / 1000);
-  const columns = 'rid, body, etag, ts';
-  const statementsOfKey = {
-    read: database.prepare(`SELECT ${columns}, expires FROM ${table} WHERE pk = ? AND id = ?`),
-    insert: database.prepare(
-      `INSERT INTO ${table} (pk, id, body, etag, ts, expires) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-    ),
-    update: database.prepare(`UPDATE ${table} SET body = ?, etag = ?, ts = ?, expires = ? WHERE rid = ?`),
-    remove: database.prepare(`DELETE FROM ${table} WHERE rid = ?`),
-    removeExpired: database.prepare(`DELETE FROM ${table} WHERE expires <= ?`),
-  };
+  const names = indexed.map(({ name }) => name);
+  const inserted = ['pk', 'id', 'body', 'etag', 'ts', 'expires', ...names];
+  const read = database.prepare(
+    `SELECT ${['rid', 'body', 'etag', 'ts', 'expires', ...names].join(', ')} FROM ${table} WHERE pk = ? AND id = ?`,
+  );
+  const insert = database.prepare(
+    `INSERT INTO ${table} (${inserted.join(', ')}) VALUES (${inserted.map(() => '?').join(', ')}) ON CONFLICT DO NOTHING`,
+  );
+  const remove = database.prepare(`DELETE FROM ${table} WHERE rid = ?`);
+  const removeExpired = database.prepare(`DELETE FROM ${table} WHERE expires <= ?`);
 
-  function expiry({ ttl }: DocumentContent, ts: number): number | null {
+  function expiry({ document: { ttl } }: DocumentContent, ts: number): number | null {
     const { defaultTtl } = definition;
     if (ttl !== undefined && ttl !== null && !isTtl(ttl)) throw badRequest('ttl is a number of seconds, or -1.');
     if (defaultTtl === undefined) return null;
@@ -103,11 +110,11 @@ export function createDocumentTable(options: DocumentTableOptions): DocumentTabl
     return life === -1 ? null : ts + Number(life);
   }
 
-  const read = ({ id, partition }: DocumentKey) => {
-    const row = statementsOfKey.read.get(partition, id) as (StoredDocument & { expires: number | null }) | undefined;
+  function find({ id, partition }: DocumentKey): StoredDocument | undefined {
+    const row = read.get(partition, id) as (StoredDocument & { expires: number | null }) | undefined;
     if (row === undefined || (row.expires !== null && row.expires <= seconds())) return undefined;
     return row;
-  };
+  }
 
   function filterOf(partition: PartitionKey | undefined): Sql {
     const parts: Sql[] = [];
@@ -143,20 +150,21 @@ export function createDocumentTable(options: DocumentTableOptions): DocumentTabl
   }
 
   return {
-    read,
+    read: find,
 
     insert(key, content) {
       const ts = seconds();
       const stored = { body: content.body, etag: randomUUID(), ts };
-      const expires = expiry(content, ts);
+      const row = [key.partition, key.id, stored.body, stored.etag, ts, expiry(content, ts)];
+      const values = [...row, ...indexed.map(({ steps }) => columnValue(content.document, steps))];
       commits.begin();
-      const values: SQLInputValue[] = [key.partition, key.id, stored.body, stored.etag, ts, expires];
-      let { changes, lastInsertRowid } = statementsOfKey.insert.run(...values);
+      let { changes, lastInsertRowid } = insert.run(...values);
       if (changes === 0) {
-        if (read(key) !== undefined) throw conflict();
-        const expired = statementsOfKey.read.get(key.partition, key.id) as { rid: number } | undefined;
-        if (expired !== undefined) statementsOfKey.remove.run(expired.rid);
-        ({ changes, lastInsertRowid } = statementsOfKey.insert.run(...values));
+        if (find(key) !== undefined) throw conflict();
+        // What is there has expired, and has not been cleared away yet.
+        const expired = read.get(key.partition, key.id);
+        if (expired !== undefined) remove.run(Number(expired['rid']));
+        ({ changes, lastInsertRowid } = insert.run(...values));
         if (changes === 0) throw conflict();
       }
       return { rid: Number(lastInsertRowid), ...stored };
@@ -166,25 +174,32 @@ export function createDocumentTable(options: DocumentTableOptions): DocumentTabl
       const ts = seconds();
       const stored = { rid: before.rid, body: content.body, etag: randomUUID(), ts };
       const expires = expiry(content, ts);
+      const changed = indexed
+        .map(({ steps, name }) => ({ name, value: columnValue(content.document, steps) }))
+        .filter(({ name, value }) => !isSame((before as unknown as Record<string, SqlValue>)[name], value));
+      // Columns that keep their value are not named: SQLite would write their indexes anew.
+      const columns = ['body', 'etag', 'ts', 'expires', ...changed.map(({ name }) => name)];
       commits.begin();
-      statementsOfKey.update.run(stored.body, stored.etag, ts, expires, before.rid);
+      statement(`UPDATE ${table} SET ${columns.map((name) => `${name} = ?`).join(', ')} WHERE rid = ?`).run(
+        ...[stored.body, stored.etag, ts, expires, ...changed.map(({ value }) => value), before.rid],
+      );
       return stored;
     },
 
     remove(before) {
       commits.begin();
-      statementsOfKey.remove.run(before.rid);
+      remove.run(before.rid);
     },
 
     fulfils({ rid }, predicate) {
       const { where } = parseCondition(predicate);
       if (where === undefined) throw badRequest('The condition of a patch needs a WHERE clause.');
-      const { text, bindings } = condition(where, new Map());
+      const { text, bindings } = condition(where, { parameters: new Map(), columns: byPath });
       return run({ text: `SELECT 1 FROM ${table} WHERE rid = ? AND ${text}`, bindings: [rid, ...bindings] }).length > 0;
     },
 
     query(text, parameters, partition, page) {
-      return runQuery(parseQuery(text), parameters, scopeOf(partition, run), page);
+      return runQuery(parseQuery(text), { parameters, columns: byPath }, scopeOf(partition, run), page);
     },
 
     explain(text, parameters, partition) {
@@ -193,24 +208,16 @@ export function createDocumentTable(options: DocumentTableOptions): DocumentTabl
         for (const { detail } of run({ text: `EXPLAIN QUERY PLAN ${sql}`, bindings })) steps.push(String(detail));
         return [];
       };
-      runQuery(parseQuery(text), parameters, scopeOf(partition, explaining), { maxItems: 100 });
+      runQuery(parseQuery(text), { parameters, columns: byPath }, scopeOf(partition, explaining), { maxItems: 100 });
       return steps;
     },
 
     toJson: (document) => documentJson(document, databaseRid, containerRid),
 
-    redefine(changed) {
-      const sameTtl = changed.defaultTtl === definition.defaultTtl;
-      definition = changed;
-      commits.begin();
-      makeIndexes(database, table, definition);
-      if (!sameTtl) reckonExpiry(database, table, definition.defaultTtl);
-    },
-
     removeExpired() {
       if (definition.defaultTtl === undefined) return;
       commits.begin();
-      statementsOfKey.removeExpired.run(seconds());
+      removeExpired.run(seconds());
     },
   };
 }
@@ -238,7 +245,13 @@ function createTable(database: DatabaseSync, table: string, byId: boolean): void
   database.exec(`CREATE INDEX IF NOT EXISTS ${table}_expires ON ${table} (expires) WHERE expires IS NOT NULL`);
 }
 
-function reckonExpiry(database: DatabaseSync, table: string, defaultTtl: number | undefined): void {
+function isSame(a: SqlValue | undefined, b: SqlValue): boolean {
+  return a instanceof Uint8Array && b instanceof Uint8Array ? Buffer.compare(a, b) === 0 : a === b;
+}
+
+/** Sets anew when documents expire, after the container's own time to live has changed. */
+export function reckonExpiry(database: DatabaseSync, containerRid: number, defaultTtl: number | undefined): void {
+  const table = tableName(containerRid);
   if (defaultTtl === undefined) {
     database.exec(`UPDATE ${table} SET expires = NULL WHERE expires IS NOT NULL`);
     return;

@@ -31,7 +31,7 @@ function fill(
     const { partition, ...document } = make(index);
     container.documents.insert(
       { id: document.id, partition: JSON.stringify([partition]) },
-      { body: JSON.stringify(document) },
+      { body: JSON.stringify(document), document },
     );
   }
 }
