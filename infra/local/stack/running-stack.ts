@@ -20,7 +20,10 @@ export async function announceStack(directory: string, stack: Stack): Promise<()
 export async function findStack(): Promise<RunningStack> {
   const { directory } = readLocalSettings();
   try {
-    return JSON.parse(await readFile(fileIn(directory), 'utf8')) as RunningStack;
+    const stack = JSON.parse(await readFile(fileIn(directory), 'utf8')) as RunningStack;
+    // A stack that was killed leaves its note behind. Any answer will do.
+    await fetch(stack.urls.functions);
+    return stack;
   } catch (error) {
     throw new Error(`No local stack runs on ${directory}. Start it in another terminal: npm start`, { cause: error });
   }
