@@ -101,6 +101,10 @@ async function demonstrate(demo: DemoOptions, stack: Stack): Promise<string[]> {
   problems.push(...jobProblems(jobs), ...errorProblems(errors, demo.expectedErrors));
 
   const devices = await listDevices(api, jobs);
+  // Devices that were there already (unchanged) are on the list of the job that made them.
+  const provisioned = jobs.reduce((sum, { counts }) => sum + counts.provisioned, 0);
+  if (devices.length !== provisioned)
+    problems.push(`${provisioned} rows were provisioned, ${devices.length} devices have bundles`);
   const bundles = await fetchBundles(api, devices);
   if (demo.out !== undefined) await writeResult(demo.out, { api, jobs, group, bundles });
 
