@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { principalHeader } from '../../infra/local/principal.ts';
+import type { Role } from '../../lib/access/principal.ts';
+import { manifestOf, startTestStack, type TestStack, until } from './test-stack.ts';
+
+/*
+ * The stack with HTTP_ACCESS=entra: the local host plays built-in authentication, and callers play its principals. No
+ * request carries a key.
+ */
+
+let fleet: TestStack;
+before(async () => {
+  fleet = await startTestStack({ settings: { HTTP_ACCESS: 'entra' } });
+});
+after(() => fleet.close());
+
+const limit = { timeout: 60_000 };
+
+async function as(role: Role | undefined, path: string, init: RequestInit = {}): Promise<Response> {
+  const headers = new Headers(init.headers);
+  if (role !== undefined) {
+    headers.set('x-ms-client-principal', principalHeader({ name: `${role}@example.com`, roles: [role] }));
+  }
+  return fetch(`${fleet.stack.urls.functions}/api/${path}`, { ...init, headers });
+}
+
+test('nobody gets in without a principal, and a reader learns that all is well', limit, async () => {
+  assert.equal((await as(undefined, 'health')).status, 401);
+  const response = await as('reader', 'health');
+  const { status, checks } = (await response.json()) as { status: string; checks: { ok: boolean; name: string }[] };
+  assert.deepEqual(
+    checks.filter(({ ok }) => !ok),
+    [],
+  );
+  assert.equal(status, 'ok');
+});
+
+test('each role does its part of a job, and only operators take bundles, by name', limit, async () => {
+  const group = { method: 'PUT', body: JSON.stringify({ keyCustody: 'plain' }) };
+  assert.equal((await as('submitter', 'enrollment-groups/line7', group)).status, 403);
+  assert.equal((await as('operator', 'enrollment-groups/line7', group)).status, 201);
+
+  const manifest = { method: 'POST', body: manifestOf('gw', 2), headers: { 'content-type': 'text/csv' } };
+  assert.equal((await as('reader', 'jobs?enrollmentGroup=line7', manifest)).status, 403);
+  const submitted = await as('submitter', 'jobs?enrollmentGroup=line7', manifest);
+  assert.equal(submitted.status, 202);
+  const { jobId } = (await submitted.json()) as { jobId: string };
+  const job = await until(async () => {
+    const answer = await as('reader', `jobs/${jobId}`);
+    const found = (await answer.json()) as { status: string; finishedAt?: string };
+    return found.finishedAt !== undefined && found;
+  });
+  assert.equal(job.status, 'completed');
+
+  assert.equal((await as('submitter', 'devices/gw-1/bundle')).status, 403);
+  const bundle = await as('operator', 'devices/gw-1/bundle');
+  assert.equal(bundle.status, 200);
+  assert.equal(bundle.headers.get('cache-control'), 'no-store');
+  assert.ok((await bundle.arrayBuffer()).byteLength > 1000);
+
+  const device = (await (await as('reader', 'devices/gw-1')).json()) as {
+    history: { event: string; detail?: string }[];
+  };
+  const downloads = device.history.filter(({ event }) => event === 'bundle downloaded');
+  assert.equal(downloads.length, 1, 'the one that was refused took nothing away');
+  assert.match(downloads[0]?.detail ?? '', /^by operator@example\.com, request /);
+});
