@@ -15,7 +15,7 @@ export interface BundleContents {
   readonly settings: BundleSettings | { readonly faults: readonly string[] };
 }
 
-export type ConfigPath = 'config.toml' | 'config.yaml' | 'device.json';
+type ConfigPath = 'config.toml' | 'config.yaml' | 'device.json';
 
 /** What the configurations of all targets say, each in its own words. A place is a path in the bundle or a URI outside of it. */
 export interface BundleSettings {

@@ -18,7 +18,7 @@ import type { DeviceIdentity } from '../pki/device-identity.ts';
  */
 
 /** @throws FleetError `bundle-invalid` where the bundle would not work, or would give away what it must not */
-export type DeviceCheck = (deviceId: string, identity: DeviceIdentity, tar: Buffer) => void;
+type DeviceCheck = (deviceId: string, identity: DeviceIdentity, tar: Buffer) => void;
 
 /** @param configId what the configuration says of a device with that id, such as `registration_id = "gw-1"` */
 export function createDeviceCheck(

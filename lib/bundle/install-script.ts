@@ -114,6 +114,7 @@ if [ -n "$pin_file" ]; then
   [ -r "$pin_file" ] || refuse "$pin_file cannot be read"
   pin_file=$(cd "$(dirname "$pin_file")" && pwd)/$(basename "$pin_file")
 fi
+[ -z "$root" ] || root=$(cd "$root" && pwd)
 cd "$(dirname "$0")"
 
 # The system.

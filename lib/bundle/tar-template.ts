@@ -11,7 +11,7 @@ export interface TemplateFile<Slot extends string> {
   readonly parts: readonly (string | { readonly slot: Slot })[];
 }
 
-export interface TarTemplate<Slot extends string> {
+interface TarTemplate<Slot extends string> {
   /**
    * The archive, with every file below `folder` (at most 155 characters). The same bytes for the same values.
    * @param values ASCII text

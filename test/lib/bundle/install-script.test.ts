@@ -192,6 +192,42 @@ describe('install.sh', { skip }, () => {
     assert.equal(device.install().calls.includes('iotedge config apply'), false);
   });
 
+  it('ends the same wherever it was killed', async () => {
+    using device = await someDevice();
+    const state = () =>
+      readdirSync(device.root, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile() && !entry.parentPath.includes('/var/backups'))
+        .map((entry) => {
+          const path = join(entry.parentPath, entry.name).slice(device.root.length);
+          return `${path} ${device.mode(path)} ${device.read(path)}`;
+        })
+        .sort();
+    assert.equal(device.install().status, 0);
+    const expected = state();
+
+    // Every command that changes something is once the last one of its run.
+    const counter = join(device.directory, 'counter');
+    let killed = 0;
+    for (let call = 1; ; call++) {
+      for (const path of ['var', 'etc/aziot']) rmSync(join(device.root, path), { recursive: true, force: true });
+      writeFileSync(counter, '0');
+      const count = `n=$(($(cat "${counter}") + 1)); echo $n >"${counter}"; [ $n -ne ${call} ] || kill -9 $PPID`;
+      device.command('chown', count);
+      device.command('chmod', `command -p chmod "$@"\n${count}`);
+      device.command('mv', `command -p mv "$@"\n${count}`);
+      device.command('iotedge', `case $1 in --version) echo "iotedge 1.6.0" ;; config) ${count} ;; esac`);
+      if (device.install().status === 0) break;
+      killed += 1;
+      const again = device.install();
+      assert.equal(again.status, 0, `killed at call ${call}: ${again.output}`);
+      assert.deepEqual(state(), expected, `killed at call ${call}`);
+      assert.ok(!device.has('/var/backups/iotedge-bundle/pending'));
+      // What was written is applied, by the run that was killed or by the next.
+      assert.ok(again.calls.includes('iotedge config apply'), `killed at call ${call}`);
+    }
+    assert.ok(killed > 15, `only ${killed} calls were cut`);
+  });
+
   it('is broken off where a file cannot be written, and says so', async () => {
     using device = await someDevice();
     // A directory where the file should go.
