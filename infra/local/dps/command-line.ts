@@ -1,8 +1,15 @@
-import type { ParseArgsOptionsConfig } from 'node:util';
-import { documentedQuotas, type LinkedHub, type Quotas } from './options.ts';
+import { join, resolve } from 'node:path';
+import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import {
+  accessRights,
+  type DpsStandInOptions,
+  documentedQuotas,
+  type LinkedHub,
+  type Quotas,
+  wellKnownKey,
+} from './options.ts';
 
-/** The command line of `main.ts`. */
-export const optionSyntax = {
+const optionSyntax = {
   port: { type: 'string', default: '8443' },
   host: { type: 'string', default: '127.0.0.1' },
   state: { type: 'string', default: '.local/dps' },
@@ -33,7 +40,7 @@ const quotaOptions = {
   'ca-certificates': 'caCertificates',
 } as const satisfies Record<string, keyof Quotas>;
 
-export const usage = `Usage: node infra/local/dps/main.ts [options]
+const usage = `Usage: node infra/local/dps/main.ts [options]
 
   --port N                      HTTPS port, 0 for a free one (8443)
   --host ADDRESS                address to listen on (127.0.0.1)
@@ -52,7 +59,46 @@ ${Object.entries(quotaOptions)
   .map(([option, quota]) => `  --${`${option} N`.padEnd(28)}(${documentedQuotas[quota]})\n`)
   .join('')}`;
 
-export function quotasOf(values: { readonly [option in keyof typeof quotaOptions]?: string }): Partial<Quotas> {
+/** What the command line asks for, or a text to print before ending. */
+export type Command =
+  | {
+      readonly options: Omit<DpsStandInOptions, 'tls' | 'dataFile'> &
+        Required<Pick<DpsStandInOptions, 'idScope' | 'serviceHostName' | 'hubs'>>;
+      readonly port: number;
+      readonly host: string;
+      readonly stateDirectory: string;
+      readonly tlsDirectory: string;
+    }
+  | { readonly text: string; readonly exitCode: number };
+
+/** Reads the command line of `main.ts`. */
+export function readCommandLine(args: readonly string[]): Command {
+  try {
+    const { values } = parseArgs({ args: [...args], options: optionSyntax });
+    if (values.help) return { text: usage, exitCode: 0 };
+    const stateDirectory = resolve(values.state);
+    const key = values.key ?? wellKnownKey;
+    return {
+      options: {
+        idScope: values['id-scope'],
+        serviceHostName: values['service-host'].toLowerCase(),
+        hubs: hubsOf(values.hub, key),
+        policies: [{ name: 'provisioningserviceowner', primaryKey: key, rights: accessRights }],
+        retryAfterSeconds: wholeNumber('retry-after', values['retry-after']),
+        quotas: quotasOf(values),
+        webhook: { allowHttp: values['allow-http-webhooks'] },
+      },
+      port: wholeNumber('port', values.port),
+      host: values.host,
+      stateDirectory,
+      tlsDirectory: resolve(values.tls ?? join(stateDirectory, 'tls')),
+    };
+  } catch (error) {
+    return { text: `error: ${(error as Error).message}\n\n${usage}`, exitCode: 2 };
+  }
+}
+
+function quotasOf(values: { readonly [option in keyof typeof quotaOptions]?: string }): Partial<Quotas> {
   const quotas: Partial<Record<keyof Quotas, number>> = {};
   for (const [option, quota] of Object.entries(quotaOptions) as [keyof typeof quotaOptions, keyof Quotas][]) {
     const text = values[option];
@@ -61,14 +107,13 @@ export function quotasOf(values: { readonly [option in keyof typeof quotaOptions
   return quotas;
 }
 
-/** @throws Error that names the option */
-export function wholeNumber(option: string, text: string): number {
+function wholeNumber(option: string, text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new Error(`--${option} takes a whole number, not "${text}".`);
   return Number(text);
 }
 
 /** `hub-1.example.net,weight=10,latency=25` */
-export function hubsOf(texts: readonly string[], key: string): LinkedHub[] {
+function hubsOf(texts: readonly string[], key: string): LinkedHub[] {
   return texts.map((text) => {
     const [hostName = '', ...settings] = text.split(',');
     if (!/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(hostName))

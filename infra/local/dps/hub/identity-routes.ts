@@ -82,7 +82,7 @@ export function identityRoutes({ lookup, registry, settings: { now, random } }: 
     };
   }
 
-  /** Keys that a signing device was not given are made up, as the real registry does. */
+  /** Keys that a signing device was not given (its client sends empty ones) are made up, as the real registry does. */
   function authenticationOf(
     { authentication }: IdentityInput,
     before: HubAuthentication | undefined,
@@ -98,11 +98,11 @@ export function identityRoutes({ lookup, registry, settings: { now, random } }: 
       type,
       symmetricKey:
         type === 'sas'
-          ? { primaryKey: primaryKey ?? key(), secondaryKey: secondaryKey ?? key() }
+          ? { primaryKey: primaryKey || key(), secondaryKey: secondaryKey || key() }
           : { primaryKey: null, secondaryKey: null },
       x509Thumbprint: {
-        primaryThumbprint: primaryThumbprint ?? null,
-        secondaryThumbprint: secondaryThumbprint ?? null,
+        primaryThumbprint: primaryThumbprint || null,
+        secondaryThumbprint: secondaryThumbprint || null,
       },
     };
   }
