@@ -1,5 +1,5 @@
 import { parse, TomlError } from 'smol-toml';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /*
  * /etc/aziot/config.toml as the daemon's own parser takes it, written from its structs: edgelet/iotedge/src/config/

@@ -1,5 +1,5 @@
 import { parse, YAMLParseError } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /*
  * /etc/iotedge/config.yaml as edgelet/edgelet-core/src/settings.rs of Azure/iotedge 1.1.15 reads it, for DPS with X.509.

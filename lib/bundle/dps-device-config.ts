@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type BundleOptions, bundlePaths, type DeviceText, id } from './bundle-files.ts';
 
 /** device.json of a device without IoT Edge: what a DPS client needs to register. Paths are relative to the file. */

@@ -79,6 +79,19 @@ describe('the package', () => {
     for (const { name } of files.filter((entry) => entry.isFile())) assert.match(name, /\.js(\.map)?$/);
   });
 
+  // `import { z } from 'zod'` keeps every language of its messages, half a megabyte to compile at each cold start;
+  // `import * as z` leaves out what is not used.
+  it('carries no translations', () => {
+    const chunks = join(directory, 'dist/chunks');
+    const scripts = readdirSync(chunks).filter((name) => name.endsWith('.js'));
+    const found = scripts.flatMap((name) =>
+      [...readFileSync(join(chunks, name), 'utf8').matchAll(/\/zod\/v4\/locales\/([\w-]+)\.js$/gm)].map(
+        ([, locale]) => locale,
+      ),
+    );
+    assert.deepEqual([...new Set(found)], ['en']);
+  });
+
   it('registers every function with its trigger, asking callers for a key', async () => {
     const loaded = await loadApp(directory, { PATH });
     assert.deepEqual(triggersOf(loaded), expected);
