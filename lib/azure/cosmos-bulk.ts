@@ -1,4 +1,4 @@
-import type { Container, OperationInput, OperationResponse } from '@azure/cosmos';
+import { BulkOperationType, type Container, type OperationInput, type OperationResponse } from '@azure/cosmos';
 import pMap from 'p-map';
 import { FleetError } from '../errors.ts';
 import { serviceError } from './service-errors.ts';
@@ -14,11 +14,11 @@ const requestsInFlight = 4;
 const maxWaitMilliseconds = 120_000;
 
 /**
- * Runs operations on many partitions, 100 a request, and gives one answer each, in order. What the service was too busy
- * for is repeated, after the wait it asks for: whole requests (the SDK repeats no bulk request by itself), and single
- * operations of a request that went through: throttled (429), raced (449), timed out (408), or on a partition that moves
- * (410, 503). Other statuses are the caller's. A write that timed out may have been done; its repetition then finds a
- * document (409) or a newer version (412), as a second delivery of the same work does.
+ * Runs operations on many partitions, 100 a request, and gives one answer each, in order; of writes without the document.
+ * What the service was too busy for is repeated, after the wait it asks for: whole requests (the SDK repeats no bulk
+ * request by itself), and single operations of a request that went through: throttled (429), raced (449), timed out
+ * (408), or on a partition that moves (410, 503). Other statuses are the caller's. A write that timed out may have been
+ * done; its repetition then finds a document (409) or a newer version (412), as a second delivery of the same work does.
  *
  * `items.bulk` and not `executeBulkOperations`: the latter sleeps a fixed second in the SDK.
  * @throws FleetError `throttled` when all waiting was in vain, `unavailable`
@@ -56,10 +56,11 @@ interface Placed {
 async function send(container: Container, slice: readonly Placed[], answers: OperationResponse[]): Promise<number> {
   let responses: readonly (OperationResponse & { readonly retryAfterMilliseconds?: number })[];
   try {
-    responses = await container.items.bulk(
-      slice.map(({ operation }) => operation),
-      { continueOnError: true },
-    );
+    const operations = slice.map(({ operation }) => operation);
+    // Whoever writes knows what was written; without it an answer is some bytes an operation.
+    const reads = operations.some(({ operationType }) => operationType === BulkOperationType.Read);
+    const options = reads ? {} : { contentResponseOnWriteEnabled: false };
+    responses = await container.items.bulk(operations, { continueOnError: true }, options);
   } catch (error) {
     const failure = serviceError('Cosmos DB', error);
     if (failure instanceof FleetError && failure.code === 'throttled')

@@ -13,6 +13,7 @@ export interface BatchOptions {
   /** Of a batch that is not: whether what follows a failed operation is tried. */
   readonly goOn: boolean;
   readonly partition: PartitionKey | undefined;
+  /** Whether what is written is sent back; what is read always is. */
   readonly withBodies: boolean;
 }
 
@@ -117,7 +118,7 @@ function runOne(
     const { status, document, charge } = runOperation(container, parsed(container, operation, atomic, partition));
     budget.spend(charge);
     if (document === undefined) return { status, charge };
-    const body = withBodies ? container.documents.toJson(document) : undefined;
+    const body = withBodies || operation?.operationType === 'Read' ? container.documents.toJson(document) : undefined;
     return { status, charge, etag: `"${document.etag}"`, body };
   } catch (error) {
     if (!(error instanceof CosmosError)) throw error;

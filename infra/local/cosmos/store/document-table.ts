@@ -10,7 +10,7 @@ import { type ContainerDefinition, isTtl } from './container-definition.ts';
 import { makeIndexes } from './container-indexes.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { columnsByPath, columnValue, pathColumns } from './path-columns.ts';
-import { documentJson } from './resource-json.ts';
+import { createDocumentWriter } from './resource-json.ts';
 
 /** A document as it is kept, with the columns of its indexed paths where it was read. */
 export interface StoredDocument {
@@ -74,6 +74,7 @@ export function createDocumentTable(options: DocumentTableOptions): DocumentTabl
   const table = tableName(containerRid);
   const { definition } = options;
   const byId = definition.partitionKey.paths.length === 1 && definition.partitionKey.paths[0] === '/id';
+  const write = createDocumentWriter(databaseRid, containerRid);
   const indexed = pathColumns(definition);
   const byPath = columnsByPath(indexed);
   createTable(database, table, byId);
@@ -132,9 +133,13 @@ export function createDocumentTable(options: DocumentTableOptions): DocumentTabl
   function scopeOf(partition: PartitionKey | undefined, all: QueryScope['all']): QueryScope {
     // A partition is small beside its container; SQLite does not know that, and might choose another index.
     const indexedBy = partition === undefined || byId ? '' : ` INDEXED BY ${table}_key`;
-    const toJson = (row: Record<string, unknown>) =>
-      documentJson(row as unknown as StoredDocument, databaseRid, containerRid);
-    return { table, filter: filterOf(partition), indexedBy, all, toJson };
+    return {
+      table,
+      filter: filterOf(partition),
+      indexedBy,
+      all,
+      toJson: (row) => write(row as unknown as StoredDocument),
+    };
   }
 
   function run({ text, bindings }: Sql): Record<string, unknown>[] {
@@ -212,7 +217,7 @@ export function createDocumentTable(options: DocumentTableOptions): DocumentTabl
       return steps;
     },
 
-    toJson: (document) => documentJson(document, databaseRid, containerRid),
+    toJson: write,
 
     removeExpired() {
       if (definition.defaultTtl === undefined) return;

@@ -16,17 +16,20 @@ export function resourceId(database: number, container?: number, document?: numb
   return bytes.toString('base64').replaceAll('/', '-');
 }
 
-/** A document as clients see it. Text put to text: a page of a thousand documents is parsed by nobody here. */
-export function documentJson({ rid, body, etag, ts }: StoredDocument, database: number, container: number): string {
-  const [db, coll, doc] = [resourceId(database), resourceId(database, container), resourceId(database, container, rid)];
-  const self = `dbs/${db}/colls/${coll}/docs/${doc}/`;
-  // A body always has its id, so there is something before the comma.
-  return `${body.slice(0, -1)},"_rid":"${doc}","_self":"${self}","_etag":"\\"${etag}\\"","_attachments":"attachments/","_ts":${ts}}`;
+/** Writes documents of one container as clients see them. Text put to text: a page of a thousand is parsed by nobody here. */
+export function createDocumentWriter(database: number, container: number): (document: StoredDocument) => string {
+  const documents = `dbs/${resourceId(database)}/colls/${resourceId(database, container)}/docs/`;
+  return ({ rid, body, etag, ts }) => {
+    const id = resourceId(database, container, rid);
+    // A body always has its id, so there is something before the comma.
+    return `${body.slice(0, -1)},"_rid":"${id}","_self":"${documents}${id}/","_etag":"\\"${etag}\\"","_attachments":"attachments/","_ts":${ts}}`;
+  };
 }
 
-const added = new Set(['_rid', '_self', '_etag', '_attachments', '_ts']);
+const added = ['_rid', '_self', '_etag', '_attachments', '_ts'];
 
 /** A document without what the service adds: clients may send back what they were given. */
-export function withoutAdded(document: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(document).filter(([name]) => !added.has(name)));
+export function withoutAdded(document: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  if (!added.some((name) => Object.hasOwn(document, name))) return document;
+  return Object.fromEntries(Object.entries(document).filter(([name]) => !added.includes(name)));
 }
