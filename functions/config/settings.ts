@@ -186,7 +186,8 @@ export const settings = z.object({
       secret: true,
     }),
   KEY_VAULT_URL: serviceUrl().optional().register(registry, {
-    description: 'Key Vault that holds the CA keys; they never leave it.',
+    description:
+      'Key Vault that holds the CA keys; they never leave it. One at localhost is a stand-in, and is sent no real token.',
     expected: 'an https URL such as https://name.vault.azure.net',
     group: 'keys',
     where: 'azure',

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { settingMeta, settingNames } from '../../functions/config/settings.ts';
 import { emulatorKey } from './cosmos/emulator-key.ts';
 import { wellKnownKey } from './dps/options.ts';
-import { defaults, portNames, standInPorts } from './settings.ts';
+import { defaults, type PortName, portsInUse } from './settings.ts';
 import { type Child, startChild } from './stack/child.ts';
 import { furnish } from './stack/furnish.ts';
 import { freePorts, type Ports, requireFree } from './stack/ports.ts';
@@ -28,6 +28,8 @@ export interface StackOptions {
   /** How long a received queue message stays hidden: the time until another host takes over from one that was killed. */
   readonly leaseSeconds?: number;
   readonly reconcileSchedule?: string;
+  /** CA keys in a Key Vault stand-in. Default: in files. */
+  readonly keyVault?: boolean;
   /** Further app settings, such as CHUNK_ROWS; they win over the environment. */
   readonly settings?: Readonly<Record<string, string>>;
   /** Further arguments of infra/local/dps/main.ts, such as lowered quotas. */
@@ -40,10 +42,18 @@ export interface StackOptions {
   readonly onUnexpectedEnd?: (child: Child, how: string) => void;
 }
 
-export type ProcessName = 'blobs' | 'queues' | 'cosmos' | 'dps' | 'events' | 'functions' | `functions-${number}`;
+export type ProcessName =
+  | 'blobs'
+  | 'queues'
+  | 'cosmos'
+  | 'dps'
+  | 'key-vault'
+  | 'events'
+  | 'functions'
+  | `functions-${number}`;
 
 export interface Stack {
-  readonly urls: Readonly<Record<'functions' | 'blobs' | 'queues' | 'cosmos' | 'dps', string>>;
+  readonly urls: Readonly<Record<PortName, string>>;
   readonly functionsKey: string;
   readonly storageConnectionString: string;
   readonly cosmos: { readonly endpoint: string; readonly key: string; readonly database: string };
@@ -82,9 +92,17 @@ const drainWithin = 15_000;
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const directory = resolve(options.directory);
-  const { hosts = 1, functionsKey = defaults.functionsKey, settings = {}, appDirectory = projectDirectory } = options;
+  const {
+    keyVault = false,
+    hosts = 1,
+    functionsKey = defaults.functionsKey,
+    settings = {},
+    appDirectory = projectDirectory,
+  } = options;
   const ports = options.ports === 'free' ? await freePorts() : options.ports;
-  if (options.ports !== 'free') await requireFree(ports, hosts === 0 ? standInPorts : portNames);
+  if (options.ports !== 'free') {
+    await requireFree(ports, portsInUse({ standInsAlone: hosts === 0, keyVault }));
+  }
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const tls = await ensureLocalTls({ directory: join(directory, 'tls'), hostNames: hubs });
   trustTls(tls.caPem);
@@ -95,6 +113,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     queues: `http://127.0.0.1:${ports.queues}/${storageAccount}`,
     cosmos: `http://localhost:${ports.cosmos}`,
     dps: `https://localhost:${ports.dps}`,
+    keyVault: `https://localhost:${ports.keyVault}`,
   };
   const storageConnectionString = [
     'DefaultEndpointsProtocol=http',
@@ -106,7 +125,6 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const iotConnectionString = (policy: string) =>
     `HostName=localhost:${ports.dps};SharedAccessKeyName=${policy};SharedAccessKey=${wellKnownKey}`;
   const inherited = inheritedSettings();
-  const keyDirectory = join(directory, 'ca');
   const appSettings: Record<string, string> = {
     ALLOW_PLAIN_KEYS: 'true',
     RECONCILE_SCHEDULE: options.reconcileSchedule ?? defaults.reconcileSchedule,
@@ -121,7 +139,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     DPS_ID_SCOPE: idScope,
     DPS_GLOBAL_ENDPOINT: urls.dps,
     HUB_CONNECTION_STRING: iotConnectionString('iothubowner'),
-    CA_KEY_DIRECTORY: keyDirectory,
+    // One of both; an empty setting is none.
+    KEY_VAULT_URL: keyVault ? urls.keyVault : '',
+    CA_KEY_DIRECTORY: keyVault ? '' : join(directory, 'ca'),
     ...settings,
   };
   const cosmos = { endpoint: urls.cosmos, key: emulatorKey, database: appSettings['COSMOS_DATABASE'] ?? '' };
@@ -146,7 +166,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const named = (pattern: RegExp) => [...processes.values()].filter(({ name }) => pattern.test(name));
     // What has not ended by then is killed; a queue message that it had comes again.
     const timer = setTimeout(() => void kill(), drainWithin);
-    for (const pattern of [/^(functions|events)/, /^(cosmos|dps)$/, /^(blobs|queues)$/])
+    for (const pattern of [/^(functions|events)/, /^(cosmos|dps|key-vault)$/, /^(blobs|queues)$/])
       await Promise.all(named(pattern).map((child) => child.kill('SIGTERM')));
     clearTimeout(timer);
   }
@@ -173,6 +193,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         ...['--retry-after', '1', '--allow-http-webhooks', ...(options.dpsArguments ?? [])],
       ]),
     ]);
+    if (keyVault) await start('key-vault', 'key-vault', [...place('key-vault', ports.keyVault), ...tlsDirectory]);
     await furnish({ storageConnectionString, cosmos });
     await trustRoot(appSettings, urls.dps);
     const hostEnvironment = { ...appSettings, NODE_EXTRA_CA_CERTS: tls.caPath };

@@ -1,7 +1,7 @@
 import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildApp } from '../build.ts';
-import { portNames, readLocalSettings, standInPorts } from './settings.ts';
+import { portsInUse, readLocalSettings } from './settings.ts';
 import type { Child } from './stack/child.ts';
 import { requireFree } from './stack/ports.ts';
 import { announceStack } from './stack/running-stack.ts';
@@ -20,12 +20,12 @@ let forget = async () => {};
 let ending = false;
 
 try {
-  const { ports, directory, functionsKey, leaseSeconds, reconcileSchedule } = readLocalSettings();
-  await requireFree(ports, standInsAlone ? standInPorts : portNames);
+  const { ports, directory, functionsKey, leaseSeconds, reconcileSchedule, keyVault } = readLocalSettings();
+  await requireFree(ports, portsInUse({ standInsAlone, keyVault }));
   if (!standInsAlone) await buildApp();
   say(`Starting ${standInsAlone ? 'the stand-ins' : 'the local stack'} in ${directory} ...`);
   const hosts = standInsAlone ? 0 : 1;
-  const started = { directory, ports, functionsKey, leaseSeconds, reconcileSchedule, hosts, onUnexpectedEnd };
+  const started = { directory, ports, functionsKey, leaseSeconds, reconcileSchedule, keyVault, hosts, onUnexpectedEnd };
   stack = await startStack(started);
   if (!standInsAlone) forget = await announceStack(directory, stack);
   process.on('SIGINT', () => void end(0));

@@ -22,4 +22,4 @@ const { url } = await standIn.listen(Number(values.port));
 const stop = () => void standIn.close().then(() => process.exit(0));
 process.on('SIGTERM', stop);
 process.on('SIGINT', stop);
-process.stdout.write(`Key Vault stand-in listening at ${url}; clients trust ${tls.caPath}\n`);
+process.stdout.write(`ready: Key Vault on ${url}; its TLS certificate is ${tls.caPath}\n`);

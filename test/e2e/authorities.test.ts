@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { readBundle } from '../../infra/local/demo/bundle-files.ts';
+import { registerDevice } from '../../infra/local/demo/register-device.ts';
+import { announceStack } from '../../infra/local/stack/running-stack.ts';
+import { caExtensions, createOpensslCa } from '../openssl-ca.ts';
+import { manifestOf, startTestStack, type TestStack } from './test-stack.ts';
+
+/*
+ * CA keys in Key Vault, a rollover over HTTP, and the operator's command, on the whole stack.
+ */
+
+const limit = { timeout: 120_000 };
+const run = promisify(execFile);
+const theirs = createOpensslCa();
+let fleet: TestStack;
+
+before(async () => {
+  fleet = await startTestStack({ keyVault: true });
+  await announceStack(fleet.directory, fleet.stack);
+}, limit);
+after(async () => {
+  await fleet?.close();
+  theirs[Symbol.dispose]();
+});
+
+/** `npm run ca -- …`, as a person types it. */
+async function ca(...args: readonly string[]): Promise<{ out: string; err: string; code: number }> {
+  try {
+    const { stdout, stderr } = await run(process.execPath, ['infra/tools/ca.ts', ...args], {
+      env: { ...process.env, LOCAL_DIR: fleet.directory },
+    });
+    return { out: stdout, err: stderr, code: 0 };
+  } catch (error) {
+    const { stdout, stderr, code } = error as { stdout: string; stderr: string; code: number };
+    return { out: stdout, err: stderr, code };
+  }
+}
+
+async function provisionAndRegister(group: string, prefix: string): Promise<void> {
+  const job = await fleet.ended(await fleet.upload(`${group}/${prefix}.csv`, manifestOf(prefix, 3)));
+  assert.equal(job.counts.provisioned, 3, JSON.stringify(job));
+  await register(`${prefix}-1`);
+}
+
+async function register(deviceId: string): Promise<void> {
+  const files = await readBundle(await fleet.api.getBytes(`devices/${deviceId}/bundle`));
+  assert.notEqual(await registerDevice(deviceId, files, fleet.stack.dps), '');
+}
+
+test('keys are made in the vault, and devices of its CA register before and after a rollover', limit, async () => {
+  await fleet.api.put('enrollment-groups/plant_1.line-7', { keyCustody: 'plain' });
+  await provisionAndRegister('plant_1.line-7', 'before');
+
+  const path = `${fleet.stack.urls.functions}/api/enrollment-groups/plant_1.line-7/rollover?from=1`;
+  const rollOver = () => fetch(path, { method: 'POST', headers: { 'x-functions-key': fleet.stack.functionsKey } });
+  const answer = await rollOver();
+  assert.equal(answer.status, 200);
+  const group = (await answer.json()) as { issuingCas: { generation: number }[] };
+  assert.deepEqual(
+    group.issuingCas.map(({ generation }) => generation),
+    [2, 1],
+  );
+  assert.equal((await rollOver()).status, 409);
+
+  await provisionAndRegister('plant_1.line-7', 'after');
+  await register('before-2');
+
+  const keys = readdirSync(join(fleet.directory, 'key-vault/keys')).sort();
+  assert.deepEqual(keys, ['issuing--plant-u1-pline--7--1.json', 'issuing--plant-u1-pline--7--2.json', 'root.json']);
+});
+
+test('an issuing CA is signed by an OpenSSL CA, and its devices register once DPS knows that root', limit, async () => {
+  const root = theirs.issue({ subject: '/CN=Plant PKI' });
+  await fleet.api.put('enrollment-groups/own', { keyCustody: 'plain', issuingCa: { origin: 'outside' } });
+  const refused = await ca('rollover', 'own');
+  assert.equal(refused.code, 1);
+  assert.match(refused.err, /^error: Group "own" has its issuing CA from outside.*\nhint: .*npm run ca -- csr GROUP/);
+
+  const request = theirs.file();
+  assert.equal((await ca('csr', 'own', '--out', request)).code, 0);
+  const issued = theirs.issue({ requestPem: readFileSync(request, 'utf8'), issuer: root, extensions: caExtensions(0) });
+  const certificate = theirs.file(issued.pem);
+  const lost = await ca('import', 'own', '--certificate', certificate);
+  assert.equal(lost.code, 1);
+  assert.match(lost.err, /^error: The issuing CA has 1 fault: chain no certificate given issued/);
+  const imported = await ca('import', 'own', '--certificate', certificate, '--chain', theirs.file(root.pem), '--json');
+  assert.equal(imported.code, 0, imported.err);
+  assert.match(
+    (JSON.parse(imported.out) as { issuingCas: { issuer: string }[] }).issuingCas[0]?.issuer ?? '',
+    /Plant PKI/,
+  );
+
+  // Its own root, with its key into the vault, becomes the fleet's, and is shown to DPS.
+  const key = theirs.file(root.keyPem);
+  assert.equal((await ca('root', '--certificate', theirs.file(root.pem), '--key', key)).code, 0);
+  const taken = await ca('register');
+  assert.equal(taken.code, 1);
+  assert.match(taken.err, /another CA certificate under the name "fleet-root"/);
+  const registered = await ca('register', '--name', 'plant-pki');
+  assert.equal(registered.out, 'DPS holds the CA as plant-pki, verified.\n', registered.err);
+  await provisionAndRegister('own', 'own');
+
+  const { out } = await ca('show');
+  assert.match(out, /root {2}CN=Plant PKI.*key "imported-[0-9a-f]{32}"\n {6}in DPS as plant-pki/);
+  assert.match(out, /group own\n {2}CA 1 {2}CN=own issuing CA 1, by CN=Plant PKI/);
+  for (const { out: text, err } of [imported, registered, { out, err: '' }]) assert.doesNotMatch(text + err, /PRIVATE/);
+});
+
+test('what cannot be understood ends with 2, before anything is looked at', limit, async () => {
+  const { code, err } = await ca('csr');
+  assert.equal(code, 2);
+  assert.equal(err, 'error: csr needs the name of a group\nhint: npm run ca -- --help\n');
+});
