@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import type { GroupDefinition } from '../enrollment/group-definition.ts';
 import type { TemplateFile } from './tar-template.ts';
 
@@ -35,7 +36,7 @@ export const bundlePaths = {
 
 export const id = { slot: 'id' } as const;
 
-/** Certificates one after another, each ending in a line feed. */
+/** Certificates one after another, as PEM and without what people write around it. */
 export function pemBundle(certificates: readonly string[]): string {
-  return certificates.map((pem) => `${pem.trim()}\n`).join('');
+  return certificates.map((pem) => new X509Certificate(pem).toString()).join('');
 }

@@ -3,6 +3,7 @@ import type { Fault } from '../errors.ts';
 import { type BundleOptions, id } from './bundle-files.ts';
 import { readConfigToml } from './config-toml-schema.ts';
 import { readConfigYaml } from './config-yaml-schema.ts';
+import { readDpsDeviceConfig } from './dps-device-config.ts';
 import { edge11CertificateFault } from './edge-11-dates.ts';
 import { duplicateRecipients, recipientFaults } from './recipients.ts';
 import { configPath, configuration } from './target-files.ts';
@@ -51,13 +52,16 @@ function chainFaults({ group, chainPem, rootPem, now }: BundleOptions): Fault[] 
 
 const nameOf = (pem: string) => new X509Certificate(pem).subject.replaceAll('\n', ', ');
 
+const readers = { 'config.toml': readConfigToml, 'config.yaml': readConfigYaml, 'device.json': readDpsDeviceConfig };
+
 function configurationFaults(options: BundleOptions): Fault[] {
   const path = configPath(options.group.target);
   // Any id does: an id is a-z, 0-9, ".", "_" and "-", which mean nothing in TOML, YAML and JSON strings.
   const text = configuration(options)
     .map((part) => (typeof part === 'string' ? part : part === id ? 'a-device' : 'a device edge CA'))
     .join('');
-  if (path === 'device.json') return [];
-  const read = path === 'config.toml' ? readConfigToml(text) : readConfigYaml(text);
+  // Files are laid out by characters, which are octets in ASCII only.
+  if (/[^\n\x20-\x7e]/.test(text)) return [{ path, message: 'holds something else than printable ASCII' }];
+  const read = readers[path](text);
   return 'faults' in read ? read.faults.map((message) => ({ path, message })) : [];
 }

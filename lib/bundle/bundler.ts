@@ -1,3 +1,4 @@
+import { parseGroupDefinition } from '../enrollment/group-definition.ts';
 import { FleetError } from '../errors.ts';
 import type { DeviceIdentity } from '../pki/device-identity.ts';
 import { edgeCaCommonName } from '../pki/edge-ca.ts';
@@ -25,7 +26,10 @@ export interface Bundler {
  * Lays out all that the devices of a group share, once.
  * @throws FleetError `group-invalid` with every fault, where no bundle of the group could work
  */
-export async function createBundler(options: BundleOptions): Promise<Bundler> {
+export async function createBundler(given: BundleOptions): Promise<Bundler> {
+  const { id, ...declared } = given.group;
+  // A definition that an earlier release stored lacks what could not be declared then.
+  const options = { ...given, group: parseGroupDefinition(id, declared) };
   const { group, chainPem } = options;
   refuseFaults(options);
   const template = createTarTemplate<DeviceSlot>(targetFiles(options));

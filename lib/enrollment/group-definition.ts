@@ -45,6 +45,7 @@ const estServer = z.strictObject({
   url: z
     .url({ protocol: /^https$/ })
     .max(512)
+    .regex(/^[\x21-\x7e]+$/, 'printable ASCII')
     .describe('Its base, such as https://est.example.com/.well-known/est'),
   identity: z
     .boolean()

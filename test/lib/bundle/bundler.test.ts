@@ -13,10 +13,11 @@ import { createBundler } from '../../../lib/bundle/bundler.ts';
 import { readConfigToml } from '../../../lib/bundle/config-toml-schema.ts';
 import { readTar } from '../../../lib/bundle/tar-reader.ts';
 import { deviceId as deviceIdRule } from '../../../lib/devices/ids.ts';
+import type { GroupDefinition } from '../../../lib/enrollment/group-definition.ts';
 import { FleetError } from '../../../lib/errors.ts';
-import { someGroup } from '../../factories.ts';
+import { someGroup, someTime } from '../../factories.ts';
 import { lacks, run } from './command.ts';
-import { someBundler } from './some-bundle.ts';
+import { someBundler, someDps } from './some-bundle.ts';
 
 const filesOf = (tar: Buffer) => new Map(readTar(tar).map((file) => [file.path, file]));
 const textOf = (tar: Buffer, path: string) => filesOf(tar).get(path)?.body.toString() ?? '';
@@ -196,6 +197,22 @@ describe('a group whose bundles could not work', () => {
       assert.deepEqual(paths, ['chain.0', 'chain.0', 'root', 'config.toml', 'config.toml']);
       return true;
     });
+  });
+
+  it('is none because an earlier release stored its definition', async () => {
+    const { issuer, rootPem, identity } = await someBundler();
+    const { edgeCa, trustBundle, ...stored } = someGroup();
+    assert.ok(edgeCa && trustBundle);
+    const bundler = await createBundler({
+      ...{ group: stored as GroupDefinition, chainPem: [issuer.certificatePem], rootPem, dps: someDps, now: someTime },
+    });
+    assert.ok(await bundler.bundle({ deviceId: 'gw-1', identity: await identity('gw-1') }));
+  });
+
+  it('is not one whose CAs have text around them', async () => {
+    const { rootPem } = await someBundler();
+    const { bundle } = await someBundler({ trustBundle: [`Bag Attributes\n    friendlyName: Größe\n${rootPem}`] });
+    assert.equal(textOf(await bundle('gw-1'), 'gw-1/certs/trust-bundle.pem'), rootPem);
   });
 
   it('is refused for IoT Edge 1.1 where the chain ends in 2038 or later', async () => {

@@ -39,6 +39,7 @@ describe('a group definition says what its bundles install', () => {
     ['EST without a server', { edgeCa: 'est' }, ['est']],
     ['a server that nothing uses', { est }, ['est']],
     ['an EST server without TLS', { edgeCa: 'est', est: { url: 'http://est.example.com/' } }, ['est.url']],
+    ['an EST server whose name is not ASCII', { edgeCa: 'est', est: { url: 'https://est.exämple.com/' } }, ['est.url']],
     ['a threshold that the daemon refuses', { edgeCa: 'est', est: { ...est, threshold: '10d' } }, ['est.threshold']],
     ['renewal on 1.2', { target: 'iotedge-1.2', est: { ...est, identity: true } }, ['est.identity']],
     [
