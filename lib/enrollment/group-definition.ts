@@ -32,7 +32,7 @@ const initialTwin = z
  * What the path of a file: or pkcs11: URI may hold (RFC 3986, RFC 7512) without meaning anything in TOML, YAML or a
  * shell. Its query is install.sh's: there a PIN would stand, and a definition may be shown to whoever may list groups.
  */
-const keyUri = /^(?:file:\/\/\/|pkcs11:)[A-Za-z0-9._~:/@&=;,%+-]+$/;
+const keyUri = /^(?:file:\/\/\/[A-Za-z0-9._~/@,+-]+|pkcs11:[A-Za-z0-9._~:/@&=;,%+-]+)$/;
 const pkcs11Uri = /^pkcs11:[A-Za-z0-9._~:/@&=;,%+-]+$/;
 const absolutePath = /^\/[A-Za-z0-9._/+-]+$/;
 /** Registry, path, tag and digest, as https://github.com/distribution/reference spells them, no stricter than needed. */

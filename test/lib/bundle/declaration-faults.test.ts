@@ -51,6 +51,7 @@ describe('a group definition says what its bundles install', () => {
     ['a token without its library', { keyCustody: 'device', keyUri: 'pkcs11:object=a' }, ['pkcs11']],
     ['a library without a token', { pkcs11 }, ['pkcs11']],
     ['a PIN', { keyCustody: 'device', keyUri: 'pkcs11:object=a?pin-value=1234', pkcs11 }, ['keyUri']],
+    ['a key file whose name needs escapes', { keyCustody: 'device', keyUri: 'file:///etc/device%20key' }, ['keyUri']],
     ['a PIN in another place', { keyCustody: 'device', keyUri: 'pkcs11:object=a;pin-value=1', pkcs11 }, ['keyUri']],
     ['a key URI that would end its string', { keyCustody: 'device', keyUri: 'file:///a"\nx = "b' }, ['keyUri']],
     ['an image with a blank', { agentImage: 'agent:1.6 --privileged' }, ['agentImage']],
