@@ -3,31 +3,42 @@ import { ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
 import { figures } from '../lib/telemetry.ts';
 import { telemetrySettings } from './config.ts';
 import { logLine } from './log.ts';
+import type { startTelemetry } from './telemetry/sdk.ts';
 
 /*
  * Telemetry of the app: spans and figures that lib/telemetry.ts makes. The log is not a part of it: the host sends what the
  * app logs, so the capability WorkerOpenTelemetryEnabled, which tells it to stop doing that, stays off.
  *
- * The SDK is loaded only where it has somewhere to send to, and beside the functions, not before them: an instance that
- * starts for an HTTP request does not wait for it; the first run does, for the rest of the way.
+ * The SDK is loaded only where it has somewhere to send to, and after the functions are registered: a host that starts does
+ * not wait for it; the first run does, for the rest of the way.
  */
 const settings = telemetrySettings();
 if (settings.to !== 'nobody') {
-  const started = import('./telemetry/sdk.ts').then(({ startTelemetry }) => startTelemetry(settings));
-  // A telemetry that does not start must not keep devices from being provisioned.
-  started.catch((error: unknown) => console.error(logLine('telemetry not started', { cause: String(error) })));
-
+  let starting: Promise<() => Promise<void>> | undefined;
+  const started = () => (starting ??= load(settings));
+  app.hook.appStart(() => void started());
   app.hook.preInvocation(async (hook) => {
-    await started.catch(() => undefined);
+    await started();
     joinTrace(hook);
   });
   app.hook.appTerminate(async () => {
-    const stop = await started.catch(() => undefined);
-    await stop?.();
+    const stop = await started();
+    await stop();
   });
 }
 
-/** Makes the run a span of the trace that the host began, so that portal users see a job from upload to record. */
+/** A telemetry that does not start must not keep devices from being provisioned. @returns what ends it */
+async function load(to: Parameters<typeof startTelemetry>[0]): Promise<() => Promise<void>> {
+  try {
+    const sdk = await import('./telemetry/sdk.ts');
+    return sdk.startTelemetry(to);
+  } catch (error) {
+    console.error(logLine('telemetry not started', { cause: String(error) }));
+    return async () => {};
+  }
+}
+
+/** Makes the run a span of the trace that the host began, so that the steps of a chunk stand under the message that set them off. */
 function joinTrace(hook: PreInvocationContext): void {
   const run = hook.functionHandler;
   const { functionName, traceContext, invocationId } = hook.invocationContext;
@@ -40,7 +51,8 @@ function joinTrace(hook: PreInvocationContext): void {
       let outcome = 'failed';
       try {
         const result = await run(...given);
-        outcome = 'succeeded';
+        // An HTTP function answers its failures (functions/http/respond.ts); a run of any other kind throws them.
+        outcome = ((result as { status?: number } | undefined)?.status ?? 200) >= 500 ? 'failed' : 'succeeded';
         return result;
       } catch (error) {
         span.setStatus({ code: SpanStatusCode.ERROR });
