@@ -10,6 +10,7 @@ import { ingestManifest } from '../lib/jobs/ingest-manifest.ts';
 import type { Job } from '../lib/jobs/job.ts';
 import { jobIdOf } from '../lib/jobs/job-id.ts';
 import type { ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
+import type { KeyStore } from '../lib/pki/signer.ts';
 import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
 import { createIssuances } from '../lib/provision/issuance.ts';
 import { provisionChunk } from '../lib/provision/provision-chunk.ts';
@@ -38,7 +39,7 @@ interface Delivery {
  * into, and that can be cut: `interruptAfter(n)` throws once, when the n-th call of any port from then on has taken
  * effect and its answer is on the way. A delivery that throws so is delivered again.
  */
-export function createWorld({ chunkRows = 5 } = {}) {
+export function createWorld({ chunkRows = 5, keys: given }: { chunkRows?: number; keys?: KeyStore } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'fleet-keys-'));
   const now = () => someTime;
   const sleep = async () => {};
@@ -84,7 +85,7 @@ export function createWorld({ chunkRows = 5 } = {}) {
     cuttable(memory.reports),
   ];
   const enrollments = cuttable(memory.enrollments);
-  const keys = createSoftwareKeyStore({ directory });
+  const keys = given ?? createSoftwareKeyStore({ directory });
   const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: 'Test root CA', now });
   const newGroups = () => createGroups({ store: groupStore, authority, enrollments, retry, now, allowPlainKeys: true });
   const dps = { idScope: '0ne00000000', globalEndpoint: 'https://global.azure-devices-provisioning.net' };
