@@ -13,8 +13,8 @@ import { jobOf, manifestOf, startTestStack, type TestStack, until } from './test
 let fleet: TestStack;
 
 before(async () => {
-  // A message of a host that is gone comes again after 2 seconds here, after 10 minutes in Azure.
-  fleet = await startTestStack({ hosts: 2, leaseSeconds: 2, settings: { CHUNK_ROWS: '20' } });
+  // A message of a host that is gone comes again after 5 seconds here, after 10 minutes in Azure.
+  fleet = await startTestStack({ hosts: 2, leaseSeconds: 5, settings: { CHUNK_ROWS: '20' } });
   await fleet.api.put<GroupAnswer>('enrollment-groups/line7', { keyCustody: 'plain' });
 });
 after(() => fleet.close());
@@ -75,4 +75,19 @@ test('the DPS stand-in and the events are killed while a manifest is uploaded', 
   const jobId = await fleet.upload('line7/dps.csv', manifestOf('dps', 40));
   await Promise.all([fleet.stack.process('dps').restart(), fleet.stack.process('events').restart()]);
   await assertWhole(jobId, 40);
+});
+
+test('everything is killed, as by a power cut, and started again', limit, async () => {
+  const jobId = await fleet.upload('line7/power.csv', manifestOf('power', 60));
+  await assertWhole(jobId, 60);
+  const before = (await fleet.devicesOf(jobId)).flat();
+  await fleet.stack.kill();
+  for (const name of ['blobs', 'queues', 'cosmos', 'dps', 'events', 'functions'] as const)
+    await fleet.stack.process(name).restart();
+  const after = (await fleet.devicesOf(jobId)).flat();
+  assert.deepEqual(
+    after.map(({ deviceId, certificate }) => [deviceId, certificate]),
+    before.map(({ deviceId, certificate }) => [deviceId, certificate]),
+  );
+  await assertWhole(await fleet.upload('line7/after.csv', manifestOf('after', 20)), 20);
 });

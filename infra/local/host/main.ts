@@ -121,12 +121,19 @@ let draining = false;
 async function drain(): Promise<void> {
   if (draining) process.exit(1);
   draining = true;
-  server.close();
-  server.closeIdleConnections();
-  await Promise.all([...listeners, ...timers].map((each) => each.stop()));
+  await Promise.all([closeServer(), ...[...listeners, ...timers].map((each) => each.stop())]);
   await Promise.all(singletons.map((each) => each.stop()));
   for (const hook of core.hooks.appTerminate) await hook({ hookData: {}, appHookData: {} });
   process.exit(0);
 }
+/** Answers what was asked already. A connection that a client keeps for later is closed once it is idle. */
+async function closeServer(): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  const sweep = setInterval(() => server.closeIdleConnections(), 50);
+  await closed;
+  clearInterval(sweep);
+}
+
 process.on('SIGTERM', () => void drain());
 process.on('SIGINT', () => void drain());

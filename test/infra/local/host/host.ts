@@ -52,6 +52,7 @@ export async function createHostLab() {
 
     port: ports.functions,
     otherPort: ports.cosmos,
+    thirdPort: ports.dps,
 
     async notes(): Promise<Note[]> {
       const text = await readFile(notesFile, 'utf8').catch(() => '');

@@ -82,3 +82,15 @@ test('the principal of a caller is taken off unless the app asks for one', async
   await lab.startHost('entra', { args: ['--port', String(port)], env });
   assert.equal(await seen(`http://127.0.0.1:${port}`), 'bm9ib2R5');
 });
+
+test('a host that is told to end answers what it was asked, and is gone then', async () => {
+  const port = lab.thirdPort;
+  const env = { 'AzureWebJobs.tick.Disabled': '1', WORK_QUEUE: 'other' };
+  const host = await lab.startHost('ending', { args: ['--port', String(port)], env });
+  const answer = fetch(`http://127.0.0.1:${port}/api/slow`);
+  // Once this one is answered, the one before it has been taken in.
+  await fetch(`http://127.0.0.1:${port}/api/things/fixed`);
+  await host.kill('SIGTERM');
+  assert.equal(await (await answer).text(), 'done');
+  await assert.rejects(fetch(`http://127.0.0.1:${port}/api/things/fixed`));
+});

@@ -96,9 +96,9 @@ test('with messageEncoding none, set over host.json, the text reaches the functi
 
 test('a message stays hidden for as long as it is worked on, and is worked on once', limit, async () => {
   await lab.queue('slow').create();
-  await host('slow', ['--lease', '1']);
-  await host('slow', ['--lease', '1']);
-  await lab.queue('slow').sendMessage(base64({ n: 5, milliseconds: 3_500 }));
+  await host('slow', ['--lease', '3']);
+  await host('slow', ['--lease', '3']);
+  await lab.queue('slow').sendMessage(base64({ n: 5, milliseconds: 7_000 }));
   await lab.until(() => ended(5));
   await lab.until(() => isEmpty('slow'));
   assert.equal((await begins(5)).length, 1);
@@ -106,11 +106,11 @@ test('a message stays hidden for as long as it is worked on, and is worked on on
 
 test('a message of a host that is killed comes to another one when its lease is over', limit, async () => {
   await lab.queue('killed').create();
-  const first = await host('killed', ['--lease', '2']);
+  const first = await host('killed', ['--lease', '4']);
   await lab.queue('killed').sendMessage(base64({ n: 6, milliseconds: 1_500 }));
   await lab.until(async () => (await begins(6)).length === 1);
   await first.kill('SIGKILL');
-  await host('killed', ['--lease', '2']);
+  await host('killed', ['--lease', '4']);
   await lab.until(() => ended(6));
   const seen = await begins(6);
   assert.deepEqual(

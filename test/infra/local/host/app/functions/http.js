@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { app } from '@azure/functions';
 
 app.http('echo', {
@@ -32,3 +33,11 @@ app.http('broken', {
 });
 
 app.http('switched-off', { authLevel: 'anonymous', handler: async () => ({ body: 'on' }) });
+
+app.http('slow', {
+  authLevel: 'anonymous',
+  handler: async () => {
+    await sleep(500);
+    return { body: 'done' };
+  },
+});
