@@ -1,0 +1,73 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { BlobServiceClient } from '@azure/storage-blob';
+import { fromBufferPromise } from 'yauzl';
+
+/** A bundle as it lies in an archive, and the device certificate in it. */
+export interface ArchivedBundle {
+  readonly archive: string;
+  readonly offset: number;
+  readonly length: number;
+  readonly deviceId: string;
+  readonly certificate: X509Certificate;
+  /** Lower-case hex. */
+  readonly serialNumber: string;
+  /** Upper-case hex. */
+  readonly sha256Thumbprint: string;
+  /** What is wrong with the bundle. */
+  readonly faults: readonly string[];
+}
+
+/** Every bundle of every archive in the container `bundles`, opened with an unzip of somebody else's. */
+export async function readArchives(connectionString: string): Promise<ArchivedBundle[]> {
+  const container = BlobServiceClient.fromConnectionString(connectionString).getContainerClient('bundles');
+  const bundles: ArchivedBundle[] = [];
+  for await (const { name } of container.listBlobsFlat()) {
+    bundles.push(...(await readArchive(name, await container.getBlobClient(name).downloadToBuffer())));
+  }
+  return bundles;
+}
+
+async function readArchive(archive: string, body: Buffer): Promise<ArchivedBundle[]> {
+  const zip = await fromBufferPromise(body, { lazyEntries: true });
+  const bundles: ArchivedBundle[] = [];
+  for await (const entry of zip.eachEntry()) {
+    if (entry.fileName === 'index.json') continue;
+    const { fileDataStart: offset } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
+    const length = entry.uncompressedSize;
+    const deviceId = entry.fileName.replace(/\.tar$/, '');
+    bundles.push({
+      archive,
+      offset,
+      length,
+      deviceId,
+      ...readBundle(deviceId, body.subarray(offset, offset + length)),
+    });
+  }
+  return bundles;
+}
+
+/** A tar holds its files as they are, so the PEM blocks in it are found without unpacking it. */
+function readBundle(deviceId: string, tar: Buffer) {
+  const text = tar.toString('latin1');
+  const certificates = (text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).map(
+    (pem) => new X509Certificate(pem),
+  );
+  const own = new Map(
+    certificates.filter(({ subject }) => subject === `CN=${deviceId}`).map((each) => [each.fingerprint256, each]),
+  );
+  const [certificate] = own.values();
+  if (certificate === undefined) throw new Error(`The bundle of ${deviceId} holds no certificate of the device.`);
+  const [key] = /-----BEGIN PRIVATE KEY-----[^-]+-----END PRIVATE KEY-----/.exec(text) ?? [];
+  const faults: string[] = [];
+  if (own.size > 1) faults.push(`holds ${own.size} certificates of the device`);
+  if (key === undefined || !certificate.checkPrivateKey(createPrivateKey(key)))
+    faults.push('holds another private key');
+  const issuer = certificates.find((each) => certificate.issuer === each.subject);
+  if (issuer === undefined || !certificate.verify(issuer.publicKey)) faults.push('holds no issuer of the certificate');
+  return {
+    certificate,
+    serialNumber: certificate.serialNumber.toLowerCase(),
+    sha256Thumbprint: certificate.fingerprint256.replaceAll(':', ''),
+    faults,
+  };
+}

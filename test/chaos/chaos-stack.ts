@@ -1,0 +1,124 @@
+import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { type Api, createApi } from '../../infra/local/demo/api.ts';
+import { freePorts } from '../../infra/local/stack/ports.ts';
+import { type Stack, type StackOptions, startStack } from '../../infra/local/stack.ts';
+import { ensureLocalTls } from '../../infra/local/tls.ts';
+import { type ClaimTimes, createClaimRecorder } from './claim-recorder.ts';
+import { createJobObserver, type JobObserver } from './job-observer.ts';
+import { chain, type Interference, type Proxy, startProxy, transparent } from './proxy.ts';
+
+export type Service = 'blobs' | 'queues' | 'cosmos' | 'dps';
+
+export interface ChaosOptions
+  extends Pick<StackOptions, 'hosts' | 'leaseSeconds' | 'dpsArguments' | 'cosmosArguments' | 'settings'> {
+  /** What happens between the app and each service; nothing where absent. */
+  readonly interfere?: Partial<Readonly<Record<Service, Interference>>>;
+  /** Seconds until a message that failed comes again; host.json says 10. */
+  readonly redeliverySeconds?: number;
+  /** Messages that a host receives at once; host.json says 4. */
+  readonly batchSize?: number;
+}
+
+/** A local stack whose app reaches every service through a proxy of ours, and what is known of it from outside. */
+export interface ChaosStack {
+  readonly stack: Stack;
+  readonly directory: string;
+  readonly api: Api;
+  readonly claims: ClaimTimes;
+  /** What the CA keys signed: CA_SIGNING_JOURNAL. */
+  readonly journal: string;
+  readonly observer: JobObserver;
+}
+
+const hubs = ['hub-1.localhost', 'hub-2.localhost'];
+
+/** Runs `work` on a stack of its own, in a temporary directory that is gone afterwards unless the work failed. */
+export async function withChaosStack<T>(options: ChaosOptions, work: (chaos: ChaosStack) => Promise<T>): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), 'fleet-chaos-'));
+  const proxies: Proxy[] = [];
+  let stack: Stack | undefined;
+  let observer: JobObserver | undefined;
+  try {
+    const appDirectory = await snapshotOfApp(directory);
+    const ports = await freePorts();
+    const tls = await ensureLocalTls({ directory: join(directory, 'tls'), hostNames: hubs });
+    const recorder = createClaimRecorder();
+    const between = async (service: Service, ...inner: Interference[]) => {
+      const interfere = chain(options.interfere?.[service] ?? transparent, ...inner);
+      const proxy = await startProxy({ upstreamPort: ports[service], interfere, ...(service === 'dps' && { tls }) });
+      proxies.push(proxy);
+      return proxy.port;
+    };
+    const blobs = await between('blobs');
+    const queues = await between('queues');
+    const cosmos = await between('cosmos', recorder.interfere);
+    const dps = await between('dps');
+
+    const journal = join(directory, 'signed.jsonl');
+    const startOptions: StackOptions = {
+      ...{ directory, ports, appDirectory, hosts: options.hosts, leaseSeconds: options.leaseSeconds ?? 2 },
+      ...{ dpsArguments: options.dpsArguments, cosmosArguments: options.cosmosArguments },
+      // Once a day: what it does is not what is tried here.
+      reconcileSchedule: '0 0 0 * * *',
+    };
+    const hostJson = 'AzureFunctionsJobHost__extensions__queues__';
+    const redelivery = String(options.redeliverySeconds ?? 1).padStart(2, '0');
+    stack = await startStack({
+      ...startOptions,
+      settings: {
+        AzureWebJobsStorage: storageBehind({ blobs, queues }),
+        COSMOS_ENDPOINT: `http://127.0.0.1:${cosmos}`,
+        DPS_CONNECTION_STRING: dpsBehind(dps),
+        CA_SIGNING_JOURNAL: journal,
+        [`${hostJson}visibilityTimeout`]: `00:00:${redelivery}`,
+        [`${hostJson}maxPollingInterval`]: '00:00:00.250',
+        ...(options.batchSize !== undefined && {
+          [`${hostJson}batchSize`]: String(options.batchSize),
+          [`${hostJson}newBatchThreshold`]: '0',
+        }),
+        TELEMETRY: 'off',
+        ...options.settings,
+      },
+    });
+    observer = createJobObserver(stack);
+    const api = createApi({ url: stack.urls.functions, key: stack.functionsKey });
+    const result = await work({ stack, directory, api, claims: recorder.times, journal, observer });
+    await rm(directory, { recursive: true, force: true }).catch(() => undefined);
+    return result;
+  } catch (error) {
+    process.stderr.write(`chaos: what is left of the stack is in ${directory}\n`);
+    throw error;
+  } finally {
+    await observer?.close();
+    await stack?.kill();
+    await Promise.all(proxies.map((proxy) => proxy.close()));
+  }
+}
+
+/** The built app as it is now: a build meanwhile must not reach hosts that start again. */
+async function snapshotOfApp(directory: string): Promise<string> {
+  const from = resolve(import.meta.dirname, '../..');
+  const to = join(directory, 'app');
+  for (const name of ['dist', 'host.json', 'package.json'])
+    await cp(join(from, name), join(to, name), { recursive: true });
+  await symlink(join(from, 'node_modules'), join(to, 'node_modules'));
+  return to;
+}
+
+// Account and policies of the stand-ins, as infra/local/stack.ts has them; only the ports are ours.
+const storageKey = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
+const dpsKey = Buffer.from('local stand-in key, not a secret').toString('base64');
+
+function storageBehind({ blobs, queues }: { blobs: number; queues: number }): string {
+  const place = (port: number) => `http://127.0.0.1:${port}/devstoreaccount1`;
+  return [
+    'DefaultEndpointsProtocol=http;AccountName=devstoreaccount1',
+    `AccountKey=${storageKey};BlobEndpoint=${place(blobs)};QueueEndpoint=${place(queues)}`,
+  ].join(';');
+}
+
+function dpsBehind(port: number): string {
+  return `HostName=localhost:${port};SharedAccessKeyName=provisioningserviceowner;SharedAccessKey=${dpsKey}`;
+}

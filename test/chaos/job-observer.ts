@@ -1,0 +1,115 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Stack } from '../../infra/local/stack.ts';
+import { openDocuments } from './stores.ts';
+
+const outcomes = ['provisioned', 'unchanged', 'rejected', 'failed', 'cancelled'] as const;
+type Outcome = (typeof outcomes)[number];
+
+export interface JobDocument {
+  readonly id: string;
+  readonly jobId: string;
+  readonly type: 'job' | 'part';
+  readonly status: string;
+  readonly finishedAt?: string | null;
+  readonly counts: Readonly<Record<Outcome | 'total', number>>;
+}
+
+export interface PartDocument {
+  readonly id: string;
+  readonly jobId: string;
+  readonly type: 'part';
+  readonly part: string;
+  readonly chunk: number;
+  readonly outcome: Readonly<Record<Outcome, number>>;
+  readonly report?: string;
+}
+
+export interface JobObserver {
+  /** Looks at all jobs and their parts, as of one moment, and notes what does not add up. @returns the jobs */
+  look(): Promise<JobDocument[]>;
+  readonly looks: number;
+  readonly problems: readonly string[];
+  close(): Promise<void>;
+}
+
+/** How often it looks by itself, milliseconds. */
+const every = 100;
+const enough = 20;
+
+/**
+ * Watches the counters of all jobs in Cosmos DB, while whatever happens happens: at each look
+ * they are the sum of the counted parts, add up to no more than the total, and only a retry takes anything back.
+ */
+export function createJobObserver(stack: Pick<Stack, 'cosmos'>): JobObserver {
+  const documents = openDocuments(stack);
+  const problems: string[] = [];
+  const before = new Map<string, JobDocument>();
+  let looks = 0;
+
+  /** Looks come one after another, or an old one might be compared with a newer. */
+  let looking: Promise<JobDocument[]> = Promise.resolve([]);
+  const look = () => {
+    looking = looking.catch(() => []).then(lookNow);
+    return looking;
+  };
+
+  async function lookNow(): Promise<JobDocument[]> {
+    const all = (await documents.all('jobs')) as unknown as (JobDocument | PartDocument)[];
+    const jobs = all.filter((document): document is JobDocument => document.type === 'job');
+    const parts = Map.groupBy(
+      all.filter((document): document is PartDocument => document.type === 'part'),
+      ({ jobId }) => jobId,
+    );
+    for (const job of jobs) {
+      const found = [...faultsOf(job, parts.get(job.jobId) ?? [], before.get(job.jobId))];
+      if (problems.length < enough) problems.push(...found.map((fault) => `job ${job.jobId}: ${fault}`));
+      before.set(job.jobId, job);
+    }
+    looks += 1;
+    return jobs;
+  }
+
+  const ending = new AbortController();
+  const watching = watch();
+  async function watch(): Promise<void> {
+    while (!ending.signal.aborted) {
+      // A look that is throttled is made up for by the next.
+      await look().catch(() => undefined);
+      await sleep(every, undefined, { signal: ending.signal }).catch(() => undefined);
+    }
+  }
+
+  return {
+    look,
+    get looks() {
+      return looks;
+    },
+    problems,
+    async close() {
+      ending.abort();
+      await watching;
+      documents.close();
+    },
+  };
+}
+
+function* faultsOf(
+  job: JobDocument,
+  parts: readonly PartDocument[],
+  before: JobDocument | undefined,
+): Iterable<string> {
+  const { counts } = job;
+  const counted = outcomes.reduce((sum, outcome) => sum + counts[outcome], 0);
+  for (const outcome of outcomes) {
+    const sum = parts.reduce((all, part) => all + part.outcome[outcome], 0);
+    if (sum !== counts[outcome]) yield `says ${counts[outcome]} ${outcome}, its parts say ${sum}`;
+    if (counts[outcome] < 0) yield `has ${counts[outcome]} ${outcome} rows`;
+    if (before !== undefined && outcome !== 'failed' && counts[outcome] < before.counts[outcome])
+      yield `had ${before.counts[outcome]} ${outcome} rows and has ${counts[outcome]}`;
+  }
+  if (counted > counts.total) yield `has counted ${counted} of ${counts.total} rows`;
+  if (job.finishedAt && job.status !== 'failed' && counted !== counts.total)
+    yield `is ${job.status} with ${counted} of ${counts.total} rows counted`;
+  if (before !== undefined && before.counts.total > 0 && before.counts.total !== counts.total)
+    yield `had ${before.counts.total} rows and has ${counts.total}`;
+}

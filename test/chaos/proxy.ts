@@ -1,0 +1,171 @@
+import { once } from 'node:events';
+import {
+  Agent,
+  createServer,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createTlsServer, Agent as TlsAgent, request as tlsRequest } from 'node:https';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface ProxiedRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+/** What the client gets to see. */
+export type Reaction =
+  | { readonly answer: Answer }
+  /** The head and half of the body, then the connection breaks. */
+  | { readonly half: Answer }
+  /** The connection breaks. */
+  | 'reset'
+  /** Nothing for so many milliseconds, then the connection breaks. */
+  | { readonly silentFor: number };
+
+/** Asks the service behind. The body may be another than the client sent. */
+export type Forward = (body?: Buffer) => Promise<Answer>;
+
+/** Stands between client and service, and decides what each sees of the other. */
+export type Interference = (request: ProxiedRequest, forward: Forward) => Promise<Reaction>;
+
+export interface ProxyOptions {
+  readonly upstreamPort: number;
+  /** Where the service speaks TLS; the client sees the same certificate. */
+  readonly tls?: { readonly keyPem: string; readonly certPem: string; readonly caPem: string };
+  readonly interfere: Interference;
+}
+
+export interface Proxy {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** A reverse proxy on a free port of 127.0.0.1 that hands every exchange, whole, to `interfere`. */
+export async function startProxy({ upstreamPort, tls, interfere }: ProxyOptions): Promise<Proxy> {
+  const agent = tls === undefined ? new Agent({ keepAlive: true }) : new TlsAgent({ keepAlive: true, ca: tls.caPem });
+  const closing = new AbortController();
+
+  async function handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = 'GET', url: path = '/', headers, socket } = message;
+    try {
+      const body = await collect(message);
+      const forward: Forward = (replacement = body) => ask({ method, path, headers }, replacement);
+      const reaction = await interfere({ method, path, headers, body, at: Date.now() }, forward);
+      if (reaction === 'reset') return void socket.destroy();
+      if ('silentFor' in reaction) {
+        await sleep(reaction.silentFor, undefined, { signal: closing.signal }).catch(() => undefined);
+        return void socket.destroy();
+      }
+      if ('answer' in reaction) return send(response, reaction.answer);
+      const answer = reaction.half;
+      response.writeHead(answer.status, endToEnd(answer, answer.body.length));
+      response.write(answer.body.subarray(0, Math.floor(answer.body.length / 2)), () => socket.destroy());
+    } catch {
+      // The service is down, or the client is gone: either way the connection ends.
+      socket.destroy();
+    }
+  }
+
+  /** The service's answer. @throws Error where it does not answer */
+  function ask(head: Pick<ProxiedRequest, 'method' | 'path' | 'headers'>, body: Buffer): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const headers = { ...head.headers, 'content-length': String(body.length) };
+      delete headers['transfer-encoding'];
+      if (body.length === 0 && head.headers['content-length'] === undefined)
+        delete (headers as IncomingHttpHeaders)['content-length'];
+      const options = {
+        host: tls === undefined ? '127.0.0.1' : 'localhost',
+        port: upstreamPort,
+        method: head.method,
+        path: head.path,
+        headers,
+        agent,
+      };
+      const outgoing = (tls === undefined ? httpRequest : tlsRequest)(options, async (answer) => {
+        try {
+          resolve({ status: answer.statusCode ?? 502, headers: answer.headers, body: await collect(answer) });
+        } catch (error) {
+          reject(error);
+        }
+      });
+      outgoing.on('error', reject);
+      outgoing.end(body);
+    });
+  }
+
+  const listener = (message: IncomingMessage, response: ServerResponse) => void handle(message, response);
+  const server =
+    tls === undefined ? createServer(listener) : createTlsServer({ key: tls.keyPem, cert: tls.certPem }, listener);
+  server.keepAliveTimeout = 60_000;
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : 0,
+    async close() {
+      closing.abort();
+      server.closeAllConnections();
+      agent.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+function send(response: ServerResponse, answer: Answer): void {
+  response.writeHead(answer.status, endToEnd(answer, answer.body.length));
+  response.end(answer.body);
+}
+
+/** Headers that are about the message and not about the connection (RFC 9110, 7.6.1). */
+function endToEnd({ headers, status }: Answer, length: number): IncomingHttpHeaders {
+  const { connection: _connection, 'keep-alive': _keepAlive, 'transfer-encoding': _encoding, ...rest } = headers;
+  // The length of an answer to HEAD is that of a body that is not sent.
+  if (rest['content-length'] !== undefined && length === 0) return rest;
+  return status === 204 || status === 304 ? rest : { ...rest, 'content-length': String(length) };
+}
+
+async function collect(stream: AsyncIterable<Buffer>): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const part of stream) parts.push(part);
+  return Buffer.concat(parts);
+}
+
+/** Interferences one around the other, the first outermost. */
+export function chain(...all: readonly Interference[]): Interference {
+  return all.reduceRight((inner, outer) => async (request, forward) => {
+    // What the inner one breaks, the outer one cannot mend: it is told as an error, and its reaction passed on.
+    let broken: Reaction | undefined;
+    const through: Forward = async (body = request.body) => {
+      const reaction = await inner({ ...request, body }, (replacement) => forward(replacement ?? body));
+      if (typeof reaction === 'object' && 'answer' in reaction) return reaction.answer;
+      broken = reaction;
+      throw new Broken();
+    };
+    try {
+      return await outer(request, through);
+    } catch (error) {
+      if (broken === undefined) throw error;
+      return broken;
+    }
+  });
+}
+
+class Broken extends Error {}
+
+/** Lets everything through. */
+export const transparent: Interference = async (_request, forward) => ({ answer: await forward() });

@@ -1,0 +1,36 @@
+import type { Interference } from './proxy.ts';
+
+/** Acts at the n-th request from the app, before it reaches its service or after the service has done it. */
+export interface Tripwire {
+  readonly interfere: Interference;
+  arm(requests: number, when: 'before' | 'after', act: () => void): void;
+  disarm(): void;
+}
+
+export function createTripwire(): Tripwire {
+  let left = Number.POSITIVE_INFINITY;
+  let moment: 'before' | 'after' = 'before';
+  let action = () => {};
+  return {
+    arm(requests, when, act) {
+      [left, moment, action] = [requests, when, act];
+    },
+    disarm() {
+      left = Number.POSITIVE_INFINITY;
+    },
+    async interfere(request, forward) {
+      // An idle host polls its queues all the time; that is no step of anything.
+      if (request.method === 'GET' && /\/messages\?/.test(request.path)) return { answer: await forward() };
+      left -= 1;
+      if (left !== 0) return { answer: await forward() };
+      const [when, act] = [moment, action];
+      if (when === 'before') {
+        act();
+        return 'reset';
+      }
+      await forward();
+      act();
+      return 'reset';
+    },
+  };
+}
