@@ -26,6 +26,9 @@ export interface OperationOutcome {
 /** "Maximum size of an item: 2 MB", https://learn.microsoft.com/azure/cosmos-db/concepts-limits#per-item-limits */
 const maxDocumentBytes = 2 * 1024 * 1024;
 
+/** "Maximum level of nesting: 128", of the same page. SQLite's JSON functions end at 1,000. */
+const maxNesting = 128;
+
 /** Runs an operation. @throws CosmosError as the service answers it */
 export function runOperation(container: OpenContainer, operation: DocumentOperation): OperationOutcome {
   const { documents } = container;
@@ -98,6 +101,7 @@ function whole({ definition }: OpenContainer, { body, partition }: DocumentOpera
 }
 
 function contentOf(document: Readonly<Record<string, unknown>>): DocumentContent {
+  if (nestsDeeper(document, maxNesting)) throw badRequest(`A document nests at most ${maxNesting} levels deep.`);
   const body = JSON.stringify(document);
   if (Buffer.byteLength(body) > maxDocumentBytes) throw tooLarge();
   return { body, document };
@@ -111,6 +115,11 @@ function documentId(id: unknown): string {
     throw badRequest('The id of a document has at most 1,023 bytes, none of them "/" or "\\".');
   }
   return id;
+}
+
+function nestsDeeper(value: unknown, levels: number): boolean {
+  if (value === null || typeof value !== 'object') return false;
+  return levels === 0 || Object.values(value).some((member) => nestsDeeper(member, levels - 1));
 }
 
 function patchOf(body: unknown): PatchBody {
