@@ -9,10 +9,10 @@ export type SignCertificate = (tbs: Buffer) => Buffer | Promise<Buffer>;
 
 /**
  * Verifying a P-256 signature costs 2.5 times as much as making it. A key in this process is OpenSSL's, which has no ways
- * to fail now and then; so its first signature is verified, and one in 64 after it, which costs 4 %. Everything else is
+ * to fail now and then; so its first signature is verified, and one in 256 after it, about one a chunk. Everything else is
  * verified each time: beside a request over the network, or an RSA signature, it costs nothing.
  */
-const verifyOneIn = 64;
+const verifyOneIn = 256;
 
 /** A signer for one issuer, which checks each certificate once more as it comes from the key. */
 export function createCertificateSigning(issuer: Issuer): SignCertificate {

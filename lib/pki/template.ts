@@ -53,7 +53,7 @@ export function createTemplate(content: CertificateContent, issuer: Intent['issu
 export function fillTemplate(
   { tbs: first, at, profile, keyType }: Template,
   { serialNumber, commonName }: Pick<OwnIntent, 'serialNumber' | 'commonName'>,
-  publicKey: Uint8Array,
+  publicKey: Buffer,
 ): { tbs: Buffer; subjectKeyIdentifier: Buffer } {
   const tbs = Buffer.allocUnsafe(first.length);
   first.copy(tbs);

@@ -166,14 +166,14 @@ describe('a device issuer', () => {
     }
   });
 
-  it('notices within 64 certificates that a key in this process has begun to sign wrongly', async () => {
+  it('notices within 256 certificates that a key in this process has begun to sign wrongly', async () => {
     const authority = await someAuthority();
     let signed = 0;
     const sign: Signer['sign'] = (data) => (signed++ < 10 ? authority.signer : someSigner('ec-p256', 2)).sign(data);
     const issuer = await issuerFor({ ...authority, signer: { ...authority.signer, sign } });
     assert.throws(
       () => {
-        for (let count = 0; count < 65; count++)
+        for (let count = 0; count < 257; count++)
           void issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() });
       },
       { message: /^signature: / },
