@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { wellKnownKey } from '../../../../infra/local/dps/options.ts';
 import { makeCertificate, type TestCertificate } from './certificates.ts';
 import { uploadVerifiedCa } from './management.ts';
@@ -15,6 +19,13 @@ import { type RunningDps, startDps } from './running-dps.ts';
 let dps: RunningDps;
 let ca: TestCertificate;
 let webhook: Server;
+/** What answers wait for; a test may hold them. */
+let gate: Promise<void> = Promise.resolve();
+function hold(): () => void {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  gate = promise;
+  return resolve;
+}
 let answers: { status: number; body?: unknown }[] = [];
 // biome-ignore lint/suspicious/noExplicitAny: tests look into the requests
 let asked: any[] = [];
@@ -22,6 +33,7 @@ let asked: any[] = [];
 before(async () => {
   webhook = createServer(async (request, response) => {
     asked.push(JSON.parse(await textOf(request)));
+    await gate;
     const { status, body } = answers.shift() ?? { status: 500 };
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body ?? {}));
   }).listen(0, '127.0.0.1');
@@ -130,6 +142,46 @@ test('a webhook that fails, fails the registration with the documented codes', a
   assert.equal(asked.length, 3);
   const { responseBody } = await dps.service.getDeviceRegistrationState('c-9');
   assert.equal(responseBody.status, 'failed');
+});
+
+test('an assignment that waits for its webhook is taken up by the next process', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'dps-pending-'));
+  const options = { ...dps.options, dataFile: join(directory, 'dps.sqlite') };
+  const first = await startDps(options);
+  await uploadVerifiedCa(first.port, 'ca', ca.pem);
+  const group = (await dps.service.getEnrollmentGroup('custom')).responseBody as unknown as Record<string, unknown>;
+  const { port } = webhook.address() as AddressInfo;
+  await first.service.createOrUpdateEnrollmentGroup({
+    ...group,
+    etag: undefined,
+    attestation: { type: 'x509', x509: { signingCertificates: { primary: { certificate: ca.pem } } } },
+    customAllocationDefinition: { webhookUrl: `http://127.0.0.1:${port}/allocate`, apiVersion: '2021-10-01' },
+  } as never);
+  const leaf = await makeCertificate({ name: 'pending', issuer: ca });
+  const identity = { chainPem: leaf.pem + ca.pem, keyPem: leaf.keyPem };
+  const path = `/${first.idScope}/registrations/pending`;
+  const release = hold();
+  const accepted = await first.raw(`${path}/register?api-version=2019-03-31`, { method: 'PUT', identity });
+  const { operationId } = accepted.json();
+  await first.stop();
+  gate = Promise.resolve();
+
+  answers = [{ status: 200, body: { iotHubHostName: 'hub-2.localhost' } }];
+  const second = await startDps(options);
+  try {
+    const poll = () => second.raw(`${path}/operations/${operationId}?api-version=2019-03-31`, { identity });
+    let answer = await poll();
+    while (answer.status === 202) {
+      await sleep(100);
+      answer = await poll();
+    }
+    assert.equal(answer.status, 200, answer.text);
+    assert.equal(answer.json().registrationState.assignedHub, 'hub-2.localhost');
+  } finally {
+    release();
+    await second.stop();
+  }
+  await rm(directory, { recursive: true });
 });
 
 const pick = ({ errorCode, errorMessage }: { errorCode: number; errorMessage: string }) => [errorCode, errorMessage];

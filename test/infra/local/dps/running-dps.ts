@@ -54,6 +54,7 @@ export async function startDps(options: Partial<DpsStandInOptions> = {}) {
   const connection = clientsOf(port, standIn.settings.idScope);
   return {
     ...connection,
+    options,
     directory,
     tls,
     async stop() {
