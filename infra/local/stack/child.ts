@@ -40,6 +40,8 @@ const tailBytes = 2_000;
 export async function startChild(options: ChildOptions): Promise<Child> {
   const { name, args, env, logFile, ready, onUnexpectedEnd } = options;
   let running: ChildProcess | undefined;
+  /** Whether the one that runs was told to end. */
+  let told = false;
 
   function launch(): { process: ChildProcess; offset: number } {
     mkdirSync(dirname(logFile), { recursive: true });
@@ -59,16 +61,17 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   async function start(): Promise<void> {
     const { process: started, offset } = launch();
     running = started;
+    told = false;
     let ended: string | undefined;
     let isReady = false;
     started.once('error', (error) => {
       ended = error.message;
+      running = undefined;
     });
     started.once('exit', (code, signal) => {
       ended = signal === null ? `exit code ${code}` : `signal ${signal}`;
-      if (running !== started) return;
       running = undefined;
-      if (isReady) onUnexpectedEnd?.(child, ended);
+      if (isReady && !told) onUnexpectedEnd?.(child, ended);
     });
     for (const deadline = Date.now() + readyWithin; ; await sleep(lookEvery)) {
       const output = await readFrom(logFile, offset);
@@ -85,8 +88,8 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   async function kill(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const process = running;
     if (process === undefined) return;
-    running = undefined;
-    const exited = process.exitCode === null && process.signalCode === null ? once(process, 'exit') : undefined;
+    told = true;
+    const exited = once(process, 'exit');
     process.kill(signal);
     await exited;
   }

@@ -71,6 +71,14 @@ test('an end that nobody asked for is told, one that was asked for is not', limi
   assert.deepEqual(told, ['own: exit code 7']);
 });
 
+test('a child that does not end when it is asked to can still be killed', limit, async () => {
+  const child = await start('stubborn', `${waits} process.on('SIGTERM', () => {}); console.log('ready');`);
+  const asked = child.kill('SIGTERM');
+  await child.kill('SIGKILL');
+  await asked;
+  assert.equal(child.pid, undefined);
+});
+
 test('a child ends when the process that started it is killed', limit, async () => {
   const child = await script('child', `${waits} console.log('ready');`);
   const options = { name: 'child', args: [child], env: {}, logFile: join(directory, 'orphan.log') };
