@@ -61,6 +61,7 @@ export function createCosmosStandIn(options: CosmosStandInOptions = {}): CosmosS
     },
     async close() {
       clearInterval(housekeeping);
+      commits.flush();
       const closed = server.listening ? once(server, 'close') : undefined;
       server.close();
       server.closeAllConnections();

@@ -33,6 +33,11 @@ function apply(document: Record<string, unknown>, { op, path, value, from }: Pat
   };
   const { parent, key } = locate(document, path) ?? refuse('the path does not exist');
   if (parent === document && (key === 'id' || String(key).startsWith('_'))) refuse('the property cannot be patched');
+  if (key === '__proto__') refuse('the property cannot be patched');
+  if (Array.isArray(parent) && key !== '-' && !(/^\d+$/.test(String(key)) && Number(key) <= parent.length)) {
+    refuse('the array has no such position');
+  }
+  if (value === undefined && (op === 'add' || op === 'set' || op === 'replace')) refuse('the operation has no value');
   const exists = Array.isArray(parent) ? Number(key) < parent.length : Object.hasOwn(parent, key);
   switch (op) {
     case 'set':
@@ -60,8 +65,11 @@ function apply(document: Record<string, unknown>, { op, path, value, from }: Pat
     }
     case 'move': {
       const source = locate(document, from ?? '') ?? refuse('the source does not exist');
-      parent[key] = source.parent[source.key];
-      delete source.parent[source.key];
+      if (!Object.hasOwn(source.parent, source.key)) refuse('the source does not exist');
+      if (`${path}/`.startsWith(`${from}/`)) refuse('nothing can be moved into itself');
+      const moved = source.parent[source.key];
+      apply(document, { op: 'remove', path: from ?? '' });
+      apply(document, { op: 'add', path, value: moved });
       return;
     }
     default:
