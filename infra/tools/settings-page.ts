@@ -50,9 +50,9 @@ const intro = `# Settings
 <!-- Written by infra/tools/settings-page.ts from functions/config/settings.ts; change it there. -->
 
 The app reads these from its environment: app settings in Azure (set by \`infra/azure\`), the local stack's own
-environment, or \`Values\` of \`local.settings.json\` under \`func start\`. All of them are checked together at the first
-use and by \`GET /api/health\`; the error names each one that is wrong and what was expected. An empty setting counts as
-not set.
+environment, or \`Values\` of \`local.settings.json\` under \`func start\`. All of them are checked together when the
+app starts, at the first use, and by \`GET /api/health\`; the log and the error name each one that is wrong and what was
+expected. An empty setting counts as not set.
 
 Three services are reached in one of two ways, by identity in Azure or by a key on one machine; set one of them, not both:
 
