@@ -6,7 +6,7 @@ import { splitManifest } from '../manifest/splitter.ts';
 import type { Outbox } from '../outbox.ts';
 import { step } from '../telemetry.ts';
 import { tellFinished } from './finish.ts';
-import { type ConflictPolicy, isFinished, type Job, noRows } from './job.ts';
+import { type ConflictPolicy, type Job, noRows } from './job.ts';
 import { jobIdOf } from './job-id.ts';
 import type { JobStore } from './job-store.ts';
 import type { ChunkMessage } from './messages.ts';
@@ -34,7 +34,8 @@ export async function ingestManifest(event: BlobCreated, services: IngestService
       status: 'splitting',
       startedAt: known?.startedAt ?? at,
     });
-    if (job === undefined || isFinished(job.status) || job.dispatchedAt !== undefined) return;
+    // Not by its status: a job that was cancelled while its messages were sent waits for the rest of them, to drop them.
+    if (job === undefined || job.finishedAt !== undefined || job.dispatchedAt !== undefined) return;
     await dispatch(job, services);
   } catch (error) {
     if (!(error instanceof FleetError) || error.retry) throw error;

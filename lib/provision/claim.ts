@@ -59,15 +59,21 @@ export async function claimRows(requests: readonly DeviceRequest[], options: Cla
   return { ...settled, claimed: [...claimed, ...settled.claimed].sort((a, b) => a.request.line - b.request.line) };
 }
 
+interface Contested {
+  readonly request: DeviceRequest;
+  readonly wish: DeviceRecord;
+}
+
+/** Looks at a record that others change between a look and the write. One more shows who it was; three are a crowd. */
+const maxLooks = 3;
+
 /** Decides on the rows whose device has a record already. */
-async function settle(
-  contested: readonly { request: DeviceRequest; wish: DeviceRecord }[],
-  { devices, onConflict }: ClaimOptions,
-): Promise<Claims> {
+async function settle(contested: readonly Contested[], options: ClaimOptions, looks = 1): Promise<Claims> {
+  const { devices, onConflict } = options;
   const claimed: ClaimedRow[] = [];
   const unchanged: UnchangedRow[] = [];
   const faults: RowFault[] = [];
-  const takeOvers: { request: DeviceRequest; record: Stored<DeviceRecord> }[] = [];
+  const takeOvers: (Contested & { record: Stored<DeviceRecord> })[] = [];
 
   const existing = contested.length === 0 ? [] : await devices.read(contested.map(({ wish }) => wish.id));
   for (const [index, { request, wish }] of contested.entries()) {
@@ -80,17 +86,25 @@ async function settle(
     if (comparison.verdict === 'ours') claimed.push({ request, record: found, earlier: true });
     else if (comparison.verdict === 'unchanged') unchanged.push({ request, record: found.value });
     else if (comparison.verdict === 'refused') faults.push(faultOf(request, comparison.code, comparison.message));
-    else takeOvers.push({ request, record: { value: succeed(wish, found.value), etag: found.etag } });
+    else takeOvers.push({ request, wish, record: { value: succeed(wish, found.value), etag: found.etag } });
   }
 
   const etags = takeOvers.length === 0 ? [] : await devices.replace(takeOvers.map(({ record }) => record));
-  for (const [index, { request, record }] of takeOvers.entries()) {
+  const lost: Contested[] = [];
+  for (const [index, { request, wish, record }] of takeOvers.entries()) {
     const etag = etags[index];
-    if (etag === undefined)
-      faults.push(faultOf(request, 'device-busy', 'Another row took the device at the same moment.'));
-    else claimed.push({ request, record: { value: record.value, etag }, earlier: false });
+    if (etag !== undefined) claimed.push({ request, record: { value: record.value, etag }, earlier: false });
+    else if (looks < maxLooks) lost.push({ request, wish });
+    else faults.push(faultOf(request, 'device-busy', 'Other rows took the device at the same moment.'));
   }
-  return { claimed, unchanged, faults };
+  if (lost.length === 0) return { claimed, unchanged, faults };
+  // It may have been another delivery of the same row, or this write itself, whose answer was lost: then it is ours.
+  const again = await settle(lost, options, looks + 1);
+  return {
+    claimed: [...claimed, ...again.claimed],
+    unchanged: [...unchanged, ...again.unchanged],
+    faults: [...faults, ...again.faults],
+  };
 }
 
 function newClaim(request: DeviceRequest, { jobId, chunk, attempt, now, random }: ClaimOptions): DeviceRecord {

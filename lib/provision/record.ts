@@ -40,7 +40,8 @@ export function failedRecord(
 
 /**
  * Writes the records over the claims they were made from. A claim that changed meanwhile was recorded by another
- * delivery of the same row, which is as good; anything else is tried again with the chunk.
+ * delivery of the same row, which is as good where it says the same; anything else is tried again with the chunk, so
+ * that no row is counted as what its device is not.
  */
 export async function replaceRecords(devices: DeviceStore, records: readonly Stored<DeviceRecord>[]): Promise<void> {
   if (records.length === 0) return;
@@ -50,12 +51,16 @@ export async function replaceRecords(devices: DeviceStore, records: readonly Sto
   const current = await devices.read(lost.map(({ value }) => value.id));
   for (const [index, { value }] of lost.entries()) {
     const found = current[index]?.value;
-    const recorded =
-      found !== undefined &&
-      found.claim.jobId === value.claim.jobId &&
-      found.claim.line === value.claim.line &&
-      found.status !== 'claimed';
-    if (!recorded)
+    if (found === undefined || !saysTheSame(found, value))
       throw new FleetError('concurrent-change', `The record of device ${value.id} changed while it was written.`);
   }
+}
+
+function saysTheSame(found: DeviceRecord, wanted: DeviceRecord): boolean {
+  const { jobId, line, attempt } = found.claim;
+  const { claim } = wanted;
+  if (claim.jobId !== jobId || claim.line !== line || claim.attempt !== attempt) return false;
+  if (wanted.status === 'failed') return found.status === 'failed';
+  const further = found.status === wanted.status || found.status === 'provisioned' || found.status === 'assigned';
+  return further && found.identity?.sha256Thumbprint === wanted.identity?.sha256Thumbprint;
 }

@@ -12,8 +12,19 @@ describe('a row meets a record of its device', () => {
     ['its own claim of an earlier delivery', { claim: wanted.claim, status: 'claimed' }, 'ours'],
     ['its own record, finished', { claim: wanted.claim, status: 'provisioned' }, 'ours'],
     ['its own record, already at a hub', { claim: wanted.claim, status: 'assigned' }, 'ours'],
-    ['its own failure of an earlier delivery', { claim: wanted.claim, status: 'failed' }, 'ours'],
+    [
+      'its own failure in another delivery',
+      { claim: wanted.claim, status: 'failed', failure: { code: 'group-refused', message: 'no' } },
+      'group-refused',
+    ],
     ['its failure of an earlier attempt', { claim: { ...wanted.claim, attempt: 0 }, status: 'failed' }, 'take-over'],
+    ['its claim of an earlier attempt', { claim: { ...wanted.claim, attempt: 0 }, status: 'claimed' }, 'take-over'],
+    [
+      'its success of an earlier attempt',
+      { claim: { ...wanted.claim, attempt: 0 }, status: 'provisioned' },
+      'unchanged',
+    ],
+    ['its claim of a later attempt', { claim: { ...wanted.claim, attempt: 2 }, status: 'claimed' }, 'chunk-superseded'],
     [
       'another line of this manifest',
       { claim: { ...wanted.claim, line: 4 }, status: 'provisioned' },
