@@ -63,11 +63,18 @@ export function createKeyVaultKeyStore({ vaultUrl, credential, maxRetries = 3 }:
     return found.map(({ version }) => version);
   }
 
-  async function create(vaultName: string, name: string, keyType: CaKeyType): Promise<void> {
+  function create(vaultName: string, name: string, keyType: CaKeyType): Promise<KeyVaultKey> {
     const options = { keyOps: ['sign'], tags: { fleetKey: name.slice(0, 256) } };
+    return unlessDeleted(vaultName, () =>
+      keyType === 'rsa-4096'
+        ? client.createRsaKey(vaultName, { ...options, keySize: 4096 })
+        : client.createEcKey(vaultName, { ...options, curve: keyType === 'ec-p256' ? 'P-256' : 'P-384' }),
+    );
+  }
+
+  async function unlessDeleted(vaultName: string, work: () => Promise<KeyVaultKey>): Promise<KeyVaultKey> {
     try {
-      if (keyType === 'rsa-4096') await client.createRsaKey(vaultName, { ...options, keySize: 4096 });
-      else await client.createEcKey(vaultName, { ...options, curve: keyType === 'ec-p256' ? 'P-256' : 'P-384' });
+      return await work();
     } catch (error) {
       if (statusOf(error) !== 409) throw error;
       // A deleted key keeps its name until it is purged. To bring it back is for those who deleted it to decide.
@@ -76,13 +83,15 @@ export function createKeyVaultKeyStore({ vaultUrl, credential, maxRetries = 3 }:
     }
   }
 
-  async function open(name: string, keyType: CaKeyType, publicKey: KeyObject | undefined): Promise<Signer> {
+  /** @param made a version of a moment ago, which a list need not show yet */
+  async function open(name: string, keyType: CaKeyType, publicKey?: KeyObject, made?: KeyVaultKey): Promise<Signer> {
     const vaultName = vaultKeyName(name);
-    let versions = await versionsOf(vaultName);
-    if (versions.length === 0 && publicKey === undefined) {
-      await create(vaultName, name, keyType);
-      versions = await versionsOf(vaultName);
+    const versions = await versionsOf(vaultName);
+    if (versions.length === 0 && made === undefined && publicKey === undefined) {
+      return open(name, keyType, publicKey, await create(vaultName, name, keyType));
     }
+    const newest = made?.properties.version;
+    if (newest !== undefined && !versions.includes(newest)) versions.push(newest);
     for (const version of versions) {
       const key = await client.getKey(vaultName, { version });
       const found = publicKeyOf(key);
@@ -91,23 +100,21 @@ export function createKeyVaultKeyStore({ vaultUrl, credential, maxRetries = 3 }:
       }
     }
     const enabled = `${versions.length} enabled ${versions.length === 1 ? 'version' : 'versions'}`;
-    throw unusable(
-      publicKey === undefined
-        ? `CA key "${vaultName}" is in the vault without an enabled version.`
-        : `CA key "${vaultName}" has ${enabled} in the vault, and none is the key of the CA certificate.`,
-    );
+    throw unusable(`CA key "${vaultName}" has ${enabled} in the vault, and none is the key of the CA certificate.`);
   }
 
   /** Takes in a key under a name that has no version yet. What comes of it is found by its public key, whoever else did so. */
   async function takeIn(name: string, keyType: CaKeyType, privateKey: KeyObject): Promise<Signer> {
     const vaultName = vaultKeyName(name);
+    let made: KeyVaultKey | undefined;
     if ((await versionsOf(vaultName)).length === 0) {
       const { kty, crv, ...numbers } = privateKey.export({ format: 'jwk' });
       const bytes = Object.entries(numbers).map(([part, text]) => [part, Buffer.from(String(text), 'base64url')]);
       const jwk: JsonWebKey = { kty, crv, keyOps: ['sign'], ...Object.fromEntries(bytes) };
-      await client.importKey(vaultName, jwk, { tags: { fleetKey: name.slice(0, 256) } });
+      const tags = { fleetKey: name.slice(0, 256) };
+      made = await unlessDeleted(vaultName, () => client.importKey(vaultName, jwk, { tags }));
     }
-    return open(name, keyType, createPublicKey(privateKey));
+    return open(name, keyType, createPublicKey(privateKey), made);
   }
 
   function remembered(id: string, work: () => Promise<Signer>): Promise<Signer> {

@@ -52,9 +52,6 @@ export function isIssuedBy({ x509 }: CaCertificate, issuer: CaCertificate): bool
   }
 }
 
-/** Upper-case hex of SHA-256 over the certificate, as DPS shows it. */
-export const thumbprintOf = ({ x509 }: Pick<CaCertificate, 'x509'>): string => x509.fingerprint256.replaceAll(':', '');
-
 /** Node writes one part of a name a line. */
 function nameOf({ subject }: X509Certificate): string {
   return excerpt((subject ?? '').split('\n').join(', '));

@@ -25,7 +25,7 @@ Example, an issuing CA signed by your own PKI:
   openssl x509 -req -in line7.csr -CA root.pem -CAkey root.key -days 1825 -copy_extensions copy -out line7.pem
   npm run ca -- import line7 --certificate line7.pem --chain root.pem`;
 
-export const verbs = ['show', 'register', 'root', 'csr', 'import', 'rollover'] as const;
+const verbs = ['show', 'register', 'root', 'csr', 'import', 'rollover'] as const;
 export type Verb = (typeof verbs)[number];
 
 /** What was typed cannot be understood. */

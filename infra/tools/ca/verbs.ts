@@ -10,7 +10,7 @@ import { type Arguments, UsageError, type Verb } from './arguments.ts';
 import type { Place } from './place.ts';
 
 /** What a verb did: for people, and as JSON. */
-export interface Result {
+interface Result {
   readonly text: string;
   readonly json: unknown;
 }

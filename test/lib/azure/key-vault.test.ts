@@ -111,6 +111,8 @@ describe('key store in Key Vault', () => {
       await (await client.beginDeleteKey('root')).pollUntilDone();
       const deleted = isFleetError('ca-key-unusable', /"root" is deleted.*az keyvault key recover/);
       await assert.rejects(open().signer('root', 'ec-p256'), deleted);
+      const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      await assert.rejects(open().importKey('root', 'ec-p256', privateKey), deleted);
       await (await client.beginRecoverDeletedKey('root')).pollUntilDone();
       assert.ok((await open().signer('root', 'ec-p256')).publicKey.equals(publicKey));
     }));
