@@ -106,7 +106,10 @@ const meanings = {
     status: 409,
     hint: 'The issuing CA is signed elsewhere: npm run ca -- csr GROUP, have it signed, then npm run ca -- import GROUP.',
   },
-  'ca-unregistered': { status: 409, hint: 'An operator shows it to DPS: npm run ca -- register, with the name of the group for an issuing CA.' },
+  'ca-unregistered': {
+    status: 409,
+    hint: 'An operator shows it to DPS: npm run ca -- register, with the name of the group for an issuing CA.',
+  },
   'ca-key-unusable': {
     status: 500,
     hint: 'An operator sees to the CA key (docs/certificates.md, "When a CA key is gone"), then retries the job.',
