@@ -7,6 +7,7 @@ import { createHubTwins } from '../../../lib/azure/hub-twins.ts';
 import { iotClient } from '../../../lib/azure/iot-connection.ts';
 import { FleetError } from '../../../lib/errors.ts';
 import { enrollmentsContract } from '../../contract/enrollments.ts';
+import { hubTwinsContract } from '../../contract/hub-twins.ts';
 import { someGroup } from '../../factories.ts';
 import { makeCertificate, type TestCertificate } from '../../infra/local/dps/certificates.ts';
 import { uploadVerifiedCa } from '../../infra/local/dps/management.ts';
@@ -172,32 +173,35 @@ test('a service that is gone, or that refuses our key, is unavailable', async ()
   await assert.rejects(createDpsEnrollments({ connectionString }).registration('x'), hasCode('unavailable'));
 });
 
-test('a twin is merged at the hub the device was assigned to', async () => {
-  const hubs = ['hub-1.localhost', 'hub-2.localhost'].map((hostName) => ({
-    hostName,
-    key: Buffer.from('k').toString('base64'),
-  }));
-  const two = await startDps({ hubs });
-  try {
-    await uploadVerifiedCa(two.port, 'root', root.pem);
-    const definition = someGroup('twins', { iotHubs: ['hub-2.localhost'], allocationPolicy: 'static' });
-    await enrollmentsOf(two).ensureGroup({ definition, primaryCertificatePem: issuing.pem });
-    const { assignedHub } = await two.register('twin-1', await identityOf('twin-1'));
-    assert.equal(assignedHub, 'hub-2.localhost');
-    const connectionString = two.hubConnectionString.replace(/SharedAccessKey=.*/, `SharedAccessKey=${hubs[1]?.key}`);
-    const twins = createHubTwins({ connectionString });
-    await twins.merge(assignedHub, 'twin-1', { tags: { slot: 3 }, desired: { interval: 5, nested: { a: 1 } } });
-    await twins.merge(assignedHub, 'twin-1', { tags: { slot: 4 }, desired: { nested: { b: 2 } } });
-    const answer = await two.raw('/twins/twin-1?api-version=2021-04-12', {
-      headers: { authorization: 'Bearer t', host: 'hub-2.localhost' },
-    });
-    const twin = answer.json();
-    assert.deepEqual(twin.tags, { site: 'berlin', slot: 4 });
-    assert.equal(twin.properties.desired.interval, 5);
-    assert.deepEqual(twin.properties.desired.nested, { a: 1, b: 2 });
-    await assert.rejects(twins.merge('hub-1.localhost', 'twin-1', { tags: {}, desired: {} }), hasCode('not-found'));
-    await assert.rejects(twins.merge('hub-2.localhost', 'nobody', { tags: {}, desired: {} }), hasCode('not-found'));
-  } finally {
-    await two.stop();
-  }
+const hubKey = Buffer.from('key of the hubs').toString('base64');
+let twoHubs: Promise<RunningDps> | undefined;
+after(async () => (await twoHubs)?.stop());
+
+/** A stand-in with two hubs and one registered device, made once. */
+async function startTwoHubs(): Promise<RunningDps> {
+  const hubs = ['hub-1.localhost', 'hub-2.localhost'].map((hostName) => ({ hostName, key: hubKey }));
+  const running = await startDps({ hubs });
+  await uploadVerifiedCa(running.port, 'root', root.pem);
+  const definition = someGroup('twins', { iotHubs: ['hub-2.localhost'], allocationPolicy: 'static' });
+  await enrollmentsOf(running).ensureGroup({ definition, primaryCertificatePem: issuing.pem });
+  assert.equal((await running.register('twin-1', await identityOf('twin-1'))).assignedHub, 'hub-2.localhost');
+  return running;
+}
+
+hubTwinsContract('IoT Hub stand-in', async () => {
+  twoHubs ??= startTwoHubs();
+  const { hubConnectionString, raw } = await twoHubs;
+  const connectionString = hubConnectionString.replace(/SharedAccessKey=.*/, `SharedAccessKey=${hubKey}`);
+  return {
+    twins: createHubTwins({ connectionString }),
+    ...{ hub: 'hub-2.localhost', otherHub: 'hub-1.localhost', deviceId: 'twin-1' },
+    async read(host, deviceId) {
+      const answer = await raw(`/twins/${deviceId}?api-version=2021-04-12`, {
+        headers: { authorization: 'Bearer t', host },
+      });
+      const { tags, properties } = answer.json();
+      const { $metadata: _, $version: __, ...desired } = properties.desired;
+      return { tags, desired };
+    },
+  };
 });

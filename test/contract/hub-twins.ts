@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { HubTwins } from '../../lib/enrollment/enrollments.ts';
+import { FleetError } from '../../lib/errors.ts';
+
+export interface HubTwinsUnderTest {
+  readonly twins: HubTwins;
+  /** A hub that has the device, whose twin has the tag `site: berlin` and nothing else of ours. */
+  readonly hub: string;
+  readonly deviceId: string;
+  /** A hub that does not have it. */
+  readonly otherHub: string;
+  read(hub: string, deviceId: string): Promise<{ tags: unknown; desired: unknown }>;
+}
+
+/** What every HubTwins does. */
+export function hubTwinsContract(name: string, open: () => Promise<HubTwinsUnderTest>): void {
+  describe(`hub twins: ${name}`, () => {
+    it('merges members into the twin, again and again, and leaves the others', async () => {
+      const { twins, hub, deviceId, read } = await open();
+      const first = { tags: { slot: 3 }, desired: { interval: 5, nested: { a: 1 } } };
+      await twins.merge(hub, deviceId, first);
+      await twins.merge(hub, deviceId, first);
+      await twins.merge(hub, deviceId, { tags: { slot: 4 }, desired: { nested: { b: 2 } } });
+      assert.deepEqual(await read(hub, deviceId), {
+        tags: { site: 'berlin', slot: 4 },
+        desired: { interval: 5, nested: { a: 1, b: 2 } },
+      });
+    });
+
+    it('knows when the hub does not have the device', async () => {
+      const { twins, hub, otherHub, deviceId } = await open();
+      const notFound = (error: unknown) => error instanceof FleetError && error.code === 'not-found';
+      await assert.rejects(twins.merge(otherHub, deviceId, { tags: {}, desired: {} }), notFound);
+      await assert.rejects(twins.merge(hub, 'nobody', { tags: {}, desired: {} }), notFound);
+    });
+  });
+}
