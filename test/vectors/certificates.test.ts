@@ -11,7 +11,7 @@ import { newSerialNumber } from '../../lib/pki/serial.ts';
 import type { CaKeyType } from '../../lib/pki/signer.ts';
 import { someTime } from '../factories.ts';
 import { makeRequest } from '../lib/pki/make-request.ts';
-import { someAuthority, someRoot } from '../lib/pki/some-authority.ts';
+import { someAuthority, someCaKey, someRoot, someSigner } from '../lib/pki/some-authority.ts';
 
 /*
  * A certificate of every profile, as others read it: OpenSSL with its strict rules of RFC 5280, GnuTLS, and Node. They
@@ -265,4 +265,28 @@ describe('an Edge CA on its device', () => {
       /path length constraint exceeded/,
     );
   });
+});
+
+/** A CA from outside may be named in any way that X.509 allows, and chains are built by comparing names. */
+describe('a CA with an elaborate name', () => {
+  for (const mask of ['utf8only', 'default', 'pkix', 'nombstr']) {
+    it(`is named in what it issues as it names itself (string_mask ${mask})`, async () => {
+      const config = fileOf(
+        `[req]\nprompt=no\nstring_mask=${mask}\ndistinguished_name=dn\nx509_extensions=v3\n`,
+        '[dn]\nC=DE\nO=Contoso Gerät GmbH\nOU=Fabrik 7\nemailAddress=ca@example.com\n+CN=Line CA\nserialNumber=4711\n',
+        '[v3]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\nsubjectKeyIdentifier=hash\n',
+      );
+      const signer = someSigner();
+      const keyFile = fileOf(someCaKey().export({ type: 'pkcs8', format: 'pem' }).toString());
+      const rootPem = openssl('req', '-x509', '-new', '-key', keyFile, '-utf8', '-config', config, '-days', '1000');
+      // OpenSSL does not backdate, so the first certificate under its CA begins with it.
+      const now = new Date(Date.now() + 60_000);
+      const issuer = { certificatePem: rootPem, signer, chainPem: [] };
+      const deviceIssuer = await createDeviceIssuer({ issuer, keyType: 'ec-p256', validityDays: 30, now });
+      const { certificatePem: pem } = await deviceIssuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() });
+      const vector = { pem, between: [], rootPem, says: identitySays, client: true };
+      checkByOpenssl(vector, now);
+      checkByNode(vector);
+    });
+  }
 });
