@@ -7,7 +7,7 @@ import { type Stack, type StackOptions, startStack } from '../../infra/local/sta
 import { ensureLocalTls } from '../../infra/local/tls.ts';
 import { type ClaimTimes, createClaimRecorder } from './claim-recorder.ts';
 import { createJobObserver, type JobObserver } from './job-observer.ts';
-import { chain, type Interference, type Proxy, startProxy, transparent } from './proxy.ts';
+import { chain, type Interference, type RunningProxy, startProxy, transparent } from './proxy.ts';
 
 export type Service = 'blobs' | 'queues' | 'cosmos' | 'dps';
 
@@ -37,7 +37,7 @@ const hubs = ['hub-1.localhost', 'hub-2.localhost'];
 /** Runs `work` on a stack of its own, in a temporary directory that is gone afterwards unless the work failed. */
 export async function withChaosStack<T>(options: ChaosOptions, work: (chaos: ChaosStack) => Promise<T>): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), 'fleet-chaos-'));
-  const proxies: Proxy[] = [];
+  const proxies: RunningProxy[] = [];
   let stack: Stack | undefined;
   let observer: JobObserver | undefined;
   try {

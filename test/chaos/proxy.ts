@@ -49,13 +49,13 @@ export interface ProxyOptions {
   readonly interfere: Interference;
 }
 
-export interface Proxy {
+export interface RunningProxy {
   readonly port: number;
   close(): Promise<void>;
 }
 
 /** A reverse proxy on a free port of 127.0.0.1 that hands every exchange, whole, to `interfere`. */
-export async function startProxy({ upstreamPort, tls, interfere }: ProxyOptions): Promise<Proxy> {
+export async function startProxy({ upstreamPort, tls, interfere }: ProxyOptions): Promise<RunningProxy> {
   const agent = tls === undefined ? new Agent({ keepAlive: true }) : new TlsAgent({ keepAlive: true, ca: tls.caPem });
   const closing = new AbortController();
 

@@ -11,8 +11,8 @@ import { createTripwire, type Tripwire } from '../tripwire.ts';
 /** A host that has nothing left to do trips nothing; then it is killed as it stands. */
 const longestLife = 4_000;
 
-/** Requests that a host makes before it is killed, at most: some five chunks. */
-const mostRequests = 45;
+/** Requests that a host makes before it is killed, at most: some ten chunks. */
+const mostRequests = 120;
 
 const sizes = {
   short: { rows: 600, kills: 6, chunkRows: 25 },
