@@ -60,10 +60,13 @@ export async function enrollIndividuals(message: EnrollmentMessage, services: En
     .map((entry) => entry.info)
     .filter((info) => info.individual !== undefined);
   const records = await devices.read(issued.map((info) => info.deviceId));
-  const rows = issued.flatMap((info, index): Row[] => {
+  const rows: Row[] = [];
+  const lost: RowFault[] = [];
+  for (const [index, info] of issued.entries()) {
     const record = records[index];
-    return record !== undefined && isHeldBy(record.value, info, jobId) ? [{ issued: info, record }] : [];
-  });
+    if (record !== undefined && isHeldBy(record.value, info, jobId)) rows.push({ issued: info, record });
+    else lost.push(lostFault(info));
+  }
 
   const settled = rows
     .filter(({ record }) => record.value.status !== 'claimed')
@@ -76,9 +79,10 @@ export async function enrollIndividuals(message: EnrollmentMessage, services: En
   const results = settled
     .filter(({ record }) => record.status !== 'failed')
     .map((row) => resultRow(row.issued.line, row.record, 'provisioned'));
-  const faults = settled
+  const failed = settled
     .filter(({ record }) => record.status === 'failed')
     .map(({ issued, record }) => faultOf(issued, record));
+  const faults = [...failed, ...lost].sort((a, b) => a.line - b.line);
   const report = `${jobId}/${part}.json`;
   await writeChunkReport(reports, report, { results, faults });
   const outcome = { provisioned: results.length, unchanged: 0, rejected: 0, failed: faults.length, cancelled: 0 };
@@ -132,6 +136,19 @@ function isHeldBy(record: DeviceRecord, issued: Issued, jobId: string): boolean 
   return (
     record.claim.jobId === jobId && record.claim.line === issued.line && record.serialNumber === issued.serialNumber
   );
+}
+
+/** A device that its row had let go of belongs to whoever claimed it then. */
+function lostFault({ line, deviceId, individual }: Issued): RowFault {
+  const message = 'Another row took the device over before it was enrolled.';
+  return {
+    line,
+    source: individual?.source ?? '',
+    column: 'deviceId',
+    value: deviceId,
+    code: 'chunk-superseded',
+    message,
+  };
 }
 
 function faultOf({ line, deviceId, individual }: Issued, { failure }: DeviceRecord): RowFault {

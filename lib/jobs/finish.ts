@@ -7,12 +7,31 @@ export async function finishIfDone(jobs: JobStore, job: Job, at: Date): Promise<
   const status = finalStatus(job.counts);
   const ended = job.finishedAt !== undefined && job.status === status;
   if (ended || job.counts.total === 0 || waiting(job.counts) > 0) return;
-  // A retry ends a job a second time, with fewer failed rows.
-  const finished = await jobs.update(job.jobId, ['provisioning', 'cancelled', 'completedWithErrors'], {
-    status,
-    finishedAt: at.toISOString(),
-  });
+  // A retry ends a job a second time, with fewer failed rows. One that failed half sent may have been sent after all.
+  const from = ['provisioning', 'cancelled', 'completedWithErrors', 'failed'] as const;
+  const change = { status, finishedAt: at.toISOString() };
+  const finished = await jobs.update(
+    job.jobId,
+    from,
+    job.status === 'failed' ? { ...change, reason: undefined } : change,
+  );
   if (finished !== undefined) tellFinished(finished);
+}
+
+/**
+ * Fails a job whose messages were not all sent, so that no row waits for what nobody will send. Chunks that were sent and
+ * are not begun drop out as they come up. A redrive begins it again from where a new one would.
+ */
+export async function failUndispatched(
+  jobId: string,
+  reason: Job['reason'],
+  { jobs, now }: { readonly jobs: JobStore; readonly now: () => Date },
+): Promise<void> {
+  const job = await jobs.read(jobId);
+  if (job === undefined || job.dispatchedAt !== undefined || job.finishedAt !== undefined) return;
+  const end = { status: 'failed', reason, finishedAt: now().toISOString() } as const;
+  const failed = await jobs.update(jobId, ['received', 'splitting', 'provisioning', 'cancelled'], end);
+  if (failed?.status === 'failed') tellFinished(failed);
 }
 
 /** One line about a job that ended. infra/azure/app/alerts.bicep reads it. */

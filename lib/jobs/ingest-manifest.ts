@@ -5,7 +5,7 @@ import { manifestDefaults } from '../manifest/manifest-name.ts';
 import { splitManifest } from '../manifest/splitter.ts';
 import type { Outbox } from '../outbox.ts';
 import { step } from '../telemetry.ts';
-import { tellFinished } from './finish.ts';
+import { failUndispatched } from './finish.ts';
 import { type ConflictPolicy, type Job, noRows } from './job.ts';
 import { jobIdOf } from './job-id.ts';
 import type { JobStore } from './job-store.ts';
@@ -40,10 +40,7 @@ export async function ingestManifest(event: BlobCreated, services: IngestService
   } catch (error) {
     if (!(error instanceof FleetError) || error.retry) throw error;
     const { code, message, hint } = error;
-    const reason = { code, message, hint };
-    const end = { status: 'failed', reason, finishedAt: now().toISOString() } as const;
-    const failed = await jobs.update(jobId, ['received', 'splitting'], end);
-    if (failed?.status === 'failed') tellFinished(failed);
+    await failUndispatched(jobId, { code, message, hint }, { jobs, now });
   }
 }
 

@@ -1,18 +1,21 @@
 import { createHash } from 'node:crypto';
 import type { BlobStore } from '../blobs.ts';
+import type { DeviceRecord } from '../devices/device.ts';
 import type { DeviceStore } from '../devices/device-store.ts';
 import type { Groups } from '../enrollment/groups.ts';
 import { FleetError } from '../errors.ts';
 import { type BlobCreated, parseBlobCreated } from '../manifest/blob-created.ts';
 import type { RowFault } from '../manifest/manifest.ts';
 import { createRowReader } from '../manifest/row-reader.ts';
+import type { Outbox } from '../outbox.ts';
 import { writeChunkReport } from '../provision/chunk-report.ts';
 import { findArchive } from '../provision/commit.ts';
 import { isOurs, resultRow } from '../provision/outcome.ts';
 import { failedRecord, replaceRecords } from '../provision/record.ts';
+import type { Stored } from '../stored.ts';
 import { countPart } from './count-part.ts';
 import type { DeadLetter, DeadLetterStore } from './dead-letters.ts';
-import { tellFinished } from './finish.ts';
+import { failUndispatched } from './finish.ts';
 import { type Job, type Part, partName } from './job.ts';
 import { jobIdOf } from './job-id.ts';
 import type { JobStore } from './job-store.ts';
@@ -33,6 +36,7 @@ export interface DeadLetterServices {
   readonly manifests: BlobStore;
   readonly bundles: BlobStore;
   readonly reports: BlobStore;
+  readonly enrollmentQueue: Outbox<EnrollmentMessage>;
   readonly now: () => Date;
 }
 
@@ -83,9 +87,7 @@ async function failManifest(
   const event: BlobCreated | undefined = parsed(parseBlobCreated, body);
   if (event === undefined) return;
   const jobId = jobIdOf({ blob: event.blobName, etag: event.etag });
-  const end = { status: 'failed', reason, finishedAt: now().toISOString() } as const;
-  const failed = await jobs.update(jobId, ['received', 'splitting'], end);
-  if (failed?.status === 'failed') tellFinished(failed);
+  await failUndispatched(jobId, reason, { jobs, now });
 }
 
 async function failChunk(body: string, reason: DeadLetter['reason'], services: DeadLetterServices): Promise<void> {
@@ -96,8 +98,40 @@ async function failChunk(body: string, reason: DeadLetter['reason'], services: D
   const { job, part: counted } = await services.jobs.readWithPart(jobId, part);
   if (job === undefined || counted !== undefined) return;
   const faults = await chunkFaults(job, message, reason, services);
+  const enrolling = await leaveToEnrollment(job, message, faults, services);
   const [rows, retried] = [message.lines?.length ?? message.rows, message.lines?.length ?? 0];
-  await endPart({ job, part: { part, chunk, range: placeOf(message) }, faults, rows, retried }, services);
+  const others = faults.filter(({ line }) => !enrolling.has(line));
+  const ended = { faults: others, rows: rows - enrolling.size, retried };
+  await endPart({ job, part: { part, chunk, range: placeOf(message) }, ...ended }, services);
+}
+
+/**
+ * Rows that an individual enrollment was on the way for are counted by that part of the job, as they are when all goes
+ * well. Its message may have been sent or not; a second one changes nothing. What was not recorded in time is let go of.
+ * @returns their lines
+ */
+async function leaveToEnrollment(
+  job: Job,
+  { chunk, attempt }: ChunkMessage,
+  faults: readonly RowFault[],
+  services: DeadLetterServices,
+): Promise<ReadonlySet<number>> {
+  const { jobId } = job;
+  const archive = await findArchive(services.bundles, `${jobId}/${partName(chunk, attempt)}.zip`);
+  const lines = new Set<number>();
+  for (const { info } of archive?.values() ?? []) if (info.individual !== undefined) lines.add(info.line);
+  if (lines.size === 0) return lines;
+  const held = await heldBy(
+    job,
+    faults.filter(({ line }) => lines.has(line)),
+    services,
+  );
+  await letGo(
+    held.filter(({ record }) => record.value.identity === undefined),
+    services,
+  );
+  await services.enrollmentQueue.send([{ jobId, chunk, attempt }]);
+  return lines;
 }
 
 async function failEnrollments(
@@ -120,7 +154,7 @@ async function failEnrollments(
   await endPart({ job, part: { part, chunk }, faults, rows: faults.length, retried: 0 }, services);
 }
 
-/** One fault a row of the chunk; a manifest that is gone leaves only the figures. */
+/** One fault a row of the chunk; where the manifest is gone, one a row that holds a device. */
 async function chunkFaults(
   job: Job,
   message: ChunkMessage,
@@ -142,9 +176,35 @@ async function chunkFaults(
     const wanted = ({ line }: RowFault) => message.lines?.includes(line) ?? true;
     return [...faults, ...lost].filter(wanted);
   } catch (error) {
-    if (error instanceof FleetError && error.code === 'manifest-gone') return [];
+    if (error instanceof FleetError && error.code === 'manifest-gone') return claimFaults(message, reason, services);
     throw error;
   }
+}
+
+/** The rows of a chunk as the records of their devices tell them: nobody else knows, and nobody else would free them. */
+async function claimFaults(
+  { jobId, chunk, attempt }: ChunkMessage,
+  reason: DeadLetter['reason'],
+  { devices }: DeadLetterServices,
+): Promise<RowFault[]> {
+  const faults: RowFault[] = [];
+  let continuation: string | undefined;
+  do {
+    const page = await devices.list({ jobId }, { size: 1000, continuation });
+    for (const { id, claim } of page.items) {
+      if (claim.chunk !== chunk || claim.attempt !== attempt) continue;
+      faults.push({
+        line: claim.line,
+        source: '',
+        column: 'deviceId',
+        value: id,
+        code: 'gave-up',
+        message: reason.message,
+      });
+    }
+    continuation = page.continuation;
+  } while (continuation !== undefined);
+  return faults;
 }
 
 interface EndedPart {
@@ -162,21 +222,11 @@ interface EndedPart {
  * of its device and is counted as failed.
  */
 async function endPart({ job, part, faults, rows, retried }: EndedPart, services: DeadLetterServices): Promise<void> {
-  const { devices, jobs, reports, now } = services;
+  const { jobs, reports, now } = services;
   const at = now().toISOString();
-  const given = faults.filter(({ code, value }) => code === 'gave-up' && value !== undefined);
-  const records = await devices.read(given.map(({ value }) => value ?? ''));
-  const held = given.flatMap((fault, index) => {
-    const record = records[index];
-    const ours = record?.value.claim.jobId === job.jobId && record.value.claim.line === fault.line;
-    return ours ? [{ fault, record }] : [];
-  });
+  const held = await heldBy(job, faults, services);
   const done = held.filter(({ record }) => record.value.status === 'provisioned' || record.value.status === 'assigned');
-  const open = held.filter(({ record }) => record.value.status === 'claimed');
-  await replaceRecords(
-    devices,
-    open.map(({ fault, record }) => ({ ...record, value: failedRecord(record.value, fault, at) })),
-  );
+  await letGo(held, services);
 
   const saved = new Set(done.map(({ fault }) => fault));
   const results = done.map(({ fault, record }) => resultRow(fault.line, record.value, 'provisioned'));
@@ -187,4 +237,33 @@ async function endPart({ job, part, faults, rows, retried }: EndedPart, services
   const failed = rows - results.length - rejected - retried;
   const outcome = { provisioned: results.length, unchanged: 0, rejected, failed, cancelled: 0 };
   await countPart(jobs, job.jobId, { ...part, outcome, finishedAt: at, report }, lost, now());
+}
+
+interface HeldRow {
+  readonly fault: RowFault;
+  readonly record: Stored<DeviceRecord>;
+}
+
+/** Those of the rows given up that hold a device, by its record. */
+async function heldBy(
+  { jobId }: Job,
+  faults: readonly RowFault[],
+  { devices }: DeadLetterServices,
+): Promise<HeldRow[]> {
+  const given = faults.filter(({ code, value }) => code === 'gave-up' && value !== undefined);
+  const records = await devices.read(given.map(({ value }) => value ?? ''));
+  return given.flatMap((fault, index) => {
+    const record = records[index];
+    return record?.value.claim.jobId === jobId && record.value.claim.line === fault.line ? [{ fault, record }] : [];
+  });
+}
+
+/** Frees the devices that are claimed and no more than that. */
+async function letGo(held: readonly HeldRow[], { devices, now }: DeadLetterServices): Promise<void> {
+  const open = held.filter(({ record }) => record.value.status === 'claimed');
+  const at = now().toISOString();
+  await replaceRecords(
+    devices,
+    open.map(({ fault, record }) => ({ ...record, value: failedRecord(record.value, fault, at) })),
+  );
 }

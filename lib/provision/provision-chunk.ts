@@ -48,13 +48,13 @@ export async function provisionChunk(message: ChunkMessage, services: ProvisionS
   const { job, part: counted } = await jobs.readWithPart(jobId, part);
   if (job === undefined)
     throw new FleetError('message-invalid', `Queue "chunks" names a job that does not exist: ${jobId}.`);
-  if (counted !== undefined || job.status === 'failed') return finishIfDone(jobs, job, now());
+  if (counted !== undefined) return finishIfDone(jobs, job, now());
 
   // Step 1: read and validate. A bad row becomes a fault and never stops its neighbours.
   const { requests, faults } = await step('1 read', at, () => readChunk(job, message, groups, manifests));
   // What an earlier delivery has begun is finished, or its claims would hold the devices for ever.
-  if (job.status === 'cancelled' && !(await hasBegun(requests, message, devices)))
-    return dropChunk(jobs, job, message, part, now());
+  if ((job.status === 'cancelled' || job.status === 'failed') && !(await hasBegun(requests, message, devices)))
+    return job.status === 'failed' ? undefined : dropChunk(jobs, job, message, part, now());
 
   // Steps 2 and 3: claim the devices, and compare with those that exist.
   const {
