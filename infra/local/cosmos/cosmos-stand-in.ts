@@ -15,7 +15,7 @@ export interface CosmosStandInOptions {
   readonly durability?: Durability;
   /** Request units a second, beyond which requests are answered 429; no limit without it. */
   readonly throughput?: ThroughputLimit;
-  /** The clock that documents live by, in milliseconds since 1970. */
+  /** The clock that documents live by and budgets of request units are filled by, in milliseconds since 1970. */
   readonly now?: () => number;
   /** Where unexpected errors go. */
   readonly log?: (line: string) => void;
@@ -37,7 +37,7 @@ export function createCosmosStandIn(options: CosmosStandInOptions = {}): CosmosS
   const database = openStore(file, durability);
   const commits = createGroupCommit(database, () => catalog.forget());
   const catalog = createCatalog(database, commits, now);
-  const answer = createCosmosService({ catalog, commits, throughput, now: Date.now });
+  const answer = createCosmosService({ catalog, commits, throughput, now });
   const server = createCosmosServer({ answer, commits, key: Buffer.from(key, 'base64'), log });
 
   const keepHouse = () => {
