@@ -6,9 +6,9 @@ import { build } from 'esbuild';
 import type { LoadedApp } from './tools/load-app.ts';
 
 export interface LoadTimes {
-  /** Milliseconds from the first import to the last registration, medians. */
-  readonly bundled: number;
-  readonly unbundled: number;
+  /** Milliseconds from the first import to the last registration, one figure a round. */
+  readonly bundled: readonly number[];
+  readonly unbundled: readonly number[];
 }
 
 /**
@@ -31,7 +31,7 @@ export async function measureLoad(app: string, entryPoints: readonly string[], r
       times.bundled.push((await loadApp(app)).milliseconds);
       times.unbundled.push((await loadApp(unbundled)).milliseconds);
     }
-    return { bundled: median(times.bundled), unbundled: median(times.unbundled) };
+    return times;
   } finally {
     await rm(unbundled, { recursive: true, force: true });
   }
@@ -46,6 +46,6 @@ export async function loadApp(directory: string, env: NodeJS.ProcessEnv = proces
   return loaded;
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

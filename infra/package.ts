@@ -1,6 +1,6 @@
 import { glob, mkdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { measureLoad } from './measure-load.ts';
+import { measureLoad, median } from './measure-load.ts';
 import { packageApp } from './package-app.ts';
 
 /**
@@ -15,7 +15,8 @@ console.log(
   `${directory}: ${entryPoints.length} entries, ${megabytes(bytes)} of code, ${megabytes(whole)} with source maps`,
 );
 await mkdir('dist', { recursive: true });
-const { bundled, unbundled } = await measureLoad(directory, entryPoints);
+const times = await measureLoad(directory, entryPoints);
+const [bundled, unbundled] = [median(times.bundled), median(times.unbundled)];
 const ratio = (bundled / unbundled).toFixed(2);
 console.log(`load: ${bundled.toFixed(0)} ms bundled, ${unbundled.toFixed(0)} ms with node_modules; ratio ${ratio}`);
 

@@ -1,0 +1,14 @@
+import type { Benchmark } from './benchmark.ts';
+import { cold } from './benchmarks/cold.ts';
+import { cost } from './benchmarks/cost.ts';
+import { growth } from './benchmarks/growth.ts';
+import { issueCsr, issueP256, issueP256OnTwo } from './benchmarks/issue.ts';
+import { chunkCpu, pipeline } from './benchmarks/pipeline.ts';
+import { query } from './benchmarks/query.ts';
+import { split } from './benchmarks/split.ts';
+
+/** In the order of docs/performance.md. */
+export const benchmarks: readonly Benchmark[] = [
+  ...[issueP256, issueP256OnTwo, issueCsr, chunkCpu, pipeline],
+  ...[growth, split, cost, cold, query],
+];

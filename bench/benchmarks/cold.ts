@@ -1,0 +1,33 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { measureLoad } from '../../infra/measure-load.ts';
+import { packageApp } from '../../infra/package-app.ts';
+import { type Benchmark, type Findings, measured, type Run, ratios } from '../benchmark.ts';
+
+/** A process starts in a fraction of a second, so there may be more of them than rounds of other benchmarks. */
+const loadsARound = 3;
+
+export const cold: Benchmark = {
+  name: 'cold',
+  what:
+    'Milliseconds from the first import to the last registered function, in a new process, of the app as `npm run package` ' +
+    'makes it, against the same code with its libraries in node_modules. Files are in the page cache.',
+
+  async run({ rounds }: Run): Promise<Findings> {
+    const app = await mkdtemp(join(tmpdir(), 'bench-cold-'));
+    try {
+      const { entryPoints } = await packageApp(app);
+      const { bundled, unbundled } = await measureLoad(app, entryPoints, rounds * loadsARound);
+      return {
+        measurements: [
+          measured('of the unpackaged app', 'ratio', ratios(bundled, unbundled), { atMost: 0.4 }),
+          measured('packaged', 'ms', bundled),
+          measured('with node_modules', 'ms', unbundled),
+        ],
+      };
+    } finally {
+      await rm(app, { recursive: true, force: true });
+    }
+  },
+};

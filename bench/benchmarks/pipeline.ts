@@ -1,0 +1,111 @@
+import { type Benchmark, type Findings, measured, type Profile, type Run, ratios } from '../benchmark.ts';
+import { type BenchStack, withBenchStack } from '../harness/bench-stack.ts';
+import { inProfile, summarise } from '../harness/profile.ts';
+import { startSubject } from '../harness/subject.ts';
+import { createOpensslIssuer } from '../subjects/openssl-issuer.ts';
+
+const rowsOfAJob = 20_000;
+/** Enough for the compiler to be done with the host, the SDKs and the path of a chunk. */
+const warmUpRows = 5_000;
+/** Devices of a round of the loops, which are too slow for more. */
+const loopDevices = 100;
+
+export const chunkCpu: Benchmark = {
+  name: 'chunk-cpu',
+  what:
+    'CPU (user and system) of the functions process a device, end to end, over jobs of 20,000 rows on the local stack: ' +
+    'the local host and the app in it, from the queue message to the counted chunk. The limit is the CPU that ' +
+    '`generateKeys()` and `crypto.sign` take in a process of their own, measured after each job.',
+
+  async run({ rounds, scale, say }: Run): Promise<Findings> {
+    const rows = rowsOfAJob * scale;
+    const perDevice: number[] = [];
+    const limit: number[] = [];
+    await withBenchStack({}, async (bench) => {
+      await bench.run(warmUpRows * scale);
+      for (let round = 0; round < rounds; round++) {
+        const { cpuSeconds } = await bench.run(rows);
+        perDevice.push((cpuSeconds * 1e6) / rows);
+        limit.push(await limitCpu());
+        say(`  round ${round + 1}: ${perDevice.at(-1)?.toFixed(0)} us a device, limit ${limit.at(-1)?.toFixed(0)} us`);
+      }
+    });
+    const measurements = [
+      measured("of the limit's CPU", 'ratio', ratios(perDevice, limit), { atMost: 5 }),
+      measured('functions process, a device', 'us', perDevice),
+      measured('limit, a certificate', 'us', limit),
+    ];
+    return measurements[0]?.met ? { measurements } : { measurements, profile: await profileOfJob(rows) };
+  },
+};
+
+async function limitCpu(): Promise<number> {
+  const subject = await startSubject({ name: 'p256-limit', batch: 64 });
+  await subject.measure(300);
+  const { cpuMicroseconds } = await subject.measure(700);
+  await subject.end();
+  return cpuMicroseconds;
+}
+
+/** Where the functions process spends its time in one job, once it is warm. */
+function profileOfJob(rows: number): Promise<Profile> {
+  return inProfile(async (directory) => {
+    // One process has the setting, and it writes when it ends.
+    const settings = { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${directory}` };
+    await withBenchStack(settings, async (bench) => {
+      await bench.run(rows);
+      await bench.stack.process('functions').kill('SIGTERM');
+    });
+    return summarise(directory, `the functions process, over a job of ${rows} rows`);
+  });
+}
+
+export const pipeline: Benchmark = {
+  name: 'pipeline',
+  what:
+    'Devices a second from the upload of a manifest of 20,000 rows to the completed job, with all stand-ins on the same ' +
+    'cores. The loops issue one device after another with openssl (in one process, and in the three steps that most ' +
+    'guides show) and put each result into the same blob storage; they keep no records.',
+
+  async run({ rounds, scale, say }: Run): Promise<Findings> {
+    const rows = rowsOfAJob * scale;
+    const ours: number[] = [];
+    const oneProcess: number[] = [];
+    const threeProcesses: number[] = [];
+    const issuer = await createOpensslIssuer();
+    await withBenchStack({}, async (bench) => {
+      await bench.run(warmUpRows * scale);
+      for (let round = 0; round < rounds; round++) {
+        const { seconds } = await bench.run(rows);
+        ours.push(rows / seconds);
+        oneProcess.push(await loop(bench, `one-${round}`, issuer.inOneProcess));
+        threeProcesses.push(await loop(bench, `three-${round}`, issuer.inThreeProcesses));
+        say(
+          `  round ${round + 1}: ${ours.at(-1)?.toFixed(0)}/s, ` +
+            `loops ${oneProcess.at(-1)?.toFixed(0)}/s and ${threeProcesses.at(-1)?.toFixed(0)}/s`,
+        );
+      }
+    });
+    const measurements = [
+      measured('upload to completed', 'devices/s', ours, { atLeast: 2500 }),
+      measured('of a loop of one openssl process and a PUT', 'ratio', ratios(ours, oneProcess), { atLeast: 50 }),
+      measured('of a loop of the three openssl steps and a PUT', 'ratio', ratios(ours, threeProcesses), {
+        atLeast: 50,
+      }),
+      measured('loop of one openssl process and a PUT', 'devices/s', oneProcess),
+      measured('loop of the three openssl steps and a PUT', 'devices/s', threeProcesses),
+    ];
+    if (measurements.every(({ met }) => met !== false)) return { measurements };
+    return { measurements, profile: await profileOfJob(rows) };
+  },
+};
+
+/** @returns devices a second */
+async function loop(bench: BenchStack, folder: string, issue: (deviceId: string) => Promise<string>): Promise<number> {
+  const began = performance.now();
+  for (let number = 0; number < loopDevices; number++) {
+    const pem = Buffer.from(await issue(`gw-${number}`));
+    await bench.bundles.getBlockBlobClient(`${folder}/gw-${number}.pem`).upload(pem, pem.length);
+  }
+  return (loopDevices * 1000) / (performance.now() - began);
+}

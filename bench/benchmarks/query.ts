@@ -1,0 +1,84 @@
+import autocannon from 'autocannon';
+import type { JobAnswer } from '../../infra/local/demo/api.ts';
+import { type Benchmark, type Findings, measured, type Run, ratios } from '../benchmark.ts';
+import { type BenchStack, withBenchStack } from '../harness/bench-stack.ts';
+
+const connections = 50;
+const secondsARound = 4;
+/** Devices that are there already and are asked for. */
+const knownDevices = 2_000;
+/** A job that outlasts a round on any machine; it is cancelled when it does. */
+const rowsMeanwhile = 100_000;
+
+export const query: Benchmark = {
+  name: 'query',
+  what:
+    '`GET /api/devices/{id}` and `GET /api/jobs/{id}` by 50 clients, each asking again as soon as it is answered, while a ' +
+    'job provisions devices in the same process and on the same cores.',
+
+  async run({ rounds, say }: Run): Promise<Findings> {
+    const devices: Latency[] = [];
+    const jobs: Latency[] = [];
+    await withBenchStack({}, async (bench) => {
+      const known = await bench.submit(knownDevices);
+      await bench.ended(known.jobId, knownDevices);
+      const devicePaths = Array.from({ length: knownDevices }, (_, row) => `devices/${known.deviceIds(row + 1)}`);
+      for (let round = 0; round < rounds; round++) {
+        const { jobId } = await bench.submit(rowsMeanwhile);
+        await begun(bench, jobId);
+        devices.push(await ask(bench, devicePaths));
+        jobs.push(await ask(bench, [`jobs/${jobId}`]));
+        const { finishedAt } = await bench.api.get<JobAnswer>(`jobs/${jobId}`);
+        if (finishedAt !== undefined) throw new Error('The job was over before the clients were.');
+        await cancel(bench, jobId);
+        const last = devices.at(-1);
+        say(`  round ${round + 1}: device p50 ${last?.p50} ms, p99 ${last?.p99} ms, ${last?.perSecond.toFixed(0)}/s`);
+      }
+    });
+    const of = (key: keyof Latency, latencies: readonly Latency[]) => latencies.map((latency) => latency[key]);
+    const errors = [...of('errors', devices), ...of('errors', jobs)];
+    return {
+      measurements: [
+        measured('device: p99 of p50', 'ratio', ratios(of('p99', devices), of('p50', devices)), { atMost: 5 }),
+        measured('errors', 'requests', [Math.max(...errors)], { atMost: 0 }),
+        measured('device: p50', 'ms', of('p50', devices)),
+        measured('device: p99', 'ms', of('p99', devices)),
+        measured('device', 'requests/s', of('perSecond', devices)),
+        measured('job: p50', 'ms', of('p50', jobs)),
+        measured('job: p99', 'ms', of('p99', jobs)),
+        measured('job', 'requests/s', of('perSecond', jobs)),
+      ],
+    };
+  },
+};
+
+interface Latency {
+  readonly p50: number;
+  readonly p99: number;
+  readonly perSecond: number;
+  /** Not answered, or by another status than 2xx. */
+  readonly errors: number;
+}
+
+async function ask({ stack }: BenchStack, paths: readonly string[]): Promise<Latency> {
+  const { latency, requests, errors, non2xx } = await autocannon({
+    ...{ url: stack.urls.functions, connections, duration: secondsARound },
+    headers: { 'x-functions-key': stack.functionsKey },
+    requests: paths.map((path) => ({ path: `/api/${path}` })),
+  });
+  return { p50: latency.p50, p99: latency.p99, perSecond: requests.average, errors: errors + non2xx };
+}
+
+/** Waits until its first chunks are done. */
+async function begun({ api }: BenchStack, jobId: string): Promise<void> {
+  for (;;) {
+    const job = await api.get<JobAnswer>(`jobs/${jobId}`).catch(() => undefined);
+    if ((job?.counts.provisioned ?? 0) > 0) return;
+  }
+}
+
+async function cancel({ api, stack }: BenchStack, jobId: string): Promise<void> {
+  const headers = { 'x-functions-key': stack.functionsKey };
+  await fetch(`${stack.urls.functions}/api/jobs/${jobId}/cancel`, { method: 'POST', headers });
+  for (;;) if ((await api.get<JobAnswer>(`jobs/${jobId}`)).finishedAt !== undefined) return;
+}

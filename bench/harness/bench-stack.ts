@@ -1,0 +1,124 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
+import { type Api, createApi, type JobAnswer } from '../../infra/local/demo/api.ts';
+import { type Stack, startStack } from '../../infra/local/stack.ts';
+import { packageApp } from '../../infra/package-app.ts';
+import { jobIdOf } from '../../lib/jobs/job-id.ts';
+import { cpuSeconds, peakMebibytes } from './process-figures.ts';
+
+/** A job that went its way, from its upload to `completed`. */
+export interface FinishedJob {
+  readonly rows: number;
+  /** From the beginning of the upload to the job's `finishedAt`. */
+  readonly seconds: number;
+  /** Of the functions process, user and system. */
+  readonly cpuSeconds: number;
+}
+
+export interface BenchStack {
+  readonly stack: Stack;
+  readonly api: Api;
+  readonly bundles: ContainerClient;
+  readonly directory: string;
+  /** Uploads a manifest of new devices. @returns its job's id, and when that began */
+  submit(rows: number): Promise<{ jobId: string; began: number; deviceIds: (row: number) => string }>;
+  /** Waits for its end. @throws Error where a row was not provisioned */
+  ended(jobId: string, rows: number): Promise<JobAnswer>;
+  run(rows: number): Promise<FinishedJob>;
+  /** The most memory that the functions process had since it was started, MiB. */
+  peak(): Promise<number>;
+}
+
+const group = { keyCustody: 'plain', target: 'iotedge-1.6', initialTwin: { tags: { product: 'edge-gateway' } } };
+/** Seldom enough that nobody's figures tell of it. */
+const askEvery = 250;
+/** A job that shows no progress for so long will not end. */
+const patience = 120_000;
+
+/**
+ * Runs `work` on the packaged app and a local stack of its own: Azurite, the Cosmos DB and the DPS stand-ins and one
+ * functions host, each a process, in a temporary directory that is gone afterwards.
+ */
+export async function withBenchStack<T>(
+  settings: Readonly<Record<string, string>>,
+  work: (bench: BenchStack) => Promise<T>,
+): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), 'bench-'));
+  const appDirectory = join(directory, 'app');
+  let stack: Stack | undefined;
+  try {
+    await packageApp(appDirectory);
+    // Once a day: it asks DPS about devices, and none of these registers.
+    const reconcileSchedule = '0 0 0 * * *';
+    stack = await startStack({ directory, ports: 'free', appDirectory, reconcileSchedule, settings });
+    const bench = createBench(stack, directory);
+    await bench.api.put('enrollment-groups/bench', group);
+    return await work(bench);
+  } finally {
+    await stack?.kill();
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+function createBench(stack: Stack, directory: string): BenchStack {
+  const api = createApi({ url: stack.urls.functions, key: stack.functionsKey });
+  const blobs = BlobServiceClient.fromConnectionString(stack.storageConnectionString);
+  const manifests = blobs.getContainerClient('manifests');
+  const functions = stack.process('functions');
+  const pid = () => functions.pid ?? Number.NaN;
+  let jobs = 0;
+
+  const bench: BenchStack = {
+    ...{ stack, api, directory, bundles: blobs.getContainerClient('bundles') },
+
+    async submit(rows) {
+      jobs += 1;
+      const prefix = `job${jobs}`;
+      const deviceIds = (row: number) => `${prefix}-${String(row).padStart(7, '0')}`;
+      const body = Buffer.from(manifestOf(rows, deviceIds));
+      const name = `bench/${prefix}.csv`;
+      const began = Date.now();
+      const { etag = '' } = await manifests.getBlockBlobClient(name).upload(body, body.length);
+      return { jobId: jobIdOf({ blob: name, etag: etag.replaceAll('"', '') }), began, deviceIds };
+    },
+
+    async ended(jobId, rows) {
+      let percent = -1;
+      for (let since = Date.now(); Date.now() - since < patience; await sleep(askEvery)) {
+        const job = await api.get<JobAnswer>(`jobs/${jobId}`).catch(() => undefined);
+        if (job?.finishedAt !== undefined) {
+          if (job.counts.provisioned === rows) return job;
+          throw new Error(`Job ${jobId} ended as ${job.status}: ${JSON.stringify(job.counts)}`);
+        }
+        if (job !== undefined && job.percent !== percent) {
+          ({ percent } = job);
+          since = Date.now();
+        }
+      }
+      throw new Error(`Job ${jobId} shows no progress after ${percent}%. Its logs were in ${directory}.`);
+    },
+
+    async run(rows) {
+      const before = await cpuSeconds(pid());
+      const { jobId, began } = await bench.submit(rows);
+      const { finishedAt = '' } = await bench.ended(jobId, rows);
+      return {
+        rows,
+        seconds: (Date.parse(finishedAt) - began) / 1000,
+        cpuSeconds: (await cpuSeconds(pid())) - before,
+      };
+    },
+
+    peak: () => peakMebibytes(pid()),
+  };
+  return bench;
+}
+
+/** As samples/gateways.csv has them, without its bad rows. */
+function manifestOf(rows: number, deviceIds: (row: number) => string): string {
+  const lines = Array.from({ length: rows }, (_, index) => `${deviceIds(index + 1)},berlin,hall ${index % 7},${index}`);
+  return `deviceId,tags.site,tags.hall,tags.slot:number\n${lines.join('\n')}\n`;
+}

@@ -1,0 +1,26 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import type { Findings } from './benchmark.ts';
+import type { Machine } from './harness/machine.ts';
+
+/** The last full run of a benchmark. */
+export interface Result extends Findings {
+  readonly name: string;
+  /** When it ended. */
+  readonly at: string;
+  readonly rounds: number;
+  readonly machine: Machine;
+  /** Of the last minute, before it began: what else the machine did. */
+  readonly load: number;
+}
+
+const file = new URL('results.json', import.meta.url);
+
+/** What docs/performance.md is made of. Empty before the first run. */
+export async function readResults(): Promise<Result[]> {
+  const text = await readFile(file, 'utf8').catch(() => '[]');
+  return JSON.parse(text) as Result[];
+}
+
+export async function writeResults(results: readonly Result[]): Promise<void> {
+  await writeFile(file, `${JSON.stringify(results, null, 2)}\n`);
+}

@@ -1,0 +1,20 @@
+import { createDeviceIssuer } from '../../lib/pki/device-issuer.ts';
+import { newSerialNumber } from '../../lib/pki/serial.ts';
+import type { Work } from '../harness/subject.ts';
+import { someAuthority } from './some-authority.ts';
+
+/** Identities as the pipeline has them issued: serial number, key, certificate, PEM, PKCS#8, thumbprints, all rules. */
+export async function prepare(): Promise<Work> {
+  const issuer = await createDeviceIssuer({
+    issuer: await someAuthority(),
+    ...{ keyType: 'ec-p256', validityDays: 365, now: new Date() },
+  });
+  let number = 0;
+  return (times) => {
+    for (let time = 0; time < times; time++) {
+      number += 1;
+      // At once: both keys are P-256 and in this process.
+      void issuer.issue({ deviceId: `gw-${String(number).padStart(9, '0')}`, serialNumber: newSerialNumber() });
+    }
+  };
+}
