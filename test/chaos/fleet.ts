@@ -67,31 +67,38 @@ export async function settled({ stack, observer }: ChaosStack, jobs: number): Pr
   throw new Error(`The stack does not come to rest: ${shown}`);
 }
 
-/** Retries every job that has failed rows, until none has. @returns how many times one was told to */
-export async function retryUntilNoneFailed(chaos: ChaosStack, jobs: number): Promise<number> {
-  let retries = 0;
-  for (let round = 0; round < 10; round++) {
-    const failed = (await settled(chaos, jobs)).filter(
-      ({ status, counts }) => status !== 'failed' && status !== 'cancelled' && counts.failed > 0,
-    );
-    if (failed.length === 0) return retries;
-    for (const { jobId } of failed) {
-      retries += 1;
-      await patiently(() => post(chaos, `jobs/${jobId}/retry`));
+/**
+ * Does what an operator does until no row is failed: redrives dead letters, then retries jobs that still have failed rows.
+ * @returns how often each was done
+ */
+export async function retryUntilNoneFailed(
+  chaos: ChaosStack,
+  jobs: number,
+): Promise<{ redriven: number; retries: number }> {
+  const done = { redriven: 0, retries: 0 };
+  for (let round = 0; round < 12; round++) {
+    const seen = await settled(chaos, jobs);
+    const letters = await patiently(() => post<{ redriven: number }>(chaos, 'dead-letters/redrive'));
+    done.redriven += letters.redriven;
+    const failed = seen.filter(({ status, counts }) => status === 'completedWithErrors' && counts.failed > 0);
+    if (failed.length === 0 && letters.redriven === 0) return done;
+    if (letters.redriven === 0) {
+      for (const { jobId } of failed) await patiently(() => post(chaos, `jobs/${jobId}/retry`));
+      done.retries += failed.length;
     }
-    // Until the retry is on its way, a job with failed rows looks like one that has come to rest.
+    // Until its messages are taken, a job that is tried again looks like one that has come to rest.
     await sleep(500);
   }
   throw new Error('Rows fail however often they are retried.');
 }
 
 /** @throws Error with the answer, where it is no success */
-export async function post({ stack }: Pick<ChaosStack, 'stack'>, path: string): Promise<unknown> {
+export async function post<T>({ stack }: Pick<ChaosStack, 'stack'>, path: string): Promise<T> {
   const answer = await fetch(`${stack.urls.functions}/api/${path}`, {
     method: 'POST',
     headers: { 'x-functions-key': stack.functionsKey },
   });
   const text = await answer.text();
   if (!answer.ok) throw new Error(`POST ${path} answered ${answer.status}: ${text}`);
-  return text === '' ? undefined : JSON.parse(text);
+  return JSON.parse(text) as T;
 }

@@ -1,10 +1,12 @@
 import type { Scenario } from './scenario.ts';
+import { cancel } from './scenarios/cancel.ts';
 import { duplicate } from './scenarios/duplicate.ts';
 import { kill, killTwoHosts } from './scenarios/kill.ts';
+import { poison } from './scenarios/poison.ts';
+import { pressure } from './scenarios/pressure.ts';
 import { refuse } from './scenarios/refuse.ts';
 
 /** Every attack by the name that --only takes. */
-export const scenarios = { kill, 'kill-two-hosts': killTwoHosts, duplicate, refuse } as const satisfies Record<
-  string,
-  Scenario
->;
+export const scenarios = {
+  ...{ kill, 'kill-two-hosts': killTwoHosts, duplicate, refuse, poison, cancel, pressure },
+} as const satisfies Record<string, Scenario>;

@@ -40,9 +40,9 @@ const killing =
       });
       await upload(chaos, 'list.csv', manifest.csv);
       await killMany(chaos, tripwire, { random, hosts, kills, say });
-      const retries = await retryUntilNoneFailed(chaos, 1);
+      const again = await retryUntilNoneFailed(chaos, 1);
       const ledger = await closeBooks(chaos, [{ name: 'list.csv', rows: manifest.rows }]);
-      return { ...ledger, figures: { kills, retries, ...ledger.figures } };
+      return { ...ledger, figures: { kills, ...again, ...ledger.figures } };
     });
   };
 

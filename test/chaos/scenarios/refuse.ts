@@ -32,12 +32,12 @@ export const refuse: Scenario = async ({ random, scale }) => {
     const [job] = await settled(chaos, 1);
     const failedAtFirst = job?.counts.failed ?? 0;
     faults.stop();
-    const retries = await retryUntilNoneFailed(chaos, 1);
+    const again = await retryUntilNoneFailed(chaos, 1);
     const ledger = await closeBooks(chaos, [{ name: 'list.csv', rows: manifest.rows }]);
     const refused = Object.values(faults.counts).reduce((sum, count) => sum + count, 0);
     return {
       problems: [...ledger.problems, ...faults.impatient],
-      figures: { refused, failedAtFirst, retries, ...ledger.figures, ...faults.counts },
+      figures: { refused, failedAtFirst, ...again, ...ledger.figures, ...faults.counts },
     };
   });
 };

@@ -1,0 +1,64 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { withChaosStack } from '../chaos-stack.ts';
+import { declareGroups, groups, settled, upload } from '../fleet.ts';
+import { closeBooks } from '../ledger.ts';
+import { makeManifest } from '../manifests.ts';
+import { createPatienceWatch } from '../patience.ts';
+import type { Scenario } from '../scenario.ts';
+
+const sizes = {
+  short: { rows: 60, quota: 8 },
+  long: { rows: 1_000, quota: 60 },
+};
+
+/** DPS takes `quota` operations a minute, Cosmos DB 400 RU/s: the job slows down, nothing fails, the API answers. */
+export const pressure: Scenario = async ({ random, scale }) => {
+  const { rows, quota } = sizes[scale];
+  const watch = createPatienceWatch();
+  const options = {
+    interfere: { dps: watch.interfere, cosmos: watch.interfere },
+    // The app's own pace is that of a full quota, so that it is DPS which has to slow it down.
+    settings: { CHUNK_ROWS: '50', DPS_OPERATIONS_PER_MINUTE: '1000' },
+    dpsArguments: ['--operations-per-minute', String(quota)],
+    cosmosArguments: ['--ru-per-second', '400'],
+    leaseSeconds: 10,
+  };
+  return withChaosStack(options, async (chaos) => {
+    await declareGroups(chaos);
+    const manifest = makeManifest(random, { rows, prefix: 'press', groups: [groups.byCa[0], groups.individual] });
+    await upload(chaos, 'list.csv', manifest.csv);
+    const problems: string[] = [];
+    const ending = new AbortController();
+    const waits: number[] = [];
+    const asking = ask();
+    async function ask(): Promise<void> {
+      while (!ending.signal.aborted) {
+        for (const path of ['jobs', 'enrollment-groups', `devices/${manifest.rows[0]?.deviceId}`]) {
+          const began = Date.now();
+          await chaos.api.get(path).catch((error: Error) => {
+            if (!/answered 404/.test(error.message)) problems.push(error.message);
+          });
+          waits.push(Date.now() - began);
+        }
+        await sleep(500, undefined, { signal: ending.signal }).catch(() => undefined);
+      }
+    }
+    const [job] = await settled(chaos, 1);
+    ending.abort();
+    await asking;
+    if (job?.counts.failed !== 0) problems.push(`${job?.counts.failed} rows failed`);
+    if (watch.throttled.dps === 0) problems.push('DPS never asked to wait');
+    const ledger = await closeBooks(chaos, [{ name: 'list.csv', rows: manifest.rows }]);
+    if (ledger.figures['letters'] !== 0) problems.push(`${ledger.figures['letters']} messages were given up`);
+    const figures = {
+      dpsThrottled: watch.throttled.dps,
+      cosmosThrottled: watch.throttled.cosmos,
+      answers: waits.length,
+      slowestAnswer: Math.max(...waits),
+    };
+    return {
+      problems: [...problems, ...watch.impatient, ...ledger.problems],
+      figures: { ...figures, ...ledger.figures },
+    };
+  });
+};
