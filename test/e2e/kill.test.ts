@@ -3,7 +3,8 @@ import { after, before, test } from 'node:test';
 import type { GroupAnswer } from '../../infra/local/demo/api.ts';
 import { readBundle } from '../../infra/local/demo/bundle-files.ts';
 import { registerDevice } from '../../infra/local/demo/register-device.ts';
-import { jobOf, manifestOf, startTestStack, type TestStack, until } from './test-stack.ts';
+import { until } from '../until.ts';
+import { jobOf, manifestOf, startTestStack, type TestStack } from './test-stack.ts';
 
 /*
  * Processes killed in the middle of a job, as `kill -9` does it: what was acknowledged is there, nothing is done twice, and
@@ -17,7 +18,7 @@ before(async () => {
   fleet = await startTestStack({ hosts: 2, leaseSeconds: 5, settings: { CHUNK_ROWS: '20' } });
   await fleet.api.put<GroupAnswer>('enrollment-groups/line7', { keyCustody: 'plain' });
 });
-after(() => fleet.close());
+after(() => fleet?.close());
 
 const limit = { timeout: 120_000 };
 

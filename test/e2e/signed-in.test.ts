@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { principalHeader } from '../../infra/local/principal.ts';
 import type { Role } from '../../lib/access/principal.ts';
-import { manifestOf, startTestStack, type TestStack, until } from './test-stack.ts';
+import { until } from '../until.ts';
+import { manifestOf, startTestStack, type TestStack } from './test-stack.ts';
 
 /*
  * The stack with HTTP_ACCESS=entra: the local host plays built-in authentication, and callers play its principals. No
@@ -13,9 +14,9 @@ let fleet: TestStack;
 before(async () => {
   fleet = await startTestStack({ settings: { HTTP_ACCESS: 'entra' } });
 });
-after(() => fleet.close());
+after(() => fleet?.close());
 
-const limit = { timeout: 60_000 };
+const limit = { timeout: 120_000 };
 
 async function as(role: Role | undefined, path: string, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers);

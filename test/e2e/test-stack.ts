@@ -1,17 +1,20 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { type Api, createApi, type DeviceAnswer, type JobAnswer } from '../../infra/local/demo/api.ts';
 import { type StackOptions, startStack } from '../../infra/local/stack.ts';
 import { jobIdOf } from '../../lib/jobs/job-id.ts';
+import { until } from '../until.ts';
 
 /** The built app on the whole local stack, in a temporary directory and on free ports. */
 export async function startTestStack(options: Omit<StackOptions, 'directory' | 'ports'> = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'fleet-e2e-'));
-  const stack = await startStack({ directory, ports: 'free', ...options });
+  const stack = await startStack({ directory, ports: 'free', ...options }).catch(async (error: unknown) => {
+    await rm(directory, { recursive: true, force: true });
+    throw error;
+  });
   const api: Api = createApi({ url: stack.urls.functions, key: stack.functionsKey });
   const manifests = BlobServiceClient.fromConnectionString(stack.storageConnectionString).getContainerClient(
     'manifests',
@@ -30,7 +33,7 @@ export async function startTestStack(options: Omit<StackOptions, 'directory' | '
       return jobIdOf({ blob: name, etag: etag.replaceAll('"', '') });
     },
 
-    /** Waits for the job's end; a test that waits in vain is ended by its time limit. */
+    /** Waits for the job's end. */
     ended: (jobId: string) =>
       until(async () => {
         const job = await jobOf(api, jobId);
@@ -60,15 +63,6 @@ export type TestStack = Awaited<ReturnType<typeof startTestStack>>;
 /** The job, or nothing where it is not known yet or nobody answers: some tests kill what does. */
 export async function jobOf(api: Api, jobId: string): Promise<JobAnswer | undefined> {
   return api.get<JobAnswer>(`jobs/${jobId}`).catch(() => undefined);
-}
-
-/** Looks until there is something to see. */
-export async function until<T>(look: () => Promise<T | undefined | false>): Promise<T> {
-  for (;;) {
-    const seen = await look();
-    if (seen !== undefined && seen !== false) return seen;
-    await sleep(100);
-  }
 }
 
 /** Rows `prefix-1` to `prefix-<count>` as a manifest. */

@@ -6,10 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { BulkOperationType, CosmosClient } from '@azure/cosmos';
 import { emulatorKey } from '../../../../infra/local/cosmos/emulator-key.ts';
+import { until } from '../../../until.ts';
 
-const main = new URL('../../../../infra/local/cosmos/main.ts', import.meta.url).pathname;
+const main = fileURLToPath(new URL('../../../../infra/local/cosmos/main.ts', import.meta.url));
 
 async function start(file: string, ...more: string[]): Promise<{ child: ChildProcess; endpoint: string }> {
   const child = spawn(process.execPath, [main, '--port', '0', '--file', file, ...more], {
@@ -55,7 +57,7 @@ test('what was acknowledged before a kill -9 is there after it, and batches are 
     };
     const writers = Promise.all([0, 1, 2, 3].map(writer));
     const target = acknowledged.size + 40;
-    while (acknowledged.size < target) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => acknowledged.size >= target);
     child.kill('SIGKILL');
     await exited;
     stopped = true;

@@ -6,8 +6,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { wellKnownKey } from '../../../../infra/local/dps/options.ts';
+import { until } from '../../../until.ts';
 import { makeCertificate, type TestCertificate } from './certificates.ts';
 import { uploadVerifiedCa } from './management.ts';
 import { type RunningDps, startDps } from './running-dps.ts';
@@ -170,11 +170,10 @@ test('an assignment that waits for its webhook is taken up by the next process',
   const second = await startDps(options);
   try {
     const poll = () => second.raw(`${path}/operations/${operationId}?api-version=2019-03-31`, { identity });
-    let answer = await poll();
-    while (answer.status === 202) {
-      await sleep(100);
-      answer = await poll();
-    }
+    const answer = await until(async () => {
+      const seen = await poll();
+      return seen.status !== 202 && seen;
+    });
     assert.equal(answer.status, 200, answer.text);
     assert.equal(answer.json().registrationState.assignedHub, 'hub-2.localhost');
   } finally {

@@ -3,11 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
 import { type QueueClient, QueueServiceClient } from '@azure/storage-queue';
 import type { Child } from '../../../../infra/local/stack/child.ts';
 import { type BlobCreated, parseBlobCreated } from '../../../../lib/manifest/blob-created.ts';
+import { until } from '../../../until.ts';
 import { startAzurite, startLocal } from '../azurite.ts';
 
 let directory: string;
@@ -28,8 +28,8 @@ before(async () => {
 });
 
 after(async () => {
-  await events.kill('SIGKILL');
-  await azurite.close();
+  await events?.kill('SIGKILL');
+  await azurite?.close();
   await rm(directory, { recursive: true, force: true });
 });
 
@@ -41,18 +41,17 @@ async function upload(name: string, text: string): Promise<string> {
 /** Waits for so many events, as the app reads them. */
 async function receive(count: number): Promise<BlobCreated[]> {
   const found: BlobCreated[] = [];
-  while (found.length < count) {
+  return until(async () => {
     const { receivedMessageItems } = await queue.receiveMessages({ numberOfMessages: 32 });
     for (const { messageId, popReceipt, messageText } of receivedMessageItems) {
       found.push(parseBlobCreated(JSON.parse(Buffer.from(messageText, 'base64').toString('utf8'))));
       await queue.deleteMessage(messageId, popReceipt);
     }
-    await sleep(50);
-  }
-  return found;
+    return found.length >= count && found;
+  });
 }
 
-const limit = { timeout: 30_000 };
+const limit = { timeout: 120_000 };
 
 test('a new manifest is announced, under its own name and version', limit, async () => {
   const etag = await upload('line7/ä list (1).csv', 'deviceId\na\n');

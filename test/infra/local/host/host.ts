@@ -1,7 +1,6 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { QueueServiceClient } from '@azure/storage-queue';
 import type { Child } from '../../../../infra/local/stack/child.ts';
@@ -57,15 +56,6 @@ export async function createHostLab() {
     async notes(): Promise<Note[]> {
       const text = await readFile(notesFile, 'utf8').catch(() => '');
       return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Note]));
-    },
-
-    /** Waits until it is so; a test that waits in vain is ended by its time limit. */
-    async until<T>(look: () => Promise<T | undefined | false>): Promise<T> {
-      for (;;) {
-        const seen = await look();
-        if (seen !== undefined && seen !== false) return seen;
-        await sleep(50);
-      }
     },
 
     async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import type { Child } from '../../../../infra/local/stack/child.ts';
+import { until } from '../../../until.ts';
 import { createHostLab, type HostLab } from './host.ts';
 
 /*
@@ -17,7 +18,7 @@ afterEach(async () => {
   await Promise.all(hosts.map((host) => host.kill('SIGKILL')));
   hosts = [];
 });
-after(() => lab.close());
+after(() => lab?.close());
 
 async function host(queue: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<Child> {
   const all = { WORK_QUEUE: queue, 'AzureWebJobs.tick.Disabled': 'true', ...env };
@@ -27,7 +28,7 @@ async function host(queue: string, args: readonly string[] = [], env: NodeJS.Pro
 }
 
 const base64 = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64');
-const limit = { timeout: 60_000 };
+const limit = { timeout: 120_000 };
 
 async function begins(n: number) {
   return (await lab.notes()).filter((note) => note.begin?.n === n);
@@ -42,13 +43,13 @@ test('a message runs the function, with the metadata of the host, and is deleted
   await lab.queue('good').create();
   await host('good');
   await lab.queue('good').sendMessage(base64({ n: 1, nested: { a: 1 }, flag: true }));
-  await lab.until(() => ended(1));
+  await until(() => ended(1));
   const [note] = await begins(1);
   assert.equal(note?.times, 1);
   // The members of a JSON object lie over the metadata, scalars as .NET writes them; the library reads them as JSON where
   // they are.
   assert.deepEqual([note?.queue?.['n'], note?.queue?.['flag'], note?.queue?.['nested']], [1, 'True', { a: 1 }]);
-  await lab.until(() => isEmpty('good'));
+  await until(() => isEmpty('good'));
 });
 
 test('a failure is delivered again, and the last one goes to the poison queue as it came', limit, async () => {
@@ -56,7 +57,7 @@ test('a failure is delivered again, and the last one goes to the poison queue as
   await host('bad');
   const text = base64({ n: 2, fails: true });
   await lab.queue('bad').sendMessage(text);
-  const poison = await lab.until(async () => {
+  const poison = await until(async () => {
     const found = await lab
       .queue('bad-poison')
       .peekMessages()
@@ -68,7 +69,7 @@ test('a failure is delivered again, and the last one goes to the poison queue as
     (await begins(2)).map(({ times }) => times),
     [1, 2],
   );
-  await lab.until(() => isEmpty('bad'));
+  await until(() => isEmpty('bad'));
 });
 
 test('what is no base64 goes to the poison queue without a run', limit, async () => {
@@ -76,7 +77,7 @@ test('what is no base64 goes to the poison queue without a run', limit, async ()
   await host('raw');
   const before = (await lab.notes()).length;
   await lab.queue('raw').sendMessage('{"n":3}');
-  const poison = await lab.until(async () => {
+  const poison = await until(async () => {
     const found = await lab
       .queue('raw-poison')
       .peekMessages()
@@ -91,7 +92,7 @@ test('with messageEncoding none, set over host.json, the text reaches the functi
   await lab.queue('plain').create();
   await host('plain', [], { AzureFunctionsJobHost__extensions__queues__messageEncoding: 'none' });
   await lab.queue('plain').sendMessage('{"n":4}');
-  await lab.until(() => ended(4));
+  await until(() => ended(4));
 });
 
 test('a message stays hidden for as long as it is worked on, and is worked on once', limit, async () => {
@@ -99,8 +100,8 @@ test('a message stays hidden for as long as it is worked on, and is worked on on
   await host('slow', ['--lease', '3']);
   await host('slow', ['--lease', '3']);
   await lab.queue('slow').sendMessage(base64({ n: 5, milliseconds: 7_000 }));
-  await lab.until(() => ended(5));
-  await lab.until(() => isEmpty('slow'));
+  await until(() => ended(5));
+  await until(() => isEmpty('slow'));
   assert.equal((await begins(5)).length, 1);
 });
 
@@ -108,10 +109,10 @@ test('a message of a host that is killed comes to another one when its lease is 
   await lab.queue('killed').create();
   const first = await host('killed', ['--lease', '4']);
   await lab.queue('killed').sendMessage(base64({ n: 6, milliseconds: 1_500 }));
-  await lab.until(async () => (await begins(6)).length === 1);
+  await until(async () => (await begins(6)).length === 1);
   await first.kill('SIGKILL');
   await host('killed', ['--lease', '4']);
-  await lab.until(() => ended(6));
+  await until(() => ended(6));
   const seen = await begins(6);
   assert.deepEqual(
     seen.map(({ times }) => times),
@@ -124,8 +125,8 @@ test('no more messages are in work at once than batch and threshold allow', limi
   await lab.queue('many').create();
   for (let n = 100; n < 112; n++) await lab.queue('many').sendMessage(base64({ n, milliseconds: 200 }));
   await host('many');
-  await lab.until(async () => ended(111));
-  await lab.until(() => isEmpty('many'));
+  await until(async () => ended(111));
+  await until(() => isEmpty('many'));
   const running = (await lab.notes()).filter(({ begin }) => (begin?.n ?? 0) >= 100).map((note) => note.running ?? 0);
   assert.equal(running.length, 12);
   assert.ok(Math.max(...running) <= 3, `at most 2 + 1 at once, not ${Math.max(...running)}`);
@@ -135,14 +136,14 @@ test('a queue that is not there yet is waited for', limit, async () => {
   await host('late');
   await lab.queue('late').create();
   await lab.queue('late').sendMessage(base64({ n: 7 }));
-  await lab.until(() => ended(7));
+  await until(() => ended(7));
 });
 
 test('a host that is told to end finishes what it has in work, and lets the app say goodbye', limit, async () => {
   await lab.queue('drain').create();
   const draining = await host('drain');
   await lab.queue('drain').sendMessage(base64({ n: 8, milliseconds: 1_000 }));
-  await lab.until(async () => (await begins(8)).length === 1);
+  await until(async () => (await begins(8)).length === 1);
   await draining.kill('SIGTERM');
   assert.equal(await ended(8), true);
   assert.equal((await lab.notes()).at(-1)?.goodbye, true);

@@ -6,12 +6,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, startChild } from '../../../../infra/local/stack/child.ts';
+import { until } from '../../../until.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'child-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
-const limit = { timeout: 30_000 };
+const limit = { timeout: 120_000 };
 
 const dieWithParent = new URL('../../../../infra/local/die-with-parent.ts', import.meta.url).href;
 const childModule = new URL('../../../../infra/local/stack/child.ts', import.meta.url).href;
@@ -35,10 +35,6 @@ function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-async function isGone(pid: number): Promise<void> {
-  while (isAlive(pid)) await sleep(20);
 }
 
 const waits = `import { dieWithParent } from '${dieWithParent}'; dieWithParent(); setInterval(() => {}, 1000);`;
@@ -67,7 +63,7 @@ test('an end that nobody asked for is told, one that was asked for is not', limi
   const asked = await start('asked', `${waits} console.log('ready');`, tell);
   await asked.kill('SIGKILL');
   const own = await start('own', `${waits} console.log('ready'); setTimeout(() => process.exit(7), 100);`, tell);
-  while (own.pid !== undefined) await sleep(20);
+  await until(() => own.pid === undefined);
   assert.deepEqual(told, ['own: exit code 7']);
 });
 
@@ -94,5 +90,5 @@ test('a child ends when the process that started it is killed', limit, async () 
   const pid = Number(output.toString());
   assert.equal(isAlive(pid), true);
   started.kill('SIGKILL');
-  await isGone(pid);
+  await until(() => !isAlive(pid));
 });
