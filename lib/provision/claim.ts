@@ -11,8 +11,6 @@ import { compare } from './compare.ts';
 export interface ClaimedRow {
   readonly request: DeviceRequest;
   readonly record: Stored<DeviceRecord>;
-  /** An earlier delivery of the chunk made the claim, so it may have gone further too. */
-  readonly earlier: boolean;
 }
 
 export interface UnchangedRow {
@@ -24,6 +22,8 @@ export interface Claims {
   readonly claimed: readonly ClaimedRow[];
   readonly unchanged: readonly UnchangedRow[];
   readonly faults: readonly RowFault[];
+  /** Another delivery of this attempt was here before, so it may have gone further too. */
+  readonly earlier: boolean;
 }
 
 export interface ClaimOptions {
@@ -53,7 +53,7 @@ export async function claimRows(requests: readonly DeviceRequest[], options: Cla
     if (request === undefined) continue;
     const etag = etags[index];
     if (etag === undefined) contested.push({ request, wish });
-    else claimed.push({ request, record: { value: wish, etag }, earlier: false });
+    else claimed.push({ request, record: { value: wish, etag } });
   }
   const settled = await settle(contested, options);
   return { ...settled, claimed: [...claimed, ...settled.claimed].sort((a, b) => a.request.line - b.request.line) };
@@ -74,6 +74,7 @@ async function settle(contested: readonly Contested[], options: ClaimOptions, lo
   const unchanged: UnchangedRow[] = [];
   const faults: RowFault[] = [];
   const takeOvers: (Contested & { record: Stored<DeviceRecord> })[] = [];
+  let earlier = false;
 
   const existing = contested.length === 0 ? [] : await devices.read(contested.map(({ wish }) => wish.id));
   for (const [index, { request, wish }] of contested.entries()) {
@@ -83,9 +84,11 @@ async function settle(contested: readonly Contested[], options: ClaimOptions, lo
       continue;
     }
     const comparison = compare(found.value, wish, onConflict);
-    if (comparison.verdict === 'ours') claimed.push({ request, record: found, earlier: true });
-    else if (comparison.verdict === 'unchanged') unchanged.push({ request, record: found.value });
-    else if (comparison.verdict === 'refused') faults.push(faultOf(request, comparison.code, comparison.message));
+    const { verdict } = comparison;
+    earlier ||= verdict === 'ours' || verdict === 'settled';
+    if (verdict === 'ours') claimed.push({ request, record: found });
+    else if (verdict === 'unchanged') unchanged.push({ request, record: found.value });
+    else if ('code' in comparison) faults.push(faultOf(request, comparison.code, comparison.message));
     else takeOvers.push({ request, wish, record: { value: succeed(wish, found.value), etag: found.etag } });
   }
 
@@ -93,17 +96,18 @@ async function settle(contested: readonly Contested[], options: ClaimOptions, lo
   const lost: Contested[] = [];
   for (const [index, { request, wish, record }] of takeOvers.entries()) {
     const etag = etags[index];
-    if (etag !== undefined) claimed.push({ request, record: { value: record.value, etag }, earlier: false });
+    if (etag !== undefined) claimed.push({ request, record: { value: record.value, etag } });
     else if (looks < maxLooks) lost.push({ request, wish });
     else faults.push(faultOf(request, 'device-busy', 'Other rows took the device at the same moment.'));
   }
-  if (lost.length === 0) return { claimed, unchanged, faults };
+  if (lost.length === 0) return { claimed, unchanged, faults, earlier };
   // It may have been another delivery of the same row, or this write itself, whose answer was lost: then it is ours.
   const again = await settle(lost, options, looks + 1);
   return {
     claimed: [...claimed, ...again.claimed],
     unchanged: [...unchanged, ...again.unchanged],
     faults: [...faults, ...again.faults],
+    earlier: earlier || again.earlier,
   };
 }
 

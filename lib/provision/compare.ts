@@ -10,6 +10,8 @@ export type Comparison =
   | { readonly verdict: 'unchanged' }
   /** The row may take the record over. */
   | { readonly verdict: 'take-over' }
+  /** Another delivery of this attempt has failed the row; so does this one. */
+  | { readonly verdict: 'settled'; readonly code: ErrorCode; readonly message: string }
   | { readonly verdict: 'refused'; readonly code: ErrorCode; readonly message: string };
 
 /** Compares the record that is there with the claim that a row wants to lay on it. */
@@ -43,7 +45,7 @@ function compareOwn({ claim, status, failure }: DeviceRecord, wanted: DeviceReco
   if (claim.attempt === wanted.claim.attempt) {
     if (status !== 'failed') return { verdict: 'ours' };
     const { code = 'gave-up', message = 'The row failed in another delivery of its chunk.' } = failure ?? {};
-    return { verdict: 'refused', code, message };
+    return { verdict: 'settled', code, message };
   }
   // An earlier attempt: what it has done is done. What it has begun loses its claim, or both would issue.
   return { verdict: status === 'provisioned' || status === 'assigned' ? 'unchanged' : 'take-over' };

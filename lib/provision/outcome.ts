@@ -28,17 +28,25 @@ export interface ChunkFindings {
   readonly committed: Committed;
   readonly archive: string;
   readonly at: string;
-  readonly isIndividual: (enrollmentGroup: string) => boolean;
 }
 
-/** Every row gets exactly one outcome. */
+/**
+ * Every row gets exactly one outcome. Whether it waits for an individual enrollment is what the archive says and not its
+ * group, whose definition may have changed since: the archive is what the enrollments are made from.
+ */
 export function settleRows(findings: ChunkFindings): ChunkOutcome {
-  const { claimed, unchanged, rowFaults, committed, archive, at, isIndividual } = findings;
+  const { claimed, unchanged, rowFaults, committed, archive, at } = findings;
   const records: Stored<DeviceRecord>[] = [];
   const results: ResultRow[] = unchanged.map(({ request, record }) => resultRow(request.line, record, 'unchanged'));
-  const faults = [...findings.faults];
+  const isEnrolled = ({ value, line }: RowFault) => {
+    const info = committed.get(value ?? '')?.info;
+    return info?.line === line && info.individual !== undefined;
+  };
+  // Of these DPS has refused the enrollment already, and the part of the job that counts enrollments says so.
+  const faults = findings.faults.filter((fault) => !isEnrolled(fault));
   const faultOf = new Map(rowFaults.map(({ row, fault }) => [row.request.line, fault]));
-  let enrolling = 0;
+  let enrolling = findings.faults.length - faults.length;
+  let provisioned = 0;
 
   for (const row of claimed) {
     const { request, record } = row;
@@ -49,13 +57,16 @@ export function settleRows(findings: ChunkFindings): ChunkOutcome {
       if (record.value.status === 'claimed') records.push({ ...record, value: failedRecord(record.value, fault, at) });
       continue;
     }
-    const individual = isIndividual(request.enrollmentGroup);
+    const individual = entry.info.individual !== undefined;
     const status = individual ? 'claimed' : 'provisioned';
     const written = issuedRecord(record.value, request, entry, { archive, status, at });
     // A row of an earlier delivery may be recorded already, and the device even assigned: leave it so.
     if (record.value.identity === undefined) records.push({ ...record, value: written });
     if (individual) enrolling += 1;
-    else results.push(resultRow(request.line, written, 'provisioned'));
+    else {
+      provisioned += 1;
+      results.push(resultRow(request.line, written, 'provisioned'));
+    }
   }
 
   const failed = faults.filter(({ code }) => isOurs(code)).length;
@@ -63,8 +74,7 @@ export function settleRows(findings: ChunkFindings): ChunkOutcome {
     records,
     report: { results, faults: faults.sort((a, b) => a.line - b.line) },
     counts: {
-      provisioned:
-        claimed.length - enrolling - claimed.filter(({ request }) => !committed.has(request.deviceId)).length,
+      provisioned,
       unchanged: unchanged.length,
       rejected: faults.length - failed,
       failed,

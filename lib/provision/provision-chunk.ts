@@ -61,6 +61,7 @@ export async function provisionChunk(message: ChunkMessage, services: ProvisionS
     claimed,
     unchanged,
     faults: refused,
+    earlier,
   } = await step('2 claim', at, () =>
     claimRows(requests, { devices, jobId, chunk, attempt, onConflict: job.onConflict, now: now(), random }),
   );
@@ -70,7 +71,7 @@ export async function provisionChunk(message: ChunkMessage, services: ProvisionS
 
   // Step 5: issue. What an earlier delivery committed is issued already.
   const archive = `${jobId}/${part}.zip`;
-  const committedBefore = claimed.some((row) => row.earlier) ? await findArchive(bundles, archive) : undefined;
+  const committedBefore = earlier ? await findArchive(bundles, archive) : undefined;
   const toIssue = claimed.filter((row) => !committedBefore?.has(row.request.deviceId));
   const issued = await step('5 issue', at, () => issueRows(toIssue, issuances));
 
@@ -83,7 +84,6 @@ export async function provisionChunk(message: ChunkMessage, services: ProvisionS
     ...{ claimed, unchanged, committed, archive, at: now().toISOString() },
     faults: [...faults, ...refused],
     rowFaults: [...issued.faults, ...refusals],
-    isIndividual: (id) => issuances.get(id)?.group.definition.enrollment === 'individual',
   });
   await step('7 record', at, () => record(outcome));
 

@@ -15,7 +15,7 @@ describe('a row meets a record of its device', () => {
     [
       'its own failure in another delivery',
       { claim: wanted.claim, status: 'failed', failure: { code: 'group-refused', message: 'no' } },
-      'group-refused',
+      'settled',
     ],
     ['its failure of an earlier attempt', { claim: { ...wanted.claim, attempt: 0 }, status: 'failed' }, 'take-over'],
     ['its claim of an earlier attempt', { claim: { ...wanted.claim, attempt: 0 }, status: 'claimed' }, 'take-over'],

@@ -20,7 +20,6 @@ function rows(ids: readonly string[]): ClaimedRow[] {
   return ids.map((deviceId, index) => ({
     request: { deviceId, enrollmentGroup: 'line7', line: index + 2, source: deviceId, tags: {}, desired: {} },
     record: { value: someDevice({ id: deviceId, serialNumber: newSerialNumber() }), etag: '1' },
-    earlier: false,
   }));
 }
 

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { enrollIndividuals } from '../../../lib/enrollment/enroll-individuals.ts';
+import type { Enrollments } from '../../../lib/enrollment/enrollments.ts';
+import { waiting } from '../../../lib/jobs/job.ts';
+import type { EnrollmentMessage } from '../../../lib/jobs/messages.ts';
+import { createWorld, type World } from '../../world.ts';
+
+/*
+ * A row with an individual enrollment is counted by the chunk's second part, and by that one alone, whenever the chunk is
+ * delivered again.
+ */
+
+const manifest = ['deviceId', 'gw-1', 'gw-2', 'gw-3', ''].join('\n');
+const individual = { keyCustody: 'plain', enrollment: 'individual' } as const;
+
+/** DPS takes all devices but these. */
+function refusing(world: World, ...ids: readonly string[]): Enrollments {
+  return {
+    ...world.enrollments,
+    enroll: async (devices) =>
+      devices.map(({ deviceId }) => (ids.includes(deviceId) ? { errorCode: 400004, message: 'no' } : undefined)),
+  };
+}
+
+/** Delivers the job's one chunk as far as its count, which fails. @returns the message of its enrollments */
+async function upToCount(world: World) {
+  await world.queue.shift()?.run();
+  const [chunk] = world.queue.splice(0);
+  world.failOn('count');
+  await assert.rejects(async () => chunk?.run());
+  const [enrollment] = world.queue.splice(0);
+  assert.ok(chunk && enrollment);
+  return { chunk, message: enrollment.message as EnrollmentMessage };
+}
+
+describe('a chunk of individual enrollments that is delivered again', () => {
+  for (const ids of [['gw-2'], ['gw-1', 'gw-2', 'gw-3']]) {
+    it(`when DPS has refused ${ids.length} of 3 meanwhile: each is counted as failed once`, async () => {
+      using world = createWorld();
+      await world.declare('line7', individual);
+      const jobId = await world.upload('line7/list.csv', manifest);
+      const { chunk, message } = await upToCount(world);
+      await enrollIndividuals(message, { ...world.services(), enrollments: refusing(world, ...ids) });
+      await chunk.run();
+      await world.settle();
+      const { counts, status } = await world.job(jobId);
+      assert.deepEqual(
+        [status, counts.failed, counts.provisioned, waiting(counts)],
+        ['completedWithErrors', ids.length, 3 - ids.length, 0],
+      );
+    });
+  }
+
+  it('when its group has no individual enrollments any more: what was begun so ends so', async () => {
+    using world = createWorld();
+    await world.declare('line7', individual);
+    const jobId = await world.upload('line7/list.csv', manifest);
+    const { chunk, message } = await upToCount(world);
+    await world.declare('line7', { keyCustody: 'plain' });
+    await chunk.run();
+    await enrollIndividuals(message, world.services());
+    await world.settle();
+    const { counts } = await world.job(jobId);
+    assert.deepEqual([counts.provisioned, waiting(counts)], [3, 0]);
+  });
+
+  it('when its group has them only now: the chunk counts its rows itself', async () => {
+    using world = createWorld();
+    await world.declare('line7', { keyCustody: 'plain' });
+    const jobId = await world.upload('line7/list.csv', manifest);
+    await world.queue.shift()?.run();
+    const [chunk] = world.queue.splice(0);
+    // Committed, and not yet recorded.
+    world.failOn('replace');
+    await assert.rejects(async () => chunk?.run());
+    await world.declare('line7', individual);
+    await chunk?.run();
+    await world.settle();
+    const { counts, status } = await world.job(jobId);
+    assert.deepEqual([status, counts.provisioned, waiting(counts)], ['completed', 3, 0]);
+  });
+});
