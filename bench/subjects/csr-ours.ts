@@ -11,6 +11,7 @@ export async function prepare(): Promise<Work> {
     ...{ keyType: 'ec-p256', validityDays: 365, now: new Date() },
   });
   const requests = await someRequests(512);
+  for (const request of requests.slice(0, 1)) await issuer.issue({ ...request, serialNumber: newSerialNumber() });
   let next = 0;
   return (times) => {
     for (let time = 0; time < times; time++) {

@@ -30,6 +30,7 @@ if (!isMainThread) {
     issuer: await someAuthority(),
     ...{ keyType: 'ec-p256', validityDays: 365, now: new Date() },
   });
+  await issuer.issue({ deviceId: 'gw-000000000', serialNumber: newSerialNumber() });
   let number = 0;
   const issueOne = () => {
     number += 1;

@@ -97,7 +97,7 @@ function issueUnder(
 
 /** Prepare, check, sign. */
 async function issue(content: CertificateContent, issuer: Issuer, now: Date): Promise<string> {
-  const tbs = toBeSigned(content, issuer);
+  const tbs = await toBeSigned(content, issuer);
   lint(tbs, { ...content, pathLength: content.pathLength, keyType: content.key.type, issuer, now });
   return toPem('CERTIFICATE', await createCertificateSigning(issuer)(tbs));
 }

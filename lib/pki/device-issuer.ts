@@ -30,8 +30,8 @@ export interface DeviceIssuerOptions {
 /** Issues identities of one group's devices. */
 export interface DeviceIssuer {
   /**
-   * At once where the CA's key and the device's are P-256 and in this process; a promise else, and then many may be in
-   * flight.
+   * At once where the CA's key and the device's are P-256 and in this process, but for the first certificate with a name
+   * of its length, which the next are made of; a promise else, and then many may be in flight.
    * @throws FleetError `csr-invalid`, `certificate-rule`; `throttled` or `unavailable` from a CA key that is elsewhere
    */
   issue(request: DeviceIssueRequest): DeviceIdentity | Promise<DeviceIdentity>;
@@ -59,15 +59,29 @@ export async function createDeviceIssuer(options: DeviceIssuerOptions): Promise<
   history.remember(issuer.keyIdentifier, 'the issuing CA');
 
   /** Prepares and checks one certificate. @returns what is to be signed */
-  function prepare(profile: Profile, subject: Subject, type: DeviceKeyType, publicKey: Buffer): Buffer {
-    const template = templateFor(profile, type, subject, publicKey);
-    const { tbs, subjectKeyIdentifier } = fillTemplate(template, subject, publicKey);
-    history.remember(subjectKeyIdentifier, subject.deviceId);
-    return tbs;
+  function prepare(
+    profile: Profile,
+    subject: Subject,
+    type: DeviceKeyType,
+    publicKey: Buffer,
+  ): Buffer | Promise<Buffer> {
+    return after(templateFor(profile, type, subject, publicKey), (template) => {
+      const { tbs, subjectKeyIdentifier } = fillTemplate(template, subject, publicKey);
+      history.remember(subjectKeyIdentifier, subject.deviceId);
+      return tbs;
+    });
   }
 
-  /** The template for certificates like this one, made of this one when it is the first. */
-  function templateFor(profile: Profile, type: DeviceKeyType, subject: Subject, publicKey: Buffer): Template {
+  /**
+   * The template for certificates like this one, made of this one when there is none yet. Of several that come meanwhile
+   * each makes its own, so that none fails by what is wrong with another; they are alike, and the last is kept.
+   */
+  function templateFor(
+    profile: Profile,
+    type: DeviceKeyType,
+    subject: Subject,
+    publicKey: Buffer,
+  ): Template | Promise<Template> {
     let ofProfile = templates.get(profile);
     if (ofProfile === undefined) {
       ofProfile = { 'ec-p256': [], 'rsa-2048': [] };
@@ -78,9 +92,11 @@ export async function createDeviceIssuer(options: DeviceIssuerOptions): Promise<
     if (known !== undefined) return known;
     const content = { profile, serialNumber, commonName, pathLength, key: subjectKeyFrom(type, publicKey) };
     const { notBefore, notAfter } = validityFrom(now, validityDays, profile, issuer);
-    const template = createTemplate({ ...content, notBefore, notAfter }, issuer, now);
-    ofProfile[type][commonName.length] = template;
-    return template;
+    const ofType = ofProfile[type];
+    return createTemplate({ ...content, notBefore, notAfter }, issuer, now).then((template) => {
+      ofType[commonName.length] = template;
+      return template;
+    });
   }
 
   function issueFor(
@@ -89,7 +105,7 @@ export async function createDeviceIssuer(options: DeviceIssuerOptions): Promise<
     { publicKey, privateKeyPem }: Pick<DeviceKey, 'publicKey'> & Partial<DeviceKey>,
   ): DeviceIdentity | Promise<DeviceIdentity> {
     const subject = { deviceId, commonName: deviceId, serialNumber };
-    const tbs = prepare(identityProfile, subject, type, publicKey);
+    const own = prepare(identityProfile, subject, type, publicKey);
     const toIdentity = (der: Buffer): DeviceIdentity => ({
       serialNumber,
       certificatePem: toPem('CERTIFICATE', der),
@@ -99,13 +115,17 @@ export async function createDeviceIssuer(options: DeviceIssuerOptions): Promise<
       notBefore,
       notAfter,
     });
-    if (edgeCa === undefined) return after(signCertificate(tbs), toIdentity);
+    if (edgeCa === undefined) return after(after(own, signCertificate), toIdentity);
 
-    const edge = prepareEdgeCa(subject, edgeCa);
-    return after(both(signCertificate(tbs), signCertificate(edge.tbs)), ([der, edgeDer]) => {
-      const certificatePem = toPem('CERTIFICATE', edgeDer);
-      return { ...toIdentity(der), edgeCa: { certificatePem, privateKeyPem: edge.privateKeyPem } };
-    });
+    // One after the other, and neither is signed before both are prepared.
+    return after(own, (tbs) =>
+      after(prepareEdgeCa(subject, edgeCa), (edge) =>
+        after(both(signCertificate(tbs), signCertificate(edge.tbs)), ([der, edgeDer]) => {
+          const certificatePem = toPem('CERTIFICATE', edgeDer);
+          return { ...toIdentity(der), edgeCa: { certificatePem, privateKeyPem: edge.privateKeyPem } };
+        }),
+      ),
+    );
   }
 
   function prepareEdgeCa({ deviceId, serialNumber }: Subject, kind: EdgeCaKind) {
@@ -116,7 +136,7 @@ export async function createDeviceIssuer(options: DeviceIssuerOptions): Promise<
       serialNumber: companionSerialNumber(serialNumber, kind),
       pathLength: edgeCaPathLength[kind],
     };
-    return { tbs: prepare(profiles[kind], subject, 'ec-p256', publicKey), privateKeyPem };
+    return after(prepare(profiles[kind], subject, 'ec-p256', publicKey), (tbs) => ({ tbs, privateKeyPem }));
   }
 
   return {
@@ -140,7 +160,7 @@ interface Subject {
 }
 
 /** Goes on at once with what is there, and later with what is promised. */
-function after<T, U>(value: T | Promise<T>, next: (value: T) => U): U | Promise<U> {
+function after<T, U>(value: T | Promise<T>, next: (value: T) => U | Promise<U>): U | Promise<U> {
   return value instanceof Promise ? value.then(next) : next(value);
 }
 

@@ -25,8 +25,12 @@ interface Range {
 }
 
 /** @throws FleetError `certificate-rule` */
-export function createTemplate(content: CertificateContent, issuer: Intent['issuer'], now: Date): Template {
-  const tbs = toBeSigned(content, issuer);
+export async function createTemplate(
+  content: CertificateContent,
+  issuer: Intent['issuer'],
+  now: Date,
+): Promise<Template> {
+  const tbs = await toBeSigned(content, issuer);
   const { profile, key, pathLength } = content;
   const parts = lint(tbs, { ...content, pathLength, keyType: key.type, issuer, now });
   const rangeOf = (part: Buffer | undefined): Range => {

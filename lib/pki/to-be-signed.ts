@@ -1,31 +1,9 @@
-import { AsnConvert, AsnSerializer, OctetString } from '@peculiar/asn1-schema';
-import {
-  AlgorithmIdentifier,
-  AttributeTypeAndValue,
-  AttributeValue,
-  AuthorityKeyIdentifier,
-  BasicConstraints,
-  ExtendedKeyUsage,
-  Extension,
-  Extensions,
-  id_ce_authorityKeyIdentifier,
-  id_ce_basicConstraints,
-  id_ce_extKeyUsage,
-  id_ce_keyUsage,
-  id_ce_subjectKeyIdentifier,
-  KeyIdentifier,
-  KeyUsage,
-  Name,
-  RelativeDistinguishedName,
-  SubjectKeyIdentifier,
-  SubjectPublicKeyInfo,
-  TBSCertificate,
-  Validity,
-  Version,
-} from '@peculiar/asn1-x509';
+import 'reflect-metadata';
+import * as x509 from '@peculiar/x509';
+import { readElement } from './der.ts';
 import type { Issuer } from './issuer.ts';
 import type { Profile } from './profile.ts';
-import { signatureAlgorithm } from './signature-algorithm.ts';
+import { webCryptoAlgorithm } from './signature-algorithm.ts';
 import { keyIdentifier, type SubjectKey } from './subject-key.ts';
 
 /** What is particular to one certificate; its profile says the rest. */
@@ -41,48 +19,44 @@ export interface CertificateContent {
   readonly pathLength?: number;
 }
 
-const commonNameId = '2.5.4.3';
+/**
+ * The library makes whole certificates. It is given this for a signature, so that no key signs what no rule has seen yet;
+ * as long as the longest of ECDSA, two numbers of 48 octets.
+ */
+const noSignature = new Uint8Array(96).fill(1);
 
 /** TBSCertificate, DER, as the profile wants it. Nothing is checked here: rules/ checks the bytes. */
-export function toBeSigned(content: CertificateContent, issuer: Issuer): Buffer {
-  const { profile, serialNumber, commonName, key, notBefore, notAfter } = content;
-  const certificate = new TBSCertificate({
-    version: Version.v3,
-    serialNumber: Uint8Array.from(Buffer.from(serialNumber, 'hex')).buffer,
-    signature: AsnConvert.parse(signatureAlgorithm[issuer.signer.keyType], AlgorithmIdentifier),
-    issuer: AsnConvert.parse(issuer.name, Name),
-    validity: new Validity({ notBefore, notAfter }),
+export async function toBeSigned(content: CertificateContent, issuer: Issuer): Promise<Buffer> {
+  const { serialNumber, commonName, key, notBefore, notAfter } = content;
+  const { rawData } = await x509.X509CertificateGenerator.create({
+    ...{ serialNumber, notBefore, notAfter },
     subject: nameOf(commonName),
-    subjectPublicKeyInfo: AsnConvert.parse(key.info, SubjectPublicKeyInfo),
-    extensions: new Extensions(extensionsOf(content, issuer, profile)),
+    issuer: new x509.Name(issuer.name),
+    publicKey: key.info,
+    signingAlgorithm: webCryptoAlgorithm[issuer.signer.keyType],
+    signature: noSignature,
+    extensions: extensionsOf(content, issuer),
   });
-  return Buffer.from(AsnConvert.serialize(certificate));
+  const { content: parts } = readElement(Buffer.from(rawData));
+  return readElement(parts).whole;
 }
 
 /** A name of one common name, DER; UTF8String, as RFC 5280 4.1.2.4 wants it of new certificates. */
 export function encodeName(commonName: string): Buffer {
-  return Buffer.from(AsnConvert.serialize(nameOf(commonName)));
+  return Buffer.from(nameOf(commonName).toArrayBuffer());
 }
 
-function nameOf(commonName: string): Name {
-  const value = new AttributeValue({ utf8String: commonName });
-  return new Name([new RelativeDistinguishedName([new AttributeTypeAndValue({ type: commonNameId, value })])]);
+export function nameOf(commonName: string): x509.Name {
+  return new x509.Name([{ CN: [{ utf8String: commonName }] }]);
 }
 
-function extensionsOf({ key, pathLength }: CertificateContent, issuer: Issuer, profile: Profile): Extension[] {
-  const subjectKeyIdentifier = new SubjectKeyIdentifier(keyIdentifier(key.octets));
-  const authority = new AuthorityKeyIdentifier({ keyIdentifier: new KeyIdentifier(issuer.keyIdentifier) });
-  const constraints = new BasicConstraints({ cA: profile.ca, pathLenConstraint: pathLength });
-  const purposes = profile.extendedKeyUsage;
+function extensionsOf({ profile, key, pathLength }: CertificateContent, issuer: Issuer): x509.Extension[] {
+  const purposes = [...profile.extendedKeyUsage];
   return [
-    extension(id_ce_basicConstraints, true, constraints),
-    extension(id_ce_keyUsage, true, new KeyUsage(profile.keyUsage(key.type))),
-    ...(purposes.length > 0 ? [extension(id_ce_extKeyUsage, false, new ExtendedKeyUsage([...purposes]))] : []),
-    extension(id_ce_subjectKeyIdentifier, false, subjectKeyIdentifier),
-    extension(id_ce_authorityKeyIdentifier, false, authority),
+    new x509.BasicConstraintsExtension(profile.ca, pathLength, true),
+    new x509.KeyUsagesExtension(profile.keyUsage(key.type), true),
+    ...(purposes.length > 0 ? [new x509.ExtendedKeyUsageExtension(purposes)] : []),
+    new x509.SubjectKeyIdentifierExtension(keyIdentifier(key.octets).toString('hex')),
+    new x509.AuthorityKeyIdentifierExtension(issuer.keyIdentifier.toString('hex')),
   ];
-}
-
-function extension(extnID: string, critical: boolean, value: unknown): Extension {
-  return new Extension({ extnID, critical, extnValue: new OctetString(AsnSerializer.serialize(value)) });
 }

@@ -4,7 +4,6 @@ import { describe, it } from 'node:test';
 import { FleetError } from '../../../lib/errors.ts';
 import type { Authority } from '../../../lib/pki/authority.ts';
 import { readCertificate } from '../../../lib/pki/certificate-parts.ts';
-import type { DeviceIdentity } from '../../../lib/pki/device-identity.ts';
 import { createDeviceIssuer, type DeviceIssuerOptions } from '../../../lib/pki/device-issuer.ts';
 import { companionSerialNumber, newSerialNumber } from '../../../lib/pki/serial.ts';
 import type { Signer } from '../../../lib/pki/signer.ts';
@@ -23,12 +22,41 @@ const certificateOf = (identity: { certificatePem: string }) => new X509Certific
 const distant = (signer: Signer): Signer => ({ ...signer, sign: async (data) => await signer.sign(data) });
 
 describe('a device issuer', () => {
-  it('issues at once where all keys are P-256 and here', async () => {
+  it('issues at once where all keys are P-256 and here, once there was a name as long', async () => {
     const authority = await someAuthority();
     const issuer = await issuerFor(authority);
-    const identity = issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() });
-    assert.ok(!(identity instanceof Promise));
-    assert.ok(certificateOf(identity).verify(authority.signer.publicKey));
+    for (const [first, next] of [
+      ['gw-1', 'gw-2'],
+      ['gw-10', 'gw-11'],
+    ] as const) {
+      await issuer.issue({ deviceId: first, serialNumber: newSerialNumber() });
+      const identity = issuer.issue({ deviceId: next, serialNumber: newSerialNumber() });
+      assert.ok(!(identity instanceof Promise));
+      assert.ok(certificateOf(identity).verify(authority.signer.publicKey));
+    }
+  });
+
+  it('issues many at once before there was any, and what is wrong with one is its own', async () => {
+    for (const edgeCa of [undefined, 'edge-ca'] as const) {
+      const authority = await someAuthority({ pathLength: 1 });
+      const issuer = await issuerFor(authority, { edgeCa });
+      const ids = ['GW-1', 'gw-2', 'gw-3', 'gw-4', 'gw_5'];
+      const issued = await Promise.allSettled(
+        ids.map(async (deviceId) => await issuer.issue({ deviceId, serialNumber: newSerialNumber() })),
+      );
+      const subjects = issued.map((each) => (each.status === 'fulfilled' ? certificateOf(each.value).subject : 'none'));
+      assert.deepEqual(subjects, ['none', 'CN=gw-2', 'CN=gw-3', 'CN=gw-4', 'CN=gw_5']);
+    }
+  });
+
+  // The Edge CA's name is as long as another's was, and the identity's is not: one could fail while the other is made.
+  it('leaves no failure behind that nobody waits for', async () => {
+    const issuer = await issuerFor(await someAuthority({ pathLength: 1 }), { edgeCa: 'edge-ca' });
+    await issuer.issue({ deviceId: 'a'.repeat(58), serialNumber: newSerialNumber() });
+    await assert.rejects(
+      async () => await issuer.issue({ deviceId: 'A'.repeat(59), serialNumber: newSerialNumber() }),
+      { code: 'certificate-rule' },
+    );
   });
 
   it('tells of the certificate what stands in it', async () => {
@@ -69,8 +97,7 @@ describe('a device issuer', () => {
     let leadingZeros = 0;
     // 6,000 keys without one have a chance of 6e-11.
     for (let count = 0; count < 6000 && leadingZeros === 0; count++) {
-      const issued = issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() });
-      const { privateKeyPem = '' } = issued as DeviceIdentity;
+      const { privateKeyPem = '' } = await issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() });
       const key = createPrivateKey(privateKeyPem);
       assert.equal(key.export({ type: 'pkcs8', format: 'pem' }), privateKeyPem);
       if (Buffer.from(key.export({ format: 'jwk' }).d ?? '', 'base64url')[0] === 0) leadingZeros += 1;
@@ -93,7 +120,7 @@ describe('a device issuer', () => {
       [-2, 'backdating'],
     ] as const) {
       const issuer = await issuerFor(authority, { now: new Date(someTime.getTime() + days * day) });
-      assert.throws(() => issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() }), {
+      await assert.rejects(async () => await issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() }), {
         code: 'certificate-rule',
         message: new RegExp(`^${rule}: `),
       });
@@ -115,7 +142,9 @@ describe('a device issuer', () => {
   it('refuses a device id that is none, and goes on with others', async () => {
     const issuer = await issuerFor(await someAuthority());
     for (const deviceId of ['', 'GW-1', '../gw', 'gw 1', 'gw-ä', 'a'.repeat(65), 'gw\n1', '-gw']) {
-      assert.throws(() => issuer.issue({ deviceId, serialNumber: newSerialNumber() }), { code: 'certificate-rule' });
+      await assert.rejects(async () => await issuer.issue({ deviceId, serialNumber: newSerialNumber() }), {
+        code: 'certificate-rule',
+      });
     }
     await issuer.issue({ deviceId: 'a'.repeat(64), serialNumber: newSerialNumber() });
     // Equally long in characters, in octets, and neither when it is encoded.
@@ -130,6 +159,7 @@ describe('a device issuer', () => {
       const authority = await someAuthority({ keyType, pathLength: 1 });
       for (const signer of [authority.signer, distant(authority.signer)]) {
         const issuer = await issuerFor({ ...authority, signer }, { edgeCa: 'edge-ca' });
+        await issuer.issue({ deviceId: 'gw-0', serialNumber: newSerialNumber() });
         const issued = ['gw-1', 'gw-2', 'gw-3'].map((deviceId) =>
           issuer.issue({ deviceId, serialNumber: newSerialNumber() }),
         );
@@ -171,10 +201,10 @@ describe('a device issuer', () => {
     let signed = 0;
     const sign: Signer['sign'] = (data) => (signed++ < 10 ? authority.signer : someSigner('ec-p256', 2)).sign(data);
     const issuer = await issuerFor({ ...authority, signer: { ...authority.signer, sign } });
-    assert.throws(
-      () => {
+    await assert.rejects(
+      async () => {
         for (let count = 0; count < 257; count++)
-          void issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() });
+          await issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() });
       },
       { message: /^signature: / },
     );
@@ -222,7 +252,7 @@ describe('an Edge CA', () => {
       return authority.signer.sign(data);
     };
     const issuer = await issuerFor({ ...authority, signer: { ...authority.signer, sign } }, { edgeCa: 'edge-ca' });
-    assert.throws(() => issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() }), {
+    await assert.rejects(async () => await issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() }), {
       code: 'certificate-rule',
       message: /^path-length: /,
     });
@@ -262,7 +292,7 @@ describe('a key', () => {
     const privateKey = someCaKey('ec-p256', 1);
     const csr = makeRequest({ privateKey, publicKey: createPublicKey(privateKey), commonName: 'gw-1' });
     const issuer = await issuerFor(await someAuthority());
-    assert.throws(() => issuer.issue({ deviceId: 'gw-1', csr, serialNumber: newSerialNumber() }), {
+    await assert.rejects(async () => await issuer.issue({ deviceId: 'gw-1', csr, serialNumber: newSerialNumber() }), {
       message: /^key-reuse: .*the issuing CA/,
     });
   });
