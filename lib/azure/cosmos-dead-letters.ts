@@ -1,12 +1,16 @@
 import type { Container } from '@azure/cosmos';
+import { FleetError } from '../errors.ts';
 import type { DeadLetter, DeadLetterStore } from '../jobs/dead-letters.ts';
 import { type SystemProperties, withoutSystemProperties } from './cosmos-document.ts';
 import { calling, statusOf } from './service-errors.ts';
 
 type LetterDocument = DeadLetter & SystemProperties;
 
-/** A reason outlives the deliveries of its message: 7 days is the life of a queue message. */
+/** The deliveries of a message come within minutes; a week also bears an app that is stopped between two of them. */
 const reasonSeconds = 7 * 24 * 60 * 60;
+
+/** Tries of a write that others overtook; each try reads anew, so more than a few mean a fault. */
+const maxTries = 20;
 
 /** Dead letters in container `dead-letters`, partition key `/queue`; reasons of failures lie beside them for a while. */
 export function createCosmosDeadLetterStore(container: Container): DeadLetterStore {
@@ -24,9 +28,18 @@ export function createCosmosDeadLetterStore(container: Container): DeadLetterSto
     },
 
     async put(letter) {
-      const before = await readItem<LetterDocument>(letter.id, letter.queue);
-      const times = (before?.times ?? 0) + 1;
-      await calling('Cosmos DB', () => container.items.upsert({ ...letter, times, type: 'letter' }));
+      const { id, queue } = letter;
+      for (let tries = 1; tries <= maxTries; tries++) {
+        const before = await readItem<LetterDocument>(id, queue);
+        const document = { ...letter, times: (before?.times ?? 0) + 1, type: 'letter' };
+        const written = await unlessOvertaken(() =>
+          before === undefined
+            ? container.items.create(document)
+            : container.item(id, queue).replace(document, ifStill(before)),
+        );
+        if (written) return;
+      }
+      throw new FleetError('concurrent-change', `Dead letter ${id} comes faster than it can be counted.`);
     },
 
     async list({ size, continuation, queue }) {
@@ -49,12 +62,22 @@ export function createCosmosDeadLetterStore(container: Container): DeadLetterSto
       return documents.length > size && last !== undefined ? { items, continuation: last.id } : { items };
     },
 
-    async remove({ id, queue }) {
-      try {
-        await calling('Cosmos DB', () => container.item(id, queue).delete());
-      } catch (error) {
-        if (statusOf(error) !== 404) throw error;
-      }
+    async remove({ id, queue, times }) {
+      const found = await readItem<LetterDocument>(id, queue);
+      if (found?.times === times) await unlessOvertaken(() => container.item(id, queue).delete(ifStill(found)));
     },
   };
+}
+
+const ifStill = ({ _etag }: SystemProperties) => ({ accessCondition: { type: 'IfMatch', condition: _etag } });
+
+/** @returns false when somebody else made, changed (409, 412) or removed (404) the document meanwhile */
+async function unlessOvertaken(write: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await calling('Cosmos DB', write);
+    return true;
+  } catch (error) {
+    if (![404, 409, 412].includes(statusOf(error) ?? 0)) throw error;
+    return false;
+  }
 }

@@ -13,7 +13,8 @@ const inFlight = 16;
 export function createOutbox<Message>(queue: QueueClient): Outbox<Message> & { waiting(): Promise<number> } {
   return {
     async send(messages, { delaySeconds = 0 } = {}) {
-      const options = { visibilityTimeout: delaySeconds };
+      // Without a lifetime of -1 a message is gone after 7 days, unseen, and its job would wait for ever.
+      const options = { visibilityTimeout: delaySeconds, messageTimeToLive: -1 };
       const put = (message: Message) => queue.sendMessage(JSON.stringify(message), options);
       await pMap(messages, (message) => calling('Queue storage', () => put(message)), { concurrency: inFlight });
     },

@@ -21,5 +21,6 @@ export interface DeadLetterStore {
   readReason(id: string, queue: string): Promise<DeadLetter['reason'] | undefined>;
   put(letter: Omit<DeadLetter, 'times'>): Promise<void>;
   list(page: { size: number; continuation?: string; queue?: string }): Promise<Page<DeadLetter>>;
-  remove(letter: Pick<DeadLetter, 'id' | 'queue'>): Promise<void>;
+  /** Takes a letter off the list as it was read; one that came again since then stays. */
+  remove(letter: Pick<DeadLetter, 'id' | 'queue' | 'times'>): Promise<void>;
 }

@@ -24,8 +24,8 @@ export function createMemoryDeadLetterStore(): DeadLetterStore {
       const items = found.slice(0, size);
       return found.length > size ? { items, continuation: items.at(-1)?.id } : { items };
     },
-    async remove({ id, queue }) {
-      letters.delete(key(id, queue));
+    async remove({ id, queue, times }) {
+      if (letters.get(key(id, queue))?.times === times) letters.delete(key(id, queue));
     },
   };
 }

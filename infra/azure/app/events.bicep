@@ -80,8 +80,8 @@ resource manifestUploads 'Microsoft.EventGrid/systemTopics/eventSubscriptions@20
         properties: {
           resourceId: storage.id
           queueName: 'manifest-uploads'
-          // 7 days, as every other message of this app.
-          queueMessageTimeToLiveInSeconds: 604800
+          // For ever, as every other message of this app: an upload must not be forgotten while the app is stopped.
+          queueMessageTimeToLiveInSeconds: -1
         }
       }
     }
