@@ -7,6 +7,7 @@ import { wellKnownKey } from './dps/options.ts';
 import { defaults, type PortName, portsInUse } from './settings.ts';
 import { type Child, startChild } from './stack/child.ts';
 import { furnish } from './stack/furnish.ts';
+import { holdDirectory } from './stack/hold-directory.ts';
 import { freePorts, type Ports, requireFree } from './stack/ports.ts';
 import { trustRoot } from './stack/trust-root.ts';
 import { trustTls } from './stack/trust-tls.ts';
@@ -88,7 +89,7 @@ const drainWithin = 15_000;
 
 /**
  * Starts the stack and waits until all of it answers. The app must have been built.
- * @throws Error that names the process, and the end of its log, or the ports that are taken
+ * @throws Error that names the process, and the end of its log, or the ports that are taken, or the directory that is
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const directory = resolve(options.directory);
@@ -104,6 +105,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await requireFree(ports, portsInUse({ standInsAlone: hosts === 0, keyVault }));
   }
   await mkdir(directory, { recursive: true, mode: 0o700 });
+  const release = holdDirectory(directory);
   const tls = await ensureLocalTls({ directory: join(directory, 'tls'), hostNames: hubs });
   trustTls(tls.caPem);
 
@@ -161,6 +163,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
   const kill = async () => {
     await Promise.all([...processes.values()].map((child) => child.kill('SIGKILL')));
+    release();
   };
   async function stop(): Promise<void> {
     const named = (pattern: RegExp) => [...processes.values()].filter(({ name }) => pattern.test(name));
@@ -169,6 +172,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     for (const pattern of [/^(functions|events)/, /^(cosmos|dps|key-vault)$/, /^(blobs|queues)$/])
       await Promise.all(named(pattern).map((child) => child.kill('SIGTERM')));
     clearTimeout(timer);
+    release();
   }
 
   /** All of them, or the first error once none is still on its way. */

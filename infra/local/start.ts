@@ -44,10 +44,13 @@ function onUnexpectedEnd(child: Child, how: string): void {
   if (ending) return;
   say(`${child.name} ended (${how}). See ${child.logFile}`);
   if (!child.name.startsWith('functions')) return void end(1);
-  child.restart().catch((error: Error) => {
-    say(`error: ${error.message}`);
-    void end(1);
-  });
+  child.restart().then(
+    () => say(`${child.name} was started again. Messages it had in work come again when their lease ends.`),
+    (error: Error) => {
+      say(`error: ${error.message}`);
+      void end(1);
+    },
+  );
 }
 
 /** npm hands a signal to the shell that it runs scripts in, and that one ends without telling us. */
