@@ -52,7 +52,7 @@ export async function startTestStack(options: Omit<StackOptions, 'directory' | '
     },
 
     async close(): Promise<void> {
-      await stack.kill();
+      await stack.stop();
       await rm(directory, { recursive: true, force: true });
     },
   };
