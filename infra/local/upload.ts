@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { BlobServiceClient } from '@azure/storage-blob';
+import { manifestDefaults } from '../../lib/manifest/manifest-name.ts';
 import { findStack } from './stack/running-stack.ts';
 
 /*
@@ -9,21 +10,30 @@ import { findStack } from './stack/running-stack.ts';
  * `npm run upload -- FILE [--group ID]`. The group is for rows that name none.
  */
 
-const { values, positionals } = parseArgs({ options: { group: { type: 'string' } }, allowPositionals: true });
-const [file] = positionals;
-if (file === undefined) {
-  process.stderr.write('Usage: npm run upload -- FILE [--group ID]\n');
-  process.exit(2);
-}
-
 try {
-  const { storageConnectionString } = await findStack();
-  const name = values.group === undefined ? basename(file) : `${values.group}/${basename(file)}`;
+  const { file, group } = readArguments();
+  const name = group === undefined ? basename(file) : `${group}/${basename(file)}`;
+  // Event Grid's filter passes no other name, so an upload of another would lie there and nothing would come of it.
+  manifestDefaults(name);
   const body = await readFile(file);
+  const { storageConnectionString } = await findStack();
   const manifests = BlobServiceClient.fromConnectionString(storageConnectionString).getContainerClient('manifests');
   await manifests.getBlockBlobClient(name).upload(body, body.length);
-  process.stdout.write(`Uploaded ${body.length} bytes as manifests/${name}. Its job is the newest of GET /api/jobs.\n`);
+  process.stdout.write(`Uploaded ${body.length} bytes as manifests/${name}. Its job will be the newest of GET /api/jobs.\n`);
 } catch (error) {
-  process.stderr.write(`error: ${(error as Error).message}\n`);
+  const { message, hint } = error as Error & { hint?: string };
+  process.stderr.write(`error: ${message}${hint === undefined ? '' : ` ${hint}`}\n`);
   process.exitCode = 1;
+}
+
+function readArguments(): { file: string; group?: string } {
+  try {
+    const { values, positionals } = parseArgs({ options: { group: { type: 'string' } }, allowPositionals: true });
+    const [file, ...more] = positionals;
+    if (file !== undefined && more.length === 0) return { ...values, file };
+  } catch (error) {
+    process.stderr.write(`error: ${(error as Error).message}\n`);
+  }
+  process.stderr.write('Usage: npm run upload -- FILE [--group ID]\n');
+  process.exit(2);
 }
