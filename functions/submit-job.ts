@@ -32,7 +32,7 @@ function formatOf(request: HttpRequest): ManifestFormat {
   if (mediaType === 'text/csv') return 'csv';
   if (mediaType === 'application/x-ndjson' || mediaType === 'application/jsonl') return 'ndjson';
   const expected = 'text/csv or application/x-ndjson';
-  throw new FleetError('manifest-format', 'The Content-Type is none that a manifest has.', {
+  throw new FleetError('manifest-format', 'The Content-Type is not that of a manifest.', {
     column: 'content-type',
     expected,
     value: excerpt(mediaType),

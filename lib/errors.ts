@@ -126,7 +126,7 @@ const meanings = {
   },
   'message-invalid': {
     status: 422,
-    hint: 'The queue carries messages of this app only; redrive or delete what others put there.',
+    hint: 'Send JSON: orders to the queue orders; the other queues carry messages of this app only. Redrive or delete this one.',
   },
   'request-invalid': { status: 400, hint: 'Correct the request as the message says.' },
   'not-found': {

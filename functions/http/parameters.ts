@@ -30,7 +30,7 @@ export function pageFrom(request: HttpRequest): { size: number; continuation?: s
   if (continuation === null || continuation === '') return { size };
   if (!/^[\w.:~-]{1,128}$/.test(continuation)) {
     const expected = 'the continuation of the page before';
-    throw new FleetError('request-invalid', 'continuation is none of ours.', {
+    throw new FleetError('request-invalid', 'continuation is not one that this API gave.', {
       column: 'continuation',
       expected,
       value: excerpt(continuation),
@@ -61,7 +61,7 @@ export function wordFrom<Word extends string>(
   if (value === null || value === '') return undefined;
   const word = words.find((candidate) => candidate === value);
   if (word !== undefined) return word;
-  throw new FleetError('request-invalid', `${name} is none of its words.`, {
+  throw new FleetError('request-invalid', `${name} does not take this value.`, {
     column: name,
     expected: words.join(', '),
     value: excerpt(value),

@@ -17,8 +17,8 @@ try {
   const { storageConnectionString } = await findStack();
   const orders = QueueServiceClient.fromConnectionString(storageConnectionString).getQueueClient('orders');
   const { messageId } = await orders.sendMessage(order);
-  process.stdout.write(`Sent ${file} to the queue orders as message ${messageId}. Its job will be the newest of GET /api/jobs;
-an order that cannot be read has none, and GET /api/dead-letters says why.\n`);
+  process.stdout.write(`Sent ${file} to the queue orders as message ${messageId}.
+Its job is in GET /api/jobs; an order that cannot be read has none, and GET /api/dead-letters says why.\n`);
 } catch (error) {
   process.stderr.write(`error: ${(error as Error).message}\n`);
   process.exitCode = 1;

@@ -19,7 +19,9 @@ try {
   const { storageConnectionString } = await findStack();
   const manifests = BlobServiceClient.fromConnectionString(storageConnectionString).getContainerClient('manifests');
   await manifests.getBlockBlobClient(name).upload(body, body.length);
-  process.stdout.write(`Uploaded ${body.length} bytes as manifests/${name}. Its job will be the newest of GET /api/jobs.\n`);
+  process.stdout.write(
+    `Uploaded ${body.length} bytes as manifests/${name}. Its job will be the newest of GET /api/jobs.\n`,
+  );
 } catch (error) {
   const { message, hint } = error as Error & { hint?: string };
   process.stderr.write(`error: ${message}${hint === undefined ? '' : ` ${hint}`}\n`);

@@ -49,7 +49,7 @@ function text(header: Buffer, at: number, length: number): string {
 
 function octal(header: Buffer, at: number, length: number): number {
   const digits = text(header, at, length).trim();
-  if (!/^[0-7]{1,11}$/.test(digits)) throw invalid('a header of it has a number that is none');
+  if (!/^[0-7]{1,11}$/.test(digits)) throw invalid('one of its headers has no number where there should be one');
   return Number.parseInt(digits, 8);
 }
 

@@ -54,7 +54,7 @@ export function parseHeader(text: string, line: number): Required<Pick<ManifestS
   const shown = faults.slice(0, maxFaults);
   const more = faults.length > shown.length ? ` And ${faults.length - shown.length} faults more.` : '';
   const list = shown.map(({ message }) => message).join(' ');
-  const message = `The header on line ${line} is none: ${list}${more}`;
+  const message = `The header on line ${line} is wrong: ${list}${more}`;
   throw new FleetError('manifest-header', message, { line, expected, faults: shown });
 }
 
