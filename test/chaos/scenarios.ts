@@ -1,6 +1,7 @@
 import type { Scenario } from './scenario.ts';
 import { cancel } from './scenarios/cancel.ts';
 import { duplicate } from './scenarios/duplicate.ts';
+import { hostile } from './scenarios/hostile.ts';
 import { kill, killTwoHosts } from './scenarios/kill.ts';
 import { poison } from './scenarios/poison.ts';
 import { pressure } from './scenarios/pressure.ts';
@@ -8,5 +9,5 @@ import { refuse } from './scenarios/refuse.ts';
 
 /** Every attack by the name that --only takes. */
 export const scenarios = {
-  ...{ kill, 'kill-two-hosts': killTwoHosts, duplicate, refuse, poison, cancel, pressure },
+  ...{ kill, 'kill-two-hosts': killTwoHosts, duplicate, refuse, poison, cancel, pressure, hostile },
 } as const satisfies Record<string, Scenario>;

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProcessName } from '../../../infra/local/stack.ts';
 import { type ChaosStack, withChaosStack } from '../chaos-stack.ts';
-import { declareGroups, groups, retryUntilNoneFailed, upload } from '../fleet.ts';
-import { closeBooks } from '../ledger.ts';
+import { declareGroups, groups, patiently, post, retryUntilNoneFailed, upload } from '../fleet.ts';
+import { closeBooks, type ExpectedJob } from '../ledger.ts';
 import { makeManifest } from '../manifests.ts';
 import type { Random } from '../random.ts';
 import type { Scenario } from '../scenario.ts';
@@ -11,8 +11,12 @@ import { createTripwire, type Tripwire } from '../tripwire.ts';
 /** A host that has nothing left to do trips nothing; then it is killed as it stands. */
 const longestLife = 4_000;
 
-/** Requests that a host makes before it is killed, at most: some ten chunks. */
-const mostRequests = 120;
+/**
+ * Requests that a host makes before it is killed, at most: it is over in its first chunk, or after some twenty; and now
+ * and then an upload gets through, which is some 220 requests in one go.
+ */
+const fewRequests = 80;
+const manyRequests = 350;
 
 const sizes = {
   short: { rows: 600, kills: 6, chunkRows: 25 },
@@ -34,14 +38,18 @@ const killing =
     };
     return withChaosStack(options, async (chaos) => {
       await declareGroups(chaos);
-      const manifest = makeManifest(random, {
-        ...{ rows, prefix: 'kill' },
-        groups: [...groups.byCa, ...groups.byCa, groups.individual],
-      });
-      await upload(chaos, 'list.csv', manifest.csv);
-      await killMany(chaos, tripwire, { random, hosts, kills, say });
-      const again = await retryUntilNoneFailed(chaos, 1);
-      const ledger = await closeBooks(chaos, [{ name: 'list.csv', rows: manifest.rows }]);
+      const expected: ExpectedJob[] = [];
+      const next = async () => {
+        const name = `list-${expected.length + 1}.csv`;
+        const dealtTo = [...groups.byCa, ...groups.byCa, groups.individual];
+        const manifest = makeManifest(random, { rows, prefix: `kill${expected.length + 1}`, groups: dealtTo });
+        expected.push({ name, rows: manifest.rows });
+        await upload(chaos, name, manifest.csv);
+      };
+      await next();
+      await killMany(chaos, tripwire, { random, hosts, kills, say, next });
+      const again = await retryUntilNoneFailed(chaos, expected.length);
+      const ledger = await closeBooks(chaos, expected);
       return { ...ledger, figures: { kills, ...again, ...ledger.figures } };
     });
   };
@@ -54,15 +62,19 @@ interface Killing {
   readonly hosts: readonly ProcessName[];
   readonly kills: number;
   readonly say: (text: string) => void;
+  /** Sends a further manifest: a host with nothing to do is killed to no purpose. */
+  readonly next: () => Promise<void>;
 }
 
-async function killMany({ stack, observer }: ChaosStack, tripwire: Tripwire, { random, hosts, kills, say }: Killing) {
+async function killMany(chaos: ChaosStack, tripwire: Tripwire, { random, hosts, kills, say, next }: Killing) {
+  const { stack, observer } = chaos;
+  let ended = 0;
   for (let number = 1; number <= kills; number++) {
     const name = hosts[random.between(0, hosts.length - 1)] ?? 'functions';
     const host = stack.process(name);
     const tripped = new Promise<void>((resolve) => {
       tripwire.arm(
-        random.between(1, mostRequests),
+        random.between(1, random.pick([fewRequests, manyRequests])),
         random.pick(['before', 'after']),
         () => void host.kill('SIGKILL').then(resolve),
       );
@@ -70,7 +82,12 @@ async function killMany({ stack, observer }: ChaosStack, tripwire: Tripwire, { r
     await Promise.race([tripped, sleep(longestLife)]);
     tripwire.disarm();
     await host.restart();
-    const [job] = await observer.look();
-    say(`kill ${number} of ${kills}: ${name}; ${JSON.stringify(job?.counts ?? {})}`);
+    const jobs = await observer.look();
+    say(`kill ${number} of ${kills}: ${name}; ${JSON.stringify(jobs.map(({ status, counts }) => [status, counts]))}`);
+    const now = jobs.filter(({ finishedAt, status }) => finishedAt && status !== 'failed').length;
+    if (now > ended && number < kills) await next();
+    ended = Math.max(ended, now);
+    // An upload that died five times is given up; whoever runs this would have it tried again.
+    if (jobs.some(({ status }) => status === 'failed')) await patiently(() => post(chaos, 'dead-letters/redrive'));
   }
 }
