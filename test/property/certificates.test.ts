@@ -12,8 +12,8 @@ import { bitStringOctets, DerError, derTag, readConstructed, readElement, readEl
 import type { DeviceIdentity } from '../../lib/pki/device-identity.ts';
 import { createDeviceIssuer } from '../../lib/pki/device-issuer.ts';
 import { edgeCaCommonName } from '../../lib/pki/edge-ca.ts';
-import { newSerialNumber } from '../../lib/pki/serial.ts';
-import { someAuthority } from '../lib/pki/some-authority.ts';
+import { companionSerialNumber, newSerialNumber } from '../../lib/pki/serial.ts';
+import { someAuthority, someCaKey } from '../lib/pki/some-authority.ts';
 
 const seconds = (date: Date) => new Date(Math.floor(date.getTime() / 1000) * 1000);
 const hour = 60 * 60 * 1000;
@@ -44,31 +44,66 @@ const edgeDate = fc
   .map(([text, offset]) => new Date(Date.parse(text) + offset));
 const date = fc.oneof(someDate, edgeDate);
 
-/** What is signed, as the library's own generator writes it from what the certificate under test was made of. */
-async function byTheLibrary(identity: DeviceIdentity, authority: Authority, id: string): Promise<Buffer> {
-  const made = new x509.X509Certificate(identity.certificatePem);
-  const issuer = new x509.X509Certificate(authority.certificatePem);
-  const issuerKeyIdentifier = issuer.getExtension(x509.SubjectKeyIdentifierExtension)?.keyId ?? '';
-  const rsa = made.publicKey.algorithm.name.startsWith('RSA');
-  const usage = x509.KeyUsageFlags.digitalSignature | (rsa ? x509.KeyUsageFlags.keyEncipherment : 0);
+/** What a certificate is made of, in the words of whoever uses the library alone. */
+interface LibraryRequest {
+  readonly made: { readonly certificatePem: string };
+  readonly serialNumber: string;
+  readonly identity: DeviceIdentity;
+  readonly commonName: string;
+  readonly issuerPem: string;
+  readonly extensions: readonly x509.Extension[];
+}
+
+const caKeyAlgorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+
+/** What the library's generator signs, used as its README shows: with the CA's own key, and key identifiers of its making. */
+async function byTheLibrary(request: LibraryRequest): Promise<Buffer> {
+  const { publicKey } = new x509.X509Certificate(request.made.certificatePem);
+  const issuer = new x509.X509Certificate(request.issuerPem);
   const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: identity.serialNumber,
-    subject: new x509.Name([{ CN: [{ utf8String: id }] }]),
+    serialNumber: request.serialNumber,
+    subject: new x509.Name([{ CN: [{ utf8String: request.commonName }] }]),
     issuer: issuer.subjectName,
-    notBefore: identity.notBefore,
-    notAfter: identity.notAfter,
-    publicKey: made.publicKey,
-    signature: new Uint8Array(64).fill(1),
-    signingAlgorithm: { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' },
+    notBefore: request.identity.notBefore,
+    notAfter: request.identity.notAfter,
+    publicKey,
+    signingKey: someCaKey('ec-p256', 1).toCryptoKey(caKeyAlgorithm, false, ['sign']),
+    signingAlgorithm: caKeyAlgorithm,
+    extensions: [
+      ...request.extensions,
+      await x509.SubjectKeyIdentifierExtension.create(publicKey),
+      await x509.AuthorityKeyIdentifierExtension.create(await issuer.publicKey.export()),
+    ],
+  });
+  assert.ok(await certificate.verify({ publicKey: issuer, signatureOnly: true }));
+  return signedPart(Buffer.from(certificate.rawData));
+}
+
+/** Octet for octet what the library makes of the same, in the identity and in the Edge CA where there is one. */
+async function assertAsTheLibrary(identity: DeviceIdentity, { certificatePem: issuerPem }: Authority, id: string) {
+  const made = new NodeCertificate(identity.certificatePem);
+  const rsa = made.publicKey.asymmetricKeyType === 'rsa';
+  const usage = x509.KeyUsageFlags.digitalSignature | (rsa ? x509.KeyUsageFlags.keyEncipherment : 0);
+  const ofIdentity = await byTheLibrary({
+    ...{ made: identity, serialNumber: identity.serialNumber, identity, commonName: id, issuerPem },
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(usage, true),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
-      await x509.SubjectKeyIdentifierExtension.create(made.publicKey),
-      new x509.AuthorityKeyIdentifierExtension(issuerKeyIdentifier),
     ],
   });
-  return signedPart(Buffer.from(certificate.rawData));
+  assert.deepEqual(signedPart(made.raw), ofIdentity);
+
+  if (identity.edgeCa === undefined) return;
+  const ofEdgeCa = await byTheLibrary({
+    ...{ made: identity.edgeCa, identity, commonName: edgeCaCommonName(id), issuerPem },
+    serialNumber: companionSerialNumber(identity.serialNumber, 'edge-ca'),
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyCertSign, true),
+    ],
+  });
+  assert.deepEqual(signedPart(new NodeCertificate(identity.edgeCa.certificatePem).raw), ofEdgeCa);
 }
 
 const signedPart = (der: Buffer) => readConstructed(der, derTag.sequence)[0]?.whole ?? assert.fail();
@@ -79,15 +114,18 @@ describe('certificates from templates', () => {
     authority = await someAuthority();
   });
 
-  it('are octet for octet what the library writes', async () => {
+  // Each is filled into the template of an earlier one, where a name was as long; the first of a length is the template.
+  it('are octet for octet what the library makes', async () => {
     await fc.assert(
-      fc.asyncProperty(ids, date, fc.integer({ min: 1, max: 3650 }), async (deviceIds, now, validityDays) => {
-        const issuerThen = await someAuthority({ now, validityDays: 7300 });
-        const issuer = await createDeviceIssuer({ issuer: issuerThen, keyType: 'ec-p256', validityDays, now });
-        for (const id of deviceIds) {
-          const identity = await issuer.issue({ deviceId: id, serialNumber: newSerialNumber() });
-          const { raw } = new NodeCertificate(identity.certificatePem);
-          assert.deepEqual(signedPart(raw), await byTheLibrary(identity, issuerThen, id));
+      fc.asyncProperty(ids, date, fc.integer({ min: 1, max: 3650 }), fc.boolean(), async (some, now, days, edge) => {
+        const issuerThen = await someAuthority({ now, validityDays: 7300, pathLength: edge ? 1 : 0 });
+        const options = { keyType: 'ec-p256', validityDays: days, now } as const;
+        const issuer = await createDeviceIssuer({ issuer: issuerThen, ...options, ...(edge && { edgeCa: 'edge-ca' }) });
+        for (const id of some) {
+          for (const each of [id, [...id].reverse().join('')]) {
+            const identity = await issuer.issue({ deviceId: each, serialNumber: newSerialNumber() });
+            await assertAsTheLibrary(identity, issuerThen, each);
+          }
         }
       }),
       { numRuns: 60 },
@@ -96,16 +134,11 @@ describe('certificates from templates', () => {
 
   it('are so for RSA keys too', async () => {
     const now = new Date('2026-11-24T00:00:00Z');
-    const issuer = await createDeviceIssuer({
-      issuer: await someAuthority({ now }),
-      keyType: 'rsa-2048',
-      validityDays: 30,
-      now,
-    });
+    const authority = await someAuthority({ now });
+    const issuer = await createDeviceIssuer({ issuer: authority, keyType: 'rsa-2048', validityDays: 30, now });
     for (const id of ['gw-1', 'gw-2']) {
       const identity = await issuer.issue({ deviceId: id, serialNumber: newSerialNumber() });
-      const { raw } = new NodeCertificate(identity.certificatePem);
-      assert.deepEqual(signedPart(raw), await byTheLibrary(identity, await someAuthority({ now }), id));
+      await assertAsTheLibrary(identity, authority, id);
     }
   });
 
