@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { after, before, describe, it } from 'node:test';
+import { after, before, beforeEach, describe, it } from 'node:test';
 import { CosmosClient } from '@azure/cosmos';
 import { CredentialUnavailableError } from '@azure/identity';
 import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob';
@@ -10,7 +10,7 @@ import type { RootCa } from '../../../lib/enrollment/root-ca.ts';
 import { FleetError } from '../../../lib/errors.ts';
 
 /** A server that refuses, as the service it is asked for does. */
-let refuse: (request: IncomingMessage, response: ServerResponse) => void = (_, response) => response.end();
+let refuse: (request: IncomingMessage, response: ServerResponse) => void;
 const server = createServer((request, response) => refuse(request, response));
 let origin = '';
 before(async () => {
@@ -63,8 +63,11 @@ function storageAnswer(status: number, code: string): typeof refuse {
 }
 
 describe('health checks', () => {
-  it('name every container, every queue, DPS and the CA keys', async () => {
+  beforeEach(() => {
     refuse = storageAnswer(404, 'ResourceNotFound');
+  });
+
+  it('name every container, every queue, DPS and the CA keys', async () => {
     const names = (await createChecks(checked())()).map(({ name }) => name);
     assert.equal(names.length, 4 + 4 + 4 + 3);
   });

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { promisify } from 'node:util';
+import { readCommandLine } from '../../../../infra/local/dps/command-line.ts';
 import { makeCertificate } from './certificates.ts';
 import { managementClient, resourceGroup, service, uploadVerifiedCa } from './management.ts';
 import { clientsOf } from './running-dps.ts';
@@ -29,7 +31,9 @@ after(async () => {
 /** Starts the process and waits until it says that it is ready. @returns its port */
 async function start(...args: string[]): Promise<number> {
   const child = spawn(process.execPath, [main, '--port', '0', '--state', directory, '--retry-after', '0', ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    // It ends with us, however we end: see die-with-parent.ts.
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, DIE_WITH_PARENT: '1' },
   });
   running = child;
   let text = '';
@@ -100,21 +104,16 @@ test('the key of the local TLS CA is for its owner only', async () => {
 });
 
 test('a wrong option is named', async () => {
+  const run = promisify(execFile)(process.execPath, [main, '--state', directory, '--riddle']);
+  await assert.rejects(run, { code: 2, stderr: /riddle/ });
   for (const [args, pattern] of [
     [['--operations-per-minute', 'many'], /operations-per-minute/],
     [['--hub', 'a b'], /--hub/],
     [['--hub', 'hub,colour=red'], /colour/],
-    [['--riddle'], /riddle/],
   ] as const) {
-    const child = spawn(process.execPath, [main, '--state', directory, ...args], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    let text = '';
-    child.stderr.on('data', (part) => {
-      text += part;
-    });
-    const [code] = await once(child, 'close');
-    assert.equal(code, 2);
-    assert.match(text, pattern);
+    const command = readCommandLine(args);
+    assert.ok('text' in command);
+    assert.equal(command.exitCode, 2);
+    assert.match(command.text, pattern);
   }
 });
