@@ -21,15 +21,17 @@ export interface IngestServices {
 
 /**
  * Turns an uploaded manifest into a job and its chunks. The blob is read once, as the version that was announced; where
- * chunks begin is worked out from its bytes alone, so a second delivery sends the same messages again, which is harmless.
+ * chunks begin is worked out from its bytes and from the rows a chunk had at first, so a second delivery sends the same
+ * messages again, which is harmless.
+ * @throws FleetError `manifest-format` for a name that no manifest has: it is no job, and becomes a dead letter
  */
 export async function ingestManifest(event: BlobCreated, services: IngestServices): Promise<void> {
   const { jobs, manifests, now } = services;
   const jobId = jobIdOf({ blob: event.blobName, etag: event.etag });
   const at = now().toISOString();
+  const known = await jobs.read(jobId);
+  if (known === undefined) await jobs.create(await newJob(event, manifests, at));
   try {
-    const known = await jobs.read(jobId);
-    if (known === undefined) await jobs.create(await newJob(event, manifests, at));
     const job = await jobs.update(jobId, ['received', 'splitting'], {
       status: 'splitting',
       startedAt: known?.startedAt ?? at,
@@ -44,12 +46,14 @@ export async function ingestManifest(event: BlobCreated, services: IngestService
   }
 }
 
-async function dispatch(job: Job, { jobs, manifests, chunkQueue, chunkRows, now }: IngestServices): Promise<void> {
-  const { jobId, format, manifest } = job;
+async function dispatch(job: Job, services: IngestServices): Promise<void> {
+  const { jobs, manifests, chunkQueue, now } = services;
+  // A setting that changes between two deliveries must not move the chunks of a job that is half sent.
+  const { jobId, format, manifest, chunkRows = services.chunkRows } = job;
   const source = await manifests.open(manifest.blob, { etag: manifest.etag });
   const { shape, chunks, rows } = await step('split', { jobId }, () => splitManifest(source, { format, chunkRows }));
   // Totals first: a chunk that is done before the last message is sent must find what it is a part of.
-  const change = { status: 'provisioning', shape, chunks: chunks.length, total: rows } as const;
+  const change = { status: 'provisioning', shape, chunkRows, chunks: chunks.length, total: rows } as const;
   const current = await jobs.update(jobId, ['splitting'], change);
   // Cancelled while it was split: no row was counted, and none may come.
   if (current === undefined || current.counts.total === 0) return;

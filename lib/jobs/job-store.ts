@@ -22,5 +22,5 @@ export interface JobStore {
 }
 
 export type JobChange = Partial<
-  Pick<Job, 'status' | 'reason' | 'shape' | 'chunks' | 'startedAt' | 'dispatchedAt' | 'finishedAt'>
+  Pick<Job, 'status' | 'reason' | 'shape' | 'chunkRows' | 'chunks' | 'startedAt' | 'dispatchedAt' | 'finishedAt'>
 > & { readonly total?: number };

@@ -33,6 +33,8 @@ export interface Job {
   readonly reason?: { readonly code: ErrorCode; readonly message: string; readonly hint: string };
   /** Known once the manifest is split. */
   readonly shape?: ManifestShape;
+  /** Rows a chunk has, likewise. */
+  readonly chunkRows?: number;
   readonly chunks: number;
   readonly counts: RowCounts;
   readonly receivedAt: string;

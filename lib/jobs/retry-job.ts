@@ -18,14 +18,20 @@ export interface RetryServices {
  * their new outcome is known, so the counters add up all the while, and the messages are all that is written here: sent
  * twice they are the same attempt.
  * @returns how many rows are tried again
- * @throws FleetError `method-conflict` when the job has no failed rows, or was cancelled
+ * @throws FleetError `method-conflict` when the job has no failed rows, was cancelled, or failed as a whole
  */
 export async function retryJob(job: Job, { jobs, reports, chunkQueue }: RetryServices): Promise<number> {
   // Its chunks would be dropped as they come up.
   if (job.status === 'cancelled') throw new FleetError('method-conflict', `Job ${job.jobId} was cancelled.`);
+  if (job.status === 'failed') {
+    const message = `Job ${job.jobId} failed as a whole; redrive its dead letter, or send the manifest again.`;
+    throw new FleetError('method-conflict', message);
+  }
   const parts = await Array.fromAsync(jobs.parts(job.jobId));
   const messages: ChunkMessage[] = [];
   for (const [chunk, attempts] of byChunk(parts)) {
+    // Reports are read of chunks with failed rows only: the caller waits, and a large job has thousands.
+    if (attempts.reduce((sum, { outcome }) => sum + outcome.failed, 0) <= 0) continue;
     const { faults } = await rowOutcomes(attempts, reports);
     const lines = faults.filter(({ code }) => isOurs(code)).map(({ line }) => line);
     const range = attempts.find(({ range }) => range !== undefined)?.range;

@@ -32,8 +32,10 @@ export async function submitManifest(
   const blob = `${folder}/${newId()}.${format}`;
   const metadata = { onconflict: onConflict };
   const contentType = format === 'csv' ? 'text/csv' : 'application/x-ndjson';
-  const etag = await manifests.create(blob, body, { contentType, metadata });
-  if (etag === undefined) throw new FleetError('internal', 'A new upload met an older one of the same name.');
+  const created = await manifests.create(blob, body, { contentType, metadata });
+  // Nobody else has this name: where it is taken, a try of ours was done whose answer was lost.
+  const etag = created ?? (await manifests.properties(blob))?.etag;
+  if (etag === undefined) throw new FleetError('unavailable', 'The upload vanished while it was stored.');
   const job = describeJob({ blob, etag, bytes: body.length, metadata, at: now().toISOString() });
   await jobs.create(job);
   return job;

@@ -17,7 +17,7 @@ import { writeChunkReport } from './chunk-report.ts';
 import { type ClaimedRow, claimRows } from './claim.ts';
 import { commitArchive, findArchive } from './commit.ts';
 import type { Issuance } from './issuance.ts';
-import { issueRows } from './issue.ts';
+import { issueArchive } from './issue.ts';
 import { type ChunkOutcome, settleRows } from './outcome.ts';
 import { replaceRecords } from './record.ts';
 
@@ -73,11 +73,11 @@ export async function provisionChunk(message: ChunkMessage, services: ProvisionS
   const archive = `${jobId}/${part}.zip`;
   const committedBefore = earlier ? await findArchive(bundles, archive) : undefined;
   const toIssue = claimed.filter((row) => !committedBefore?.has(row.request.deviceId));
-  const issued = await step('5 issue', at, () => issueRows(toIssue, issuances));
+  const issued = await step('5 issue', at, () => issueArchive(toIssue, issuances));
 
   // Step 6: commit. Whoever creates the archive first has issued the chunk's certificates.
   const committed =
-    committedBefore ?? (await step('6 commit', at, () => commitArchive(bundles, archive, issued.entries)));
+    committedBefore ?? (await step('6 commit', at, () => commitArchive(bundles, archive, issued.archive)));
 
   // Step 7: record. Devices first, then the chunk and the job's counters together.
   const outcome = settleRows({
@@ -145,7 +145,7 @@ function groupFault({ line, source, enrollmentGroup }: DeviceRequest, { code, me
 }
 
 /** Rows that are tried again were counted as failed, and are so until this very moment. */
-export function lessRetried<Counts extends { failed: number }>(
+function lessRetried<Counts extends { failed: number }>(
   counts: Counts,
   { lines = [] }: Pick<ChunkMessage, 'lines'>,
 ): Counts {
@@ -165,10 +165,10 @@ async function hasBegun(
   });
 }
 
-/** Counts the rows of a chunk that a cancelled job no longer begins. */
+/** Counts the rows of a chunk that a cancelled job no longer begins. Rows that were to be tried again stay failed. */
 async function dropChunk(jobs: JobStore, job: Job, message: ChunkMessage, part: string, at: Date): Promise<void> {
   const { chunk, rows, lines } = message;
-  const dropped = { provisioned: 0, unchanged: 0, rejected: 0, failed: 0, cancelled: lines?.length ?? rows };
-  const outcome = lessRetried(dropped, message);
+  const cancelled = lines === undefined ? rows : 0;
+  const outcome = { provisioned: 0, unchanged: 0, rejected: 0, failed: 0, cancelled };
   await countPart(jobs, job.jobId, { part, chunk, outcome, finishedAt: at.toISOString() }, [], at);
 }

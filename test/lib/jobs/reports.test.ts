@@ -86,3 +86,43 @@ it('a job that was cancelled is not retried, and its failed rows stay failed', a
   assert.deepEqual([job.status, job.counts.failed, job.counts.cancelled], ['cancelled', 1, 4]);
   await assert.rejects(retryJob(job, world.services()), { code: 'method-conflict', message: /was cancelled/ });
 });
+
+it('rows whose retry is dropped because the job is cancelled stay failed, in its counts as in its report', async () => {
+  using world = createWorld({ chunkRows: 2 });
+  await world.declare('line7', { keyCustody: 'plain' });
+  const jobId = await world.upload('line7/list.csv', manifest);
+  await world.queue.shift()?.run();
+  await killNext(world);
+  await retryJob(await world.job(jobId), world.services());
+  await cancelJob(jobId, world.jobs, new Date());
+  await world.settle();
+  const { status, counts } = await world.job(jobId);
+  assert.deepEqual([status, counts.rejected, counts.failed, counts.cancelled], ['cancelled', 1, 1, 4]);
+  assert.deepEqual(await faultsOf(world, jobId), ['2 gave-up', '3 device-id-invalid']);
+});
+
+it('a job that failed as a whole is not retried: its chunks would be dropped as they come up', async () => {
+  using world = createWorld({ chunkRows: 2 });
+  await world.declare('line7', { keyCustody: 'plain' });
+  const jobId = await world.upload('line7/list.csv', manifest);
+  await world.queue.shift()?.run();
+  await killNext(world);
+  await world.jobs.update(jobId, ['provisioning'], { status: 'failed' });
+  const retry = retryJob(await world.job(jobId), world.services());
+  await assert.rejects(retry, { code: 'method-conflict', message: /redrive/ });
+});
+
+it('only reports of chunks with failed rows are read for a retry', async () => {
+  using world = createWorld({ chunkRows: 2 });
+  const jobId = await jobWithDeadChunk(world);
+  const names: string[] = [];
+  const reports = {
+    ...world.reports,
+    read: (name: string) => {
+      names.push(name);
+      return world.reports.read(name);
+    },
+  };
+  await retryJob(await world.job(jobId), { ...world.services(), reports });
+  assert.deepEqual(names, [`${jobId}/chunk-00000.json`]);
+});
