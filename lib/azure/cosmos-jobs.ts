@@ -15,7 +15,6 @@ type JobDocument = Job & {
   readonly id: string;
   readonly type: 'job';
   readonly listKey: string;
-  readonly lastPartAt?: string;
 } & SystemProperties;
 type PartDocument = Part & { readonly id: string; readonly jobId: string; readonly type: 'part' } & SystemProperties;
 
@@ -156,7 +155,7 @@ function patchOf({ total, ...members }: JobChange): PatchOperation[] {
 
 function toJob(document: JobDocument | undefined): Job | undefined {
   if (document === undefined) return undefined;
-  const { id: _id, type: _type, listKey: _key, lastPartAt: _at, ...job } = withoutSystemProperties(document);
+  const { id: _id, type: _type, listKey: _key, ...job } = withoutSystemProperties(document);
   return Object.fromEntries(Object.entries(job).filter(([, value]) => value !== null)) as unknown as Job;
 }
 

@@ -41,6 +41,8 @@ export interface Job {
   readonly startedAt?: string;
   /** All chunk messages are on the queue. */
   readonly dispatchedAt?: string;
+  /** When a part of it was counted last. */
+  readonly lastPartAt?: string;
   readonly finishedAt?: string;
 }
 

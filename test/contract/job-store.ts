@@ -53,6 +53,7 @@ export function jobStoreContract(name: string, open: () => Promise<JobStore> | J
       await store.create(job);
       const first = await store.count(job.jobId, somePart(0, { provisioned: 8, rejected: 2 }));
       assert.deepEqual(first.counts, { ...nothing, total: 30, provisioned: 8, rejected: 2 });
+      assert.equal(first.lastPartAt, somePart(0, {}).finishedAt);
       const again = await store.count(job.jobId, somePart(0, { provisioned: 9 }));
       assert.deepEqual(again.counts, first.counts);
       const { part } = await store.readWithPart(job.jobId, 'chunk-00000');

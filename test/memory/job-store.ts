@@ -37,7 +37,7 @@ export function createMemoryJobStore(): JobStore {
         counted.set(part.part, structuredClone(part));
         const counts: Record<string, number> = { ...job.counts };
         for (const [name, value] of Object.entries(part.outcome)) counts[name] = (counts[name] ?? 0) + value;
-        jobs.set(jobId, { ...job, counts: counts as unknown as RowCounts });
+        jobs.set(jobId, { ...job, counts: counts as unknown as RowCounts, lastPartAt: part.finishedAt });
       }
       return structuredClone(jobs.get(jobId)) as Job;
     },

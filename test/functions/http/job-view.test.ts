@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { jobView } from '../../../functions/http/job-view.ts';
+import { type Job, noRows } from '../../../lib/jobs/job.ts';
+
+const job: Job = {
+  jobId: 'a'.repeat(24),
+  source: 'blob',
+  name: 'line7/list.csv',
+  manifest: { blob: 'line7/list.csv', etag: '"1"', bytes: 1000 },
+  format: 'csv',
+  onConflict: 'reject',
+  status: 'provisioning',
+  chunks: 4,
+  counts: { ...noRows, total: 1000, provisioned: 740, rejected: 10 },
+  receivedAt: '2026-11-24T12:00:00.000Z',
+  startedAt: '2026-11-24T12:00:00.000Z',
+  lastPartAt: '2026-11-24T12:00:30.000Z',
+};
+
+test('a job at work tells its rate and the time that it takes for the rest', () => {
+  const { percent, rowsPerSecond, remainingSeconds, counts } = jobView(job, new Date('2026-11-24T12:00:30.000Z'));
+  assert.deepEqual(
+    { percent, rowsPerSecond, remainingSeconds },
+    { percent: 75, rowsPerSecond: 25, remainingSeconds: 10 },
+  );
+  assert.equal(counts.waiting, 250);
+});
+
+test('a job that is silent for longer than the rest would take promises no time', () => {
+  const { remainingSeconds, lastProgressAt } = jobView(job, new Date('2026-11-24T12:01:30.000Z'));
+  assert.equal(remainingSeconds, undefined);
+  assert.equal(lastProgressAt, job.lastPartAt);
+});
+
+test('a job that has counted nothing has no rate, and one that has ended needs no more time', () => {
+  const { lastPartAt: _, ...begun } = job;
+  assert.equal(
+    jobView({ ...begun, counts: { ...noRows, total: 10 } }, new Date(job.startedAt ?? 0)).remainingSeconds,
+    undefined,
+  );
+  const ended: Job = {
+    ...job,
+    status: 'completed',
+    counts: { ...noRows, total: 3, provisioned: 3 },
+    finishedAt: job.receivedAt,
+  };
+  assert.equal(jobView(ended, new Date(job.receivedAt)).remainingSeconds, undefined);
+});
