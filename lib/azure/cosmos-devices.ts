@@ -52,12 +52,6 @@ export function createCosmosDeviceStore(
 
     list: (filter, page) => list(container, filter, page),
 
-    async waitingGroups() {
-      const query = "SELECT DISTINCT VALUE c.enrollmentGroup FROM c WHERE c.status = 'provisioned'";
-      const { resources } = await calling('Cosmos DB', () => container.items.query<string>(query).fetchAll());
-      return resources;
-    },
-
     async waitingIds(enrollmentGroup, limit) {
       const query = {
         query: "SELECT VALUE c.id FROM c WHERE c.enrollmentGroup = @group AND c.status = 'provisioned'",

@@ -10,8 +10,6 @@ export interface DeviceStore {
   replace(records: readonly Stored<DeviceRecord>[]): Promise<(string | undefined)[]>;
   /** By id, ascending. */
   list(filter: DeviceFilter, page: { size: number; continuation?: string }): Promise<Page<DeviceRecord>>;
-  /** Groups that have devices which DPS has not assigned yet. */
-  waitingGroups(): Promise<string[]>;
   /** Ids of a group's devices that DPS has not assigned yet, at most `limit`. */
   waitingIds(enrollmentGroup: string, limit: number): Promise<string[]>;
 }

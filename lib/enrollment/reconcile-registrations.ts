@@ -16,12 +16,20 @@ export interface ReconcileServices {
   readonly pace: Pace;
   readonly log: Log;
   readonly now: () => Date;
+  /** 0 to 1; Math.random where absent. */
+  readonly random?: () => number;
 }
 
-/** Ids held in memory at once for one group: 100,000 ids are about 10 MB. The next run goes on with the rest. */
-const waitingLimit = 100_000;
+/**
+ * Ids held in memory at once for one group, some 100 MB of them: as many devices as one DPS instance holds
+ * (https://learn.microsoft.com/azure/iot-dps/about-iot-dps), so that none is left out for those before it.
+ */
+const waitingLimit = 1_000_000;
 
-/** Single look-ups a run, for devices with individual enrollments: DPS has no query for their registrations. */
+/**
+ * Single look-ups a run, for devices with individual enrollments: DPS has no query for their registrations. Where more
+ * wait, each run begins at another place of the list: devices that never come must not keep others from their turn.
+ */
 const lookUpsPerRun = 500;
 
 /**
@@ -30,13 +38,9 @@ const lookUpsPerRun = 500;
  * @returns how many records changed
  */
 export async function reconcileRegistrations(services: ReconcileServices): Promise<number> {
-  const { devices, groups, log } = services;
-  const directory = await groups.directory({ maxAgeSeconds: 0 });
-  const lagging = [...directory.values()].filter(({ value }) => lags(value)).map(({ value }) => value.id);
+  const { groups, log } = services;
   let changed = 0;
-  for (const id of new Set([...lagging, ...(await devices.waitingGroups())])) {
-    const group = directory.get(id);
-    if (group === undefined) continue;
+  for (const [id, group] of await groups.directory({ maxAgeSeconds: 0 })) {
     try {
       if (lags(group.value)) await groups.ensure(group);
       changed += await reconcileGroup(group.value, services);
@@ -68,7 +72,7 @@ async function reconcileGroup(group: GroupRecord, services: ReconcileServices): 
 async function* registrations(
   group: GroupRecord,
   waiting: ReadonlySet<string>,
-  { enrollments, pace }: ReconcileServices,
+  { enrollments, pace, random = Math.random }: ReconcileServices,
 ): AsyncIterable<RegistrationOf[]> {
   if (waiting.size === 0) return;
   if (group.definition.enrollment === 'group') {
@@ -78,7 +82,9 @@ async function* registrations(
     }
     return;
   }
-  for (const deviceId of [...waiting].slice(0, lookUpsPerRun)) {
+  const ids = [...waiting];
+  const first = Math.floor(random() * ids.length);
+  for (const deviceId of [...ids.slice(first), ...ids.slice(0, first)].slice(0, lookUpsPerRun)) {
     await pace.take(1);
     const registration = await enrollments.registration(deviceId);
     if (registration !== undefined) yield [{ deviceId, registration }];

@@ -36,15 +36,6 @@ export function createMemoryDeviceStore(): DeviceStore & { readonly records: Rea
       const items = found.slice(0, size);
       return found.length > size ? { items, continuation: items.at(-1)?.id } : { items };
     },
-    async waitingGroups() {
-      return [
-        ...new Set(
-          sorted()
-            .filter(({ status }) => status === 'provisioned')
-            .map((record) => record.enrollmentGroup),
-        ),
-      ];
-    },
     async waitingIds(enrollmentGroup, limit) {
       const waiting = sorted().filter(
         (record) => record.status === 'provisioned' && record.enrollmentGroup === enrollmentGroup,
