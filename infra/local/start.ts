@@ -1,8 +1,10 @@
+import { mkdir } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildApp } from '../build.ts';
 import { portsInUse, readLocalSettings } from './settings.ts';
 import type { Child } from './stack/child.ts';
+import { holdDirectory } from './stack/hold-directory.ts';
 import { requireFree } from './stack/ports.ts';
 import { announceStack } from './stack/running-stack.ts';
 import { type Stack, startStack } from './stack.ts';
@@ -21,6 +23,9 @@ let ending = false;
 
 try {
   const { ports, directory, functionsKey, leaseSeconds, reconcileSchedule, keyVault } = readLocalSettings();
+  // Before anything is built under another stack's feet; from there on the stack itself holds it.
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  holdDirectory(directory)();
   await requireFree(ports, portsInUse({ standInsAlone, keyVault }));
   if (!standInsAlone) await buildApp();
   say(`Starting ${standInsAlone ? 'the stand-ins' : 'the local stack'} in ${directory} ...`);

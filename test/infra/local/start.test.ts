@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { portVariables } from '../../../infra/local/settings.ts';
+import { freePorts, requireFree } from '../../../infra/local/stack/ports.ts';
+import { until } from '../../until.ts';
+
+/*
+ * The command that `npm run services` and `npm start` are, as a person meets it. The stand-ins alone, which need no build.
+ */
+
+const command = join(import.meta.dirname, '../../../infra/local/start.ts');
+const limit = { timeout: 120_000 };
+let directory: string;
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'start-'));
+});
+after(() => rm(directory, { recursive: true, force: true }));
+
+async function environment() {
+  const ports = await freePorts();
+  const set = Object.entries(portVariables).map(([name, variable]) => [variable, String(ports[name as 'dps'])]);
+  // Without npm's mark a signal is ours alone.
+  const { npm_lifecycle_event: _, ...inherited } = process.env;
+  return { ports, env: { ...inherited, LOCAL_DIR: directory, ...Object.fromEntries(set) } };
+}
+
+/** Starts it and waits until it says that it is ready. */
+async function start(env: NodeJS.ProcessEnv) {
+  const started = spawn(process.execPath, [command, '--stand-ins'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  after(() => started.kill('SIGKILL'));
+  let told = '';
+  for (const stream of [started.stdout, started.stderr]) stream.on('data', (part) => (told += part));
+  await until(() => {
+    assert.equal(started.exitCode, null, told);
+    return told.includes('The stand-ins are ready');
+  });
+  return started;
+}
+
+const names = ['blobs', 'queues', 'cosmos', 'dps'] as const;
+
+test('one stack at a time: a second is told why, and a killed one leaves nothing behind', limit, async () => {
+  const first = await environment();
+  const running = await start(first.env);
+
+  const second = await environment();
+  const refused = promisify(execFile)(process.execPath, [command, '--stand-ins'], { env: second.env });
+  await assert.rejects(refused, {
+    code: 1,
+    stderr: `error: A stack runs on ${directory} already. End it, or set LOCAL_DIR to another directory.\n`,
+  });
+  const elsewhere = { ...first.env, LOCAL_DIR: join(directory, 'elsewhere') };
+  await assert.rejects(promisify(execFile)(process.execPath, [command, '--stand-ins'], { env: elsewhere }), {
+    code: 1,
+    stderr: new RegExp(
+      `^error: ${names.map((name) => `Port ${first.ports[name]} \\(${name}\\) is taken\\. .*\n`).join('')}$`,
+    ),
+  });
+
+  // Its processes end by themselves, and the same command starts on the same directory and ports again.
+  running.kill('SIGKILL');
+  await until(() =>
+    requireFree(first.ports, names).then(
+      () => true,
+      () => false,
+    ),
+  );
+  const again = await start(first.env);
+  again.kill('SIGTERM');
+  const [code] = await once(again, 'exit');
+  assert.equal(code, 0);
+  await requireFree(first.ports, names);
+});
