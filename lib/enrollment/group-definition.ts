@@ -2,13 +2,19 @@ import { X509Certificate } from 'node:crypto';
 import * as z from 'zod';
 import { enrollmentGroupId } from '../devices/ids.ts';
 import { twinFaults } from '../devices/twin.ts';
-import { FleetError } from '../errors.ts';
+import { excerpt, type Fault, FleetError } from '../errors.ts';
 import { hostileFault } from '../hostile-json.ts';
 
 /**
  * What a user declares of an enrollment group (PUT /api/enrollment-groups/{id}). The names are those of DPS where DPS has
  * one (service API 2021-10-01); the rest says how identities are issued and what their bundles install.
  */
+
+/** Faults that one answer lists; a body of 100 MB, the most that the Functions host takes, can hold millions. */
+const maxFaults = 20;
+
+/** PEM of one certificate. All of a definition together has to stay far below the 2 MB of a Cosmos document. */
+const pemCertificate = z.string().max(16_384);
 
 const days = (least: number, most: number) => z.int().min(least).max(most);
 
@@ -53,7 +59,7 @@ const estServer = z.strictObject({
     .describe('Gateways have their identity from it too, and renew it there; the identity of the bundle begins that.'),
   threshold: renewalPolicy.default('80%').describe('When a certificate is renewed.'),
   retry: renewalPolicy.default('4%').describe('How long after a renewal failed the next is tried.'),
-  trustedCa: z.string().max(16_384).optional().describe('PEM certificate of the CA of its TLS; our root where absent.'),
+  trustedCa: pemCertificate.optional().describe('PEM certificate of the CA of its TLS; our root where absent.'),
 });
 
 const schema = z.strictObject({
@@ -91,7 +97,7 @@ const schema = z.strictObject({
     .default('iotedge-1.6')
     .describe('What a bundle installs on.'),
   recipients: z
-    .array(z.string())
+    .array(pemCertificate)
     .max(10)
     .default([])
     .describe('PEM certificates that sealed bundles are encrypted to (CMS EnvelopedData).'),
@@ -126,7 +132,7 @@ const schema = z.strictObject({
     .optional()
     .describe('Goes with a pkcs11: `keyUri` on IoT Edge: the library, and the slot where new keys are made.'),
   trustBundle: z
-    .array(z.string().max(16_384))
+    .array(pemCertificate)
     .max(20)
     .default([])
     .describe('PEM certificates of CAs that modules trust besides the CA of their own gateway.'),
@@ -140,12 +146,17 @@ const schema = z.strictObject({
   provisioningStatus: z.enum(['enabled', 'disabled']).default('enabled'),
   allocationPolicy: z.enum(['hashed', 'geoLatency', 'static', 'custom']).default('hashed'),
   iotHubs: z
-    .array(z.string().regex(/^[a-zA-Z0-9.-]+(:\d+)?$/, 'a host name'))
+    .array(
+      z
+        .string()
+        .max(260)
+        .regex(/^[a-zA-Z0-9.-]+(:\d+)?$/, 'a host name'),
+    )
     .max(50)
     .default([])
     .describe('Host names of linked hubs; all linked hubs when empty.'),
   customAllocation: z
-    .strictObject({ webhookUrl: z.url(), apiVersion: z.string().default('2021-10-01') })
+    .strictObject({ webhookUrl: z.url().max(2048), apiVersion: z.string().max(64).default('2021-10-01') })
     .optional()
     .describe('Only with allocationPolicy "custom".'),
   reprovisionPolicy: z
@@ -163,7 +174,7 @@ export type GroupDefinition = Readonly<z.output<typeof schema>> & { readonly id:
  * @throws FleetError `group-invalid` with `faults`
  */
 export function parseGroupDefinition(id: string, input: unknown): GroupDefinition {
-  const faults = enrollmentGroupId.test(id)
+  const faults: Fault[] = enrollmentGroupId.test(id)
     ? []
     : [{ path: 'id', message: '1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit' }];
   const hostile = hostileFault(input);
@@ -172,25 +183,28 @@ export function parseGroupDefinition(id: string, input: unknown): GroupDefinitio
   }
   const parsed = schema.safeParse(input);
   if (!parsed.success) {
-    faults.push(
-      ...parsed.error.issues.map((issue) => ({ path: issue.path.join('.') || '(body)', message: issue.message })),
-    );
+    for (const { path, message } of parsed.error.issues) {
+      faults.push({ path: excerpt(path.join('.')) || '(body)', message: message.slice(0, 500) });
+    }
   } else {
     faults.push(...crossFieldFaults(parsed.data));
   }
   if (faults.length > 0 || !parsed.success) {
-    const list = faults.map((fault) => `${fault.path}: ${fault.message}`).join('; ');
+    const listed = faults.slice(0, maxFaults);
+    const count = faults.length === 1 ? '1 fault' : `${faults.length} faults`;
+    const more = faults.length > listed.length ? `, the first ${listed.length}` : '';
+    const list = listed.map(({ path, message }) => `${path}: ${message}`).join('; ');
     throw new FleetError(
       'group-invalid',
-      `The definition of group "${id.slice(0, 128)}" has ${faults.length} faults: ${list}`,
-      { faults },
+      `The definition of group "${id.slice(0, 128)}" has ${count}${more}: ${list}`,
+      { faults: listed },
     );
   }
   return { ...parsed.data, id };
 }
 
-function crossFieldFaults(group: z.output<typeof schema>): { path: string; message: string }[] {
-  const faults: { path: string; message: string }[] = [];
+function crossFieldFaults(group: z.output<typeof schema>): Fault[] {
+  const faults: Fault[] = [];
   if (group.keyCustody === 'sealed' && group.recipients.length === 0) {
     faults.push({ path: 'recipients', message: 'keyCustody "sealed" needs at least one recipient certificate' });
   }
@@ -211,9 +225,9 @@ function crossFieldFaults(group: z.output<typeof schema>): { path: string; messa
 }
 
 /** What a target cannot do. */
-function targetFaults(group: z.output<typeof schema>): { path: string; message: string }[] {
+function targetFaults(group: z.output<typeof schema>): Fault[] {
   const { target, keyCustody, edgeCa, est, keyUri: uri, pkcs11 } = group;
-  const faults: { path: string; message: string }[] = [];
+  const faults: Fault[] = [];
   const refuse = (path: string, message: string) => faults.push({ path, message });
 
   if (edgeCa === 'issued' && keyCustody === 'device')

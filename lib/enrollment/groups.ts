@@ -137,7 +137,14 @@ export function createGroups(options: GroupsOptions): Groups {
       retry,
     );
     // Only what DPS was told is noted: a definition that changed meanwhile has another revision and is told next time.
-    return amend(id, (latest) => ({ ...latest, enrolled: { revision, at: now().toISOString() } }));
+    return amend(id, (latest) => {
+      const { enrolled: noted, ...rest } = latest;
+      const untouched = noted?.at === enrolled?.at && noted?.revision === enrolled?.revision;
+      if (untouched || noted?.revision === revision)
+        return { ...rest, enrolled: { revision, at: now().toISOString() } };
+      // Somebody told DPS something else at the same time, and nobody knows who came last: it is told again.
+      return rest;
+    });
   }
 
   return {

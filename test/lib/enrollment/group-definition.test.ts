@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { parseGroupDefinition } from '../../../lib/enrollment/group-definition.ts';
+import { FleetError } from '../../../lib/errors.ts';
+
+function refusal(input: unknown): FleetError {
+  try {
+    parseGroupDefinition('line7', input);
+  } catch (error) {
+    if (error instanceof FleetError) return error;
+    throw error;
+  }
+  assert.fail('was taken');
+}
+
+it('a definition with thousands of faults is refused with the first of them and their number', () => {
+  const iotHubs = Array.from({ length: 50 }, () => 'no host');
+  const tags = Object.fromEntries(Array.from({ length: 3000 }, (_, index) => [`a.${index}`, 1]));
+  const { code, message, particulars } = refusal({ keyCustody: 'plain', iotHubs, initialTwin: { tags } });
+  assert.equal(code, 'group-invalid');
+  assert.match(message, /has 3\d\d\d faults, the first 20: /);
+  assert.equal(particulars.faults?.length, 20);
+  assert.ok(message.length < 10_000, `${message.length} characters`);
+});
+
+it('a definition that names thousands of unknown members is refused in few words', () => {
+  const unknown = Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`member-${index}`, 1]));
+  assert.ok(refusal({ keyCustody: 'plain', ...unknown }).message.length < 2000);
+});
+
+it('a definition stays smaller than a document may be', () => {
+  const padded = `${'#'.repeat(2 * 1024 * 1024)}\n-----BEGIN CERTIFICATE-----`;
+  const { particulars } = refusal({ keyCustody: 'sealed', recipients: [padded] });
+  assert.equal(particulars.faults?.[0]?.path, 'recipients.0');
+  const long = `https://example.com/${'a'.repeat(3000)}`;
+  const custom = { allocationPolicy: 'custom', customAllocation: { webhookUrl: long } };
+  assert.equal(
+    refusal({ keyCustody: 'plain', ...custom }).particulars.faults?.[0]?.path,
+    'customAllocation.webhookUrl',
+  );
+});
