@@ -35,6 +35,6 @@ export async function failUndispatched(
 }
 
 /** One line about a job that ended. infra/azure/app/alerts.bicep reads it. */
-export function tellFinished({ jobId, status, reason, counts }: Job): void {
+function tellFinished({ jobId, status, reason, counts }: Job): void {
   currentLog().info('job finished', { jobId, status, code: reason?.code, ...counts });
 }

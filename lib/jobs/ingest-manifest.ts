@@ -68,15 +68,11 @@ async function newJob({ blobName, etag, contentLength }: BlobCreated, manifests:
   return describeJob({ blob: blobName, etag, bytes: contentLength, metadata: properties?.metadata ?? {}, at });
 }
 
-/** Metadata of a manifest blob, set by the app's own uploads and free to be set by others. All optional. */
-export interface ManifestMetadata {
-  /** What happens to devices that exist with other content: "reject" (default) or "replace". */
-  readonly onconflict?: ConflictPolicy;
-  /** Order id as base64url of its UTF-8, since metadata is ASCII. */
-  readonly orderid?: string;
-}
-
-/** A job as it is first recorded; the same from an event, an upload or an order. */
+/**
+ * A job as it is first recorded; the same from an event, an upload or an order. Metadata of the blob is set by the app's own
+ * uploads and free to be set by others: `onconflict`, what happens to devices that exist with other content, `reject` (the
+ * default) or `replace`; `orderid`, as base64url of its UTF-8, since metadata is ASCII.
+ */
 export function describeJob(manifest: {
   blob: string;
   etag: string;

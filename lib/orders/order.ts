@@ -20,13 +20,13 @@ export type OrderedDevice = Readonly<z.output<typeof deviceObject>>;
 export type SerialRange = Readonly<z.output<typeof range>>;
 
 /** A storage queue holds no larger message; https://learn.microsoft.com/azure/storage/queues/scalability-targets. */
-export const maxOrderBytes = 64 * 1024;
+const maxOrderBytes = 64 * 1024;
 
 /** As many registrations as one DPS instance holds; https://learn.microsoft.com/azure/iot-dps/about-iot-dps. */
-export const maxRangeCount = 1_000_000;
+const maxRangeCount = 1_000_000;
 
 /** A range multiplies what a message holds: 1,000,000 devices of a kilobyte each are still an order, not more. */
-export const maxOrderRowsBytes = 1024 ** 3;
+const maxOrderRowsBytes = 1024 ** 3;
 
 /** What goes to the blob in one piece, so that a row does not cost a write. */
 const pieceBytes = 64 * 1024;

@@ -8,7 +8,7 @@ export interface Api {
 }
 
 /** An answer that is no success, with the problem document that came with it. */
-export class ApiError extends Error {}
+class ApiError extends Error {}
 
 export function createApi({ url, key }: { url: string; key: string }): Api {
   async function call(path: string, init: RequestInit = {}): Promise<Response> {

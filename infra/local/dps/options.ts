@@ -62,7 +62,7 @@ export interface WebhookSettings {
   readonly allowHttp: boolean;
 }
 
-export const documentedWebhook: WebhookSettings = {
+const documentedWebhook: WebhookSettings = {
   retries: 10,
   firstDelayMs: 1000,
   addedDelayMs: 9000,

@@ -81,7 +81,7 @@ export interface CoreContext {
   log(level: LogLevel, category: string, message: string): void;
 }
 
-export const hookNames = ['preInvocation', 'postInvocation', 'appStart', 'appTerminate', 'log'] as const;
+const hookNames = ['preInvocation', 'postInvocation', 'appStart', 'appTerminate', 'log'] as const;
 export type HookName = (typeof hookNames)[number];
 
 /** What the app registered. */

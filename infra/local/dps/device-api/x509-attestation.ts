@@ -90,6 +90,6 @@ function checkCommonName(leaf: Certificate, registrationId: string, entry: Entry
   }
 }
 
-export function unauthorized(message: string): ServiceError {
+function unauthorized(message: string): ServiceError {
   return dpsError(401, message, 401002);
 }

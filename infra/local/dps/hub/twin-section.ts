@@ -61,6 +61,6 @@ function stampHere(time: string, version: number): JsonObject {
   return { $lastUpdated: time, $lastUpdatedVersion: version };
 }
 
-export function isObject(value: unknown): value is JsonObject {
+function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
