@@ -6,7 +6,7 @@ import { splitManifest } from '../manifest/splitter.ts';
 import type { Outbox } from '../outbox.ts';
 import { step } from '../telemetry.ts';
 import { failUndispatched } from './finish.ts';
-import { type ConflictPolicy, type Job, noRows } from './job.ts';
+import { type Job, noRows } from './job.ts';
 import { jobIdOf } from './job-id.ts';
 import type { JobStore } from './job-store.ts';
 import type { ChunkMessage } from './messages.ts';
