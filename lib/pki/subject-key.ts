@@ -43,8 +43,11 @@ export function subjectKeyOctets(info: Buffer): Buffer {
  * The last one is kept, since each certificate asks twice: when it is filled in, and when its bytes are checked.
  */
 export function keyIdentifier(octets: Buffer): Buffer {
-  if (!octets.equals(last.octets)) last = { octets: Buffer.from(octets), identifier: hash('sha1', octets, 'buffer') };
+  if (!octets.equals(last.octets)) last = { octets: Buffer.from(octets), identifier: sha1(octets) };
   return last.identifier;
 }
 
-let last = { octets: Buffer.alloc(0), identifier: hash('sha1', Buffer.alloc(0), 'buffer') };
+/** By way of a text: the memory that a hash as Buffer comes in costs as much as the hash. */
+const sha1 = (octets: Buffer) => Buffer.from(hash('sha1', octets, 'binary'), 'latin1');
+
+let last = { octets: Buffer.alloc(0), identifier: sha1(Buffer.alloc(0)) };
