@@ -25,6 +25,12 @@ export interface ArchiveIndexEntry<Info> {
   readonly info: Info;
 }
 
+/** An archive as it is stored, and what lies where in it. */
+export interface PackedArchive<Info> {
+  readonly body: Buffer;
+  readonly index: readonly ArchiveIndexEntry<Info>[];
+}
+
 const indexName = 'index.json';
 const localHeaderLength = 30;
 const centralHeaderLength = 46;
@@ -43,10 +49,7 @@ const externalAttributes = (0o100600 << 16) >>> 0;
 const dosDate = (1 << 5) | 1;
 
 /** @throws FleetError `internal` where two entries have one name, or the archive would exceed what a plain ZIP can hold */
-export function packArchive<Info>(entries: readonly ArchiveEntry<Info>[]): {
-  body: Buffer;
-  index: ArchiveIndexEntry<Info>[];
-} {
+export function packArchive<Info>(entries: readonly ArchiveEntry<Info>[]): PackedArchive<Info> {
   const names = new Set([indexName]);
   const index: ArchiveIndexEntry<Info>[] = [];
   let offset = 0;

@@ -1,7 +1,7 @@
 import type { BlobStore } from '../blobs.ts';
-import { type ArchiveIndexEntry, packArchive, readArchiveIndex } from '../bundle/archive.ts';
+import { type ArchiveIndexEntry, type PackedArchive, readArchiveIndex } from '../bundle/archive.ts';
 import { FleetError } from '../errors.ts';
-import type { Issued, Issues } from './issue.ts';
+import type { Issued } from './issue.ts';
 
 /** The devices of a committed archive, by id. */
 export type Committed = ReadonlyMap<string, ArchiveIndexEntry<Issued>>;
@@ -10,9 +10,12 @@ export type Committed = ReadonlyMap<string, ArchiveIndexEntry<Issued>>;
  * Writes the chunk's archive, unless there is one: then that one counts, and what was issued here was never handed out.
  * The create is the moment at which a chunk's certificates become the devices' certificates.
  */
-export async function commitArchive(bundles: BlobStore, name: string, entries: Issues['entries']): Promise<Committed> {
-  if (entries.length === 0) return new Map();
-  const { body, index } = packArchive(entries);
+export async function commitArchive(
+  bundles: BlobStore,
+  name: string,
+  { body, index }: PackedArchive<Issued>,
+): Promise<Committed> {
+  if (index.length === 0) return new Map();
   const created = await bundles.create(name, body, { contentType: 'application/zip' });
   if (created !== undefined) return byDevice(index);
   const committed = await findArchive(bundles, name);

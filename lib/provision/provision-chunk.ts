@@ -69,23 +69,27 @@ export async function provisionChunk(message: ChunkMessage, services: ProvisionS
   // Step 4: see to it that each group and its issuing CA are in DPS as declared.
   const { issuances, refusals } = await step('4 ensure groups', at, () => openGroups(claimed, groups, openIssuance));
 
-  // Step 5: issue. What an earlier delivery committed is issued already.
+  // Steps 5 and 6: issue and commit. What an earlier delivery committed is issued already.
   const archive = `${jobId}/${part}.zip`;
   const committedBefore = earlier ? await findArchive(bundles, archive) : undefined;
   const toIssue = claimed.filter((row) => !committedBefore?.has(row.request.deviceId));
-  const issued = await step('5 issue', at, () => issueArchive(toIssue, issuances));
-
-  // Step 6: commit. Whoever creates the archive first has issued the chunk's certificates.
-  const committed =
-    committedBefore ?? (await step('6 commit', at, () => commitArchive(bundles, archive, issued.archive)));
+  const { committed, unissued } = await issueAndCommit();
 
   // Step 7: record. Devices first, then the chunk and the job's counters together.
   const outcome = settleRows({
     ...{ claimed, unchanged, committed, archive, at: now().toISOString() },
     faults: [...faults, ...refused],
-    rowFaults: [...issued.faults, ...refusals],
+    rowFaults: [...unissued, ...refusals],
   });
   await step('7 record', at, () => record(outcome));
+
+  /** In a scope of its own, which lets go of the bundles once they are stored: they are most of a chunk's memory. */
+  async function issueAndCommit() {
+    const issued = await step('5 issue', at, () => issueArchive(toIssue, issuances));
+    // Whoever creates the archive first has issued the chunk's certificates.
+    const commit = () => commitArchive(bundles, archive, issued.archive);
+    return { committed: committedBefore ?? (await step('6 commit', at, commit)), unissued: issued.faults };
+  }
 
   async function record({ records, report, counts, enrolling }: ChunkOutcome): Promise<void> {
     await replaceRecords(devices, records);
