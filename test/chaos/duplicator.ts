@@ -8,11 +8,16 @@ export interface Duplicator {
   readonly figures: { sent: number; delivered: number };
 }
 
-/** The longest that a copy is late, seconds: later than the others of its job, and than the end of the job. */
-const latest = 8;
+export interface DuplicatorOptions {
+  readonly random: Random;
+  /** Past the proxy that this is in. */
+  readonly queueOf: (name: string) => QueueClient;
+  /** The longest that a copy is late: later than the others of its job, and best than the end of the job. */
+  readonly latestSeconds: number;
+}
 
 /** Puts each message on its queue one to three times, each copy late by chance: nothing comes in the order it was sent. */
-export function createDuplicator(random: Random, queueOf: (name: string) => QueueClient): Duplicator {
+export function createDuplicator({ random, queueOf, latestSeconds }: DuplicatorOptions): Duplicator {
   const figures = { sent: 0, delivered: 0 };
   return {
     figures,
@@ -26,7 +31,7 @@ export function createDuplicator(random: Random, queueOf: (name: string) => Queu
       figures.sent += 1;
       figures.delivered += copies;
       for (let copy = 0; copy < copies; copy++) {
-        const late = random.chance(0.5) ? random.between(0, latest) : 0;
+        const late = random.chance(0.5) ? random.between(0, latestSeconds) : 0;
         await queueOf(queue).sendMessage(unescaped(text), { visibilityTimeout: asked + late });
       }
       return { answer: accepted() };

@@ -13,9 +13,11 @@ const sizes = { short: { rows: 200, orderRows: 50 }, long: { rows: 3_000, orderR
 export const duplicate: Scenario = async ({ random, scale }) => {
   const { rows, orderRows } = sizes[scale];
   let connectionString = '';
-  const duplicator = createDuplicator(random.fork('copies'), (name) =>
-    QueueServiceClient.fromConnectionString(connectionString).getQueueClient(name),
-  );
+  const duplicator = createDuplicator({
+    random: random.fork('copies'),
+    queueOf: (name) => QueueServiceClient.fromConnectionString(connectionString).getQueueClient(name),
+    latestSeconds: 8,
+  });
   const options = {
     ...{ hosts: 2, leaseSeconds: 5 },
     interfere: { queues: duplicator.interfere },
