@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createConnection } from 'node:net';
+import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { errorCodes } from '../../lib/errors.ts';
+import { startTestStack, type TestStack } from './test-stack.ts';
+
+/*
+ * What no client sends by mistake, over the real host, written to a socket byte by byte: no library in between tidies it up.
+ * Every refusal is a problem document with a code of ours, or the host's own without a word; none shows an inside.
+ */
+
+let fleet: TestStack;
+before(async () => {
+  fleet = await startTestStack();
+  await fleet.api.put('enrollment-groups/line7', { keyCustody: 'plain' });
+});
+after(() => fleet?.close());
+
+const limit = { timeout: 120_000 };
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+}
+
+interface Hostile {
+  readonly method?: string;
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string | number>>;
+  readonly body?: string | Buffer;
+}
+
+/** Sends the request as it stands; `content-length` is that of the body unless given. */
+async function send({ method = 'GET', path, headers = {}, body = '' }: Hostile): Promise<Answer> {
+  const { hostname, port } = new URL(fleet.stack.urls.functions);
+  const all = {
+    host: 'localhost',
+    'x-functions-key': fleet.stack.functionsKey,
+    connection: 'close',
+    ...(method === 'GET' ? {} : { 'content-length': Buffer.byteLength(body) }),
+    ...headers,
+  };
+  const lines = Object.entries(all).flatMap(([name, value]) => (value === '' ? [] : [`${name}: ${value}\r\n`]));
+  const socket = createConnection({ host: hostname, port: Number(port) });
+  await once(socket, 'connect');
+  socket.write(Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`, 'latin1'));
+  socket.write(body);
+  const parts: Buffer[] = [];
+  socket.on('data', (part: Buffer) => parts.push(part));
+  // What was answered before the server hung up on the rest counts.
+  socket.on('error', () => {});
+  await once(socket, 'close');
+  return parse(Buffer.concat(parts).toString('latin1'));
+}
+
+function parse(raw: string): Answer {
+  const end = raw.indexOf('\r\n\r\n');
+  const [first = '', ...lines] = raw.slice(0, end).split('\r\n');
+  const status = Number(first.split(' ')[1]);
+  const headers = Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
+  );
+  const text = raw.slice(end + 4);
+  return { status, headers, text: headers['transfer-encoding'] === 'chunked' ? unchunked(text) : text };
+}
+
+function unchunked(text: string): string {
+  const line = text.indexOf('\r\n');
+  const [length, rest] = [Number.parseInt(text.slice(0, line), 16), text.slice(line + 2)];
+  return length > 0 ? rest.slice(0, length) + unchunked(rest.slice(length + 2)) : '';
+}
+
+/** Refused, by the app with a code or by the host in silence; nothing of the inside, no header that a caller made up. */
+function assertRefused({ status, headers, text }: Answer): void {
+  assert.ok(status >= 400 && status < 500, `${status} ${text}`);
+  assert.equal(headers['x-injected'], undefined);
+  assert.doesNotMatch(text, /node_modules|file:\/\/|\bat \S+ \(|\/(functions|lib|dist)\/|PRIVATE KEY/);
+  if (headers['content-type'] === undefined) {
+    assert.equal(text, '');
+    return;
+  }
+  assert.equal(headers['content-type'], 'application/problem+json');
+  const { title, hint } = JSON.parse(text);
+  assert.ok(errorCodes.includes(title), title);
+  assert.notEqual(hint, '');
+}
+
+const csv = { 'content-type': 'text/csv' };
+const jobs = '/api/jobs?enrollmentGroup=line7';
+const post = (headers: Hostile['headers'], body: string | Buffer) =>
+  send({ method: 'POST', path: jobs, ...(headers && { headers }), body });
+
+test('a body is what its headers say, or is refused', limit, async () => {
+  const list = 'deviceId\nhostile-1\n';
+  const refused: [Promise<Answer>, number, string?][] = [
+    [post({ 'content-type': 'application/pdf' }, list), 415, 'manifest-format'],
+    [post({ 'content-type': '' }, list), 415, 'manifest-format'],
+    [post({ 'content-type': `text/csv${'; a=b'.repeat(500)}`, 'content-length': 0 }, ''), 422, 'manifest-empty'],
+    // The real host hands over nothing of a chunked body.
+    [
+      post({ ...csv, 'content-length': '', 'transfer-encoding': 'chunked' }, '5\r\nhello\r\n0\r\n\r\n'),
+      422,
+      'manifest-empty',
+    ],
+    // Longer than the front end takes: refused by what it says, and before it comes.
+    [post({ ...csv, 'content-length': 100 * 1024 * 1024 + 1 }, list), 413],
+    [post({ ...csv, 'content-length': 'many' }, list), 400],
+    // Both lengths at once is how a request is smuggled behind another (RFC 9112 6.3).
+    [post({ ...csv, 'transfer-encoding': 'chunked' }, '0\r\n\r\nGET /api/health HTTP/1.1\r\n\r\n'), 400],
+  ];
+  for (const [sent, status, code] of refused) {
+    const answer = await sent;
+    assertRefused(answer);
+    assert.equal(answer.status, status, answer.text);
+    if (code !== undefined) assert.equal(JSON.parse(answer.text).title, code);
+  }
+});
+
+test('a body that is compressed, cut off or no text is a job that failed with its reason', limit, async () => {
+  const zipped = gzipSync('deviceId\nhostile-2\n');
+  for (const body of [zipped, zipped.subarray(0, 12), Buffer.from('\u0000\u0001\ufffe', 'utf16le')]) {
+    const answer = await post({ ...csv, 'content-encoding': 'gzip' }, body);
+    if (answer.status !== 202) assertRefused(answer);
+    else {
+      const job = await fleet.ended((answer.headers['location'] ?? '').replace('/api/jobs/', ''));
+      assert.deepEqual([job.status, job.reason?.code], ['failed', 'manifest-not-text']);
+    }
+  }
+});
+
+test('definitions that are bombs are refused whole', limit, async () => {
+  const put = (body: string) => send({ method: 'PUT', path: '/api/enrollment-groups/bomb', body });
+  const deep = (levels: number) => `{"a":`.repeat(levels) + 1 + '}'.repeat(levels);
+  for (const body of [
+    deep(100_000),
+    `{"keyCustody":"plain","initialTwin":{"tags":${deep(5_000)}}}`,
+    `[${'[],'.repeat(200_000)}0]`,
+    `{"keyCustody":"plain","iotHubs":[${'"a",'.repeat(100_000)}"a"]}`,
+    `{"keyCustody":"plain","description":"${'x'.repeat(5_000_000)}"}`,
+    '{"__proto__":{"keyCustody":"plain"}}',
+    `{"keyCustody":${'9'.repeat(100_000)}}`,
+    '{"keyCustody":"plain","constructor":{"prototype":{}}}',
+  ])
+    assertRefused(await put(body));
+  assert.equal((await send({ path: '/api/enrollment-groups/bomb' })).status, 404);
+  assert.equal((await send({ path: '/api/health' })).status, 200);
+});
+
+test('no id and no parameter is a path, a header or a query, whatever it is made of', limit, async () => {
+  const piece = fc.constantFrom(
+    ...[
+      '..',
+      '.',
+      '/',
+      '%2f',
+      '%2F',
+      '%5c',
+      '%00',
+      '%0d%0a',
+      'x-injected:%20yes',
+      '%252e',
+      '%c0%ae',
+      '%ff',
+      '%',
+      '%zz',
+    ],
+    ...[
+      '%e2%80%ae',
+      '%f0%9f%92%a3',
+      '%ef%bc%8f',
+      '"',
+      "'",
+      ';',
+      '&',
+      '=',
+      '?',
+      '[]',
+      '{',
+      '}',
+      '$',
+      '*',
+      '~',
+      'GW',
+      'line7',
+    ],
+    ...['__proto__', 'constructor', 'null', 'a'.repeat(65), 'b'.repeat(2_000), '=cmd%7c', 'http:%2f%2flocalhost'],
+  );
+  // A leading "%" keeps every draw from being an id that could exist.
+  const hostile = fc.array(piece, { minLength: 1, maxLength: 6 }).map((pieces) => `%25${pieces.join('')}`);
+  const routes = ['devices/{}', 'devices/{}/bundle', 'jobs/{}', 'jobs/{}/errors', 'enrollment-groups/{}'];
+  const lists = [
+    'devices?limit={}',
+    'devices?continuation={}',
+    'devices?status={}',
+    'jobs?limit={}',
+    'dead-letters?limit={}',
+  ];
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...routes), hostile, async (route, text) => {
+      assertRefused(await send({ path: `/api/${route.replace('{}', text)}` }));
+    }),
+    { numRuns: 300, interruptAfterTimeLimit: 20_000 },
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...lists), hostile, async (list, text) => {
+      // What comes behind "&" or "#" is another parameter's.
+      assertRefused(await send({ path: `/api/${list.replace('{}', text)}` }));
+    }),
+    { numRuns: 200, interruptAfterTimeLimit: 15_000 },
+  );
+  assert.equal((await send({ path: '/api/health' })).status, 200);
+});
