@@ -53,7 +53,7 @@ export async function createDeviceIssuer(options: DeviceIssuerOptions): Promise<
   const generateP256Key = createP256KeyGenerator();
   const history = createKeyHistory();
   /** By profile, kind of key, and length of the common name. */
-  const templates = new Map<Profile, Record<DeviceKeyType, Template[]>>();
+  const templates = new Map<Profile, Record<DeviceKeyType, (Template | Promise<Template>)[]>>();
   const identityProfile = profiles['device-identity'];
   const { notBefore, notAfter } = validityFrom(now, validityDays, identityProfile, issuer);
   history.remember(issuer.keyIdentifier, 'the issuing CA');
@@ -73,8 +73,8 @@ export async function createDeviceIssuer(options: DeviceIssuerOptions): Promise<
   }
 
   /**
-   * The template for certificates like this one, made of this one when there is none yet. Of several that come meanwhile
-   * each makes its own, so that none fails by what is wrong with another; they are alike, and the last is kept.
+   * The template for certificates like this one, made of this one when there is none yet. Those that come meanwhile wait
+   * for it, and where it fails they try themselves: what was wrong with it is not their fault.
    */
   function templateFor(
     profile: Profile,
@@ -88,15 +88,26 @@ export async function createDeviceIssuer(options: DeviceIssuerOptions): Promise<
       templates.set(profile, ofProfile);
     }
     const { serialNumber, commonName, pathLength } = subject;
-    const known = ofProfile[type][commonName.length];
-    if (known !== undefined) return known;
-    const content = { profile, serialNumber, commonName, pathLength, key: subjectKeyFrom(type, publicKey) };
-    const { notBefore, notAfter } = validityFrom(now, validityDays, profile, issuer);
-    const ofType = ofProfile[type];
-    return createTemplate({ ...content, notBefore, notAfter }, issuer, now).then((template) => {
-      ofType[commonName.length] = template;
-      return template;
-    });
+    const alike = ofProfile[type];
+    const known = alike[commonName.length];
+    if (known !== undefined && !(known instanceof Promise)) return known;
+
+    const make = (): Promise<Template> => {
+      const content = { profile, serialNumber, commonName, pathLength, key: subjectKeyFrom(type, publicKey) };
+      const validity = validityFrom(now, validityDays, profile, issuer);
+      const making = createTemplate({ ...content, ...validity }, issuer, now);
+      alike[commonName.length] = making;
+      making.then(
+        (template) => {
+          alike[commonName.length] = template;
+        },
+        () => {
+          if (alike[commonName.length] === making) delete alike[commonName.length];
+        },
+      );
+      return making;
+    };
+    return known === undefined ? make() : known.catch(make);
   }
 
   function issueFor(

@@ -8,7 +8,7 @@ import { type CertificateContent, toBeSigned } from './to-be-signed.ts';
  * Two certificates of one profile, issuer, validity and kind of key, whose common names are equally long, differ in serial
  * number, common name, public key and its identifier, all of fixed length. So @peculiar/x509 makes the first of them, all
  * rules are checked on it, and the next ones are its bytes with those four parts replaced, and the rules on these checked.
- * Preparing one takes a hundredth of the time that encoding and reading it anew would, and it cannot come out differently.
+ * Preparing one takes a five-hundredth of the time that making and reading it anew would, and it cannot come out differently.
  */
 export interface Template {
   /** The first certificate's TBSCertificate, DER. */
