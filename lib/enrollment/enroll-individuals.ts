@@ -55,10 +55,11 @@ export async function enrollIndividuals(message: EnrollmentMessage, services: En
   }
   if (counted !== undefined) return finishIfDone(jobs, job, now());
 
-  const archive = await findArchive(bundles, `${jobId}/${partName(chunk, attempt)}.zip`);
-  const issued = [...(archive?.values() ?? [])]
-    .map((entry) => entry.info)
-    .filter((info) => info.individual !== undefined);
+  const name = `${jobId}/${partName(chunk, attempt)}.zip`;
+  const archive = await findArchive(bundles, name);
+  // It was committed before the message was sent.
+  if (archive === undefined) throw new FleetError('archive-damaged', `The archive ${name} is no longer there.`);
+  const issued = [...archive.values()].map((entry) => entry.info).filter((info) => info.individual !== undefined);
   const records = await devices.read(issued.map((info) => info.deviceId));
   const rows: Row[] = [];
   const lost: RowFault[] = [];

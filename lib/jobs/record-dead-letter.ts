@@ -117,9 +117,8 @@ async function leaveToEnrollment(
   services: DeadLetterServices,
 ): Promise<ReadonlySet<number>> {
   const { jobId } = job;
-  const archive = await findArchive(services.bundles, `${jobId}/${partName(chunk, attempt)}.zip`);
-  const lines = new Set<number>();
-  for (const { info } of archive?.values() ?? []) if (info.individual !== undefined) lines.add(info.line);
+  const rows = await enrollingRows({ jobId, chunk, attempt }, services);
+  const lines = new Set(rows?.map(({ line }) => line));
   if (lines.size === 0) return lines;
   const held = await heldBy(
     job,
@@ -145,13 +144,49 @@ async function failEnrollments(
   const part = partName(chunk, attempt, 'enrollments');
   const { job, part: counted } = await services.jobs.readWithPart(jobId, part);
   if (job === undefined || counted !== undefined) return;
-  const archive = await findArchive(services.bundles, `${jobId}/${partName(chunk, attempt)}.zip`);
-  const faults = [...(archive?.values() ?? [])].flatMap(({ info: { individual, line, deviceId } }): RowFault[] =>
-    individual === undefined
-      ? []
-      : [{ line, source: individual.source, value: deviceId, code: 'gave-up', message: reason.message }],
-  );
+  const rows = (await enrollingRows(message, services)) ?? (await enrollingRecords(message, services));
+  const faults = rows.map(({ line, source, deviceId }): RowFault => {
+    return { line, source, value: deviceId, code: 'gave-up', message: reason.message };
+  });
   await endPart({ job, part: { part, chunk }, faults, rows: faults.length, retried: 0 }, services);
+}
+
+interface EnrollingRow {
+  readonly line: number;
+  readonly source: string;
+  readonly deviceId: string;
+}
+
+/** The rows of a chunk that have an individual enrollment, by its archive. @returns undefined when there is none */
+async function enrollingRows(
+  message: EnrollmentMessage,
+  services: DeadLetterServices,
+): Promise<readonly EnrollingRow[] | undefined> {
+  const { jobId, chunk, attempt } = message;
+  try {
+    const archive = await findArchive(services.bundles, `${jobId}/${partName(chunk, attempt)}.zip`);
+    if (archive === undefined) return undefined;
+    return [...archive.values()].flatMap(({ info: { individual, line, deviceId } }) =>
+      individual === undefined ? [] : [{ line, source: individual.source, deviceId }],
+    );
+  } catch (error) {
+    if (error instanceof FleetError && error.code === 'archive-damaged') return enrollingRecords(message, services);
+    throw error;
+  }
+}
+
+/** The same by the records of their devices, which are issued and wait for DPS, or have its answer. */
+async function enrollingRecords(
+  message: EnrollmentMessage,
+  services: DeadLetterServices,
+): Promise<readonly EnrollingRow[]> {
+  const rows: EnrollingRow[] = [];
+  for await (const { id, claim, status, identity, failure, history } of recordsOf(message, services)) {
+    const answered = failure?.code === 'enrollment-refused' || history.some(({ event }) => event === 'enrolled');
+    if (identity !== undefined && (status === 'claimed' || answered))
+      rows.push({ line: claim.line, source: '', deviceId: id });
+  }
+  return rows;
 }
 
 /** One fault a row of the chunk; where the manifest is gone, one a row that holds a device. */
@@ -183,28 +218,29 @@ async function chunkFaults(
 
 /** The rows of a chunk as the records of their devices tell them: nobody else knows, and nobody else would free them. */
 async function claimFaults(
-  { jobId, chunk, attempt }: ChunkMessage,
+  message: ChunkMessage,
   reason: DeadLetter['reason'],
-  { devices }: DeadLetterServices,
+  services: DeadLetterServices,
 ): Promise<RowFault[]> {
   const faults: RowFault[] = [];
+  for await (const { id, claim } of recordsOf(message, services)) {
+    const at = { line: claim.line, source: '', column: 'deviceId', value: id };
+    faults.push({ ...at, code: 'gave-up', message: reason.message });
+  }
+  return faults;
+}
+
+/** The records that an attempt at a chunk holds. */
+async function* recordsOf(
+  { jobId, chunk, attempt }: EnrollmentMessage,
+  { devices }: DeadLetterServices,
+): AsyncIterable<DeviceRecord> {
   let continuation: string | undefined;
   do {
     const page = await devices.list({ jobId }, { size: 1000, continuation });
-    for (const { id, claim } of page.items) {
-      if (claim.chunk !== chunk || claim.attempt !== attempt) continue;
-      faults.push({
-        line: claim.line,
-        source: '',
-        column: 'deviceId',
-        value: id,
-        code: 'gave-up',
-        message: reason.message,
-      });
-    }
+    yield* page.items.filter(({ claim }) => claim.chunk === chunk && claim.attempt === attempt);
     continuation = page.continuation;
   } while (continuation !== undefined);
-  return faults;
 }
 
 interface EndedPart {

@@ -2,7 +2,11 @@ import type { BlobOptions, BlobStore } from '../../lib/blobs.ts';
 import { FleetError } from '../../lib/errors.ts';
 
 /** Blobs in memory, held to the same contract as the real store. */
-export function createMemoryBlobStore(): BlobStore & { readonly blobs: ReadonlyMap<string, Buffer> } {
+export function createMemoryBlobStore(): BlobStore & {
+  readonly blobs: ReadonlyMap<string, Buffer>;
+  /** As a lifecycle rule or an operator does it. */
+  delete(name: string): void;
+} {
   const blobs = new Map<string, { body: Buffer; etag: string; options: BlobOptions }>();
   let version = 0;
   const put = (name: string, body: Uint8Array, options: BlobOptions): string => {
@@ -18,6 +22,9 @@ export function createMemoryBlobStore(): BlobStore & { readonly blobs: ReadonlyM
   };
 
   return {
+    delete(name) {
+      blobs.delete(name);
+    },
     get blobs() {
       return new Map([...blobs].map(([name, { body }]) => [name, body]));
     },

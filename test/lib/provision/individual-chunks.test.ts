@@ -4,6 +4,9 @@ import { enrollIndividuals } from '../../../lib/enrollment/enroll-individuals.ts
 import type { Enrollments } from '../../../lib/enrollment/enrollments.ts';
 import { waiting } from '../../../lib/jobs/job.ts';
 import type { EnrollmentMessage } from '../../../lib/jobs/messages.ts';
+import { recordDeadLetter } from '../../../lib/jobs/record-dead-letter.ts';
+import { retryJob } from '../../../lib/jobs/retry-job.ts';
+import { createMemoryDeadLetterStore } from '../../memory/dead-letter-store.ts';
 import { createWorld, type World } from '../../world.ts';
 
 /*
@@ -33,6 +36,34 @@ async function upToCount(world: World) {
   assert.ok(chunk && enrollment);
   return { chunk, message: enrollment.message as EnrollmentMessage };
 }
+
+describe('a chunk of individual enrollments whose archive is lost before they are made', () => {
+  const losses: [string, (world: World, name: string) => void][] = [
+    ['deleted', (world, name) => world.bundles.delete(name)],
+    ['damaged', (world, name) => world.bundles.blobs.get(name)?.fill(0, 0, 200)],
+  ];
+  for (const [how, lose] of losses) {
+    it(`${how}: is put aside, and its rows fail and can be tried again`, async () => {
+      using world = createWorld();
+      await world.declare('line7', individual);
+      const jobId = await world.upload('line7/list.csv', manifest);
+      await world.queue.shift()?.run();
+      await world.queue.shift()?.run();
+      const [enrollment] = world.queue.splice(0);
+      lose(world, `${jobId}/chunk-00000.zip`);
+      await assert.rejects(async () => enrollment?.run(), { code: 'archive-damaged' });
+      const services = { ...world.services(), deadLetters: createMemoryDeadLetterStore() };
+      await recordDeadLetter('individual-enrollments', JSON.stringify(enrollment?.message), services);
+      const { counts, status } = await world.job(jobId);
+      assert.deepEqual([status, counts.failed, waiting(counts)], ['completedWithErrors', 3, 0]);
+
+      await retryJob(await world.job(jobId), world.services());
+      await world.settle();
+      const mended = await world.job(jobId);
+      assert.deepEqual([mended.status, mended.counts.provisioned], ['completed', 3]);
+    });
+  }
+});
 
 describe('a chunk of individual enrollments that is delivered again', () => {
   for (const ids of [['gw-2'], ['gw-1', 'gw-2', 'gw-3']]) {
