@@ -1,4 +1,5 @@
 import { app } from '@azure/functions';
+import { readBundle } from '../lib/bundle/read-bundle.ts';
 import { withEvent } from '../lib/devices/device.ts';
 import { FleetError } from '../lib/errors.ts';
 import { httpAuthLevel } from './config.ts';
@@ -17,8 +18,8 @@ app.http('get-device-bundle', {
     if (bundle === undefined || status === 'claimed' || status === 'failed') {
       throw new FleetError('bundle-unavailable', `Device "${id}" is ${status} and has no bundle.`);
     }
-    const { archive, offset, length, fileName, mediaType } = bundle;
-    const body = await bundles.readRange(archive, { offset, length });
+    const { fileName, mediaType } = bundle;
+    const body = await readBundle(bundles, bundle);
     // Whoever takes a key away leaves a trace, before the key goes.
     const detail = `by ${caller.name}, request ${context.invocationId}`;
     const event = { at: now().toISOString(), event: 'bundle downloaded', detail };

@@ -8,8 +8,8 @@ const operationsPerRequest = 100;
 const requestsInFlight = 4;
 
 /**
- * How long operations may wait, all in all, for a service that throttles: well within the time that a queue message
- * stays hidden (10 minutes, host.json), so that the chunk slows down and is not delivered again to be throttled twice.
+ * How long operations may wait, all in all, for a service that throttles: well within functionTimeout (host.json), while the
+ * host keeps the message hidden, so that the chunk slows down and is not delivered again to be throttled twice.
  */
 const maxWaitMilliseconds = 120_000;
 

@@ -50,3 +50,25 @@ it('a group that DPS does not hold as declared is told again, though no device w
   await reconcileRegistrations(services(world, {}));
   assert.ok(world.enrollments.groups.has('line7'));
 });
+
+it('twins are written two at a time', async () => {
+  using world = createWorld();
+  await world.declare('line7', { keyCustody: 'plain' });
+  const ids = Array.from({ length: 20 }, (_, index) => idOf(index));
+  const twin = { tags: { slot: 1 }, desired: {} };
+  await world.devices.create(ids.map((id) => ({ ...waitingDevice(id), twin })));
+  const registration = { status: 'assigned', assignedHub: 'hub.azure-devices.net' } as const;
+  world.enrollments.registrations.set(
+    'line7',
+    ids.map((deviceId) => ({ deviceId, registration })),
+  );
+  let [open, most] = [0, 0];
+  const merge = async () => {
+    open += 1;
+    most = Math.max(most, open);
+    await new Promise((resolve) => setImmediate(resolve));
+    open -= 1;
+  };
+  assert.equal(await reconcileRegistrations(services(world, { twins: { merge } })), 20);
+  assert.equal(most, 2);
+});
