@@ -9,10 +9,10 @@ import { type ClaimTimes, createClaimRecorder } from './claim-recorder.ts';
 import { createJobObserver, type JobObserver } from './job-observer.ts';
 import { chain, type Interference, type RunningProxy, startProxy, transparent } from './proxy.ts';
 
-export type Service = 'blobs' | 'queues' | 'cosmos' | 'dps';
+export type Service = 'blobs' | 'queues' | 'cosmos' | 'dps' | 'keyVault';
 
 export interface ChaosOptions
-  extends Pick<StackOptions, 'hosts' | 'leaseSeconds' | 'dpsArguments' | 'cosmosArguments' | 'settings'> {
+  extends Pick<StackOptions, 'hosts' | 'leaseSeconds' | 'keyVault' | 'dpsArguments' | 'cosmosArguments' | 'settings'> {
   /** What happens between the app and each service; nothing where absent. */
   readonly interfere?: Partial<Readonly<Record<Service, Interference>>>;
   /** Seconds until a message that failed comes again; host.json says 10. */
@@ -40,14 +40,22 @@ export async function withChaosStack<T>(options: ChaosOptions, work: (chaos: Cha
   const proxies: RunningProxy[] = [];
   let stack: Stack | undefined;
   let observer: JobObserver | undefined;
+  let begun = false;
   try {
     const appDirectory = await snapshotOfApp(directory);
     const ports = await freePorts();
     const tls = await ensureLocalTls({ directory: join(directory, 'tls'), hostNames: hubs });
     const recorder = createClaimRecorder();
     const between = async (service: Service, ...inner: Interference[]) => {
-      const interfere = chain(options.interfere?.[service] ?? transparent, ...inner);
-      const proxy = await startProxy({ upstreamPort: ports[service], interfere, ...(service === 'dps' && { tls }) });
+      const wanted = options.interfere?.[service] ?? transparent;
+      // What an operator does once is not what is tried here.
+      const whenBegun: Interference = (request, forward) => (begun ? wanted : transparent)(request, forward);
+      const interfere = chain(whenBegun, ...inner);
+      const proxy = await startProxy({
+        upstreamPort: ports[service],
+        interfere,
+        ...((service === 'dps' || service === 'keyVault') && { tls }),
+      });
       proxies.push(proxy);
       return proxy.port;
     };
@@ -55,11 +63,16 @@ export async function withChaosStack<T>(options: ChaosOptions, work: (chaos: Cha
     const queues = await between('queues');
     const cosmos = await between('cosmos', recorder.interfere);
     const dps = await between('dps');
+    const keyVault = await between('keyVault');
 
     const journal = join(directory, 'signed.jsonl');
     const startOptions: StackOptions = {
       ...{ directory, ports, appDirectory, hosts: options.hosts, leaseSeconds: options.leaseSeconds ?? 2 },
-      ...{ dpsArguments: options.dpsArguments, cosmosArguments: options.cosmosArguments },
+      ...{
+        keyVault: options.keyVault ?? false,
+        dpsArguments: options.dpsArguments,
+        cosmosArguments: options.cosmosArguments,
+      },
       // Once a day: what it does is not what is tried here.
       reconcileSchedule: '0 0 0 * * *',
     };
@@ -71,6 +84,7 @@ export async function withChaosStack<T>(options: ChaosOptions, work: (chaos: Cha
         AzureWebJobsStorage: storageBehind({ blobs, queues }),
         COSMOS_ENDPOINT: `http://127.0.0.1:${cosmos}`,
         DPS_CONNECTION_STRING: dpsBehind(dps),
+        ...(options.keyVault && { KEY_VAULT_URL: `https://localhost:${keyVault}` }),
         CA_SIGNING_JOURNAL: journal,
         [`${hostJson}visibilityTimeout`]: `00:00:${redelivery}`,
         [`${hostJson}maxPollingInterval`]: '00:00:00.250',
@@ -82,6 +96,7 @@ export async function withChaosStack<T>(options: ChaosOptions, work: (chaos: Cha
         ...options.settings,
       },
     });
+    begun = true;
     observer = createJobObserver(stack);
     const api = createApi({ url: stack.urls.functions, key: stack.functionsKey });
     const result = await work({ stack, directory, api, claims: recorder.times, journal, observer });
@@ -91,9 +106,8 @@ export async function withChaosStack<T>(options: ChaosOptions, work: (chaos: Cha
     process.stderr.write(`chaos: what is left of the stack is in ${directory}\n`);
     throw error;
   } finally {
-    await observer?.close();
-    await stack?.kill();
-    await Promise.all(proxies.map((proxy) => proxy.close()));
+    // Whatever goes wrong with one of them, the others are not left running.
+    await Promise.allSettled([observer?.close(), stack?.kill(), ...proxies.map((proxy) => proxy.close())]);
   }
 }
 

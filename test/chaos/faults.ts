@@ -141,6 +141,7 @@ function throttled(service: Service, seconds: number): Answer {
 
 function serverError(service: Service, status: 500 | 503): Answer {
   if (service === 'cosmos') return json(status, { code: String(status), message: 'No.' });
+  if (service === 'keyVault') return json(status, { error: { code: 'InternalServerError', message: 'No.' } });
   if (service === 'dps') return json(status, { errorCode: status * 1000, trackingId: 'chaos', message: 'No.' });
   return xml(status, status === 503 ? 'ServerBusy' : 'InternalError');
 }

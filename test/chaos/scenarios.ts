@@ -5,10 +5,21 @@ import { hostile } from './scenarios/hostile.ts';
 import { kill, killTwoHosts } from './scenarios/kill.ts';
 import { poison } from './scenarios/poison.ts';
 import { pressure } from './scenarios/pressure.ts';
-import { refuse } from './scenarios/refuse.ts';
+import { refuse, refuseKeyVault } from './scenarios/refuse.ts';
 import { storm } from './scenarios/storm.ts';
 
 /** Every attack by the name that --only takes. */
 export const scenarios = {
-  ...{ kill, 'kill-two-hosts': killTwoHosts, duplicate, refuse, poison, cancel, pressure, hostile, storm },
+  ...{
+    kill,
+    'kill-two-hosts': killTwoHosts,
+    duplicate,
+    refuse,
+    'refuse-key-vault': refuseKeyVault,
+    poison,
+    cancel,
+    pressure,
+    hostile,
+    storm,
+  },
 } as const satisfies Record<string, Scenario>;
