@@ -196,8 +196,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         // A device of this stack asks again soon; DPS itself says 3 seconds.
         ...['--retry-after', '1', '--allow-http-webhooks', ...(options.dpsArguments ?? [])],
       ]),
+      ...(keyVault ? [start('key-vault', 'key-vault', [...place('key-vault', ports.keyVault), ...tlsDirectory])] : []),
     ]);
-    if (keyVault) await start('key-vault', 'key-vault', [...place('key-vault', ports.keyVault), ...tlsDirectory]);
     await furnish({ storageConnectionString, cosmos });
     await trustRoot(appSettings, urls.dps);
     const hostEnvironment = { ...appSettings, NODE_EXTRA_CA_CERTS: tls.caPath };

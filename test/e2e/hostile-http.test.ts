@@ -120,6 +120,24 @@ test('a body is what its headers say, or is refused', limit, async () => {
   }
 });
 
+test('who hangs up in the middle of a request takes nobody along', limit, async () => {
+  const { hostname, port } = new URL(fleet.stack.urls.functions);
+  const { pid } = fleet.stack.process('functions');
+  const key = `x-functions-key: ${fleet.stack.functionsKey}`;
+  for (const cut of [
+    `POST ${jobs} HTTP/1.1\r\nhost: localhost\r\n${key}\r\ncontent-type: text/csv\r\ncontent-length: 5000\r\n\r\ndeviceId\n`,
+    `GET /api/devices HTTP/1.1\r\nhost: localhost\r\n${key}\r\n\r\n`,
+    'GET /api/dev',
+  ]) {
+    const socket = createConnection({ host: hostname, port: Number(port) });
+    await once(socket, 'connect');
+    await new Promise((resolve) => socket.write(cut, resolve));
+    socket.resetAndDestroy();
+  }
+  assert.equal((await send({ path: '/api/health' })).status, 200);
+  assert.equal(fleet.stack.process('functions').pid, pid);
+});
+
 test('a body that is compressed, cut off or no text is a job that failed with its reason', limit, async () => {
   const zipped = gzipSync('deviceId\nhostile-2\n');
   for (const body of [zipped, zipped.subarray(0, 12), Buffer.from('\u0000\u0001\ufffe', 'utf16le')]) {

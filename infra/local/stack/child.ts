@@ -55,6 +55,8 @@ export async function startChild(options: ChildOptions): Promise<Child> {
       // Ctrl-C from reaching all at once, which would take the stores away from the host before it is done.
       stdio: ['pipe', log, log],
       detached: true,
+      // With a group of its own, Windows would also give it a window of its own.
+      windowsHide: true,
       env: { NODE_COMPILE_CACHE: compileCache, ...env, DIE_WITH_PARENT: '1' },
     });
     closeSync(log);

@@ -38,6 +38,13 @@ async function begins(n: number) {
 }
 const ended = async (n: number) => (await lab.notes()).some((note) => note.end?.n === n);
 
+/** The first message in the poison queue, which the first one makes. */
+const buried = (name: string) =>
+  until(async () => {
+    const poison = lab.queue(`${name}-poison`);
+    return (await poison.peekMessages().catch(() => undefined))?.peekedMessageItems[0];
+  });
+
 async function isEmpty(name: string): Promise<boolean> {
   return ((await lab.queue(name).getProperties()).approximateMessagesCount ?? 0) === 0;
 }
@@ -62,13 +69,7 @@ describe('the queue trigger', { concurrency: 3 }, () => {
     await host(t, 'bad');
     const text = base64({ n: 2, fails: true });
     await lab.queue('bad').sendMessage(text);
-    const poison = await until(async () => {
-      const found = await lab
-        .queue('bad-poison')
-        .peekMessages()
-        .catch(() => undefined);
-      return found?.peekedMessageItems[0];
-    });
+    const poison = await buried('bad');
     assert.equal(poison.messageText, text);
     assert.deepEqual(
       (await begins(2)).map(({ times }) => times),
@@ -81,13 +82,7 @@ describe('the queue trigger', { concurrency: 3 }, () => {
     await lab.queue('raw').create();
     await host(t, 'raw');
     await lab.queue('raw').sendMessage('{"n":3}');
-    const poison = await until(async () => {
-      const found = await lab
-        .queue('raw-poison')
-        .peekMessages()
-        .catch(() => undefined);
-      return found?.peekedMessageItems[0];
-    });
+    const poison = await buried('raw');
     assert.equal(poison.messageText, '{"n":3}');
     assert.equal((await begins(3)).length, 0);
   });
