@@ -9,6 +9,7 @@ import { partName } from '../jobs/job.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import type { EnrollmentMessage } from '../jobs/messages.ts';
 import type { RowFault } from '../manifest/manifest.ts';
+import type { Outbox } from '../outbox.ts';
 import { writeChunkReport } from '../provision/chunk-report.ts';
 import { findArchive } from '../provision/commit.ts';
 import type { Issued } from '../provision/issue.ts';
@@ -27,10 +28,19 @@ export interface EnrollServices {
   readonly bundles: BlobStore;
   readonly reports: BlobStore;
   readonly enrollments: Enrollments;
+  /** Where messages come from. */
+  readonly enrollmentQueue: Outbox<EnrollmentMessage>;
   readonly pace: Pace;
   readonly retry: RetryOptions;
   readonly now: () => Date;
 }
+
+/**
+ * How long one message is worked on before the rest of it is put back: an instance has up to 6 (host.json, batchSize and
+ * newBatchThreshold) that do so one after another, and none may outlast functionTimeout, 30 minutes. A DPS with a small
+ * quota would take hours for a chunk.
+ */
+const longestRunMilliseconds = 4 * 60 * 1000;
 
 /** A device of the chunk that has an individual enrollment, and its record. */
 interface Row {
@@ -73,7 +83,10 @@ export async function enrollIndividuals(message: EnrollmentMessage, services: En
     .filter(({ record }) => record.value.status !== 'claimed')
     .map((row) => ({ ...row, record: row.record.value }));
   const open = rows.filter(({ record }) => record.value.status === 'claimed');
+  const began = now().getTime();
   for (let from = 0; from < open.length; from += enrollmentsPerCall) {
+    // As a new message, so that it does not use up deliveries. What is done is recorded, and the next run finds it so.
+    if (now().getTime() - began > longestRunMilliseconds) return services.enrollmentQueue.send([message]);
     settled.push(...(await enrollBatch(open.slice(from, from + enrollmentsPerCall), services)));
   }
 

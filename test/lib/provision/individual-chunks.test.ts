@@ -37,6 +37,33 @@ async function upToCount(world: World) {
   return { chunk, message: enrollment.message as EnrollmentMessage };
 }
 
+describe('a chunk of individual enrollments that DPS takes longer for than a run may last', () => {
+  it('goes on in the next run where this one ended', async () => {
+    using world = createWorld({ chunkRows: 40 });
+    await world.declare('line7', individual);
+    const ids = Array.from({ length: 40 }, (_, index) => `gw-${index}`);
+    const jobId = await world.upload('line7/list.csv', `deviceId\n${ids.join('\n')}\n`);
+    await world.queue.shift()?.run();
+    await world.queue.shift()?.run();
+    const [enrollment] = world.queue.splice(0);
+    const message = enrollment?.message as EnrollmentMessage;
+    let minute = 0;
+    const now = () => new Date(minute++ * 60_000);
+    await enrollIndividuals(message, { ...world.services(), now });
+    const counted = [...world.devices.records.values()].filter(({ status }) => status === 'provisioned');
+    assert.ok(counted.length > 0 && counted.length < 40, `${counted.length} are enrolled`);
+    assert.equal(waiting((await world.job(jobId)).counts), 40);
+    assert.deepEqual(
+      world.queue.map((delivery) => delivery.message),
+      [message],
+    );
+    await world.settle();
+    const { status, counts } = await world.job(jobId);
+    assert.deepEqual([status, counts.provisioned], ['completed', 40]);
+    assert.equal(world.enrollments.calls.enroll, 4, 'no device is enrolled twice');
+  });
+});
+
 describe('a chunk of individual enrollments whose archive is lost before they are made', () => {
   const losses: [string, (world: World, name: string) => void][] = [
     ['deleted', (world, name) => world.bundles.delete(name)],
