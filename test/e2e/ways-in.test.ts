@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { CosmosClient } from '@azure/cosmos';
 import { parse } from 'csv-parse/sync';
 import type { DeviceAnswer, GroupAnswer, JobAnswer } from '../../infra/local/demo/api.ts';
-import { readBundle } from '../../infra/local/demo/bundle-files.ts';
+import { readBundle, unpackBundle } from '../../infra/local/demo/bundle-files.ts';
 import { createHubTwinReader } from '../../infra/local/demo/hub-twin.ts';
 import { registerDevice } from '../../infra/local/demo/register-device.ts';
+import { writeResult } from '../../infra/local/demo/result-directory.ts';
 import { until } from '../until.ts';
 import { manifestOf, startTestStack, type TestStack } from './test-stack.ts';
 
@@ -95,6 +99,41 @@ test(
     await comesAlive('blob-7', { site: 'berlin', slot: 7 });
   },
 );
+
+test('what the demo leaves behind is what the API gave', limit, async () => {
+  const jobId = await fleet.upload('line7/kept.csv', `${manifestOf('kept', 2)}KEPT-X,berlin,1\n`);
+  const jobs = [await fleet.ended(jobId)];
+  const bundles: [string, Buffer][] = [['kept-2', await fleet.api.getBytes('devices/kept-2/bundle')]];
+  const out = join(fleet.directory, 'out');
+  await writeResult(out, { api: fleet.api, jobs, group, bundles });
+  const text = (path: string) => readFile(join(out, path), 'utf8');
+  assert.equal(await text('results.csv'), await fleet.api.getText(`jobs/${jobId}/results`));
+  assert.match(await text('errors.csv'), /KEPT-X/);
+  const [root, ca] = [new X509Certificate(await text('ca/root.pem')), new X509Certificate(await text('ca/line7.pem'))];
+  assert.ok(ca.checkIssued(root) && ca.verify(root.publicKey));
+  const files = await readdir(join(out, 'devices/kept-2'), { recursive: true });
+  assert.ok(files.includes('config.toml') && files.includes('README.md'), files.join());
+  // A bundle of somebody else's making does not write beside its folder.
+  const hostile = new Map([['../outside', { body: Buffer.from('x'), mode: 0o644 }]]);
+  await assert.rejects(unpackBundle(hostile, join(out, 'devices/hostile')), /path outside of itself/);
+});
+
+test('a device that failed has no bundle, and its answer says so', limit, async () => {
+  const { endpoint, key, database } = fleet.stack.cosmos;
+  const client = new CosmosClient({ endpoint, key });
+  try {
+    const devices = client.database(database).container('devices');
+    const { resource } = await devices.item('kept-1', 'kept-1').read();
+    await devices.items.create({ ...resource, id: 'kept-failed', status: 'failed', bundle: undefined });
+  } finally {
+    client.dispose();
+  }
+  const answer = await fetch(`${fleet.stack.urls.functions}/api/devices/kept-failed/bundle`, {
+    headers: { 'x-functions-key': fleet.stack.functionsKey },
+  });
+  assert.equal(answer.headers.get('content-type'), 'application/problem+json');
+  assert.equal(((await answer.json()) as { title: string }).title, 'bundle-unavailable');
+});
 
 test('the same manifest again changes nothing', limit, async () => {
   const text = manifestOf('twice', 12);
