@@ -52,11 +52,12 @@ function profileOfJob(rows: number): Promise<Profile> {
   return inProfile(async (directory) => {
     // One process has the setting, and it writes when it ends.
     const settings = { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${directory}` };
-    await withBenchStack(settings, async (bench) => {
+    return withBenchStack(settings, async (bench) => {
       await bench.run(rows);
       await bench.stack.process('functions').kill('SIGTERM');
+      // While the app is there, with its source maps.
+      return summarise(directory, `the functions process, over a job of ${rows} rows`);
     });
-    return summarise(directory, `the functions process, over a job of ${rows} rows`);
   });
 }
 

@@ -11,11 +11,12 @@ export async function prepare(): Promise<Work> {
   });
   // The first with a name of a length is what the next are made of, and comes later; those come at once.
   await issuer.issue({ deviceId: 'gw-000000000', serialNumber: newSerialNumber() });
+  // The first of its kind makes the template; those after it are issued at once.
+  await issuer.issue({ deviceId: 'gw-000000000', serialNumber: newSerialNumber() });
   let number = 0;
   return (times) => {
     for (let time = 0; time < times; time++) {
       number += 1;
-      // At once: both keys are P-256 and in this process.
       void issuer.issue({ deviceId: `gw-${String(number).padStart(9, '0')}`, serialNumber: newSerialNumber() });
     }
   };
