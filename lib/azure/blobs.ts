@@ -3,11 +3,12 @@ import type { ContainerClient } from '@azure/storage-blob';
 import type { BlobOptions, BlobStore } from '../blobs.ts';
 import { FleetError } from '../errors.ts';
 import { calling, statusOf } from './service-errors.ts';
+import { patiently, storagePatience, withPatience } from './storage-patience.ts';
 
 const service = 'Blob storage';
 
 /** One blob container as a BlobStore. */
-export function createBlobStore(container: ContainerClient): BlobStore {
+export function createBlobStore(container: ContainerClient, { patience = storagePatience } = {}): BlobStore {
   const uploadOptions = ({ contentType, metadata }: BlobOptions) => ({
     blobHTTPHeaders: { blobContentType: contentType },
     ...(metadata === undefined ? {} : { metadata: { ...metadata } }),
@@ -17,29 +18,45 @@ export function createBlobStore(container: ContainerClient): BlobStore {
   return {
     create(name, body, options) {
       const blob = container.getBlockBlobClient(name);
-      return ifAbsent(() => blob.upload(body, body.length, { ...uploadOptions(options), ...onlyIfNew }));
+      return ifAbsent(() =>
+        withPatience(patience, (abortSignal) =>
+          blob.upload(body, body.length, { ...uploadOptions(options), ...onlyIfNew, abortSignal }),
+        ),
+      );
     },
 
     createFrom(name, body, options) {
       const blob = container.getBlockBlobClient(name);
       // 4 MiB blocks, 2 at a time, bound the memory of a stream of any length.
       return ifAbsent(() =>
-        blob.uploadStream(Readable.from(body, { objectMode: false }), 4 * 1024 * 1024, 2, {
-          ...uploadOptions(options),
-          ...onlyIfNew,
-        }),
+        withPatience(patience, (abortSignal, onProgress) =>
+          blob.uploadStream(Readable.from(body, { objectMode: false }), 4 * 1024 * 1024, 2, {
+            ...uploadOptions(options),
+            ...onlyIfNew,
+            abortSignal,
+            onProgress,
+          }),
+        ),
       );
     },
 
     async write(name, body, options) {
       const blob = container.getBlockBlobClient(name);
-      await calling(service, () => blob.upload(body, body.length, uploadOptions(options)));
+      await calling(service, () =>
+        withPatience(patience, (abortSignal) =>
+          blob.upload(body, body.length, { ...uploadOptions(options), abortSignal }),
+        ),
+      );
     },
 
     async read(name) {
       const blob = container.getBlobClient(name);
       try {
-        return await calling(service, () => blob.downloadToBuffer());
+        return await calling(service, () =>
+          withPatience(patience, (abortSignal, onProgress) =>
+            blob.downloadToBuffer(0, undefined, { abortSignal, onProgress }),
+          ),
+        );
       } catch (error) {
         if (statusOf(error) === 404) return undefined;
         throw error;
@@ -48,24 +65,33 @@ export function createBlobStore(container: ContainerClient): BlobStore {
 
     async readRange(name, { offset, length, etag }) {
       const blob = container.getBlobClient(name);
-      return found(name, async () => {
-        const answer = await blob.download(offset, length, { conditions: { ifMatch: etag && `"${etag}"` } });
-        return collect(answer.readableStreamBody);
-      });
+      const conditions = { ifMatch: etag && `"${etag}"` };
+      return found(name, () =>
+        withPatience(patience, async (abortSignal, onProgress) => {
+          const answer = await blob.download(offset, length, { conditions, abortSignal, onProgress });
+          return collect(answer.readableStreamBody);
+        }),
+      );
     },
 
     async open(name, { etag }) {
       const blob = container.getBlobClient(name);
-      const answer = await found(name, () =>
-        blob.download(0, undefined, { conditions: { ifMatch: etag && `"${etag}"` } }),
-      );
-      if (answer.readableStreamBody === undefined) throw new FleetError('unavailable', `${service} sent no body.`);
-      return answer.readableStreamBody as AsyncIterable<Buffer>;
+      const controller = new AbortController();
+      const abort = () => controller.abort();
+      const { signal: abortSignal } = controller;
+      const timer = setTimeout(abort, patience);
+      const { readableStreamBody } = await found(name, () =>
+        blob.download(0, undefined, { conditions: { ifMatch: etag && `"${etag}"` }, abortSignal }),
+      ).finally(() => clearTimeout(timer));
+      if (readableStreamBody === undefined) throw new FleetError('unavailable', `${service} sent no body.`);
+      return patiently(readableStreamBody as AsyncIterable<Buffer>, patience, abort);
     },
 
     async properties(name) {
       try {
-        const answer = await calling(service, () => container.getBlobClient(name).getProperties());
+        const answer = await calling(service, () =>
+          withPatience(patience, (abortSignal) => container.getBlobClient(name).getProperties({ abortSignal })),
+        );
         return { etag: unquoted(answer.etag), bytes: answer.contentLength ?? 0, metadata: answer.metadata ?? {} };
       } catch (error) {
         if (statusOf(error) === 404) return undefined;

@@ -2,6 +2,7 @@ import type { QueueClient } from '@azure/storage-queue';
 import pMap from 'p-map';
 import type { Outbox } from '../outbox.ts';
 import { calling } from './service-errors.ts';
+import { storagePatience, withPatience } from './storage-patience.ts';
 
 /** Puts of one queue gain nothing beyond this many at once, on Azurite; on Azure a queue takes 2,000 messages a second. */
 const inFlight = 16;
@@ -10,18 +11,26 @@ const inFlight = 16;
  * A storage queue as an Outbox. Messages are JSON objects as they are: host.json says `messageEncoding: none`, so plain
  * and base64 senders are both understood by the functions that read.
  */
-export function createOutbox<Message>(queue: QueueClient): Outbox<Message> & { waiting(): Promise<number> } {
+export function createOutbox<Message>(
+  queue: QueueClient,
+  { patience = storagePatience } = {},
+): Outbox<Message> & { waiting(): Promise<number> } {
   return {
     async send(messages, { delaySeconds = 0 } = {}) {
       // Without a lifetime of -1 a message is gone after 7 days, unseen, and its job would wait for ever.
       const options = { visibilityTimeout: delaySeconds, messageTimeToLive: -1 };
-      const put = (message: Message) => queue.sendMessage(JSON.stringify(message), options);
+      const put = (message: Message) =>
+        withPatience(patience, (abortSignal) =>
+          queue.sendMessage(JSON.stringify(message), { ...options, abortSignal }),
+        );
       await pMap(messages, (message) => calling('Queue storage', () => put(message)), { concurrency: inFlight });
     },
 
     /** Messages that are there, hidden ones too; about. */
     async waiting() {
-      const { approximateMessagesCount = 0 } = await calling('Queue storage', () => queue.getProperties());
+      const { approximateMessagesCount = 0 } = await calling('Queue storage', () =>
+        withPatience(patience, (abortSignal) => queue.getProperties({ abortSignal })),
+      );
       return approximateMessagesCount;
     },
   };
