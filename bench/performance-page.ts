@@ -14,7 +14,7 @@ import { type Result, readResults } from './results.ts';
 const page = new URL('../docs/performance.md', import.meta.url);
 
 /** The whole page. */
-export function performancePage(results: readonly Result[]): string {
+function performancePage(results: readonly Result[]): string {
   const known = benchmarks.flatMap(({ name, what }) => {
     const result = results.find((each) => each.name === name);
     return result === undefined ? [] : [{ what, result }];

@@ -10,7 +10,7 @@ import { type SubjectOptions, startSubject } from './subject.ts';
 const leastPercent = 1;
 
 /** Options that make Node write a profile into the directory when it ends. */
-export const profilingOptions = (directory: string) => ['--cpu-prof', `--cpu-prof-dir=${directory}`];
+const profilingOptions = (directory: string) => ['--cpu-prof', `--cpu-prof-dir=${directory}`];
 
 /** Profiles a subject in a run of its own, since the profiler slows down what it watches. */
 export async function profileOfSubject(options: SubjectOptions): Promise<Profile> {
