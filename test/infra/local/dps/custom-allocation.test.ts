@@ -144,8 +144,9 @@ test('a webhook that fails, fails the registration with the documented codes', a
   assert.equal(responseBody.status, 'failed');
 });
 
-test('an assignment that waits for its webhook is taken up by the next process', async () => {
+test('an assignment that waits for its webhook is taken up by the next process', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'dps-pending-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
   const options = { ...dps.options, dataFile: join(directory, 'dps.sqlite') };
   const first = await startDps(options);
   await uploadVerifiedCa(first.port, 'ca', ca.pem);
@@ -180,7 +181,6 @@ test('an assignment that waits for its webhook is taken up by the next process',
     release();
     await second.stop();
   }
-  await rm(directory, { recursive: true });
 });
 
 const pick = ({ errorCode, errorMessage }: { errorCode: number; errorMessage: string }) => [errorCode, errorMessage];
