@@ -1,6 +1,7 @@
 import { app, type HttpRequest } from '@azure/functions';
 import { enrollmentGroupId } from '../lib/devices/ids.ts';
 import { excerpt, FleetError } from '../lib/errors.ts';
+import { conflictPolicies } from '../lib/jobs/job.ts';
 import { submitManifest } from '../lib/jobs/submit-manifest.ts';
 import type { ManifestFormat } from '../lib/manifest/manifest.ts';
 import { httpAuthLevel } from './config.ts';
@@ -16,7 +17,7 @@ app.http('submit-job', {
   handler: respond('submit-job', async (request) => {
     const format = formatOf(request);
     const defaultGroup = groupOf(request);
-    const onConflict = wordFrom(request, 'onConflict', ['reject', 'replace']) ?? 'reject';
+    const onConflict = wordFrom(request, 'onConflict', conflictPolicies) ?? 'reject';
     const body = Buffer.from(await request.arrayBuffer());
     // The host hands over no body at all where the request has no Content-Length.
     if (body.length === 0) {

@@ -117,9 +117,9 @@ export function createWorld({ chunkRows = 5, keys: given }: { chunkRows?: number
     declare: (id: string, input: GroupInput) => newGroups().declare(id, input),
 
     /** Uploads a manifest and announces it. @returns the id of its job */
-    async upload(blobName: string, text: string): Promise<string> {
+    async upload(blobName: string, text: string, metadata: Record<string, string> = {}): Promise<string> {
       const body = Buffer.from(text);
-      await memory.manifests.write(blobName, body, { contentType: 'text/csv' });
+      await memory.manifests.write(blobName, body, { contentType: 'text/csv', metadata });
       const etag = (await memory.manifests.properties(blobName))?.etag ?? '';
       this.announce({ blobName, etag }, body.length);
       return jobIdOf({ blob: blobName, etag });

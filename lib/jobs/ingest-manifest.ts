@@ -6,7 +6,7 @@ import { splitManifest } from '../manifest/splitter.ts';
 import type { Outbox } from '../outbox.ts';
 import { step } from '../telemetry.ts';
 import { failUndispatched } from './finish.ts';
-import { type Job, noRows } from './job.ts';
+import { conflictPolicies, type Job, noRows } from './job.ts';
 import { jobIdOf } from './job-id.ts';
 import type { JobStore } from './job-store.ts';
 import type { ChunkMessage } from './messages.ts';
@@ -70,8 +70,7 @@ async function newJob({ blobName, etag, contentLength }: BlobCreated, manifests:
 
 /**
  * A job as it is first recorded; the same from an event, an upload or an order. Metadata of the blob is set by the app's own
- * uploads and free to be set by others: `onconflict`, what happens to devices that exist with other content, `reject` (the
- * default) or `replace`; `orderid`, as base64url of its UTF-8, since metadata is ASCII.
+ * uploads and free to be set by others: `onconflict`, a ConflictPolicy, `reject` where it is none; `orderid`, as base64url of its UTF-8, since metadata is ASCII.
  */
 export function describeJob(manifest: {
   blob: string;
@@ -90,7 +89,7 @@ export function describeJob(manifest: {
     manifest: { blob, etag, bytes },
     format,
     ...(defaultGroup === undefined ? {} : { defaultGroup }),
-    onConflict: metadata['onconflict'] === 'replace' ? 'replace' : 'reject',
+    onConflict: conflictPolicies.find((policy) => policy === metadata['onconflict']) ?? 'reject',
     status: 'received',
     chunks: 0,
     counts: noRows,

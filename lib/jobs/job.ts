@@ -15,8 +15,13 @@ export type JobStatus =
   | 'failed'
   | 'cancelled';
 
-/** What happens to a device that exists with other content than the row has. */
-export type ConflictPolicy = 'reject' | 'replace';
+/**
+ * What happens to a device that is provisioned already. `reject`: other content is refused. `replace`: other content makes
+ * it anew. `reissue`: it is made anew in any case, for a certificate that ends or is to come from another CA, or a bundle
+ * that is lost.
+ */
+export type ConflictPolicy = (typeof conflictPolicies)[number];
+export const conflictPolicies = ['reject', 'replace', 'reissue'] as const;
 
 /** One submitted manifest and what becomes of it. */
 export interface Job {

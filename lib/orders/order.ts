@@ -5,6 +5,7 @@ import { deviceId as deviceIdRule, enrollmentGroupId, idRule } from '../devices/
 import { mergeTwins, type Twin } from '../devices/twin.ts';
 import { type Fault, FleetError } from '../errors.ts';
 import { hostileFault } from '../hostile-json.ts';
+import { conflictPolicies } from '../jobs/job.ts';
 import { deviceObject } from '../manifest/device-fields.ts';
 import { isObject, sectionFaults } from '../manifest/twin-section.ts';
 import { openEnvelope } from './cloud-event.ts';
@@ -64,7 +65,7 @@ const schema = z.strictObject({
     .refine((id) => id === id.trim(), 'has white space around it')
     .refine((id) => id.isWellFormed() && !/\p{Cc}/u.test(id), 'holds a control character or half of a character'),
   enrollmentGroup: z.string().regex(enrollmentGroupId, `the id of an enrollment group is ${idRule}`),
-  onConflict: z.enum(['reject', 'replace']).optional(),
+  onConflict: z.enum(conflictPolicies).optional(),
   tags: deviceObject.shape.tags,
   desired: deviceObject.shape.desired,
   devices: z.array(deviceObject).min(1).optional(),

@@ -31,6 +31,7 @@ export function compare(existing: DeviceRecord, wanted: DeviceRecord, onConflict
       message: `Job ${claim.jobId} is provisioning this device just now.`,
     };
   }
+  if (onConflict === 'reissue') return { verdict: 'take-over' };
   if (existing.contentHash === wanted.contentHash) return { verdict: 'unchanged' };
   if (onConflict === 'replace') return { verdict: 'take-over' };
   const message = `The device was provisioned by job ${claim.jobId}, line ${claim.line}, with other content.`;

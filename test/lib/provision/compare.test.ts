@@ -44,6 +44,14 @@ describe('a row meets a record of its device', () => {
     });
   }
 
+  it('the same content, where the job issues anew: take-over, but not from a job that is at it, nor from its own rows', () => {
+    const verdictOn = (record: Partial<DeviceRecord>) => compare(someDevice(record), wanted, 'reissue').verdict;
+    assert.equal(verdictOn({ claim: other, status: 'assigned', contentHash: 'new' }), 'take-over');
+    assert.equal(verdictOn({ claim: other, status: 'claimed', contentHash: 'new' }), 'refused');
+    assert.equal(verdictOn({ claim: { ...wanted.claim, line: 4 }, status: 'provisioned' }), 'refused');
+    assert.equal(verdictOn({ claim: wanted.claim, status: 'provisioned' }), 'ours');
+  });
+
   it('other content, where the job replaces: take-over', () => {
     const record = someDevice({ claim: other, status: 'assigned', contentHash: 'old' });
     assert.equal(compare(record, wanted, 'replace').verdict, 'take-over');

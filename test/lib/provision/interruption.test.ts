@@ -182,4 +182,20 @@ describe('the same manifest again', () => {
     });
     assert.deepEqual([...world.devices.records.values()], before);
   });
+
+  it('issues every device anew where that is asked for, once however often it is delivered', async () => {
+    using world = await someWorld();
+    await world.upload('list.csv', manifest);
+    await world.settle();
+    const before = new Map([...world.devices.records].map(([id, { serialNumber }]) => [id, serialNumber]));
+    const again = await world.upload('list.csv', manifest, { onconflict: 'reissue' });
+    world.queue.push(...world.queue);
+    await world.settle();
+    const { provisioned, unchanged, rejected } = (await world.job(again)).counts;
+    assert.deepEqual({ provisioned, unchanged, rejected }, { provisioned: 7, unchanged: 0, rejected: 4 });
+    const provisionedNow = [...world.devices.records.values()].filter(({ claim }) => claim.jobId === again);
+    assert.equal(provisionedNow.length, 7);
+    assert.ok(provisionedNow.every(({ id, serialNumber }) => serialNumber !== before.get(id)));
+    checkCertificates(world);
+  });
 });
