@@ -1,10 +1,22 @@
 import type { InvocationContext } from '@azure/functions';
-import { asFleetError, excerpt } from '../lib/errors.ts';
+import { asFleetError, excerpt, type FleetError } from '../lib/errors.ts';
 import { bodyText, decodedBody } from '../lib/jobs/message-body.ts';
 import { deadLetterId } from '../lib/jobs/record-dead-letter.ts';
 import { withLog } from '../lib/log.ts';
 import { logTo } from './log.ts';
 import { type Services, services } from './services.ts';
+
+/** Seconds. A service that asks for more is asked again; five deliveries are then no less than 25 minutes. */
+const longestWait = 300;
+
+/**
+ * Waits before a failed message goes back to the host, which would deliver it again after a time of its own (host.json),
+ * whatever the service asked for. Held here, under its lease, it also keeps its place in the batch, so that less is begun
+ * while a service is throttling.
+ */
+export async function waitAsAsked(error: FleetError): Promise<void> {
+  await services().retry.sleep(Math.min(error.particulars.retryAfter ?? 0, longestWait) * 1000);
+}
 
 /**
  * Wraps a queue function. What can succeed later is thrown, so that the host delivers the message again; what cannot is
@@ -30,7 +42,10 @@ export function onMessage(
       });
       const { deadLetters, queue: outbox } = services();
       await deadLetters.noteReason(deadLetterId(queue, bodyText(message)), queue, { code, message: text, hint });
-      if (error.retry) throw thrown;
+      if (error.retry) {
+        await waitAsAsked(error);
+        throw thrown;
+      }
       await outbox(`${queue}-poison`).send([message]);
     }
   };

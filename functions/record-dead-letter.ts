@@ -1,9 +1,11 @@
 import { app, type InvocationContext } from '@azure/functions';
 import { queueNames } from '../lib/azure/health-checks.ts';
+import { asFleetError } from '../lib/errors.ts';
 import { bodyText } from '../lib/jobs/message-body.ts';
 import { recordDeadLetter } from '../lib/jobs/record-dead-letter.ts';
 import { withLog } from '../lib/log.ts';
 import { logTo } from './log.ts';
+import { waitAsAsked } from './queue-message.ts';
 import { services } from './services.ts';
 
 // One function a poison queue. No retry policy: the host repeats a message of a poison queue until it is recorded.
@@ -14,8 +16,13 @@ for (const queue of queueNames) {
     handler: async (message: unknown, context: InvocationContext) => {
       const log = logTo(context);
       const work = () => recordDeadLetter(queue, bodyText(message), services());
-      const { code, message: reason } = await withLog(log, work);
-      log.error('dead letter recorded', { queue, code, reason });
+      try {
+        const { code, message: reason } = await withLog(log, work);
+        log.error('dead letter recorded', { queue, code, reason });
+      } catch (error) {
+        await waitAsAsked(asFleetError(error));
+        throw error;
+      }
     },
   });
 }

@@ -56,7 +56,8 @@ export function createFaults(random: Random, rates: FaultRates): Faults {
   }
 
   function throttle(service: Service, request: ProxiedRequest): Answer {
-    const seconds = random.between(1, 3);
+    // Longer, too, than the host waits before it delivers a message again.
+    const seconds = random.between(1, 4);
     const operation = operationOf(service, request);
     // A client that waits by the clock of its own process may be a moment ahead of ours.
     if (operation !== undefined) notBefore.set(operation, Date.now() + seconds * 1000 - 20);

@@ -7,6 +7,7 @@ import { poison } from './scenarios/poison.ts';
 import { pressure } from './scenarios/pressure.ts';
 import { refuse, refuseKeyVault } from './scenarios/refuse.ts';
 import { storm } from './scenarios/storm.ts';
+import { throttle } from './scenarios/throttle.ts';
 
 /** Every attack by the name that --only takes. */
 export const scenarios = {
