@@ -3,9 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CosmosClient, type Database } from '@azure/cosmos';
 import { createCosmosStandIn } from '../../../infra/local/cosmos/cosmos-stand-in.ts';
 import { cosmosContainers } from '../../../lib/azure/cosmos-containers.ts';
+import { createCosmosDeadLetterStore } from '../../../lib/azure/cosmos-dead-letters.ts';
 import { createCosmosDeviceStore } from '../../../lib/azure/cosmos-devices.ts';
 import { createCosmosGroupStore } from '../../../lib/azure/cosmos-groups.ts';
 import { createCosmosJobStore } from '../../../lib/azure/cosmos-jobs.ts';
+import { deadLetterStoreContract } from '../../contract/dead-letter-store.ts';
 import { deviceStoreContract } from '../../contract/device-store.ts';
 import { groupStoreContract } from '../../contract/group-store.ts';
 import { jobStoreContract } from '../../contract/job-store.ts';
@@ -43,3 +45,4 @@ const name = standIn === undefined ? `Cosmos DB at ${endpoint}` : 'Cosmos DB sta
 deviceStoreContract(name, () => createCosmosDeviceStore(database.container('devices'), { sleep: pause }));
 jobStoreContract(name, () => createCosmosJobStore(database.container('jobs')));
 groupStoreContract(name, () => createCosmosGroupStore(database.container('groups')));
+deadLetterStoreContract(name, () => createCosmosDeadLetterStore(database.container('dead-letters')));

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { DeadLetterStore } from '../../lib/jobs/dead-letters.ts';
+
+export const someReason = { code: 'unavailable' as const, message: 'It was away.', hint: 'Wait.' };
+
+export const someLetter = (id: string, queue: string) => ({
+  ...{ id, queue, body: `{"of":"${id}"}`, reason: someReason },
+  at: '2026-11-24T00:00:00.000Z',
+});
+
+/** What every DeadLetterStore does. Each test has a queue of its own, so that they may share a store. */
+export function deadLetterStoreContract(name: string, open: () => DeadLetterStore | Promise<DeadLetterStore>): void {
+  let made = 0;
+  const newQueue = () => `queue-${process.pid}-${made++}`;
+
+  describe(`dead letters on ${name}`, () => {
+    it('keeps a letter once, however often it comes, and counts how often that was', async () => {
+      const store = await open();
+      const [queue, other] = [newQueue(), newQueue()];
+      await store.put(someLetter('a', queue));
+      await store.put(someLetter('a', queue));
+      await store.put(someLetter('a', other));
+      assert.deepEqual((await store.list({ size: 10, queue })).items, [{ ...someLetter('a', queue), times: 2 }]);
+      await store.remove({ ...someLetter('a', queue), times: 2 });
+      await store.remove({ ...someLetter('a', queue), times: 2 });
+      assert.deepEqual((await store.list({ size: 10, queue })).items, []);
+      assert.deepEqual((await store.list({ size: 10, queue: other })).items, [{ ...someLetter('a', other), times: 1 }]);
+    });
+
+    it('counts a letter that comes many times at once each time', async () => {
+      const store = await open();
+      const queue = newQueue();
+      await Promise.all(Array.from({ length: 8 }, () => store.put(someLetter('a', queue))));
+      assert.equal((await store.list({ size: 1, queue })).items[0]?.times, 8);
+    });
+
+    it('leaves a letter on the list that came again since it was read', async () => {
+      const store = await open();
+      const queue = newQueue();
+      await store.put(someLetter('a', queue));
+      const [read] = (await store.list({ size: 1, queue })).items;
+      await store.put(someLetter('a', queue));
+      await store.remove(read ?? assert.fail());
+      assert.equal((await store.list({ size: 1, queue })).items[0]?.times, 2);
+    });
+
+    it('lists letters in pages that meet each once, without the reasons that lie beside them', async () => {
+      const store = await open();
+      const queue = newQueue();
+      const ids = Array.from({ length: 7 }, (_, index) => `l${index}`);
+      for (const id of ids) await store.put(someLetter(id, queue));
+      await store.noteReason('l0', queue, someReason);
+      const seen: string[] = [];
+      let continuation: string | undefined;
+      do {
+        const page = await store.list({ size: 3, continuation, queue });
+        seen.push(...page.items.map(({ id }) => id));
+        continuation = page.continuation;
+      } while (continuation !== undefined);
+      assert.deepEqual(seen, ids);
+    });
+
+    it('keeps the latest reason of a message of a queue', async () => {
+      const store = await open();
+      const [queue, other] = [newQueue(), newQueue()];
+      assert.equal(await store.readReason('a', queue), undefined);
+      await store.noteReason('a', queue, { ...someReason, message: 'It was slow.' });
+      await store.noteReason('a', queue, someReason);
+      assert.deepEqual(await store.readReason('a', queue), someReason);
+      assert.equal(await store.readReason('a', other), undefined);
+    });
+  });
+}

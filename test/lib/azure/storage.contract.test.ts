@@ -1,0 +1,62 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before } from 'node:test';
+import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
+import { type QueueClient, QueueServiceClient } from '@azure/storage-queue';
+import { createBlobStore } from '../../../lib/azure/blobs.ts';
+import { createOutbox } from '../../../lib/azure/storage-queue.ts';
+import { blobStoreContract } from '../../contract/blob-store.ts';
+import { outboxContract } from '../../contract/outbox.ts';
+import { startAzurite } from '../../infra/local/azurite.ts';
+
+/*
+ * Blobs and queues on Azure Storage: always on Azurite, and on a real account when STORAGE_CONNECTION_STRING is set. What
+ * is made there has names of its own, and is deleted afterwards.
+ */
+
+const { STORAGE_CONNECTION_STRING: account } = process.env;
+const run = randomUUID().slice(0, 8);
+const directory = mkdtempSync(join(tmpdir(), 'fleet-storage-'));
+const queues: QueueClient[] = [];
+let azurite: Awaited<ReturnType<typeof startAzurite>> | undefined;
+let connectionString = account ?? '';
+let container: ContainerClient;
+
+before(async () => {
+  if (account === undefined) {
+    azurite = await startAzurite(directory);
+    connectionString = azurite.connectionString;
+  }
+  container = BlobServiceClient.fromConnectionString(connectionString).getContainerClient(`contract-${run}`);
+  await container.create();
+});
+
+after(async () => {
+  await container?.delete();
+  for (const queue of queues) await queue.delete();
+  await azurite?.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+async function newQueue(): Promise<QueueClient> {
+  const service = QueueServiceClient.fromConnectionString(connectionString);
+  const queue = service.getQueueClient(`contract-${run}-${queues.length}`);
+  await queue.create();
+  queues.push(queue);
+  return queue;
+}
+
+const name = account === undefined ? 'Azurite' : 'Azure Storage';
+blobStoreContract(name, () => createBlobStore(container));
+outboxContract(name, async () => {
+  const queue = await newQueue();
+  return {
+    outbox: createOutbox<unknown>(queue),
+    async receive() {
+      const { receivedMessageItems } = await queue.receiveMessages({ numberOfMessages: 32 });
+      return receivedMessageItems.map(({ messageText }) => messageText);
+    },
+  };
+});
