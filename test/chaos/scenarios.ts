@@ -20,6 +20,7 @@ export const scenarios = {
     poison,
     cancel,
     pressure,
+    throttle,
     hostile,
     storm,
   },
