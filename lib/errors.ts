@@ -141,7 +141,7 @@ const meanings = {
   },
   'archive-damaged': {
     status: 500,
-    hint: 'Restore the archive in the bundles container from a good version; rows that failed are issued anew by a retry of the job.',
+    hint: 'Restore the archive in the bundles container, or send the rows with onConflict=reissue; a retry of the job issues its failed rows anew.',
   },
   unauthorized: { status: 401, hint: 'Send a function key in x-functions-key, or sign in.' },
   forbidden: { status: 403, hint: 'Ask for the role that this request needs.' },
