@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
  * How long work that never waits may keep the process to itself. Requests that arrive meanwhile wait as long: it is
  * small beside the round trip of most of them, and large beside a turn, which costs some microseconds.
  */
-const longestTurnMilliseconds = 10;
+const longestTurnMilliseconds = 5;
 
 let began = performance.now();
 let pause: Promise<void> | undefined;
