@@ -106,7 +106,10 @@ export function createFaults(random: Random, rates: FaultRates): Faults {
 }
 
 /** A write that nobody else makes at the same time, by what it is about: reads and shared documents tell nothing. */
-function operationOf(service: Service, { method, path, body }: ProxiedRequest): string | undefined {
+function operationOf(service: Service, { method, path, headers, body }: ProxiedRequest): string | undefined {
+  // A query is a POST too.
+  if (headers['x-ms-documentdb-isquery'] !== undefined || headers['x-ms-cosmos-is-query-plan-request'] !== undefined)
+    return undefined;
   if (service === 'blobs' && method === 'PUT' && /\/(bundles|reports)\//.test(path)) return `${service} ${path}`;
   const isWrite =
     (service === 'cosmos' || service === 'dps') && method === 'POST' && /\/docs$|\/enrollments/.test(path);
