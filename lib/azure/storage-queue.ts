@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { QueueClient } from '@azure/storage-queue';
 import pMap from 'p-map';
 import type { Outbox } from '../outbox.ts';
+import { type RetryOptions, retrying } from '../retry.ts';
 import { calling } from './service-errors.ts';
 import { storagePatience, withPatience } from './storage-patience.ts';
 
@@ -8,12 +10,18 @@ import { storagePatience, withPatience } from './storage-patience.ts';
 const inFlight = 16;
 
 /**
+ * A message that is told to wait holds up itself and not the thousands that are sent with it: to begin all of them again
+ * would meet the next refusal. A minute, since the SDK has been patient with 500 and 503 before; it is not with 429.
+ */
+const patiently: RetryOptions = { maxWaitSeconds: 60, sleep: async (milliseconds) => void (await sleep(milliseconds)) };
+
+/**
  * A storage queue as an Outbox. Messages are JSON objects as they are: host.json says `messageEncoding: none`, so plain
  * and base64 senders are both understood by the functions that read.
  */
 export function createOutbox<Message>(
   queue: QueueClient,
-  { patience = storagePatience } = {},
+  { patience = storagePatience, retry = patiently } = {},
 ): Outbox<Message> & { waiting(): Promise<number> } {
   return {
     async send(messages, { delaySeconds = 0 } = {}) {
@@ -23,7 +31,8 @@ export function createOutbox<Message>(
         withPatience(patience, (abortSignal) =>
           queue.sendMessage(JSON.stringify(message), { ...options, abortSignal }),
         );
-      await pMap(messages, (message) => calling('Queue storage', () => put(message)), { concurrency: inFlight });
+      const putPatiently = (message: Message) => retrying(() => calling('Queue storage', () => put(message)), retry);
+      await pMap(messages, putPatiently, { concurrency: inFlight });
     },
 
     /** Messages that are there, hidden ones too; about. */

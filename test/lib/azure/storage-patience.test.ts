@@ -29,12 +29,15 @@ after(() => {
   server.close();
 });
 
-const options = { patience: 200 };
+const options = { patience: 200, retry: { maxWaitSeconds: 0, sleep: async () => {} } };
 const store = () =>
   createBlobStore(BlobServiceClient.fromConnectionString(connectionString).getContainerClient('manifests'), options);
 const outbox = () =>
   createOutbox(QueueServiceClient.fromConnectionString(connectionString).getQueueClient('chunks'), options);
 const contentType = 'text/csv';
+
+const sent =
+  '<?xml version="1.0"?><QueueMessagesList><QueueMessage><MessageId>m</MessageId><PopReceipt>p</PopReceipt></QueueMessage></QueueMessagesList>';
 
 async function* rows() {
   yield Buffer.from('deviceId\n');
@@ -58,6 +61,22 @@ describe('a storage that does not answer', () => {
       await assert.rejects(call(), { code: 'unavailable' });
     });
   }
+
+  it('is asked again for the message that it refused, and for no other', async () => {
+    let requests = 0;
+    respond = (response) => {
+      requests += 1;
+      const refused = requests % 3 === 0;
+      if (refused) response.writeHead(429, { 'retry-after': '7' }).end();
+      else response.writeHead(201, { 'content-type': 'application/xml' }).end(sent);
+    };
+    const waits: number[] = [];
+    const retry = { maxWaitSeconds: 60, sleep: async (milliseconds: number) => void waits.push(milliseconds) };
+    const client = QueueServiceClient.fromConnectionString(connectionString).getQueueClient('chunks');
+    await createOutbox(client, { patience: 2000, retry }).send(Array.from({ length: 20 }, () => ({})));
+    assert.equal(requests, 20 + waits.length);
+    assert.ok(waits.length > 0 && waits.every((wait) => wait === 7000));
+  });
 
   it('breaks a stream that stops in the middle', async () => {
     respond = (response) => {
