@@ -23,7 +23,8 @@ export interface Profile {
 
 export interface Findings {
   readonly measurements: readonly Measurement[];
-  /** What bounds it, where a bar was missed. */
+  /** Where a bar was missed: what keeps it from being reached, as far as figures show it. */
+  readonly bound?: string;
   readonly profile?: Profile;
 }
 

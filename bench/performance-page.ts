@@ -14,7 +14,7 @@ import { type Result, readResults } from './results.ts';
 const page = new URL('../docs/performance.md', import.meta.url);
 
 /** The whole page. */
-function performancePage(results: readonly Result[]): string {
+export function performancePage(results: readonly Result[]): string {
   const known = benchmarks.flatMap(({ name, what }) => {
     const result = results.find((each) => each.name === name);
     return result === undefined ? [] : [{ what, result }];
@@ -59,7 +59,7 @@ function barRow(benchmark: string, { name, value, unit, bar, met }: Measurement)
   return `| \`${benchmark}\` | ${name} | ${figure(value, unit)} | ${barText(bar, unit)} | ${met ? 'met' : '**missed**'} |`;
 }
 
-function section(what: string, { name, at, rounds, measurements, profile }: Result): string {
+function section(what: string, { name, at, rounds, load, measurements, bound, profile }: Result): string {
   const rows = measurements.map(
     (measurement) =>
       `| ${measurement.name} | ${figure(measurement.value, measurement.unit)} | ${spread(measurement)} | ${barText(measurement.bar, measurement.unit)} |`,
@@ -67,8 +67,9 @@ function section(what: string, { name, at, rounds, measurements, profile }: Resu
   return [
     `## ${name}`,
     what,
-    `${rounds} rounds, ${at.slice(0, 10)}.`,
+    `${rounds} rounds, ${at.slice(0, 10)}, load before it ${load}.`,
     ['| | median | least to most | must reach |', '| --- | --- | --- | --- |', ...rows].join('\n'),
+    ...(bound === undefined ? [] : [`What bounds it: ${bound}`]),
     ...(profile === undefined ? [] : [profileText(profile)]),
   ].join('\n\n');
 }
@@ -76,7 +77,7 @@ function section(what: string, { name, at, rounds, measurements, profile }: Resu
 function profileText({ of, shares }: Profile): string {
   const rows = shares.map(({ place, percent }) => `| ${place} | ${percent} % |`);
   return [
-    `What bounds it, by the profiler: where ${of} spends its time, each place by itself.`,
+    `Where ${of} spends its time, each place by itself, by the profiler:`,
     `| place | share |\n| --- | --- |\n${rows.join('\n')}`,
   ].join('\n\n');
 }

@@ -8,7 +8,9 @@ export const growth: Benchmark = {
   name: 'growth',
   what:
     'Time a device, from upload to completed, and the most memory of the functions process (VmHWM), for jobs of 1,000, ' +
-    '10,000 and 100,000 rows; each in a functions process of its own, after an untimed job, on one new stack a round.',
+    '10,000 and 100,000 rows; each in a functions process of its own, after an untimed job, on one new stack a round. Node ' +
+    'is told to be content with the heap of a small instance (bench/harness/bench-stack.ts), here and wherever the stack ' +
+    'is measured.',
 
   async run({ rounds, scale, say }: Run): Promise<Findings> {
     const times = sizes.map(() => [] as number[]);

@@ -1,4 +1,5 @@
-import { type Benchmark, type Findings, measured, type Profile, type Run, ratios } from '../benchmark.ts';
+import { availableParallelism } from 'node:os';
+import { type Benchmark, type Findings, measured, median, type Profile, type Run, ratios } from '../benchmark.ts';
 import { type BenchStack, withBenchStack } from '../harness/bench-stack.ts';
 import { inProfile, summarise } from '../harness/profile.ts';
 import { startSubject } from '../harness/subject.ts';
@@ -25,7 +26,7 @@ export const chunkCpu: Benchmark = {
       await bench.run(warmUpRows * scale);
       for (let round = 0; round < rounds; round++) {
         const { cpuSeconds } = await bench.run(rows);
-        perDevice.push((cpuSeconds * 1e6) / rows);
+        perDevice.push(((cpuSeconds.get('functions') ?? Number.NaN) * 1e6) / rows);
         limit.push(await limitCpu());
         say(`  round ${round + 1}: ${perDevice.at(-1)?.toFixed(0)} us a device, limit ${limit.at(-1)?.toFixed(0)} us`);
       }
@@ -73,12 +74,17 @@ export const pipeline: Benchmark = {
     const ours: number[] = [];
     const oneProcess: number[] = [];
     const threeProcesses: number[] = [];
+    const cpuOf = new Map<string, readonly number[]>();
     const issuer = await createOpensslIssuer();
     await withBenchStack({}, async (bench) => {
       await bench.run(warmUpRows * scale);
       for (let round = 0; round < rounds; round++) {
-        const { seconds } = await bench.run(rows);
+        const { seconds, cpuSeconds } = await bench.run(rows);
         ours.push(rows / seconds);
+        for (const [name, cpu] of cpuSeconds) {
+          const seen = cpuOf.get(name) ?? [];
+          cpuOf.set(name, [...seen, (cpu * 1e6) / rows]);
+        }
         oneProcess.push(await loop(bench, `one-${round}`, issuer.inOneProcess));
         threeProcesses.push(await loop(bench, `three-${round}`, issuer.inThreeProcesses));
         say(
@@ -95,9 +101,15 @@ export const pipeline: Benchmark = {
       }),
       measured('loop of one openssl process and a PUT', 'devices/s', oneProcess),
       measured('loop of the three openssl steps and a PUT', 'devices/s', threeProcesses),
+      ...[...cpuOf].map(([name, rounds]) => measured(`CPU a device, ${name}`, 'us', rounds)),
     ];
     if (measurements.every(({ met }) => met !== false)) return { measurements };
-    return { measurements, profile: await profileOfJob(rows) };
+    const cpu = [...cpuOf.values()].reduce((sum, values) => sum + median(values), 0);
+    const most = Math.round((availableParallelism() * 1e6) / cpu);
+    const bound =
+      `the processor. A device takes ${Math.round(cpu)} us of it in all processes together, so that ` +
+      `${availableParallelism()} cores without a pause and without anybody else make ${most} devices/s.`;
+    return { measurements, bound, profile: await profileOfJob(rows) };
   },
 };
 

@@ -1,0 +1,12 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { performancePage } from '../../bench/performance-page.ts';
+import { readResults } from '../../bench/results.ts';
+
+describe('docs/performance.md', () => {
+  it('is what bench/results.json says', async () => {
+    const page = await readFile(new URL('../../docs/performance.md', import.meta.url), 'utf8');
+    assert.equal(page, performancePage(await readResults()));
+  });
+});
