@@ -16,8 +16,10 @@ export async function prepare(threads: string): Promise<Work> {
     let left = times;
     await Promise.all(
       workers.map(async (worker) => {
-        for (; left > 0; left -= batch) {
-          worker.postMessage(batch);
+        // One batch waits at the thread while it works on another, or it would stand still until the main thread has read it.
+        let ahead = 0;
+        for (; left > 0 || ahead > 0; ahead -= 1) {
+          for (; left > 0 && ahead < 2; left -= batch, ahead += 1) worker.postMessage(batch);
           await once(worker, 'message');
         }
       }),

@@ -132,6 +132,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     RECONCILE_SCHEDULE: options.reconcileSchedule ?? defaults.reconcileSchedule,
     COSMOS_DATABASE: 'fleet',
     ROOT_CA_NAME: 'Fleet root CA',
+    // host.json's 2 s are chosen by what looks at an idle queue cost. Here they cost nothing, and somebody is waiting.
+    AzureFunctionsJobHost__extensions__queues__maxPollingInterval: '00:00:00.250',
     ...inherited,
     FUNCTIONS_WORKER_RUNTIME: 'node',
     AzureWebJobsStorage: storageConnectionString,
