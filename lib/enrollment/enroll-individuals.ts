@@ -36,7 +36,7 @@ export interface EnrollServices {
 }
 
 /**
- * How long one message is worked on before the rest of it is put back: an instance has up to 5 (host.json, batchSize and
+ * How long one message is worked on before the rest of it is put back: an instance has up to 4 (host.json, batchSize and
  * newBatchThreshold) that do so one after another, and none may outlast functionTimeout, 30 minutes. A DPS with a small
  * quota would take hours for a chunk.
  */
