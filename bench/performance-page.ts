@@ -93,8 +93,8 @@ function priceTable(): string {
   );
   return [
     '## Prices',
-    'What `cost` works with (bench/prices.ts).',
-    ['| what | USD | for | source | date |', '| --- | --- | --- | --- | --- |', ...rows].join('\n'),
+    'What `cost` works with (bench/prices.ts), as commonly known or quoted; the pages named were not read for it, so check there.',
+    ['| what | USD | for | to be checked at | written down |', '| --- | --- | --- | --- | --- |', ...rows].join('\n'),
   ].join('\n\n');
 }
 

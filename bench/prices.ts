@@ -9,8 +9,12 @@ export interface Price {
   /** US dollars for `units` of it. */
   readonly dollars: number;
   readonly units: number;
-  /** The provider's page; the price was compared with what is said there, or of it, on `date`. */
+  /**
+   * The provider's page, to check the price against before it is relied on: it was not read for this table. Those of DPS, Key
+   * Vault and Functions are as public pages quote it, those of storage and Cosmos DB as they are commonly known.
+   */
   readonly source: string;
+  /** When it was written down. */
   readonly date: string;
 }
 
