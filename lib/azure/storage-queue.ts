@@ -13,7 +13,10 @@ const inFlight = 16;
  * A message that is told to wait holds up itself and not the thousands that are sent with it: to begin all of them again
  * would meet the next refusal. A minute, since the SDK has been patient with 500 and 503 before; it is not with 429.
  */
-const oneMessage: RetryOptions = { maxWaitSeconds: 60, sleep: async (milliseconds) => void (await sleep(milliseconds)) };
+const oneMessage: RetryOptions = {
+  maxWaitSeconds: 60,
+  sleep: async (milliseconds) => void (await sleep(milliseconds)),
+};
 
 /**
  * A storage queue as an Outbox. Messages are JSON objects as they are: host.json says `messageEncoding: none`, so plain
