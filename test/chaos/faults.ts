@@ -34,8 +34,12 @@ export interface Faults {
 /** Longer than any client of the app should wait for an answer. */
 const silence = 150_000;
 
-/** Refuses requests as the services and the networks before them are documented to do. */
-export function createFaults(random: Random, rates: FaultRates): Faults {
+/**
+ * Refuses requests as the services and the networks before them are documented to do.
+ * @param memory who is held to a Retry-After: whoever works on the same thing, or, where hosts die and deliveries come in
+ *   copies that know nothing of each other, the one request that was answered so and comes again
+ */
+export function createFaults(random: Random, rates: FaultRates, memory: 'of all' | 'of each' = 'of all'): Faults {
   const counts: Record<string, number> = {};
   const impatient: string[] = [];
   const notBefore = new Map<string, number>();
@@ -55,17 +59,24 @@ export function createFaults(random: Random, rates: FaultRates): Faults {
     return undefined;
   }
 
+  function nameOf(service: Service, request: ProxiedRequest): string | undefined {
+    const operation = operationOf(service, request);
+    // The storage SDK's tries of one request have one id; bodies of Cosmos DB and DPS have times and serial numbers in them.
+    const id = memory === 'of each' ? (request.headers['x-ms-client-request-id'] ?? '') : '';
+    return operation && `${operation} ${id}`;
+  }
+
   function throttle(service: Service, request: ProxiedRequest): Answer {
     // Longer, too, than the host waits before it delivers a message again.
     const seconds = random.between(1, 4);
-    const operation = operationOf(service, request);
+    const operation = nameOf(service, request);
     // A client that waits by the clock of its own process may be a moment ahead of ours.
     if (operation !== undefined) notBefore.set(operation, Date.now() + seconds * 1000 - 20);
     return throttled(service, seconds);
   }
 
   function checkPatience(service: Service, request: ProxiedRequest): void {
-    const operation = operationOf(service, request);
+    const operation = nameOf(service, request);
     const time = operation === undefined ? undefined : notBefore.get(operation);
     if (operation === undefined || time === undefined) return;
     if (request.at < time)

@@ -23,9 +23,11 @@ export async function stormAnd(afterwards: Afterwards, { random, scale, say }: S
   const { rows, kills, hostile } = sizes[scale];
   let connectionString = '';
   const tripwire = createTripwire();
-  const faults = createFaults(random.fork('faults'), {
-    ...{ throttled: 0.01, error: 0.01, reset: 0.01, lost: 0.01, half: 0.01, conflict: 0.02, silent: 0 },
-  });
+  const faults = createFaults(
+    random.fork('faults'),
+    { throttled: 0.01, error: 0.01, reset: 0.01, lost: 0.01, half: 0.01, conflict: 0.02, silent: 0 },
+    'of each',
+  );
   const duplicator = createDuplicator({
     random: random.fork('copies'),
     queueOf: (name) => QueueServiceClient.fromConnectionString(connectionString).getQueueClient(name),
