@@ -25,10 +25,21 @@ export interface HttpServerOptions {
 /** "Request body limit 100 MB" of the Functions front end. */
 const maxBodyBytes = 100 * 1024 * 1024;
 
+/** How long Kestrel, the web server of the real host, goes on reading a request that was answered before its end. */
+const drainMilliseconds = 5_000;
+
 /** HTTP triggers behind the routes, methods and keys that their functions declare. */
 export function createHttpServer(options: HttpServerOptions): Server {
   const { core, routePrefix, settings } = options;
   const app = new Hono();
+  app.use(async ({ req }, next) => {
+    await next();
+    // A client that is still sending when its connection closes sees a broken pipe and not the answer.
+    if (!req.raw.bodyUsed)
+      await req.raw.body
+        ?.pipeTo(new WritableStream(), { signal: AbortSignal.timeout(drainMilliseconds) })
+        .catch(() => undefined);
+  });
   app.get('/admin/host/status', (context) => {
     if (keyOf(context.req.raw) !== options.masterKey) return new Response(null, { status: 401 });
     return context.json({ id: 'local', state: 'Running', functions: [...core.functions.keys()] });

@@ -55,6 +55,24 @@ test('a method that no function of the route has is not found', async () => {
   assert.equal((await fetch(`${url}/api/switched-off`)).status, 404);
 });
 
+test('who is refused before its body was read gets the answer, and no broken pipe', async () => {
+  const refusals = [
+    { path: 'nothing', status: 404 },
+    { path: 'things/a', status: 401 },
+  ];
+  for (const { path, status } of refusals) {
+    const answered = await new Promise((resolve, reject) => {
+      const sent = request(`${url}/api/${path}`, { method: 'PUT', agent: false }, ({ statusCode }) =>
+        resolve(statusCode),
+      );
+      sent.on('error', reject);
+      // More than the sockets of both sides hold.
+      sent.end(Buffer.alloc(32 * 1024 * 1024));
+    });
+    assert.equal(answered, status);
+  }
+});
+
 test('a function that throws answers 500 with nothing of its inside', async () => {
   const answer = await fetch(`${url}/api/broken`);
   assert.deepEqual([answer.status, await answer.text()], [500, '']);
