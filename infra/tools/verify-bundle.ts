@@ -17,7 +17,7 @@ const usage = `Usage: npm run verify-bundle -- BUNDLE --groups FILE [--at TIME] 
 Exit codes: 0 the bundle is good and DPS takes the device, 1 it is not, 2 something could not be read.
 
 Example: curl -H "x-functions-key: $KEY" http://localhost:7071/api/enrollment-groups > groups.json
-         npm run verify-bundle -- gw-000001.tar --groups groups.json`;
+         npm run verify-bundle -- gw-000001.tar.gz --groups groups.json`;
 
 const group = z.object({
   id: z.string(),

@@ -29,7 +29,7 @@ export interface BundleSettings {
 
 /** @throws FleetError `bundle-invalid` where it is no archive of ours at all */
 export function openBundle(bundle: Buffer): BundleContents {
-  // A tar begins with a file name; DER with a SEQUENCE, and PEM with dashes.
+  // DER begins with a SEQUENCE, PEM with dashes; a tar with a file name, gzip with 1F.
   if (bundle[0] === 0x30 || bundle.subarray(0, 5).equals(Buffer.from('-----')))
     throw new FleetError('bundle-invalid', 'The bundle is sealed; open it with openssl cms -decrypt first.');
   const all = readTar(bundle);

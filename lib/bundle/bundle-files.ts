@@ -3,7 +3,7 @@ import type { GroupDefinition } from '../enrollment/group-definition.ts';
 import type { TemplateFile } from './tar-template.ts';
 
 /** What differs from device to device. */
-export type DeviceSlot = 'id' | 'identityChain' | 'identityKey' | 'edgeCaChain' | 'edgeCaKey' | 'estEdgeCaName';
+export type DeviceSlot = 'id' | 'identity' | 'identityKey' | 'edgeCa' | 'edgeCaKey' | 'estEdgeCaName';
 
 export type BundleFile = TemplateFile<DeviceSlot>;
 

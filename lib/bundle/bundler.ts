@@ -2,7 +2,7 @@ import { parseGroupDefinition } from '../enrollment/group-definition.ts';
 import { FleetError } from '../errors.ts';
 import type { DeviceIdentity } from '../pki/device-identity.ts';
 import { edgeCaCommonName } from '../pki/edge-ca.ts';
-import { type BundleOptions, type DeviceSlot, pemBundle } from './bundle-files.ts';
+import type { BundleOptions, DeviceSlot } from './bundle-files.ts';
 import { bundleOptionsFaults } from './bundle-options-faults.ts';
 import { createDeviceCheck } from './device-check.ts';
 import { createSeal } from './seal.ts';
@@ -16,7 +16,7 @@ export interface Bundler {
   /** Of a bundle's file name, after the device id. */
   readonly fileExtension: string;
   /**
-   * What the device installs: a tar of the target's files, sealed where the group says so.
+   * What the device installs: a tar.gz of the target's files, sealed where the group says so.
    * @throws FleetError `bundle-invalid` where it would not work on the device
    */
   bundle(device: { readonly deviceId: string; readonly identity: DeviceIdentity }): Buffer | Promise<Buffer>;
@@ -33,27 +33,26 @@ export async function createBundler(given: BundleOptions): Promise<Bundler> {
   const { group, chainPem } = options;
   refuseFaults(options);
   const template = createTarTemplate<DeviceSlot>(targetFiles(options));
-  const issuers = pemBundle(chainPem);
   const check = createDeviceCheck(group, chainPem[0] ?? options.rootPem, idInConfiguration[configPath(group.target)]);
   const sealed = group.keyCustody === 'sealed';
   const seal = sealed ? createSeal(group.recipients) : undefined;
 
   return {
-    mediaType: sealed ? 'application/cms' : 'application/x-tar',
-    fileExtension: sealed ? '.tar.cms' : '.tar',
+    mediaType: sealed ? 'application/cms' : 'application/gzip',
+    fileExtension: sealed ? '.tar.gz.cms' : '.tar.gz',
 
     bundle({ deviceId, identity }) {
       const { edgeCa } = identity;
-      const tar = template.fill(deviceId, {
+      const { tar, gzip } = template.fill(deviceId, {
         id: deviceId,
-        identityChain: identity.certificatePem + issuers,
+        identity: identity.certificatePem,
         identityKey: identity.privateKeyPem ?? '',
-        edgeCaChain: edgeCa === undefined ? '' : edgeCa.certificatePem + issuers,
+        edgeCa: edgeCa?.certificatePem ?? '',
         edgeCaKey: edgeCa?.privateKeyPem ?? '',
         estEdgeCaName: group.edgeCa === 'est' ? edgeCaCommonName(deviceId) : '',
       });
       check(deviceId, identity, tar);
-      return seal === undefined ? tar : seal(tar);
+      return seal === undefined ? gzip : seal(gzip);
     },
   };
 }

@@ -21,15 +21,15 @@ export function readme(options: BundleOptions): DeviceText {
 
 function opening({ group }: BundleOptions): DeviceText {
   if (group.keyCustody !== 'sealed')
-    return ['Unpack, where the device is:\n\n    tar -xf ', id, '.tar\n    cd ', id, '\n\n'];
+    return ['Unpack, where the device is:\n\n    tar -xzf ', id, '.tar.gz\n    cd ', id, '\n\n'];
   return [
     'Open it with the certificate and the key of a recipient, and unpack:\n\n    openssl cms -decrypt -inform DER -in ',
     id,
-    '.tar.cms -out ',
+    '.tar.gz.cms -out ',
     id,
-    '.tar \\\n      -recip recipient.cert.pem -inkey recipient.key.pem\n    tar -xf ',
+    '.tar.gz \\\n      -recip recipient.cert.pem -inkey recipient.key.pem\n    tar -xzf ',
     id,
-    '.tar\n    cd ',
+    '.tar.gz\n    cd ',
     id,
     '\n\n',
   ];

@@ -1,3 +1,4 @@
+import { gunzipSync } from 'node:zlib';
 import { FleetError } from '../errors.ts';
 
 export interface TarFile {
@@ -8,12 +9,16 @@ export interface TarFile {
 
 const block = 512;
 
+/** Some hundred times a bundle. A file that unpacks to more is none, and would take our memory. */
+const maxUnpacked = 4 * 1024 * 1024;
+
 /**
- * The files of a ustar archive, in order, whoever made it. Directories are left out; links, devices and anything that
- * would be unpacked outside of the archive's folder are refused.
+ * The files of a ustar archive, compressed or not, in order, whoever made it. Directories are left out; links, devices and
+ * anything that would be unpacked outside of the archive's folder are refused.
  * @throws FleetError `bundle-invalid`
  */
-export function readTar(tar: Buffer): TarFile[] {
+export function readTar(archive: Buffer): TarFile[] {
+  const tar = archive[0] === 0x1f && archive[1] === 0x8b ? unpacked(archive) : archive;
   const files: TarFile[] = [];
   let at = 0;
   while (at + block <= tar.length) {
@@ -35,6 +40,14 @@ export function readTar(tar: Buffer): TarFile[] {
     at += Math.ceil(size / block) * block;
   }
   throw invalid('it has no end');
+}
+
+function unpacked(gzip: Buffer): Buffer {
+  try {
+    return gunzipSync(gzip, { maxOutputLength: maxUnpacked });
+  } catch (error) {
+    throw new FleetError('bundle-invalid', 'This is no bundle: it cannot be unpacked.', {}, { cause: error });
+  }
 }
 
 function checkSum(header: Buffer): void {

@@ -1,3 +1,5 @@
+import { createGzipTemplate, type GzipTemplate, type Place } from './gzip-template.ts';
+
 /*
  * Archives that differ in a few values only: POSIX ustar (IEEE Std 1003.1-2024, pax, "ustar Interchange Format"), laid
  * out once and filled in many times. What stays the same is copied as one block, so a bundle costs microseconds.
@@ -16,7 +18,13 @@ interface TarTemplate<Slot extends string> {
    * The archive, with every file below `folder` (at most 155 characters). The same bytes for the same values.
    * @param values ASCII text
    */
-  fill(folder: string, values: Readonly<Record<Slot, string>>): Buffer;
+  fill(folder: string, values: Readonly<Record<Slot, string>>): Archive;
+}
+
+/** An archive as it is, and as a device gets it: compressed. */
+interface Archive {
+  readonly tar: Buffer;
+  readonly gzip: Buffer;
 }
 
 const block = 512;
@@ -24,10 +32,12 @@ const block = 512;
 const [modeAt, sizeAt, mtimeAt, checksumAt, typeAt, magicAt, unameAt, gnameAt, prefixAt] = [
   100, 124, 136, 148, 156, 257, 265, 297, 345,
 ];
+const checksumDigits = 6;
 
 /** An archive for values of one length each: all but the values themselves, and the sums that the headers need. */
 interface Layout<Slot> {
   readonly image: Buffer;
+  readonly compress: GzipTemplate;
   readonly headers: readonly { readonly at: number; readonly sum: number }[];
   readonly values: readonly { readonly at: number; readonly slot: Slot }[];
 }
@@ -39,12 +49,12 @@ export function createTarTemplate<Slot extends string>(files: readonly TemplateF
   const slots = [...new Set(files.flatMap(({ parts }) => parts.flatMap((part) => (isSlot(part) ? [part.slot] : []))))];
   const layouts = new Map<string, Layout<Slot>>();
 
-  function layoutFor(values: Readonly<Record<Slot, string>>): Layout<Slot> {
-    let key = '';
-    for (const slot of slots) key += `${values[slot].length},`;
+  function layoutFor(folder: string, values: Readonly<Record<Slot, string>>): Layout<Slot> {
+    let key = `${folder.length}`;
+    for (const slot of slots) key += `,${values[slot].length}`;
     let layout = layouts.get(key);
     if (layout === undefined) {
-      layout = layOut(files, values);
+      layout = layOut(files, folder.length, values);
       if (layouts.size >= maxLayouts) layouts.clear();
       layouts.set(key, layout);
     }
@@ -53,17 +63,17 @@ export function createTarTemplate<Slot extends string>(files: readonly TemplateF
 
   return {
     fill(folder, values) {
-      const { image, headers, values: places } = layoutFor(values);
+      const { image, compress, headers, values: places } = layoutFor(folder, values);
       const tar = Buffer.allocUnsafe(image.length);
       image.copy(tar);
       let folderSum = 0;
       for (let index = 0; index < folder.length; index++) folderSum += folder.charCodeAt(index);
       for (const { at, sum } of headers) {
         tar.write(folder, at + prefixAt, 'latin1');
-        writeOctal(tar, sum + folderSum, at + checksumAt, 6);
+        writeOctal(tar, sum + folderSum, at + checksumAt, checksumDigits);
       }
       for (const { at, slot } of places) tar.write(values[slot], at, 'latin1');
-      return tar;
+      return { tar, gzip: compress(tar) };
     },
   };
 }
@@ -74,6 +84,7 @@ function isSlot<Slot>(part: string | { readonly slot: Slot }): part is { readonl
 
 function layOut<Slot extends string>(
   files: readonly TemplateFile<Slot>[],
+  folderLength: number,
   values: Readonly<Record<Slot, string>>,
 ): Layout<Slot> {
   const sized = files.map((file) => {
@@ -85,19 +96,24 @@ function layOut<Slot extends string>(
   const image = Buffer.alloc(length);
   const headers: { at: number; sum: number }[] = [];
   const places: { at: number; slot: Slot }[] = [];
+  const varying: Place[] = [];
   let at = 0;
   for (const { file, size } of sized) {
     headers.push({ at, sum: writeHeader(image, at, file, size) });
+    varying.push({ at: at + checksumAt, length: checksumDigits }, { at: at + prefixAt, length: folderLength });
     at += block;
     let within = at;
     for (const part of file.parts) {
-      if (isSlot(part)) places.push({ at: within, slot: part.slot });
-      else image.write(part, within, 'latin1');
-      within += (isSlot(part) ? values[part.slot] : part).length;
+      const { length } = isSlot(part) ? values[part.slot] : part;
+      if (isSlot(part)) {
+        places.push({ at: within, slot: part.slot });
+        varying.push({ at: within, length });
+      } else image.write(part, within, 'latin1');
+      within += length;
     }
     at += Math.ceil(size / block) * block;
   }
-  return { image, headers, values: places };
+  return { image, compress: createGzipTemplate(image, varying), headers, values: places };
 }
 
 /** @returns the sum of the header's bytes while its prefix is empty and its checksum blank */
@@ -117,8 +133,8 @@ function writeHeader(image: Buffer, at: number, { path, mode }: { path: string; 
   image.write('root', at + gnameAt, 'latin1');
   let sum = 0;
   for (let index = at; index < at + block; index++) sum += image[index] ?? 0;
-  // Six digits, NUL, space; the digits come with the prefix.
-  image[at + checksumAt + 6] = 0;
+  // Digits, NUL, space; the digits come with the prefix.
+  image[at + checksumAt + checksumDigits] = 0;
   return sum;
 }
 

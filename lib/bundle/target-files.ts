@@ -14,19 +14,20 @@ export function configPath(target: Target): 'config.toml' | 'config.yaml' | 'dev
 
 /** The files of a bundle, in their order: what a technician reads first comes first. */
 export function targetFiles(options: BundleOptions): BundleFile[] {
-  const { group, rootPem } = options;
+  const { group, chainPem, rootPem } = options;
   const { target, edgeCa, est, trustBundle } = group;
   const edge = target !== 'dps-device';
+  const issuers = pemBundle(chainPem);
   const files: BundleFile[] = [];
   const add = (path: string, mode: number, ...parts: DeviceText) => files.push({ path, mode, parts });
 
   add(bundlePaths.readme, 0o644, ...readme(options));
   if (edge) add(bundlePaths.install, 0o755, installScript(options));
   add(configPath(target), 0o644, ...configuration(options));
-  add(bundlePaths.identityChain, 0o644, { slot: 'identityChain' });
+  add(bundlePaths.identityChain, 0o644, { slot: 'identity' }, issuers);
   if (group.keyCustody !== 'device') add(bundlePaths.identityKey, 0o600, { slot: 'identityKey' });
   if (edgeCa === 'issued') {
-    add(bundlePaths.edgeCaChain, 0o644, { slot: 'edgeCaChain' });
+    add(bundlePaths.edgeCaChain, 0o644, { slot: 'edgeCa' }, issuers);
     add(bundlePaths.edgeCaKey, 0o600, { slot: 'edgeCaKey' });
   }
   // Modules must trust the issued CA's root; with a CA of the daemon's own they get that one from it.

@@ -1,4 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { gunzipSync } from 'node:zlib';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { fromBufferPromise } from 'yauzl';
 
@@ -34,7 +35,7 @@ async function readArchive(archive: string, body: Buffer): Promise<ArchivedBundl
     if (entry.fileName === 'index.json') continue;
     const { fileDataStart: offset } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
     const length = entry.uncompressedSize;
-    const deviceId = entry.fileName.replace(/\.tar$/, '');
+    const deviceId = entry.fileName.replace(/\.tar\.gz$/, '');
     bundles.push({
       archive,
       offset,
@@ -47,8 +48,8 @@ async function readArchive(archive: string, body: Buffer): Promise<ArchivedBundl
 }
 
 /** A tar holds its files as they are, so the PEM blocks in it are found without unpacking it. */
-function readBundle(deviceId: string, tar: Buffer) {
-  const text = tar.toString('latin1');
+function readBundle(deviceId: string, bundle: Buffer) {
+  const text = gunzipSync(bundle).toString('latin1');
   const certificates = (text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).map(
     (pem) => new X509Certificate(pem),
   );

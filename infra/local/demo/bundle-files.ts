@@ -1,15 +1,16 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, normalize, sep } from 'node:path';
 import { Readable } from 'node:stream';
+import { gunzipSync } from 'node:zlib';
 import { extract } from 'tar-stream';
 
 /** The files of a bundle by path, without its top folder. */
 export type BundleFiles = ReadonlyMap<string, { readonly body: Buffer; readonly mode: number }>;
 
-/** Reads a bundle as a technician's `tar xf` would. */
-export async function readBundle(tar: Buffer): Promise<BundleFiles> {
+/** Reads a bundle as a technician's `tar -xzf` would. */
+export async function readBundle(bundle: Buffer): Promise<BundleFiles> {
   const files = new Map<string, { body: Buffer; mode: number }>();
-  for await (const entry of Readable.from([tar]).pipe(extract())) {
+  for await (const entry of Readable.from([gunzipSync(bundle)]).pipe(extract())) {
     const body = Buffer.concat(await Array.fromAsync(entry as AsyncIterable<Buffer>));
     const path = entry.header.name.split('/').slice(1).join('/');
     if (entry.header.type === 'file') files.set(path, { body, mode: entry.header.mode ?? 0o644 });

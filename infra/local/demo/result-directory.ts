@@ -26,7 +26,7 @@ export async function writeResult(out: string, { api, jobs, group, bundles }: De
     const directory = join(out, 'devices', deviceId);
     if (group.definition.keyCustody === 'sealed') {
       await mkdir(directory, { recursive: true });
-      await writeFile(join(directory, 'bundle.tar.cms'), bundle);
+      await writeFile(join(directory, 'bundle.tar.gz.cms'), bundle);
     } else {
       await unpackBundle(await readBundle(bundle), directory);
     }

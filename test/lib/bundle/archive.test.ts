@@ -9,9 +9,9 @@ import { FleetError } from '../../../lib/errors.ts';
 import { lacks, run } from './command.ts';
 
 const entries = [
-  { name: 'gw-1.tar', body: Buffer.from('first'), info: { deviceId: 'gw-1', line: 2 } },
-  { name: 'gw-2.tar', body: Buffer.alloc(0), info: { deviceId: 'gw-2', line: 3 } },
-  { name: 'gw_3.tar.cms', body: Buffer.alloc(70_000, 7), info: { deviceId: 'gw_3', line: 4 } },
+  { name: 'gw-1.tar.gz', body: Buffer.from('first'), info: { deviceId: 'gw-1', line: 2 } },
+  { name: 'gw-2.tar.gz', body: Buffer.alloc(0), info: { deviceId: 'gw-2', line: 3 } },
+  { name: 'gw_3.tar.gz.cms', body: Buffer.alloc(70_000, 7), info: { deviceId: 'gw_3', line: 4 } },
 ];
 
 describe('an archive', () => {
@@ -40,7 +40,7 @@ describe('an archive', () => {
   it('refuses two entries of one name, and one named like the index', () => {
     const [first] = entries;
     assert.ok(first);
-    assert.throws(() => packArchive([first, first]), /gw-1\.tar/);
+    assert.throws(() => packArchive([first, first]), /gw-1\.tar\.gz/);
     assert.throws(() => packArchive([{ ...first, name: 'index.json' }]), /index\.json/);
   });
 
@@ -51,7 +51,7 @@ describe('an archive', () => {
       assert.equal(run('unzip', ['-tqq', 'chunk.zip'], { cwd: directory }).status, 0);
       run('unzip', ['-qq', 'chunk.zip'], { cwd: directory });
       for (const { name, body } of entries) assert.deepEqual(await readFile(join(directory, name)), body);
-      assert.match(run('zipinfo', ['chunk.zip', 'gw-1.tar'], { cwd: directory }).stdout, /^-rw-------/m);
+      assert.match(run('zipinfo', ['chunk.zip', 'gw-1.tar.gz'], { cwd: directory }).stdout, /^-rw-------/m);
       const index = JSON.parse(await readFile(join(directory, 'index.json'), 'utf8'));
       assert.equal(index.entries[0].info.deviceId, 'gw-1');
     } finally {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { parse as parseToml } from 'smol-toml';
 import { extract } from 'tar-stream';
@@ -40,10 +41,10 @@ describe('a bundle', () => {
 
   it('reads the same in two other readers of tar', { skip: lacks('tar') }, async () => {
     const { bundle } = await someBundler();
-    const tar = await bundle('a'.repeat(64));
-    const ours = readTar(tar).map(({ path, mode, body }) => ({ path, mode, body: body.toString() }));
+    const packed = await bundle('a'.repeat(64));
+    const ours = readTar(packed).map(({ path, mode, body }) => ({ path, mode, body: body.toString() }));
     const theirs = [];
-    for await (const entry of Readable.from([tar]).pipe(extract())) {
+    for await (const entry of Readable.from([gunzipSync(packed)]).pipe(extract())) {
       const body = Buffer.concat(await Array.fromAsync(entry as AsyncIterable<Buffer>)).toString();
       theirs.push({ path: entry.header.name, mode: entry.header.mode, body });
     }
@@ -51,8 +52,8 @@ describe('a bundle', () => {
 
     const directory = await mkdtemp(join(tmpdir(), 'bundle-'));
     try {
-      await writeFile(join(directory, 'b.tar'), tar);
-      const listing = run('tar', ['-tf', 'b.tar'], { cwd: directory });
+      await writeFile(join(directory, 'b.tar.gz'), packed);
+      const listing = run('tar', ['-tzf', 'b.tar.gz'], { cwd: directory });
       assert.equal(listing.stderr, '');
       assert.deepEqual(
         listing.stdout.trim().split('\n'),
@@ -67,8 +68,9 @@ describe('a bundle', () => {
     const { bundler, identity } = await someBundler();
     const [one, two] = [await identity('gw-1'), await identity('gw-2')];
     const first = await bundler.bundle({ deviceId: 'gw-1', identity: one });
-    const other = await bundler.bundle({ deviceId: 'gw-2', identity: two });
+    const second = await bundler.bundle({ deviceId: 'gw-2', identity: two });
     assert.deepEqual(await bundler.bundle({ deviceId: 'gw-1', identity: one }), first);
+    const other = gunzipSync(second);
     assert.ok(!other.includes('gw-1'));
     assert.ok(other.includes(two.privateKeyPem ?? '?'));
     assert.ok(!other.includes(one.privateKeyPem ?? '?'));

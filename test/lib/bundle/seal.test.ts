@@ -106,13 +106,13 @@ describe('a sealed bundle', { skip: lacks('openssl') }, () => {
       { now },
     );
     assert.equal(bundler.mediaType, 'application/cms');
-    assert.equal(bundler.fileExtension, '.tar.cms');
+    assert.equal(bundler.fileExtension, '.tar.gz.cms');
     const sealed = await bundle('gw-1');
     assert.ok(!sealed.includes('PRIVATE KEY'));
     const opened = decrypt(sealed, technician);
     assert.ok(opened);
     const files = new Map(readTar(opened).map(({ path, body }) => [path, body.toString()]));
     assert.match(files.get('gw-1/secrets/device-identity.key.pem') ?? '', /PRIVATE KEY/);
-    assert.match(files.get('gw-1/README.md') ?? '', /openssl cms -decrypt -inform DER -in gw-1\.tar\.cms/);
+    assert.match(files.get('gw-1/README.md') ?? '', /openssl cms -decrypt -inform DER -in gw-1\.tar\.gz\.cms/);
   });
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { readTar, type TarFile } from '../../../lib/bundle/tar-reader.ts';
 import { createTarTemplate } from '../../../lib/bundle/tar-template.ts';
 import { verifyBundle } from '../../../lib/bundle/verify-bundle.ts';
@@ -30,7 +31,7 @@ function changed(
   });
   return createTarTemplate<never>(
     files.map((file) => ({ ...file, path: file.path.split('/').slice(1).join('/') })),
-  ).fill(files[0]?.path.split('/')[0] ?? '', {} as Record<never, string>);
+  ).fill(files[0]?.path.split('/')[0] ?? '', {} as Record<never, string>).gzip;
 }
 
 const withFile = (name: string, body: (text: string) => string) =>
@@ -143,18 +144,24 @@ describe('the verifier', () => {
     assert.match(faultsOf(swapped, [old.group]).join('\n'), /path length is 0/);
   });
 
+  it('reads a bundle of an earlier release, which was not compressed', () => {
+    assert.deepEqual(faultsOf(gunzipSync(good)), []);
+  });
+
   it('refuses what is no bundle, or a sealed one', () => {
     const refused = (pattern: RegExp) => (error: unknown) =>
       error instanceof FleetError && error.code === 'bundle-invalid' && pattern.test(error.message);
     assert.throws(() => verifyBundle(Buffer.from('hello'), [], someTime), refused(/no bundle/));
     assert.throws(() => verifyBundle(Buffer.alloc(1024), [], someTime), refused(/no config/));
-    assert.throws(() => verifyBundle(good.subarray(0, 3000), [], someTime), refused(/ends in the middle|no end/));
+    assert.throws(() => verifyBundle(good.subarray(0, 3000), [], someTime), refused(/cannot be unpacked/));
+    assert.throws(() => verifyBundle(gzipSync(Buffer.alloc(5_000_000)), [], someTime), refused(/cannot be unpacked/));
+    const tar = gunzipSync(good);
+    assert.throws(() => verifyBundle(tar.subarray(0, 3000), [], someTime), refused(/ends in the middle|no end/));
     assert.throws(() => verifyBundle(Buffer.from([0x30, 0x82]), [], someTime), refused(/sealed/));
     const evil = changed(good, ({ path }) => ({ path: path.replace('README.md', '../../etc/passwd') }));
     assert.throws(() => verifyBundle(evil, [], someTime), refused(/outside of itself/));
-    const turned = Buffer.from(good);
-    turned[0] = 0x41;
-    assert.throws(() => verifyBundle(turned, [], someTime), refused(/checksum/));
+    tar[0] = 0x41;
+    assert.throws(() => verifyBundle(tar, [], someTime), refused(/checksum/));
   });
 });
 
@@ -218,21 +225,21 @@ describe('npm run verify-bundle', () => {
     const directory = mkdtempSync(join(tmpdir(), 'verify-'));
     const verify = (...args: string[]) => run(process.execPath, [tool, ...args], { cwd: directory });
     try {
-      writeFileSync(join(directory, 'good.tar'), good);
+      writeFileSync(join(directory, 'good.tar.gz'), good);
       writeFileSync(
-        join(directory, 'bad.tar'),
+        join(directory, 'bad.tar.gz'),
         withFile('device-identity.key.pem', () => fileOf(other, 'device-identity.key.pem')),
       );
       writeFileSync(join(directory, 'groups.json'), JSON.stringify({ enrollmentGroups: [view] }));
       writeFileSync(join(directory, 'group.json'), JSON.stringify(view));
       const at = ['--at', someTime.toISOString()];
 
-      const fine = verify('good.tar', '--groups', 'groups.json', ...at);
+      const fine = verify('good.tar.gz', '--groups', 'groups.json', ...at);
       assert.equal(fine.status, 0, fine.output);
       assert.match(fine.stdout, /^gw-1: good$/m);
       assert.match(fine.stdout, /DPS will say: matches group "line7" by its primary issuing CA/);
 
-      const bad = verify('bad.tar', '--groups', 'group.json', '--json', ...at);
+      const bad = verify('bad.tar.gz', '--groups', 'group.json', '--json', ...at);
       assert.equal(bad.status, 1, bad.output);
       const report = JSON.parse(bad.stdout);
       assert.equal(report.ok, false);
@@ -240,10 +247,10 @@ describe('npm run verify-bundle', () => {
 
       for (const args of [
         [],
-        ['good.tar'],
-        ['none.tar', '--groups', 'groups.json'],
+        ['good.tar.gz'],
+        ['none.tar.gz', '--groups', 'groups.json'],
         ['groups.json', '--groups', 'groups.json'],
-        ['good.tar', '--groups', 'good.tar'],
+        ['good.tar.gz', '--groups', 'good.tar.gz'],
       ]) {
         const refused = verify(...args);
         assert.equal(refused.status, 2, refused.output);

@@ -1,0 +1,81 @@
+import { constants, crc32, deflateRawSync } from 'node:zlib';
+
+/*
+ * Contents that differ in a few places only, compressed: one gzip member (RFC 1952). What stays the same is deflated once.
+ * The places lie in stored blocks (RFC 1951 3.2.4), so filling them costs a copy and a checksum, and no compression.
+ */
+
+/** Bytes of a content that vary. */
+export interface Place {
+  readonly at: number;
+  readonly length: number;
+}
+
+/** Compressed form of a content that has the template's bytes everywhere but in its places. */
+export type GzipTemplate = (content: Buffer) => Buffer;
+
+/** No name, no time, the slowest compression, no particular file system: the same bytes for the same content. */
+const header = Buffer.from('1f8b08000000000002ff', 'hex');
+const trailerLength = 8;
+
+/** The length of a stored block is 16 bits, and its complement again. */
+const maxStored = 0xffff;
+const storedLengths = 4;
+
+/** What lies between two places and is shorter than this is stored with them: its blocks would be longer than itself. */
+const leastDeflated = 24;
+
+/** @param places in their order, none within another; at least one */
+export function createGzipTemplate(content: Buffer, places: readonly Place[]): GzipTemplate {
+  const parts: Buffer[] = [header];
+  const copies: { readonly from: number; readonly to: number; readonly at: number }[] = [];
+  let length = header.length;
+  const add = (part: Buffer) => {
+    parts.push(part);
+    length += part.length;
+  };
+  let done = 0;
+  for (const { from, to } of storedRanges(places, content.length)) {
+    // A flush ends with an empty stored block. Its lengths, the last four bytes, give way to those of the range.
+    const flushed = deflateRawSync(content.subarray(done, from), { finishFlush: constants.Z_SYNC_FLUSH, level: 9 });
+    add(flushed.subarray(0, -storedLengths));
+    for (let start = from; start < to; start += maxStored) {
+      const end = Math.min(start + maxStored, to);
+      const lengths = Buffer.alloc(storedLengths);
+      lengths.writeUInt16LE(end - start, 0);
+      lengths.writeUInt16LE(~(end - start) & maxStored, 2);
+      // A block after the first begins with three bits of type, and zeros up to the next byte.
+      if (start > from) add(Buffer.alloc(1));
+      add(lengths);
+      copies.push({ from: start, to: end, at: length });
+      add(Buffer.alloc(end - start));
+    }
+    done = to;
+  }
+  add(deflateRawSync(content.subarray(done), { level: 9 }));
+  add(Buffer.alloc(trailerLength));
+  const image = Buffer.concat(parts);
+
+  return (filled) => {
+    const compressed = Buffer.allocUnsafe(image.length);
+    image.copy(compressed);
+    for (const { from, to, at } of copies) filled.copy(compressed, at, from, to);
+    compressed.writeUInt32LE(crc32(filled), image.length - trailerLength);
+    compressed.writeUInt32LE(filled.length, image.length - trailerLength + 4);
+    return compressed;
+  };
+}
+
+/** The places, with what is too short between them. */
+function storedRanges(places: readonly Place[], end: number): { from: number; to: number }[] {
+  const ranges: { from: number; to: number }[] = [];
+  for (const { at, length } of places) {
+    if (length === 0) continue;
+    const last = ranges.at(-1);
+    if (last !== undefined && at - last.to < leastDeflated) last.to = at + length;
+    else ranges.push({ from: at, to: at + length });
+  }
+  const last = ranges.at(-1);
+  if (last !== undefined && end - last.to < leastDeflated) last.to = end;
+  return ranges;
+}
