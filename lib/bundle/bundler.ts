@@ -43,7 +43,7 @@ export async function createBundler(given: BundleOptions): Promise<Bundler> {
 
     bundle({ deviceId, identity }) {
       const { edgeCa } = identity;
-      const { tar, gzip } = template.fill(deviceId, {
+      const archive = template.fill(deviceId, {
         id: deviceId,
         identity: identity.certificatePem,
         identityKey: identity.privateKeyPem ?? '',
@@ -51,8 +51,8 @@ export async function createBundler(given: BundleOptions): Promise<Bundler> {
         edgeCaKey: edgeCa?.privateKeyPem ?? '',
         estEdgeCaName: group.edgeCa === 'est' ? edgeCaCommonName(deviceId) : '',
       });
-      check(deviceId, identity, tar);
-      return seal === undefined ? gzip : seal(gzip);
+      check(deviceId, identity, archive);
+      return seal === undefined ? archive : seal(archive);
     },
   };
 }

@@ -1,4 +1,5 @@
 import { createECDH, createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
+import { gunzipSync } from 'node:zlib';
 import type { GroupDefinition } from '../enrollment/group-definition.ts';
 import { FleetError } from '../errors.ts';
 import {
@@ -13,12 +14,13 @@ import {
 import type { DeviceIdentity } from '../pki/device-identity.ts';
 
 /*
- * What can go wrong with one device and not with its group, checked on every bundle before it is handed out: that costs
- * less than the signature did. The whole check of a bundle is in verify-bundle.ts.
+ * What can go wrong with one device and not with its group, checked on every bundle before it is handed out; what the
+ * first bundle shows for all that come from the same template is looked at on the first. The whole check of a bundle is in
+ * verify-bundle.ts.
  */
 
 /** @throws FleetError `bundle-invalid` where the bundle would not work, or would give away what it must not */
-type DeviceCheck = (deviceId: string, identity: DeviceIdentity, tar: Buffer) => void;
+type DeviceCheck = (deviceId: string, identity: DeviceIdentity, archive: Buffer) => void;
 
 /** @param configId what the configuration says of a device with that id, such as `registration_id = "gw-1"` */
 export function createDeviceCheck(
@@ -27,15 +29,16 @@ export function createDeviceCheck(
   configId: (deviceId: string) => string,
 ): DeviceCheck {
   const issuer = readParts(issuingCaPem).subject;
+  let isFirst = true;
 
-  return (deviceId, identity, tar) => {
+  return (deviceId, identity, archive) => {
     const refuse = (what: string) =>
       new FleetError('bundle-invalid', `The bundle of device "${deviceId}" was not made: ${what}.`);
     const check = (certificatePem: string, privateKeyPem: string | undefined, kind: string): CertificateParts => {
       try {
         const parts = readParts(certificatePem);
         if (!parts.issuer.equals(issuer)) throw refuse(`the ${kind} certificate is not from the group's issuing CA`);
-        if (privateKeyPem !== undefined && !isKeyOf(privateKeyPem, parts))
+        if (privateKeyPem !== undefined && !isKeyOf(privateKeyPem, parts, isFirst))
           throw refuse(`the ${kind} key is not the one that its certificate was issued to`);
         return parts;
       } catch (error) {
@@ -59,9 +62,12 @@ export function createDeviceCheck(
       // An Edge CA named like the device breaks the TLS of its modules (https://github.com/Azure/iotedge/issues/5782).
       if (commonName === deviceId) throw refuse('the Edge CA has the common name of the device');
     }
+    if (!isFirst) return;
+    const tar = gunzipSync(archive);
     for (const text of [identity.certificatePem, identity.privateKeyPem ?? '', configId(deviceId)]) {
       if (!tar.includes(text, 0, 'latin1')) throw refuse('a file of it is not filled in');
     }
+    isFirst = false;
   };
 }
 
@@ -106,13 +112,23 @@ const p256Length = 138;
 const p256Prefix = Buffer.from('308187020100301306072a8648ce3d020106082a8648ce3d030107046d306b0201010420', 'hex');
 const p256 = createECDH('prime256v1');
 
-function isKeyOf(privateKeyPem: string, { certificatePem, publicKey }: CertificateParts): boolean {
+/**
+ * A P-256 key from device-key.ts has the point beside its scalar that OpenSSL made with it, and that point is compared.
+ * Where the scalar might be misplaced (Node gives it without leading zeros), or on demand, the point is computed from it.
+ */
+function isKeyOf(
+  privateKeyPem: string,
+  { certificatePem, publicKey }: CertificateParts,
+  computePoint: boolean,
+): boolean {
   const der = pemBody(privateKeyPem);
   try {
     if (der.length === p256Length && der.subarray(0, p256Prefix.length).equals(p256Prefix)) {
-      // The point is computed from the scalar: that the file holds the right point beside it proves nothing.
-      p256.setPrivateKey(der.subarray(p256Prefix.length, p256Prefix.length + 32));
-      return p256.getPublicKey().equals(publicKey) && der.subarray(-65).equals(publicKey);
+      if (!der.subarray(-65).equals(publicKey)) return false;
+      const scalar = der.subarray(p256Prefix.length, p256Prefix.length + 32);
+      if (!computePoint && scalar[0] !== 0) return true;
+      p256.setPrivateKey(scalar);
+      return p256.getPublicKey().equals(publicKey);
     }
     const own = createPublicKey(createPrivateKey(privateKeyPem)).export({ type: 'spki', format: 'der' });
     return own.equals(new X509Certificate(certificatePem).publicKey.export({ type: 'spki', format: 'der' }));

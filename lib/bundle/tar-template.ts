@@ -1,8 +1,8 @@
 import { createGzipTemplate, type GzipTemplate, type Place } from './gzip-template.ts';
 
 /*
- * Archives that differ in a few values only: POSIX ustar (IEEE Std 1003.1-2024, pax, "ustar Interchange Format"), laid
- * out once and filled in many times. What stays the same is copied as one block, so a bundle costs microseconds.
+ * Archives that differ in a few values only: POSIX ustar (IEEE Std 1003.1-2024, pax, "ustar Interchange Format") in gzip,
+ * laid out once and filled in many times, so that a bundle costs microseconds.
  */
 
 /** A file of a bundle. A part that is an object stands for the value of that name. All text is ASCII. */
@@ -15,16 +15,10 @@ export interface TemplateFile<Slot extends string> {
 
 interface TarTemplate<Slot extends string> {
   /**
-   * The archive, with every file below `folder` (at most 155 characters). The same bytes for the same values.
+   * The archive as tar.gz, with every file below `folder` (at most 155 characters). The same bytes for the same values.
    * @param values ASCII text
    */
-  fill(folder: string, values: Readonly<Record<Slot, string>>): Archive;
-}
-
-/** An archive as it is, and as a device gets it: compressed. */
-interface Archive {
-  readonly tar: Buffer;
-  readonly gzip: Buffer;
+  fill(folder: string, values: Readonly<Record<Slot, string>>): Buffer;
 }
 
 const block = 512;
@@ -34,8 +28,9 @@ const [modeAt, sizeAt, mtimeAt, checksumAt, typeAt, magicAt, unameAt, gnameAt, p
 ];
 const checksumDigits = 6;
 
-/** An archive for values of one length each: all but the values themselves, and the sums that the headers need. */
+/** An archive for values of one length each, and the sums that the headers need. */
 interface Layout<Slot> {
+  /** The tar; between two bundles, without values. */
   readonly image: Buffer;
   readonly compress: GzipTemplate;
   readonly headers: readonly { readonly at: number; readonly sum: number }[];
@@ -64,16 +59,17 @@ export function createTarTemplate<Slot extends string>(files: readonly TemplateF
   return {
     fill(folder, values) {
       const { image, compress, headers, values: places } = layoutFor(folder, values);
-      const tar = Buffer.allocUnsafe(image.length);
-      image.copy(tar);
       let folderSum = 0;
       for (let index = 0; index < folder.length; index++) folderSum += folder.charCodeAt(index);
       for (const { at, sum } of headers) {
-        tar.write(folder, at + prefixAt, 'latin1');
-        writeOctal(tar, sum + folderSum, at + checksumAt, checksumDigits);
+        image.write(folder, at + prefixAt, 'latin1');
+        writeOctal(image, sum + folderSum, at + checksumAt, checksumDigits);
       }
-      for (const { at, slot } of places) tar.write(values[slot], at, 'latin1');
-      return { tar, gzip: compress(tar) };
+      for (const { at, slot } of places) image.write(values[slot], at, 'latin1');
+      const archive = compress(image);
+      // One of the values is a private key, and the layout stays.
+      for (const { at, slot } of places) image.fill(0, at, at + values[slot].length);
+      return archive;
     },
   };
 }

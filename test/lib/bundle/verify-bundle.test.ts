@@ -31,7 +31,7 @@ function changed(
   });
   return createTarTemplate<never>(
     files.map((file) => ({ ...file, path: file.path.split('/').slice(1).join('/') })),
-  ).fill(files[0]?.path.split('/')[0] ?? '', {} as Record<never, string>).gzip;
+  ).fill(files[0]?.path.split('/')[0] ?? '', {} as Record<never, string>);
 }
 
 const withFile = (name: string, body: (text: string) => string) =>
