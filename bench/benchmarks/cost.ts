@@ -20,7 +20,7 @@ export const cost: Benchmark = {
     const rows = rowsOfAJob * scale;
     let seconds = 0;
     let bytes = 0;
-    const counted = await withBenchStack({ TELEMETRY: 'console' }, async (bench) => {
+    const counted = await withBenchStack({ settings: { TELEMETRY: 'console' } }, async (bench) => {
       for (let round = 0; round < rounds; round++) seconds += (await bench.run(rows)).seconds;
       bytes = await storedBytes(bench);
       // What was counted since the last print is printed at the end.

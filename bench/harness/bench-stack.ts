@@ -34,22 +34,30 @@ export interface BenchStack {
 
 const group = { keyCustody: 'plain', target: 'iotedge-1.6', initialTwin: { tags: { product: 'edge-gateway' } } };
 /**
- * V8 sizes its heap by the memory of the machine, and collects garbage the later the more there is. The functions process
- * is told to be content with the heap of a small instance, as an app with 2,048 MB would, so that figures of memory do
- * not tell of the machine that measures. On one of 24 GiB it takes some 100 MiB more without.
+ * V8 sizes its heap by the memory of the machine, and collects garbage the later the more there is. Where memory is the
+ * question, the functions process is told to be content with the heap of a small instance, as an app with 2,048 MB would,
+ * so that the figures do not tell of the machine that measures.
  */
-const nodeOptions = '--max-semi-space-size=8 --max-old-space-size=512';
+const smallHeap = '--max-semi-space-size=8 --max-old-space-size=512';
 /** Seldom enough that nobody's figures tell of it. */
 const askEvery = 250;
 /** A job that shows no progress for so long will not end. */
 const patience = 120_000;
 
+export interface BenchStackOptions {
+  /** Functions hosts, all on the same queues. */
+  readonly hosts?: number;
+  readonly heap?: 'of the machine' | 'small';
+  /** App settings. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
 /**
- * Runs `work` on the packaged app and a local stack of its own: Azurite, the Cosmos DB and the DPS stand-ins and one
- * functions host, each a process, in a temporary directory that is gone afterwards.
+ * Runs `work` on the packaged app and a local stack of its own: Azurite, the Cosmos DB and the DPS stand-ins and functions
+ * hosts, each a process, in a temporary directory that is gone afterwards.
  */
 export async function withBenchStack<T>(
-  settings: Readonly<Record<string, string>>,
+  { hosts = 1, heap = 'of the machine', settings = {} }: BenchStackOptions,
   work: (bench: BenchStack) => Promise<T>,
 ): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), 'bench-'));
@@ -60,9 +68,9 @@ export async function withBenchStack<T>(
     // Once a day: it asks DPS about devices, and none of these registers.
     const reconcileSchedule = '0 0 0 * * *';
     stack = await startStack({
-      ...{ directory, ports: 'free', appDirectory, reconcileSchedule },
-      // Node reads it in the functions process alone: app settings are no other's environment.
-      settings: { ...settings, NODE_OPTIONS: `${nodeOptions} ${settings['NODE_OPTIONS'] ?? ''}` },
+      ...{ directory, ports: 'free', appDirectory, reconcileSchedule, hosts },
+      // Node reads NODE_OPTIONS in the functions process alone: app settings are no other's environment.
+      settings: heap === 'small' ? { ...settings, NODE_OPTIONS: smallHeap } : settings,
     });
     const bench = createBench(stack, directory);
     await bench.api.put('enrollment-groups/bench', group);
