@@ -63,8 +63,8 @@ export const issueCsr: Benchmark = {
   name: 'issue-csr',
   what:
     'Certificate requests a second on one core, read from PEM, verified and signed, against one `crypto.verify` with a ' +
-    'key that is there already and one `crypto.sign`; and against the same with the key imported from its octets, as it ' +
-    'must be for each request.',
+    'key that is there already and one `crypto.sign`; and against the same with the key imported, as it must be for ' +
+    'each request.',
 
   async run(run: Run): Promise<Findings> {
     const { limit, imported, ours } = await compare(

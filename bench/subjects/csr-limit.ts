@@ -1,23 +1,39 @@
 import { createPublicKey, generateKeyPairSync, randomBytes, sign, verify } from 'node:crypto';
+import { bitStringOctets, derTag, readConstructed, readElements } from '../../lib/pki/der.ts';
+import { toPem } from '../../lib/pki/pem.ts';
 import type { Work } from '../harness/subject.ts';
+import { someRequests } from './some-requests.ts';
 
 /**
- * What an identity for a request cannot do without: the request's signature verified, and one made. A request brings its
- * key as octets: with `import` the key is imported each time, without it is there already.
+ * What an identity for a request cannot do without: the request's signature verified, and one made; for the requests that
+ * csr-ours works on, taken apart before. A request brings its key as octets: with `import` the key is imported each time
+ * (from PEM, the fastest way into Node), without it is there already.
  */
 export async function prepare(argument: string): Promise<Work> {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const device = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const info = device.publicKey.export({ type: 'spki', format: 'der' });
-  const request = randomBytes(150);
-  const signature = sign('sha256', request, device.privateKey);
+  const requests = (await someRequests()).map(({ csr }) => takenApart(csr));
   const tbs = randomBytes(400);
-  const publicKey =
-    argument === 'import' ? () => createPublicKey({ key: info, format: 'der', type: 'spki' }) : () => device.publicKey;
+  let next = 0;
   return (times) => {
     for (let time = 0; time < times; time++) {
-      if (!verify('sha256', request, publicKey(), signature)) throw new Error('the signature does not verify');
+      const request = requests[next++ % requests.length];
+      if (request === undefined) continue;
+      const publicKey = argument === 'import' ? createPublicKey(request.publicKeyPem) : request.publicKey;
+      if (!verify('sha256', request.info, publicKey, request.signature))
+        throw new Error('the signature does not verify');
       sign('sha256', tbs, privateKey);
     }
+  };
+}
+
+/** RFC 2986: CertificationRequestInfo, algorithm, signature. */
+function takenApart(csr: string) {
+  const der = Buffer.from(csr.replaceAll(/-----.*?-----/g, ''), 'base64');
+  const [info, , signature] = readConstructed(der, derTag.sequence);
+  if (info === undefined) throw new Error('a request without content');
+  const publicKeyPem = toPem('PUBLIC KEY', readElements(info.content)[2]?.whole ?? Buffer.alloc(0));
+  return {
+    ...{ info: info.whole, publicKeyPem, publicKey: createPublicKey(publicKeyPem) },
+    signature: bitStringOctets(signature),
   };
 }

@@ -1,4 +1,4 @@
-export type PemLabel = 'CERTIFICATE' | 'PRIVATE KEY' | 'CERTIFICATE REQUEST';
+export type PemLabel = 'CERTIFICATE' | 'PRIVATE KEY' | 'PUBLIC KEY' | 'CERTIFICATE REQUEST';
 
 /** PEM as RFC 7468 writes it: lines of 64 characters, each ended by a newline. */
 export function toPem(label: PemLabel, der: Buffer): string {
