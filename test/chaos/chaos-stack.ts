@@ -15,9 +15,9 @@ export interface ChaosOptions
   extends Pick<StackOptions, 'hosts' | 'leaseSeconds' | 'keyVault' | 'dpsArguments' | 'cosmosArguments' | 'settings'> {
   /** What happens between the app and each service; nothing where absent. */
   readonly interfere?: Partial<Readonly<Record<Service, Interference>>>;
-  /** Seconds until a message that failed comes again; host.json says 10. */
+  /** Seconds until a message that failed comes again; 1 where absent, where host.json says 10. */
   readonly redeliverySeconds?: number;
-  /** Messages that a host receives at once; host.json says 4. */
+  /** Messages that a host receives at once; as host.json says where absent. */
   readonly batchSize?: number;
 }
 
