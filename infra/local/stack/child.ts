@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, fstatSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,7 +11,7 @@ export interface ChildOptions {
   /** Arguments of Node, the script first. */
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
-  /** Where its output goes, behind what is there. */
+  /** Where its output goes, behind what is there unless that is long. */
   readonly logFile: string;
   /** What a line of its output says once it is ready. */
   readonly ready: RegExp;
@@ -36,6 +36,8 @@ const readyWithin = 60_000;
 const lookEvery = 25;
 /** Where Node keeps what it compiled: the next start of the same code takes half the time. */
 const compileCache = fileURLToPath(new URL('../../../node_modules/.cache/node', import.meta.url));
+/** A log that has grown beyond this becomes `<name>.log.1` when its process starts, in the place of the one before. */
+const longestLog = 10 * 1024 * 1024;
 /** Enough of a log to show what went wrong. */
 const tailBytes = 2_000;
 
@@ -48,6 +50,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
 
   function launch(): { process: ChildProcess; offset: number } {
     mkdirSync(dirname(logFile), { recursive: true });
+    if ((statSync(logFile, { throwIfNoEntry: false })?.size ?? 0) > longestLog) renameSync(logFile, `${logFile}.1`);
     const log = openSync(logFile, 'a', 0o600);
     const offset = fstatSync(log).size;
     const started = spawn(process.execPath, args, {

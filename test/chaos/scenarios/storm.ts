@@ -11,7 +11,7 @@ import { chain } from '../proxy.ts';
 import type { Scenario, ScenarioContext } from '../scenario.ts';
 import { createTripwire } from '../tripwire.ts';
 
-const sizes = { short: { rows: 240, kills: 3, hostile: 60 }, long: { rows: 1_500, kills: 30, hostile: 500 } };
+const sizes = { short: { rows: 240, kills: 3, hostile: 60 }, long: { rows: 5_000, kills: 50, hostile: 500 } };
 
 /** Looks at the stack once the books are closed. */
 export type Afterwards = (chaos: ChaosStack, expected: readonly ExpectedJob[]) => Promise<void>;

@@ -57,6 +57,17 @@ test('what an earlier run said does not make the next one ready', limit, async (
   assert.equal(child.pid, undefined);
 });
 
+test('a log that has grown long is put aside, and the one put aside before it is gone', limit, async () => {
+  const long = 'x'.repeat(10 * 1024 * 1024 + 1);
+  await writeFile(join(directory, 'talker.log'), long);
+  await writeFile(join(directory, 'talker.log.1'), 'older still');
+  const child = await start('talker', `${waits} console.log('ready');`);
+  await child.restart();
+  assert.equal(await readFile(`${child.logFile}.1`, 'utf8'), long);
+  assert.equal(await readFile(child.logFile, 'utf8'), 'ready\nready\n');
+  await child.kill();
+});
+
 test('an end that nobody asked for is told, one that was asked for is not', limit, async () => {
   const told: string[] = [];
   const tell = (child: Child, how: string) => void told.push(`${child.name}: ${how}`);
