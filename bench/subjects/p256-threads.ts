@@ -1,9 +1,7 @@
 import { once } from 'node:events';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
-import { createDeviceIssuer } from '../../lib/pki/device-issuer.ts';
-import { newSerialNumber } from '../../lib/pki/serial.ts';
 import type { Work } from '../harness/subject.ts';
-import { someAuthority } from './some-authority.ts';
+import { createIdentities } from './some-identities.ts';
 
 /** A message costs about as much as one certificate, so a thread gets this many to issue, and gives back as many. */
 const batch = 64;
@@ -28,18 +26,7 @@ export async function prepare(threads: string): Promise<Work> {
 }
 
 if (!isMainThread) {
-  const issuer = await createDeviceIssuer({
-    issuer: await someAuthority(),
-    ...{ keyType: 'ec-p256', validityDays: 365, now: new Date() },
-  });
-  await issuer.issue({ deviceId: 'gw-000000000', serialNumber: newSerialNumber() });
-  // The first of its kind makes the template; those after it are issued at once.
-  await issuer.issue({ deviceId: 'gw-000000000', serialNumber: newSerialNumber() });
-  let number = 0;
-  const issueOne = () => {
-    number += 1;
-    return issuer.issue({ deviceId: `gw-${String(number).padStart(9, '0')}`, serialNumber: newSerialNumber() });
-  };
-  parentPort?.on('message', (count: number) => parentPort?.postMessage(Array.from({ length: count }, issueOne)));
+  const issueNext = await createIdentities();
+  parentPort?.on('message', (count: number) => parentPort?.postMessage(Array.from({ length: count }, issueNext)));
   parentPort?.postMessage('ready');
 }
