@@ -146,6 +146,20 @@ describe('a bundle that would not work', () => {
     assert.throws(() => bundler.bundle({ deviceId: 'gw-1', identity: broken }), refused(/cannot be read/));
   });
 
+  it('is not made with the right point beside another scalar', async () => {
+    const { bundler, identity } = await someBundler();
+    const [one, two] = [await identity('gw-1'), await identity('gw-2')];
+    const der = ({ privateKeyPem = '' }: typeof one) =>
+      createPrivateKey(privateKeyPem).export({ type: 'pkcs8', format: 'der' });
+    // RFC 5915: the point is the last 65 octets.
+    const patched = Buffer.concat([der(two).subarray(0, -65), der(one).subarray(-65)]);
+    const privateKeyPem = `-----BEGIN PRIVATE KEY-----\n${patched.toString('base64')}\n-----END PRIVATE KEY-----\n`;
+    assert.throws(
+      () => bundler.bundle({ deviceId: 'gw-1', identity: { ...one, privateKeyPem } }),
+      refused(/identity key is not the one/),
+    );
+  });
+
   it('is not made with another RSA key', async () => {
     const { bundler, identity } = await someBundler({ keyType: 'rsa-2048' });
     const [one, two] = [await identity('gw-1'), await identity('gw-2')];
