@@ -24,8 +24,8 @@ const schema = z.object({
     .int()
     .min(1)
     .max(600)
-    .default(600)
-    .describe('How long a received queue message stays hidden; 600 as in Azure, less to see a crash made good sooner'),
+    .default(60)
+    .describe('How long a received queue message stays hidden, and a crash waits to be made good; 600 in Azure'),
   RECONCILE_SCHEDULE: z.string().default('*/5 * * * * *').describe('When reconcile-registrations runs (NCRONTAB)'),
 });
 

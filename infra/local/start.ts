@@ -20,9 +20,11 @@ const standInsAlone = values['stand-ins'];
 let stack: Stack | undefined;
 let forget = async () => {};
 let ending = false;
+let lease = '';
 
 try {
   const { ports, directory, functionsKey, leaseSeconds, reconcileSchedule, keyVault } = readLocalSettings();
+  lease = `${leaseSeconds} s`;
   // Before anything is built under another stack's feet; from there on the stack itself holds it.
   await mkdir(directory, { recursive: true, mode: 0o700 });
   holdDirectory(directory)();
@@ -50,7 +52,7 @@ function onUnexpectedEnd(child: Child, how: string): void {
   say(`${child.name} ended (${how}). See ${child.logFile}`);
   if (!child.name.startsWith('functions')) return void end(1);
   child.restart().then(
-    () => say(`${child.name} was started again. Messages it had in work come again when their lease ends.`),
+    () => say(`${child.name} was started again. Messages it had in work come again within ${lease}.`),
     (error: Error) => {
       say(`error: ${error.message}`);
       void end(1);
