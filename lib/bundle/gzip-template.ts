@@ -25,7 +25,7 @@ const storedLengths = 4;
 /** What lies between two places and is shorter than this is stored with them: its blocks would be longer than itself. */
 const leastDeflated = 24;
 
-/** @param places in their order, none within another; at least one */
+/** @param places in their order, none within another */
 export function createGzipTemplate(content: Buffer, places: readonly Place[]): GzipTemplate {
   const parts: Buffer[] = [header];
   const copies: { readonly from: number; readonly to: number; readonly at: number }[] = [];
