@@ -1,5 +1,5 @@
 import { app } from '@azure/functions';
-import { cancelJob } from '../lib/jobs/cancel-job.ts';
+import { cancelJob } from '../lib/pipeline/cancel-job.ts';
 import { httpAuthLevel } from './config.ts';
 import { jobView } from './http/job-view.ts';
 import { jobIdFrom } from './http/parameters.ts';

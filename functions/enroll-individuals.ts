@@ -1,7 +1,7 @@
 import { app } from '@azure/functions';
-import { enrollIndividuals } from '../lib/enrollment/enroll-individuals.ts';
-import { inTurn } from '../lib/enrollment/turn.ts';
 import { parseEnrollmentMessage } from '../lib/jobs/messages.ts';
+import { inTurn } from '../lib/lock.ts';
+import { enrollIndividuals } from '../lib/pipeline/enroll-devices.ts';
 import { onMessage } from './queue-message.ts';
 
 app.storageQueue('enroll-individuals', {

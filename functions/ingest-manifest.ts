@@ -1,6 +1,6 @@
 import { app } from '@azure/functions';
-import { ingestManifest } from '../lib/jobs/ingest-manifest.ts';
-import { parseBlobCreated } from '../lib/manifest/blob-created.ts';
+import { parseBlobCreated } from '../lib/manifest/upload-event.ts';
+import { ingestManifest } from '../lib/pipeline/ingest-manifest.ts';
 import { onMessage } from './queue-message.ts';
 
 app.storageQueue('ingest-manifest', {

@@ -1,6 +1,6 @@
 import { app } from '@azure/functions';
-import { ingestOrder } from '../lib/jobs/ingest-order.ts';
 import { parseOrder } from '../lib/orders/order.ts';
+import { ingestOrder } from '../lib/pipeline/ingest-order.ts';
 import { onMessage } from './queue-message.ts';
 
 app.storageQueue('ingest-order', {

@@ -1,5 +1,5 @@
 import { app } from '@azure/functions';
-import { queueNames } from '../lib/azure/health-checks.ts';
+import { queueNames } from '../lib/azure/health.ts';
 import { httpAuthLevel } from './config.ts';
 import { nextLink, pageFrom, wordFrom } from './http/parameters.ts';
 import { json, respond } from './http/respond.ts';

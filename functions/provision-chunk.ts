@@ -1,6 +1,6 @@
 import { app } from '@azure/functions';
 import { parseChunkMessage } from '../lib/jobs/messages.ts';
-import { provisionChunk } from '../lib/provision/provision-chunk.ts';
+import { provisionChunk } from '../lib/pipeline/provision-chunk.ts';
 import { onMessage } from './queue-message.ts';
 
 app.storageQueue('provision-chunk', {

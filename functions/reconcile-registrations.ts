@@ -1,7 +1,7 @@
 import { app, type InvocationContext, type Timer } from '@azure/functions';
-import { endingCertificates } from '../lib/enrollment/ending-certificates.ts';
-import { reconcileRegistrations } from '../lib/enrollment/reconcile-registrations.ts';
+import { endingCertificates } from '../lib/authorities/expiry.ts';
 import { withLog } from '../lib/log.ts';
+import { reconcileRegistrations } from '../lib/pipeline/reconcile-registrations.ts';
 import { logTo } from './log.ts';
 import { services } from './services.ts';
 

@@ -1,9 +1,9 @@
 import { app, type InvocationContext } from '@azure/functions';
-import { queueNames } from '../lib/azure/health-checks.ts';
+import { queueNames } from '../lib/azure/health.ts';
 import { asFleetError } from '../lib/errors.ts';
 import { bodyText } from '../lib/jobs/message-body.ts';
-import { recordDeadLetter } from '../lib/jobs/record-dead-letter.ts';
 import { withLog } from '../lib/log.ts';
+import { recordDeadLetter } from '../lib/pipeline/record-dead-letter.ts';
 import { logTo } from './log.ts';
 import { waitAsAsked } from './queue-message.ts';
 import { services } from './services.ts';

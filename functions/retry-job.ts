@@ -1,5 +1,5 @@
 import { app } from '@azure/functions';
-import { retryJob } from '../lib/jobs/retry-job.ts';
+import { retryJob } from '../lib/pipeline/retry-job.ts';
 import { httpAuthLevel } from './config.ts';
 import { findJob } from './http/find-job.ts';
 import { json, respond } from './http/respond.ts';

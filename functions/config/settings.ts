@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { FleetError } from '../../lib/errors.ts';
-import { isNcrontab } from '../../lib/ncrontab.ts';
+import { isNcrontab } from './ncrontab.ts';
 
 /*
  * The schema of the app's settings, each declared once, with what it means and what is expected. Read by

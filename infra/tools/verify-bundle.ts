@@ -4,7 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import type { VerifierGroup } from '../../lib/bundle/dps-verdict.ts';
+import type { VerifierGroup } from '../../lib/bundle/dps-decision.ts';
 import { type BundleReport, verifyBundle } from '../../lib/bundle/verify-bundle.ts';
 
 const usage = `Usage: npm run verify-bundle -- BUNDLE --groups FILE [--at TIME] [--json]

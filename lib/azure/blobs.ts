@@ -3,7 +3,7 @@ import type { ContainerClient } from '@azure/storage-blob';
 import type { BlobOptions, BlobStore } from '../blobs.ts';
 import { FleetError } from '../errors.ts';
 import { calling, statusOf } from './service-errors.ts';
-import { patiently, storagePatience, withPatience } from './storage-patience.ts';
+import { patiently, storagePatience, withPatience } from './storage-timeouts.ts';
 
 const service = 'Blob storage';
 

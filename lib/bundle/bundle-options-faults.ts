@@ -1,10 +1,10 @@
 import { X509Certificate } from 'node:crypto';
 import type { Fault } from '../errors.ts';
+import { edge11CertificateFault } from '../groups/y2038.ts';
 import { type BundleOptions, id } from './bundle-files.ts';
 import { readConfigToml } from './config-toml-schema.ts';
 import { readConfigYaml } from './config-yaml-schema.ts';
 import { readDpsDeviceConfig } from './dps-device-config.ts';
-import { edge11CertificateFault } from './edge-11-dates.ts';
 import { duplicateRecipients, recipientFaults } from './recipients.ts';
 import { configPath, configuration } from './target-files.ts';
 

@@ -1,6 +1,6 @@
 import type { GroupDefinition } from '../enrollment/group-definition.ts';
 import type { Fault } from '../errors.ts';
-import { edge11CertificateFault, edge11DateFault } from './edge-11-dates.ts';
+import { edge11CertificateFault, edge11DateFault } from '../groups/y2038.ts';
 import { duplicateRecipients, recipientFaults } from './recipients.ts';
 
 const day = 86_400_000;

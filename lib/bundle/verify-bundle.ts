@@ -1,9 +1,9 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { FleetError } from '../errors.ts';
+import { edge11DateFault } from '../groups/y2038.ts';
 import { readCertificate } from '../pki/certificate-parts.ts';
 import { type BundleContents, type BundleSettings, openBundle } from './bundle-contents.ts';
-import { type DpsVerdict, dpsVerdict, isSignedBy, type VerifierGroup } from './dps-verdict.ts';
-import { edge11DateFault } from './edge-11-dates.ts';
+import { type DpsVerdict, dpsVerdict, isSignedBy, type VerifierGroup } from './dps-decision.ts';
 
 export interface BundleReport {
   /** The registration id of its configuration, or the name of its folder where that cannot be read. */

@@ -1,9 +1,9 @@
+import type { CertificateAuthority } from '../authorities/certificate-authority.ts';
+import { registrationName } from '../authorities/issuing-cas.ts';
 import { FleetError } from '../errors.ts';
 import type { CaRegistry } from './ca-registry.ts';
-import type { CertificateAuthority } from './certificate-authority.ts';
 import type { GroupStore } from './group-store.ts';
 import type { Groups } from './groups.ts';
-import { registrationName } from './issuing-cas.ts';
 import { type RegistrationOutcome, registerCa } from './register-ca.ts';
 
 export interface RegistrationServices {

@@ -1,12 +1,5 @@
-import { declarationFaults } from '../bundle/declaration-faults.ts';
-import { FleetError } from '../errors.ts';
-import { type RetryOptions, retrying } from '../retry.ts';
-import type { Stored } from '../stored.ts';
-import { type CertificateAuthority, issuingCaFits } from './certificate-authority.ts';
-import type { Enrollments } from './enrollments.ts';
-import { enrollmentRevision, type GroupRecord, type IssuingCa } from './group.ts';
-import { type GroupDefinition, parseGroupDefinition } from './group-definition.ts';
-import type { GroupStore } from './group-store.ts';
+import { type CertificateAuthority, issuingCaFits } from '../authorities/certificate-authority.ts';
+import type { OutsideCa } from '../authorities/imported-ca.ts';
 import {
   caReferences,
   isSame,
@@ -15,8 +8,15 @@ import {
   refuseRollover,
   refuseShared,
   withCurrent,
-} from './issuing-cas.ts';
-import type { OutsideCa } from './outside-ca.ts';
+} from '../authorities/issuing-cas.ts';
+import { declarationFaults } from '../bundle/declaration-faults.ts';
+import { FleetError } from '../errors.ts';
+import { type RetryOptions, retrying } from '../retry.ts';
+import type { Stored } from '../stored.ts';
+import type { Enrollments } from './enrollments.ts';
+import { enrollmentRevision, type GroupRecord, type IssuingCa } from './group.ts';
+import { type GroupDefinition, parseGroupDefinition } from './group-definition.ts';
+import type { GroupStore } from './group-store.ts';
 
 /** Declares enrollment groups and keeps DPS as they were declared. */
 export interface Groups {

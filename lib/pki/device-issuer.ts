@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Authority } from './authority.ts';
 import { createCertificateSigning } from './certificate-signing.ts';
-import { readCertificationRequest } from './certification-request.ts';
+import { readCertificationRequest } from './csr.ts';
 import type { DeviceIdentity } from './device-identity.ts';
 import { createP256KeyGenerator, type DeviceKey, generateRsaKey } from './device-key.ts';
 import { type EdgeCaKind, edgeCaCommonName, edgeCaPathLength } from './edge-ca.ts';

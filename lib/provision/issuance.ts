@@ -1,6 +1,6 @@
+import type { CertificateAuthority } from '../authorities/certificate-authority.ts';
 import type { Bundler } from '../bundle/bundler.ts';
 import { createBundler } from '../bundle/bundler.ts';
-import type { CertificateAuthority } from '../enrollment/certificate-authority.ts';
 import { edgeCaOf } from '../enrollment/edge-ca.ts';
 import type { GroupRecord } from '../enrollment/group.ts';
 import { FleetError } from '../errors.ts';

@@ -2,9 +2,9 @@ import pMap from 'p-map';
 import { type ArchiveEntry, type PackedArchive, packArchive } from '../bundle/archive.ts';
 import { FleetError } from '../errors.ts';
 import type { RowFault } from '../manifest/manifest.ts';
+import type { ClaimedRow } from '../pipeline/steps/claim.ts';
 import { figures } from '../telemetry.ts';
-import { turnOfOthers } from '../turns.ts';
-import type { ClaimedRow } from './claim.ts';
+import { turnOfOthers } from '../yield-to-event-loop.ts';
 import type { Issuance } from './issuance.ts';
 
 /** What an archive's index says of each device in it; enough to record the device without opening its bundle. */

@@ -3,10 +3,10 @@ import type { ErrorCode } from '../errors.ts';
 import type { RowCounts } from '../jobs/job.ts';
 import type { RowFault } from '../manifest/manifest.ts';
 import type { ResultRow } from '../manifest/report.ts';
+import type { ClaimedRow, UnchangedRow } from '../pipeline/steps/claim.ts';
+import type { Committed } from '../pipeline/steps/commit.ts';
 import type { Stored } from '../stored.ts';
 import type { ChunkReport } from './chunk-report.ts';
-import type { ClaimedRow, UnchangedRow } from './claim.ts';
-import type { Committed } from './commit.ts';
 import { failedRecord, issuedRecord } from './record.ts';
 
 /** What became of a chunk: the records to write, the report, and what the job's counters move by. */

@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { FleetError } from '../../lib/errors.ts';
-import { readCertificationRequest } from '../../lib/pki/certification-request.ts';
+import { readCertificationRequest } from '../../lib/pki/csr.ts';
 import { type DerElement, derHeader, derTag, readConstructed, readElements } from '../../lib/pki/der.ts';
 import { profiles } from '../../lib/pki/profile.ts';
 import { makeRequestDer, pemOf } from '../lib/pki/make-request.ts';

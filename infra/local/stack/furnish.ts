@@ -2,7 +2,7 @@ import { CosmosClient } from '@azure/cosmos';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { cosmosContainers } from '../../../lib/azure/cosmos-containers.ts';
-import { containerNames, queueNames } from '../../../lib/azure/health-checks.ts';
+import { containerNames, queueNames } from '../../../lib/azure/health.ts';
 
 export interface Furnishing {
   readonly storageConnectionString: string;

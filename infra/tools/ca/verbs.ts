@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
+import type { OutsideCa } from '../../../lib/authorities/imported-ca.ts';
 import { registerIssuingCa, registerRoot } from '../../../lib/enrollment/ca-registration.ts';
 import type { CaRegistry } from '../../../lib/enrollment/ca-registry.ts';
 import type { GroupRecord } from '../../../lib/enrollment/group.ts';
-import type { OutsideCa } from '../../../lib/enrollment/outside-ca.ts';
 import type { RegistrationOutcome } from '../../../lib/enrollment/register-ca.ts';
 import type { FleetError } from '../../../lib/errors.ts';
 import { type Arguments, UsageError, type Verb } from './arguments.ts';

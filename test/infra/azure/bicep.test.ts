@@ -8,7 +8,7 @@ import { parse } from 'yaml';
 import { settingMeta, settingNames, settings } from '../../../functions/config/settings.ts';
 import { roles } from '../../../lib/access/principal.ts';
 import { cosmosContainers } from '../../../lib/azure/cosmos-containers.ts';
-import { containerNames, cosmosContainerNames, queueNames } from '../../../lib/azure/health-checks.ts';
+import { containerNames, cosmosContainerNames, queueNames } from '../../../lib/azure/health.ts';
 import {
   type BicepFile,
   bicepFile,

@@ -6,7 +6,7 @@ import { after, before } from 'node:test';
 import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
 import { type QueueClient, QueueServiceClient } from '@azure/storage-queue';
 import { createBlobStore } from '../../../lib/azure/blobs.ts';
-import { createOutbox } from '../../../lib/azure/storage-queue.ts';
+import { createOutbox } from '../../../lib/azure/queues.ts';
 import { blobStoreContract } from '../../contract/blob-store.ts';
 import { outboxContract } from '../../contract/outbox.ts';
 import { startAzurite } from '../../infra/local/azurite.ts';

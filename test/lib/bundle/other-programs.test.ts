@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parseCertificate } from '../../../infra/local/dps/x509/certificate.ts';
 import { ChainError, verifyChain } from '../../../infra/local/dps/x509/chain.ts';
-import { dpsVerdict } from '../../../lib/bundle/dps-verdict.ts';
+import { dpsVerdict } from '../../../lib/bundle/dps-decision.ts';
 import { readTar } from '../../../lib/bundle/tar-reader.ts';
 import { lacks, run } from './command.ts';
 import { type BundleMaker, someBundler } from './some-bundle.ts';

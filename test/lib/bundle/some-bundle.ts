@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Bundler, createBundler } from '../../../lib/bundle/bundler.ts';
-import type { VerifierGroup } from '../../../lib/bundle/dps-verdict.ts';
+import type { VerifierGroup } from '../../../lib/bundle/dps-decision.ts';
 import { edgeCaOf } from '../../../lib/enrollment/edge-ca.ts';
 import { type GroupInput, parseGroupDefinition } from '../../../lib/enrollment/group-definition.ts';
 import { type Authority, issueIntermediateCa, issueRootCa } from '../../../lib/pki/authority.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { enrollmentRevision, type GroupRecord } from '../../../lib/enrollment/group.ts';
-import { reconcileRegistrations } from '../../../lib/enrollment/reconcile-registrations.ts';
+import { reconcileRegistrations } from '../../../lib/pipeline/reconcile-registrations.ts';
 import { createWorld, Interruption, type World } from '../../world.ts';
 
 const before = { keyCustody: 'plain' } as const;

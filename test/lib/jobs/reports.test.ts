@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { cancelJob } from '../../../lib/jobs/cancel-job.ts';
-import { deadLetterId, recordDeadLetter } from '../../../lib/jobs/record-dead-letter.ts';
 import { jobFaults, jobResults } from '../../../lib/jobs/reports.ts';
-import { retryJob } from '../../../lib/jobs/retry-job.ts';
+import { cancelJob } from '../../../lib/pipeline/cancel-job.ts';
+import { deadLetterId, recordDeadLetter } from '../../../lib/pipeline/record-dead-letter.ts';
+import { retryJob } from '../../../lib/pipeline/retry-job.ts';
 import { createMemoryDeadLetterStore } from '../../memory/dead-letter-store.ts';
 import { createWorld, type World } from '../../world.ts';
 

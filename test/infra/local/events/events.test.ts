@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
 import { type QueueClient, QueueServiceClient } from '@azure/storage-queue';
 import type { Child } from '../../../../infra/local/stack/child.ts';
-import { type BlobCreated, parseBlobCreated } from '../../../../lib/manifest/blob-created.ts';
+import { type BlobCreated, parseBlobCreated } from '../../../../lib/manifest/upload-event.ts';
 import { until } from '../../../until.ts';
 import { startAzurite, startLocal } from '../azurite.ts';
 

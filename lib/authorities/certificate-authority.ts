@@ -1,0 +1,198 @@
+import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
+import { caKeyTypeOf } from '../enrollment/ca-faults.ts';
+import { edgeCaOf } from '../enrollment/edge-ca.ts';
+import type { IssuingCa } from '../enrollment/group.ts';
+import type { GroupDefinition } from '../enrollment/group-definition.ts';
+import type { GroupStore } from '../enrollment/group-store.ts';
+import type { RootCa } from '../enrollment/root-ca.ts';
+import { FleetError } from '../errors.ts';
+import { edge11DateFault } from '../groups/y2038.ts';
+import { type Authority, issueIntermediateCa, issueProofOfPossession, issueRootCa } from '../pki/authority.ts';
+import { createCaRequest } from '../pki/ca-request.ts';
+import { readCertificate } from '../pki/certificate-parts.ts';
+import { issuingCaPathLength } from '../pki/edge-ca.ts';
+import { newSerialNumber } from '../pki/serial.ts';
+import type { KeyStore } from '../pki/signer.ts';
+import type { Stored } from '../stored.ts';
+import { acceptIssuingCa, acceptRoot, type OutsideCa } from './imported-ca.ts';
+
+/** Makes the root and one issuing CA a group, or takes them from outside, and opens them for signing. */
+export interface CertificateAuthority {
+  /** The root certificate (PEM); made at the first call, the same ever after, unless an operator brings another. */
+  root(): Promise<string>;
+  /** The same, with what is noted of it. */
+  rootCa(): Promise<Stored<RootCa>>;
+  /** The root with its key, and that it is its own. @throws FleetError `ca-missing` when the key is kept elsewhere, `ca-key-unusable` */
+  openRoot(): Promise<Authority>;
+  /**
+   * Makes a root of the operator's the root of the fleet, with its key or without. Groups keep the CA they have until their
+   * next rollover.
+   * @throws FleetError `ca-invalid` with every fault
+   */
+  adoptRoot(root: OutsideCa): Promise<RootCa>;
+
+  /** A new issuing CA for the group, signed by the root. @throws FleetError `ca-missing` when that is done elsewhere */
+  createIssuingCa(group: GroupDefinition, generation: number): Promise<IssuingCa>;
+  /** A request (PKCS#10, PEM) for the group's issuing CA, to be signed elsewhere. Its key is made at the first call. */
+  requestIssuingCa(group: GroupDefinition, generation: number): Promise<string>;
+  /** An issuing CA that was signed elsewhere, with the key of the request or one of its own. @throws FleetError `ca-invalid` with every fault */
+  adoptIssuingCa(group: GroupDefinition, generation: number, ca: OutsideCa): Promise<IssuingCa>;
+  /** The issuing CA with its key, ready to sign. @throws FleetError `ca-key-unusable` */
+  open(group: GroupDefinition, ca: IssuingCa): Promise<Authority>;
+
+  /** A certificate that shows DPS our hold of the CA's key: its common name is the verification code. */
+  prove(ca: Authority, verificationCode: string): Promise<string>;
+}
+
+/**
+ * Whether the issuing CA may sign all that the group's devices need, and they can read it: an Edge CA under it takes a
+ * longer path, and IoT Edge 1.1 an end before 2038.
+ */
+export function issuingCaFits(group: GroupDefinition, ca: IssuingCa): boolean {
+  const { pathLength = Number.POSITIVE_INFINITY } =
+    readCertificate(new X509Certificate(ca.certificatePem).raw).basicConstraints ?? {};
+  const readable = group.target !== 'iotedge-1.1' || edge11DateFault(new Date(ca.notAfter)) === undefined;
+  return readable && pathLength >= issuingCaPathLength(edgeCaOf(group));
+}
+
+export interface CertificateAuthorityOptions {
+  readonly keys: KeyStore;
+  readonly groups: GroupStore;
+  /** Common name of the root that is made. */
+  readonly rootName: string;
+  readonly now: () => Date;
+  readonly random?: (bytes: number) => Buffer;
+}
+
+/** The root outlives every issuing CA (at most 7,300 days by the group's schema), so that no clamping shortens them. */
+const rootValidityDays = 30 * 365;
+
+/** Key of the root that is made here. */
+const rootKeyName = 'root';
+
+/** libiothsm of IoT Edge 1.1 reads no date from here on (Azure/iotedge issue 1960). */
+const endOfTime32 = new Date('2038-01-01T00:00:00Z');
+
+export function createCertificateAuthority(options: CertificateAuthorityOptions): CertificateAuthority {
+  const { keys, groups, rootName, now, random } = options;
+
+  async function rootCa(): Promise<Stored<RootCa>> {
+    const known = await groups.readRoot();
+    if (known !== undefined) return known;
+    const signer = await keys.signer(rootKeyName, 'ec-p384');
+    const certificatePem = await issueRootCa({
+      ...{ commonName: rootName, signer, validityDays: rootValidityDays, now: now() },
+      serialNumber: newSerialNumber(random),
+    });
+    // Two processes may both come here, in a vault even with a key each; the first certificate stored is the root, and its
+    // key is found by it.
+    return groups.keepRoot({ certificatePem, keyName: rootKeyName });
+  }
+
+  async function openRoot(): Promise<Authority> {
+    const { certificatePem, keyName } = (await rootCa()).value;
+    if (keyName === undefined) {
+      throw new FleetError('ca-missing', 'The key of the root is kept elsewhere, so nothing is signed with it here.');
+    }
+    return { certificatePem, signer: await signerOf(keyName, certificatePem), chainPem: [] };
+  }
+
+  function signerOf(keyName: string, certificatePem: string) {
+    const { publicKey } = new X509Certificate(certificatePem);
+    const keyType = caKeyTypeOf(publicKey);
+    if (keyType === undefined) throw new FleetError('ca-key-unusable', 'A CA certificate has a key of no CA.');
+    return keys.signer(keyName, keyType, publicKey);
+  }
+
+  const requestedKey = (group: GroupDefinition, generation: number) =>
+    keys.signer(keyNameOf(group, generation), group.issuingCa.keyType);
+
+  return {
+    rootCa,
+    openRoot,
+    root: async () => (await rootCa()).value.certificatePem,
+
+    async adoptRoot(root) {
+      // A root allows an issuing CA below it, and what that may have to sign.
+      const { certificatePem, keyType, privateKey } = acceptRoot(root, { pathLength: 1, now: now() });
+      const keyName = privateKey === undefined ? undefined : importedName(privateKey);
+      if (privateKey !== undefined && keyName !== undefined) await keys.importKey(keyName, keyType, privateKey);
+      const value = { certificatePem, ...(keyName === undefined ? {} : { keyName }) };
+      const current = (await groups.readRoot()) ?? (await groups.keepRoot(value));
+      if (current.value.certificatePem === certificatePem && current.value.keyName === keyName) return current.value;
+      const same = current.value.certificatePem === certificatePem ? current.value : {};
+      const replaced = await groups.replaceRoot({ value: { ...same, ...value }, etag: current.etag });
+      if (replaced === undefined) throw new FleetError('concurrent-change', 'The root was changed meanwhile.');
+      return value;
+    },
+
+    async createIssuingCa(group, generation) {
+      if (group.issuingCa.origin === 'outside') {
+        throw new FleetError('ca-missing', `Group "${group.id}" has its issuing CA from outside, and has none yet.`);
+      }
+      const issuer = await openRoot();
+      const keyName = keyNameOf(group, generation);
+      const key = await requestedKey(group, generation);
+      const certificatePem = await issueIntermediateCa({
+        issuer,
+        commonName: commonNameOf(group, generation),
+        publicKey: key.publicKey,
+        pathLength: issuingCaPathLength(edgeCaOf(group)),
+        validityDays: group.issuingCa.validityDays,
+        serialNumber: newSerialNumber(random),
+        now: now(),
+      });
+      const notAfter = new X509Certificate(certificatePem).validToDate.toISOString();
+      return { certificatePem, chainPem: [issuer.certificatePem], generation, keyName, notAfter };
+    },
+
+    async requestIssuingCa(group, generation) {
+      const signer = await requestedKey(group, generation);
+      const pathLength = issuingCaPathLength(edgeCaOf(group));
+      return createCaRequest({ commonName: commonNameOf(group, generation), signer, pathLength });
+    },
+
+    async adoptIssuingCa(group, generation, ca) {
+      const requested = ca.privateKey === undefined ? await requestedKey(group, generation) : undefined;
+      const root = await groups.readRoot();
+      const { certificatePem, chainPem, keyType, privateKey, notAfter } = acceptIssuingCa(ca, {
+        pathLength: issuingCaPathLength(edgeCaOf(group)),
+        publicKey: requested?.publicKey,
+        knownIssuers: root === undefined ? [] : [root.value.certificatePem],
+        endsBefore: group.target === 'iotedge-1.1' ? endOfTime32 : undefined,
+        now: now(),
+      });
+      const keyName = privateKey === undefined ? keyNameOf(group, generation) : importedName(privateKey);
+      if (privateKey !== undefined) await keys.importKey(keyName, keyType, privateKey);
+      return { certificatePem, chainPem, generation, keyName, notAfter };
+    },
+
+    async open(_group, ca) {
+      const signer = await signerOf(ca.keyName, ca.certificatePem);
+      return { certificatePem: ca.certificatePem, signer, chainPem: ca.chainPem };
+    },
+
+    prove(issuer, verificationCode) {
+      // The key of the proof itself proves nothing and is not kept.
+      const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      return issueProofOfPossession({
+        issuer,
+        verificationCode,
+        publicKey,
+        serialNumber: newSerialNumber(random),
+        now: now(),
+      });
+    },
+  };
+}
+
+const keyNameOf = ({ id }: GroupDefinition, generation: number) => `issuing-${id}-${generation}`;
+
+/** A key from outside has a name of its own, made of its public part: another key never comes under the same name. */
+function importedName(privateKey: KeyObject): string {
+  const info = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
+  return `imported-${createHash('sha256').update(info).digest('hex').slice(0, 32)}`;
+}
+
+/** 64 characters is the bound of a common name (RFC 5280, ub-common-name); a group id may have all of them. */
+const commonNameOf = ({ id }: GroupDefinition, generation: number) => `${id.slice(0, 48)} issuing CA ${generation}`;

@@ -1,0 +1,38 @@
+import { X509Certificate } from 'node:crypto';
+import type { GroupRecord } from '../enrollment/group.ts';
+
+/** A CA certificate that has to be replaced. */
+export interface EndingCertificate {
+  readonly group: string;
+  readonly certificate: 'issuing CA' | 'chain';
+  /** ISO 8601. */
+  readonly notAfter: string;
+  /** Whole days left; negative when it has ended. */
+  readonly days: number;
+}
+
+const dayMilliseconds = 24 * 60 * 60 * 1000;
+
+/**
+ * CA certificates that end within `days`: of each group the issuing CA that signs now, and those above it. A device keeps
+ * its chain, so what counts is that there is time to roll over before the chain ends.
+ */
+export function endingCertificates(groups: Iterable<GroupRecord>, at: Date, days: number): EndingCertificate[] {
+  return [...groups].flatMap(({ definition, issuingCas }) => {
+    const [current] = issuingCas;
+    if (current === undefined) return [];
+    const ends = [
+      { certificate: 'issuing CA', notAfter: current.notAfter } as const,
+      ...current.chainPem.map((pem) => {
+        return { certificate: 'chain', notAfter: new X509Certificate(pem).validToDate.toISOString() } as const;
+      }),
+    ];
+    return ends
+      .map((end) => ({ group: definition.id, ...end, days: daysUntil(end.notAfter, at) }))
+      .filter((end) => end.days < days);
+  });
+}
+
+function daysUntil(notAfter: string, at: Date): number {
+  return Math.floor((new Date(notAfter).getTime() - at.getTime()) / dayMilliseconds);
+}

@@ -1,0 +1,112 @@
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { type CaCertificate, readCaCertificates } from '../enrollment/ca-certificate.ts';
+import { type CaDemands, caKeyTypeOf, issuingCaFaults, pathAbove, rootFaults } from '../enrollment/ca-faults.ts';
+import { type Fault, FleetError } from '../errors.ts';
+import type { CaKeyType } from '../pki/signer.ts';
+
+/** A CA as an operator hands it over. */
+export interface OutsideCa {
+  /** PEM. Further certificates in it count as chain. */
+  readonly certificate: string;
+  /** PEM of the certificates above it, in any order; our own root need not be there. */
+  readonly chain?: string | undefined;
+  /** PEM, unencrypted; absent where the key is in the key store, or kept elsewhere. */
+  readonly privateKey?: string | undefined;
+}
+
+/** The same, checked. */
+export interface AcceptedCa {
+  readonly certificatePem: string;
+  /** Issuers above it, nearest first, up to and including the root. */
+  readonly chainPem: readonly string[];
+  readonly keyType: CaKeyType;
+  readonly privateKey?: KeyObject;
+  readonly notAfter: string;
+}
+
+export interface IssuingCaDemands extends CaDemands {
+  /** Roots and issuers that are known without being handed over. */
+  readonly knownIssuers: readonly string[];
+}
+
+/** @throws FleetError `ca-invalid` with every fault */
+export function acceptIssuingCa(ca: OutsideCa, demands: IssuingCaDemands): AcceptedCa {
+  const { own, others, key, faults } = read(ca, demands.publicKey);
+  if (own === undefined) throw refused('The issuing CA', faults);
+  const known = demands.knownIssuers.flatMap((pem) => readCaCertificates(pem, 'chain').certificates);
+  const { path, faults: missing } = pathAbove(own, [...others, ...known]);
+  const publicKey = key === undefined ? demands.publicKey : createPublicKey(key);
+  faults.push(...missing, ...issuingCaFaults(own, path, { ...demands, publicKey }));
+  return accepted('The issuing CA', { own, path, key, faults });
+}
+
+/** @throws FleetError `ca-invalid` with every fault */
+export function acceptRoot(ca: OutsideCa, demands: Omit<CaDemands, 'publicKey'>): AcceptedCa {
+  const { own, key, faults } = read(ca);
+  if (own === undefined) throw refused('The root', faults);
+  faults.push(...rootFaults(own, { ...demands, publicKey: key === undefined ? undefined : createPublicKey(key) }));
+  return accepted('The root', { own, path: [], key, faults });
+}
+
+interface Read {
+  readonly own: CaCertificate | undefined;
+  readonly others: readonly CaCertificate[];
+  readonly key: KeyObject | undefined;
+  readonly faults: Fault[];
+}
+
+function read({ certificate, chain, privateKey }: OutsideCa, publicKey?: KeyObject): Read {
+  const own = readCaCertificates(certificate, 'certificate');
+  const above = chain === undefined ? { certificates: [], faults: [] } : readCaCertificates(chain, 'chain');
+  const key = privateKey === undefined ? undefined : readPrivateKey(privateKey);
+  const wanted = key === undefined ? publicKey : createPublicKey(key);
+  const faults = [...own.faults, ...above.faults];
+  if (privateKey !== undefined && key === undefined) {
+    const message = 'is no unencrypted private key in PEM; `openssl pkey -in FILE` decrypts one';
+    faults.push({ path: 'key', message });
+  }
+  // A file that holds the whole chain need not begin with the CA itself.
+  const first = own.certificates.find(({ x509 }) => wanted !== undefined && x509.publicKey.equals(wanted));
+  const [certificateOfKey = first] = first === undefined ? own.certificates : [first];
+  const others = [...own.certificates, ...above.certificates].filter((each) => each !== certificateOfKey);
+  return { own: certificateOfKey, others, key, faults };
+}
+
+/** undefined when it is none; the error of a parser may quote what it could not parse, so it goes no further. */
+function readPrivateKey(pem: string): KeyObject | undefined {
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    return undefined;
+  }
+}
+
+interface Checked {
+  readonly own: CaCertificate;
+  readonly path: readonly CaCertificate[];
+  readonly key: KeyObject | undefined;
+  readonly faults: readonly Fault[];
+}
+
+function accepted(what: string, { own, path, key, faults }: Checked): AcceptedCa {
+  const keyType = caKeyTypeOf(own.x509.publicKey);
+  if (faults.length > 0 || keyType === undefined) throw refused(what, faults);
+  return {
+    certificatePem: own.pem,
+    chainPem: path.map(({ pem }) => pem),
+    keyType,
+    ...(key === undefined ? {} : { privateKey: key }),
+    notAfter: own.parts.notAfter.date.toISOString(),
+  };
+}
+
+function refused(what: string, faults: readonly Fault[]): FleetError {
+  const list = faults.map(({ path, message }) => `${path} ${message}`).join('; ');
+  return new FleetError(
+    'ca-invalid',
+    `${what} has ${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}: ${list}.`,
+    {
+      faults,
+    },
+  );
+}

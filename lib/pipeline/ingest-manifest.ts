@@ -1,0 +1,98 @@
+import type { BlobProperties, BlobStore } from '../blobs.ts';
+import { FleetError } from '../errors.ts';
+import { failUndispatched } from '../jobs/finish.ts';
+import { conflictPolicies, type Job, noRows } from '../jobs/job.ts';
+import { jobIdOf } from '../jobs/job-id.ts';
+import type { JobStore } from '../jobs/job-store.ts';
+import type { ChunkMessage } from '../jobs/messages.ts';
+import { manifestDefaults } from '../manifest/manifest-name.ts';
+import { splitManifest } from '../manifest/splitter.ts';
+import type { BlobCreated } from '../manifest/upload-event.ts';
+import type { Outbox } from '../outbox.ts';
+import { step } from '../telemetry.ts';
+
+export interface IngestServices {
+  readonly jobs: JobStore;
+  readonly manifests: BlobStore;
+  readonly chunkQueue: Outbox<ChunkMessage>;
+  readonly chunkRows: number;
+  readonly now: () => Date;
+}
+
+/**
+ * Turns an uploaded manifest into a job and its chunks. The blob is read once, as the version that was announced; where
+ * chunks begin is worked out from its bytes and from the rows a chunk had at first, so a second delivery sends the same
+ * messages again, which is harmless.
+ * @throws FleetError `manifest-format` for a name that no manifest has: it is no job, and becomes a dead letter
+ */
+export async function ingestManifest(event: BlobCreated, services: IngestServices): Promise<void> {
+  const { jobs, manifests, now } = services;
+  const jobId = jobIdOf({ blob: event.blobName, etag: event.etag });
+  const at = now().toISOString();
+  const known = await jobs.read(jobId);
+  if (known === undefined) await jobs.create(await newJob(event, manifests, at));
+  try {
+    const job = await jobs.update(jobId, ['received', 'splitting'], {
+      status: 'splitting',
+      startedAt: known?.startedAt ?? at,
+    });
+    // Not by its status: a job that was cancelled while its messages were sent waits for the rest of them, to drop them.
+    if (job === undefined || job.finishedAt !== undefined || job.dispatchedAt !== undefined) return;
+    await dispatch(job, services);
+  } catch (error) {
+    if (!(error instanceof FleetError) || error.retry) throw error;
+    const { code, message, hint } = error;
+    await failUndispatched(jobId, { code, message, hint }, { jobs, now });
+  }
+}
+
+async function dispatch(job: Job, services: IngestServices): Promise<void> {
+  const { jobs, manifests, chunkQueue, now } = services;
+  // A setting that changes between two deliveries must not move the chunks of a job that is half sent.
+  const { jobId, format, manifest, chunkRows = services.chunkRows } = job;
+  const source = await manifests.open(manifest.blob, { etag: manifest.etag });
+  const { shape, chunks, rows } = await step('split', { jobId }, () => splitManifest(source, { format, chunkRows }));
+  // Totals first: a chunk that is done before the last message is sent must find what it is a part of.
+  const change = { status: 'provisioning', shape, chunkRows, chunks: chunks.length, total: rows } as const;
+  const current = await jobs.update(jobId, ['splitting'], change);
+  // Cancelled while it was split: no row was counted, and none may come.
+  if (current === undefined || current.counts.total === 0) return;
+  await chunkQueue.send(chunks.map((range) => ({ jobId, ...range, attempt: 1 })));
+  await jobs.update(jobId, ['provisioning', 'completed', 'completedWithErrors', 'cancelled'], {
+    dispatchedAt: now().toISOString(),
+  });
+}
+
+async function newJob({ blobName, etag, contentLength }: BlobCreated, manifests: BlobStore, at: string): Promise<Job> {
+  const properties = await manifests.properties(blobName);
+  return describeJob({ blob: blobName, etag, bytes: contentLength, metadata: properties?.metadata ?? {}, at });
+}
+
+/**
+ * A job as it is first recorded; the same from an event, an upload or an order. Metadata of the blob is set by the app's own
+ * uploads and free to be set by others: `onconflict`, a ConflictPolicy, `reject` where it is none; `orderid`, as base64url of its UTF-8, since metadata is ASCII.
+ */
+export function describeJob(manifest: {
+  blob: string;
+  etag: string;
+  bytes: number;
+  metadata: BlobProperties['metadata'];
+  at: string;
+}): Job {
+  const { blob, etag, bytes, metadata, at } = manifest;
+  const { format, defaultGroup } = manifestDefaults(blob);
+  const order = metadata['orderid'];
+  return {
+    jobId: jobIdOf({ blob, etag }),
+    source: order !== undefined ? 'order' : blob.startsWith('_http/') || blob.includes('/_http/') ? 'http' : 'blob',
+    name: order === undefined ? blob : Buffer.from(order, 'base64url').toString('utf8'),
+    manifest: { blob, etag, bytes },
+    format,
+    ...(defaultGroup === undefined ? {} : { defaultGroup }),
+    onConflict: conflictPolicies.find((policy) => policy === metadata['onconflict']) ?? 'reject',
+    status: 'received',
+    chunks: 0,
+    counts: noRows,
+    receivedAt: at,
+  };
+}

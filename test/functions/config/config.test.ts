@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { type SettingName, settingMeta, settingNames } from '../../../functions/config/settings.ts';
+import { httpAuthLevel, readConfig } from '../../../functions/config.ts';
+import { FleetError } from '../../../lib/errors.ts';
+
+const local = {
+  AzureWebJobsStorage: 'UseDevelopmentStorage=true',
+  COSMOS_ENDPOINT: 'http://localhost:8081',
+  COSMOS_KEY: 'bG9jYWwga2V5',
+  DPS_CONNECTION_STRING: 'HostName=localhost:8443;SharedAccessKeyName=provisioning;SharedAccessKey=c2VjcmV0',
+  DPS_ID_SCOPE: '0ne00000000',
+  DPS_GLOBAL_ENDPOINT: 'localhost:8443',
+  HUB_CONNECTION_STRING: 'HostName=localhost:8443;SharedAccessKeyName=owner;SharedAccessKey=c2VjcmV0',
+  CA_KEY_DIRECTORY: '.local/ca',
+  RECONCILE_SCHEDULE: '*/30 * * * * *',
+} satisfies Partial<Record<SettingName, string>>;
+
+const identity = '11111111-2222-4333-8444-555555555555';
+const azure = {
+  AzureWebJobsStorage__blobServiceUri: 'https://acct.blob.core.windows.net/',
+  AzureWebJobsStorage__queueServiceUri: 'https://acct.queue.core.windows.net/',
+  AzureWebJobsStorage__credential: 'managedidentity',
+  AzureWebJobsStorage__clientId: identity,
+  AZURE_CLIENT_ID: identity,
+  COSMOS_ENDPOINT: 'https://acct.documents.azure.com:443/',
+  DPS_SERVICE_HOST: 'fleet.azure-devices-provisioning.net',
+  DPS_ID_SCOPE: '0ne00AB1234',
+  KEY_VAULT_URL: 'https://fleet.vault.azure.net/',
+  RECONCILE_SCHEDULE: '0 */10 * * * *',
+} satisfies Partial<Record<SettingName, string>>;
+
+function faultsOf(env: NodeJS.ProcessEnv): Map<string, string> {
+  try {
+    readConfig(env);
+  } catch (error) {
+    assert.ok(error instanceof FleetError);
+    assert.equal(error.code, 'setting-invalid');
+    return new Map(error.particulars.faults?.map(({ path, message }) => [path, message]));
+  }
+  return new Map();
+}
+
+describe('readConfig', () => {
+  it('reads the local stack: connection strings, a key and a directory', () => {
+    assert.deepEqual(readConfig(local), {
+      storage: { connectionString: 'UseDevelopmentStorage=true' },
+      cosmos: { endpoint: 'http://localhost:8081', key: 'bG9jYWwga2V5', database: 'fleet' },
+      dps: {
+        connectionString: local.DPS_CONNECTION_STRING,
+        idScope: '0ne00000000',
+        globalEndpoint: 'https://localhost:8443',
+        operationsPerMinute: 1000,
+      },
+      hub: { connectionString: local.HUB_CONNECTION_STRING },
+      keys: { directory: '.local/ca' },
+      rootCaName: 'Fleet root CA',
+      allowPlainKeys: false,
+      chunkRows: 250,
+      httpAccess: 'keys',
+    });
+  });
+
+  it('reads Azure: endpoints and one identity, no secret', () => {
+    assert.deepEqual(readConfig(azure), {
+      storage: {
+        blobServiceUri: 'https://acct.blob.core.windows.net',
+        queueServiceUri: 'https://acct.queue.core.windows.net',
+      },
+      cosmos: { endpoint: 'https://acct.documents.azure.com:443', database: 'fleet' },
+      dps: {
+        serviceHost: 'fleet.azure-devices-provisioning.net',
+        idScope: '0ne00AB1234',
+        globalEndpoint: 'https://global.azure-devices-provisioning.net',
+        operationsPerMinute: 1000,
+      },
+      hub: {},
+      keys: { vaultUrl: 'https://fleet.vault.azure.net' },
+      rootCaName: 'Fleet root CA',
+      allowPlainKeys: false,
+      chunkRows: 250,
+      httpAccess: 'keys',
+      identityClientId: identity,
+    });
+  });
+
+  it('is frozen, to its last part', () => {
+    const config = readConfig(local);
+    assert.ok(Object.isFrozen(config) && Object.isFrozen(config.dps) && Object.isFrozen(config.storage));
+  });
+
+  it('names everything that is missing from an empty environment at once', () => {
+    assert.deepEqual([...faultsOf({}).keys()].sort(), [
+      'AzureWebJobsStorage__blobServiceUri',
+      'AzureWebJobsStorage__queueServiceUri',
+      'COSMOS_ENDPOINT',
+      'DPS_ID_SCOPE',
+      'DPS_SERVICE_HOST',
+      'KEY_VAULT_URL',
+      'RECONCILE_SCHEDULE',
+    ]);
+  });
+
+  it('reads a flag however it is spelled', () => {
+    assert.equal(readConfig({ ...azure, ALLOW_PLAIN_KEYS: 'True' }).allowPlainKeys, true);
+    assert.equal(readConfig({ ...azure, ALLOW_PLAIN_KEYS: 'false' }).allowPlainKeys, false);
+  });
+
+  it('counts an empty setting as one that is not set', () => {
+    assert.equal(readConfig({ ...azure, COSMOS_KEY: '', CHUNK_ROWS: '' }).chunkRows, 250);
+    assert.match(
+      faultsOf({ ...azure, DPS_ID_SCOPE: '' }).get('DPS_ID_SCOPE') ?? '',
+      /^is not set; expected an ID scope/,
+    );
+  });
+
+  const wrong: [SettingName, string, RegExp][] = [
+    ['COSMOS_ENDPOINT', 'http://acct.documents.azure.com', /expected an https URL/],
+    ['COSMOS_ENDPOINT', 'https://user:pw@acct.documents.azure.com', /expected an https URL/],
+    ['COSMOS_ENDPOINT', 'acct', /is "acct"; expected an https URL/],
+    ['COSMOS_DATABASE', 'a/b', /without/],
+    ['DPS_SERVICE_HOST', 'https://fleet.azure-devices-provisioning.net', /expected a host name/],
+    ['DPS_ID_SCOPE', 'scope', /0ne00000000/],
+    ['DPS_GLOBAL_ENDPOINT', 'ftp://x', /expected a host name or an https URL/],
+    ['DPS_OPERATIONS_PER_MINUTE', '0', /1 to 100000/],
+    ['DPS_OPERATIONS_PER_MINUTE', '1e3', /1 to 100000/],
+    ['CHUNK_ROWS', '1001', /is "1001"; expected a whole number from 1 to 1000/],
+    ['CHUNK_ROWS', '-1', /1 to 1000/],
+    ['ALLOW_PLAIN_KEYS', 'yes', /true or false/],
+    ['ROOT_CA_NAME', 'x'.repeat(65), /1 to 64/],
+    ['ROOT_CA_NAME', 'a\nb', /1 to 64/],
+    ['RECONCILE_SCHEDULE', '*/10 * * * *', /six fields/],
+    ['RECONCILE_SCHEDULE', '60 * * * * *', /six fields/],
+    ['HTTP_ACCESS', 'anonymous', /keys or entra/],
+    ['AZURE_CLIENT_ID', 'fleet-identity', /GUID/],
+    ['AzureWebJobsStorage__credential', 'default', /expected managedidentity/],
+    ['APPLICATIONINSIGHTS_AUTHENTICATION_STRING', 'Authorization=Key', /Authorization=AAD/],
+  ];
+  for (const [name, value, message] of wrong) {
+    it(`names ${name} and what was expected when it is ${JSON.stringify(value.slice(0, 50))}`, () => {
+      const faults = faultsOf({ ...azure, [name]: value });
+      assert.match(faults.get(name) ?? '(no fault)', message);
+    });
+  }
+
+  it('tells every fault in one error', () => {
+    const faults = faultsOf({ ...azure, CHUNK_ROWS: '0', ALLOW_PLAIN_KEYS: 'maybe', KEY_VAULT_URL: undefined });
+    assert.deepEqual([...faults.keys()].sort(), ['ALLOW_PLAIN_KEYS', 'CHUNK_ROWS', 'KEY_VAULT_URL']);
+  });
+
+  it('refuses two ways to one service, since nobody could say which one is used', () => {
+    assert.match(
+      faultsOf({ ...azure, AzureWebJobsStorage: local.AzureWebJobsStorage }).get('AzureWebJobsStorage') ?? '',
+      /beside AzureWebJobsStorage__blobServiceUri and AzureWebJobsStorage__queueServiceUri/,
+    );
+    assert.match(
+      faultsOf({ ...azure, CA_KEY_DIRECTORY: '/tmp/keys' }).get('CA_KEY_DIRECTORY') ?? '',
+      /beside KEY_VAULT_URL/,
+    );
+    assert.ok(faultsOf({ ...azure, ...local }).has('DPS_CONNECTION_STRING'));
+  });
+
+  it('asks for the other half of a storage account that is named by half', () => {
+    const faults = faultsOf({ ...azure, AzureWebJobsStorage__queueServiceUri: undefined });
+    assert.deepEqual([...faults.keys()], ['AzureWebJobsStorage__queueServiceUri']);
+  });
+
+  it('wants one identity for the host and the app', () => {
+    const other = '99999999-2222-4333-8444-555555555555';
+    assert.ok(
+      faultsOf({ ...azure, AzureWebJobsStorage__clientId: other })
+        .get('AzureWebJobsStorage__clientId')
+        ?.includes('AZURE_CLIENT_ID'),
+    );
+    assert.ok(
+      faultsOf({ ...azure, AzureWebJobsStorage__credential: undefined }).has('AzureWebJobsStorage__credential'),
+    );
+  });
+
+  it('believes in signed-in users only where the platform signs them in', () => {
+    const inAzure = { ...azure, HTTP_ACCESS: 'entra', WEBSITE_SITE_NAME: 'func-fleet' };
+    assert.match(faultsOf(inAzure).get('HTTP_ACCESS') ?? '', /built-in authentication is off/);
+    assert.equal(readConfig({ ...inAzure, WEBSITE_AUTH_ENABLED: 'True' }).httpAccess, 'entra');
+    assert.equal(readConfig({ ...local, HTTP_ACCESS: 'entra' }).httpAccess, 'entra');
+  });
+
+  it('never shows a secret, whatever is wrong with it', () => {
+    const secrets = settingNames.filter((name) => settingMeta(name).secret);
+    assert.deepEqual(secrets.sort(), [
+      'AzureWebJobsStorage',
+      'COSMOS_KEY',
+      'DPS_CONNECTION_STRING',
+      'HUB_CONNECTION_STRING',
+    ]);
+    fc.assert(
+      fc.property(fc.constantFrom(...secrets), fc.stringMatching(/^[g-z]{12,40}$/), (name, value) => {
+        try {
+          readConfig({ ...azure, [name]: `!${value}` });
+          assert.fail('accepted');
+        } catch (error) {
+          assert.ok(error instanceof FleetError, String(error));
+          assert.ok(!JSON.stringify([error.message, error.particulars]).includes(value));
+        }
+      }),
+    );
+  });
+
+  it('answers any environment with a config or a FleetError, never with anything else', () => {
+    const env = fc.dictionary(fc.constantFrom<string>(...settingNames), fc.string({ unit: 'binary' }));
+    fc.assert(
+      fc.property(env, (given) => {
+        faultsOf({ ...azure, ...given });
+      }),
+    );
+  });
+});
+
+describe('httpAuthLevel', () => {
+  it('asks for a key unless users are signed in, whatever else the setting says', () => {
+    assert.equal(httpAuthLevel({}), 'function');
+    assert.equal(httpAuthLevel({ HTTP_ACCESS: 'keys' }), 'function');
+    assert.equal(httpAuthLevel({ HTTP_ACCESS: 'Entra' }), 'function');
+    assert.equal(httpAuthLevel({ HTTP_ACCESS: 'entra' }), 'anonymous');
+  });
+});
+
+describe('the settings', () => {
+  it('are each documented, with what is expected', () => {
+    for (const name of settingNames) {
+      const { description, expected } = settingMeta(name);
+      assert.ok(description.length > 20 && description.endsWith('.'), name);
+      assert.ok(expected.length > 3 && !expected.endsWith('.'), name);
+    }
+  });
+});

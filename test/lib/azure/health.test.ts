@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { CosmosClient } from '@azure/cosmos';
+import { CredentialUnavailableError } from '@azure/identity';
+import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob';
+import { StorageSharedKeyCredential as QueueKey, QueueServiceClient } from '@azure/storage-queue';
+import { type Check, type CheckedServices, createChecks } from '../../../lib/azure/health.ts';
+import type { RootCa } from '../../../lib/enrollment/root-ca.ts';
+import { FleetError } from '../../../lib/errors.ts';
+
+/** A server that refuses, as the service it is asked for does. */
+let refuse: (request: IncomingMessage, response: ServerResponse) => void;
+const server = createServer((request, response) => refuse(request, response));
+let origin = '';
+before(async () => {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  origin = `http://127.0.0.1:${address.port}`;
+});
+after(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+const key = Buffer.from('key').toString('base64');
+const noRetries = { retryOptions: { maxTries: 1 } };
+
+function someAuthority(change: Partial<RootCa> = {}): CheckedServices['authority'] {
+  const registration = { name: 'fleet-root', at: '2026-11-23T08:00:00.000Z' };
+  const root: RootCa = { certificatePem: 'pem', keyName: 'root', registration, ...change };
+  return {
+    rootCa: async () => ({ value: root, etag: '1' }),
+    openRoot: () => Promise.reject(new FleetError('ca-key-unusable', 'CA key "root" is deleted in the vault.')),
+  };
+}
+
+function checked(changes: Partial<CheckedServices> = {}): CheckedServices {
+  return {
+    blobs: new BlobServiceClient(`${origin}/acct`, new StorageSharedKeyCredential('acct', key), noRetries),
+    queues: new QueueServiceClient(`${origin}/acct`, new QueueKey('acct', key), noRetries),
+    cosmos: new CosmosClient({ endpoint: origin, key }).database('fleet'),
+    enrollments: { registration: async () => undefined },
+    authority: someAuthority(),
+    hosts: { cosmos: '127.0.0.1', dps: 'fleet.azure-devices-provisioning.net', keys: 'fleet.vault.azure.net' },
+    ...changes,
+  };
+}
+
+async function check(name: string, services: CheckedServices, patience?: number): Promise<Check> {
+  const found = (await createChecks(services, patience)()).find((candidate) => candidate.name === name);
+  assert.ok(found, name);
+  return found;
+}
+
+/** Storage says what is wrong in a header, since answers to HEAD have no body. */
+function storageAnswer(status: number, code: string): typeof refuse {
+  return (_, response) => {
+    response.writeHead(status, { 'x-ms-error-code': code });
+    response.end();
+  };
+}
+
+describe('health checks', () => {
+  beforeEach(() => {
+    refuse = storageAnswer(404, 'ResourceNotFound');
+  });
+
+  it('name every container, every queue, DPS and the CA keys', async () => {
+    const names = (await createChecks(checked())()).map(({ name }) => name);
+    assert.equal(names.length, 4 + 4 + 4 + 3);
+  });
+
+  it('say that a container is missing, and how it comes into being', async () => {
+    refuse = storageAnswer(404, 'ContainerNotFound');
+    const { ok, problem } = await check('blob container manifests', checked());
+    assert.equal(ok, false);
+    assert.match(
+      problem ?? '',
+      /^blob container manifests does not exist at 127\.0\.0\.1\. Deploy it \(azd provision\)/,
+    );
+  });
+
+  it('name the role that is missing', async () => {
+    refuse = storageAnswer(403, 'AuthorizationPermissionMismatch');
+    const blob = await check('blob container bundles', checked());
+    assert.match(blob.problem ?? '', /403 AuthorizationPermissionMismatch.*role "Storage Blob Data Owner"/);
+    const queue = await check('queue chunks', checked());
+    assert.match(queue.problem ?? '', /role "Storage Queue Data Contributor"/);
+  });
+
+  it('tell a firewall from a missing role', async () => {
+    refuse = storageAnswer(403, 'AuthorizationFailure');
+    const { problem } = await check('queue orders', checked());
+    assert.equal(problem, 'queue orders: the network rules at 127.0.0.1 keep this app out (403 AuthorizationFailure).');
+  });
+
+  it('say so when Cosmos DB refuses the identity, and which role it wants', async () => {
+    refuse = ({ url }, response) => {
+      const json = { 'content-type': 'application/json' };
+      if (url === '/') {
+        const at = [{ name: 'here', databaseAccountEndpoint: `${origin}/` }];
+        const consistency = { defaultConsistencyLevel: 'Session' };
+        const account = {
+          id: 'acct',
+          writableLocations: at,
+          readableLocations: at,
+          userConsistencyPolicy: consistency,
+        };
+        response.writeHead(200, json).end(JSON.stringify(account));
+      } else response.writeHead(403, json).end(JSON.stringify({ code: 'Forbidden', message: 'principal … RBAC' }));
+    };
+    const { problem } = await check('Cosmos container devices', checked());
+    assert.match(problem ?? '', /refuses this app's identity \(403\).*role "Cosmos DB Built-in Data Contributor"/);
+    assert.doesNotMatch(problem ?? '', /principal/, 'texts of services stay in the log');
+  });
+
+  it('find the refusal of DPS below our own error', async () => {
+    const cause = { statusCode: 401, cause: new Error('UnauthorizedError') };
+    const registration = () => Promise.reject(new FleetError('unavailable', 'DPS refuses.', {}, { cause }));
+    const { problem } = await check('DPS service API', checked({ enrollments: { registration } }));
+    assert.match(problem ?? '', /\(401\)\. Give it the role "Device Provisioning Service Data Contributor"/);
+  });
+
+  it('say which setting names a host that DNS does not know', async () => {
+    const lost = Object.assign(new Error('getaddrinfo ENOTFOUND fleet.vault.azure.net'), { code: 'ENOTFOUND' });
+    const openRoot = () => Promise.reject(new FleetError('unavailable', 'Key Vault.', {}, { cause: lost }));
+    const authority = { ...someAuthority(), openRoot };
+    const { problem } = await check('CA keys and root certificate', checked({ authority }));
+    assert.equal(
+      problem,
+      'DNS knows no host "fleet.vault.azure.net". Correct KEY_VAULT_URL, or the private DNS zone of the network.',
+    );
+  });
+
+  it('say so when there is no identity to get a token with', async () => {
+    const openRoot = () => Promise.reject(new CredentialUnavailableError('ManagedIdentityCredential: no endpoint'));
+    const authority = { ...someAuthority(), openRoot };
+    const { problem } = await check('CA keys and root certificate', checked({ authority }));
+    assert.match(
+      problem ?? '',
+      /got no token \(CredentialUnavailableError\)\. Is the identity of AZURE_CLIENT_ID assigned/,
+    );
+  });
+
+  it('do not wait longer than anybody would', async () => {
+    refuse = () => {};
+    const { problem } = await check('blob container reports', checked(), 50);
+    assert.equal(
+      problem,
+      'blob container reports did not answer in 0.05 s. Does the network let this app through to 127.0.0.1?',
+    );
+  });
+
+  it('say that a CA key is gone, and look for none where the root is kept elsewhere', async () => {
+    const gone = await check('CA keys and root certificate', checked());
+    assert.match(gone.problem ?? '', /"root" is deleted in the vault.*docs\/certificates\.md/);
+    const offline = someAuthority({ keyName: undefined });
+    assert.ok((await check('CA keys and root certificate', checked({ authority: offline }))).ok);
+  });
+
+  it('say that DPS was not shown the root, and with which command it is', async () => {
+    assert.ok((await check('root certificate in DPS', checked())).ok);
+    const unknown = someAuthority({ registration: undefined });
+    const { problem } = await check('root certificate in DPS', checked({ authority: unknown }));
+    assert.match(problem ?? '', /not shown the root.*npm run ca -- register/);
+  });
+});

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import { BlobServiceClient } from '@azure/storage-blob';
+import { QueueServiceClient } from '@azure/storage-queue';
+import { createBlobStore } from '../../../lib/azure/blobs.ts';
+import { createOutbox } from '../../../lib/azure/queues.ts';
+
+/* A storage that takes a request and says nothing, or says half and no more. */
+
+let respond: (response: ServerResponse) => void = () => {};
+const server = createServer((request, response) => {
+  request.resume();
+  respond(response);
+});
+let connectionString = '';
+
+before(async () => {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const place = `http://127.0.0.1:${(server.address() as AddressInfo).port}/devstoreaccount1`;
+  const account = `DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=${btoa('key')}`;
+  connectionString = `${account};BlobEndpoint=${place};QueueEndpoint=${place}`;
+});
+after(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+const options = { patience: 200, retry: { maxWaitSeconds: 0, sleep: async () => {} } };
+const store = () =>
+  createBlobStore(BlobServiceClient.fromConnectionString(connectionString).getContainerClient('manifests'), options);
+const outbox = () =>
+  createOutbox(QueueServiceClient.fromConnectionString(connectionString).getQueueClient('chunks'), options);
+const contentType = 'text/csv';
+
+const sent =
+  '<?xml version="1.0"?><QueueMessagesList><QueueMessage><MessageId>m</MessageId><PopReceipt>p</PopReceipt></QueueMessage></QueueMessagesList>';
+
+async function* rows() {
+  yield Buffer.from('deviceId\n');
+}
+
+describe('a storage that does not answer', () => {
+  const calls: [string, () => Promise<unknown>][] = [
+    ['create', () => store().create('a', Buffer.from('x'), { contentType })],
+    ['createFrom', () => store().createFrom('a', rows(), { contentType })],
+    ['write', () => store().write('a', Buffer.from('x'), { contentType })],
+    ['read', () => store().read('a')],
+    ['readRange', () => store().readRange('a', { offset: 0, length: 1 })],
+    ['open', () => store().open('a', {})],
+    ['properties', () => store().properties('a')],
+    ['send', () => outbox().send([{}])],
+    ['waiting', () => outbox().waiting()],
+  ];
+  for (const [name, call] of calls) {
+    it(`is unavailable to ${name}, and not waited for`, async () => {
+      respond = () => {};
+      await assert.rejects(call(), { code: 'unavailable' });
+    });
+  }
+
+  it('is asked again for the message that it refused, and for no other', async () => {
+    let requests = 0;
+    respond = (response) => {
+      requests += 1;
+      const refused = requests % 3 === 0;
+      if (refused) response.writeHead(429, { 'retry-after': '7' }).end();
+      else response.writeHead(201, { 'content-type': 'application/xml' }).end(sent);
+    };
+    const waits: number[] = [];
+    const retry = { maxWaitSeconds: 60, sleep: async (milliseconds: number) => void waits.push(milliseconds) };
+    const client = QueueServiceClient.fromConnectionString(connectionString).getQueueClient('chunks');
+    await createOutbox(client, { patience: 2000, retry }).send(Array.from({ length: 20 }, () => ({})));
+    assert.equal(requests, 20 + waits.length);
+    assert.ok(waits.length > 0 && waits.every((wait) => wait === 7000));
+  });
+
+  it('breaks a stream that stops in the middle', async () => {
+    respond = (response) => {
+      response.writeHead(200, { 'content-length': '100', etag: '"1"', 'last-modified': new Date().toUTCString() });
+      response.write('deviceId\n');
+    };
+    const stream = await store().open('a', {});
+    await assert.rejects(async () => {
+      for await (const part of stream) assert.ok(part.length > 0);
+    });
+  });
+});

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseBlobCreated } from '../../../lib/manifest/upload-event.ts';
+
+const data = {
+  api: 'PutBlockList',
+  eTag: '0x8D4BCC2E4835CD0',
+  contentLength: 524_288,
+  url: 'https://acct.blob.core.windows.net/manifests/line7/list%20%C3%A4.csv',
+  sequencer: '00000000000004420000000000028963',
+};
+const subject = '/blobServices/default/containers/manifests/blobs/line7/list ä.csv';
+// As documented at https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage.
+const gridEvent = {
+  ...{ topic: '/subscriptions/x', subject, eventType: 'Microsoft.Storage.BlobCreated', id: '831e1650' },
+  ...{ eventTime: '2026-11-24T10:00:00Z', dataVersion: '', metadataVersion: '1', data },
+};
+const cloudEvent = {
+  ...{ source: '/subscriptions/x', subject, type: 'Microsoft.Storage.BlobCreated', id: '831e1650' },
+  ...{ time: '2026-11-24T10:00:00Z', specversion: '1.0', data },
+};
+const withData = (change: object) => ({ ...gridEvent, data: { ...data, ...change } });
+const withUrl = (path: string) => withData({ url: `https://acct.blob.core.windows.net${path}` });
+
+describe('a BlobCreated event', () => {
+  it('names a blob and its version, in both schemas', () => {
+    const expected = {
+      ...{ container: 'manifests', blobName: 'line7/list ä.csv', etag: data.eTag, url: data.url },
+      ...{ contentLength: 524_288, sequencer: data.sequencer },
+    };
+    assert.deepEqual(parseBlobCreated(gridEvent), expected);
+    assert.deepEqual(parseBlobCreated(cloudEvent), expected);
+  });
+
+  it('has an ETag, bare or quoted or weak, that is the same one', () => {
+    for (const eTag of ['0x8D', '"0x8D"', 'W/"0x8D"']) assert.equal(parseBlobCreated(withData({ eTag })).etag, '0x8D');
+  });
+
+  it('may come from an emulator, whose URLs name the account first', () => {
+    const url = 'http://127.0.0.1:10000/devstoreaccount1/manifests/line7/list.csv';
+    assert.equal(parseBlobCreated(withData({ url })).blobName, 'line7/list.csv');
+  });
+
+  const refused: [what: string, event: unknown][] = [
+    ['is nothing', null],
+    ['is a list of events', [gridEvent]],
+    ['is of another type', { ...gridEvent, eventType: 'Microsoft.Storage.BlobDeleted' }],
+    ['is about another container', { ...gridEvent, subject: '/blobServices/default/containers/bundles/blobs/x.csv' }],
+    ['has no data', { ...gridEvent, data: undefined }],
+    ['has no URL', withData({ url: 'manifests/x.csv' })],
+    ['has a file for a URL', withData({ url: 'file:///etc/passwd' })],
+    ['has a URL of another container', withUrl('/bundles/x.csv')],
+    ['names no blob', withUrl('/manifests/')],
+    ['names a path upwards', withUrl('/manifests/a/..%2f..%2fb.csv')],
+    ['names an empty step', withUrl('/manifests/a//b.csv')],
+    ['names a control character', withUrl('/manifests/a%0ab.csv')],
+    ['names a zero byte', withUrl('/manifests/a%00.csv')],
+    ['names a backslash', withUrl('/manifests/a%5cb.csv')],
+    ['is wrongly encoded', withUrl('/manifests/%ff.csv')],
+    ['has a long name', withUrl(`/manifests/${'x'.repeat(1025)}`)],
+    ['has an ETag that would break a header', withData({ eTag: 'a\r\nb: c' })],
+    ['has a negative length', withData({ contentLength: -1 })],
+  ];
+  for (const [what, event] of refused) {
+    it(`is refused when it ${what}`, () => assert.throws(() => parseBlobCreated(event), { code: 'event-invalid' }));
+  }
+});

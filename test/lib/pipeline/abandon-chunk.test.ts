@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { recordDeadLetter } from '../../../lib/pipeline/record-dead-letter.ts';
+import { redriveDeadLetters } from '../../../lib/pipeline/redrive-dead-letters.ts';
+import { createMemoryDeadLetterStore } from '../../memory/dead-letter-store.ts';
+import { createWorld, type World } from '../../world.ts';
+
+/* Messages given up half-way: each row is counted once, no device stays held, and no job waits for ever. */
+
+const manifest = ['deviceId', 'gw-1', 'gw-2', 'gw-3', 'gw-4', ''].join('\n');
+
+function lettersOf(world: World) {
+  const deadLetters = createMemoryDeadLetterStore();
+  const record = async (queue: string, message: unknown) =>
+    recordDeadLetter(queue, JSON.stringify(message), { ...world.services(), deadLetters });
+  return { deadLetters, record };
+}
+
+/** Runs the first message of the queue, which breaks at a call of that name. @returns the message */
+async function breakAt(world: World, method: string): Promise<unknown> {
+  const delivery = world.queue.shift();
+  world.failOn(method);
+  await assert.rejects(async () => delivery?.run());
+  return delivery?.message;
+}
+
+const event = { blobName: 'line7/list.csv', etag: '1' };
+const announced = {
+  id: '831e1650',
+  eventType: 'Microsoft.Storage.BlobCreated',
+  subject: '/blobServices/default/containers/manifests/blobs/line7/list.csv',
+  data: { contentLength: 30, url: 'https://test.blob.core.windows.net/manifests/line7/list.csv' },
+};
+
+describe('an upload that was given up when some of its chunks were sent', () => {
+  it('fails its job, and a redrive completes it', async () => {
+    using world = createWorld({ chunkRows: 1 });
+    await world.declare('line7', { keyCustody: 'plain' });
+    const jobId = await world.upload(event.blobName, manifest);
+    const etag = (await world.manifests.properties(event.blobName))?.etag;
+    const letter = { ...announced, data: { ...announced.data, eTag: etag } };
+    await breakAt(world, 'send');
+    const { deadLetters, record } = lettersOf(world);
+    await record('manifest-uploads', letter);
+    const failed = await world.job(jobId);
+    assert.deepEqual([failed.status, failed.reason?.code], ['failed', 'gave-up']);
+
+    const queue = () => ({
+      send: async () => {
+        world.announce({ blobName: event.blobName, etag: etag ?? '' }, manifest.length);
+      },
+    });
+    await redriveDeadLetters({}, { ...world.services(), deadLetters, queue });
+    await world.settle();
+    const { status, counts, reason } = await world.job(jobId);
+    assert.deepEqual([status, counts.provisioned, reason], ['completed', 4, undefined]);
+  });
+
+  it('finishes what was begun of it, and drops the rest', async () => {
+    using world = createWorld({ chunkRows: 2 });
+    await world.declare('line7', { keyCustody: 'plain' });
+    const jobId = await world.upload(event.blobName, manifest);
+    const etag = (await world.manifests.properties(event.blobName))?.etag;
+    await world.queue.shift()?.run();
+    await world.jobs.update(jobId, ['provisioning'], { dispatchedAt: undefined });
+    // Begun, but not recorded, when the letter of the upload comes.
+    world.failOn('count');
+    const [first] = world.queue;
+    await assert.rejects(async () => first?.run());
+    await lettersOf(world).record('manifest-uploads', { ...announced, data: { ...announced.data, eTag: etag } });
+    assert.equal((await world.job(jobId)).status, 'failed');
+    await world.settle();
+    const { counts } = await world.job(jobId);
+    assert.equal(counts.provisioned, 2, 'what was begun is finished, what was not is dropped');
+  });
+});
+
+describe('a chunk that was given up', () => {
+  it('frees its devices where the manifest is gone', async () => {
+    using world = createWorld({ chunkRows: 10 });
+    await world.declare('line7', { keyCustody: 'plain' });
+    const jobId = await world.upload(event.blobName, manifest);
+    await world.queue.shift()?.run();
+    const message = await breakAt(world, 'replace');
+    // The same name again is another manifest; the one that was announced is no longer there.
+    await world.upload(event.blobName, `${manifest}gw-5\n`);
+    await lettersOf(world).record('chunks', message);
+    assert.equal((await world.job(jobId)).counts.failed, 4);
+    assert.deepEqual(
+      [...world.devices.records.values()].map(({ status }) => status),
+      ['failed', 'failed', 'failed', 'failed'],
+    );
+    await world.settle();
+    assert.deepEqual(
+      [...world.devices.records.values()].map(({ status }) => status),
+      Array(5).fill('provisioned'),
+    );
+  });
+
+  it('leaves the rows that wait for their enrollment to be counted once', async () => {
+    for (const cut of ['send', 'count', 'replace']) {
+      using world = createWorld({ chunkRows: 10 });
+      await world.declare('line7', { keyCustody: 'plain', enrollment: 'individual' });
+      const jobId = await world.upload(event.blobName, manifest);
+      await world.queue.shift()?.run();
+      const message = await breakAt(world, cut);
+      await lettersOf(world).record('chunks', message);
+      await world.settle();
+      const { counts, status, finishedAt } = await world.job(jobId);
+      const expected = cut === 'replace' ? { provisioned: 0, failed: 4 } : { provisioned: 4, failed: 0 };
+      assert.deepEqual({ provisioned: counts.provisioned, failed: counts.failed }, expected, `cut at ${cut}`);
+      assert.ok(finishedAt, `cut at ${cut}: ${status}`);
+    }
+  });
+});

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { DeviceRecord } from '../../../lib/devices/device.ts';
+import type { DeviceStore } from '../../../lib/devices/device-store.ts';
+import type { DeviceRequest } from '../../../lib/manifest/manifest.ts';
+import { cancelJob } from '../../../lib/pipeline/cancel-job.ts';
+import { recordDeadLetter } from '../../../lib/pipeline/record-dead-letter.ts';
+import { type ClaimOptions, claimRows } from '../../../lib/pipeline/steps/claim.ts';
+import { replaceRecords } from '../../../lib/provision/record.ts';
+import { someDevice, someTime } from '../../factories.ts';
+import { createMemoryDeadLetterStore } from '../../memory/dead-letter-store.ts';
+import { createMemoryDeviceStore } from '../../memory/device-store.ts';
+import { createWorld } from '../../world.ts';
+
+/*
+ * Deliveries of one chunk that meet at the same device: whatever each of them counts is what the device's record says.
+ */
+
+const jobId = 'b'.repeat(24);
+const request: DeviceRequest = {
+  ...{ deviceId: 'gw-1', enrollmentGroup: 'line7', line: 2, source: 'gw-1', tags: {}, desired: {} },
+};
+const failedBefore = someDevice({
+  id: 'gw-1',
+  status: 'failed',
+  claim: { jobId: 'a'.repeat(24), chunk: 0, line: 9, attempt: 1 },
+});
+
+const claiming = (devices: DeviceStore): ClaimOptions => {
+  return { devices, jobId, chunk: 0, attempt: 1, onConflict: 'reject', now: someTime };
+};
+
+describe('a device is taken over', () => {
+  it('by two deliveries of one row at once: both hold it, by one serial number', async () => {
+    const devices = createMemoryDeviceStore();
+    await devices.create([failedBefore]);
+    const both = await Promise.all([claimRows([request], claiming(devices)), claimRows([request], claiming(devices))]);
+    const serials = both.map(({ claimed, faults }) => {
+      assert.deepEqual(faults, []);
+      return claimed[0]?.record.value.serialNumber;
+    });
+    assert.equal(serials[0], serials[1]);
+    assert.equal(devices.records.get('gw-1')?.serialNumber, serials[0]);
+  });
+
+  it('by a write whose answer was lost: it is its own', async () => {
+    const memory = createMemoryDeviceStore();
+    await memory.create([failedBefore]);
+    const lossy: DeviceStore = {
+      ...memory,
+      async replace(records) {
+        await memory.replace(records);
+        return memory.replace(records);
+      },
+    };
+    const { claimed, faults } = await claimRows([request], claiming(lossy));
+    assert.deepEqual(faults, []);
+    assert.equal(claimed[0]?.record.value.serialNumber, memory.records.get('gw-1')?.serialNumber);
+  });
+
+  it('by nobody, where it changes hands at each look', async () => {
+    const memory = createMemoryDeviceStore();
+    await memory.create([failedBefore]);
+    const contested: DeviceStore = { ...memory, replace: async (records) => records.map(() => undefined) };
+    const { faults } = await claimRows([request], claiming(contested));
+    assert.deepEqual(
+      faults.map(({ code }) => code),
+      ['device-busy'],
+    );
+  });
+});
+
+describe('a record that was written by another delivery meanwhile', () => {
+  const claim = { jobId, chunk: 0, line: 2, attempt: 1 };
+  const identity = { sha1Thumbprint: 'A', sha256Thumbprint: 'B', notBefore: '', notAfter: '' };
+  const provisioned = someDevice({ id: 'gw-1', claim, status: 'provisioned', identity });
+  const failed = someDevice({ id: 'gw-1', claim, status: 'failed' });
+  const cases: [string, DeviceRecord, DeviceRecord, boolean][] = [
+    ['the same', provisioned, provisioned, true],
+    ['the same, and at a hub by now', { ...provisioned, status: 'assigned' }, provisioned, true],
+    ['failed where this one says provisioned', failed, provisioned, false],
+    ['provisioned where this one says failed', provisioned, failed, false],
+    [
+      'a certificate of its own',
+      { ...provisioned, identity: { ...identity, sha256Thumbprint: 'C' } },
+      provisioned,
+      false,
+    ],
+    ['another attempt', { ...provisioned, claim: { ...claim, attempt: 2 } }, provisioned, false],
+  ];
+  for (const [what, found, wanted, isGood] of cases) {
+    it(`says ${what}: ${isGood ? 'as good' : 'the chunk is tried again'}`, async () => {
+      const devices = createMemoryDeviceStore();
+      await devices.create([found]);
+      const write = replaceRecords(devices, [{ value: wanted, etag: 'of before' }]);
+      await (isGood ? write : assert.rejects(write, { code: 'concurrent-change' }));
+    });
+  }
+});
+
+const manifest = ['deviceId', 'gw-1', 'gw-2', 'gw-3', 'gw-4', ''].join('\n');
+
+describe('a chunk that was given up while a worker still has it', () => {
+  it('counts each row as what its device is', async () => {
+    using world = createWorld({ chunkRows: 10 });
+    const deadLetters = createMemoryDeadLetterStore();
+    await world.declare('line7', { keyCustody: 'plain' });
+    const job = await world.upload('line7/list.csv', manifest);
+    await world.queue.shift()?.run();
+    const [chunk] = world.queue.splice(0);
+    const body = JSON.stringify(chunk?.message);
+    // The worker stalls before it records; the letter lets go of the devices, and is cut before it is counted.
+    world.failOn('replace');
+    await assert.rejects(async () => chunk?.run());
+    world.failOn('count');
+    await assert.rejects(recordDeadLetter('chunks', body, { ...world.services(), deadLetters }));
+    // The message is delivered once more, though it was given up: the devices have been let go of.
+    await chunk?.run();
+    await recordDeadLetter('chunks', body, { ...world.services(), deadLetters });
+    assert.equal((await world.job(job)).counts.failed, 4);
+    assert.deepEqual(
+      [...world.devices.records.values()].map(({ status }) => status),
+      ['failed', 'failed', 'failed', 'failed'],
+    );
+  });
+});
+
+describe('a job that is cancelled while its messages are sent', () => {
+  it('ends, though the worker that sent them died', async () => {
+    using world = createWorld({ chunkRows: 2 });
+    await world.declare('line7', { keyCustody: 'plain' });
+    const jobId = await world.upload('line7/list.csv', manifest);
+    const [event] = world.queue.splice(0);
+    world.failOn('send');
+    await assert.rejects(async () => event?.run());
+    await cancelJob(jobId, world.jobs, someTime);
+    await event?.run();
+    await world.settle();
+    const { status, counts, finishedAt } = await world.job(jobId);
+    assert.deepEqual([status, counts.cancelled], ['cancelled', 4]);
+    assert.ok(finishedAt);
+  });
+});

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { waiting } from '../../../lib/jobs/job.ts';
+import { ingestManifest } from '../../../lib/pipeline/ingest-manifest.ts';
+import { submitManifest } from '../../../lib/pipeline/submit-manifest.ts';
+import { someTime } from '../../factories.ts';
+import { createWorld } from '../../world.ts';
+
+const manifest = ['deviceId', 'gw-1', 'gw-2', 'gw-3', 'gw-4', ''].join('\n');
+
+it('a job keeps its chunks when the rows of a chunk are set anew between two deliveries of its upload', async () => {
+  using world = createWorld({ chunkRows: 3 });
+  await world.declare('line7', { keyCustody: 'plain' });
+  const jobId = await world.upload('line7/list.csv', manifest);
+  const [event] = world.queue.splice(0);
+  // Both messages are sent, and the worker dies before it says so.
+  world.interruptAfter(7);
+  await assert.rejects(async () => event?.run());
+  assert.equal(world.queue.length, 2);
+  const blobName = 'line7/list.csv';
+  const etag = (await world.manifests.properties(blobName))?.etag ?? '';
+  const announced = { blobName, etag, container: 'manifests', url: '', contentLength: manifest.length };
+  await ingestManifest(announced, { ...world.services(), chunkRows: 2 });
+  // The first message comes last.
+  world.queue.push(...world.queue.splice(0, 1));
+  await world.settle();
+  const { counts, status } = await world.job(jobId);
+  assert.deepEqual([status, counts.provisioned, waiting(counts)], ['completed', 4, 0]);
+});
+
+it('a name that no manifest has is refused, so that a dead letter tells of it', async () => {
+  using world = createWorld();
+  const announced = { blobName: 'list.xlsx', etag: '1', container: 'manifests', url: '', contentLength: 9 };
+  await assert.rejects(ingestManifest(announced, world.services()), { code: 'manifest-format' });
+});
+
+it('an upload that was stored though its answer was lost is a job', async () => {
+  using world = createWorld();
+  const { manifests } = world;
+  const lossy = {
+    ...manifests,
+    create: async (...given: Parameters<typeof manifests.create>) => {
+      await manifests.create(...given);
+      // The SDK sends it again, and finds what it sent before.
+      return manifests.create(...given);
+    },
+  };
+  const services = { jobs: world.jobs, manifests: lossy, now: () => someTime, newId: () => 'an-id' };
+  const submission = { body: Buffer.from(manifest), format: 'csv', onConflict: 'reject' } as const;
+  const job = await submitManifest(submission, services);
+  assert.equal((await world.job(job.jobId)).manifest.blob, '_http/an-id.csv');
+});

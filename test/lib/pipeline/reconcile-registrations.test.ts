@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import type { DeviceStore } from '../../../lib/devices/device-store.ts';
+import { type ReconcileServices, reconcileRegistrations } from '../../../lib/pipeline/reconcile-registrations.ts';
+import { someDevice } from '../../factories.ts';
+import { createWorld, type World } from '../../world.ts';
+
+const silent = { info() {}, warn() {}, error() {} };
+const idOf = (index: number) => `gw-${String(index).padStart(7, '0')}`;
+const waitingDevice = (id: string) => someDevice({ id, enrollmentGroup: 'line7', status: 'provisioned' });
+
+function services(world: World, own: Partial<ReconcileServices>): ReconcileServices {
+  const twins = { merge: async () => {} };
+  return { ...world.services(), twins, log: silent, ...own };
+}
+
+function register(world: World, deviceId: string): void {
+  const registration = { status: 'assigned', assignedHub: 'hub.azure-devices.net' } as const;
+  world.enrollments.registrations.set('line7', [{ deviceId, registration }]);
+}
+
+it('devices that never register keep none with an individual enrollment from being found', async () => {
+  using world = createWorld();
+  await world.declare('line7', { keyCustody: 'plain', enrollment: 'individual' });
+  await world.devices.create(Array.from({ length: 1200 }, (_, index) => waitingDevice(idOf(index))));
+  register(world, idOf(1199));
+  const draws = [0.1, 0.7];
+  for (const draw of draws) await reconcileRegistrations(services(world, { random: () => draw }));
+  assert.equal(world.devices.records.get(idOf(1199))?.status, 'assigned');
+});
+
+it('a group with more than 100,000 waiting devices has each of them found', async () => {
+  using world = createWorld();
+  await world.declare('line7', { keyCustody: 'plain' });
+  const ids = Array.from({ length: 100_001 }, (_, index) => idOf(index));
+  const last = idOf(100_000);
+  await world.devices.create([waitingDevice(last)]);
+  register(world, last);
+  const devices: DeviceStore = { ...world.devices, waitingIds: async (_group, limit) => ids.slice(0, limit) };
+  assert.equal(await reconcileRegistrations(services(world, { devices })), 1);
+  assert.equal(world.devices.records.get(last)?.status, 'assigned');
+});
+
+it('a group that DPS does not hold as declared is told again, though no device waits', async () => {
+  using world = createWorld();
+  await world.declare('line7', { keyCustody: 'plain' });
+  const stored = (await world.groupStore.read('line7')) ?? assert.fail();
+  await world.groupStore.replace({ ...stored, value: { ...stored.value, enrolled: undefined } });
+  world.enrollments.groups.clear();
+  await reconcileRegistrations(services(world, {}));
+  assert.ok(world.enrollments.groups.has('line7'));
+});
+
+it('twins are written two at a time', async () => {
+  using world = createWorld();
+  await world.declare('line7', { keyCustody: 'plain' });
+  const ids = Array.from({ length: 20 }, (_, index) => idOf(index));
+  const twin = { tags: { slot: 1 }, desired: {} };
+  await world.devices.create(ids.map((id) => ({ ...waitingDevice(id), twin })));
+  const registration = { status: 'assigned', assignedHub: 'hub.azure-devices.net' } as const;
+  world.enrollments.registrations.set(
+    'line7',
+    ids.map((deviceId) => ({ deviceId, registration })),
+  );
+  let [open, most] = [0, 0];
+  const merge = async () => {
+    open += 1;
+    most = Math.max(most, open);
+    await new Promise((resolve) => setImmediate(resolve));
+    open -= 1;
+  };
+  assert.equal(await reconcileRegistrations(services(world, { twins: { merge } })), 20);
+  assert.equal(most, 2);
+});

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { GroupRecord } from '../../../../lib/enrollment/group.ts';
+import { FleetError } from '../../../../lib/errors.ts';
+import type { ClaimedRow } from '../../../../lib/pipeline/steps/claim.ts';
+import { createDeviceIssuer, type DeviceIssuer } from '../../../../lib/pki/device-issuer.ts';
+import { newSerialNumber } from '../../../../lib/pki/serial.ts';
+import type { Signer } from '../../../../lib/pki/signer.ts';
+import type { Issuance } from '../../../../lib/provision/issuance.ts';
+import { issueRows } from '../../../../lib/provision/issue.ts';
+import { someDevice, someGroup, someTime } from '../../../factories.ts';
+import { someAuthority } from '../../pki/some-authority.ts';
+
+const group: GroupRecord = {
+  ...{ id: 'line7', definition: someGroup(), issuingCas: [] },
+  ...{ createdAt: someTime.toISOString(), updatedAt: someTime.toISOString() },
+};
+
+function rows(ids: readonly string[]): ClaimedRow[] {
+  return ids.map((deviceId, index) => ({
+    request: { deviceId, enrollmentGroup: 'line7', line: index + 2, source: deviceId, tags: {}, desired: {} },
+    record: { value: someDevice({ id: deviceId, serialNumber: newSerialNumber() }), etag: '1' },
+  }));
+}
+
+function issuancesWith(issuer: DeviceIssuer): ReadonlyMap<string, Issuance> {
+  const bundler = { mediaType: 'text/plain', fileExtension: '.txt', bundle: () => Buffer.from('bundle') };
+  return new Map([['line7', { group, issuer, bundler }]]);
+}
+
+async function issuerThatSigns(sign: (signer: Signer, data: Uint8Array) => ReturnType<Signer['sign']>) {
+  const authority = await someAuthority();
+  const signer = { ...authority.signer, sign: (data: Uint8Array) => sign(authority.signer, data) };
+  return createDeviceIssuer({ issuer: { ...authority, signer }, keyType: 'ec-p256', validityDays: 365, now: someTime });
+}
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+const ids = Array.from({ length: 50 }, (_, index) => `gw-${index + 1}`);
+
+describe('issuing the rows of a chunk', () => {
+  it('has several signatures of a key elsewhere in flight, not all, and keeps the order of rows', async () => {
+    let inFlight = 0;
+    let most = 0;
+    const issuer = await issuerThatSigns(async (signer, data) => {
+      inFlight += 1;
+      most = Math.max(most, inFlight);
+      // The earlier ones take longer.
+      for (let turns = 50 - inFlight; turns > 0; turns--) await turn();
+      inFlight -= 1;
+      return signer.sign(data);
+    });
+    const { entries, faults } = await issueRows(rows(ids), issuancesWith(issuer));
+    assert.deepEqual(faults, []);
+    assert.deepEqual(
+      entries.map(({ info }) => info.deviceId),
+      ids,
+    );
+    assert.equal(most, 8);
+  });
+
+  it('leaves a row’s fault with that row', async () => {
+    const issuer = await issuerThatSigns((signer, data) => signer.sign(data));
+    const { entries, faults } = await issueRows(rows(['gw-1', 'gw 2', 'gw-3']), issuancesWith(issuer));
+    assert.deepEqual(
+      entries.map(({ info }) => info.line),
+      [2, 4],
+    );
+    assert.deepEqual(
+      faults.map(({ fault }) => [fault.line, fault.code, fault.message.split(':')[0]]),
+      [[3, 'certificate-rule', 'subject-name']],
+    );
+  });
+
+  it('issues nothing when the key throttles in the middle', async () => {
+    let signatures = 0;
+    const throttled = new FleetError('throttled', 'The vault asks to wait.', { retryAfter: 3 });
+    const issuer = await issuerThatSigns(async (signer, data) => {
+      await turn();
+      if (++signatures === 20) throw throttled;
+      return signer.sign(data);
+    });
+    await assert.rejects(issueRows(rows(ids), issuancesWith(issuer)), throttled);
+  });
+});

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createPublicKey, ECDH, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { readCertificationRequest } from '../../../lib/pki/csr.ts';
+import { profiles } from '../../../lib/pki/profile.ts';
+import { makeRequest, makeRequestDer, pemOf, type TestRequest } from './make-request.ts';
+
+type Pair = { readonly privateKey: KeyObject; readonly publicKey: KeyObject };
+
+const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
+
+const read = (text: string, deviceId = 'gw-1') => readCertificationRequest(text, deviceId, profiles['device-identity']);
+
+function refuses(text: string, message: RegExp, deviceId = 'gw-1'): void {
+  assert.throws(() => read(text, deviceId), { code: 'csr-invalid', message });
+}
+
+describe('a certification request', () => {
+  const good: [string, TestRequest][] = [
+    ['of a P-256 key', { ...p256, commonName: 'gw-1' }],
+    ['without a name', { ...p256 }],
+    ['with other parts of a name', { ...p256, commonName: 'gw-1', attributes: { '2.5.4.10': 'Contoso' } }],
+    ['with parts of a name, and no common one', { ...p256, attributes: { '2.5.4.10': 'Contoso' } }],
+    ['with the name twice', { ...p256, commonName: ['gw-1', 'gw-1'] }],
+    ['signed with SHA-384', { ...p256, commonName: 'gw-1', hash: 'sha384' }],
+    ['of an RSA-2048 key', { ...rsa, commonName: 'gw-1' }],
+    ['of an RSA-2048 key, signed with SHA-512', { ...rsa, commonName: 'gw-1', hash: 'sha512' }],
+  ];
+  for (const [name, request] of good) {
+    it(`is taken ${name}, and its key with it`, () => {
+      const key = read(makeRequest(request));
+      assert.deepEqual(key.info, request.publicKey.export({ type: 'spki', format: 'der' }));
+      assert.equal(key.type, request.publicKey.asymmetricKeyType === 'ec' ? 'ec-p256' : 'rsa-2048');
+      assert.deepEqual(key.octets, key.info.subarray(-key.octets.length));
+    });
+  }
+
+  it('is taken as PEM of either label, with any line ends, and as base64 of DER', () => {
+    const der = makeRequestDer({ ...p256, commonName: 'gw-1' });
+    const pem = pemOf(der);
+    for (const text of [
+      pem,
+      pem.trimEnd(),
+      pem.replaceAll('\n', '\r\n'),
+      `\n  ${pem}\n`,
+      pem.replaceAll('CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST'),
+      der.toString('base64'),
+      der.toString('base64').replace(/.{76}/g, '$&\n'),
+    ]) {
+      assert.equal(read(text).type, 'ec-p256');
+    }
+  });
+
+  // What devices really send: openssl and its defaults, with extensions that are asked for and not given.
+  it('is taken as openssl writes it', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'fleet-csr-'));
+    try {
+      for (const key of ['ec:-pkeyopt:ec_paramgen_curve:P-256', 'rsa:2048']) {
+        const [algorithm = '', ...options] = key.startsWith('ec') ? key.split(/:(.+?):(.+)/).filter(Boolean) : [key];
+        const file = join(directory, 'request.pem');
+        const extensions = [
+          '-addext',
+          'subjectAltName=DNS:evil.example',
+          '-addext',
+          'basicConstraints=critical,CA:TRUE',
+        ];
+        const subject = ['-subj', '/CN=gw-1/O=Contoso'];
+        execFileSync(
+          'openssl',
+          ['req', '-new', '-newkey', algorithm, ...options, '-nodes', ...subject, ...extensions].concat(
+            '-keyout',
+            join(directory, 'key.pem'),
+            '-out',
+            file,
+          ),
+          { stdio: 'ignore' },
+        );
+        assert.equal(read(readFileSync(file, 'utf8')).type, algorithm === 'ec' ? 'ec-p256' : 'rsa-2048');
+      }
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+
+  it('is refused for another device, and told which', () => {
+    refuses(makeRequest({ ...p256, commonName: 'gw-2' }), /is for "gw-2"/);
+    refuses(makeRequest({ ...p256, commonName: 'GW-1' }), /is for "GW-1"/);
+    refuses(makeRequest({ ...p256, commonName: ['gw-1', 'gw-2'] }), /is for "gw-2"/);
+    refuses(makeRequest({ ...p256, commonName: 'gw-1\u0000.evil\u001b[2J' }), /is for "gw-1\?\.evil\?\[2J"/);
+    refuses(makeRequest({ ...p256, commonName: 'x'.repeat(3000) }), /is for "x{117}\.\.\."/);
+  });
+
+  it('is refused when its key did not sign it', () => {
+    const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+    refuses(makeRequest({ ...p256, signedBy: other, commonName: 'gw-1' }), /does not verify/);
+    refuses(makeRequest({ ...p256, signedBy: rsa.privateKey, commonName: 'gw-1' }), /algorithm that is not accepted/);
+    const der = makeRequestDer({ ...p256, commonName: 'gw-1' });
+    const name = der.indexOf('gw-1');
+    der.write('gw-2', name);
+    refuses(pemOf(der), /does not verify/, 'gw-2');
+  });
+
+  it('is refused when it is signed with SHA-1', () => {
+    refuses(makeRequest({ ...p256, hash: 'sha1', commonName: 'gw-1' }), /algorithm that is not accepted/);
+    refuses(makeRequest({ ...rsa, hash: 'sha1', commonName: 'gw-1' }), /algorithm that is not accepted/);
+  });
+
+  const weak: [string, () => Pair, RegExp][] = [
+    ['rsa 1024', () => generateKeyPairSync('rsa', { modulusLength: 1024 }), /is rsa 1024\./],
+    ['rsa 3072', () => generateKeyPairSync('rsa', { modulusLength: 3072 }), /is rsa 3072\./],
+    ['rsa of exponent 3', () => generateKeyPairSync('rsa', { modulusLength: 2048, publicExponent: 3 }), /exponent 3\./],
+    ['secp256k1', () => generateKeyPairSync('ec', { namedCurve: 'secp256k1' }), /is ec secp256k1\./],
+    ['P-384', () => generateKeyPairSync('ec', { namedCurve: 'P-384' }), /is ec secp384r1\./],
+    ['ed25519', () => generateKeyPairSync('ed25519'), /is ed25519\./],
+  ];
+  for (const [name, make, message] of weak) {
+    it(`is refused with a key of another kind: ${name}`, () => {
+      refuses(makeRequest({ ...make(), commonName: 'gw-1' }), message);
+    });
+  }
+
+  it('is refused with a point in compressed form', () => {
+    const point = p256.publicKey.export({ type: 'spki', format: 'der' }).subarray(-65);
+    const compressed = ECDH.convertKey(point, 'prime256v1', undefined, undefined, 'compressed') as Buffer;
+    const header = Buffer.from('3039301306072a8648ce3d020106082a8648ce3d030107032200', 'hex');
+    const publicKey = createPublicKey({ key: Buffer.concat([header, compressed]), type: 'spki', format: 'der' });
+    const der = makeRequestDer({ privateKey: p256.privateKey, publicKey, commonName: 'gw-1' });
+    assert.ok(der.includes(header), 'the request has the point as it was given');
+    refuses(pemOf(der), /encoded in an unusual form/);
+  });
+
+  it('is refused with a point that is not on its curve', () => {
+    const der = makeRequestDer({ ...p256, commonName: 'gw-1' });
+    const info = p256.publicKey.export({ type: 'spki', format: 'der' });
+    const at = der.indexOf(info) + info.length - 1;
+    der.writeUInt8(der.readUInt8(at) ^ 1, at);
+    refuses(pemOf(der), /public key of the request cannot be read/);
+  });
+
+  it('is refused as something else, and told what is wrong', () => {
+    const der = makeRequestDer({ ...p256, commonName: 'gw-1' });
+    const pem = pemOf(der);
+    const texts: [string, RegExp][] = [
+      ['', /is empty/],
+      ['   \n', /is empty/],
+      ['-----BEGIN CERTIFICATE REQUEST-----\n-----END CERTIFICATE REQUEST-----', /is empty/],
+      ['see attachment', /is not base64/],
+      ['A'.repeat(12_289), /has 12289 characters/],
+      ['x'.repeat(50_000_000), /has 50000000 characters/],
+      [pem.slice(0, 200), /not one whole/],
+      [pem + pem, /not one whole/],
+      [pem.replaceAll('CERTIFICATE REQUEST', 'CERTIFICATE'), /not one whole/],
+      [p256.publicKey.export({ type: 'spki', format: 'pem' }).toString(), /not one whole/],
+      [p256.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), /A private key was sent/],
+      [pem + p256.privateKey.export({ type: 'pkcs8', format: 'pem' }), /A private key was sent/],
+      [der.subarray(0, -1).toString('base64'), /ends at octet/],
+      [Buffer.concat([der, Buffer.of(0)]).toString('base64'), /is followed by other octets/],
+      [Buffer.from('3000', 'hex').toString('base64'), /not laid out like PKCS#10/],
+      [Buffer.from('0500', 'hex').toString('base64'), /has tag 0x05/],
+      [Buffer.from('3080', 'hex').toString('base64'), /unusable length/],
+      [Buffer.from('30840fffffff', 'hex').toString('base64'), /unusable length/],
+      [p256.publicKey.export({ type: 'spki', format: 'der' }).toString('base64'), /not laid out like PKCS#10/],
+    ];
+    for (const [text, message] of texts) refuses(text, message);
+  });
+
+  it('never repeats what was sent as a private key', () => {
+    const pem = p256.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const line = pem.split('\n')[1] ?? assert.fail();
+    assert.throws(
+      () => read(pem),
+      (error) => !JSON.stringify(error, Object.getOwnPropertyNames(error)).includes(line),
+    );
+  });
+});

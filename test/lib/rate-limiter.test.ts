@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createPace } from '../../lib/rate-limiter.ts';
+
+function clock() {
+  let time = 0;
+  return {
+    now: () => new Date(time),
+    sleep: async (milliseconds: number) => {
+      time += milliseconds;
+    },
+    pass: (milliseconds: number) => {
+      time += milliseconds;
+    },
+    time: () => time,
+  };
+}
+
+describe('pace', () => {
+  it('never lets more through in a minute than it may', async () => {
+    const { now, sleep, time } = clock();
+    const pace = createPace({ perMinute: 600, now, sleep });
+    const starts: number[] = [];
+    for (let call = 0; call < 120; call++) {
+      await pace.take(10);
+      starts.push(time());
+    }
+    for (const start of starts) {
+      const operations = 10 * starts.filter((other) => other >= start && other < start + 60_000).length;
+      assert.ok(operations <= 600, `${operations} operations within a minute of ${start}`);
+    }
+  });
+
+  it('does not wait after a rest, and saves nothing up for a burst', async () => {
+    const { now, sleep, pass, time } = clock();
+    const pace = createPace({ perMinute: 60, now, sleep });
+    await pace.take(1);
+    pass(30_000);
+    const before = time();
+    await pace.take(1);
+    assert.equal(time(), before);
+    await pace.take(1);
+    assert.equal(time(), before + 1000);
+  });
+});
