@@ -1,5 +1,5 @@
 import { app } from '@azure/functions';
-import { readBundle } from '../lib/bundle/read-bundle.ts';
+import { readBundle } from '../lib/bundle/archive.ts';
 import { withEvent } from '../lib/devices/device.ts';
 import { FleetError } from '../lib/errors.ts';
 import { httpAuthLevel } from './config.ts';

@@ -1,6 +1,6 @@
 import type { InvocationContext } from '@azure/functions';
 import { asFleetError, excerpt, type FleetError } from '../lib/errors.ts';
-import { bodyText, decodedBody } from '../lib/jobs/message-body.ts';
+import { bodyText, decodedBody } from '../lib/jobs/messages.ts';
 import { withLog } from '../lib/log.ts';
 import { deadLetterId } from '../lib/pipeline/record-dead-letter.ts';
 import { logTo } from './log.ts';

@@ -1,7 +1,7 @@
 import { app, type InvocationContext } from '@azure/functions';
 import { queueNames } from '../lib/azure/health.ts';
 import { asFleetError } from '../lib/errors.ts';
-import { bodyText } from '../lib/jobs/message-body.ts';
+import { bodyText } from '../lib/jobs/messages.ts';
 import { withLog } from '../lib/log.ts';
 import { recordDeadLetter } from '../lib/pipeline/record-dead-letter.ts';
 import { logTo } from './log.ts';

@@ -11,7 +11,7 @@ import { createCosmosDeadLetterStore } from '../lib/azure/cosmos-dead-letters.ts
 import { createCosmosDeviceStore } from '../lib/azure/cosmos-devices.ts';
 import { createCosmosGroupStore } from '../lib/azure/cosmos-groups.ts';
 import { createCosmosJobStore } from '../lib/azure/cosmos-jobs.ts';
-import { createDpsEnrollments } from '../lib/azure/dps-enrollments.ts';
+import { createDpsEnrollments } from '../lib/azure/dps.ts';
 import { createChecks } from '../lib/azure/health.ts';
 import { createHubTwins } from '../lib/azure/hub-twins.ts';
 import { createKeyVaultKeyStore } from '../lib/azure/key-vault.ts';
@@ -19,9 +19,9 @@ import { createOutbox } from '../lib/azure/queues.ts';
 import { countRequests } from '../lib/azure/request-metrics.ts';
 import { createGroups } from '../lib/enrollment/groups.ts';
 import type { ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
+import { createIssuances } from '../lib/pipeline/steps/issue.ts';
 import { journaled } from '../lib/pki/signing-journal.ts';
 import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
-import { createIssuances } from '../lib/provision/issuance.ts';
 import { createPace } from '../lib/rate-limiter.ts';
 import { type Config, readConfig } from './config.ts';
 
@@ -111,7 +111,7 @@ function storageClients({ storage }: Config, credential: TokenCredential) {
 
 /**
  * Throttled requests wait as the service asks, and longer than the SDK's own 9 tries in 30 s: a busy database slows work
- * down and must not use up the deliveries of a message. Bulk requests wait in lib/azure/cosmos-bulk.ts.
+ * down and must not use up the deliveries of a message. Bulk requests wait in lib/azure/cosmos.ts.
  */
 const cosmosPatience = { maxRetryAttemptCount: 60, maxWaitTimeInSeconds: 60, fixedRetryIntervalInMilliseconds: 0 };
 

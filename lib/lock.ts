@@ -1,4 +1,4 @@
-import type { Outbox } from './outbox.ts';
+import type { Outbox } from './storage.ts';
 
 /** Work that only one process does at a time, wherever it runs. Adapter: lib/azure/blob-lease.ts. */
 export interface Turn {

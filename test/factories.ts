@@ -1,5 +1,5 @@
 import type { DeviceRecord } from '../lib/devices/device.ts';
-import { type GroupInput, parseGroupDefinition } from '../lib/enrollment/group-definition.ts';
+import { type GroupInput, parseGroupDefinition } from '../lib/groups/definition.ts';
 import { type Job, noRows } from '../lib/jobs/job.ts';
 
 /*

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { it } from 'node:test';
-import { parseGroupDefinition } from '../lib/enrollment/group-definition.ts';
+import { parseGroupDefinition } from '../lib/groups/definition.ts';
 import { orderRows, parseOrder } from '../lib/orders/order.ts';
 import { readManifest } from './lib/manifest/read-manifest.ts';
 

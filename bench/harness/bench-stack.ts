@@ -6,7 +6,7 @@ import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
 import { type Api, createApi, type JobAnswer } from '../../infra/local/demo/api.ts';
 import { type ProcessName, type Stack, startStack } from '../../infra/local/stack.ts';
 import { packageApp } from '../../infra/package-app.ts';
-import { jobIdOf } from '../../lib/jobs/job-id.ts';
+import { jobIdOf } from '../../lib/jobs/job.ts';
 import { cpuSeconds, peakMebibytes } from './process-figures.ts';
 
 /** A job that went its way, from its upload to `completed`. */

@@ -1,6 +1,6 @@
 import { createPublicKey, generateKeyPairSync, randomBytes, sign, verify } from 'node:crypto';
+import { toPem } from '../../lib/pki/certificate.ts';
 import { bitStringOctets, derTag, readConstructed, readElements } from '../../lib/pki/der.ts';
-import { toPem } from '../../lib/pki/pem.ts';
 import type { Work } from '../harness/subject.ts';
 import { someRequests } from './some-requests.ts';
 

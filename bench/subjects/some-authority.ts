@@ -1,7 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { type Authority, issueIntermediateCa, issueRootCa } from '../../lib/pki/authority.ts';
+import { issueIntermediateCa, issueRootCa } from '../../lib/pki/authority.ts';
+import type { Authority } from '../../lib/pki/issuer.ts';
 import { newSerialNumber } from '../../lib/pki/serial.ts';
-import { createSoftwareSigner } from '../../lib/pki/software-signer.ts';
+import { createSoftwareSigner } from '../../lib/pki/software-key-store.ts';
 
 /** An issuing CA under a root, both P-256, with its key as PEM for those who do not use ours. */
 export async function someAuthority(): Promise<Authority & { readonly privateKeyPem: string }> {

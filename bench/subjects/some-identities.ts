@@ -1,4 +1,4 @@
-import type { DeviceIdentity } from '../../lib/pki/device-identity.ts';
+import type { DeviceIdentity } from '../../lib/pki/device-issuer.ts';
 import { createDeviceIssuer } from '../../lib/pki/device-issuer.ts';
 import { newSerialNumber } from '../../lib/pki/serial.ts';
 import { someAuthority } from './some-authority.ts';

@@ -1,7 +1,7 @@
 import type { HttpRequest } from '@azure/functions';
 import type { DeviceRecord } from '../../lib/devices/device.ts';
 import { FleetError } from '../../lib/errors.ts';
-import type { Stored } from '../../lib/stored.ts';
+import type { Stored } from '../../lib/storage.ts';
 import { services } from '../services.ts';
 import { idFrom } from './parameters.ts';
 

@@ -1,5 +1,5 @@
-import { enrollmentRevision, type GroupRecord } from '../../lib/enrollment/group.ts';
 import type { FleetError } from '../../lib/errors.ts';
+import { enrollmentRevision, type GroupRecord } from '../../lib/groups/group.ts';
 
 /** An enrollment group as GET /api/enrollment-groups shows it: what was declared, its CAs, and whether DPS has it so. */
 export function groupView(group: GroupRecord, pending?: FleetError) {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { BlobServiceClient } from '@azure/storage-blob';
-import { manifestDefaults } from '../../lib/manifest/manifest-name.ts';
+import { manifestDefaults } from '../../lib/manifest/manifest.ts';
 import { findStack } from './stack/running-stack.ts';
 
 /*

@@ -1,19 +1,18 @@
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
-import { caKeyTypeOf } from '../enrollment/ca-faults.ts';
-import { edgeCaOf } from '../enrollment/edge-ca.ts';
-import type { IssuingCa } from '../enrollment/group.ts';
-import type { GroupDefinition } from '../enrollment/group-definition.ts';
-import type { GroupStore } from '../enrollment/group-store.ts';
-import type { RootCa } from '../enrollment/root-ca.ts';
 import { FleetError } from '../errors.ts';
+import type { GroupDefinition } from '../groups/definition.ts';
+import { edgeCaOf } from '../groups/definition.ts';
+import type { GroupStore, IssuingCa, RootCa } from '../groups/group.ts';
 import { edge11DateFault } from '../groups/y2038.ts';
-import { type Authority, issueIntermediateCa, issueProofOfPossession, issueRootCa } from '../pki/authority.ts';
+import { issueIntermediateCa, issueProofOfPossession, issueRootCa } from '../pki/authority.ts';
 import { createCaRequest } from '../pki/ca-request.ts';
-import { readCertificate } from '../pki/certificate-parts.ts';
+import { readCertificate } from '../pki/certificate.ts';
 import { issuingCaPathLength } from '../pki/edge-ca.ts';
+import type { Authority } from '../pki/issuer.ts';
+import type { KeyStore } from '../pki/key-store.ts';
 import { newSerialNumber } from '../pki/serial.ts';
-import type { KeyStore } from '../pki/signer.ts';
-import type { Stored } from '../stored.ts';
+import type { Stored } from '../storage.ts';
+import { caKeyTypeOf } from './ca-checks.ts';
 import { acceptIssuingCa, acceptRoot, type OutsideCa } from './imported-ca.ts';
 
 /** Makes the root and one issuing CA a group, or takes them from outside, and opens them for signing. */

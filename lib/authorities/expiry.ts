@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import type { GroupRecord } from '../enrollment/group.ts';
+import type { GroupRecord } from '../groups/group.ts';
 
 /** A CA certificate that has to be replaced. */
 export interface EndingCertificate {

@@ -1,8 +1,15 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
-import { type CaCertificate, readCaCertificates } from '../enrollment/ca-certificate.ts';
-import { type CaDemands, caKeyTypeOf, issuingCaFaults, pathAbove, rootFaults } from '../enrollment/ca-faults.ts';
 import { type Fault, FleetError } from '../errors.ts';
-import type { CaKeyType } from '../pki/signer.ts';
+import type { CaKeyType } from '../pki/key-store.ts';
+import {
+  type CaCertificate,
+  type CaDemands,
+  caKeyTypeOf,
+  issuingCaFaults,
+  pathAbove,
+  readCaCertificates,
+  rootFaults,
+} from './ca-checks.ts';
 
 /** A CA as an operator hands it over. */
 export interface OutsideCa {

@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
-import { readCaCertificates } from '../enrollment/ca-certificate.ts';
-import type { GroupRecord, IssuingCa } from '../enrollment/group.ts';
 import { FleetError } from '../errors.ts';
-import type { Stored } from '../stored.ts';
+import type { GroupRecord, IssuingCa } from '../groups/group.ts';
+import type { Stored } from '../storage.ts';
+import { readCaCertificates } from './ca-checks.ts';
 import type { OutsideCa } from './imported-ca.ts';
 
 export interface Rollover {

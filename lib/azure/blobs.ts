@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { ContainerClient } from '@azure/storage-blob';
-import type { BlobOptions, BlobStore } from '../blobs.ts';
 import { FleetError } from '../errors.ts';
+import type { BlobOptions, BlobStore } from '../storage.ts';
 import { calling, statusOf } from './service-errors.ts';
 import { patiently, storagePatience, withPatience } from './storage-timeouts.ts';
 

@@ -1,7 +1,7 @@
 import type { Container } from '@azure/cosmos';
 import { FleetError } from '../errors.ts';
 import type { DeadLetter, DeadLetterStore } from '../jobs/dead-letters.ts';
-import { type SystemProperties, withoutSystemProperties } from './cosmos-document.ts';
+import { type SystemProperties, withoutSystemProperties } from './cosmos.ts';
 import { calling, statusOf } from './service-errors.ts';
 
 type LetterDocument = DeadLetter & SystemProperties;

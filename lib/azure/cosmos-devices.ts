@@ -5,12 +5,10 @@ import {
   type OperationResponse,
   type SqlParameter,
 } from '@azure/cosmos';
-import type { DeviceRecord } from '../devices/device.ts';
-import type { DeviceFilter, DeviceStore } from '../devices/device-store.ts';
+import type { DeviceFilter, DeviceRecord, DeviceStore } from '../devices/device.ts';
 import { FleetError } from '../errors.ts';
-import type { Page } from '../stored.ts';
-import { bulk } from './cosmos-bulk.ts';
-import { type SystemProperties, withoutSystemProperties } from './cosmos-document.ts';
+import type { Page } from '../storage.ts';
+import { bulk, type SystemProperties, withoutSystemProperties } from './cosmos.ts';
 import { calling } from './service-errors.ts';
 
 type DeviceDocument = DeviceRecord & SystemProperties;

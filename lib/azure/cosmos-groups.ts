@@ -1,10 +1,8 @@
 import type { Container } from '@azure/cosmos';
-import type { GroupRecord } from '../enrollment/group.ts';
-import type { GroupStore } from '../enrollment/group-store.ts';
-import type { RootCa } from '../enrollment/root-ca.ts';
 import { FleetError } from '../errors.ts';
-import type { Stored } from '../stored.ts';
-import { type SystemProperties, withoutSystemProperties } from './cosmos-document.ts';
+import type { GroupRecord, GroupStore, RootCa } from '../groups/group.ts';
+import type { Stored } from '../storage.ts';
+import { type SystemProperties, withoutSystemProperties } from './cosmos.ts';
 import { calling, statusOf } from './service-errors.ts';
 
 type GroupDocument = GroupRecord & SystemProperties;

@@ -1,8 +1,7 @@
 import { BulkOperationType, type Container, type JSONObject, type PatchOperation } from '@azure/cosmos';
 import { FleetError } from '../errors.ts';
-import type { Job, Part } from '../jobs/job.ts';
-import type { JobChange, JobStore } from '../jobs/job-store.ts';
-import { type SystemProperties, withoutSystemProperties } from './cosmos-document.ts';
+import type { Job, JobChange, JobStore, Part } from '../jobs/job.ts';
+import { type SystemProperties, withoutSystemProperties } from './cosmos.ts';
 import { calling, statusOf } from './service-errors.ts';
 
 /*

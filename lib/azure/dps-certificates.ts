@@ -1,6 +1,6 @@
 import { type CertificateResponse, IotDpsClient } from '@azure/arm-deviceprovisioningservices';
 import type { TokenCredential } from '@azure/identity';
-import type { CaRegistry, RegisteredCa } from '../enrollment/ca-registry.ts';
+import type { CaRegistry, RegisteredCa } from '../enrollment/ca-registration.ts';
 import { FleetError } from '../errors.ts';
 import { calling, statusOf } from './service-errors.ts';
 

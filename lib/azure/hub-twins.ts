@@ -1,8 +1,7 @@
 import type { Registry } from 'azure-iothub';
 import type { HubTwins } from '../enrollment/enrollments.ts';
 import { FleetError } from '../errors.ts';
-import { type IotConnection, iotClient } from './iot-connection.ts';
-import { callingIot, iotStatus } from './iot-errors.ts';
+import { callingIot, type IotConnection, iotClient, iotStatus } from './iot.ts';
 
 /** Twins at whichever hub a device was assigned to, through azure-iothub. One client a hub, kept. */
 export function createHubTwins(connection: IotConnection): HubTwins {

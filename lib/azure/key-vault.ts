@@ -8,11 +8,8 @@ import {
   type SignatureAlgorithm,
 } from '@azure/keyvault-keys';
 import { FleetError } from '../errors.ts';
-import { describeKey, keyTypeOf } from '../pki/key-type.ts';
-import { signatureHash } from '../pki/signature-algorithm.ts';
-import type { CaKeyType, KeyStore, Signer } from '../pki/signer.ts';
-import { ecdsaSignatureDer } from './ecdsa-signature.ts';
-import { vaultKeyName } from './key-vault-name.ts';
+import type { CaKeyType, KeyStore, Signer } from '../pki/key-store.ts';
+import { describeKey, keyTypeOf, signatureHash } from '../pki/keys.ts';
 import { calling, statusOf } from './service-errors.ts';
 
 export interface KeyVaultOptions {
@@ -175,3 +172,56 @@ function unusable(message: string, cause?: unknown): FleetError {
 const localCredential: TokenCredential = {
   getToken: async () => ({ token: 'local', expiresOnTimestamp: Date.now() + 3_600_000 }),
 };
+
+/** 1 to 127 of 0-9, a-z, A-Z and "-". https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates#objects-identifiers-and-versioning */
+const longestName = 127;
+
+/** Hex digits of SHA-256 that stand for the part of a name that is too long; 160 bits do not collide. */
+const digestDigits = 40;
+
+/** Names of CA keys are made of group ids, which may hold ".", "_" and "-". */
+const ourName = /^[a-z0-9][a-z0-9._-]*$/;
+
+const escapes: Readonly<Record<string, string>> = { '-': '--', '.': '-p', _: '-u' };
+
+/**
+ * The name a CA key has in a vault: "-" is written "--", "." is "-p" (period), "_" is "-u" (underscore), and the rest stays
+ * as it is: `issuing-line7-1` is `issuing--line7--1`. A name that would exceed 127 characters ends in "-x" and a digest of
+ * the whole name. Each escape is told by the character after its "-", so no two names of ours share one in the vault, which
+ * compares names without case.
+ * @throws FleetError `internal` for a name that is none of ours
+ */
+export function vaultKeyName(name: string): string {
+  if (!ourName.test(name)) throw new FleetError('internal', `A CA key cannot be called "${name.slice(0, 128)}".`);
+  const parts = [...name].map((character) => escapes[character] ?? character);
+  const whole = parts.join('');
+  if (whole.length <= longestName) return whole;
+  const digest = createHash('sha256').update(name).digest('hex').slice(0, digestDigits);
+  let beginning = '';
+  // Cut between characters and never inside an escape, or "-" and "-x…" together would read as "--" and "x…".
+  for (const part of parts) {
+    if (beginning.length + part.length > longestName - digestDigits - 2) break;
+    beginning += part;
+  }
+  return `${beginning}-x${digest}`;
+}
+
+/**
+ * An ECDSA signature as X.509 has it, SEQUENCE { r INTEGER, s INTEGER } in DER (RFC 3279 2.2.3), from r and s side by side
+ * with the curve's length each (IEEE P1363), as RFC 7518 and Key Vault have it.
+ */
+export function ecdsaSignatureDer(signature: Uint8Array): Uint8Array {
+  const half = signature.length / 2;
+  const [r, s] = [derInteger(signature.subarray(0, half)), derInteger(signature.subarray(half))];
+  // Two integers of at most 48 + 1 + 2 bytes: the length always fits in one byte.
+  return Buffer.concat([Uint8Array.of(0x30, r.length + s.length), r, s]);
+}
+
+/** The shortest form: no leading zeros, but one where the number would otherwise read as negative (X.690 8.3). */
+function derInteger(magnitude: Uint8Array): Buffer {
+  let start = 0;
+  while (start < magnitude.length - 1 && magnitude[start] === 0) start += 1;
+  const bytes = magnitude.subarray(start);
+  const sign = (bytes[0] ?? 0) >= 0x80 ? [0] : [];
+  return Buffer.concat([Uint8Array.of(0x02, bytes.length + sign.length, ...sign), bytes]);
+}

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { QueueClient } from '@azure/storage-queue';
 import pMap from 'p-map';
-import type { Outbox } from '../outbox.ts';
 import { type RetryOptions, retrying } from '../retry.ts';
+import type { Outbox } from '../storage.ts';
 import { calling } from './service-errors.ts';
 import { storagePatience, withPatience } from './storage-timeouts.ts';
 

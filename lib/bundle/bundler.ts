@@ -1,13 +1,13 @@
-import { parseGroupDefinition } from '../enrollment/group-definition.ts';
 import { FleetError } from '../errors.ts';
-import type { DeviceIdentity } from '../pki/device-identity.ts';
+import { parseGroupDefinition } from '../groups/definition.ts';
+import type { DeviceIdentity } from '../pki/device-issuer.ts';
 import { edgeCaCommonName } from '../pki/edge-ca.ts';
-import type { BundleOptions, DeviceSlot } from './bundle-files.ts';
-import { bundleOptionsFaults } from './bundle-options-faults.ts';
+import { bundleOptionsFaults } from './check-group.ts';
 import { createDeviceCheck } from './device-check.ts';
 import { createSeal } from './seal.ts';
-import { createTarTemplate } from './tar-template.ts';
+import { createTarTemplate } from './tar.ts';
 import { configPath, targetFiles } from './target-files.ts';
+import type { BundleOptions, DeviceSlot } from './targets.ts';
 
 /** Makes the bundles of one group. */
 export interface Bundler {

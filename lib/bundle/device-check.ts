@@ -1,7 +1,7 @@
 import { createECDH, createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
-import type { GroupDefinition } from '../enrollment/group-definition.ts';
 import { FleetError } from '../errors.ts';
+import type { GroupDefinition } from '../groups/definition.ts';
 import {
   bitStringOctets,
   type DerElement,
@@ -11,7 +11,7 @@ import {
   readElement,
   readElements,
 } from '../pki/der.ts';
-import type { DeviceIdentity } from '../pki/device-identity.ts';
+import type { DeviceIdentity } from '../pki/device-issuer.ts';
 
 /*
  * What can go wrong with one device and not with its group, checked on every bundle before it is handed out; what the

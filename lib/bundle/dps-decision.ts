@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { readCertificate } from '../pki/certificate-parts.ts';
+import { readCertificate } from '../pki/certificate.ts';
 
 /** What of an enrollment group decides whether DPS takes a device, as GET /api/enrollment-groups shows it. */
 export interface VerifierGroup {

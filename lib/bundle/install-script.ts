@@ -1,5 +1,4 @@
-import { type BundleOptions, bundlePaths } from './bundle-files.ts';
-import { edgeTargets, type Target } from './edge-targets.ts';
+import { type BundleOptions, bundlePaths, edgeTargets, type Target } from './targets.ts';
 
 /** Where and as whom a release of IoT Edge keeps its files. */
 interface Place {

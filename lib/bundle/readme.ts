@@ -1,5 +1,4 @@
-import { type BundleOptions, bundlePaths, type DeviceText, id } from './bundle-files.ts';
-import { edgeTargets } from './edge-targets.ts';
+import { type BundleOptions, bundlePaths, type DeviceText, edgeTargets, id } from './targets.ts';
 
 /** README.md of a bundle: what a technician types, in order, for this target and custody. */
 export function readme(options: BundleOptions): DeviceText {

@@ -1,10 +1,17 @@
-import { type BundleFile, type BundleOptions, bundlePaths, type DeviceText, pemBundle } from './bundle-files.ts';
-import { dpsDeviceConfig } from './dps-device-config.ts';
-import { edgeConfigToml } from './edge-config-toml.ts';
-import { edgeConfigYaml } from './edge-config-yaml.ts';
-import { edgeTargets, type Target } from './edge-targets.ts';
+import { edgeConfigToml } from './config-toml.ts';
+import { edgeConfigYaml } from './config-yaml.ts';
+import { dpsDeviceConfig } from './device-json.ts';
 import { installScript } from './install-script.ts';
 import { readme } from './readme.ts';
+import {
+  type BundleFile,
+  type BundleOptions,
+  bundlePaths,
+  type DeviceText,
+  edgeTargets,
+  pemBundle,
+  type Target,
+} from './targets.ts';
 
 /** The name of the configuration in a bundle, which tells the target's family. */
 export function configPath(target: Target): 'config.toml' | 'config.yaml' | 'device.json' {

@@ -1,4 +1,5 @@
 import type { Fault } from '../errors.ts';
+import { isObject } from '../json.ts';
 
 /** What a device's twin starts with. Values are JSON. */
 export interface Twin {
@@ -88,6 +89,10 @@ function merge(
   return merged;
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return value !== null && typeof value === 'object' && !Array.isArray(value);
+export type TwinSection = keyof Twin;
+
+/** What is wrong with JSON from outside as a section of a twin. */
+export function sectionFaults(section: TwinSection, document: unknown): Fault[] {
+  if (!isObject(document)) return [{ path: section, message: 'not an object' }];
+  return twinFaults(section === 'tags' ? { tags: document, desired: {} } : { tags: {}, desired: document });
 }

@@ -1,9 +1,9 @@
 import type { Registration } from '../devices/device.ts';
 import type { Twin } from '../devices/twin.ts';
-import type { GroupDefinition } from './group-definition.ts';
+import type { GroupDefinition } from '../groups/definition.ts';
 
 /**
- * The enrollment side of DPS. Adapter: lib/azure/dps-enrollments.ts.
+ * The enrollment side of DPS. Adapter: lib/azure/dps.ts.
  * Every method throws FleetError `throttled` (with retryAfter), `unavailable` or `group-refused`.
  */
 export interface Enrollments {

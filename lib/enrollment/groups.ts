@@ -9,14 +9,14 @@ import {
   refuseShared,
   withCurrent,
 } from '../authorities/issuing-cas.ts';
-import { declarationFaults } from '../bundle/declaration-faults.ts';
+import { declarationFaults } from '../bundle/check-group.ts';
 import { FleetError } from '../errors.ts';
+import { type GroupDefinition, parseGroupDefinition } from '../groups/definition.ts';
+import type { GroupStore } from '../groups/group.ts';
+import { enrollmentRevision, type GroupRecord, type IssuingCa } from '../groups/group.ts';
 import { type RetryOptions, retrying } from '../retry.ts';
-import type { Stored } from '../stored.ts';
+import type { Stored } from '../storage.ts';
 import type { Enrollments } from './enrollments.ts';
-import { enrollmentRevision, type GroupRecord, type IssuingCa } from './group.ts';
-import { type GroupDefinition, parseGroupDefinition } from './group-definition.ts';
-import type { GroupStore } from './group-store.ts';
 
 /** Declares enrollment groups and keeps DPS as they were declared. */
 export interface Groups {

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../errors.ts';
-import type { Page } from '../stored.ts';
+import type { Page } from '../storage.ts';
 
 /** A message that could not be worked on, and why. */
 export interface DeadLetter {

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import type { ErrorCode } from '../errors.ts';
 import type { ManifestFormat, ManifestShape } from '../manifest/manifest.ts';
+import type { Page } from '../storage.ts';
 
 /**
  * `received`: known, not begun. `splitting`: row boundaries are being found. `provisioning`: chunks are worked on.
@@ -112,3 +114,36 @@ export function partName(chunk: number, attempt: number, kind: 'rows' | 'enrollm
 export function partAttempt(part: string): number {
   return Number(/-retry-(\d+)$/.exec(part)?.[1] ?? 1);
 }
+
+/**
+ * The id of the job that a manifest is: a digest of the blob's name and its ETag. Event Grid may announce one upload
+ * twice, and an upload over the same name is another manifest; so name and ETag are the identity, and whoever knows
+ * them (the uploader, the event) knows the job without asking. 24 hex digits are 96 bits: no two manifests will meet.
+ */
+export function jobIdOf({ blob, etag }: { blob: string; etag: string }): string {
+  return createHash('sha256').update(`${blob}\n${etag}`).digest('hex').slice(0, 24);
+}
+
+/** Jobs and their counted parts. Adapters: lib/azure/cosmos-jobs.ts. */
+export interface JobStore {
+  /** @returns false when the job exists already */
+  create(job: Job): Promise<boolean>;
+  read(jobId: string): Promise<Job | undefined>;
+  /** The job and one of its parts, in one look. */
+  readWithPart(jobId: string, part: string): Promise<{ job?: Job; part?: Part }>;
+  /** Sets what is given, if the job has one of the statuses `from`. @returns the job as it is afterwards */
+  update(jobId: string, from: readonly JobStatus[], change: JobChange): Promise<Job | undefined>;
+  /**
+   * Writes the part and adds its outcome to the job's counters, both or neither, and once: a part that is there already
+   * changes nothing. @returns the job as it is afterwards
+   */
+  count(jobId: string, part: Part): Promise<Job>;
+  /** In order of part name, all of them. */
+  parts(jobId: string): AsyncIterable<Part>;
+  /** Newest first. */
+  list(page: { size: number; continuation?: string }): Promise<Page<Job>>;
+}
+
+export type JobChange = Partial<
+  Pick<Job, 'status' | 'reason' | 'shape' | 'chunkRows' | 'chunks' | 'startedAt' | 'dispatchedAt' | 'finishedAt'>
+> & { readonly total?: number };

@@ -1,9 +1,44 @@
-import type { BlobStore } from '../blobs.ts';
+import { FleetError } from '../errors.ts';
 import type { RowFault } from '../manifest/manifest.ts';
 import type { ResultRow } from '../manifest/report.ts';
-import type { Part, RowCounts } from './job.ts';
-import type { JobStore } from './job-store.ts';
-import { rowOutcomes } from './row-outcomes.ts';
+import type { BlobStore } from '../storage.ts';
+import { type JobStore, type Part, partAttempt, type RowCounts } from './job.ts';
+
+/** What became of each row of one counted part; a job's reports are these, one after another. */
+export interface ChunkReport {
+  readonly results: readonly ResultRow[];
+  readonly faults: readonly RowFault[];
+}
+
+export async function writeChunkReport(reports: BlobStore, name: string, report: ChunkReport): Promise<void> {
+  await reports.write(name, Buffer.from(JSON.stringify(report)), { contentType: 'application/json' });
+}
+
+export async function readChunkReport(reports: BlobStore, name: string): Promise<ChunkReport> {
+  const body = await reports.read(name);
+  if (body === undefined) throw new FleetError('not-found', `The report ${name} is no longer kept.`);
+  return JSON.parse(body.toString('utf8')) as ChunkReport;
+}
+
+/**
+ * What became of each row of one chunk, in order of lines, from all of its counted parts. A row that was tried again has
+ * a line in the report of each attempt; the latest is what holds.
+ */
+export async function rowOutcomes(parts: readonly Part[], reports: BlobStore): Promise<ChunkReport> {
+  const outcomes = new Map<number, { result: ResultRow } | { fault: RowFault }>();
+  const inOrder = [...parts].sort((a, b) => partAttempt(a.part) - partAttempt(b.part));
+  for (const { report } of inOrder) {
+    if (report === undefined) continue;
+    const { results, faults } = await readChunkReport(reports, report);
+    for (const result of results) outcomes.set(result.line, { result });
+    for (const fault of faults) outcomes.set(fault.line, { fault });
+  }
+  const rows = [...outcomes].sort(([a], [b]) => a - b).map(([, outcome]) => outcome);
+  return {
+    results: rows.flatMap((row) => ('result' in row ? [row.result] : [])),
+    faults: rows.flatMap((row) => ('fault' in row ? [row.fault] : [])),
+  };
+}
 
 export interface ReportSources {
   readonly jobs: JobStore;

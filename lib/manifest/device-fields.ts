@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { idRule } from '../devices/ids.ts';
 import { excerpt } from '../errors.ts';
+import { isObject } from '../json.ts';
 import type { Finding } from './manifest.ts';
-import { isObject } from './twin-section.ts';
 
 /** What a row says, before anything is looked up or compared. */
 export interface DeviceFields {

@@ -1,4 +1,6 @@
-import type { ErrorCode } from '../errors.ts';
+import { createHash } from 'node:crypto';
+import { type ErrorCode, excerpt, FleetError } from '../errors.ts';
+import { canonicalJson } from '../json.ts';
 
 export type ManifestFormat = 'csv' | 'ndjson';
 
@@ -69,3 +71,35 @@ export const maxChunkBytes = 4 * 1024 * 1024;
 
 /** 25 million rows at 250 a chunk, 25 times what one DPS instance holds; keeps the list of chunks within memory. */
 export const maxChunks = 100_000;
+
+const formats: readonly (readonly [suffix: string, format: ManifestFormat])[] = [
+  ['.csv', 'csv'],
+  ['.ndjson', 'ndjson'],
+  ['.jsonl', 'ndjson'],
+];
+
+/**
+ * What a manifest's blob name says: its format by the suffix, and by the first folder the enrollment group of rows that
+ * name none. A folder that begins with "_" is the app's own (`_http/`, `_orders/`) and no group.
+ * @throws FleetError `manifest-format`
+ */
+export function manifestDefaults(blobName: string): { format: ManifestFormat; defaultGroup?: string } {
+  const name = blobName.toLowerCase();
+  const format = formats.find(([suffix]) => name.endsWith(suffix))?.[1];
+  if (format === undefined) {
+    throw new FleetError('manifest-format', `The name of "${excerpt(blobName)}" does not say what it is.`, {
+      expected: 'a name that ends in .csv, .ndjson or .jsonl',
+      value: excerpt(blobName),
+    });
+  }
+  const slash = blobName.indexOf('/');
+  if (slash <= 0 || blobName.startsWith('_')) return { format };
+  return { format, defaultGroup: blobName.slice(0, slash) };
+}
+
+type Content = Pick<DeviceRequest, 'deviceId' | 'enrollmentGroup' | 'csr' | 'tags' | 'desired'>;
+
+/** SHA-256 (hex) of what a row asks for, whatever the order of its columns or keys: equal means "same content as before". */
+export function contentHash({ deviceId, enrollmentGroup, csr, tags, desired }: Content): string {
+  return createHash('sha256').update(canonicalJson({ deviceId, enrollmentGroup, csr, tags, desired })).digest('hex');
+}

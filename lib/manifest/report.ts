@@ -1,7 +1,6 @@
 import { stringify } from 'csv-stringify/sync';
 import { columnsOf, missingCell, reportColumns } from './columns.ts';
-import { cellsOf } from './csv-records.ts';
-import { withGuard, withoutGuard } from './formula.ts';
+import { cellsOf, withGuard, withoutGuard } from './csv.ts';
 import type { ManifestShape, RowFault } from './manifest.ts';
 
 /** A row that is provisioned, or was already. */

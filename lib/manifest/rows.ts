@@ -1,10 +1,147 @@
-import { cellValue, place, wrongType } from './cell-value.ts';
-import { type Column, columnsOf, missingCell } from './columns.ts';
-import { csvRecords, withoutLineEnd } from './csv-records.ts';
-import { type DeviceFields, parseDeviceObject } from './device-fields.ts';
-import { withoutGuard } from './formula.ts';
-import { type Finding, type ManifestShape, maxRecordBytes } from './manifest.ts';
+import { deviceId as deviceIdRule, idRule } from '../devices/ids.ts';
+import { isEmptyTwin, mergeTwins, twinFaults } from '../devices/twin.ts';
+import { excerpt } from '../errors.ts';
+import type { GroupDefinition } from '../groups/definition.ts';
+import { isObject } from '../json.ts';
+import { type Column, cellValue, columnsOf, missingCell, place, wrongType } from './columns.ts';
+import { csvRecords, withoutGuard, withoutLineEnd } from './csv.ts';
+import { type DeviceFields, noDeviceId, parseDeviceObject } from './device-fields.ts';
+import { type DeviceRequest, type Finding, type ManifestShape, maxRecordBytes, type RowFault } from './manifest.ts';
 import { createRecordScanner } from './record-scanner.ts';
+
+export interface RowReaderOptions {
+  readonly shape: ManifestShape;
+  /** Group of rows that name none. */
+  readonly defaultGroup?: string;
+  readonly group: (id: string) => Pick<GroupDefinition, 'keyCustody' | 'initialTwin'> | undefined;
+}
+
+/** Each row of a chunk is one request or one fault. */
+export interface ChunkRows {
+  readonly requests: DeviceRequest[];
+  readonly faults: RowFault[];
+}
+
+/**
+ * Reads and checks the rows of a chunk. Of several valid rows for one device the first is the request; a row that breaks
+ * a rule holds no device, here as in every chunk.
+ */
+export function createRowReader({
+  shape,
+  defaultGroup,
+  group,
+}: RowReaderOptions): (bytes: Uint8Array, firstLine: number) => ChunkRows {
+  return (bytes, firstLine) => {
+    const requests: DeviceRequest[] = [];
+    const faults: RowFault[] = [];
+    const lineOf = new Map<string, number>();
+    for (const row of readRows(bytes, shape, firstLine)) {
+      const request = requestOf(row);
+      const findings = request === undefined ? row.findings : [...row.findings, ...check(request, lineOf)];
+      if (request === undefined || findings.length > 0) {
+        faults.push(faultOf(row, findings));
+        continue;
+      }
+      lineOf.set(request.deviceId, row.line);
+      requests.push(request);
+    }
+    return { requests, faults };
+  };
+
+  function requestOf({ line, source, fields }: ManifestRow): DeviceRequest | undefined {
+    if (fields === undefined) return undefined;
+    const { deviceId, enrollmentGroup = defaultGroup ?? '', csr, tags, desired } = fields;
+    return { line, source, deviceId, enrollmentGroup, ...(csr === undefined ? {} : { csr }), tags, desired };
+  }
+
+  function check(request: DeviceRequest, lineOf: ReadonlyMap<string, number>): Finding[] {
+    const findings = [...idFindings(request.deviceId), ...groupFindings(request), ...twinFindings(request)];
+    const first = lineOf.get(request.deviceId);
+    // Only what is valid in itself can stand in another row's place.
+    return findings.length > 0 || first === undefined ? findings : [duplicate(request.deviceId, first)];
+  }
+
+  function groupFindings({ enrollmentGroup, csr }: DeviceRequest): Finding[] {
+    const column = 'enrollmentGroup';
+    if (enrollmentGroup === '') {
+      const message = 'The row names no enrollment group, and the manifest lies in no folder that does.';
+      return [{ column, code: 'group-missing', message, expected: 'the id of an enrollment group' }];
+    }
+    const definition = group(enrollmentGroup);
+    if (definition === undefined) {
+      const value = excerpt(enrollmentGroup);
+      const message = `There is no enrollment group ${JSON.stringify(value)}.`;
+      return [{ column, code: 'group-unknown', message, expected: 'the id of a declared enrollment group', value }];
+    }
+    const { keyCustody } = definition;
+    if (keyCustody === 'device' && csr === undefined) {
+      const message = `Group "${enrollmentGroup}" keeps keys on the device, and the row has no request for a certificate.`;
+      return [{ column: 'csr', code: 'csr-missing', message, expected: 'a PKCS#10 request, PEM or base64 DER' }];
+    }
+    if (keyCustody !== 'device' && csr !== undefined) {
+      const message = `Group "${enrollmentGroup}" has keyCustody "${keyCustody}": its keys are made here, not on the device.`;
+      return [{ column: 'csr', code: 'csr-unexpected', message, expected: 'an empty cell' }];
+    }
+    return [];
+  }
+
+  /** The device's twin is its group's with the row's laid over it; that is what has to fit. */
+  function twinFindings({ tags, desired, enrollmentGroup }: DeviceRequest): Finding[] {
+    const own = { tags, desired };
+    if (isEmptyTwin(own)) return [];
+    // The row's own first: what is too deep to be walked must not be merged.
+    const faults = twinFaults(own);
+    const base = group(enrollmentGroup)?.initialTwin;
+    const all = faults.length > 0 || base === undefined ? faults : twinFaults(mergeTwins(base, own));
+    return all.map(({ path, message }) => {
+      const column = columnNamed(path);
+      return { column, code: 'twin-invalid', message: `${column}: ${message}.`, value: valueAt(own, path) };
+    });
+  }
+
+  /** Header cell of a twin path, or the path where the header has none. */
+  function columnNamed(path: string): string {
+    const cell = shape.columns?.find(
+      (name) => path === name.split(':')[0] || path.startsWith(`${name.split(':')[0]}.`),
+    );
+    return excerpt(cell ?? path);
+  }
+}
+
+function idFindings(id: string): Finding[] {
+  if (deviceIdRule.test(id)) return [];
+  const at = { column: 'deviceId', code: 'device-id-invalid', expected: idRule } as const;
+  if (id === '') return [noDeviceId];
+  const value = excerpt(id);
+  const shown = JSON.stringify(value);
+  const why =
+    id.length > 64 ? `is ${id.length} characters long` : id !== id.toLowerCase() ? 'has upper case' : 'breaks the rule';
+  return [{ ...at, message: `Device id ${shown} ${why}: ${idRule}.`, value }];
+}
+
+function duplicate(id: string, first: number): Finding {
+  return {
+    column: 'deviceId',
+    code: 'device-id-duplicate',
+    message: `Device ${id} stands on line ${first} already.`,
+    expected: 'each device once',
+    value: id,
+  };
+}
+
+function valueAt(twin: Record<string, unknown>, path: string): string | undefined {
+  let value: unknown = twin;
+  for (const step of path.split('.')) value = isObject(value) && Object.hasOwn(value, step) ? value[step] : undefined;
+  if (typeof value === 'string') return excerpt(value);
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
+}
+
+/** Reports name a row's first fault; its message says the others too, so that one mending is enough. */
+function faultOf({ line, source }: ManifestRow, findings: readonly Finding[]): RowFault {
+  const [first = { code: 'row-syntax', message: 'The row cannot be read.' } as const] = findings;
+  const messages = findings.slice(0, 10).map(({ message }) => message);
+  return { line, source, ...first, message: messages.join(' ') || first.message };
+}
 
 /** One row as it is written. */
 export interface ManifestRow {

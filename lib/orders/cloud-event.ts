@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { Fault } from '../errors.ts';
-import { hostileFault } from '../hostile-json.ts';
+import { hostileFault } from '../json.ts';
 
 /** What a message carries, and where in the message that stands. */
 export interface Opened {

@@ -1,13 +1,11 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { canonicalJson } from '../canonical-json.ts';
 import { deviceId as deviceIdRule, enrollmentGroupId, idRule } from '../devices/ids.ts';
-import { mergeTwins, type Twin } from '../devices/twin.ts';
+import { mergeTwins, sectionFaults, type Twin } from '../devices/twin.ts';
 import { type Fault, FleetError } from '../errors.ts';
-import { hostileFault } from '../hostile-json.ts';
 import { conflictPolicies } from '../jobs/job.ts';
+import { canonicalJson, hostileFault, isObject } from '../json.ts';
 import { deviceObject } from '../manifest/device-fields.ts';
-import { isObject, sectionFaults } from '../manifest/twin-section.ts';
 import { openEnvelope } from './cloud-event.ts';
 
 /** What an ERP sends: devices by name, or a range of serial numbers, and a twin that all of them start with. */

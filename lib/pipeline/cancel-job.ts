@@ -1,6 +1,6 @@
 import { FleetError } from '../errors.ts';
+import type { JobStore } from '../jobs/job.ts';
 import { type Job, waiting } from '../jobs/job.ts';
-import type { JobStore } from '../jobs/job-store.ts';
 
 /**
  * Cancels a job: chunks not begun are dropped as they come up, those begun finish. The job is ended when no row waits.

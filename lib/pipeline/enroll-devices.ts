@@ -1,25 +1,21 @@
-import type { BlobStore } from '../blobs.ts';
+import type { DeviceStore } from '../devices/device.ts';
 import { type DeviceRecord, withEvent } from '../devices/device.ts';
-import type { DeviceStore } from '../devices/device-store.ts';
 import { mergeTwins } from '../devices/twin.ts';
 import { type Enrollments, enrollmentsPerCall, type IndividualEnrollment } from '../enrollment/enrollments.ts';
 import type { Groups } from '../enrollment/groups.ts';
 import { FleetError } from '../errors.ts';
-import { countPart } from '../jobs/count-part.ts';
-import { finishIfDone } from '../jobs/finish.ts';
+import { countPart, finishIfDone } from '../jobs/count-part.ts';
+import type { JobStore } from '../jobs/job.ts';
 import { partName } from '../jobs/job.ts';
-import type { JobStore } from '../jobs/job-store.ts';
 import type { EnrollmentMessage } from '../jobs/messages.ts';
+import { writeChunkReport } from '../jobs/reports.ts';
 import type { RowFault } from '../manifest/manifest.ts';
-import type { Outbox } from '../outbox.ts';
-import { writeChunkReport } from '../provision/chunk-report.ts';
-import type { Issued } from '../provision/issue.ts';
-import { resultRow } from '../provision/outcome.ts';
-import { failedRecord, replaceRecords } from '../provision/record.ts';
 import type { Pace } from '../rate-limiter.ts';
 import { type RetryOptions, retrying } from '../retry.ts';
-import type { Stored } from '../stored.ts';
+import type { BlobStore, Outbox, Stored } from '../storage.ts';
 import { findArchive } from './steps/commit.ts';
+import type { Issued } from './steps/issue.ts';
+import { failedRecord, replaceRecords, resultRow } from './steps/record.ts';
 
 export interface EnrollServices {
   readonly jobs: JobStore;

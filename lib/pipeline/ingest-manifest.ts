@@ -1,14 +1,12 @@
-import type { BlobProperties, BlobStore } from '../blobs.ts';
 import { FleetError } from '../errors.ts';
-import { failUndispatched } from '../jobs/finish.ts';
-import { conflictPolicies, type Job, noRows } from '../jobs/job.ts';
-import { jobIdOf } from '../jobs/job-id.ts';
-import type { JobStore } from '../jobs/job-store.ts';
+import { failUndispatched } from '../jobs/count-part.ts';
+import type { JobStore } from '../jobs/job.ts';
+import { conflictPolicies, type Job, jobIdOf, noRows } from '../jobs/job.ts';
 import type { ChunkMessage } from '../jobs/messages.ts';
-import { manifestDefaults } from '../manifest/manifest-name.ts';
+import { manifestDefaults } from '../manifest/manifest.ts';
 import { splitManifest } from '../manifest/splitter.ts';
 import type { BlobCreated } from '../manifest/upload-event.ts';
-import type { Outbox } from '../outbox.ts';
+import type { BlobProperties, BlobStore, Outbox } from '../storage.ts';
 import { step } from '../telemetry.ts';
 
 export interface IngestServices {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { BlobStore } from '../blobs.ts';
 import { FleetError } from '../errors.ts';
+import type { JobStore } from '../jobs/job.ts';
 import { type Job, noRows } from '../jobs/job.ts';
-import type { JobStore } from '../jobs/job-store.ts';
 import { type Order, orderDigest, orderRows } from '../orders/order.ts';
+import type { BlobStore } from '../storage.ts';
 import { describeJob } from './ingest-manifest.ts';
 
 export interface OrderServices {

@@ -1,25 +1,21 @@
-import type { BlobStore } from '../blobs.ts';
-import type { DeviceStore } from '../devices/device-store.ts';
-import type { GroupRecord } from '../enrollment/group.ts';
+import type { DeviceStore } from '../devices/device.ts';
 import type { Groups } from '../enrollment/groups.ts';
 import { FleetError } from '../errors.ts';
-import { countPart } from '../jobs/count-part.ts';
-import { finishIfDone } from '../jobs/finish.ts';
+import type { GroupRecord } from '../groups/group.ts';
+import { countPart, finishIfDone } from '../jobs/count-part.ts';
+import type { JobStore } from '../jobs/job.ts';
 import { type Job, partName } from '../jobs/job.ts';
-import type { JobStore } from '../jobs/job-store.ts';
 import { type ChunkMessage, type EnrollmentMessage, placeOf } from '../jobs/messages.ts';
+import { writeChunkReport } from '../jobs/reports.ts';
 import type { DeviceRequest, RowFault } from '../manifest/manifest.ts';
-import { type ChunkRows, createRowReader } from '../manifest/row-reader.ts';
-import type { Outbox } from '../outbox.ts';
-import { writeChunkReport } from '../provision/chunk-report.ts';
-import type { Issuance } from '../provision/issuance.ts';
-import { issueArchive } from '../provision/issue.ts';
-import { type ChunkOutcome, settleRows } from '../provision/outcome.ts';
-import { replaceRecords } from '../provision/record.ts';
-import type { Stored } from '../stored.ts';
+import { type ChunkRows, createRowReader } from '../manifest/rows.ts';
+import type { BlobStore, Outbox, Stored } from '../storage.ts';
 import { figures, step } from '../telemetry.ts';
 import { type ClaimedRow, claimRows } from './steps/claim.ts';
 import { commitArchive, findArchive } from './steps/commit.ts';
+import type { Issuance } from './steps/issue.ts';
+import { issueArchive } from './steps/issue.ts';
+import { type ChunkOutcome, replaceRecords, settleRows } from './steps/record.ts';
 
 export interface ProvisionServices {
   readonly jobs: JobStore;

@@ -1,13 +1,13 @@
 import pMap from 'p-map';
+import type { DeviceStore } from '../devices/device.ts';
 import { type DeviceRecord, type Registration, withEvent } from '../devices/device.ts';
-import type { DeviceStore } from '../devices/device-store.ts';
 import type { Enrollments, HubTwins, RegistrationOf } from '../enrollment/enrollments.ts';
-import { enrollmentRevision, type GroupRecord } from '../enrollment/group.ts';
 import type { Groups } from '../enrollment/groups.ts';
 import { FleetError } from '../errors.ts';
+import { enrollmentRevision, type GroupRecord } from '../groups/group.ts';
 import type { Log } from '../log.ts';
 import type { Pace } from '../rate-limiter.ts';
-import type { Stored } from '../stored.ts';
+import type { Stored } from '../storage.ts';
 
 export interface ReconcileServices {
   readonly devices: DeviceStore;

@@ -1,32 +1,26 @@
 import { createHash } from 'node:crypto';
-import type { BlobStore } from '../blobs.ts';
-import type { DeviceRecord } from '../devices/device.ts';
-import type { DeviceStore } from '../devices/device-store.ts';
+import type { DeviceRecord, DeviceStore } from '../devices/device.ts';
 import type { Groups } from '../enrollment/groups.ts';
 import { FleetError } from '../errors.ts';
-import { countPart } from '../jobs/count-part.ts';
+import { countPart, failUndispatched } from '../jobs/count-part.ts';
 import type { DeadLetter, DeadLetterStore } from '../jobs/dead-letters.ts';
-import { failUndispatched } from '../jobs/finish.ts';
-import { type Job, type Part, partName } from '../jobs/job.ts';
-import { jobIdOf } from '../jobs/job-id.ts';
-import type { JobStore } from '../jobs/job-store.ts';
-import { decodedBody } from '../jobs/message-body.ts';
+import type { JobStore } from '../jobs/job.ts';
+import { type Job, jobIdOf, type Part, partName } from '../jobs/job.ts';
 import {
   type ChunkMessage,
+  decodedBody,
   type EnrollmentMessage,
   parseChunkMessage,
   parseEnrollmentMessage,
   placeOf,
 } from '../jobs/messages.ts';
+import { writeChunkReport } from '../jobs/reports.ts';
 import type { RowFault } from '../manifest/manifest.ts';
-import { createRowReader } from '../manifest/row-reader.ts';
+import { createRowReader } from '../manifest/rows.ts';
 import { type BlobCreated, parseBlobCreated } from '../manifest/upload-event.ts';
-import type { Outbox } from '../outbox.ts';
-import { writeChunkReport } from '../provision/chunk-report.ts';
-import { isOurs, resultRow } from '../provision/outcome.ts';
-import { failedRecord, replaceRecords } from '../provision/record.ts';
-import type { Stored } from '../stored.ts';
+import type { BlobStore, Outbox, Stored } from '../storage.ts';
 import { findArchive } from './steps/commit.ts';
+import { failedRecord, isOurs, replaceRecords, resultRow } from './steps/record.ts';
 
 export interface DeadLetterServices {
   readonly deadLetters: DeadLetterStore;

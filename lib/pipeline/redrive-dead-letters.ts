@@ -1,9 +1,9 @@
 import { FleetError } from '../errors.ts';
 import type { DeadLetter, DeadLetterStore } from '../jobs/dead-letters.ts';
-import { jobIdOf } from '../jobs/job-id.ts';
-import { decodedBody } from '../jobs/message-body.ts';
+import { jobIdOf } from '../jobs/job.ts';
+import { decodedBody } from '../jobs/messages.ts';
 import { type BlobCreated, parseBlobCreated } from '../manifest/upload-event.ts';
-import type { Outbox } from '../outbox.ts';
+import type { Outbox } from '../storage.ts';
 import { type RetryServices, retryJob } from './retry-job.ts';
 
 export interface RedriveServices extends RetryServices {

@@ -1,11 +1,10 @@
-import type { BlobStore } from '../blobs.ts';
 import { FleetError } from '../errors.ts';
+import type { JobStore } from '../jobs/job.ts';
 import { type Job, type Part, partAttempt } from '../jobs/job.ts';
-import type { JobStore } from '../jobs/job-store.ts';
 import type { ChunkMessage } from '../jobs/messages.ts';
-import { rowOutcomes } from '../jobs/row-outcomes.ts';
-import type { Outbox } from '../outbox.ts';
-import { isOurs } from '../provision/outcome.ts';
+import { rowOutcomes } from '../jobs/reports.ts';
+import type { BlobStore, Outbox } from '../storage.ts';
+import { isOurs } from './steps/record.ts';
 
 export interface RetryServices {
   readonly jobs: JobStore;

@@ -1,8 +1,7 @@
-import type { BlobStore } from '../blobs.ts';
 import { FleetError } from '../errors.ts';
-import type { ConflictPolicy, Job } from '../jobs/job.ts';
-import type { JobStore } from '../jobs/job-store.ts';
+import type { ConflictPolicy, Job, JobStore } from '../jobs/job.ts';
 import type { ManifestFormat } from '../manifest/manifest.ts';
+import type { BlobStore } from '../storage.ts';
 import { describeJob } from './ingest-manifest.ts';
 
 export interface SubmitServices {

@@ -1,23 +1,12 @@
 import type { KeyObject } from 'node:crypto';
 import { brokenRule } from './broken-rule.ts';
-import { createCertificateSigning } from './certificate-signing.ts';
-import { type Issuer, readIssuer, selfIssuer } from './issuer.ts';
-import { describeKey } from './key-type.ts';
+import { toPem } from './certificate.ts';
+import { type Authority, createCertificateSigning, type Issuer, readIssuer, selfIssuer } from './issuer.ts';
+import type { Signer } from './key-store.ts';
+import { describeKey, type SubjectKey, subjectKeyOf } from './keys.ts';
 import { lint } from './lint.ts';
-import { toPem } from './pem.ts';
-import { type Profile, profiles } from './profile.ts';
-import type { Signer } from './signer.ts';
-import { type SubjectKey, subjectKeyOf } from './subject-key.ts';
-import { type CertificateContent, encodeName, toBeSigned } from './to-be-signed.ts';
-import { validityFrom } from './validity.ts';
-
-/** A CA that is open for signing. */
-export interface Authority {
-  readonly certificatePem: string;
-  readonly signer: Signer;
-  /** Issuers above it, nearest first, up to and including the root; empty for a root. */
-  readonly chainPem: readonly string[];
-}
+import { type Profile, profiles, validityFrom } from './profiles.ts';
+import { type CertificateContent, encodeName, toBeSigned } from './template.ts';
 
 export interface RootCaRequest {
   readonly commonName: string;

@@ -2,11 +2,10 @@ import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { AsnConvert } from '@peculiar/asn1-schema';
 import { Name } from '@peculiar/asn1-x509';
 import { excerpt, FleetError } from '../errors.ts';
+import { toPem } from './certificate.ts';
 import { bitStringOctets, type DerElement, DerError, derTag, readConstructed, readElements } from './der.ts';
-import { describeKey } from './key-type.ts';
-import { toPem } from './pem.ts';
-import type { Profile } from './profile.ts';
-import { publicKeyInfoHeader, type SubjectKey, subjectKeyFrom, subjectKeyOf } from './subject-key.ts';
+import { describeKey, publicKeyInfoHeader, type SubjectKey, subjectKeyFrom, subjectKeyOf } from './keys.ts';
+import type { Profile } from './profiles.ts';
 
 /**
  * Reads a PKCS#10 request (RFC 2986) of a device and takes its public key, which is all that is taken: name, extensions

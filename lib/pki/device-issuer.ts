@@ -1,19 +1,30 @@
 import { hash } from 'node:crypto';
-import type { Authority } from './authority.ts';
-import { createCertificateSigning } from './certificate-signing.ts';
+import { brokenRule } from './broken-rule.ts';
+import { toPem } from './certificate.ts';
 import { readCertificationRequest } from './csr.ts';
-import type { DeviceIdentity } from './device-identity.ts';
-import { createP256KeyGenerator, type DeviceKey, generateRsaKey } from './device-key.ts';
 import { type EdgeCaKind, edgeCaCommonName, edgeCaPathLength } from './edge-ca.ts';
-import { readIssuer } from './issuer.ts';
-import { createKeyHistory } from './key-history.ts';
-import type { DeviceKeyType } from './key-type.ts';
-import { toPem } from './pem.ts';
-import { type Profile, profiles } from './profile.ts';
+import type { Authority } from './issuer.ts';
+import { createCertificateSigning, readIssuer } from './issuer.ts';
+import { createP256KeyGenerator, type DeviceKey, type DeviceKeyType, generateRsaKey, subjectKeyFrom } from './keys.ts';
+import { type Profile, profiles, validityFrom } from './profiles.ts';
 import { companionSerialNumber } from './serial.ts';
-import { subjectKeyFrom } from './subject-key.ts';
 import { createTemplate, fillTemplate, type Template } from './template.ts';
-import { validityFrom } from './validity.ts';
+
+/** What was issued to one device. */
+export interface DeviceIdentity {
+  /** Hex, as in the device record. */
+  readonly serialNumber: string;
+  readonly certificatePem: string;
+  /** PKCS#8; absent where the device made its key and sent a request. */
+  readonly privateKeyPem?: string;
+  /** Upper-case hex, as IoT Hub shows thumbprints. */
+  readonly sha1Thumbprint: string;
+  readonly sha256Thumbprint: string;
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+  /** The device's own CA for its modules, where the group has us issue it (IoT Edge only). */
+  readonly edgeCa?: { readonly certificatePem: string; readonly privateKeyPem: string };
+}
 
 export interface DeviceIssuerOptions {
   readonly issuer: Authority;
@@ -177,4 +188,35 @@ function after<T, U>(value: T | Promise<T>, next: (value: T) => U | Promise<U>):
 
 function both<T>(first: T | Promise<T>, second: T | Promise<T>): [T, T] | Promise<[T, T]> {
   return first instanceof Promise || second instanceof Promise ? Promise.all([first, second]) : [first, second];
+}
+
+/** Remembers which device has which key. */
+interface KeyHistory {
+  /**
+   * A key belongs to one device: two with one key can pose as each other. The same device with its key again is fine, as
+   * when a chunk is delivered twice.
+   * @throws FleetError `certificate-rule` (rule `key-reuse`)
+   */
+  remember(subjectKeyIdentifier: Buffer, deviceId: string): void;
+}
+
+/** Two halves of this many keys are kept, the older one dropped when the newer is full: some 20 MB at the most. */
+const halfCapacity = 65_536;
+
+function createKeyHistory(): KeyHistory {
+  let newer = new Map<string, string>();
+  let older = new Map<string, string>();
+  return {
+    remember(subjectKeyIdentifier, deviceId) {
+      const id = subjectKeyIdentifier.toString('latin1');
+      const known = newer.get(id) ?? older.get(id);
+      if (known !== undefined && known !== deviceId)
+        throw brokenRule('key-reuse', `its key is that of "${known}" too; every device needs a key of its own`);
+      if (newer.size >= halfCapacity) {
+        older = newer;
+        newer = new Map();
+      }
+      newer.set(id, deviceId);
+    },
+  };
 }

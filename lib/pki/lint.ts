@@ -1,10 +1,14 @@
 import { brokenRule } from './broken-rule.ts';
-import { type CertificateParts, readToBeSigned } from './certificate-parts.ts';
-import { extensionRules } from './rules/extensions.ts';
-import { issuingRules } from './rules/issuing.ts';
-import { ownRules } from './rules/own.ts';
-import type { Intent, OwnIntent, OwnParts } from './rules/rule.ts';
-import { validityRules } from './rules/validity.ts';
+import { type CertificateParts, readToBeSigned } from './certificate.ts';
+import {
+  extensionRules,
+  type Intent,
+  issuingRules,
+  type OwnIntent,
+  type OwnParts,
+  ownRules,
+  validityRules,
+} from './rules.ts';
 
 /** Rules on what all certificates of one template have in common. */
 export const sharedRules = { ...issuingRules, ...validityRules, ...extensionRules };

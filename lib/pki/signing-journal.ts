@@ -1,5 +1,5 @@
 import { appendFileSync } from 'node:fs';
-import type { KeyStore, Signer } from './signer.ts';
+import type { KeyStore, Signer } from './key-store.ts';
 
 /** One line of a journal, JSON. */
 export interface JournalEntry {

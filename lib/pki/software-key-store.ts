@@ -1,10 +1,10 @@
-import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, randomBytes } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { link, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { FleetError } from '../errors.ts';
-import type { CaKeyType, KeyStore, Signer } from './signer.ts';
-import { createSoftwareSigner } from './software-signer.ts';
+import type { CaKeyType, KeyStore, Signer } from './key-store.ts';
+import { describeKey, keyTypeOf, signatureHash } from './keys.ts';
 
 /** Names become file names, so they hold no separator and do not begin with a dot. */
 const keyName = /^[a-z0-9][a-z0-9._-]{0,127}$/;
@@ -135,4 +135,21 @@ function refuseMode(path: string, mode: number, expected: '600' | '700'): void {
     'setting-invalid',
     `${path} has mode ${found}, which lets others at CA keys. Set it with: chmod ${expected} '${path}'`,
   );
+}
+
+/**
+ * Signs with a key in this process, at once.
+ * @throws FleetError `ca-key-unusable` when the key is not of that type
+ */
+export function createSoftwareSigner(privateKey: KeyObject, keyType: CaKeyType): Signer {
+  if (keyTypeOf(privateKey) !== keyType) {
+    throw new FleetError('ca-key-unusable', `A CA key is ${describeKey(privateKey)}, where ${keyType} was asked for.`);
+  }
+  const digest = signatureHash[keyType];
+  return {
+    keyType,
+    publicKey: createPublicKey(privateKey),
+    // The KeyObject itself: options or PEM in its place cost half of the signature again. ECDSA comes as DER by default.
+    sign: (data) => sign(digest, data, privateKey),
+  };
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, it } from 'node:test';
-import type { BlobStore } from '../../lib/blobs.ts';
 import { FleetError } from '../../lib/errors.ts';
+import type { BlobStore } from '../../lib/storage.ts';
 
 const text = { contentType: 'text/plain' };
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { DeviceStore } from '../../lib/devices/device-store.ts';
+import type { DeviceStore } from '../../lib/devices/device.ts';
 import { someDevice } from '../factories.ts';
 
 /** What every DeviceStore does. `open` gives the same, possibly shared, store; ids are fresh so that runs do not meet. */

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { GroupRecord } from '../../lib/enrollment/group.ts';
-import type { GroupStore } from '../../lib/enrollment/group-store.ts';
+import type { GroupRecord, GroupStore } from '../../lib/groups/group.ts';
 import { someGroup, someTime } from '../factories.ts';
 
 function someRecord(id: string): GroupRecord {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { JobStore } from '../../lib/jobs/job.ts';
 import { type Job, type Part, partName, waiting } from '../../lib/jobs/job.ts';
-import type { JobStore } from '../../lib/jobs/job-store.ts';
 import { someJob, someTime } from '../factories.ts';
 
 let made = 0;

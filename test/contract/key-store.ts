@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { inspect } from 'node:util';
-import type { CaKeyType, KeyStore, Signer } from '../../lib/pki/signer.ts';
+import type { CaKeyType, KeyStore, Signer } from '../../lib/pki/key-store.ts';
 
 const digests: Readonly<Record<CaKeyType, string>> = { 'ec-p256': 'sha256', 'ec-p384': 'sha384', 'rsa-4096': 'sha256' };
 const data = Buffer.from('what is to be signed');

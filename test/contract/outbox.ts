@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Outbox } from '../../lib/outbox.ts';
+import type { Outbox } from '../../lib/storage.ts';
 
 interface Opened {
   readonly outbox: Outbox<unknown>;

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { sharedRules } from '../../lib/pki/lint.ts';
-import { profileConfigs } from '../../lib/pki/profile-config.ts';
-import { ownRules } from '../../lib/pki/rules/own.ts';
+import { profileConfigs } from '../../lib/pki/profiles.ts';
+import { ownRules } from '../../lib/pki/rules.ts';
 
 const page = readFileSync(new URL('../../docs/certificates.md', import.meta.url), 'utf8');
 const rowsUnder = (title: string) =>

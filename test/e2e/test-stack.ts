@@ -5,7 +5,7 @@ import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { type Api, createApi, type DeviceAnswer, type JobAnswer } from '../../infra/local/demo/api.ts';
 import { type StackOptions, startStack } from '../../infra/local/stack.ts';
-import { jobIdOf } from '../../lib/jobs/job-id.ts';
+import { jobIdOf } from '../../lib/jobs/job.ts';
 import { until } from '../until.ts';
 
 /** An idle queue is looked at, and a message that failed comes again, sooner than host.json says: nobody here pays for it. */

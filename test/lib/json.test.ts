@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseGroupDefinition } from '../../lib/enrollment/group-definition.ts';
-import { hostileFault } from '../../lib/hostile-json.ts';
+import { parseGroupDefinition } from '../../lib/groups/definition.ts';
+import { hostileFault } from '../../lib/json.ts';
 
 const nested = (depth: number): unknown => JSON.parse(`${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`);
 

@@ -1,5 +1,5 @@
-import type { BlobOptions, BlobStore } from '../../lib/blobs.ts';
 import { FleetError } from '../../lib/errors.ts';
+import type { BlobOptions, BlobStore } from '../../lib/storage.ts';
 
 /** Blobs in memory, held to the same contract as the real store. */
 export function createMemoryBlobStore(): BlobStore & {

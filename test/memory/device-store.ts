@@ -1,5 +1,4 @@
-import type { DeviceRecord } from '../../lib/devices/device.ts';
-import type { DeviceStore } from '../../lib/devices/device-store.ts';
+import type { DeviceRecord, DeviceStore } from '../../lib/devices/device.ts';
 
 /** Device records in memory, held to the same contract as the real store. */
 export function createMemoryDeviceStore(): DeviceStore & { readonly records: ReadonlyMap<string, DeviceRecord> } {

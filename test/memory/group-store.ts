@@ -1,6 +1,4 @@
-import type { GroupRecord } from '../../lib/enrollment/group.ts';
-import type { GroupStore } from '../../lib/enrollment/group-store.ts';
-import type { RootCa } from '../../lib/enrollment/root-ca.ts';
+import type { GroupRecord, GroupStore, RootCa } from '../../lib/groups/group.ts';
 
 /** Enrollment groups in memory, held to the same contract as the real store. */
 export function createMemoryGroupStore(): GroupStore {

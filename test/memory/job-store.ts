@@ -1,5 +1,4 @@
-import type { Job, Part, RowCounts } from '../../lib/jobs/job.ts';
-import type { JobStore } from '../../lib/jobs/job-store.ts';
+import type { Job, JobStore, Part, RowCounts } from '../../lib/jobs/job.ts';
 
 /** Jobs in memory, held to the same contract as the real store. */
 export function createMemoryJobStore(): JobStore {

@@ -6,12 +6,12 @@ import { AsnConvert } from '@peculiar/asn1-schema';
 import { Certificate } from '@peculiar/asn1-x509';
 import * as x509 from '@peculiar/x509';
 import fc from 'fast-check';
-import type { Authority } from '../../lib/pki/authority.ts';
-import { readCertificate } from '../../lib/pki/certificate-parts.ts';
+import { readCertificate } from '../../lib/pki/certificate.ts';
 import { bitStringOctets, DerError, derTag, readConstructed, readElement, readElements } from '../../lib/pki/der.ts';
-import type { DeviceIdentity } from '../../lib/pki/device-identity.ts';
+import type { DeviceIdentity } from '../../lib/pki/device-issuer.ts';
 import { createDeviceIssuer } from '../../lib/pki/device-issuer.ts';
 import { edgeCaCommonName } from '../../lib/pki/edge-ca.ts';
+import type { Authority } from '../../lib/pki/issuer.ts';
 import { companionSerialNumber, newSerialNumber } from '../../lib/pki/serial.ts';
 import { someAuthority, someCaKey } from '../lib/pki/some-authority.ts';
 

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { FleetError } from '../../lib/errors.ts';
 import { readCertificationRequest } from '../../lib/pki/csr.ts';
 import { type DerElement, derHeader, derTag, readConstructed, readElements } from '../../lib/pki/der.ts';
-import { profiles } from '../../lib/pki/profile.ts';
+import { profiles } from '../../lib/pki/profiles.ts';
 import { makeRequestDer, pemOf } from '../lib/pki/make-request.ts';
 
 const profile = profiles['device-identity'];

@@ -4,7 +4,7 @@ import { parse } from 'csv-parse/sync';
 import { stringify } from 'csv-stringify/sync';
 import fc from 'fast-check';
 import { FleetError } from '../../lib/errors.ts';
-import { withGuard, withoutGuard } from '../../lib/manifest/formula.ts';
+import { withGuard, withoutGuard } from '../../lib/manifest/csv.ts';
 import type { ManifestFormat } from '../../lib/manifest/manifest.ts';
 import { createRecordScanner } from '../../lib/manifest/record-scanner.ts';
 import { errorsCsv } from '../../lib/manifest/report.ts';

@@ -1,5 +1,5 @@
 import iothub, { type Registry } from 'azure-iothub';
-import { iotClient } from '../../../lib/azure/iot-connection.ts';
+import { iotClient } from '../../../lib/azure/iot.ts';
 
 export interface HubTwin {
   readonly tags: Record<string, unknown>;

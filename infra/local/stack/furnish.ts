@@ -1,7 +1,7 @@
 import { CosmosClient } from '@azure/cosmos';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
-import { cosmosContainers } from '../../../lib/azure/cosmos-containers.ts';
+import { cosmosContainers } from '../../../lib/azure/cosmos.ts';
 import { containerNames, queueNames } from '../../../lib/azure/health.ts';
 
 export interface Furnishing {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { readConfig } from '../../../functions/config.ts';
 import { createServices } from '../../../functions/services.ts';
 import { createDpsCertificates, parseDpsResourceId } from '../../../lib/azure/dps-certificates.ts';
-import type { CaRegistry } from '../../../lib/enrollment/ca-registry.ts';
+import type { CaRegistry } from '../../../lib/enrollment/ca-registration.ts';
 import { FleetError } from '../../../lib/errors.ts';
 import { findStack } from '../../local/stack/running-stack.ts';
 import { localCredential, localDps } from '../../local/stack/trust-root.ts';

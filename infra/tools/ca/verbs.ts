@@ -1,11 +1,10 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import type { OutsideCa } from '../../../lib/authorities/imported-ca.ts';
+import type { CaRegistry, RegistrationOutcome } from '../../../lib/enrollment/ca-registration.ts';
 import { registerIssuingCa, registerRoot } from '../../../lib/enrollment/ca-registration.ts';
-import type { CaRegistry } from '../../../lib/enrollment/ca-registry.ts';
-import type { GroupRecord } from '../../../lib/enrollment/group.ts';
-import type { RegistrationOutcome } from '../../../lib/enrollment/register-ca.ts';
 import type { FleetError } from '../../../lib/errors.ts';
+import type { GroupRecord } from '../../../lib/groups/group.ts';
 import { type Arguments, UsageError, type Verb } from './arguments.ts';
 import type { Place } from './place.ts';
 

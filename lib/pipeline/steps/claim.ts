@@ -1,10 +1,10 @@
+import type { DeviceStore } from '../../devices/device.ts';
 import { type DeviceRecord, withEvent } from '../../devices/device.ts';
-import type { DeviceStore } from '../../devices/device-store.ts';
 import type { ConflictPolicy } from '../../jobs/job.ts';
-import { contentHash } from '../../manifest/content-hash.ts';
 import type { DeviceRequest, RowFault } from '../../manifest/manifest.ts';
+import { contentHash } from '../../manifest/manifest.ts';
 import { newSerialNumber } from '../../pki/serial.ts';
-import type { Stored } from '../../stored.ts';
+import type { Stored } from '../../storage.ts';
 import { compare } from './compare.ts';
 
 /** A row that holds its device: the record names this row and the serial number its certificate will have. */

@@ -1,7 +1,7 @@
-import type { BlobStore } from '../../blobs.ts';
 import { type ArchiveIndexEntry, type PackedArchive, readArchiveIndex } from '../../bundle/archive.ts';
 import { FleetError } from '../../errors.ts';
-import type { Issued } from '../../provision/issue.ts';
+import type { BlobStore } from '../../storage.ts';
+import type { Issued } from './issue.ts';
 
 /** The devices of a committed archive, by id. */
 export type Committed = ReadonlyMap<string, ArchiveIndexEntry<Issued>>;

@@ -7,7 +7,7 @@ import type { Node } from 'web-tree-sitter';
 import { parse } from 'yaml';
 import { settingMeta, settingNames, settings } from '../../../functions/config/settings.ts';
 import { roles } from '../../../lib/access/principal.ts';
-import { cosmosContainers } from '../../../lib/azure/cosmos-containers.ts';
+import { cosmosContainers } from '../../../lib/azure/cosmos.ts';
 import { containerNames, cosmosContainerNames, queueNames } from '../../../lib/azure/health.ts';
 import {
   type BicepFile,

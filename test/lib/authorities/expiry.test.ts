@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { endingCertificates } from '../../../lib/authorities/expiry.ts';
-import type { GroupRecord } from '../../../lib/enrollment/group.ts';
+import type { GroupRecord } from '../../../lib/groups/group.ts';
 import { someGroup, someTime } from '../../factories.ts';
 
 const inDays = (days: number) => new Date(someTime.getTime() + days * 24 * 60 * 60 * 1000).toISOString();

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { registerRoot } from '../../../lib/enrollment/ca-registration.ts';
-import type { GroupInput } from '../../../lib/enrollment/group-definition.ts';
 import { FleetError } from '../../../lib/errors.ts';
+import type { GroupInput } from '../../../lib/groups/definition.ts';
 import { caExtensions, createOpensslCa, type OpensslCertificate } from '../../openssl-ca.ts';
 import { type Fleet, startFleet } from '../enrollment/fleet-on-dps.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { BulkOperationType } from '@azure/cosmos';
-import { bulk } from '../../../lib/azure/cosmos-bulk.ts';
+import { bulk } from '../../../lib/azure/cosmos.ts';
 import { FleetError } from '../../../lib/errors.ts';
 import { startCosmos } from '../../infra/local/cosmos/start-cosmos.ts';
 

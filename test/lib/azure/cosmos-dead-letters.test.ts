@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cosmosContainers } from '../../../lib/azure/cosmos-containers.ts';
+import { cosmosContainers } from '../../../lib/azure/cosmos.ts';
 import { createCosmosDeadLetterStore } from '../../../lib/azure/cosmos-dead-letters.ts';
 import { someLetter, someReason } from '../../contract/dead-letter-store.ts';
 import { startCosmos } from '../../infra/local/cosmos/start-cosmos.ts';

@@ -2,7 +2,7 @@ import { after, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CosmosClient, type Database } from '@azure/cosmos';
 import { createCosmosStandIn } from '../../../infra/local/cosmos/cosmos-stand-in.ts';
-import { cosmosContainers } from '../../../lib/azure/cosmos-containers.ts';
+import { cosmosContainers } from '../../../lib/azure/cosmos.ts';
 import { createCosmosDeadLetterStore } from '../../../lib/azure/cosmos-dead-letters.ts';
 import { createCosmosDeviceStore } from '../../../lib/azure/cosmos-devices.ts';
 import { createCosmosGroupStore } from '../../../lib/azure/cosmos-groups.ts';

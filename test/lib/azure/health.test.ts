@@ -6,8 +6,8 @@ import { CredentialUnavailableError } from '@azure/identity';
 import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob';
 import { StorageSharedKeyCredential as QueueKey, QueueServiceClient } from '@azure/storage-queue';
 import { type Check, type CheckedServices, createChecks } from '../../../lib/azure/health.ts';
-import type { RootCa } from '../../../lib/enrollment/root-ca.ts';
 import { FleetError } from '../../../lib/errors.ts';
+import type { RootCa } from '../../../lib/groups/group.ts';
 
 /** A server that refuses, as the service it is asked for does. */
 let refuse: (request: IncomingMessage, response: ServerResponse) => void;

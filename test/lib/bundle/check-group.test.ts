@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { declarationFaults } from '../../../lib/bundle/declaration-faults.ts';
-import { type GroupInput, parseGroupDefinition } from '../../../lib/enrollment/group-definition.ts';
+import { declarationFaults } from '../../../lib/bundle/check-group.ts';
 import { FleetError } from '../../../lib/errors.ts';
+import { type GroupInput, parseGroupDefinition } from '../../../lib/groups/definition.ts';
 import { someGroup, someTime } from '../../factories.ts';
 import { certificateFile } from './certificate-file.ts';
 import { lacks } from './command.ts';

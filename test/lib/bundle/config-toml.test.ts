@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { readConfigToml } from '../../../lib/bundle/config-toml-schema.ts';
+import { readConfigToml } from '../../../lib/bundle/config-toml.ts';
 
 const provisioning = `
 [provisioning]

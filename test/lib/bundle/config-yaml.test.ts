@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { readConfigYaml } from '../../../lib/bundle/config-yaml-schema.ts';
-import { readTar } from '../../../lib/bundle/tar-reader.ts';
+import { readConfigYaml } from '../../../lib/bundle/config-yaml.ts';
+import { readTar } from '../../../lib/bundle/tar.ts';
 import { someBundler } from './some-bundle.ts';
 
 const { bundle } = await someBundler({ target: 'iotedge-1.1', edgeCa: 'issued' });

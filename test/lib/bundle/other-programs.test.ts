@@ -7,7 +7,7 @@ import { describe, it } from 'node:test';
 import { parseCertificate } from '../../../infra/local/dps/x509/certificate.ts';
 import { ChainError, verifyChain } from '../../../infra/local/dps/x509/chain.ts';
 import { dpsVerdict } from '../../../lib/bundle/dps-decision.ts';
-import { readTar } from '../../../lib/bundle/tar-reader.ts';
+import { readTar } from '../../../lib/bundle/tar.ts';
 import { lacks, run } from './command.ts';
 import { type BundleMaker, someBundler } from './some-bundle.ts';
 

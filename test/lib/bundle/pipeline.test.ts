@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { verifyBundle } from '../../../lib/bundle/verify-bundle.ts';
-import type { GroupInput } from '../../../lib/enrollment/group-definition.ts';
+import type { GroupInput } from '../../../lib/groups/definition.ts';
 import { someTime } from '../../factories.ts';
 import { createWorld } from '../../world.ts';
 

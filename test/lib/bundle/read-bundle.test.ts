@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { readBundle } from '../../../lib/bundle/read-bundle.ts';
+import { readBundle } from '../../../lib/bundle/archive.ts';
 import { createMemoryBlobStore } from '../../memory/blob-store.ts';
 
 const bundles = createMemoryBlobStore();

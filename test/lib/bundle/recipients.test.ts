@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { duplicateRecipients, recipientFaults } from '../../../lib/bundle/recipients.ts';
+import { duplicateRecipients, recipientFaults } from '../../../lib/bundle/seal.ts';
 import { certificateFile, onCurve } from './certificate-file.ts';
 import { lacks } from './command.ts';
 

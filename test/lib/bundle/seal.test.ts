@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { createSeal } from '../../../lib/bundle/seal.ts';
-import { readTar } from '../../../lib/bundle/tar-reader.ts';
+import { readTar } from '../../../lib/bundle/tar.ts';
 import { type CertificateFile, certificateFile, onCurve } from './certificate-file.ts';
 import { lacks, run } from './command.ts';
 import { someBundler } from './some-bundle.ts';

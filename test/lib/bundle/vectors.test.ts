@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { readTar } from '../../../lib/bundle/tar-reader.ts';
+import { readTar } from '../../../lib/bundle/tar.ts';
 import { verifyBundle } from '../../../lib/bundle/verify-bundle.ts';
-import type { GroupInput } from '../../../lib/enrollment/group-definition.ts';
+import type { GroupInput } from '../../../lib/groups/definition.ts';
 import { someTime } from '../../factories.ts';
 import { request } from './request.ts';
 import { someBundler } from './some-bundle.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { createDpsCertificates, parseDpsResourceId } from '../../../lib/azure/dps-certificates.ts';
+import type { CaRegistry } from '../../../lib/enrollment/ca-registration.ts';
 import { registerIssuingCa, registerRoot } from '../../../lib/enrollment/ca-registration.ts';
-import type { CaRegistry } from '../../../lib/enrollment/ca-registry.ts';
 import { FleetError } from '../../../lib/errors.ts';
 import { anyCredential, type Fleet, someResource, startFleet } from './fleet-on-dps.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { enrollmentRevision, type GroupRecord } from '../../../lib/enrollment/group.ts';
+import { enrollmentRevision, type GroupRecord } from '../../../lib/groups/group.ts';
 import { reconcileRegistrations } from '../../../lib/pipeline/reconcile-registrations.ts';
 import { createWorld, Interruption, type World } from '../../world.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { parseGroupDefinition } from '../../../lib/enrollment/group-definition.ts';
 import { FleetError } from '../../../lib/errors.ts';
+import { parseGroupDefinition } from '../../../lib/groups/definition.ts';
 
 function refusal(input: unknown): FleetError {
   try {

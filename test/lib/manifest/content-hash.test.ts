@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { contentHash } from '../../../lib/manifest/content-hash.ts';
+import { contentHash } from '../../../lib/manifest/manifest.ts';
 import { readManifest } from './read-manifest.ts';
 
 it('rows that ask for the same have the same digest, in whatever format and order', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { manifestDefaults } from '../../../lib/manifest/manifest-name.ts';
+import { manifestDefaults } from '../../../lib/manifest/manifest.ts';
 
 describe('the name of a manifest', () => {
   const named: [name: string, format: string, defaultGroup?: string][] = [

@@ -1,6 +1,6 @@
-import type { GroupInput } from '../../../lib/enrollment/group-definition.ts';
+import type { GroupInput } from '../../../lib/groups/definition.ts';
 import type { DeviceRequest, ManifestFormat, RowFault } from '../../../lib/manifest/manifest.ts';
-import { createRowReader } from '../../../lib/manifest/row-reader.ts';
+import { createRowReader } from '../../../lib/manifest/rows.ts';
 import { type SplitManifest, splitManifest } from '../../../lib/manifest/splitter.ts';
 import { someGroup } from '../../factories.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parse } from 'csv-parse/sync';
-import { withGuard, withoutGuard } from '../../../lib/manifest/formula.ts';
+import { withGuard, withoutGuard } from '../../../lib/manifest/csv.ts';
 import { errorsCsv, resultsCsv } from '../../../lib/manifest/report.ts';
 import { each, type ReadOptions, readManifest, text } from './read-manifest.ts';
 

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { DeviceRecord } from '../../../lib/devices/device.ts';
-import type { DeviceStore } from '../../../lib/devices/device-store.ts';
+import type { DeviceRecord, DeviceStore } from '../../../lib/devices/device.ts';
 import type { DeviceRequest } from '../../../lib/manifest/manifest.ts';
 import { cancelJob } from '../../../lib/pipeline/cancel-job.ts';
 import { recordDeadLetter } from '../../../lib/pipeline/record-dead-letter.ts';
 import { type ClaimOptions, claimRows } from '../../../lib/pipeline/steps/claim.ts';
-import { replaceRecords } from '../../../lib/provision/record.ts';
+import { replaceRecords } from '../../../lib/pipeline/steps/record.ts';
 import { someDevice, someTime } from '../../factories.ts';
 import { createMemoryDeadLetterStore } from '../../memory/dead-letter-store.ts';
 import { createMemoryDeviceStore } from '../../memory/device-store.ts';

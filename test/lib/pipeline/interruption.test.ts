@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { readArchiveIndex } from '../../../lib/bundle/archive.ts';
-import type { Issued } from '../../../lib/provision/issue.ts';
+import type { Issued } from '../../../lib/pipeline/steps/issue.ts';
 import { createWorld, type World } from '../../world.ts';
 
 /*

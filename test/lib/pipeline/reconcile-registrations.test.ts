@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import type { DeviceStore } from '../../../lib/devices/device-store.ts';
+import type { DeviceStore } from '../../../lib/devices/device.ts';
 import { type ReconcileServices, reconcileRegistrations } from '../../../lib/pipeline/reconcile-registrations.ts';
 import { someDevice } from '../../factories.ts';
 import { createWorld, type World } from '../../world.ts';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { readCertificationRequest } from '../../../lib/pki/csr.ts';
-import { profiles } from '../../../lib/pki/profile.ts';
+import { profiles } from '../../../lib/pki/profiles.ts';
 import { makeRequest, makeRequestDer, pemOf, type TestRequest } from './make-request.ts';
 
 type Pair = { readonly privateKey: KeyObject; readonly publicKey: KeyObject };

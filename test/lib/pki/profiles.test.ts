@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { validateProfile } from '../../../lib/pki/profile.ts';
-import { type ProfileConfig, profileConfigs } from '../../../lib/pki/profile-config.ts';
+import { type ProfileConfig, profileConfigs, validateProfile } from '../../../lib/pki/profiles.ts';
 
 const leaf = profileConfigs['device-identity'];
 const ca = profileConfigs['issuing-ca'];

@@ -5,13 +5,12 @@ import { AsnConvert, OctetString } from '@peculiar/asn1-schema';
 import { Extension, Name, TBSCertificate, Time } from '@peculiar/asn1-x509';
 import { FleetError } from '../../../lib/errors.ts';
 import { type Issuer, readIssuer } from '../../../lib/pki/issuer.ts';
+import { subjectKeyOf } from '../../../lib/pki/keys.ts';
 import { lint, sharedRules } from '../../../lib/pki/lint.ts';
-import { profiles } from '../../../lib/pki/profile.ts';
-import { ownRules } from '../../../lib/pki/rules/own.ts';
+import { profiles, validityFrom } from '../../../lib/pki/profiles.ts';
+import { ownRules } from '../../../lib/pki/rules.ts';
 import { newSerialNumber } from '../../../lib/pki/serial.ts';
-import { subjectKeyOf } from '../../../lib/pki/subject-key.ts';
-import { type CertificateContent, encodeName, toBeSigned } from '../../../lib/pki/to-be-signed.ts';
-import { validityFrom } from '../../../lib/pki/validity.ts';
+import { type CertificateContent, encodeName, toBeSigned } from '../../../lib/pki/template.ts';
 import { someTime } from '../../factories.ts';
 import { someAuthority } from './some-authority.ts';
 

@@ -4,9 +4,9 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { KeyStore } from '../../../lib/pki/signer.ts';
+import type { KeyStore } from '../../../lib/pki/key-store.ts';
 import { type JournalEntry, journaled } from '../../../lib/pki/signing-journal.ts';
-import { createSoftwareSigner } from '../../../lib/pki/software-signer.ts';
+import { createSoftwareSigner } from '../../../lib/pki/software-key-store.ts';
 
 test('a journal has a line of what each key signs, before its signature is made', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'fleet-journal-'));

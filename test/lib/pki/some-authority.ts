@@ -1,8 +1,9 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { type Authority, issueIntermediateCa, issueRootCa } from '../../../lib/pki/authority.ts';
+import { issueIntermediateCa, issueRootCa } from '../../../lib/pki/authority.ts';
+import type { Authority } from '../../../lib/pki/issuer.ts';
+import type { CaKeyType, Signer } from '../../../lib/pki/key-store.ts';
 import { newSerialNumber } from '../../../lib/pki/serial.ts';
-import type { CaKeyType, Signer } from '../../../lib/pki/signer.ts';
-import { createSoftwareSigner } from '../../../lib/pki/software-signer.ts';
+import { createSoftwareSigner } from '../../../lib/pki/software-key-store.ts';
 import { someTime } from '../../factories.ts';
 
 const keys = new Map<CaKeyType, KeyObject[]>();

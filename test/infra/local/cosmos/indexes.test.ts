@@ -5,7 +5,7 @@ import { createCatalog, type OpenContainer } from '../../../../infra/local/cosmo
 import type { ContainerDefinition } from '../../../../infra/local/cosmos/store/container-definition.ts';
 import { createGroupCommit } from '../../../../infra/local/cosmos/store/group-commit.ts';
 import { openStore } from '../../../../infra/local/cosmos/store/open-store.ts';
-import { cosmosContainers } from '../../../../lib/azure/cosmos-containers.ts';
+import { cosmosContainers } from '../../../../lib/azure/cosmos.ts';
 import { createCosmosDeviceStore } from '../../../../lib/azure/cosmos-devices.ts';
 import { createCosmosJobStore } from '../../../../lib/azure/cosmos-jobs.ts';
 

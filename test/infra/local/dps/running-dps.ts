@@ -14,7 +14,7 @@ import iothub from 'azure-iothub';
 import { createDpsStandIn } from '../../../../infra/local/dps/dps-stand-in.ts';
 import { type DpsStandInOptions, wellKnownKey } from '../../../../infra/local/dps/options.ts';
 import { ensureLocalTls } from '../../../../infra/local/tls.ts';
-import { iotClient } from '../../../../lib/azure/iot-connection.ts';
+import { iotClient } from '../../../../lib/azure/iot.ts';
 
 export interface DeviceIdentity {
   /** Leaf first. */

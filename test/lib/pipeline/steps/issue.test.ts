@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { GroupRecord } from '../../../../lib/enrollment/group.ts';
 import { FleetError } from '../../../../lib/errors.ts';
+import type { GroupRecord } from '../../../../lib/groups/group.ts';
 import type { ClaimedRow } from '../../../../lib/pipeline/steps/claim.ts';
+import type { Issuance } from '../../../../lib/pipeline/steps/issue.ts';
+import { issueRows } from '../../../../lib/pipeline/steps/issue.ts';
 import { createDeviceIssuer, type DeviceIssuer } from '../../../../lib/pki/device-issuer.ts';
+import type { Signer } from '../../../../lib/pki/key-store.ts';
 import { newSerialNumber } from '../../../../lib/pki/serial.ts';
-import type { Signer } from '../../../../lib/pki/signer.ts';
-import type { Issuance } from '../../../../lib/provision/issuance.ts';
-import { issueRows } from '../../../../lib/provision/issue.ts';
 import { someDevice, someGroup, someTime } from '../../../factories.ts';
 import { someAuthority } from '../../pki/some-authority.ts';
 
