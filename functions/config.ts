@@ -1,4 +1,4 @@
-import { excerpt, type Fault, FleetError } from '../lib/errors.ts';
+import { excerpt, FleetError, type Issue } from '../lib/errors.ts';
 import { type SettingName, type Settings, settingMeta, settingNames, settings } from './config/settings.ts';
 
 /**
@@ -54,7 +54,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   return deepFreeze(toConfig(parsed.data));
 }
 
-function faultOf(name: SettingName, value: string | undefined): Fault {
+function faultOf(name: SettingName, value: string | undefined): Issue {
   const { expected, secret } = settingMeta(name);
   if (value === undefined) return { path: name, message: `is not set; expected ${expected}` };
   const found = secret ? 'has another form' : `is "${excerpt(value)}"`;
@@ -119,8 +119,8 @@ export function telemetrySettings(env: NodeJS.ProcessEnv = process.env): Telemet
 type Given = Readonly<Partial<Record<SettingName, string>>>;
 
 /** Rules that span settings. A setting that is wrong by itself is not named a second time. */
-function crossFaults(given: Given, env: NodeJS.ProcessEnv, wrong: ReadonlySet<SettingName>): Fault[] {
-  const faults: Fault[] = [];
+function crossFaults(given: Given, env: NodeJS.ProcessEnv, wrong: ReadonlySet<SettingName>): Issue[] {
+  const faults: Issue[] = [];
   const fault = (path: SettingName, message: string) => {
     if (!wrong.has(path)) faults.push({ path, message });
   };

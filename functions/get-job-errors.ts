@@ -1,5 +1,5 @@
 import { app } from '@azure/functions';
-import { jobFaults } from '../lib/jobs/reports.ts';
+import { jobErrors } from '../lib/jobs/reports.ts';
 import { errorsCsv } from '../lib/manifest/report.ts';
 import { httpAuthLevel } from './config.ts';
 import { csv } from './http/csv.ts';
@@ -13,6 +13,6 @@ app.http('get-job-errors', {
   authLevel: httpAuthLevel(),
   handler: respond('get-job-errors', async (request) => {
     const job = await findJob(request);
-    return csv(`${job.jobId}-errors.csv`, errorsCsv(jobFaults(job.jobId, services()), job.shape));
+    return csv(`${job.jobId}-errors.csv`, errorsCsv(jobErrors(job.jobId, services()), job.shape));
   }),
 });

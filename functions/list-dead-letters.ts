@@ -1,5 +1,5 @@
 import { app } from '@azure/functions';
-import { queueNames } from '../lib/azure/health.ts';
+import { queueNames } from '../lib/resource-names.ts';
 import { httpAuthLevel } from './config.ts';
 import { nextLink, pageFrom, wordFrom } from './http/parameters.ts';
 import { json, respond } from './http/respond.ts';

@@ -3,6 +3,7 @@ import { asFleetError, excerpt, type FleetError } from '../lib/errors.ts';
 import { bodyText, decodedBody } from '../lib/jobs/messages.ts';
 import { withLog } from '../lib/log.ts';
 import { deadLetterId } from '../lib/pipeline/record-dead-letter.ts';
+import { poisonQueue, type QueueName } from '../lib/resource-names.ts';
 import { logTo } from './log.ts';
 import { type Services, services } from './services.ts';
 
@@ -15,7 +16,7 @@ const longestWait = 300;
  * while a service is throttling.
  */
 export async function waitAsAsked(error: FleetError): Promise<void> {
-  await services().retry.sleep(Math.min(error.particulars.retryAfter ?? 0, longestWait) * 1000);
+  await services().retry.sleep(Math.min(error.details.retryAfter ?? 0, longestWait) * 1000);
 }
 
 /**
@@ -23,7 +24,7 @@ export async function waitAsAsked(error: FleetError): Promise<void> {
  * put aside at once, on the queue's poison queue, and its reason kept for the dead letter.
  */
 export function onMessage(
-  queue: string,
+  queue: QueueName,
   handle: (body: unknown, services: Services, context: InvocationContext) => Promise<unknown>,
 ): (message: unknown, context: InvocationContext) => Promise<void> {
   return async (message, context) => {
@@ -46,7 +47,7 @@ export function onMessage(
         await waitAsAsked(error);
         throw thrown;
       }
-      await outbox(`${queue}-poison`).send([message]);
+      await outbox(poisonQueue(queue)).send([message]);
     }
   };
 }

@@ -1,5 +1,5 @@
 import { app, type InvocationContext, type Timer } from '@azure/functions';
-import { endingCertificates } from '../lib/authorities/expiry.ts';
+import { expiringCertificates } from '../lib/authorities/expiry.ts';
 import { withLog } from '../lib/log.ts';
 import { reconcileRegistrations } from '../lib/pipeline/reconcile-registrations.ts';
 import { logTo } from './log.ts';
@@ -14,7 +14,7 @@ app.timer('reconcile-registrations', {
     const log = logTo(context);
     const groups = [...(await services().groups.directory()).values()].map(({ value }) => value);
     // infra/azure/app/alerts.bicep waits for this line.
-    for (const ending of endingCertificates(groups, services().now(), noticeDays)) {
+    for (const ending of expiringCertificates(groups, services().now(), noticeDays)) {
       log.warn('certificate ending', { ...ending });
     }
     const changed = await withLog(log, () => reconcileRegistrations({ ...services(), log }));

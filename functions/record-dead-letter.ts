@@ -1,9 +1,9 @@
 import { app, type InvocationContext } from '@azure/functions';
-import { queueNames } from '../lib/azure/health.ts';
 import { asFleetError } from '../lib/errors.ts';
 import { bodyText } from '../lib/jobs/messages.ts';
 import { withLog } from '../lib/log.ts';
 import { recordDeadLetter } from '../lib/pipeline/record-dead-letter.ts';
+import { poisonQueue, queueNames } from '../lib/resource-names.ts';
 import { logTo } from './log.ts';
 import { waitAsAsked } from './queue-message.ts';
 import { services } from './services.ts';
@@ -11,7 +11,7 @@ import { services } from './services.ts';
 // One function a poison queue. No retry policy: the host repeats a message of a poison queue until it is recorded.
 for (const queue of queueNames) {
   app.storageQueue(`record-dead-letter-${queue}`, {
-    queueName: `${queue}-poison`,
+    queueName: poisonQueue(queue),
     connection: 'AzureWebJobsStorage',
     handler: async (message: unknown, context: InvocationContext) => {
       const log = logTo(context);

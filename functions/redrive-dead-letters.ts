@@ -1,6 +1,6 @@
 import { app } from '@azure/functions';
-import { queueNames } from '../lib/azure/health.ts';
 import { redriveDeadLetters } from '../lib/pipeline/redrive-dead-letters.ts';
+import { queueNames } from '../lib/resource-names.ts';
 import { httpAuthLevel } from './config.ts';
 import { wordFrom } from './http/parameters.ts';
 import { json, respond } from './http/respond.ts';

@@ -5,7 +5,7 @@ import { DefaultAzureCredential, type TokenCredential } from '@azure/identity';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { createCertificateAuthority } from '../lib/authorities/certificate-authority.ts';
-import { createBlobLeaseTurn } from '../lib/azure/blob-lock.ts';
+import { createBlobLock } from '../lib/azure/blob-lock.ts';
 import { createBlobStore } from '../lib/azure/blobs.ts';
 import { createCosmosDeadLetterStore } from '../lib/azure/cosmos-dead-letters.ts';
 import { createCosmosDeviceStore } from '../lib/azure/cosmos-devices.ts';
@@ -15,14 +15,15 @@ import { createDpsEnrollments } from '../lib/azure/dps.ts';
 import { createChecks } from '../lib/azure/health.ts';
 import { createHubTwins } from '../lib/azure/hub-twins.ts';
 import { createKeyVaultKeyStore } from '../lib/azure/key-vault.ts';
-import { createOutbox } from '../lib/azure/queues.ts';
-import { countRequests } from '../lib/azure/request-metrics.ts';
+import { createMessageQueue } from '../lib/azure/queues.ts';
+import { countBilledRequests } from '../lib/azure/request-metrics.ts';
 import { createGroups } from '../lib/enrollment/groups.ts';
 import type { ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
 import { createIssuances } from '../lib/pipeline/steps/issue.ts';
 import { journaled } from '../lib/pki/signing-journal.ts';
 import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
-import { createPace } from '../lib/rate-limiter.ts';
+import { createRateLimiter } from '../lib/rate-limiter.ts';
+import { blobContainers, cosmosContainers, queues as queueNamed } from '../lib/resource-names.ts';
 import { type Config, readConfig } from './config.ts';
 
 /** Everything the functions call, built once a process from its settings. The only place where clients are made. */
@@ -46,21 +47,25 @@ export function createServices(config: Config) {
   const credential = new DefaultAzureCredential({ managedIdentityClientId: config.identityClientId });
 
   const { blobs, queues } = storageClients(config, credential);
-  countRequests({ blobs: new URL(blobs.url).host, queues: new URL(queues.url).host });
+  countBilledRequests({ blobs: new URL(blobs.url).host, queues: new URL(queues.url).host });
   const container = (name: string) => createBlobStore(blobs.getContainerClient(name));
-  const [manifests, bundles, reports] = [container('manifests'), container('bundles'), container('reports')];
-  const chunkQueue = createOutbox<ChunkMessage>(queues.getQueueClient('chunks'));
-  const enrollmentQueue = createOutbox<EnrollmentMessage>(queues.getQueueClient('individual-enrollments'));
+  const [manifests, bundles, reports] = [
+    container(blobContainers.manifests),
+    container(blobContainers.bundles),
+    container(blobContainers.reports),
+  ];
+  const chunkQueue = createMessageQueue<ChunkMessage>(queues.getQueueClient(queueNamed.chunks));
+  const enrollmentQueue = createMessageQueue<EnrollmentMessage>(queues.getQueueClient(queueNamed.enrollments));
 
   const cosmos = cosmosClient(config, credential).database(config.cosmos.database);
-  const jobs = createCosmosJobStore(cosmos.container('jobs'));
-  const devices = createCosmosDeviceStore(cosmos.container('devices'), { sleep: pause });
-  const groupStore = createCosmosGroupStore(cosmos.container('groups'));
-  const deadLetters = createCosmosDeadLetterStore(cosmos.container('dead-letters'));
+  const jobs = createCosmosJobStore(cosmos.container(cosmosContainers.jobs));
+  const devices = createCosmosDeviceStore(cosmos.container(cosmosContainers.devices), { sleep: pause });
+  const groupStore = createCosmosGroupStore(cosmos.container(cosmosContainers.groups));
+  const deadLetters = createCosmosDeadLetterStore(cosmos.container(cosmosContainers.deadLetters));
 
   const { dps, hub } = iotConnections(config, credential);
   const enrollments = createDpsEnrollments(dps);
-  const pace = createPace({ perMinute: config.dps.operationsPerMinute, now, sleep: pause });
+  const pace = createRateLimiter({ perMinute: config.dps.operationsPerMinute, now, sleep: pause });
 
   const keyStore =
     'vaultUrl' in config.keys
@@ -76,13 +81,13 @@ export function createServices(config: Config) {
     ...{ config, jobs, devices, groups, groupStore, deadLetters, manifests, bundles, reports },
     ...{ authority, enrollments, chunkQueue, enrollmentQueue, pace, retry, now, newId: randomUUID },
     chunkRows: config.chunkRows,
-    turn: createBlobLeaseTurn(blobs.getContainerClient('locks').getBlockBlobClient('individual-enrollments')),
+    turn: createBlobLock(blobs.getContainerClient(blobContainers.locks).getBlockBlobClient(queueNamed.enrollments)),
     /** A chunk of individual enrollments at the pace that DPS allows. */
     secondsAChunk: (60 * config.chunkRows) / config.dps.operationsPerMinute,
     twins: createHubTwins(hub),
     openIssuance: createIssuances({ authority, dps: { idScope, globalEndpoint }, now }),
     /** Any queue of ours by name, for messages that are passed on as they came. */
-    queue: (name: string) => createOutbox<unknown>(queues.getQueueClient(name)),
+    queue: (name: string) => createMessageQueue<unknown>(queues.getQueueClient(name)),
     checks: createChecks({ blobs, queues, cosmos, enrollments, authority, hosts: checkedHosts(config) }),
   };
 }

@@ -12,9 +12,9 @@ export async function startUpCheck(write: (line: string) => void = console.error
     const failing = (await services().checks()).filter(({ ok }) => !ok);
     for (const { name, problem } of failing) write(logLine('start-up check failed', { name, problem }));
   } catch (thrown) {
-    const { code, message, particulars } = asFleetError(thrown);
-    if (particulars.faults === undefined) return write(logLine('start-up check failed', { code, problem: message }));
-    for (const { path, message: fault } of particulars.faults) {
+    const { code, message, details } = asFleetError(thrown);
+    if (details.faults === undefined) return write(logLine('start-up check failed', { code, problem: message }));
+    for (const { path, message: fault } of details.faults) {
       write(logLine('start-up check failed', { name: path, problem: `${path} ${fault}` }));
     }
   }

@@ -1,6 +1,6 @@
 import { app, type PreInvocationContext } from '@azure/functions';
 import { ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
-import { figures } from '../lib/telemetry.ts';
+import { metrics } from '../lib/telemetry.ts';
 import { telemetrySettings } from './config.ts';
 import { logLine } from './log.ts';
 import type { startTelemetry } from './telemetry/sdk.ts';
@@ -59,7 +59,7 @@ function joinTrace(hook: PreInvocationContext): void {
         throw error;
       } finally {
         span.end();
-        figures.runDuration.record((performance.now() - began) / 1000, { function: functionName, outcome });
+        metrics.runDuration.record((performance.now() - began) / 1000, { function: functionName, outcome });
       }
     });
   };

@@ -5,7 +5,7 @@
  * same queue message again can help. Anything that is not a FleetError is unknown: its inside is logged, never shown.
  */
 
-interface Meaning {
+interface ErrorDefinition {
   /** HTTP status when the error reaches a caller (RFC 9110). */
   readonly status: number;
   /** What the person who reads it does next. */
@@ -14,7 +14,7 @@ interface Meaning {
   readonly retry?: boolean;
 }
 
-const meanings = {
+const definitions = {
   // A manifest as a whole.
   'manifest-empty': { status: 422, hint: 'Send a header row and at least one device row.' },
   'manifest-not-text': {
@@ -168,15 +168,15 @@ const meanings = {
     retry: true,
   },
   internal: { status: 500, hint: 'Tell the operator the trace id; the log has the cause.', retry: true },
-} as const satisfies Record<string, Meaning>;
+} as const satisfies Record<string, ErrorDefinition>;
 
-export type ErrorCode = keyof typeof meanings;
+export type ErrorCode = keyof typeof definitions;
 
 /** Every code, in the order above. */
-export const errorCodes = Object.keys(meanings) as readonly ErrorCode[];
+export const errorCodes = Object.keys(definitions) as readonly ErrorCode[];
 
 /** Where and how something differs from what was expected. All parts are safe to show. */
-export interface Particulars {
+export interface ErrorDetails {
   /** Manifest line, 1-based; the header is line 1. */
   readonly line?: number;
   /** Column name, JSON path or field name. */
@@ -188,11 +188,11 @@ export interface Particulars {
   /** Seconds to wait before trying again, from Retry-After. */
   readonly retryAfter?: number;
   /** Every fault, where one check finds several. */
-  readonly faults?: readonly Fault[];
+  readonly faults?: readonly Issue[];
 }
 
 /** One fault among several found by one check. */
-export interface Fault {
+export interface Issue {
   readonly path: string;
   readonly message: string;
 }
@@ -200,25 +200,25 @@ export interface Fault {
 export class FleetError extends Error {
   override readonly name = 'FleetError';
   readonly code: ErrorCode;
-  readonly particulars: Particulars;
+  readonly details: ErrorDetails;
 
-  constructor(code: ErrorCode, message: string, particulars: Particulars = {}, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string, particulars: ErrorDetails = {}, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
-    this.particulars = particulars;
+    this.details = particulars;
   }
 
   get status(): number {
-    return meanings[this.code].status;
+    return definitions[this.code].status;
   }
 
   get hint(): string {
-    return meanings[this.code].hint;
+    return definitions[this.code].hint;
   }
 
   /** True when the same work may succeed later without anybody changing anything. */
   get retry(): boolean {
-    const meaning: Meaning = meanings[this.code];
+    const meaning: ErrorDefinition = definitions[this.code];
     return meaning.retry === true;
   }
 }

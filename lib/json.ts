@@ -1,4 +1,4 @@
-import type { Fault } from './errors.ts';
+import type { Issue } from './errors.ts';
 
 /**
  * Levels that JSON from outside may have. A twin has ten, an order around it three, an envelope one: what is a little too
@@ -11,13 +11,13 @@ const maxDepth = 20;
  * key that, assigned to an object, would replace its prototype instead of becoming a member.
  * @returns the first such place
  */
-export function hostileFault(value: unknown, path = '', depth = 0): Fault | undefined {
+export function untrustedJsonIssue(value: unknown, path = '', depth = 0): Issue | undefined {
   if (value === null || typeof value !== 'object') return undefined;
   if (depth > maxDepth) return { path: path.slice(0, 200), message: `nested deeper than ${maxDepth}` };
   for (const [key, member] of Object.entries(value)) {
     const inner = path === '' ? key.slice(0, 40) : `${path}.${key.slice(0, 40)}`;
     if (key === '__proto__') return { path: inner.slice(0, 200), message: '"__proto__" is not taken as a key' };
-    const fault = hostileFault(member, inner, depth + 1);
+    const fault = untrustedJsonIssue(member, inner, depth + 1);
     if (fault !== undefined) return fault;
   }
   return undefined;

@@ -1,15 +1,15 @@
-import type { Outbox } from './storage.ts';
+import type { MessageQueue } from './storage.ts';
 
 /** Work that only one process does at a time, wherever it runs. Adapter: lib/azure/blob-lease.ts. */
-export interface Turn {
+export interface Lock {
   /** Runs `work` alone. @returns false, without having run it, when another process is at it */
   take(work: () => Promise<void>): Promise<boolean>;
 }
 
-export interface TurnOptions<Message> {
-  readonly turn: Turn;
+export interface LockOptions<Message> {
+  readonly turn: Lock;
   /** The queue that messages come from and are put back on. */
-  readonly queue: Outbox<Message> & {
+  readonly queue: MessageQueue<Message> & {
     /** Messages that are there, hidden ones too; about. */
     waiting(): Promise<number>;
   };
@@ -28,10 +28,10 @@ const shortestSeconds = 5;
  * time that all that wait will take: so they come back about as fast as they are worked on, none of them uses up its
  * deliveries by waiting, and no instance is paid for standing in line.
  */
-export async function inTurn<Message>(
+export async function runExclusively<Message>(
   message: Message,
   work: () => Promise<void>,
-  { turn, queue, secondsEach, random }: TurnOptions<Message>,
+  { turn, queue, secondsEach, random }: LockOptions<Message>,
 ): Promise<void> {
   if (await turn.take(work)) return;
   const seconds = (await queue.waiting()) * secondsEach * random();

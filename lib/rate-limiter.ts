@@ -1,21 +1,21 @@
 /** Spreads operations over time, so that a service with a quota a minute is never asked for more. */
-export interface Pace {
+export interface RateLimiter {
   /** Waits until `operations` more may be sent. */
-  take(operations: number): Promise<void>;
+  acquire(operations: number): Promise<void>;
 }
 
-export interface PaceOptions {
+export interface RateLimiterOptions {
   readonly perMinute: number;
   readonly now: () => Date;
   readonly sleep: (milliseconds: number) => Promise<void>;
 }
 
 /** Even spacing rather than bursts: a burst at the end of one minute and the start of the next would break the quota. */
-export function createPace({ perMinute, now, sleep }: PaceOptions): Pace {
+export function createRateLimiter({ perMinute, now, sleep }: RateLimiterOptions): RateLimiter {
   const millisecondsEach = 60_000 / perMinute;
   let free = 0;
   return {
-    async take(operations) {
+    async acquire(operations) {
       const at = now().getTime();
       const start = Math.max(at, free);
       free = start + operations * millisecondsEach;

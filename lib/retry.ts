@@ -22,7 +22,7 @@ export function retrying<T>(work: () => Promise<T>, { maxWaitSeconds, sleep, onW
     maxTimeout: 0,
     async shouldRetry({ error, attemptNumber }) {
       if (!(error instanceof FleetError) || !error.retry) return false;
-      const seconds = error.particulars.retryAfter ?? Math.min(2 ** (attemptNumber - 1), 30);
+      const seconds = error.details.retryAfter ?? Math.min(2 ** (attemptNumber - 1), 30);
       if (waited + seconds > maxWaitSeconds) return false;
       waited += seconds;
       onWait?.(error, seconds);

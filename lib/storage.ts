@@ -1,5 +1,5 @@
 /** A record together with the version of it that was read; writes name that version, so no change is lost unseen. */
-export interface Stored<T> {
+export interface Versioned<T> {
   readonly value: T;
   readonly etag: string;
 }
@@ -42,7 +42,7 @@ export interface BlobProperties {
 }
 
 /** A queue to put messages on. Delivery is at least once and unordered, so every reader must bear repetition. */
-export interface Outbox<Message> {
+export interface MessageQueue<Message> {
   /**
    * @param options.delaySeconds how long nobody receives them; at once without it
    * @throws FleetError `unavailable` or `throttled`; some messages may have been sent then

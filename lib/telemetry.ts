@@ -3,7 +3,7 @@ import {
   type Counter,
   type Histogram,
   type MetricOptions,
-  metrics,
+  metrics as metricsApi,
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
@@ -31,7 +31,7 @@ export function step<T>(name: string, attributes: Attributes, work: () => Promis
 }
 
 /** The figures of the fleet. infra/azure/app/workbook.json draws them by these names. */
-export const figures = {
+export const metrics = {
   /** Rows by `outcome`: provisioned, unchanged, rejected, failed, cancelled. */
   rows: counter('fleet.rows', { description: 'Rows that were counted, by outcome', unit: '{row}' }),
   /** By `group`. Signed, whether the chunk was committed or another delivery was first. */
@@ -65,7 +65,7 @@ function counter(name: string, options: MetricOptions): Pick<Counter, 'add'> {
   let made: Counter | undefined;
   return {
     add(value, attributes) {
-      made ??= metrics.getMeter(scope).createCounter(name, options);
+      made ??= metricsApi.getMeter(scope).createCounter(name, options);
       made.add(value, attributes);
     },
   };
@@ -75,7 +75,7 @@ function histogram(name: string, options: MetricOptions): Pick<Histogram, 'recor
   let made: Histogram | undefined;
   return {
     record(value, attributes) {
-      made ??= metrics.getMeter(scope).createHistogram(name, options);
+      made ??= metricsApi.getMeter(scope).createHistogram(name, options);
       made.record(value, attributes);
     },
   };

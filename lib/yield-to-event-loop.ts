@@ -14,7 +14,7 @@ let pause: Promise<void> | undefined;
  * this process. Whoever works shares one turn, so that several of them do not take ten times as long as one may.
  * @returns nothing where the turn is not over yet
  */
-export function turnOfOthers(): Promise<void> | undefined {
+export function yieldToEventLoop(): Promise<void> | undefined {
   if (pause === undefined && performance.now() - began > longestTurnMilliseconds) {
     pause = setImmediate().then(() => {
       began = performance.now();

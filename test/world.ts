@@ -13,7 +13,7 @@ import { provisionChunk } from '../lib/pipeline/provision-chunk.ts';
 import { createIssuances } from '../lib/pipeline/steps/issue.ts';
 import type { KeyStore } from '../lib/pki/key-store.ts';
 import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
-import { createPace } from '../lib/rate-limiter.ts';
+import { createRateLimiter } from '../lib/rate-limiter.ts';
 import { someTime } from './factories.ts';
 import { createMemoryBlobStore } from './memory/blob-store.ts';
 import { createMemoryDeviceStore } from './memory/device-store.ts';
@@ -106,7 +106,7 @@ export function createWorld({ chunkRows = 5, keys: given }: { chunkRows?: number
     ...{ jobs, devices, manifests, bundles, reports, enrollments, chunkQueue, enrollmentQueue, now, retry, chunkRows },
     groups: newGroups(),
     openIssuance: createIssuances({ authority, dps, now }),
-    pace: createPace({ perMinute: 1_000_000, now, sleep }),
+    pace: createRateLimiter({ perMinute: 1_000_000, now, sleep }),
   });
 
   return {

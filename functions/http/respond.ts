@@ -33,8 +33,8 @@ export function respond(
 
 /** The problem document of an error. `type` is a name and not a page; the codes are listed in docs/errors.md. */
 function problem(error: FleetError, instance: string, traceId: string): HttpResponseInit {
-  const { code, status, message, hint, particulars } = error;
-  const { retryAfter, faults, ...place } = particulars;
+  const { code, status, message, hint, details } = error;
+  const { retryAfter, faults, ...place } = details;
   return {
     status,
     headers: {

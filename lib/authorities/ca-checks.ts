@@ -1,5 +1,5 @@
 import { type KeyObject, X509Certificate } from 'node:crypto';
-import { excerpt, type Fault } from '../errors.ts';
+import { excerpt, type Issue } from '../errors.ts';
 import { type CertificateParts, readCertificate } from '../pki/certificate.ts';
 import type { CaKeyType } from '../pki/key-store.ts';
 import { describeKey, keyTypeOf } from '../pki/keys.ts';
@@ -23,7 +23,7 @@ const block = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-
  * Reads every certificate in a text of PEM blocks.
  * @param path what faults name, such as `certificate` or `chain`
  */
-export function readCaCertificates(text: string, path: string): { certificates: CaCertificate[]; faults: Fault[] } {
+export function readCaCertificates(text: string, path: string): { certificates: CaCertificate[]; faults: Issue[] } {
   const fault = (message: string) => ({ certificates: [], faults: [{ path, message }] });
   if (text.length > longestText) return fault(`has ${text.length} characters, and ${longestText} are read`);
   if (/PRIVATE KEY-----/.test(text)) return fault('holds a private key, which belongs into a file of its own');
@@ -31,7 +31,7 @@ export function readCaCertificates(text: string, path: string): { certificates: 
   if (blocks.length === 0) return fault('holds no certificate in PEM');
   if (blocks.length > mostCertificates) return fault(`holds more than ${mostCertificates} certificates`);
   const certificates: CaCertificate[] = [];
-  const faults: Fault[] = [];
+  const faults: Issue[] = [];
   for (const [index, pem] of blocks.entries()) {
     try {
       const x509 = new X509Certificate(pem);
@@ -43,9 +43,9 @@ export function readCaCertificates(text: string, path: string): { certificates: 
   return { certificates, faults };
 }
 
-export const isSelfSigned = (ca: CaCertificate): boolean => isIssuedBy(ca, ca);
+const isSelfSigned = (ca: CaCertificate): boolean => isIssuedBy(ca, ca);
 
-export function isIssuedBy({ x509 }: CaCertificate, issuer: CaCertificate): boolean {
+function isIssuedBy({ x509 }: CaCertificate, issuer: CaCertificate): boolean {
   try {
     return x509.checkIssued(issuer.x509) && x509.verify(issuer.x509.publicKey);
   } catch {
@@ -60,7 +60,7 @@ function nameOf({ subject }: X509Certificate): string {
 }
 
 /** What a CA that was made elsewhere has to be. */
-export interface CaDemands {
+export interface CaRequirements {
   /** How many CAs it has to allow below it. */
   readonly pathLength: number;
   /** The key that signs; undefined for a root whose key is kept elsewhere. */
@@ -92,7 +92,7 @@ const longestCommonName = 64;
 export function pathAbove(
   ca: CaCertificate,
   candidates: readonly CaCertificate[],
-): { path: CaCertificate[]; faults: Fault[] } {
+): { path: CaCertificate[]; faults: Issue[] } {
   const path: CaCertificate[] = [];
   let top = ca;
   while (!isSelfSigned(top)) {
@@ -109,7 +109,7 @@ export function pathAbove(
 }
 
 /** Everything that keeps a group from issuing by this CA; `above` is its way up to the root. */
-export function issuingCaFaults(ca: CaCertificate, above: readonly CaCertificate[], demands: CaDemands): Fault[] {
+export function issuingCaIssues(ca: CaCertificate, above: readonly CaCertificate[], demands: CaRequirements): Issue[] {
   const faults = [...ownFaults(ca, demands), ...signatureFaults(ca, 'certificate')];
   const fault = (message: string) => faults.push({ path: 'certificate', message });
   if (isSelfSigned(ca)) fault('is self-signed: a root issues no devices, or every group would be the same to DPS');
@@ -124,14 +124,14 @@ export function issuingCaFaults(ca: CaCertificate, above: readonly CaCertificate
 }
 
 /** Everything that keeps a certificate from being the root of the fleet. */
-export function rootFaults(ca: CaCertificate, demands: CaDemands): Fault[] {
+export function rootCaIssues(ca: CaCertificate, demands: CaRequirements): Issue[] {
   const faults = ownFaults(ca, demands);
   if (!isSelfSigned(ca)) faults.push({ path: 'certificate', message: `is not self-signed: "${ca.name}" is no root` });
   return faults;
 }
 
 /** Faults of the CA that we sign with, or whose key an operator signs with for us. */
-function ownFaults(ca: CaCertificate, demands: CaDemands): Fault[] {
+function ownFaults(ca: CaCertificate, demands: CaRequirements): Issue[] {
   const faults = caFaults(ca, demands, 'certificate');
   const fault = (path: string, message: string) => faults.push({ path, message });
   const { publicKey } = ca.x509;
@@ -148,8 +148,8 @@ function ownFaults(ca: CaCertificate, demands: CaDemands): Fault[] {
   return faults;
 }
 
-function caFaults({ parts }: CaCertificate, { pathLength, now, endsBefore }: CaDemands, path: string): Fault[] {
-  const faults: Fault[] = [];
+function caFaults({ parts }: CaCertificate, { pathLength, now, endsBefore }: CaRequirements, path: string): Issue[] {
+  const faults: Issue[] = [];
   const fault = (message: string) => faults.push({ path, message });
   const { basicConstraints, keyUsage, notBefore, notAfter } = parts;
   if (basicConstraints?.ca !== true) fault('is no CA (basicConstraints CA:TRUE is missing)');
@@ -168,7 +168,7 @@ function caFaults({ parts }: CaCertificate, { pathLength, now, endsBefore }: CaD
   return faults;
 }
 
-function signatureFaults({ parts }: CaCertificate, path: string): Fault[] {
+function signatureFaults({ parts }: CaCertificate, path: string): Issue[] {
   if (signatures.has(parts.signatureAlgorithm.toString('hex'))) return [];
   return [
     { path, message: 'is signed by an algorithm that is not accepted; expected ECDSA or RSA (PKCS#1 1.5) with SHA-2' },
@@ -177,7 +177,7 @@ function signatureFaults({ parts }: CaCertificate, path: string): Fault[] {
 
 const named =
   ({ name }: CaCertificate) =>
-  ({ path, message }: Fault): Fault => ({ path, message: `"${name}" ${message}` });
+  ({ path, message }: Issue): Issue => ({ path, message: `"${name}" ${message}` });
 
 /** undefined for keys that no CA of ours signs with. */
 export function caKeyTypeOf(key: KeyObject): CaKeyType | undefined {

@@ -3,7 +3,7 @@ import { FleetError } from '../errors.ts';
 import type { GroupDefinition } from '../groups/definition.ts';
 import { edgeCaOf } from '../groups/definition.ts';
 import type { GroupStore, IssuingCa, RootCa } from '../groups/group.ts';
-import { edge11DateFault } from '../groups/y2038.ts';
+import { y2038DateIssue } from '../groups/y2038.ts';
 import { issueIntermediateCa, issueProofOfPossession, issueRootCa } from '../pki/authority.ts';
 import { createCaRequest } from '../pki/ca-request.ts';
 import { readCertificate } from '../pki/certificate.ts';
@@ -11,16 +11,16 @@ import { issuingCaPathLength } from '../pki/edge-ca.ts';
 import type { Authority } from '../pki/issuer.ts';
 import type { KeyStore } from '../pki/key-store.ts';
 import { newSerialNumber } from '../pki/serial.ts';
-import type { Stored } from '../storage.ts';
+import type { Versioned } from '../storage.ts';
 import { caKeyTypeOf } from './ca-checks.ts';
-import { acceptIssuingCa, acceptRoot, type OutsideCa } from './imported-ca.ts';
+import { acceptIssuingCa, acceptRoot, type ImportedCa } from './imported-ca.ts';
 
 /** Makes the root and one issuing CA a group, or takes them from outside, and opens them for signing. */
 export interface CertificateAuthority {
   /** The root certificate (PEM); made at the first call, the same ever after, unless an operator brings another. */
   root(): Promise<string>;
   /** The same, with what is noted of it. */
-  rootCa(): Promise<Stored<RootCa>>;
+  rootCa(): Promise<Versioned<RootCa>>;
   /** The root with its key, and that it is its own. @throws FleetError `ca-missing` when the key is kept elsewhere, `ca-key-unusable` */
   openRoot(): Promise<Authority>;
   /**
@@ -28,14 +28,14 @@ export interface CertificateAuthority {
    * next rollover.
    * @throws FleetError `ca-invalid` with every fault
    */
-  adoptRoot(root: OutsideCa): Promise<RootCa>;
+  adoptRoot(root: ImportedCa): Promise<RootCa>;
 
   /** A new issuing CA for the group, signed by the root. @throws FleetError `ca-missing` when that is done elsewhere */
   createIssuingCa(group: GroupDefinition, generation: number): Promise<IssuingCa>;
   /** A request (PKCS#10, PEM) for the group's issuing CA, to be signed elsewhere. Its key is made at the first call. */
   requestIssuingCa(group: GroupDefinition, generation: number): Promise<string>;
   /** An issuing CA that was signed elsewhere, with the key of the request or one of its own. @throws FleetError `ca-invalid` with every fault */
-  adoptIssuingCa(group: GroupDefinition, generation: number, ca: OutsideCa): Promise<IssuingCa>;
+  adoptIssuingCa(group: GroupDefinition, generation: number, ca: ImportedCa): Promise<IssuingCa>;
   /** The issuing CA with its key, ready to sign. @throws FleetError `ca-key-unusable` */
   open(group: GroupDefinition, ca: IssuingCa): Promise<Authority>;
 
@@ -50,7 +50,7 @@ export interface CertificateAuthority {
 export function issuingCaFits(group: GroupDefinition, ca: IssuingCa): boolean {
   const { pathLength = Number.POSITIVE_INFINITY } =
     readCertificate(new X509Certificate(ca.certificatePem).raw).basicConstraints ?? {};
-  const readable = group.target !== 'iotedge-1.1' || edge11DateFault(new Date(ca.notAfter)) === undefined;
+  const readable = group.target !== 'iotedge-1.1' || y2038DateIssue(new Date(ca.notAfter)) === undefined;
   return readable && pathLength >= issuingCaPathLength(edgeCaOf(group));
 }
 
@@ -75,7 +75,7 @@ const endOfTime32 = new Date('2038-01-01T00:00:00Z');
 export function createCertificateAuthority(options: CertificateAuthorityOptions): CertificateAuthority {
   const { keys, groups, rootName, now, random } = options;
 
-  async function rootCa(): Promise<Stored<RootCa>> {
+  async function rootCa(): Promise<Versioned<RootCa>> {
     const known = await groups.readRoot();
     if (known !== undefined) return known;
     const signer = await keys.signer(rootKeyName, 'ec-p384');

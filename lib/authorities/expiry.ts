@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import type { GroupRecord } from '../groups/group.ts';
 
 /** A CA certificate that has to be replaced. */
-export interface EndingCertificate {
+export interface ExpiringCertificate {
   readonly group: string;
   readonly certificate: 'issuing CA' | 'chain';
   /** ISO 8601. */
@@ -17,7 +17,7 @@ const dayMilliseconds = 24 * 60 * 60 * 1000;
  * CA certificates that end within `days`: of each group the issuing CA that signs now, and those above it. A device keeps
  * its chain, so what counts is that there is time to roll over before the chain ends.
  */
-export function endingCertificates(groups: Iterable<GroupRecord>, at: Date, days: number): EndingCertificate[] {
+export function expiringCertificates(groups: Iterable<GroupRecord>, at: Date, days: number): ExpiringCertificate[] {
   return [...groups].flatMap(({ definition, issuingCas }) => {
     const [current] = issuingCas;
     if (current === undefined) return [];

@@ -1,18 +1,18 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
-import { type Fault, FleetError } from '../errors.ts';
+import { FleetError, type Issue } from '../errors.ts';
 import type { CaKeyType } from '../pki/key-store.ts';
 import {
   type CaCertificate,
-  type CaDemands,
+  type CaRequirements,
   caKeyTypeOf,
-  issuingCaFaults,
+  issuingCaIssues,
   pathAbove,
   readCaCertificates,
-  rootFaults,
+  rootCaIssues,
 } from './ca-checks.ts';
 
 /** A CA as an operator hands it over. */
-export interface OutsideCa {
+export interface ImportedCa {
   /** PEM. Further certificates in it count as chain. */
   readonly certificate: string;
   /** PEM of the certificates above it, in any order; our own root need not be there. */
@@ -31,27 +31,27 @@ export interface AcceptedCa {
   readonly notAfter: string;
 }
 
-export interface IssuingCaDemands extends CaDemands {
+export interface IssuingCaRequirements extends CaRequirements {
   /** Roots and issuers that are known without being handed over. */
   readonly knownIssuers: readonly string[];
 }
 
 /** @throws FleetError `ca-invalid` with every fault */
-export function acceptIssuingCa(ca: OutsideCa, demands: IssuingCaDemands): AcceptedCa {
+export function acceptIssuingCa(ca: ImportedCa, demands: IssuingCaRequirements): AcceptedCa {
   const { own, others, key, faults } = read(ca, demands.publicKey);
   if (own === undefined) throw refused('The issuing CA', faults);
   const known = demands.knownIssuers.flatMap((pem) => readCaCertificates(pem, 'chain').certificates);
   const { path, faults: missing } = pathAbove(own, [...others, ...known]);
   const publicKey = key === undefined ? demands.publicKey : createPublicKey(key);
-  faults.push(...missing, ...issuingCaFaults(own, path, { ...demands, publicKey }));
+  faults.push(...missing, ...issuingCaIssues(own, path, { ...demands, publicKey }));
   return accepted('The issuing CA', { own, path, key, faults });
 }
 
 /** @throws FleetError `ca-invalid` with every fault */
-export function acceptRoot(ca: OutsideCa, demands: Omit<CaDemands, 'publicKey'>): AcceptedCa {
+export function acceptRoot(ca: ImportedCa, demands: Omit<CaRequirements, 'publicKey'>): AcceptedCa {
   const { own, key, faults } = read(ca);
   if (own === undefined) throw refused('The root', faults);
-  faults.push(...rootFaults(own, { ...demands, publicKey: key === undefined ? undefined : createPublicKey(key) }));
+  faults.push(...rootCaIssues(own, { ...demands, publicKey: key === undefined ? undefined : createPublicKey(key) }));
   return accepted('The root', { own, path: [], key, faults });
 }
 
@@ -59,10 +59,10 @@ interface Read {
   readonly own: CaCertificate | undefined;
   readonly others: readonly CaCertificate[];
   readonly key: KeyObject | undefined;
-  readonly faults: Fault[];
+  readonly faults: Issue[];
 }
 
-function read({ certificate, chain, privateKey }: OutsideCa, publicKey?: KeyObject): Read {
+function read({ certificate, chain, privateKey }: ImportedCa, publicKey?: KeyObject): Read {
   const own = readCaCertificates(certificate, 'certificate');
   const above = chain === undefined ? { certificates: [], faults: [] } : readCaCertificates(chain, 'chain');
   const key = privateKey === undefined ? undefined : readPrivateKey(privateKey);
@@ -92,7 +92,7 @@ interface Checked {
   readonly own: CaCertificate;
   readonly path: readonly CaCertificate[];
   readonly key: KeyObject | undefined;
-  readonly faults: readonly Fault[];
+  readonly faults: readonly Issue[];
 }
 
 function accepted(what: string, { own, path, key, faults }: Checked): AcceptedCa {
@@ -107,7 +107,7 @@ function accepted(what: string, { own, path, key, faults }: Checked): AcceptedCa
   };
 }
 
-function refused(what: string, faults: readonly Fault[]): FleetError {
+function refused(what: string, faults: readonly Issue[]): FleetError {
   const list = faults.map(({ path, message }) => `${path} ${message}`).join('; ');
   return new FleetError(
     'ca-invalid',

@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto';
 import { FleetError } from '../errors.ts';
 import type { GroupRecord, IssuingCa } from '../groups/group.ts';
-import type { Stored } from '../storage.ts';
+import type { Versioned } from '../storage.ts';
 import { readCaCertificates } from './ca-checks.ts';
-import type { OutsideCa } from './imported-ca.ts';
+import type { ImportedCa } from './imported-ca.ts';
 
 export interface Rollover {
   /** Generation of the CA that is replaced: a request that is sent twice rolls over once. Any, when absent. */
@@ -50,7 +50,7 @@ export function refuseRollover({ id, issuingCas }: GroupRecord, { from, force = 
 }
 
 /** "A certificate can be specified in only one enrollment entry" (learn.microsoft.com/azure/iot-dps/concepts-x509-attestation). */
-export function refuseShared(ca: IssuingCa, groups: ReadonlyMap<string, Stored<GroupRecord>>): void {
+export function refuseShared(ca: IssuingCa, groups: ReadonlyMap<string, Versioned<GroupRecord>>): void {
   const holder = [...groups.values()].find(({ value }) =>
     value.issuingCas.some(({ certificatePem }) => certificatePem === ca.certificatePem),
   );
@@ -60,7 +60,7 @@ export function refuseShared(ca: IssuingCa, groups: ReadonlyMap<string, Stored<G
 }
 
 /** Whether an operator hands over the very certificate that the group has. */
-export function isSame(held: IssuingCa, { certificate }: OutsideCa): boolean {
+export function isSame(held: IssuingCa, { certificate }: ImportedCa): boolean {
   const { fingerprint256 } = new X509Certificate(held.certificatePem);
   return readCaCertificates(certificate, 'certificate').certificates.some(
     ({ x509 }) => x509.fingerprint256 === fingerprint256,

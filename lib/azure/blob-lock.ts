@@ -1,5 +1,5 @@
 import type { BlockBlobClient } from '@azure/storage-blob';
-import type { Turn } from '../lock.ts';
+import type { Lock } from '../lock.ts';
 import { calling, statusOf } from './service-errors.ts';
 
 /** The longest lease there is but one without end, which a crash would leave behind. */
@@ -12,7 +12,7 @@ const renewEveryMilliseconds = 20_000;
  *
  * A holder that cannot renew goes on working: what it does bears a second worker, the turn is for the pace of both.
  */
-export function createBlobLeaseTurn(blob: BlockBlobClient): Turn {
+export function createBlobLock(blob: BlockBlobClient): Lock {
   let line: Promise<unknown> = Promise.resolve();
 
   async function takeAlone(work: () => Promise<void>): Promise<boolean> {

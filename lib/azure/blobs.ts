@@ -3,12 +3,12 @@ import type { ContainerClient } from '@azure/storage-blob';
 import { FleetError } from '../errors.ts';
 import type { BlobOptions, BlobStore } from '../storage.ts';
 import { calling, statusOf } from './service-errors.ts';
-import { patiently, storagePatience, withPatience } from './storage-timeouts.ts';
+import { storageTimeoutMs, withInactivityTimeout, withItemTimeout } from './storage-timeouts.ts';
 
 const service = 'Blob storage';
 
 /** One blob container as a BlobStore. */
-export function createBlobStore(container: ContainerClient, { patience = storagePatience } = {}): BlobStore {
+export function createBlobStore(container: ContainerClient, { patience = storageTimeoutMs } = {}): BlobStore {
   const uploadOptions = ({ contentType, metadata }: BlobOptions) => ({
     blobHTTPHeaders: { blobContentType: contentType },
     ...(metadata === undefined ? {} : { metadata: { ...metadata } }),
@@ -19,7 +19,7 @@ export function createBlobStore(container: ContainerClient, { patience = storage
     create(name, body, options) {
       const blob = container.getBlockBlobClient(name);
       return ifAbsent(() =>
-        withPatience(patience, (abortSignal) =>
+        withInactivityTimeout(patience, (abortSignal) =>
           blob.upload(body, body.length, { ...uploadOptions(options), ...onlyIfNew, abortSignal }),
         ),
       );
@@ -29,7 +29,7 @@ export function createBlobStore(container: ContainerClient, { patience = storage
       const blob = container.getBlockBlobClient(name);
       // 4 MiB blocks, 2 at a time, bound the memory of a stream of any length.
       return ifAbsent(() =>
-        withPatience(patience, (abortSignal, onProgress) =>
+        withInactivityTimeout(patience, (abortSignal, onProgress) =>
           blob.uploadStream(Readable.from(body, { objectMode: false }), 4 * 1024 * 1024, 2, {
             ...uploadOptions(options),
             ...onlyIfNew,
@@ -43,7 +43,7 @@ export function createBlobStore(container: ContainerClient, { patience = storage
     async write(name, body, options) {
       const blob = container.getBlockBlobClient(name);
       await calling(service, () =>
-        withPatience(patience, (abortSignal) =>
+        withInactivityTimeout(patience, (abortSignal) =>
           blob.upload(body, body.length, { ...uploadOptions(options), abortSignal }),
         ),
       );
@@ -53,7 +53,7 @@ export function createBlobStore(container: ContainerClient, { patience = storage
       const blob = container.getBlobClient(name);
       try {
         return await calling(service, () =>
-          withPatience(patience, (abortSignal, onProgress) =>
+          withInactivityTimeout(patience, (abortSignal, onProgress) =>
             blob.downloadToBuffer(0, undefined, { abortSignal, onProgress }),
           ),
         );
@@ -67,7 +67,7 @@ export function createBlobStore(container: ContainerClient, { patience = storage
       const blob = container.getBlobClient(name);
       const conditions = { ifMatch: etag && `"${etag}"` };
       return found(name, () =>
-        withPatience(patience, async (abortSignal, onProgress) => {
+        withInactivityTimeout(patience, async (abortSignal, onProgress) => {
           const answer = await blob.download(offset, length, { conditions, abortSignal, onProgress });
           return collect(answer.readableStreamBody);
         }),
@@ -84,13 +84,15 @@ export function createBlobStore(container: ContainerClient, { patience = storage
         blob.download(0, undefined, { conditions: { ifMatch: etag && `"${etag}"` }, abortSignal }),
       ).finally(() => clearTimeout(timer));
       if (readableStreamBody === undefined) throw new FleetError('unavailable', `${service} sent no body.`);
-      return patiently(readableStreamBody as AsyncIterable<Buffer>, patience, abort);
+      return withItemTimeout(readableStreamBody as AsyncIterable<Buffer>, patience, abort);
     },
 
     async properties(name) {
       try {
         const answer = await calling(service, () =>
-          withPatience(patience, (abortSignal) => container.getBlobClient(name).getProperties({ abortSignal })),
+          withInactivityTimeout(patience, (abortSignal) =>
+            container.getBlobClient(name).getProperties({ abortSignal }),
+          ),
         );
         return { etag: unquoted(answer.etag), bytes: answer.contentLength ?? 0, metadata: answer.metadata ?? {} };
       } catch (error) {

@@ -1,7 +1,7 @@
 import type { Container } from '@azure/cosmos';
 import { FleetError } from '../errors.ts';
 import type { GroupRecord, GroupStore, RootCa } from '../groups/group.ts';
-import type { Stored } from '../storage.ts';
+import type { Versioned } from '../storage.ts';
 import { type SystemProperties, withoutSystemProperties } from './cosmos.ts';
 import { calling, statusOf } from './service-errors.ts';
 
@@ -82,7 +82,7 @@ export function createCosmosGroupStore(container: Container): GroupStore {
   };
 }
 
-function storedRoot(document: RootDocument): Stored<RootCa> {
+function storedRoot(document: RootDocument): Versioned<RootCa> {
   const { id: _, ...value } = withoutSystemProperties<RootCa & { id: string }>(document);
   return { value, etag: document._etag };
 }

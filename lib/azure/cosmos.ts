@@ -7,6 +7,7 @@ import {
 } from '@azure/cosmos';
 import pMap from 'p-map';
 import { FleetError } from '../errors.ts';
+import { cosmosContainers } from '../resource-names.ts';
 import { serviceError } from './service-errors.ts';
 
 /** What Cosmos adds to a document; none of it is ours to show or to write back. */
@@ -27,17 +28,21 @@ export function withoutSystemProperties<T extends object>(document: T & Partial<
  * The containers of the database, as local stack and tests create them; infra/azure/app/cosmos.bicep declares the same.
  * Only what a query filters or sorts by is indexed: every indexed path costs request units at each write.
  */
-export const cosmosContainers: readonly (ContainerRequest & { readonly id: string })[] = [
+export const containerDefinitions: readonly (ContainerRequest & { readonly id: string })[] = [
   {
-    id: 'devices',
+    id: cosmosContainers.devices,
     partitionKey: { paths: ['/id'] },
     indexingPolicy: indexing('/status/?', '/enrollmentGroup/?', '/claim/jobId/?'),
   },
-  { id: 'jobs', partitionKey: { paths: ['/jobId'] }, indexingPolicy: indexing('/jobId/?', '/type/?', '/listKey/?') },
-  { id: 'groups', partitionKey: { paths: ['/id'] } },
+  {
+    id: cosmosContainers.jobs,
+    partitionKey: { paths: ['/jobId'] },
+    indexingPolicy: indexing('/jobId/?', '/type/?', '/listKey/?'),
+  },
+  { id: cosmosContainers.groups, partitionKey: { paths: ['/id'] } },
   // -1: documents live for ever unless they say otherwise; reasons of failures do.
   {
-    id: 'dead-letters',
+    id: cosmosContainers.deadLetters,
     partitionKey: { paths: ['/queue'] },
     defaultTtl: -1,
     indexingPolicy: indexing('/queue/?', '/type/?'),
@@ -108,8 +113,7 @@ async function send(container: Container, slice: readonly Placed[], answers: Ope
     responses = await container.items.bulk(operations, { continueOnError: true }, options);
   } catch (error) {
     const failure = serviceError('Cosmos DB', error);
-    if (failure instanceof FleetError && failure.code === 'throttled')
-      return (failure.particulars.retryAfter ?? 0) * 1000;
+    if (failure instanceof FleetError && failure.code === 'throttled') return (failure.details.retryAfter ?? 0) * 1000;
     throw failure;
   }
   let wait = 0;

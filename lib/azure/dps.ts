@@ -6,7 +6,7 @@ import type {
 } from 'azure-iot-provisioning-service/dist/interfaces.js';
 import type { Registration } from '../devices/device.ts';
 import type {
-  EnrollmentFault,
+  EnrollmentError,
   Enrollments,
   GroupEnrollment,
   IndividualEnrollment,
@@ -50,7 +50,7 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
     throw new FleetError('concurrent-change', `Enrollment group "${id}" changes in DPS faster than it can be written.`);
   }
 
-  async function enroll(devices: readonly IndividualEnrollment[]): Promise<(EnrollmentFault | undefined)[]> {
+  async function enroll(devices: readonly IndividualEnrollment[]): Promise<(EnrollmentError | undefined)[]> {
     const enrollments = devices.map(toDpsEnrollment);
     const faults = await runBulk(enrollments);
     if (faults === undefined) return Promise.all(enrollments.map((enrollment) => enrollOne(enrollment)));
@@ -64,7 +64,7 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
   }
 
   /** @returns faults by registration id; undefined when DPS refused the call as a whole, naming nobody */
-  async function runBulk(enrollments: DpsEnrollment[]): Promise<Map<string, EnrollmentFault> | undefined> {
+  async function runBulk(enrollments: DpsEnrollment[]): Promise<Map<string, EnrollmentError> | undefined> {
     try {
       const result = await callingIot(service, () => bulkCreate(client, enrollments));
       return new Map(
@@ -81,7 +81,7 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
   }
 
   /** Enrolls one device, whatever enrollment it had; leaves one that holds this very certificate. */
-  async function enrollOne(enrollment: DpsEnrollment): Promise<EnrollmentFault | undefined> {
+  async function enrollOne(enrollment: DpsEnrollment): Promise<EnrollmentError | undefined> {
     try {
       const existing = await unlessMissing(() => client.getIndividualEnrollment(enrollment.registrationId));
       if (existing !== undefined && holdsCertificate(existing, enrollment)) return undefined;
@@ -239,7 +239,7 @@ function toRegistration(state: DpsRegistration): RegistrationOf {
  * Whether DPS holds a group as it is wanted. DPS echoes no certificate, only what it read from it, and leaves out what
  * was null; so both sides are brought to the parts that we declare.
  */
-export function sameGroup(existing: EnrollmentGroup, wanted: EnrollmentGroup): boolean {
+function sameGroup(existing: EnrollmentGroup, wanted: EnrollmentGroup): boolean {
   return canonicalJson(declared(existing)) === canonicalJson(declared(wanted));
 }
 

@@ -5,6 +5,7 @@ import type { QueueServiceClient } from '@azure/storage-queue';
 import type { CertificateAuthority } from '../authorities/certificate-authority.ts';
 import type { Enrollments } from '../enrollment/enrollments.ts';
 import { FleetError } from '../errors.ts';
+import { blobContainers, cosmosContainers, queueNames } from '../resource-names.ts';
 import { causeOfRefusal } from './service-errors.ts';
 
 /** One dependency, tried with the identity that the app has. */
@@ -24,10 +25,6 @@ export interface CheckedServices {
   /** Host names, for those whose clients do not tell them. No key host where the CA keys are files. */
   readonly hosts: { readonly cosmos: string; readonly dps: string; readonly keys?: string };
 }
-
-export const containerNames = ['manifests', 'bundles', 'reports', 'locks'] as const;
-export const queueNames = ['manifest-uploads', 'orders', 'chunks', 'individual-enrollments'] as const;
-export const cosmosContainerNames = ['devices', 'jobs', 'groups', 'dead-letters'] as const;
 
 /** An id that no device has: looking it up shows that DPS answers and lets us read. */
 const nobody = 'health-check';
@@ -52,7 +49,7 @@ export function createChecks(
   patience = patienceMilliseconds,
 ): () => Promise<Check[]> {
   const probes: readonly Probe[] = [
-    ...containerNames.map((name) => ({
+    ...Object.values(blobContainers).map((name) => ({
       name: `blob container ${name}`,
       host: new URL(blobs.url).hostname,
       role: 'Storage Blob Data Owner',
@@ -66,7 +63,7 @@ export function createChecks(
       setting: 'AzureWebJobsStorage__queueServiceUri',
       run: () => queues.getQueueClient(name).getProperties(),
     })),
-    ...cosmosContainerNames.map((name) => ({
+    ...Object.values(cosmosContainers).map((name) => ({
       name: `Cosmos container ${name}`,
       host: hosts.cosmos,
       role: 'Cosmos DB Built-in Data Contributor',

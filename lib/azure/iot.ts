@@ -3,7 +3,7 @@ import type { TokenCredential } from '@azure/identity';
 import common from 'azure-iot-common';
 import httpBase, { type RestApiClient } from 'azure-iot-http-base';
 import { FleetError } from '../errors.ts';
-import { figures } from '../telemetry.ts';
+import { metrics } from '../telemetry.ts';
 import { serviceError } from './service-errors.ts';
 
 /**
@@ -18,7 +18,7 @@ export type IotConnection =
 const userAgent = 'fleet-orchestrator';
 
 /** An answer that does not come within this time is not waited for; the SDKs themselves have no timeout. */
-export const iotTimeoutMilliseconds = 30_000;
+const iotTimeoutMilliseconds = 30_000;
 
 /** A client class of the IoT SDKs. Each SDK brings its own copy of the types, so they are not named here. */
 type IotClientClass<Client> = new (config: never, restApiClient: never) => Client;
@@ -100,7 +100,7 @@ export async function callingIot<T>(service: string, work: () => Promise<T>): Pr
       iotTimeoutMilliseconds,
     );
   });
-  const calls = service === 'DPS' ? figures.dpsCalls : figures.hubCalls;
+  const calls = service === 'DPS' ? metrics.dpsCalls : metrics.hubCalls;
   try {
     const answer = await Promise.race([work(), timeout]);
     // The SDKs say which 2xx it was in some of their answers only.

@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import { figures } from '../telemetry.ts';
+import { metrics } from '../telemetry.ts';
 
 /** Hosts of the storage account, with the port where it is not the scheme's own. */
 export interface CountedHosts {
@@ -14,17 +14,17 @@ export interface CountedHosts {
  * channel of HTTP answers is listened to (https://nodejs.org/api/diagnostics_channel.html#http).
  * @returns a function that ends it
  */
-export function countRequests({ blobs, queues }: CountedHosts): () => void {
+export function countBilledRequests({ blobs, queues }: CountedHosts): () => void {
   const listener = (event: unknown) => {
     const { request, response } = event as { request: ClientRequest; response: IncomingMessage };
     const host = request.getHeader('host');
     // Cosmos DB is known by what it charges: its SDK asks at hosts of regions, which no setting names.
     const charge = response.headers['x-ms-request-charge'];
     if (charge !== undefined) {
-      figures.cosmosRequests.add(1, { status: response.statusCode });
-      if (Number(charge) > 0) figures.requestUnits.add(Number(charge));
-    } else if (host === blobs) figures.storageOperations.add(1, { service: 'blob' });
-    else if (host === queues) figures.storageOperations.add(1, { service: 'queue' });
+      metrics.cosmosRequests.add(1, { status: response.statusCode });
+      if (Number(charge) > 0) metrics.requestUnits.add(Number(charge));
+    } else if (host === blobs) metrics.storageOperations.add(1, { service: 'blob' });
+    else if (host === queues) metrics.storageOperations.add(1, { service: 'queue' });
   };
   subscribe(channel, listener);
   return () => unsubscribe(channel, listener);

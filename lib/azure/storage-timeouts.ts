@@ -6,14 +6,14 @@ import { FleetError } from '../errors.ts';
  * (https://learn.microsoft.com/rest/api/storageservices/setting-timeouts-for-blob-service-operations), and the SDK's four
  * tries with their waits take less than one.
  */
-export const storagePatience = 120_000;
+export const storageTimeoutMs = 120_000;
 
 /**
  * Runs a request, or a transfer, and ends it where nothing is heard for so long.
  * @param work takes the signal for the SDK, and what a transfer calls whenever a part of it has come through
  * @throws FleetError `unavailable`
  */
-export async function withPatience<T>(
+export async function withInactivityTimeout<T>(
   milliseconds: number,
   work: (abortSignal: AbortSignal, heard: () => void) => Promise<T>,
 ): Promise<T> {
@@ -38,7 +38,7 @@ export async function withPatience<T>(
 }
 
 /** A stream that breaks where its next part does not come for so long; how slowly it is read does not matter. */
-export async function* patiently<T>(
+export async function* withItemTimeout<T>(
   stream: AsyncIterable<T>,
   milliseconds: number,
   abort: () => void,

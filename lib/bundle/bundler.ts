@@ -2,7 +2,7 @@ import { FleetError } from '../errors.ts';
 import { parseGroupDefinition } from '../groups/definition.ts';
 import type { DeviceIdentity } from '../pki/device-issuer.ts';
 import { edgeCaCommonName } from '../pki/edge-ca.ts';
-import { bundleOptionsFaults } from './check-group.ts';
+import { bundleOptionsIssues } from './check-group.ts';
 import { createDeviceCheck } from './device-check.ts';
 import { createSeal } from './seal.ts';
 import { createTarTemplate } from './tar.ts';
@@ -65,7 +65,7 @@ const idInConfiguration = {
 };
 
 function refuseFaults(options: BundleOptions): void {
-  const faults = bundleOptionsFaults(options);
+  const faults = bundleOptionsIssues(options);
   if (faults.length === 0) return;
   const list = faults.map(({ path, message }) => `${path}: ${message}`).join('; ');
   throw new FleetError('group-invalid', `No bundle can be made for group "${options.group.id}": ${list}`, { faults });

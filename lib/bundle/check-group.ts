@@ -1,11 +1,11 @@
 import { X509Certificate } from 'node:crypto';
-import type { Fault } from '../errors.ts';
+import type { Issue } from '../errors.ts';
 import type { GroupDefinition } from '../groups/definition.ts';
-import { edge11CertificateFault, edge11DateFault } from '../groups/y2038.ts';
+import { y2038CertificateIssue, y2038DateIssue } from '../groups/y2038.ts';
 import { readConfigToml } from './config-toml.ts';
 import { readConfigYaml } from './config-yaml.ts';
 import { readDpsDeviceConfig } from './device-json.ts';
-import { duplicateRecipients, recipientFaults } from './seal.ts';
+import { duplicateRecipients, recipientIssues } from './seal.ts';
 import { configPath, configuration } from './target-files.ts';
 import { type BundleOptions, id } from './targets.ts';
 
@@ -15,24 +15,24 @@ const day = 86_400_000;
  * Why bundles could not be made for a group declared so at that moment: what its schema cannot know.
  * @param rootPem the root, where it is known already
  */
-export function declarationFaults(group: GroupDefinition, at: Date, rootPem?: string): Fault[] {
-  const faults: Fault[] = group.recipients.flatMap((pem, index) =>
-    recipientFaults(pem, at).map((message) => ({ path: `recipients.${index}`, message })),
+export function declarationIssues(group: GroupDefinition, at: Date, rootPem?: string): Issue[] {
+  const faults: Issue[] = group.recipients.flatMap((pem, index) =>
+    recipientIssues(pem, at).map((message) => ({ path: `recipients.${index}`, message })),
   );
   for (const index of duplicateRecipients(group.recipients))
     faults.push({ path: `recipients.${index}`, message: 'the same certificate as one before' });
 
   if (group.target === 'iotedge-1.1') {
     const end = new Date(at.getTime() + group.issuingCa.validityDays * day);
-    const issuing = edge11DateFault(end);
+    const issuing = y2038DateIssue(end);
     if (issuing !== undefined)
       faults.push({ path: 'issuingCa.validityDays', message: `the issuing CA ${issuing}; declare a shorter life` });
     // The root is on the device only where the group brings Edge CAs, whose modules have to trust it.
-    const root = group.edgeCa === 'issued' && rootPem !== undefined ? edge11CertificateFault(rootPem) : undefined;
+    const root = group.edgeCa === 'issued' && rootPem !== undefined ? y2038CertificateIssue(rootPem) : undefined;
     if (root !== undefined)
       faults.push({ path: 'edgeCa', message: `the root ${root}; use edgeCa "daemon", or a root that ends before` });
     for (const [index, pem] of group.trustBundle.entries()) {
-      const fault = edge11CertificateFault(pem);
+      const fault = y2038CertificateIssue(pem);
       if (fault !== undefined) faults.push({ path: `trustBundle.${index}`, message: `the certificate ${fault}` });
     }
   }
@@ -40,12 +40,12 @@ export function declarationFaults(group: GroupDefinition, at: Date, rootPem?: st
 }
 
 /** What is wrong with all bundles of a group alike. Checked once, when the group is opened, so never at the thousandth row. */
-export function bundleOptionsFaults(options: BundleOptions): Fault[] {
+export function bundleOptionsIssues(options: BundleOptions): Issue[] {
   const { group, now } = options;
   return [
     ...chainFaults(options),
     ...group.recipients.flatMap((pem, index) =>
-      recipientFaults(pem, now).map((message) => ({ path: `recipients.${index}`, message })),
+      recipientIssues(pem, now).map((message) => ({ path: `recipients.${index}`, message })),
     ),
     ...duplicateRecipients(group.recipients).map((index) => {
       return { path: `recipients.${index}`, message: 'the same certificate as one before' };
@@ -54,8 +54,8 @@ export function bundleOptionsFaults(options: BundleOptions): Fault[] {
   ];
 }
 
-function chainFaults({ group, chainPem, rootPem, now }: BundleOptions): Fault[] {
-  const faults: Fault[] = [];
+function chainFaults({ group, chainPem, rootPem, now }: BundleOptions): Issue[] {
+  const faults: Issue[] = [];
   const chain = [...chainPem, rootPem].map((pem) => new X509Certificate(pem));
   for (const [index, certificate] of chain.entries()) {
     const path = index < chainPem.length ? `chain.${index}` : 'root';
@@ -73,7 +73,7 @@ function chainFaults({ group, chainPem, rootPem, now }: BundleOptions): Fault[] 
     // An identity ends no later than its issuer.
     const shipped = group.edgeCa === 'issued' ? [...chainPem, rootPem, ...group.trustBundle] : chainPem;
     for (const pem of shipped) {
-      const fault = edge11CertificateFault(pem);
+      const fault = y2038CertificateIssue(pem);
       if (fault !== undefined)
         faults.push({ path: 'target', message: `the certificate "${nameOf(pem)}" of the chain ${fault}` });
     }
@@ -85,7 +85,7 @@ const nameOf = (pem: string) => new X509Certificate(pem).subject.replaceAll('\n'
 
 const readers = { 'config.toml': readConfigToml, 'config.yaml': readConfigYaml, 'device.json': readDpsDeviceConfig };
 
-function configurationFaults(options: BundleOptions): Fault[] {
+function configurationFaults(options: BundleOptions): Issue[] {
   const path = configPath(options.group.target);
   // Any id does: an id is a-z, 0-9, ".", "_" and "-", which mean nothing in TOML, YAML and JSON strings.
   const text = configuration(options)

@@ -11,7 +11,7 @@ export interface VerifierGroup {
 }
 
 /** What DPS will say to a device. */
-export interface DpsVerdict {
+export interface DpsDecision {
   readonly accepted: boolean;
   /** Such as `matches group "line7" by its primary issuing CA`, or `401002, because ...`. */
   readonly text: string;
@@ -28,11 +28,11 @@ const maxLength = 10;
  * verified CA; then the enrollment group of the nearest issuer decides, enabled or not. The roots of the groups stand for
  * the verified CAs.
  */
-export function dpsVerdict(
+export function predictDpsDecision(
   presented: readonly X509Certificate[],
   groups: readonly VerifierGroup[],
   at: Date,
-): DpsVerdict {
+): DpsDecision {
   const [leaf] = presented;
   if (leaf === undefined) return refused('the device presents no certificate');
   const roots = groups.flatMap(({ issuingCas }) =>
@@ -70,7 +70,7 @@ export function dpsVerdict(
   return refused(`no enrollment group holds ${path.length > 1 ? 'an issuer' : 'the issuer'} of ${nameOf(leaf)}`);
 }
 
-const refused = (why: string): DpsVerdict => ({ accepted: false, text: `401002, because ${why}` });
+const refused = (why: string): DpsDecision => ({ accepted: false, text: `401002, because ${why}` });
 
 /** RFC 5280 6.1 as far as it needs no signature, which `issuerOf` checks. */
 function faultOf(certificate: X509Certificate, below: readonly X509Certificate[], at: Date): string | undefined {

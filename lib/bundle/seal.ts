@@ -203,7 +203,7 @@ const leastRsaBits = 2048;
  * Why bundles cannot be sealed to this certificate at that moment: each reason a sentence part for the one who declared
  * the group. None where they can.
  */
-export function recipientFaults(pem: string, at: Date): string[] {
+export function recipientIssues(pem: string, at: Date): string[] {
   const certificate = readCertificate(pem);
   if (certificate === undefined) return ['not one certificate in PEM'];
   const faults: string[] = [];

@@ -1,11 +1,11 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { FleetError } from '../errors.ts';
-import { edge11DateFault } from '../groups/y2038.ts';
+import { y2038DateIssue } from '../groups/y2038.ts';
 import { readCertificate } from '../pki/certificate.ts';
 import { readConfigToml } from './config-toml.ts';
 import { readConfigYaml } from './config-yaml.ts';
 import { readDpsDeviceConfig } from './device-json.ts';
-import { type DpsVerdict, dpsVerdict, isSignedBy, type VerifierGroup } from './dps-decision.ts';
+import { type DpsDecision, isSignedBy, predictDpsDecision, type VerifierGroup } from './dps-decision.ts';
 import { readTar, type TarFile } from './tar.ts';
 
 export interface BundleReport {
@@ -13,7 +13,7 @@ export interface BundleReport {
   readonly deviceId: string;
   /** True where the bundle would install, and DPS would take the device. */
   readonly ok: boolean;
-  readonly dps: DpsVerdict;
+  readonly dps: DpsDecision;
   /** Everything that was looked at, in order; `fault` where it is not as it should be. */
   readonly checks: readonly { readonly name: string; readonly fault?: string }[];
 }
@@ -48,7 +48,7 @@ export function verifyBundle(bundle: Buffer, groups: readonly VerifierGroup[], a
   if (settings.edgeCa !== undefined) check('the Edge CA works for modules', edgeCaFaults(contents, settings, chain[0]));
   if (contents.configPath === 'config.yaml') check('IoT Edge 1.1 can read its dates', dateFaults(contents));
 
-  const dps = dpsVerdict(chain, groups, at);
+  const dps = predictDpsDecision(chain, groups, at);
   return {
     deviceId: settings.registrationId ?? contents.folder,
     ok: dps.accepted && checks.every(({ fault }) => fault === undefined),
@@ -165,7 +165,7 @@ function dateFaults(contents: BundleContents): string[] {
     .filter((path) => path.startsWith('certs/'))
     .flatMap((path) =>
       certificatesOf(contents, path).flatMap(({ validToDate }) => {
-        const fault = edge11DateFault(validToDate);
+        const fault = y2038DateIssue(validToDate);
         return fault === undefined ? [] : [`a certificate of ${path} ${fault}`];
       }),
     );
@@ -195,7 +195,7 @@ export interface BundleSettings {
 }
 
 /** @throws FleetError `bundle-invalid` where it is no archive of ours at all */
-export function openBundle(bundle: Buffer): BundleContents {
+function openBundle(bundle: Buffer): BundleContents {
   // DER begins with a SEQUENCE, PEM with dashes; a tar with a file name, gzip with 1F.
   if (bundle[0] === 0x30 || bundle.subarray(0, 5).equals(Buffer.from('-----')))
     throw new FleetError('bundle-invalid', 'The bundle is sealed; open it with openssl cms -decrypt first.');

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../errors.ts';
-import type { Page, Stored } from '../storage.ts';
+import type { Page, Versioned } from '../storage.ts';
 import type { Twin } from './twin.ts';
 
 /**
@@ -90,9 +90,9 @@ export function withEvent(history: readonly DeviceEvent[], event: DeviceEvent): 
 export interface DeviceStore {
   /** Creates what is not there. @returns the new etag, or undefined where a record exists */
   create(records: readonly DeviceRecord[]): Promise<(string | undefined)[]>;
-  read(ids: readonly string[]): Promise<(Stored<DeviceRecord> | undefined)[]>;
+  read(ids: readonly string[]): Promise<(Versioned<DeviceRecord> | undefined)[]>;
   /** Replaces each record if it still has the etag. @returns the new etag, or undefined where it had changed */
-  replace(records: readonly Stored<DeviceRecord>[]): Promise<(string | undefined)[]>;
+  replace(records: readonly Versioned<DeviceRecord>[]): Promise<(string | undefined)[]>;
   /** By id, ascending. */
   list(filter: DeviceFilter, page: { size: number; continuation?: string }): Promise<Page<DeviceRecord>>;
   /** Ids of a group's devices that DPS has not assigned yet, at most `limit`. */

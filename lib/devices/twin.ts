@@ -1,4 +1,4 @@
-import type { Fault } from '../errors.ts';
+import type { Issue } from '../errors.ts';
 import { isObject } from '../json.ts';
 
 /** What a device's twin starts with. Values are JSON. */
@@ -25,8 +25,8 @@ const forbiddenInKey = /[\u0000-\u001f\u007f-\u009f.$ ]/;
  * Everything in the twin that IoT Hub would refuse; paths begin with `tags` or `desired`. Looks no deeper than the limit,
  * and what is too deep is not measured, so that a twin from outside cannot make anybody run out of stack.
  */
-export function twinFaults(twin: Twin): Fault[] {
-  const faults: Fault[] = [];
+export function twinIssues(twin: Twin): Issue[] {
+  const faults: Issue[] = [];
   for (const section of ['tags', 'desired'] as const) {
     if (!check(twin[section], section, 0, faults)) continue;
     const bytes = Buffer.byteLength(JSON.stringify(twin[section]));
@@ -38,7 +38,7 @@ export function twinFaults(twin: Twin): Fault[] {
 }
 
 /** @returns whether the value may be walked: it is not nested deeper than the limit */
-function check(value: unknown, path: string, depth: number, faults: Fault[]): boolean {
+function check(value: unknown, path: string, depth: number, faults: Issue[]): boolean {
   if (depth > maxDepth) {
     faults.push({ path, message: `nested deeper than ${maxDepth}` });
     return false;
@@ -92,7 +92,7 @@ function merge(
 export type TwinSection = keyof Twin;
 
 /** What is wrong with JSON from outside as a section of a twin. */
-export function sectionFaults(section: TwinSection, document: unknown): Fault[] {
+export function twinSectionIssues(section: TwinSection, document: unknown): Issue[] {
   if (!isObject(document)) return [{ path: section, message: 'not an object' }];
-  return twinFaults(section === 'tags' ? { tags: document, desired: {} } : { tags: {}, desired: document });
+  return twinIssues(section === 'tags' ? { tags: document, desired: {} } : { tags: {}, desired: document });
 }

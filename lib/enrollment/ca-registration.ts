@@ -36,7 +36,7 @@ export interface RegisteredCa {
   readonly etag: string;
 }
 
-export interface Registration {
+export interface CaUpload {
   /** Name in DPS: letters, digits, "-", "." and "_". */
   readonly name: string;
   readonly certificatePem: string;
@@ -51,7 +51,7 @@ export interface Registration {
   readonly exactName?: boolean;
 }
 
-export type RegistrationOutcome =
+export type CaUploadResult =
   | { readonly state: 'verified'; readonly name: string; readonly already: boolean }
   /** A certificate with this common name, signed by the CA, is what DPS waits for. */
   | { readonly state: 'proof-needed'; readonly name: string; readonly code: string };
@@ -65,7 +65,7 @@ const maxTries = 5;
  * https://learn.microsoft.com/azure/iot-dps/how-to-verify-certificates
  * @throws FleetError `ca-invalid` when the name is taken by another certificate, `ca-refused` with DPS's own answer
  */
-export async function registerCa(registry: CaRegistry, registration: Registration): Promise<RegistrationOutcome> {
+async function registerCa(registry: CaRegistry, registration: CaUpload): Promise<CaUploadResult> {
   for (let tries = 1; ; tries++) {
     try {
       return await attempt(registry, registration);
@@ -75,7 +75,7 @@ export async function registerCa(registry: CaRegistry, registration: Registratio
   }
 }
 
-async function attempt(registry: CaRegistry, registration: Registration): Promise<RegistrationOutcome> {
+async function attempt(registry: CaRegistry, registration: CaUpload): Promise<CaUploadResult> {
   const { name, certificatePem, prove, vouched = false, proofPem } = registration;
   const known = find(await registry.list(), registration);
   if (known?.isVerified) return { state: 'verified', name: known.name, already: true };
@@ -98,7 +98,7 @@ async function attempt(registry: CaRegistry, registration: Registration): Promis
   return { state: 'verified', name: ca.name, already: false };
 }
 
-function find(all: readonly RegisteredCa[], { name, certificatePem, exactName = false }: Registration) {
+function find(all: readonly RegisteredCa[], { name, certificatePem, exactName = false }: CaUpload) {
   const thumbprint = new X509Certificate(certificatePem).fingerprint.replaceAll(':', '');
   const same = all.filter(({ sha1Thumbprint }) => sha1Thumbprint === thumbprint);
   // DPS compares names without case.
@@ -111,7 +111,7 @@ function find(all: readonly RegisteredCa[], { name, certificatePem, exactName = 
   return named ?? (exactName ? undefined : (same.find(({ isVerified }) => isVerified) ?? same[0]));
 }
 
-export interface RegistrationServices {
+export interface CaRegistrationServices {
   readonly authority: CertificateAuthority;
   readonly groupStore: GroupStore;
   readonly groups: Groups;
@@ -119,7 +119,7 @@ export interface RegistrationServices {
   readonly now: () => Date;
 }
 
-export interface RegistrationOptions {
+export interface CaRegistrationOptions {
   /** Name in DPS; one is made up where none is given. */
   readonly name?: string | undefined;
   /** DPS takes our word for it that the CA is ours. */
@@ -133,9 +133,9 @@ export interface RegistrationOptions {
  * works before this was done once.
  */
 export async function registerRoot(
-  { authority, groupStore, registry, now }: RegistrationServices,
-  { name = 'fleet-root', vouched = false, proofPem }: RegistrationOptions = {},
-): Promise<RegistrationOutcome> {
+  { authority, groupStore, registry, now }: CaRegistrationServices,
+  { name = 'fleet-root', vouched = false, proofPem }: CaRegistrationOptions = {},
+): Promise<CaUploadResult> {
   const { certificatePem, keyName } = (await authority.rootCa()).value;
   const prove = async (code: string) => authority.prove(await authority.openRoot(), code);
   const outcome = await registerCa(registry, {
@@ -156,10 +156,10 @@ export async function registerRoot(
 
 /** Makes DPS hold the current issuing CA of a group by name, verified, and refers the group to it where it is attested so. */
 export async function registerIssuingCa(
-  { authority, groups, registry }: RegistrationServices,
+  { authority, groups, registry }: CaRegistrationServices,
   id: string,
-  { name, vouched = false, proofPem }: RegistrationOptions = {},
-): Promise<RegistrationOutcome> {
+  { name, vouched = false, proofPem }: CaRegistrationOptions = {},
+): Promise<CaUploadResult> {
   const group = (await groups.directory({ maxAgeSeconds: 0 })).get(id)?.value;
   if (group === undefined) throw new FleetError('not-found', `There is no enrollment group "${id}".`);
   const [ca] = group.issuingCas;

@@ -10,7 +10,7 @@ export interface Enrollments {
   /** Makes the enrollment group what is declared: creates it, updates it by etag, or leaves it when nothing differs. */
   ensureGroup(group: GroupEnrollment): Promise<void>;
   /** Enrolls up to 10 devices in one call, or finds them enrolled already. One result a device, in order. */
-  enroll(devices: readonly IndividualEnrollment[]): Promise<(EnrollmentFault | undefined)[]>;
+  enroll(devices: readonly IndividualEnrollment[]): Promise<(EnrollmentError | undefined)[]>;
   /** All registration states of an enrollment group, page by page. */
   groupRegistrations(enrollmentGroup: string): AsyncIterable<RegistrationOf[]>;
   /** The registration state of one device; undefined when DPS knows none. */
@@ -33,7 +33,7 @@ export interface IndividualEnrollment {
   readonly twin: Twin;
 }
 
-export interface EnrollmentFault {
+export interface EnrollmentError {
   /** DPS's own code, such as 409201. */
   readonly errorCode: number;
   readonly message: string;

@@ -1,5 +1,5 @@
 import { type CertificateAuthority, issuingCaFits } from '../authorities/certificate-authority.ts';
-import type { OutsideCa } from '../authorities/imported-ca.ts';
+import type { ImportedCa } from '../authorities/imported-ca.ts';
 import {
   caReferences,
   isSame,
@@ -9,13 +9,13 @@ import {
   refuseShared,
   withCurrent,
 } from '../authorities/issuing-cas.ts';
-import { declarationFaults } from '../bundle/check-group.ts';
+import { declarationIssues } from '../bundle/check-group.ts';
 import { FleetError } from '../errors.ts';
 import { type GroupDefinition, parseGroupDefinition } from '../groups/definition.ts';
 import type { GroupStore } from '../groups/group.ts';
 import { enrollmentRevision, type GroupRecord, type IssuingCa } from '../groups/group.ts';
 import { type RetryOptions, retrying } from '../retry.ts';
-import type { Stored } from '../storage.ts';
+import type { Versioned } from '../storage.ts';
 import type { Enrollments } from './enrollments.ts';
 
 /** Declares enrollment groups and keeps DPS as they were declared. */
@@ -27,9 +27,9 @@ export interface Groups {
    */
   declare(id: string, input: unknown): Promise<{ group: GroupRecord; created: boolean; pending?: FleetError }>;
   /** All groups, at most `maxAgeSeconds` old. */
-  directory(options?: { maxAgeSeconds?: number }): Promise<ReadonlyMap<string, Stored<GroupRecord>>>;
+  directory(options?: { maxAgeSeconds?: number }): Promise<ReadonlyMap<string, Versioned<GroupRecord>>>;
   /** Sees to it that the group has an issuing CA and that DPS holds the group as declared. @returns the group as it is then */
-  ensure(group: Stored<GroupRecord>): Promise<Stored<GroupRecord>>;
+  ensure(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>>;
   /**
    * Makes a new issuing CA the current one; the one before stays known to DPS, so its devices still register.
    * @throws FleetError `not-found`, `method-conflict` (see Rollover), `ca-missing` when the group's CAs are signed elsewhere
@@ -41,7 +41,11 @@ export interface Groups {
    * Makes an issuing CA that was signed elsewhere the current one, as a rollover does. The same one again changes nothing.
    * @throws FleetError `not-found`, `ca-invalid` with every fault, `method-conflict`
    */
-  importIssuingCa(id: string, ca: OutsideCa, options?: Rollover): Promise<{ group: GroupRecord; pending?: FleetError }>;
+  importIssuingCa(
+    id: string,
+    ca: ImportedCa,
+    options?: Rollover,
+  ): Promise<{ group: GroupRecord; pending?: FleetError }>;
   /** Notes under which name DPS holds a CA of the group, verified, and tells DPS of the group. */
   noteRegistration(
     id: string,
@@ -65,9 +69,9 @@ const directoryMaxAgeSeconds = 10;
 
 export function createGroups(options: GroupsOptions): Groups {
   const { store, authority, enrollments, allowPlainKeys, retry, now } = options;
-  let cached: { at: number; groups: Promise<ReadonlyMap<string, Stored<GroupRecord>>> } | undefined;
+  let cached: { at: number; groups: Promise<ReadonlyMap<string, Versioned<GroupRecord>>> } | undefined;
 
-  async function load(): Promise<ReadonlyMap<string, Stored<GroupRecord>>> {
+  async function load(): Promise<ReadonlyMap<string, Versioned<GroupRecord>>> {
     const groups = await store.all();
     return new Map(groups.map((group) => [group.value.id, group]));
   }
@@ -88,7 +92,7 @@ export function createGroups(options: GroupsOptions): Groups {
   async function amend(
     id: string,
     change: (group: GroupRecord) => Promise<GroupRecord> | GroupRecord,
-  ): Promise<Stored<GroupRecord>> {
+  ): Promise<Versioned<GroupRecord>> {
     for (let attempt = 0; attempt < 10; attempt++) {
       const current = await store.read(id);
       if (current === undefined) throw new FleetError('not-found', `There is no enrollment group "${id}".`);
@@ -107,7 +111,7 @@ export function createGroups(options: GroupsOptions): Groups {
   }
 
   /** Tells DPS, if that can be done now; a passing or an operator's reason why not is no reason to undo what was stored. */
-  async function told(stored: Stored<GroupRecord>): Promise<{ group: GroupRecord; pending?: FleetError }> {
+  async function told(stored: Versioned<GroupRecord>): Promise<{ group: GroupRecord; pending?: FleetError }> {
     try {
       return { group: (await ensure(stored)).value };
     } catch (error) {
@@ -119,7 +123,7 @@ export function createGroups(options: GroupsOptions): Groups {
 
   const withIssuingCa = (id: string) => amend(id, (group) => (group.issuingCas.length > 0 ? group : renewed(group)));
 
-  async function ensure(group: Stored<GroupRecord>): Promise<Stored<GroupRecord>> {
+  async function ensure(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>> {
     const current = group.value.issuingCas.length > 0 ? group : await withIssuingCa(group.value.id);
     const { id, definition, issuingCas, enrolled } = current.value;
     const revision = enrollmentRevision(current.value);
@@ -227,7 +231,7 @@ function refuseCustody(definition: GroupDefinition, allowPlainKeys: boolean, at:
       `Group "${id}" asks for plain keys, which this deployment does not allow.`,
     );
   }
-  const faults = declarationFaults(definition, at, rootPem);
+  const faults = declarationIssues(definition, at, rootPem);
   if (faults.length === 0) return;
   const list = faults.map(({ path, message }) => `${path}: ${message}`).join('; ');
   throw new FleetError('group-invalid', `No bundle could be made for group "${id}": ${list}`, { faults });

@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto';
 import * as z from 'zod';
 import { enrollmentGroupId } from '../devices/ids.ts';
-import { twinFaults } from '../devices/twin.ts';
-import { excerpt, type Fault, FleetError } from '../errors.ts';
-import { hostileFault } from '../json.ts';
+import { twinIssues } from '../devices/twin.ts';
+import { excerpt, FleetError, type Issue } from '../errors.ts';
+import { untrustedJsonIssue } from '../json.ts';
 import type { EdgeCaKind } from '../pki/edge-ca.ts';
 
 /**
@@ -24,7 +24,7 @@ const twinDocument = z.record(z.string(), z.json());
 const initialTwin = z
   .strictObject({ tags: twinDocument.default({}), desired: twinDocument.default({}) })
   .check((context) => {
-    for (const fault of twinFaults(context.value)) {
+    for (const fault of twinIssues(context.value)) {
       context.issues.push({
         code: 'custom',
         message: fault.message,
@@ -175,10 +175,10 @@ export type GroupDefinition = Readonly<z.output<typeof schema>> & { readonly id:
  * @throws FleetError `group-invalid` with `faults`
  */
 export function parseGroupDefinition(id: string, input: unknown): GroupDefinition {
-  const faults: Fault[] = enrollmentGroupId.test(id)
+  const faults: Issue[] = enrollmentGroupId.test(id)
     ? []
     : [{ path: 'id', message: '1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit' }];
-  const hostile = hostileFault(input);
+  const hostile = untrustedJsonIssue(input);
   if (hostile !== undefined) {
     throw new FleetError('group-invalid', `${hostile.path}: ${hostile.message}`, { faults: [hostile] });
   }
@@ -204,8 +204,8 @@ export function parseGroupDefinition(id: string, input: unknown): GroupDefinitio
   return { ...parsed.data, id };
 }
 
-function crossFieldFaults(group: z.output<typeof schema>): Fault[] {
-  const faults: Fault[] = [];
+function crossFieldFaults(group: z.output<typeof schema>): Issue[] {
+  const faults: Issue[] = [];
   if (group.keyCustody === 'sealed' && group.recipients.length === 0) {
     faults.push({ path: 'recipients', message: 'keyCustody "sealed" needs at least one recipient certificate' });
   }
@@ -226,9 +226,9 @@ function crossFieldFaults(group: z.output<typeof schema>): Fault[] {
 }
 
 /** What a target cannot do. */
-function targetFaults(group: z.output<typeof schema>): Fault[] {
+function targetFaults(group: z.output<typeof schema>): Issue[] {
   const { target, keyCustody, edgeCa, est, keyUri: uri, pkcs11 } = group;
-  const faults: Fault[] = [];
+  const faults: Issue[] = [];
   const refuse = (path: string, message: string) => faults.push({ path, message });
 
   if (edgeCa === 'issued' && keyCustody === 'device')

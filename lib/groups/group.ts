@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../json.ts';
-import type { Stored } from '../storage.ts';
+import type { Versioned } from '../storage.ts';
 import type { GroupDefinition } from './definition.ts';
 
 /** An enrollment group: what was declared, the CAs that issue for it, and what DPS was last told. */
@@ -70,16 +70,16 @@ export interface CaRegistration {
 
 /** Enrollment groups and the root CA. DPS takes 100 X.509 groups, so all of them fit in memory. Adapters: lib/azure/cosmos-groups.ts. */
 export interface GroupStore {
-  all(): Promise<Stored<GroupRecord>[]>;
-  read(id: string): Promise<Stored<GroupRecord> | undefined>;
+  all(): Promise<Versioned<GroupRecord>[]>;
+  read(id: string): Promise<Versioned<GroupRecord> | undefined>;
   /** @returns the etag, or undefined when the group exists */
   create(group: GroupRecord): Promise<string | undefined>;
   /** @returns the new etag, or undefined when the record had changed since it was read */
-  replace(group: Stored<GroupRecord>): Promise<string | undefined>;
+  replace(group: Versioned<GroupRecord>): Promise<string | undefined>;
   /** The root CA, once there is one. */
-  readRoot(): Promise<Stored<RootCa> | undefined>;
+  readRoot(): Promise<Versioned<RootCa> | undefined>;
   /** Keeps the first root that is offered. @returns the one that is kept */
-  keepRoot(root: RootCa): Promise<Stored<RootCa>>;
+  keepRoot(root: RootCa): Promise<Versioned<RootCa>>;
   /** @returns the new etag, or undefined when the root had changed since it was read */
-  replaceRoot(root: Stored<RootCa>): Promise<string | undefined>;
+  replaceRoot(root: Versioned<RootCa>): Promise<string | undefined>;
 }

@@ -7,11 +7,11 @@ import { X509Certificate } from 'node:crypto';
 const bound = new Date('2038-01-01T00:00:00Z');
 
 /** What is wrong with an end of life for IoT Edge 1.1, or undefined. */
-export function edge11DateFault(notAfter: Date): string | undefined {
+export function y2038DateIssue(notAfter: Date): string | undefined {
   if (notAfter < bound) return undefined;
   return `ends at ${notAfter.toISOString()}, and IoT Edge 1.1 cannot use certificates that end in 2038 or later`;
 }
 
-export function edge11CertificateFault(pem: string): string | undefined {
-  return edge11DateFault(new X509Certificate(pem).validToDate);
+export function y2038CertificateIssue(pem: string): string | undefined {
+  return y2038DateIssue(new X509Certificate(pem).validToDate);
 }

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 import { currentLog } from '../log.ts';
-import { figures } from '../telemetry.ts';
+import { metrics } from '../telemetry.ts';
 import { finalStatus, type Job, type JobStore, type Part, waiting } from './job.ts';
 
 /**
@@ -16,8 +16,8 @@ export async function countPart(
 ): Promise<void> {
   const job = await jobs.count(jobId, part);
   // A retry takes back what was counted as failed before; a figure only grows.
-  for (const [outcome, rows] of Object.entries(part.outcome)) if (rows > 0) figures.rows.add(rows, { outcome });
-  for (const [code, { length }] of Map.groupBy(faults, (fault) => fault.code)) figures.rejections.add(length, { code });
+  for (const [outcome, rows] of Object.entries(part.outcome)) if (rows > 0) metrics.rows.add(rows, { outcome });
+  for (const [code, { length }] of Map.groupBy(faults, (fault) => fault.code)) metrics.rejections.add(length, { code });
   currentLog().info('part counted', { jobId, chunk: part.chunk, part: part.part, ...part.outcome });
   await finishIfDone(jobs, job, at);
 }

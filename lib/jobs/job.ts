@@ -110,6 +110,16 @@ export function partName(chunk: number, attempt: number, kind: 'rows' | 'enrollm
   return `chunk-${String(chunk).padStart(5, '0')}${kind === 'enrollments' ? '-enrollments' : ''}${retry}`;
 }
 
+/** @returns the blob of container `bundles` that holds the bundles of one part */
+export function archiveName(jobId: string, part: string): string {
+  return `${jobId}/${part}.zip`;
+}
+
+/** @returns the blob of container `reports` that holds the outcome of each row of one part */
+export function reportName(jobId: string, part: string): string {
+  return `${jobId}/${part}.json`;
+}
+
 /** The attempt that a part's name tells of. */
 export function partAttempt(part: string): number {
   return Number(/-retry-(\d+)$/.exec(part)?.[1] ?? 1);

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { FleetError } from '../errors.ts';
+import { type QueueName, queues } from '../resource-names.ts';
 import type { ChunkPlace } from './job.ts';
 
 /*
@@ -40,13 +41,13 @@ export function placeOf({ start, end, firstLine, rows }: ChunkMessage): ChunkPla
 }
 
 /** @throws FleetError `message-invalid` */
-export const parseChunkMessage = (body: unknown): ChunkMessage => parse(chunkMessage, 'chunks', body);
+export const parseChunkMessage = (body: unknown): ChunkMessage => parse(chunkMessage, queues.chunks, body);
 
 /** @throws FleetError `message-invalid` */
 export const parseEnrollmentMessage = (body: unknown): EnrollmentMessage =>
-  parse(enrollmentMessage, 'individual-enrollments', body);
+  parse(enrollmentMessage, queues.enrollments, body);
 
-function parse<T>(schema: z.ZodType<T>, queue: string, body: unknown): T {
+function parse<T>(schema: z.ZodType<T>, queue: QueueName, body: unknown): T {
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.') || '(message)', message }));

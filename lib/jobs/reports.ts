@@ -1,5 +1,5 @@
 import { FleetError } from '../errors.ts';
-import type { RowFault } from '../manifest/manifest.ts';
+import type { RowError } from '../manifest/manifest.ts';
 import type { ResultRow } from '../manifest/report.ts';
 import type { BlobStore } from '../storage.ts';
 import { type JobStore, type Part, partAttempt, type RowCounts } from './job.ts';
@@ -7,14 +7,14 @@ import { type JobStore, type Part, partAttempt, type RowCounts } from './job.ts'
 /** What became of each row of one counted part; a job's reports are these, one after another. */
 export interface ChunkReport {
   readonly results: readonly ResultRow[];
-  readonly faults: readonly RowFault[];
+  readonly faults: readonly RowError[];
 }
 
 export async function writeChunkReport(reports: BlobStore, name: string, report: ChunkReport): Promise<void> {
   await reports.write(name, Buffer.from(JSON.stringify(report)), { contentType: 'application/json' });
 }
 
-export async function readChunkReport(reports: BlobStore, name: string): Promise<ChunkReport> {
+async function readChunkReport(reports: BlobStore, name: string): Promise<ChunkReport> {
   const body = await reports.read(name);
   if (body === undefined) throw new FleetError('not-found', `The report ${name} is no longer kept.`);
   return JSON.parse(body.toString('utf8')) as ChunkReport;
@@ -25,7 +25,7 @@ export async function readChunkReport(reports: BlobStore, name: string): Promise
  * a line in the report of each attempt; the latest is what holds.
  */
 export async function rowOutcomes(parts: readonly Part[], reports: BlobStore): Promise<ChunkReport> {
-  const outcomes = new Map<number, { result: ResultRow } | { fault: RowFault }>();
+  const outcomes = new Map<number, { result: ResultRow } | { fault: RowError }>();
   const inOrder = [...parts].sort((a, b) => partAttempt(a.part) - partAttempt(b.part));
   for (const { report } of inOrder) {
     if (report === undefined) continue;
@@ -46,7 +46,7 @@ export interface ReportSources {
 }
 
 /** Rows that were rejected or failed, and not mended by a retry since, in order of the manifest. */
-export async function* jobFaults(jobId: string, { jobs, reports }: ReportSources): AsyncIterable<RowFault> {
+export async function* jobErrors(jobId: string, { jobs, reports }: ReportSources): AsyncIterable<RowError> {
   for await (const parts of chunksWith(['rejected', 'failed'], jobId, jobs)) {
     yield* (await rowOutcomes(parts, reports)).faults;
   }

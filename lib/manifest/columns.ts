@@ -1,8 +1,8 @@
 import { parse } from 'csv-parse/sync';
 import { deviceId } from '../devices/ids.ts';
-import { sectionFaults, type TwinSection } from '../devices/twin.ts';
-import { excerpt, type Fault, FleetError } from '../errors.ts';
-import type { Delimiter, Finding, ManifestShape } from './manifest.ts';
+import { type TwinSection, twinSectionIssues } from '../devices/twin.ts';
+import { excerpt, FleetError, type Issue } from '../errors.ts';
+import type { CellError, Delimiter, ManifestShape } from './manifest.ts';
 
 /** What the cells of one column are. */
 export type Column =
@@ -80,11 +80,11 @@ function isKnown(name: string): boolean {
   return typeof parseColumn(name) !== 'string';
 }
 
-function unreadable(text: string): Fault {
+function unreadable(text: string): Issue {
   return { path: 'header', message: `Its quotes do not match: ${JSON.stringify(excerpt(text))}.` };
 }
 
-const loneReturn: Fault = {
+const loneReturn: Issue = {
   path: 'header',
   message: 'A carriage return stands in it: lines end with LF or CRLF, not with CR alone.',
 };
@@ -108,7 +108,7 @@ function parseColumn(name: string): Column | string {
 
 function pathProblem(section: TwinSection, path: readonly string[]): string | undefined {
   const document = path.reduceRight<unknown>((inner, step) => ({ [step]: inner }), '');
-  return sectionFaults(section, document)[0]?.message;
+  return twinSectionIssues(section, document)[0]?.message;
 }
 
 function suggestion(name: string): string {
@@ -117,8 +117,8 @@ function suggestion(name: string): string {
   return name === name.trim() ? '' : '; there is white space around it';
 }
 
-function headerFaults(names: readonly string[]): Fault[] {
-  const faults: Fault[] = [];
+function headerFaults(names: readonly string[]): Issue[] {
+  const faults: Issue[] = [];
   const fault = (path: string, message: string) => faults.push({ path: excerpt(path), message });
   const seen = new Set<string>();
   const paths = new Map<string, string>();
@@ -144,7 +144,7 @@ function headerFaults(names: readonly string[]): Fault[] {
   return [...faults, ...requiredFaults(names)];
 }
 
-function requiredFaults(names: readonly string[]): Fault[] {
+function requiredFaults(names: readonly string[]): Issue[] {
   if (names.includes('row')) {
     const others = names.filter((name) => name !== 'row' && !reportColumns.some((report) => report === name));
     return others.length === 0
@@ -191,7 +191,7 @@ export function cellValue(cell: string, type: ValueType): { readonly value: unkn
   }
 }
 
-export function wrongType(column: string, type: ValueType, cell: string): Finding {
+export function wrongType(column: string, type: ValueType, cell: string): CellError {
   const expected = expectations[type];
   return { column, code: 'value-type', message: `${column} is not ${expected}.`, expected, value: excerpt(cell) };
 }

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { idRule } from '../devices/ids.ts';
 import { excerpt } from '../errors.ts';
 import { isObject } from '../json.ts';
-import type { Finding } from './manifest.ts';
+import type { CellError } from './manifest.ts';
 
 /** What a row says, before anything is looked up or compared. */
 export interface DeviceFields {
@@ -34,7 +34,7 @@ export const deviceObject = z.strictObject({
 const row = deviceObject.extend({ enrollmentGroup: optionalText });
 
 /** Reads one row of NDJSON: what it says, or what is wrong with it. */
-export function parseDeviceObject(text: string): { fields: DeviceFields } | { findings: Finding[] } {
+export function parseDeviceObject(text: string): { fields: DeviceFields } | { findings: CellError[] } {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -49,18 +49,18 @@ export function parseDeviceObject(text: string): { fields: DeviceFields } | { fi
 }
 
 /** As a CSV row says it whose cell is empty. */
-export const noDeviceId: Finding = {
+export const noDeviceId: CellError = {
   column: 'deviceId',
   code: 'device-id-invalid',
   message: 'The row has no device id.',
   expected: idRule,
 };
 
-function syntax(message: string): Finding {
+function syntax(message: string): CellError {
   return { code: 'row-syntax', message, expected: '{"deviceId": "…", "tags": {…}, "desired": {…}}' };
 }
 
-function findingOf(issue: z.core.$ZodIssue): Finding {
+function findingOf(issue: z.core.$ZodIssue): CellError {
   if (issue.code === 'unrecognized_keys') {
     const [column = ''] = issue.keys;
     const names = excerpt(issue.keys.map((key) => JSON.stringify(key)).join(', '));

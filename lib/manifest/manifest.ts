@@ -45,7 +45,7 @@ export interface DeviceRequest {
 }
 
 /** A row that breaks a rule: the first rule in its particulars, all of them in its message. */
-export interface RowFault {
+export interface RowError {
   readonly line: number;
   readonly source: string;
   /** Header cell or JSON path. */
@@ -58,7 +58,7 @@ export interface RowFault {
 }
 
 /** One thing that is wrong with a row. */
-export type Finding = Omit<RowFault, 'line' | 'source'>;
+export type CellError = Omit<RowError, 'line' | 'source'>;
 
 /**
  * One record at most. A row that uses all that a twin may hold (8 KB of tags, 32 KB of desired properties, quotes

@@ -1,7 +1,7 @@
 import { stringify } from 'csv-stringify/sync';
 import { columnsOf, missingCell, reportColumns } from './columns.ts';
 import { cellsOf, withGuard, withoutGuard } from './csv.ts';
-import type { ManifestShape, RowFault } from './manifest.ts';
+import type { ManifestShape, RowError } from './manifest.ts';
 
 /** A row that is provisioned, or was already. */
 export interface ResultRow {
@@ -27,13 +27,13 @@ const rowsAPiece = 500;
  * - a formula is guarded by an apostrophe, which the reader takes away again;
  * - delimiter and byte order mark are those of the manifest.
  */
-export function errorsCsv(faults: AsyncIterable<RowFault>, shape?: ManifestShape): AsyncIterable<string> {
+export function errorsCsv(faults: AsyncIterable<RowError>, shape?: ManifestShape): AsyncIterable<string> {
   const { delimiter = ',', columns: names = ['row'], bom = false } = shape ?? {};
   const columns = columnsOf(names);
   const isOwn = (_: unknown, index: number) => columns[index]?.kind !== 'report';
   const header = [...names.filter(isOwn), ...reportColumns];
 
-  function row({ line, source, code, message }: RowFault): string[] {
+  function row({ line, source, code, message }: RowError): string[] {
     const cells = shape?.columns === undefined ? [source] : cellsOf(source, delimiter)?.map(withoutGuard);
     const own =
       cells === undefined ? asText(source) : names.map((_, index) => cells[index] ?? missingCell).filter(isOwn);

@@ -1,12 +1,12 @@
 import { deviceId as deviceIdRule, idRule } from '../devices/ids.ts';
-import { isEmptyTwin, mergeTwins, twinFaults } from '../devices/twin.ts';
+import { isEmptyTwin, mergeTwins, twinIssues } from '../devices/twin.ts';
 import { excerpt } from '../errors.ts';
 import type { GroupDefinition } from '../groups/definition.ts';
 import { isObject } from '../json.ts';
 import { type Column, cellValue, columnsOf, missingCell, place, wrongType } from './columns.ts';
 import { csvRecords, withoutGuard, withoutLineEnd } from './csv.ts';
 import { type DeviceFields, noDeviceId, parseDeviceObject } from './device-fields.ts';
-import { type DeviceRequest, type Finding, type ManifestShape, maxRecordBytes, type RowFault } from './manifest.ts';
+import { type CellError, type DeviceRequest, type ManifestShape, maxRecordBytes, type RowError } from './manifest.ts';
 import { createRecordScanner } from './record-scanner.ts';
 
 export interface RowReaderOptions {
@@ -19,7 +19,7 @@ export interface RowReaderOptions {
 /** Each row of a chunk is one request or one fault. */
 export interface ChunkRows {
   readonly requests: DeviceRequest[];
-  readonly faults: RowFault[];
+  readonly faults: RowError[];
 }
 
 /**
@@ -33,7 +33,7 @@ export function createRowReader({
 }: RowReaderOptions): (bytes: Uint8Array, firstLine: number) => ChunkRows {
   return (bytes, firstLine) => {
     const requests: DeviceRequest[] = [];
-    const faults: RowFault[] = [];
+    const faults: RowError[] = [];
     const lineOf = new Map<string, number>();
     for (const row of readRows(bytes, shape, firstLine)) {
       const request = requestOf(row);
@@ -54,14 +54,14 @@ export function createRowReader({
     return { line, source, deviceId, enrollmentGroup, ...(csr === undefined ? {} : { csr }), tags, desired };
   }
 
-  function check(request: DeviceRequest, lineOf: ReadonlyMap<string, number>): Finding[] {
+  function check(request: DeviceRequest, lineOf: ReadonlyMap<string, number>): CellError[] {
     const findings = [...idFindings(request.deviceId), ...groupFindings(request), ...twinFindings(request)];
     const first = lineOf.get(request.deviceId);
     // Only what is valid in itself can stand in another row's place.
     return findings.length > 0 || first === undefined ? findings : [duplicate(request.deviceId, first)];
   }
 
-  function groupFindings({ enrollmentGroup, csr }: DeviceRequest): Finding[] {
+  function groupFindings({ enrollmentGroup, csr }: DeviceRequest): CellError[] {
     const column = 'enrollmentGroup';
     if (enrollmentGroup === '') {
       const message = 'The row names no enrollment group, and the manifest lies in no folder that does.';
@@ -86,13 +86,13 @@ export function createRowReader({
   }
 
   /** The device's twin is its group's with the row's laid over it; that is what has to fit. */
-  function twinFindings({ tags, desired, enrollmentGroup }: DeviceRequest): Finding[] {
+  function twinFindings({ tags, desired, enrollmentGroup }: DeviceRequest): CellError[] {
     const own = { tags, desired };
     if (isEmptyTwin(own)) return [];
     // The row's own first: what is too deep to be walked must not be merged.
-    const faults = twinFaults(own);
+    const faults = twinIssues(own);
     const base = group(enrollmentGroup)?.initialTwin;
-    const all = faults.length > 0 || base === undefined ? faults : twinFaults(mergeTwins(base, own));
+    const all = faults.length > 0 || base === undefined ? faults : twinIssues(mergeTwins(base, own));
     return all.map(({ path, message }) => {
       const column = columnNamed(path);
       return { column, code: 'twin-invalid', message: `${column}: ${message}.`, value: valueAt(own, path) };
@@ -108,7 +108,7 @@ export function createRowReader({
   }
 }
 
-function idFindings(id: string): Finding[] {
+function idFindings(id: string): CellError[] {
   if (deviceIdRule.test(id)) return [];
   const at = { column: 'deviceId', code: 'device-id-invalid', expected: idRule } as const;
   if (id === '') return [noDeviceId];
@@ -119,7 +119,7 @@ function idFindings(id: string): Finding[] {
   return [{ ...at, message: `Device id ${shown} ${why}: ${idRule}.`, value }];
 }
 
-function duplicate(id: string, first: number): Finding {
+function duplicate(id: string, first: number): CellError {
   return {
     column: 'deviceId',
     code: 'device-id-duplicate',
@@ -137,7 +137,7 @@ function valueAt(twin: Record<string, unknown>, path: string): string | undefine
 }
 
 /** Reports name a row's first fault; its message says the others too, so that one mending is enough. */
-function faultOf({ line, source }: ManifestRow, findings: readonly Finding[]): RowFault {
+function faultOf({ line, source }: ManifestRow, findings: readonly CellError[]): RowError {
   const [first = { code: 'row-syntax', message: 'The row cannot be read.' } as const] = findings;
   const messages = findings.slice(0, 10).map(({ message }) => message);
   return { line, source, ...first, message: messages.join(' ') || first.message };
@@ -150,11 +150,11 @@ export interface ManifestRow {
   /** What it says; undefined when it cannot be read. */
   readonly fields?: DeviceFields;
   /** What is wrong with it so far. */
-  readonly findings: readonly Finding[];
+  readonly findings: readonly CellError[];
 }
 
 /** The rows of a chunk, in the order of the file, as many as the splitter counted. */
-export function readRows(bytes: Uint8Array, shape: ManifestShape, firstLine: number): ManifestRow[] {
+function readRows(bytes: Uint8Array, shape: ManifestShape, firstLine: number): ManifestRow[] {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (shape.format === 'ndjson') {
     return lines(buffer, firstLine).map(({ line, source }) => ({ line, source, ...jsonRow(source) }));
@@ -197,7 +197,7 @@ function csvRow(cells: readonly string[] | undefined, { names, columns, isReport
 
   const named: Partial<Record<'deviceId' | 'enrollmentGroup' | 'csr', string>> = {};
   const twin = { tags: {}, desired: {} };
-  const findings: Finding[] = [];
+  const findings: CellError[] = [];
   for (const [index, column] of columns.entries()) {
     const cell = withoutGuard(cells[index] ?? '');
     // An empty cell is a value that is not there.
@@ -214,19 +214,19 @@ function csvRow(cells: readonly string[] | undefined, { names, columns, isReport
   return { fields: { deviceId: '', ...named, ...twin }, findings };
 }
 
-const wrongQuotes: Finding = {
+const wrongQuotes: CellError = {
   code: 'row-syntax',
   message: 'A quote stands where none may: within a field that is not quoted, or a quoted field has text behind it.',
   expected: 'quotes around the whole field, and each quote in it twice',
 };
 
-function wrongCount(found: number, wanted: number): Finding {
+function wrongCount(found: number, wanted: number): CellError {
   const count = found === 1 ? '1 field' : `${found} fields`;
   const message = `The row has ${count} where the header has ${wanted}.`;
   return { code: 'row-columns', message, expected: `${wanted} fields`, value: count };
 }
 
-function stillMissing(column: string | undefined): Finding {
+function stillMissing(column: string | undefined): CellError {
   const message = `The row was too short, and its missing cells are still marked ${missingCell}: fill or empty them.`;
   return { column, code: 'row-columns', message, expected: 'a value or an empty cell', value: missingCell };
 }

@@ -9,7 +9,7 @@ import {
   maxRecordBytes,
 } from './manifest.ts';
 import { createRecordScanner, type RecordScanner } from './record-scanner.ts';
-import { foreignFile, incompleteTail, type TextFault, textFault } from './text-check.ts';
+import { detectForeignFormat, incompleteTail, type TextError, textError } from './text-check.ts';
 
 /** A header at most: a thousand columns of 64 characters. */
 const maxHeaderBytes = 64 * 1024;
@@ -99,7 +99,7 @@ function createSplitter(format: ManifestFormat, chunkRows: number) {
   }
 
   function add(block: Buffer): void {
-    const fault = (offset === 0 ? foreignFile(block) : undefined) ?? textFault(block);
+    const fault = (offset === 0 ? detectForeignFormat(block) : undefined) ?? textError(block);
     // What comes before the fault comes first, so that the first thing wrong with a file is what is said of it.
     const text = fault === undefined ? block : block.subarray(0, fault.index);
     if (scanner !== undefined) scanner.scan(text);
@@ -196,7 +196,7 @@ function longHeader(line: number): FleetError {
   });
 }
 
-function noText({ code, message, value }: TextFault, offset: number, line: number): FleetError {
+function noText({ code, message, value }: TextError, offset: number, line: number): FleetError {
   const at = `${message} See byte ${offset}, on line ${line}.`;
   return new FleetError(code, at, { line, expected: 'UTF-8 text', value: `0x${value}` });
 }

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { ErrorCode } from '../errors.ts';
 
 /** Where bytes stop being UTF-8 text, and what that makes of the file. */
-export interface TextFault {
+export interface TextError {
   readonly index: number;
   readonly code: ErrorCode;
   readonly message: string;
@@ -22,7 +22,7 @@ const foreign: readonly (readonly [signature: string, code: ErrorCode, name: str
 ];
 
 /** What the file is, if its first bytes tell that it is no UTF-8 text. */
-export function foreignFile(head: Buffer): TextFault | undefined {
+export function detectForeignFormat(head: Buffer): TextError | undefined {
   const value = head.subarray(0, 4).toString('hex');
   const known = foreign.find(([signature]) => value.startsWith(signature));
   if (known !== undefined) return { index: 0, code: known[1], message: `The file is ${known[2]}.`, value };
@@ -34,7 +34,7 @@ export function foreignFile(head: Buffer): TextFault | undefined {
 }
 
 /** The first byte of the block that is not UTF-8 text. Costs two native searches where there is none. */
-export function textFault(block: Buffer): TextFault | undefined {
+export function textError(block: Buffer): TextError | undefined {
   const nul = block.indexOf(0);
   if (nul === -1 && isUtf8(block)) return undefined;
   const invalid = invalidUtf8(block);

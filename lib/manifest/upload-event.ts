@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { FleetError } from '../errors.ts';
+import { blobContainers } from '../resource-names.ts';
 
 /** A blob that was uploaded, as storage announces it through Event Grid. */
 export interface BlobCreated {
@@ -41,7 +42,10 @@ const cloudEvent = z.object({
  * Reads a BlobCreated event in the Event Grid or the CloudEvents 1.0 schema.
  * @throws FleetError `event-invalid` with every fault
  */
-export function parseBlobCreated(event: unknown, { container: wanted = 'manifests' } = {}): BlobCreated {
+export function parseBlobCreated(
+  event: unknown,
+  { container: wanted = blobContainers.manifests as string } = {},
+): BlobCreated {
   const isCloudEvent = event !== null && typeof event === 'object' && 'specversion' in event;
   const parsed = (isCloudEvent ? cloudEvent : eventGridEvent).safeParse(event);
   if (!parsed.success) {

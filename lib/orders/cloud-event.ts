@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import type { Fault } from '../errors.ts';
-import { hostileFault } from '../json.ts';
+import type { Issue } from '../errors.ts';
+import { untrustedJsonIssue } from '../json.ts';
 
 /** What a message carries, and where in the message that stands. */
 export interface Opened {
@@ -22,7 +22,7 @@ const envelope = z.looseObject({
 });
 
 /** Takes a message out of its CloudEvents 1.0 envelope (structured mode, JSON format). A message without one is its own. */
-export function openEnvelope(body: unknown): Opened | { readonly faults: readonly Fault[] } {
+export function openEnvelope(body: unknown): Opened | { readonly faults: readonly Issue[] } {
   if (body === null || typeof body !== 'object' || !('specversion' in body)) return { data: body, path: [] };
   const parsed = envelope.safeParse(body);
   if (!parsed.success) {
@@ -36,12 +36,12 @@ export function openEnvelope(body: unknown): Opened | { readonly faults: readonl
   return decoded(encoded);
 }
 
-function decoded(encoded: string): Opened | { readonly faults: readonly Fault[] } {
+function decoded(encoded: string): Opened | { readonly faults: readonly Issue[] } {
   const path = 'data_base64';
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(encoded, 'base64'));
     const data: unknown = JSON.parse(text);
-    const hostile = hostileFault(data, path);
+    const hostile = untrustedJsonIssue(data, path);
     return hostile === undefined ? { data, path: [path] } : { faults: [hostile] };
   } catch {
     return { faults: [{ path, message: 'not JSON in UTF-8, in base64' }] };

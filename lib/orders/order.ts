@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { deviceId as deviceIdRule, enrollmentGroupId, idRule } from '../devices/ids.ts';
-import { mergeTwins, sectionFaults, type Twin } from '../devices/twin.ts';
-import { type Fault, FleetError } from '../errors.ts';
+import { mergeTwins, type Twin, twinSectionIssues } from '../devices/twin.ts';
+import { FleetError, type Issue } from '../errors.ts';
 import { conflictPolicies } from '../jobs/job.ts';
-import { canonicalJson, hostileFault, isObject } from '../json.ts';
+import { canonicalJson, isObject, untrustedJsonIssue } from '../json.ts';
 import { deviceObject } from '../manifest/device-fields.ts';
 import { openEnvelope } from './cloud-event.ts';
 
@@ -76,7 +76,7 @@ const schema = z.strictObject({
  * @throws FleetError `order-invalid` with `faults`
  */
 export function parseOrder(body: unknown): Order {
-  const hostile = hostileFault(body);
+  const hostile = untrustedJsonIssue(body);
   if (hostile !== undefined) throw invalid([hostile]);
   const bytes = Buffer.byteLength(JSON.stringify(body) ?? '');
   if (bytes > maxOrderBytes) {
@@ -110,7 +110,7 @@ export async function* orderRows(order: Order): AsyncIterable<Uint8Array> {
 }
 
 function orderIn(data: unknown, at: readonly string[]): Order {
-  const faults: Fault[] = [];
+  const faults: Issue[] = [];
   const fault = (path: readonly PropertyKey[], message: string) =>
     faults.push({ path: [...at, ...path].map(String).join('.').slice(0, 200) || '(order)', message });
 
@@ -121,7 +121,7 @@ function orderIn(data: unknown, at: readonly string[]): Order {
     // A twin that every device would be refused for is refused once.
     for (const section of ['tags', 'desired'] as const) {
       if (!isObject(data[section])) continue;
-      for (const { path, message } of sectionFaults(section, data[section])) fault([path], message);
+      for (const { path, message } of twinSectionIssues(section, data[section])) fault([path], message);
     }
   }
   if (!parsed.success || faults.length > 0) throw invalid(faults);
@@ -159,7 +159,7 @@ function serialId({ prefix, start, width }: z.output<typeof range>, index: numbe
   return prefix + String(start + index).padStart(width, '0');
 }
 
-function invalid(all: readonly Fault[]): FleetError {
+function invalid(all: readonly Issue[]): FleetError {
   const faults = all.slice(0, maxFaults);
   const count = all.length === 1 ? '1 fault' : `${all.length} faults`;
   const more = all.length > faults.length ? `, the first ${faults.length}` : '';

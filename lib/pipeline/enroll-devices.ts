@@ -6,13 +6,13 @@ import type { Groups } from '../enrollment/groups.ts';
 import { FleetError } from '../errors.ts';
 import { countPart, finishIfDone } from '../jobs/count-part.ts';
 import type { JobStore } from '../jobs/job.ts';
-import { partName } from '../jobs/job.ts';
+import { archiveName, partName, reportName } from '../jobs/job.ts';
 import type { EnrollmentMessage } from '../jobs/messages.ts';
 import { writeChunkReport } from '../jobs/reports.ts';
-import type { RowFault } from '../manifest/manifest.ts';
-import type { Pace } from '../rate-limiter.ts';
+import type { RowError } from '../manifest/manifest.ts';
+import type { RateLimiter } from '../rate-limiter.ts';
 import { type RetryOptions, retrying } from '../retry.ts';
-import type { BlobStore, Outbox, Stored } from '../storage.ts';
+import type { BlobStore, MessageQueue, Versioned } from '../storage.ts';
 import { findArchive } from './steps/commit.ts';
 import type { Issued } from './steps/issue.ts';
 import { failedRecord, replaceRecords, resultRow } from './steps/record.ts';
@@ -25,8 +25,8 @@ export interface EnrollServices {
   readonly reports: BlobStore;
   readonly enrollments: Enrollments;
   /** Where messages come from. */
-  readonly enrollmentQueue: Outbox<EnrollmentMessage>;
-  readonly pace: Pace;
+  readonly enrollmentQueue: MessageQueue<EnrollmentMessage>;
+  readonly pace: RateLimiter;
   readonly retry: RetryOptions;
   readonly now: () => Date;
 }
@@ -41,7 +41,7 @@ const longestRunMilliseconds = 4 * 60 * 1000;
 /** A device of the chunk that has an individual enrollment, and its record. */
 interface Row {
   readonly issued: Issued;
-  readonly record: Stored<DeviceRecord>;
+  readonly record: Versioned<DeviceRecord>;
 }
 
 /**
@@ -61,14 +61,14 @@ export async function enrollIndividuals(message: EnrollmentMessage, services: En
   }
   if (counted !== undefined) return finishIfDone(jobs, job, now());
 
-  const name = `${jobId}/${partName(chunk, attempt)}.zip`;
+  const name = archiveName(jobId, partName(chunk, attempt));
   const archive = await findArchive(bundles, name);
   // It was committed before the message was sent.
   if (archive === undefined) throw new FleetError('archive-damaged', `The archive ${name} is no longer there.`);
   const issued = [...archive.values()].map((entry) => entry.info).filter((info) => info.individual !== undefined);
   const records = await devices.read(issued.map((info) => info.deviceId));
   const rows: Row[] = [];
-  const lost: RowFault[] = [];
+  const lost: RowError[] = [];
   for (const [index, info] of issued.entries()) {
     const record = records[index];
     if (record !== undefined && isHeldBy(record.value, info, jobId)) rows.push({ issued: info, record });
@@ -93,7 +93,7 @@ export async function enrollIndividuals(message: EnrollmentMessage, services: En
     .filter(({ record }) => record.status === 'failed')
     .map(({ issued, record }) => faultOf(issued, record));
   const faults = [...failed, ...lost].sort((a, b) => a.line - b.line);
-  const report = `${jobId}/${part}.json`;
+  const report = reportName(jobId, part);
   await writeChunkReport(reports, report, { results, faults });
   const outcome = { provisioned: results.length, unchanged: 0, rejected: 0, failed: faults.length, cancelled: 0 };
   await countPart(jobs, jobId, { part, chunk, outcome, finishedAt: now().toISOString(), report }, faults, now());
@@ -112,7 +112,7 @@ async function enrollBatch(batch: readonly Row[], services: EnrollServices) {
   });
 
   // Whether DPS counts a bulk call once or once an entry is not documented; entries is the safe reading.
-  await pace.take(entries.length);
+  await pace.acquire(entries.length);
   const answers = await retrying(() => enrollments.enroll(entries), retry);
 
   const at = now().toISOString();
@@ -149,7 +149,7 @@ function isHeldBy(record: DeviceRecord, issued: Issued, jobId: string): boolean 
 }
 
 /** A device that its row had let go of belongs to whoever claimed it then. */
-function lostFault({ line, deviceId, individual }: Issued): RowFault {
+function lostFault({ line, deviceId, individual }: Issued): RowError {
   const message = 'Another row took the device over before it was enrolled.';
   return {
     line,
@@ -161,7 +161,7 @@ function lostFault({ line, deviceId, individual }: Issued): RowFault {
   };
 }
 
-function faultOf({ line, deviceId, individual }: Issued, { failure }: DeviceRecord): RowFault {
+function faultOf({ line, deviceId, individual }: Issued, { failure }: DeviceRecord): RowError {
   const { code = 'enrollment-refused', message = '' } = failure ?? {};
   return { line, source: individual?.source ?? '', column: 'deviceId', value: deviceId, code, message };
 }

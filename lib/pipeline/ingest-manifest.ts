@@ -6,13 +6,13 @@ import type { ChunkMessage } from '../jobs/messages.ts';
 import { manifestDefaults } from '../manifest/manifest.ts';
 import { splitManifest } from '../manifest/splitter.ts';
 import type { BlobCreated } from '../manifest/upload-event.ts';
-import type { BlobProperties, BlobStore, Outbox } from '../storage.ts';
+import type { BlobProperties, BlobStore, MessageQueue } from '../storage.ts';
 import { step } from '../telemetry.ts';
 
 export interface IngestServices {
   readonly jobs: JobStore;
   readonly manifests: BlobStore;
-  readonly chunkQueue: Outbox<ChunkMessage>;
+  readonly chunkQueue: MessageQueue<ChunkMessage>;
   readonly chunkRows: number;
   readonly now: () => Date;
 }

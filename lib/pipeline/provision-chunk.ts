@@ -4,13 +4,13 @@ import { FleetError } from '../errors.ts';
 import type { GroupRecord } from '../groups/group.ts';
 import { countPart, finishIfDone } from '../jobs/count-part.ts';
 import type { JobStore } from '../jobs/job.ts';
-import { type Job, partName } from '../jobs/job.ts';
+import { archiveName, type Job, partName, reportName } from '../jobs/job.ts';
 import { type ChunkMessage, type EnrollmentMessage, placeOf } from '../jobs/messages.ts';
 import { writeChunkReport } from '../jobs/reports.ts';
-import type { DeviceRequest, RowFault } from '../manifest/manifest.ts';
+import type { DeviceRequest, RowError } from '../manifest/manifest.ts';
 import { type ChunkRows, createRowReader } from '../manifest/rows.ts';
-import type { BlobStore, Outbox, Stored } from '../storage.ts';
-import { figures, step } from '../telemetry.ts';
+import type { BlobStore, MessageQueue, Versioned } from '../storage.ts';
+import { metrics, step } from '../telemetry.ts';
 import { type ClaimedRow, claimRows } from './steps/claim.ts';
 import { commitArchive, findArchive } from './steps/commit.ts';
 import type { Issuance } from './steps/issue.ts';
@@ -24,8 +24,8 @@ export interface ProvisionServices {
   readonly manifests: BlobStore;
   readonly bundles: BlobStore;
   readonly reports: BlobStore;
-  readonly enrollmentQueue: Outbox<EnrollmentMessage>;
-  readonly openIssuance: (group: Stored<GroupRecord>) => Promise<Issuance>;
+  readonly enrollmentQueue: MessageQueue<EnrollmentMessage>;
+  readonly openIssuance: (group: Versioned<GroupRecord>) => Promise<Issuance>;
   readonly now: () => Date;
   readonly random?: (bytes: number) => Buffer;
 }
@@ -66,7 +66,7 @@ export async function provisionChunk(message: ChunkMessage, services: ProvisionS
   const { issuances, refusals } = await step('4 ensure groups', at, () => openGroups(claimed, groups, openIssuance));
 
   // Steps 5 and 6: issue and commit. What an earlier delivery committed is issued already.
-  const archive = `${jobId}/${part}.zip`;
+  const archive = archiveName(jobId, part);
   const committedBefore = earlier ? await findArchive(bundles, archive) : undefined;
   const toIssue = claimed.filter((row) => !committedBefore?.has(row.request.deviceId));
   const { committed, unissued } = await issueAndCommit();
@@ -89,14 +89,14 @@ export async function provisionChunk(message: ChunkMessage, services: ProvisionS
 
   async function record({ records, report, counts, enrolling }: ChunkOutcome): Promise<void> {
     await replaceRecords(devices, records);
-    const name = `${jobId}/${part}.json`;
+    const name = reportName(jobId, part);
     await writeChunkReport(reports, name, report);
     if (enrolling > 0) await enrollmentQueue.send([{ jobId, chunk, attempt }]);
     const finishedAt = now().toISOString();
     const outcome = lessRetried(counts, message);
     const counted = { part, chunk, outcome, finishedAt, range: placeOf(message), report: name };
     await countPart(jobs, jobId, counted, report.faults, now());
-    figures.chunkDuration.record((performance.now() - began) / 1000);
+    metrics.chunkDuration.record((performance.now() - began) / 1000);
   }
 }
 
@@ -106,7 +106,7 @@ async function readChunk(job: Job, message: ChunkMessage, groups: Groups, manife
   const { shape, defaultGroup } = job;
   const bytes = await manifests.readRange(blob, { offset: message.start, length: message.end - message.start, etag });
 
-  const readWith = (known: ReadonlyMap<string, Stored<GroupRecord>>) =>
+  const readWith = (known: ReadonlyMap<string, Versioned<GroupRecord>>) =>
     createRowReader({ shape, defaultGroup, group: (id) => known.get(id)?.value.definition })(bytes, message.firstLine);
   const rows = readWith(await groups.directory());
   if (!rows.faults.some((fault) => fault.code === 'group-unknown')) return rowsOf(message, rows);
@@ -123,7 +123,7 @@ function rowsOf({ lines }: ChunkMessage, rows: ChunkRows): ChunkRows {
 
 async function openGroups(claimed: readonly ClaimedRow[], groups: Groups, open: ProvisionServices['openIssuance']) {
   const issuances = new Map<string, Issuance>();
-  const refusals: { row: ClaimedRow; fault: RowFault }[] = [];
+  const refusals: { row: ClaimedRow; fault: RowError }[] = [];
   const directory = await groups.directory();
   for (const id of new Set(claimed.map(({ request }) => request.enrollmentGroup))) {
     const group = directory.get(id);
@@ -140,7 +140,7 @@ async function openGroups(claimed: readonly ClaimedRow[], groups: Groups, open: 
   return { issuances, refusals };
 }
 
-function groupFault({ line, source, enrollmentGroup }: DeviceRequest, { code, message }: FleetError): RowFault {
+function groupFault({ line, source, enrollmentGroup }: DeviceRequest, { code, message }: FleetError): RowError {
   return { line, source, column: 'enrollmentGroup', value: enrollmentGroup, code, message };
 }
 

@@ -6,15 +6,15 @@ import type { Groups } from '../enrollment/groups.ts';
 import { FleetError } from '../errors.ts';
 import { enrollmentRevision, type GroupRecord } from '../groups/group.ts';
 import type { Log } from '../log.ts';
-import type { Pace } from '../rate-limiter.ts';
-import type { Stored } from '../storage.ts';
+import type { RateLimiter } from '../rate-limiter.ts';
+import type { Versioned } from '../storage.ts';
 
 export interface ReconcileServices {
   readonly devices: DeviceStore;
   readonly groups: Groups;
   readonly enrollments: Enrollments;
   readonly twins: HubTwins;
-  readonly pace: Pace;
+  readonly pace: RateLimiter;
   readonly log: Log;
   readonly now: () => Date;
   /** 0 to 1; Math.random where absent. */
@@ -85,7 +85,7 @@ async function* registrations(
   if (waiting.size === 0) return;
   if (group.definition.enrollment === 'group') {
     for await (const page of enrollments.groupRegistrations(group.id)) {
-      await pace.take(1);
+      await pace.acquire(1);
       yield page;
     }
     return;
@@ -93,7 +93,7 @@ async function* registrations(
   const ids = [...waiting];
   const first = Math.floor(random() * ids.length);
   for (const deviceId of [...ids.slice(first), ...ids.slice(0, first)].slice(0, lookUpsPerRun)) {
-    await pace.take(1);
+    await pace.acquire(1);
     const registration = await enrollments.registration(deviceId);
     if (registration !== undefined) yield [{ deviceId, registration }];
   }
@@ -108,7 +108,7 @@ async function apply(
   if (news.length === 0) return 0;
   const { devices, now } = services;
   const records = await devices.read(news.map(({ deviceId }) => deviceId));
-  const changes: Stored<DeviceRecord>[] = [];
+  const changes: Versioned<DeviceRecord>[] = [];
   const record = async ({ registration }: RegistrationOf, index: number) => {
     const found = records[index];
     if (found?.value.status !== 'provisioned' || isKnown(found.value, registration)) return;

@@ -5,7 +5,7 @@ import { FleetError } from '../errors.ts';
 import { countPart, failUndispatched } from '../jobs/count-part.ts';
 import type { DeadLetter, DeadLetterStore } from '../jobs/dead-letters.ts';
 import type { JobStore } from '../jobs/job.ts';
-import { type Job, jobIdOf, type Part, partName } from '../jobs/job.ts';
+import { archiveName, type Job, jobIdOf, type Part, partName, reportName } from '../jobs/job.ts';
 import {
   type ChunkMessage,
   decodedBody,
@@ -15,10 +15,11 @@ import {
   placeOf,
 } from '../jobs/messages.ts';
 import { writeChunkReport } from '../jobs/reports.ts';
-import type { RowFault } from '../manifest/manifest.ts';
+import type { RowError } from '../manifest/manifest.ts';
 import { createRowReader } from '../manifest/rows.ts';
 import { type BlobCreated, parseBlobCreated } from '../manifest/upload-event.ts';
-import type { BlobStore, Outbox, Stored } from '../storage.ts';
+import { queues } from '../resource-names.ts';
+import type { BlobStore, MessageQueue, Versioned } from '../storage.ts';
 import { findArchive } from './steps/commit.ts';
 import { failedRecord, isOurs, replaceRecords, resultRow } from './steps/record.ts';
 
@@ -30,7 +31,7 @@ export interface DeadLetterServices {
   readonly manifests: BlobStore;
   readonly bundles: BlobStore;
   readonly reports: BlobStore;
-  readonly enrollmentQueue: Outbox<EnrollmentMessage>;
+  readonly enrollmentQueue: MessageQueue<EnrollmentMessage>;
   readonly now: () => Date;
 }
 
@@ -57,9 +58,9 @@ export async function recordDeadLetter(
   const { deadLetters, now } = services;
   const id = deadLetterId(queue, body);
   const reason = (await deadLetters.readReason(id, queue)) ?? unknownReason;
-  if (queue === 'manifest-uploads') await failManifest(body, reason, services);
-  if (queue === 'chunks') await failChunk(body, reason, services);
-  if (queue === 'individual-enrollments') await failEnrollments(body, reason, services);
+  if (queue === queues.uploads) await failManifest(body, reason, services);
+  if (queue === queues.chunks) await failChunk(body, reason, services);
+  if (queue === queues.enrollments) await failEnrollments(body, reason, services);
   await deadLetters.put({ id, queue, body, reason, at: now().toISOString() });
   return reason;
 }
@@ -107,7 +108,7 @@ async function failChunk(body: string, reason: DeadLetter['reason'], services: D
 async function leaveToEnrollment(
   job: Job,
   { chunk, attempt }: ChunkMessage,
-  faults: readonly RowFault[],
+  faults: readonly RowError[],
   services: DeadLetterServices,
 ): Promise<ReadonlySet<number>> {
   const { jobId } = job;
@@ -139,7 +140,7 @@ async function failEnrollments(
   const { job, part: counted } = await services.jobs.readWithPart(jobId, part);
   if (job === undefined || counted !== undefined) return;
   const rows = (await enrollingRows(message, services)) ?? (await enrollingRecords(message, services));
-  const faults = rows.map(({ line, source, deviceId }): RowFault => {
+  const faults = rows.map(({ line, source, deviceId }): RowError => {
     return { line, source, value: deviceId, code: 'gave-up', message: reason.message };
   });
   await endPart({ job, part: { part, chunk }, faults, rows: faults.length, retried: 0 }, services);
@@ -158,7 +159,7 @@ async function enrollingRows(
 ): Promise<readonly EnrollingRow[] | undefined> {
   const { jobId, chunk, attempt } = message;
   try {
-    const archive = await findArchive(services.bundles, `${jobId}/${partName(chunk, attempt)}.zip`);
+    const archive = await findArchive(services.bundles, archiveName(jobId, partName(chunk, attempt)));
     if (archive === undefined) return undefined;
     return [...archive.values()].flatMap(({ info: { individual, line, deviceId } }) =>
       individual === undefined ? [] : [{ line, source: individual.source, deviceId }],
@@ -189,7 +190,7 @@ async function chunkFaults(
   message: ChunkMessage,
   reason: DeadLetter['reason'],
   services: DeadLetterServices,
-): Promise<RowFault[]> {
+): Promise<RowError[]> {
   const { manifests, groups } = services;
   const { shape, defaultGroup, manifest } = job;
   if (shape === undefined) return [];
@@ -199,10 +200,10 @@ async function chunkFaults(
     const known = await groups.directory();
     const read = createRowReader({ shape, defaultGroup, group: (id) => known.get(id)?.value.definition });
     const { requests, faults } = read(bytes, firstLine);
-    const lost = requests.map(({ line, source, deviceId }): RowFault => {
+    const lost = requests.map(({ line, source, deviceId }): RowError => {
       return { line, source, column: 'deviceId', value: deviceId, code: 'gave-up', message: reason.message };
     });
-    const wanted = ({ line }: RowFault) => message.lines?.includes(line) ?? true;
+    const wanted = ({ line }: RowError) => message.lines?.includes(line) ?? true;
     return [...faults, ...lost].filter(wanted);
   } catch (error) {
     if (error instanceof FleetError && error.code === 'manifest-gone') return claimFaults(message, reason, services);
@@ -215,8 +216,8 @@ async function claimFaults(
   message: ChunkMessage,
   reason: DeadLetter['reason'],
   services: DeadLetterServices,
-): Promise<RowFault[]> {
-  const faults: RowFault[] = [];
+): Promise<RowError[]> {
+  const faults: RowError[] = [];
   for await (const { id, claim } of recordsOf(message, services)) {
     const at = { line: claim.line, source: '', column: 'deviceId', value: id };
     faults.push({ ...at, code: 'gave-up', message: reason.message });
@@ -240,7 +241,7 @@ async function* recordsOf(
 interface EndedPart {
   readonly job: Job;
   readonly part: Pick<Part, 'part' | 'chunk' | 'range'>;
-  readonly faults: readonly RowFault[];
+  readonly faults: readonly RowError[];
   /** Rows that the part had. */
   readonly rows: number;
   /** Rows of them that were counted as failed before, where the part was a retry. */
@@ -261,7 +262,7 @@ async function endPart({ job, part, faults, rows, retried }: EndedPart, services
   const saved = new Set(done.map(({ fault }) => fault));
   const results = done.map(({ fault, record }) => resultRow(fault.line, record.value, 'provisioned'));
   const lost = faults.filter((fault) => !saved.has(fault));
-  const report = `${job.jobId}/${part.part}.json`;
+  const report = reportName(job.jobId, part.part);
   await writeChunkReport(reports, report, { results, faults: lost });
   const rejected = lost.filter(({ code }) => !isOurs(code)).length;
   const failed = rows - results.length - rejected - retried;
@@ -270,14 +271,14 @@ async function endPart({ job, part, faults, rows, retried }: EndedPart, services
 }
 
 interface HeldRow {
-  readonly fault: RowFault;
-  readonly record: Stored<DeviceRecord>;
+  readonly fault: RowError;
+  readonly record: Versioned<DeviceRecord>;
 }
 
 /** Those of the rows given up that hold a device, by its record. */
 async function heldBy(
   { jobId }: Job,
-  faults: readonly RowFault[],
+  faults: readonly RowError[],
   { devices }: DeadLetterServices,
 ): Promise<HeldRow[]> {
   const given = faults.filter(({ code, value }) => code === 'gave-up' && value !== undefined);

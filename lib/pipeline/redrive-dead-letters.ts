@@ -3,12 +3,13 @@ import type { DeadLetter, DeadLetterStore } from '../jobs/dead-letters.ts';
 import { jobIdOf } from '../jobs/job.ts';
 import { decodedBody } from '../jobs/messages.ts';
 import { type BlobCreated, parseBlobCreated } from '../manifest/upload-event.ts';
-import type { Outbox } from '../storage.ts';
+import { queues } from '../resource-names.ts';
+import type { MessageQueue } from '../storage.ts';
 import { type RetryServices, retryJob } from './retry-job.ts';
 
 export interface RedriveServices extends RetryServices {
   readonly deadLetters: DeadLetterStore;
-  readonly queue: (name: string) => Outbox<unknown>;
+  readonly queue: (name: string) => MessageQueue<unknown>;
 }
 
 /**
@@ -35,7 +36,7 @@ export async function redriveDeadLetters(filter: { queue?: string }, services: R
 }
 
 async function redrive({ queue, body }: DeadLetter, retried: Set<string>, services: RedriveServices): Promise<void> {
-  if (queue === 'chunks' || queue === 'individual-enrollments') {
+  if (queue === queues.chunks || queue === queues.enrollments) {
     const jobId = jobIdIn(body);
     if (jobId === undefined || retried.has(jobId)) return;
     retried.add(jobId);
@@ -43,7 +44,7 @@ async function redrive({ queue, body }: DeadLetter, retried: Set<string>, servic
     if (job !== undefined) await retryJob(job, services).catch(unlessNothingFailed);
     return;
   }
-  if (queue === 'manifest-uploads') await reopen(body, services);
+  if (queue === queues.uploads) await reopen(body, services);
   await services.queue(queue).send([decodedBodyOr(body)]);
 }
 

@@ -3,13 +3,13 @@ import type { JobStore } from '../jobs/job.ts';
 import { type Job, type Part, partAttempt } from '../jobs/job.ts';
 import type { ChunkMessage } from '../jobs/messages.ts';
 import { rowOutcomes } from '../jobs/reports.ts';
-import type { BlobStore, Outbox } from '../storage.ts';
+import type { BlobStore, MessageQueue } from '../storage.ts';
 import { isOurs } from './steps/record.ts';
 
 export interface RetryServices {
   readonly jobs: JobStore;
   readonly reports: BlobStore;
-  readonly chunkQueue: Outbox<ChunkMessage>;
+  readonly chunkQueue: MessageQueue<ChunkMessage>;
 }
 
 /**

@@ -44,7 +44,7 @@ export async function createCaRequest({ commonName, signer, pathLength }: CaRequ
  * A CA key as @peculiar/x509 signs requests with: Web Crypto, as far as that takes it. The keys are names only, which lead
  * back to the signer; nothing of a key is in them.
  */
-export function webCryptoOf(signer: Signer): { crypto: webcrypto.Crypto; keys: webcrypto.CryptoKeyPair } {
+function webCryptoOf(signer: Signer): { crypto: webcrypto.Crypto; keys: webcrypto.CryptoKeyPair } {
   const algorithm = webCryptoAlgorithm[signer.keyType];
   const ecdsa = new x509.AsnEcSignatureFormatter();
   const subtle = {

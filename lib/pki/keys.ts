@@ -89,7 +89,7 @@ export function subjectKeyOf(publicKey: KeyObject): SubjectKey | undefined {
 }
 
 /** @param info SubjectPublicKeyInfo, DER. @throws DerError */
-export function subjectKeyOctets(info: Buffer): Buffer {
+function subjectKeyOctets(info: Buffer): Buffer {
   return bitStringOctets(readConstructed(info, derTag.sequence)[1]);
 }
 

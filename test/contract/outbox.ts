@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Outbox } from '../../lib/storage.ts';
+import type { MessageQueue } from '../../lib/storage.ts';
 
 interface Opened {
-  readonly outbox: Outbox<unknown>;
+  readonly outbox: MessageQueue<unknown>;
   /** Texts of up to 32 messages that can be received now. */
   receive(): Promise<string[]>;
 }

@@ -4,7 +4,7 @@ import { glob, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { queueNames } from '../../lib/azure/health.ts';
+import { queueNames } from '../../lib/resource-names.ts';
 
 /*
  * The built app as Microsoft's worker finds it: plain Node, `main` of package.json, the library's own registration. A bundle

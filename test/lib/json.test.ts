@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseGroupDefinition } from '../../lib/groups/definition.ts';
-import { hostileFault } from '../../lib/json.ts';
+import { untrustedJsonIssue } from '../../lib/json.ts';
 
 const nested = (depth: number): unknown => JSON.parse(`${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`);
 
 describe('JSON from outside', () => {
   it('is walked where it is no deeper than a message of ours', () => {
     for (const value of [undefined, null, 1, 'x', [], {}, nested(20), { constructor: { prototype: 1 } }]) {
-      assert.equal(hostileFault(value), undefined);
+      assert.equal(untrustedJsonIssue(value), undefined);
     }
   });
 
@@ -20,7 +20,7 @@ describe('JSON from outside', () => {
   ];
   for (const [what, value, path] of refused) {
     it(`is refused where it is ${what}, and the place is named`, () =>
-      assert.match(hostileFault(value)?.path ?? '', path));
+      assert.match(untrustedJsonIssue(value)?.path ?? '', path));
   }
 
   it('is refused as a group before anything walks it', () => {

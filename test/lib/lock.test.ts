@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { inTurn, type TurnOptions } from '../../lib/lock.ts';
+import { type LockOptions, runExclusively } from '../../lib/lock.ts';
 
 /** Somebody else has the turn, `waiting` messages are there, and the draw is `random`. @returns how long it is put back */
 async function delayOf({ waiting, random }: { waiting: number; random: number }): Promise<number | undefined> {
   const sent: { messages: unknown[]; delaySeconds?: number }[] = [];
-  const options: TurnOptions<{ chunk: number }> = {
+  const options: LockOptions<{ chunk: number }> = {
     turn: { take: async () => false },
     queue: {
       waiting: async () => waiting,
@@ -14,7 +14,7 @@ async function delayOf({ waiting, random }: { waiting: number; random: number })
     secondsEach: 15,
     random: () => random,
   };
-  await inTurn({ chunk: 3 }, () => assert.fail('it is not our turn'), options);
+  await runExclusively({ chunk: 3 }, () => assert.fail('it is not our turn'), options);
   assert.deepEqual(sent[0]?.messages, [{ chunk: 3 }]);
   return sent[0]?.delaySeconds;
 }
@@ -27,7 +27,7 @@ describe('inTurn', () => {
     };
     const turn = { take: (given: () => Promise<void>) => given().then(() => true) };
     const queue = { waiting: () => assert.fail(), send: () => assert.fail() };
-    await inTurn({}, work, { turn, queue, secondsEach: 1, random: Math.random });
+    await runExclusively({}, work, { turn, queue, secondsEach: 1, random: Math.random });
     assert.equal(worked, 1);
   });
 
@@ -35,7 +35,7 @@ describe('inTurn', () => {
     const turn = { take: (given: () => Promise<void>) => given().then(() => true) };
     const queue = { waiting: () => assert.fail(), send: () => assert.fail() };
     const work = () => Promise.reject(new Error('throttled'));
-    await assert.rejects(inTurn({}, work, { turn, queue, secondsEach: 1, random: Math.random }), /throttled/);
+    await assert.rejects(runExclusively({}, work, { turn, queue, secondsEach: 1, random: Math.random }), /throttled/);
   });
 
   it('else puts it back for a part of the time that all who wait will take', async () => {

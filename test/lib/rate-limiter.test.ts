@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createPace } from '../../lib/rate-limiter.ts';
+import { createRateLimiter } from '../../lib/rate-limiter.ts';
 
 function clock() {
   let time = 0;
@@ -19,10 +19,10 @@ function clock() {
 describe('pace', () => {
   it('never lets more through in a minute than it may', async () => {
     const { now, sleep, time } = clock();
-    const pace = createPace({ perMinute: 600, now, sleep });
+    const pace = createRateLimiter({ perMinute: 600, now, sleep });
     const starts: number[] = [];
     for (let call = 0; call < 120; call++) {
-      await pace.take(10);
+      await pace.acquire(10);
       starts.push(time());
     }
     for (const start of starts) {
@@ -33,13 +33,13 @@ describe('pace', () => {
 
   it('does not wait after a rest, and saves nothing up for a burst', async () => {
     const { now, sleep, pass, time } = clock();
-    const pace = createPace({ perMinute: 60, now, sleep });
-    await pace.take(1);
+    const pace = createRateLimiter({ perMinute: 60, now, sleep });
+    await pace.acquire(1);
     pass(30_000);
     const before = time();
-    await pace.take(1);
+    await pace.acquire(1);
     assert.equal(time(), before);
-    await pace.take(1);
+    await pace.acquire(1);
     assert.equal(time(), before + 1000);
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { turnOfOthers } from '../../lib/yield-to-event-loop.ts';
+import { yieldToEventLoop } from '../../lib/yield-to-event-loop.ts';
 
 const workFor = (milliseconds: number) => {
   for (const end = performance.now() + milliseconds; performance.now() < end; );
@@ -13,7 +13,7 @@ describe('a turn', () => {
       answered += 1;
     });
     for (let piece = 0; piece < 3; piece++) {
-      await turnOfOthers();
+      await yieldToEventLoop();
       workFor(11);
     }
     assert.ok(answered > 0);
@@ -21,9 +21,9 @@ describe('a turn', () => {
 
   it('is shared: who comes while others have their go waits for the same one', async () => {
     workFor(11);
-    const first = turnOfOthers();
+    const first = yieldToEventLoop();
     assert.ok(first !== undefined);
-    assert.equal(turnOfOthers(), first);
+    assert.equal(yieldToEventLoop(), first);
     await first;
   });
 });

@@ -1,8 +1,8 @@
 import { CosmosClient } from '@azure/cosmos';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
-import { cosmosContainers } from '../../../lib/azure/cosmos.ts';
-import { containerNames, queueNames } from '../../../lib/azure/health.ts';
+import { containerDefinitions } from '../../../lib/azure/cosmos.ts';
+import { blobContainers, poisonQueue, queueNames } from '../../../lib/resource-names.ts';
 
 export interface Furnishing {
   readonly storageConnectionString: string;
@@ -14,9 +14,9 @@ export async function furnish({ storageConnectionString, cosmos }: Furnishing): 
   const blobs = BlobServiceClient.fromConnectionString(storageConnectionString);
   const queues = QueueServiceClient.fromConnectionString(storageConnectionString);
   await Promise.all([
-    ...containerNames.map((name) => blobs.getContainerClient(name).createIfNotExists()),
+    ...Object.values(blobContainers).map((name) => blobs.getContainerClient(name).createIfNotExists()),
     ...queueNames
-      .flatMap((name) => [name, `${name}-poison`])
+      .flatMap((name) => [name, poisonQueue(name)])
       .map((name) => queues.getQueueClient(name).createIfNotExists()),
     furnishCosmos(cosmos),
   ]);
@@ -26,7 +26,7 @@ async function furnishCosmos({ endpoint, key, database: id }: Furnishing['cosmos
   const client = new CosmosClient({ endpoint, key });
   try {
     const { database } = await client.databases.createIfNotExists({ id });
-    await Promise.all(cosmosContainers.map((container) => database.containers.createIfNotExists(container)));
+    await Promise.all(containerDefinitions.map((container) => database.containers.createIfNotExists(container)));
   } finally {
     client.dispose();
   }

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
-import type { OutsideCa } from '../../../lib/authorities/imported-ca.ts';
-import type { CaRegistry, RegistrationOutcome } from '../../../lib/enrollment/ca-registration.ts';
+import type { ImportedCa } from '../../../lib/authorities/imported-ca.ts';
+import type { CaRegistry, CaUploadResult } from '../../../lib/enrollment/ca-registration.ts';
 import { registerIssuingCa, registerRoot } from '../../../lib/enrollment/ca-registration.ts';
 import type { FleetError } from '../../../lib/errors.ts';
 import type { GroupRecord } from '../../../lib/groups/group.ts';
@@ -126,7 +126,7 @@ function issuingCaLine(
   return `  CA ${generation}  ${subject}, by ${issuer}, until ${notAfter} (${place}${name})`;
 }
 
-function outcomeText(outcome: RegistrationOutcome): string {
+function outcomeText(outcome: CaUploadResult): string {
   if (outcome.state === 'verified') {
     return `DPS holds the CA as ${outcome.name}, verified${outcome.already ? ' already' : ''}.`;
   }
@@ -141,7 +141,7 @@ function groupOf({ verb, group }: Arguments): string {
   return group;
 }
 
-async function outsideCa({ certificate, chain, key }: Arguments): Promise<OutsideCa> {
+async function outsideCa({ certificate, chain, key }: Arguments): Promise<ImportedCa> {
   if (certificate === undefined) throw new UsageError('--certificate FILE is missing');
   return {
     certificate: await readFile(certificate, 'utf8'),

@@ -1,16 +1,16 @@
 import type { DeviceStore } from '../../devices/device.ts';
 import { type DeviceRecord, withEvent } from '../../devices/device.ts';
 import type { ConflictPolicy } from '../../jobs/job.ts';
-import type { DeviceRequest, RowFault } from '../../manifest/manifest.ts';
+import type { DeviceRequest, RowError } from '../../manifest/manifest.ts';
 import { contentHash } from '../../manifest/manifest.ts';
 import { newSerialNumber } from '../../pki/serial.ts';
-import type { Stored } from '../../storage.ts';
+import type { Versioned } from '../../storage.ts';
 import { compare } from './compare.ts';
 
 /** A row that holds its device: the record names this row and the serial number its certificate will have. */
 export interface ClaimedRow {
   readonly request: DeviceRequest;
-  readonly record: Stored<DeviceRecord>;
+  readonly record: Versioned<DeviceRecord>;
 }
 
 export interface UnchangedRow {
@@ -21,7 +21,7 @@ export interface UnchangedRow {
 export interface Claims {
   readonly claimed: readonly ClaimedRow[];
   readonly unchanged: readonly UnchangedRow[];
-  readonly faults: readonly RowFault[];
+  readonly faults: readonly RowError[];
   /** Another delivery of this attempt was here before, so it may have gone further too. */
   readonly earlier: boolean;
 }
@@ -72,8 +72,8 @@ async function settle(contested: readonly Contested[], options: ClaimOptions, lo
   const { devices, onConflict } = options;
   const claimed: ClaimedRow[] = [];
   const unchanged: UnchangedRow[] = [];
-  const faults: RowFault[] = [];
-  const takeOvers: (Contested & { record: Stored<DeviceRecord> })[] = [];
+  const faults: RowError[] = [];
+  const takeOvers: (Contested & { record: Versioned<DeviceRecord> })[] = [];
   let earlier = false;
 
   const existing = contested.length === 0 ? [] : await devices.read(contested.map(({ wish }) => wish.id));
@@ -131,6 +131,6 @@ function succeed(wish: DeviceRecord, predecessor: DeviceRecord): DeviceRecord {
   return { ...wish, history: withEvent(predecessor.history, event) };
 }
 
-function faultOf(request: DeviceRequest, code: RowFault['code'], message: string): RowFault {
+function faultOf(request: DeviceRequest, code: RowError['code'], message: string): RowError {
   return { line: request.line, source: request.source, column: 'deviceId', code, message, value: request.deviceId };
 }

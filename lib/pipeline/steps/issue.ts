@@ -5,11 +5,11 @@ import { type Bundler, createBundler } from '../../bundle/bundler.ts';
 import { FleetError } from '../../errors.ts';
 import { edgeCaOf } from '../../groups/definition.ts';
 import type { GroupRecord } from '../../groups/group.ts';
-import type { RowFault } from '../../manifest/manifest.ts';
+import type { RowError } from '../../manifest/manifest.ts';
 import { createDeviceIssuer, type DeviceIssuer } from '../../pki/device-issuer.ts';
-import type { Stored } from '../../storage.ts';
-import { figures } from '../../telemetry.ts';
-import { turnOfOthers } from '../../yield-to-event-loop.ts';
+import type { Versioned } from '../../storage.ts';
+import { metrics } from '../../telemetry.ts';
+import { yieldToEventLoop } from '../../yield-to-event-loop.ts';
 import type { ClaimedRow } from './claim.ts';
 
 /** What it takes to issue for one group: its CA ready to sign, and what its bundles share. */
@@ -33,7 +33,7 @@ export function createIssuances({
   authority,
   dps,
   now,
-}: IssuanceOptions): (group: Stored<GroupRecord>) => Promise<Issuance> {
+}: IssuanceOptions): (group: Versioned<GroupRecord>) => Promise<Issuance> {
   const open = new Map<string, { etag: string; at: number; issuance: Promise<Issuance> }>();
 
   async function make(group: GroupRecord): Promise<Issuance> {
@@ -81,7 +81,7 @@ export interface Issued {
 /** A row that nothing was issued for, and why. */
 export interface FaultyRow {
   readonly row: ClaimedRow;
-  readonly fault: RowFault;
+  readonly fault: RowError;
 }
 
 export interface Issues {
@@ -119,7 +119,7 @@ export async function issueRows(
   const entries: ArchiveEntry<Issued>[] = [];
   const faults: FaultyRow[] = [];
   const issueInTurn = async (row: ClaimedRow) => {
-    await turnOfOthers();
+    await yieldToEventLoop();
     return issueRow(row, issuances);
   };
   const outcomes = await pMap(rows, issueInTurn, { concurrency: rowsAtOnce });
@@ -129,7 +129,7 @@ export async function issueRows(
     else entries.push(outcome);
   }
   for (const [group, { length }] of Map.groupBy(entries, ({ info }) => info.enrollmentGroup)) {
-    figures.certificates.add(length, { group });
+    metrics.certificates.add(length, { group });
   }
   return { entries, faults };
 }
@@ -159,7 +159,7 @@ async function issueRow(
     return { name: `${deviceId}${issuance.bundler.fileExtension}`, body, info };
   } catch (error) {
     if (!(error instanceof FleetError) || error.retry) throw error;
-    const { column = 'deviceId', expected, value } = error.particulars;
+    const { column = 'deviceId', expected, value } = error.details;
     const { line, source } = request;
     return { row, fault: { line, source, column, expected, value, code: error.code, message: error.message } };
   }

@@ -4,16 +4,16 @@ import { isEmptyTwin } from '../../devices/twin.ts';
 import { type ErrorCode, FleetError } from '../../errors.ts';
 import type { RowCounts } from '../../jobs/job.ts';
 import type { ChunkReport } from '../../jobs/reports.ts';
-import type { DeviceRequest, RowFault } from '../../manifest/manifest.ts';
+import type { DeviceRequest, RowError } from '../../manifest/manifest.ts';
 import type { ResultRow } from '../../manifest/report.ts';
-import type { Stored } from '../../storage.ts';
+import type { Versioned } from '../../storage.ts';
 import type { ClaimedRow, UnchangedRow } from './claim.ts';
 import type { Committed } from './commit.ts';
 import type { Issued } from './issue.ts';
 
 /** What became of a chunk: the records to write, the report, and what the job's counters move by. */
 export interface ChunkOutcome {
-  readonly records: readonly Stored<DeviceRecord>[];
+  readonly records: readonly Versioned<DeviceRecord>[];
   readonly report: ChunkReport;
   readonly counts: Omit<RowCounts, 'total'>;
   /** Rows that wait for their individual enrollment and are counted after it. */
@@ -24,9 +24,9 @@ export interface ChunkFindings {
   readonly claimed: readonly ClaimedRow[];
   readonly unchanged: readonly UnchangedRow[];
   /** Of rows that hold no device. */
-  readonly faults: readonly RowFault[];
+  readonly faults: readonly RowError[];
   /** Of rows that hold one and let it go. */
-  readonly rowFaults: readonly { readonly row: ClaimedRow; readonly fault: RowFault }[];
+  readonly rowFaults: readonly { readonly row: ClaimedRow; readonly fault: RowError }[];
   readonly committed: Committed;
   readonly archive: string;
   readonly at: string;
@@ -38,9 +38,9 @@ export interface ChunkFindings {
  */
 export function settleRows(findings: ChunkFindings): ChunkOutcome {
   const { claimed, unchanged, rowFaults, committed, archive, at } = findings;
-  const records: Stored<DeviceRecord>[] = [];
+  const records: Versioned<DeviceRecord>[] = [];
   const results: ResultRow[] = unchanged.map(({ request, record }) => resultRow(request.line, record, 'unchanged'));
-  const isEnrolled = ({ value, line }: RowFault) => {
+  const isEnrolled = ({ value, line }: RowError) => {
     const info = committed.get(value ?? '')?.info;
     return info?.line === line && info.individual !== undefined;
   };
@@ -112,13 +112,13 @@ export function resultRow(line: number, record: DeviceRecord, status: ResultRow[
   };
 }
 
-function superseded({ request: { line, source, deviceId } }: ClaimedRow): RowFault {
+function superseded({ request: { line, source, deviceId } }: ClaimedRow): RowError {
   const message = 'Another delivery of the chunk was committed without this row.';
   return { line, source, column: 'deviceId', value: deviceId, code: 'chunk-superseded', message };
 }
 
 /** The record of a device whose bundle lies in a committed archive. */
-export function issuedRecord(
+function issuedRecord(
   record: DeviceRecord,
   request: DeviceRequest,
   entry: ArchiveIndexEntry<Issued>,
@@ -141,7 +141,7 @@ export function issuedRecord(
 /** The record of a device that its row lets go of, so that another row may claim it. */
 export function failedRecord(
   record: DeviceRecord,
-  { code, message }: Pick<RowFault, 'code' | 'message'>,
+  { code, message }: Pick<RowError, 'code' | 'message'>,
   at: string,
 ): DeviceRecord {
   const history = withEvent(record.history, { at, event: 'failed', detail: code });
@@ -153,7 +153,7 @@ export function failedRecord(
  * delivery of the same row, which is as good where it says the same; anything else is tried again with the chunk, so
  * that no row is counted as what its device is not.
  */
-export async function replaceRecords(devices: DeviceStore, records: readonly Stored<DeviceRecord>[]): Promise<void> {
+export async function replaceRecords(devices: DeviceStore, records: readonly Versioned<DeviceRecord>[]): Promise<void> {
   if (records.length === 0) return;
   const etags = await devices.replace(records);
   const lost = records.filter((_, index) => etags[index] === undefined);

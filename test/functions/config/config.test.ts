@@ -37,7 +37,7 @@ function faultsOf(env: NodeJS.ProcessEnv): Map<string, string> {
   } catch (error) {
     assert.ok(error instanceof FleetError);
     assert.equal(error.code, 'setting-invalid');
-    return new Map(error.particulars.faults?.map(({ path, message }) => [path, message]));
+    return new Map(error.details.faults?.map(({ path, message }) => [path, message]));
   }
   return new Map();
 }
@@ -200,7 +200,7 @@ describe('readConfig', () => {
           assert.fail('accepted');
         } catch (error) {
           assert.ok(error instanceof FleetError, String(error));
-          assert.ok(!JSON.stringify([error.message, error.particulars]).includes(value));
+          assert.ok(!JSON.stringify([error.message, error.details]).includes(value));
         }
       }),
     );

@@ -7,8 +7,8 @@ import type { Node } from 'web-tree-sitter';
 import { parse } from 'yaml';
 import { settingMeta, settingNames, settings } from '../../../functions/config/settings.ts';
 import { roles } from '../../../lib/access/principal.ts';
-import { cosmosContainers } from '../../../lib/azure/cosmos.ts';
-import { containerNames, cosmosContainerNames, queueNames } from '../../../lib/azure/health.ts';
+import { containerDefinitions } from '../../../lib/azure/cosmos.ts';
+import { blobContainers, cosmosContainers, queueNames } from '../../../lib/resource-names.ts';
 import {
   type BicepFile,
   bicepFile,
@@ -213,7 +213,10 @@ describe('names in the Bicep files and in the code', () => {
 
   it('agree on blob containers', () => {
     const containers = objectAt(storage, 'blobServices')['containers'] as { name: string }[];
-    assert.deepEqual(containers.map(({ name }) => name).sort(), ['app-package', ...containerNames].sort());
+    assert.deepEqual(
+      containers.map(({ name }) => name).sort(),
+      ['app-package', ...Object.values(blobContainers)].sort(),
+    );
   });
 
   it('agree on queues, and every queue has its poison queue', () => {
@@ -239,13 +242,13 @@ describe('names in the Bicep files and in the code', () => {
     assert.deepEqual(
       Object.fromEntries(containers.map((c) => shape(c.name, c.paths, c.defaultTtl, c.indexingPolicy))),
       Object.fromEntries(
-        cosmosContainers.map((c) => {
+        containerDefinitions.map((c) => {
           const key = c.partitionKey;
           return shape(c.id, typeof key === 'object' ? key.paths : [key], c.defaultTtl, c.indexingPolicy);
         }),
       ),
     );
-    assert.deepEqual(containers.map(({ name }) => name).sort(), [...cosmosContainerNames].sort());
+    assert.deepEqual(containers.map(({ name }) => name).sort(), [...Object.values(cosmosContainers)].sort());
   });
 
   it('index what the queries filter and sort by', () => {

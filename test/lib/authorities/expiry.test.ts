@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { endingCertificates } from '../../../lib/authorities/expiry.ts';
+import { expiringCertificates } from '../../../lib/authorities/expiry.ts';
 import type { GroupRecord } from '../../../lib/groups/group.ts';
 import { someGroup, someTime } from '../../factories.ts';
 
@@ -18,16 +18,16 @@ function group(id: string, ...notAfter: string[]): GroupRecord {
 describe('endingCertificates', () => {
   it('names the groups whose issuing CA ends within the notice, and how many days are left', () => {
     const groups = [group('line7', inDays(59.5)), group('line8', inDays(60.5)), group('line9')];
-    assert.deepEqual(endingCertificates(groups, someTime, 60), [
+    assert.deepEqual(expiringCertificates(groups, someTime, 60), [
       { group: 'line7', certificate: 'issuing CA', notAfter: inDays(59.5), days: 59 },
     ]);
   });
 
   it('minds the CA that signs now, not the one before it', () => {
-    assert.deepEqual(endingCertificates([group('line7', inDays(3000), inDays(10))], someTime, 60), []);
+    assert.deepEqual(expiringCertificates([group('line7', inDays(3000), inDays(10))], someTime, 60), []);
   });
 
   it('says so too when it has ended', () => {
-    assert.equal(endingCertificates([group('line7', inDays(-1.5))], someTime, 60)[0]?.days, -2);
+    assert.equal(expiringCertificates([group('line7', inDays(-1.5))], someTime, 60)[0]?.days, -2);
   });
 });

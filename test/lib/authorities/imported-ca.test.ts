@@ -31,7 +31,7 @@ async function faultsOf(work: Promise<unknown>): Promise<string[]> {
     assert.ok(error instanceof FleetError, String(error));
     assert.equal(error.code, 'ca-invalid');
     assert.doesNotMatch(error.message, /PRIVATE|-----/);
-    return (error.particulars.faults ?? []).map(({ path, message }) => `${path} ${message}`);
+    return (error.details.faults ?? []).map(({ path, message }) => `${path} ${message}`);
   }
   return [];
 }

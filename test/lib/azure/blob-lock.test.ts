@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
-import { createBlobLeaseTurn } from '../../../lib/azure/blob-lock.ts';
-import { createOutbox } from '../../../lib/azure/queues.ts';
+import { createBlobLock } from '../../../lib/azure/blob-lock.ts';
+import { createMessageQueue } from '../../../lib/azure/queues.ts';
 import { startAzurite } from '../../infra/local/azurite.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'fleet-lease-'));
@@ -23,7 +23,7 @@ after(async () => {
 /** A turn as another process would have it: with clients of its own. */
 function turnOf(name: string) {
   const blobs = BlobServiceClient.fromConnectionString(azurite.connectionString);
-  return createBlobLeaseTurn(blobs.getContainerClient('locks').getBlockBlobClient(name));
+  return createBlobLock(blobs.getContainerClient('locks').getBlockBlobClient(name));
 }
 
 /** Work that goes on until it is told to end. */
@@ -90,7 +90,7 @@ describe('a storage queue', () => {
   it('hides a message for as long as it is told, and counts it all the same', async () => {
     const client = QueueServiceClient.fromConnectionString(azurite.connectionString).getQueueClient('later');
     await client.create();
-    const outbox = createOutbox<{ n: number }>(client);
+    const outbox = createMessageQueue<{ n: number }>(client);
     await outbox.send([{ n: 1 }], { delaySeconds: 600 });
     await outbox.send([{ n: 2 }]);
     assert.equal(await outbox.waiting(), 2);

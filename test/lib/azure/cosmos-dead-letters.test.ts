@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cosmosContainers } from '../../../lib/azure/cosmos.ts';
+import { containerDefinitions } from '../../../lib/azure/cosmos.ts';
 import { createCosmosDeadLetterStore } from '../../../lib/azure/cosmos-dead-letters.ts';
 import { someLetter, someReason } from '../../contract/dead-letter-store.ts';
 import { startCosmos } from '../../infra/local/cosmos/start-cosmos.ts';
 
-const request = cosmosContainers.find(({ id }) => id === 'dead-letters');
+const request = containerDefinitions.find(({ id }) => id === 'dead-letters');
 
 test('a reason is kept for seven days, and a letter for ever', async (t) => {
   let now = Date.now();

@@ -2,7 +2,7 @@ import { after, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CosmosClient, type Database } from '@azure/cosmos';
 import { createCosmosStandIn } from '../../../infra/local/cosmos/cosmos-stand-in.ts';
-import { cosmosContainers } from '../../../lib/azure/cosmos.ts';
+import { containerDefinitions } from '../../../lib/azure/cosmos.ts';
 import { createCosmosDeadLetterStore } from '../../../lib/azure/cosmos-dead-letters.ts';
 import { createCosmosDeviceStore } from '../../../lib/azure/cosmos-devices.ts';
 import { createCosmosGroupStore } from '../../../lib/azure/cosmos-groups.ts';
@@ -31,7 +31,7 @@ before(async () => {
   }
   const { database: created } = await client.databases.createIfNotExists({ id: `contract-${Date.now().toString(36)}` });
   database = created;
-  for (const container of cosmosContainers) await database.containers.createIfNotExists(container);
+  for (const container of containerDefinitions) await database.containers.createIfNotExists(container);
 });
 
 after(async () => {

@@ -156,7 +156,7 @@ test('throttling is told with the wait that DPS asks for', async () => {
     assert.equal(await enrollments.registration('nobody'), undefined);
     await assert.rejects(enrollments.registration('nobody'), (error) => {
       assert.ok(error instanceof FleetError && error.code === 'throttled');
-      const { retryAfter = 0 } = error.particulars;
+      const { retryAfter = 0 } = error.details;
       assert.ok(retryAfter > 0 && retryAfter <= 60, String(retryAfter));
       return true;
     });

@@ -124,7 +124,7 @@ describe('key store in Key Vault', () => {
         assert.ok(error instanceof FleetError, String(error));
         assert.equal(error.code, 'throttled');
         assert.ok(error.retry);
-        const { retryAfter = 0 } = error.particulars;
+        const { retryAfter = 0 } = error.details;
         assert.ok(retryAfter >= 1 && retryAfter <= 10, String(retryAfter));
         return true;
       };

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { QueueServiceClient } from '@azure/storage-queue';
-import { createOutbox } from '../../../lib/azure/queues.ts';
+import { createMessageQueue } from '../../../lib/azure/queues.ts';
 import { startAzurite } from '../../infra/local/azurite.ts';
 
 test('a message outlives an app that is stopped for longer than the week that queues keep messages by default', async (t) => {
@@ -16,7 +16,7 @@ test('a message outlives an app that is stopped for longer than the week that qu
   });
   const queue = QueueServiceClient.fromConnectionString(azurite.connectionString).getQueueClient('chunks');
   await queue.create();
-  await createOutbox<object>(queue).send([{ chunk: 1 }]);
+  await createMessageQueue<object>(queue).send([{ chunk: 1 }]);
   const { receivedMessageItems } = await queue.receiveMessages();
   const years = (receivedMessageItems[0]?.expiresOn.getFullYear() ?? 0) - new Date().getFullYear();
   assert.ok(years > 100, `expires in ${years} years`);

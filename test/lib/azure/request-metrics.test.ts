@@ -13,7 +13,7 @@ import {
   MeterProvider,
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
-import { countRequests } from '../../../lib/azure/request-metrics.ts';
+import { countBilledRequests } from '../../../lib/azure/request-metrics.ts';
 import { startAzurite } from '../../infra/local/azurite.ts';
 
 const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
@@ -42,7 +42,7 @@ describe('figures of billed requests', () => {
   before(async () => {
     azurite = await startAzurite(directory);
     const { blobs, queues } = azurite.ports;
-    stop = countRequests({ blobs: `127.0.0.1:${blobs}`, queues: `127.0.0.1:${queues}` });
+    stop = countBilledRequests({ blobs: `127.0.0.1:${blobs}`, queues: `127.0.0.1:${queues}` });
   });
   after(async () => {
     stop();

@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { createBlobStore } from '../../../lib/azure/blobs.ts';
-import { createOutbox } from '../../../lib/azure/queues.ts';
+import { createMessageQueue } from '../../../lib/azure/queues.ts';
 
 /* A storage that takes a request and says nothing, or says half and no more. */
 
@@ -33,7 +33,7 @@ const options = { patience: 200, retry: { maxWaitSeconds: 0, sleep: async () => 
 const store = () =>
   createBlobStore(BlobServiceClient.fromConnectionString(connectionString).getContainerClient('manifests'), options);
 const outbox = () =>
-  createOutbox(QueueServiceClient.fromConnectionString(connectionString).getQueueClient('chunks'), options);
+  createMessageQueue(QueueServiceClient.fromConnectionString(connectionString).getQueueClient('chunks'), options);
 const contentType = 'text/csv';
 
 const sent =
@@ -73,7 +73,7 @@ describe('a storage that does not answer', () => {
     const waits: number[] = [];
     const retry = { maxWaitSeconds: 60, sleep: async (milliseconds: number) => void waits.push(milliseconds) };
     const client = QueueServiceClient.fromConnectionString(connectionString).getQueueClient('chunks');
-    await createOutbox(client, { patience: 2000, retry }).send(Array.from({ length: 20 }, () => ({})));
+    await createMessageQueue(client, { patience: 2000, retry }).send(Array.from({ length: 20 }, () => ({})));
     assert.equal(requests, 20 + waits.length);
     assert.ok(waits.length > 0 && waits.every((wait) => wait === 7000));
   });

@@ -6,7 +6,7 @@ import { after, before } from 'node:test';
 import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
 import { type QueueClient, QueueServiceClient } from '@azure/storage-queue';
 import { createBlobStore } from '../../../lib/azure/blobs.ts';
-import { createOutbox } from '../../../lib/azure/queues.ts';
+import { createMessageQueue } from '../../../lib/azure/queues.ts';
 import { blobStoreContract } from '../../contract/blob-store.ts';
 import { outboxContract } from '../../contract/outbox.ts';
 import { startAzurite } from '../../infra/local/azurite.ts';
@@ -53,7 +53,7 @@ blobStoreContract(name, () => createBlobStore(container));
 outboxContract(name, async () => {
   const queue = await newQueue();
   return {
-    outbox: createOutbox<unknown>(queue),
+    outbox: createMessageQueue<unknown>(queue),
     async receive() {
       const { receivedMessageItems } = await queue.receiveMessages({ numberOfMessages: 32 });
       return receivedMessageItems.map(({ messageText }) => messageText);

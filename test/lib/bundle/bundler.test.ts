@@ -208,7 +208,7 @@ describe('a group whose bundles could not work', () => {
     };
     await assert.rejects(createBundler(options), (error) => {
       assert.ok(error instanceof FleetError && error.code === 'group-invalid');
-      const paths = error.particulars.faults?.map(({ path }) => path);
+      const paths = error.details.faults?.map(({ path }) => path);
       // Not issued by that root, no longer valid (both), and two settings that the daemon refuses.
       assert.deepEqual(paths, ['chain.0', 'chain.0', 'root', 'config.toml', 'config.toml']);
       return true;

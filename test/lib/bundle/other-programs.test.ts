@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parseCertificate } from '../../../infra/local/dps/x509/certificate.ts';
 import { ChainError, verifyChain } from '../../../infra/local/dps/x509/chain.ts';
-import { dpsVerdict } from '../../../lib/bundle/dps-decision.ts';
+import { predictDpsDecision } from '../../../lib/bundle/dps-decision.ts';
 import { readTar } from '../../../lib/bundle/tar.ts';
 import { lacks, run } from './command.ts';
 import { type BundleMaker, someBundler } from './some-bundle.ts';
@@ -149,7 +149,7 @@ describe('what the verifier and the DPS stand-in say of a chain', () => {
     ];
     for (const [what, pems, at, accepted] of cases) {
       const chain = pems.map((pem) => new X509Certificate(pem));
-      assert.equal(dpsVerdict(chain, [maker.group], at).accepted, accepted, what);
+      assert.equal(predictDpsDecision(chain, [maker.group], at).accepted, accepted, what);
       const standIn = () =>
         verifyChain({
           presented: chain.map(({ raw }) => parseCertificate(raw)),

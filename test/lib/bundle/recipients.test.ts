@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { duplicateRecipients, recipientFaults } from '../../../lib/bundle/seal.ts';
+import { duplicateRecipients, recipientIssues } from '../../../lib/bundle/seal.ts';
 import { certificateFile, onCurve } from './certificate-file.ts';
 import { lacks } from './command.ts';
 
@@ -17,7 +17,7 @@ describe('a recipient', { skip: lacks('openssl') }, () => {
   ] as const) {
     it(`is taken with ${what}`, () => {
       assert.deepEqual(
-        recipientFaults(certificateFile(key, extension).certificatePem, new Date(now.getTime() + day)),
+        recipientIssues(certificateFile(key, extension).certificatePem, new Date(now.getTime() + day)),
         [],
       );
     });
@@ -32,7 +32,7 @@ describe('a recipient', { skip: lacks('openssl') }, () => {
     ['an Ed25519 key', ['ed25519'], undefined, /not for encryption: a key of type ed25519/],
   ] as const) {
     it(`is refused with ${what}`, () => {
-      const faults = recipientFaults(certificateFile(key, extension).certificatePem, new Date(now.getTime() + day));
+      const faults = recipientIssues(certificateFile(key, extension).certificatePem, new Date(now.getTime() + day));
       assert.equal(faults.length, 1);
       assert.match(faults[0] ?? '', fault);
     });
@@ -40,20 +40,20 @@ describe('a recipient', { skip: lacks('openssl') }, () => {
 
   it('is refused before and after its time', () => {
     const { certificatePem } = certificateFile(['rsa:2048']);
-    assert.match(recipientFaults(certificatePem, new Date(now.getTime() - day))[0] ?? '', /not valid before/);
-    assert.match(recipientFaults(certificatePem, new Date(now.getTime() + 31 * day))[0] ?? '', /expired at/);
+    assert.match(recipientIssues(certificatePem, new Date(now.getTime() - day))[0] ?? '', /not valid before/);
+    assert.match(recipientIssues(certificatePem, new Date(now.getTime() + 31 * day))[0] ?? '', /expired at/);
   });
 
   it('tells every fault at once', () => {
     const { certificatePem } = certificateFile(['rsa:1024'], 'keyUsage=digitalSignature');
-    assert.equal(recipientFaults(certificatePem, new Date(now.getTime() + 31 * day)).length, 3);
+    assert.equal(recipientIssues(certificatePem, new Date(now.getTime() + 31 * day)).length, 3);
   });
 
   it('is one certificate and nothing else', () => {
     const { certificatePem, keyPem } = certificateFile(['rsa:2048']);
     for (const text of ['', 'recipient', keyPem, certificatePem + certificatePem, keyPem + certificatePem])
-      assert.deepEqual(recipientFaults(text, now), ['not one certificate in PEM']);
-    assert.deepEqual(recipientFaults(certificatePem.replace('MII', 'AAA'), now), ['not one certificate in PEM']);
+      assert.deepEqual(recipientIssues(text, now), ['not one certificate in PEM']);
+    assert.deepEqual(recipientIssues(certificatePem.replace('MII', 'AAA'), now), ['not one certificate in PEM']);
   });
 
   it('is noticed twice in a list, however it is wrapped', () => {

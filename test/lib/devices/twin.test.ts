@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { mergeTwins, twinFaults } from '../../../lib/devices/twin.ts';
+import { mergeTwins, twinIssues } from '../../../lib/devices/twin.ts';
 
 const nested = (depth: number): Record<string, unknown> => (depth === 0 ? {} : { a: nested(depth - 1) });
 
@@ -14,7 +14,7 @@ describe('limits of a twin', () => {
     ['has arrays, null and fractions', { a: [1, 2.5, null, { b: true }] }],
   ];
   for (const [what, tags] of fine) {
-    it(`takes a twin that ${what}`, () => assert.deepEqual(twinFaults({ tags, desired: {} }), []));
+    it(`takes a twin that ${what}`, () => assert.deepEqual(twinIssues({ tags, desired: {} }), []));
   }
 
   const refused: [string, Record<string, unknown>, RegExp][] = [
@@ -35,7 +35,7 @@ describe('limits of a twin', () => {
   ];
   for (const [what, tags, reason] of refused) {
     it(`refuses a twin that ${what}, and names the place`, () => {
-      const [fault] = twinFaults({ tags, desired: {} });
+      const [fault] = twinIssues({ tags, desired: {} });
       assert.match(fault?.path ?? '', /^tags/);
       assert.match(fault?.message ?? '', reason);
     });
@@ -43,9 +43,9 @@ describe('limits of a twin', () => {
 
   it('gives desired properties 32 KB', () => {
     const desired = Object.fromEntries(Array.from({ length: 7 }, (_, index) => [`p${index}`, 'x'.repeat(4000)]));
-    assert.deepEqual(twinFaults({ tags: {}, desired }), []);
+    assert.deepEqual(twinIssues({ tags: {}, desired }), []);
     assert.equal(
-      twinFaults({ tags: {}, desired: { ...desired, more: 'x'.repeat(4000), yet: 'x'.repeat(4000) } })[0]?.path,
+      twinIssues({ tags: {}, desired: { ...desired, more: 'x'.repeat(4000), yet: 'x'.repeat(4000) } })[0]?.path,
       'desired',
     );
   });

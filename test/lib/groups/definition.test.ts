@@ -16,10 +16,10 @@ function refusal(input: unknown): FleetError {
 it('a definition with thousands of faults is refused with the first of them and their number', () => {
   const iotHubs = Array.from({ length: 50 }, () => 'no host');
   const tags = Object.fromEntries(Array.from({ length: 3000 }, (_, index) => [`a.${index}`, 1]));
-  const { code, message, particulars } = refusal({ keyCustody: 'plain', iotHubs, initialTwin: { tags } });
+  const { code, message, details } = refusal({ keyCustody: 'plain', iotHubs, initialTwin: { tags } });
   assert.equal(code, 'group-invalid');
   assert.match(message, /has 3\d\d\d faults, the first 20: /);
-  assert.equal(particulars.faults?.length, 20);
+  assert.equal(details.faults?.length, 20);
   assert.ok(message.length < 10_000, `${message.length} characters`);
 });
 
@@ -30,12 +30,9 @@ it('a definition that names thousands of unknown members is refused in few words
 
 it('a definition stays smaller than a document may be', () => {
   const padded = `${'#'.repeat(2 * 1024 * 1024)}\n-----BEGIN CERTIFICATE-----`;
-  const { particulars } = refusal({ keyCustody: 'sealed', recipients: [padded] });
-  assert.equal(particulars.faults?.[0]?.path, 'recipients.0');
+  const { details } = refusal({ keyCustody: 'sealed', recipients: [padded] });
+  assert.equal(details.faults?.[0]?.path, 'recipients.0');
   const long = `https://example.com/${'a'.repeat(3000)}`;
   const custom = { allocationPolicy: 'custom', customAllocation: { webhookUrl: long } };
-  assert.equal(
-    refusal({ keyCustody: 'plain', ...custom }).particulars.faults?.[0]?.path,
-    'customAllocation.webhookUrl',
-  );
+  assert.equal(refusal({ keyCustody: 'plain', ...custom }).details.faults?.[0]?.path, 'customAllocation.webhookUrl');
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { jobFaults, jobResults } from '../../../lib/jobs/reports.ts';
+import { jobErrors, jobResults } from '../../../lib/jobs/reports.ts';
 import { cancelJob } from '../../../lib/pipeline/cancel-job.ts';
 import { deadLetterId, recordDeadLetter } from '../../../lib/pipeline/record-dead-letter.ts';
 import { retryJob } from '../../../lib/pipeline/retry-job.ts';
@@ -11,7 +11,7 @@ const manifest = ['deviceId', 'gw-1', 'GW-2', 'gw-3', 'gw-4', 'gw-5', 'gw-6', ''
 const reason = { code: 'unavailable', message: 'Cosmos DB did not answer as it should.', hint: 'wait' } as const;
 
 const faultsOf = async (world: World, jobId: string) =>
-  (await Array.fromAsync(jobFaults(jobId, world))).map(({ line, code }) => `${line} ${code}`);
+  (await Array.fromAsync(jobErrors(jobId, world))).map(({ line, code }) => `${line} ${code}`);
 const resultsOf = async (world: World, jobId: string) =>
   (await Array.fromAsync(jobResults(jobId, world))).map(
     ({ line, deviceId, status }) => `${line} ${deviceId} ${status}`,

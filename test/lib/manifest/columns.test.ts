@@ -59,8 +59,8 @@ describe('a header', () => {
       () => parseHeader('colour,tags.a,tags.a,tags.b:date', 3),
       (error) =>
         error instanceof FleetError &&
-        error.particulars.line === 3 &&
-        error.particulars.faults?.map(({ path }) => path).join() === 'colour,tags.a,tags.b:date,deviceId',
+        error.details.line === 3 &&
+        error.details.faults?.map(({ path }) => path).join() === 'colour,tags.a,tags.b:date,deviceId',
     );
   });
 

@@ -1,5 +1,5 @@
 import type { GroupInput } from '../../../lib/groups/definition.ts';
-import type { DeviceRequest, ManifestFormat, RowFault } from '../../../lib/manifest/manifest.ts';
+import type { DeviceRequest, ManifestFormat, RowError } from '../../../lib/manifest/manifest.ts';
 import { createRowReader } from '../../../lib/manifest/rows.ts';
 import { type SplitManifest, splitManifest } from '../../../lib/manifest/splitter.ts';
 import { someGroup } from '../../factories.ts';
@@ -16,7 +16,7 @@ export interface ReadOptions {
 
 export interface ReadManifest extends SplitManifest {
   readonly requests: DeviceRequest[];
-  readonly faults: RowFault[];
+  readonly faults: RowError[];
 }
 
 /** What the pipeline makes of a manifest: split as a stream, then each chunk read from its own bytes. */

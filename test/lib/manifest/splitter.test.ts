@@ -179,7 +179,7 @@ describe('a file that does not end', () => {
     assert.equal((await split(row(maxRecordBytes))).rows, 1);
     await assert.rejects(
       split(row(maxRecordBytes + 1)),
-      (error) => error instanceof FleetError && error.particulars.line === 2,
+      (error) => error instanceof FleetError && error.details.line === 2,
     );
   });
 

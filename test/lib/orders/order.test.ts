@@ -213,7 +213,7 @@ describe('a message that is no order', () => {
         (error) => {
           assert.ok(error instanceof FleetError);
           assert.equal(error.code, 'order-invalid');
-          const fault = error.particulars.faults?.find((one) => one.path.startsWith(path));
+          const fault = error.details.faults?.find((one) => one.path.startsWith(path));
           assert.match(fault?.message ?? `none at ${path}: ${error.message}`, message);
           assert.ok(fault, error.message);
           return true;
@@ -233,7 +233,7 @@ describe('a message that is no order', () => {
       () => parseOrder(body),
       (error) =>
         error instanceof FleetError &&
-        error.particulars.faults?.length === 20 &&
+        error.details.faults?.length === 20 &&
         error.message.length < 5000 &&
         /orderId.*enrollmentGroup/.test(error.message),
     );

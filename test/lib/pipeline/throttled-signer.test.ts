@@ -43,7 +43,7 @@ describe('a vault that throttles in the middle of a chunk', () => {
         } catch (error) {
           assert.ok(error instanceof FleetError, String(error));
           assert.equal(error.code, 'throttled');
-          assert.ok((error.particulars.retryAfter ?? 0) > 0);
+          assert.ok((error.details.retryAfter ?? 0) > 0);
           failures += 1;
           assert.equal(await world.bundles.properties(`${jobId}/${partName(0, 1)}.zip`), undefined);
           const records = await world.devices.read(rows);

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
-import { twinFaults } from '../../../../lib/devices/twin.ts';
+import { twinIssues } from '../../../../lib/devices/twin.ts';
 import { type Entry, type InitialTwin, type JsonObject, kindNames, showEntry } from '../entries/entry.ts';
 import { etagText } from '../etag.ts';
 import type { LinkedHub, WebhookSettings } from '../options.ts';
@@ -126,7 +126,7 @@ function readAnswer(text: string, hubs: readonly LinkedHub[]): WebhookAllocation
   const hub = hubs.find((each) => each.hostName.toLowerCase() === iotHubHostName.toLowerCase());
   if (!hub) throw new AllocationError(400207, 'Custom allocation failed: the IoT hub is none of linkedHubs.');
   const desired = initialTwin?.properties?.desired;
-  const [fault] = twinFaults({ tags: initialTwin?.tags ?? {}, desired: desired ?? {} });
+  const [fault] = twinIssues({ tags: initialTwin?.tags ?? {}, desired: desired ?? {} });
   if (fault)
     throw new AllocationError(400207, `Custom allocation failed: initialTwin: ${fault.path}: ${fault.message}.`);
   return {

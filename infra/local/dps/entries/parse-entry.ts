@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { twinFaults } from '../../../../lib/devices/twin.ts';
+import { twinIssues } from '../../../../lib/devices/twin.ts';
 import { dpsError } from '../http/service-error.ts';
 import type { Settings } from '../options.ts';
 import type { Attestation, Entry, EntryKind, EntrySettings } from './entry.ts';
@@ -143,6 +143,6 @@ function checkWebhook(definition: Input['customAllocationDefinition'], allowHttp
 
 /** DPS applies the twin through IoT Hub, whose limits count; whether the real service checks them here is not published. */
 function checkTwin(initialTwin: Input['initialTwin']): void {
-  const [fault] = twinFaults({ tags: initialTwin?.tags ?? {}, desired: initialTwin?.properties?.desired ?? {} });
+  const [fault] = twinIssues({ tags: initialTwin?.tags ?? {}, desired: initialTwin?.properties?.desired ?? {} });
   if (fault) throw dpsError(400, `Invalid initialTwin: ${fault.path}: ${fault.message}.`);
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { twinFaults } from '../../../../lib/devices/twin.ts';
+import { twinIssues } from '../../../../lib/devices/twin.ts';
 import { etagMatches } from '../etag.ts';
 import { pageHeaders, pageRequestOf } from '../http/paging.ts';
 import type { Answer, Call, Route } from '../http/router.ts';
@@ -36,7 +36,7 @@ export function twinRoutes({ lookup, registry, settings: { now } }: TwinRoutePar
     const parsed = patchSyntax.safeParse(call.body);
     if (!parsed.success) throw hubBadRequest('A twin has tags and properties.desired, both objects.');
     const next = apply(device, parsed.data, timestamp(now()));
-    const [fault] = twinFaults({ tags: next.tags, desired: next.desired.values });
+    const [fault] = twinIssues({ tags: next.tags, desired: next.desired.values });
     if (fault) throw hubBadRequest(`${fault.path}: ${fault.message}`);
     registry.put(hub, next);
     return answer(next);

@@ -5,7 +5,7 @@ import { createCatalog, type OpenContainer } from '../../../../infra/local/cosmo
 import type { ContainerDefinition } from '../../../../infra/local/cosmos/store/container-definition.ts';
 import { createGroupCommit } from '../../../../infra/local/cosmos/store/group-commit.ts';
 import { openStore } from '../../../../infra/local/cosmos/store/open-store.ts';
-import { cosmosContainers } from '../../../../lib/azure/cosmos.ts';
+import { containerDefinitions } from '../../../../lib/azure/cosmos.ts';
 import { createCosmosDeviceStore } from '../../../../lib/azure/cosmos-devices.ts';
 import { createCosmosJobStore } from '../../../../lib/azure/cosmos-jobs.ts';
 
@@ -48,7 +48,7 @@ test('of 100,000 records no query of ours reads more than an index leads it to',
   const catalog = createCatalog(database, commits, Date.now);
   catalog.createDatabase({ id: 'fleet' });
   const open = (id: string) => {
-    const request = cosmosContainers.find((each) => each.id === id) as ContainerRequest;
+    const request = containerDefinitions.find((each) => each.id === id) as ContainerRequest;
     return catalog.createContainer('fleet', request as unknown as ContainerDefinition);
   };
   const [devices, jobs] = [open('devices'), open('jobs')];

@@ -1,0 +1,45 @@
+/**
+ * The names of the queues and containers that the app works with, each in this file only. Bicep (infra/azure) declares
+ * the same; test/infra/azure compares them.
+ */
+
+/** Storage queues. Each has a poison queue beside it, see `poisonQueue`. */
+export const queues = {
+  /** Event Grid's BlobCreated events of the container `manifests`. */
+  uploads: 'manifest-uploads',
+  /** Orders of the ERP. */
+  orders: 'orders',
+  /** Chunks of manifests (lib/jobs/messages.ts). */
+  chunks: 'chunks',
+  /** The individual enrollments of one chunk (lib/jobs/messages.ts). */
+  enrollments: 'individual-enrollments',
+} as const;
+
+export type QueueName = (typeof queues)[keyof typeof queues];
+
+export const queueNames: readonly QueueName[] = Object.values(queues);
+
+/**
+ * The queue that the Functions host moves a message to after its last delivery. The suffix is the host's:
+ * https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue-trigger#poison-messages
+ */
+export function poisonQueue<Queue extends QueueName>(queue: Queue): `${Queue}-poison` {
+  return `${queue}-poison`;
+}
+
+/** Blob containers. */
+export const blobContainers = {
+  manifests: 'manifests',
+  bundles: 'bundles',
+  reports: 'reports',
+  /** One blob per task that must run on one instance at a time (blob lease). */
+  locks: 'locks',
+} as const;
+
+/** Containers of the Cosmos DB database. */
+export const cosmosContainers = {
+  devices: 'devices',
+  jobs: 'jobs',
+  groups: 'groups',
+  deadLetters: 'dead-letters',
+} as const;
