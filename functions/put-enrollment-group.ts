@@ -23,6 +23,6 @@ async function bodyOf(request: HttpRequest): Promise<unknown> {
   try {
     return JSON.parse(await request.text());
   } catch (error) {
-    throw new FleetError('request-invalid', 'The body is no JSON.', { expected: 'a JSON object' }, { cause: error });
+    throw new FleetError('request-invalid', 'The body is not JSON.', { expected: 'a JSON object', cause: error });
   }
 }

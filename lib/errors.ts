@@ -1,173 +1,248 @@
 /**
  * The one error type of this project and its closed list of codes.
  *
- * A code says what went wrong, its hint what to do next, its status what HTTP answers, and `retry` whether delivering the
- * same queue message again can help. Anything that is not a FleetError is unknown: its inside is logged, never shown.
+ * A code says what went wrong. Each code has a status (what HTTP answers), a hint (what to do next) and `acts`: who has to
+ * act before the same work can succeed. Everything that is done about a failure follows from `acts`:
+ *
+ * | acts | a row with it is counted as | retry of the job | its queue message |
+ * | --- | --- | --- | --- |
+ * | `sender` | rejected | leaves it out | goes to the poison queue |
+ * | `operator` | failed | takes it up | goes to the poison queue |
+ * | `nobody` | failed | takes it up | is delivered again |
+ *
+ * An error that is not a FleetError is unknown: its text is logged and never shown (`asFleetError`).
  */
 
+/** Who has to act: the sender of the row or request, an operator, or nobody, since trying again can help. */
+export type Actor = 'sender' | 'operator' | 'nobody';
+
 interface ErrorDefinition {
+  readonly acts: Actor;
   /** HTTP status when the error reaches a caller (RFC 9110). */
   readonly status: number;
-  /** What the person who reads it does next. */
+  /** Next step for the person who reads the error, in the imperative. */
   readonly hint: string;
-  /** True when the same work may succeed later without anybody changing anything. */
-  readonly retry?: boolean;
 }
 
 const definitions = {
   // A manifest as a whole.
-  'manifest-empty': { status: 422, hint: 'Send a header row and at least one device row.' },
+  'manifest-empty': { acts: 'sender', status: 422, hint: 'Send a header row and at least one device row.' },
   'manifest-not-text': {
+    acts: 'sender',
     status: 422,
     hint: 'Save the list as UTF-8 text: CSV or NDJSON, not a spreadsheet or an archive.',
   },
-  'manifest-encoding': { status: 422, hint: 'Save the file as UTF-8 (with or without BOM) and send it again.' },
+  'manifest-encoding': {
+    acts: 'sender',
+    status: 422,
+    hint: 'Save the file as UTF-8 (with or without BOM) and send it again.',
+  },
   'manifest-header': {
+    acts: 'sender',
     status: 422,
     hint: 'The first row names the columns: deviceId, enrollmentGroup, csr, tags.<path>, desired.<path>.',
   },
-  'manifest-quote': {
-    status: 422,
-    hint: 'A quoted field opens and never closes; close it with " and send the file again.',
-  },
+  'manifest-quote': { acts: 'sender', status: 422, hint: 'Close the quoted field with " and send the file again.' },
   'manifest-row-too-long': {
+    acts: 'sender',
     status: 422,
-    hint: 'One record exceeds the row limit; a missing line break or closing quote is the usual cause.',
+    hint: 'Look for a missing line break or closing quote near this row; a record may have 1 MiB.',
   },
   'manifest-format': {
+    acts: 'sender',
     status: 415,
     hint: 'Name the file .csv, .ndjson or .jsonl, or send text/csv or application/x-ndjson.',
   },
   'manifest-too-large': {
+    acts: 'sender',
     status: 413,
     hint: 'Split the list, or upload it to the manifests container, which takes any size.',
   },
   'manifest-gone': {
+    acts: 'sender',
     status: 410,
-    hint: 'The manifest was deleted or replaced while it was worked on; upload it again.',
+    hint: 'Upload the manifest again; it was deleted or replaced while its job was running.',
   },
 
   // One row of it.
-  'row-syntax': { status: 422, hint: 'Mend the row as its message says and send it again.' },
+  'row-syntax': { acts: 'sender', status: 422, hint: 'Fix the row as described and resubmit it.' },
   'row-columns': {
+    acts: 'sender',
     status: 422,
     hint: 'Give the row as many fields as the header has; quote a field that holds the delimiter.',
   },
   'device-id-invalid': {
+    acts: 'sender',
     status: 422,
-    hint: 'Use 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit.',
+    hint: 'Use 1 to 64 of a-z, 0-9, "-", "." and "_", with a letter or digit first and last.',
   },
-  'device-id-duplicate': { status: 422, hint: 'Each device stands once in a manifest; remove the second row.' },
+  'device-id-duplicate': {
+    acts: 'sender',
+    status: 422,
+    hint: 'Name each device once per manifest; remove the second row.',
+  },
   'device-exists': {
+    acts: 'sender',
     status: 409,
-    hint: 'The device exists with other content. Send the row as it was, or the manifest with onConflict=replace.',
+    hint: 'Send the row with its earlier content, or send the manifest with onConflict=replace.',
   },
   'device-busy': {
+    acts: 'nobody',
     status: 409,
-    hint: 'Another job is provisioning this device; wait for it, then send the row again.',
-    retry: true,
+    hint: 'Wait until the other job has finished with this device, then send the row again.',
   },
   'group-missing': {
+    acts: 'sender',
     status: 422,
-    hint: 'Name an enrollment group: a column enrollmentGroup, or the folder manifests/<group>/.',
+    hint: 'Name an enrollment group: fill the column enrollmentGroup, or upload to the folder manifests/<group>/.',
   },
-  'group-unknown': { status: 422, hint: 'Declare the group first: PUT /api/enrollment-groups/{id}.' },
+  'group-unknown': { acts: 'sender', status: 422, hint: 'Declare the group first: PUT /api/enrollment-groups/{id}.' },
   'twin-invalid': {
+    acts: 'sender',
     status: 422,
     hint: 'Keep to the twin limits of IoT Hub: tags 8 KB, desired 32 KB, depth 10, no ".", "$" or space in keys.',
   },
-  'value-type': { status: 422, hint: 'Make the value fit the type that the column header names.' },
+  'value-type': { acts: 'sender', status: 422, hint: 'Make the value fit the type that the column header names.' },
   'csr-missing': {
+    acts: 'sender',
     status: 422,
-    hint: 'The group keeps keys on the device: every row needs a certificate signing request.',
+    hint: 'Give a certificate signing request in every row; the devices of this group keep their own keys.',
   },
-  'csr-unexpected': { status: 422, hint: 'Leave csr empty, or declare the group with keyCustody "device".' },
-  'csr-invalid': { status: 422, hint: 'Give a PKCS#10 request as PEM or base64 DER, signed by the key it names.' },
-  'certificate-rule': {
+  'csr-unexpected': {
+    acts: 'sender',
     status: 422,
-    hint: 'The certificate would break the rule named; change the group or its issuing CA.',
+    hint: 'Leave csr empty, or declare the group with keyCustody "device".',
+  },
+  'csr-invalid': {
+    acts: 'sender',
+    status: 422,
+    hint: 'Give a PKCS#10 request as PEM or base64 DER, signed by the key it names, with a different key per device.',
+  },
+  'certificate-rule': {
+    acts: 'operator',
+    status: 422,
+    hint: 'Change the group or its issuing CA so that the certificate keeps the rule named, then retry the job.',
   },
   'chunk-superseded': {
+    acts: 'nobody',
     status: 409,
-    hint: 'Another delivery of this chunk was committed without the row; send the row again.',
-    retry: true,
+    hint: 'Send the row again; another delivery of its chunk was committed without it.',
   },
-  'enrollment-refused': { status: 422, hint: 'DPS refused the individual enrollment; its answer is in the message.' },
-  'gave-up': { status: 500, hint: 'The chunk failed each time it was delivered; see the reason, then retry the job.' },
+  'enrollment-refused': {
+    acts: 'operator',
+    status: 422,
+    hint: 'Resolve what DPS says in the message, then retry the job.',
+  },
+  'gave-up': {
+    acts: 'operator',
+    status: 500,
+    hint: 'Resolve the reason given, then retry the job; the chunk failed at every delivery.',
+  },
 
   // Groups, orders, requests.
-  'group-invalid': { status: 422, hint: 'Mend every fault listed and declare the group again.' },
+  'group-invalid': { acts: 'operator', status: 422, hint: 'Fix every fault listed and declare the group again.' },
   'ca-invalid': {
+    acts: 'operator',
     status: 422,
-    hint: 'Mend every fault listed and give the CA again; docs/certificates.md has an example.',
+    hint: 'Fix every fault listed and give the CA again; docs/certificates.md has an example.',
   },
-  'ca-refused': { status: 422, hint: 'DPS refused the CA certificate; its answer is in the message.' },
+  'ca-refused': {
+    acts: 'operator',
+    status: 422,
+    hint: 'Resolve what DPS says of the CA certificate in the message, then register it again.',
+  },
   'ca-missing': {
+    acts: 'operator',
     status: 409,
-    hint: 'The issuing CA is signed elsewhere: npm run ca -- csr GROUP, have it signed, then npm run ca -- import GROUP.',
+    hint: 'Have the issuing CA signed: npm run ca -- csr GROUP, then npm run ca -- import GROUP; then retry the job.',
   },
   'ca-unregistered': {
+    acts: 'operator',
     status: 409,
-    hint: 'An operator shows it to DPS: npm run ca -- register, with the name of the group for an issuing CA.',
+    hint: 'Register the CA with DPS: npm run ca -- register [GROUP]; then retry the job.',
   },
   'ca-key-unusable': {
+    acts: 'operator',
     status: 500,
-    hint: 'An operator sees to the CA key (docs/certificates.md, "When a CA key is gone"), then retries the job.',
+    hint: 'Restore the CA key (docs/certificates.md, "When a CA key is gone"), then retry the job.',
   },
-  'group-refused': { status: 422, hint: 'DPS refused the enrollment group; its answer is in the message.' },
-  'order-invalid': { status: 422, hint: 'Mend the order as the message says and send it again under its own orderId.' },
+  'group-refused': {
+    acts: 'operator',
+    status: 422,
+    hint: 'Resolve what DPS says of the enrollment group in the message, then retry the job.',
+  },
+  'order-invalid': {
+    acts: 'sender',
+    status: 422,
+    hint: 'Fix the order as described and send it again under the same orderId.',
+  },
   'order-conflict': {
+    acts: 'sender',
     status: 409,
-    hint: 'This orderId was used with other content; send the new content under a new orderId.',
+    hint: 'Send the new content under a new orderId; this one was used with other content.',
   },
   'event-invalid': {
+    acts: 'sender',
     status: 422,
-    hint: 'The queue takes Microsoft.Storage.BlobCreated events, one JSON object a message.',
+    hint: 'Send Microsoft.Storage.BlobCreated events to this queue, one JSON object per message.',
   },
   'message-invalid': {
+    acts: 'operator',
     status: 422,
-    hint: 'Send JSON: orders to the queue orders; the other queues carry messages of this app only. Redrive or delete this one.',
+    hint: 'Send JSON, and orders only, to the queue orders; the other queues carry messages of this app. Redrive or delete this message.',
   },
-  'request-invalid': { status: 400, hint: 'Correct the request as the message says.' },
+  'request-invalid': { acts: 'sender', status: 400, hint: 'Correct the request as described.' },
   'not-found': {
+    acts: 'sender',
     status: 404,
     hint: 'Check the id; lists are at GET /api/jobs, /api/devices and /api/enrollment-groups.',
   },
-  'method-conflict': { status: 409, hint: 'Read the resource again and repeat the request on what it is now.' },
-  'bundle-unavailable': { status: 404, hint: 'The device has no bundle yet; see its status.' },
+  'method-conflict': {
+    acts: 'sender',
+    status: 409,
+    hint: 'Read the resource again and repeat the request on what it is now.',
+  },
+  'bundle-unavailable': {
+    acts: 'sender',
+    status: 404,
+    hint: 'Look at the status of the device; it has a bundle once it is provisioned.',
+  },
   'bundle-invalid': {
+    acts: 'operator',
     status: 500,
-    hint: 'The bundle would not have worked and was not handed out; tell the operator, then send the row again.',
+    hint: 'Report this to the operator, then retry the job; the bundle would not have worked and was not handed out.',
   },
   'archive-damaged': {
+    acts: 'operator',
     status: 500,
-    hint: 'Restore the archive in the bundles container, or send the rows with onConflict=reissue; a retry of the job issues its failed rows anew.',
+    hint: 'Restore the archive in the bundles container, or send the rows with onConflict=reissue; a retry of the job issues its failed rows again.',
   },
-  unauthorized: { status: 401, hint: 'Send a function key in x-functions-key, or sign in.' },
-  forbidden: { status: 403, hint: 'Ask for the role that this request needs.' },
+  unauthorized: { acts: 'sender', status: 401, hint: 'Send a function key in x-functions-key, or sign in.' },
+  forbidden: { acts: 'sender', status: 403, hint: 'Ask for the role that this request needs.' },
 
   // Deployment and the services behind us.
-  'setting-invalid': { status: 500, hint: 'Correct the settings named; docs/settings.md lists what each expects.' },
+  'setting-invalid': {
+    acts: 'operator',
+    status: 500,
+    hint: 'Correct the settings named; docs/settings.md lists what each expects.',
+  },
   'custody-not-allowed': {
+    acts: 'operator',
     status: 422,
     hint: 'This deployment does not allow the key custody; use "device" or "sealed".',
   },
   throttled: {
+    acts: 'nobody',
     status: 503,
-    hint: 'A service behind us asks to wait; the work goes on by itself after the time given.',
-    retry: true,
+    hint: 'Wait; the work is tried again after the time that the service asked for.',
   },
   unavailable: {
+    acts: 'nobody',
     status: 503,
-    hint: 'A service behind us did not answer; the work is tried again by itself.',
-    retry: true,
+    hint: 'Wait; the work is tried again by itself. If this lasts, look at GET /api/health.',
   },
-  'concurrent-change': {
-    status: 409,
-    hint: 'Someone else changed it meanwhile; read it again and repeat.',
-    retry: true,
-  },
-  internal: { status: 500, hint: 'Tell the operator the trace id; the log has the cause.', retry: true },
+  'concurrent-change': { acts: 'nobody', status: 409, hint: 'Read the resource again and repeat the request.' },
+  internal: { acts: 'nobody', status: 500, hint: 'Report the trace id to the operator; the log has the cause.' },
 } as const satisfies Record<string, ErrorDefinition>;
 
 export type ErrorCode = keyof typeof definitions;
@@ -175,37 +250,61 @@ export type ErrorCode = keyof typeof definitions;
 /** Every code, in the order above. */
 export const errorCodes = Object.keys(definitions) as readonly ErrorCode[];
 
-/** Where and how something differs from what was expected. All parts are safe to show. */
+/** Where and how something differs from what was expected. All of it is safe to show. */
 export interface ErrorDetails {
   /** Manifest line, 1-based; the header is line 1. */
   readonly line?: number;
   /** Column name, JSON path or field name. */
   readonly column?: string;
-  /** What would have been right. */
   readonly expected?: string;
-  /** What was found, cut to a readable length. Never a key. */
+  /** The value found, cut to a readable length (`excerpt`). Never a key. */
   readonly value?: string;
   /** Seconds to wait before trying again, from Retry-After. */
   readonly retryAfter?: number;
-  /** Every fault, where one check finds several. */
+  /** All issues, where one check finds several; `maxIssues` at most. */
   readonly faults?: readonly Issue[];
 }
 
-/** One fault among several found by one check. */
+/** One of several things that one check finds wrong. */
 export interface Issue {
+  /** Where: a JSON path, a column, a setting. */
   readonly path: string;
   readonly message: string;
 }
 
+/** Issues that one error lists. A body of 100 MB, the most that the Functions host takes, can hold millions. */
+export const maxIssues = 20;
+
+/**
+ * @example
+ * throw new FleetError('not-found', `There is no job "${jobId}".`);
+ * throw new FleetError('unavailable', 'Cosmos DB did not answer.', { retryAfter: 5, cause: error });
+ */
 export class FleetError extends Error {
   override readonly name = 'FleetError';
   readonly code: ErrorCode;
   readonly details: ErrorDetails;
 
-  constructor(code: ErrorCode, message: string, particulars: ErrorDetails = {}, options?: ErrorOptions) {
-    super(message, options);
+  /** @param details what to show, and the `cause`, which is logged and never shown */
+  constructor(code: ErrorCode, message: string, { cause, ...details }: ErrorDetails & ErrorOptions = {}) {
+    super(message, cause === undefined ? undefined : { cause });
     this.code = code;
-    this.details = particulars;
+    this.details = details;
+  }
+
+  /**
+   * The error of a check that finds several things wrong. Lists the first `maxIssues` of them.
+   * @param subject what was checked, as the beginning of a sentence
+   * @example
+   * FleetError.of('order-invalid', 'The order', [{ path: 'orderId', message: 'is missing' }]).message
+   * // 'The order has 1 fault: orderId: is missing'
+   */
+  static of(code: ErrorCode, subject: string, all: readonly Issue[]): FleetError {
+    const faults = all.slice(0, maxIssues);
+    const count = all.length === 1 ? '1 fault' : `${all.length} faults`;
+    const cut = all.length > faults.length ? `, the first ${faults.length}` : '';
+    const list = faults.map(({ path, message }) => `${path}: ${message}`).join('; ');
+    return new FleetError(code, `${subject} has ${count}${cut}: ${list}`, { faults });
   }
 
   get status(): number {
@@ -216,17 +315,28 @@ export class FleetError extends Error {
     return definitions[this.code].hint;
   }
 
-  /** True when the same work may succeed later without anybody changing anything. */
+  get acts(): Actor {
+    return definitions[this.code].acts;
+  }
+
+  /** True when the same work may succeed later although nobody acts: its queue message is delivered again. */
   get retry(): boolean {
-    const meaning: ErrorDefinition = definitions[this.code];
-    return meaning.retry === true;
+    return this.acts === 'nobody';
   }
 }
 
-/** The error itself if it is ours, else `internal` with the cause attached and none of its text. */
+/**
+ * Whether a row that met the error counts as `failed` and a retry of its job takes it up. A row that only its sender can
+ * correct counts as `rejected`.
+ */
+export function isRetriable(code: ErrorCode): boolean {
+  return definitions[code].acts !== 'sender';
+}
+
+/** The error itself if it is a FleetError, else `internal` with the cause attached and none of its text. */
 export function asFleetError(error: unknown): FleetError {
   if (error instanceof FleetError) return error;
-  return new FleetError('internal', 'Something unexpected happened.', {}, { cause: error });
+  return new FleetError('internal', 'An unexpected error occurred.', { cause: error });
 }
 
 /** Cuts a value found in input to what a report or a message can carry (120 characters). */

@@ -11,10 +11,10 @@ const page = new URL('../../docs/errors.md', import.meta.url);
 /** The whole page. */
 export function errorsPage(): string {
   const rows = errorCodes.map((code) => {
-    const { status, retry, hint } = new FleetError(code, '');
+    const { acts, status, hint } = new FleetError(code, '');
     // Angle brackets would be HTML, and a bar would end the cell.
     const text = hint.replaceAll('<', '&lt;').replaceAll('|', '\\|');
-    return `| \`${code}\` | ${status} | ${retry ? 'yes' : 'no'} | ${text} |`;
+    return `| \`${code}\` | ${acts} | ${status} | ${text} |`;
   });
   return `${intro}\n${rows.join('\n')}\n`;
 }
@@ -26,14 +26,16 @@ const intro = `# Errors
 Every error has one of these codes: as \`title\` of a problem document (\`application/problem+json\`, RFC 9457) over HTTP, as
 \`code\` in a job's error report, as \`reason.code\` of a failed job, a failed device or a dead letter.
 
-- *Status* is what HTTP answers where the error reaches a caller.
-- *Again* says whether the same may succeed later with nothing changed. A queue message that failed for such a reason is
-  delivered again; any other is put aside at once, with its reason.
+- *Acts* says who has to act before the same work can succeed: the *sender* of the row or request, an *operator*, or
+  *nobody*. A row that meets an error of its sender is counted as rejected. Every other row that meets an error is counted as
+  failed, and a retry of the job takes it up. A queue message that fails is delivered again where nobody has to act; any
+  other goes to the poison queue at once, with its reason.
+- *Status* is the HTTP status of the answer, where the error reaches a caller.
 - *Next* is the hint that comes with the error.
 
-What is wrong with a row, and how it is mended, is shown in [manifests.md](manifests.md).
+[manifests.md](manifests.md) shows examples of rows with errors.
 
-| code | status | again | next |
+| code | acts | status | next |
 | --- | --- | --- | --- |`;
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -39,7 +39,7 @@ export interface IssuingCaRequirements extends CaRequirements {
 /** @throws FleetError `ca-invalid` with every fault */
 export function acceptIssuingCa(ca: ImportedCa, demands: IssuingCaRequirements): AcceptedCa {
   const { own, others, key, faults } = read(ca, demands.publicKey);
-  if (own === undefined) throw refused('The issuing CA', faults);
+  if (own === undefined) throw FleetError.of('ca-invalid', 'The issuing CA', faults);
   const known = demands.knownIssuers.flatMap((pem) => readCaCertificates(pem, 'chain').certificates);
   const { path, faults: missing } = pathAbove(own, [...others, ...known]);
   const publicKey = key === undefined ? demands.publicKey : createPublicKey(key);
@@ -50,7 +50,7 @@ export function acceptIssuingCa(ca: ImportedCa, demands: IssuingCaRequirements):
 /** @throws FleetError `ca-invalid` with every fault */
 export function acceptRoot(ca: ImportedCa, demands: Omit<CaRequirements, 'publicKey'>): AcceptedCa {
   const { own, key, faults } = read(ca);
-  if (own === undefined) throw refused('The root', faults);
+  if (own === undefined) throw FleetError.of('ca-invalid', 'The root', faults);
   faults.push(...rootCaIssues(own, { ...demands, publicKey: key === undefined ? undefined : createPublicKey(key) }));
   return accepted('The root', { own, path: [], key, faults });
 }
@@ -97,7 +97,7 @@ interface Checked {
 
 function accepted(what: string, { own, path, key, faults }: Checked): AcceptedCa {
   const keyType = caKeyTypeOf(own.x509.publicKey);
-  if (faults.length > 0 || keyType === undefined) throw refused(what, faults);
+  if (faults.length > 0 || keyType === undefined) throw FleetError.of('ca-invalid', what, faults);
   return {
     certificatePem: own.pem,
     chainPem: path.map(({ pem }) => pem),
@@ -105,15 +105,4 @@ function accepted(what: string, { own, path, key, faults }: Checked): AcceptedCa
     ...(key === undefined ? {} : { privateKey: key }),
     notAfter: own.parts.notAfter.date.toISOString(),
   };
-}
-
-function refused(what: string, faults: readonly Issue[]): FleetError {
-  const list = faults.map(({ path, message }) => `${path} ${message}`).join('; ');
-  return new FleetError(
-    'ca-invalid',
-    `${what} has ${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}: ${list}.`,
-    {
-      faults,
-    },
-  );
 }

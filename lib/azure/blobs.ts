@@ -120,9 +120,9 @@ async function found<T>(name: string, work: () => Promise<T>): Promise<T> {
     return await calling(service, work);
   } catch (error) {
     const status = statusOf(error);
-    if (status === 404) throw new FleetError('manifest-gone', `Blob ${name} is no longer there.`, {}, { cause: error });
+    if (status === 404) throw new FleetError('manifest-gone', `Blob ${name} is no longer there.`, { cause: error });
     if (status === 412)
-      throw new FleetError('manifest-gone', `Blob ${name} was replaced by another upload.`, {}, { cause: error });
+      throw new FleetError('manifest-gone', `Blob ${name} was replaced by another upload.`, { cause: error });
     throw error;
   }
 }

@@ -54,10 +54,10 @@ export function createDpsCertificates({
       const status = statusOf(error);
       // 409 and 412: another etag than the one we saw. 404 of a certificate that was there: somebody deleted it.
       if (status === 409 || status === 412 || status === 404) {
-        throw new FleetError('concurrent-change', `${what}: the certificate changed meanwhile.`, {}, { cause: error });
+        throw new FleetError('concurrent-change', `${what}: the certificate changed meanwhile.`, { cause: error });
       }
       if (status === undefined) throw error;
-      throw new FleetError('ca-refused', `${what}: HTTP ${status} ${answerOf(error)}`, {}, { cause: error });
+      throw new FleetError('ca-refused', `${what}: HTTP ${status} ${answerOf(error)}`, { cause: error });
     }
   }
 

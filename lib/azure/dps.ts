@@ -155,7 +155,7 @@ function refused(error: unknown, what: string): unknown {
   const status = iotStatus(error);
   if (error instanceof FleetError || status === undefined) return error;
   const { errorCode, message } = iotAnswer(error);
-  return new FleetError('group-refused', `${what}: ${errorCode} ${message}`, {}, { cause: error });
+  return new FleetError('group-refused', `${what}: ${errorCode} ${message}`, { cause: error });
 }
 
 /** What a group and an individual enrollment have in common. DPS leaves out what is null. */

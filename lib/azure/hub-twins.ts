@@ -26,7 +26,7 @@ export function createHubTwins(connection: IotConnection): HubTwins {
         await callingIot(`IoT Hub ${hub}`, () => registry.updateTwin(deviceId, patch, '*'));
       } catch (error) {
         if (iotStatus(error) !== 404) throw error;
-        throw new FleetError('not-found', `Hub ${hub} has no device ${deviceId}.`, {}, { cause: error });
+        throw new FleetError('not-found', `Hub ${hub} has no device ${deviceId}.`, { cause: error });
       }
     },
   };

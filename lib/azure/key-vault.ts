@@ -165,7 +165,7 @@ function publicKeyOf({ name, key }: KeyVaultKey): KeyObject {
 }
 
 function unusable(message: string, cause?: unknown): FleetError {
-  return new FleetError('ca-key-unusable', message, {}, { cause });
+  return new FleetError('ca-key-unusable', message, { cause });
 }
 
 /** What a stand-in is told instead of a token; it asks for one and takes any. */

@@ -30,20 +30,18 @@ export function serviceError(service: string, error: unknown): unknown {
   if (error instanceof FleetError) return error;
   const status = statusOf(error);
   if (status === 429) {
-    return new FleetError('throttled', `${service} asks to wait.`, { retryAfter: retryAfter(error) }, { cause: error });
+    return new FleetError('throttled', `${service} asks to wait.`, { retryAfter: retryAfter(error), cause: error });
   }
   if (status === 401 || status === 403) {
     const message = `${service} refuses this app's identity (HTTP ${status}); it lacks a role, or the credential is wrong.`;
-    return new FleetError('unavailable', message, {}, { cause: error });
+    return new FleetError('unavailable', message, { cause: error });
   }
   // 408 and 449 (Cosmos: retry with) pass by themselves, as 5xx and broken connections do.
   if (status === undefined ? isNetworkError(error) : status >= 500 || status === 408 || status === 449) {
-    return new FleetError(
-      'unavailable',
-      `${service} did not answer as it should.`,
-      { retryAfter: retryAfter(error) },
-      { cause: error },
-    );
+    return new FleetError('unavailable', `${service} did not answer as it should.`, {
+      retryAfter: retryAfter(error),
+      cause: error,
+    });
   }
   return error;
 }

@@ -202,7 +202,7 @@ export async function readBundle(
   const body = await bundles.readRange(archive, { offset, length }).catch((error: unknown) => {
     // A store speaks of what most of its readers read.
     if (!(error instanceof FleetError) || error.code !== 'manifest-gone') throw error;
-    throw new FleetError('archive-damaged', `The archive ${archive} is no longer there.`, {}, { cause: error });
+    throw new FleetError('archive-damaged', `The archive ${archive} is no longer there.`, { cause: error });
   });
   if (body.length === length) return body;
   throw new FleetError('archive-damaged', `The archive ${archive} ends within the bundle at byte ${offset}.`);

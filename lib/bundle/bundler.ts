@@ -66,7 +66,5 @@ const idInConfiguration = {
 
 function refuseFaults(options: BundleOptions): void {
   const faults = bundleOptionsIssues(options);
-  if (faults.length === 0) return;
-  const list = faults.map(({ path, message }) => `${path}: ${message}`).join('; ');
-  throw new FleetError('group-invalid', `No bundle can be made for group "${options.group.id}": ${list}`, { faults });
+  if (faults.length > 0) throw FleetError.of('group-invalid', `The definition of group "${options.group.id}"`, faults);
 }

@@ -186,7 +186,7 @@ function unpacked(gzip: Buffer): Buffer {
   try {
     return gunzipSync(gzip, { maxOutputLength: maxUnpacked });
   } catch (error) {
-    throw new FleetError('bundle-invalid', 'This is no bundle: it cannot be unpacked.', {}, { cause: error });
+    throw new FleetError('bundle-invalid', 'This is no bundle: it cannot be unpacked.', { cause: error });
   }
 }
 

@@ -79,7 +79,7 @@ function certificatesOf({ files }: BundleContents, path: string): X509Certificat
   try {
     return [...text.matchAll(pemCertificate)].map(([pem]) => new X509Certificate(pem));
   } catch (error) {
-    throw new FleetError('bundle-invalid', `This is no bundle: ${path} has no certificates.`, {}, { cause: error });
+    throw new FleetError('bundle-invalid', `This is no bundle: ${path} has no certificates.`, { cause: error });
   }
 }
 

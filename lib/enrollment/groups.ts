@@ -232,9 +232,7 @@ function refuseCustody(definition: GroupDefinition, allowPlainKeys: boolean, at:
     );
   }
   const faults = declarationIssues(definition, at, rootPem);
-  if (faults.length === 0) return;
-  const list = faults.map(({ path, message }) => `${path}: ${message}`).join('; ');
-  throw new FleetError('group-invalid', `No bundle could be made for group "${id}": ${list}`, { faults });
+  if (faults.length > 0) throw FleetError.of('group-invalid', `The definition of group "${id}"`, faults);
 }
 
 /** Why DPS does not hold a group that was declared all right: it will by itself, or once an operator has given it a CA. */

@@ -11,9 +11,6 @@ import type { EdgeCaKind } from '../pki/edge-ca.ts';
  * one (service API 2021-10-01); the rest says how identities are issued and what their bundles install.
  */
 
-/** Faults that one answer lists; a body of 100 MB, the most that the Functions host takes, can hold millions. */
-const maxFaults = 20;
-
 /** PEM of one certificate. All of a definition together has to stay far below the 2 MB of a Cosmos document. */
 const pemCertificate = z.string().max(16_384);
 
@@ -191,15 +188,7 @@ export function parseGroupDefinition(id: string, input: unknown): GroupDefinitio
     faults.push(...crossFieldFaults(parsed.data));
   }
   if (faults.length > 0 || !parsed.success) {
-    const listed = faults.slice(0, maxFaults);
-    const count = faults.length === 1 ? '1 fault' : `${faults.length} faults`;
-    const more = faults.length > listed.length ? `, the first ${listed.length}` : '';
-    const list = listed.map(({ path, message }) => `${path}: ${message}`).join('; ');
-    throw new FleetError(
-      'group-invalid',
-      `The definition of group "${id.slice(0, 128)}" has ${count}${more}: ${list}`,
-      { faults: listed },
-    );
+    throw FleetError.of('group-invalid', `The definition of group "${id.slice(0, 128)}"`, faults);
   }
   return { ...parsed.data, id };
 }

@@ -51,7 +51,7 @@ function parse<T>(schema: z.ZodType<T>, queue: QueueName, body: unknown): T {
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.') || '(message)', message }));
-  throw new FleetError('message-invalid', `Queue "${queue}" holds a message that is not one of ours.`, { faults });
+  throw FleetError.of('message-invalid', `A message of queue "${queue}"`, faults);
 }
 
 /**
@@ -65,7 +65,7 @@ export function decodedBody(message: unknown): unknown {
   try {
     return JSON.parse(/^[{["]/.test(text) ? text : Buffer.from(text, 'base64').toString('utf8'));
   } catch (error) {
-    throw new FleetError('message-invalid', 'The message is neither JSON nor base64 of JSON.', {}, { cause: error });
+    throw new FleetError('message-invalid', 'The message is neither JSON nor base64 of JSON.', { cause: error });
   }
 }
 

@@ -1,7 +1,7 @@
 import { parse } from 'csv-parse/sync';
 import { deviceId } from '../devices/ids.ts';
 import { type TwinSection, twinSectionIssues } from '../devices/twin.ts';
-import { excerpt, FleetError, type Issue } from '../errors.ts';
+import { excerpt, FleetError, type Issue, maxIssues } from '../errors.ts';
 import type { CellError, Delimiter, ManifestShape } from './manifest.ts';
 
 /** What the cells of one column are. */
@@ -35,8 +35,6 @@ const fields: ReadonlyMap<string, Column> = new Map<string, Column>([
   ...reportColumns.map((name) => [name, { kind: 'report' }] as const),
 ]);
 const valueTypes: readonly ValueType[] = ['number', 'boolean', 'json'];
-/** Faults that are told at once: enough to mend a header by, and no more than a job's record should hold. */
-const maxFaults = 20;
 const expected = 'deviceId, enrollmentGroup, csr, tags.<path> or desired.<path> with :number, :boolean or :json';
 
 /**
@@ -51,7 +49,7 @@ export function parseHeader(text: string, line: number): Required<Pick<ManifestS
   const { delimiter, columns } = best ?? { delimiter: ',', columns: [] };
   const faults = columns.length === 0 ? [unreadable(text)] : text.includes('\r') ? [loneReturn] : headerFaults(columns);
   if (faults.length === 0) return { delimiter, columns };
-  const shown = faults.slice(0, maxFaults);
+  const shown = faults.slice(0, maxIssues);
   const more = faults.length > shown.length ? ` And ${faults.length - shown.length} faults more.` : '';
   const list = shown.map(({ message }) => message).join(' ');
   const message = `The header on line ${line} is wrong: ${list}${more}`;

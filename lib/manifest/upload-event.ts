@@ -50,8 +50,7 @@ export function parseBlobCreated(
   const parsed = (isCloudEvent ? cloudEvent : eventGridEvent).safeParse(event);
   if (!parsed.success) {
     const faults = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.') || '(event)', message }));
-    const list = faults.map(({ path, message }) => `${path}: ${message}`).join('; ');
-    throw new FleetError('event-invalid', `The message is no BlobCreated event: ${list}`, { faults });
+    throw FleetError.of('event-invalid', 'The BlobCreated event', faults);
   }
   const { url, eTag: etag, contentLength, sequencer } = parsed.data.data;
   const container = parsed.data.subject.split('/')[4] ?? '';

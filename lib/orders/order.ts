@@ -30,9 +30,6 @@ const maxOrderRowsBytes = 1024 ** 3;
 /** What goes to the blob in one piece, so that a row does not cost a write. */
 const pieceBytes = 64 * 1024;
 
-/** Faults that one message lists; a body of 64 KB can hold thousands. */
-const maxFaults = 20;
-
 const range = z
   .strictObject({
     prefix: z.string().max(63),
@@ -77,13 +74,15 @@ const schema = z.strictObject({
  */
 export function parseOrder(body: unknown): Order {
   const hostile = untrustedJsonIssue(body);
-  if (hostile !== undefined) throw invalid([hostile]);
+  if (hostile !== undefined) throw FleetError.of('order-invalid', 'The order', [hostile]);
   const bytes = Buffer.byteLength(JSON.stringify(body) ?? '');
   if (bytes > maxOrderBytes) {
-    throw invalid([{ path: '(order)', message: `${bytes} bytes where an order has at most ${maxOrderBytes}` }]);
+    throw FleetError.of('order-invalid', 'The order', [
+      { path: '(order)', message: `${bytes} bytes where an order has at most ${maxOrderBytes}` },
+    ]);
   }
   const envelope = openEnvelope(body);
-  if ('faults' in envelope) throw invalid(envelope.faults);
+  if ('faults' in envelope) throw FleetError.of('order-invalid', 'The order', envelope.faults);
   return orderIn(envelope.data, envelope.path);
 }
 
@@ -124,16 +123,19 @@ function orderIn(data: unknown, at: readonly string[]): Order {
       for (const { path, message } of twinSectionIssues(section, data[section])) fault([path], message);
     }
   }
-  if (!parsed.success || faults.length > 0) throw invalid(faults);
+  if (!parsed.success || faults.length > 0) throw FleetError.of('order-invalid', 'The order', faults);
   const { devices, range: serials, onConflict, ...rest } = parsed.data;
   const common = { ...rest, ...(onConflict === undefined ? {} : { onConflict }) };
   if (devices !== undefined) return { ...common, devices };
-  if (serials === undefined) throw invalid([{ path: '(order)', message: 'needs either "devices" or "range"' }]);
+  if (serials === undefined)
+    throw FleetError.of('order-invalid', 'The order', [
+      { path: '(order)', message: 'needs either "devices" or "range"' },
+    ]);
   const order = { ...common, range: serials };
   const bytes = serials.count * Buffer.byteLength(rows(order).next().value ?? '');
   if (bytes > maxOrderRowsBytes) {
     fault(['range', 'count'], `${bytes} bytes of rows where an order makes at most ${maxOrderRowsBytes}`);
-    throw invalid(faults);
+    throw FleetError.of('order-invalid', 'The order', faults);
   }
   return order;
 }
@@ -157,12 +159,4 @@ function* rows(order: Order): Generator<string, undefined> {
 
 function serialId({ prefix, start, width }: z.output<typeof range>, index: number): string {
   return prefix + String(start + index).padStart(width, '0');
-}
-
-function invalid(all: readonly Issue[]): FleetError {
-  const faults = all.slice(0, maxFaults);
-  const count = all.length === 1 ? '1 fault' : `${all.length} faults`;
-  const more = all.length > faults.length ? `, the first ${faults.length}` : '';
-  const list = faults.map(({ path, message }) => `${path}: ${message}`).join('; ');
-  return new FleetError('order-invalid', `The order has ${count}${more}: ${list}`, { faults });
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { DeviceRecord, DeviceStore } from '../devices/device.ts';
 import type { Groups } from '../enrollment/groups.ts';
-import { FleetError } from '../errors.ts';
+import { FleetError, isRetriable } from '../errors.ts';
 import { countPart, failUndispatched } from '../jobs/count-part.ts';
 import type { DeadLetter, DeadLetterStore } from '../jobs/dead-letters.ts';
 import type { JobStore } from '../jobs/job.ts';
@@ -21,7 +21,7 @@ import { type BlobCreated, parseBlobCreated } from '../manifest/upload-event.ts'
 import { queues } from '../resource-names.ts';
 import type { BlobStore, MessageQueue, Versioned } from '../storage.ts';
 import { findArchive } from './steps/commit.ts';
-import { failedRecord, isOurs, replaceRecords, resultRow } from './steps/record.ts';
+import { failedRecord, replaceRecords, resultRow } from './steps/record.ts';
 
 export interface DeadLetterServices {
   readonly deadLetters: DeadLetterStore;
@@ -264,7 +264,7 @@ async function endPart({ job, part, faults, rows, retried }: EndedPart, services
   const lost = faults.filter((fault) => !saved.has(fault));
   const report = reportName(job.jobId, part.part);
   await writeChunkReport(reports, report, { results, faults: lost });
-  const rejected = lost.filter(({ code }) => !isOurs(code)).length;
+  const rejected = lost.filter(({ code }) => !isRetriable(code)).length;
   const failed = rows - results.length - rejected - retried;
   const outcome = { provisioned: results.length, unchanged: 0, rejected, failed, cancelled: 0 };
   await countPart(jobs, job.jobId, { ...part, outcome, finishedAt: at, report }, lost, now());

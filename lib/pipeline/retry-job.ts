@@ -1,10 +1,9 @@
-import { FleetError } from '../errors.ts';
+import { FleetError, isRetriable } from '../errors.ts';
 import type { JobStore } from '../jobs/job.ts';
 import { type Job, type Part, partAttempt } from '../jobs/job.ts';
 import type { ChunkMessage } from '../jobs/messages.ts';
 import { rowOutcomes } from '../jobs/reports.ts';
 import type { BlobStore, MessageQueue } from '../storage.ts';
-import { isOurs } from './steps/record.ts';
 
 export interface RetryServices {
   readonly jobs: JobStore;
@@ -32,7 +31,7 @@ export async function retryJob(job: Job, { jobs, reports, chunkQueue }: RetrySer
     // Reports are read of chunks with failed rows only: the caller waits, and a large job has thousands.
     if (attempts.reduce((sum, { outcome }) => sum + outcome.failed, 0) <= 0) continue;
     const { faults } = await rowOutcomes(attempts, reports);
-    const lines = faults.filter(({ code }) => isOurs(code)).map(({ line }) => line);
+    const lines = faults.filter(({ code }) => isRetriable(code)).map(({ line }) => line);
     const range = attempts.find(({ range }) => range !== undefined)?.range;
     if (lines.length === 0 || range === undefined) continue;
     const attempt = Math.max(...attempts.map(({ part }) => partAttempt(part))) + 1;

@@ -166,5 +166,5 @@ function isSigned(hash: string, signed: Buffer, { info }: SubjectKey, signature:
 const printable = (text: string) => text.replace(/[^\x20-\x7e]/g, '?');
 
 function invalid(message: string, expected?: string, options?: ErrorOptions): FleetError {
-  return new FleetError('csr-invalid', `${message}.`, { column: 'csr', expected }, options);
+  return new FleetError('csr-invalid', `${message}.`, { column: 'csr', expected, ...options });
 }

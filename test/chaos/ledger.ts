@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
+import { type ErrorCode, isRetriable } from '../../lib/errors.ts';
 import { type ArchivedBundle, readArchives } from './archives.ts';
 import type { ChaosStack } from './chaos-stack.ts';
 import type { JobDocument, PartDocument } from './job-observer.ts';
@@ -61,16 +62,6 @@ interface Report {
 type Complain = (problem: string) => void;
 
 const isLive = ({ status }: DeviceDocument) => status === 'provisioned' || status === 'assigned';
-
-/** Rows that were not refused for what they are, and come back with a retry. */
-const failures = new Set([
-  'chunk-superseded',
-  'device-busy',
-  'gave-up',
-  'bundle-invalid',
-  'group-refused',
-  'enrollment-refused',
-]);
 
 export async function closeBooks(chaos: ChaosStack, expected: readonly ExpectedJob[]): Promise<Ledger> {
   const { directory, stack, claims, journal, observer } = chaos;
@@ -187,7 +178,7 @@ function checkRows(
         (device.serialNumber !== outcome.serialNumber || device.identity?.sha256Thumbprint !== outcome.sha256Thumbprint)
       )
         complain(`${where} reports certificate ${outcome.serialNumber}, its device has ${device.serialNumber}`);
-    } else if (failures.has(outcome.status)) {
+    } else if (isRetriable(outcome.status as ErrorCode)) {
       counted.failed += 1;
       if (isOwn && device.status !== 'failed')
         complain(`${where} failed (${outcome.status}), its device is ${device.status}`);

@@ -1,7 +1,7 @@
 import type { ArchiveIndexEntry } from '../../bundle/archive.ts';
 import { type DeviceRecord, type DeviceStatus, type DeviceStore, withEvent } from '../../devices/device.ts';
 import { isEmptyTwin } from '../../devices/twin.ts';
-import { type ErrorCode, FleetError } from '../../errors.ts';
+import { FleetError, isRetriable } from '../../errors.ts';
 import type { RowCounts } from '../../jobs/job.ts';
 import type { ChunkReport } from '../../jobs/reports.ts';
 import type { DeviceRequest, RowError } from '../../manifest/manifest.ts';
@@ -71,7 +71,7 @@ export function settleRows(findings: ChunkFindings): ChunkOutcome {
     }
   }
 
-  const failed = faults.filter(({ code }) => isOurs(code)).length;
+  const failed = faults.filter(({ code }) => isRetriable(code)).length;
   return {
     records,
     report: { results, faults: faults.sort((a, b) => a.line - b.line) },
@@ -84,20 +84,6 @@ export function settleRows(findings: ChunkFindings): ChunkOutcome {
     },
     enrolling,
   };
-}
-
-const ours: ReadonlySet<ErrorCode> = new Set([
-  'chunk-superseded',
-  'device-busy',
-  'gave-up',
-  'bundle-invalid',
-  'group-refused',
-  'enrollment-refused',
-]);
-
-/** `failed` rows need nothing but another try or an operator; `rejected` rows have to be mended by who sent them. */
-export function isOurs(code: ErrorCode): boolean {
-  return ours.has(code);
 }
 
 export function resultRow(line: number, record: DeviceRecord, status: ResultRow['status']): ResultRow {

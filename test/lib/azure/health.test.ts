@@ -118,14 +118,14 @@ describe('health checks', () => {
 
   it('find the refusal of DPS below our own error', async () => {
     const cause = { statusCode: 401, cause: new Error('UnauthorizedError') };
-    const registration = () => Promise.reject(new FleetError('unavailable', 'DPS refuses.', {}, { cause }));
+    const registration = () => Promise.reject(new FleetError('unavailable', 'DPS refuses.', { cause }));
     const { problem } = await check('DPS service API', checked({ enrollments: { registration } }));
     assert.match(problem ?? '', /\(401\)\. Give it the role "Device Provisioning Service Data Contributor"/);
   });
 
   it('say which setting names a host that DNS does not know', async () => {
     const lost = Object.assign(new Error('getaddrinfo ENOTFOUND fleet.vault.azure.net'), { code: 'ENOTFOUND' });
-    const openRoot = () => Promise.reject(new FleetError('unavailable', 'Key Vault.', {}, { cause: lost }));
+    const openRoot = () => Promise.reject(new FleetError('unavailable', 'Key Vault.', { cause: lost }));
     const authority = { ...someAuthority(), openRoot };
     const { problem } = await check('CA keys and root certificate', checked({ authority }));
     assert.equal(
