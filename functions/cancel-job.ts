@@ -11,7 +11,7 @@ app.http('cancel-job', {
   methods: ['POST'],
   authLevel: httpAuthLevel(),
   handler: respond('cancel-job', async (request) => {
-    const { jobs, now } = services();
-    return json(jobView(await cancelJob(jobIdFrom(request), jobs, now()), now()), { status: 202 });
+    const job = await cancelJob(jobIdFrom(request), services());
+    return json(jobView(job, services().now()), { status: 202 });
   }),
 });

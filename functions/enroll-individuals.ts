@@ -1,7 +1,7 @@
 import { app } from '@azure/functions';
 import { parseEnrollmentMessage } from '../lib/jobs/messages.ts';
 import { runExclusively } from '../lib/lock.ts';
-import { enrollIndividuals } from '../lib/pipeline/enroll-devices.ts';
+import { enrollDevices } from '../lib/pipeline/enroll-devices.ts';
 import { queues } from '../lib/resource-names.ts';
 import { onMessage } from './queue-message.ts';
 
@@ -11,8 +11,8 @@ app.storageQueue('enroll-individuals', {
   handler: onMessage(queues.enrollments, async (body, services) => {
     const message = parseEnrollmentMessage(body);
     // DPS has one quota for all instances, and host.json no way to say "one at a time" of one function.
-    const { turn, enrollmentQueue: queue, secondsAChunk: secondsEach } = services;
-    const work = () => enrollIndividuals(message, services);
-    await runExclusively(message, work, { turn, queue, secondsEach, random: Math.random });
+    const { enrollmentLock: lock, random, enrollmentQueue: queue, secondsAChunk: secondsEach } = services;
+    const work = () => enrollDevices(message, services);
+    await runExclusively(message, work, { lock, queue, secondsEach, random });
   }),
 });

@@ -24,8 +24,8 @@ app.http('get-device-bundle', {
     const detail = `by ${caller.name}, request ${context.invocationId}`;
     const event = { at: now().toISOString(), event: 'bundle downloaded', detail };
     const value = { ...record.value, history: withEvent(record.value.history, event) };
-    const [etag] = await devices.replace([{ ...record, value }]);
-    if (etag === undefined) throw new FleetError('concurrent-change', `Device "${id}" changed just now; ask again.`);
+    const { conflicts } = await devices.replace([{ ...record, value }]);
+    if (conflicts.length > 0) throw new FleetError('concurrent-change', `Device "${id}" changed just now; ask again.`);
     return {
       headers: {
         'content-type': mediaType,

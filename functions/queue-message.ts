@@ -1,8 +1,8 @@
 import type { InvocationContext } from '@azure/functions';
 import { asFleetError, excerpt, type FleetError } from '../lib/errors.ts';
+import { deadLetterId } from '../lib/jobs/dead-letters.ts';
 import { bodyText, decodedBody } from '../lib/jobs/messages.ts';
 import { withLog } from '../lib/log.ts';
-import { deadLetterId } from '../lib/pipeline/record-dead-letter.ts';
 import { poisonQueue, type QueueName } from '../lib/resource-names.ts';
 import { logTo } from './log.ts';
 import { type Services, services } from './services.ts';

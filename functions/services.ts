@@ -19,10 +19,11 @@ import { createMessageQueue } from '../lib/azure/queues.ts';
 import { countBilledRequests } from '../lib/azure/request-metrics.ts';
 import { createGroups } from '../lib/enrollment/groups.ts';
 import type { ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
-import { createIssuances } from '../lib/pipeline/steps/issue.ts';
+import { createIssuanceCache } from '../lib/pipeline/issuance.ts';
 import { journaled } from '../lib/pki/signing-journal.ts';
 import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
 import { createRateLimiter } from '../lib/rate-limiter.ts';
+import type { PoisonQueueName, QueueName } from '../lib/resource-names.ts';
 import { blobContainers, cosmosContainers, queues as queueNamed } from '../lib/resource-names.ts';
 import { type Config, readConfig } from './config.ts';
 
@@ -65,7 +66,7 @@ export function createServices(config: Config) {
 
   const { dps, hub } = iotConnections(config, credential);
   const enrollments = createDpsEnrollments(dps);
-  const pace = createRateLimiter({ perMinute: config.dps.operationsPerMinute, now, sleep: pause });
+  const rateLimiter = createRateLimiter({ perMinute: config.dps.operationsPerMinute, now, sleep: pause });
 
   const keyStore =
     'vaultUrl' in config.keys
@@ -79,15 +80,27 @@ export function createServices(config: Config) {
 
   return {
     ...{ config, jobs, devices, groups, groupStore, deadLetters, manifests, bundles, reports },
-    ...{ authority, enrollments, chunkQueue, enrollmentQueue, pace, retry, now, newId: randomUUID },
+    ...{
+      authority,
+      enrollments,
+      chunkQueue,
+      enrollmentQueue,
+      rateLimiter,
+      retry,
+      now,
+      newId: randomUUID,
+      random: Math.random,
+    },
     chunkRows: config.chunkRows,
-    turn: createBlobLock(blobs.getContainerClient(blobContainers.locks).getBlockBlobClient(queueNamed.enrollments)),
+    enrollmentLock: createBlobLock(
+      blobs.getContainerClient(blobContainers.locks).getBlockBlobClient(queueNamed.enrollments),
+    ),
     /** A chunk of individual enrollments at the pace that DPS allows. */
     secondsAChunk: (60 * config.chunkRows) / config.dps.operationsPerMinute,
     twins: createHubTwins(hub),
-    openIssuance: createIssuances({ authority, dps: { idScope, globalEndpoint }, now }),
+    openIssuance: createIssuanceCache({ authority, dps: { idScope, globalEndpoint }, now }),
     /** Any queue of ours by name, for messages that are passed on as they came. */
-    queue: (name: string) => createMessageQueue<unknown>(queues.getQueueClient(name)),
+    queue: (name: QueueName | PoisonQueueName) => createMessageQueue<unknown>(queues.getQueueClient(name)),
     checks: createChecks({ blobs, queues, cosmos, enrollments, authority, hosts: checkedHosts(config) }),
   };
 }

@@ -272,6 +272,13 @@ export interface Issue {
   readonly message: string;
 }
 
+/** Why a job failed or a message could not be worked on, as it is stored and shown. */
+export interface FailureReason {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string;
+}
+
 /** Issues that one error lists. A body of 100 MB, the most that the Functions host takes, can hold millions. */
 export const maxIssues = 20;
 
@@ -313,6 +320,11 @@ export class FleetError extends Error {
 
   get hint(): string {
     return definitions[this.code].hint;
+  }
+
+  /** Code, message and hint, as jobs and dead letters keep them. */
+  get reason(): FailureReason {
+    return { code: this.code, message: this.message, hint: this.hint };
   }
 
   get acts(): Actor {

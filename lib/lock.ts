@@ -7,7 +7,7 @@ export interface Lock {
 }
 
 export interface LockOptions<Message> {
-  readonly turn: Lock;
+  readonly lock: Lock;
   /** The queue that messages come from and are put back on. */
   readonly queue: MessageQueue<Message> & {
     /** Messages that are there, hidden ones too; about. */
@@ -31,9 +31,9 @@ const shortestSeconds = 5;
 export async function runExclusively<Message>(
   message: Message,
   work: () => Promise<void>,
-  { turn, queue, secondsEach, random }: LockOptions<Message>,
+  { lock, queue, secondsEach, random }: LockOptions<Message>,
 ): Promise<void> {
-  if (await turn.take(work)) return;
+  if (await lock.take(work)) return;
   const seconds = (await queue.waiting()) * secondsEach * random();
   const delaySeconds = Math.ceil(Math.min(longestSeconds, Math.max(shortestSeconds, seconds)));
   // Put back first, then the host takes this one away: a crash in between leaves two, and the second finds nothing to do.

@@ -17,13 +17,15 @@ export const queues = {
 
 export type QueueName = (typeof queues)[keyof typeof queues];
 
+export type PoisonQueueName = `${QueueName}-poison`;
+
 export const queueNames: readonly QueueName[] = Object.values(queues);
 
 /**
  * The queue that the Functions host moves a message to after its last delivery. The suffix is the host's:
  * https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue-trigger#poison-messages
  */
-export function poisonQueue<Queue extends QueueName>(queue: Queue): `${Queue}-poison` {
+export function poisonQueue(queue: QueueName): PoisonQueueName {
   return `${queue}-poison`;
 }
 

@@ -7,10 +7,10 @@ import type { GroupInput } from '../lib/groups/definition.ts';
 import type { Job } from '../lib/jobs/job.ts';
 import { jobIdOf } from '../lib/jobs/job.ts';
 import type { ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
-import { enrollIndividuals } from '../lib/pipeline/enroll-devices.ts';
+import { enrollDevices } from '../lib/pipeline/enroll-devices.ts';
 import { ingestManifest } from '../lib/pipeline/ingest-manifest.ts';
+import { createIssuanceCache } from '../lib/pipeline/issuance.ts';
 import { provisionChunk } from '../lib/pipeline/provision-chunk.ts';
-import { createIssuances } from '../lib/pipeline/steps/issue.ts';
 import type { KeyStore } from '../lib/pki/key-store.ts';
 import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
 import { createRateLimiter } from '../lib/rate-limiter.ts';
@@ -34,14 +34,20 @@ interface Delivery {
   readonly run: () => Promise<void>;
 }
 
+export interface WorldOptions {
+  readonly chunkRows?: number;
+  /** CA keys; in a directory of the world's own if absent. */
+  readonly keys?: KeyStore;
+  readonly now?: () => Date;
+}
+
 /**
  * The whole pipeline on memory: the real steps, certificates and bundles between stores and queues that a test can see
  * into, and that can be cut: `interruptAfter(n)` throws once, when the n-th call of any port from then on has taken
  * effect and its answer is on the way. A delivery that throws so is delivered again.
  */
-export function createWorld({ chunkRows = 5, keys: given }: { chunkRows?: number; keys?: KeyStore } = {}) {
+export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }: WorldOptions = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'fleet-keys-'));
-  const now = () => someTime;
   const sleep = async () => {};
   const retry = { maxWaitSeconds: 60, sleep };
 
@@ -97,7 +103,7 @@ export function createWorld({ chunkRows = 5, keys: given }: { chunkRows?: number
   });
   const enrollmentQueue = cuttable({
     send: async (messages: Iterable<EnrollmentMessage>) => {
-      for (const message of messages) queue.push({ message, run: () => enrollIndividuals(message, services()) });
+      for (const message of messages) queue.push({ message, run: () => enrollDevices(message, services()) });
     },
   });
 
@@ -105,8 +111,9 @@ export function createWorld({ chunkRows = 5, keys: given }: { chunkRows?: number
   const services = () => ({
     ...{ jobs, devices, manifests, bundles, reports, enrollments, chunkQueue, enrollmentQueue, now, retry, chunkRows },
     groups: newGroups(),
-    openIssuance: createIssuances({ authority, dps, now }),
-    pace: createRateLimiter({ perMinute: 1_000_000, now, sleep }),
+    random: Math.random,
+    openIssuance: createIssuanceCache({ authority, dps, now }),
+    rateLimiter: createRateLimiter({ perMinute: 1_000_000, now, sleep }),
   });
 
   return {

@@ -8,7 +8,7 @@ import { idFrom } from './parameters.ts';
 /** The device that the route names. @throws FleetError `not-found` */
 export async function findDevice(request: HttpRequest): Promise<Versioned<DeviceRecord>> {
   const id = idFrom(request, 'deviceId');
-  const [record] = await services().devices.read([id]);
+  const record = (await services().devices.read([id])).get(id);
   if (record === undefined) throw new FleetError('not-found', `There is no device "${id}".`);
   return record;
 }

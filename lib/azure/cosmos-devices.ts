@@ -5,9 +5,9 @@ import {
   type OperationResponse,
   type SqlParameter,
 } from '@azure/cosmos';
-import type { DeviceFilter, DeviceRecord, DeviceStore } from '../devices/device.ts';
+import type { BatchWrite, DeviceFilter, DeviceRecord, DeviceStore } from '../devices/device.ts';
 import { FleetError } from '../errors.ts';
-import type { Page } from '../storage.ts';
+import type { Page, Versioned } from '../storage.ts';
 import { bulk, type SystemProperties, withoutSystemProperties } from './cosmos.ts';
 import { calling } from './service-errors.ts';
 
@@ -25,16 +25,19 @@ export function createCosmosDeviceStore(
         resourceBody: record as unknown as JSONObject,
         partitionKey: record.id,
       }));
-      return (await bulk(container, operations, sleep)).map((answer) => etagUnless(409, answer));
+      return batchWrite(records, await bulk(container, operations, sleep), 409);
     },
 
     async read(ids) {
       const operations = ids.map((id) => ({ operationType: BulkOperationType.Read, id, partitionKey: id }));
-      return (await bulk(container, operations, sleep)).map((answer) => {
+      const found = new Map<string, Versioned<DeviceRecord>>();
+      for (const answer of await bulk(container, operations, sleep)) {
         const etag = etagUnless(404, answer);
-        if (etag === undefined) return undefined;
-        return { etag, value: withoutSystemProperties(answer.resourceBody as unknown as DeviceDocument) };
-      });
+        if (etag === undefined) continue;
+        const value = withoutSystemProperties(answer.resourceBody as unknown as DeviceDocument);
+        found.set(value.id, { value, etag });
+      }
+      return found;
     },
 
     async replace(records) {
@@ -45,7 +48,8 @@ export function createCosmosDeviceStore(
         partitionKey: value.id,
         ifMatch: etag,
       }));
-      return (await bulk(container, operations, sleep)).map((answer) => etagUnless(412, answer));
+      const values = records.map(({ value }) => value);
+      return batchWrite(values, await bulk(container, operations, sleep), 412);
     },
 
     list: (filter, page) => list(container, filter, page),
@@ -64,6 +68,23 @@ export function createCosmosDeviceStore(
       return ids.slice(0, limit);
     },
   };
+}
+
+/** @param conflict the status that an operation has when another writer was first */
+function batchWrite(
+  records: readonly DeviceRecord[],
+  answers: readonly OperationResponse[],
+  conflict: number,
+): BatchWrite {
+  const written = new Map<string, Versioned<DeviceRecord>>();
+  const conflicts: DeviceRecord[] = [];
+  for (const [index, value] of records.entries()) {
+    const answer = answers[index];
+    const etag = answer && etagUnless(conflict, answer);
+    if (etag === undefined) conflicts.push(value);
+    else written.set(value.id, { value, etag });
+  }
+  return { written, conflicts };
 }
 
 /** The etag of an operation that succeeded, undefined for the one status that is an answer too. */

@@ -86,17 +86,25 @@ export function withEvent(history: readonly DeviceEvent[], event: DeviceEvent): 
   return [...history, event].slice(-historyLength);
 }
 
-/** Device records, by id. Adapters: lib/azure/cosmos-devices.ts. Answers come in the order of the question. */
+/** Device records, by id. Adapter: lib/azure/cosmos-devices.ts. Every method throws FleetError `throttled` or `unavailable`. */
 export interface DeviceStore {
-  /** Creates what is not there. @returns the new etag, or undefined where a record exists */
-  create(records: readonly DeviceRecord[]): Promise<(string | undefined)[]>;
-  read(ids: readonly string[]): Promise<(Versioned<DeviceRecord> | undefined)[]>;
-  /** Replaces each record if it still has the etag. @returns the new etag, or undefined where it had changed */
-  replace(records: readonly Versioned<DeviceRecord>[]): Promise<(string | undefined)[]>;
+  /** Creates the records whose id is free. A conflict is a record whose id exists. */
+  create(records: readonly DeviceRecord[]): Promise<BatchWrite>;
+  /** @returns the records that exist, by id */
+  read(ids: readonly string[]): Promise<ReadonlyMap<string, Versioned<DeviceRecord>>>;
+  /** Replaces the records that still have the etag given. A conflict is a record that changed or was removed. */
+  replace(records: readonly Versioned<DeviceRecord>[]): Promise<BatchWrite>;
   /** By id, ascending. */
   list(filter: DeviceFilter, page: { size: number; continuation?: string }): Promise<Page<DeviceRecord>>;
   /** Ids of a group's devices that DPS has not assigned yet, at most `limit`. */
   waitingIds(enrollmentGroup: string, limit: number): Promise<string[]>;
+}
+
+/** What became of records that were written together: each is in exactly one of the two. */
+export interface BatchWrite {
+  /** With their new etags, by id. */
+  readonly written: ReadonlyMap<string, Versioned<DeviceRecord>>;
+  readonly conflicts: readonly DeviceRecord[];
 }
 
 export interface DeviceFilter {

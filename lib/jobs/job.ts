@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import type { ErrorCode } from '../errors.ts';
+import type { FailureReason } from '../errors.ts';
 import type { ManifestFormat, ManifestShape } from '../manifest/manifest.ts';
 import type { Page } from '../storage.ts';
 
 /**
- * `received`: known, not begun. `splitting`: row boundaries are being found. `provisioning`: chunks are worked on.
+ * `received`: known, not begun. `splitting`: row boundaries are being found. `provisioning`: chunks are in work.
  * `completed`: every row is provisioned or unchanged. `completedWithErrors`: some rows were rejected or failed.
  * `failed`: the manifest as a whole was refused. `cancelled`: stopped; chunks not begun were dropped.
  */
@@ -18,18 +18,18 @@ export type JobStatus =
   | 'cancelled';
 
 /**
- * What happens to a device that is provisioned already. `reject`: other content is refused. `replace`: other content makes
- * it anew. `reissue`: it is made anew in any case, for a certificate that ends or is to come from another CA, or a bundle
- * that is lost.
+ * What happens to a device that is provisioned already. `reject`: other content is refused. `replace`: other content
+ * provisions it again. `reissue`: it is provisioned again in any case, for a certificate that ends or is to come from another
+ * CA, or a bundle that was lost.
  */
 export type ConflictPolicy = (typeof conflictPolicies)[number];
 export const conflictPolicies = ['reject', 'replace', 'reissue'] as const;
 
-/** One submitted manifest and what becomes of it. */
+/** One submitted manifest and everything that becomes of it. Times are ISO 8601, UTC. */
 export interface Job {
   readonly jobId: string;
   readonly source: 'blob' | 'order' | 'http';
-  /** What people know it by: the blob's name or the order's id. */
+  /** The blob's name or the order's id. */
   readonly name: string;
   readonly manifest: { readonly blob: string; readonly etag: string; readonly bytes: number };
   readonly format: ManifestFormat;
@@ -37,10 +37,10 @@ export interface Job {
   readonly onConflict: ConflictPolicy;
   readonly status: JobStatus;
   /** Why it failed. */
-  readonly reason?: { readonly code: ErrorCode; readonly message: string; readonly hint: string };
+  readonly reason?: FailureReason;
   /** Known once the manifest is split. */
   readonly shape?: ManifestShape;
-  /** Rows a chunk has, likewise. */
+  /** Rows per chunk, likewise. */
   readonly chunkRows?: number;
   readonly chunks: number;
   readonly counts: RowCounts;
@@ -48,12 +48,12 @@ export interface Job {
   readonly startedAt?: string;
   /** All chunk messages are on the queue. */
   readonly dispatchedAt?: string;
-  /** When a part of it was counted last. */
+  /** When one of its parts was counted last. */
   readonly lastPartAt?: string;
   readonly finishedAt?: string;
 }
 
-/** Rows by outcome; what is in none of them waits. */
+/** Rows by outcome. A row that is in none of them waits (`waiting`). */
 export interface RowCounts {
   readonly total: number;
   readonly provisioned: number;
@@ -120,15 +120,15 @@ export function reportName(jobId: string, part: string): string {
   return `${jobId}/${part}.json`;
 }
 
-/** The attempt that a part's name tells of. */
+/** @returns the attempt that a part's name carries, from 1 */
 export function partAttempt(part: string): number {
   return Number(/-retry-(\d+)$/.exec(part)?.[1] ?? 1);
 }
 
 /**
- * The id of the job that a manifest is: a digest of the blob's name and its ETag. Event Grid may announce one upload
- * twice, and an upload over the same name is another manifest; so name and ETag are the identity, and whoever knows
- * them (the uploader, the event) knows the job without asking. 24 hex digits are 96 bits: no two manifests will meet.
+ * The id of the job of a manifest: a digest of the blob's name and its ETag, 24 hex digits. Event Grid may announce one upload
+ * twice, and an upload over the same name is another manifest, so name and ETag are the identity. The uploader and the event
+ * both know them, and so know the job without asking. 96 bits: no two manifests will meet.
  */
 export function jobIdOf({ blob, etag }: { blob: string; etag: string }): string {
   return createHash('sha256').update(`${blob}\n${etag}`).digest('hex').slice(0, 24);

@@ -4,8 +4,8 @@ import { type QueueName, queues } from '../resource-names.ts';
 import type { ChunkPlace } from './job.ts';
 
 /*
- * What travels on our own queues. No property is called id, dequeueCount or popReceipt: the Functions host copies
- * top-level properties of a JSON message over its trigger metadata of the same name.
+ * The messages of this app's own queues. No property is called id, dequeueCount or popReceipt: the Functions host copies the
+ * top-level properties of a JSON message over trigger metadata of the same name.
  */
 
 const count = z.int().min(0);
@@ -13,13 +13,13 @@ const count = z.int().min(0);
 const chunkMessage = z.strictObject({
   jobId: z.string().regex(/^[0-9a-f]{24}$/),
   chunk: count,
-  /** Bytes of the manifest, `end` exclusive. */
+  /** Byte offsets in the manifest, from 0, `end` exclusive. */
   start: count,
   end: count,
   firstLine: z.int().min(1),
   rows: z.int().min(1),
   attempt: z.int().min(1),
-  /** The rows that a retry is about; all of them when absent. */
+  /** Lines of the rows that a retry is about; all rows of the chunk if absent. */
   lines: z.array(z.int().min(1)).max(1000).optional(),
 });
 
@@ -35,7 +35,10 @@ export type ChunkMessage = Readonly<z.output<typeof chunkMessage>>;
 /** The devices of one chunk that need an individual enrollment, on queue `individual-enrollments`. */
 export type EnrollmentMessage = Readonly<z.output<typeof enrollmentMessage>>;
 
-/** Where the chunk's rows are, without the rest. */
+/** One attempt at one chunk. `chunk` counts from 0; `attempt` is 1, and one more for each retry of the job. */
+export type ChunkAttempt = Pick<ChunkMessage, 'jobId' | 'chunk' | 'attempt'>;
+
+/** The chunk's place in the manifest. */
 export function placeOf({ start, end, firstLine, rows }: ChunkMessage): ChunkPlace {
   return { start, end, firstLine, rows };
 }
@@ -65,11 +68,13 @@ export function decodedBody(message: unknown): unknown {
   try {
     return JSON.parse(/^[{["]/.test(text) ? text : Buffer.from(text, 'base64').toString('utf8'));
   } catch (error) {
-    throw new FleetError('message-invalid', 'The message is neither JSON nor base64 of JSON.', { cause: error });
+    throw new FleetError('message-invalid', 'The message is neither JSON nor base64 of JSON. Send one JSON object.', {
+      cause: error,
+    });
   }
 }
 
-/** The message as one text, the same for the function that fails on it and for the one that records it. */
+/** The message as one text: the same in the function that fails and in the one that records the dead letter. */
 export function bodyText(message: unknown): string {
   return typeof message === 'string' ? message : JSON.stringify(message);
 }

@@ -4,7 +4,7 @@ import type { ResultRow } from '../manifest/report.ts';
 import type { BlobStore } from '../storage.ts';
 import { type JobStore, type Part, partAttempt, type RowCounts } from './job.ts';
 
-/** What became of each row of one counted part; a job's reports are these, one after another. */
+/** The outcome of each row of one counted part. The reports of a job are these, one after another. */
 export interface ChunkReport {
   readonly results: readonly ResultRow[];
   readonly faults: readonly RowError[];
@@ -16,13 +16,14 @@ export async function writeChunkReport(reports: BlobStore, name: string, report:
 
 async function readChunkReport(reports: BlobStore, name: string): Promise<ChunkReport> {
   const body = await reports.read(name);
-  if (body === undefined) throw new FleetError('not-found', `The report ${name} is no longer kept.`);
+  if (body === undefined) throw new FleetError('not-found', `The report ${name} was deleted.`);
   return JSON.parse(body.toString('utf8')) as ChunkReport;
 }
 
 /**
- * What became of each row of one chunk, in order of lines, from all of its counted parts. A row that was tried again has
- * a line in the report of each attempt; the latest is what holds.
+ * The outcome of each row of one chunk, in order of lines, from all of its counted parts. A row that was tried again is in the
+ * report of each attempt; the latest one counts.
+ * @throws FleetError `not-found` when a report was deleted, `throttled`, `unavailable`
  */
 export async function rowOutcomes(parts: readonly Part[], reports: BlobStore): Promise<ChunkReport> {
   const outcomes = new Map<number, { result: ResultRow } | { fault: RowError }>();
@@ -45,21 +46,21 @@ export interface ReportSources {
   readonly reports: BlobStore;
 }
 
-/** Rows that were rejected or failed, and not mended by a retry since, in order of the manifest. */
+/** Rows that were rejected or failed, and that no retry has provisioned since, in order of the manifest. */
 export async function* jobErrors(jobId: string, { jobs, reports }: ReportSources): AsyncIterable<RowError> {
   for await (const parts of chunksWith(['rejected', 'failed'], jobId, jobs)) {
     yield* (await rowOutcomes(parts, reports)).faults;
   }
 }
 
-/** Rows that are provisioned or were already, in order of the manifest. */
+/** Rows that are provisioned, or were before, in order of the manifest. */
 export async function* jobResults(jobId: string, { jobs, reports }: ReportSources): AsyncIterable<ResultRow> {
   for await (const parts of chunksWith(['provisioned', 'unchanged'], jobId, jobs)) {
     yield* (await rowOutcomes(parts, reports)).results;
   }
 }
 
-/** The parts of each chunk that counted such rows; of other chunks no report has to be read. */
+/** The parts of each chunk that counted such rows. The reports of other chunks need not be read. */
 async function* chunksWith(
   outcomes: readonly Exclude<keyof RowCounts, 'total'>[],
   jobId: string,

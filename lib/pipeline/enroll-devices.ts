@@ -1,138 +1,226 @@
-import type { DeviceStore } from '../devices/device.ts';
 import { type DeviceRecord, withEvent } from '../devices/device.ts';
 import { mergeTwins } from '../devices/twin.ts';
-import { type Enrollments, enrollmentsPerCall, type IndividualEnrollment } from '../enrollment/enrollments.ts';
-import type { Groups } from '../enrollment/groups.ts';
-import { FleetError } from '../errors.ts';
+import { enrollmentsPerCall, type IndividualEnrollment } from '../enrollment/enrollments.ts';
+import { type FailureReason, FleetError } from '../errors.ts';
 import { countPart, finishIfDone } from '../jobs/count-part.ts';
-import type { JobStore } from '../jobs/job.ts';
 import { archiveName, partName, reportName } from '../jobs/job.ts';
 import type { EnrollmentMessage } from '../jobs/messages.ts';
 import { writeChunkReport } from '../jobs/reports.ts';
 import type { RowError } from '../manifest/manifest.ts';
-import type { RateLimiter } from '../rate-limiter.ts';
-import { type RetryOptions, retrying } from '../retry.ts';
-import type { BlobStore, MessageQueue, Versioned } from '../storage.ts';
+import { queues } from '../resource-names.ts';
+import { retrying } from '../retry.ts';
+import type { Versioned } from '../storage.ts';
+import type { Ports } from './ports.ts';
+import { deviceError, recordsOfAttempt } from './steps/claim.ts';
 import { findArchive } from './steps/commit.ts';
 import type { Issued } from './steps/issue.ts';
 import { failedRecord, replaceRecords, resultRow } from './steps/record.ts';
 
-export interface EnrollServices {
-  readonly jobs: JobStore;
-  readonly devices: DeviceStore;
-  readonly groups: Groups;
-  readonly bundles: BlobStore;
-  readonly reports: BlobStore;
-  readonly enrollments: Enrollments;
-  /** Where messages come from. */
-  readonly enrollmentQueue: MessageQueue<EnrollmentMessage>;
-  readonly pace: RateLimiter;
-  readonly retry: RetryOptions;
-  readonly now: () => Date;
-}
+export type EnrollPorts = Pick<
+  Ports,
+  | 'jobs'
+  | 'devices'
+  | 'groups'
+  | 'bundles'
+  | 'reports'
+  | 'enrollments'
+  | 'enrollmentQueue'
+  | 'rateLimiter'
+  | 'retry'
+  | 'now'
+>;
 
 /**
- * How long one message is worked on before the rest of it is put back: an instance has up to 4 (host.json, batchSize and
- * newBatchThreshold) that do so one after another, and none may outlast functionTimeout, 30 minutes. A DPS with a small
- * quota would take hours for a chunk.
+ * How long one message is worked on before the rest of it is put back on the queue. An instance takes up to 4 messages
+ * (host.json: batchSize and newBatchThreshold), works on them one after another, and none may outlast functionTimeout, 30
+ * minutes. With a small quota of DPS a chunk takes hours.
  */
-const longestRunMilliseconds = 4 * 60 * 1000;
+const longestRunMs = 4 * 60 * 1000;
 
-/** A device of the chunk that has an individual enrollment, and its record. */
-interface Row {
-  readonly issued: Issued;
+/** A row of the chunk that has an individual enrollment. */
+interface EnrollingRow {
+  readonly deviceId: string;
+  readonly line: number;
+  readonly source: string;
+  readonly enrollmentGroup: string;
+  readonly serialNumber: string;
+}
+
+/** The row and the record of its device. */
+interface HeldRow<Row extends EnrollingRow = EnrollingRow> {
+  readonly row: Row;
   readonly record: Versioned<DeviceRecord>;
 }
 
 /**
- * Enrolls the devices of one chunk that have an individual enrollment each, 10 a call and no faster than DPS allows.
- * A second delivery goes on where the first one ended and counts nothing twice.
+ * Enrolls the devices of one chunk that have an individual enrollment each: 10 per call, no faster than DPS allows. A second
+ * delivery continues where the first one ended, and counts nothing twice.
+ * @throws FleetError `message-invalid` for a job that does not exist, `archive-damaged`; and where trying again can help:
+ * `throttled`, `unavailable`, `concurrent-change`
  */
-export async function enrollIndividuals(message: EnrollmentMessage, services: EnrollServices): Promise<void> {
-  const { jobs, devices, bundles, reports, now } = services;
+export async function enrollDevices(message: EnrollmentMessage, ports: EnrollPorts): Promise<void> {
+  const { jobs, bundles, enrollmentQueue, now } = ports;
   const { jobId, chunk, attempt } = message;
-  const part = partName(chunk, attempt, 'enrollments');
-  const { job, part: counted } = await jobs.readWithPart(jobId, part);
-  if (job === undefined) {
-    throw new FleetError(
-      'message-invalid',
-      `Queue "individual-enrollments" names a job that does not exist: ${jobId}.`,
-    );
-  }
+  const { job, part: counted } = await jobs.readWithPart(jobId, partName(chunk, attempt, 'enrollments'));
+  if (job === undefined)
+    throw new FleetError('message-invalid', `Queue "${queues.enrollments}" names a job that does not exist: ${jobId}.`);
   if (counted !== undefined) return finishIfDone(jobs, job, now());
 
   const name = archiveName(jobId, partName(chunk, attempt));
-  const archive = await findArchive(bundles, name);
-  // It was committed before the message was sent.
-  if (archive === undefined) throw new FleetError('archive-damaged', `The archive ${name} is no longer there.`);
-  const issued = [...archive.values()].map((entry) => entry.info).filter((info) => info.individual !== undefined);
-  const records = await devices.read(issued.map((info) => info.deviceId));
-  const rows: Row[] = [];
-  const lost: RowError[] = [];
-  for (const [index, info] of issued.entries()) {
-    const record = records[index];
-    if (record !== undefined && isHeldBy(record.value, info, jobId)) rows.push({ issued: info, record });
-    else lost.push(lostFault(info));
-  }
+  const archive = await findArchive(name, bundles);
+  // The archive was committed before the message was sent.
+  if (archive === undefined) throw new FleetError('archive-damaged', `The archive ${name} was deleted.`);
+  const rows = [...archive.values()].flatMap(({ info }) => enrollingRow(info));
+  const { held, errors } = await heldRows(rows, message, ports);
 
-  const settled = rows
-    .filter(({ record }) => record.value.status !== 'claimed')
-    .map((row) => ({ ...row, record: row.record.value }));
-  const open = rows.filter(({ record }) => record.value.status === 'claimed');
-  const began = now().getTime();
+  const [open, done] = partition(held, ({ record }) => record.value.status === 'claimed');
+  const startedAt = now().getTime();
   for (let from = 0; from < open.length; from += enrollmentsPerCall) {
-    // As a new message, so that it does not use up deliveries. What is done is recorded, and the next run finds it so.
-    if (now().getTime() - began > longestRunMilliseconds) return services.enrollmentQueue.send([message]);
-    settled.push(...(await enrollBatch(open.slice(from, from + enrollmentsPerCall), services)));
+    // A new message does not use up deliveries. The records written so far tell the next run what is done.
+    if (now().getTime() - startedAt > longestRunMs) return enrollmentQueue.send([message]);
+    done.push(...(await enrollBatch(open.slice(from, from + enrollmentsPerCall), ports)));
   }
-
-  const results = settled
-    .filter(({ record }) => record.status !== 'failed')
-    .map((row) => resultRow(row.issued.line, row.record, 'provisioned'));
-  const failed = settled
-    .filter(({ record }) => record.status === 'failed')
-    .map(({ issued, record }) => faultOf(issued, record));
-  const faults = [...failed, ...lost].sort((a, b) => a.line - b.line);
-  const report = reportName(jobId, part);
-  await writeChunkReport(reports, report, { results, faults });
-  const outcome = { provisioned: results.length, unchanged: 0, rejected: 0, failed: faults.length, cancelled: 0 };
-  await countPart(jobs, jobId, { part, chunk, outcome, finishedAt: now().toISOString(), report }, faults, now());
+  await recordEnrollments(message, done, errors, ports);
 }
 
-/** One bulk call to DPS, and the records that follow from its answer. */
-async function enrollBatch(batch: readonly Row[], services: EnrollServices) {
-  const { groups, devices, enrollments, pace, retry, now } = services;
-  const directory = await groups.directory();
-  const entries = batch.map(({ issued, record }): IndividualEnrollment => {
-    const definition = directory.get(issued.enrollmentGroup)?.value.definition;
-    if (definition === undefined)
-      throw new FleetError('concurrent-change', `Enrollment group "${issued.enrollmentGroup}" is gone.`);
-    const twin = mergeTwins(definition.initialTwin, record.value.twin ?? { tags: {}, desired: {} });
-    return { deviceId: issued.deviceId, certificatePem: issued.individual?.certificatePem ?? '', definition, twin };
-  });
+/**
+ * Gives up the enrollments of a chunk whose deliveries all failed. Enrolled devices count as provisioned. Every other row
+ * counts as failed with the reason and releases its device, and a retry of the job takes it up.
+ * @throws FleetError `concurrent-change`, `throttled`, `unavailable`
+ */
+export async function abandonEnrollments(
+  message: EnrollmentMessage,
+  reason: FailureReason,
+  ports: EnrollPorts,
+): Promise<void> {
+  const { jobs, devices, now } = ports;
+  const { jobId, chunk, attempt } = message;
+  const { job, part: counted } = await jobs.readWithPart(jobId, partName(chunk, attempt, 'enrollments'));
+  if (job === undefined || counted !== undefined) return;
 
-  // Whether DPS counts a bulk call once or once an entry is not documented; entries is the safe reading.
-  await pace.acquire(entries.length);
-  const answers = await retrying(() => enrollments.enroll(entries), retry);
-
+  const rows = (await readableRows(message, ports)) ?? (await rowsByRecords(message, ports));
+  const { held, errors } = await heldRows(rows, message, ports);
+  const [open, done] = partition(held, ({ record }) => record.value.status === 'claimed');
   const at = now().toISOString();
-  const written = batch.map(({ issued, record }, index) => {
-    const fault = answers[index];
-    const message = fault && `DPS refused the enrollment: ${fault.errorCode} ${fault.message}`;
-    const value =
-      message === undefined
-        ? enrolled(record.value, at)
-        : failedRecord(record.value, { code: 'enrollment-refused', message }, at);
-    return { issued, record: { value, etag: record.etag } };
+  const released = open.map(({ row, record }): HeldRow => {
+    const value = failedRecord(record.value, { code: 'gave-up', message: reason.message }, at);
+    return { row, record: { ...record, value } };
   });
   await replaceRecords(
     devices,
-    written.map(({ record }) => record),
+    released.map(({ record }) => record),
   );
-  return written.map(({ issued, record }) => ({ issued, record: record.value }));
+  await recordEnrollments(message, [...done, ...released], errors, ports);
 }
 
-function enrolled(record: DeviceRecord, at: string): DeviceRecord {
+/** One bulk call to DPS, and the records that follow from its answer. */
+async function enrollBatch(
+  batch: readonly HeldRow<CertifiedRow>[],
+  { groups, devices, enrollments, rateLimiter, retry, now }: EnrollPorts,
+): Promise<HeldRow<CertifiedRow>[]> {
+  const directory = await groups.directory();
+  const entries = batch.map(({ row, record }): IndividualEnrollment => {
+    const { deviceId, enrollmentGroup, certificatePem } = row;
+    const definition = directory.get(enrollmentGroup)?.value.definition;
+    if (definition === undefined)
+      throw new FleetError('concurrent-change', `Enrollment group "${enrollmentGroup}" was deleted.`);
+    const twin = mergeTwins(definition.initialTwin, record.value.twin ?? { tags: {}, desired: {} });
+    return { deviceId, certificatePem, definition, twin };
+  });
+
+  // Whether DPS counts a bulk call once or once per entry is not documented; per entry is the safe reading.
+  await rateLimiter.acquire(entries.length);
+  const answers = await retrying(() => enrollments.enroll(entries), retry);
+
+  const at = now().toISOString();
+  const answered = batch.map(({ row, record }, index) => {
+    const refused = answers[index];
+    const message = refused && `DPS refused the enrollment: ${refused.errorCode} ${refused.message}`;
+    const value =
+      message === undefined
+        ? enrolledRecord(record.value, at)
+        : failedRecord(record.value, { code: 'enrollment-refused', message }, at);
+    return { row, record: { value, etag: record.etag } };
+  });
+  await replaceRecords(
+    devices,
+    answered.map(({ record }) => record),
+  );
+  return answered;
+}
+
+/** Writes the report of the enrollments, then counts them as one part of the job. */
+async function recordEnrollments(
+  { jobId, chunk, attempt }: EnrollmentMessage,
+  ended: readonly HeldRow[],
+  lost: readonly RowError[],
+  { jobs, reports, now }: EnrollPorts,
+): Promise<void> {
+  const [failed, provisioned] = partition(ended, ({ record }) => record.value.status === 'failed');
+  const results = provisioned.map(({ row, record }) => resultRow(row.line, record.value, 'provisioned'));
+  const errors = [...failed.map(enrollmentError), ...lost].sort((a, b) => a.line - b.line);
+  const part = partName(chunk, attempt, 'enrollments');
+  const report = reportName(jobId, part);
+  await writeChunkReport(reports, report, { results, faults: errors });
+  const outcome = { provisioned: results.length, unchanged: 0, rejected: 0, failed: errors.length, cancelled: 0 };
+  await countPart(jobs, jobId, { part, chunk, outcome, finishedAt: now().toISOString(), report }, errors, now());
+}
+
+/** The rows whose device is still theirs, with the certificate of this archive; an error for each of the others. */
+async function heldRows<Row extends EnrollingRow>(
+  rows: readonly Row[],
+  { jobId }: EnrollmentMessage,
+  { devices }: EnrollPorts,
+): Promise<{ readonly held: HeldRow<Row>[]; readonly errors: RowError[] }> {
+  const records = await devices.read(rows.map(({ deviceId }) => deviceId));
+  const held: HeldRow<Row>[] = [];
+  const errors: RowError[] = [];
+  for (const row of rows) {
+    const record = records.get(row.deviceId);
+    const { claim, serialNumber } = record?.value ?? {};
+    const isHeld = claim?.jobId === jobId && claim.line === row.line && serialNumber === row.serialNumber;
+    if (record !== undefined && isHeld) held.push({ row, record });
+    else errors.push(deviceError(row, 'chunk-superseded', 'Another row claimed the device before it was enrolled.'));
+  }
+  return { held, errors };
+}
+
+interface CertifiedRow extends EnrollingRow {
+  readonly certificatePem: string;
+}
+
+/** The row of an archive entry, where it has an individual enrollment. */
+function enrollingRow({ deviceId, line, enrollmentGroup, serialNumber, individual }: Issued): CertifiedRow[] {
+  return individual === undefined ? [] : [{ deviceId, line, enrollmentGroup, serialNumber, ...individual }];
+}
+
+/** The rows of the archive. @returns undefined where the archive is gone or damaged */
+async function readableRows(
+  { jobId, chunk, attempt }: EnrollmentMessage,
+  { bundles }: EnrollPorts,
+): Promise<readonly EnrollingRow[] | undefined> {
+  try {
+    const archive = await findArchive(archiveName(jobId, partName(chunk, attempt)), bundles);
+    return archive && [...archive.values()].flatMap(({ info }) => enrollingRow(info));
+  } catch (error) {
+    if (error instanceof FleetError && error.code === 'archive-damaged') return undefined;
+    throw error;
+  }
+}
+
+/** The same rows by the records of their devices: those that wait for DPS, and those that DPS has answered. */
+async function rowsByRecords(message: EnrollmentMessage, { devices }: EnrollPorts): Promise<readonly EnrollingRow[]> {
+  const rows: EnrollingRow[] = [];
+  for await (const { value } of recordsOfAttempt(message, devices)) {
+    const { id: deviceId, claim, status, identity, failure, history, enrollmentGroup, serialNumber } = value;
+    const answered = failure?.code === 'enrollment-refused' || history.some(({ event }) => event === 'enrolled');
+    if (identity !== undefined && (status === 'claimed' || answered))
+      rows.push({ deviceId, line: claim.line, source: '', enrollmentGroup, serialNumber });
+  }
+  return rows;
+}
+
+function enrolledRecord(record: DeviceRecord, at: string): DeviceRecord {
   return {
     ...record,
     status: 'provisioned',
@@ -141,27 +229,12 @@ function enrolled(record: DeviceRecord, at: string): DeviceRecord {
   };
 }
 
-/** The device is still this job's, with the certificate of this archive. */
-function isHeldBy(record: DeviceRecord, issued: Issued, jobId: string): boolean {
-  return (
-    record.claim.jobId === jobId && record.claim.line === issued.line && record.serialNumber === issued.serialNumber
-  );
+function enrollmentError({ row, record }: HeldRow): RowError {
+  const { code = 'enrollment-refused', message = '' } = record.value.failure ?? {};
+  return deviceError(row, code, message);
 }
 
-/** A device that its row had let go of belongs to whoever claimed it then. */
-function lostFault({ line, deviceId, individual }: Issued): RowError {
-  const message = 'Another row took the device over before it was enrolled.';
-  return {
-    line,
-    source: individual?.source ?? '',
-    column: 'deviceId',
-    value: deviceId,
-    code: 'chunk-superseded',
-    message,
-  };
-}
-
-function faultOf({ line, deviceId, individual }: Issued, { failure }: DeviceRecord): RowError {
-  const { code = 'enrollment-refused', message = '' } = failure ?? {};
-  return { line, source: individual?.source ?? '', column: 'deviceId', value: deviceId, code, message };
+/** @returns the items that match, and the others */
+function partition<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
 }

@@ -1,59 +1,50 @@
 import { FleetError } from '../errors.ts';
 import { failUndispatched } from '../jobs/count-part.ts';
-import type { JobStore } from '../jobs/job.ts';
 import { conflictPolicies, type Job, jobIdOf, noRows } from '../jobs/job.ts';
-import type { ChunkMessage } from '../jobs/messages.ts';
 import { manifestDefaults } from '../manifest/manifest.ts';
 import { splitManifest } from '../manifest/splitter.ts';
 import type { BlobCreated } from '../manifest/upload-event.ts';
-import type { BlobProperties, BlobStore, MessageQueue } from '../storage.ts';
+import type { BlobProperties, BlobStore } from '../storage.ts';
 import { step } from '../telemetry.ts';
+import type { Ports } from './ports.ts';
 
-export interface IngestServices {
-  readonly jobs: JobStore;
-  readonly manifests: BlobStore;
-  readonly chunkQueue: MessageQueue<ChunkMessage>;
-  readonly chunkRows: number;
-  readonly now: () => Date;
-}
+export type IngestPorts = Pick<Ports, 'jobs' | 'manifests' | 'chunkQueue' | 'chunkRows' | 'now'>;
 
 /**
- * Turns an uploaded manifest into a job and its chunks. The blob is read once, as the version that was announced; where
- * chunks begin is worked out from its bytes and from the rows a chunk had at first, so a second delivery sends the same
- * messages again, which is harmless.
- * @throws FleetError `manifest-format` for a name that no manifest has: it is no job, and becomes a dead letter
+ * Turns an uploaded manifest into a job and its chunks. The blob is read once, as the version that was announced. Where
+ * chunks begin follows from its bytes and the job's rows per chunk, so a second delivery sends the same messages again,
+ * which is harmless.
+ * @throws FleetError `manifest-format` for a blob name that is not a manifest's: it makes no job and becomes a dead letter
  */
-export async function ingestManifest(event: BlobCreated, services: IngestServices): Promise<void> {
-  const { jobs, manifests, now } = services;
+export async function ingestManifest(event: BlobCreated, ports: IngestPorts): Promise<void> {
+  const { jobs, manifests, now } = ports;
   const jobId = jobIdOf({ blob: event.blobName, etag: event.etag });
   const at = now().toISOString();
   const known = await jobs.read(jobId);
   if (known === undefined) await jobs.create(await newJob(event, manifests, at));
   try {
-    const job = await jobs.update(jobId, ['received', 'splitting'], {
-      status: 'splitting',
-      startedAt: known?.startedAt ?? at,
-    });
-    // Not by its status: a job that was cancelled while its messages were sent waits for the rest of them, to drop them.
+    const startedAt = known?.startedAt ?? at;
+    const job = await jobs.update(jobId, ['received', 'splitting'], { status: 'splitting', startedAt });
+    // The status does not tell: a job that was cancelled while its messages were sent needs the rest of them, to drop them.
     if (job === undefined || job.finishedAt !== undefined || job.dispatchedAt !== undefined) return;
-    await dispatch(job, services);
+    await dispatch(job, ports);
   } catch (error) {
     if (!(error instanceof FleetError) || error.retry) throw error;
-    const { code, message, hint } = error;
-    await failUndispatched(jobId, { code, message, hint }, { jobs, now });
+    await failUndispatched(jobId, error.reason, { jobs, now });
   }
 }
 
-async function dispatch(job: Job, services: IngestServices): Promise<void> {
-  const { jobs, manifests, chunkQueue, now } = services;
+/** Splits the manifest and sends one message per chunk. */
+async function dispatch(job: Job, ports: IngestPorts): Promise<void> {
+  const { jobs, manifests, chunkQueue, now } = ports;
   // A setting that changes between two deliveries must not move the chunks of a job that is half sent.
-  const { jobId, format, manifest, chunkRows = services.chunkRows } = job;
+  const { jobId, format, manifest, chunkRows = ports.chunkRows } = job;
   const source = await manifests.open(manifest.blob, { etag: manifest.etag });
   const { shape, chunks, rows } = await step('split', { jobId }, () => splitManifest(source, { format, chunkRows }));
-  // Totals first: a chunk that is done before the last message is sent must find what it is a part of.
+  // Totals first: a chunk may be done before the last message is sent, and it is counted against them.
   const change = { status: 'provisioning', shape, chunkRows, chunks: chunks.length, total: rows } as const;
   const current = await jobs.update(jobId, ['splitting'], change);
-  // Cancelled while it was split: no row was counted, and none may come.
+  // The job was cancelled while it was split: no row was counted, and none may come.
   if (current === undefined || current.counts.total === 0) return;
   await chunkQueue.send(chunks.map((range) => ({ jobId, ...range, attempt: 1 })));
   await jobs.update(jobId, ['provisioning', 'completed', 'completedWithErrors', 'cancelled'], {
@@ -67,8 +58,9 @@ async function newJob({ blobName, etag, contentLength }: BlobCreated, manifests:
 }
 
 /**
- * A job as it is first recorded; the same from an event, an upload or an order. Metadata of the blob is set by the app's own
- * uploads and free to be set by others: `onconflict`, a ConflictPolicy, `reject` where it is none; `orderid`, as base64url of its UTF-8, since metadata is ASCII.
+ * A job as it is first recorded; the same from an event, an upload or an order. Two keys of the blob's metadata count, set by
+ * this app or by any other uploader: `onconflict`, a ConflictPolicy (anything else means `reject`), and `orderid`, as
+ * base64url of its UTF-8, since metadata is ASCII.
  */
 export function describeJob(manifest: {
   blob: string;

@@ -1,32 +1,33 @@
 import { FleetError } from '../errors.ts';
-import type { DeadLetter, DeadLetterStore } from '../jobs/dead-letters.ts';
+import type { DeadLetter } from '../jobs/dead-letters.ts';
 import { jobIdOf } from '../jobs/job.ts';
 import { decodedBody } from '../jobs/messages.ts';
 import { type BlobCreated, parseBlobCreated } from '../manifest/upload-event.ts';
-import { queues } from '../resource-names.ts';
-import type { MessageQueue } from '../storage.ts';
-import { type RetryServices, retryJob } from './retry-job.ts';
+import { type QueueName, queues } from '../resource-names.ts';
+import type { Ports } from './ports.ts';
+import { type RetryPorts, retryJob } from './retry-job.ts';
 
-export interface RedriveServices extends RetryServices {
-  readonly deadLetters: DeadLetterStore;
-  readonly queue: (name: string) => MessageQueue<unknown>;
-}
+export type RedrivePorts = RetryPorts & Pick<Ports, 'deadLetters' | 'queue'>;
+
+/** Letters per request to the store. */
+const pageSize = 100;
 
 /**
- * Gives dead letters another chance and takes them off the list. A letter of the chunk queues was counted as failed
- * rows, so its job's failed rows are retried; any other message goes back to its queue.
- * @returns how many letters were redriven
+ * Gives dead letters another chance and takes them off the list. The rows of a chunk were counted as failed, so its job is
+ * retried; any other message goes back to its queue.
+ * @returns the number of letters that were redriven
+ * @throws FleetError `throttled`, `unavailable`; the letters that are left stay on the list
  */
-export async function redriveDeadLetters(filter: { queue?: string }, services: RedriveServices): Promise<number> {
-  const { deadLetters } = services;
+export async function redriveDeadLetters(filter: { queue?: QueueName }, ports: RedrivePorts): Promise<number> {
+  const { deadLetters } = ports;
   const retried = new Set<string>();
   let redriven = 0;
   let continuation: string | undefined;
   do {
-    const page = await deadLetters.list({ size: 100, continuation, queue: filter.queue });
+    const page = await deadLetters.list({ size: pageSize, continuation, queue: filter.queue });
     for (const letter of page.items) {
-      await redrive(letter, retried, services);
-      // Last, so that a crash leaves a letter that is redriven twice rather than one that is lost.
+      await redrive(letter, retried, ports);
+      // Removed last: after a crash a letter is redriven twice, which is harmless, and not lost.
       await deadLetters.remove(letter);
       redriven += 1;
     }
@@ -35,21 +36,22 @@ export async function redriveDeadLetters(filter: { queue?: string }, services: R
   return redriven;
 }
 
-async function redrive({ queue, body }: DeadLetter, retried: Set<string>, services: RedriveServices): Promise<void> {
+/** @param retried ids of the jobs that were retried already */
+async function redrive({ queue, body }: DeadLetter, retried: Set<string>, ports: RedrivePorts): Promise<void> {
   if (queue === queues.chunks || queue === queues.enrollments) {
     const jobId = jobIdIn(body);
     if (jobId === undefined || retried.has(jobId)) return;
     retried.add(jobId);
-    const job = await services.jobs.read(jobId);
-    if (job !== undefined) await retryJob(job, services).catch(unlessNothingFailed);
+    const job = await ports.jobs.read(jobId);
+    if (job !== undefined) await retryJob(job, ports).catch(unlessNothingFailed);
     return;
   }
-  if (queue === queues.uploads) await reopen(body, services);
-  await services.queue(queue).send([decodedBodyOr(body)]);
+  if (queue === queues.uploads) await reopenJob(body, ports);
+  await ports.queue(queue).send([decodedBodyOr(body)]);
 }
 
-/** A manifest whose job failed is begun again from where a new one would. */
-async function reopen(body: string, { jobs }: RedriveServices): Promise<void> {
+/** Lets the job of a manifest begin again, if it failed as a whole. */
+async function reopenJob(body: string, { jobs }: RedrivePorts): Promise<void> {
   let event: BlobCreated;
   try {
     event = parseBlobCreated(decodedBody(body));

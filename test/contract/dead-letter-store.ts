@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { DeadLetterStore } from '../../lib/jobs/dead-letters.ts';
+import type { QueueName } from '../../lib/resource-names.ts';
 
 export const someReason = { code: 'unavailable' as const, message: 'It was away.', hint: 'Wait.' };
 
-export const someLetter = (id: string, queue: string) => ({
+export const someLetter = (id: string, queue: QueueName) => ({
   ...{ id, queue, body: `{"of":"${id}"}`, reason: someReason },
   at: '2026-11-24T00:00:00.000Z',
 });
@@ -12,7 +13,7 @@ export const someLetter = (id: string, queue: string) => ({
 /** What every DeadLetterStore does. Each test has a queue of its own, so that they may share a store. */
 export function deadLetterStoreContract(name: string, open: () => DeadLetterStore | Promise<DeadLetterStore>): void {
   let made = 0;
-  const newQueue = () => `queue-${process.pid}-${made++}`;
+  const newQueue = () => `queue-${process.pid}-${made++}` as QueueName;
 
   describe(`dead letters on ${name}`, () => {
     it('keeps a letter once, however often it comes, and counts how often that was', async () => {

@@ -11,58 +11,55 @@ export function deviceStoreContract(name: string, open: () => Promise<DeviceStor
   describe(`device store: ${name}`, () => {
     it('creates what is not there and never overwrites', async () => {
       const store = await open();
-      const [first] = await store.create([someDevice({ id: id('a'), contentHash: 'first' })]);
-      assert.ok(first);
-      const [again, other] = await store.create([
-        someDevice({ id: id('a'), contentHash: 'second' }),
-        someDevice({ id: id('b') }),
-      ]);
-      assert.equal(again, undefined);
-      assert.ok(other);
-      const [read] = await store.read([id('a')]);
+      const first = await store.create([someDevice({ id: id('a'), contentHash: 'first' })]);
+      assert.deepEqual(first.conflicts, []);
+      const again = someDevice({ id: id('a'), contentHash: 'second' });
+      const { written, conflicts } = await store.create([again, someDevice({ id: id('b') })]);
+      assert.deepEqual(conflicts, [again]);
+      assert.deepEqual([...written.keys()], [id('b')]);
+      const read = (await store.read([id('a')])).get(id('a'));
       assert.equal(read?.value.contentHash, 'first');
-      assert.equal(read?.etag, first);
+      assert.ok(read?.etag);
+      assert.equal(read?.etag, first.written.get(id('a'))?.etag);
     });
 
-    it('answers in the order of the question, with nothing for what is not there', async () => {
+    it('reads the records that exist, by id, and leaves out the others', async () => {
       const store = await open();
       await store.create([someDevice({ id: id('c') }), someDevice({ id: id('d') })]);
       const read = await store.read([id('d'), id('nobody'), id('c')]);
-      assert.deepEqual(
-        read.map((record) => record?.value.id),
-        [id('d'), undefined, id('c')],
-      );
+      assert.deepEqual([...read.keys()].sort(), [id('c'), id('d')]);
+      assert.equal(read.get(id('d'))?.value.id, id('d'));
     });
 
     it('gives back a record as it was written, and nothing else', async () => {
       const store = await open();
       const device = someDevice({ id: id('whole'), twin: { tags: { slot: 4, deep: { er: [1, null] } }, desired: {} } });
       await store.create([device]);
-      assert.deepEqual((await store.read([device.id]))[0]?.value, device);
+      assert.deepEqual((await store.read([device.id])).get(device.id)?.value, device);
     });
 
     it('replaces a record only as the version that was read', async () => {
       const store = await open();
       const device = someDevice({ id: id('e') });
-      const [etag = ''] = await store.create([device]);
-      const [second] = await store.replace([{ value: { ...device, status: 'provisioned' }, etag }]);
-      assert.ok(second);
-      assert.notEqual(second, etag);
-      const [stale] = await store.replace([{ value: { ...device, status: 'failed' }, etag }]);
-      assert.equal(stale, undefined);
-      assert.equal((await store.read([device.id]))[0]?.value.status, 'provisioned');
+      const etag = (await store.create([device])).written.get(device.id)?.etag ?? '';
+      const provisioned = { ...device, status: 'provisioned' } as const;
+      const { written } = await store.replace([{ value: provisioned, etag }]);
+      assert.ok(written.get(device.id)?.etag);
+      assert.notEqual(written.get(device.id)?.etag, etag);
+      assert.deepEqual(written.get(device.id)?.value, provisioned);
+      const stale = { ...device, status: 'failed' } as const;
+      assert.deepEqual((await store.replace([{ value: stale, etag }])).conflicts, [stale]);
+      assert.equal((await store.read([device.id])).get(device.id)?.value.status, 'provisioned');
     });
 
     it('takes more records at once than one request to Cosmos DB may carry', async () => {
       const store = await open();
       const devices = Array.from({ length: 250 }, (_, index) => someDevice({ id: id(`many-${index}`) }));
-      const etags = await store.create(devices);
-      assert.ok(etags.every((etag) => etag !== undefined));
-      const read = await store.read(devices.map((device) => device.id));
-      assert.deepEqual(
-        read.map((record) => record?.value.id),
-        devices.map((device) => device.id),
-      );
+      const ids = devices.map((device) => device.id).sort();
+      const { written, conflicts } = await store.create(devices);
+      assert.deepEqual(conflicts, []);
+      assert.deepEqual([...written.keys()].sort(), ids);
+      assert.deepEqual([...(await store.read(ids)).keys()].sort(), ids);
     });
 
     it('lists by job, group and status, in pages that meet every record once', async () => {

@@ -6,7 +6,7 @@ import { type LockOptions, runExclusively } from '../../lib/lock.ts';
 async function delayOf({ waiting, random }: { waiting: number; random: number }): Promise<number | undefined> {
   const sent: { messages: unknown[]; delaySeconds?: number }[] = [];
   const options: LockOptions<{ chunk: number }> = {
-    turn: { take: async () => false },
+    lock: { take: async () => false },
     queue: {
       waiting: async () => waiting,
       send: async (messages, { delaySeconds } = {}) => void sent.push({ messages: [...messages], delaySeconds }),
@@ -19,23 +19,23 @@ async function delayOf({ waiting, random }: { waiting: number; random: number })
   return sent[0]?.delaySeconds;
 }
 
-describe('inTurn', () => {
+describe('runExclusively', () => {
   it('works on the message when it is our turn, and puts nothing back', async () => {
     let worked = 0;
     const work = async () => {
       worked += 1;
     };
-    const turn = { take: (given: () => Promise<void>) => given().then(() => true) };
+    const lock = { take: (given: () => Promise<void>) => given().then(() => true) };
     const queue = { waiting: () => assert.fail(), send: () => assert.fail() };
-    await runExclusively({}, work, { turn, queue, secondsEach: 1, random: Math.random });
+    await runExclusively({}, work, { lock, queue, secondsEach: 1, random: Math.random });
     assert.equal(worked, 1);
   });
 
   it('passes on what the work throws, so that the host delivers the message again', async () => {
-    const turn = { take: (given: () => Promise<void>) => given().then(() => true) };
+    const lock = { take: (given: () => Promise<void>) => given().then(() => true) };
     const queue = { waiting: () => assert.fail(), send: () => assert.fail() };
     const work = () => Promise.reject(new Error('throttled'));
-    await assert.rejects(runExclusively({}, work, { turn, queue, secondsEach: 1, random: Math.random }), /throttled/);
+    await assert.rejects(runExclusively({}, work, { lock, queue, secondsEach: 1, random: Math.random }), /throttled/);
   });
 
   it('else puts it back for a part of the time that all who wait will take', async () => {

@@ -1,4 +1,5 @@
-import type { DeviceRecord, DeviceStore } from '../../lib/devices/device.ts';
+import type { BatchWrite, DeviceRecord, DeviceStore } from '../../lib/devices/device.ts';
+import type { Versioned } from '../../lib/storage.ts';
 
 /** Device records in memory, held to the same contract as the real store. */
 export function createMemoryDeviceStore(): DeviceStore & { readonly records: ReadonlyMap<string, DeviceRecord> } {
@@ -9,6 +10,15 @@ export function createMemoryDeviceStore(): DeviceStore & { readonly records: Rea
     documents.set(value.id, { value: structuredClone(value), etag });
     return etag;
   };
+  const write = (records: readonly DeviceRecord[], isAllowed: (record: DeviceRecord) => boolean): BatchWrite => {
+    const written = new Map<string, Versioned<DeviceRecord>>();
+    const conflicts: DeviceRecord[] = [];
+    for (const value of records) {
+      if (isAllowed(value)) written.set(value.id, { value, etag: put(value) });
+      else conflicts.push(value);
+    }
+    return { written, conflicts };
+  };
   const sorted = () => [...documents.values()].map(({ value }) => value).sort((a, b) => (a.id < b.id ? -1 : 1));
 
   return {
@@ -16,13 +26,18 @@ export function createMemoryDeviceStore(): DeviceStore & { readonly records: Rea
       return new Map(sorted().map((record) => [record.id, record]));
     },
     async create(records) {
-      return records.map((record) => (documents.has(record.id) ? undefined : put(record)));
+      return write(records, ({ id }) => !documents.has(id));
     },
     async read(ids) {
-      return ids.map((id) => structuredClone(documents.get(id)));
+      const found = ids.flatMap((id) => documents.get(id) ?? []);
+      return new Map(found.map((document) => [document.value.id, structuredClone(document)]));
     },
     async replace(records) {
-      return records.map(({ value, etag }) => (documents.get(value.id)?.etag === etag ? put(value) : undefined));
+      const etags = new Map(records.map(({ value, etag }) => [value.id, etag]));
+      return write(
+        records.map(({ value }) => value),
+        ({ id }) => documents.get(id)?.etag === etags.get(id),
+      );
     },
     async list({ jobId, enrollmentGroup, status }, { size, continuation = '' }) {
       const found = sorted().filter(

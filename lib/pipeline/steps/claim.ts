@@ -1,13 +1,14 @@
-import type { DeviceStore } from '../../devices/device.ts';
 import { type DeviceRecord, withEvent } from '../../devices/device.ts';
 import type { ConflictPolicy } from '../../jobs/job.ts';
-import type { DeviceRequest, RowError } from '../../manifest/manifest.ts';
-import { contentHash } from '../../manifest/manifest.ts';
+import type { ChunkAttempt } from '../../jobs/messages.ts';
+import { contentHash, type DeviceRequest, type RowError } from '../../manifest/manifest.ts';
 import { newSerialNumber } from '../../pki/serial.ts';
 import type { Versioned } from '../../storage.ts';
+import { step } from '../../telemetry.ts';
+import type { Ports } from '../ports.ts';
 import { compare } from './compare.ts';
 
-/** A row that holds its device: the record names this row and the serial number its certificate will have. */
+/** A row that holds its device: the record names this row, and the serial number that its certificate will have. */
 export interface ClaimedRow {
   readonly request: DeviceRequest;
   readonly record: Versioned<DeviceRecord>;
@@ -18,119 +19,204 @@ export interface UnchangedRow {
   readonly record: DeviceRecord;
 }
 
+/** Each row is in exactly one of `claimed`, `unchanged` and `errors`. */
 export interface Claims {
   readonly claimed: readonly ClaimedRow[];
   readonly unchanged: readonly UnchangedRow[];
-  readonly faults: readonly RowError[];
-  /** Another delivery of this attempt was here before, so it may have gone further too. */
-  readonly earlier: boolean;
+  readonly errors: readonly RowError[];
+  /** An earlier delivery of this attempt made some of the claims, so it may have committed an archive too. */
+  readonly hasPriorClaims: boolean;
 }
 
-export interface ClaimOptions {
-  readonly devices: DeviceStore;
-  readonly jobId: string;
-  readonly chunk: number;
-  readonly attempt: number;
+/** Claims as the device records show them. Each row is in exactly one of `claimed`, `unchanged`, `errors` and `open`. */
+export interface FoundClaims extends Claims {
+  /** Rows that hold no device and may claim one. */
+  readonly open: readonly OpenRow[];
+}
+
+/** A row that may claim its device: the device has no record, or one that the row may take over. */
+export interface OpenRow {
+  readonly request: DeviceRequest;
+  readonly proposed: DeviceRecord;
+  readonly predecessor?: Versioned<DeviceRecord>;
+}
+
+export interface ClaimOptions extends ChunkAttempt {
   readonly onConflict: ConflictPolicy;
-  readonly now: Date;
-  readonly random?: (bytes: number) => Buffer;
+}
+
+/** Further attempts for a record that changes between our read and our write. After the last one the row is `device-busy`. */
+const maxAttempts = 3;
+const otherRows = 'Other rows claimed the device at the same moment.';
+
+/**
+ * Steps 2 and 3: claims the device of each row and compares the row with the record that exists, if one does.
+ *
+ * A claim is a device record with the serial number that the certificate will have. It is written before any key signs, so
+ * no certificate can exist that no record names. A create that finds a record costs one read more; in a manifest of new
+ * devices none does.
+ *
+ * @throws FleetError `throttled`, `unavailable`
+ */
+export async function claimRows(
+  requests: readonly DeviceRequest[],
+  options: ClaimOptions,
+  { devices, now }: Pick<Ports, 'devices' | 'now'>,
+): Promise<Claims> {
+  const at = now().toISOString();
+  const attributes = attemptOf(options);
+  const claimed: ClaimedRow[] = [];
+  const unchanged: UnchangedRow[] = [];
+  const errors: RowError[] = [];
+  let hasPriorClaims = false;
+
+  let open: readonly OpenRow[] = requests.map((request) => ({ request, proposed: newClaim(request, options, at) }));
+  for (let attempt = 0; ; attempt++) {
+    const written = await step('2 claim', attributes, () => writeClaims(open, devices));
+    const lost: OpenRow[] = [];
+    for (const row of open) {
+      const record = written.get(row.proposed.id);
+      if (record === undefined) lost.push(row);
+      else claimed.push({ request: row.request, record });
+    }
+    if (lost.length === 0) break;
+    if (attempt === maxAttempts) {
+      errors.push(...lost.map(({ request }) => deviceError(request, 'device-busy', otherRows)));
+      break;
+    }
+    // A lost row may be ours all the same: claimed by another delivery, or by this write, whose answer was lost.
+    const found = await step('3 compare', attributes, () => findClaims(lost, options, devices));
+    claimed.push(...found.claimed);
+    unchanged.push(...found.unchanged);
+    errors.push(...found.errors);
+    hasPriorClaims ||= found.hasPriorClaims;
+    open = found.open;
+  }
+  return { claimed: claimed.sort(byLine), unchanged, errors, hasPriorClaims };
 }
 
 /**
- * Lays a claim on the device of each row: a record with the serial number that its certificate will have, written before
- * any key signs, so that no certificate can exist that no record names. A create that finds a record there costs one
- * read more; in a manifest of new devices none does.
+ * Looks up which claims an attempt holds, and writes nothing.
+ * @throws FleetError `throttled`, `unavailable`
  */
-export async function claimRows(requests: readonly DeviceRequest[], options: ClaimOptions): Promise<Claims> {
-  const { devices } = options;
-  const wanted = requests.map((request) => newClaim(request, options));
-  const etags = await devices.create(wanted);
+export async function lookUpClaims(
+  requests: readonly DeviceRequest[],
+  options: ClaimOptions,
+  { devices, now }: Pick<Ports, 'devices' | 'now'>,
+): Promise<FoundClaims> {
+  const at = now().toISOString();
+  const rows = requests.map((request) => ({ request, proposed: newClaim(request, options, at) }));
+  const found = await findClaims(rows, options, devices);
+  return { ...found, claimed: found.claimed.toSorted(byLine) };
+}
 
-  const claimed: ClaimedRow[] = [];
-  const contested: { request: DeviceRequest; wish: DeviceRecord }[] = [];
-  for (const [index, wish] of wanted.entries()) {
-    const request = requests[index];
-    if (request === undefined) continue;
-    const etag = etags[index];
-    if (etag === undefined) contested.push({ request, wish });
-    else claimed.push({ request, record: { value: wish, etag } });
+/** Creates the claims of devices without a record, and replaces the records that may be taken over. */
+async function writeClaims(
+  rows: readonly OpenRow[],
+  devices: Ports['devices'],
+): Promise<ReadonlyMap<string, Versioned<DeviceRecord>>> {
+  const creations: DeviceRecord[] = [];
+  const takeOvers: Versioned<DeviceRecord>[] = [];
+  for (const { proposed, predecessor } of rows) {
+    if (predecessor === undefined) creations.push(proposed);
+    else takeOvers.push({ value: supersede(proposed, predecessor.value), etag: predecessor.etag });
   }
-  const settled = await settle(contested, options);
-  return { ...settled, claimed: [...claimed, ...settled.claimed].sort((a, b) => a.request.line - b.request.line) };
+  const created = creations.length === 0 ? [] : (await devices.create(creations)).written;
+  const replaced = takeOvers.length === 0 ? [] : (await devices.replace(takeOvers)).written;
+  return new Map([...created, ...replaced]);
 }
 
-interface Contested {
-  readonly request: DeviceRequest;
-  readonly wish: DeviceRecord;
-}
-
-/** Looks at a record that others change between a look and the write. One more shows who it was; three are a crowd. */
-const maxLooks = 3;
-
-/** Decides on the rows whose device has a record already. */
-async function settle(contested: readonly Contested[], options: ClaimOptions, looks = 1): Promise<Claims> {
-  const { devices, onConflict } = options;
+/** Compares each row with the record of its device. */
+async function findClaims(
+  rows: readonly OpenRow[],
+  { onConflict }: ClaimOptions,
+  devices: Ports['devices'],
+): Promise<FoundClaims> {
   const claimed: ClaimedRow[] = [];
   const unchanged: UnchangedRow[] = [];
-  const faults: RowError[] = [];
-  const takeOvers: (Contested & { record: Versioned<DeviceRecord> })[] = [];
-  let earlier = false;
-
-  const existing = contested.length === 0 ? [] : await devices.read(contested.map(({ wish }) => wish.id));
-  for (const [index, { request, wish }] of contested.entries()) {
-    const found = existing[index];
-    if (found === undefined) {
-      faults.push(faultOf(request, 'device-busy', 'The device record was removed while the row was read.'));
+  const errors: RowError[] = [];
+  const open: OpenRow[] = [];
+  let hasPriorClaims = false;
+  const records = await devices.read(rows.map(({ proposed }) => proposed.id));
+  for (const { request, proposed } of rows) {
+    const record = records.get(proposed.id);
+    if (record === undefined) {
+      open.push({ request, proposed });
       continue;
     }
-    const comparison = compare(found.value, wish, onConflict);
-    const { verdict } = comparison;
-    earlier ||= verdict === 'ours' || verdict === 'settled';
-    if (verdict === 'ours') claimed.push({ request, record: found });
-    else if (verdict === 'unchanged') unchanged.push({ request, record: found.value });
-    else if ('code' in comparison) faults.push(faultOf(request, comparison.code, comparison.message));
-    else takeOvers.push({ request, wish, record: { value: succeed(wish, found.value), etag: found.etag } });
+    const comparison = compare(record.value, proposed, onConflict);
+    switch (comparison.verdict) {
+      case 'ours':
+        hasPriorClaims = true;
+        claimed.push({ request, record });
+        break;
+      case 'unchanged':
+        unchanged.push({ request, record: record.value });
+        break;
+      case 'take-over':
+        open.push({ request, proposed, predecessor: record });
+        break;
+      case 'settled':
+        hasPriorClaims = true;
+        errors.push(deviceError(request, comparison.code, comparison.message));
+        break;
+      case 'refused':
+        errors.push(deviceError(request, comparison.code, comparison.message));
+        break;
+    }
   }
-
-  const etags = takeOvers.length === 0 ? [] : await devices.replace(takeOvers.map(({ record }) => record));
-  const lost: Contested[] = [];
-  for (const [index, { request, wish, record }] of takeOvers.entries()) {
-    const etag = etags[index];
-    if (etag !== undefined) claimed.push({ request, record: { value: record.value, etag } });
-    else if (looks < maxLooks) lost.push({ request, wish });
-    else faults.push(faultOf(request, 'device-busy', 'Other rows took the device at the same moment.'));
-  }
-  if (lost.length === 0) return { claimed, unchanged, faults, earlier };
-  // It may have been another delivery of the same row, or this write itself, whose answer was lost: then it is ours.
-  const again = await settle(lost, options, looks + 1);
-  return {
-    claimed: [...claimed, ...again.claimed],
-    unchanged: [...unchanged, ...again.unchanged],
-    faults: [...faults, ...again.faults],
-    earlier: earlier || again.earlier,
-  };
+  return { claimed, unchanged, errors, open, hasPriorClaims };
 }
 
-function newClaim(request: DeviceRequest, { jobId, chunk, attempt, now, random }: ClaimOptions): DeviceRecord {
+/** The device records that an attempt holds or has failed, without reading the manifest. */
+export async function* recordsOfAttempt(
+  { jobId, chunk, attempt }: ChunkAttempt,
+  devices: Ports['devices'],
+): AsyncIterable<Versioned<DeviceRecord>> {
+  let continuation: string | undefined;
+  do {
+    const page = await devices.list({ jobId }, { size: 1000, continuation });
+    const isOwn = ({ claim }: DeviceRecord) =>
+      claim.jobId === jobId && claim.chunk === chunk && claim.attempt === attempt;
+    const ids = page.items.filter(isOwn).map(({ id }) => id);
+    const records = ids.length === 0 ? [] : (await devices.read(ids)).values();
+    for (const record of records) if (isOwn(record.value)) yield record;
+    continuation = page.continuation;
+  } while (continuation !== undefined);
+}
+
+/** The error of a row that is about its device as a whole. */
+export function deviceError(
+  { line, source, deviceId }: Pick<DeviceRequest, 'line' | 'source' | 'deviceId'>,
+  code: RowError['code'],
+  message: string,
+): RowError {
+  return { line, source, column: 'deviceId', value: deviceId, code, message };
+}
+
+function newClaim(request: DeviceRequest, { jobId, chunk, attempt }: ClaimOptions, at: string): DeviceRecord {
   return {
     id: request.deviceId,
     enrollmentGroup: request.enrollmentGroup,
     status: 'claimed',
-    statusSince: now.toISOString(),
+    statusSince: at,
     claim: { jobId, chunk, line: request.line, attempt },
     contentHash: contentHash(request),
-    serialNumber: newSerialNumber(random),
+    serialNumber: newSerialNumber(),
     history: [],
   };
 }
 
 /** The claim with what its predecessor leaves behind: its history, and the serial number of its certificate. */
-function succeed(wish: DeviceRecord, predecessor: DeviceRecord): DeviceRecord {
-  const detail = `job ${predecessor.claim.jobId}, line ${predecessor.claim.line}, certificate ${predecessor.serialNumber}`;
-  const event = { at: wish.statusSince, event: `superseded ${predecessor.status}`, detail };
-  return { ...wish, history: withEvent(predecessor.history, event) };
+function supersede(claim: DeviceRecord, predecessor: DeviceRecord): DeviceRecord {
+  const { jobId, line } = predecessor.claim;
+  const detail = `job ${jobId}, line ${line}, certificate ${predecessor.serialNumber}`;
+  const event = { at: claim.statusSince, event: `superseded ${predecessor.status}`, detail };
+  return { ...claim, history: withEvent(predecessor.history, event) };
 }
 
-function faultOf(request: DeviceRequest, code: RowError['code'], message: string): RowError {
-  return { line: request.line, source: request.source, column: 'deviceId', code, message, value: request.deviceId };
+const byLine = (a: ClaimedRow, b: ClaimedRow) => a.request.line - b.request.line;
+
+function attemptOf({ jobId, chunk, attempt }: ChunkAttempt): ChunkAttempt {
+  return { jobId, chunk, attempt };
 }

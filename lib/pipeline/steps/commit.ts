@@ -1,31 +1,41 @@
 import { type ArchiveIndexEntry, type PackedArchive, readArchiveIndex } from '../../bundle/archive.ts';
 import { FleetError } from '../../errors.ts';
+import type { ChunkAttempt } from '../../jobs/messages.ts';
 import type { BlobStore } from '../../storage.ts';
+import { step } from '../../telemetry.ts';
 import type { Issued } from './issue.ts';
 
-/** The devices of a committed archive, by id. */
+/** The devices of a committed archive, by device id. */
 export type Committed = ReadonlyMap<string, ArchiveIndexEntry<Issued>>;
 
 /**
- * Writes the chunk's archive, unless there is one: then that one counts, and what was issued here was never handed out.
- * The create is the moment at which a chunk's certificates become the devices' certificates.
+ * Step 6: creates the chunk's archive. That is the moment at which its certificates become the devices' certificates. If
+ * another delivery created it first, that archive counts, and the certificates in this one are never handed out.
+ * @returns the devices of the archive that counts
+ * @throws FleetError `concurrent-change`, `archive-damaged`, `throttled`, `unavailable`
  */
-export async function commitArchive(
-  bundles: BlobStore,
+export function commitArchive(
   name: string,
   { body, index }: PackedArchive<Issued>,
+  attempt: ChunkAttempt,
+  bundles: BlobStore,
 ): Promise<Committed> {
-  if (index.length === 0) return new Map();
-  const created = await bundles.create(name, body, { contentType: 'application/zip' });
-  if (created !== undefined) return byDevice(index);
-  const committed = await findArchive(bundles, name);
-  if (committed === undefined)
-    throw new FleetError('concurrent-change', `Archive ${name} was deleted while it was read.`);
-  return committed;
+  return step('6 commit', attempt, async () => {
+    if (index.length === 0) return new Map();
+    const created = await bundles.create(name, body, { contentType: 'application/zip' });
+    if (created !== undefined) return byDevice(index);
+    const committed = await findArchive(name, bundles);
+    if (committed === undefined)
+      throw new FleetError('concurrent-change', `Archive ${name} was deleted while it was read.`);
+    return committed;
+  });
 }
 
-/** The archive that an earlier delivery committed, if one did. */
-export async function findArchive(bundles: BlobStore, name: string): Promise<Committed | undefined> {
+/**
+ * @returns the devices of the archive that an earlier delivery committed, or undefined if none did
+ * @throws FleetError `archive-damaged`, `throttled`, `unavailable`
+ */
+export async function findArchive(name: string, bundles: BlobStore): Promise<Committed | undefined> {
   const archive = await bundles.read(name);
   return archive === undefined ? undefined : byDevice(readArchiveIndex<Issued>(archive));
 }

@@ -2,25 +2,29 @@ import type { DeviceRecord } from '../../devices/device.ts';
 import type { ErrorCode } from '../../errors.ts';
 import type { ConflictPolicy } from '../../jobs/job.ts';
 
-/** What a row may do with a device that exists already. */
+/** Whether a row may claim a device that has a record. */
 export type Comparison =
-  /** The row itself made the record, in another delivery of this attempt. */
+  /** The record is this row's own claim, made by another delivery of this attempt. */
   | { readonly verdict: 'ours' }
   /** Same content, already provisioned: nothing to do. */
   | { readonly verdict: 'unchanged' }
   /** The row may take the record over. */
   | { readonly verdict: 'take-over' }
-  /** Another delivery of this attempt has failed the row; so does this one. */
+  /** Another delivery of this attempt failed the row; so does this one. */
   | { readonly verdict: 'settled'; readonly code: ErrorCode; readonly message: string }
   | { readonly verdict: 'refused'; readonly code: ErrorCode; readonly message: string };
 
-/** Compares the record that is there with the claim that a row wants to lay on it. */
+/**
+ * Compares the record of a device with the claim that a row proposes.
+ * @example
+ * compare(provisionedByAnotherJob, claimWithSameContent, 'reject'); // { verdict: 'unchanged' }
+ */
 export function compare(existing: DeviceRecord, wanted: DeviceRecord, onConflict: ConflictPolicy): Comparison {
   const { claim } = existing;
   if (claim.jobId === wanted.claim.jobId && claim.line === wanted.claim.line) return compareOwn(existing, wanted);
   if (claim.jobId === wanted.claim.jobId && existing.status !== 'failed') {
-    // A row that failed has let go of the device; any other keeps it.
-    const message = `The device stands on line ${claim.line} of this manifest already.`;
+    // A row that failed has released the device; any other keeps it.
+    const message = `Line ${claim.line} of this manifest names the same device.`;
     return { verdict: 'refused', code: 'device-id-duplicate', message };
   }
   if (existing.status === 'failed') return { verdict: 'take-over' };
@@ -28,7 +32,7 @@ export function compare(existing: DeviceRecord, wanted: DeviceRecord, onConflict
     return {
       verdict: 'refused',
       code: 'device-busy',
-      message: `Job ${claim.jobId} is provisioning this device just now.`,
+      message: `Job ${claim.jobId} is provisioning this device.`,
     };
   }
   if (onConflict === 'reissue') return { verdict: 'take-over' };
@@ -38,16 +42,16 @@ export function compare(existing: DeviceRecord, wanted: DeviceRecord, onConflict
   return { verdict: 'refused', code: 'device-exists', message };
 }
 
-/** The row made the record itself. What one delivery of an attempt has settled, every other delivery of it says too. */
+/** The record is the row's own. All deliveries of one attempt give the row the same end. */
 function compareOwn({ claim, status, failure }: DeviceRecord, wanted: DeviceRecord): Comparison {
   if (claim.attempt > wanted.claim.attempt) {
-    return { verdict: 'refused', code: 'chunk-superseded', message: 'The row is being tried again already.' };
+    return { verdict: 'refused', code: 'chunk-superseded', message: 'A later attempt at this row has begun.' };
   }
   if (claim.attempt === wanted.claim.attempt) {
     if (status !== 'failed') return { verdict: 'ours' };
     const { code = 'gave-up', message = 'The row failed in another delivery of its chunk.' } = failure ?? {};
     return { verdict: 'settled', code, message };
   }
-  // An earlier attempt: what it has done is done. What it has begun loses its claim, or both would issue.
+  // An earlier attempt: what it provisioned stays. What it only began loses its claim, or both would issue.
   return { verdict: status === 'provisioned' || status === 'assigned' ? 'unchanged' : 'take-over' };
 }

@@ -1,69 +1,14 @@
 import pMap from 'p-map';
-import type { CertificateAuthority } from '../../authorities/certificate-authority.ts';
 import { type ArchiveEntry, type PackedArchive, packArchive } from '../../bundle/archive.ts';
-import { type Bundler, createBundler } from '../../bundle/bundler.ts';
 import { FleetError } from '../../errors.ts';
-import { edgeCaOf } from '../../groups/definition.ts';
-import type { GroupRecord } from '../../groups/group.ts';
+import type { ChunkAttempt } from '../../jobs/messages.ts';
 import type { RowError } from '../../manifest/manifest.ts';
-import { createDeviceIssuer, type DeviceIssuer } from '../../pki/device-issuer.ts';
-import type { Versioned } from '../../storage.ts';
-import { metrics } from '../../telemetry.ts';
+import { metrics, step } from '../../telemetry.ts';
 import { yieldToEventLoop } from '../../yield-to-event-loop.ts';
+import type { Issuance } from '../issuance.ts';
 import type { ClaimedRow } from './claim.ts';
 
-/** What it takes to issue for one group: its CA ready to sign, and what its bundles share. */
-export interface Issuance {
-  readonly group: GroupRecord;
-  readonly issuer: DeviceIssuer;
-  readonly bundler: Bundler;
-}
-
-export interface IssuanceOptions {
-  readonly authority: CertificateAuthority;
-  readonly dps: { readonly idScope: string; readonly globalEndpoint: string };
-  readonly now: () => Date;
-}
-
-/** An issuer fixes validity when it is made; a new one every 5 minutes keeps that as good as exact beside the backdating. */
-const maxAgeMilliseconds = 5 * 60 * 1000;
-
-/** Opens groups for issuing, and keeps them open for a while: templates are worth more than one chunk. */
-export function createIssuances({
-  authority,
-  dps,
-  now,
-}: IssuanceOptions): (group: Versioned<GroupRecord>) => Promise<Issuance> {
-  const open = new Map<string, { etag: string; at: number; issuance: Promise<Issuance> }>();
-
-  async function make(group: GroupRecord): Promise<Issuance> {
-    const [ca] = group.issuingCas;
-    if (ca === undefined) throw new FleetError('internal', `Enrollment group "${group.id}" has no issuing CA.`);
-    const { definition } = group;
-    const issuer = await authority.open(definition, ca);
-    const { keyType, validityDays } = definition;
-    const rootPem = ca.chainPem.at(-1) ?? ca.certificatePem;
-    const chainPem = [ca.certificatePem, ...ca.chainPem.slice(0, -1)];
-    return {
-      group,
-      issuer: await createDeviceIssuer({ issuer, keyType, validityDays, now: now(), edgeCa: edgeCaOf(definition) }),
-      bundler: await createBundler({ group: definition, chainPem, rootPem, dps, now: now() }),
-    };
-  }
-
-  return (group) => {
-    const { id } = group.value;
-    const at = now().getTime();
-    const known = open.get(id);
-    if (known !== undefined && known.etag === group.etag && at - known.at < maxAgeMilliseconds) return known.issuance;
-    const issuance = make(group.value);
-    open.set(id, { etag: group.etag, at, issuance });
-    issuance.catch(() => open.delete(id));
-    return issuance;
-  };
-}
-
-/** What an archive's index says of each device in it; enough to record the device without opening its bundle. */
+/** One device in the index of an archive: enough to record the device without opening its bundle. */
 export interface Issued {
   readonly deviceId: string;
   readonly line: number;
@@ -74,93 +19,93 @@ export interface Issued {
   readonly notBefore: string;
   readonly notAfter: string;
   readonly mediaType: string;
-  /** Only for individual enrollments: they hold the certificate itself, and may yet be refused, row and all. */
+  /** Only for individual enrollments: they carry the certificate itself, and DPS may still refuse the row. */
   readonly individual?: { readonly certificatePem: string; readonly source: string };
 }
 
-/** A row that nothing was issued for, and why. */
-export interface FaultyRow {
-  readonly row: ClaimedRow;
-  readonly fault: RowError;
-}
-
-export interface Issues {
-  readonly entries: readonly ArchiveEntry<Issued>[];
-  readonly faults: readonly FaultyRow[];
-}
-
 /**
- * Issues the rows and lays their bundles into one archive. What it is made of is let go of at once, so that each bundle
- * is in memory once, not twice, while the archive is on its way.
+ * Step 5: issues the rows and packs their bundles into one archive. The bundles are released when the archive is packed,
+ * so that each is in memory once while the archive is being stored.
+ * @returns the archive, and the error of each row that nothing was issued for
+ * @throws FleetError where trying the whole chunk again can help: a signer that fails or throttles
  */
-export async function issueArchive(
+export function issueArchive(
   rows: readonly ClaimedRow[],
   issuances: ReadonlyMap<string, Issuance>,
-): Promise<{ readonly archive: PackedArchive<Issued>; readonly faults: Issues['faults'] }> {
-  const { entries, faults } = await issueRows(rows, issuances);
-  return { archive: packArchive(entries), faults };
+  attempt: ChunkAttempt,
+): Promise<{ readonly archive: PackedArchive<Issued>; readonly errors: readonly RowError[] }> {
+  return step('5 issue', attempt, async () => {
+    const { entries, errors } = await issueRows(rows, issuances);
+    return { archive: packArchive(entries), errors };
+  });
 }
 
 /**
- * Rows at work at once, for the sake of keys that are elsewhere, where a signature is a request of some 20 ms: this many
- * keep one worker near the 200 signatures a second that a vault grants (P-256 keys in HSMs, 2,000 in 10 seconds,
+ * Rows at work at once, for CA keys in a vault, where a signature is a request of some 20 ms. Eight keep one worker near the
+ * 200 signatures per second that a vault grants (P-256 keys in HSMs: 2,000 in 10 seconds,
  * learn.microsoft.com/azure/key-vault/general/service-limits) and not far above. A key in this process signs at once.
  */
 const rowsAtOnce = 8;
 
 /**
- * Issues an identity and makes a bundle for each claimed row. What is wrong with one row (its request, a certificate
- * rule) is that row's fault; a signer that fails or throttles throws, and the chunk is tried again as a whole.
+ * Issues an identity and makes a bundle for each claimed row whose group is open.
+ * @returns entries and errors in the order of the rows
+ * @throws FleetError where trying again can help
  */
 export async function issueRows(
   rows: readonly ClaimedRow[],
   issuances: ReadonlyMap<string, Issuance>,
-): Promise<Issues> {
+): Promise<{ readonly entries: ArchiveEntry<Issued>[]; readonly errors: RowError[] }> {
   const entries: ArchiveEntry<Issued>[] = [];
-  const faults: FaultyRow[] = [];
-  const issueInTurn = async (row: ClaimedRow) => {
-    await yieldToEventLoop();
-    return issueRow(row, issuances);
-  };
-  const outcomes = await pMap(rows, issueInTurn, { concurrency: rowsAtOnce });
+  const errors: RowError[] = [];
+  const outcomes = await pMap(
+    rows,
+    async (row) => {
+      await yieldToEventLoop();
+      return issueRow(row, issuances);
+    },
+    { concurrency: rowsAtOnce },
+  );
   for (const outcome of outcomes) {
     if (outcome === undefined) continue;
-    if ('fault' in outcome) faults.push(outcome);
+    if ('code' in outcome) errors.push(outcome);
     else entries.push(outcome);
   }
   for (const [group, { length }] of Map.groupBy(entries, ({ info }) => info.enrollmentGroup)) {
     metrics.certificates.add(length, { group });
   }
-  return { entries, faults };
+  return { entries, errors };
 }
 
+/** @returns undefined when the row's group is not open; its refusal is known already */
 async function issueRow(
-  row: ClaimedRow,
+  { request, record }: ClaimedRow,
   issuances: ReadonlyMap<string, Issuance>,
-): Promise<ArchiveEntry<Issued> | FaultyRow | undefined> {
-  const { request, record } = row;
-  const issuance = issuances.get(request.enrollmentGroup);
+): Promise<ArchiveEntry<Issued> | RowError | undefined> {
+  const { deviceId, csr, line, source, enrollmentGroup } = request;
+  const issuance = issuances.get(enrollmentGroup);
   if (issuance === undefined) return undefined;
+  const { issuer, bundler, group } = issuance;
   try {
-    const { deviceId, csr } = request;
-    const identity = await issuance.issuer.issue({ deviceId, csr, serialNumber: record.value.serialNumber });
-    const body = await issuance.bundler.bundle({ deviceId, identity });
-    const individual = issuance.group.definition.enrollment === 'individual';
+    const identity = await issuer.issue({ deviceId, csr, serialNumber: record.value.serialNumber });
+    const body = await bundler.bundle({ deviceId, identity });
+    const individual = group.definition.enrollment === 'individual';
     const info: Issued = {
-      ...{ deviceId, line: request.line, enrollmentGroup: request.enrollmentGroup },
+      deviceId,
+      line,
+      enrollmentGroup,
       serialNumber: identity.serialNumber,
       sha1Thumbprint: identity.sha1Thumbprint,
       sha256Thumbprint: identity.sha256Thumbprint,
       notBefore: identity.notBefore.toISOString(),
       notAfter: identity.notAfter.toISOString(),
-      mediaType: issuance.bundler.mediaType,
-      ...(individual ? { individual: { certificatePem: identity.certificatePem, source: request.source } } : {}),
+      mediaType: bundler.mediaType,
+      ...(individual && { individual: { certificatePem: identity.certificatePem, source } }),
     };
-    return { name: `${deviceId}${issuance.bundler.fileExtension}`, body, info };
+    return { name: `${deviceId}${bundler.fileExtension}`, body, info };
   } catch (error) {
     if (!(error instanceof FleetError) || error.retry) throw error;
     const { column = 'deviceId', expected, value } = error.details;
-    const { line, source } = request;
-    return { row, fault: { line, source, column, expected, value, code: error.code, message: error.message } };
+    return { line, source, column, expected, value, code: error.code, message: error.message };
   }
 }

@@ -2,88 +2,127 @@ import type { ArchiveIndexEntry } from '../../bundle/archive.ts';
 import { type DeviceRecord, type DeviceStatus, type DeviceStore, withEvent } from '../../devices/device.ts';
 import { isEmptyTwin } from '../../devices/twin.ts';
 import { FleetError, isRetriable } from '../../errors.ts';
-import type { RowCounts } from '../../jobs/job.ts';
-import type { ChunkReport } from '../../jobs/reports.ts';
+import { countPart } from '../../jobs/count-part.ts';
+import { partName, type RowCounts, reportName } from '../../jobs/job.ts';
+import { type ChunkMessage, placeOf } from '../../jobs/messages.ts';
+import { type ChunkReport, writeChunkReport } from '../../jobs/reports.ts';
 import type { DeviceRequest, RowError } from '../../manifest/manifest.ts';
 import type { ResultRow } from '../../manifest/report.ts';
 import type { Versioned } from '../../storage.ts';
+import { step } from '../../telemetry.ts';
+import type { Ports } from '../ports.ts';
 import type { ClaimedRow, UnchangedRow } from './claim.ts';
 import type { Committed } from './commit.ts';
 import type { Issued } from './issue.ts';
 
-/** What became of a chunk: the records to write, the report, and what the job's counters move by. */
+/** How each row of a chunk ended: the records to write, the report, and what the job's counters move by. */
 export interface ChunkOutcome {
   readonly records: readonly Versioned<DeviceRecord>[];
   readonly report: ChunkReport;
   readonly counts: Omit<RowCounts, 'total'>;
-  /** Rows that wait for their individual enrollment and are counted after it. */
+  /** Rows that wait for their individual enrollment. They are counted by the enrollments part of the chunk. */
   readonly enrolling: number;
 }
 
-export interface ChunkFindings {
+export interface SettleOptions {
   readonly claimed: readonly ClaimedRow[];
   readonly unchanged: readonly UnchangedRow[];
-  /** Of rows that hold no device. */
-  readonly faults: readonly RowError[];
-  /** Of rows that hold one and let it go. */
-  readonly rowFaults: readonly { readonly row: ClaimedRow; readonly fault: RowError }[];
+  /** Errors of the rows that hold no device. */
+  readonly errors: readonly RowError[];
   readonly committed: Committed;
+  /** The error of a row that holds a device, and that is not recorded as issued. */
+  readonly unissued: (row: ClaimedRow) => RowError;
+  /** Whether rows of the archive that are not recorded yet become issued (default), or get the error of `unissued`. */
+  readonly recordsArchive?: boolean;
+  /** Name of the archive. */
   readonly archive: string;
+  /** ISO 8601, UTC. */
   readonly at: string;
 }
 
 /**
- * Every row gets exactly one outcome. Whether it waits for an individual enrollment is what the archive says and not its
- * group, whose definition may have changed since: the archive is what the enrollments are made from.
+ * Gives every row exactly one outcome. The archive, and not the group, says whether a row waits for an individual
+ * enrollment: the group may have been declared again since, and enrollments are made from the archive.
  */
-export function settleRows(findings: ChunkFindings): ChunkOutcome {
-  const { claimed, unchanged, rowFaults, committed, archive, at } = findings;
+export function settleRows(options: SettleOptions): ChunkOutcome {
+  const { claimed, unchanged, committed, unissued, recordsArchive = true, archive, at } = options;
   const records: Versioned<DeviceRecord>[] = [];
   const results: ResultRow[] = unchanged.map(({ request, record }) => resultRow(request.line, record, 'unchanged'));
-  const isEnrolled = ({ value, line }: RowError) => {
-    const info = committed.get(value ?? '')?.info;
-    return info?.line === line && info.individual !== undefined;
-  };
-  // Of these DPS has refused the enrollment already, and the part of the job that counts enrollments says so.
-  const faults = findings.faults.filter((fault) => !isEnrolled(fault));
-  const faultOf = new Map(rowFaults.map(({ row, fault }) => [row.request.line, fault]));
-  let enrolling = findings.faults.length - faults.length;
+  // DPS refused the enrollments of these rows in an earlier delivery: the enrollments part counts them.
+  const errors = options.errors.filter((error) => !isEnrolling(error, committed));
+  let enrolling = options.errors.length - errors.length;
   let provisioned = 0;
 
   for (const row of claimed) {
     const { request, record } = row;
     const entry = committed.get(request.deviceId);
-    if (entry === undefined) {
-      const fault = faultOf.get(request.line) ?? superseded(row);
-      faults.push(fault);
-      if (record.value.status === 'claimed') records.push({ ...record, value: failedRecord(record.value, fault, at) });
-      continue;
+    const individual = entry === undefined ? isIndividual(record.value) : entry.info.individual !== undefined;
+    let value = record.value;
+    // A record that an earlier delivery wrote stays: the device may even be assigned by now.
+    if (value.identity === undefined) {
+      if (entry !== undefined && recordsArchive) {
+        value = issuedRecord(value, request, entry, { archive, status: individual ? 'claimed' : 'provisioned', at });
+      } else {
+        const error = unissued(row);
+        value = failedRecord(value, error, at);
+        if (!individual) errors.push(error);
+      }
+      records.push({ ...record, value });
     }
-    const individual = entry.info.individual !== undefined;
-    const status = individual ? 'claimed' : 'provisioned';
-    const written = issuedRecord(record.value, request, entry, { archive, status, at });
-    // A row of an earlier delivery may be recorded already, and the device even assigned: leave it so.
-    if (record.value.identity === undefined) records.push({ ...record, value: written });
-    if (individual) enrolling += 1;
-    else {
+    if (individual) {
+      enrolling += 1;
+    } else if (value.status !== 'failed') {
       provisioned += 1;
-      results.push(resultRow(request.line, written, 'provisioned'));
+      results.push(resultRow(request.line, value, 'provisioned'));
     }
   }
 
-  const failed = faults.filter(({ code }) => isRetriable(code)).length;
+  const failed = errors.filter(({ code }) => isRetriable(code)).length;
   return {
     records,
-    report: { results, faults: faults.sort((a, b) => a.line - b.line) },
-    counts: {
-      provisioned,
-      unchanged: unchanged.length,
-      rejected: faults.length - failed,
-      failed,
-      cancelled: 0,
-    },
+    report: { results, faults: errors.sort((a, b) => a.line - b.line) },
+    counts: { provisioned, unchanged: unchanged.length, rejected: errors.length - failed, failed, cancelled: 0 },
     enrolling,
   };
+}
+
+/**
+ * Step 7: writes the device records, then the report, then the chunk and the job's counters together. A crash in between
+ * leaves the chunk uncounted, and the next delivery finds the records as they are.
+ * @throws FleetError `concurrent-change`, `throttled`, `unavailable`
+ */
+export function recordOutcome(
+  message: ChunkMessage,
+  { records, report, counts, enrolling }: ChunkOutcome,
+  { devices, reports, jobs, enrollmentQueue, now }: RecordPorts,
+): Promise<void> {
+  const { jobId, chunk, attempt, lines = [] } = message;
+  const part = partName(chunk, attempt);
+  const name = reportName(jobId, part);
+  return step('7 record', { jobId, chunk, attempt }, async () => {
+    await replaceRecords(devices, records);
+    await writeChunkReport(reports, name, report);
+    if (enrolling > 0) await enrollmentQueue.send([{ jobId, chunk, attempt }]);
+    // Retried rows are still counted as failed; subtract them.
+    const outcome = { ...counts, failed: counts.failed - lines.length };
+    const finishedAt = now().toISOString();
+    const counted = { part, chunk, outcome, finishedAt, range: placeOf(message), report: name };
+    await countPart(jobs, jobId, counted, report.faults, now());
+  });
+}
+
+export type RecordPorts = Pick<Ports, 'devices' | 'reports' | 'jobs' | 'enrollmentQueue' | 'now'>;
+
+/** The error is about a row with an individual enrollment: its archive says so, or the error itself, where DPS refused it. */
+function isEnrolling({ value, line, code }: RowError, committed: Committed): boolean {
+  if (code === 'enrollment-refused') return true;
+  const info = committed.get(value ?? '')?.info;
+  return info?.line === line && info.individual !== undefined;
+}
+
+/** The device is recorded as issued, and waits for its individual enrollment or has it. */
+function isIndividual({ status, identity, history }: DeviceRecord): boolean {
+  return identity !== undefined && (status === 'claimed' || history.some(({ event }) => event === 'enrolled'));
 }
 
 export function resultRow(line: number, record: DeviceRecord, status: ResultRow['status']): ResultRow {
@@ -98,12 +137,7 @@ export function resultRow(line: number, record: DeviceRecord, status: ResultRow[
   };
 }
 
-function superseded({ request: { line, source, deviceId } }: ClaimedRow): RowError {
-  const message = 'Another delivery of the chunk was committed without this row.';
-  return { line, source, column: 'deviceId', value: deviceId, code: 'chunk-superseded', message };
-}
-
-/** The record of a device whose bundle lies in a committed archive. */
+/** The record of a device whose bundle is in a committed archive. */
 function issuedRecord(
   record: DeviceRecord,
   request: DeviceRequest,
@@ -117,14 +151,14 @@ function issuedRecord(
     status,
     statusSince: at,
     serialNumber,
-    ...(isEmptyTwin(twin) ? {} : { twin }),
+    ...(!isEmptyTwin(twin) && { twin }),
     identity: { sha1Thumbprint, sha256Thumbprint, notBefore, notAfter },
     bundle: { archive, offset: entry.offset, length: entry.length, fileName: entry.name, mediaType },
     history: withEvent(record.history, { at, event: 'issued', detail: `certificate ${serialNumber}` }),
   };
 }
 
-/** The record of a device that its row lets go of, so that another row may claim it. */
+/** The record of a device that its row releases, so that another row may claim it. */
 export function failedRecord(
   record: DeviceRecord,
   { code, message }: Pick<RowError, 'code' | 'message'>,
@@ -135,20 +169,19 @@ export function failedRecord(
 }
 
 /**
- * Writes the records over the claims they were made from. A claim that changed meanwhile was recorded by another
- * delivery of the same row, which is as good where it says the same; anything else is tried again with the chunk, so
- * that no row is counted as what its device is not.
+ * Writes the records over the claims they were made from. A claim that changed in the meantime was recorded by another
+ * delivery of the same row. If that record says the same, it is as good as ours.
+ * @throws FleetError `concurrent-change` if it says something else: no row may be counted as what its device is not
  */
 export async function replaceRecords(devices: DeviceStore, records: readonly Versioned<DeviceRecord>[]): Promise<void> {
   if (records.length === 0) return;
-  const etags = await devices.replace(records);
-  const lost = records.filter((_, index) => etags[index] === undefined);
-  if (lost.length === 0) return;
-  const current = await devices.read(lost.map(({ value }) => value.id));
-  for (const [index, { value }] of lost.entries()) {
-    const found = current[index]?.value;
-    if (found === undefined || !saysTheSame(found, value))
-      throw new FleetError('concurrent-change', `The record of device ${value.id} changed while it was written.`);
+  const { conflicts } = await devices.replace(records);
+  if (conflicts.length === 0) return;
+  const current = await devices.read(conflicts.map(({ id }) => id));
+  for (const wanted of conflicts) {
+    const found = current.get(wanted.id)?.value;
+    if (found === undefined || !saysTheSame(found, wanted))
+      throw new FleetError('concurrent-change', `The record of device ${wanted.id} changed while it was written.`);
   }
 }
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { deadLetterId } from '../../../lib/jobs/dead-letters.ts';
 import { jobErrors, jobResults } from '../../../lib/jobs/reports.ts';
 import { cancelJob } from '../../../lib/pipeline/cancel-job.ts';
-import { deadLetterId, recordDeadLetter } from '../../../lib/pipeline/record-dead-letter.ts';
+import { recordDeadLetter } from '../../../lib/pipeline/record-dead-letter.ts';
 import { retryJob } from '../../../lib/pipeline/retry-job.ts';
 import { createMemoryDeadLetterStore } from '../../memory/dead-letter-store.ts';
 import { createWorld, type World } from '../../world.ts';
@@ -80,7 +81,7 @@ it('a job that was cancelled is not retried, and its failed rows stay failed', a
   const jobId = await world.upload('line7/list.csv', manifest);
   await world.queue.shift()?.run();
   await killNext(world);
-  await cancelJob(jobId, world.jobs, new Date());
+  await cancelJob(jobId, world.services());
   await world.settle();
   const job = await world.job(jobId);
   assert.deepEqual([job.status, job.counts.failed, job.counts.cancelled], ['cancelled', 1, 4]);
@@ -94,7 +95,7 @@ it('rows whose retry is dropped because the job is cancelled stay failed, in its
   await world.queue.shift()?.run();
   await killNext(world);
   await retryJob(await world.job(jobId), world.services());
-  await cancelJob(jobId, world.jobs, new Date());
+  await cancelJob(jobId, world.services());
   await world.settle();
   const { status, counts } = await world.job(jobId);
   assert.deepEqual([status, counts.rejected, counts.failed, counts.cancelled], ['cancelled', 1, 1, 4]);

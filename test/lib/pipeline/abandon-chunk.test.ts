@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { recordDeadLetter } from '../../../lib/pipeline/record-dead-letter.ts';
 import { redriveDeadLetters } from '../../../lib/pipeline/redrive-dead-letters.ts';
+import type { QueueName } from '../../../lib/resource-names.ts';
 import { createMemoryDeadLetterStore } from '../../memory/dead-letter-store.ts';
 import { createWorld, type World } from '../../world.ts';
 
@@ -11,7 +12,7 @@ const manifest = ['deviceId', 'gw-1', 'gw-2', 'gw-3', 'gw-4', ''].join('\n');
 
 function lettersOf(world: World) {
   const deadLetters = createMemoryDeadLetterStore();
-  const record = async (queue: string, message: unknown) =>
+  const record = async (queue: QueueName, message: unknown) =>
     recordDeadLetter(queue, JSON.stringify(message), { ...world.services(), deadLetters });
   return { deadLetters, record };
 }

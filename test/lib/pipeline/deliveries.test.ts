@@ -4,7 +4,7 @@ import type { DeviceRecord, DeviceStore } from '../../../lib/devices/device.ts';
 import type { DeviceRequest } from '../../../lib/manifest/manifest.ts';
 import { cancelJob } from '../../../lib/pipeline/cancel-job.ts';
 import { recordDeadLetter } from '../../../lib/pipeline/record-dead-letter.ts';
-import { type ClaimOptions, claimRows } from '../../../lib/pipeline/steps/claim.ts';
+import { claimRows } from '../../../lib/pipeline/steps/claim.ts';
 import { replaceRecords } from '../../../lib/pipeline/steps/record.ts';
 import { someDevice, someTime } from '../../factories.ts';
 import { createMemoryDeadLetterStore } from '../../memory/dead-letter-store.ts';
@@ -25,17 +25,16 @@ const failedBefore = someDevice({
   claim: { jobId: 'a'.repeat(24), chunk: 0, line: 9, attempt: 1 },
 });
 
-const claiming = (devices: DeviceStore): ClaimOptions => {
-  return { devices, jobId, chunk: 0, attempt: 1, onConflict: 'reject', now: someTime };
-};
+const claim = (devices: DeviceStore) =>
+  claimRows([request], { jobId, chunk: 0, attempt: 1, onConflict: 'reject' }, { devices, now: () => someTime });
 
 describe('a device is taken over', () => {
   it('by two deliveries of one row at once: both hold it, by one serial number', async () => {
     const devices = createMemoryDeviceStore();
     await devices.create([failedBefore]);
-    const both = await Promise.all([claimRows([request], claiming(devices)), claimRows([request], claiming(devices))]);
-    const serials = both.map(({ claimed, faults }) => {
-      assert.deepEqual(faults, []);
+    const both = await Promise.all([claim(devices), claim(devices)]);
+    const serials = both.map(({ claimed, errors }) => {
+      assert.deepEqual(errors, []);
       return claimed[0]?.record.value.serialNumber;
     });
     assert.equal(serials[0], serials[1]);
@@ -52,18 +51,21 @@ describe('a device is taken over', () => {
         return memory.replace(records);
       },
     };
-    const { claimed, faults } = await claimRows([request], claiming(lossy));
-    assert.deepEqual(faults, []);
+    const { claimed, errors } = await claim(lossy);
+    assert.deepEqual(errors, []);
     assert.equal(claimed[0]?.record.value.serialNumber, memory.records.get('gw-1')?.serialNumber);
   });
 
   it('by nobody, where it changes hands at each look', async () => {
     const memory = createMemoryDeviceStore();
     await memory.create([failedBefore]);
-    const contested: DeviceStore = { ...memory, replace: async (records) => records.map(() => undefined) };
-    const { faults } = await claimRows([request], claiming(contested));
+    const contested: DeviceStore = {
+      ...memory,
+      replace: async (records) => ({ written: new Map(), conflicts: records.map(({ value }) => value) }),
+    };
+    const { errors } = await claim(contested);
     assert.deepEqual(
-      faults.map(({ code }) => code),
+      errors.map(({ code }) => code),
       ['device-busy'],
     );
   });
@@ -132,7 +134,7 @@ describe('a job that is cancelled while its messages are sent', () => {
     const [event] = world.queue.splice(0);
     world.failOn('send');
     await assert.rejects(async () => event?.run());
-    await cancelJob(jobId, world.jobs, someTime);
+    await cancelJob(jobId, world.services());
     await event?.run();
     await world.settle();
     const { status, counts, finishedAt } = await world.job(jobId);

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { Enrollments } from '../../../lib/enrollment/enrollments.ts';
 import { waiting } from '../../../lib/jobs/job.ts';
 import type { EnrollmentMessage } from '../../../lib/jobs/messages.ts';
-import { enrollIndividuals } from '../../../lib/pipeline/enroll-devices.ts';
+import { enrollDevices } from '../../../lib/pipeline/enroll-devices.ts';
 import { recordDeadLetter } from '../../../lib/pipeline/record-dead-letter.ts';
 import { retryJob } from '../../../lib/pipeline/retry-job.ts';
 import { createMemoryDeadLetterStore } from '../../memory/dead-letter-store.ts';
@@ -49,7 +49,7 @@ describe('a chunk of individual enrollments that DPS takes longer for than a run
     const message = enrollment?.message as EnrollmentMessage;
     let minute = 0;
     const now = () => new Date(minute++ * 60_000);
-    await enrollIndividuals(message, { ...world.services(), now });
+    await enrollDevices(message, { ...world.services(), now });
     const counted = [...world.devices.records.values()].filter(({ status }) => status === 'provisioned');
     assert.ok(counted.length > 0 && counted.length < 40, `${counted.length} are enrolled`);
     assert.equal(waiting((await world.job(jobId)).counts), 40);
@@ -99,7 +99,7 @@ describe('a chunk of individual enrollments that is delivered again', () => {
       await world.declare('line7', individual);
       const jobId = await world.upload('line7/list.csv', manifest);
       const { chunk, message } = await upToCount(world);
-      await enrollIndividuals(message, { ...world.services(), enrollments: refusing(world, ...ids) });
+      await enrollDevices(message, { ...world.services(), enrollments: refusing(world, ...ids) });
       await chunk.run();
       await world.settle();
       const { counts, status } = await world.job(jobId);
@@ -117,7 +117,7 @@ describe('a chunk of individual enrollments that is delivered again', () => {
     const { chunk, message } = await upToCount(world);
     await world.declare('line7', { keyCustody: 'plain' });
     await chunk.run();
-    await enrollIndividuals(message, world.services());
+    await enrollDevices(message, world.services());
     await world.settle();
     const { counts } = await world.job(jobId);
     assert.deepEqual([counts.provisioned, waiting(counts)], [3, 0]);

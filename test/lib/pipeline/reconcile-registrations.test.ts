@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { DeviceStore } from '../../../lib/devices/device.ts';
-import { type ReconcileServices, reconcileRegistrations } from '../../../lib/pipeline/reconcile-registrations.ts';
+import { type ReconcilePorts, reconcileRegistrations } from '../../../lib/pipeline/reconcile-registrations.ts';
 import { someDevice } from '../../factories.ts';
 import { createWorld, type World } from '../../world.ts';
 
@@ -9,7 +9,7 @@ const silent = { info() {}, warn() {}, error() {} };
 const idOf = (index: number) => `gw-${String(index).padStart(7, '0')}`;
 const waitingDevice = (id: string) => someDevice({ id, enrollmentGroup: 'line7', status: 'provisioned' });
 
-function services(world: World, own: Partial<ReconcileServices>): ReconcileServices {
+function services(world: World, own: Partial<ReconcilePorts>): ReconcilePorts {
   const twins = { merge: async () => {} };
   return { ...world.services(), twins, log: silent, ...own };
 }

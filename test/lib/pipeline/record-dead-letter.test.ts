@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { deadLetterId } from '../../../lib/jobs/dead-letters.ts';
 import { cancelJob } from '../../../lib/pipeline/cancel-job.ts';
-import { deadLetterId, recordDeadLetter } from '../../../lib/pipeline/record-dead-letter.ts';
+import { recordDeadLetter } from '../../../lib/pipeline/record-dead-letter.ts';
 import { redriveDeadLetters } from '../../../lib/pipeline/redrive-dead-letters.ts';
 import { retryJob } from '../../../lib/pipeline/retry-job.ts';
+import { queueNames } from '../../../lib/resource-names.ts';
 import { createMemoryDeadLetterStore } from '../../memory/dead-letter-store.ts';
 import { createWorld, type World } from '../../world.ts';
 
@@ -112,7 +114,7 @@ describe('a message that is none of ours', () => {
     using world = createWorld();
     const deadLetters = createMemoryDeadLetterStore();
     const bodies = ['', 'not json', '{"jobId":7}', '[]', 'null', '"text"', '{"__proto__":{"a":1}}'];
-    for (const queue of ['chunks', 'orders', 'manifest-uploads', 'individual-enrollments']) {
+    for (const queue of queueNames) {
       for (const body of bodies) {
         await deadLetters.noteReason(deadLetterId(queue, body), queue, reason);
         await recordDeadLetter(queue, body, { ...world.services(), deadLetters });
@@ -131,7 +133,7 @@ describe('cancelling a job', () => {
     const jobId = await world.upload('line7/list.csv', manifest);
     await world.queue.shift()?.run();
     await world.queue.shift()?.run();
-    const cancelled = await cancelJob(jobId, world.jobs, new Date());
+    const cancelled = await cancelJob(jobId, world.services());
     assert.equal(cancelled.status, 'cancelled');
     await world.settle();
     const job = await world.job(jobId);
@@ -139,7 +141,7 @@ describe('cancelling a job', () => {
     assert.ok(job.finishedAt);
     assert.deepEqual(job.counts, { total: 6, provisioned: 2, unchanged: 0, rejected: 0, failed: 0, cancelled: 4 });
     assert.deepEqual([...world.devices.records.keys()], ['gw-1', 'gw-2']);
-    assert.deepEqual(await cancelJob(jobId, world.jobs, new Date()), job);
+    assert.deepEqual(await cancelJob(jobId, world.services()), job);
   });
 
   it('finishes a chunk whose worker died in it, so that no claim stays behind', async () => {
@@ -151,7 +153,7 @@ describe('cancelling a job', () => {
     world.failOn('replace');
     await assert.rejects(async () => world.queue[0]?.run());
     assert.equal(world.devices.records.get('gw-1')?.status, 'claimed');
-    await cancelJob(jobId, world.jobs, new Date());
+    await cancelJob(jobId, world.services());
     await world.settle();
     const { counts } = await world.job(jobId);
     assert.deepEqual([counts.provisioned, counts.cancelled], [2, 4]);
@@ -163,7 +165,7 @@ describe('cancelling a job', () => {
     await world.declare('line7', { keyCustody: 'plain' });
     const jobId = await world.upload('line7/list.csv', manifest);
     await world.settle();
-    await assert.rejects(cancelJob(jobId, world.jobs, new Date()), { code: 'method-conflict' });
+    await assert.rejects(cancelJob(jobId, world.services()), { code: 'method-conflict' });
   });
 
   it('before the manifest was split leaves nothing to do', async () => {
@@ -172,7 +174,7 @@ describe('cancelling a job', () => {
     const jobId = await world.upload('line7/list.csv', manifest);
     world.failOn('open');
     await assert.rejects(async () => world.queue[0]?.run());
-    await cancelJob(jobId, world.jobs, new Date());
+    await cancelJob(jobId, world.services());
     await world.settle();
     assert.equal((await world.job(jobId)).status, 'cancelled');
     assert.equal(world.devices.records.size, 0);

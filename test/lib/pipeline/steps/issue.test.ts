@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FleetError } from '../../../../lib/errors.ts';
 import type { GroupRecord } from '../../../../lib/groups/group.ts';
+import type { Issuance } from '../../../../lib/pipeline/issuance.ts';
 import type { ClaimedRow } from '../../../../lib/pipeline/steps/claim.ts';
-import type { Issuance } from '../../../../lib/pipeline/steps/issue.ts';
 import { issueRows } from '../../../../lib/pipeline/steps/issue.ts';
 import { createDeviceIssuer, type DeviceIssuer } from '../../../../lib/pki/device-issuer.ts';
 import type { Signer } from '../../../../lib/pki/key-store.ts';
@@ -49,8 +49,8 @@ describe('issuing the rows of a chunk', () => {
       inFlight -= 1;
       return signer.sign(data);
     });
-    const { entries, faults } = await issueRows(rows(ids), issuancesWith(issuer));
-    assert.deepEqual(faults, []);
+    const { entries, errors } = await issueRows(rows(ids), issuancesWith(issuer));
+    assert.deepEqual(errors, []);
     assert.deepEqual(
       entries.map(({ info }) => info.deviceId),
       ids,
@@ -60,13 +60,13 @@ describe('issuing the rows of a chunk', () => {
 
   it('leaves a row’s fault with that row', async () => {
     const issuer = await issuerThatSigns((signer, data) => signer.sign(data));
-    const { entries, faults } = await issueRows(rows(['gw-1', 'gw 2', 'gw-3']), issuancesWith(issuer));
+    const { entries, errors } = await issueRows(rows(['gw-1', 'gw 2', 'gw-3']), issuancesWith(issuer));
     assert.deepEqual(
       entries.map(({ info }) => info.line),
       [2, 4],
     );
     assert.deepEqual(
-      faults.map(({ fault }) => [fault.line, fault.code, fault.message.split(':')[0]]),
+      errors.map(({ line, code, message }) => [line, code, message.split(':')[0]]),
       [[3, 'certificate-rule', 'subject-name']],
     );
   });

@@ -1,0 +1,46 @@
+import type { DeviceStore } from '../devices/device.ts';
+import type { Enrollments, HubTwins } from '../enrollment/enrollments.ts';
+import type { Groups } from '../enrollment/groups.ts';
+import type { DeadLetterStore } from '../jobs/dead-letters.ts';
+import type { JobStore } from '../jobs/job.ts';
+import type { ChunkMessage, EnrollmentMessage } from '../jobs/messages.ts';
+import type { RateLimiter } from '../rate-limiter.ts';
+import type { PoisonQueueName, QueueName } from '../resource-names.ts';
+import type { RetryOptions } from '../retry.ts';
+import type { BlobStore, MessageQueue } from '../storage.ts';
+import type { OpenIssuance } from './issuance.ts';
+
+/**
+ * Everything that the pipeline reads, writes and waits for. A use case names what it takes: `Pick<Ports, 'jobs' | 'now'>`.
+ * functions/services.ts builds them on Azure; test/world.ts builds them in memory.
+ */
+export interface Ports {
+  readonly jobs: JobStore;
+  readonly devices: DeviceStore;
+  readonly groups: Groups;
+  readonly deadLetters: DeadLetterStore;
+  /** Container `manifests`. */
+  readonly manifests: BlobStore;
+  /** Container `bundles`: one archive per part of a job. */
+  readonly bundles: BlobStore;
+  /** Container `reports`: one report per part of a job. */
+  readonly reports: BlobStore;
+  readonly chunkQueue: MessageQueue<ChunkMessage>;
+  readonly enrollmentQueue: MessageQueue<EnrollmentMessage>;
+  /** Any queue of this app, for messages that are passed on as they came. */
+  readonly queue: (name: QueueName | PoisonQueueName) => MessageQueue<unknown>;
+  readonly enrollments: Enrollments;
+  readonly twins: HubTwins;
+  readonly openIssuance: OpenIssuance;
+  /** Operations per minute that DPS allows. */
+  readonly rateLimiter: RateLimiter;
+  /** How long throttled calls to DPS are repeated. */
+  readonly retry: RetryOptions;
+  /** Rows per chunk of a new job. */
+  readonly chunkRows: number;
+  readonly now: () => Date;
+  /** A name that is used once, for a new blob. */
+  readonly newId: () => string;
+  /** 0 to 1, evenly. */
+  readonly random: () => number;
+}
