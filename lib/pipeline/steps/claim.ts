@@ -90,6 +90,7 @@ export async function claimRows(
     unchanged.push(...found.unchanged);
     errors.push(...found.errors);
     hasPriorClaims ||= found.hasPriorClaims;
+    if (found.open.length === 0) break;
     open = found.open;
   }
   return { claimed: claimed.sort(byLine), unchanged, errors, hasPriorClaims };
