@@ -27,7 +27,7 @@ export function someJob(change: Partial<Job> = {}): Job {
     jobId: '0123456789abcdef01234567',
     source: 'blob',
     name: 'line7/list.csv',
-    manifest: { blob: 'line7/list.csv', etag: '0x8D0000000000001', bytes: 100 },
+    manifest: { blob: 'line7/list.csv', etag: '0x8D0000000000001' },
     format: 'csv',
     onConflict: 'reject',
     status: 'received',

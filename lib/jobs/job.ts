@@ -31,7 +31,7 @@ export interface Job {
   readonly source: 'blob' | 'order' | 'http';
   /** The blob's name or the order's id. */
   readonly name: string;
-  readonly manifest: { readonly blob: string; readonly etag: string; readonly bytes: number };
+  readonly manifest: { readonly blob: string; readonly etag: string };
   readonly format: ManifestFormat;
   readonly defaultGroup?: string;
   readonly onConflict: ConflictPolicy;

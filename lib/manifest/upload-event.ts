@@ -1,33 +1,35 @@
 import * as z from 'zod';
-import { FleetError } from '../errors.ts';
+import { excerpt, FleetError } from '../errors.ts';
+import { isObject } from '../json.ts';
 import { blobContainers } from '../resource-names.ts';
 
-/** A blob that was uploaded, as storage announces it through Event Grid. */
+/** A manifest that was uploaded, as storage announces it through Event Grid. */
 export interface BlobCreated {
-  readonly container: string;
+  /** Name within the container, decoded. */
   readonly blobName: string;
-  /** Without quotes. */
+  /** Version of the blob, without quotes. */
   readonly etag: string;
-  readonly url: string;
-  readonly contentLength: number;
-  /** Orders the events of one blob. */
-  readonly sequencer?: string;
 }
 
+const { manifests: container } = blobContainers;
 const created = 'Microsoft.Storage.BlobCreated';
-const subject = z.string().regex(/^\/blobServices\/default\/containers\/[^/]+\/blobs\/./, 'not the subject of a blob');
+const subject = z
+  .string()
+  .regex(
+    /^\/blobServices\/default\/containers\/[^/]+\/blobs\/./,
+    'expected the subject of a blob: /blobServices/default/containers/<name>/blobs/<blob>',
+  );
 const data = z.object({
   url: z.url({ protocol: /^https?$/ }).max(4096),
   eTag: z
     .string()
-    // The service sends it bare, as the header quotes it, or marked as weak (RFC 9110, section 8.8.3).
+    // The service sends it bare, quoted as in the header, or marked as weak (RFC 9110, section 8.8.3).
     .transform((etag) => etag.replace(/^(?:W\/)?"(.*)"$/, '$1'))
-    .pipe(z.string().regex(/^[!#-~]{1,128}$/, 'not an ETag')),
+    .pipe(z.string().regex(/^[!#-~]{1,128}$/, 'expected an ETag: 1 to 128 visible ASCII characters without quotes')),
   contentLength: z.int().min(0),
-  sequencer: z.string().max(256).optional(),
 });
 
-// https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage, both of its schemas.
+// Both schemas of https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage.
 const eventGridEvent = z.object({ id: z.string(), eventType: z.literal(created), subject, data });
 const cloudEvent = z.object({
   id: z.string(),
@@ -39,37 +41,37 @@ const cloudEvent = z.object({
 });
 
 /**
- * Reads a BlobCreated event in the Event Grid or the CloudEvents 1.0 schema.
- * @throws FleetError `event-invalid` with every fault
+ * Reads a BlobCreated event of the container `manifests`, in the Event Grid or the CloudEvents 1.0 schema.
+ * @throws FleetError `event-invalid` with every issue of the schema, or the first one of the blob's name
  */
-export function parseBlobCreated(
-  event: unknown,
-  { container: wanted = blobContainers.manifests as string } = {},
-): BlobCreated {
-  const isCloudEvent = event !== null && typeof event === 'object' && 'specversion' in event;
+export function parseBlobCreated(event: unknown): BlobCreated {
+  const isCloudEvent = isObject(event) && 'specversion' in event;
   const parsed = (isCloudEvent ? cloudEvent : eventGridEvent).safeParse(event);
   if (!parsed.success) {
-    const faults = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.') || '(event)', message }));
-    throw FleetError.of('event-invalid', 'The BlobCreated event', faults);
+    const issues = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.') || '(event)', message }));
+    throw FleetError.of('event-invalid', 'The BlobCreated event', issues);
   }
-  const { url, eTag: etag, contentLength, sequencer } = parsed.data.data;
-  const container = parsed.data.subject.split('/')[4] ?? '';
-  if (container !== wanted) throw invalid(`The event is about container "${container.slice(0, 64)}", not "${wanted}".`);
-  const blobName = blobNameIn(url, container);
-  return { container, blobName, etag, url, contentLength, ...(sequencer === undefined ? {} : { sequencer }) };
+  const { url, eTag: etag } = parsed.data.data;
+  const found = parsed.data.subject.split('/')[4] ?? '';
+  if (found !== container) {
+    throw invalid(`The event is of container "${excerpt(found)}". Expected "${container}".`, 'subject');
+  }
+  return { blobName: blobNameIn(url), etag };
 }
 
-/** The name as the URL has it: behind the container, which stands first or, on an emulator, behind the account. */
-function blobNameIn(url: string, container: string): string {
+/** The name from the URL: behind the container, which comes first or, with an emulator, behind the account. */
+function blobNameIn(url: string): string {
   const [, first, ...rest] = new URL(url).pathname.split('/');
   const encoded = first === container ? rest : rest[0] === container ? rest.slice(1) : [];
   const name = decoded(encoded.join('/'));
-  if (name === '') throw invalid('The URL of the event names no blob of its container.');
-  // The limit of a blob's name; https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
+  if (name === '') throw invalid(`The URL of the event does not name a blob of container "${container}".`);
+  // https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
   if (name.length > 1024) throw invalid('The name of the blob is longer than 1024 characters.');
-  if (/[\p{Cc}\p{Cs}\\]/u.test(name)) throw invalid('The name of the blob holds a control character or a backslash.');
+  if (/[\p{Cc}\p{Cs}\\]/u.test(name)) {
+    throw invalid('The name of the blob has a control character or a backslash.');
+  }
   if (name.split('/').some((step) => step === '' || step === '.' || step === '..')) {
-    throw invalid('The name of the blob holds an empty step, "." or "..", as paths do.');
+    throw invalid('The name of the blob has an empty part, "." or ".." between its slashes.');
   }
   return name;
 }
@@ -78,10 +80,10 @@ function decoded(name: string): string {
   try {
     return decodeURIComponent(name);
   } catch {
-    throw invalid('The URL of the event is not encoded as URLs are.');
+    throw invalid('The URL of the event is not percent-encoded UTF-8.');
   }
 }
 
-function invalid(message: string): FleetError {
-  return new FleetError('event-invalid', message, { column: 'data.url' });
+function invalid(message: string, column = 'data.url'): FleetError {
+  return new FleetError('event-invalid', message, { column });
 }

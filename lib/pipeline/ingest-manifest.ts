@@ -52,9 +52,9 @@ async function dispatch(job: Job, ports: IngestPorts): Promise<void> {
   });
 }
 
-async function newJob({ blobName, etag, contentLength }: BlobCreated, manifests: BlobStore, at: string): Promise<Job> {
+async function newJob({ blobName, etag }: BlobCreated, manifests: BlobStore, at: string): Promise<Job> {
   const properties = await manifests.properties(blobName);
-  return describeJob({ blob: blobName, etag, bytes: contentLength, metadata: properties?.metadata ?? {}, at });
+  return describeJob({ blob: blobName, etag, metadata: properties?.metadata ?? {}, at });
 }
 
 /**
@@ -65,18 +65,17 @@ async function newJob({ blobName, etag, contentLength }: BlobCreated, manifests:
 export function describeJob(manifest: {
   blob: string;
   etag: string;
-  bytes: number;
   metadata: BlobProperties['metadata'];
   at: string;
 }): Job {
-  const { blob, etag, bytes, metadata, at } = manifest;
+  const { blob, etag, metadata, at } = manifest;
   const { format, defaultGroup } = manifestDefaults(blob);
   const order = metadata['orderid'];
   return {
     jobId: jobIdOf({ blob, etag }),
     source: order !== undefined ? 'order' : blob.startsWith('_http/') || blob.includes('/_http/') ? 'http' : 'blob',
     name: order === undefined ? blob : Buffer.from(order, 'base64url').toString('utf8'),
-    manifest: { blob, etag, bytes },
+    manifest: { blob, etag },
     format,
     ...(defaultGroup === undefined ? {} : { defaultGroup }),
     onConflict: conflictPolicies.find((policy) => policy === metadata['onconflict']) ?? 'reject',

@@ -30,7 +30,7 @@ export async function submitManifest(
   // The name is ours alone. If it is taken, an earlier try of ours succeeded and its answer was lost.
   const etag = created ?? (await manifests.properties(blob))?.etag;
   if (etag === undefined) throw new FleetError('unavailable', 'The upload was deleted while it was stored.');
-  const job = describeJob({ blob, etag, bytes: body.length, metadata, at: now().toISOString() });
+  const job = describeJob({ blob, etag, metadata, at: now().toISOString() });
   await jobs.create(job);
   return job;
 }

@@ -7,7 +7,7 @@ const job: Job = {
   jobId: 'a'.repeat(24),
   source: 'blob',
   name: 'line7/list.csv',
-  manifest: { blob: 'line7/list.csv', etag: '"1"', bytes: 1000 },
+  manifest: { blob: 'line7/list.csv', etag: '"1"' },
   format: 'csv',
   onConflict: 'reject',
   status: 'provisioning',

@@ -24,10 +24,7 @@ const withUrl = (path: string) => withData({ url: `https://acct.blob.core.window
 
 describe('a BlobCreated event', () => {
   it('names a blob and its version, in both schemas', () => {
-    const expected = {
-      ...{ container: 'manifests', blobName: 'line7/list ä.csv', etag: data.eTag, url: data.url },
-      ...{ contentLength: 524_288, sequencer: data.sequencer },
-    };
+    const expected = { blobName: 'line7/list ä.csv', etag: data.eTag };
     assert.deepEqual(parseBlobCreated(gridEvent), expected);
     assert.deepEqual(parseBlobCreated(cloudEvent), expected);
   });

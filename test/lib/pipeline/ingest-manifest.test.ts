@@ -19,8 +19,7 @@ it('a job keeps its chunks when the rows of a chunk are set anew between two del
   assert.equal(world.queue.length, 2);
   const blobName = 'line7/list.csv';
   const etag = (await world.manifests.properties(blobName))?.etag ?? '';
-  const announced = { blobName, etag, container: 'manifests', url: '', contentLength: manifest.length };
-  await ingestManifest(announced, { ...world.services(), chunkRows: 2 });
+  await ingestManifest({ blobName, etag }, { ...world.services(), chunkRows: 2 });
   // The first message comes last.
   world.queue.push(...world.queue.splice(0, 1));
   await world.settle();
@@ -30,8 +29,9 @@ it('a job keeps its chunks when the rows of a chunk are set anew between two del
 
 it('a name that no manifest has is refused, so that a dead letter tells of it', async () => {
   using world = createWorld();
-  const announced = { blobName: 'list.xlsx', etag: '1', container: 'manifests', url: '', contentLength: 9 };
-  await assert.rejects(ingestManifest(announced, world.services()), { code: 'manifest-format' });
+  await assert.rejects(ingestManifest({ blobName: 'list.xlsx', etag: '1' }, world.services()), {
+    code: 'manifest-format',
+  });
 });
 
 it('an upload that was stored though its answer was lost is a job', async () => {

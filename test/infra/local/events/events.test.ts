@@ -38,13 +38,20 @@ async function upload(name: string, text: string): Promise<string> {
   return etag.replaceAll('"', '');
 }
 
+interface Announced extends BlobCreated {
+  readonly container: string;
+  readonly contentLength: number;
+}
+
 /** Waits for so many events, as the app reads them. */
-async function receive(count: number): Promise<BlobCreated[]> {
-  const found: BlobCreated[] = [];
+async function receive(count: number): Promise<Announced[]> {
+  const found: Announced[] = [];
   return until(async () => {
     const { receivedMessageItems } = await queue.receiveMessages({ numberOfMessages: 32 });
     for (const { messageId, popReceipt, messageText } of receivedMessageItems) {
-      found.push(parseBlobCreated(JSON.parse(Buffer.from(messageText, 'base64').toString('utf8'))));
+      const event = JSON.parse(Buffer.from(messageText, 'base64').toString('utf8'));
+      const { subject, data } = event;
+      found.push({ ...parseBlobCreated(event), container: subject.split('/')[4], contentLength: data.contentLength });
       await queue.deleteMessage(messageId, popReceipt);
     }
     return found.length >= count && found;
