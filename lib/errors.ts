@@ -302,16 +302,17 @@ export class FleetError extends Error {
   /**
    * The error of a check that finds several things wrong. Lists the first `maxIssues` of them.
    * @param subject what was checked, as the beginning of a sentence
+   * @param details what else to show
    * @example
    * FleetError.of('order-invalid', 'The order', [{ path: 'orderId', message: 'is missing' }]).message
    * // 'The order has 1 fault: orderId: is missing'
    */
-  static of(code: ErrorCode, subject: string, all: readonly Issue[]): FleetError {
+  static of(code: ErrorCode, subject: string, all: readonly Issue[], details: ErrorDetails = {}): FleetError {
     const faults = all.slice(0, maxIssues);
     const count = all.length === 1 ? '1 fault' : `${all.length} faults`;
     const cut = all.length > faults.length ? `, the first ${faults.length}` : '';
     const list = faults.map(({ path, message }) => `${path}: ${message}`).join('; ');
-    return new FleetError(code, `${subject} has ${count}${cut}: ${list}`, { faults });
+    return new FleetError(code, `${subject} has ${count}${cut}: ${list}`, { ...details, faults });
   }
 
   get status(): number {

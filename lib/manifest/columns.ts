@@ -1,29 +1,30 @@
 import { parse } from 'csv-parse/sync';
 import { deviceId } from '../devices/ids.ts';
 import { type TwinSection, twinSectionIssues } from '../devices/twin.ts';
-import { excerpt, FleetError, type Issue, maxIssues } from '../errors.ts';
+import { excerpt, FleetError, type Issue } from '../errors.ts';
 import type { CellError, Delimiter, ManifestShape } from './manifest.ts';
 
-/** What the cells of one column are. */
+/** The meaning of one column of a CSV manifest. */
 export type Column =
   | { readonly kind: 'deviceId' | 'enrollmentGroup' | 'csr' }
-  /** The row as a JSON object, as error reports of NDJSON manifests hold it. */
+  /** The whole row as a JSON object, as error reports of NDJSON manifests have it. */
   | { readonly kind: 'row' }
-  /** A column of an error report: of no meaning in a manifest. */
+  /** A column that an error report adds. Ignored. */
   | { readonly kind: 'report' }
   | {
       readonly kind: 'twin';
       readonly section: TwinSection;
+      /** Keys below the section, outermost first. */
       readonly path: readonly string[];
       readonly type: ValueType;
     };
 
 export type ValueType = 'string' | 'number' | 'boolean' | 'json';
 
-/** Columns that an error report adds to a manifest's own; sent again with it, they are ignored. */
+/** Columns that an error report adds to those of its manifest. Ignored when the report is sent as a manifest. */
 export const reportColumns = ['line', 'code', 'message'] as const;
 
-/** What an error report puts where a row had no cell: visible, and refused until it is filled or emptied. */
+/** Cell of an error report for a cell that the row did not have. A row with such a cell is refused. */
 export const missingCell = '<missing>';
 
 const delimiters: readonly Delimiter[] = [',', ';', '\t'];
@@ -35,11 +36,16 @@ const fields: ReadonlyMap<string, Column> = new Map<string, Column>([
   ...reportColumns.map((name) => [name, { kind: 'report' }] as const),
 ]);
 const valueTypes: readonly ValueType[] = ['number', 'boolean', 'json'];
-const expected = 'deviceId, enrollmentGroup, csr, tags.<path> or desired.<path> with :number, :boolean or :json';
+const knownColumns = 'deviceId, enrollmentGroup, csr, tags.<path> or desired.<path>';
+const knownTypes = ':number, :boolean or :json';
 
 /**
- * Reads a manifest's header, and finds its delimiter: the one that makes the most columns of it that we know.
- * @throws FleetError `manifest-header` with every fault
+ * Reads the header of a CSV manifest. Its delimiter is the one that gives the most known columns.
+ * @param text the header without its line end
+ * @param line line of the file on which it is, from 1
+ * @throws FleetError `manifest-header` with every issue
+ * @example
+ * parseHeader('deviceId;tags.site', 1); // { delimiter: ';', columns: ['deviceId', 'tags.site'] }
  */
 export function parseHeader(text: string, line: number): Required<Pick<ManifestShape, 'delimiter' | 'columns'>> {
   const readings = delimiters.map((delimiter) => ({ delimiter, columns: cells(text, delimiter) }));
@@ -47,20 +53,23 @@ export function parseHeader(text: string, line: number): Required<Pick<ManifestS
     .map(({ delimiter, columns = [] }) => ({ delimiter, columns, known: columns.filter(isKnown).length }))
     .sort((a, b) => b.known - a.known || b.columns.length - a.columns.length);
   const { delimiter, columns } = best ?? { delimiter: ',', columns: [] };
-  const faults = columns.length === 0 ? [unreadable(text)] : text.includes('\r') ? [loneReturn] : headerFaults(columns);
-  if (faults.length === 0) return { delimiter, columns };
-  const shown = faults.slice(0, maxIssues);
-  const more = faults.length > shown.length ? ` And ${faults.length - shown.length} faults more.` : '';
-  const list = shown.map(({ message }) => message).join(' ');
-  const message = `The header on line ${line} is wrong: ${list}${more}`;
-  throw new FleetError('manifest-header', message, { line, expected, faults: shown });
+  const issues = headerIssues(text, columns);
+  if (issues.length === 0) return { delimiter, columns };
+  const expected = `${knownColumns} with ${knownTypes}`;
+  throw FleetError.of('manifest-header', `The header on line ${line}`, issues, { line, expected });
 }
 
-/** The meaning of each column of a header that `parseHeader` accepted. */
+/**
+ * The meaning of each column of a header that `parseHeader` accepted.
+ * @throws FleetError `manifest-header` when a column is unknown
+ * @example
+ * columnsOf(['deviceId', 'tags.place.hall:number']);
+ * // [{ kind: 'deviceId' }, { kind: 'twin', section: 'tags', path: ['place', 'hall'], type: 'number' }]
+ */
 export function columnsOf(names: readonly string[]): Column[] {
   return names.map((name) => {
     const column = parseColumn(name);
-    if (typeof column === 'string') throw new FleetError('manifest-header', column);
+    if (typeof column === 'string') throw new FleetError('manifest-header', `${excerpt(name)}: ${column}`);
     return column;
   });
 }
@@ -78,30 +87,21 @@ function isKnown(name: string): boolean {
   return typeof parseColumn(name) !== 'string';
 }
 
-function unreadable(text: string): Issue {
-  return { path: 'header', message: `Its quotes do not match: ${JSON.stringify(excerpt(text))}.` };
-}
-
-const loneReturn: Issue = {
-  path: 'header',
-  message: 'A carriage return stands in it: lines end with LF or CRLF, not with CR alone.',
-};
-
-/** The column, or in one sentence why it is none. */
+/** @returns the column, or why the name is not one */
 function parseColumn(name: string): Column | string {
   const field = fields.get(name);
   if (field !== undefined) return field;
-  const shown = JSON.stringify(excerpt(name));
-  if (name === '') return 'A column has no name.';
+  if (name === '') return 'has no name (name the column or remove it)';
   const match = /^(tags|desired)\.([^:]+)(?::(.*))?$/s.exec(name);
-  if (match === null) return `Column ${shown} is unknown${suggestion(name)}.`;
-  const [, section, path = '', type] = match;
-  const valueType = type === undefined ? 'string' : valueTypes.find((known) => known === type);
-  if (valueType === undefined) return `Column ${shown} has an unknown type; it takes :number, :boolean or :json.`;
+  if (match === null) return `unknown column (${suggestion(name)})`;
+  const [, prefix, path = '', suffix] = match;
+  const section = prefix === 'tags' ? 'tags' : 'desired';
+  const type = suffix === undefined ? 'string' : valueTypes.find((known) => known === suffix);
+  if (type === undefined) return `unknown type (expected ${knownTypes})`;
   const steps = path.split('.');
-  const problem = pathProblem(section === 'tags' ? 'tags' : 'desired', steps);
-  if (problem !== undefined) return `Column ${shown} is no path in a twin: ${problem}.`;
-  return { kind: 'twin', section: section === 'tags' ? 'tags' : 'desired', path: steps, type: valueType };
+  const problem = pathProblem(section, steps);
+  if (problem !== undefined) return `not a path in a twin: ${problem}`;
+  return { kind: 'twin', section, path: steps, type };
 }
 
 function pathProblem(section: TwinSection, path: readonly string[]): string | undefined {
@@ -111,69 +111,101 @@ function pathProblem(section: TwinSection, path: readonly string[]): string | un
 
 function suggestion(name: string): string {
   const near = [...fields.keys()].find((field) => field.toLowerCase() === name.trim().toLowerCase());
-  if (near !== undefined) return `; write ${near}`;
-  return name === name.trim() ? '' : '; there is white space around it';
+  if (near !== undefined) return `write ${near}`;
+  return name === name.trim() ? `expected ${knownColumns}` : 'remove the white space around it';
 }
 
-function headerFaults(names: readonly string[]): Issue[] {
-  const faults: Issue[] = [];
-  const fault = (path: string, message: string) => faults.push({ path: excerpt(path), message });
+function headerIssues(text: string, names: readonly string[]): Issue[] {
+  if (names.length === 0) return [wrongQuotes(text)];
+  if (text.includes('\r')) return [loneReturn];
+  return [...columnIssues(names), ...nestingIssues(names), ...requiredIssues(names)];
+}
+
+function wrongQuotes(text: string): Issue {
+  const message = `quotes do not match in ${JSON.stringify(excerpt(text))} (quote whole names only)`;
+  return { path: 'header', message };
+}
+
+const loneReturn: Issue = {
+  path: 'header',
+  message: 'contains a carriage return (end lines with LF or CRLF, not with CR alone)',
+};
+
+/** Names that are not columns, and columns that hold the same value. */
+function columnIssues(names: readonly string[]): Issue[] {
+  const issues: Issue[] = [];
   const seen = new Set<string>();
-  const paths = new Map<string, string>();
-  for (const name of names) {
+  for (const [index, name] of names.entries()) {
     const column = parseColumn(name);
     if (typeof column === 'string') {
-      fault(name, column);
+      issues.push({ path: excerpt(name) || `column ${index + 1}`, message: column });
       continue;
     }
     const meaning = column.kind === 'twin' ? [column.section, ...column.path].join('.') : name;
-    if (seen.has(meaning)) fault(name, `Column ${JSON.stringify(excerpt(name))} stands twice.`);
+    if (seen.has(meaning))
+      issues.push({ path: excerpt(name), message: 'appears twice (remove one of the two columns)' });
     seen.add(meaning);
-    if (column.kind === 'twin') paths.set(meaning, name);
   }
-  for (const [path, name] of paths) {
-    const above = path.split('.').slice(0, -1);
-    for (let depth = above.length; depth > 1; depth -= 1) {
-      const parent = paths.get(above.slice(0, depth).join('.'));
-      if (parent !== undefined)
-        fault(name, `Columns "${excerpt(parent)}" and "${excerpt(name)}" cannot both have a value.`);
+  return issues;
+}
+
+/** Columns that lie within another: `tags.a.b` within `tags.a`. */
+function nestingIssues(names: readonly string[]): Issue[] {
+  const nameOf = new Map<string, string>();
+  for (const name of names) {
+    const column = parseColumn(name);
+    if (typeof column !== 'string' && column.kind === 'twin') {
+      nameOf.set([column.section, ...column.path].join('.'), name);
     }
   }
-  return [...faults, ...requiredFaults(names)];
+  const issues: Issue[] = [];
+  for (const [path, name] of nameOf) {
+    const steps = path.split('.');
+    for (let depth = steps.length - 1; depth > 1; depth -= 1) {
+      const outer = nameOf.get(steps.slice(0, depth).join('.'));
+      if (outer === undefined) continue;
+      issues.push({ path: excerpt(name), message: `lies within column "${excerpt(outer)}" (remove one of the two)` });
+    }
+  }
+  return issues;
 }
 
-function requiredFaults(names: readonly string[]): Issue[] {
+function requiredIssues(names: readonly string[]): Issue[] {
   if (names.includes('row')) {
     const others = names.filter((name) => name !== 'row' && !reportColumns.some((report) => report === name));
-    return others.length === 0
-      ? []
-      : [
-          {
-            path: 'row',
-            message: `Column "row" holds whole rows and stands alone, not beside ${excerpt(others.join(', '))}.`,
-          },
-        ];
+    if (others.length === 0) return [];
+    return [
+      {
+        path: 'row',
+        message: `holds whole rows, so it must be the only column (remove ${excerpt(others.join(', '))})`,
+      },
+    ];
   }
   if (names.includes('deviceId')) return [];
-  const data = names.some((name) => deviceId.test(name));
-  const why =
-    data && !names.some(isKnown)
-      ? 'Column "deviceId" is missing, and so it seems is the header itself.'
-      : 'Column "deviceId" is missing.';
-  return [{ path: 'deviceId', message: why }];
+  const isData = names.some((name) => deviceId.test(name)) && !names.some(isKnown);
+  const message = isData
+    ? 'missing, and the line looks like a device (add a header line above it)'
+    : 'missing (add the column)';
+  return [{ path: 'deviceId', message }];
 }
 
-/** RFC 8259, section 6: no leading zero, no plus sign, a point and no comma. */
+/** A JSON number (RFC 8259, section 6): no leading zero, no plus sign, a decimal point and not a comma. */
 const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
-const expectations: Record<ValueType, string> = {
+const expectedValues: Record<ValueType, string> = {
   string: 'text',
   number: 'a number as in JSON, such as 12, -3.5 or 1e3',
   boolean: 'true or false',
   json: 'JSON, such as "text", [1, 2] or {"a": 1}',
 };
 
-/** The value that a cell stands for, or undefined when it does not fit the type that its column names. */
+/**
+ * The value of a cell.
+ * @returns undefined when the cell does not fit the type of its column
+ * @example
+ * cellValue('1e3', 'number'); // { value: 1000 }
+ * cellValue('1,5', 'number'); // undefined
+ */
 export function cellValue(cell: string, type: ValueType): { readonly value: unknown } | undefined {
   if (type === 'string') return { value: cell };
   if (type === 'number') return jsonNumber.test(cell) ? { value: Number(cell) } : undefined;
@@ -189,12 +221,18 @@ export function cellValue(cell: string, type: ValueType): { readonly value: unkn
   }
 }
 
+/** The error of a cell for which `cellValue` is undefined. */
 export function wrongType(column: string, type: ValueType, cell: string): CellError {
-  const expected = expectations[type];
-  return { column, code: 'value-type', message: `${column} is not ${expected}.`, expected, value: excerpt(cell) };
+  const expected = expectedValues[type];
+  const value = excerpt(cell);
+  const message = `${excerpt(column)} is ${JSON.stringify(value)}. Expected ${expected}.`;
+  return { code: 'value-type', message, column, expected, value };
 }
 
-/** Sets the member of that path, making objects on the way. The header sees to it that no path crosses another's value. */
+/**
+ * Sets the member at that path and creates the objects on the way. The header guarantees that no path lies within
+ * another one.
+ */
 export function place(section: Record<string, unknown>, path: readonly string[], value: unknown): void {
   let node = section;
   for (const step of path.slice(0, -1)) {
