@@ -4,7 +4,7 @@ import { excerpt } from '../errors.ts';
 import { isObject } from '../json.ts';
 import type { CellError } from './manifest.ts';
 
-/** What a row says, before anything is looked up or compared. */
+/** The fields of a row as written. No rule is checked yet. */
 export interface DeviceFields {
   readonly deviceId: string;
   readonly enrollmentGroup?: string;
@@ -13,17 +13,17 @@ export interface DeviceFields {
   readonly desired: Record<string, unknown>;
 }
 
-// Senders write null, or an empty text, where they have nothing to say.
+// Senders write null or an empty text for a value that is absent.
 const optionalText = z
   .string()
   .nullish()
   .transform((text) => (text === null || text === '' ? undefined : text));
 const section = z
-  .custom<Record<string, unknown>>(isObject, 'must be an object')
+  .custom<Record<string, unknown>>(isObject, 'expected a JSON object')
   .nullish()
   .transform((members) => members ?? {});
 
-/** One device as a JSON object: a row of NDJSON, or of an order. Its twin's limits are checked elsewhere. */
+/** One device as a JSON object: a row of NDJSON, or a device of an order. rows.ts checks the limits of its twin. */
 export const deviceObject = z.strictObject({
   deviceId: z.string(),
   csr: optionalText,
@@ -33,26 +33,30 @@ export const deviceObject = z.strictObject({
 
 const row = deviceObject.extend({ enrollmentGroup: optionalText });
 
-/** Reads one row of NDJSON: what it says, or what is wrong with it. */
-export function parseDeviceObject(text: string): { fields: DeviceFields } | { findings: CellError[] } {
+/**
+ * Reads one row of NDJSON.
+ * @example
+ * parseDeviceObject('{"deviceId": "gw-1"}'); // { fields: { deviceId: 'gw-1', tags: {}, desired: {} } }
+ */
+export function parseDeviceObject(text: string): { fields: DeviceFields } | { errors: CellError[] } {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    return { findings: [syntax('The row is not JSON.')] };
+    return { errors: [syntax('The row is not JSON. Write one JSON object per line.')] };
   }
-  if (!isObject(value)) return { findings: [syntax('The row is JSON, but no object.')] };
+  if (!isObject(value)) return { errors: [syntax('The row is JSON but not an object. Write {"deviceId": "…"}.')] };
   const parsed = row.safeParse(value);
   if (parsed.success) return { fields: parsed.data };
-  if (!Object.hasOwn(value, 'deviceId')) return { findings: [noDeviceId] };
-  return { findings: parsed.error.issues.map(findingOf) };
+  if (!Object.hasOwn(value, 'deviceId')) return { errors: [noDeviceId] };
+  return { errors: parsed.error.issues.map(errorOf) };
 }
 
-/** As a CSV row says it whose cell is empty. */
+/** The error of a row without `deviceId`, or with an empty one. */
 export const noDeviceId: CellError = {
   column: 'deviceId',
   code: 'device-id-invalid',
-  message: 'The row has no device id.',
+  message: 'The row has no device id. Fill deviceId.',
   expected: idRule,
 };
 
@@ -60,15 +64,15 @@ function syntax(message: string): CellError {
   return { code: 'row-syntax', message, expected: '{"deviceId": "…", "tags": {…}, "desired": {…}}' };
 }
 
-function findingOf(issue: z.core.$ZodIssue): CellError {
+function errorOf(issue: z.core.$ZodIssue): CellError {
   if (issue.code === 'unrecognized_keys') {
     const [column = ''] = issue.keys;
     const names = excerpt(issue.keys.map((key) => JSON.stringify(key)).join(', '));
-    const message = `The row has members that no row has: ${names}.`;
     const expected = 'deviceId, enrollmentGroup, csr, tags, desired';
+    const message = `The row has unknown members: ${names}. Expected ${expected} only.`;
     return { column: excerpt(column), code: 'row-syntax', message, expected };
   }
   const column = issue.path.join('.');
-  const expected = column === 'tags' || column === 'desired' ? 'an object' : 'a text';
-  return { column, code: 'value-type', message: `${column} is not ${expected}.`, expected };
+  const expected = column === 'tags' || column === 'desired' ? 'a JSON object' : 'text in quotes';
+  return { column, code: 'value-type', message: `${column} has the wrong type. Expected ${expected}.`, expected };
 }

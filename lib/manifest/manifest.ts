@@ -2,18 +2,31 @@ import { createHash } from 'node:crypto';
 import { type ErrorCode, excerpt, FleetError } from '../errors.ts';
 import { canonicalJson } from '../json.ts';
 
+/*
+ * How a manifest becomes device requests, and where each step is:
+ *
+ * 1. text-check.ts      are the bytes UTF-8 text, or another kind of file?
+ * 2. columns.ts         the header: its delimiter, its columns and the type of each
+ * 3. record-scanner.ts  where each record begins and ends
+ * 4. splitter.ts        steps 1 to 3 over the whole file, in one pass: its shape and its chunks
+ * 5. csv.ts             the records of one chunk, as cells
+ *    device-fields.ts   a JSON object, as the fields of one device
+ * 6. rows.ts            the fields of each row, checked: one request or one error per row
+ * 7. report.ts          errors and results, as CSV; an error report is a manifest again
+ *
+ * Chunks count from 0. Lines count from 1, as an editor counts them. Positions are bytes of the file, an end is exclusive.
+ */
+
 export type ManifestFormat = 'csv' | 'ndjson';
 
-/** How a manifest is written; all that a worker needs to know besides its bytes. JSON-serialisable. */
+/** How a manifest is written: all that a worker needs besides its bytes. Stored with the job, as JSON. */
 export interface ManifestShape {
   readonly format: ManifestFormat;
-  /** CSV only, as the next three: found from the header. */
+  /** CSV only. */
   readonly delimiter?: Delimiter;
-  /** Header cells as written. */
+  /** CSV only: the cells of the header, as written. */
   readonly columns?: readonly string[];
-  /** 1 unless blank lines come first. */
-  readonly headerLine?: number;
-  /** The file begins with a byte order mark; so will its error report, for the spreadsheet that needs one. */
+  /** True when the file begins with a byte order mark. Its error report then has one too, for spreadsheets that need it. */
   readonly bom?: boolean;
 }
 
@@ -23,53 +36,70 @@ export type Delimiter = ',' | ';' | '\t';
 export interface ChunkRange {
   /** From 0. */
   readonly chunk: number;
-  /** Bytes of the file, `end` exclusive. */
+  /** First byte in the file. */
   readonly start: number;
+  /** Byte behind the last one (exclusive). */
   readonly end: number;
-  /** Line of the file on which the first row begins; the file's first line is 1. */
+  /** Line of the file on which the first row begins, from 1. */
   readonly firstLine: number;
   readonly rows: number;
 }
 
 /** A valid row. */
 export interface DeviceRequest {
+  /** Line of the file on which the row begins, from 1. The header of a file without leading blank lines is line 1. */
   readonly line: number;
-  /** The row's own text, as in the file, without its line end. */
+  /** The row's text as in the file, without its line end. */
   readonly source: string;
   readonly deviceId: string;
   readonly enrollmentGroup: string;
-  /** PKCS#10, PEM or base64 DER; not looked into yet. */
+  /** PKCS#10 (RFC 2986), PEM or base64 DER. Not checked yet. */
   readonly csr?: string;
   readonly tags: Record<string, unknown>;
   readonly desired: Record<string, unknown>;
 }
 
-/** A row that breaks a rule: the first rule in its particulars, all of them in its message. */
-export interface RowError {
-  readonly line: number;
-  readonly source: string;
-  /** Header cell or JSON path. */
-  readonly column?: string;
+/** One thing that is wrong with a row. */
+export interface CellError {
   readonly code: ErrorCode;
+  /** What was found, what was expected, what to do. The only text that an error report shows. */
   readonly message: string;
+  /** Header cell or JSON path. Undefined when the row as a whole is wrong. */
+  readonly column?: string;
   readonly expected?: string;
-  /** What was found, cut to a readable length. */
+  /** The value found, cut to a readable length (`excerpt`). */
   readonly value?: string;
 }
 
-/** One thing that is wrong with a row. */
-export type CellError = Omit<RowError, 'line' | 'source'>;
+/** A row that is not provisioned: its first error, with the messages of all of them. */
+export interface RowError extends CellError {
+  /** Line of the file on which the row begins, from 1. */
+  readonly line: number;
+  /** The row's text as in the file, without its line end. */
+  readonly source: string;
+}
 
 /**
- * One record at most. A row that uses all that a twin may hold (8 KB of tags, 32 KB of desired properties, quotes
- * doubled) with a CSR stays under 100 KB; ten times that is a missing line break or quote, and is refused unread.
+ * The error of a row. Takes nothing from `error` but the members of a CellError, so a FleetError can be passed.
+ * @example
+ * rowError(request, { code: 'device-busy', message, column: 'deviceId', value: request.deviceId });
+ */
+export function rowError({ line, source }: Pick<RowError, 'line' | 'source'>, error: CellError): RowError {
+  const { code, message, column, expected, value } = error;
+  return { line, source, code, message, column, expected, value };
+}
+
+/**
+ * Longest record, in bytes. A row that uses all that a twin may hold (8 KB of tags, 32 KB of desired properties, quotes
+ * doubled) with a CSR stays under 100 KB. A record ten times as long has a missing line end or quote, and is refused
+ * before it is read whole.
  */
 export const maxRecordBytes = 1024 * 1024;
 
-/** One chunk at most, whatever `chunkRows` says: what a worker reads into memory in one piece. */
+/** Longest chunk of several rows, in bytes, whatever `chunkRows` is: a worker reads a chunk into memory in one piece. */
 export const maxChunkBytes = 4 * 1024 * 1024;
 
-/** 25 million rows at 250 a chunk, 25 times what one DPS instance holds; keeps the list of chunks within memory. */
+/** 25 million rows at 250 per chunk, 25 times what one DPS instance holds. Bounds the memory of the list of chunks. */
 export const maxChunks = 100_000;
 
 const formats: readonly (readonly [suffix: string, format: ManifestFormat])[] = [
@@ -79,18 +109,24 @@ const formats: readonly (readonly [suffix: string, format: ManifestFormat])[] = 
 ];
 
 /**
- * What a manifest's blob name says: its format by the suffix, and by the first folder the enrollment group of rows that
- * name none. A folder that begins with "_" is the app's own (`_http/`, `_orders/`) and no group.
- * @throws FleetError `manifest-format`
+ * Format and default enrollment group of a manifest, from its blob name. The suffix gives the format. The first folder
+ * gives the group of rows without one, unless it begins with "_": those are the app's own (`_http/`, `_orders/`).
+ * @throws FleetError `manifest-format` when the suffix is unknown
+ * @example
+ * manifestDefaults('line7/list.csv'); // { format: 'csv', defaultGroup: 'line7' }
  */
 export function manifestDefaults(blobName: string): { format: ManifestFormat; defaultGroup?: string } {
   const name = blobName.toLowerCase();
   const format = formats.find(([suffix]) => name.endsWith(suffix))?.[1];
   if (format === undefined) {
-    throw new FleetError('manifest-format', `The name of "${excerpt(blobName)}" does not say what it is.`, {
-      expected: 'a name that ends in .csv, .ndjson or .jsonl',
-      value: excerpt(blobName),
-    });
+    throw new FleetError(
+      'manifest-format',
+      `The name "${excerpt(blobName)}" does not end in .csv, .ndjson or .jsonl.`,
+      {
+        expected: 'a name that ends in .csv, .ndjson or .jsonl',
+        value: excerpt(blobName),
+      },
+    );
   }
   const slash = blobName.indexOf('/');
   if (slash <= 0 || blobName.startsWith('_')) return { format };
@@ -99,7 +135,10 @@ export function manifestDefaults(blobName: string): { format: ManifestFormat; de
 
 type Content = Pick<DeviceRequest, 'deviceId' | 'enrollmentGroup' | 'csr' | 'tags' | 'desired'>;
 
-/** SHA-256 (hex) of what a row asks for, whatever the order of its columns or keys: equal means "same content as before". */
+/**
+ * SHA-256 (hex) of the content of a row. Does not depend on the format of the manifest, nor on the order of columns or
+ * keys. Two rows with equal hashes ask for the same.
+ */
 export function contentHash({ deviceId, enrollmentGroup, csr, tags, desired }: Content): string {
   return createHash('sha256').update(canonicalJson({ deviceId, enrollmentGroup, csr, tags, desired })).digest('hex');
 }

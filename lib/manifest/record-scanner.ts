@@ -1,24 +1,36 @@
 import { FleetError } from '../errors.ts';
-import type { Delimiter } from './manifest.ts';
+import { type Delimiter, maxRecordBytes } from './manifest.ts';
+
+/** One record of a manifest as text. */
+export interface RecordText {
+  /** Line of the file on which the record begins, from 1. */
+  readonly line: number;
+  /** Without its line end. */
+  readonly source: string;
+}
 
 export interface ScannerOptions {
-  /** CSV with that delimiter, or lines alone (NDJSON) when absent. */
+  /** Delimiter of a CSV file. Absent for NDJSON, where each line is a record. */
   readonly delimiter?: Delimiter;
-  /** Position in the file of the first byte that will be scanned. */
+  /** Position in the file of the first byte that will be scanned, from 0. */
   readonly offset: number;
-  /** Line of the file on which that byte stands. */
+  /** Line of the file on which that byte is, from 1. */
   readonly line: number;
+  /** Longest record, in bytes without its line end. */
   readonly maxRecordBytes: number;
-  /** Bytes `start` to `next` are one record with its line end; it begins on `line`. Blank lines are no records. */
+  /**
+   * Called for each record, in order. Its bytes are `start` to `next` (exclusive) with its line end, and it begins on
+   * `line`. Not called for blank lines.
+   */
   readonly onRecord: (start: number, next: number, line: number) => void;
 }
 
 export interface RecordScanner {
-  /** Bytes that follow on those scanned before, cut anywhere. @throws FleetError `manifest-row-too-long` */
+  /** Scans the next bytes of the file, cut anywhere. @throws FleetError `manifest-row-too-long` */
   scan(bytes: Buffer): void;
-  /** Ends the last record. @returns the line on which a quoted field opened that never closed, if one did */
+  /** Ends the last record. @returns the line on which an unclosed quoted field opened, if there is one */
   finish(): number | undefined;
-  /** Line of the next byte. */
+  /** Line of the next byte, from 1. */
   readonly line: number;
 }
 
@@ -27,20 +39,22 @@ const newline = 0x0a;
 const carriageReturn = 0x0d;
 const nothing = Buffer.alloc(0);
 
-// Where in a CSV record the next byte stands. Constants, not strings: this is compared once a byte.
+// Where in a CSV record the next byte is. Numbers, not strings: this is compared once per byte.
 const fieldStart = 0;
 const unquoted = 1;
 const quoted = 2;
-/** Behind a quote inside a quoted field: it closed the field, or the next byte is its twin. */
+/** After a quote inside a quoted field: the quote closed the field, or the next byte is a second quote (an escape). */
 const afterQuote = 3;
 
 /**
- * Finds where records begin and end, by RFC 4180: a line end inside a quoted field belongs to the field, and a quote
- * opens a field only as its first byte. What stands between a closing quote and the delimiter is the reader's to refuse;
- * for finding the record's end it is plain text, so that one such row costs no neighbour.
+ * Finds where records begin and end, by RFC 4180. A line end inside a quoted field belongs to the field. A quote opens a
+ * field only as its first byte.
  *
- * Keeps offsets and no bytes, so memory does not grow with the input. Lines without a quote, nearly all in most files,
- * cost one native search.
+ * Text between a closing quote and the delimiter is an error, which the row reader reports. The scanner takes it as plain
+ * text, so that the error does not spread to the next rows.
+ *
+ * Memory does not grow with the input: the scanner keeps positions, not bytes. A line without a quote, as nearly all are,
+ * costs one native search.
  */
 export function createRecordScanner(options: ScannerOptions): RecordScanner {
   const { onRecord, maxRecordBytes } = options;
@@ -54,7 +68,7 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
   let quoteLine = options.line;
   let lastByte = 0;
 
-  /** `end` is the index behind the record's newline, or behind the last byte. */
+  /** @param end index behind the newline of the record, or behind the last byte */
   function endRecord(bytes: Buffer, end: number, terminated: boolean): void {
     const next = base + end;
     const length = next - start - (terminated ? 1 : 0);
@@ -73,7 +87,7 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
     return new FleetError(
       'manifest-row-too-long',
       `The row on line ${startLine} is longer than ${maxRecordBytes} bytes: ${where} does not end.`,
-      { line: startLine, expected: `at most ${maxRecordBytes} bytes a row` },
+      { line: startLine, expected: `at most ${maxRecordBytes} bytes per row` },
     );
   }
 
@@ -106,7 +120,7 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
     if (base - start > maxRecordBytes) throw tooLong();
   }
 
-  /** Goes on byte by byte to the end of the record. @returns the index behind it, or behind the last byte */
+  /** Scans byte by byte to the end of the record. @returns the index behind it, or behind the last byte */
   function scanQuotedRecord(bytes: Buffer, from: number): number {
     for (let at = from; at < bytes.length; at += 1) {
       const byte = bytes[at];
@@ -141,4 +155,24 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
       return line;
     },
   };
+}
+
+/**
+ * The records of one chunk, in the order of the file.
+ * @param firstLine line of the file on which the chunk begins, from 1
+ * @param delimiter absent for NDJSON
+ */
+export function recordsIn(bytes: Buffer, firstLine: number, delimiter?: Delimiter): RecordText[] {
+  const found: RecordText[] = [];
+  const onRecord = (start: number, next: number, line: number) =>
+    found.push({ line, source: withoutLineEnd(bytes.toString('utf8', start, next)) });
+  const scanner = createRecordScanner({ delimiter, offset: 0, line: firstLine, maxRecordBytes, onRecord });
+  scanner.scan(bytes);
+  scanner.finish();
+  return found;
+}
+
+function withoutLineEnd(text: string): string {
+  if (text.endsWith('\r\n')) return text.slice(0, -2);
+  return text.endsWith('\n') || text.endsWith('\r') ? text.slice(0, -1) : text;
 }

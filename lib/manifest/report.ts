@@ -3,31 +3,36 @@ import { columnsOf, missingCell, reportColumns } from './columns.ts';
 import { cellsOf, withGuard, withoutGuard } from './csv.ts';
 import type { ManifestShape, RowError } from './manifest.ts';
 
-/** A row that is provisioned, or was already. */
+/** A row whose device is provisioned, by this job or by an earlier one with the same content (`unchanged`). */
 export interface ResultRow {
+  /** Line of the manifest on which the row begins, from 1. */
   readonly line: number;
   readonly deviceId: string;
   readonly status: 'provisioned' | 'unchanged';
   readonly enrollmentGroup: string;
+  /** Hexadecimal. */
   readonly serialNumber: string;
+  /** SHA-256 of the certificate, hexadecimal. */
   readonly sha256Thumbprint: string;
-  /** ISO 8601. */
+  /** End of the certificate's validity, ISO 8601. */
   readonly notAfter: string;
 }
 
-/** Rows that are written in one piece: fewer, larger pieces cost less than one a row. */
-const rowsAPiece = 500;
+/** Rows per piece of a report. One piece per row would cost more. */
+const rowsPerPiece = 500;
 
 /**
- * A job's error report: the manifest's own rows, then `line`, `code`, `message`. It is itself a manifest: mended and sent
- * again it is the repair, and a row that was not mended fails again, so
- * - cells that a short row lacks are marked `<missing>`; cells that a long row has too many stand behind the message;
- * - a row whose quotes do not match stands as one text in the first column;
- * - rows of NDJSON stand as they are in a column `row`, which the CSV reader takes;
- * - a formula is guarded by an apostrophe, which the reader takes away again;
- * - delimiter and byte order mark are those of the manifest.
+ * The error report of a job, as CSV: the rows of the manifest that failed, then `line`, `code`, `message`.
+ *
+ * The report is itself a manifest. A row that was fixed is provisioned, and a row that was not fails again. Therefore:
+ * - A row that is too short has `<missing>` in each cell that it lacks. The surplus cells of a long row follow the message.
+ * - A row whose quotes do not match is one text in the first column.
+ * - A row of NDJSON is unchanged, in the column `row`.
+ * - A formula has an apostrophe before it, which the reader removes.
+ * - Delimiter and byte order mark are those of the manifest.
+ * @param shape undefined for a job that was never split; its report is a header only
  */
-export function errorsCsv(faults: AsyncIterable<RowError>, shape?: ManifestShape): AsyncIterable<string> {
+export function errorsCsv(errors: AsyncIterable<RowError>, shape?: ManifestShape): AsyncIterable<string> {
   const { delimiter = ',', columns: names = ['row'], bom = false } = shape ?? {};
   const columns = columnsOf(names);
   const isOwn = (_: unknown, index: number) => columns[index]?.kind !== 'report';
@@ -44,15 +49,20 @@ export function errorsCsv(faults: AsyncIterable<RowError>, shape?: ManifestShape
     return names.filter(isOwn).map((_, index) => (index === 0 ? source : ''));
   }
 
-  return csv(header, faults, row, { delimiter, bom });
+  return csv(header, errors, row, { delimiter, bom });
 }
 
 const resultColumns = [
-  ...(['line', 'deviceId', 'status', 'enrollmentGroup'] as const),
-  ...(['serialNumber', 'sha256Thumbprint', 'notAfter'] as const),
-] satisfies (keyof ResultRow)[];
+  'line',
+  'deviceId',
+  'status',
+  'enrollmentGroup',
+  'serialNumber',
+  'sha256Thumbprint',
+  'notAfter',
+] as const satisfies (keyof ResultRow)[];
 
-/** A job's result report: one line for each device that is provisioned. */
+/** The result report of a job, as CSV: one line per provisioned device. */
 export function resultsCsv(results: AsyncIterable<ResultRow>): AsyncIterable<string> {
   return csv(resultColumns, results, (result) => resultColumns.map((name) => String(result[name])), {
     delimiter: ',',
@@ -69,14 +79,14 @@ async function* csv<T>(
   const write = (rows: readonly (readonly string[])[]) =>
     stringify(
       rows.map((cells) => cells.map(withGuard)),
-      // A lone carriage return would end the line for some readers.
+      // Some readers take a lone carriage return for a line end.
       { delimiter, quoted_match: /[\r\n]/ },
     );
   yield (bom ? '\ufeff' : '') + write([header]);
   let rows: string[][] = [];
   for await (const item of items) {
     rows.push(row(item));
-    if (rows.length < rowsAPiece) continue;
+    if (rows.length < rowsPerPiece) continue;
     yield write(rows);
     rows = [];
   }

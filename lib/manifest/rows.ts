@@ -4,27 +4,36 @@ import { excerpt } from '../errors.ts';
 import type { GroupDefinition } from '../groups/definition.ts';
 import { isObject } from '../json.ts';
 import { type Column, cellValue, columnsOf, missingCell, place, wrongType } from './columns.ts';
-import { csvRecords, withoutGuard, withoutLineEnd } from './csv.ts';
+import { csvRecords, withoutGuard } from './csv.ts';
 import { type DeviceFields, noDeviceId, parseDeviceObject } from './device-fields.ts';
-import { type CellError, type DeviceRequest, type ManifestShape, maxRecordBytes, type RowError } from './manifest.ts';
-import { createRecordScanner } from './record-scanner.ts';
+import { type CellError, type DeviceRequest, type ManifestShape, type RowError, rowError } from './manifest.ts';
+import { type RecordText, recordsIn } from './record-scanner.ts';
 
 export interface RowReaderOptions {
   readonly shape: ManifestShape;
-  /** Group of rows that name none. */
+  /** Enrollment group of rows that do not name one. */
   readonly defaultGroup?: string;
+  /** Looks a declared group up. */
   readonly group: (id: string) => Pick<GroupDefinition, 'keyCustody' | 'initialTwin'> | undefined;
 }
 
-/** Each row of a chunk is one request or one fault. */
+/** Each row of a chunk is in exactly one of the two, in the order of the file. */
 export interface ChunkRows {
   readonly requests: DeviceRequest[];
   readonly faults: RowError[];
 }
 
+/** Most messages that one row's error joins. */
+const maxMessages = 10;
+
 /**
- * Reads and checks the rows of a chunk. Of several valid rows for one device the first is the request; a row that breaks
- * a rule holds no device, here as in every chunk.
+ * Creates the reader of a manifest's chunks. It takes the bytes of one chunk and the line of the file on which the chunk
+ * begins (from 1), and checks each row.
+ *
+ * If several valid rows of a chunk name one device, the first wins. Invalid rows never claim a device.
+ * @example
+ * const read = createRowReader({ shape, defaultGroup: 'line7', group: (id) => groups.get(id) });
+ * const { requests, faults } = read(bytes, firstLine);
  */
 export function createRowReader({
   shape,
@@ -37,9 +46,9 @@ export function createRowReader({
     const lineOf = new Map<string, number>();
     for (const row of readRows(bytes, shape, firstLine)) {
       const request = requestOf(row);
-      const findings = request === undefined ? row.findings : [...row.findings, ...check(request, lineOf)];
-      if (request === undefined || findings.length > 0) {
-        faults.push(faultOf(row, findings));
+      const errors = request === undefined ? row.errors : [...row.errors, ...check(request, lineOf)];
+      if (request === undefined || errors.length > 0) {
+        faults.push(joined(row, errors));
         continue;
       }
       lineOf.set(request.deviceId, row.line);
@@ -55,51 +64,53 @@ export function createRowReader({
   }
 
   function check(request: DeviceRequest, lineOf: ReadonlyMap<string, number>): CellError[] {
-    const findings = [...idFindings(request.deviceId), ...groupFindings(request), ...twinFindings(request)];
+    const errors = [...idErrors(request.deviceId), ...groupErrors(request), ...twinErrors(request)];
     const first = lineOf.get(request.deviceId);
-    // Only what is valid in itself can stand in another row's place.
-    return findings.length > 0 || first === undefined ? findings : [duplicate(request.deviceId, first)];
+    // A row that is invalid anyway need not be called a duplicate.
+    return errors.length > 0 || first === undefined ? errors : [duplicate(request.deviceId, first)];
   }
 
-  function groupFindings({ enrollmentGroup, csr }: DeviceRequest): CellError[] {
+  function groupErrors({ enrollmentGroup, csr }: DeviceRequest): CellError[] {
     const column = 'enrollmentGroup';
     if (enrollmentGroup === '') {
-      const message = 'The row names no enrollment group, and the manifest lies in no folder that does.';
+      const message =
+        'The row has no enrollment group. Fill enrollmentGroup, or send the manifest with a group for all rows.';
       return [{ column, code: 'group-missing', message, expected: 'the id of an enrollment group' }];
     }
     const definition = group(enrollmentGroup);
     if (definition === undefined) {
       const value = excerpt(enrollmentGroup);
-      const message = `There is no enrollment group ${JSON.stringify(value)}.`;
+      const message = `There is no enrollment group ${JSON.stringify(value)}. Correct the id, or declare the group.`;
       return [{ column, code: 'group-unknown', message, expected: 'the id of a declared enrollment group', value }];
     }
     const { keyCustody } = definition;
+    const custody = `Group "${enrollmentGroup}" has keyCustody "${keyCustody}"`;
     if (keyCustody === 'device' && csr === undefined) {
-      const message = `Group "${enrollmentGroup}" keeps keys on the device, and the row has no request for a certificate.`;
+      const message = `${custody}, but the row has no CSR. Give a PKCS#10 request, PEM or base64 DER.`;
       return [{ column: 'csr', code: 'csr-missing', message, expected: 'a PKCS#10 request, PEM or base64 DER' }];
     }
     if (keyCustody !== 'device' && csr !== undefined) {
-      const message = `Group "${enrollmentGroup}" has keyCustody "${keyCustody}": its keys are made here, not on the device.`;
+      const message = `${custody}, but the row has a CSR. Leave csr empty.`;
       return [{ column: 'csr', code: 'csr-unexpected', message, expected: 'an empty cell' }];
     }
     return [];
   }
 
-  /** The device's twin is its group's with the row's laid over it; that is what has to fit. */
-  function twinFindings({ tags, desired, enrollmentGroup }: DeviceRequest): CellError[] {
+  /** Checks the twin that the device will have: the group's twin, overlaid with the row's. */
+  function twinErrors({ tags, desired, enrollmentGroup }: DeviceRequest): CellError[] {
     const own = { tags, desired };
     if (isEmptyTwin(own)) return [];
-    // The row's own first: what is too deep to be walked must not be merged.
-    const faults = twinIssues(own);
+    // The row's own twin first: a twin that is too deep must not be merged.
+    const ownIssues = twinIssues(own);
     const base = group(enrollmentGroup)?.initialTwin;
-    const all = faults.length > 0 || base === undefined ? faults : twinIssues(mergeTwins(base, own));
-    return all.map(({ path, message }) => {
+    const issues = ownIssues.length > 0 || base === undefined ? ownIssues : twinIssues(mergeTwins(base, own));
+    return issues.map(({ path, message }) => {
       const column = columnNamed(path);
       return { column, code: 'twin-invalid', message: `${column}: ${message}.`, value: valueAt(own, path) };
     });
   }
 
-  /** Header cell of a twin path, or the path where the header has none. */
+  /** The header cell of a twin path, or the path itself when there is none. */
   function columnNamed(path: string): string {
     const cell = shape.columns?.find(
       (name) => path === name.split(':')[0] || path.startsWith(`${name.split(':')[0]}.`),
@@ -108,25 +119,19 @@ export function createRowReader({
   }
 }
 
-function idFindings(id: string): CellError[] {
+function idErrors(id: string): CellError[] {
   if (deviceIdRule.test(id)) return [];
-  const at = { column: 'deviceId', code: 'device-id-invalid', expected: idRule } as const;
   if (id === '') return [noDeviceId];
   const value = excerpt(id);
-  const shown = JSON.stringify(value);
   const why =
-    id.length > 64 ? `is ${id.length} characters long` : id !== id.toLowerCase() ? 'has upper case' : 'breaks the rule';
-  return [{ ...at, message: `Device id ${shown} ${why}: ${idRule}.`, value }];
+    id.length > 64 ? `is ${id.length} characters long` : id !== id.toLowerCase() ? 'has upper case' : 'is not valid';
+  const message = `Device id ${JSON.stringify(value)} ${why}. Use ${idRule}.`;
+  return [{ column: 'deviceId', code: 'device-id-invalid', message, expected: idRule, value }];
 }
 
 function duplicate(id: string, first: number): CellError {
-  return {
-    column: 'deviceId',
-    code: 'device-id-duplicate',
-    message: `Device ${id} stands on line ${first} already.`,
-    expected: 'each device once',
-    value: id,
-  };
+  const message = `Device ${id} is on line ${first} already. Remove one of the two rows.`;
+  return { column: 'deviceId', code: 'device-id-duplicate', message, expected: 'each device once', value: id };
 }
 
 function valueAt(twin: Record<string, unknown>, path: string): string | undefined {
@@ -136,28 +141,28 @@ function valueAt(twin: Record<string, unknown>, path: string): string | undefine
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
 }
 
-/** Reports name a row's first fault; its message says the others too, so that one mending is enough. */
-function faultOf({ line, source }: ManifestRow, findings: readonly CellError[]): RowError {
-  const [first = { code: 'row-syntax', message: 'The row cannot be read.' } as const] = findings;
-  const messages = findings.slice(0, 10).map(({ message }) => message);
-  return { line, source, ...first, message: messages.join(' ') || first.message };
+/** The first error of a row, with the messages of the others, so that the sender can fix all of them at once. */
+function joined(row: ManifestRow, errors: readonly CellError[]): RowError {
+  const [first = unreadable] = errors;
+  const messages = errors.slice(0, maxMessages).map(({ message }) => message);
+  return rowError(row, { ...first, message: messages.join(' ') || first.message });
 }
 
+const unreadable: CellError = { code: 'row-syntax', message: 'The row cannot be read.' };
+
 /** One row as it is written. */
-export interface ManifestRow {
-  readonly line: number;
-  readonly source: string;
-  /** What it says; undefined when it cannot be read. */
+interface ManifestRow extends RecordText {
+  /** Undefined when the row cannot be read. */
   readonly fields?: DeviceFields;
-  /** What is wrong with it so far. */
-  readonly findings: readonly CellError[];
+  /** Errors found while reading it. */
+  readonly errors: readonly CellError[];
 }
 
 /** The rows of a chunk, in the order of the file, as many as the splitter counted. */
 function readRows(bytes: Uint8Array, shape: ManifestShape, firstLine: number): ManifestRow[] {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (shape.format === 'ndjson') {
-    return lines(buffer, firstLine).map(({ line, source }) => ({ line, source, ...jsonRow(source) }));
+    return recordsIn(buffer, firstLine).map(({ line, source }) => ({ line, source, ...jsonRow(source) }));
   }
   const { delimiter = ',', columns: names = [] } = shape;
   const columns = columnsOf(names);
@@ -167,40 +172,30 @@ function readRows(bytes: Uint8Array, shape: ManifestShape, firstLine: number): M
   });
 }
 
-function lines(bytes: Buffer, firstLine: number): { line: number; source: string }[] {
-  const found: { line: number; source: string }[] = [];
-  const onRecord = (start: number, next: number, line: number) =>
-    found.push({ line, source: withoutLineEnd(bytes.toString('utf8', start, next)) });
-  const scanner = createRecordScanner({ offset: 0, line: firstLine, maxRecordBytes, onRecord });
-  scanner.scan(bytes);
-  scanner.finish();
-  return found;
-}
-
-type Reading = Pick<ManifestRow, 'fields' | 'findings'>;
+type Reading = Pick<ManifestRow, 'fields' | 'errors'>;
 
 function jsonRow(text: string): Reading {
-  return { findings: [], ...parseDeviceObject(text) };
+  return { errors: [], ...parseDeviceObject(text) };
 }
 
 interface Table {
   readonly names: readonly string[];
   readonly columns: readonly Column[];
-  /** An error report that was sent back. */
+  /** True for an error report that was sent back as a manifest. */
   readonly isReport: boolean;
 }
 
 function csvRow(cells: readonly string[] | undefined, { names, columns, isReport }: Table): Reading {
-  if (cells === undefined) return { findings: [wrongQuotes] };
-  if (cells.length !== columns.length) return { findings: [wrongCount(cells.length, columns.length)] };
-  if (isReport && cells.includes(missingCell)) return { findings: [stillMissing(names[cells.indexOf(missingCell)])] };
+  if (cells === undefined) return { errors: [wrongQuotes] };
+  if (cells.length !== columns.length) return { errors: [wrongCount(cells.length, columns.length)] };
+  if (isReport && cells.includes(missingCell)) return { errors: [stillMissing(names[cells.indexOf(missingCell)])] };
 
   const named: Partial<Record<'deviceId' | 'enrollmentGroup' | 'csr', string>> = {};
   const twin = { tags: {}, desired: {} };
-  const findings: CellError[] = [];
+  const errors: CellError[] = [];
   for (const [index, column] of columns.entries()) {
     const cell = withoutGuard(cells[index] ?? '');
-    // An empty cell is a value that is not there.
+    // An empty cell is an absent value.
     if (cell === '' || column.kind === 'report') continue;
     if (column.kind === 'row') return jsonRow(cell);
     if (column.kind !== 'twin') {
@@ -208,25 +203,26 @@ function csvRow(cells: readonly string[] | undefined, { names, columns, isReport
       continue;
     }
     const read = cellValue(cell, column.type);
-    if (read === undefined) findings.push(wrongType(names[index] ?? '', column.type, cell));
+    if (read === undefined) errors.push(wrongType(names[index] ?? '', column.type, cell));
     else place(twin[column.section], column.path, read.value);
   }
-  return { fields: { deviceId: '', ...named, ...twin }, findings };
+  return { fields: { deviceId: '', ...named, ...twin }, errors };
 }
 
 const wrongQuotes: CellError = {
   code: 'row-syntax',
-  message: 'A quote stands where none may: within a field that is not quoted, or a quoted field has text behind it.',
-  expected: 'quotes around the whole field, and each quote in it twice',
+  message: 'A quote is in the wrong place. Put quotes around the whole field, and write each quote inside it twice.',
+  expected: 'quotes around the whole field, and each quote inside it twice',
 };
 
-function wrongCount(found: number, wanted: number): CellError {
+function wrongCount(found: number, expected: number): CellError {
   const count = found === 1 ? '1 field' : `${found} fields`;
-  const message = `The row has ${count} where the header has ${wanted}.`;
-  return { code: 'row-columns', message, expected: `${wanted} fields`, value: count };
+  const advice = found < expected ? 'Add the missing fields.' : 'Quote a field that contains the delimiter.';
+  const message = `The row has ${count} where the header has ${expected}. ${advice}`;
+  return { code: 'row-columns', message, expected: `${expected} fields`, value: count };
 }
 
 function stillMissing(column: string | undefined): CellError {
-  const message = `The row was too short, and its missing cells are still marked ${missingCell}: fill or empty them.`;
+  const message = `The row has cells that are still marked ${missingCell}. Fill or empty them.`;
   return { column, code: 'row-columns', message, expected: 'a value or an empty cell', value: missingCell };
 }

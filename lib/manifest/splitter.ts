@@ -11,28 +11,31 @@ import {
 import { createRecordScanner, type RecordScanner } from './record-scanner.ts';
 import { detectForeignFormat, incompleteTail, type TextError, textError } from './text-check.ts';
 
-/** A header at most: a thousand columns of 64 characters. */
+/** Longest header with the blank lines before it, in bytes: a thousand columns of 64 characters. */
 const maxHeaderBytes = 64 * 1024;
 
-/** What is looked at in one piece: large enough that searches are native, small enough to stay in the cache. */
+/** Bytes that are checked and scanned in one piece: large enough for native searches, small enough for the CPU cache. */
 const defaultBlockBytes = 256 * 1024;
 
 export interface SplitOptions {
   readonly format: ManifestFormat;
-  /** Rows a chunk has; fewer where they would be more than 4 MiB. */
+  /** Rows per chunk. A chunk has fewer when so many would exceed `maxChunkBytes`. */
   readonly chunkRows: number;
+  /** Bytes per piece; for tests. */
   readonly blockBytes?: number;
 }
 
 export interface SplitManifest {
   readonly shape: ManifestShape;
+  /** In the order of the file. At least one. */
   readonly chunks: ChunkRange[];
+  /** Rows of all chunks. */
   readonly rows: number;
 }
 
 /**
- * Finds where the rows of a manifest lie, in one pass and in memory that does not grow with it, and refuses a file that
- * is no manifest. Whatever the stream's own pieces are, the result is the same.
+ * Finds the chunks of a manifest, in one pass. Refuses a file that is not a manifest. Memory grows with the number of
+ * chunks only. The result does not depend on how the stream is cut into pieces.
  * @throws FleetError `manifest-empty`, `-not-text`, `-encoding`, `-header`, `-quote`, `-row-too-long`, `-format`, `-too-large`
  */
 export async function splitManifest(
@@ -44,7 +47,7 @@ export async function splitManifest(
   return splitter.end();
 }
 
-/** The stream in pieces of one size that end between characters. Each piece is only good until the next. */
+/** The stream in pieces of one size that end between characters. A piece is valid only until the next one. */
 async function* blocks(source: AsyncIterable<Uint8Array>, size: number): AsyncIterable<Buffer> {
   const block = Buffer.allocUnsafe(Math.max(size, 8));
   let filled = 0;
@@ -71,7 +74,7 @@ function createSplitter(format: ManifestFormat, chunkRows: number) {
   let scanner: RecordScanner | undefined;
   let shape: ManifestShape | undefined;
   let total = 0;
-  // The chunk that is being filled.
+  // The chunk that is being filled: bytes `start` to `end` (exclusive).
   let start = 0;
   let end = 0;
   let firstLine = 1;
@@ -99,16 +102,16 @@ function createSplitter(format: ManifestFormat, chunkRows: number) {
   }
 
   function add(block: Buffer): void {
-    const fault = (offset === 0 ? detectForeignFormat(block) : undefined) ?? textError(block);
-    // What comes before the fault comes first, so that the first thing wrong with a file is what is said of it.
-    const text = fault === undefined ? block : block.subarray(0, fault.index);
+    const error = (offset === 0 ? detectForeignFormat(block) : undefined) ?? textError(block);
+    // The text before the error is scanned first: the error that comes first in the file is the one to report.
+    const text = error === undefined ? block : block.subarray(0, error.index);
     if (scanner !== undefined) scanner.scan(text);
     else addToHead(text, false);
-    if (fault !== undefined) throw noText(fault, offset + fault.index, scanner?.line ?? linesIn(head));
+    if (error !== undefined) throw notText(error, offset + error.index, scanner?.line ?? linesIn(head));
     offset += block.length;
   }
 
-  /** Gathers bytes until the header is whole, or in NDJSON until there is a first row, and begins to scan. */
+  /** Collects bytes until the header is complete (CSV) or the first bytes are known (NDJSON), then begins to scan. */
   function addToHead(text: Buffer, last: boolean): void {
     head = Buffer.concat([head, text]);
     const found = openManifest(head, format, last);
@@ -132,7 +135,7 @@ function createSplitter(format: ManifestFormat, chunkRows: number) {
     }
     if (rows > 0) closeChunk();
     if (shape === undefined || total === 0) {
-      const what = shape?.columns === undefined ? 'The manifest is empty.' : 'The manifest has a header and no row.';
+      const what = shape?.columns === undefined ? 'The manifest is empty.' : 'The manifest has a header but no row.';
       throw new FleetError('manifest-empty', what, { expected: 'at least one device' });
     }
     return { shape, chunks, rows: total };
@@ -143,12 +146,17 @@ function createSplitter(format: ManifestFormat, chunkRows: number) {
 
 interface Opening {
   readonly shape: ManifestShape;
-  /** Where the rows begin. */
+  /** First byte of the rows. */
   readonly offset: number;
+  /** Line of that byte, from 1. */
   readonly line: number;
 }
 
-/** What the first bytes of a file say of it; undefined when more of them are needed. `last`: there are no more. */
+/**
+ * Reads the shape of a manifest from its first bytes.
+ * @param last true when `head` is the whole file
+ * @returns undefined when more bytes are needed
+ */
 function openManifest(head: Buffer, format: ManifestFormat, last: boolean): Opening | undefined {
   const bom = head.length >= 3 && head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf;
   if (head.length < 3 && !last) return undefined;
@@ -157,23 +165,23 @@ function openManifest(head: Buffer, format: ManifestFormat, last: boolean): Open
 }
 
 interface Begin {
-  /** Behind the byte order mark. */
+  /** First byte behind the byte order mark. */
   readonly at: number;
   readonly mark: { bom?: true };
 }
 
-/** The header is the first line that is not blank. It ends with its line: no name of a column holds a line end. */
+/** The header is the first line that is not blank. It is one line: the name of a column cannot contain a line end. */
 function openCsv(head: Buffer, last: boolean, { at, mark }: Begin): Opening | undefined {
   let line = 1;
   for (let from = at; from < head.length; line += 1) {
     const newline = head.indexOf(0x0a, from);
     const end = newline === -1 ? head.length : newline + 1;
-    // The same whether the header comes in one piece or in many. Blank lines count: what is gathered stays small.
+    // Checked per line, so that the result does not depend on the pieces. Blank lines count: `head` must stay small.
     if (end > maxHeaderBytes) throw longHeader(line);
     if (newline === -1 && !last) return undefined;
     const text = head.toString('utf8', from, end).replace(/\r?\n$|\r$/, '');
     if (text.length > 0) {
-      const shape = { format: 'csv', ...parseHeader(text, line), headerLine: line, ...mark } as const;
+      const shape = { format: 'csv', ...parseHeader(text, line), ...mark } as const;
       return { shape, offset: end, line: line + 1 };
     }
     from = end;
@@ -184,8 +192,9 @@ function openCsv(head: Buffer, last: boolean, { at, mark }: Begin): Opening | un
 function openNdjson(head: Buffer, { at, mark }: Begin): Opening {
   const first = head.subarray(at).find((byte) => byte > 0x20);
   if (first !== '['.charCodeAt(0)) return { shape: { format: 'ndjson', ...mark }, offset: at, line: 1 };
-  const message = 'The file is one JSON array; NDJSON has one object a line, and no brackets.';
-  throw new FleetError('manifest-format', message, { expected: 'one JSON object a line', value: '[' });
+  const message =
+    'The file is one JSON array. Write one JSON object per line, without brackets and commas around them.';
+  throw new FleetError('manifest-format', message, { expected: 'one JSON object per line', value: '[' });
 }
 
 function longHeader(line: number): FleetError {
@@ -196,9 +205,10 @@ function longHeader(line: number): FleetError {
   });
 }
 
-function noText({ code, message, value }: TextError, offset: number, line: number): FleetError {
-  const at = `${message} See byte ${offset}, on line ${line}.`;
-  return new FleetError(code, at, { line, expected: 'UTF-8 text', value: `0x${value}` });
+/** @param offset position in the file, from 0 */
+function notText({ code, message, value }: TextError, offset: number, line: number): FleetError {
+  const withPlace = `${message} See byte ${offset}, on line ${line}.`;
+  return new FleetError(code, withPlace, { line, expected: 'UTF-8 text', value: `0x${value}` });
 }
 
 function linesIn(text: Buffer): number {

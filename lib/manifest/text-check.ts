@@ -1,27 +1,30 @@
 import { isUtf8 } from 'node:buffer';
 import type { ErrorCode } from '../errors.ts';
 
-/** Where bytes stop being UTF-8 text, and what that makes of the file. */
+/** The first byte of a block that is not UTF-8 text. */
 export interface TextError {
+  /** Position in the block, from 0. */
   readonly index: number;
   readonly code: ErrorCode;
   readonly message: string;
+  /** The bytes found there, hexadecimal. */
   readonly value: string;
 }
 
-/*
- * Files that people take for lists, by their first bytes. An .xlsx file is a ZIP archive, an .xls file an OLE compound file.
- */
-const foreign: readonly (readonly [signature: string, code: ErrorCode, name: string])[] = [
+/** First bytes of files that people send as lists. An .xlsx file is a ZIP archive, an .xls file an OLE compound file. */
+const foreign: readonly (readonly [signature: string, code: ErrorCode, kind: string])[] = [
   ['504b0304', 'manifest-not-text', 'a ZIP archive or an Excel workbook'],
   ['d0cf11e0', 'manifest-not-text', 'an old Excel workbook'],
-  ['1f8b', 'manifest-not-text', 'gzip'],
-  ['25504446', 'manifest-not-text', 'PDF'],
+  ['1f8b', 'manifest-not-text', 'a gzip archive'],
+  ['25504446', 'manifest-not-text', 'a PDF document'],
   ['fffe', 'manifest-encoding', 'UTF-16 text'],
   ['feff', 'manifest-encoding', 'UTF-16 text'],
 ];
 
-/** What the file is, if its first bytes tell that it is no UTF-8 text. */
+/**
+ * Recognizes a file of another kind by its first bytes.
+ * @param head the beginning of the file, at least 4 bytes of it if it has so many
+ */
 export function detectForeignFormat(head: Buffer): TextError | undefined {
   const value = head.subarray(0, 4).toString('hex');
   const known = foreign.find(([signature]) => value.startsWith(signature));
@@ -33,7 +36,10 @@ export function detectForeignFormat(head: Buffer): TextError | undefined {
   return { index: 0, code: 'manifest-encoding', message: 'The file is UTF-16 text.', value };
 }
 
-/** The first byte of the block that is not UTF-8 text. Costs two native searches where there is none. */
+/**
+ * Finds the first zero byte or byte that is not UTF-8. Costs two native searches when there is none.
+ * @param block bytes that begin and end between characters
+ */
 export function textError(block: Buffer): TextError | undefined {
   const nul = block.indexOf(0);
   if (nul === -1 && isUtf8(block)) return undefined;
@@ -42,7 +48,7 @@ export function textError(block: Buffer): TextError | undefined {
     return {
       index: nul,
       code: 'manifest-not-text',
-      message: 'The file holds a zero byte: it is not text.',
+      message: 'The file contains a zero byte, so it is not text.',
       value: '00',
     };
   }
@@ -50,7 +56,7 @@ export function textError(block: Buffer): TextError | undefined {
   return { index: invalid, code: 'manifest-encoding', message: 'The file is not UTF-8.', value };
 }
 
-/** How many bytes at the end of the block begin a character that ends in the next one (at most 3, RFC 3629). */
+/** Number of bytes at the end of the block that begin a character and do not complete it: 0 to 3 (RFC 3629). */
 export function incompleteTail(block: Buffer): number {
   for (let back = 1; back <= 3 && back <= block.length; back += 1) {
     const byte = block[block.length - back] ?? 0;
@@ -62,9 +68,9 @@ export function incompleteTail(block: Buffer): number {
   return 0;
 }
 
-/** Index of the first byte that no UTF-8 decoder accepts, or -1. */
+/** @returns index of the first byte that is not UTF-8, or -1 */
 function invalidUtf8(block: Buffer): number {
-  // The decoder puts U+FFFD where bytes are wrong; one that the text itself holds is EF BF BD.
+  // The decoder writes U+FFFD for wrong bytes. A U+FFFD of the text itself is encoded as EF BF BD.
   const text = block.toString('utf8');
   let index = 0;
   let from = 0;

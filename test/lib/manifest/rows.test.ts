@@ -71,11 +71,11 @@ describe('a row that breaks a rule', () => {
     ['has cells of nothing', 'deviceId,tags.a\n,', 'device-id-invalid', 'deviceId', /no device id/],
     ['has upper case in its id', 'deviceId\nGW-1', 'device-id-invalid', 'deviceId', /"GW-1" has upper case/],
     ['has a long id', `deviceId\n${'g'.repeat(65)}`, 'device-id-invalid', 'deviceId', /is 65 characters long/],
-    ['has a path for an id', 'deviceId\n../../etc/passwd', 'device-id-invalid', 'deviceId', /breaks the rule/],
-    ['has a step for an id', 'deviceId\n..', 'device-id-invalid', 'deviceId', /breaks the rule/],
-    ['has a URL in its id', 'deviceId\na?x=1#y', 'device-id-invalid', 'deviceId', /breaks the rule/],
-    ['has a space before its id', 'deviceId\n gw-1', 'device-id-invalid', 'deviceId', /breaks the rule/],
-    ['has a letter that looks like another', 'deviceId\ngw-а', 'device-id-invalid', 'deviceId', /breaks the rule/],
+    ['has a path for an id', 'deviceId\n../../etc/passwd', 'device-id-invalid', 'deviceId', /is not valid/],
+    ['has a step for an id', 'deviceId\n..', 'device-id-invalid', 'deviceId', /is not valid/],
+    ['has a URL in its id', 'deviceId\na?x=1#y', 'device-id-invalid', 'deviceId', /is not valid/],
+    ['has a space before its id', 'deviceId\n gw-1', 'device-id-invalid', 'deviceId', /is not valid/],
+    ['has a letter that looks like another', 'deviceId\ngw-а', 'device-id-invalid', 'deviceId', /is not valid/],
     [
       'has too few cells',
       'deviceId,tags.a,tags.b\ngw-1,1',
@@ -89,20 +89,20 @@ describe('a row that breaks a rule', () => {
       'deviceId,tags.a\ngw-1,3" pipe',
       'row-syntax',
       undefined,
-      /A quote stands where none/,
+      /A quote is in the wrong place/,
     ],
-    ['has text behind a quote', 'deviceId,tags.a\ngw-1,"a"b', 'row-syntax', undefined, /A quote stands where none/],
+    ['has text behind a quote', 'deviceId,tags.a\ngw-1,"a"b', 'row-syntax', undefined, /A quote is in the wrong place/],
     [
       'has a word for a number',
       'deviceId,tags.a:number\ngw-1,one',
       'value-type',
       'tags.a:number',
-      /not a number as in JSON/,
+      /is "one"\. Expected a number as in JSON/,
     ],
-    ['has a decimal comma', 'deviceId;tags.a:number\ngw-1;1,5', 'value-type', 'tags.a:number', /not a number/],
-    ['has no JSON number', 'deviceId,tags.a:number\ngw-1,0x10', 'value-type', 'tags.a:number', /not a number/],
+    ['has a decimal comma', 'deviceId;tags.a:number\ngw-1;1,5', 'value-type', 'tags.a:number', /Expected a number/],
+    ['has no JSON number', 'deviceId,tags.a:number\ngw-1,0x10', 'value-type', 'tags.a:number', /Expected a number/],
     ['has yes for true', 'deviceId,tags.a:boolean\ngw-1,yes', 'value-type', 'tags.a:boolean', /true or false/],
-    ['has broken JSON', 'deviceId,desired.a:json\ngw-1,{a}', 'value-type', 'desired.a:json', /not JSON/],
+    ['has broken JSON', 'deviceId,desired.a:json\ngw-1,{a}', 'value-type', 'desired.a:json', /Expected JSON/],
     ['has a number without end', 'deviceId,tags.a:number\ngw-1,1e999', 'twin-invalid', 'tags.a:number', /not a number/],
     [
       'has a number beyond 52 bits',
@@ -225,7 +225,7 @@ describe('a row that breaks a rule', () => {
     assert.equal(faults[0]?.code, 'value-type');
     assert.match(
       faults[0]?.message ?? '',
-      /tags\.a:number is not .*"GW-1" has upper case.*no enrollment group "line9"/,
+      /tags\.a:number is "x"\. Expected .*"GW-1" has upper case.*no enrollment group "line9"/,
     );
   });
 
@@ -271,7 +271,7 @@ describe('a row that breaks a rule', () => {
         [4, 'device-id-duplicate'],
       ],
     );
-    assert.match(faults[1]?.message ?? '', /gw-1 stands on line 3/);
+    assert.match(faults[1]?.message ?? '', /gw-1 is on line 3/);
   });
 
   it('shows no more of a value than a report should hold', async () => {
