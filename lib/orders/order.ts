@@ -1,33 +1,36 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { deviceId as deviceIdRule, enrollmentGroupId, idRule } from '../devices/ids.ts';
-import { mergeTwins, type Twin, twinSectionIssues } from '../devices/twin.ts';
+import { mergeTwins, type Twin, type TwinSection, twinSectionIssues } from '../devices/twin.ts';
 import { FleetError, type Issue } from '../errors.ts';
 import { conflictPolicies } from '../jobs/job.ts';
 import { canonicalJson, isObject, untrustedJsonIssue } from '../json.ts';
 import { deviceObject } from '../manifest/device-fields.ts';
 import { openEnvelope } from './cloud-event.ts';
 
-/** What an ERP sends: devices by name, or a range of serial numbers, and a twin that all of them start with. */
+/**
+ * A message of the ERP: devices by name, or a range of serial numbers, and the twin that all of them start with.
+ * `parseOrder` makes one, with exactly one of `devices` and `range`.
+ */
 export type Order = Readonly<Omit<z.output<typeof schema>, 'devices' | 'range'>> &
   ({ readonly devices: readonly OrderedDevice[] } | { readonly range: SerialRange });
 
-/** One device of an order. Its own tags and desired properties win over the order's. */
+/** One device of an order. Its tags and desired properties win over those of the order, member by member. */
 export type OrderedDevice = Readonly<z.output<typeof deviceObject>>;
 
-/** Devices `prefix` + number, from `start` on, the number written with `width` digits. */
+/** `count` devices. Their ids are `prefix` and a number, from `start` on, written with `width` digits. */
 export type SerialRange = Readonly<z.output<typeof range>>;
 
-/** A storage queue holds no larger message; https://learn.microsoft.com/azure/storage/queues/scalability-targets. */
+/** Largest message of a storage queue, in bytes: https://learn.microsoft.com/azure/storage/queues/scalability-targets. */
 const maxOrderBytes = 64 * 1024;
 
-/** As many registrations as one DPS instance holds; https://learn.microsoft.com/azure/iot-dps/about-iot-dps. */
+/** Most registrations of one DPS instance: https://learn.microsoft.com/azure/iot-dps/about-iot-dps. */
 const maxRangeCount = 1_000_000;
 
-/** A range multiplies what a message holds: 1,000,000 devices of a kilobyte each are still an order, not more. */
+/** Most bytes of rows that a range makes: a million devices with 1 KiB each. A message of 64 KiB could ask for 60 GB. */
 const maxOrderRowsBytes = 1024 ** 3;
 
-/** What goes to the blob in one piece, so that a row does not cost a write. */
+/** Bytes of rows that are written to the blob in one piece. One write per row would cost more. */
 const pieceBytes = 64 * 1024;
 
 const range = z
@@ -40,60 +43,82 @@ const range = z
   .superRefine((value, context) => {
     const last = String(value.start + value.count - 1);
     if (last.length > value.width) {
-      const message = `too narrow: number ${last}, the last of the range, has ${last.length} digits`;
+      const message = `too narrow (number ${last}, the last of the range, has ${last.length} digits)`;
       context.addIssue({ code: 'custom', path: ['width'], message });
       return;
     }
-    // The ids of a range differ in digits alone, and are of one length: the first is as good or bad as all.
+    // The ids of a range differ in digits only and have one length: if the first is valid, all are.
     const first = serialId(value, 0);
     if (deviceIdRule.test(first)) return;
-    const message = `makes ids such as ${JSON.stringify(first.slice(0, 80))}; a device id is ${idRule}`;
+    const message = `makes invalid device ids such as ${JSON.stringify(first.slice(0, 80))} (expected ${idRule})`;
     context.addIssue({ code: 'custom', path: ['prefix'], message });
   });
 
-const schema = z.strictObject({
-  orderId: z
-    .string()
-    .min(1)
-    // Travels as metadata of a blob, 8 KB together, and is shown in lists.
-    .max(200)
-    .refine((id) => id === id.trim(), 'has white space around it')
-    .refine((id) => id.isWellFormed() && !/\p{Cc}/u.test(id), 'holds a control character or half of a character'),
-  enrollmentGroup: z.string().regex(enrollmentGroupId, `the id of an enrollment group is ${idRule}`),
-  onConflict: z.enum(conflictPolicies).optional(),
-  tags: deviceObject.shape.tags,
-  desired: deviceObject.shape.desired,
-  devices: z.array(deviceObject).min(1).optional(),
-  range: range.optional(),
-});
+/** A section of the twin that all devices of the order start with. If it is invalid, every row would be refused for it. */
+function sharedSection(section: TwinSection) {
+  return deviceObject.shape[section].superRefine((document, context) => {
+    for (const { path, message } of twinSectionIssues(section, document)) {
+      context.addIssue({ code: 'custom', path: path.split('.').slice(1), message });
+    }
+  });
+}
+
+const schema = z
+  .strictObject({
+    orderId: z
+      .string()
+      .min(1)
+      // It travels as metadata of a blob, which has 8 KB in all, and lists show it.
+      .max(200)
+      .refine((id) => id === id.trim(), 'has white space around it')
+      .refine(
+        (id) => id.isWellFormed() && !/\p{Cc}/u.test(id),
+        'contains a control character or half of a surrogate pair',
+      ),
+    enrollmentGroup: z.string().regex(enrollmentGroupId, `expected ${idRule}`),
+    onConflict: z.enum(conflictPolicies).optional(),
+    tags: sharedSection('tags'),
+    desired: sharedSection('desired'),
+    devices: z.array(deviceObject).min(1).optional(),
+    range: range.optional(),
+  })
+  .refine(({ devices, range: serials }) => (devices === undefined) !== (serials === undefined), {
+    error: 'expected either "devices" or "range"',
+    // Also when a member is wrong: the sender sees every issue at once.
+    when: ({ value }) => isObject(value),
+  });
 
 /**
- * Reads an order, plain or in a CloudEvents 1.0 envelope (JSON format), and says everything that is wrong with it. Devices
- * become rows of a manifest: what breaks a row's rule (its id, its twin's limits, its CSR) is reported there, by row.
- * @throws FleetError `order-invalid` with `faults`
+ * Reads an order, plain or in a CloudEvents 1.0 envelope (JSON format). Its devices become rows of a manifest, so rules of
+ * a single row (id, twin limits, CSR) are checked there and reported per row.
+ * @throws FleetError `order-invalid` with every issue
+ * @example
+ * parseOrder({ orderId: 'PO-4711', enrollmentGroup: 'line7', devices: [{ deviceId: 'gw-1' }] });
  */
 export function parseOrder(body: unknown): Order {
-  const hostile = untrustedJsonIssue(body);
-  if (hostile !== undefined) throw FleetError.of('order-invalid', 'The order', [hostile]);
+  // Before anything else walks the body.
+  const untrusted = untrustedJsonIssue(body);
+  if (untrusted !== undefined) throw invalid([untrusted]);
   const bytes = Buffer.byteLength(JSON.stringify(body) ?? '');
   if (bytes > maxOrderBytes) {
-    throw FleetError.of('order-invalid', 'The order', [
-      { path: '(order)', message: `${bytes} bytes where an order has at most ${maxOrderBytes}` },
-    ]);
+    throw invalid([{ path: '(order)', message: `${bytes} bytes (expected at most ${maxOrderBytes})` }]);
   }
   const envelope = openEnvelope(body);
-  if ('faults' in envelope) throw FleetError.of('order-invalid', 'The order', envelope.faults);
+  if ('issues' in envelope) throw invalid(envelope.issues);
   return orderIn(envelope.data, envelope.path);
 }
 
-/** SHA-256 (hex) of what an order asks for, whatever its envelope, the order of its keys and what it leaves to defaults. */
+/**
+ * SHA-256 (hex) of the content of an order. Does not depend on the envelope, on the order of keys, or on whether a default
+ * is written out. Two orders with equal digests ask for the same.
+ */
 export function orderDigest({ onConflict = 'reject', ...order }: Order): string {
   return createHash('sha256')
     .update(canonicalJson({ ...order, onConflict }))
     .digest('hex');
 }
 
-/** The order as rows of an NDJSON manifest, in pieces of about 64 KB. One piece is held at a time, whatever the count. */
+/** The order as rows of an NDJSON manifest, in pieces of about 64 KiB. Only one piece is in memory at a time. */
 export async function* orderRows(order: Order): AsyncIterable<Uint8Array> {
   let piece: string[] = [];
   let length = 0;
@@ -108,36 +133,30 @@ export async function* orderRows(order: Order): AsyncIterable<Uint8Array> {
   if (piece.length > 0) yield Buffer.from(piece.join(''));
 }
 
+/** @param at where in the message `data` is */
 function orderIn(data: unknown, at: readonly string[]): Order {
-  const faults: Issue[] = [];
-  const fault = (path: readonly PropertyKey[], message: string) =>
-    faults.push({ path: [...at, ...path].map(String).join('.').slice(0, 200) || '(order)', message });
-
   const parsed = schema.safeParse(data);
-  for (const { path, message } of parsed.error?.issues ?? []) fault(path, message);
-  if (isObject(data)) {
-    if (Object.hasOwn(data, 'devices') === Object.hasOwn(data, 'range')) fault([], 'needs either "devices" or "range"');
-    // A twin that every device would be refused for is refused once.
-    for (const section of ['tags', 'desired'] as const) {
-      if (!isObject(data[section])) continue;
-      for (const { path, message } of twinSectionIssues(section, data[section])) fault([path], message);
-    }
+  if (!parsed.success) {
+    throw invalid(parsed.error.issues.map(({ path, message }) => ({ path: pathOf([...at, ...path]), message })));
   }
-  if (!parsed.success || faults.length > 0) throw FleetError.of('order-invalid', 'The order', faults);
-  const { devices, range: serials, onConflict, ...rest } = parsed.data;
-  const common = { ...rest, ...(onConflict === undefined ? {} : { onConflict }) };
+  const { devices, range: serials, ...common } = parsed.data;
   if (devices !== undefined) return { ...common, devices };
-  if (serials === undefined)
-    throw FleetError.of('order-invalid', 'The order', [
-      { path: '(order)', message: 'needs either "devices" or "range"' },
-    ]);
-  const order = { ...common, range: serials };
-  const bytes = serials.count * Buffer.byteLength(rows(order).next().value ?? '');
+  // The schema has made sure that there is one of the two.
+  const order = { ...common, range: serials as SerialRange };
+  const bytes = order.range.count * Buffer.byteLength(rows(order).next().value ?? '');
   if (bytes > maxOrderRowsBytes) {
-    fault(['range', 'count'], `${bytes} bytes of rows where an order makes at most ${maxOrderRowsBytes}`);
-    throw FleetError.of('order-invalid', 'The order', faults);
+    const message = `makes ${bytes} bytes of rows (expected at most ${maxOrderRowsBytes})`;
+    throw invalid([{ path: pathOf([...at, 'range', 'count']), message }]);
   }
   return order;
+}
+
+function pathOf(steps: readonly PropertyKey[]): string {
+  return steps.map(String).join('.').slice(0, 200) || '(order)';
+}
+
+function invalid(issues: readonly Issue[]): FleetError {
+  return FleetError.of('order-invalid', 'The order', issues);
 }
 
 function* rows(order: Order): Generator<string, undefined> {
@@ -150,7 +169,7 @@ function* rows(order: Order): Generator<string, undefined> {
     }
     return;
   }
-  // All that differs between the rows of a range is the id, which needs no escaping.
+  // The rows of a range differ in the id only, which needs no escaping.
   const rest = JSON.stringify({ enrollmentGroup, ...shared }).slice(1);
   for (let index = 0; index < order.range.count; index += 1) {
     yield `{"deviceId":"${serialId(order.range, index)}",${rest}\n`;

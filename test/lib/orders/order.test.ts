@@ -20,7 +20,7 @@ const rowsOf = async (order: Order) => {
 };
 
 describe('an order', () => {
-  it('of a range is a row for each number', async () => {
+  it('of a range is one row per number', async () => {
     const order = parseOrder({ ...plain, tags: { customer: 'acme' }, desired: { a: 1 } });
     assert.deepEqual(
       await rowsOf(order),
@@ -30,7 +30,7 @@ describe('an order', () => {
     );
   });
 
-  it('of devices is a row for each, whose own twin wins member by member', async () => {
+  it('of devices is one row per device, whose own twin wins member by member', async () => {
     const devices = [
       { deviceId: 'gw-1', tags: { place: { hall: 2 }, site: 'porto' }, desired: { list: [2] } },
       { deviceId: 'gw-2', csr: 'MIIB' },
@@ -60,7 +60,7 @@ describe('an order', () => {
     it(`is the same in ${what}`, () => assert.deepEqual(parseOrder(body), parseOrder(plain)));
   }
 
-  it('keeps the largest range within one piece of memory at a time', async () => {
+  it('holds one piece of the largest range in memory at a time', async () => {
     const order = parseOrder({ ...plain, range: { prefix: 'g', start: 0, count: 1_000_000, width: 6 } });
     let [bytes, pieces, largest] = [0, 0, 0];
     for await (const piece of orderRows(order)) {
@@ -72,7 +72,7 @@ describe('an order', () => {
     assert.equal(bytes, 1_000_000 * '{"deviceId":"g000000","enrollmentGroup":"line7","tags":{},"desired":{}}\n'.length);
   });
 
-  it('has bad devices refused by row, not as a whole', async () => {
+  it('has invalid devices refused per row, not as a whole', async () => {
     const devices = [
       { deviceId: 'gw-1' },
       { deviceId: 'GW-2' },
@@ -119,13 +119,13 @@ describe('the digest of an order', () => {
     ['the type of a value', { ...plain, tags: { a: '1' } }],
     ['the policy', { ...plain, onConflict: 'replace' }],
   ];
-  it('tells orders apart', () => {
+  it('differs between different orders', () => {
     const digests = [plain, ...other.map(([, body]) => body)].map(digest);
     assert.equal(new Set(digests).size, digests.length);
   });
 });
 
-describe('a message that is no order', () => {
+describe('a message that is not an order', () => {
   const devices = [{ deviceId: 'gw-1' }];
   const named = { orderId: 'PO', enrollmentGroup: 'line7', devices };
   const deep = JSON.parse(`${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`);
@@ -152,14 +152,14 @@ describe('a message that is no order', () => {
     ['has an unknown member', { ...plain, quantity: 3 }, '(order)', /"quantity"/],
     ['has a device with an unknown member', { ...named, devices: [{ deviceId: 'a', tag: {} }] }, 'devices.0', /"tag"/],
     ['has a device without id', { ...named, devices: [{}] }, 'devices.0.deviceId'],
-    ['has tags that are none', { ...plain, tags: [] }, 'tags'],
-    ['has tags that no twin takes', { ...plain, tags: { 'a.b': 1 } }, 'tags', /holds "\."/],
+    ['has tags that are a list', { ...plain, tags: [] }, 'tags'],
+    ['has tags that a twin cannot hold', { ...plain, tags: { 'a.b': 1 } }, 'tags', /holds "\."/],
     ['has another policy', { ...plain, onConflict: 'merge' }, 'onConflict'],
     ['has an empty range', { ...plain, range: { ...range, count: 0 } }, 'range.count'],
     ['has a range beyond what DPS holds', { ...plain, range: { ...range, count: 1_000_001, width: 7 } }, 'range.count'],
-    ['has half a device', { ...plain, range: { ...range, count: 1.5 } }, 'range.count'],
+    ['has a count that is not whole', { ...plain, range: { ...range, count: 1.5 } }, 'range.count'],
     ['has numbers below zero', { ...plain, range: { ...range, start: -1 } }, 'range.start'],
-    ['has numbers beyond exactness', { ...plain, range: { ...range, start: 2 ** 53 } }, 'range.start'],
+    ['has numbers that a double cannot hold exactly', { ...plain, range: { ...range, start: 2 ** 53 } }, 'range.start'],
     [
       'has a width too narrow',
       { ...plain, range: { ...range, start: 95, count: 10, width: 2 } },
@@ -176,7 +176,7 @@ describe('a message that is no order', () => {
       /bytes of rows/,
     ],
     [
-      'is larger than a queue takes',
+      'is larger than a queue message can be',
       { ...named, devices: Array(6000).fill({ deviceId: 'gw-1' }) },
       '(order)',
       /at most 65536/,
@@ -189,10 +189,10 @@ describe('a message that is no order', () => {
     ['is an event of XML', { ...event, datacontenttype: 'application/xml', data: '<order/>' }, 'datacontenttype'],
     ['is an event of nothing', event, 'data', /either/],
     ['is an event of two', { ...event, data: plain, data_base64: base64(plain) }, 'data', /either/],
-    ['is an event of no base64', { ...event, data_base64: '%%' }, 'data_base64'],
-    ['is an event of no JSON', { ...event, data_base64: 'AAAA' }, 'data_base64', /not JSON/],
+    ['is an event of bad base64', { ...event, data_base64: '%%' }, 'data_base64'],
+    ['is an event of bad JSON', { ...event, data_base64: 'AAAA' }, 'data_base64', /not JSON/],
     [
-      'is an event of no UTF-8',
+      'is an event of bad UTF-8',
       { ...event, data_base64: Buffer.from('"\xff"', 'latin1').toString('base64') },
       'data_base64',
       /UTF-8/,
@@ -203,7 +203,7 @@ describe('a message that is no order', () => {
       'data_base64.a',
       /nested deeper/,
     ],
-    ['is an event of a bad order', { ...event, data: { ...plain, orderId: 1 } }, 'data.orderId'],
+    ['is an event of an invalid order', { ...event, data: { ...plain, orderId: 1 } }, 'data.orderId'],
     ['is an event of a text', { ...event, data: JSON.stringify(plain) }, 'data'],
   ];
   for (const [what, body, path, message = /./] of refused) {
@@ -222,7 +222,7 @@ describe('a message that is no order', () => {
     });
   }
 
-  it('is told all of its faults, in few words', () => {
+  it('is refused with all of its faults, in few words', () => {
     const body = {
       orderId: 7,
       enrollmentGroup: 'X',
@@ -239,7 +239,7 @@ describe('a message that is no order', () => {
     );
   });
 
-  it('is an error of ours, whatever it is', () =>
+  it('throws order-invalid and nothing else, whatever it is', () =>
     fc.assert(
       fc.property(
         fc.jsonValue({ depthSize: 'large' }),
