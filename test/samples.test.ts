@@ -8,7 +8,7 @@ import { readManifest } from './lib/manifest/read-manifest.ts';
 const sample = (name: string) => readFile(new URL(`../samples/${name}`, import.meta.url));
 const json = async (name: string) => JSON.parse((await sample(name)).toString());
 
-it('the sample manifest has 1,000 rows, bad on purpose where its list says', async () => {
+it('the sample manifest has 1,000 rows, with the intended errors on the listed lines', async () => {
   const { rows, requests, faults } = await readManifest(await sample('gateways.csv'), { chunkRows: 250 });
   assert.equal(rows, 1000);
   const expected = (await sample('gateways.errors.txt')).toString().trim().split('\n');
@@ -19,7 +19,7 @@ it('the sample manifest has 1,000 rows, bad on purpose where its list says', asy
   assert.equal(requests.length, 1000 - expected.length);
 });
 
-it('the sample manifest shows every fault that its rows can have on their own', async () => {
+it('the sample manifest has every kind of error that a row can have by itself', async () => {
   const codes = new Set(
     (await readManifest(await sample('gateways.csv'), { chunkRows: 250 })).faults.map(({ code }) => code),
   );
@@ -34,7 +34,7 @@ it('the sample manifest shows every fault that its rows can have on their own', 
   assert.deepEqual([...codes].sort(), [...shown, 'value-type', 'csr-unexpected'].sort());
 });
 
-it('the other samples are good, and have no device twice', async () => {
+it('the other samples are valid, and no device appears twice', async () => {
   assert.equal(parseGroupDefinition('line7', await json('line7.json')).keyCustody, 'plain');
   const order = parseOrder(await json('order.json'));
   const list = await readManifest(await sample('gateways.ndjson'), { format: 'ndjson' });

@@ -11,7 +11,7 @@ import { errorsCsv } from '../../lib/manifest/report.ts';
 import { splitManifest } from '../../lib/manifest/splitter.ts';
 import { each, pieces, type ReadOptions, readManifest, text } from '../lib/manifest/read-manifest.ts';
 
-/** Characters that mean something in CSV, JSON, a spreadsheet or UTF-8, more often than others. */
+/** Characters with a meaning in CSV, JSON, spreadsheets or UTF-8 are more frequent than others. */
 const character = fc.oneof(
   {
     weight: 3,
@@ -60,7 +60,7 @@ describe('any cells, written as CSV by another library', () => {
     lastLineEnd: fc.boolean(),
   });
 
-  it('come back as the same rows on the same lines, wherever the file is cut', () =>
+  it('are read as the same rows on the same lines, wherever the file is cut', () =>
     fc.assert(
       fc.asyncProperty(devices, dialect, sizes, async (rows, { delimiter, lineEnd, bom, quoted, lastLineEnd }, cut) => {
         const header = [['deviceId', 'tags.a', 'tags.b']];
@@ -84,7 +84,7 @@ describe('any cells, written as CSV by another library', () => {
       }),
     ));
 
-  it('come back from NDJSON the same', () =>
+  it('are read from NDJSON as the same rows', () =>
     fc.assert(
       fc.asyncProperty(devices, sizes, async (rows, cut) => {
         const manifest = rows.map((row) => JSON.stringify({ deviceId: row.deviceId, tags: tagsOf(row) })).join('\r\n');
@@ -98,7 +98,7 @@ describe('any cells, written as CSV by another library', () => {
     ));
 });
 
-it('records are those that csv-parse finds, in any text that it takes', () =>
+it('the scanner finds the records that csv-parse finds, in any text that csv-parse accepts', () =>
   fc.assert(
     fc.property(cell, cell, fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1 }), (one, two, cuts) => {
       const bytes = Buffer.from(`${one}\n${two}`);
@@ -106,7 +106,7 @@ it('records are those that csv-parse finds, in any text that it takes', () =>
       try {
         const options = { delimiter: ',', record_delimiter: ['\r\n', '\n'], skip_empty_lines: true };
         expected = parse(bytes, { ...options, relax_column_count: true });
-        // A file that ends within CRLF: a blank line to us, a row to csv-parse.
+        // A file that ends within CRLF: a blank line for us, a row for csv-parse.
         if (/(?:^|\n)\r$/.test(bytes.toString())) expected.pop();
       } catch {
         return;
@@ -116,8 +116,8 @@ it('records are those that csv-parse finds, in any text that it takes', () =>
         ...{ delimiter: ',', offset: 0, line: 1, maxRecordBytes: 1000 },
         onRecord: (start, next) => found.push([start, next]),
       });
-      for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
-        const size = cuts[turn % cuts.length] ?? 1;
+      for (let at = 0, step = 0; at < bytes.length; step += 1) {
+        const size = cuts[step % cuts.length] ?? 1;
         scanner.scan(bytes.subarray(at, at + size));
         at += size;
       }
@@ -127,11 +127,11 @@ it('records are those that csv-parse finds, in any text that it takes', () =>
     { numRuns: 500 },
   ));
 
-describe('a repaired error report', () => {
+describe('a fixed error report', () => {
   const broken = fc.record({ deviceId: deviceId.map((id) => `X${id}`), a: cell, b: cell });
   const table = fc.uniqueArray(broken, { minLength: 1, maxLength: 6, selector: ({ deviceId }) => deviceId });
 
-  it('gives each row as it was meant, whatever its cells hold', () =>
+  it('is read as the intended rows, whatever their cells contain', () =>
     fc.assert(
       fc.asyncProperty(table, fc.constantFrom(',', ';', '\t'), sizes, async (rows, delimiter, cut) => {
         const cells = rows.map(({ deviceId, a, b }) => [withGuard(a), deviceId, withGuard(b)]);
@@ -139,10 +139,10 @@ describe('a repaired error report', () => {
         const first = await readManifest(manifest, cut);
         assert.equal(first.faults.length, rows.length);
         const errors = await text(errorsCsv(each(first.faults), first.shape));
-        // As a spreadsheet would, with its own idea of quoting: read every cell, change one column, write every cell.
+        // Like a spreadsheet with its own way of quoting: read every cell, change one column, write every cell.
         const sheet = parse(errors, { delimiter, record_delimiter: '\n' }) as string[][];
-        const mended = sheet.map((row) => row.map((value, column) => (column === 1 ? value.replace(/^X/, '') : value)));
-        const second = await readManifest(stringify(mended, { delimiter, quoted: true }), cut);
+        const fixed = sheet.map((row) => row.map((value, column) => (column === 1 ? value.replace(/^X/, '') : value)));
+        const second = await readManifest(stringify(fixed, { delimiter, quoted: true }), cut);
         assert.deepEqual(second.faults, []);
         assert.deepEqual(
           second.requests.map(({ deviceId, tags }) => ({ deviceId, tags })),
@@ -151,7 +151,7 @@ describe('a repaired error report', () => {
       }),
     ));
 
-  it('says of unmended rows what it said before, as often as it is sent', () =>
+  it('has the same errors again when it is sent without a fix', () =>
     fc.assert(
       fc.asyncProperty(fc.array(cell, { minLength: 1, maxLength: 5 }), sizes, async (lines, cut) => {
         const first = await tried(readManifest(`deviceId,tags.a:number\n${lines.join('\n')}\n`, cut));
@@ -170,7 +170,7 @@ describe('a repaired error report', () => {
     ));
 });
 
-it('a guard is taken away as it was put on, and leaves nothing that a spreadsheet runs', () =>
+it('the guard can be removed again, and a guarded cell is never a formula', () =>
   fc.assert(
     fc.property(cell, (value) => {
       assert.equal(withoutGuard(withGuard(value)), value);
@@ -192,7 +192,7 @@ describe('bytes of any kind', () => {
       }),
   );
 
-  it('are rows, each accepted or refused once, or one error that names the place', () =>
+  it('are rows that are each accepted or refused once, or one error for the file', () =>
     fc.assert(
       fc.asyncProperty(bytes, fc.constantFrom<ManifestFormat>('csv', 'ndjson'), sizes, async (file, format, cut) => {
         const options: ReadOptions = { ...cut, format };
@@ -221,7 +221,7 @@ describe('bytes of any kind', () => {
     ));
 });
 
-/** What was read, or undefined where the file was refused as a whole, as it may be. */
+/** @returns undefined when the file was refused as a whole */
 async function tried<T>(reading: Promise<T>): Promise<T | undefined> {
   try {
     return await reading;

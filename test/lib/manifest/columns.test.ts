@@ -17,7 +17,8 @@ describe('a header', () => {
     ['deviceId,tags.constructor,tags.toString', ',', ['deviceId', 'tags.constructor', 'tags.toString']],
   ];
   for (const [header, delimiter, columns] of taken) {
-    it(`is found in ${JSON.stringify(header)}`, () => assert.deepEqual(parseHeader(header, 1), { delimiter, columns }));
+    it(`is read from ${JSON.stringify(header)}`, () =>
+      assert.deepEqual(parseHeader(header, 1), { delimiter, columns }));
   }
 
   const refused: [header: string, fault: RegExp][] = [
@@ -49,12 +50,12 @@ describe('a header', () => {
     ['{"deviceId":"gw-1"}', /quotes do not match/],
   ];
   for (const [header, message] of refused) {
-    it(`is refused in ${JSON.stringify(header).slice(0, 60)}`, () => {
+    it(`is refused when it is ${JSON.stringify(header).slice(0, 60)}`, () => {
       assert.throws(() => parseHeader(header, 7), { code: 'manifest-header', message });
     });
   }
 
-  it('is refused with every fault at once, and where it stands', () => {
+  it('is refused with every fault at once, and with its line', () => {
     assert.throws(
       () => parseHeader('colour,tags.a,tags.a,tags.b:date', 3),
       (error) =>
@@ -64,7 +65,7 @@ describe('a header', () => {
     );
   });
 
-  it('of thousands of faults is refused in few words', () => {
+  it('with thousands of faults is refused in a short message', () => {
     const header = Array.from({ length: 8000 }, (_, index) => `x${index}`).join(',');
     assert.throws(
       () => parseHeader(header, 1),
@@ -73,7 +74,7 @@ describe('a header', () => {
   });
 });
 
-it('columns know their section, path and type', () => {
+it('twin columns have a section, a path and a type', () => {
   assert.deepEqual(columnsOf(['deviceId', 'tags.a.b:number', 'desired.c', 'code']), [
     { kind: 'deviceId' },
     { kind: 'twin', section: 'tags', path: ['a', 'b'], type: 'number' },

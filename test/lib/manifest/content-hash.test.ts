@@ -3,7 +3,7 @@ import { it } from 'node:test';
 import { contentHash } from '../../../lib/manifest/manifest.ts';
 import { readManifest } from './read-manifest.ts';
 
-it('rows that ask for the same have the same digest, in whatever format and order', async () => {
+it('rows with the same content have the same hash, in any format and order of columns', async () => {
   const manifests = [
     readManifest('deviceId,tags.a,tags.b:number\ngw-1,x,2\n'),
     readManifest('tags.b:number;tags.a;deviceId;enrollmentGroup;csr\n2.0;x;gw-1;line7;\n'),
@@ -14,7 +14,7 @@ it('rows that ask for the same have the same digest, in whatever format and orde
   assert.equal(new Set(rows.map(contentHash)).size, 1);
 });
 
-it('rows that ask for something else have another', () => {
+it('rows with different content have different hashes', () => {
   const row = { deviceId: 'gw-1', enrollmentGroup: 'line7', tags: {}, desired: {} };
   const rows = [
     row,

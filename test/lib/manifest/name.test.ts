@@ -14,12 +14,12 @@ describe('the name of a manifest', () => {
     ['/list.csv', 'csv'],
   ];
   for (const [name, format, defaultGroup] of named) {
-    it(`says what ${name} is`, () =>
+    it(`gives format and group: ${name}`, () =>
       assert.deepEqual(manifestDefaults(name), { format, ...(defaultGroup === undefined ? {} : { defaultGroup }) }));
   }
 
   for (const name of ['list', 'list.txt', 'list.csv.zip', 'line7/list.xlsx', 'csv', 'x'.repeat(1024)]) {
-    it(`is refused where it does not say: ${name.slice(0, 20)}`, () => {
+    it(`is refused without a known suffix: ${name.slice(0, 20)}`, () => {
       assert.throws(
         () => manifestDefaults(name),
         (error: Error) => error.message.length < 200 && 'code' in error && error.code === 'manifest-format',

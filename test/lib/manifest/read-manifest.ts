@@ -7,7 +7,7 @@ import { someGroup } from '../../factories.ts';
 export interface ReadOptions {
   readonly format?: ManifestFormat;
   readonly chunkRows?: number;
-  /** Size of the stream's pieces; the whole in one when absent. */
+  /** Bytes per piece of the stream. One piece when absent. */
   readonly pieceBytes?: number;
   readonly blockBytes?: number;
   readonly defaultGroup?: string | null;
@@ -19,7 +19,7 @@ export interface ReadManifest extends SplitManifest {
   readonly faults: RowError[];
 }
 
-/** What the pipeline makes of a manifest: split as a stream, then each chunk read from its own bytes. */
+/** Reads a manifest as the pipeline does: split as a stream, then each chunk from its own bytes. */
 export async function readManifest(manifest: string | Uint8Array, options: ReadOptions = {}): Promise<ReadManifest> {
   const {
     format = 'csv',

@@ -11,7 +11,7 @@ async function report(manifest: string, options: ReadOptions = {}): Promise<stri
 }
 
 describe('an error report', () => {
-  it("holds the manifest's own rows, then where and what", async () => {
+  it('has the rows of the manifest, then line, code and message', async () => {
     const manifest = 'deviceId;tags.a\r\ngw-1;1\r\nGW-2;"a;b"\r\n';
     assert.equal(
       await report(manifest),
@@ -20,13 +20,13 @@ describe('an error report', () => {
     );
   });
 
-  it('is a manifest: mended and sent again it is the repair', async () => {
+  it('is a manifest: fixed and sent again, its rows are accepted', async () => {
     const manifest =
       '\ufeffdeviceId,tags.a:number,tags.b\nGW-1,1,"two\nlines"\ngw-2,x,\ngw-3,3,fine\ngw-4,4,=1+1\nGW-5,5,=1+1\n';
     const errors = await report(manifest);
     assert.ok(errors.startsWith('\ufeff'));
-    const mended = errors.replace('GW-1', 'gw-1').replace('gw-2,x', 'gw-2,2').replace('GW-5', 'gw-5');
-    const { requests, faults } = await readManifest(mended);
+    const fixed = errors.replace('GW-1', 'gw-1').replace('gw-2,x', 'gw-2,2').replace('GW-5', 'gw-5');
+    const { requests, faults } = await readManifest(fixed);
     assert.deepEqual(faults, []);
     assert.deepEqual(
       requests.map(({ deviceId, tags }) => [deviceId, tags]),
@@ -42,13 +42,13 @@ describe('an error report', () => {
     ['has too few cells', 'tags.a,deviceId,tags.b\n1,gw-1\n'],
     ['has too many cells', 'deviceId,tags.a\ngw-1,1,2,=3\n'],
     ['has quotes that do not match', 'deviceId,tags.a\ngw-1,"a"b\n'],
-    ['has such quotes and its id behind', 'tags.a,deviceId\n"a"b,gw-1\n'],
+    ['has such quotes and its id in the last column', 'tags.a,deviceId\n"a"b,gw-1\n'],
     ['has such quotes in a report whose columns were moved', 'line,code,message,tags.a,deviceId\n1,x,y,"a"b,gw-1\n'],
     ['is broken JSON', '{"deviceId":\n', { format: 'ndjson' }],
-    ['is JSON behind a tab', '\t=1\n', { format: 'ndjson' }],
+    ['is text after a tab', '\t=1\n', { format: 'ndjson' }],
   ];
   for (const [what, manifest, options] of rows) {
-    it(`that is sent again unmended fails again where a row ${what}, and says the same`, async () => {
+    it(`that is sent again unchanged fails again with the same row when a row ${what}`, async () => {
       const once = await report(manifest, options);
       const again = await report(once);
       assert.equal(parse(again, { relax_column_count: true }).length, 2);
@@ -62,14 +62,14 @@ describe('an error report', () => {
     });
   }
 
-  it('of NDJSON is CSV with the rows as they stand, and is itself taken', async () => {
+  it('of NDJSON is CSV with the rows unchanged, and is accepted as a manifest', async () => {
     const errors = await report('{"deviceId":"GW-1","tags":{"a":"x,\\n"}}\n', { format: 'ndjson' });
     assert.match(errors, /^row,line,code,message\n"{""deviceId"":""GW-1""/);
     const { requests } = await readManifest(errors.replace('GW-1', 'gw-1'));
     assert.deepEqual(requests[0]?.tags, { a: 'x,\n' });
   });
 
-  it('without a shape, as of a job that was never split, is a header', async () => {
+  it('of a job that was never split is a header only', async () => {
     assert.equal(await text(errorsCsv(each([]))), 'row,line,code,message\n');
   });
 
@@ -110,7 +110,7 @@ describe('a cell that a spreadsheet would run', () => {
   }
 
   for (const cell of ['', 'gw-1', '-5', '-3.25', '1', "'", "it's", "'a", '<missing>']) {
-    it(`is not what this is: ${JSON.stringify(cell)}`, () => {
+    it(`is not the same as ${JSON.stringify(cell)}`, () => {
       assert.equal(withGuard(cell), cell);
       assert.equal(withoutGuard(cell), cell);
     });
@@ -123,7 +123,7 @@ describe('a cell that a spreadsheet would run', () => {
   });
 });
 
-it('a result report has a line a device', async () => {
+it('a result report has one line per device', async () => {
   const result = {
     ...({ line: 2, deviceId: 'gw-1', status: 'provisioned', enrollmentGroup: 'line7' } as const),
     ...{ serialNumber: '0a', sha256Thumbprint: 'AB', notAfter: '2027-01-01T00:00:00.000Z' },

@@ -12,7 +12,7 @@ const fields = async (manifest: string, options: ReadOptions = {}) => {
 };
 
 describe('a row', () => {
-  it('says the same in CSV, whatever its delimiter, and in NDJSON', async () => {
+  it('has the same meaning in CSV, with any delimiter, and in NDJSON', async () => {
     const device = { deviceId: 'gw-1', enrollmentGroup: 'line7', tags: { place: { hall: 'A', row: 2 }, new: true } };
     const expected = [{ ...device, desired: { list: [1, 2] } }];
     for (const [delimiter, list] of [
@@ -27,7 +27,7 @@ describe('a row', () => {
     assert.deepEqual(await fields(JSON.stringify(expected[0]), { format: 'ndjson' }), expected);
   });
 
-  it('leaves out what its empty cells would say', async () => {
+  it('has no value for an empty cell', async () => {
     const manifest = 'deviceId,enrollmentGroup,csr,tags.a,tags.b:number,desired.c:json\ngw-1,,,,,\n';
     const [device] = await fields(manifest);
     assert.deepEqual(device, { deviceId: 'gw-1', enrollmentGroup: 'line7', tags: {}, desired: {} });
@@ -35,7 +35,7 @@ describe('a row', () => {
     assert.deepEqual(await fields(ndjson, { format: 'ndjson' }), [device]);
   });
 
-  it('names its own group before that of the folder', async () => {
+  it('prefers its own group to that of the folder', async () => {
     const groups = { line7: {}, line8: {} };
     const devices = await fields('deviceId,enrollmentGroup\ngw-1,line8\ngw-2,\n', { groups });
     assert.deepEqual(
@@ -56,7 +56,7 @@ describe('a row', () => {
     );
   });
 
-  it('has a CSR over several lines, where its group keeps keys on the device', async () => {
+  it('has a CSR of several lines when its group keeps keys on the device', async () => {
     const csr = '-----BEGIN CERTIFICATE REQUEST-----\r\nMIIB\r\n-----END CERTIFICATE REQUEST-----\r\n';
     const groups = { line7: { keyCustody: 'device' } } as const;
     const [device] = await fields(`deviceId,csr\ngw-1,"${csr}"\n`, { groups });
@@ -68,11 +68,11 @@ describe('a row that breaks a rule', () => {
   const deep = JSON.parse(`${'{"a":'.repeat(11)}1${'}'.repeat(11)}`);
   const csv: [what: string, manifest: string, code: string, column: string | undefined, message: RegExp][] = [
     ['has no id', 'deviceId,tags.a\n,1', 'device-id-invalid', 'deviceId', /no device id/],
-    ['has cells of nothing', 'deviceId,tags.a\n,', 'device-id-invalid', 'deviceId', /no device id/],
+    ['has empty cells only', 'deviceId,tags.a\n,', 'device-id-invalid', 'deviceId', /no device id/],
     ['has upper case in its id', 'deviceId\nGW-1', 'device-id-invalid', 'deviceId', /"GW-1" has upper case/],
     ['has a long id', `deviceId\n${'g'.repeat(65)}`, 'device-id-invalid', 'deviceId', /is 65 characters long/],
     ['has a path for an id', 'deviceId\n../../etc/passwd', 'device-id-invalid', 'deviceId', /is not valid/],
-    ['has a step for an id', 'deviceId\n..', 'device-id-invalid', 'deviceId', /is not valid/],
+    ['has ".." for an id', 'deviceId\n..', 'device-id-invalid', 'deviceId', /is not valid/],
     ['has a URL in its id', 'deviceId\na?x=1#y', 'device-id-invalid', 'deviceId', /is not valid/],
     ['has a space before its id', 'deviceId\n gw-1', 'device-id-invalid', 'deviceId', /is not valid/],
     ['has a letter that looks like another', 'deviceId\ngw-а', 'device-id-invalid', 'deviceId', /is not valid/],
@@ -100,10 +100,16 @@ describe('a row that breaks a rule', () => {
       /is "one"\. Expected a number as in JSON/,
     ],
     ['has a decimal comma', 'deviceId;tags.a:number\ngw-1;1,5', 'value-type', 'tags.a:number', /Expected a number/],
-    ['has no JSON number', 'deviceId,tags.a:number\ngw-1,0x10', 'value-type', 'tags.a:number', /Expected a number/],
+    [
+      'has a number that JSON does not have',
+      'deviceId,tags.a:number\ngw-1,0x10',
+      'value-type',
+      'tags.a:number',
+      /Expected a number/,
+    ],
     ['has yes for true', 'deviceId,tags.a:boolean\ngw-1,yes', 'value-type', 'tags.a:boolean', /true or false/],
     ['has broken JSON', 'deviceId,desired.a:json\ngw-1,{a}', 'value-type', 'desired.a:json', /Expected JSON/],
-    ['has a number without end', 'deviceId,tags.a:number\ngw-1,1e999', 'twin-invalid', 'tags.a:number', /not a number/],
+    ['has an infinite number', 'deviceId,tags.a:number\ngw-1,1e999', 'twin-invalid', 'tags.a:number', /not a number/],
     [
       'has a number beyond 52 bits',
       'deviceId,tags.a:number\ngw-1,4503599627370496',
@@ -120,7 +126,7 @@ describe('a row that breaks a rule', () => {
       /deeper than 10/,
     ],
     [
-      'has JSON as deep as can be',
+      'has JSON of 400,000 levels',
       `deviceId,tags.a:json\ngw-1,${'['.repeat(400_000)}${']'.repeat(400_000)}`,
       'twin-invalid',
       'tags.a:json',
@@ -154,7 +160,13 @@ describe('a row that breaks a rule', () => {
       'enrollmentGroup',
       /"constructor"/,
     ],
-    ['has a CSR where keys are made here', 'deviceId,csr\ngw-1,MIIB', 'csr-unexpected', 'csr', /keyCustody "plain"/],
+    [
+      'has a CSR but its group does not take one',
+      'deviceId,csr\ngw-1,MIIB',
+      'csr-unexpected',
+      'csr',
+      /keyCustody "plain"/,
+    ],
     [
       'still has the mark of a report',
       'deviceId,tags.a,line,code,message\ngw-1,<missing>,2,row-columns,x',
@@ -164,7 +176,7 @@ describe('a row that breaks a rule', () => {
     ],
   ];
   for (const [what, manifest, code, column, message] of csv) {
-    it(`is one fault when it ${what}, and its neighbours go on`, async () => {
+    it(`is one error when it ${what}, and its neighbours are accepted`, async () => {
       const [header = '', ...row] = manifest.split('\n');
       const columns = header.split(/[,;]/).length;
       const neighbour = (id: string) => [id, ...Array(columns - 1).fill('')].join(header.includes(';') ? ';' : ',');
@@ -181,14 +193,14 @@ describe('a row that breaks a rule', () => {
   }
 
   const ndjson: [what: string, row: string, code: string, column: string | undefined][] = [
-    ['is no JSON', '{"deviceId":', 'row-syntax', undefined],
+    ['is not JSON', '{"deviceId":', 'row-syntax', undefined],
     ['is an array', '["gw-1"]', 'row-syntax', undefined],
     ['is null', 'null', 'row-syntax', undefined],
     ['is white space', '   ', 'row-syntax', undefined],
     ['has no id', '{}', 'device-id-invalid', 'deviceId'],
     ['has an empty id', '{"deviceId":""}', 'device-id-invalid', 'deviceId'],
     ['has a number for an id', '{"deviceId":4711}', 'value-type', 'deviceId'],
-    ['has tags that are none', '{"deviceId":"gw-1","tags":[1]}', 'value-type', 'tags'],
+    ['has tags that are a list', '{"deviceId":"gw-1","tags":[1]}', 'value-type', 'tags'],
     ['has a member of an unknown name', '{"deviceId":"gw-1","tag":{}}', 'row-syntax', 'tag'],
     ['would replace a prototype', '{"deviceId":"gw-1","__proto__":{"polluted":1}}', 'row-syntax', '__proto__'],
     [
@@ -198,14 +210,14 @@ describe('a row that breaks a rule', () => {
       'tags',
     ],
     [
-      'is as deep as can be',
+      'has 400,000 levels',
       `{"deviceId":"gw-1","tags":{"a":${'['.repeat(400_000)}${']'.repeat(400_000)}}}`,
       'twin-invalid',
       undefined,
     ],
   ];
   for (const [what, row, code, column] of ndjson) {
-    it(`is one fault of NDJSON when it ${what}`, async () => {
+    it(`is one error of NDJSON when it ${what}`, async () => {
       const manifest = `{"deviceId":"a"}\n${row}\n{"deviceId":"z"}\n`;
       const { requests, faults } = await readManifest(manifest, { format: 'ndjson' });
       assert.deepEqual(
@@ -220,7 +232,7 @@ describe('a row that breaks a rule', () => {
     });
   }
 
-  it('is told all of its faults, and coded by the first', async () => {
+  it('has the messages of all its errors, and the code of the first', async () => {
     const { faults } = await readManifest('deviceId,enrollmentGroup,tags.a:number\nGW-1,line9,x\n');
     assert.equal(faults[0]?.code, 'value-type');
     assert.match(
@@ -229,7 +241,7 @@ describe('a row that breaks a rule', () => {
     );
   });
 
-  it('names no group when neither it nor a folder does', async () => {
+  it('has no group when neither it nor the folder names one', async () => {
     const { faults } = await readManifest('deviceId\ngw-1\n', { defaultGroup: null });
     assert.deepEqual(
       faults.map(({ code, column }) => [code, column]),
@@ -237,7 +249,7 @@ describe('a row that breaks a rule', () => {
     );
   });
 
-  it('lacks a CSR where its group keeps keys on the device', async () => {
+  it('needs a CSR when its group keeps keys on the device', async () => {
     const groups = { line7: { keyCustody: 'device' } } as const;
     const { faults } = await readManifest('deviceId,csr\ngw-1,\n', { groups });
     assert.deepEqual(
@@ -257,7 +269,7 @@ describe('a row that breaks a rule', () => {
     assert.match(faults[0]?.message ?? '', /IoT Hub takes 8192/);
   });
 
-  it('is second to an earlier row for its device, where that one is valid', async () => {
+  it('is a duplicate of an earlier row for its device, if that one is valid', async () => {
     const manifest = 'deviceId,tags.a:number\ngw-1,x\ngw-1,1\ngw-1,2\n';
     const { requests, faults } = await readManifest(manifest);
     assert.deepEqual(
@@ -274,7 +286,7 @@ describe('a row that breaks a rule', () => {
     assert.match(faults[1]?.message ?? '', /gw-1 is on line 3/);
   });
 
-  it('shows no more of a value than a report should hold', async () => {
+  it('shows only the beginning of a long value', async () => {
     const { faults } = await readManifest(
       `deviceId,tags.a:number,tags.b:json\n${'g'.repeat(9999)},${'x'.repeat(9999)},{${'y'.repeat(9999)}\n`,
     );

@@ -9,7 +9,7 @@ import { pieces, readManifest } from './read-manifest.ts';
 const split = (manifest: string | Uint8Array, chunkRows = 2, format: 'csv' | 'ndjson' = 'csv') =>
   splitManifest(pieces(Buffer.from(manifest as string)), { format, chunkRows });
 
-/** One piece again and again, counted: a file of any size that is nowhere. */
+/** A file of any size that needs no memory: the same piece many times. Counts the bytes sent. */
 function endless(head: string, piece: Buffer, times: number) {
   const source = { sent: 0 };
   async function* stream() {
@@ -48,7 +48,7 @@ describe('splitting a manifest', () => {
     );
   });
 
-  it('takes a file without a last line end, with a byte order mark and with blank lines', async () => {
+  it('accepts a file without a last line end, with a byte order mark and with blank lines', async () => {
     const manifest = '\ufeff\n\r\ndeviceId\n\ngw-1\n\n\ngw-2';
     const { shape, requests } = await readManifest(manifest);
     assert.deepEqual(shape, { format: 'csv', delimiter: ',', columns: ['deviceId'], bom: true });
@@ -74,7 +74,7 @@ describe('splitting a manifest', () => {
     );
   });
 
-  it('closes a chunk before it is more than a worker reads in one piece', async () => {
+  it('closes a chunk before it exceeds 4 MiB', async () => {
     const row = `gw,${'x'.repeat(maxRecordBytes - 100)}\n`;
     const { chunks } = await split(`deviceId,tags.a\n${row.repeat(9)}`, 250);
     assert.deepEqual(
@@ -85,14 +85,14 @@ describe('splitting a manifest', () => {
   });
 });
 
-describe('a file that is no manifest', () => {
+describe('a file that is not a manifest', () => {
   const text = 'deviceId,tags.a\ngw-1,ä\n';
   const refused: [what: string, file: string | Buffer, code: string, message: RegExp][] = [
     ['is empty', '', 'manifest-empty', /is empty/],
     ['is a byte order mark', '\ufeff', 'manifest-empty', /is empty/],
-    ['has blank lines alone', '\n\r\n\n', 'manifest-empty', /is empty/],
-    ['has a header alone', 'deviceId,tags.a\n\n', 'manifest-empty', /a header but no row/],
-    ['has a header without a line end alone', 'deviceId', 'manifest-empty', /a header but no row/],
+    ['has blank lines only', '\n\r\n\n', 'manifest-empty', /is empty/],
+    ['has a header only', 'deviceId,tags.a\n\n', 'manifest-empty', /a header but no row/],
+    ['has only a header without a line end', 'deviceId', 'manifest-empty', /a header but no row/],
     ['has no header', 'gw-1,line7\ngw-2,line7\n', 'manifest-header', /the line looks like a device/],
     [
       'is UTF-16 with a mark',
@@ -101,7 +101,7 @@ describe('a file that is no manifest', () => {
       /UTF-16 text.*byte 0, on line 1/,
     ],
     ['is UTF-16 without a mark', Buffer.from(text, 'utf16le'), 'manifest-encoding', /UTF-16/],
-    ['is UTF-16, big end first', Buffer.from(text, 'utf16le').swap16(), 'manifest-encoding', /UTF-16/],
+    ['is big-endian UTF-16', Buffer.from(text, 'utf16le').swap16(), 'manifest-encoding', /UTF-16/],
     ['is Latin-1', Buffer.from(text, 'latin1'), 'manifest-encoding', /not UTF-8. See byte 21, on line 2/],
     ['ends within a character', Buffer.from(text).subarray(0, -2), 'manifest-encoding', /See byte 21, on line 2/],
     [
@@ -126,13 +126,13 @@ describe('a file that is no manifest', () => {
     it(`is refused when it ${what}`, () => assert.rejects(split(file), { code, message }));
   }
 
-  it('is refused when NDJSON is meant and it is one array', () =>
+  it('is refused when it is one array instead of NDJSON', () =>
     assert.rejects(split('[\n{"deviceId":"gw-1"}]', 2, 'ndjson'), {
       code: 'manifest-format',
       message: /without brackets/,
     }));
 
-  it('is told what comes first, whatever the size of its pieces', async () => {
+  it('is refused for its first error, whatever the size of its pieces', async () => {
     const both = Buffer.concat([Buffer.from('deviceId,tags.a\ngw-1,"1\n'), Buffer.from([0xff])]);
     for (const blockBytes of [8, 9, 64, 4096]) {
       await assert.rejects(splitManifest(pieces(both, 3), { format: 'csv', chunkRows: 2, blockBytes }), {
@@ -168,7 +168,7 @@ describe('a file that does not end', () => {
     assert.ok(source.sent <= megabyte.length);
   });
 
-  it('of rows is refused where it has more chunks than a job', async () => {
+  it('of rows is refused when it has more chunks than a job can have', async () => {
     const { source, stream } = endless('deviceId\n', Buffer.from('a\n'.repeat(50_000)), 100);
     await assert.rejects(splitManifest(stream, { format: 'csv', chunkRows: 1 }), {
       code: 'manifest-too-large',
@@ -177,7 +177,7 @@ describe('a file that does not end', () => {
     assert.ok(source.sent <= 5 * 100_000);
   });
 
-  it('has a row of the longest length taken, and one byte more refused', async () => {
+  it('may have a row of the maximum length, and not one byte more', async () => {
     const row = (length: number) => `deviceId\n${'x'.repeat(length)}\n`;
     assert.equal((await split(row(maxRecordBytes))).rows, 1);
     await assert.rejects(
@@ -186,7 +186,7 @@ describe('a file that does not end', () => {
     );
   });
 
-  it('has a header of 64 KB taken, and one byte more refused, in whatever pieces', async () => {
+  it('may have a header of 64 KiB, and not one byte more, in any pieces', async () => {
     const header = (length: number) => {
       const names = Array.from({ length: 72 }, (_, index) => `,tags.t${String(index).padStart(893, '0')}`);
       const start = `deviceId${names.join('')},tags.`;

@@ -10,7 +10,7 @@ const data = {
   sequencer: '00000000000004420000000000028963',
 };
 const subject = '/blobServices/default/containers/manifests/blobs/line7/list ä.csv';
-// As documented at https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage.
+// From https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage.
 const gridEvent = {
   ...{ topic: '/subscriptions/x', subject, eventType: 'Microsoft.Storage.BlobCreated', id: '831e1650' },
   ...{ eventTime: '2026-11-24T10:00:00Z', dataVersion: '', metadataVersion: '1', data },
@@ -29,7 +29,7 @@ describe('a BlobCreated event', () => {
     assert.deepEqual(parseBlobCreated(cloudEvent), expected);
   });
 
-  it('has an ETag, bare or quoted or weak, that is the same one', () => {
+  it('has the same ETag whether bare, quoted or weak', () => {
     for (const eTag of ['0x8D', '"0x8D"', 'W/"0x8D"']) assert.equal(parseBlobCreated(withData({ eTag })).etag, '0x8D');
   });
 
@@ -42,14 +42,14 @@ describe('a BlobCreated event', () => {
     ['is nothing', null],
     ['is a list of events', [gridEvent]],
     ['is of another type', { ...gridEvent, eventType: 'Microsoft.Storage.BlobDeleted' }],
-    ['is about another container', { ...gridEvent, subject: '/blobServices/default/containers/bundles/blobs/x.csv' }],
+    ['is of another container', { ...gridEvent, subject: '/blobServices/default/containers/bundles/blobs/x.csv' }],
     ['has no data', { ...gridEvent, data: undefined }],
     ['has no URL', withData({ url: 'manifests/x.csv' })],
     ['has a file for a URL', withData({ url: 'file:///etc/passwd' })],
     ['has a URL of another container', withUrl('/bundles/x.csv')],
     ['names no blob', withUrl('/manifests/')],
-    ['names a path upwards', withUrl('/manifests/a/..%2f..%2fb.csv')],
-    ['names an empty step', withUrl('/manifests/a//b.csv')],
+    ['names a parent directory', withUrl('/manifests/a/..%2f..%2fb.csv')],
+    ['has an empty part in its name', withUrl('/manifests/a//b.csv')],
     ['names a control character', withUrl('/manifests/a%0ab.csv')],
     ['names a zero byte', withUrl('/manifests/a%00.csv')],
     ['names a backslash', withUrl('/manifests/a%5cb.csv')],
