@@ -280,7 +280,7 @@ export interface FailureReason {
 }
 
 /** Issues that one error lists. A body of 100 MB, the most that the Functions host takes, can hold millions. */
-export const maxIssues = 20;
+const maxIssues = 20;
 
 /**
  * @example

@@ -84,16 +84,15 @@ export function createRowReader({
       return [{ column, code: 'group-unknown', message, expected: 'the id of a declared enrollment group', value }];
     }
     const { keyCustody } = definition;
+    const needsCsr = keyCustody === 'device';
+    if (needsCsr === (csr !== undefined)) return [];
     const custody = `Group "${enrollmentGroup}" has keyCustody "${keyCustody}"`;
-    if (keyCustody === 'device' && csr === undefined) {
+    if (needsCsr) {
       const message = `${custody}, but the row has no CSR. Give a PKCS#10 request, PEM or base64 DER.`;
       return [{ column: 'csr', code: 'csr-missing', message, expected: 'a PKCS#10 request, PEM or base64 DER' }];
     }
-    if (keyCustody !== 'device' && csr !== undefined) {
-      const message = `${custody}, but the row has a CSR. Leave csr empty.`;
-      return [{ column: 'csr', code: 'csr-unexpected', message, expected: 'an empty cell' }];
-    }
-    return [];
+    const message = `${custody}, but the row has a CSR. Leave csr empty.`;
+    return [{ column: 'csr', code: 'csr-unexpected', message, expected: 'an empty cell' }];
   }
 
   /** Checks the twin that the device will have: the group's twin, overlaid with the row's. */

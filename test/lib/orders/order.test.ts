@@ -115,7 +115,7 @@ describe('the digest of an order', () => {
     ['the range', { ...plain, range: { ...range, count: 4 } }],
     ['the group', { ...plain, enrollmentGroup: 'line8' }],
     ['a tag', { ...plain, tags: { a: 1 } }],
-    ['where a value stands', { ...plain, desired: { a: 1 } }],
+    ['the section of a value', { ...plain, desired: { a: 1 } }],
     ['the type of a value', { ...plain, tags: { a: '1' } }],
     ['the policy', { ...plain, onConflict: 'replace' }],
   ];
