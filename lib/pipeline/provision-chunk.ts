@@ -2,7 +2,7 @@ import { FleetError } from '../errors.ts';
 import { countPart, finishIfDone } from '../jobs/count-part.ts';
 import { archiveName, type Job, partName } from '../jobs/job.ts';
 import type { ChunkAttempt, ChunkMessage } from '../jobs/messages.ts';
-import type { DeviceRequest, RowError } from '../manifest/manifest.ts';
+import { type DeviceRequest, type RowError, rowError } from '../manifest/manifest.ts';
 import { queues } from '../resource-names.ts';
 import { metrics } from '../telemetry.ts';
 import type { Ports } from './ports.ts';
@@ -83,8 +83,8 @@ async function issueAndCommit(
 function refusal({ request }: ClaimedRow, { refusals }: EnsuredGroups): RowError | undefined {
   const error = refusals.get(request.enrollmentGroup);
   if (error === undefined) return undefined;
-  const { line, source, enrollmentGroup } = request;
-  return { line, source, column: 'enrollmentGroup', value: enrollmentGroup, code: error.code, message: error.message };
+  const { code, message } = error;
+  return rowError(request, { code, message, column: 'enrollmentGroup', value: request.enrollmentGroup });
 }
 
 function superseded({ request }: ClaimedRow): RowError {

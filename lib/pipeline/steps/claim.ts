@@ -1,7 +1,7 @@
 import { type DeviceRecord, withEvent } from '../../devices/device.ts';
 import type { ConflictPolicy } from '../../jobs/job.ts';
 import type { ChunkAttempt } from '../../jobs/messages.ts';
-import { contentHash, type DeviceRequest, type RowError } from '../../manifest/manifest.ts';
+import { contentHash, type DeviceRequest, type RowError, rowError } from '../../manifest/manifest.ts';
 import { newSerialNumber } from '../../pki/serial.ts';
 import type { Versioned } from '../../storage.ts';
 import { step } from '../../telemetry.ts';
@@ -188,11 +188,11 @@ export async function* recordsOfAttempt(
 
 /** The error of a row that is about its device as a whole. */
 export function deviceError(
-  { line, source, deviceId }: Pick<DeviceRequest, 'line' | 'source' | 'deviceId'>,
+  row: Pick<DeviceRequest, 'line' | 'source' | 'deviceId'>,
   code: RowError['code'],
   message: string,
 ): RowError {
-  return { line, source, column: 'deviceId', value: deviceId, code, message };
+  return rowError(row, { code, message, column: 'deviceId', value: row.deviceId });
 }
 
 function newClaim(request: DeviceRequest, { jobId, chunk, attempt }: ClaimOptions, at: string): DeviceRecord {

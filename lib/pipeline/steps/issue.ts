@@ -2,7 +2,7 @@ import pMap from 'p-map';
 import { type ArchiveEntry, type PackedArchive, packArchive } from '../../bundle/archive.ts';
 import { FleetError } from '../../errors.ts';
 import type { ChunkAttempt } from '../../jobs/messages.ts';
-import type { RowError } from '../../manifest/manifest.ts';
+import { type RowError, rowError } from '../../manifest/manifest.ts';
 import { metrics, step } from '../../telemetry.ts';
 import { yieldToEventLoop } from '../../yield-to-event-loop.ts';
 import type { Issuance } from '../issuance.ts';
@@ -105,7 +105,8 @@ async function issueRow(
     return { name: `${deviceId}${bundler.fileExtension}`, body, info };
   } catch (error) {
     if (!(error instanceof FleetError) || error.retry) throw error;
-    const { column = 'deviceId', expected, value } = error.details;
-    return { line, source, column, expected, value, code: error.code, message: error.message };
+    const { code, message, details } = error;
+    const { column = 'deviceId', expected, value } = details;
+    return rowError(request, { code, message, column, value, expected });
   }
 }
