@@ -9,6 +9,7 @@ describe('isNcrontab', () => {
     '0 0 8-18/2 * * mon-fri',
     '0 30 9 1,15 JAN-JUN *',
     '59 59 23 31 12 7',
+    '0 5/15 * * * *',
     ' 0 0 0 * * 0 ',
   ]) {
     it(`takes "${text}"`, () => assert.equal(isNcrontab(text), true));
@@ -30,6 +31,14 @@ describe('isNcrontab', () => {
     '0 , * * * *',
     'jan * * * * *',
     '00:10:00',
+    '@hourly',
+    '0 60/27 * * * *',
+    '0 /15 * * * *',
+    '0 0 0 ? * *',
+    '0 0 0 L * *',
+    '0 0 0 15W * *',
+    '0 0 0 * * 5L',
+    '0 0 0 * * 1#2',
   ]) {
     it(`refuses "${text}"`, () => assert.equal(isNcrontab(text), false));
   }
