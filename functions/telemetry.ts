@@ -1,5 +1,5 @@
 import { app, type PreInvocationContext } from '@azure/functions';
-import { ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
+import { propagation, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
 import { metrics } from '../lib/telemetry.ts';
 import { telemetrySettings } from './config.ts';
 import { logLine } from './log.ts';
@@ -38,20 +38,23 @@ async function load(to: Parameters<typeof startTelemetry>[0]): Promise<() => Pro
   }
 }
 
-/** Makes the run a span of the trace that the host began, so that the steps of a chunk stand under the message that set them off. */
+/**
+ * Makes the run a span below the one that the host began (https://www.w3.org/TR/trace-context/), so that the steps of a chunk
+ * show under the message that caused them.
+ */
 function joinTrace(hook: PreInvocationContext): void {
   const run = hook.functionHandler;
   const { functionName, traceContext, invocationId } = hook.invocationContext;
-  const parent = parentOf(traceContext?.traceParent);
+  const parent = propagation.extract(ROOT_CONTEXT, { traceparent: traceContext?.traceParent });
   const tracer = trace.getTracer('fleet-orchestrator');
-  hook.functionHandler = (...given) => {
+  hook.functionHandler = (...args) => {
     const attributes = { 'faas.invocation_id': invocationId };
     return tracer.startActiveSpan(functionName, { attributes }, parent, async (span) => {
       const began = performance.now();
       let outcome = 'failed';
       try {
-        const result = await run(...given);
-        // An HTTP function answers its failures (functions/http/respond.ts); a run of any other kind throws them.
+        const result = await run(...args);
+        // A queue or timer function throws its failures; an HTTP function answers them (functions/http/respond.ts).
         outcome = ((result as { status?: number } | undefined)?.status ?? 200) >= 500 ? 'failed' : 'succeeded';
         return result;
       } catch (error) {
@@ -63,16 +66,4 @@ function joinTrace(hook: PreInvocationContext): void {
       }
     });
   };
-}
-
-/** W3C trace context: version, trace id, parent id, flags. Nothing of it is trusted but its form. */
-function parentOf(traceParent: string | null | undefined) {
-  const [, traceId, spanId, flags] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/.exec(traceParent ?? '') ?? [];
-  if (traceId === undefined || spanId === undefined || flags === undefined) return ROOT_CONTEXT;
-  return trace.setSpanContext(ROOT_CONTEXT, {
-    traceId,
-    spanId,
-    traceFlags: Number.parseInt(flags, 16),
-    isRemote: true,
-  });
 }

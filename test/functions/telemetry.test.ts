@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
+import { trace } from '@opentelemetry/api';
 import { logLine, logTo } from '../../functions/log.ts';
 import { provideFunctionsCore } from '../../infra/local/host/functions-core.ts';
 import { withLog } from '../../lib/log.ts';
@@ -31,6 +32,7 @@ const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 
 describe('telemetry of a job', () => {
   const lines: string[] = [];
+  let joined: string | undefined;
   before(async () => {
     await import('../../functions/telemetry.ts');
     using world = createWorld({ chunkRows: 2 });
@@ -39,11 +41,16 @@ describe('telemetry of a job', () => {
     const jobId = await world.upload('list.csv', manifest);
     const write = (line: string) => void lines.push(line);
     const log = logTo({ info: write, warn: write, error: write } as never);
-    const settle = () => withLog(log, () => world.settle());
+    const settle = () => {
+      joined = trace.getActiveSpan()?.spanContext().traceId;
+      return withLog(log, () => world.settle());
+    };
     await invoke('provision-chunk', settle, `00-${traceId}-00f067aa0ba902b7-01`);
     assert.equal((await world.job(jobId)).status, 'completedWithErrors');
     for (const each of core.hooks.appTerminate) await each({});
   });
+
+  it('belongs to the trace that the host began', () => assert.equal(joined, traceId));
 
   it('has a span for each step, all in the run of the function', () => {
     const spans = printed
