@@ -1,0 +1,37 @@
+import { readBundle } from '../bundle/archive.ts';
+import { type DeviceStore, withEvent } from '../devices/device.ts';
+import { FleetError } from '../errors.ts';
+import type { BlobStore } from '../storage.ts';
+import { readDevice } from './read-device.ts';
+
+/** A device's bundle as a file. */
+export interface BundleFile {
+  readonly fileName: string;
+  readonly mediaType: string;
+  readonly body: Buffer;
+}
+
+/**
+ * Hands out the bundle of a device. A bundle can hold a private key, so the download is on the device's history before the
+ * bundle leaves: without that entry there is no download.
+ * @param by caller and request, for the history
+ * @throws FleetError `not-found`, `bundle-unavailable`, `concurrent-change`, and what the stores throw
+ */
+export async function downloadBundle(
+  deviceId: string,
+  by: string,
+  { devices, bundles, now }: { readonly devices: DeviceStore; readonly bundles: BlobStore; readonly now: () => Date },
+): Promise<BundleFile> {
+  const { value: record, etag } = await readDevice(deviceId, devices);
+  const { bundle, status, history } = record;
+  if (bundle === undefined || status === 'claimed' || status === 'failed') {
+    throw new FleetError('bundle-unavailable', `Device "${deviceId}" is ${status} and has no bundle.`);
+  }
+  const body = await readBundle(bundles, bundle);
+  const event = { at: now().toISOString(), event: 'bundle downloaded', detail: `by ${by}` };
+  const [written] = await devices.replace([{ etag, value: { ...record, history: withEvent(history, event) } }]);
+  if (written === undefined) {
+    throw new FleetError('concurrent-change', `Device "${deviceId}" changed during the download. Ask again.`);
+  }
+  return { fileName: bundle.fileName, mediaType: bundle.mediaType, body };
+}

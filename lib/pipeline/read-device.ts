@@ -1,0 +1,26 @@
+import type { DeviceRecord, DeviceStore } from '../devices/device.ts';
+import { mergeTwins, type Twin } from '../devices/twin.ts';
+import type { Groups } from '../enrollment/groups.ts';
+import { FleetError } from '../errors.ts';
+import type { Versioned } from '../storage.ts';
+
+/** @throws FleetError `not-found` */
+export async function readDevice(id: string, devices: Pick<DeviceStore, 'read'>): Promise<Versioned<DeviceRecord>> {
+  const [record] = await devices.read([id]);
+  if (record === undefined) throw new FleetError('not-found', `There is no device "${id}".`);
+  return record;
+}
+
+/**
+ * A device and the twin that it starts with: the initial twin of its group, with the device's own values over it.
+ * @throws FleetError `not-found`
+ */
+export async function describeDevice(
+  id: string,
+  { devices, groups }: { readonly devices: DeviceStore; readonly groups: Groups },
+): Promise<{ readonly record: DeviceRecord; readonly initialTwin: Twin }> {
+  const { value: record } = await readDevice(id, devices);
+  const group = (await groups.directory()).get(record.enrollmentGroup)?.value.definition;
+  const own = record.twin ?? { tags: {}, desired: {} };
+  return { record, initialTwin: group === undefined ? own : mergeTwins(group.initialTwin, own) };
+}
