@@ -1,10 +1,10 @@
 import type { InvocationContext } from '@azure/functions';
 import type { Log, LogFields } from '../lib/log.ts';
 
-/** Longest text of a field; a stack fits, a manifest does not. */
-const longest = 4_000;
+/** Characters of one field: enough for a stack trace, too short for a manifest. */
+const maxLength = 4_000;
 
-/** A Log that writes to the invocation's own log, one JSON object a line. */
+/** A Log that writes to the log of an invocation, one JSON object per line. */
 export function logTo(context: Pick<InvocationContext, 'info' | 'warn' | 'error'>): Log {
   return {
     info: (event, fields) => context.info(logLine(event, fields)),
@@ -13,11 +13,11 @@ export function logTo(context: Pick<InvocationContext, 'info' | 'warn' | 'error'
   };
 }
 
-/** One line of the log. A field that holds a key, a request or a certificate is withheld, whoever put it there. */
+/** One line of the log as JSON. Withholds a field with PEM in it (a key, a request, a certificate) and cuts long fields. */
 export function logLine(event: string, fields: LogFields = {}): string {
-  const told = Object.entries(fields).map(([name, value]) => {
+  const shown = Object.entries(fields).map(([name, value]) => {
     if (typeof value !== 'string') return [name, value];
-    return [name, value.includes('-----BEGIN ') ? 'withheld: it holds PEM' : value.slice(0, longest)];
+    return [name, value.includes('-----BEGIN ') ? 'withheld: contains PEM' : value.slice(0, maxLength)];
   });
-  return JSON.stringify({ event, ...Object.fromEntries(told) });
+  return JSON.stringify({ event, ...Object.fromEntries(shown) });
 }
