@@ -2,17 +2,17 @@ import { excerpt, FleetError, type Issue } from '../lib/errors.ts';
 import { type SettingName, type Settings, settingMeta, settingNames, settings } from './config/settings.ts';
 
 /**
- * The app's settings, read and checked: the one module that reads the environment. What each means and what is expected
- * stands in config/settings.ts.
+ * The settings of the app, read and checked. The only module that reads the environment. Their meaning is in
+ * config/settings.ts.
  *
- * Where there are two ways to reach a service, identity in Azure or a key on one machine, the config has one shape a way
- * and callers tell them apart by the property that is there: `'connectionString' in config.storage`.
+ * A service that is reached by identity in Azure and by a key on one machine has one shape per way. Callers tell the two
+ * apart by a property: `'connectionString' in config.storage`.
  */
 export interface Config {
   readonly storage:
     | { readonly connectionString: string }
     | { readonly blobServiceUri: string; readonly queueServiceUri: string };
-  /** With `key` on the local stack; without it by managed identity. */
+  /** With `key` on the local stack, without it by managed identity. */
   readonly cosmos: { readonly endpoint: string; readonly key?: string; readonly database: string };
   readonly dps: (
     | { readonly connectionString: string }
@@ -20,119 +20,121 @@ export interface Config {
     | { readonly serviceHost: string }
   ) & {
     readonly idScope: string;
-    /** URL, as it stands in a device's configuration. */
+    /** URL, as it is written into a device's configuration. */
     readonly globalEndpoint: string;
     readonly operationsPerMinute: number;
   };
-  /** Without a connection string, each hub is reached by its own host name and managed identity. */
+  /** Without a connection string, each hub is reached at its own host name by managed identity. */
   readonly hub: { readonly connectionString?: string };
   readonly keys: { readonly vaultUrl: string } | { readonly directory: string };
-  /** File that notes what CA keys sign. */
+  /** File that records everything that a CA key signs. */
   readonly signingJournal?: string;
+  /** Common name of a new root certificate. */
   readonly rootCaName: string;
   readonly allowPlainKeys: boolean;
+  /** Rows per chunk. */
   readonly chunkRows: number;
-  /** Who may call: holders of a function key, or signed-in users by their app role. */
-  readonly httpAccess: 'keys' | 'entra';
-  /** Of the user-assigned identity; absent means the default credential of the machine. */
+  /** Client id of the user-assigned identity. Absent: the default credential of the machine. */
   readonly identityClientId?: string;
 }
 
 /**
- * Reads and checks all settings. An empty setting counts as not set, since the portal and Bicep write both.
- * @throws FleetError `setting-invalid` with every fault, each under its setting's name
+ * Settings that are needed while the app loads or before a caller is known. Reading them never throws: the functions of an
+ * app that fails while it loads are not listed, and errors in other settings are shown to authenticated callers only.
  */
-export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
+export interface EarlyConfig {
+  /**
+   * Who may call: holders of a function key, checked by the host, or users that Microsoft Entra signed in, by app role.
+   * Any value but `entra` counts as `keys`.
+   */
+  readonly httpAccess: 'keys' | 'entra';
+  /** Present when `entra` is set and built-in authentication is off: every request must then be refused. */
+  readonly accessIssue?: Issue;
+  /** Absent: spans and metrics are sent nowhere. */
+  readonly telemetry?: TelemetryConfig;
+}
+
+/** Where spans and metrics go. The log goes through the host. */
+export type TelemetryConfig = {
+  readonly serviceName: string;
+  /** Tells the instances of the app apart. */
+  readonly instanceId: string;
+} & (
+  | { readonly to: 'console' }
+  | { readonly to: 'azure'; readonly connectionString: string; readonly identityClientId?: string }
+);
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads and checks all settings. An empty setting counts as not set, because the portal and Bicep write both.
+ * @throws FleetError `setting-invalid`; `details.faults` has every issue, under the name of its setting
+ */
+export function readConfig(env: Environment = process.env): Config {
   const given = Object.fromEntries(settingNames.flatMap((name) => (env[name] ? [[name, env[name]]] : [])));
   const parsed = settings.safeParse(given);
   const wrong = new Set(parsed.error?.issues.map((issue) => issue.path[0] as SettingName));
-  const faults = [...[...wrong].map((name) => faultOf(name, given[name])), ...crossFaults(given, env, wrong)];
-  if (!parsed.success || faults.length > 0) {
-    const list = faults.map(({ path, message }) => `${path} ${message}`).join('; ');
-    throw new FleetError('setting-invalid', `${faults.length} settings are wrong: ${list}.`, { faults });
-  }
+  const issues = [...[...wrong].map((name) => issueOf(name, given[name])), ...crossIssues(given, env, wrong)];
+  if (!parsed.success || issues.length > 0) throw FleetError.of('setting-invalid', 'The configuration', issues);
   return deepFreeze(toConfig(parsed.data));
 }
 
-function faultOf(name: SettingName, value: string | undefined): Issue {
+/** Reads the settings that are needed early. A wrong one counts as not set; readConfig() reports it. */
+export function readEarlyConfig(env: Environment = process.env): EarlyConfig {
+  return {
+    httpAccess: env['HTTP_ACCESS'] === 'entra' ? 'entra' : 'keys',
+    accessIssue: accessIssueOf(env),
+    telemetry: telemetryOf(env),
+  };
+}
+
+/**
+ * With `entra`, the app believes the header x-ms-client-principal. The platform removes a forged one only while built-in
+ * authentication is on. It sets WEBSITE_AUTH_ENABLED itself; WEBSITE_SITE_NAME shows that this is Azure.
+ * https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities
+ */
+function accessIssueOf(env: Environment): Issue | undefined {
+  if (env['HTTP_ACCESS'] !== 'entra' || !env['WEBSITE_SITE_NAME']) return undefined;
+  if (/^true$/i.test(env['WEBSITE_AUTH_ENABLED'] ?? '')) return undefined;
+  const message = 'is "entra", but built-in authentication is off for this app; turn it on, or use keys';
+  return { path: 'HTTP_ACCESS', message };
+}
+
+function telemetryOf(env: Environment): TelemetryConfig | undefined {
+  const { TELEMETRY: to, APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString } = env;
+  // The platform names app and instance; on one machine there is one of each.
+  const serviceName = env['WEBSITE_SITE_NAME'] || 'fleet-orchestrator';
+  const instanceId = env['WEBSITE_INSTANCE_ID'] || String(process.pid);
+  if (to === 'console') return { to, serviceName, instanceId };
+  if (to === 'off' || !connectionString) return undefined;
+  const identityClientId = env['AZURE_CLIENT_ID'] || undefined;
+  return { to: 'azure', serviceName, instanceId, connectionString, identityClientId };
+}
+
+function issueOf(name: SettingName, value: string | undefined): Issue {
   const { expected, secret } = settingMeta(name);
   if (value === undefined) return { path: name, message: `is not set; expected ${expected}` };
   const found = secret ? 'has another form' : `is "${excerpt(value)}"`;
   return { path: name, message: `${found}; expected ${expected}` };
 }
 
-/**
- * Who lets callers in. Looked at alone, like httpAuthLevel(), so that a caller is known before any other setting is: what
- * is wrong with those is nothing for whom nobody let in.
- * @throws FleetError `setting-invalid` where signed-in users are believed in and nobody signs them in
- */
-export function httpAccess(env: NodeJS.ProcessEnv = process.env): Config['httpAccess'] {
-  if (httpAuthLevel(env) === 'function') return 'keys';
-  const message = unguarded(env);
-  if (message === undefined) return 'entra';
-  const faults = [{ path: 'HTTP_ACCESS', message }];
-  throw new FleetError('setting-invalid', `HTTP_ACCESS ${message}.`, { faults });
-}
-
-/**
- * The platform takes the principal's headers off every request only where built-in authentication is on; without it
- * anybody could send them. It sets WEBSITE_AUTH_ENABLED itself, and WEBSITE_SITE_NAME says that this is Azure.
- */
-function unguarded(env: NodeJS.ProcessEnv): string | undefined {
-  if (env['HTTP_ACCESS'] !== 'entra' || !env['WEBSITE_SITE_NAME']) return undefined;
-  if (/^true$/i.test(env['WEBSITE_AUTH_ENABLED'] ?? '')) return undefined;
-  return 'is "entra", but built-in authentication is off for this app; turn it on, or use keys';
-}
-
-/**
- * What the host asks of a caller before a function runs. Functions are registered while the app loads, when a wrong setting
- * must not keep them from being listed; so this looks at the one setting, and anything but `entra` means a key. With
- * `entra` it is built-in authentication that lets callers in, and lib/access that asks for their role.
- */
-export function httpAuthLevel(env: NodeJS.ProcessEnv = process.env): 'function' | 'anonymous' {
-  return env['HTTP_ACCESS'] === 'entra' ? 'anonymous' : 'function';
-}
-
-/** Where spans and figures go; the log goes its own way, through the host. */
-export type TelemetrySettings =
-  | { readonly to: 'nobody' }
-  | ({ readonly serviceName: string; readonly instanceId: string } & (
-      | { readonly to: 'console' }
-      | { readonly to: 'azure'; readonly connectionString: string; readonly identityClientId?: string }
-    ));
-
-/** Looked at while the app loads, as httpAuthLevel() is; readConfig() names what is wrong here. */
-export function telemetrySettings(env: NodeJS.ProcessEnv = process.env): TelemetrySettings {
-  const { TELEMETRY, APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString } = env;
-  // The platform names app and instance; on one machine there is one of each.
-  const name = {
-    serviceName: env['WEBSITE_SITE_NAME'] || 'fleet-orchestrator',
-    instanceId: env['WEBSITE_INSTANCE_ID'] || String(process.pid),
-  };
-  if (TELEMETRY === 'off') return { to: 'nobody' };
-  if (TELEMETRY === 'console') return { to: 'console', ...name };
-  if (!connectionString) return { to: 'nobody' };
-  const identityClientId = env['AZURE_CLIENT_ID'];
-  return { to: 'azure', connectionString, ...name, ...(identityClientId && { identityClientId }) };
-}
-
 type Given = Readonly<Partial<Record<SettingName, string>>>;
 
 /** Rules that span settings. A setting that is wrong by itself is not named a second time. */
-function crossFaults(given: Given, env: NodeJS.ProcessEnv, wrong: ReadonlySet<SettingName>): Issue[] {
-  const faults: Issue[] = [];
-  const fault = (path: SettingName, message: string) => {
-    if (!wrong.has(path)) faults.push({ path, message });
+function crossIssues(given: Given, env: Environment, wrong: ReadonlySet<SettingName>): Issue[] {
+  const issues: Issue[] = [];
+  const report = (path: SettingName, message: string) => {
+    if (!wrong.has(path)) issues.push({ path, message });
   };
   const oneOf = (local: SettingName, azure: readonly [SettingName, ...SettingName[]]) => {
     const present = azure.filter((name) => given[name] !== undefined);
     if (given[local] !== undefined && present.length > 0) {
-      fault(local, `is set beside ${present.join(' and ')}; keep one: identity in Azure, ${local} on one machine`);
+      report(local, `is set beside ${present.join(' and ')}; keep one: identity in Azure, ${local} on one machine`);
     } else if (given[local] === undefined) {
       const missing = azure.filter((name) => given[name] === undefined);
       for (const name of missing) {
         const other = missing.length === azure.length ? `, or ${local} on one machine` : '';
-        fault(name, `is not set; expected ${settingMeta(name).expected}${other}`);
+        report(name, `is not set; expected ${settingMeta(name).expected}${other}`);
       }
     }
   };
@@ -143,17 +145,17 @@ function crossFaults(given: Given, env: NodeJS.ProcessEnv, wrong: ReadonlySet<Se
 
   const { AzureWebJobsStorage__clientId: hostIdentity, AZURE_CLIENT_ID: appIdentity } = given;
   if (hostIdentity !== undefined && hostIdentity !== appIdentity) {
-    fault('AzureWebJobsStorage__clientId', `differs from AZURE_CLIENT_ID; host and app use one identity`);
+    report('AzureWebJobsStorage__clientId', `differs from AZURE_CLIENT_ID; host and app use one identity`);
   }
   if (hostIdentity !== undefined && given.AzureWebJobsStorage__credential === undefined) {
-    fault('AzureWebJobsStorage__credential', 'is not set; expected managedidentity');
+    report('AzureWebJobsStorage__credential', 'is not set; expected managedidentity');
   }
   if (given.COSMOS_ENDPOINT?.startsWith('http:') && given.COSMOS_KEY === undefined) {
-    fault('COSMOS_KEY', 'is not set; a stand-in that is reached over http takes no managed identity');
+    report('COSMOS_KEY', 'is not set; an emulator reached over http takes no managed identity');
   }
-  const unguardedAccess = unguarded(env);
-  if (unguardedAccess !== undefined) fault('HTTP_ACCESS', unguardedAccess);
-  return faults;
+  const accessIssue = accessIssueOf(env);
+  if (accessIssue !== undefined) report('HTTP_ACCESS', accessIssue.message);
+  return issues;
 }
 
 function toConfig(set: Settings): Config {
@@ -183,14 +185,13 @@ function toConfig(set: Settings): Config {
     rootCaName: set.ROOT_CA_NAME,
     allowPlainKeys: set.ALLOW_PLAIN_KEYS,
     chunkRows: set.CHUNK_ROWS,
-    httpAccess: set.HTTP_ACCESS,
     ...(set.AZURE_CLIENT_ID !== undefined && { identityClientId: set.AZURE_CLIENT_ID }),
   };
 }
 
-/** For settings whose presence crossFaults() has made sure of. */
+/** Narrows a setting that crossIssues() has found to be set. */
 function present(value: string | undefined): string {
-  if (value === undefined) throw new FleetError('internal', 'A checked setting is not there.');
+  if (value === undefined) throw new FleetError('internal', 'A checked setting is missing.');
   return value;
 }
 

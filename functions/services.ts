@@ -14,49 +14,57 @@ import { createCosmosJobStore } from '../lib/azure/cosmos-jobs.ts';
 import { createDpsEnrollments } from '../lib/azure/dps.ts';
 import { createChecks } from '../lib/azure/health.ts';
 import { createHubTwins } from '../lib/azure/hub-twins.ts';
+import type { IotConnection } from '../lib/azure/iot.ts';
 import { createKeyVaultKeyStore } from '../lib/azure/key-vault.ts';
 import { createMessageQueue } from '../lib/azure/queues.ts';
 import { countBilledRequests } from '../lib/azure/request-metrics.ts';
 import { createGroups } from '../lib/enrollment/groups.ts';
 import type { ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
-import { createIssuanceCache } from '../lib/pipeline/issuance.ts';
+import { createIssuances } from '../lib/pipeline/steps/issue.ts';
+import type { KeyStore } from '../lib/pki/key-store.ts';
 import { journaled } from '../lib/pki/signing-journal.ts';
 import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
 import { createRateLimiter } from '../lib/rate-limiter.ts';
-import type { PoisonQueueName, QueueName } from '../lib/resource-names.ts';
-import { blobContainers, cosmosContainers, queues as queueNamed } from '../lib/resource-names.ts';
+import { blobContainers, cosmosContainers, queues } from '../lib/resource-names.ts';
 import { type Config, readConfig } from './config.ts';
 
-/** Everything the functions call, built once a process from its settings. The only place where clients are made. */
+/** Everything that a handler can use. */
 export type Services = ReturnType<typeof createServices>;
 
 let instance: Services | undefined;
 
-/** Built at the first call and not at load: a wrong setting is then an error with a name, not an app without functions. */
+/**
+ * The services of this process. Only the wrappers call this (http/respond.ts, on-message.ts, timers.ts, start-up-check.ts);
+ * handlers are given what they use. Built at the first call and not while the app loads: a wrong setting is then an error
+ * with a name, and not an app without functions.
+ * @throws FleetError `setting-invalid`
+ */
 export function services(): Services {
   instance ??= createServices(readConfig());
   return instance;
 }
 
-/** DPS throttles by the minute, so a wait of some minutes gets through; a message's 10-minute lease is renewed meanwhile. */
+/** DPS throttles per minute, so waiting for minutes succeeds. The host renews the lease of the message during the wait. */
 const maxWaitSeconds = 300;
 
+/** Builds every service. The only place where clients of Azure are made. */
 export function createServices(config: Config) {
   const now = () => new Date();
   const pause = async (milliseconds: number) => void (await sleep(milliseconds));
   const retry = { maxWaitSeconds, sleep: pause };
   const credential = new DefaultAzureCredential({ managedIdentityClientId: config.identityClientId });
 
-  const { blobs, queues } = storageClients(config, credential);
-  countBilledRequests({ blobs: new URL(blobs.url).host, queues: new URL(queues.url).host });
-  const container = (name: string) => createBlobStore(blobs.getContainerClient(name));
-  const [manifests, bundles, reports] = [
-    container(blobContainers.manifests),
-    container(blobContainers.bundles),
-    container(blobContainers.reports),
-  ];
-  const chunkQueue = createMessageQueue<ChunkMessage>(queues.getQueueClient(queueNamed.chunks));
-  const enrollmentQueue = createMessageQueue<EnrollmentMessage>(queues.getQueueClient(queueNamed.enrollments));
+  const blobService = blobServiceClient(config, credential);
+  const manifests = createBlobStore(blobService.getContainerClient(blobContainers.manifests));
+  const bundles = createBlobStore(blobService.getContainerClient(blobContainers.bundles));
+  const reports = createBlobStore(blobService.getContainerClient(blobContainers.reports));
+  const locks = blobService.getContainerClient(blobContainers.locks);
+  const enrollmentLock = createBlobLock(locks.getBlockBlobClient(queues.enrollments));
+
+  const queueService = queueServiceClient(config, credential);
+  const chunkQueue = createMessageQueue<ChunkMessage>(queueService.getQueueClient(queues.chunks));
+  const enrollmentQueue = createMessageQueue<EnrollmentMessage>(queueService.getQueueClient(queues.enrollments));
+  const queue = (name: string) => createMessageQueue<unknown>(queueService.getQueueClient(name));
 
   const cosmos = cosmosClient(config, credential).database(config.cosmos.database);
   const jobs = createCosmosJobStore(cosmos.container(cosmosContainers.jobs));
@@ -64,89 +72,108 @@ export function createServices(config: Config) {
   const groupStore = createCosmosGroupStore(cosmos.container(cosmosContainers.groups));
   const deadLetters = createCosmosDeadLetterStore(cosmos.container(cosmosContainers.deadLetters));
 
-  const { dps, hub } = iotConnections(config, credential);
-  const enrollments = createDpsEnrollments(dps);
+  const enrollments = createDpsEnrollments(dpsConnection(config, credential));
+  const twins = createHubTwins(hubConnection(config, credential));
   const rateLimiter = createRateLimiter({ perMinute: config.dps.operationsPerMinute, now, sleep: pause });
 
-  const keyStore =
-    'vaultUrl' in config.keys
-      ? createKeyVaultKeyStore({ vaultUrl: config.keys.vaultUrl, credential })
-      : createSoftwareKeyStore({ directory: config.keys.directory });
-  const keys = config.signingJournal === undefined ? keyStore : journaled(keyStore, config.signingJournal);
+  const keys = keyStore(config, credential);
   const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: config.rootCaName, now });
-  const { allowPlainKeys } = config;
-  const groups = createGroups({ store: groupStore, authority, enrollments, retry, now, allowPlainKeys });
-  const { idScope, globalEndpoint } = config.dps;
+  const groups = createGroups({
+    store: groupStore,
+    authority,
+    enrollments,
+    retry,
+    now,
+    allowPlainKeys: config.allowPlainKeys,
+  });
+  const openIssuance = createIssuances({ authority, dps: config.dps, now });
+
+  const hosts = checkedHosts(config);
+  const checks = createChecks({ blobs: blobService, queues: queueService, cosmos, enrollments, authority, hosts });
+  countBilledRequests({ blobs: new URL(blobService.url).host, queues: new URL(queueService.url).host });
 
   return {
-    ...{ config, jobs, devices, groups, groupStore, deadLetters, manifests, bundles, reports },
-    ...{
-      authority,
-      enrollments,
-      chunkQueue,
-      enrollmentQueue,
-      rateLimiter,
-      retry,
-      now,
-      newId: randomUUID,
-      random: Math.random,
-    },
+    jobs,
+    devices,
+    groups,
+    groupStore,
+    deadLetters,
+    manifests,
+    bundles,
+    reports,
+    chunkQueue,
+    enrollmentQueue,
+    /** Any queue of this app, also a poison queue, for messages that are passed on as they came. */
+    queue,
+    authority,
+    enrollments,
+    twins,
+    openIssuance,
+    pace: rateLimiter,
+    /** Held by the one instance that writes individual enrollments. */
+    turn: enrollmentLock,
+    /** How long a chunk of individual enrollments takes at the rate that DPS allows. */
+    secondsPerChunk: (60 * config.chunkRows) / config.dps.operationsPerMinute,
     chunkRows: config.chunkRows,
-    enrollmentLock: createBlobLock(
-      blobs.getContainerClient(blobContainers.locks).getBlockBlobClient(queueNamed.enrollments),
-    ),
-    /** A chunk of individual enrollments at the pace that DPS allows. */
-    secondsAChunk: (60 * config.chunkRows) / config.dps.operationsPerMinute,
-    twins: createHubTwins(hub),
-    openIssuance: createIssuanceCache({ authority, dps: { idScope, globalEndpoint }, now }),
-    /** Any queue of ours by name, for messages that are passed on as they came. */
-    queue: (name: QueueName | PoisonQueueName) => createMessageQueue<unknown>(queues.getQueueClient(name)),
-    checks: createChecks({ blobs, queues, cosmos, enrollments, authority, hosts: checkedHosts(config) }),
+    /** Tries every dependency. */
+    checks,
+    retry,
+    now,
+    newId: randomUUID,
   };
 }
 
-function checkedHosts({ cosmos, dps, keys }: Config) {
-  const local = 'connectionString' in dps ? /HostName=([^:;]+)/.exec(dps.connectionString)?.[1] : undefined;
-  return {
-    cosmos: new URL(cosmos.endpoint).hostname,
-    dps: 'serviceHost' in dps ? dps.serviceHost : (local ?? ''),
-    ...('vaultUrl' in keys && { keys: new URL(keys.vaultUrl).hostname }),
-  };
+function blobServiceClient({ storage }: Config, credential: TokenCredential): BlobServiceClient {
+  return 'connectionString' in storage
+    ? BlobServiceClient.fromConnectionString(storage.connectionString)
+    : new BlobServiceClient(storage.blobServiceUri, credential);
 }
 
-function storageClients({ storage }: Config, credential: TokenCredential) {
-  if ('connectionString' in storage) {
-    return {
-      blobs: BlobServiceClient.fromConnectionString(storage.connectionString),
-      queues: QueueServiceClient.fromConnectionString(storage.connectionString),
-    };
-  }
-  return {
-    blobs: new BlobServiceClient(storage.blobServiceUri, credential),
-    queues: new QueueServiceClient(storage.queueServiceUri, credential),
-  };
+function queueServiceClient({ storage }: Config, credential: TokenCredential): QueueServiceClient {
+  return 'connectionString' in storage
+    ? QueueServiceClient.fromConnectionString(storage.connectionString)
+    : new QueueServiceClient(storage.queueServiceUri, credential);
 }
 
 /**
- * Throttled requests wait as the service asks, and longer than the SDK's own 9 tries in 30 s: a busy database slows work
- * down and must not use up the deliveries of a message. Bulk requests wait in lib/azure/cosmos.ts.
+ * A throttled request waits for as long as Cosmos DB asks, and in all for longer than the SDK's default (9 tries in 30 s): a
+ * busy database slows work down and must not use up the deliveries of a message. Bulk requests wait in lib/azure/cosmos.ts.
  */
-const cosmosPatience = { maxRetryAttemptCount: 60, maxWaitTimeInSeconds: 60, fixedRetryIntervalInMilliseconds: 0 };
+const cosmosRetry = { maxRetryAttemptCount: 60, maxWaitTimeInSeconds: 60, fixedRetryIntervalInMilliseconds: 0 };
 
 function cosmosClient({ cosmos: { endpoint, key } }: Config, aadCredentials: TokenCredential): CosmosClient {
-  const options = { endpoint, connectionPolicy: { retryOptions: cosmosPatience } };
-  return new CosmosClient(key === undefined ? { ...options, aadCredentials } : { ...options, key });
+  const connectionPolicy = { retryOptions: cosmosRetry };
+  return key === undefined
+    ? new CosmosClient({ endpoint, connectionPolicy, aadCredentials })
+    : new CosmosClient({ endpoint, connectionPolicy, key });
 }
 
-function iotConnections({ dps, hub }: Config, credential: TokenCredential) {
+function dpsConnection({ dps }: Config, credential: TokenCredential): IotConnection {
+  return 'connectionString' in dps
+    ? { connectionString: dps.connectionString }
+    : { host: dps.serviceHost, credential, scope: 'https://azure-devices-provisioning.net/.default' };
+}
+
+/** Without a connection string there is no host: each call names its hub. */
+function hubConnection({ hub }: Config, credential: TokenCredential): IotConnection {
+  return hub.connectionString === undefined
+    ? { host: '', credential, scope: 'https://iothubs.azure.net/.default' }
+    : { connectionString: hub.connectionString };
+}
+
+function keyStore({ keys, signingJournal }: Config, credential: TokenCredential): KeyStore {
+  const store =
+    'vaultUrl' in keys
+      ? createKeyVaultKeyStore({ vaultUrl: keys.vaultUrl, credential })
+      : createSoftwareKeyStore({ directory: keys.directory });
+  return signingJournal === undefined ? store : journaled(store, signingJournal);
+}
+
+/** Host names for the checks. CA keys in files have none. */
+function checkedHosts({ cosmos, dps, keys }: Config) {
   return {
-    dps:
-      'connectionString' in dps
-        ? { connectionString: dps.connectionString }
-        : { host: dps.serviceHost, credential, scope: 'https://azure-devices-provisioning.net/.default' },
-    hub:
-      hub.connectionString === undefined
-        ? { host: '', credential, scope: 'https://iothubs.azure.net/.default' }
-        : { connectionString: hub.connectionString },
+    cosmos: new URL(cosmos.endpoint).hostname,
+    dps: 'serviceHost' in dps ? dps.serviceHost : (/HostName=([^:;]+)/.exec(dps.connectionString)?.[1] ?? ''),
+    keys: 'vaultUrl' in keys ? new URL(keys.vaultUrl).hostname : undefined,
   };
 }

@@ -3,9 +3,9 @@ import { logLine } from './log.ts';
 import { services } from './services.ts';
 
 /**
- * Tries what GET /api/health tries, as the app starts, and writes what is wrong to the log: one line a fault, a setting or
- * a dependency by its name. It never throws; what is wrong fails the runs that need it, and says so there too.
- * @param write takes one line; a hook has no invocation whose log it could use
+ * Does what GET /api/health does when the app starts, and logs one line per wrong setting or failing dependency. Never
+ * throws: the runs that need the setting or dependency fail with the same error.
+ * @param write takes one line; the default is the log of the process, because a hook has no invocation with a log
  */
 export async function startUpCheck(write: (line: string) => void = console.error): Promise<void> {
   try {
@@ -14,8 +14,8 @@ export async function startUpCheck(write: (line: string) => void = console.error
   } catch (thrown) {
     const { code, message, details } = asFleetError(thrown);
     if (details.faults === undefined) return write(logLine('start-up check failed', { code, problem: message }));
-    for (const { path, message: fault } of details.faults) {
-      write(logLine('start-up check failed', { name: path, problem: `${path} ${fault}` }));
+    for (const { path, message: issue } of details.faults) {
+      write(logLine('start-up check failed', { name: path, problem: `${path} ${issue}` }));
     }
   }
 }

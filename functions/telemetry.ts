@@ -1,21 +1,20 @@
 import { app, type PreInvocationContext } from '@azure/functions';
 import { propagation, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
 import { metrics } from '../lib/telemetry.ts';
-import { telemetrySettings } from './config.ts';
+import { readEarlyConfig, type TelemetryConfig } from './config.ts';
 import { logLine } from './log.ts';
-import type { startTelemetry } from './telemetry/sdk.ts';
 
 /*
- * Telemetry of the app: spans and figures that lib/telemetry.ts makes. The log is not a part of it: the host sends what the
- * app logs, so the capability WorkerOpenTelemetryEnabled, which tells it to stop doing that, stays off.
+ * Telemetry of the app: the spans and metrics of lib/telemetry.ts. The log is not part of it: the host sends what the app logs.
+ * So the capability WorkerOpenTelemetryEnabled, which tells the host not to, stays off.
  *
- * The SDK is loaded only where it has somewhere to send to, and after the functions are registered: a host that starts does
- * not wait for it; the first run does, for the rest of the way.
+ * The SDK is loaded only when telemetry has a destination, and after the functions are registered. The start of the host does
+ * not wait for it; the first run does.
  */
-const settings = telemetrySettings();
-if (settings.to !== 'nobody') {
+const { telemetry } = readEarlyConfig();
+if (telemetry !== undefined) {
   let starting: Promise<() => Promise<void>> | undefined;
-  const started = () => (starting ??= load(settings));
+  const started = () => (starting ??= start(telemetry));
   app.hook.appStart(() => void started());
   app.hook.preInvocation(async (hook) => {
     await started();
@@ -27,11 +26,11 @@ if (settings.to !== 'nobody') {
   });
 }
 
-/** A telemetry that does not start must not keep devices from being provisioned. @returns what ends it */
-async function load(to: Parameters<typeof startTelemetry>[0]): Promise<() => Promise<void>> {
+/** Never throws: devices are provisioned without telemetry too. @returns a function that sends the rest and stops */
+async function start(config: TelemetryConfig): Promise<() => Promise<void>> {
   try {
     const sdk = await import('./telemetry/sdk.ts');
-    return sdk.startTelemetry(to);
+    return sdk.startTelemetry(config);
   } catch (error) {
     console.error(logLine('telemetry not started', { cause: String(error) }));
     return async () => {};

@@ -1,4 +1,4 @@
-import { glob, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { build } from 'esbuild';
 
@@ -10,7 +10,7 @@ export interface Bundle {
 }
 
 /**
- * Bundles the functions as they are deployed: ES modules, one entry a file that registers something, what they share in
+ * Bundles the functions as they are deployed: ES modules, functions/main.ts as the entry, code that is loaded later in
  * chunks, source maps beside them.
  *
  * `@azure/functions-core` stays outside, since the host puts it in place: a bundled copy would register no function and
@@ -22,12 +22,9 @@ export interface Bundle {
  * @param outdir gets `functions/` and `chunks/`; what was in those is removed
  */
 export async function bundleFunctions(outdir: string, { minify = false } = {}): Promise<Bundle> {
-  const entryPoints: string[] = [];
-  for await (const file of glob('functions/*.ts')) {
-    if (/\bapp\.(http|storageQueue|timer|hook\.\w+)\(/.test(await readFile(file, 'utf8'))) entryPoints.push(file);
-  }
+  const entryPoints = ['functions/main.ts'];
   const { outputFiles } = await build({
-    entryPoints: entryPoints.sort(),
+    entryPoints,
     outdir: `${outdir}/functions`,
     chunkNames: '../chunks/[name]-[hash]',
     bundle: true,

@@ -1,37 +1,58 @@
-import { randomUUID } from 'node:crypto';
-import type { HttpHandler, HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
+import type { HttpHandler, HttpRequest, HttpResponseInit } from '@azure/functions';
 import { type Caller, createAccess, type Operation, requiredRole } from '../../lib/access/access.ts';
-import { asFleetError, type FleetError } from '../../lib/errors.ts';
+import { asFleetError, FleetError } from '../../lib/errors.ts';
 import { withLog } from '../../lib/log.ts';
-import { httpAccess } from '../config.ts';
+import { readEarlyConfig } from '../config.ts';
 import { logTo } from '../log.ts';
+import { type Services, services } from '../services.ts';
 
 /**
- * Wraps a handler: lets in whoever may call the operation, which is named as its function, and answers every failure as a
- * problem document (RFC 9457), logged once.
+ * Whether the host asks for a function key before a function runs. With signed-in users, built-in authentication lets
+ * callers in and `respond` checks their role.
+ */
+export const authLevel = readEarlyConfig().httpAccess === 'entra' ? 'anonymous' : 'function';
+
+/** Who made a request, and the id of the request in log and traces. */
+export interface Call {
+  readonly caller: Caller;
+  readonly requestId: string;
+}
+
+/**
+ * Wraps the handler of an operation: checks that the caller may call it, and answers every error as a problem document
+ * (RFC 9457). Errors of this app (5xx) are logged.
+ * @param operation the name of the function
  */
 export function respond(
   operation: Operation,
-  handler: (request: HttpRequest, context: InvocationContext, caller: Caller) => Promise<HttpResponseInit>,
+  handle: (request: HttpRequest, services: Services, call: Call) => Promise<HttpResponseInit>,
 ): HttpHandler {
   return async (request, context) => {
     const log = logTo(context);
+    const requestId = context.invocationId;
     try {
-      const caller = createAccess(httpAccess())(operation, request.headers.get('x-ms-client-principal'));
-      // Whoever changes something, or takes a key away, is on record.
+      // First the caller: an error in the configuration is shown to authenticated callers only.
+      const caller = authenticate(operation, request);
+      // Calls that change something or take a key away are recorded with their caller.
       if (requiredRole[operation] !== 'reader') log.info('request', { operation, caller: caller.id ?? caller.name });
-      return await withLog(log, () => handler(request, context, caller));
+      return await withLog(log, () => handle(request, services(), { caller, requestId }));
     } catch (thrown) {
       const error = asFleetError(thrown);
-      const traceId = context.invocationId ?? randomUUID();
-      if (error.status >= 500)
-        log.error('request failed', { operation, code: error.code, traceId, cause: causeOf(error) });
-      return problem(error, new URL(request.url).pathname, traceId);
+      if (error.status >= 500) {
+        log.error('request failed', { operation, code: error.code, traceId: requestId, cause: causeOf(error) });
+      }
+      return problem(error, new URL(request.url).pathname, requestId);
     }
   };
 }
 
-/** The problem document of an error. `type` is a name and not a page; the codes are listed in docs/errors.md. */
+function authenticate(operation: Operation, request: HttpRequest): Caller {
+  const { httpAccess, accessIssue } = readEarlyConfig();
+  if (accessIssue !== undefined) throw FleetError.of('setting-invalid', 'The configuration', [accessIssue]);
+  return createAccess(httpAccess)(operation, request.headers.get('x-ms-client-principal'));
+}
+
+/** The problem document of an error. `type` is a name, not the address of a page; docs/errors.md lists the codes. */
 function problem(error: FleetError, instance: string, traceId: string): HttpResponseInit {
   const { code, status, message, hint, details } = error;
   const { retryAfter, faults, ...place } = details;
@@ -49,7 +70,7 @@ function problem(error: FleetError, instance: string, traceId: string): HttpResp
       hint,
       instance,
       ...place,
-      ...(faults === undefined ? {} : { faults }),
+      faults,
       traceId,
     }),
   };
@@ -59,10 +80,23 @@ function causeOf(error: FleetError): string | undefined {
   return error.cause instanceof Error ? (error.cause.stack ?? error.cause.message) : undefined;
 }
 
+/** A JSON answer that no cache keeps. */
 export function json(body: unknown, init: Omit<HttpResponseInit, 'body' | 'jsonBody'> = {}): HttpResponseInit {
   return {
     ...init,
     headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...init.headers },
     body: JSON.stringify(body),
+  };
+}
+
+/** A file to download, which no cache keeps. */
+export function download(fileName: string, contentType: string, body: Uint8Array): HttpResponseInit {
+  return {
+    headers: {
+      'content-type': contentType,
+      'content-disposition': `attachment; filename="${fileName}"`,
+      'cache-control': 'no-store',
+    },
+    body,
   };
 }

@@ -6,7 +6,7 @@ import {
 } from '@opentelemetry/sdk-metrics';
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base';
 
-/** One line a span and one a figure, where the SDK's own console exporters print a page each. */
+/** Prints one line per span and one per metric. The console exporters of the SDK print a page for each. */
 export function createConsoleExporters(print: (line: string) => void): {
   readonly spans: SpanExporter;
   readonly metrics: PushMetricExporter;
@@ -21,10 +21,10 @@ export function createConsoleExporters(print: (line: string) => void): {
     },
     metrics: {
       export(metrics, done) {
-        for (const line of figureLines(metrics)) print(line);
+        for (const line of metricLines(metrics)) print(line);
         done({ code: 0 });
       },
-      // What happened since the last print; totals would hide it after an hour.
+      // Changes since the last print. Totals would hide them after an hour.
       selectAggregationTemporality: () => AggregationTemporality.DELTA,
       async forceFlush() {},
       async shutdown() {},
@@ -37,7 +37,7 @@ function spanLine({ name, duration: [seconds, nanoseconds], attributes, status }
   return `span ${name} ${milliseconds} ms${status.code === 2 ? ' failed' : ''} ${JSON.stringify(attributes)}`;
 }
 
-function* figureLines({ scopeMetrics }: ResourceMetrics): Generator<string> {
+function* metricLines({ scopeMetrics }: ResourceMetrics): Generator<string> {
   for (const { descriptor, dataPoints, dataPointType } of scopeMetrics.flatMap(({ metrics }) => metrics)) {
     for (const { attributes, value } of dataPoints) {
       const text =

@@ -6,22 +6,22 @@ import { resourceFromAttributes } from '@opentelemetry/resources';
 import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { createMonitorExporters } from '../../lib/azure/monitor-exporters.ts';
-import type { TelemetrySettings } from '../config.ts';
+import type { TelemetryConfig } from '../config.ts';
 import { createConsoleExporters } from './console-exporters.ts';
 
-/** Figures are sent once a minute, the grain of metrics in Azure Monitor; printed ones every 10 s. */
-const intervals = { azure: 60_000, console: 10_000 } as const;
+/** Milliseconds between two exports of metrics. One minute is the resolution of metrics in Azure Monitor. */
+const exportInterval = { azure: 60_000, console: 10_000 } as const;
 
-/** Puts an OpenTelemetry SDK behind the API that lib/ speaks. @returns a function that sends what is left, and ends it */
-export function startTelemetry(settings: Exclude<TelemetrySettings, { to: 'nobody' }>): () => Promise<void> {
+/** Starts the OpenTelemetry SDK behind the API that lib/ uses. @returns a function that sends the rest and stops the SDK */
+export function startTelemetry(config: TelemetryConfig): () => Promise<void> {
   const exporters =
-    settings.to === 'console'
+    config.to === 'console'
       ? createConsoleExporters((line) => console.log(line))
       : createMonitorExporters({
-          connectionString: settings.connectionString,
-          credential: new DefaultAzureCredential({ managedIdentityClientId: settings.identityClientId }),
+          connectionString: config.connectionString,
+          credential: new DefaultAzureCredential({ managedIdentityClientId: config.identityClientId }),
         });
-  const { serviceName, instanceId } = settings;
+  const { serviceName, instanceId } = config;
   const resource = resourceFromAttributes({ 'service.name': serviceName, 'service.instance.id': instanceId });
   const tracerProvider = new BasicTracerProvider({
     resource,
@@ -29,7 +29,7 @@ export function startTelemetry(settings: Exclude<TelemetrySettings, { to: 'nobod
   });
   const reader = new PeriodicExportingMetricReader({
     exporter: exporters.metrics,
-    exportIntervalMillis: intervals[settings.to],
+    exportIntervalMillis: exportInterval[config.to],
   });
   const meterProvider = new MeterProvider({ resource, readers: [reader] });
 

@@ -1,17 +1,18 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { glob, readFile } from 'node:fs/promises';
-import { test } from 'node:test';
+import { before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { queueNames } from '../../lib/resource-names.ts';
 
 /*
- * The built app as Microsoft's worker finds it: plain Node, `main` of package.json, the library's own registration. A bundle
- * that swallowed `@azure/functions-core` would register nothing and say nothing, so the functions are counted.
+ * The built app as Microsoft's worker loads it: plain Node, `main` of package.json, registration by the library itself. A
+ * bundle with a copy of `@azure/functions-core` in it would register nothing and report no error, so functions are counted.
  */
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
+const read = (path: string) => readFile(new URL(path, new URL('../../', import.meta.url)), 'utf8');
 
 const loader = `
   const { provideFunctionsCore } = await import('./infra/local/host/functions-core.ts');
@@ -23,20 +24,26 @@ const loader = `
   process.exit();
 `;
 
-test('every function of functions/ is registered by the built app', { timeout: 60_000 }, async () => {
-  const env = { ...process.env, HTTP_ACCESS: 'keys' };
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', loader], {
-    cwd: root,
-    env,
-  });
-  const registered = new Map(JSON.parse(stdout) as [string, string][]);
+/** Name and trigger of each function that the built app registers. */
+let registered: Map<string, string>;
 
+before(
+  async () => {
+    const env = { ...process.env, HTTP_ACCESS: 'keys' };
+    const args = ['--input-type=module', '-e', loader];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root, env });
+    registered = new Map(JSON.parse(stdout) as [string, string][]);
+  },
+  { timeout: 60_000 },
+);
+
+test('every function of functions/ is registered by the built app', async () => {
   const expected = new Map<string, string>();
-  for await (const file of glob('functions/*.ts', { cwd: root })) {
-    const source = await readFile(new URL(file, new URL('../../', import.meta.url)), 'utf8');
+  for await (const file of glob('functions/**/*.ts', { cwd: root })) {
+    const source = await read(file);
     for (const [, kind = '', name = ''] of source.matchAll(/\bapp\.(http|storageQueue|timer)\(\s*['`]([^'`]+)['`]/g)) {
       const type = { http: 'httpTrigger', storageQueue: 'queueTrigger', timer: 'timerTrigger' }[kind] ?? kind;
-      // One function a queue, where the name has it as a part of a template.
+      // A name with ${queue} at its end is one function per queue.
       const names = /\$\{queue\}$/.test(name) ? queueNames.map((queue) => name.replace(/\$\{queue\}$/, queue)) : [name];
       for (const each of names) expected.set(each, type);
     }
@@ -45,10 +52,15 @@ test('every function of functions/ is registered by the built app', { timeout: 6
   assert.deepEqual(new Map([...registered].sort()), new Map([...expected].sort()));
 });
 
-test('the name of each function is the name of its file', async () => {
-  for await (const file of glob('functions/*.ts', { cwd: root })) {
-    const source = await readFile(new URL(file, new URL('../../', import.meta.url)), 'utf8');
-    const [, name] = /\bapp\.(?:http|storageQueue|timer)\(\s*['`]([\w-]+)/.exec(source) ?? [];
-    if (name !== undefined) assert.equal(`functions/${name.replace(/-$/, '')}.ts`, file);
+test('docs/deploy.md gives the number of functions', async () => {
+  assert.match(await read('docs/deploy.md'), new RegExp(`\\ball ${registered.size} functions\\b`));
+});
+
+test('the operation of each HTTP function, whose role it asks for, has the name of the function', async () => {
+  for await (const file of glob('functions/http/*.ts', { cwd: root })) {
+    const source = await read(file);
+    const names = [...source.matchAll(/\bapp\.http\('([\w-]+)'/g)].map(([, name]) => name);
+    const operations = [...source.matchAll(/\brespond\('([\w-]+)'/g)].map(([, name]) => name);
+    assert.deepEqual(operations, names, file);
   }
 });

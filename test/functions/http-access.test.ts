@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
-import { globSync } from 'node:fs';
 import { before, describe, it } from 'node:test';
-import { pathToFileURL } from 'node:url';
 import functions from '@azure/functions';
 import { provideFunctionsCore, type RegisteredFunction } from '../../infra/local/host/functions-core.ts';
 import { principalHeader } from '../../infra/local/principal.ts';
@@ -27,7 +25,7 @@ async function call({ callback }: RegisteredFunction, principal?: string): Promi
 describe('HTTP functions with signed-in callers', () => {
   let http: RegisteredFunction[] = [];
   before(async () => {
-    for (const file of globSync('functions/*.ts')) await import(pathToFileURL(file).href);
+    await import('../../functions/main.ts');
     http = [...core.functions.values()].filter(({ bindings }) =>
       Object.values(bindings).some(({ type }) => type === 'httpTrigger'),
     );

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -82,10 +82,9 @@ describe('the package', () => {
   // `import { z } from 'zod'` keeps every language of its messages, half a megabyte to compile at each cold start;
   // `import * as z` leaves out what is not used.
   it('carries no translations', () => {
-    const chunks = join(directory, 'dist/chunks');
-    const scripts = readdirSync(chunks).filter((name) => name.endsWith('.js'));
-    const found = scripts.flatMap((name) =>
-      [...readFileSync(join(chunks, name), 'utf8').matchAll(/\/zod\/v4\/locales\/([\w-]+)\.js$/gm)].map(
+    const scripts = globSync('dist/**/*.js', { cwd: directory });
+    const found = scripts.flatMap((path) =>
+      [...readFileSync(join(directory, path), 'utf8').matchAll(/\/zod\/v4\/locales\/([\w-]+)\.js$/gm)].map(
         ([, locale]) => locale,
       ),
     );

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { type SettingName, settingMeta, settingNames } from '../../../functions/config/settings.ts';
-import { httpAuthLevel, readConfig } from '../../../functions/config.ts';
+import { readConfig, readEarlyConfig } from '../../../functions/config.ts';
 import { FleetError } from '../../../lib/errors.ts';
 
 const local = {
@@ -58,7 +58,6 @@ describe('readConfig', () => {
       rootCaName: 'Fleet root CA',
       allowPlainKeys: false,
       chunkRows: 250,
-      httpAccess: 'keys',
     });
   });
 
@@ -80,7 +79,6 @@ describe('readConfig', () => {
       rootCaName: 'Fleet root CA',
       allowPlainKeys: false,
       chunkRows: 250,
-      httpAccess: 'keys',
       identityClientId: identity,
     });
   });
@@ -181,8 +179,15 @@ describe('readConfig', () => {
   it('believes in signed-in users only where the platform signs them in', () => {
     const inAzure = { ...azure, HTTP_ACCESS: 'entra', WEBSITE_SITE_NAME: 'func-fleet' };
     assert.match(faultsOf(inAzure).get('HTTP_ACCESS') ?? '', /built-in authentication is off/);
-    assert.equal(readConfig({ ...inAzure, WEBSITE_AUTH_ENABLED: 'True' }).httpAccess, 'entra');
-    assert.equal(readConfig({ ...local, HTTP_ACCESS: 'entra' }).httpAccess, 'entra');
+    assert.match(readEarlyConfig(inAzure).accessIssue?.message ?? '', /built-in authentication is off/);
+    for (const env of [
+      { ...inAzure, WEBSITE_AUTH_ENABLED: 'True' },
+      { ...local, HTTP_ACCESS: 'entra' },
+    ]) {
+      assert.deepEqual(faultsOf(env), new Map());
+      const { httpAccess, accessIssue } = readEarlyConfig(env);
+      assert.deepEqual([httpAccess, accessIssue], ['entra', undefined]);
+    }
   });
 
   it('never shows a secret, whatever is wrong with it', () => {
@@ -216,12 +221,23 @@ describe('readConfig', () => {
   });
 });
 
-describe('httpAuthLevel', () => {
-  it('asks for a key unless users are signed in, whatever else the setting says', () => {
-    assert.equal(httpAuthLevel({}), 'function');
-    assert.equal(httpAuthLevel({ HTTP_ACCESS: 'keys' }), 'function');
-    assert.equal(httpAuthLevel({ HTTP_ACCESS: 'Entra' }), 'function');
-    assert.equal(httpAuthLevel({ HTTP_ACCESS: 'entra' }), 'anonymous');
+describe('readEarlyConfig', () => {
+  it('takes only the exact value "entra" for signed-in users', () => {
+    const accessOf = (env: Record<string, string>) => readEarlyConfig(env).httpAccess;
+    assert.equal(accessOf({}), 'keys');
+    assert.equal(accessOf({ HTTP_ACCESS: 'keys' }), 'keys');
+    assert.equal(accessOf({ HTTP_ACCESS: 'Entra' }), 'keys');
+    assert.equal(accessOf({ HTTP_ACCESS: 'entra' }), 'entra');
+  });
+
+  it('sends telemetry to Azure, to the console or nowhere', () => {
+    const connection = 'InstrumentationKey=00000000-0000-4000-8000-000000000000';
+    const to = (env: Record<string, string>) => readEarlyConfig(env).telemetry?.to;
+    assert.equal(to({}), undefined);
+    assert.equal(to({ TELEMETRY: 'console' }), 'console');
+    assert.equal(to({ APPLICATIONINSIGHTS_CONNECTION_STRING: connection }), 'azure');
+    assert.equal(to({ APPLICATIONINSIGHTS_CONNECTION_STRING: connection, TELEMETRY: 'off' }), undefined);
+    assert.equal(to({ APPLICATIONINSIGHTS_CONNECTION_STRING: connection, TELEMETRY: 'console' }), 'console');
   });
 });
 

@@ -82,7 +82,7 @@ const btoa8 = (text: string) => Buffer.from(text).toString('base64');
 
 describe('requiredRole', () => {
   it('has a role for every HTTP function, and for no other', () => {
-    const sources = globSync('functions/*.ts').map((path) => readFileSync(path, 'utf8'));
+    const sources = globSync('functions/**/*.ts').map((path) => readFileSync(path, 'utf8'));
     const named = sources.flatMap((source) => [...source.matchAll(/app\.http\('([\w-]+)'/g)].map(([, name]) => name));
     assert.deepEqual(named.sort(), Object.keys(requiredRole).sort());
   });

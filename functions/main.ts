@@ -1,0 +1,14 @@
+import { app } from '@azure/functions';
+import { startUpCheck } from './start-up-check.ts';
+// Each of these files registers its functions or hooks with the host.
+import './telemetry.ts';
+import './queues.ts';
+import './timers.ts';
+import './http/jobs.ts';
+import './http/devices.ts';
+import './http/enrollment-groups.ts';
+import './http/dead-letters.ts';
+import './http/health.ts';
+
+// Not awaited: an instance takes its first message while the check still runs.
+app.hook.appStart(() => void startUpCheck());

@@ -1,0 +1,60 @@
+import { app } from '@azure/functions';
+import { parseChunkMessage, parseEnrollmentMessage } from '../lib/jobs/messages.ts';
+import { runExclusively } from '../lib/lock.ts';
+import { currentLog } from '../lib/log.ts';
+import { parseBlobCreated } from '../lib/manifest/upload-event.ts';
+import { parseOrder } from '../lib/orders/order.ts';
+import { enrollIndividuals } from '../lib/pipeline/enroll-devices.ts';
+import { ingestManifest } from '../lib/pipeline/ingest-manifest.ts';
+import { ingestOrder } from '../lib/pipeline/ingest-order.ts';
+import { provisionChunk } from '../lib/pipeline/provision-chunk.ts';
+import { recordDeadLetter } from '../lib/pipeline/record-dead-letter.ts';
+import { poisonQueue, queueNames, queues } from '../lib/resource-names.ts';
+import { onMessage, onPoisonMessage } from './on-message.ts';
+
+const connection = 'AzureWebJobsStorage';
+
+app.storageQueue('ingest-manifest', {
+  connection,
+  queueName: queues.uploads,
+  handler: onMessage(queues.uploads, (body, services) => ingestManifest(parseBlobCreated(body), services)),
+});
+
+app.storageQueue('ingest-order', {
+  connection,
+  queueName: queues.orders,
+  handler: onMessage(queues.orders, (body, services) => ingestOrder(parseOrder(body), services)),
+});
+
+app.storageQueue('provision-chunk', {
+  connection,
+  queueName: queues.chunks,
+  handler: onMessage(queues.chunks, (body, services) => provisionChunk(parseChunkMessage(body), services)),
+});
+
+// DPS has one quota for all instances, and host.json cannot limit one function to one instance; docs/host.md.
+app.storageQueue('enroll-individuals', {
+  connection,
+  queueName: queues.enrollments,
+  handler: onMessage(queues.enrollments, async (body, services) => {
+    const message = parseEnrollmentMessage(body);
+    await runExclusively(message, () => enrollIndividuals(message, services), {
+      turn: services.turn,
+      queue: services.enrollmentQueue,
+      secondsEach: services.secondsPerChunk,
+      random: Math.random,
+    });
+  }),
+});
+
+for (const queue of queueNames) {
+  app.storageQueue(`record-dead-letter-${queue}`, {
+    connection,
+    queueName: poisonQueue(queue),
+    handler: onPoisonMessage(async (body, services) => {
+      const { code, message: reason } = await recordDeadLetter(queue, body, services);
+      // infra/azure/app/alerts.bicep waits for this event.
+      currentLog().error('dead letter recorded', { queue, code, reason });
+    }),
+  });
+}

@@ -1,0 +1,18 @@
+import { app, type InvocationContext, type Timer } from '@azure/functions';
+import { withLog } from '../lib/log.ts';
+import { reconcileRegistrations } from '../lib/pipeline/reconcile-registrations.ts';
+import { warnOfExpiringCertificates } from '../lib/pipeline/warn-of-expiring-certificates.ts';
+import { logTo } from './log.ts';
+import { services } from './services.ts';
+
+app.timer('reconcile-registrations', {
+  schedule: '%RECONCILE_SCHEDULE%',
+  handler: async (_timer: Timer, context: InvocationContext) => {
+    const log = logTo(context);
+    await withLog(log, async () => {
+      await warnOfExpiringCertificates(services());
+      const changed = await reconcileRegistrations({ ...services(), log });
+      if (changed > 0) log.info('registrations reconciled', { changed });
+    });
+  },
+});
