@@ -3,10 +3,10 @@ import { bundleFunctions } from './bundle-functions.ts';
 /** Bundles the functions into dist/, which `main` in package.json names: for the local host and for `func start`. */
 export async function buildApp(): Promise<void> {
   const started = performance.now();
-  const { entryPoints, bytes } = await bundleFunctions('dist');
+  const { bytes } = await bundleFunctions('dist');
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const megabytes = (bytes / 1024 / 1024).toFixed(1);
-  process.stderr.write(`Built ${entryPoints.length} entries, ${megabytes} MB, in ${seconds} s.\n`);
+  process.stderr.write(`Built the functions, ${megabytes} MB, in ${seconds} s.\n`);
 }
 
 if (import.meta.main) await buildApp();
