@@ -3,27 +3,28 @@ import { FleetError } from '../../lib/errors.ts';
 import { isNcrontab } from './ncrontab.ts';
 
 /*
- * The schema of the app's settings, each declared once, with what it means and what is expected. Read by
- * functions/config.ts; docs/settings.md is written from it, and the Bicep files are tested against it.
+ * The schema of the app's settings. Each is declared once, with its meaning and its expected value. functions/config.ts reads
+ * settings by it, docs/settings.md is generated from it, and the Bicep files are tested against it.
  */
 
-/** What settings-page.ts and the tests read of a setting, beside its type and default. */
+/** The documentation of a setting. Type and default come from the schema. */
 export interface SettingMeta {
+  /** One or more sentences. */
   readonly description: string;
-  /** What is right, in words; ends the sentence "… is wrong; expected …". */
+  /** The expected value, in words. It ends the sentence "CHUNK_ROWS is "0"; expected …". */
   readonly expected: string;
   readonly group: 'storage' | 'cosmos' | 'dps' | 'keys' | 'work' | 'access' | 'host';
-  /** Where the setting has a place: in Azure, on the local stack, or in both. */
+  /** Where the setting is used. */
   readonly where: 'azure' | 'local' | 'both';
-  /** Who reads it; the Functions host reads some that this module only checks. */
+  /** Who reads it. Some are only checked here and read by the Functions host. */
   readonly reader: 'app' | 'host' | 'both';
-  /** Never shown, not even when it is wrong. */
+  /** True for a secret: an error does not show its value. */
   readonly secret?: true;
 }
 
 const registry = z.registry<SettingMeta>();
 
-// Plain HTTP is for stand-ins on the machine itself; anything else would send tokens in the clear.
+// Plain HTTP is for emulators on this machine only: it would send tokens in the clear.
 const serviceUrl = () =>
   z
     .string()
@@ -51,7 +52,7 @@ const wholeNumber = (least: number, most: number) =>
     .transform(Number)
     .refine((value) => value >= least && value <= most);
 
-// The portal and deployment tools write True as readily as true.
+// The portal and deployment tools write both true and True.
 const flag = z
   .string()
   .toLowerCase()
@@ -87,15 +88,15 @@ export const settings = z.object({
     reader: 'both',
   }),
   AzureWebJobsStorage__credential: z.literal('managedidentity').optional().register(registry, {
-    description: "Tells the host to use the identity named by AzureWebJobsStorage__clientId for its triggers' storage.",
+    description: 'Makes the host use the identity of AzureWebJobsStorage__clientId for the storage of its triggers.',
     expected: 'managedidentity',
     group: 'storage',
     where: 'azure',
     reader: 'host',
   }),
   AzureWebJobsStorage__clientId: z.guid().optional().register(registry, {
-    description: "Client id of the identity that the host's triggers use; the same as AZURE_CLIENT_ID.",
-    expected: 'the client id (GUID) that AZURE_CLIENT_ID has',
+    description: 'Client id of the identity that the triggers of the host use. The same as AZURE_CLIENT_ID.',
+    expected: 'the client id (GUID) of AZURE_CLIENT_ID',
     group: 'storage',
     where: 'azure',
     reader: 'host',
@@ -108,8 +109,8 @@ export const settings = z.object({
     reader: 'app',
   }),
   COSMOS_KEY: z.base64().min(1).optional().register(registry, {
-    description: 'Key of the local Cosmos DB stand-in. In Azure, local authentication is off and there is none.',
-    expected: 'a base64 key, or nothing where a managed identity is used',
+    description: 'Key of the Cosmos DB emulator. In Azure, keys are switched off and managed identity is used.',
+    expected: 'a base64 key, or no value with managed identity',
     group: 'cosmos',
     where: 'local',
     reader: 'app',
@@ -128,7 +129,7 @@ export const settings = z.object({
       reader: 'app',
     }),
   DPS_SERVICE_HOST: hostName.optional().register(registry, {
-    description: 'Service API of the Device Provisioning Service, reached by managed identity.',
+    description: 'Host of the service API of the Device Provisioning Service, reached by managed identity.',
     expected: 'a host name such as name.azure-devices-provisioning.net',
     group: 'dps',
     where: 'azure',
@@ -137,7 +138,7 @@ export const settings = z.object({
   DPS_CONNECTION_STRING: connectionString('HostName', 'SharedAccessKeyName', 'SharedAccessKey')
     .optional()
     .register(registry, {
-      description: 'Connection string of the DPS stand-in.',
+      description: 'Connection string of the DPS emulator.',
       expected: 'a connection string with HostName, SharedAccessKeyName and SharedAccessKey',
       group: 'dps',
       where: 'local',
@@ -148,7 +149,7 @@ export const settings = z.object({
     .string()
     .regex(/^0n[0-9a-z]{4,62}$/i)
     .register(registry, {
-      description: "ID scope of the Device Provisioning Service; it goes into every device's bundle.",
+      description: 'ID scope of the Device Provisioning Service. It is written into every bundle.',
       expected: 'an ID scope such as 0ne00000000',
       group: 'dps',
       where: 'both',
@@ -160,16 +161,18 @@ export const settings = z.object({
     .pipe(serviceUrl())
     .default('https://global.azure-devices-provisioning.net')
     .register(registry, {
-      description: 'Endpoint that devices register at; it goes into every bundle. Sovereign clouds have their own.',
+      description:
+        'Endpoint that devices register at. It is written into every bundle. Sovereign clouds have their own.',
       expected: 'a host name or an https URL',
       group: 'dps',
       where: 'both',
       reader: 'app',
     }),
-  // 1,000 operations a minute a DPS instance is the service's published quota.
+  // The published quota of DPS: 1,000 operations per minute and instance.
   // https://learn.microsoft.com/azure/iot-dps/about-iot-dps#quotas-and-limits
   DPS_OPERATIONS_PER_MINUTE: wholeNumber(1, 100_000).default(1000).register(registry, {
-    description: 'Individual enrollments are written no faster than this. The quota of one DPS instance is 1000.',
+    description:
+      'Operations on individual enrollments and registrations that the app sends to DPS per minute, at most. The quota of one DPS instance is 1000.',
     expected: 'a whole number from 1 to 100000',
     group: 'dps',
     where: 'both',
@@ -178,7 +181,7 @@ export const settings = z.object({
   HUB_CONNECTION_STRING: connectionString('HostName', 'SharedAccessKeyName', 'SharedAccessKey')
     .optional()
     .register(registry, {
-      description: 'Connection string of the IoT Hub stand-in. In Azure each hub is reached by managed identity.',
+      description: 'Connection string of the IoT Hub emulator. In Azure, each hub is reached by managed identity.',
       expected: 'a connection string with HostName, SharedAccessKeyName and SharedAccessKey',
       group: 'dps',
       where: 'local',
@@ -187,14 +190,14 @@ export const settings = z.object({
     }),
   KEY_VAULT_URL: serviceUrl().optional().register(registry, {
     description:
-      'Key Vault that holds the CA keys; they never leave it. One at localhost is a stand-in, and is sent no real token.',
+      'Key Vault with the CA keys. The keys never leave it. A vault at localhost is an emulator and gets no real token.',
     expected: 'an https URL such as https://name.vault.azure.net',
     group: 'keys',
     where: 'azure',
     reader: 'app',
   }),
   CA_KEY_DIRECTORY: z.string().min(1).optional().register(registry, {
-    description: 'Directory for software CA keys (files of mode 0600), where there is no Key Vault.',
+    description: 'Directory of software CA keys (files of mode 0600), used without a Key Vault.',
     expected: 'a directory that this process may write to',
     group: 'keys',
     where: 'local',
@@ -202,7 +205,7 @@ export const settings = z.object({
   }),
   CA_SIGNING_JOURNAL: z.string().min(1).optional().register(registry, {
     description:
-      'File that everything a CA key signs is noted in, a line of JSON before each signature. For tests that count certificates; it grows for ever.',
+      'File that records everything that a CA key signs: one line of JSON before each signature. For tests that count certificates. It grows without limit.',
     expected: 'a file that this process may append to',
     group: 'keys',
     where: 'local',
@@ -214,8 +217,8 @@ export const settings = z.object({
     .regex(/^[\p{L}\p{N}][\p{L}\p{N} .,'()_-]{0,63}$/u)
     .default('Fleet root CA')
     .register(registry, {
-      description: 'Common name of the root certificate. It is read once, when the root is made.',
-      expected: "1 to 64 letters, digits, spaces and . , ' ( ) _ -, beginning with a letter or digit",
+      description: 'Common name of the root certificate. Used once, when the root is created.',
+      expected: "1 to 64 letters, digits, spaces and . , ' ( ) _ -, with a letter or digit first",
       group: 'keys',
       where: 'both',
       reader: 'app',
@@ -228,7 +231,7 @@ export const settings = z.object({
     reader: 'app',
   }),
   CHUNK_ROWS: wholeNumber(1, 1000).default(250).register(registry, {
-    description: 'Rows a chunk has: the unit of work, of commit and of retry.',
+    description: 'Rows per chunk. A chunk is the unit of work, of commit and of retry.',
     expected: 'a whole number from 1 to 1000',
     group: 'work',
     where: 'both',
@@ -236,11 +239,11 @@ export const settings = z.object({
   }),
   RECONCILE_SCHEDULE: z
     .string()
-    // The host resolves %RECONCILE_SCHEDULE% by itself; checked here, a slip shows beside the others instead of as one
-    // function that never runs.
+    // The host resolves %RECONCILE_SCHEDULE% itself. It is checked here too, so that a mistake is reported with all others;
+    // the host would only leave the function out.
     .refine(isNcrontab)
     .register(registry, {
-      description: 'When reconcile-registrations asks DPS which devices have registered. NCRONTAB, UTC.',
+      description: 'When the function reconcile-registrations asks DPS which devices have registered. NCRONTAB, UTC.',
       expected: 'six fields {second} {minute} {hour} {day} {month} {day of week}, such as 0 */10 * * * *',
       group: 'work',
       where: 'both',
@@ -248,7 +251,7 @@ export const settings = z.object({
     }),
   HTTP_ACCESS: z.enum(['keys', 'entra']).default('keys').register(registry, {
     description:
-      'Who may call the API: holders of a function key, or users that Microsoft Entra signed in, by app role (reader, submitter, operator).',
+      'Who may call the API. keys: holders of a function key. entra: users that Microsoft Entra signed in, by app role (reader, submitter, operator).',
     expected: 'keys or entra',
     group: 'access',
     where: 'both',
@@ -263,14 +266,15 @@ export const settings = z.object({
   }),
   TELEMETRY: z.enum(['auto', 'console', 'off']).default('auto').register(registry, {
     description:
-      'Where spans and figures of the app go. auto: to Application Insights, where APPLICATIONINSIGHTS_CONNECTION_STRING is set; console: one line each in the output of the process; off: nowhere.',
+      'Where the app sends its spans and metrics. auto: to Application Insights if APPLICATIONINSIGHTS_CONNECTION_STRING is set. console: to the output of the process, one line each. off: nowhere.',
     expected: 'auto, console or off',
     group: 'host',
     where: 'both',
     reader: 'app',
   }),
   APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString('InstrumentationKey').optional().register(registry, {
-    description: 'Where telemetry goes; without it, it stays in the log. Not a secret: it only names the resource.',
+    description:
+      'Application Insights resource that telemetry is sent to. Not a secret: it names the resource and gives no access.',
     expected: 'a connection string with InstrumentationKey',
     group: 'host',
     where: 'azure',
@@ -281,7 +285,7 @@ export const settings = z.object({
     .regex(/^Authorization=AAD(;ClientId=[0-9a-f-]{36})?$/i)
     .optional()
     .register(registry, {
-      description: 'Makes the host send telemetry with the managed identity.',
+      description: 'Makes the host send its telemetry with the managed identity.',
       expected: 'Authorization=AAD;ClientId=<client id>',
       group: 'host',
       where: 'azure',
@@ -294,9 +298,9 @@ export type Settings = z.output<typeof settings>;
 
 export const settingNames = Object.keys(settings.shape) as readonly SettingName[];
 
-/** What is documented of a setting. */
+/** The documentation of a setting. */
 export function settingMeta(name: SettingName): SettingMeta {
   const meta = registry.get(settings.shape[name]);
-  if (meta === undefined) throw new FleetError('internal', `Setting ${name} is not documented.`);
+  if (meta === undefined) throw new FleetError('internal', `The setting ${name} is not documented.`);
   return meta;
 }
