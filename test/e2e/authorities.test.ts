@@ -11,7 +11,7 @@ import { caExtensions, createOpensslCa } from '../openssl-ca.ts';
 import { manifestOf, startTestStack, type TestStack } from './test-stack.ts';
 
 /*
- * CA keys in Key Vault, a rollover over HTTP, and the operator's command, on the whole stack.
+ * CA keys in Key Vault, a rollover over HTTP, and the command `npm run ca`, on the whole stack.
  */
 
 const limit = { timeout: 120_000 };
@@ -28,7 +28,7 @@ after(async () => {
   theirs[Symbol.dispose]();
 });
 
-/** `npm run ca -- …`, as a person types it. */
+/** Runs `npm run ca -- …`. */
 async function ca(...args: readonly string[]): Promise<{ out: string; err: string; code: number }> {
   try {
     const { stdout, stderr } = await run(process.execPath, ['infra/tools/ca.ts', ...args], {
@@ -52,7 +52,7 @@ async function register(deviceId: string): Promise<void> {
   assert.notEqual(await registerDevice(deviceId, files, fleet.stack.dps), '');
 }
 
-test('keys are made in the vault, and devices of its CA register before and after a rollover', limit, async () => {
+test('keys are created in the vault, and devices register before and after a rollover', limit, async () => {
   await fleet.api.put('enrollment-groups/plant_1.line-7', { keyCustody: 'plain' });
   await provisionAndRegister('plant_1.line-7', 'before');
 
@@ -74,7 +74,7 @@ test('keys are made in the vault, and devices of its CA register before and afte
   assert.deepEqual(keys, ['issuing--plant-u1-pline--7--1.json', 'issuing--plant-u1-pline--7--2.json', 'root.json']);
 });
 
-test('an issuing CA is signed by an OpenSSL CA, and its devices register once DPS knows that root', limit, async () => {
+test('an OpenSSL CA signs an issuing CA, and its devices register once DPS has that root', limit, async () => {
   const root = theirs.issue({ subject: '/CN=Plant PKI' });
   await fleet.api.put('enrollment-groups/own', { keyCustody: 'plain', issuingCa: { origin: 'outside' } });
   const refused = await ca('rollover', 'own');
@@ -95,7 +95,7 @@ test('an issuing CA is signed by an OpenSSL CA, and its devices register once DP
     /Plant PKI/,
   );
 
-  // Its own root, with its key into the vault, becomes the fleet's, and is shown to DPS.
+  // The OpenSSL root is imported with its key as the fleet's root, and registered with DPS.
   const key = theirs.file(root.keyPem);
   assert.equal((await ca('root', '--certificate', theirs.file(root.pem), '--key', key)).code, 0);
   const taken = await ca('register');
@@ -111,7 +111,7 @@ test('an issuing CA is signed by an OpenSSL CA, and its devices register once DP
   for (const { out: text, err } of [imported, registered, { out, err: '' }]) assert.doesNotMatch(text + err, /PRIVATE/);
 });
 
-test('what cannot be understood ends with 2, before anything is looked at', limit, async () => {
+test('wrong arguments end with exit code 2 before anything is read', limit, async () => {
   const { code, err } = await ca('csr');
   assert.equal(code, 2);
   assert.equal(err, 'error: csr needs the name of a group\nhint: npm run ca -- --help\n');

@@ -8,8 +8,8 @@ import { errorCodes } from '../../lib/errors.ts';
 import { startTestStack, type TestStack } from './test-stack.ts';
 
 /*
- * What no client sends by mistake, over the real host, written to a socket byte by byte: no library in between tidies it up.
- * Every refusal is a problem document with a code of ours, or the host's own without a word; none shows an inside.
+ * Requests that no client sends by mistake, written to a socket so that no library corrects them. Every refusal is a problem
+ * document with an error code, or an empty answer of the host. None shows internals such as a stack trace.
  */
 
 let fleet: TestStack;
@@ -34,7 +34,7 @@ interface Hostile {
   readonly body?: string | Buffer;
 }
 
-/** Sends the request as it stands; `content-length` is that of the body unless given. */
+/** Sends the request unchanged; `content-length` is that of the body unless given. An empty header is left out. */
 async function send({ method = 'GET', path, headers = {}, body = '' }: Hostile): Promise<Answer> {
   const { hostname, port } = new URL(fleet.stack.urls.functions);
   const all = {
@@ -51,7 +51,7 @@ async function send({ method = 'GET', path, headers = {}, body = '' }: Hostile):
   socket.write(body);
   const parts: Buffer[] = [];
   socket.on('data', (part: Buffer) => parts.push(part));
-  // What was answered before the server hung up on the rest counts.
+  // The server may close the connection before it has read everything. Its answer up to then counts.
   socket.on('error', () => {});
   await once(socket, 'close');
   return parse(Buffer.concat(parts).toString('latin1'));
@@ -74,7 +74,7 @@ function unchunked(text: string): string {
   return length > 0 ? rest.slice(0, length) + unchunked(rest.slice(length + 2)) : '';
 }
 
-/** Refused, by the app with a code or by the host in silence; nothing of the inside, no header that a caller made up. */
+/** Asserts a refusal: by the app with a code, or by the host with an empty body; no internals, no injected header. */
 function assertRefused({ status, headers, text }: Answer): void {
   assert.ok(status >= 400 && status < 500, `${status} ${text}`);
   assert.equal(headers['x-injected'], undefined);
@@ -94,22 +94,22 @@ const jobs = '/api/jobs?enrollmentGroup=line7';
 const post = (headers: Hostile['headers'], body: string | Buffer) =>
   send({ method: 'POST', path: jobs, ...(headers && { headers }), body });
 
-test('a body is what its headers say, or is refused', limit, async () => {
+test('a body that does not match its headers is refused', limit, async () => {
   const list = 'deviceId\nhostile-1\n';
   const refused: [Promise<Answer>, number, string?][] = [
     [post({ 'content-type': 'application/pdf' }, list), 415, 'manifest-format'],
     [post({ 'content-type': '' }, list), 415, 'manifest-format'],
     [post({ 'content-type': `text/csv${'; a=b'.repeat(500)}`, 'content-length': 0 }, ''), 422, 'manifest-empty'],
-    // The real host hands over nothing of a chunked body.
+    // The real host passes on nothing of a chunked body.
     [
       post({ ...csv, 'content-length': '', 'transfer-encoding': 'chunked' }, '5\r\nhello\r\n0\r\n\r\n'),
       422,
       'manifest-empty',
     ],
-    // Longer than the front end takes: refused by what it says, and before it comes.
+    // Longer than the front end takes: refused by its Content-Length, before the body is sent.
     [post({ ...csv, 'content-length': 100 * 1024 * 1024 + 1 }, list), 413],
     [post({ ...csv, 'content-length': 'many' }, list), 400],
-    // Both lengths at once is how a request is smuggled behind another (RFC 9112 6.3).
+    // Both lengths at once can smuggle a second request (RFC 9112, 6.3).
     [post({ ...csv, 'transfer-encoding': 'chunked' }, '0\r\n\r\nGET /api/health HTTP/1.1\r\n\r\n'), 400],
   ];
   for (const [sent, status, code] of refused) {
@@ -120,7 +120,7 @@ test('a body is what its headers say, or is refused', limit, async () => {
   }
 });
 
-test('who hangs up in the middle of a request takes nobody along', limit, async () => {
+test('a client that disconnects in the middle of a request does not harm the host', limit, async () => {
   const { hostname, port } = new URL(fleet.stack.urls.functions);
   const { pid } = fleet.stack.process('functions');
   const key = `x-functions-key: ${fleet.stack.functionsKey}`;
@@ -138,7 +138,7 @@ test('who hangs up in the middle of a request takes nobody along', limit, async 
   assert.equal(fleet.stack.process('functions').pid, pid);
 });
 
-test('a body that is compressed, cut off or no text is a job that failed with its reason', limit, async () => {
+test('a body that is compressed, truncated or not text is a failed job with its reason', limit, async () => {
   const zipped = gzipSync('deviceId\nhostile-2\n');
   for (const body of [zipped, zipped.subarray(0, 12), Buffer.from('\u0000\u0001\ufffe', 'utf16le')]) {
     const answer = await post({ ...csv, 'content-encoding': 'gzip' }, body);
@@ -150,7 +150,7 @@ test('a body that is compressed, cut off or no text is a job that failed with it
   }
 });
 
-test('definitions that are bombs are refused whole', limit, async () => {
+test('oversized and deeply nested definitions are refused', limit, async () => {
   const put = (body: string) => send({ method: 'PUT', path: '/api/enrollment-groups/bomb', body });
   const deep = (levels: number) => `{"a":`.repeat(levels) + 1 + '}'.repeat(levels);
   for (const body of [
@@ -168,7 +168,7 @@ test('definitions that are bombs are refused whole', limit, async () => {
   assert.equal((await send({ path: '/api/health' })).status, 200);
 });
 
-test('no id and no parameter is a path, a header or a query, whatever it is made of', limit, async () => {
+test('hostile ids and parameters are refused and change no path, header or query', limit, async () => {
   const piece = fc.constantFrom(
     ...[
       '..',
@@ -207,7 +207,7 @@ test('no id and no parameter is a path, a header or a query, whatever it is made
     ],
     ...['__proto__', 'constructor', 'null', 'a'.repeat(65), 'b'.repeat(2_000), '=cmd%7c', 'http:%2f%2flocalhost'],
   );
-  // A leading "%" keeps every draw from being an id that could exist.
+  // The leading "%" makes sure that no generated text is a valid id.
   const hostile = fc.array(piece, { minLength: 1, maxLength: 6 }).map((pieces) => `%25${pieces.join('')}`);
   const routes = ['devices/{}', 'devices/{}/bundle', 'jobs/{}', 'jobs/{}/errors', 'enrollment-groups/{}'];
   const lists = [
@@ -225,7 +225,7 @@ test('no id and no parameter is a path, a header or a query, whatever it is made
   );
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(...lists), hostile, async (list, text) => {
-      // What comes behind "&" or "#" is another parameter's.
+      // Text after "&" or "#" belongs to another parameter.
       assertRefused(await send({ path: `/api/${list.replace('{}', text)}` }));
     }),
     { numRuns: 200, interruptAfterTimeLimit: 15_000 },

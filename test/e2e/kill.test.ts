@@ -7,14 +7,14 @@ import { until } from '../until.ts';
 import { jobOf, manifestOf, startTestStack, type TestStack } from './test-stack.ts';
 
 /*
- * Processes killed in the middle of a job, as `kill -9` does it: what was acknowledged is there, nothing is done twice, and
- * the job comes to its end by itself.
+ * Processes are killed with SIGKILL in the middle of a job. Nothing that was acknowledged is lost, nothing is done twice, and
+ * the job ends without help.
  */
 
 let fleet: TestStack;
 
 before(async () => {
-  // A message of a host that is gone comes again after 5 seconds here, after 10 minutes in Azure.
+  // A message of a dead host is delivered again after 5 seconds here, and after 10 minutes in Azure.
   fleet = await startTestStack({ hosts: 2, leaseSeconds: 5, settings: { CHUNK_ROWS: '20' } });
   await fleet.api.put<GroupAnswer>('enrollment-groups/line7', { keyCustody: 'plain' });
 });
@@ -22,7 +22,7 @@ after(() => fleet?.close());
 
 const limit = { timeout: 120_000 };
 
-/** Waits until some rows of the job are done, and not all. */
+/** Waits until some rows of the job are done. @throws AssertionError when all are */
 async function isInTheMiddle(jobId: string): Promise<void> {
   const job = await until(async () => {
     const found = await jobOf(fleet.api, jobId);
@@ -31,7 +31,7 @@ async function isInTheMiddle(jobId: string): Promise<void> {
   assert.ok(job.counts.waiting > 0, 'the job was too fast for this test');
 }
 
-/** Each row provisioned and counted once; each device with a bundle that holds the certificate on record. */
+/** Asserts that each row is provisioned and counted once, and that devices can register with their bundles. */
 async function assertWhole(jobId: string, rows: number): Promise<void> {
   const job = await fleet.ended(jobId);
   assert.deepEqual([job.status, job.counts.total, job.counts.provisioned], ['completed', rows, rows]);
@@ -56,7 +56,7 @@ test('the functions hosts are killed in the middle of a job', limit, async () =>
   await assertWhole(jobId, 1000);
 });
 
-test('one of two hosts is killed, and the other one does its work', limit, async () => {
+test('one of two hosts is killed, and the other one takes over its work', limit, async () => {
   const jobId = await fleet.upload('line7/one-host.csv', manifestOf('one', 1000));
   await isInTheMiddle(jobId);
   await fleet.stack.process('functions-2').kill('SIGKILL');
@@ -64,21 +64,21 @@ test('one of two hosts is killed, and the other one does its work', limit, async
   await fleet.stack.process('functions-2').restart();
 });
 
-test('the Cosmos DB stand-in is killed in the middle of a job', limit, async () => {
+test('the Cosmos DB emulator is killed in the middle of a job', limit, async () => {
   const jobId = await fleet.upload('line7/cosmos.csv', manifestOf('cosmos', 1000));
   await isInTheMiddle(jobId);
   await fleet.stack.process('cosmos').restart();
   await assertWhole(jobId, 1000);
 });
 
-test('the DPS stand-in and the events are killed while a manifest is uploaded', limit, async () => {
+test('the DPS emulator and the events are killed while a manifest is uploaded', limit, async () => {
   await Promise.all([fleet.stack.process('dps').kill('SIGKILL'), fleet.stack.process('events').kill('SIGKILL')]);
   const jobId = await fleet.upload('line7/dps.csv', manifestOf('dps', 40));
   await Promise.all([fleet.stack.process('dps').restart(), fleet.stack.process('events').restart()]);
   await assertWhole(jobId, 40);
 });
 
-test('everything is killed, as by a power cut, and started again', limit, async () => {
+test('all processes are killed at once and started again', limit, async () => {
   const jobId = await fleet.upload('line7/power.csv', manifestOf('power', 60));
   await assertWhole(jobId, 60);
   const before = (await fleet.devicesOf(jobId)).flat();

@@ -6,8 +6,8 @@ import { until } from '../until.ts';
 import { manifestOf, startTestStack, type TestStack } from './test-stack.ts';
 
 /*
- * The stack with HTTP_ACCESS=entra: the local host plays built-in authentication, and callers play its principals. No
- * request carries a key.
+ * The stack with HTTP_ACCESS=entra. The local host accepts the principal header as built-in authentication sets it. No
+ * request carries a function key.
  */
 
 let fleet: TestStack;
@@ -26,7 +26,7 @@ async function as(role: Role | undefined, path: string, init: RequestInit = {}):
   return fetch(`${fleet.stack.urls.functions}/api/${path}`, { ...init, headers });
 }
 
-test('nobody gets in without a principal, and a reader learns that all is well', limit, async () => {
+test('a request without a principal is refused, and a reader may read the health', limit, async () => {
   assert.equal((await as(undefined, 'health')).status, 401);
   const response = await as('reader', 'health');
   const { status, checks } = (await response.json()) as { status: string; checks: { ok: boolean; name: string }[] };
@@ -37,7 +37,7 @@ test('nobody gets in without a principal, and a reader learns that all is well',
   assert.equal(status, 'ok');
 });
 
-test('each role does its part of a job, and only operators take bundles, by name', limit, async () => {
+test('each role may do its part of a job, and only an operator may download bundles, with a name', limit, async () => {
   const group = { method: 'PUT', body: JSON.stringify({ keyCustody: 'plain' }) };
   assert.equal((await as('submitter', 'enrollment-groups/line7', group)).status, 403);
   assert.equal((await as('operator', 'enrollment-groups/line7', group)).status, 201);
@@ -64,6 +64,6 @@ test('each role does its part of a job, and only operators take bundles, by name
     history: { event: string; detail?: string }[];
   };
   const downloads = device.history.filter(({ event }) => event === 'bundle downloaded');
-  assert.equal(downloads.length, 1, 'the one that was refused took nothing away');
+  assert.equal(downloads.length, 1, 'the refused request is not recorded as a download');
   assert.match(downloads[0]?.detail ?? '', /^by operator@example\.com, request /);
 });

@@ -8,7 +8,7 @@ import { type StackOptions, startStack } from '../../infra/local/stack.ts';
 import { jobIdOf } from '../../lib/jobs/job.ts';
 import { until } from '../until.ts';
 
-/** An idle queue is looked at, and a message that failed comes again, sooner than host.json says: nobody here pays for it. */
+/** Polls idle queues and redelivers failed messages sooner than host.json, which saves storage operations. */
 const soon = {
   AzureFunctionsJobHost__extensions__queues__maxPollingInterval: '00:00:00.200',
   AzureFunctionsJobHost__extensions__queues__visibilityTimeout: '00:00:01',
@@ -40,7 +40,7 @@ export async function startTestStack(options: Omit<StackOptions, 'directory' | '
       return jobIdOf({ blob: name, etag: etag.replaceAll('"', '') });
     },
 
-    /** Waits for the job's end. */
+    /** Waits until the job has ended. */
     ended: (jobId: string) =>
       until(async () => {
         const job = await jobOf(api, jobId);
@@ -67,7 +67,7 @@ export async function startTestStack(options: Omit<StackOptions, 'directory' | '
 
 export type TestStack = Awaited<ReturnType<typeof startTestStack>>;
 
-/** The job, or nothing where it is not known yet or nobody answers: some tests kill what does. */
+/** The job; undefined when it is not known yet or the host does not answer, because some tests kill the host. */
 export async function jobOf(api: Api, jobId: string): Promise<JobAnswer | undefined> {
   return api.get<JobAnswer>(`jobs/${jobId}`).catch(() => undefined);
 }

@@ -14,8 +14,8 @@ import { until } from '../until.ts';
 import { manifestOf, startTestStack, type TestStack } from './test-stack.ts';
 
 /*
- * The whole way by each of the three ways in, with the clients that users have: @azure/storage-blob, @azure/storage-queue
- * and HTTP at one end, the provisioning device client and azure-iothub at the other.
+ * From each of the three inputs to a registered device, with the clients that users have: @azure/storage-blob,
+ * @azure/storage-queue and HTTP at one end, the provisioning device client and azure-iothub at the other.
  */
 
 let fleet: TestStack;
@@ -38,7 +38,7 @@ function counts({ counts: { total, provisioned, unchanged, rejected, failed, wai
   return { total, provisioned, unchanged, rejected, failed, waiting };
 }
 
-/** Registers a device with nothing but its bundle, and waits until its record and the hub's twin tell of it. */
+/** Registers a device with its bundle only, then checks its record and its twin in the hub. */
 async function comesAlive(deviceId: string, wantedTags: object): Promise<void> {
   const bundle = await readBundle(await fleet.api.getBytes(`devices/${deviceId}/bundle`));
   const hub = await registerDevice(deviceId, bundle, fleet.stack.dps);
@@ -51,10 +51,13 @@ async function comesAlive(deviceId: string, wantedTags: object): Promise<void> {
   assert.deepEqual(twin.tags, { line: 7, ...wantedTags });
   assert.deepEqual(twin.desired, { telemetryInterval: 60 });
   const { sha1Thumbprint, sha256Thumbprint } = device.certificate;
-  assert.ok([sha1Thumbprint, sha256Thumbprint].includes(twin.thumbprint), 'the hub knows it by its certificate');
+  assert.ok(
+    [sha1Thumbprint, sha256Thumbprint].includes(twin.thumbprint),
+    'the hub has the thumbprint of its certificate',
+  );
 }
 
-test('a group that is declared is in DPS, with a CA that the root signed', limit, () => {
+test('a declared group is in DPS, with a CA that the root signed', limit, () => {
   assert.equal(group.enrollment.status, 'enrolled');
   const [ca] = group.issuingCas;
   const issuing = new X509Certificate(ca?.certificatePem ?? '');
@@ -62,45 +65,41 @@ test('a group that is declared is in DPS, with a CA that the root signed', limit
   assert.ok(issuing.verify(root.publicKey) && issuing.checkIssued(root));
 });
 
-test(
-  'a manifest in blob storage becomes devices that register; its bad rows are told, line by line',
-  limit,
-  async () => {
-    const bad = ['BLOB-X,berlin,1', 'blob-3,berlin,3', 'blob-y,berlin,four', 'blob-z,berlin', '=1+1,berlin,2'];
-    const jobId = await fleet.upload('line7/blob.csv', `${manifestOf('blob', 25)}${bad.join('\r\n')}\r\n`);
-    const job = await fleet.ended(jobId);
-    assert.equal(job.status, 'completedWithErrors');
-    assert.deepEqual(counts(job), { total: 30, provisioned: 25, unchanged: 0, rejected: 5, failed: 0, waiting: 0 });
+test('devices of a manifest in blob storage register, and its bad rows are reported by line', limit, async () => {
+  const bad = ['BLOB-X,berlin,1', 'blob-3,berlin,3', 'blob-y,berlin,four', 'blob-z,berlin', '=1+1,berlin,2'];
+  const jobId = await fleet.upload('line7/blob.csv', `${manifestOf('blob', 25)}${bad.join('\r\n')}\r\n`);
+  const job = await fleet.ended(jobId);
+  assert.equal(job.status, 'completedWithErrors');
+  assert.deepEqual(counts(job), { total: 30, provisioned: 25, unchanged: 0, rejected: 5, failed: 0, waiting: 0 });
 
-    const errors = parse<Record<string, string>>(await fleet.api.getText(`jobs/${jobId}/errors`), { columns: true });
-    assert.deepEqual(
-      errors.map(({ line, code, deviceId }) => [line, code, deviceId]),
-      [
-        ['27', 'device-id-invalid', 'BLOB-X'],
-        ['28', 'device-id-duplicate', 'blob-3'],
-        ['29', 'value-type', 'blob-y'],
-        ['30', 'row-columns', 'blob-z'],
-        // What would be a formula in a spreadsheet is none any more.
-        ['31', 'device-id-invalid', "'=1+1"],
-      ],
-    );
-    const results = parse<Record<string, string>>(await fleet.api.getText(`jobs/${jobId}/results`), { columns: true });
-    assert.equal(new Set(results.map(({ deviceId }) => deviceId)).size, 25);
+  const errors = parse<Record<string, string>>(await fleet.api.getText(`jobs/${jobId}/errors`), { columns: true });
+  assert.deepEqual(
+    errors.map(({ line, code, deviceId }) => [line, code, deviceId]),
+    [
+      ['27', 'device-id-invalid', 'BLOB-X'],
+      ['28', 'device-id-duplicate', 'blob-3'],
+      ['29', 'value-type', 'blob-y'],
+      ['30', 'row-columns', 'blob-z'],
+      // The quote keeps a spreadsheet from running it as a formula.
+      ['31', 'device-id-invalid', "'=1+1"],
+    ],
+  );
+  const results = parse<Record<string, string>>(await fleet.api.getText(`jobs/${jobId}/results`), { columns: true });
+  assert.equal(new Set(results.map(({ deviceId }) => deviceId)).size, 25);
 
-    const pages = await fleet.devicesOf(jobId, 10);
-    assert.deepEqual(
-      pages.map(({ length }) => length),
-      [10, 10, 5],
-    );
-    assert.equal(new Set(pages.flat().map(({ deviceId }) => deviceId)).size, 25);
+  const pages = await fleet.devicesOf(jobId, 10);
+  assert.deepEqual(
+    pages.map(({ length }) => length),
+    [10, 10, 5],
+  );
+  assert.equal(new Set(pages.flat().map(({ deviceId }) => deviceId)).size, 25);
 
-    const files = await readBundle(await fleet.api.getBytes('devices/blob-7/bundle'));
-    assert.ok(files.has('config.toml') && files.has('README.md'), [...files.keys()].join());
-    await comesAlive('blob-7', { site: 'berlin', slot: 7 });
-  },
-);
+  const files = await readBundle(await fleet.api.getBytes('devices/blob-7/bundle'));
+  assert.ok(files.has('config.toml') && files.has('README.md'), [...files.keys()].join());
+  await comesAlive('blob-7', { site: 'berlin', slot: 7 });
+});
 
-test('what the demo leaves behind is what the API gave', limit, async () => {
+test('the files that the demo writes are the answers of the API', limit, async () => {
   const jobId = await fleet.upload('line7/kept.csv', `${manifestOf('kept', 2)}KEPT-X,berlin,1\n`);
   const jobs = [await fleet.ended(jobId)];
   const bundles: [string, Buffer][] = [['kept-2', await fleet.api.getBytes('devices/kept-2/bundle')]];
@@ -113,12 +112,12 @@ test('what the demo leaves behind is what the API gave', limit, async () => {
   assert.ok(ca.checkIssued(root) && ca.verify(root.publicKey));
   const files = await readdir(join(out, 'devices/kept-2'), { recursive: true });
   assert.ok(files.includes('config.toml') && files.includes('README.md'), files.join());
-  // A bundle of somebody else's making does not write beside its folder.
+  // A forged bundle cannot write outside its folder.
   const hostile = new Map([['../outside', { body: Buffer.from('x'), mode: 0o644 }]]);
   await assert.rejects(unpackBundle(hostile, join(out, 'devices/hostile')), /path outside of itself/);
 });
 
-test('a device that failed has no bundle, and its answer says so', limit, async () => {
+test('the bundle of a failed device is answered with bundle-unavailable', limit, async () => {
   const { endpoint, key, database } = fleet.stack.cosmos;
   const client = new CosmosClient({ endpoint, key });
   try {
@@ -146,16 +145,16 @@ test('the same manifest again changes nothing', limit, async () => {
   assert.deepEqual((await fleet.api.get<DeviceAnswer>('devices/twice-1')).certificate, before.certificate);
 });
 
-test('a list that was mended from its own error report goes through', limit, async () => {
-  const jobId = await fleet.upload('line7/to-mend.csv', 'deviceId,tags.site\nmend-1,a\nMEND-2,b\n');
+test('an error report with its rows fixed is a valid manifest', limit, async () => {
+  const jobId = await fleet.upload('line7/to-fix.csv', 'deviceId,tags.site\nfix-1,a\nFIX-2,b\n');
   await fleet.ended(jobId);
   const report = await fleet.api.getText(`jobs/${jobId}/errors`);
-  const mended = await fleet.ended(await fleet.upload('line7/mended.csv', report.replace('MEND-2', 'mend-2')));
-  assert.deepEqual(counts(mended), { total: 1, provisioned: 1, unchanged: 0, rejected: 0, failed: 0, waiting: 0 });
+  const fixed = await fleet.ended(await fleet.upload('line7/fixed.csv', report.replace('FIX-2', 'fix-2')));
+  assert.deepEqual(counts(fixed), { total: 1, provisioned: 1, unchanged: 0, rejected: 0, failed: 0, waiting: 0 });
 });
 
 test(
-  'an order becomes devices that register; sent again it is the same job, changed it is refused',
+  'devices of an order register; the same order again is the same job, a changed one is refused',
   limit,
   async () => {
     const order = {
@@ -189,7 +188,7 @@ test(
   },
 );
 
-test('a manifest by HTTP becomes devices that register', limit, async () => {
+test('devices of a manifest sent by HTTP register', limit, async () => {
   const rows = Array.from({ length: 12 }, (_, index) =>
     JSON.stringify({ deviceId: `http-${index}`, tags: { n: index } }),
   );
@@ -205,15 +204,15 @@ test('a manifest by HTTP becomes devices that register', limit, async () => {
   await comesAlive('http-3', { n: 3 });
 });
 
-test('a device with an enrollment of its own registers too', limit, async () => {
+test('a device with an individual enrollment registers', limit, async () => {
   await fleet.api.put('enrollment-groups/singles', { ...definition, enrollment: 'individual' });
   const job = await fleet.ended(await fleet.upload('singles/list.csv', manifestOf('single', 12)));
   assert.deepEqual(counts(job), { total: 12, provisioned: 12, unchanged: 0, rejected: 0, failed: 0, waiting: 0 });
   await comesAlive('single-12', { site: 'berlin', slot: 12 });
 });
 
-test('a file that is no manifest is a job that failed, with one reason', limit, async () => {
-  // How every workbook begins: it is a ZIP.
+test('a file that is not a manifest is a failed job with one reason', limit, async () => {
+  // The first bytes of every workbook: it is a ZIP file.
   const workbook = Buffer.from('504b0304140006000800000021', 'hex');
   const wrong: [string, string | Buffer, string][] = [
     ['line7/workbook.csv', workbook, 'manifest-not-text'],
@@ -227,7 +226,7 @@ test('a file that is no manifest is a job that failed, with one reason', limit, 
   }
 });
 
-test('a message that nobody can work on is recorded with its reason, and holds up no other', limit, async () => {
+test('a message that cannot be processed is recorded with its reason and does not block others', limit, async () => {
   await fleet.queue('orders').sendMessage('neither JSON nor base64');
   await fleet.queue('manifest-uploads').sendMessage(JSON.stringify({ eventType: 'Microsoft.Storage.BlobDeleted' }));
   await fleet.queue('chunks').sendMessage(JSON.stringify({ jobId: 'x' }));

@@ -14,7 +14,7 @@ interface Answer {
   readonly body: string;
 }
 
-/** Calls a function's handler as the library does, with the principal that built-in authentication would have set. */
+/** Calls the handler of a function as the library does, with the principal that built-in authentication would set. */
 async function call({ callback }: RegisteredFunction, principal?: string): Promise<Answer> {
   const headers: Record<string, string> = principal === undefined ? {} : { 'x-ms-client-principal': principal };
   const request = new functions.HttpRequest({ method: 'GET', url: 'https://fleet.example/api/x', headers, params: {} });
@@ -31,11 +31,11 @@ describe('HTTP functions with signed-in callers', () => {
     );
   });
 
-  it('are all of those that a role is declared for', () => {
+  it('are exactly those that a role is declared for', () => {
     assert.deepEqual(http.map(({ name }) => name).sort(), Object.keys(requiredRole).sort());
   });
 
-  it('answer 401 to whom nobody signed in', async () => {
+  it('answer 401 to a caller who is not signed in', async () => {
     for (const registered of http) {
       const { status, body } = await call(registered);
       assert.equal(status, 401, registered.name);
@@ -43,7 +43,7 @@ describe('HTTP functions with signed-in callers', () => {
     }
   });
 
-  it('answer 403 to a lesser role, and name the role of their own operation', async () => {
+  it('answer 403 to a lesser role, and name the required role', async () => {
     for (const registered of http) {
       const required = requiredRole[registered.name as keyof typeof requiredRole];
       const lesser = roles.slice(0, roles.indexOf(required));
@@ -55,7 +55,7 @@ describe('HTTP functions with signed-in callers', () => {
     }
   });
 
-  it('let the role in: what fails then is that this test has no settings', async () => {
+  it('accept the required role: then only the missing settings of this test fail', async () => {
     for (const registered of http) {
       const required = requiredRole[registered.name as keyof typeof requiredRole];
       const { status, body } = await call(registered, principalHeader({ name: 'mona@example.com', roles: [required] }));
@@ -64,7 +64,7 @@ describe('HTTP functions with signed-in callers', () => {
     }
   });
 
-  it('refuse everybody, and show nothing, where Azure does not sign callers in', async () => {
+  it('refuse every caller, and show no other setting, when built-in authentication is off', async () => {
     process.env['WEBSITE_SITE_NAME'] = 'func-fleet';
     try {
       for (const registered of http) {

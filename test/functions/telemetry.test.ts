@@ -10,7 +10,7 @@ import { createWorld } from '../world.ts';
 process.env['TELEMETRY'] = 'console';
 const core = provideFunctionsCore(() => {});
 
-/** What a process with TELEMETRY=console prints. */
+/** Lines printed under TELEMETRY=console. */
 const printed: string[] = [];
 const print = console.log;
 before(() => {
@@ -20,7 +20,7 @@ after(() => {
   console.log = print;
 });
 
-/** Runs work as the worker runs a function: hooks first, which may put something around it. */
+/** Runs work as the worker runs a function: preInvocation hooks first, which may wrap it. */
 async function invoke(functionName: string, work: () => Promise<unknown>, traceParent: string): Promise<void> {
   const invocationContext = { functionName, invocationId: 'run-1', traceContext: { traceParent } };
   const hook = { invocationContext, functionCallback: work, inputs: [], hookData: {}, appHookData: {} };
@@ -52,7 +52,7 @@ describe('telemetry of a job', () => {
 
   it('belongs to the trace that the host began', () => assert.equal(joined, traceId));
 
-  it('has a span for each step, all in the run of the function', () => {
+  it('has a span for each step, inside the run of the function', () => {
     const spans = printed
       .filter((line) => line.startsWith('span '))
       .map((line) => /^span (.+?) [\d.]+ ms/.exec(line)?.[1]);
@@ -62,7 +62,7 @@ describe('telemetry of a job', () => {
     assert.ok(spans.includes('provision-chunk'));
   });
 
-  it('counts rows by outcome, certificates, refusals by code, and chunks', () => {
+  it('counts rows by outcome, certificates, rejections by code, and chunks', () => {
     const figures = printed.filter((line) => line.startsWith('figure '));
     const has = (pattern: RegExp) =>
       assert.ok(
@@ -77,7 +77,7 @@ describe('telemetry of a job', () => {
     has(/^figure fleet\.run\.duration 1 times.*"function":"provision-chunk","outcome":"succeeded"/);
   });
 
-  it('logs each part and the end of the job, by their ids', () => {
+  it('logs each part and the end of the job, with their ids', () => {
     const entries = lines.map((line) => JSON.parse(line));
     const parts = entries.filter(({ event }) => event === 'part counted');
     assert.deepEqual(parts.map(({ chunk }) => chunk).sort(), [0, 1]);
@@ -87,20 +87,20 @@ describe('telemetry of a job', () => {
     assert.match(end.jobId, /^[0-9a-f]{24}$/);
   });
 
-  it('shows no key, no certificate and no field of a row, whether printed or logged', () => {
+  it('prints and logs no key, no certificate and no field of a row', () => {
     const all = [...printed, ...lines].join('\n');
     assert.doesNotMatch(all, /-----BEGIN|PRIVATE|hush-/);
   });
 });
 
 describe('a line of the log', () => {
-  it('is one JSON object, whatever its fields hold', () => {
+  it('is one JSON object, for any content of its fields', () => {
     const line = logLine('x', { text: 'a\nb"', count: 2, no: undefined });
     assert.deepEqual(JSON.parse(line), { event: 'x', text: 'a\nb"', count: 2 });
     assert.ok(!line.includes('\n'));
   });
 
-  it('withholds a key that somebody put into it', () => {
+  it('withholds a field with a private key', () => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
     const pem = String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
     const line = logLine('x', { cause: `Error: cannot parse ${pem}` });
@@ -108,7 +108,7 @@ describe('a line of the log', () => {
     assert.match(line, /withheld/);
   });
 
-  it('is cut where a field is a whole manifest', () => {
+  it('cuts a field that is too long', () => {
     assert.ok(logLine('x', { cause: 'row\n'.repeat(100_000) }).length < 10_000);
   });
 });

@@ -83,7 +83,7 @@ describe('readConfig', () => {
     });
   });
 
-  it('is frozen, to its last part', () => {
+  it('is frozen deeply', () => {
     const config = readConfig(local);
     assert.ok(Object.isFrozen(config) && Object.isFrozen(config.dps) && Object.isFrozen(config.storage));
   });
@@ -100,12 +100,12 @@ describe('readConfig', () => {
     ]);
   });
 
-  it('reads a flag however it is spelled', () => {
+  it('reads a flag in upper and lower case', () => {
     assert.equal(readConfig({ ...azure, ALLOW_PLAIN_KEYS: 'True' }).allowPlainKeys, true);
     assert.equal(readConfig({ ...azure, ALLOW_PLAIN_KEYS: 'false' }).allowPlainKeys, false);
   });
 
-  it('counts an empty setting as one that is not set', () => {
+  it('treats an empty setting as not set', () => {
     assert.equal(readConfig({ ...azure, COSMOS_KEY: '', CHUNK_ROWS: '' }).chunkRows, 250);
     assert.match(
       faultsOf({ ...azure, DPS_ID_SCOPE: '' }).get('DPS_ID_SCOPE') ?? '',
@@ -142,12 +142,12 @@ describe('readConfig', () => {
     });
   }
 
-  it('tells every fault in one error', () => {
+  it('reports every fault in one error', () => {
     const faults = faultsOf({ ...azure, CHUNK_ROWS: '0', ALLOW_PLAIN_KEYS: 'maybe', KEY_VAULT_URL: undefined });
     assert.deepEqual([...faults.keys()].sort(), ['ALLOW_PLAIN_KEYS', 'CHUNK_ROWS', 'KEY_VAULT_URL']);
   });
 
-  it('refuses two ways to one service, since nobody could say which one is used', () => {
+  it('refuses two ways to reach one service, because it is not clear which one is used', () => {
     assert.match(
       faultsOf({ ...azure, AzureWebJobsStorage: local.AzureWebJobsStorage }).get('AzureWebJobsStorage') ?? '',
       /beside AzureWebJobsStorage__blobServiceUri and AzureWebJobsStorage__queueServiceUri/,
@@ -159,12 +159,12 @@ describe('readConfig', () => {
     assert.ok(faultsOf({ ...azure, ...local }).has('DPS_CONNECTION_STRING'));
   });
 
-  it('asks for the other half of a storage account that is named by half', () => {
+  it('asks for the second endpoint of a storage account when one is set', () => {
     const faults = faultsOf({ ...azure, AzureWebJobsStorage__queueServiceUri: undefined });
     assert.deepEqual([...faults.keys()], ['AzureWebJobsStorage__queueServiceUri']);
   });
 
-  it('wants one identity for the host and the app', () => {
+  it('requires one identity for host and app', () => {
     const other = '99999999-2222-4333-8444-555555555555';
     assert.ok(
       faultsOf({ ...azure, AzureWebJobsStorage__clientId: other })
@@ -176,7 +176,7 @@ describe('readConfig', () => {
     );
   });
 
-  it('believes in signed-in users only where the platform signs them in', () => {
+  it('accepts signed-in users in Azure only with built-in authentication', () => {
     const inAzure = { ...azure, HTTP_ACCESS: 'entra', WEBSITE_SITE_NAME: 'func-fleet' };
     assert.match(faultsOf(inAzure).get('HTTP_ACCESS') ?? '', /built-in authentication is off/);
     assert.match(readEarlyConfig(inAzure).accessIssue?.message ?? '', /built-in authentication is off/);
@@ -190,7 +190,7 @@ describe('readConfig', () => {
     }
   });
 
-  it('never shows a secret, whatever is wrong with it', () => {
+  it('never shows a secret that is wrong', () => {
     const secrets = settingNames.filter((name) => settingMeta(name).secret);
     assert.deepEqual(secrets.sort(), [
       'AzureWebJobsStorage',
@@ -211,7 +211,7 @@ describe('readConfig', () => {
     );
   });
 
-  it('answers any environment with a config or a FleetError, never with anything else', () => {
+  it('returns a config or throws a FleetError, for any environment', () => {
     const env = fc.dictionary(fc.constantFrom<string>(...settingNames), fc.string({ unit: 'binary' }));
     fc.assert(
       fc.property(env, (given) => {
@@ -242,7 +242,7 @@ describe('readEarlyConfig', () => {
 });
 
 describe('the settings', () => {
-  it('are each documented, with what is expected', () => {
+  it('each have a description and an expected value', () => {
     for (const name of settingNames) {
       const { description, expected } = settingMeta(name);
       assert.ok(description.length > 20 && description.endsWith('.'), name);

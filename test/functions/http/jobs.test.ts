@@ -18,7 +18,7 @@ const job: Job = {
   lastPartAt: '2026-11-24T12:00:30.000Z',
 };
 
-test('a job at work tells its rate and the time that it takes for the rest', () => {
+test('a running job shows its rate and its remaining time', () => {
   const { percent, rowsPerSecond, remainingSeconds, counts } = jobView(job, new Date('2026-11-24T12:00:30.000Z'));
   assert.deepEqual(
     { percent, rowsPerSecond, remainingSeconds },
@@ -27,13 +27,13 @@ test('a job at work tells its rate and the time that it takes for the rest', () 
   assert.equal(counts.waiting, 250);
 });
 
-test('a job that is silent for longer than the rest would take promises no time', () => {
+test('a job without progress for longer than its remaining time shows no remaining time', () => {
   const { remainingSeconds, lastProgressAt } = jobView(job, new Date('2026-11-24T12:01:30.000Z'));
   assert.equal(remainingSeconds, undefined);
   assert.equal(lastProgressAt, job.lastPartAt);
 });
 
-test('a job that has counted nothing has no rate, and one that has ended needs no more time', () => {
+test('a job shows no remaining time before its first rows and after its end', () => {
   const { lastPartAt: _, ...begun } = job;
   assert.equal(
     jobView({ ...begun, counts: { ...noRows, total: 10 } }, new Date(job.startedAt ?? 0)).remainingSeconds,
