@@ -1,6 +1,9 @@
+/*
+ * The entry point. `main` of package.json names the bundle that is built from this file (infra/bundle-functions.ts).
+ */
 import { app } from '@azure/functions';
 import { startUpCheck } from './start-up-check.ts';
-// Each of these files registers its functions or hooks with the host.
+// Each of these registers its functions or hooks with the host.
 import './telemetry.ts';
 import './queues.ts';
 import './timers.ts';

@@ -9,9 +9,10 @@ app.timer('reconcile-registrations', {
   schedule: '%RECONCILE_SCHEDULE%',
   handler: async (_timer: Timer, context: InvocationContext) => {
     const log = logTo(context);
+    const all = services();
     await withLog(log, async () => {
-      await warnOfExpiringCertificates(services());
-      const changed = await reconcileRegistrations({ ...services(), log });
+      await warnOfExpiringCertificates(all);
+      const changed = await reconcileRegistrations({ ...all, log });
       if (changed > 0) log.info('registrations reconciled', { changed });
     });
   },
