@@ -1,8 +1,8 @@
 import type { InvocationContext } from '@azure/functions';
 import { asFleetError, excerpt, type FleetError } from '../lib/errors.ts';
+import { deadLetterId } from '../lib/jobs/dead-letters.ts';
 import { bodyText, decodedBody } from '../lib/jobs/messages.ts';
 import { withLog } from '../lib/log.ts';
-import { deadLetterId } from '../lib/pipeline/record-dead-letter.ts';
 import { poisonQueue, type QueueName } from '../lib/resource-names.ts';
 import { logTo } from './log.ts';
 import { type Services, services } from './services.ts';
@@ -24,12 +24,18 @@ export function onMessage(
       await withLog(log, () => handle(decodedBody(message), services()));
     } catch (thrown) {
       const error = asFleetError(thrown);
-      const { code, message: reason, hint, cause } = error;
+      const { reason, cause } = error;
       const stack = cause instanceof Error ? cause.stack : undefined;
-      log.error('message failed', { queue, ...idsIn(message), code, reason, cause: stack });
+      log.error('message failed', {
+        queue,
+        ...idsIn(message),
+        code: reason.code,
+        reason: reason.message,
+        cause: stack,
+      });
 
       const { deadLetters, queue: queueNamed, retry } = services();
-      await deadLetters.noteReason(deadLetterId(queue, bodyText(message)), queue, { code, message: reason, hint });
+      await deadLetters.noteReason(deadLetterId(queue, bodyText(message)), queue, reason);
       if (error.retry) {
         await waitRetryAfter(error, retry.sleep);
         throw thrown;

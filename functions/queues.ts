@@ -4,7 +4,7 @@ import { runExclusively } from '../lib/lock.ts';
 import { currentLog } from '../lib/log.ts';
 import { parseBlobCreated } from '../lib/manifest/upload-event.ts';
 import { parseOrder } from '../lib/orders/order.ts';
-import { enrollIndividuals } from '../lib/pipeline/enroll-devices.ts';
+import { enrollDevices } from '../lib/pipeline/enroll-devices.ts';
 import { ingestManifest } from '../lib/pipeline/ingest-manifest.ts';
 import { ingestOrder } from '../lib/pipeline/ingest-order.ts';
 import { provisionChunk } from '../lib/pipeline/provision-chunk.ts';
@@ -38,11 +38,11 @@ app.storageQueue('enroll-individuals', {
   queueName: queues.enrollments,
   handler: onMessage(queues.enrollments, async (body, services) => {
     const message = parseEnrollmentMessage(body);
-    await runExclusively(message, () => enrollIndividuals(message, services), {
-      turn: services.turn,
+    await runExclusively(message, () => enrollDevices(message, services), {
+      lock: services.enrollmentLock,
       queue: services.enrollmentQueue,
       secondsEach: services.secondsPerChunk,
-      random: Math.random,
+      random: services.random,
     });
   }),
 });

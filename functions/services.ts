@@ -4,7 +4,7 @@ import { CosmosClient } from '@azure/cosmos';
 import { DefaultAzureCredential, type TokenCredential } from '@azure/identity';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
-import { createCertificateAuthority } from '../lib/authorities/certificate-authority.ts';
+import { type CertificateAuthority, createCertificateAuthority } from '../lib/authorities/certificate-authority.ts';
 import { createBlobLock } from '../lib/azure/blob-lock.ts';
 import { createBlobStore } from '../lib/azure/blobs.ts';
 import { createCosmosDeadLetterStore } from '../lib/azure/cosmos-dead-letters.ts';
@@ -12,15 +12,18 @@ import { createCosmosDeviceStore } from '../lib/azure/cosmos-devices.ts';
 import { createCosmosGroupStore } from '../lib/azure/cosmos-groups.ts';
 import { createCosmosJobStore } from '../lib/azure/cosmos-jobs.ts';
 import { createDpsEnrollments } from '../lib/azure/dps.ts';
-import { createChecks } from '../lib/azure/health.ts';
+import { type Check, createChecks } from '../lib/azure/health.ts';
 import { createHubTwins } from '../lib/azure/hub-twins.ts';
 import type { IotConnection } from '../lib/azure/iot.ts';
 import { createKeyVaultKeyStore } from '../lib/azure/key-vault.ts';
 import { createMessageQueue } from '../lib/azure/queues.ts';
 import { countBilledRequests } from '../lib/azure/request-metrics.ts';
 import { createGroups } from '../lib/enrollment/groups.ts';
+import type { GroupStore } from '../lib/groups/group.ts';
 import type { ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
-import { createIssuances } from '../lib/pipeline/steps/issue.ts';
+import type { Lock } from '../lib/lock.ts';
+import { createIssuanceCache } from '../lib/pipeline/issuance.ts';
+import type { Ports } from '../lib/pipeline/ports.ts';
 import type { KeyStore } from '../lib/pki/key-store.ts';
 import { journaled } from '../lib/pki/signing-journal.ts';
 import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
@@ -28,8 +31,18 @@ import { createRateLimiter } from '../lib/rate-limiter.ts';
 import { blobContainers, cosmosContainers, queues } from '../lib/resource-names.ts';
 import { type Config, readConfig } from './config.ts';
 
-/** Everything that a handler can use. */
-export type Services = ReturnType<typeof createServices>;
+/** Everything that a handler can use: the ports of the pipeline, and what only functions need. */
+export interface Services extends Ports {
+  readonly groupStore: GroupStore;
+  readonly authority: CertificateAuthority;
+  /** Held by the one instance that writes individual enrollments. */
+  readonly enrollmentLock: Lock;
+  readonly enrollmentQueue: Ports['enrollmentQueue'] & { waiting(): Promise<number> };
+  /** How long a chunk of individual enrollments takes at the rate that DPS allows. */
+  readonly secondsPerChunk: number;
+  /** Tries every dependency. */
+  readonly checks: () => Promise<Check[]>;
+}
 
 let instance: Services | undefined;
 
@@ -48,7 +61,7 @@ export function services(): Services {
 const maxWaitSeconds = 300;
 
 /** Builds every service. The only place where clients of Azure are made. */
-export function createServices(config: Config) {
+export function createServices(config: Config): Services {
   const now = () => new Date();
   const pause = async (milliseconds: number) => void (await sleep(milliseconds));
   const retry = { maxWaitSeconds, sleep: pause };
@@ -86,7 +99,7 @@ export function createServices(config: Config) {
     now,
     allowPlainKeys: config.allowPlainKeys,
   });
-  const openIssuance = createIssuances({ authority, dps: config.dps, now });
+  const openIssuance = createIssuanceCache({ authority, dps: config.dps, now });
 
   const hosts = checkedHosts(config);
   const checks = createChecks({ blobs: blobService, queues: queueService, cosmos, enrollments, authority, hosts });
@@ -103,23 +116,20 @@ export function createServices(config: Config) {
     reports,
     chunkQueue,
     enrollmentQueue,
-    /** Any queue of this app, also a poison queue, for messages that are passed on as they came. */
     queue,
     authority,
     enrollments,
     twins,
     openIssuance,
-    pace: rateLimiter,
-    /** Held by the one instance that writes individual enrollments. */
-    turn: enrollmentLock,
-    /** How long a chunk of individual enrollments takes at the rate that DPS allows. */
+    rateLimiter,
+    enrollmentLock,
     secondsPerChunk: (60 * config.chunkRows) / config.dps.operationsPerMinute,
     chunkRows: config.chunkRows,
-    /** Tries every dependency. */
     checks,
     retry,
     now,
     newId: randomUUID,
+    random: Math.random,
   };
 }
 

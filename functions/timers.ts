@@ -9,10 +9,10 @@ app.timer('reconcile-registrations', {
   schedule: '%RECONCILE_SCHEDULE%',
   handler: async (_timer: Timer, context: InvocationContext) => {
     const log = logTo(context);
-    const all = services();
+    const given = services();
     await withLog(log, async () => {
-      await warnOfExpiringCertificates(all);
-      const changed = await reconcileRegistrations({ ...all, log });
+      await warnOfExpiringCertificates(given);
+      const changed = await reconcileRegistrations(given);
       if (changed > 0) log.info('registrations reconciled', { changed });
     });
   },

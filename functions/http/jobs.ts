@@ -71,9 +71,9 @@ app.http('cancel-job', {
   route: 'jobs/{jobId}/cancel',
   methods: ['POST'],
   authLevel,
-  handler: respond('cancel-job', async (request, { jobs, now }) => {
-    const at = now();
-    return json(jobView(await cancelJob(jobIdFrom(request), jobs, at), at), { status: 202 });
+  handler: respond('cancel-job', async (request, services) => {
+    const job = await cancelJob(jobIdFrom(request), services);
+    return json(jobView(job, services.now()), { status: 202 });
   }),
 });
 

@@ -1,7 +1,7 @@
 import { readBundle } from '../bundle/archive.ts';
-import { type DeviceStore, withEvent } from '../devices/device.ts';
+import { withEvent } from '../devices/device.ts';
 import { FleetError } from '../errors.ts';
-import type { BlobStore } from '../storage.ts';
+import type { Ports } from './ports.ts';
 import { readDevice } from './read-device.ts';
 
 /** A device's bundle as a file. */
@@ -20,7 +20,7 @@ export interface BundleFile {
 export async function downloadBundle(
   deviceId: string,
   by: string,
-  { devices, bundles, now }: { readonly devices: DeviceStore; readonly bundles: BlobStore; readonly now: () => Date },
+  { devices, bundles, now }: Pick<Ports, 'devices' | 'bundles' | 'now'>,
 ): Promise<BundleFile> {
   const { value: record, etag } = await readDevice(deviceId, devices);
   const { bundle, status, history } = record;
@@ -29,8 +29,8 @@ export async function downloadBundle(
   }
   const body = await readBundle(bundles, bundle);
   const event = { at: now().toISOString(), event: 'bundle downloaded', detail: `by ${by}` };
-  const [written] = await devices.replace([{ etag, value: { ...record, history: withEvent(history, event) } }]);
-  if (written === undefined) {
+  const { conflicts } = await devices.replace([{ etag, value: { ...record, history: withEvent(history, event) } }]);
+  if (conflicts.length > 0) {
     throw new FleetError('concurrent-change', `Device "${deviceId}" changed during the download. Ask again.`);
   }
   return { fileName: bundle.fileName, mediaType: bundle.mediaType, body };

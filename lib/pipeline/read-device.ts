@@ -1,12 +1,12 @@
 import type { DeviceRecord, DeviceStore } from '../devices/device.ts';
 import { mergeTwins, type Twin } from '../devices/twin.ts';
-import type { Groups } from '../enrollment/groups.ts';
 import { FleetError } from '../errors.ts';
 import type { Versioned } from '../storage.ts';
+import type { Ports } from './ports.ts';
 
 /** @throws FleetError `not-found` */
 export async function readDevice(id: string, devices: Pick<DeviceStore, 'read'>): Promise<Versioned<DeviceRecord>> {
-  const [record] = await devices.read([id]);
+  const record = (await devices.read([id])).get(id);
   if (record === undefined) throw new FleetError('not-found', `There is no device "${id}".`);
   return record;
 }
@@ -17,7 +17,7 @@ export async function readDevice(id: string, devices: Pick<DeviceStore, 'read'>)
  */
 export async function describeDevice(
   id: string,
-  { devices, groups }: { readonly devices: DeviceStore; readonly groups: Groups },
+  { devices, groups }: Pick<Ports, 'devices' | 'groups'>,
 ): Promise<{ readonly record: DeviceRecord; readonly initialTwin: Twin }> {
   const { value: record } = await readDevice(id, devices);
   const group = (await groups.directory()).get(record.enrollmentGroup)?.value.definition;

@@ -3,16 +3,14 @@ import { type DeviceRecord, type Registration, withEvent } from '../devices/devi
 import type { RegistrationOf } from '../enrollment/enrollments.ts';
 import { FleetError } from '../errors.ts';
 import { enrollmentRevision, type GroupRecord } from '../groups/group.ts';
-import type { Log } from '../log.ts';
+import { currentLog } from '../log.ts';
 import type { Versioned } from '../storage.ts';
 import type { Ports } from './ports.ts';
 
 export type ReconcilePorts = Pick<
   Ports,
   'devices' | 'groups' | 'enrollments' | 'twins' | 'rateLimiter' | 'now' | 'random'
-> & {
-  readonly log: Log;
-};
+>;
 
 /**
  * Device ids held in memory at once for one group, some 100 MB: as many devices as one DPS instance holds
@@ -39,7 +37,7 @@ const lookUpsPerRun = 500;
  * @returns the number of records that changed
  */
 export async function reconcileRegistrations(ports: ReconcilePorts): Promise<number> {
-  const { groups, log } = ports;
+  const { groups } = ports;
   let changed = 0;
   for (const [id, group] of await groups.directory({ maxAgeSeconds: 0 })) {
     try {
@@ -47,7 +45,7 @@ export async function reconcileRegistrations(ports: ReconcilePorts): Promise<num
       changed += await reconcileGroup(group.value, ports);
     } catch (error) {
       if (!(error instanceof FleetError)) throw error;
-      log.warn('group not reconciled', { group: id, code: error.code, reason: error.message });
+      currentLog().warn('group not reconciled', { group: id, code: error.code, reason: error.message });
     }
   }
   return changed;
@@ -138,7 +136,7 @@ async function deliverTwin(
   record: DeviceRecord,
   registration: Registration,
   group: GroupRecord,
-  { twins, log, now }: ReconcilePorts,
+  { twins, now }: ReconcilePorts,
 ): Promise<Registration | undefined> {
   const { assignedHub, status } = registration;
   const byEnrollment = group.definition.enrollment === 'individual' || record.twin === undefined;
@@ -149,7 +147,12 @@ async function deliverTwin(
     return { ...registration, twinDeliveredAt: now().toISOString() };
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
-    log.warn('twin not delivered', { device: record.id, hub: assignedHub, code: error.code, reason: error.message });
+    currentLog().warn('twin not delivered', {
+      device: record.id,
+      hub: assignedHub,
+      code: error.code,
+      reason: error.message,
+    });
     return undefined;
   }
 }

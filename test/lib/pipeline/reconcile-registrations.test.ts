@@ -5,13 +5,12 @@ import { type ReconcilePorts, reconcileRegistrations } from '../../../lib/pipeli
 import { someDevice } from '../../factories.ts';
 import { createWorld, type World } from '../../world.ts';
 
-const silent = { info() {}, warn() {}, error() {} };
 const idOf = (index: number) => `gw-${String(index).padStart(7, '0')}`;
 const waitingDevice = (id: string) => someDevice({ id, enrollmentGroup: 'line7', status: 'provisioned' });
 
 function services(world: World, own: Partial<ReconcilePorts>): ReconcilePorts {
   const twins = { merge: async () => {} };
-  return { ...world.services(), twins, log: silent, ...own };
+  return { ...world.services(), twins, ...own };
 }
 
 function register(world: World, deviceId: string): void {
