@@ -1,6 +1,6 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 
 export interface Bundle {
   /** Source files that became an entry each, from the project's root. */
@@ -8,6 +8,19 @@ export interface Bundle {
   /** Bytes of JavaScript, without source maps. */
   readonly bytes: number;
 }
+
+/**
+ * Puts the text of `name.sh` in place of a module `name.sh.ts`. Under Node that module reads the file beside it; a bundle
+ * has no file beside it.
+ */
+export const shellScripts: Plugin = {
+  name: 'shell-scripts',
+  setup(build) {
+    build.onLoad({ filter: /\.sh\.ts$/ }, async ({ path }) => {
+      return { contents: await readFile(path.replace(/\.ts$/, '')), loader: 'text' };
+    });
+  },
+};
 
 /**
  * Bundles the functions as they are deployed: ES modules, functions/main.ts as the entry, code that is loaded later in
@@ -38,6 +51,7 @@ export async function bundleFunctions(outdir: string, { minify = false } = {}): 
     sourcesContent: false,
     write: false,
     external: ['@azure/functions-core'],
+    plugins: [shellScripts],
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
     logLevel: 'warning',
   });

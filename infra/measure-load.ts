@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import { shellScripts } from './bundle-functions.ts';
 import type { LoadedApp } from './tools/load-app.ts';
 
 export interface LoadTimes {
@@ -23,6 +24,7 @@ export async function measureLoad(app: string, entryPoints: readonly string[], r
       entryPoints: [...entryPoints],
       outdir: join(unbundled, 'dist/functions'),
       ...{ bundle: true, splitting: true, packages: 'external', format: 'esm', platform: 'node', target: 'node22' },
+      plugins: [shellScripts],
     });
     const { type, main } = JSON.parse(await readFile('package.json', 'utf8'));
     await writeFile(join(unbundled, 'package.json'), JSON.stringify({ type, main }));

@@ -362,6 +362,15 @@ describe('install.sh', { skip }, () => {
   });
 });
 
+describe('install.sh in the repository', () => {
+  it('has the values of a default group', () => {
+    const file = readFileSync(new URL('../../../lib/bundle/install.sh', import.meta.url), 'utf8');
+    const options = { chainPem: [], rootPem: '', dps: someDps, now: someTime };
+    const withoutComments = (script: string) => script.replaceAll(/^#.*\n/gm, '');
+    assert.equal(withoutComments(installScript({ group: someGroup('line7'), ...options })), withoutComments(file));
+  });
+});
+
 describe('install.sh of every kind of group', () => {
   it('passes shellcheck', { skip: lacks('shellcheck') }, () => {
     const pkcs11 = { keyUri: 'pkcs11:token=a;object=b', pkcs11: { libraryPath: '/usr/lib/a.so' } };
