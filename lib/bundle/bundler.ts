@@ -1,39 +1,48 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { FleetError } from '../errors.ts';
-import { parseGroupDefinition } from '../groups/definition.ts';
+import { type GroupDefinition, parseGroupDefinition } from '../groups/definition.ts';
 import type { DeviceIdentity } from '../pki/device-issuer.ts';
 import { edgeCaCommonName } from '../pki/edge-ca.ts';
 import { bundleOptionsIssues } from './check-group.ts';
-import { createDeviceCheck } from './device-check.ts';
+import { createIdentityCheck, refusal, wrongKey } from './check-identity.ts';
+import type { VerifierGroup } from './dps-decision.ts';
 import { createSeal } from './seal.ts';
 import { createTarTemplate } from './tar.ts';
-import { configPath, targetFiles } from './target-files.ts';
+import { targetFiles } from './target-files.ts';
 import type { BundleOptions, DeviceSlot } from './targets.ts';
+import { isKeyOf, verifyBundle } from './verify-bundle.ts';
 
 /** Makes the bundles of one group. */
 export interface Bundler {
-  /** Of a bundle, as HTTP serves it. */
+  /** Media type of a bundle, as HTTP serves it. */
   readonly mediaType: string;
-  /** Of a bundle's file name, after the device id. */
+  /** What follows the device id in the file name of a bundle, such as `.tar.gz`. */
   readonly fileExtension: string;
   /**
-   * What the device installs: a tar.gz of the target's files, sealed where the group says so.
-   * @throws FleetError `bundle-invalid` where it would not work on the device
+   * Makes the bundle of one device: a tar.gz of the target's files, sealed where the group says so.
+   * @throws FleetError `bundle-invalid` when it would not work on the device
    */
   bundle(device: { readonly deviceId: string; readonly identity: DeviceIdentity }): Buffer | Promise<Buffer>;
 }
 
 /**
- * Lays out all that the devices of a group share, once.
- * @throws FleetError `group-invalid` with every fault, where no bundle of the group could work
+ * Opens a group: lays out everything that the bundles of its devices share.
+ *
+ * No bundle is handed out unchecked. A bundle is a template with values filled in at fixed places, and the places are
+ * fixed by the lengths of the values. So the first bundle of each combination of lengths is verified as a whole
+ * (verify-bundle.ts); that decides for all others like it. What is left to differ is whether the values belong together,
+ * and that is checked for every device (check-identity.ts).
+ *
+ * @throws FleetError `group-invalid` with every fault, when no bundle of the group could work
  */
 export async function createBundler(given: BundleOptions): Promise<Bundler> {
   const { id, ...declared } = given.group;
-  // A definition that an earlier release stored lacks what could not be declared then.
+  // A definition that an earlier release stored lacks the settings that are newer.
   const options = { ...given, group: parseGroupDefinition(id, declared) };
   const { group, chainPem } = options;
   refuseFaults(options);
-  const template = createTarTemplate<DeviceSlot>(targetFiles(options));
-  const check = createDeviceCheck(group, chainPem[0] ?? options.rootPem, idInConfiguration[configPath(group.target)]);
+  const template = createTarTemplate<DeviceSlot>(targetFiles(options), createFirstBundleCheck(options));
+  const checkIdentity = createIdentityCheck(group, chainPem[0] ?? options.rootPem);
   const sealed = group.keyCustody === 'sealed';
   const seal = sealed ? createSeal(group.recipients) : undefined;
 
@@ -42,27 +51,52 @@ export async function createBundler(given: BundleOptions): Promise<Bundler> {
     fileExtension: sealed ? '.tar.gz.cms' : '.tar.gz',
 
     bundle({ deviceId, identity }) {
-      const { edgeCa } = identity;
-      const archive = template.fill(deviceId, {
-        id: deviceId,
-        identity: identity.certificatePem,
-        identityKey: identity.privateKeyPem ?? '',
-        edgeCa: edgeCa?.certificatePem ?? '',
-        edgeCaKey: edgeCa?.privateKeyPem ?? '',
-        estEdgeCaName: group.edgeCa === 'est' ? edgeCaCommonName(deviceId) : '',
-      });
-      check(deviceId, identity, archive);
+      checkIdentity(deviceId, identity);
+      const archive = template.fill(deviceId, slotValues(deviceId, identity, group));
       return seal === undefined ? archive : seal(archive);
     },
   };
 }
 
-/** How each configuration says whose it is. */
-const idInConfiguration = {
-  'config.toml': (deviceId: string) => `registration_id = "${deviceId}"`,
-  'config.yaml': (deviceId: string) => `registration_id: "${deviceId}"`,
-  'device.json': (deviceId: string) => `"registrationId": "${deviceId}"`,
-};
+function slotValues(
+  deviceId: string,
+  { certificatePem, privateKeyPem, edgeCa }: DeviceIdentity,
+  group: GroupDefinition,
+): Record<DeviceSlot, string> {
+  return {
+    id: deviceId,
+    identity: certificatePem,
+    identityKey: privateKeyPem ?? '',
+    edgeCa: edgeCa?.certificatePem ?? '',
+    edgeCaKey: edgeCa?.privateKeyPem ?? '',
+    estEdgeCaName: group.edgeCa === 'est' ? edgeCaCommonName(deviceId) : '',
+  };
+}
+
+/** Makes the check of the first bundle of each layout. @returns a function that throws FleetError `bundle-invalid` */
+function createFirstBundleCheck({ group: { id }, chainPem, rootPem, now }: BundleOptions) {
+  // Whether DPS has the group enabled at this moment is not a property of the bundle.
+  const group: VerifierGroup = {
+    id,
+    enrollment: 'group',
+    provisioningStatus: 'enabled',
+    issuingCas: [{ certificatePem: chainPem[0] ?? rootPem, chainPem: [...chainPem.slice(1), rootPem] }],
+  };
+  return (archive: Buffer, values: Readonly<Record<DeviceSlot, string>>): void => {
+    // `verifyBundle` would find a wrong key too. Checked here, it is reported as for every other device.
+    for (const [kind, certificate, key] of [
+      ['identity', values.identity, values.identityKey],
+      ['Edge CA', values.edgeCa, values.edgeCaKey],
+    ] as const) {
+      if (key !== '' && !isKeyOf(createPrivateKey(key), new X509Certificate(certificate)))
+        throw refusal(values.id, wrongKey(kind));
+    }
+    const { checks, dps } = verifyBundle(archive, [group], now);
+    const faults = checks.flatMap(({ fault }) => fault ?? []);
+    if (!dps.accepted) faults.push(`DPS would answer ${dps.text}`);
+    if (faults.length > 0) throw refusal(values.id, faults.join('; '));
+  };
+}
 
 function refuseFaults(options: BundleOptions): void {
   const faults = bundleOptionsIssues(options);

@@ -42,38 +42,50 @@ interface Layout<Slot> {
 /** Layouts differ by the lengths of ids and signatures, some dozens in practice. More than this are made anew. */
 const maxLayouts = 256;
 
-export function createTarTemplate<Slot extends string>(files: readonly TemplateFile<Slot>[]): TarTemplate<Slot> {
+/**
+ * @param inspect is called with the first archive of each layout and what it was filled with. Where it throws, `fill`
+ *   throws the same and the layout is forgotten.
+ */
+export function createTarTemplate<Slot extends string>(
+  files: readonly TemplateFile<Slot>[],
+  inspect: (archive: Buffer, values: Readonly<Record<Slot, string>>) => void = () => {},
+): TarTemplate<Slot> {
   const slots = [...new Set(files.flatMap(({ parts }) => parts.flatMap((part) => (isSlot(part) ? [part.slot] : []))))];
   const layouts = new Map<string, Layout<Slot>>();
 
-  function layoutFor(folder: string, values: Readonly<Record<Slot, string>>): Layout<Slot> {
-    let key = `${folder.length}`;
-    for (const slot of slots) key += `,${values[slot].length}`;
-    let layout = layouts.get(key);
-    if (layout === undefined) {
-      layout = layOut(files, folder.length, values);
-      if (layouts.size >= maxLayouts) layouts.clear();
-      layouts.set(key, layout);
-    }
-    return layout;
-  }
-
   return {
     fill(folder, values) {
-      const { image, compress, headers, values: places } = layoutFor(folder, values);
-      let folderSum = 0;
-      for (let index = 0; index < folder.length; index++) folderSum += folder.charCodeAt(index);
-      for (const { at, sum } of headers) {
-        image.write(folder, at + prefixAt, 'latin1');
-        writeOctal(image, sum + folderSum, at + checksumAt, checksumDigits);
-      }
-      for (const { at, slot } of places) image.write(values[slot], at, 'latin1');
-      const archive = compress(image);
-      // One of the values is a private key, and the layout stays.
-      for (const { at, slot } of places) image.fill(0, at, at + values[slot].length);
+      let key = `${folder.length}`;
+      for (const slot of slots) key += `,${values[slot].length}`;
+      const known = layouts.get(key);
+      if (known !== undefined) return fillIn(known, folder, values);
+
+      const layout = layOut(files, folder.length, values);
+      const archive = fillIn(layout, folder, values);
+      inspect(archive, values);
+      if (layouts.size >= maxLayouts) layouts.clear();
+      layouts.set(key, layout);
       return archive;
     },
   };
+}
+
+function fillIn<Slot extends string>(
+  { image, compress, headers, values: places }: Layout<Slot>,
+  folder: string,
+  values: Readonly<Record<Slot, string>>,
+): Buffer {
+  let folderSum = 0;
+  for (let index = 0; index < folder.length; index++) folderSum += folder.charCodeAt(index);
+  for (const { at, sum } of headers) {
+    image.write(folder, at + prefixAt, 'latin1');
+    writeOctal(image, sum + folderSum, at + checksumAt, checksumDigits);
+  }
+  for (const { at, slot } of places) image.write(values[slot], at, 'latin1');
+  const archive = compress(image);
+  // One of the values is a private key, and the layout stays.
+  for (const { at, slot } of places) image.fill(0, at, at + values[slot].length);
+  return archive;
 }
 
 function isSlot<Slot>(part: string | { readonly slot: Slot }): part is { readonly slot: Slot } {

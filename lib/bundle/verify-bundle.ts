@@ -1,4 +1,4 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, type KeyObject, sign, verify, X509Certificate } from 'node:crypto';
 import { FleetError } from '../errors.ts';
 import { y2038DateIssue } from '../groups/y2038.ts';
 import { readCertificate } from '../pki/certificate.ts';
@@ -127,10 +127,20 @@ function keyFaults(
   const file = files.get(path);
   if (file === undefined || certificate === undefined) return [];
   try {
-    return certificate.checkPrivateKey(createPrivateKey(file.body)) ? [] : [`the ${kind} key is another one`];
+    return isKeyOf(createPrivateKey(file.body), certificate) ? [] : [`the ${kind} key is another one`];
   } catch {
     return [`the ${kind} key cannot be read`];
   }
+}
+
+/**
+ * Whether what the private key signs verifies with the certificate. `checkPrivateKey` alone compares the certificate
+ * with the public key that a file holds beside the private one.
+ */
+export function isKeyOf(privateKey: KeyObject, certificate: X509Certificate): boolean {
+  if (!certificate.checkPrivateKey(privateKey)) return false;
+  const data = Buffer.from('any text');
+  return verify('sha256', data, certificate.publicKey, sign('sha256', data, privateKey));
 }
 
 function edgeCaFaults(

@@ -177,6 +177,16 @@ describe('a bundle that would not work', () => {
     assert.throws(() => bundler.bundle({ deviceId: 'gw-1', identity: foreign }), refused(/issuing CA/));
   });
 
+  it('is not made from a CA that only has the same name, for the first device or the next', async () => {
+    const { bundler, identity } = await someBundler();
+    const stranger = await someBundler();
+    const foreign = await stranger.identity('gw-1');
+    // The check of the values passes. The whole bundle is verified, until one of the same lengths was good.
+    for (let time = 1; time <= 2; time++)
+      assert.throws(() => bundler.bundle({ deviceId: 'gw-1', identity: foreign }), refused(/is not issued by the one/));
+    assert.ok(await bundler.bundle({ deviceId: 'gw-1', identity: await identity('gw-1') }));
+  });
+
   it('is not made with a key that must not be there, or without one that must', async () => {
     const { bundler, identity } = await someBundler();
     const { privateKeyPem, ...keyless } = await identity('gw-1');

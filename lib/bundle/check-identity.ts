@@ -1,0 +1,82 @@
+import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
+import { FleetError } from '../errors.ts';
+import type { GroupDefinition } from '../groups/definition.ts';
+import { readCertificate } from '../pki/certificate.ts';
+import type { DeviceIdentity } from '../pki/device-issuer.ts';
+
+/**
+ * Makes the check that each device's identity passes before it goes into a bundle: the certificate is from the group's
+ * issuing CA and names the device, each key belongs to its certificate, and keys and Edge CA are there where the group
+ * says so. It runs for every device, so it searches octets and parses nothing. The first bundle of each layout is also
+ * verified as a whole (bundler.ts).
+ *
+ * @returns a function that throws FleetError `bundle-invalid`
+ */
+export function createIdentityCheck(
+  { keyCustody, edgeCa }: Pick<GroupDefinition, 'keyCustody' | 'edgeCa'>,
+  issuingCaPem: string,
+): (deviceId: string, identity: DeviceIdentity) => void {
+  const issuer = readCertificate(new X509Certificate(issuingCaPem).raw).subject;
+
+  /** @returns the certificate, DER */
+  function check(deviceId: string, kind: string, certificatePem: string, privateKeyPem: string | undefined): Buffer {
+    const certificate = pemBody(certificatePem);
+    if (!certificate.includes(issuer))
+      throw refusal(deviceId, `the ${kind} certificate is not from the group's issuing CA`);
+    if (privateKeyPem !== undefined && !certificate.includes(publicKeyOf(deviceId, kind, privateKeyPem)))
+      throw refusal(deviceId, wrongKey(kind));
+    return certificate;
+  }
+
+  return (deviceId, { certificatePem, privateKeyPem, edgeCa: ownCa }) => {
+    const commonName = encodedCommonName(deviceId);
+    if ((privateKeyPem === undefined) !== (keyCustody === 'device')) {
+      const must = keyCustody === 'device' ? 'must not' : 'must';
+      throw refusal(deviceId, `with key custody "${keyCustody}" it ${must} hold a private key`);
+    }
+    if (!check(deviceId, 'identity', certificatePem, privateKeyPem).includes(commonName))
+      throw refusal(deviceId, 'the common name of its certificate is not the device id');
+
+    if ((ownCa === undefined) !== (edgeCa !== 'issued')) {
+      const must = edgeCa === 'issued' ? 'must' : 'must not';
+      throw refusal(deviceId, `with edgeCa "${edgeCa}" it ${must} hold an Edge CA`);
+    }
+    if (ownCa === undefined) return;
+    // An Edge CA named like the device breaks the TLS of its modules (https://github.com/Azure/iotedge/issues/5782).
+    if (check(deviceId, 'Edge CA', ownCa.certificatePem, ownCa.privateKeyPem).includes(commonName))
+      throw refusal(deviceId, 'the Edge CA has the common name of the device');
+  };
+}
+
+export const wrongKey = (kind: string) => `the ${kind} key is not the one that its certificate was issued to`;
+
+export function refusal(deviceId: string, why: string): FleetError {
+  return new FleetError('bundle-invalid', `The bundle of device "${deviceId}" was not made: ${why}.`);
+}
+
+/** A common name as certificates of devices hold it (lib/pki/template.ts): its object identifier and a UTF8String, DER. */
+function encodedCommonName(commonName: string): Buffer {
+  return Buffer.concat([Buffer.from([0x06, 0x03, 0x55, 0x04, 0x03, 0x0c, commonName.length]), Buffer.from(commonName)]);
+}
+
+/** PKCS#8 of a P-256 key whose public point is at its end (RFC 5915), as lib/pki/keys.ts makes it. In octets. */
+const [p256Length, pointLength] = [138, 65];
+
+/** The public key that belongs to a private key, in octets that its certificate holds as they are. */
+function publicKeyOf(deviceId: string, kind: string, privateKeyPem: string): Buffer {
+  const der = pemBody(privateKeyPem);
+  try {
+    if (der.length === p256Length) return Buffer.from(der.subarray(-pointLength));
+    return createPublicKey(createPrivateKey(privateKeyPem)).export({ type: 'spki', format: 'der' });
+  } catch {
+    // Without its cause, which might quote the key.
+    throw refusal(deviceId, `the ${kind} key cannot be read`);
+  } finally {
+    der.fill(0);
+  }
+}
+
+/** Content of a text with one PEM object and nothing else. */
+function pemBody(pem: string): Buffer {
+  return Buffer.from(pem.slice(pem.indexOf('\n') + 1, pem.lastIndexOf('\n-----END')), 'base64');
+}
