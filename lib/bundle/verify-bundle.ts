@@ -233,16 +233,14 @@ const readers: Record<ConfigPath, Reader> = {
     const read = readConfigToml(text);
     if ('faults' in read) return read;
     const { provisioning, edge_ca: edgeCa, trust_bundle_cert: trust, cert_issuance: issuance } = read.config;
-    if (provisioning.source !== 'dps' || provisioning.attestation.method !== 'x509')
-      return { faults: ['provisioning: not by DPS with X.509'] };
     const { attestation } = provisioning;
-    const auth = issuance?.est?.auth;
+    const est = issuance?.est;
     // An identity from EST begins with the one of the bundle.
     const identity =
       'identity_pk' in attestation
         ? { certificate: attestation.identity_cert, key: attestation.identity_pk }
-        : auth !== undefined && 'bootstrap_identity_cert' in auth
-          ? { certificate: auth.bootstrap_identity_cert, key: auth.bootstrap_identity_pk }
+        : est !== undefined && 'bootstrap_identity_cert' in est.auth
+          ? { certificate: est.auth.bootstrap_identity_cert, key: est.auth.bootstrap_identity_pk }
           : undefined;
     if (identity === undefined) return { faults: ['provisioning.attestation: names no identity of this bundle'] };
     return {
@@ -253,9 +251,7 @@ const readers: Record<ConfigPath, Reader> = {
         ? { edgeCa: { certificate: placeIn(since12, edgeCa.cert), key: placeIn(since12, edgeCa.pk) } }
         : {}),
       ...(trust === undefined ? {} : { trustBundle: placeIn(since12, trust) }),
-      ...(issuance?.est === undefined
-        ? {}
-        : { estTrust: (issuance.est.trusted_certs ?? []).map((uri) => placeIn(since12, uri)) }),
+      ...(est === undefined ? {} : { estTrust: est.trusted_certs.map((uri) => placeIn(since12, uri)) }),
     };
   },
 
