@@ -3,7 +3,7 @@ import { FleetError } from '../errors.ts';
 import { type GroupDefinition, parseGroupDefinition } from '../groups/definition.ts';
 import type { DeviceIdentity } from '../pki/device-issuer.ts';
 import { edgeCaCommonName } from '../pki/edge-ca.ts';
-import { bundleOptionsIssues } from './check-group.ts';
+import { checkConfiguration, checkGroup } from './check-group.ts';
 import { createIdentityCheck, refusal, wrongKey } from './check-identity.ts';
 import type { VerifierGroup } from './dps-decision.ts';
 import { createSeal } from './seal.ts';
@@ -40,7 +40,8 @@ export async function createBundler(given: BundleOptions): Promise<Bundler> {
   // A definition that an earlier release stored lacks the settings that are newer.
   const options = { ...given, group: parseGroupDefinition(id, declared) };
   const { group, chainPem } = options;
-  refuseFaults(options);
+  const issues = [...checkGroup(group, options.now, options), ...checkConfiguration(options)];
+  if (issues.length > 0) throw FleetError.of('group-invalid', `The definition of group "${id}"`, issues);
   const template = createTarTemplate<DeviceSlot>(targetFiles(options), createFirstBundleCheck(options));
   const checkIdentity = createIdentityCheck(group, chainPem[0] ?? options.rootPem);
   const sealed = group.keyCustody === 'sealed';
@@ -96,9 +97,4 @@ function createFirstBundleCheck({ group: { id }, chainPem, rootPem, now }: Bundl
     if (!dps.accepted) faults.push(`DPS would answer ${dps.text}`);
     if (faults.length > 0) throw refusal(values.id, faults.join('; '));
   };
-}
-
-function refuseFaults(options: BundleOptions): void {
-  const faults = bundleOptionsIssues(options);
-  if (faults.length > 0) throw FleetError.of('group-invalid', `The definition of group "${options.group.id}"`, faults);
 }

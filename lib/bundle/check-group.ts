@@ -12,87 +12,99 @@ import { type BundleOptions, id } from './targets.ts';
 const day = 86_400_000;
 
 /**
- * Why bundles could not be made for a group declared so at that moment: what its schema cannot know.
- * @param rootPem the root, where it is known already
+ * Finds why no bundle of a group could work: everything that the schema of its definition cannot know, because it depends
+ * on the date or on the CAs. Run when the group is declared, and again when it is opened for issuing.
+ *
+ * @param cas the CA certificates that bundles hold, PEM, as far as they exist: the issuing CA with what is between it and
+ *   the root, nearest first, and the root
+ * @returns an issue for every fault, with the path of the setting to change
+ * @example
+ * checkGroup(group, new Date()) // at its first declaration: it has no issuing CA yet
+ * checkGroup(group, new Date(), { chainPem: [issuingCaPem], rootPem })
  */
-export function declarationIssues(group: GroupDefinition, at: Date, rootPem?: string): Issue[] {
-  const faults: Issue[] = group.recipients.flatMap((pem, index) =>
-    recipientIssues(pem, at).map((message) => ({ path: `recipients.${index}`, message })),
-  );
-  for (const index of duplicateRecipients(group.recipients))
-    faults.push({ path: `recipients.${index}`, message: 'the same certificate as one before' });
-
-  if (group.target === 'iotedge-1.1') {
-    const end = new Date(at.getTime() + group.issuingCa.validityDays * day);
-    const issuing = y2038DateIssue(end);
-    if (issuing !== undefined)
-      faults.push({ path: 'issuingCa.validityDays', message: `the issuing CA ${issuing}; declare a shorter life` });
-    // The root is on the device only where the group brings Edge CAs, whose modules have to trust it.
-    const root = group.edgeCa === 'issued' && rootPem !== undefined ? y2038CertificateIssue(rootPem) : undefined;
-    if (root !== undefined)
-      faults.push({ path: 'edgeCa', message: `the root ${root}; use edgeCa "daemon", or a root that ends before` });
-    for (const [index, pem] of group.trustBundle.entries()) {
-      const fault = y2038CertificateIssue(pem);
-      if (fault !== undefined) faults.push({ path: `trustBundle.${index}`, message: `the certificate ${fault}` });
-    }
-  }
-  return faults;
+export function checkGroup(
+  group: GroupDefinition,
+  at: Date,
+  { chainPem, rootPem }: { readonly chainPem?: readonly string[]; readonly rootPem?: string } = {},
+): Issue[] {
+  const issues: Issue[] = [];
+  if (chainPem !== undefined && rootPem !== undefined) issues.push(...chainIssues(chainPem, rootPem, at));
+  issues.push(...recipientsIssues(group.recipients, at));
+  if (group.target === 'iotedge-1.1') issues.push(...y2038Issues(group, at, chainPem, rootPem));
+  return issues;
 }
 
-/** What is wrong with all bundles of a group alike. Checked once, when the group is opened, so never at the thousandth row. */
-export function bundleOptionsIssues(options: BundleOptions): Issue[] {
-  const { group, now } = options;
-  return [
-    ...chainFaults(options),
-    ...group.recipients.flatMap((pem, index) =>
-      recipientIssues(pem, now).map((message) => ({ path: `recipients.${index}`, message })),
-    ),
-    ...duplicateRecipients(group.recipients).map((index) => {
-      return { path: `recipients.${index}`, message: 'the same certificate as one before' };
-    }),
-    ...configurationFaults(options),
-  ];
-}
-
-function chainFaults({ group, chainPem, rootPem, now }: BundleOptions): Issue[] {
-  const faults: Issue[] = [];
+function chainIssues(chainPem: readonly string[], rootPem: string, at: Date): Issue[] {
+  const issues: Issue[] = [];
   const chain = [...chainPem, rootPem].map((pem) => new X509Certificate(pem));
   for (const [index, certificate] of chain.entries()) {
     const path = index < chainPem.length ? `chain.${index}` : 'root';
     const issuer = chain[Math.min(index + 1, chain.length - 1)];
     if (issuer === undefined || !certificate.checkIssued(issuer) || !certificate.verify(issuer.publicKey))
-      faults.push({ path, message: 'not issued by the next certificate of the chain' });
-    if (!certificate.ca) faults.push({ path, message: 'not a CA certificate' });
-    if (now < certificate.validFromDate || now > certificate.validToDate)
-      faults.push({
-        path,
-        message: `valid from ${certificate.validFromDate.toISOString()} to ${certificate.validToDate.toISOString()} only`,
-      });
+      issues.push({ path, message: 'not issued by the next certificate of the chain' });
+    if (!certificate.ca) issues.push({ path, message: 'not a CA certificate' });
+    const { validFromDate, validToDate } = certificate;
+    if (at < validFromDate || at > validToDate)
+      issues.push({ path, message: `valid from ${validFromDate.toISOString()} to ${validToDate.toISOString()} only` });
   }
-  if (group.target === 'iotedge-1.1') {
-    // An identity ends no later than its issuer.
-    const shipped = group.edgeCa === 'issued' ? [...chainPem, rootPem, ...group.trustBundle] : chainPem;
-    for (const pem of shipped) {
-      const fault = y2038CertificateIssue(pem);
-      if (fault !== undefined)
-        faults.push({ path: 'target', message: `the certificate "${nameOf(pem)}" of the chain ${fault}` });
-    }
-  }
-  return faults;
+  return issues;
 }
 
-const nameOf = (pem: string) => new X509Certificate(pem).subject.replaceAll('\n', ', ');
+function recipientsIssues(recipients: readonly string[], at: Date): Issue[] {
+  const issues = recipients.flatMap((pem, index) =>
+    recipientIssues(pem, at).map((message) => ({ path: `recipients.${index}`, message })),
+  );
+  const duplicates = duplicateRecipients(recipients).map((index) => {
+    return { path: `recipients.${index}`, message: 'the same certificate as one before it' };
+  });
+  return [...issues, ...duplicates];
+}
+
+/** The certificates that IoT Edge 1.1 could not read. An identity ends no later than its issuing CA. */
+function y2038Issues(group: GroupDefinition, at: Date, chainPem?: readonly string[], rootPem?: string): Issue[] {
+  const issues: Issue[] = [];
+  // Before there is an issuing CA, the definition says how long it will live.
+  if (chainPem === undefined) {
+    const issue = y2038DateIssue(new Date(at.getTime() + group.issuingCa.validityDays * day));
+    if (issue !== undefined)
+      issues.push({ path: 'issuingCa.validityDays', message: `the issuing CA ${issue}; declare a shorter life` });
+  }
+  for (const pem of chainPem ?? []) {
+    const issue = y2038CertificateIssue(pem);
+    if (issue !== undefined)
+      issues.push({ path: 'target', message: `the certificate "${subjectOf(pem)}" of the chain ${issue}` });
+  }
+  // A bundle holds the root only with an issued Edge CA, whose modules must trust it.
+  if (group.edgeCa === 'issued' && rootPem !== undefined) {
+    const issue = y2038CertificateIssue(rootPem);
+    if (issue !== undefined) {
+      const advice = `use edgeCa "daemon", or replace "${subjectOf(rootPem)}" by a root that ends before 2038`;
+      issues.push({ path: 'edgeCa', message: `the root ${issue}; ${advice}` });
+    }
+  }
+  for (const [index, pem] of group.trustBundle.entries()) {
+    const issue = y2038CertificateIssue(pem);
+    if (issue !== undefined) issues.push({ path: `trustBundle.${index}`, message: `the certificate ${issue}` });
+  }
+  return issues;
+}
+
+const subjectOf = (pem: string) => new X509Certificate(pem).subject.replaceAll('\n', ', ');
 
 const readers = { 'config.toml': readConfigToml, 'config.yaml': readConfigYaml, 'device.json': readDpsDeviceConfig };
 
-function configurationFaults(options: BundleOptions): Issue[] {
+/**
+ * Finds what the device could not read in the configuration of a group: values come from the definition and from settings
+ * of this app, and no schema of theirs knows every rule of the daemon.
+ */
+export function checkConfiguration(options: BundleOptions): Issue[] {
   const path = configPath(options.group.target);
-  // Any id does: an id is a-z, 0-9, ".", "_" and "-", which mean nothing in TOML, YAML and JSON strings.
+  // Any id will do: an id has a-z, 0-9, ".", "_" and "-" only, which mean nothing in TOML, YAML and JSON strings.
   const text = configuration(options)
     .map((part) => (typeof part === 'string' ? part : part === id ? 'a-device' : 'a device edge CA'))
     .join('');
-  // Files are laid out by characters, which are octets in ASCII only.
-  if (/[^\n\x20-\x7e]/.test(text)) return [{ path, message: 'holds something else than printable ASCII' }];
+  // The template is laid out by characters; only in ASCII are those octets.
+  if (/[^\n\x20-\x7e]/.test(text)) return [{ path, message: 'holds a character that is not printable ASCII' }];
   const read = readers[path](text);
   return 'faults' in read ? read.faults.map((message) => ({ path, message })) : [];
 }

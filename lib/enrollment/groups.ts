@@ -9,7 +9,7 @@ import {
   refuseShared,
   withCurrent,
 } from '../authorities/issuing-cas.ts';
-import { declarationIssues } from '../bundle/check-group.ts';
+import { checkGroup } from '../bundle/check-group.ts';
 import { FleetError } from '../errors.ts';
 import { type GroupDefinition, parseGroupDefinition } from '../groups/definition.ts';
 import type { GroupStore } from '../groups/group.ts';
@@ -231,7 +231,7 @@ function refuseCustody(definition: GroupDefinition, allowPlainKeys: boolean, at:
       `Group "${id}" asks for plain keys, which this deployment does not allow.`,
     );
   }
-  const faults = declarationIssues(definition, at, rootPem);
+  const faults = checkGroup(definition, at, { rootPem });
   if (faults.length > 0) throw FleetError.of('group-invalid', `The definition of group "${id}"`, faults);
 }
 

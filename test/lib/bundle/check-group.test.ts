@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { declarationIssues } from '../../../lib/bundle/check-group.ts';
+import { checkGroup } from '../../../lib/bundle/check-group.ts';
 import { FleetError } from '../../../lib/errors.ts';
 import { type GroupInput, parseGroupDefinition } from '../../../lib/groups/definition.ts';
 import { someGroup, someTime } from '../../factories.ts';
@@ -70,7 +70,7 @@ describe('a group definition says what its bundles install', () => {
 
 describe('a declaration', () => {
   const pathsOf = (input: Partial<GroupInput>, rootPem?: string) =>
-    declarationIssues(someGroup('line7', input), someTime, rootPem).map(({ path }) => path);
+    checkGroup(someGroup('line7', input), someTime, { rootPem }).map(({ path }) => path);
 
   it('is refused for IoT Edge 1.1 where its CA would live into 2038', () => {
     // 4,057 days lead from 2026-11-23 to 2038-01-01.
@@ -91,7 +91,7 @@ describe('a declaration', () => {
     const weak = certificateFile(['rsa:1024']).certificatePem;
     const good = certificateFile(['rsa:2048']).certificatePem;
     const group = someGroup('line7', { keyCustody: 'sealed', recipients: [good, weak, 'x', good] });
-    const faults = declarationIssues(group, new Date(Date.now() + 60_000));
+    const faults = checkGroup(group, new Date(Date.now() + 60_000));
     assert.deepEqual(
       faults.map(({ path }) => path),
       ['recipients.1', 'recipients.2', 'recipients.3'],
