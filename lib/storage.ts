@@ -11,20 +11,32 @@ export interface Page<T> {
   readonly continuation?: string;
 }
 
-/** One container of blobs. Adapters: lib/azure/blobs.ts. */
+/**
+ * One container of blobs. It knows nothing of what the blobs are: a blob that is not there is `undefined`, and the caller
+ * names the error. Adapters: lib/azure/blobs.ts.
+ *
+ * Every method throws FleetError `unavailable` or `throttled` when the storage does not answer or asks to wait.
+ */
 export interface BlobStore {
-  /** Writes a blob that must not exist yet. @returns its ETag, or undefined when somebody was first */
+  /** Writes a blob that must not exist yet. @returns its ETag, or undefined when a blob has that name already */
   create(name: string, body: Uint8Array, options: BlobOptions): Promise<string | undefined>;
   /** Like `create`, from a stream of unknown length. */
   createFrom(name: string, body: AsyncIterable<Uint8Array>, options: BlobOptions): Promise<string | undefined>;
-  /** Writes a blob, whatever was there. */
+  /** Writes a blob and replaces the one of that name, if there is one. */
   write(name: string, body: Uint8Array, options: BlobOptions): Promise<void>;
-  /** The whole blob, or undefined when there is none. */
+  /** Reads a whole blob into memory. @returns undefined when there is none */
   read(name: string): Promise<Buffer | undefined>;
-  /** `length` bytes from `offset`. @throws FleetError `manifest-gone` when the blob is not there or no longer has the ETag */
-  readRange(name: string, range: { offset: number; length: number; etag?: string }): Promise<Buffer>;
-  /** The blob as a stream. @throws FleetError `manifest-gone` as readRange */
-  open(name: string, options: { etag?: string }): Promise<AsyncIterable<Uint8Array>>;
+  /**
+   * Reads `length` bytes from byte `offset`, or as many as there are.
+   * @returns undefined when the blob is not there, or no longer has the `etag` given
+   */
+  readRange(name: string, range: { offset: number; length: number; etag?: string }): Promise<Buffer | undefined>;
+  /**
+   * Opens a blob as a stream. The stream throws FleetError `unavailable` when the storage stops sending.
+   * @returns undefined when the blob is not there, or no longer has the `etag` given
+   */
+  open(name: string, options: { etag?: string }): Promise<AsyncIterable<Uint8Array> | undefined>;
+  /** @returns undefined when there is no such blob */
   properties(name: string): Promise<BlobProperties | undefined>;
 }
 
@@ -37,6 +49,7 @@ export interface BlobOptions {
 export interface BlobProperties {
   /** Without quotes. */
   readonly etag: string;
+  /** Length of the content. */
   readonly bytes: number;
   readonly metadata: Readonly<Record<string, string>>;
 }

@@ -49,24 +49,19 @@ export function createBlobStore(container: ContainerClient, { patience = storage
       );
     },
 
-    async read(name) {
+    read(name) {
       const blob = container.getBlobClient(name);
-      try {
-        return await calling(service, () =>
-          withInactivityTimeout(patience, (abortSignal, onProgress) =>
-            blob.downloadToBuffer(0, undefined, { abortSignal, onProgress }),
-          ),
-        );
-      } catch (error) {
-        if (statusOf(error) === 404) return undefined;
-        throw error;
-      }
+      return ifPresent(() =>
+        withInactivityTimeout(patience, (abortSignal, onProgress) =>
+          blob.downloadToBuffer(0, undefined, { abortSignal, onProgress }),
+        ),
+      );
     },
 
-    async readRange(name, { offset, length, etag }) {
+    readRange(name, { offset, length, etag }) {
       const blob = container.getBlobClient(name);
       const conditions = { ifMatch: etag && `"${etag}"` };
-      return found(name, () =>
+      return ifPresent(() =>
         withInactivityTimeout(patience, async (abortSignal, onProgress) => {
           const answer = await blob.download(offset, length, { conditions, abortSignal, onProgress });
           return collect(answer.readableStreamBody);
@@ -76,29 +71,26 @@ export function createBlobStore(container: ContainerClient, { patience = storage
 
     async open(name, { etag }) {
       const blob = container.getBlobClient(name);
+      const conditions = { ifMatch: etag && `"${etag}"` };
       const controller = new AbortController();
       const abort = () => controller.abort();
       const { signal: abortSignal } = controller;
       const timer = setTimeout(abort, patience);
-      const { readableStreamBody } = await found(name, () =>
-        blob.download(0, undefined, { conditions: { ifMatch: etag && `"${etag}"` }, abortSignal }),
-      ).finally(() => clearTimeout(timer));
-      if (readableStreamBody === undefined) throw new FleetError('unavailable', `${service} sent no body.`);
-      return withItemTimeout(readableStreamBody as AsyncIterable<Buffer>, patience, abort);
+      const answer = await ifPresent(() => blob.download(0, undefined, { conditions, abortSignal })).finally(() =>
+        clearTimeout(timer),
+      );
+      if (answer === undefined) return undefined;
+      if (answer.readableStreamBody === undefined) throw new FleetError('unavailable', `${service} sent no body.`);
+      return withItemTimeout(answer.readableStreamBody as AsyncIterable<Buffer>, patience, abort);
     },
 
     async properties(name) {
-      try {
-        const answer = await calling(service, () =>
-          withInactivityTimeout(patience, (abortSignal) =>
-            container.getBlobClient(name).getProperties({ abortSignal }),
-          ),
-        );
-        return { etag: unquoted(answer.etag), bytes: answer.contentLength ?? 0, metadata: answer.metadata ?? {} };
-      } catch (error) {
-        if (statusOf(error) === 404) return undefined;
-        throw error;
-      }
+      const blob = container.getBlobClient(name);
+      const answer = await ifPresent(() =>
+        withInactivityTimeout(patience, (abortSignal) => blob.getProperties({ abortSignal })),
+      );
+      if (answer === undefined) return undefined;
+      return { etag: unquoted(answer.etag), bytes: answer.contentLength ?? 0, metadata: answer.metadata ?? {} };
     },
   };
 }
@@ -115,14 +107,13 @@ async function ifAbsent(upload: () => Promise<{ etag?: string }>): Promise<strin
   }
 }
 
-async function found<T>(name: string, work: () => Promise<T>): Promise<T> {
+/** @returns undefined when the blob is not there (404) or no longer has the ETag of If-Match (412) */
+async function ifPresent<T>(work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await calling(service, work);
   } catch (error) {
     const status = statusOf(error);
-    if (status === 404) throw new FleetError('manifest-gone', `Blob ${name} is no longer there.`, { cause: error });
-    if (status === 412)
-      throw new FleetError('manifest-gone', `Blob ${name} was replaced by another upload.`, { cause: error });
+    if (status === 404 || status === 412) return undefined;
     throw error;
   }
 }

@@ -199,11 +199,8 @@ export async function readBundle(
   bundles: BlobStore,
   { archive, offset, length }: Pick<BundleLocation, 'archive' | 'offset' | 'length'>,
 ): Promise<Buffer> {
-  const body = await bundles.readRange(archive, { offset, length }).catch((error: unknown) => {
-    // A store speaks of what most of its readers read.
-    if (!(error instanceof FleetError) || error.code !== 'manifest-gone') throw error;
-    throw new FleetError('archive-damaged', `The archive ${archive} is no longer there.`, { cause: error });
-  });
+  const body = await bundles.readRange(archive, { offset, length });
+  if (body === undefined) throw new FleetError('archive-damaged', `The archive ${archive} is no longer there.`);
   if (body.length === length) return body;
   throw new FleetError('archive-damaged', `The archive ${archive} ends within the bundle at byte ${offset}.`);
 }

@@ -89,6 +89,11 @@ export function rowError({ line, source }: Pick<RowError, 'line' | 'source'>, er
   return { line, source, code, message, column, expected, value };
 }
 
+/** The error of a job whose manifest is no longer the blob that it was made of. */
+export function manifestGone(blob: string): FleetError {
+  return new FleetError('manifest-gone', `Manifest ${blob} was deleted, or replaced by another upload.`);
+}
+
 /**
  * Longest record, in bytes. A row that uses all that a twin may hold (8 KB of tags, 32 KB of desired properties, quotes
  * doubled) with a CSR stays under 100 KB. A record ten times as long has a missing line end or quote, and is refused

@@ -1,7 +1,7 @@
 import { FleetError } from '../errors.ts';
 import { failUndispatched } from '../jobs/count-part.ts';
 import { conflictPolicies, type Job, jobIdOf, noRows } from '../jobs/job.ts';
-import { manifestDefaults } from '../manifest/manifest.ts';
+import { manifestDefaults, manifestGone } from '../manifest/manifest.ts';
 import { splitManifest } from '../manifest/splitter.ts';
 import type { BlobCreated } from '../manifest/upload-event.ts';
 import type { BlobProperties, BlobStore } from '../storage.ts';
@@ -40,6 +40,7 @@ async function dispatch(job: Job, ports: IngestPorts): Promise<void> {
   // A setting that changes between two deliveries must not move the chunks of a job that is half sent.
   const { jobId, format, manifest, chunkRows = ports.chunkRows } = job;
   const source = await manifests.open(manifest.blob, { etag: manifest.etag });
+  if (source === undefined) throw manifestGone(manifest.blob);
   const { shape, chunks, rows } = await step('split', { jobId }, () => splitManifest(source, { format, chunkRows }));
   // Totals first: a chunk may be done before the last message is sent, and it is counted against them.
   const change = { status: 'provisioning', shape, chunkRows, chunks: chunks.length, total: rows } as const;

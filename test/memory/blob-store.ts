@@ -1,4 +1,3 @@
-import { FleetError } from '../../lib/errors.ts';
 import type { BlobOptions, BlobStore } from '../../lib/storage.ts';
 
 /** Blobs in memory, held to the same contract as the real store. */
@@ -14,10 +13,9 @@ export function createMemoryBlobStore(): BlobStore & {
     blobs.set(name, { body: Buffer.from(body), etag, options });
     return etag;
   };
-  const get = (name: string, etag?: string): Buffer => {
+  const get = (name: string, etag?: string): Buffer | undefined => {
     const blob = blobs.get(name);
-    if (blob === undefined) throw new FleetError('manifest-gone', `Blob ${name} is no longer there.`);
-    if (etag !== undefined && etag !== blob.etag) throw new FleetError('manifest-gone', `Blob ${name} was replaced.`);
+    if (blob === undefined || (etag !== undefined && etag !== blob.etag)) return undefined;
     return Buffer.from(blob.body);
   };
 
@@ -40,13 +38,14 @@ export function createMemoryBlobStore(): BlobStore & {
       put(name, body, options);
     },
     async read(name) {
-      return blobs.has(name) ? get(name) : undefined;
+      return get(name);
     },
     async readRange(name, { offset, length, etag }) {
-      return get(name, etag).subarray(offset, offset + length);
+      return get(name, etag)?.subarray(offset, offset + length);
     },
     async open(name, { etag }) {
       const body = get(name, etag);
+      if (body === undefined) return undefined;
       return (async function* () {
         // Small pieces, so that readers meet boundaries anywhere.
         for (let at = 0; at < body.length; at += 1000) yield body.subarray(at, at + 1000);

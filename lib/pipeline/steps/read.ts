@@ -2,6 +2,7 @@ import { FleetError } from '../../errors.ts';
 import type { GroupRecord } from '../../groups/group.ts';
 import type { Job } from '../../jobs/job.ts';
 import type { ChunkMessage } from '../../jobs/messages.ts';
+import { manifestGone } from '../../manifest/manifest.ts';
 import { type ChunkRows, createRowReader } from '../../manifest/rows.ts';
 import type { Versioned } from '../../storage.ts';
 import { step } from '../../telemetry.ts';
@@ -21,6 +22,7 @@ export function readRows(
   return step('1 read', { jobId, chunk, attempt }, async () => {
     if (shape === undefined) throw new FleetError('internal', `Job ${jobId} has chunks and no shape.`);
     const bytes = await manifests.readRange(manifest.blob, { offset: start, length: end - start, etag: manifest.etag });
+    if (bytes === undefined) throw manifestGone(manifest.blob);
 
     const readWith = (known: ReadonlyMap<string, Versioned<GroupRecord>>) =>
       createRowReader({ shape, defaultGroup, group: (id) => known.get(id)?.value.definition })(bytes, firstLine);

@@ -84,6 +84,7 @@ describe('a storage that does not answer', () => {
       response.write('deviceId\n');
     };
     const stream = await store().open('a', {});
+    assert.ok(stream);
     await assert.rejects(async () => {
       for await (const part of stream) assert.ok(part.length > 0);
     });
