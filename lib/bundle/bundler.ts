@@ -3,12 +3,12 @@ import { FleetError } from '../errors.ts';
 import { type GroupDefinition, parseGroupDefinition } from '../groups/definition.ts';
 import type { DeviceIdentity } from '../pki/device-issuer.ts';
 import { edgeCaCommonName } from '../pki/edge-ca.ts';
+import { bundleFiles } from './bundle-files.ts';
 import { checkConfiguration, checkGroup } from './check-group.ts';
 import { createIdentityCheck, refusal, wrongKey } from './check-identity.ts';
 import type { VerifierGroup } from './dps-decision.ts';
 import { createSeal } from './seal.ts';
 import { createTarTemplate } from './tar.ts';
-import { targetFiles } from './target-files.ts';
 import type { BundleOptions, DeviceSlot } from './targets.ts';
 import { isKeyOf, verifyBundle } from './verify-bundle.ts';
 
@@ -42,7 +42,7 @@ export async function createBundler(given: BundleOptions): Promise<Bundler> {
   const { group, chainPem } = options;
   const issues = [...checkGroup(group, options.now, options), ...checkConfiguration(options)];
   if (issues.length > 0) throw FleetError.of('group-invalid', `The definition of group "${id}"`, issues);
-  const template = createTarTemplate<DeviceSlot>(targetFiles(options), createFirstBundleCheck(options));
+  const template = createTarTemplate<DeviceSlot>(bundleFiles(options), createFirstBundleCheck(options));
   const checkIdentity = createIdentityCheck(group, chainPem[0] ?? options.rootPem);
   const sealed = group.keyCustody === 'sealed';
   const seal = sealed ? createSeal(group.recipients) : undefined;

@@ -2,12 +2,12 @@ import { X509Certificate } from 'node:crypto';
 import type { Issue } from '../errors.ts';
 import type { GroupDefinition } from '../groups/definition.ts';
 import { y2038CertificateIssue, y2038DateIssue } from '../groups/y2038.ts';
+import { configuration } from './bundle-files.ts';
 import { readConfigToml } from './config-toml.ts';
 import { readConfigYaml } from './config-yaml.ts';
 import { readDpsDeviceConfig } from './device-json.ts';
 import { duplicateRecipients, recipientIssues } from './seal.ts';
-import { configPath, configuration } from './target-files.ts';
-import { type BundleOptions, id } from './targets.ts';
+import { type BundleOptions, configPath, id } from './targets.ts';
 
 const day = 86_400_000;
 

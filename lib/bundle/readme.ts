@@ -1,6 +1,6 @@
 import { type BundleOptions, bundlePaths, type DeviceText, edgeTargets, id } from './targets.ts';
 
-/** README.md of a bundle: what a technician types, in order, for this target and custody. */
+/** README.md of a bundle: the commands that a technician types, in order, for this target and key custody. */
 export function readme(options: BundleOptions): DeviceText {
   const { group } = options;
   const edge = group.target !== 'dps-device';
@@ -9,20 +9,21 @@ export function readme(options: BundleOptions): DeviceText {
     id,
     '\n\n',
     edge
-      ? `Installs the identity and the configuration of this device for Azure IoT Edge ${edgeTargets[group.target].version}.\n\n`
-      : 'The identity of this device for the Azure Device Provisioning Service.\n\n',
-    ...opening(options),
+      ? `The identity and the configuration of this device for Azure IoT Edge ${edgeTargets[group.target].version}.\n\n`
+      : 'The identity of this device for the Azure Device Provisioning Service (DPS).\n\n',
+    ...unpackSteps(options),
     ...keySteps(options),
     ...(edge ? edgeSteps(options) : deviceSteps(options)),
     ...custodyNote(options),
   ];
 }
 
-function opening({ group }: BundleOptions): DeviceText {
+function unpackSteps({ group }: BundleOptions): DeviceText {
   if (group.keyCustody !== 'sealed')
-    return ['Unpack, where the device is:\n\n    tar -xzf ', id, '.tar.gz\n    cd ', id, '\n\n'];
+    return ['Unpack the bundle on the device:\n\n    tar -xzf ', id, '.tar.gz\n    cd ', id, '\n\n'];
   return [
-    'Open it with the certificate and the key of a recipient, and unpack:\n\n    openssl cms -decrypt -inform DER -in ',
+    'Decrypt the bundle with the certificate and the key of a recipient, and unpack it on the device:\n\n',
+    '    openssl cms -decrypt -inform DER -in ',
     id,
     '.tar.gz.cms -out ',
     id,
@@ -37,28 +38,29 @@ function opening({ group }: BundleOptions): DeviceText {
 function keySteps({ group }: BundleOptions): DeviceText {
   if (group.keyCustody !== 'device') return [];
   const { keyUri } = group;
-  const place = keyUri === undefined ? `\`${bundlePaths.identityKey}\` of this folder` : `\`${keyUri}\``;
+  const place = keyUri === undefined ? `\`${bundlePaths.identityKey}\` in this folder` : `\`${keyUri}\``;
   return [
-    `The device made its own private key; no private key is in this bundle, and none exists on our side.\n`,
+    'This bundle has no private key. The device made its own, and we have no copy of it.\n',
     keyUri === undefined || keyUri.startsWith('file:')
       ? `Put the key, as unencrypted PEM, at ${place} before the next step.\n\n`
-      : `The key is expected at ${place}.\n\n`,
+      : `The device must have its key at ${place}.\n\n`,
   ];
 }
 
 function edgeSteps({ group }: BundleOptions): DeviceText {
   const pin = group.pkcs11 === undefined ? '' : ' --pin-file FILE';
   return [
-    'See what would be done, then do it:\n\n',
+    'Print what the installation would change, then install:\n\n',
     `    sudo sh ./install.sh --dry-run${pin}\n    sudo sh ./install.sh${pin}\n\n`,
     pin === ''
       ? ''
-      : 'FILE holds the PIN of the PKCS#11 token on one line; leave the option out where the token has none.\n',
-    'It checks the system, puts each file in its place, keeps what it replaces in a backup, applies the configuration and\n',
-    'checks the result. It may be run again.\n\n',
+      : 'FILE has the PIN of the PKCS#11 token on one line. Leave the option out if the token has no PIN.\n\n',
+    'The script checks the system, keeps a backup of each file that it replaces, installs the files, applies the\n',
+    'configuration and checks the result. You can run it again at any time.\n\n',
+    'Then check that the device is connected:\n\n',
     group.target === 'iotedge-1.1'
-      ? 'Then see that the device is connected:\n\n    sudo iotedge list\n    sudo journalctl -u iotedge --since -10min\n\n'
-      : 'Then see that the device is connected:\n\n    sudo iotedge system status\n    sudo iotedge list\n    sudo iotedge system logs\n\n',
+      ? '    sudo iotedge list\n    sudo journalctl -u iotedge --since -10min\n\n'
+      : '    sudo iotedge system status\n    sudo iotedge list\n    sudo iotedge system logs\n\n',
   ];
 }
 
@@ -66,11 +68,11 @@ function deviceSteps({ group }: BundleOptions): DeviceText {
   const key = group.keyUri === undefined ? `- \`${bundlePaths.identityKey}\`: its private key, PKCS#8 PEM.\n` : '';
   return [
     'Give these files to the DPS client of the device:\n\n',
-    '- `device.json`: endpoint, id scope, registration id, and where the other files are.\n',
-    `- \`${bundlePaths.identityChain}\`: its certificate and the issuers above it; the client presents all of them.\n`,
+    '- `device.json`: endpoint, id scope, registration id, and the paths of the other files.\n',
+    `- \`${bundlePaths.identityChain}\`: its certificate, then the issuers. The client must present all of them.\n`,
     key,
     `- \`${bundlePaths.root}\`: the root of the chain.\n\n`,
-    'See that the certificate and its chain are as they should be:\n\n',
+    'Check the certificate and its chain:\n\n',
     `    openssl verify -CAfile ${bundlePaths.root} -untrusted ${bundlePaths.identityChain} ${bundlePaths.identityChain}\n\n`,
   ];
 }
@@ -78,6 +80,6 @@ function deviceSteps({ group }: BundleOptions): DeviceText {
 function custodyNote({ group }: BundleOptions): DeviceText {
   if (group.keyCustody === 'device') return [];
   return [
-    'Whoever holds this folder can be this device. Delete it, and the archive it came in, after the installation.\n',
+    'Anyone who has this folder can pose as this device. Delete the folder and the archive after the installation.\n',
   ];
 }

@@ -2,11 +2,12 @@ import { X509Certificate } from 'node:crypto';
 import type { GroupDefinition } from '../groups/definition.ts';
 import type { TemplateFile } from './tar.ts';
 
+/** The device software that a bundle installs on. */
 export type Target = GroupDefinition['target'];
 
-/** What IoT Edge calls a release, and what its parts need to know of it. */
+/** A release of IoT Edge, as far as bundles depend on it. */
 export interface EdgeTarget {
-  /** As `iotedge --version` says it, without the patch number. */
+  /** As `iotedge --version` prints it, without the patch number. */
   readonly version: string;
   /** Whether its identity service renews certificates (aziot-identity-service 1.3 and later). */
   readonly autoRenew: boolean;
@@ -27,26 +28,37 @@ export const edgeTargets: Readonly<Record<Exclude<Target, 'dps-device'>, EdgeTar
   'iotedge-1.1': edgeTarget('1.1', false),
 };
 
-/** What differs from device to device. */
+/** Name of the configuration in a bundle. It tells how to read the bundle. */
+export type ConfigPath = 'config.toml' | 'config.yaml' | 'device.json';
+
+export function configPath(target: Target): ConfigPath {
+  if (target === 'dps-device') return 'device.json';
+  return target === 'iotedge-1.1' ? 'config.yaml' : 'config.toml';
+}
+
+/** The values that differ between the devices of a group. */
 export type DeviceSlot = 'id' | 'identity' | 'identityKey' | 'edgeCa' | 'edgeCaKey' | 'estEdgeCaName';
 
 export type BundleFile = TemplateFile<DeviceSlot>;
 
-/** A text with places for what differs from device to device. */
+/** A text with slots for the values of a device. */
 export type DeviceText = BundleFile['parts'];
 
-/** All that the devices of one group have in common. */
+/** The slot of the device id. */
+export const id = { slot: 'id' } as const;
+
+/** Everything that the bundles of a group share. */
 export interface BundleOptions {
   readonly group: GroupDefinition;
-  /** The issuing CA and what is above it, without the root. */
+  /** PEM certificates from the issuing CA up, without the root. */
   readonly chainPem: readonly string[];
   readonly rootPem: string;
   readonly dps: { readonly idScope: string; readonly globalEndpoint: string };
-  /** Only the 1.1 daemon and recipients of sealed bundles depend on the date. */
+  /** The moment at which recipients and CA certificates must be valid. */
   readonly now: Date;
 }
 
-/** Where the files of a bundle are, in it. The device's own keep their names where they are installed. */
+/** Paths in a bundle. install.sh keeps them below the directory where the release of IoT Edge has its files. */
 export const bundlePaths = {
   readme: 'README.md',
   install: 'install.sh',
@@ -59,9 +71,7 @@ export const bundlePaths = {
   root: 'certs/root-ca.pem',
 } as const;
 
-export const id = { slot: 'id' } as const;
-
-/** Certificates one after another, as PEM and without what people write around it. */
+/** The certificates as one PEM text, without the text that tools write around them. */
 export function pemBundle(certificates: readonly string[]): string {
   return certificates.map((pem) => new X509Certificate(pem).toString()).join('');
 }

@@ -7,6 +7,7 @@ import { readConfigYaml } from './config-yaml.ts';
 import { readDpsDeviceConfig } from './device-json.ts';
 import { type DpsDecision, isSignedBy, predictDpsDecision, type VerifierGroup } from './dps-decision.ts';
 import { readTar, type TarFile } from './tar.ts';
+import type { ConfigPath } from './targets.ts';
 
 export interface BundleReport {
   /** The registration id of its configuration, or the name of its folder where that cannot be read. */
@@ -191,8 +192,6 @@ export interface BundleContents {
   /** What the configuration says, or what is wrong with it. */
   readonly settings: BundleSettings | { readonly faults: readonly string[] };
 }
-
-type ConfigPath = 'config.toml' | 'config.yaml' | 'device.json';
 
 /** What the configurations of all targets say, each in its own words. A place is a path in the bundle or a URI outside of it. */
 export interface BundleSettings {

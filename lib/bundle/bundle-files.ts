@@ -7,20 +7,14 @@ import {
   type BundleFile,
   type BundleOptions,
   bundlePaths,
+  configPath,
   type DeviceText,
   edgeTargets,
   pemBundle,
-  type Target,
 } from './targets.ts';
 
-/** The name of the configuration in a bundle, which tells the target's family. */
-export function configPath(target: Target): 'config.toml' | 'config.yaml' | 'device.json' {
-  if (target === 'dps-device') return 'device.json';
-  return target === 'iotedge-1.1' ? 'config.yaml' : 'config.toml';
-}
-
-/** The files of a bundle, in their order: what a technician reads first comes first. */
-export function targetFiles(options: BundleOptions): BundleFile[] {
+/** The files of a group's bundles, with slots for the values of each device. The one to read first comes first. */
+export function bundleFiles(options: BundleOptions): BundleFile[] {
   const { group, chainPem, rootPem } = options;
   const { target, edgeCa, est, trustBundle } = group;
   const edge = target !== 'dps-device';
@@ -37,7 +31,7 @@ export function targetFiles(options: BundleOptions): BundleFile[] {
     add(bundlePaths.edgeCaChain, 0o644, { slot: 'edgeCa' }, issuers);
     add(bundlePaths.edgeCaKey, 0o600, { slot: 'edgeCaKey' });
   }
-  // Modules must trust the issued CA's root; with a CA of the daemon's own they get that one from it.
+  // Modules must trust the root of an issued Edge CA. The daemon gives them a CA that it makes itself.
   const trusted = edgeCa === 'issued' ? [rootPem, ...trustBundle] : trustBundle;
   if (trusted.length > 0) add(bundlePaths.trustBundle, 0o644, pemBundle(trusted));
   if (est !== undefined) add(bundlePaths.estTrust, 0o644, pemBundle([est.trustedCa ?? rootPem]));
@@ -45,7 +39,7 @@ export function targetFiles(options: BundleOptions): BundleFile[] {
   return files;
 }
 
-/** The text of a target's configuration. */
+/** The configuration of a group's target; its name in a bundle is `configPath(target)`. */
 export function configuration(options: BundleOptions): DeviceText {
   const { target } = options.group;
   if (target === 'dps-device') return dpsDeviceConfig(options);
