@@ -4,10 +4,9 @@ import { FleetError } from '../errors.ts';
 import type { BlobStore } from '../storage.ts';
 
 /*
- * The archive of a chunk: a ZIP (APPNOTE 6.3, https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT) whose entries
- * are stored as they are, so that a byte range of it is a bundle, and any unzip opens the whole. Its last entry,
- * index.json, says what the bundles are of, for a second delivery of the chunk. One pass, one buffer, the same bytes for
- * the same entries.
+ * The archive of a chunk: a ZIP (APPNOTE 6.3, https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT) without
+ * compression. So a byte range of it is a bundle, and any unzip opens the whole. Its last entry, index.json, names the
+ * device of each bundle; a second delivery of the chunk records the devices from it. The same entries give the same bytes.
  */
 
 /** One bundle to go into an archive. */
@@ -15,19 +14,21 @@ export interface ArchiveEntry<Info> {
   /** A file name of ASCII letters, digits, ".", "_" and "-". */
   readonly name: string;
   readonly body: Buffer;
-  /** Kept in the index; JSON. */
+  /** Whose bundle it is; stored in the index as JSON. */
   readonly info: Info;
 }
 
-/** Where a bundle lies in its archive, in bytes, and what it is of. */
+/** Where a bundle is in its archive, and whose it is. */
 export interface ArchiveIndexEntry<Info> {
   readonly name: string;
+  /** Of the bundle's first byte, in bytes from the start of the archive. */
   readonly offset: number;
+  /** In bytes. */
   readonly length: number;
   readonly info: Info;
 }
 
-/** An archive as it is stored, and what lies where in it. */
+/** An archive as it is stored, and its index. */
 export interface PackedArchive<Info> {
   readonly body: Buffer;
   readonly index: readonly ArchiveIndexEntry<Info>[];
@@ -38,25 +39,31 @@ const localHeaderLength = 30;
 const centralHeaderLength = 46;
 const endLength = 22;
 
-/** Bounds of a ZIP without its 64-bit extension. A chunk has at most some thousand rows of some ten KB. */
+/** Limits of a ZIP without its 64-bit extension. A chunk has at most some thousand rows of about 10 KB. */
 const maxEntries = 0xffff;
 const maxLength = 0xffffffff;
 
-/** Features needed to extract: 2.0 (stored entries, sub-folders). Made on: UNIX (3), so that file modes count. */
+/** Features needed to extract: 2.0 (stored entries, sub-folders). Made on UNIX (3), so that file modes are used. */
 const versionNeeded = 20;
 const versionMadeBy = (3 << 8) | versionNeeded;
 /** A regular file, mode 0600: most entries hold a private key. */
 const externalAttributes = (0o100600 << 16) >>> 0;
-/** 1980-01-01, the first day of MS-DOS time: an archive's bytes do not tell when it was made. */
+/** 1980-01-01, the first day of MS-DOS time: the bytes must not depend on the time of packing. */
 const dosDate = (1 << 5) | 1;
 
-/** @throws FleetError `internal` where two entries have one name, or the archive would exceed what a plain ZIP can hold */
+/**
+ * Packs bundles into one archive, in one buffer.
+ * @throws FleetError `internal` when two entries have the same name, or a plain ZIP cannot hold them
+ * @example
+ * const { body, index } = packArchive([{ name: 'gw-1.tar.gz', body: bundle, info: { deviceId: 'gw-1' } }]);
+ * body.subarray(index[0].offset, index[0].offset + index[0].length); // the bundle
+ */
 export function packArchive<Info>(entries: readonly ArchiveEntry<Info>[]): PackedArchive<Info> {
   const names = new Set([indexName]);
   const index: ArchiveIndexEntry<Info>[] = [];
   let offset = 0;
   for (const { name, body, info } of entries) {
-    if (names.has(name)) throw new FleetError('internal', `Two entries of an archive are named ${name}.`);
+    if (names.has(name)) throw new FleetError('internal', `Two entries of an archive have the name ${name}.`);
     names.add(name);
     offset += localHeaderLength + name.length;
     index.push({ name, offset, length: body.length, info });
@@ -69,9 +76,9 @@ export function packArchive<Info>(entries: readonly ArchiveEntry<Info>[]): Packe
   const centralOffset = offset + localHeaderLength + indexName.length + indexBody.length;
   const length = centralOffset + centralLength + endLength;
   if (files.length > maxEntries || length > maxLength)
-    throw new FleetError('internal', `An archive of ${files.length} entries and ${length} bytes is no plain ZIP.`);
+    throw new FleetError('internal', `A plain ZIP cannot hold ${files.length} entries and ${length} bytes.`);
 
-  // Every byte is written below; nothing of what the memory held before can be left.
+  // Not zeroed: every byte is written below.
   const archive = Buffer.allocUnsafe(length);
   let local = 0;
   let central = centralOffset;
@@ -103,7 +110,7 @@ export function packArchive<Info>(entries: readonly ArchiveEntry<Info>[]): Packe
   return { body: archive, index };
 }
 
-/** The fields that a local and a central header share, from "version needed" to "extra field length". */
+/** Writes the fields that a local and a central header share, from "version needed" to "extra field length". */
 function writeCommon(
   archive: Buffer,
   at: number,
@@ -121,8 +128,8 @@ function writeCommon(
 }
 
 /**
- * The index of an archive that `packArchive` made. Checks the archive whole, checksums too: what it says is recorded of
- * devices that cannot be issued again.
+ * Reads the index of an archive that `packArchive` made. Checks every header and checksum first: devices are recorded by
+ * this index, and those that it names are not issued again.
  * @throws FleetError `archive-damaged`
  */
 export function readArchiveIndex<Info>(archive: Buffer): ArchiveIndexEntry<Info>[] {
@@ -130,15 +137,16 @@ export function readArchiveIndex<Info>(archive: Buffer): ArchiveIndexEntry<Info>
   const index = files.get(indexName);
   if (index === undefined) throw damaged('it has no index.json');
   const entries = parseIndex<Info>(archive.subarray(index.offset, index.offset + index.length));
-  if (entries.length !== files.size - 1) throw damaged('its index and its directory differ in number');
+  if (entries.length !== files.size - 1) throw damaged('its index and its directory have different numbers of entries');
   for (const { name, offset, length } of entries) {
     const file = files.get(name);
     if (file === undefined || file.offset !== offset || file.length !== length)
-      throw damaged('its index and its directory differ');
+      throw damaged('its index and its directory have different entries');
   }
   return entries;
 }
 
+/** Entries by name. Our own reader, since yauzl checks no checksums and accepts gaps between entries. */
 function readDirectory(archive: Buffer): Map<string, { offset: number; length: number }> {
   const end = archive.length - endLength;
   if (end < 0 || archive.readUInt32LE(end) !== 0x06054b50) throw damaged('it ends too early');
@@ -157,11 +165,11 @@ function readDirectory(archive: Buffer): Map<string, { offset: number; length: n
     const nameLength = archive.readUInt16LE(central + 28);
     const name = archive.toString('latin1', central + centralHeaderLength, central + centralHeaderLength + nameLength);
     const offset = local + localHeaderLength + nameLength;
-    // Entries follow one another without a gap, so the directory's own offsets have one possible value.
+    // Entries follow one another without gaps, so each offset has one possible value.
     if (archive.readUInt32LE(central + 42) !== local || offset + length > centralOffset)
       throw damaged(`entry ${number} is not where it should be`);
     if (archive.readUInt32LE(local) !== 0x04034b50 || archive.toString('latin1', local + 30, offset) !== name)
-      throw damaged(`entry ${number} has another header than the directory says`);
+      throw damaged(`the header of entry ${number} does not match the directory`);
     if (crc32(archive.subarray(offset, offset + length)) !== crc)
       throw damaged(`the checksum of entry ${number} is wrong`);
     files.set(name, { offset, length });
@@ -181,9 +189,9 @@ function parseIndex<Info>(body: Buffer): ArchiveIndexEntry<Info>[] {
     if (version === 1 && Array.isArray(entries) && entries.every((entry) => typeof entry?.info === 'object'))
       return entries;
   } catch {
-    // Said below.
+    // Not JSON: reported below.
   }
-  throw damaged('its index.json is not one of ours');
+  throw damaged('its index.json is not of the form that this app writes');
 }
 
 function damaged(how: string): FleetError {
@@ -191,8 +199,9 @@ function damaged(how: string): FleetError {
 }
 
 /**
- * The bundle of a device, from its chunk's archive. It holds the only copy of what a device needs, so a part of it is
- * never handed out for the whole.
+ * Reads the bundle of one device from the archive of its chunk. It is the only copy, so a bundle that is cut off is an
+ * error.
+ * @param location offset and length in bytes
  * @throws FleetError `archive-damaged`
  */
 export async function readBundle(

@@ -4,18 +4,20 @@ import { type BundleOptions, bundlePaths, type DeviceText, type EdgeTarget, id }
 
 /*
  * /etc/aziot/config.toml of IoT Edge 1.2 and later, as edgelet/iotedge/src/config/super_config.rs of Azure/iotedge reads
- * it. The parser ignores what it does not know, and a key after a [table] belongs to that table; so the order below is
- * part of the meaning.
+ * it. The order below matters: a key after a [table] belongs to that table, and the parser ignores keys that it does not
+ * know.
  */
 
-/** Where the services read certificates and keys, with which owners: Microsoft's own recommendation. */
-const certificates = 'file:///var/aziot/';
+/**
+ * The URI of a file of the bundle once it is installed. The directory is Microsoft's recommendation
+ * (learn.microsoft.com/azure/iot-edge/how-to-manage-device-certificates).
+ */
+const installedUri = (path: string) => `file:///var/aziot/${path}`;
 
-const installedUri = (path: string) => `${certificates}${path}`;
-
-/** A basic string of TOML. Values are ASCII by their own rules; this holds whatever they are. */
+/** A basic string of TOML, also for values that are not ASCII. */
 const quoted = (value: string) => JSON.stringify(value).replaceAll('\u007f', '\\u007f');
 
+/** The config.toml of a group, with slots for the values of each device. */
 export function edgeConfigToml({ group, dps }: BundleOptions, target: EdgeTarget): DeviceText {
   const { edgeCa, est, keyUri, pkcs11 } = group;
   const keyLocation = quoted(keyUri ?? installedUri(bundlePaths.identityKey));
@@ -43,7 +45,7 @@ export function edgeConfigToml({ group, dps }: BundleOptions, target: EdgeTarget
 
   if (est !== undefined) {
     add(`\n[cert_issuance.est]\ntrusted_certs = [${quoted(installedUri(bundlePaths.estTrust))}]\n`);
-    // A certificate that EST renews takes the place of the one it began with; that one then is the bootstrap identity.
+    // The daemon renews the identity by EST and starts with the one of the bundle, the bootstrap identity.
     const prefix = est.identity ? 'bootstrap_identity' : 'identity';
     add(`\n[cert_issuance.est.auth]\n${prefix}_cert = ${certificateLocation}\n${prefix}_pk = ${keyLocation}\n`);
     if (est.identity) add(`\n[cert_issuance.est.identity_auto_renew]\n${renewLines(est)}`);

@@ -4,16 +4,16 @@ import { type BundleOptions, bundlePaths, type DeviceText, type EdgeTarget, id }
 
 /*
  * /etc/iotedge/config.yaml of IoT Edge 1.1, as edgelet/edgelet-core/src/settings.rs of Azure/iotedge 1.1.15 reads it:
- * two spaces a level, top-level keys at the first column.
+ * two spaces per level, top-level keys in the first column.
  */
 
-const directory = 'file:///etc/iotedge/';
+/** The URI of a file of the bundle once it is installed. */
+const installedUri = (path: string) => `file:///etc/iotedge/${path}`;
 
-const installedUri = (path: string) => `${directory}${path}`;
-
-/** A double-quoted scalar; YAML takes any JSON string as one. */
+/** A double-quoted scalar. Any JSON string is one in YAML. */
 const quoted = (value: string) => JSON.stringify(value);
 
+/** The config.yaml of a group, with slots for the values of each device. */
 export function edgeConfigYaml({ group, dps }: BundleOptions, target: EdgeTarget): DeviceText {
   const { autoReprovisioningMode: mode, keyUri } = group;
   const text: (string | typeof id)[] = [
@@ -28,7 +28,7 @@ export function edgeConfigYaml({ group, dps }: BundleOptions, target: EdgeTarget
     '"\n',
     `    identity_cert: ${quoted(installedUri(bundlePaths.identityChain))}\n`,
     `    identity_pk: ${quoted(keyUri ?? installedUri(bundlePaths.identityKey))}\n`,
-    // 1.1 knows the modes of 1.2 as two switches; absent, the first would be true.
+    // 1.1 has two switches for the modes of 1.2. The first would be true if it were absent.
     `  always_reprovision_on_startup: ${mode === 'AlwaysOnStartup'}\n`,
     `  dynamic_reprovisioning: ${mode === 'Dynamic'}\n`,
   ];
@@ -48,7 +48,7 @@ export function edgeConfigYaml({ group, dps }: BundleOptions, target: EdgeTarget
     '  config:\n',
     `    image: ${quoted(group.agentImage ?? target.agentImage)}\n`,
     '    auth: {}\n',
-    // 1.1 wants a host name, and no two devices of a group may share it.
+    // 1.1 needs a host name, which must be different for every device.
     'hostname: "',
     id,
     '"\n',
@@ -66,8 +66,8 @@ export function edgeConfigYaml({ group, dps }: BundleOptions, target: EdgeTarget
 }
 
 /*
- * /etc/iotedge/config.yaml as edgelet/edgelet-core/src/settings.rs of Azure/iotedge 1.1.15 reads it, for DPS with X.509.
- * A key that it would ignore is a fault here.
+ * The parts of config.yaml that `edgeConfigYaml` writes, as edgelet/edgelet-core/src/settings.rs of Azure/iotedge 1.1.15
+ * reads them. The daemon ignores keys that it does not know. Here any other key is an error.
  */
 
 const url = z.string().refine(URL.canParse, 'a URL');
@@ -89,10 +89,7 @@ const schema = z.strictObject({
     dynamic_reprovisioning: z.boolean().optional(),
   }),
   certificates: z
-    .union([
-      z.strictObject({ device_ca_cert: z.string(), device_ca_pk: z.string(), trusted_ca_certs: z.string() }),
-      z.strictObject({ auto_generated_ca_lifetime_days: z.int().min(1) }),
-    ])
+    .strictObject({ device_ca_cert: z.string(), device_ca_pk: z.string(), trusted_ca_certs: z.string() })
     .optional(),
   agent: z.strictObject({
     name: z.string().min(1),
@@ -104,17 +101,18 @@ const schema = z.strictObject({
   connect: sockets,
   listen: sockets,
   homedir: z.string(),
-  moby_runtime: z.strictObject({ uri: url, network: z.string().optional() }),
+  moby_runtime: z.strictObject({ uri: url }),
 });
 
 type ConfigYaml = z.output<typeof schema>;
 
-/** Reads a config.yaml of 1.1. @returns the configuration, or every fault of it, each with its path */
+/** Reads a config.yaml of 1.1. @returns the configuration, or every fault with its path */
 export function readConfigYaml(text: string): { config: ConfigYaml } | { faults: string[] } {
   const faults: string[] = [];
   for (const [index, line] of text.split('\n').entries()) {
     const indent = /^[ \t]*/.exec(line)?.[0] ?? '';
-    if (indent.includes('\t') || indent.length % 2 > 0) faults.push(`line ${index + 1}: indent by two spaces a level`);
+    if (indent.includes('\t') || indent.length % 2 > 0)
+      faults.push(`line ${index + 1}: indent by two spaces per level`);
   }
   if (faults.length > 0) return { faults };
   let document: unknown;

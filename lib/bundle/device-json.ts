@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { type BundleOptions, bundlePaths, type DeviceText, id } from './targets.ts';
 
-/** device.json of a device without IoT Edge: what a DPS client needs to register. Paths are relative to the file. */
+/** device.json for a device without IoT Edge: what a DPS client needs to register. Paths are relative to the file. */
 export function dpsDeviceConfig({ group, dps }: BundleOptions): DeviceText {
   const quoted = JSON.stringify;
   return [
@@ -27,7 +27,7 @@ const schema = z.strictObject({
   rootCa: z.string().min(1),
 });
 
-/** Reads a device.json. @returns the configuration, or every fault of it, each with its path */
+/** Reads a device.json. @returns the configuration, or every fault with its path */
 export function readDpsDeviceConfig(text: string): { config: z.output<typeof schema> } | { faults: string[] } {
   let document: unknown;
   try {

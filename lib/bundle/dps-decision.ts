@@ -1,32 +1,32 @@
 import { X509Certificate } from 'node:crypto';
 import { readCertificate } from '../pki/certificate.ts';
 
-/** What of an enrollment group decides whether DPS takes a device, as GET /api/enrollment-groups shows it. */
+/** The parts of an enrollment group that decide whether DPS accepts a device, as in GET /api/enrollment-groups. */
 export interface VerifierGroup {
   readonly id: string;
   readonly enrollment: 'group' | 'individual';
   readonly provisioningStatus: 'enabled' | 'disabled';
-  /** The current one first: DPS holds it as primary, and the one before as secondary certificate. */
+  /** The current one first. DPS has it as primary certificate, and the one before it as secondary. PEM. */
   readonly issuingCas: readonly { readonly certificatePem: string; readonly chainPem: readonly string[] }[];
 }
 
-/** What DPS will say to a device. */
+/** The answer of DPS to a device. */
 export interface DpsDecision {
   readonly accepted: boolean;
   /** Such as `matches group "line7" by its primary issuing CA`, or `401002, because ...`. */
   readonly text: string;
-  /** The group whose entry decides. */
+  /** Id of the group whose entry decides. */
   readonly group?: string;
 }
 
-/** Longer chains do not occur, and a loop must end. */
+/** Certificates in a path. Longer paths do not occur; the limit ends a loop. */
 const maxLength = 10;
 
 /**
- * What DPS will say to a device that presents this chain, leaf first, by the rules of
- * https://learn.microsoft.com/azure/iot-dps/concepts-x509-attestation: the chain must lead, by what is presented, to a
- * verified CA; then the enrollment group of the nearest issuer decides, enabled or not. The roots of the groups stand for
- * the verified CAs.
+ * Predicts the answer of DPS to a device, by the rules of
+ * https://learn.microsoft.com/azure/iot-dps/concepts-x509-attestation: the presented certificates must lead to a verified
+ * CA, and then the enrollment group of the nearest issuer decides. The roots of the groups count as verified CAs.
+ * @param presented the chain that the device presents, leaf first
  */
 export function predictDpsDecision(
   presented: readonly X509Certificate[],
@@ -49,7 +49,7 @@ export function predictDpsDecision(
   }
   const top = path.at(-1) ?? leaf;
   if (!isAmong(top, roots))
-    return refused(`no verified CA issued ${nameOf(top)}: it was not presented, or is not ours`);
+    return refused(`no verified CA issued ${nameOf(top)}: its issuer was not presented, or is not in these groups`);
 
   for (const certificate of path.slice(1)) {
     for (const { id, enrollment, provisioningStatus, issuingCas } of groups) {
@@ -72,13 +72,13 @@ export function predictDpsDecision(
 
 const refused = (why: string): DpsDecision => ({ accepted: false, text: `401002, because ${why}` });
 
-/** RFC 5280 6.1 as far as it needs no signature, which `issuerOf` checks. */
+/** The rules of RFC 5280 6.1 other than the signature, which `issuerOf` checks. @returns the rule that is broken */
 function faultOf(certificate: X509Certificate, below: readonly X509Certificate[], at: Date): string | undefined {
   if (at < certificate.validFromDate)
     return `${nameOf(certificate)} is not valid before ${certificate.validFromDate.toISOString()}`;
   if (at > certificate.validToDate) return `${nameOf(certificate)} expired at ${certificate.validToDate.toISOString()}`;
   if (below.length === 0) return undefined;
-  if (!certificate.ca) return `${nameOf(certificate)} issued a certificate and is no CA`;
+  if (!certificate.ca) return `${nameOf(certificate)} issued a certificate and is not a CA`;
   const allowed = readCertificate(certificate.raw).basicConstraints?.pathLength;
   const casBelow = below.length - 1;
   if (allowed !== undefined && casBelow > allowed)
@@ -97,7 +97,7 @@ function issuerOf(
   );
 }
 
-/** False too for a key that cannot have made such a signature. */
+/** False also when the key is of another type than the signature. */
 export function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
   try {
     return certificate.verify(issuer.publicKey);

@@ -1,31 +1,34 @@
 import { constants, crc32, deflateRawSync } from 'node:zlib';
 
 /*
- * Contents that differ in a few places only, compressed: one gzip member (RFC 1952). What stays the same is deflated once.
- * The places lie in stored blocks (RFC 1951 3.2.4), so filling them costs a copy and a checksum, and no compression.
+ * Gzip (RFC 1952) for contents that differ in a few places only. Everything else is deflated once. The places are in
+ * stored blocks (RFC 1951 3.2.4), so that filling them takes a copy and a checksum, and no compression.
  */
 
-/** Bytes of a content that vary. */
+/** A range of a content that varies, in bytes. */
 export interface Place {
   readonly at: number;
   readonly length: number;
 }
 
-/** Compressed form of a content that has the template's bytes everywhere but in its places. */
+/** Compresses a content that equals the template's outside of its places. */
 export type GzipTemplate = (content: Buffer) => Buffer;
 
-/** No name, no time, the slowest compression, no particular file system: the same bytes for the same content. */
+/** No name, no time, slowest compression, unknown file system: the same content gives the same bytes. */
 const header = Buffer.from('1f8b08000000000002ff', 'hex');
 const trailerLength = 8;
 
-/** The length of a stored block is 16 bits, and its complement again. */
+/** A stored block begins with its length in 16 bits, and the complement of that. */
 const maxStored = 0xffff;
 const storedLengths = 4;
 
-/** What lies between two places and is shorter than this is stored with them: its blocks would be longer than itself. */
+/** In bytes. A shorter stretch between two places is stored with them: its blocks would be longer than itself. */
 const leastDeflated = 24;
 
-/** @param places in their order, none within another */
+/**
+ * Prepares the compression of contents like this one.
+ * @param places in order, without overlap
+ */
 export function createGzipTemplate(content: Buffer, places: readonly Place[]): GzipTemplate {
   const parts: Buffer[] = [header];
   const copies: { readonly from: number; readonly to: number; readonly at: number }[] = [];
@@ -36,7 +39,7 @@ export function createGzipTemplate(content: Buffer, places: readonly Place[]): G
   };
   let done = 0;
   for (const { from, to } of storedRanges(places, content.length)) {
-    // A flush ends with an empty stored block. Its lengths, the last four bytes, give way to those of the range.
+    // A flush ends with an empty stored block. Its lengths, the last four bytes, are replaced by those of the range.
     const flushed = deflateRawSync(content.subarray(done, from), { finishFlush: constants.Z_SYNC_FLUSH, level: 9 });
     add(flushed.subarray(0, -storedLengths));
     for (let start = from; start < to; start += maxStored) {
@@ -44,7 +47,7 @@ export function createGzipTemplate(content: Buffer, places: readonly Place[]): G
       const lengths = Buffer.alloc(storedLengths);
       lengths.writeUInt16LE(end - start, 0);
       lengths.writeUInt16LE(~(end - start) & maxStored, 2);
-      // A block after the first begins with three bits of type, and zeros up to the next byte.
+      // Each further block begins with three bits of type, padded to a byte.
       if (start > from) add(Buffer.alloc(1));
       add(lengths);
       copies.push({ from: start, to: end, at: length });
@@ -66,7 +69,7 @@ export function createGzipTemplate(content: Buffer, places: readonly Place[]): G
   };
 }
 
-/** The places, with what is too short between them. */
+/** The places, joined where the stretch between them is too short to deflate. */
 function storedRanges(places: readonly Place[], end: number): { from: number; to: number }[] {
   const ranges: { from: number; to: number }[] = [];
   for (const { at, length } of places) {

@@ -33,9 +33,9 @@ import { AsnConvert, OctetString } from '@peculiar/asn1-schema';
 import { AlgorithmIdentifier, Certificate, id_ce_keyUsage, KeyUsage, KeyUsageFlags } from '@peculiar/asn1-x509';
 
 /*
- * Sealed bundles: CMS EnvelopedData (RFC 5652) that `openssl cms -decrypt` opens. Content: AES-256-CBC (RFC 3565) under a
- * key of its own for each bundle. RSA recipients: RSAES-OAEP with SHA-256 (RFC 3560). EC recipients: ephemeral-static
- * ECDH with the X9.63 KDF on SHA-256 and AES-256 key wrap (RFC 5753).
+ * Sealed bundles: CMS EnvelopedData (RFC 5652) that `openssl cms -decrypt` opens. Content: AES-256-CBC (RFC 3565) with a
+ * new key for each bundle. RSA recipients: RSAES-OAEP with SHA-256 (RFC 3560). EC recipients: ephemeral-static ECDH with
+ * the X9.63 KDF on SHA-256 and AES-256 key wrap (RFC 5753).
  */
 
 const aes256Cbc = '2.16.840.1.101.3.4.1.42';
@@ -45,25 +45,28 @@ const dhSinglePassStdDhSha256Kdf = '1.3.132.1.11.1';
 /** RFC 3394 2.2.3.1. */
 const keyWrapIv = Buffer.alloc(8, 0xa6);
 
-/** One recipient: the structure with random octets in the places that each message fills anew, and what fills them. */
+/** One recipient: its structure with random octets in the places that differ between messages, and their values. */
 interface Recipient {
   readonly info: RecipientInfo;
   readonly places: readonly Buffer[];
+  /** The values of one message, as long as the places and in their order. */
   values(contentKey: Buffer): readonly Buffer[];
 }
 
-/** An encoded message of one length, and where its variable parts lie: first the IV and the content, then the recipients'. */
+/** An encoded message of one length, and the offsets of its variable parts: IV, content, then those of the recipients. */
 interface Layout {
   readonly image: Buffer;
   readonly offsets: readonly number[];
 }
 
-/** Bundles of a group differ by a few octets in length. More layouts than this are made anew. */
+/** Layouts kept, one per length of content. The bundles of a group differ by a few octets in length. */
 const maxLayouts = 64;
 
 /**
- * Encoding the structure takes ten times as long as encrypting, so it is encoded once for each length of content.
- * @param recipients PEM certificates without a `recipientFaults`
+ * Makes a function that seals a content to all recipients. Encoding the structure takes ten times as long as encrypting,
+ * so it is encoded once per length of content.
+ * @param recipients PEM certificates that have no `recipientIssues`
+ * @returns a function from content to CMS, DER
  */
 export function createSeal(recipients: readonly string[]): (content: Buffer) => Buffer {
   const parties = recipients.map(createRecipient);
@@ -94,7 +97,7 @@ export function createSeal(recipients: readonly string[]): (content: Buffer) => 
 function layOut(parties: readonly Recipient[], length: number): Layout {
   const [iv, content] = [randomBytes(16), randomBytes(length)];
   const enveloped = new EnvelopedData({
-    // RFC 5652 6.1: 0 where every recipient has version 0, that is, by key transport and issuer name.
+    // RFC 5652 6.1: 0 when every recipient has version 0, which means key transport and issuer name.
     version: parties.every(({ info }) => info.ktri !== undefined) ? 0 : 2,
     recipientInfos: new RecipientInfos(parties.map(({ info }) => info)),
     encryptedContentInfo: new EncryptedContentInfo({
@@ -142,7 +145,7 @@ function byKeyTransport(publicKey: KeyObject, name: IssuerAndSerialNumber): Reci
 function byKeyAgreement(publicKey: KeyObject, name: IssuerAndSerialNumber, certificate: Certificate): Recipient {
   const curve = publicKey.asymmetricKeyDetails?.namedCurve ?? '';
   const { algorithm, subjectPublicKey } = certificate.tbsCertificate.subjectPublicKeyInfo;
-  // Uncompressed in a certificate of OpenSSL and Windows; the ephemeral point is always.
+  // Certificates of OpenSSL and Windows hold it uncompressed. Others may not, and the ephemeral point is uncompressed.
   const point = Buffer.from(
     ECDH.convertKey(Buffer.from(subjectPublicKey), curve, undefined, undefined, 'uncompressed') as Buffer,
   );
@@ -185,8 +188,8 @@ function byKeyAgreement(publicKey: KeyObject, name: IssuerAndSerialNumber, certi
 }
 
 /**
- * What both sides hash beside the secret (RFC 5753 7.2): the wrapping algorithm, and the length of its key in bits as
- * [2] EXPLICIT OCTET STRING. X9.63 takes 32 bytes of SHA-256 in one round.
+ * ECC-CMS-SharedInfo, which both sides hash with the shared secret (RFC 5753 7.2): the wrapping algorithm, and the length
+ * of its key in bits as [2] EXPLICIT OCTET STRING. One round of the X9.63 KDF gives the 32 bytes of SHA-256.
  */
 function eccCmsSharedInfo(wrap: AlgorithmIdentifier): Buffer {
   const algorithm = Buffer.from(AsnConvert.serialize(wrap));
@@ -194,14 +197,15 @@ function eccCmsSharedInfo(wrap: AlgorithmIdentifier): Buffer {
   return Buffer.concat([Buffer.from([0x30, algorithm.length + length.length]), algorithm, length]);
 }
 
-/** Curves as Node names them; each is at least as strong as P-256, and OpenSSL opens what is sealed to it. */
+/** Curves as Node names them. Each is at least as strong as P-256, and OpenSSL can decrypt with it. */
 const curves: ReadonlySet<string> = new Set(['prime256v1', 'secp384r1', 'secp521r1']);
 
 const leastRsaBits = 2048;
 
 /**
- * Why bundles cannot be sealed to this certificate at that moment: each reason a sentence part for the one who declared
- * the group. None where they can.
+ * Finds why bundles cannot be sealed to a certificate.
+ * @param at the time at which it must be valid
+ * @returns every reason, such as `expired at 2026-01-01T00:00:00.000Z`; empty for a good recipient
  */
 export function recipientIssues(pem: string, at: Date): string[] {
   const certificate = readCertificate(pem);
@@ -214,7 +218,7 @@ export function recipientIssues(pem: string, at: Date): string[] {
   const usages = keyUsages(certificate);
   if (type === 'rsa') {
     const bits = details.modulusLength ?? 0;
-    if (bits < leastRsaBits) faults.push(`too weak: an RSA key of ${bits} bits, where ${leastRsaBits} are the least`);
+    if (bits < leastRsaBits) faults.push(`too weak: an RSA key of ${bits} bits. Use at least ${leastRsaBits} bits`);
     if (usages !== undefined && !(usages & KeyUsageFlags.keyEncipherment))
       faults.push('not for encryption: its key usage lacks keyEncipherment');
   } else if (type === 'ec') {
@@ -228,7 +232,7 @@ export function recipientIssues(pem: string, at: Date): string[] {
   return faults;
 }
 
-/** The certificates that stand in a list more than once, as positions. Whitespace makes no difference. */
+/** Finds certificates that are in the list more than once. @returns the index of every repetition, from 0 */
 export function duplicateRecipients(pems: readonly string[]): number[] {
   const seen = new Set<string>();
   return pems.flatMap((pem, index) => {
@@ -240,18 +244,18 @@ export function duplicateRecipients(pems: readonly string[]): number[] {
 }
 
 function readCertificate(pem: string): X509Certificate | undefined {
-  // Node reads the first certificate of several; who sent a chain meant perhaps another one.
+  // Node would read the first certificate of several, which may not be the one that was meant.
   if (pem.split('-----BEGIN').length !== 2 || !pem.includes('-----BEGIN CERTIFICATE-----')) return undefined;
   try {
     const certificate = new X509Certificate(pem);
-    // A key that OpenSSL cannot read is noticed at its first use only.
+    // OpenSSL reads the key at its first use only, and throws then if it cannot.
     return certificate.publicKey.type === 'public' ? certificate : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Bits of the key usage extension, or undefined where the key may be used for anything (RFC 5280 4.2.1.3). */
+/** Bits of the key usage extension, or undefined without one: then the key may be used for anything (RFC 5280 4.2.1.3). */
 function keyUsages({ raw }: X509Certificate): number | undefined {
   const { extensions = [] } = AsnConvert.parse(raw, Certificate).tbsCertificate;
   const extension = extensions.find(({ extnID }) => extnID === id_ce_keyUsage);

@@ -3,11 +3,11 @@ import { FleetError } from '../errors.ts';
 import { createGzipTemplate, type GzipTemplate, type Place } from './gzip-template.ts';
 
 /*
- * Archives that differ in a few values only: POSIX ustar (IEEE Std 1003.1-2024, pax, "ustar Interchange Format") in gzip,
- * laid out once and filled in many times, so that a bundle costs microseconds.
+ * Archives that differ in a few values only: POSIX ustar (IEEE Std 1003.1-2024, pax, "ustar Interchange Format") in gzip.
+ * An archive is laid out once and filled in many times, so that a bundle takes some 20 microseconds.
  */
 
-/** A file of a bundle. A part that is an object stands for the value of that name. All text is ASCII. */
+/** A file of an archive. A part that is an object is a slot for the value of that name. All text is ASCII. */
 export interface TemplateFile<Slot extends string> {
   /** Below the top folder; at most 100 characters. */
   readonly path: string;
@@ -17,32 +17,34 @@ export interface TemplateFile<Slot extends string> {
 
 interface TarTemplate<Slot extends string> {
   /**
-   * The archive as tar.gz, with every file below `folder` (at most 155 characters). The same bytes for the same values.
+   * Makes an archive, tar.gz, with every file below `folder`. The same values give the same bytes.
+   * @param folder at most 155 characters
    * @param values ASCII text
    */
   fill(folder: string, values: Readonly<Record<Slot, string>>): Buffer;
 }
 
 const block = 512;
-/** Where things are in a header. */
+/** Offsets of the fields of a header, in bytes. */
 const [modeAt, sizeAt, mtimeAt, checksumAt, typeAt, magicAt, unameAt, gnameAt, prefixAt] = [
   100, 124, 136, 148, 156, 257, 265, 297, 345,
 ];
 const checksumDigits = 6;
 
-/** An archive for values of one length each, and the sums that the headers need. */
+/** An archive for values of these lengths, and the sums of its headers. */
 interface Layout<Slot> {
-  /** The tar; between two bundles, without values. */
+  /** The tar. Its slots hold zeros between two calls of `fill`. */
   readonly image: Buffer;
   readonly compress: GzipTemplate;
   readonly headers: readonly { readonly at: number; readonly sum: number }[];
   readonly values: readonly { readonly at: number; readonly slot: Slot }[];
 }
 
-/** Layouts differ by the lengths of ids and signatures, some dozens in practice. More than this are made anew. */
+/** Layouts kept. They differ by the lengths of ids and signatures; a group has some dozens. */
 const maxLayouts = 256;
 
 /**
+ * Prepares archives with the same files.
  * @param inspect is called with the first archive of each layout and what it was filled with. Where it throws, `fill`
  *   throws the same and the layout is forgotten.
  */
@@ -83,7 +85,7 @@ function fillIn<Slot extends string>(
   }
   for (const { at, slot } of places) image.write(values[slot], at, 'latin1');
   const archive = compress(image);
-  // One of the values is a private key, and the layout stays.
+  // The layout stays in memory, and one of the values is a private key.
   for (const { at, slot } of places) image.fill(0, at, at + values[slot].length);
   return archive;
 }
@@ -126,15 +128,15 @@ function layOut<Slot extends string>(
   return { image, compress: createGzipTemplate(image, varying), headers, values: places };
 }
 
-/** @returns the sum of the header's bytes while its prefix is empty and its checksum blank */
+/** @returns the sum of the header's bytes, with an empty prefix and spaces for the checksum */
 function writeHeader(image: Buffer, at: number, { path, mode }: { path: string; mode: number }, size: number): number {
-  if (path.length > 100) throw new Error(`A tar header takes 100 characters of path, not "${path}".`);
+  if (path.length > 100) throw new Error(`The path "${path}" is too long. A tar header has room for 100 characters.`);
   image.write(path, at, 'latin1');
   writeOctal(image, mode, at + modeAt, 7);
   image.write('0000000\0', at + 108, 'latin1'); // uid: root
   image.write('0000000\0', at + 116, 'latin1'); // gid: root
   writeOctal(image, size, at + sizeAt, 11);
-  // A device without a clock of its own starts in 1970, and a tar there complains of files from the future.
+  // A device without a clock starts in 1970, and its tar would complain of files from the future.
   writeOctal(image, 0, at + mtimeAt, 11);
   image.fill(' ', at + checksumAt, at + checksumAt + 8);
   image.write('0', at + typeAt, 'latin1');
@@ -143,7 +145,7 @@ function writeHeader(image: Buffer, at: number, { path, mode }: { path: string; 
   image.write('root', at + gnameAt, 'latin1');
   let sum = 0;
   for (let index = at; index < at + block; index++) sum += image[index] ?? 0;
-  // Digits, NUL, space; the digits come with the prefix.
+  // Digits, NUL, space. The digits are written with the prefix.
   image[at + checksumAt + checksumDigits] = 0;
   return sum;
 }
@@ -155,19 +157,20 @@ function writeOctal(image: Buffer, value: number, at: number, digits: number): v
   }
 }
 
+/** A file of a tar that was read. */
 export interface TarFile {
   readonly path: string;
+  /** Permission bits, such as 0o644. */
   readonly mode: number;
   readonly body: Buffer;
 }
 
-/** Some hundred times a bundle. A file that unpacks to more is none, and would take our memory. */
+/** In bytes, some hundred times a bundle. A file that unpacks to more is not a bundle, and could exhaust the memory. */
 const maxUnpacked = 4 * 1024 * 1024;
 
 /**
- * The files of a ustar archive, compressed or not, in order, whoever made it. Directories are left out; links, devices and
- * anything that would be unpacked outside of the archive's folder are refused.
- * @throws FleetError `bundle-invalid`
+ * Reads the files of a ustar archive from any source, compressed or not, in order. Leaves directories out.
+ * @throws FleetError `bundle-invalid`, also for links, devices, and paths that lead out of the archive
  */
 export function readTar(archive: Buffer): TarFile[] {
   const tar = archive[0] === 0x1f && archive[1] === 0x8b ? unpacked(archive) : archive;
@@ -183,12 +186,12 @@ export function readTar(archive: Buffer): TarFile[] {
     const path = prefix === '' ? name : `${prefix}/${name}`;
     const size = octal(header, 124, 12);
     const type = header[156];
-    if (path.startsWith('/') || path.split('/').includes('..')) throw invalid(`it names a path outside of itself`);
+    if (path.startsWith('/') || path.split('/').includes('..')) throw invalid('it names a path outside of itself');
     if (at + size > tar.length) throw invalid('it ends in the middle of a file');
     // '0', and NUL in archives older than POSIX: a file; '5': a directory.
     if (type === 0x30 || type === 0)
       files.push({ path, mode: octal(header, 100, 8), body: tar.subarray(at, at + size) });
-    else if (type !== 0x35) throw invalid('it holds something else than files and directories');
+    else if (type !== 0x35) throw invalid('it holds an entry that is neither a file nor a directory');
     at += Math.ceil(size / block) * block;
   }
   throw invalid('it has no end');
@@ -198,14 +201,14 @@ function unpacked(gzip: Buffer): Buffer {
   try {
     return gunzipSync(gzip, { maxOutputLength: maxUnpacked });
   } catch (error) {
-    throw new FleetError('bundle-invalid', 'This is no bundle: it cannot be unpacked.', { cause: error });
+    throw new FleetError('bundle-invalid', 'The file holds no bundle: it cannot be unpacked.', { cause: error });
   }
 }
 
 function checkSum(header: Buffer): void {
   let sum = 8 * 0x20;
   for (const [index, octet] of header.entries()) if (index < 148 || index >= 156) sum += octet;
-  if (sum !== octal(header, 148, 8)) throw invalid('a header of it has a wrong checksum');
+  if (sum !== octal(header, 148, 8)) throw invalid('one of its headers has a wrong checksum');
 }
 
 function text(header: Buffer, at: number, length: number): string {
@@ -214,8 +217,8 @@ function text(header: Buffer, at: number, length: number): string {
 
 function octal(header: Buffer, at: number, length: number): number {
   const digits = text(header, at, length).trim();
-  if (!/^[0-7]{1,11}$/.test(digits)) throw invalid('one of its headers has no number where there should be one');
+  if (!/^[0-7]{1,11}$/.test(digits)) throw invalid('one of its headers has a field that is not an octal number');
   return Number.parseInt(digits, 8);
 }
 
-const invalid = (how: string) => new FleetError('bundle-invalid', `This is no bundle: ${how}.`);
+const invalid = (how: string) => new FleetError('bundle-invalid', `The file holds no bundle: ${how}.`);

@@ -9,21 +9,27 @@ import { type DpsDecision, isSignedBy, predictDpsDecision, type VerifierGroup } 
 import { readTar, type TarFile } from './tar.ts';
 import type { ConfigPath } from './targets.ts';
 
+/** The result of verifying a bundle. */
 export interface BundleReport {
-  /** The registration id of its configuration, or the name of its folder where that cannot be read. */
+  /** The registration id of its configuration, or the name of its folder when that cannot be read. */
   readonly deviceId: string;
-  /** True where the bundle would install, and DPS would take the device. */
+  /** True when the bundle would install and DPS would accept the device. */
   readonly ok: boolean;
   readonly dps: DpsDecision;
-  /** Everything that was looked at, in order; `fault` where it is not as it should be. */
+  /** Every check in order, and its `fault` if it failed. A check with several faults occurs several times. */
   readonly checks: readonly { readonly name: string; readonly fault?: string }[];
 }
 
 /**
- * Looks at a bundle as its technician, its daemon and DPS will: files, configuration, names, keys, chain, dates.
- * @param bundle a tar; a sealed bundle is opened first
- * @param groups those that DPS holds
- * @throws FleetError `bundle-invalid` where it is no bundle at all
+ * Verifies a bundle as its technician, its daemon and DPS will see it: files, configuration, names, keys, chain, dates.
+ * It is synchronous because a bundle is verified while it is made (bundler.ts).
+ *
+ * @param bundle a tar or tar.gz. Decrypt a sealed bundle first
+ * @param groups the enrollment groups in DPS
+ * @param at the time at which certificates must be valid
+ * @throws FleetError `bundle-invalid` when the file is not a bundle
+ * @example
+ * const { ok, checks } = verifyBundle(await readFile('gw-1.tar.gz'), groups, new Date());
  */
 export function verifyBundle(bundle: Buffer, groups: readonly VerifierGroup[], at: Date): BundleReport {
   const contents = openBundle(bundle);
@@ -43,7 +49,7 @@ export function verifyBundle(bundle: Buffer, groups: readonly VerifierGroup[], a
 
   const chain = certificatesOf(contents, settings.certificate);
   check('the identity is one chain, leaf first', chainFaults(chain));
-  check('its names are one', nameFaults(contents.folder, settings, chain[0]));
+  check('it names one device only', nameFaults(contents.folder, settings, chain[0]));
   check('the identity is for a client', leafFaults(chain[0]));
   check('the private key is that of the certificate', keyFaults(contents, settings.key, chain[0], 'identity'));
   if (settings.edgeCa !== undefined) check('the Edge CA works for modules', edgeCaFaults(contents, settings, chain[0]));
@@ -80,7 +86,7 @@ function certificatesOf({ files }: BundleContents, path: string): X509Certificat
   try {
     return [...text.matchAll(pemCertificate)].map(([pem]) => new X509Certificate(pem));
   } catch (error) {
-    throw new FleetError('bundle-invalid', `This is no bundle: ${path} has no certificates.`, { cause: error });
+    throw new FleetError('bundle-invalid', `The file holds no bundle: ${path} has no certificates.`, { cause: error });
   }
 }
 
@@ -111,14 +117,14 @@ function leafFaults(leaf: X509Certificate | undefined): string[] {
   if (leaf === undefined) return [];
   const { keyUsage, extendedKeyUsage } = readCertificate(leaf.raw);
   const faults: string[] = [];
-  if (leaf.ca) faults.push('the certificate is that of a CA');
+  if (leaf.ca) faults.push('the certificate is a CA certificate');
   if (keyUsage !== undefined && !(keyUsage & 1)) faults.push('its key usage lacks digitalSignature');
   if (extendedKeyUsage !== undefined && !extendedKeyUsage.includes(clientAuth))
     faults.push('its extended key usage lacks clientAuth');
   return faults;
 }
 
-/** A key that is not in the bundle is the device's own, and nothing can be said of it. */
+/** A key that is not in the bundle is the device's own; it cannot be checked here. */
 function keyFaults(
   { files }: BundleContents,
   path: string,
@@ -154,11 +160,11 @@ function edgeCaFaults(
   if (edgeCa === undefined || certificate === undefined) return ['there is no certificate'];
   const faults = [...chainFaults(chain), ...keyFaults(contents, edgeCa.key, certificate, 'Edge CA')];
   const { basicConstraints, keyUsage, commonName } = readCertificate(certificate.raw);
-  if (basicConstraints?.ca !== true) faults.push('the certificate is not that of a CA');
+  if (basicConstraints?.ca !== true) faults.push('the certificate is not a CA certificate');
   if (keyUsage !== undefined && !(keyUsage & (1 << 5))) faults.push('its key usage lacks keyCertSign');
-  // 1.1 makes a further CA below it, "iotedged workload ca" (edgelet/iotedged/src/lib.rs of 1.1.15).
+  // 1.1 issues another CA from it, "iotedged workload ca" (edgelet/iotedged/src/lib.rs of 1.1.15).
   if (contents.configPath === 'config.yaml' && basicConstraints?.pathLength === 0)
-    faults.push('its path length is 0, and IoT Edge 1.1 puts another CA below it');
+    faults.push('its path length is 0, and IoT Edge 1.1 issues another CA from it');
   if (commonName?.toString() === registrationId) faults.push('it has the common name of the device');
   if (leaf?.publicKey.equals(certificate.publicKey)) faults.push('it has the key of the identity');
 
@@ -182,19 +188,19 @@ function dateFaults(contents: BundleContents): string[] {
     );
 }
 
-/** A bundle taken apart, whoever made it. */
-export interface BundleContents {
-  /** The top folder. */
+/** A bundle that was unpacked. */
+interface BundleContents {
+  /** Name of the top folder. */
   readonly folder: string;
   /** By path below the top folder. */
   readonly files: ReadonlyMap<string, TarFile>;
   readonly configPath: ConfigPath;
-  /** What the configuration says, or what is wrong with it. */
+  /** The settings of the configuration, or why it cannot be read. */
   readonly settings: BundleSettings | { readonly faults: readonly string[] };
 }
 
-/** What the configurations of all targets say, each in its own words. A place is a path in the bundle or a URI outside of it. */
-export interface BundleSettings {
+/** The settings that the configurations of all targets have in common. A file is a path in the bundle, or a URI outside of it. */
+interface BundleSettings {
   readonly registrationId: string | undefined;
   readonly certificate: string;
   readonly key: string;
@@ -203,26 +209,29 @@ export interface BundleSettings {
   readonly estTrust?: readonly string[];
 }
 
-/** @throws FleetError `bundle-invalid` where it is no archive of ours at all */
+/** @throws FleetError `bundle-invalid` when the file is not a bundle */
 function openBundle(bundle: Buffer): BundleContents {
   // DER begins with a SEQUENCE, PEM with dashes; a tar with a file name, gzip with 1F.
   if (bundle[0] === 0x30 || bundle.subarray(0, 5).equals(Buffer.from('-----')))
-    throw new FleetError('bundle-invalid', 'The bundle is sealed; open it with openssl cms -decrypt first.');
+    throw new FleetError('bundle-invalid', 'The bundle is sealed. Decrypt it first, with openssl cms -decrypt.');
   const all = readTar(bundle);
   const folder = all[0]?.path.split('/')[0] ?? '';
   const files = new Map<string, TarFile>();
   for (const file of all) {
     if (!file.path.startsWith(`${folder}/`))
-      throw new FleetError('bundle-invalid', 'This is no bundle: its files are not in one folder.');
+      throw new FleetError('bundle-invalid', 'The file holds no bundle: its files are not in one folder.');
     const path = file.path.slice(folder.length + 1);
-    if (files.has(path)) throw new FleetError('bundle-invalid', `This is no bundle: it has ${path} twice.`);
+    if (files.has(path)) throw new FleetError('bundle-invalid', `The file holds no bundle: it has ${path} twice.`);
     files.set(path, file);
   }
   for (const configPath of ['config.toml', 'config.yaml', 'device.json'] as const) {
     const file = files.get(configPath);
     if (file !== undefined) return { folder, files, configPath, settings: readers[configPath](file.body.toString()) };
   }
-  throw new FleetError('bundle-invalid', 'This is no bundle: it has no config.toml, config.yaml or device.json.');
+  throw new FleetError(
+    'bundle-invalid',
+    'The file holds no bundle: it has no config.toml, config.yaml or device.json.',
+  );
 }
 
 type Reader = (text: string) => BundleSettings | { readonly faults: readonly string[] };
@@ -234,7 +243,7 @@ const readers: Record<ConfigPath, Reader> = {
     const { provisioning, edge_ca: edgeCa, trust_bundle_cert: trust, cert_issuance: issuance } = read.config;
     const { attestation } = provisioning;
     const est = issuance?.est;
-    // An identity from EST begins with the one of the bundle.
+    // With an identity from EST, the identity of the bundle is the bootstrap certificate.
     const identity =
       'identity_pk' in attestation
         ? { certificate: attestation.identity_cert, key: attestation.identity_pk }
@@ -263,7 +272,7 @@ const readers: Record<ConfigPath, Reader> = {
       registrationId: attestation.registration_id,
       certificate: placeIn(upTo11, attestation.identity_cert),
       key: placeIn(upTo11, attestation.identity_pk),
-      ...(certificates !== undefined && 'device_ca_cert' in certificates
+      ...(certificates !== undefined
         ? {
             edgeCa: {
               certificate: placeIn(upTo11, certificates.device_ca_cert),
@@ -283,7 +292,7 @@ const readers: Record<ConfigPath, Reader> = {
   },
 };
 
-/** Where install.sh puts the files of a bundle. */
+/** Where install.sh puts the files of a bundle, from IoT Edge 1.2 on and up to 1.1. */
 const [since12, upTo11] = ['file:///var/aziot/', 'file:///etc/iotedge/'];
 
 function placeIn(directory: string, uri: string): string {
