@@ -7,11 +7,11 @@ import { untrustedJsonIssue } from '../json.ts';
 import type { EdgeCaKind } from '../pki/edge-ca.ts';
 
 /**
- * What a user declares of an enrollment group (PUT /api/enrollment-groups/{id}). The names are those of DPS where DPS has
- * one (service API 2021-10-01); the rest says how identities are issued and what their bundles install.
+ * The definition of an enrollment group, as a user declares it (PUT /api/enrollment-groups/{id}). Settings that DPS has too
+ * have the names of DPS (service API 2021-10-01). The others say how identities are issued and what bundles install.
  */
 
-/** PEM of one certificate. All of a definition together has to stay far below the 2 MB of a Cosmos document. */
+/** PEM of one certificate, with a limit in characters: a whole definition must stay far below the 2 MB of a Cosmos document. */
 const pemCertificate = z.string().max(16_384);
 
 const days = (least: number, most: number) => z.int().min(least).max(most);
@@ -30,49 +30,60 @@ const initialTwin = z
       });
     }
   })
-  .describe('Twin that DPS gives every device of the group at its first assignment.');
+  .describe('The twin that DPS gives each device of the group at its first assignment.');
 
 /**
- * What the path of a file: or pkcs11: URI may hold (RFC 3986, RFC 7512) without meaning anything in TOML, YAML or a
- * shell. Its query is install.sh's: there a PIN would stand, and a definition may be shown to whoever may list groups.
+ * A file: or pkcs11: URI (RFC 3986, RFC 7512) of characters that mean nothing in TOML, YAML or a shell. It has no query: a
+ * PIN would be in it, and a definition is shown to everyone who may list groups. install.sh takes the PIN from a file.
  */
 const keyUri = /^(?:file:\/\/\/[A-Za-z0-9._~/@,+-]+|pkcs11:[A-Za-z0-9._~:/@&=;,%+-]+)$/;
 const pkcs11Uri = /^pkcs11:[A-Za-z0-9._~:/@&=;,%+-]+$/;
 const absolutePath = /^\/[A-Za-z0-9._/+-]+$/;
-/** Registry, path, tag and digest, as https://github.com/distribution/reference spells them, no stricter than needed. */
+/** Registry, path, tag and digest (https://github.com/distribution/reference), no stricter than needed. */
 const imageReference = /^[a-z0-9](?:[a-zA-Z0-9._/:-]*[a-zA-Z0-9])?(?:@sha256:[0-9a-f]{64})?$/;
 
-/** How cert/cert-renewal/src/policy.rs of Azure/iot-identity-service reads a moment: a share of the life, or time left. */
-const renewalPolicy = z.string().regex(/^(?:[1-9]\d?%|[1-9]\d{0,5}(?:min|day))$/, 'such as "80%", "30min" or "10day"');
+/** A moment in the life of a certificate, as cert/cert-renewal/src/policy.rs of Azure/iot-identity-service reads it. */
+const renewalPolicy = z
+  .string()
+  .regex(
+    /^(?:[1-9]\d?%|[1-9]\d{0,5}(?:min|day))$/,
+    'expected a share of the life ("80%") or time left ("30min", "10day")',
+  );
 
 const estServer = z.strictObject({
   url: z
     .url({ protocol: /^https$/ })
     .max(512)
-    .regex(/^[\x21-\x7e]+$/, 'printable ASCII')
-    .describe('Its base, such as https://est.example.com/.well-known/est'),
+    .regex(/^[\x21-\x7e]+$/, 'expected printable ASCII without spaces')
+    .describe('Base URL, such as https://est.example.com/.well-known/est'),
   identity: z
     .boolean()
     .default(false)
-    .describe('Gateways have their identity from it too, and renew it there; the identity of the bundle begins that.'),
-  threshold: renewalPolicy.default('80%').describe('When a certificate is renewed.'),
-  retry: renewalPolicy.default('4%').describe('How long after a renewal failed the next is tried.'),
-  trustedCa: pemCertificate.optional().describe('PEM certificate of the CA of its TLS; our root where absent.'),
+    .describe('Gateways get and renew their identity there too. They start with the identity of the bundle.'),
+  threshold: renewalPolicy
+    .default('80%')
+    .describe('When a certificate is renewed: at this share of its life, or with this time left.'),
+  retry: renewalPolicy.default('4%').describe('The time from a failed renewal to the next attempt.'),
+  trustedCa: pemCertificate
+    .optional()
+    .describe('PEM certificate of the CA that issued its TLS certificate. Default: our root.'),
 });
 
 const schema = z.strictObject({
-  description: z.string().max(500).optional().describe('For people.'),
+  description: z.string().max(500).optional().describe('A note for people.'),
   enrollment: z
     .enum(['group', 'individual'])
     .default('group')
-    .describe('One DPS enrollment group for all (1 call), or one individual enrollment a device (10 a call).'),
+    .describe(
+      'One DPS enrollment group for all devices (1 call), or one individual enrollment per device (10 per call).',
+    ),
   keyCustody: z
     .enum(['device', 'sealed', 'plain'])
     .describe(
-      'Who holds device keys: the device (CSR), the bundle encrypted to `recipients`, or the bundle in the clear.',
+      'Where the private key is: on the device (it sends a CSR), in a bundle encrypted to `recipients`, or in a plain bundle.',
     ),
-  keyType: z.enum(['ec-p256', 'rsa-2048']).default('ec-p256').describe('Key of a device identity.'),
-  validityDays: days(1, 3650).default(365).describe('Life of a device identity, clamped to its issuer.'),
+  keyType: z.enum(['ec-p256', 'rsa-2048']).default('ec-p256').describe('Type of the key of a device identity.'),
+  validityDays: days(1, 3650).default(365).describe('Life of a device identity. It never outlives its issuing CA.'),
   issuingCa: z
     .strictObject({
       origin: z
@@ -88,12 +99,12 @@ const schema = z.strictObject({
     .enum(['signingCertificate', 'caReference'])
     .default('signingCertificate')
     .describe(
-      'How the DPS group has its CA: within it, or by the name of a CA that DPS holds, proven (npm run ca -- register).',
+      'How DPS has the CA of the group: in the enrollment group, or as a verified CA by name (npm run ca -- register).',
     ),
   target: z
     .enum(['iotedge-1.6', 'iotedge-1.5', 'iotedge-1.4', 'iotedge-1.2', 'iotedge-1.1', 'dps-device'])
     .default('iotedge-1.6')
-    .describe('What a bundle installs on.'),
+    .describe('The device software that a bundle installs on.'),
   recipients: z
     .array(pemCertificate)
     .max(10)
@@ -106,40 +117,42 @@ const schema = z.strictObject({
   edgeCa: z
     .enum(['daemon', 'issued', 'est'])
     .default('daemon')
-    .describe('CA of a gateway for its modules: made by its daemon, issued by us into the bundle, or had from `est`.'),
+    .describe(
+      'The CA of a gateway for its modules: made by its daemon, issued by us into the bundle, or issued by `est`.',
+    ),
   est: estServer
     .optional()
     .describe(
-      'EST server (RFC 7030) that gateways ask for certificates, with the identity of the bundle as credential.',
+      'EST server (RFC 7030) that issues certificates to gateways. Their credential is the identity of the bundle.',
     ),
   keyUri: z
     .string()
     .max(512)
-    .regex(keyUri, 'a file:/// or pkcs11: URI without a query; install.sh takes a PIN from a file')
+    .regex(keyUri, 'expected a file:/// or pkcs11: URI without a query; give a PIN to install.sh (--pin-file)')
     .optional()
-    .describe('Only with keyCustody "device": where the device keeps its key.'),
+    .describe('Where the device keeps its key. Only with keyCustody "device".'),
   pkcs11: z
     .strictObject({
-      libraryPath: z.string().max(256).regex(absolutePath, 'an absolute path'),
+      libraryPath: z.string().max(256).regex(absolutePath, 'expected an absolute path'),
       baseSlot: z
         .string()
         .max(512)
-        .regex(pkcs11Uri, 'a pkcs11: URI without a query; install.sh takes a PIN from a file')
+        .regex(pkcs11Uri, 'expected a pkcs11: URI without a query; give a PIN to install.sh (--pin-file)')
         .optional(),
     })
     .optional()
-    .describe('Goes with a pkcs11: `keyUri` on IoT Edge: the library, and the slot where new keys are made.'),
+    .describe('The PKCS#11 library, and the slot for new keys. Only with a pkcs11: `keyUri` on IoT Edge.'),
   trustBundle: z
     .array(pemCertificate)
     .max(20)
     .default([])
-    .describe('PEM certificates of CAs that modules trust besides the CA of their own gateway.'),
+    .describe('PEM certificates of more CAs that modules trust, besides the CA of their gateway.'),
   agentImage: z
     .string()
     .max(255)
-    .regex(imageReference, 'an image reference, such as registry.example.com/edge-agent:1.6')
+    .regex(imageReference, 'expected an image reference, such as registry.example.com/edge-agent:1.6')
     .optional()
-    .describe('Image of the Edge Agent; the one of the target at mcr.microsoft.com where absent.'),
+    .describe('Image of the Edge Agent. Default: the image at mcr.microsoft.com for the target.'),
   initialTwin: initialTwin.prefault({}),
   provisioningStatus: z.enum(['enabled', 'disabled']).default('enabled'),
   allocationPolicy: z.enum(['hashed', 'geoLatency', 'static', 'custom']).default('hashed'),
@@ -148,11 +161,11 @@ const schema = z.strictObject({
       z
         .string()
         .max(260)
-        .regex(/^[a-zA-Z0-9.-]+(:\d+)?$/, 'a host name'),
+        .regex(/^[a-zA-Z0-9.-]+(:\d+)?$/, 'expected a host name'),
     )
     .max(50)
     .default([])
-    .describe('Host names of linked hubs; all linked hubs when empty.'),
+    .describe('Host names of linked hubs. Empty: all linked hubs.'),
   customAllocation: z
     .strictObject({ webhookUrl: z.url().max(2048), apiVersion: z.string().max(64).default('2021-10-01') })
     .optional()
@@ -164,20 +177,27 @@ const schema = z.strictObject({
 
 export type GroupInput = z.input<typeof schema>;
 
-/** A group as declared, complete with defaults. Everything in it may be shown. */
+/** A group as declared, with the defaults filled in. It has no secrets. */
 export type GroupDefinition = Readonly<z.output<typeof schema>> & { readonly id: string };
 
 /**
- * Checks a declaration whole: every fault at once, each with its path.
- * @throws FleetError `group-invalid` with `faults`
+ * Checks a definition and fills in the defaults.
+ * @throws FleetError `group-invalid` with every fault and its path
+ * @example
+ * parseGroupDefinition('line7', { keyCustody: 'device' }).target // 'iotedge-1.6'
  */
 export function parseGroupDefinition(id: string, input: unknown): GroupDefinition {
   const faults: Issue[] = enrollmentGroupId.test(id)
     ? []
-    : [{ path: 'id', message: '1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit' }];
-  const hostile = untrustedJsonIssue(input);
-  if (hostile !== undefined) {
-    throw new FleetError('group-invalid', `${hostile.path}: ${hostile.message}`, { faults: [hostile] });
+    : [
+        {
+          path: 'id',
+          message: 'expected 1 to 64 of a-z, 0-9, "-", "." and "_", with a letter or digit first and last',
+        },
+      ];
+  const unsafe = untrustedJsonIssue(input);
+  if (unsafe !== undefined) {
+    throw new FleetError('group-invalid', `${unsafe.path}: ${unsafe.message}`, { faults: [unsafe] });
   }
   const parsed = schema.safeParse(input);
   if (!parsed.success) {
@@ -199,13 +219,19 @@ function crossFieldFaults(group: z.output<typeof schema>): Issue[] {
     faults.push({ path: 'recipients', message: 'keyCustody "sealed" needs at least one recipient certificate' });
   }
   if (group.keyCustody !== 'sealed' && group.recipients.length > 0) {
-    faults.push({ path: 'recipients', message: 'only keyCustody "sealed" encrypts to recipients' });
+    faults.push({ path: 'recipients', message: 'recipients need keyCustody "sealed"; change it, or leave them out' });
   }
   if ((group.allocationPolicy === 'custom') !== (group.customAllocation !== undefined)) {
-    faults.push({ path: 'customAllocation', message: 'goes with allocationPolicy "custom", and only with it' });
+    faults.push({
+      path: 'customAllocation',
+      message: 'allocationPolicy "custom" needs it, and no other policy can have it',
+    });
   }
   if (group.attestation === 'caReference' && group.enrollment === 'individual') {
-    faults.push({ path: 'attestation', message: 'individual enrollments refer to no CA' });
+    faults.push({
+      path: 'attestation',
+      message: '"caReference" needs enrollment "group"; individual enrollments do not refer to a CA',
+    });
   }
   if (group.allocationPolicy === 'static' && group.iotHubs.length !== 1) {
     faults.push({ path: 'iotHubs', message: 'allocationPolicy "static" needs exactly one hub' });
@@ -214,7 +240,7 @@ function crossFieldFaults(group: z.output<typeof schema>): Issue[] {
   return faults;
 }
 
-/** What a target cannot do. */
+/** Settings that the target or another setting rules out. */
 function targetFaults(group: z.output<typeof schema>): Issue[] {
   const { target, keyCustody, edgeCa, est, keyUri: uri, pkcs11 } = group;
   const faults: Issue[] = [];
@@ -222,45 +248,49 @@ function targetFaults(group: z.output<typeof schema>): Issue[] {
 
   if (edgeCa === 'issued' && keyCustody === 'device')
     refuse('edgeCa', '"issued" makes a private key here, which keyCustody "device" rules out; use "daemon" or "est"');
-  if (edgeCa === 'est' && est === undefined) refuse('est', 'edgeCa "est" needs the EST server');
+  if (edgeCa === 'est' && est === undefined) refuse('est', 'edgeCa "est" needs an EST server');
   if (est !== undefined && edgeCa !== 'est' && !est.identity)
-    refuse('est', 'is used for nothing: set edgeCa "est", est.identity, or both');
+    refuse('est', 'the EST server is not used; set edgeCa "est", est.identity, or both');
   if (est?.identity && group.enrollment === 'individual')
-    refuse('est.identity', 'an individual enrollment holds one certificate, so a renewed one could not register');
+    refuse(
+      'est.identity',
+      'an individual enrollment has one certificate, so a renewed one could not register; use enrollment "group"',
+    );
   if (est?.identity && target === 'iotedge-1.2')
-    refuse('est.identity', 'IoT Edge renews identities by itself from 1.3 on; use a newer target');
+    refuse('est.identity', 'IoT Edge 1.2 does not renew identities; use a newer target');
 
   if (uri !== undefined && keyCustody !== 'device')
-    refuse('keyUri', 'goes with keyCustody "device"; other bundles bring the key along');
+    refuse('keyUri', 'needs keyCustody "device"; other bundles hold the key');
   for (const [path, value] of [
     ['keyUri', uri],
     ['pkcs11.baseSlot', pkcs11?.baseSlot],
   ] as const) {
-    if (value?.includes('pin-value')) refuse(path, 'leave the PIN out; install.sh takes it from a file (--pin-file)');
+    if (value?.includes('pin-value'))
+      refuse(path, 'leave the PIN out and give it to install.sh in a file (--pin-file)');
   }
   const onEdge12 = target !== 'iotedge-1.1' && target !== 'dps-device';
   if (onEdge12 && uri?.startsWith('pkcs11:') && pkcs11 === undefined)
-    refuse('pkcs11', 'a pkcs11: keyUri needs the library that opens it');
+    refuse('pkcs11', 'a pkcs11: keyUri needs the PKCS#11 library');
   if (pkcs11 !== undefined && !(onEdge12 && uri?.startsWith('pkcs11:')))
-    refuse('pkcs11', 'goes with a pkcs11: keyUri and target iotedge-1.2 or newer');
+    refuse('pkcs11', 'needs a pkcs11: keyUri and target iotedge-1.2 or newer');
 
   if (target === 'iotedge-1.1') {
-    if (est !== undefined) refuse('est', 'IoT Edge 1.1 has no EST');
+    if (est !== undefined) refuse('est', 'IoT Edge 1.1 does not support EST');
     if (uri?.startsWith('pkcs11:')) refuse('keyUri', 'IoT Edge 1.1 reads keys from files only');
     if (group.trustBundle.length > 0 && edgeCa !== 'issued')
-      refuse('trustBundle', 'IoT Edge 1.1 takes trusted CAs only together with edgeCa "issued"');
+      refuse('trustBundle', 'IoT Edge 1.1 accepts trusted CAs only with edgeCa "issued"');
   }
   if (target === 'dps-device') {
     if (edgeCa !== 'daemon') refuse('edgeCa', 'target "dps-device" has no modules that need a CA');
-    if (est !== undefined) refuse('est', 'target "dps-device" has no daemon that asks an EST server');
-    if (group.trustBundle.length > 0) refuse('trustBundle', 'target "dps-device" has no modules');
+    if (est !== undefined) refuse('est', 'target "dps-device" has no daemon that uses an EST server');
+    if (group.trustBundle.length > 0) refuse('trustBundle', 'target "dps-device" has no modules that trust a CA');
     if (group.agentImage !== undefined) refuse('agentImage', 'target "dps-device" has no Edge Agent');
   }
   for (const [path, pem] of [
     ...group.trustBundle.map((each, index) => [`trustBundle.${index}`, each] as const),
     ...(est?.trustedCa === undefined ? [] : [['est.trustedCa', est.trustedCa] as const]),
   ]) {
-    if (!isCaCertificate(pem)) refuse(path, 'not one PEM certificate of a CA');
+    if (!isCaCertificate(pem)) refuse(path, 'expected one PEM certificate of a CA');
   }
   return faults;
 }
@@ -273,7 +303,7 @@ function isCaCertificate(pem: string): boolean {
   }
 }
 
-/** The CA for its modules that each device of the group gets from us, if it does. */
+/** The kind of CA for its modules that each device of the group gets from us. @returns undefined when it gets none */
 export function edgeCaOf({ edgeCa, target }: Pick<GroupDefinition, 'edgeCa' | 'target'>): EdgeCaKind | undefined {
   if (edgeCa !== 'issued') return undefined;
   return target === 'iotedge-1.1' ? 'edge-device-ca-1.1' : 'edge-ca';

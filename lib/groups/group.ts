@@ -3,33 +3,35 @@ import { canonicalJson } from '../json.ts';
 import type { Versioned } from '../storage.ts';
 import type { GroupDefinition } from './definition.ts';
 
-/** An enrollment group: what was declared, the CAs that issue for it, and what DPS was last told. */
+/** An enrollment group: its definition, the CAs that issue for it, and what DPS has of it. */
 export interface GroupRecord {
   readonly id: string;
   readonly definition: GroupDefinition;
-  /** The current issuing CA first, then at most one older one that DPS still accepts. Empty until the first use. */
+  /** The current issuing CA, then at most one older one that DPS still accepts. Empty until the first use. */
   readonly issuingCas: readonly IssuingCa[];
-  /** What DPS holds; absent until it was told. */
+  /** The revision (`enrollmentRevision`) that DPS has, and since when. Absent until the group is in DPS. */
   readonly enrolled?: { readonly revision: string; readonly at: string };
+  /** This and the other times: ISO 8601, UTC. */
   readonly createdAt: string;
   readonly updatedAt: string;
 }
 
-/** The intermediate CA of one group. DPS tells a device's group by it, so no two groups share one. */
+/** The intermediate CA of one group. DPS finds the group of a device by it, so no two groups share one. */
 export interface IssuingCa {
   readonly certificatePem: string;
-  /** Issuers above it, nearest first, up to and including the root. */
+  /** Its issuers, PEM, nearest first, up to and including the root. */
   readonly chainPem: readonly string[];
-  /** 1 for the first of its group; one more at each rollover. */
+  /** 1 for the first of its group. Each rollover adds 1. */
   readonly generation: number;
   /** Name of its key in the key store. */
   readonly keyName: string;
+  /** End of its validity, ISO 8601, UTC. */
   readonly notAfter: string;
-  /** Where DPS knows it by name, verified; needed where the group is attested so (`attestation` "caReference"). */
+  /** The verified certificate in DPS; needed with `attestation` "caReference". */
   readonly registration?: CaRegistration;
 }
 
-/** Changes whenever DPS has to be told something new of the group. */
+/** A digest of everything that DPS has of a group, hex. When it changes, the group has to be written to DPS again. */
 export function enrollmentRevision(group: Pick<GroupRecord, 'definition' | 'issuingCas'>): string {
   const {
     enrollment,
@@ -41,45 +43,58 @@ export function enrollmentRevision(group: Pick<GroupRecord, 'definition' | 'issu
     reprovisionPolicy,
     target,
   } = group.definition;
-  const told = {
-    ...{ enrollment, initialTwin, provisioningStatus, allocationPolicy, iotHubs, reprovisionPolicy, target },
+  const inDps = {
+    enrollment,
+    initialTwin,
+    provisioningStatus,
+    allocationPolicy,
+    iotHubs,
+    reprovisionPolicy,
+    target,
     customAllocation: customAllocation ?? null,
     certificates: group.issuingCas.map((ca) => ca.certificatePem),
-    // Only where it differs from what every group had before there was a choice: the others need not be told again.
+    // Only with this attestation: groups from before there was a choice keep their revision.
     ...(group.definition.attestation === 'caReference'
       ? { caReferences: group.issuingCas.map((ca) => ca.registration?.name ?? null) }
       : {}),
   };
-  return createHash('sha256').update(canonicalJson(told)).digest('hex').slice(0, 32);
+  return createHash('sha256').update(canonicalJson(inDps)).digest('hex').slice(0, 32);
 }
 
-/** The root of the fleet. One at a time: groups keep the chain of the one that signed them. */
+/** The root of the fleet. There is one at a time; each group keeps the chain of the root that signed its CA. */
 export interface RootCa {
   readonly certificatePem: string;
-  /** Name of its key in the key store; absent where the key is kept elsewhere, and issuing CAs are signed there. */
+  /** Name of its key in the key store. Absent when the key is kept elsewhere and issuing CAs are signed there. */
   readonly keyName?: string;
-  /** Where DPS knows it as verified; absent until an operator has seen to it (npm run ca -- register). */
+  /** The verified certificate in DPS. Absent until an operator registers it (npm run ca -- register). */
   readonly registration?: CaRegistration;
 }
 
-/** That DPS holds a CA certificate, verified, under a name. */
+/** A CA certificate that DPS has and has verified. */
 export interface CaRegistration {
+  /** Its name in DPS. */
   readonly name: string;
+  /** When it was verified, ISO 8601, UTC. */
   readonly at: string;
 }
 
-/** Enrollment groups and the root CA. DPS takes 100 X.509 groups, so all of them fit in memory. Adapters: lib/azure/cosmos-groups.ts. */
+/**
+ * Enrollment groups and the root CA. DPS accepts 100 X.509 groups, so all of them fit in memory. Adapters:
+ * lib/azure/cosmos-groups.ts.
+ *
+ * Every method throws FleetError `unavailable` or `throttled` when the store does not answer or asks to wait.
+ */
 export interface GroupStore {
   all(): Promise<Versioned<GroupRecord>[]>;
   read(id: string): Promise<Versioned<GroupRecord> | undefined>;
-  /** @returns the etag, or undefined when the group exists */
+  /** @returns the etag, or undefined when the group exists already */
   create(group: GroupRecord): Promise<string | undefined>;
-  /** @returns the new etag, or undefined when the record had changed since it was read */
+  /** @returns the new etag, or undefined when the record has changed since it was read */
   replace(group: Versioned<GroupRecord>): Promise<string | undefined>;
-  /** The root CA, once there is one. */
+  /** @returns the root CA, or undefined before there is one */
   readRoot(): Promise<Versioned<RootCa> | undefined>;
-  /** Keeps the first root that is offered. @returns the one that is kept */
+  /** Stores the root if there is none yet. @returns the root that is stored */
   keepRoot(root: RootCa): Promise<Versioned<RootCa>>;
-  /** @returns the new etag, or undefined when the root had changed since it was read */
+  /** @returns the new etag, or undefined when the root has changed since it was read */
   replaceRoot(root: Versioned<RootCa>): Promise<string | undefined>;
 }
