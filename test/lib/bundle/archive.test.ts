@@ -24,7 +24,7 @@ describe('an archive', () => {
     }
   });
 
-  it('tells its index again', () => {
+  it('gives back its index', () => {
     const { body, index } = packArchive(entries);
     assert.deepEqual(readArchiveIndex(body), index);
     assert.deepEqual(readArchiveIndex(packArchive([]).body), []);
@@ -37,7 +37,7 @@ describe('an archive', () => {
     );
   });
 
-  it('refuses two entries of one name, and one named like the index', () => {
+  it('refuses two entries with the same name, and an entry with the name of the index', () => {
     const [first] = entries;
     assert.ok(first);
     assert.throws(() => packArchive([first, first]), /gw-1\.tar\.gz/);
@@ -72,17 +72,17 @@ describe('a damaged archive', () => {
     );
   });
 
-  it('is refused, or tells the same, whichever bit is turned', () => {
+  it('is refused, or reads the same, whichever bit is flipped', () => {
     fc.assert(
       fc.property(
-        // The large body would take nearly all of the hits.
+        // Otherwise nearly all flips would hit the large body.
         fc.oneof(fc.integer({ min: 0, max: 200 }), fc.integer({ min: body.length - 700, max: body.length - 1 })),
         fc.integer({ min: 0, max: 7 }),
         (at, bit) => {
-          const turned = Buffer.from(body);
-          turned[at] = (turned[at] ?? 0) ^ (1 << bit);
+          const flipped = Buffer.from(body);
+          flipped[at] = (flipped[at] ?? 0) ^ (1 << bit);
           try {
-            assert.deepEqual(readArchiveIndex(turned), index);
+            assert.deepEqual(readArchiveIndex(flipped), index);
           } catch (error) {
             if (!isDamage(error)) throw error;
           }
@@ -92,14 +92,14 @@ describe('a damaged archive', () => {
     );
   });
 
-  it('is refused when one octet of a bundle changed', () => {
+  it('is refused when one octet of a bundle has changed', () => {
     const changed = Buffer.from(body);
     const offset = index[2]?.offset ?? 0;
     changed[offset + 1000] = 8;
     assert.throws(() => readArchiveIndex(changed), isDamage);
   });
 
-  it('is refused when it is another ZIP', () => {
+  it('is refused when it is not a ZIP', () => {
     assert.throws(() => readArchiveIndex(Buffer.from('no zip at all, but long enough to hold an end')), isDamage);
   });
 });

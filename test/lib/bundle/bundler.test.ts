@@ -24,7 +24,7 @@ const filesOf = (tar: Buffer) => new Map(readTar(tar).map((file) => [file.path, 
 const textOf = (tar: Buffer, path: string) => filesOf(tar).get(path)?.body.toString() ?? '';
 
 describe('a bundle', () => {
-  it('holds what its target needs, with modes, in its own folder', async () => {
+  it('holds the files of its target, with modes, in its own folder', async () => {
     const { bundle } = await someBundler({ edgeCa: 'issued' });
     const listed = readTar(await bundle('gw-1')).map(({ path, mode }) => `${mode.toString(8)} ${path}`);
     assert.deepEqual(listed, [
@@ -39,7 +39,7 @@ describe('a bundle', () => {
     ]);
   });
 
-  it('reads the same in two other readers of tar', { skip: lacks('tar') }, async () => {
+  it('reads the same in two other tar readers', { skip: lacks('tar') }, async () => {
     const { bundle } = await someBundler();
     const packed = await bundle('a'.repeat(64));
     const ours = readTar(packed).map(({ path, mode, body }) => ({ path, mode, body: body.toString() }));
@@ -64,7 +64,7 @@ describe('a bundle', () => {
     }
   });
 
-  it('is the same for the same identity, and leaves nothing of one device in the next', async () => {
+  it('is the same for the same identity, and holds nothing of another device', async () => {
     const { bundler, identity } = await someBundler();
     const [one, two] = [await identity('gw-1'), await identity('gw-2')];
     const first = await bundler.bundle({ deviceId: 'gw-1', identity: one });
@@ -76,7 +76,7 @@ describe('a bundle', () => {
     assert.ok(!other.includes(one.privateKeyPem ?? '?'));
   });
 
-  it('holds the chain leaf first, without the root, and its key', async () => {
+  it('holds the chain, leaf first and without the root, and its key', async () => {
     const { bundle, issuer } = await someBundler();
     const tar = await bundle('gw-1');
     const chain =
@@ -93,7 +93,7 @@ describe('a bundle', () => {
 describe('any device id', () => {
   const ids = fc.stringMatching(deviceIdRule);
 
-  it('is in config.toml, config.yaml and device.json as it is', async () => {
+  it('is in config.toml, config.yaml and device.json unchanged', async () => {
     const toml = await someBundler();
     const yaml = await someBundler({ target: 'iotedge-1.1' });
     const json = await someBundler({ target: 'dps-device' });
@@ -106,7 +106,7 @@ describe('any device id', () => {
         assert.equal(old.hostname, id);
         assert.equal(JSON.parse(textOf(await json.bundle(id), `${id}/device.json`)).registrationId, id);
       }),
-      // Ids that YAML or TOML would read as something else if they were not quoted.
+      // Ids that YAML or TOML would read as another type without quotes.
       {
         numRuns: 60,
         examples: [['1'], ['0x1f'], ['1e5'], ['true'], ['null'], ['no'], ['2026-11-24'], ['1.0'], ['a'.repeat(64)]],
@@ -168,7 +168,7 @@ describe('a bundle that would not work', () => {
     assert.throws(() => bundler.bundle({ deviceId: 'gw-1', identity: mixed }), refused(/identity key/));
   });
 
-  it('is not made for another name, or from another CA', async () => {
+  it('is not made for another name or from another CA', async () => {
     const { bundler, identity } = await someBundler();
     const own = await identity('gw-1');
     assert.throws(() => bundler.bundle({ deviceId: 'gw-2', identity: own }), refused(/common name/));
@@ -187,7 +187,7 @@ describe('a bundle that would not work', () => {
     assert.ok(await bundler.bundle({ deviceId: 'gw-1', identity: await identity('gw-1') }));
   });
 
-  it('is not made with a key that must not be there, or without one that must', async () => {
+  it('is not made with a key that it must not hold, or without one that it must hold', async () => {
     const { bundler, identity } = await someBundler();
     const { privateKeyPem, ...keyless } = await identity('gw-1');
     assert.ok(privateKeyPem);
@@ -219,13 +219,13 @@ describe('a group whose bundles could not work', () => {
     await assert.rejects(createBundler(options), (error) => {
       assert.ok(error instanceof FleetError && error.code === 'group-invalid');
       const paths = error.details.faults?.map(({ path }) => path);
-      // Not issued by that root, no longer valid (both), and two settings that the daemon refuses.
+      // The CA is not issued by that root, both have expired, and the daemon refuses two settings.
       assert.deepEqual(paths, ['chain.0', 'chain.0', 'root', 'config.toml', 'config.toml']);
       return true;
     });
   });
 
-  it('is none because an earlier release stored its definition', async () => {
+  it('is not refused because an earlier release stored its definition', async () => {
     const { issuer, rootPem, identity } = await someBundler();
     const { edgeCa, trustBundle, ...stored } = someGroup();
     assert.ok(edgeCa && trustBundle);
@@ -235,16 +235,16 @@ describe('a group whose bundles could not work', () => {
     assert.ok(await bundler.bundle({ deviceId: 'gw-1', identity: await identity('gw-1') }));
   });
 
-  it('is not one whose CAs have text around them', async () => {
+  it('is not refused for CAs with text around their PEM', async () => {
     const { rootPem } = await someBundler();
     const { bundle } = await someBundler({ trustBundle: [`Bag Attributes\n    friendlyName: Größe\n${rootPem}`] });
     assert.equal(textOf(await bundle('gw-1'), 'gw-1/certs/trust-bundle.pem'), rootPem);
   });
 
-  it('is refused for IoT Edge 1.1 where the chain ends in 2038 or later', async () => {
+  it('is refused for IoT Edge 1.1 when the chain ends in 2038 or later', async () => {
     const target = 'iotedge-1.1';
     await assert.rejects(someBundler({ target }, { caDays: 4200, rootDays: 4300 }), /line7 issuing CA 1.*2038/);
-    // The root is not on a device that makes its Edge CA itself.
+    // A device that makes its Edge CA itself does not get the root.
     assert.ok(await someBundler({ target }, { rootDays: 6000 }));
     await assert.rejects(someBundler({ target, edgeCa: 'issued' }, { rootDays: 6000 }), /Test root CA.*2038/);
     assert.ok(await someBundler({ target, edgeCa: 'issued' }));

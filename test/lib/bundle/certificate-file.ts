@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from './command.ts';
 
-/** A certificate as another program makes it, and its key. */
+/** A certificate made by another program, and its key. */
 export interface CertificateFile {
   readonly certificatePem: string;
   readonly keyPem: string;
 }
 
 /**
- * A self-signed certificate by OpenSSL.
+ * Makes a self-signed certificate with OpenSSL.
  * @param key arguments of `openssl req` for its key, such as `rsa:2048`
  * @param extension of the certificate, such as `keyUsage=keyEncipherment`
  */

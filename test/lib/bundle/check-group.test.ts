@@ -21,7 +21,7 @@ function faultPaths(input: Partial<GroupInput>): string[] {
   }
 }
 
-describe('a group definition says what its bundles install', () => {
+describe('a group definition', () => {
   for (const [what, input] of [
     ['nothing about bundles', {}],
     ['an Edge CA of ours', { edgeCa: 'issued' }],
@@ -31,23 +31,23 @@ describe('a group definition says what its bundles install', () => {
     ['a key in a file of 1.1', { keyCustody: 'device', keyUri: 'file:///etc/device.key', target: 'iotedge-1.1' }],
     ['an image by digest', { agentImage: `registry.example.com/agent@sha256:${'a'.repeat(64)}` }],
   ] as const) {
-    it(`is taken with ${what}`, () => assert.deepEqual(faultPaths(input), []));
+    it(`is accepted with ${what}`, () => assert.deepEqual(faultPaths(input), []));
   }
 
   for (const [what, input, paths] of [
-    ['an Edge CA key of ours beside a device key of its own', { keyCustody: 'device', edgeCa: 'issued' }, ['edgeCa']],
+    ['an Edge CA key made by us and a key made by the device', { keyCustody: 'device', edgeCa: 'issued' }, ['edgeCa']],
     ['EST without a server', { edgeCa: 'est' }, ['est']],
-    ['a server that nothing uses', { est }, ['est']],
+    ['an EST server that nothing uses', { est }, ['est']],
     ['an EST server without TLS', { edgeCa: 'est', est: { url: 'http://est.example.com/' } }, ['est.url']],
     ['an EST server whose name is not ASCII', { edgeCa: 'est', est: { url: 'https://est.exämple.com/' } }, ['est.url']],
     ['a threshold that the daemon refuses', { edgeCa: 'est', est: { ...est, threshold: '10d' } }, ['est.threshold']],
     ['renewal on 1.2', { target: 'iotedge-1.2', est: { ...est, identity: true } }, ['est.identity']],
     [
-      'renewal of an identity that is enrolled by itself',
+      'renewal of an identity with an individual enrollment',
       { enrollment: 'individual', est: { ...est, identity: true } },
       ['est.identity'],
     ],
-    ['a place for a key that the bundle brings', { keyUri: 'file:///etc/key' }, ['keyUri']],
+    ['a place for a key that the bundle holds', { keyUri: 'file:///etc/key' }, ['keyUri']],
     ['a token without its library', { keyCustody: 'device', keyUri: 'pkcs11:object=a' }, ['pkcs11']],
     ['a library without a token', { pkcs11 }, ['pkcs11']],
     ['a PIN', { keyCustody: 'device', keyUri: 'pkcs11:object=a?pin-value=1234', pkcs11 }, ['keyUri']],
@@ -55,10 +55,10 @@ describe('a group definition says what its bundles install', () => {
     ['a PIN in another place', { keyCustody: 'device', keyUri: 'pkcs11:object=a;pin-value=1', pkcs11 }, ['keyUri']],
     ['a key URI that would end its string', { keyCustody: 'device', keyUri: 'file:///a"\nx = "b' }, ['keyUri']],
     ['an image with a blank', { agentImage: 'agent:1.6 --privileged' }, ['agentImage']],
-    ['trust in what is no CA', { trustBundle: ['-----BEGIN CERTIFICATE-----'] }, ['trustBundle.0']],
-    ['1.1 with all that it lacks', { target: 'iotedge-1.1', edgeCa: 'est', est }, ['est']],
+    ['a trusted certificate that is not a CA', { trustBundle: ['-----BEGIN CERTIFICATE-----'] }, ['trustBundle.0']],
+    ['EST on 1.1', { target: 'iotedge-1.1', edgeCa: 'est', est }, ['est']],
     [
-      'modules without IoT Edge',
+      'settings of modules without IoT Edge',
       { target: 'dps-device', edgeCa: 'issued', agentImage: 'a:1' },
       ['edgeCa', 'agentImage'],
     ],
@@ -72,22 +72,22 @@ describe('a declaration', () => {
   const pathsOf = (input: Partial<GroupInput>, rootPem?: string) =>
     checkGroup(someGroup('line7', input), someTime, { rootPem }).map(({ path }) => path);
 
-  it('is refused for IoT Edge 1.1 where its CA would live into 2038', () => {
-    // 4,057 days lead from 2026-11-23 to 2038-01-01.
+  it('is refused for IoT Edge 1.1 when its CA would live into 2038', () => {
+    // 2038-01-01 is 4,057 days after 2026-11-23.
     const target = 'iotedge-1.1';
     assert.deepEqual(pathsOf({ target, issuingCa: { validityDays: 4056 } }), []);
     assert.deepEqual(pathsOf({ target, issuingCa: { validityDays: 4057 } }), ['issuingCa.validityDays']);
     assert.deepEqual(pathsOf({ target: 'iotedge-1.2', issuingCa: { validityDays: 7300 } }), []);
   });
 
-  it('is refused for 1.1 with Edge CAs of ours under a root that lives into 2038', async () => {
+  it('is refused for 1.1 with issued Edge CAs under a root that lives into 2038', async () => {
     const { rootPem } = await someBundler({}, { rootDays: 7000 });
     assert.deepEqual(pathsOf({ target: 'iotedge-1.1', edgeCa: 'issued' }, rootPem), ['edgeCa']);
     assert.deepEqual(pathsOf({ target: 'iotedge-1.1' }, rootPem), []);
     assert.deepEqual(pathsOf({ edgeCa: 'issued' }, rootPem), []);
   });
 
-  it('names every recipient that cannot be one', { skip: lacks('openssl') }, () => {
+  it('names every bad recipient', { skip: lacks('openssl') }, () => {
     const weak = certificateFile(['rsa:1024']).certificatePem;
     const good = certificateFile(['rsa:2048']).certificatePem;
     const group = someGroup('line7', { keyCustody: 'sealed', recipients: [good, weak, 'x', good] });

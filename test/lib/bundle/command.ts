@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 
-/** Runs a command to its end. @returns its exit code and all it said */
+/** Runs a command to its end. @returns its exit code and output */
 export function run(
   command: string,
   args: readonly string[],
@@ -11,7 +11,7 @@ export function run(
   return { status, stdout, stderr, output: stdout + stderr };
 }
 
-/** Why a test that needs the command is skipped, or false. */
+/** The reason to skip a test that needs the command, or false when it is installed. */
 export function lacks(command: string): string | false {
   return spawnSync('sh', ['-c', `command -v ${command}`]).status === 0 ? false : `${command} is not installed here`;
 }

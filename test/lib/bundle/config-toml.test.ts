@@ -17,7 +17,7 @@ identity_pk = "file:///var/aziot/secrets/a.key.pem"
 `;
 const good = provisioning + files;
 
-/** What the daemon refuses, or takes and ignores. Each is a sample of its template, its documentation or an issue. */
+/** Files that the daemon refuses, or accepts and ignores in part. Each is from its template, its documentation or an issue. */
 const refused: readonly [what: string, text: string, fault: RegExp][] = [
   [
     'auto_reprovisioning_mode without quotes (template.toml of IoT Edge 1.2)',
@@ -51,7 +51,7 @@ const refused: readonly [what: string, text: string, fault: RegExp][] = [
     /provisioning: .*authentication/,
   ],
   [
-    'a symmetric key that is no table (MicrosoftDocs/azure-docs #90045)',
+    'a symmetric key that is not a table (MicrosoftDocs/azure-docs #90045)',
     good.replace('"x509"', '"symmetric_key"').replace(files, 'symmetric_key = "c2VjcmV0"\n'),
     /symmetric_key/,
   ],
@@ -67,15 +67,15 @@ const refused: readonly [what: string, text: string, fault: RegExp][] = [
     /identity_cert/,
   ],
   ['an identity without its key', good.replace(/identity_pk.*\n/, ''), /identity_pk/],
-  ['an endpoint that is no URL', good.replace('https://', ''), /global_endpoint/],
+  ['an endpoint that is not a URL', good.replace('https://', ''), /global_endpoint/],
   ['a misspelt key', `${good}\n[edge_ca]\ncert = "file:///a"\npkey = "file:///b"\n`, /edge_ca/],
   ['an agent without a name', `${good}\n[agent.config]\nimage = "a"\n`, /agent\.name/],
   ['a key twice', `${good}identity_pk = "file:///b"\n`, /not TOML/],
 ];
 
-/** What it takes, from its own test files and template. */
+/** Files that it accepts, from its own test files and template. */
 const taken: readonly [what: string, text: string][] = [
-  ['the least there is', good],
+  ['nothing optional', good],
   ['an identity without a registration id', good.replace(/registration_id.*\n/, '')],
   [
     'a key in a token',
@@ -101,12 +101,12 @@ describe('config.toml', () => {
   for (const [what, text, fault] of refused) {
     it(`is refused with ${what}`, () => {
       const read = readConfigToml(text);
-      assert.ok('faults' in read, 'it was taken');
+      assert.ok('faults' in read, 'it was accepted');
       assert.match(read.faults.join('\n'), fault);
     });
   }
   for (const [what, text] of taken) {
-    it(`is taken with ${what}`, () =>
+    it(`is accepted with ${what}`, () =>
       assert.deepEqual((readConfigToml(text) as { faults?: string[] }).faults, undefined));
   }
 });

@@ -21,19 +21,19 @@ const refused: readonly [what: string, text: string, fault: RegExp][] = [
     good.replace('"file:///etc/iotedge/certs/device', '"/etc/iotedge/certs/device'),
     /identity_cert/,
   ],
-  ['a device CA without what to trust', good.replace(/ {2}trusted_ca_certs:.*\n/, ''), /certificates/],
+  ['a device CA without trusted CAs', good.replace(/ {2}trusted_ca_certs:.*\n/, ''), /certificates/],
   ['a misspelt key', good.replace('dynamic_reprovisioning', 'dynamic_reprovision'), /dynamic_reprovision/],
   ['a switch that is text', good.replace('dynamic_reprovisioning: true', 'dynamic_reprovisioning: "true"'), /dynamic/],
-  ['what is no YAML', `${good}agent: [`, /not YAML/],
+  ['text that is not YAML', `${good}agent: [`, /not YAML/],
 ];
 
 describe('config.yaml', () => {
-  it('is taken as it is made', () => assert.ok('config' in readConfigYaml(good)));
+  it('is accepted as it is made', () => assert.ok('config' in readConfigYaml(good)));
   for (const [what, text, fault] of refused) {
     it(`is refused with ${what}`, () => {
       assert.notEqual(text, good);
       const read = readConfigYaml(text);
-      assert.ok('faults' in read, 'it was taken');
+      assert.ok('faults' in read, 'it was accepted');
       assert.match(read.faults.join('\n'), fault);
     });
   }

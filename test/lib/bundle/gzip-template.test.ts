@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import { createGzipTemplate, type Place } from '../../../lib/bundle/gzip-template.ts';
 import { lacks, run } from './command.ts';
 
-/** Stretches that stay and places that are filled in, by turns; what stays is long enough now and then to be deflated. */
+/** Fixed stretches and places in turn. Some stretches are long enough to be deflated. */
 const content = fc
   .array(fc.record({ stays: fc.string({ maxLength: 40 }), times: fc.nat({ max: 20 }), place: fc.nat({ max: 80 }) }), {
     maxLength: 12,
@@ -32,7 +32,7 @@ function filledIn(image: Buffer, places: readonly Place[]): Buffer {
 }
 
 describe('a gzip template', () => {
-  it('unpacks to what was filled in, wherever the places are', () => {
+  it('unpacks to the content that was filled in, wherever the places are', () => {
     fc.assert(
       fc.property(content, ({ image, places }) => {
         const compress = createGzipTemplate(image, places);
@@ -42,7 +42,7 @@ describe('a gzip template', () => {
     );
   });
 
-  it('takes places of more than one stored block, and one at each end', () => {
+  it('has places longer than a stored block, and at both ends', () => {
     const places = [
       { at: 0, length: 70_000 },
       { at: 80_000, length: 65_535 },
@@ -52,12 +52,12 @@ describe('a gzip template', () => {
     assert.deepEqual(gunzipSync(createGzipTemplate(filled, places)(filled)), filled);
   });
 
-  it('deflates what stays', () => {
+  it('deflates the fixed stretches', () => {
     const image = Buffer.alloc(10_000, 'what stays ');
     assert.ok(createGzipTemplate(image, [{ at: 5_000, length: 100 }])(image).length < 300);
   });
 
-  it('keeps nothing of the content that it was made of', () => {
+  it('keeps nothing of the content that it was made from', () => {
     const places = [{ at: 1_000, length: 64 }];
     const [first, second] = [filledIn(Buffer.alloc(2_000), places), filledIn(Buffer.alloc(2_000), places)];
     const secret = first.subarray(1_000, 1_064);

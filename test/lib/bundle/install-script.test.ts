@@ -22,13 +22,13 @@ import { request } from './request.ts';
 import { someBundler, someDps } from './some-bundle.ts';
 
 /*
- * The script runs for real, into a prefix. Only what would change this machine is another program of that name on PATH,
- * which writes down how it was called: id, chown, iotedge and systemctl.
+ * The script really runs, into a prefix. Only the commands that would change this machine (id, chown, iotedge, systemctl)
+ * are replaced, by programs on PATH that record their calls.
  */
 
 const skip = lacks('openssl');
 
-/** A device below a directory: its root file system, its commands, and the unpacked bundle. */
+/** A device in a directory: its root file system, its commands, and the unpacked bundle. */
 class Device {
   readonly directory = mkdtempSync(join(tmpdir(), 'device-'));
   readonly root = join(this.directory, 'root');
@@ -69,7 +69,7 @@ class Device {
     }
   }
 
-  /** @returns what the script said, how it ended, and which commands it called */
+  /** @returns the output and exit code of the script, and the commands that it called */
   install(...args: string[]) {
     return this.installAs('0', ...args);
   }
@@ -101,7 +101,7 @@ async function someDevice(
 }
 
 describe('install.sh', { skip }, () => {
-  it('puts every file where the services read it, applies and checks', async () => {
+  it('installs every file where the services read it, applies and checks', async () => {
     using device = await someDevice({ edgeCa: 'issued' });
     const { status, output, calls } = device.install();
     assert.equal(status, 0, output);
@@ -151,7 +151,7 @@ describe('install.sh', { skip }, () => {
     assert.deepEqual(readdirSync(device.root, { recursive: true }).sort(), before);
   });
 
-  it('only says what it would do, with --dry-run, and not as root either', async () => {
+  it('only prints what it would do with --dry-run, which does not need root', async () => {
     using device = await someDevice();
     device.write('/etc/aziot/config.toml', 'old');
     const before = readdirSync(device.root, { recursive: true }).sort();
@@ -165,7 +165,7 @@ describe('install.sh', { skip }, () => {
     assert.equal(device.read('/etc/aziot/config.toml'), 'old');
   });
 
-  it('keeps what it replaces', async () => {
+  it('keeps a backup of the files that it replaces', async () => {
     using device = await someDevice();
     device.write('/etc/aziot/config.toml', 'old configuration');
     device.write('/var/aziot/secrets/device-identity.key.pem', 'old key');
@@ -179,7 +179,7 @@ describe('install.sh', { skip }, () => {
     assert.match(device.read('/etc/aziot/config.toml'), /registration_id = "gw-1"/);
   });
 
-  it('applies when it is run again after it was broken off', async () => {
+  it('applies the configuration when it is run again after a failure', async () => {
     using device = await someDevice();
     device.command('iotedge', '[ "$1" != --version ] || echo "iotedge 1.6.0"; [ "$1" != config ] || exit 5');
     const broken = device.install();
@@ -192,7 +192,7 @@ describe('install.sh', { skip }, () => {
     assert.equal(device.install().calls.includes('iotedge config apply'), false);
   });
 
-  it('ends the same wherever it was killed', async () => {
+  it('ends with the same files wherever it was killed', async () => {
     using device = await someDevice();
     const state = () =>
       readdirSync(device.root, { recursive: true, withFileTypes: true })
@@ -205,7 +205,7 @@ describe('install.sh', { skip }, () => {
     assert.equal(device.install().status, 0);
     const expected = state();
 
-    // Every command that changes something is once the last one of its run.
+    // Each run is killed after another one of the commands that change something.
     const counter = join(device.directory, 'counter');
     let killed = 0;
     for (let call = 1; ; call++) {
@@ -222,13 +222,13 @@ describe('install.sh', { skip }, () => {
       assert.equal(again.status, 0, `killed at call ${call}: ${again.output}`);
       assert.deepEqual(state(), expected, `killed at call ${call}`);
       assert.ok(!device.has('/var/backups/iotedge-bundle/pending'));
-      // What was written is applied, by the run that was killed or by the next.
+      // The next run applies what the killed run wrote.
       assert.ok(again.calls.includes('iotedge config apply'), `killed at call ${call}`);
     }
     assert.ok(killed > 15, `only ${killed} calls were cut`);
   });
 
-  it('is broken off where a file cannot be written, and says so', async () => {
+  it('exits with 4 when a file cannot be written', async () => {
     using device = await someDevice();
     // A directory where the file should go.
     mkdirSync(join(device.root, '/etc/aziot/config.toml/x'), { recursive: true });
@@ -237,7 +237,7 @@ describe('install.sh', { skip }, () => {
     assert.ok(!calls.includes('iotedge config apply'));
   });
 
-  it('says when iotedge check finds faults', async () => {
+  it('reports that iotedge check found faults', async () => {
     using device = await someDevice();
     device.command('iotedge', 'case $1 in --version) echo "iotedge 1.6.0" ;; check) exit 1 ;; esac');
     const { status, output } = device.install();
@@ -245,7 +245,7 @@ describe('install.sh', { skip }, () => {
     assert.match(output, /installed, but iotedge check found faults/);
   });
 
-  it('serves 1.1 as that wants it', async () => {
+  it('installs for 1.1', async () => {
     using device = await someDevice({ target: 'iotedge-1.1', edgeCa: 'issued' }, { version: '1.1.15' });
     const { status, output, calls } = device.install();
     assert.equal(status, 0, output);
@@ -262,9 +262,9 @@ describe('install.sh', { skip }, () => {
     ['an older IoT Edge', {}, { version: '1.5.3' }, undefined, /1\.5 is older than this bundle's target, 1\.6/],
     ['1.1 for a bundle of 1.2', { target: 'iotedge-1.2' }, { version: '1.1.15' }, undefined, /1\.1 is older/],
     ['1.4 for a bundle of 1.1', { target: 'iotedge-1.1' }, { version: '1.4.0' }, undefined, /reads config\.toml/],
-    ['a version that says nothing', {}, { version: 'dev' }, undefined, /does not say a version/],
+    ['a version that it cannot read', {}, { version: 'dev' }, undefined, /does not say a version/],
     [
-      'a distribution that was dropped',
+      'a distribution that is no longer supported',
       {},
       { distribution: 'ID=debian\nVERSION_ID="11"\n' },
       undefined,
@@ -302,7 +302,7 @@ describe('install.sh', { skip }, () => {
     });
   }
 
-  it('takes a newer IoT Edge and an unknown distribution with a note', async () => {
+  it('accepts a newer IoT Edge and an unknown distribution with a note', async () => {
     using device = await someDevice({ target: 'iotedge-1.4' }, { version: '1.6.0', distribution: 'ID=arch\n' });
     const { status, output } = device.install();
     assert.equal(status, 0);
@@ -310,14 +310,14 @@ describe('install.sh', { skip }, () => {
     assert.match(output, /note: arch:0/);
   });
 
-  it('refuses whoever is not root, and what it does not know', async () => {
+  it('refuses a user who is not root, and unknown options', async () => {
     using device = await someDevice();
     assert.match(device.installAs('1000').stderr, /run it as root/);
     assert.equal(device.installAs('1000').status, 1);
     assert.equal(device.install('--force').status, 2);
   });
 
-  it('installs the key that the device made, and no other', async () => {
+  it('installs the key that the device made, and refuses another', async () => {
     using device = new Device();
     const { bundle } = await someBundler({ keyCustody: 'device' });
     let key = '';
@@ -338,12 +338,12 @@ describe('install.sh', { skip }, () => {
     writeFileSync(place, key);
     assert.equal(device.install().status, 0);
     assert.equal(device.read('/var/aziot/secrets/device-identity.key.pem'), key);
-    // The technician deletes it from the folder; the device has it.
+    // The technician deletes it from the folder. The device has it already.
     rmSync(place);
     assert.equal(device.install().status, 0);
   });
 
-  it('writes the PIN of a token into the configuration and nowhere else', async () => {
+  it('writes the PIN of a token into the configuration only', async () => {
     using device = await someDevice({
       keyCustody: 'device',
       keyUri: 'pkcs11:token=edge;object=device-key',

@@ -11,8 +11,8 @@ import { readTar } from '../../../lib/bundle/tar.ts';
 import { lacks, run } from './command.ts';
 import { type BundleMaker, someBundler } from './some-bundle.ts';
 
-/** Two programs that share no code with ours read what a bundle installs. OpenSSL is also what the daemons use. */
-describe('what a bundle holds, to others', () => {
+/** Two programs that share no code with ours read the files of a bundle. The daemons use OpenSSL, too. */
+describe('the certificates of a bundle, read by other programs', () => {
   const now = new Date();
 
   async function unpacked(maker: BundleMaker, use: (directory: string) => void): Promise<void> {
@@ -33,7 +33,7 @@ describe('what a bundle holds, to others', () => {
   const identity = 'certs/device-identity.full-chain.pem';
   const edgeCa = 'certs/edge-ca.full-chain.pem';
 
-  it('is a chain that OpenSSL verifies strictly', { skip: lacks('openssl') }, async () => {
+  it('are a chain that OpenSSL verifies strictly', { skip: lacks('openssl') }, async () => {
     await unpacked(await someBundler({ edgeCa: 'issued' }, { now }), (directory) => {
       for (const args of [
         ['-purpose', 'sslclient', '-untrusted', identity, identity],
@@ -47,7 +47,7 @@ describe('what a bundle holds, to others', () => {
     });
   });
 
-  it('is a chain that GnuTLS verifies', { skip: lacks('certtool') }, async () => {
+  it('are a chain that GnuTLS verifies', { skip: lacks('certtool') }, async () => {
     await unpacked(await someBundler({ edgeCa: 'issued' }, { now }), (directory) => {
       for (const file of [identity, edgeCa]) {
         const args = ['--verify', '--load-ca-certificate', 'root.pem', '--infile', file];
@@ -62,7 +62,7 @@ describe('what a bundle holds, to others', () => {
     ['iotedge-1.6', 0],
     ['iotedge-1.1', 1],
   ] as const) {
-    it(`lets the daemon of ${target} issue what its modules need`, { skip: lacks('openssl') }, async () => {
+    it(`let the daemon of ${target} issue the certificates of its modules`, { skip: lacks('openssl') }, async () => {
       await unpacked(await someBundler({ target, edgeCa: 'issued' }, { now }), (directory) => {
         const openssl = (...args: string[]) => {
           const { status, output } = run('openssl', args, { cwd: directory });
@@ -128,9 +128,9 @@ describe('what a bundle holds, to others', () => {
   }
 });
 
-/** The DPS stand-in decides by rules of its own; for one group and one chain both must come to one answer. */
-describe('what the verifier and the DPS stand-in say of a chain', () => {
-  it('is the same', async () => {
+/** The DPS emulator has its own implementation of the rules. For one group and one chain both must agree. */
+describe('the verifier and the DPS emulator', () => {
+  it('decide the same about a chain', async () => {
     const now = new Date();
     const day = 86_400_000;
     const maker = await someBundler({}, { now });
@@ -150,14 +150,14 @@ describe('what the verifier and the DPS stand-in say of a chain', () => {
     for (const [what, pems, at, accepted] of cases) {
       const chain = pems.map((pem) => new X509Certificate(pem));
       assert.equal(predictDpsDecision(chain, [maker.group], at).accepted, accepted, what);
-      const standIn = () =>
+      const emulator = () =>
         verifyChain({
           presented: chain.map(({ raw }) => parseCertificate(raw)),
           verified: [parseCertificate(new X509Certificate(root).raw)],
           now: at,
         });
-      if (accepted) assert.ok(standIn().length > 1, what);
-      else assert.throws(standIn, ChainError, what);
+      if (accepted) assert.ok(emulator().length > 1, what);
+      else assert.throws(emulator, ChainError, what);
     }
   });
 });

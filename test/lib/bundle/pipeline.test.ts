@@ -5,7 +5,7 @@ import type { GroupInput } from '../../../lib/groups/definition.ts';
 import { someTime } from '../../factories.ts';
 import { createWorld } from '../../world.ts';
 
-/** From a manifest to bytes in an archive: whatever a job hands out, the verifier finds good. */
+/** From a manifest to bytes in an archive: every bundle that a job makes passes the verifier. */
 describe('the bundles of a job', () => {
   const groups: Record<string, GroupInput> = {
     gateways: { keyCustody: 'plain', edgeCa: 'issued' },
@@ -13,7 +13,7 @@ describe('the bundles of a job', () => {
     sensors: { keyCustody: 'plain', target: 'dps-device', keyType: 'rsa-2048', enrollment: 'individual' },
   };
 
-  it('are good, each in its range of an archive', async () => {
+  it('pass the verifier, each in its range of an archive', async () => {
     using world = createWorld({ chunkRows: 4 });
     for (const [id, input] of Object.entries(groups)) await world.declare(id, input);
     const rows = Object.keys(groups).flatMap((group) => [1, 2, 3].map((n) => `${group}-${n},${group}`));
@@ -39,7 +39,7 @@ describe('the bundles of a job', () => {
     }
   });
 
-  it('are none where the target cannot read the chain: the group is refused before there is a row', async () => {
+  it('do not exist when the target cannot read the chain: the group is refused before there is a row', async () => {
     using world = createWorld();
     const declaring = world.declare('old', { keyCustody: 'plain', target: 'iotedge-1.1', edgeCa: 'issued' });
     // The root that is made by default lives for 30 years.

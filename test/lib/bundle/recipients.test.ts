@@ -15,7 +15,7 @@ describe('a recipient', { skip: lacks('openssl') }, () => {
     ['a key on P-384 for key agreement', onCurve('P-384'), 'keyUsage=keyAgreement'],
     ['a key on P-521', onCurve('P-521'), undefined],
   ] as const) {
-    it(`is taken with ${what}`, () => {
+    it(`is accepted with ${what}`, () => {
       assert.deepEqual(
         recipientIssues(certificateFile(key, extension).certificatePem, new Date(now.getTime() + day)),
         [],
@@ -38,25 +38,25 @@ describe('a recipient', { skip: lacks('openssl') }, () => {
     });
   }
 
-  it('is refused before and after its time', () => {
+  it('is refused before and after its validity', () => {
     const { certificatePem } = certificateFile(['rsa:2048']);
     assert.match(recipientIssues(certificatePem, new Date(now.getTime() - day))[0] ?? '', /not valid before/);
     assert.match(recipientIssues(certificatePem, new Date(now.getTime() + 31 * day))[0] ?? '', /expired at/);
   });
 
-  it('tells every fault at once', () => {
+  it('has every fault reported at once', () => {
     const { certificatePem } = certificateFile(['rsa:1024'], 'keyUsage=digitalSignature');
     assert.equal(recipientIssues(certificatePem, new Date(now.getTime() + 31 * day)).length, 3);
   });
 
-  it('is one certificate and nothing else', () => {
+  it('must be one certificate and nothing else', () => {
     const { certificatePem, keyPem } = certificateFile(['rsa:2048']);
     for (const text of ['', 'recipient', keyPem, certificatePem + certificatePem, keyPem + certificatePem])
       assert.deepEqual(recipientIssues(text, now), ['not one certificate in PEM']);
     assert.deepEqual(recipientIssues(certificatePem.replace('MII', 'AAA'), now), ['not one certificate in PEM']);
   });
 
-  it('is noticed twice in a list, however it is wrapped', () => {
+  it('is found twice in a list, however its lines are wrapped', () => {
     const [one, two] = [certificateFile(['rsa:2048']).certificatePem, certificateFile(onCurve('P-256')).certificatePem];
     assert.deepEqual(duplicateRecipients([one, two]), []);
     assert.deepEqual(duplicateRecipients([one, two, `\n${one.replaceAll('\n', '\r\n')}`]), [2]);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from './command.ts';
 
-/** A certificate signing request by OpenSSL for a new P-256 key. @returns PEM; `keyFile` is told the private key */
+/** A certificate signing request by OpenSSL for a new P-256 key. @returns PEM; `keyFile` gets the private key */
 export function request(deviceId: string, keyFile?: (pem: string) => void): string {
   const directory = mkdtempSync(join(tmpdir(), 'request-'));
   try {

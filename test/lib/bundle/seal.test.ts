@@ -10,7 +10,7 @@ import { type CertificateFile, certificateFile, onCurve } from './certificate-fi
 import { lacks, run } from './command.ts';
 import { someBundler } from './some-bundle.ts';
 
-/** Opens a sealed bundle as its README says. @returns the content, or undefined where OpenSSL refuses */
+/** Decrypts a sealed bundle as its README says. @returns the content, or undefined when OpenSSL refuses */
 function decrypt(sealed: Buffer, { certificatePem, keyPem }: CertificateFile): Buffer | undefined {
   const directory = mkdtempSync(join(tmpdir(), 'sealed-'));
   try {
@@ -53,7 +53,7 @@ describe('a sealed bundle', { skip: lacks('openssl') }, () => {
   for (const [kind, recipient] of Object.entries(recipients)) {
     it(`opens with openssl cms -decrypt and a key of type ${kind}`, () => {
       const seal = createSeal([recipient.certificatePem]);
-      // One layout serves many; lengths around a block of the cipher, and none at all.
+      // Lengths around a block of the cipher, none at all, and one length twice, which shares a layout.
       for (const length of [0, 1, 15, 16, 17, 10_000, 10_000, 70_000]) {
         const content = randomBytes(length);
         assert.deepEqual(decrypt(seal(content), recipient), content, `${length} octets`);
@@ -61,7 +61,7 @@ describe('a sealed bundle', { skip: lacks('openssl') }, () => {
     });
   }
 
-  it('opens with the key of each of its recipients, and with no other', () => {
+  it('opens with the key of each of its recipients and with no other key', () => {
     const content = Buffer.from('the bundle');
     const sealed = createSeal(Object.values(recipients).map(({ certificatePem }) => certificatePem))(content);
     for (const recipient of Object.values(recipients)) assert.deepEqual(decrypt(sealed, recipient), content);
@@ -69,7 +69,7 @@ describe('a sealed bundle', { skip: lacks('openssl') }, () => {
       assert.notDeepEqual(decrypt(sealed, stranger), content);
   });
 
-  it('is another one each time, with a key of its own', () => {
+  it('is different each time, since its key is new', () => {
     const seal = createSeal([recipients['P-256'].certificatePem]);
     const [one, two] = [seal(Buffer.alloc(64)), seal(Buffer.alloc(64))];
     assert.equal(one.length, two.length);
@@ -99,7 +99,7 @@ describe('a sealed bundle', { skip: lacks('openssl') }, () => {
 
   it('is the whole bundle of a group whose custody is "sealed"', async () => {
     const technician = recipients['RSA-2048'];
-    // Made by OpenSSL a moment ago, so the group is declared now.
+    // The certificate was made by OpenSSL a moment ago, so the group is declared at the current time.
     const now = new Date(Date.now() + 60_000);
     const { bundle, bundler } = await someBundler(
       { keyCustody: 'sealed', recipients: [technician.certificatePem] },

@@ -14,9 +14,10 @@ import { someTime } from '../../factories.ts';
 
 export const someDps = { idScope: '0ne00000000', globalEndpoint: 'https://global.azure-devices-provisioning.net' };
 
+/** Issues identities and makes bundles for one group. */
 export interface BundleMaker {
   readonly bundler: Bundler;
-  /** Of the group, as the verifier knows it. */
+  /** The group, for the verifier. */
   readonly group: VerifierGroup;
   readonly rootPem: string;
   readonly issuer: Authority;
@@ -27,7 +28,7 @@ export interface BundleMaker {
   bundle(deviceId: string, csr?: string): Promise<Buffer>;
 }
 
-/** A root, a group's issuing CA and its bundler, all real; keys live in memory once they are made. */
+/** A root, the issuing CA of a group and its bundler, with real keys, which are in memory only. */
 export async function someBundler(
   input: Partial<GroupInput> = {},
   { id = 'line7', rootDays = 4000, caDays = 1825, now = someTime } = {},

@@ -9,7 +9,7 @@ import { request } from './request.ts';
 import { someBundler } from './some-bundle.ts';
 
 /*
- * What each target installs, letter by letter, in test/vectors/bundles. After a change on purpose:
+ * The text files of each target, character by character, are in test/vectors/bundles. After an intended change run
  * node --test --test-update-snapshots test/lib/bundle/vectors.test.ts, and read the difference.
  */
 
@@ -44,7 +44,7 @@ describe('the bundle of each target', () => {
       const tar = await bundle('gw-000001', input.keyCustody === 'device' ? request('gw-000001') : undefined);
       for (const { path, body } of readTar(tar)) {
         const file = path.slice('gw-000001/'.length);
-        // Keys and certificates are others each time, and the script is tested by running it.
+        // Keys and certificates differ each time, and install-script.test.ts runs the script.
         if (/^(?:README\.md|config\.\w+|device\.json)$/.test(file))
           t.assert.fileSnapshot(body.toString(), vectorFile(`${name}.${file}`), asItIs);
       }

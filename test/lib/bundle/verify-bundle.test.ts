@@ -46,7 +46,7 @@ const faultsOf = (bundle: Buffer, groups = [maker.group]) =>
   );
 
 describe('the verifier', () => {
-  it('finds nothing in a good bundle', () => {
+  it('finds no fault in a good bundle', () => {
     const report = verifyBundle(good, [maker.group], someTime);
     assert.deepEqual(
       report.checks.filter(({ fault }) => fault),
@@ -59,7 +59,7 @@ describe('the verifier', () => {
     });
     assert.ok(report.ok);
     assert.equal(report.deviceId, 'gw-1');
-    // A bundle made anew by the test's own means is as good, so what the cases below find is what they changed.
+    // A bundle that `changed` packs again is as good, so the faults found below come from the changes.
     assert.deepEqual(
       verifyBundle(
         changed(good, () => ({})),
@@ -77,7 +77,7 @@ describe('the verifier', () => {
       withFile('device-identity.key.pem', () => fileOf(other, 'device-identity.key.pem')),
       /identity key is another one/,
     ],
-    ['a key that is none', withFile('device-identity.key.pem', () => 'x'), /cannot be read/],
+    ['a file that is not a key', withFile('device-identity.key.pem', () => 'x'), /cannot be read/],
     [
       'the configuration of another device',
       withFile('config.toml', () => fileOf(other, 'config.toml')),
@@ -89,7 +89,7 @@ describe('the verifier', () => {
       /config\.toml is what its parser takes/,
     ],
     [
-      'a chain upside down',
+      'a chain in reverse order',
       withFile(chainName, (text) =>
         text
           .split(/(?=-----BEGIN)/)
@@ -114,7 +114,7 @@ describe('the verifier', () => {
       /Edge CA key is another one/,
     ],
     [
-      'no way to install it',
+      'a missing install.sh',
       changed(good, ({ path }) => (path.endsWith('install.sh') ? undefined : {})),
       /install\.sh is missing/,
     ],
@@ -132,7 +132,7 @@ describe('the verifier', () => {
     assert.match(faultsOf(bundle).join('\n'), /trust bundle does not hold its root/);
   });
 
-  it('finds an Edge CA below which 1.1 could not put its own', async () => {
+  it('finds an Edge CA from which 1.1 could not issue another CA', async () => {
     const old = await someBundler({ target: 'iotedge-1.1', edgeCa: 'issued' });
     const bundle = await old.bundle('gw-1');
     assert.deepEqual(faultsOf(bundle, [old.group]), []);
@@ -147,7 +147,7 @@ describe('the verifier', () => {
     assert.deepEqual(faultsOf(gunzipSync(good)), []);
   });
 
-  it('refuses what is no bundle, or a sealed one', () => {
+  it('refuses a file that is not a bundle, and a sealed one', () => {
     const refused = (pattern: RegExp) => (error: unknown) =>
       error instanceof FleetError && error.code === 'bundle-invalid' && pattern.test(error.message);
     assert.throws(() => verifyBundle(Buffer.from('hello'), [], someTime), refused(/no bundle/));
@@ -164,7 +164,7 @@ describe('the verifier', () => {
   });
 });
 
-describe('what DPS will say', () => {
+describe('the predicted answer of DPS', () => {
   const day = 86_400_000;
   const said = (groups: Parameters<typeof verifyBundle>[1], at = someTime) => verifyBundle(good, groups, at).dps.text;
 
@@ -178,7 +178,7 @@ describe('what DPS will say', () => {
     assert.equal(said([newer.group, maker.group]), 'matches group "line7" by its primary issuing CA');
   });
 
-  it('is no once DPS has forgotten the issuing CA', async () => {
+  it('is a refusal once DPS no longer has the issuing CA', async () => {
     const newer = await someBundler();
     const [current] = newer.group.issuingCas;
     const [before] = maker.group.issuingCas;
@@ -187,18 +187,18 @@ describe('what DPS will say', () => {
     assert.match(said([forgotten]), /^401002, because no enrollment group holds an issuer of "CN=gw-1"$/);
   });
 
-  it('is no for a disabled group', () => {
+  it('is a refusal for a disabled group', () => {
     const disabled = { ...maker.group, provisioningStatus: 'disabled' as const };
     assert.equal(said([disabled]), '401002, because its group "line7" is disabled');
   });
 
-  it('is no where nothing is known of its CA', async () => {
+  it('is a refusal for an unknown CA', async () => {
     assert.match(said([]), /^401002, because no verified CA issued/);
     const stranger = await someBundler({}, { id: 'line8' });
     assert.match(said([stranger.group]), /^401002, because no verified CA issued/);
   });
 
-  it('is no before and after its time', () => {
+  it('is a refusal before and after the validity', () => {
     assert.match(
       said([maker.group], new Date(someTime.getTime() - 30 * day)),
       /401002, because "CN=gw-1" is not valid before/,
@@ -206,7 +206,7 @@ describe('what DPS will say', () => {
     assert.match(said([maker.group], new Date(someTime.getTime() + 400 * day)), /401002, because "CN=gw-1" expired at/);
   });
 
-  it('depends on the individual enrollment where the group has those', () => {
+  it('depends on the individual enrollment when the group has those', () => {
     const individual = { ...maker.group, enrollment: 'individual' as const };
     assert.match(said([individual]), /individual enrollment of the device/);
   });
@@ -220,7 +220,7 @@ describe('npm run verify-bundle', () => {
     issuingCas: maker.group.issuingCas,
   };
 
-  it('says so to people and to programs, with an exit code', () => {
+  it('prints the report for people or as JSON, with an exit code', () => {
     const directory = mkdtempSync(join(tmpdir(), 'verify-'));
     const verify = (...args: string[]) => run(process.execPath, [tool, ...args], { cwd: directory });
     try {
@@ -254,7 +254,7 @@ describe('npm run verify-bundle', () => {
         const refused = verify(...args);
         assert.equal(refused.status, 2, refused.output);
         assert.equal(refused.stdout, '');
-        // Words, not a stack trace, and nothing of the file's inside.
+        // A message, without a stack trace or content of the file.
         assert.doesNotMatch(refused.stderr, /\n\s+at |gw-1/);
       }
     } finally {

@@ -22,7 +22,7 @@ describe('the issuing CA of a group', () => {
     ['Edge CAs', { edgeCa: 'issued' }, 1],
     ['device CAs of IoT Edge 1.1', { edgeCa: 'issued', target: 'iotedge-1.1' }, 2],
   ] as const) {
-    it(`may have as many CAs under it as ${name} need`, async () => {
+    it(`has the path length that ${name} need`, async () => {
       const directory = mkdtempSync(join(tmpdir(), 'fleet-keys-'));
       try {
         const keys = createSoftwareKeyStore({ directory });
@@ -36,7 +36,7 @@ describe('the issuing CA of a group', () => {
     });
   }
 
-  it('is followed by another when the group is declared with Edge CAs, and DPS keeps the first as secondary', async () => {
+  it('is replaced when the group is declared with Edge CAs, and DPS keeps the first as secondary', async () => {
     using world = createWorld();
     await world.declare('line7', { keyCustody: 'plain' });
     const { group } = await world.declare('line7', { keyCustody: 'plain', edgeCa: 'issued' });
@@ -46,7 +46,7 @@ describe('the issuing CA of a group', () => {
       [2, 1],
     );
 
-    // Declared back it does what is asked: nothing has to change.
+    // Declared without Edge CAs again, it still fits: nothing changes.
     const { group: back } = await world.declare('line7', { keyCustody: 'plain' });
     assert.deepEqual(back.issuingCas, group.issuingCas);
 
