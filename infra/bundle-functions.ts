@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 
 export interface Bundle {
-  /** Source files that became an entry each, from the project's root. */
+  /** The source file of each entry, from the root of the project. */
   readonly entryPoints: readonly string[];
   /** Bytes of JavaScript, without source maps. */
   readonly bytes: number;
@@ -26,13 +26,13 @@ export const shellScripts: Plugin = {
  * Bundles the functions as they are deployed: ES modules, functions/main.ts as the entry, code that is loaded later in
  * chunks, source maps beside them.
  *
- * `@azure/functions-core` stays outside, since the host puts it in place: a bundled copy would register no function and
- * report no error. The banner gives the bundle a `require`, by which @azure/functions looks for its host.
+ * `@azure/functions-core` is not bundled: the host provides it, and a bundled copy would register no function and report
+ * no error. The banner gives the bundle a `require`, which @azure/functions uses to find its host.
  *
- * Not minified: it loads no faster (docs/deploy.md has the figures), and a stack trace of what runs in Azure stays readable
- * where nobody has the source map at hand.
+ * Not minified: it would load no faster (docs/deploy.md has the figures), and a stack trace from Azure stays readable
+ * without the source map.
  *
- * @param outdir gets `functions/` and `chunks/`; what was in those is removed
+ * @param outdir gets `functions/` and `chunks/`; both are emptied first
  */
 export async function bundleFunctions(outdir: string, { minify = false } = {}): Promise<Bundle> {
   const entryPoints = ['functions/main.ts'];
@@ -46,7 +46,7 @@ export async function bundleFunctions(outdir: string, { minify = false } = {}): 
     platform: 'node',
     target: 'node22',
     minify,
-    // Lines and names for stack traces; the sources themselves are in the repository.
+    // For lines and names in stack traces. The sources themselves are in the repository.
     sourcemap: true,
     sourcesContent: false,
     write: false,
@@ -56,7 +56,7 @@ export async function bundleFunctions(outdir: string, { minify = false } = {}): 
     logLevel: 'warning',
   });
 
-  // Only what was built may lie there: a function that is gone would be loaded and deployed all the same.
+  // The file of a function that was removed would still be loaded and deployed.
   for (const folder of ['functions', 'chunks']) await rm(`${outdir}/${folder}`, { recursive: true, force: true });
   let bytes = 0;
   for (const { path, contents } of outputFiles) {

@@ -14,14 +14,14 @@ export interface ArchiveEntry<Info> {
   /** A file name of ASCII letters, digits, ".", "_" and "-". */
   readonly name: string;
   readonly body: Buffer;
-  /** Whose bundle it is; stored in the index as JSON. */
+  /** Facts about its device; stored in the index as JSON. */
   readonly info: Info;
 }
 
-/** Where a bundle is in its archive, and whose it is. */
+/** The place of a bundle in its archive, and its device. */
 export interface ArchiveIndexEntry<Info> {
   readonly name: string;
-  /** Of the bundle's first byte, in bytes from the start of the archive. */
+  /** First byte of the bundle, in bytes from the start of the archive. */
   readonly offset: number;
   /** In bytes. */
   readonly length: number;

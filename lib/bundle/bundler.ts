@@ -1,28 +1,27 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { FleetError } from '../errors.ts';
 import { type GroupDefinition, parseGroupDefinition } from '../groups/definition.ts';
 import type { DeviceIdentity } from '../pki/device-issuer.ts';
 import { edgeCaCommonName } from '../pki/edge-ca.ts';
 import { bundleFiles } from './bundle-files.ts';
 import { checkConfiguration, checkGroup } from './check-group.ts';
-import { createIdentityCheck, refusal, wrongKey } from './check-identity.ts';
+import { createIdentityCheck, refusal } from './check-identity.ts';
 import type { VerifierGroup } from './dps-decision.ts';
 import { createSeal } from './seal.ts';
 import { createTarTemplate } from './tar.ts';
 import type { BundleOptions, DeviceSlot } from './targets.ts';
-import { isKeyOf, verifyBundle } from './verify-bundle.ts';
+import { verifyBundle } from './verify-bundle.ts';
 
 /** Makes the bundles of one group. */
 export interface Bundler {
   /** Media type of a bundle, as HTTP serves it. */
   readonly mediaType: string;
-  /** What follows the device id in the file name of a bundle, such as `.tar.gz`. */
+  /** The end of a bundle's file name, after the device id: `.tar.gz` or `.tar.gz.cms`. */
   readonly fileExtension: string;
   /**
    * Makes the bundle of one device: a tar.gz of the target's files, sealed where the group says so.
    * @throws FleetError `bundle-invalid` when it would not work on the device
    */
-  bundle(device: { readonly deviceId: string; readonly identity: DeviceIdentity }): Buffer | Promise<Buffer>;
+  bundle(device: { readonly deviceId: string; readonly identity: DeviceIdentity }): Buffer;
 }
 
 /**
@@ -83,18 +82,10 @@ function createFirstBundleCheck({ group: { id }, chainPem, rootPem, now }: Bundl
     provisioningStatus: 'enabled',
     issuingCas: [{ certificatePem: chainPem[0] ?? rootPem, chainPem: [...chainPem.slice(1), rootPem] }],
   };
-  return (archive: Buffer, values: Readonly<Record<DeviceSlot, string>>): void => {
-    // `verifyBundle` would find a wrong key too. Checked here, it is reported as for every other device.
-    for (const [kind, certificate, key] of [
-      ['identity', values.identity, values.identityKey],
-      ['Edge CA', values.edgeCa, values.edgeCaKey],
-    ] as const) {
-      if (key !== '' && !isKeyOf(createPrivateKey(key), new X509Certificate(certificate)))
-        throw refusal(values.id, wrongKey(kind));
-    }
+  return (archive: Buffer, { id: deviceId }: Readonly<Record<DeviceSlot, string>>): void => {
     const { checks, dps } = verifyBundle(archive, [group], now);
     const faults = checks.flatMap(({ fault }) => fault ?? []);
     if (!dps.accepted) faults.push(`DPS would answer ${dps.text}`);
-    if (faults.length > 0) throw refusal(values.id, faults.join('; '));
+    if (faults.length > 0) throw refusal(deviceId, faults.join('; '));
   };
 }

@@ -24,7 +24,7 @@ export function createIdentityCheck(
     if (!certificate.includes(issuer))
       throw refusal(deviceId, `the ${kind} certificate is not from the group's issuing CA`);
     if (privateKeyPem !== undefined && !certificate.includes(publicKeyOf(deviceId, kind, privateKeyPem)))
-      throw refusal(deviceId, wrongKey(kind));
+      throw refusal(deviceId, `the ${kind} key is not the one that its certificate was issued to`);
     return certificate;
   }
 
@@ -48,8 +48,7 @@ export function createIdentityCheck(
   };
 }
 
-export const wrongKey = (kind: string) => `the ${kind} key is not the one that its certificate was issued to`;
-
+/** The error of a bundle that would not work. `why` must not quote a key. */
 export function refusal(deviceId: string, why: string): FleetError {
   return new FleetError('bundle-invalid', `The bundle of device "${deviceId}" was not made: ${why}.`);
 }

@@ -1,7 +1,7 @@
 import script from './install.sh.ts';
 import { type BundleOptions, bundlePaths, edgeTargets, type Target } from './targets.ts';
 
-/** Where and as whom a release of IoT Edge keeps its files. */
+/** The directory, owners and modes of the files of an IoT Edge release. */
 interface Place {
   readonly directory: string;
   readonly certificateOwner: string;

@@ -12,15 +12,15 @@ umask 077
 # Release of IoT Edge that the bundle is made for, and distributions that it no longer runs on.
 version='1.6'
 dropped_distributions='debian:11 mariner:2.0'
-# Where and as whom this release keeps its files, and what makes it read its configuration.
+# The directory and the owners of the files of this release, and the command that makes it read its configuration.
 directory='/var/aziot'
 certificate_owner='aziotcs'
 key_owner='aziotks'
 apply='iotedge config apply'
-# The identity certificate with its issuers, and its key where a bundle brings it along.
+# The identity certificate with its issuers, and its key, as paths in the bundle and below the directory.
 identity_chain='certs/device-identity.full-chain.pem'
 identity_key='secrets/device-identity.key.pem'
-# The same key where the device made it and a technician puts it into the bundle, or its file on the device. Or empty.
+# If the device made the key: the path in the bundle where a technician puts it, or its file on the device.
 own_key=''
 key_file=''
 # "yes" where the key is in a PKCS#11 token.

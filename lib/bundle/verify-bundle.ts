@@ -1,4 +1,4 @@
-import { createPrivateKey, type KeyObject, sign, verify, X509Certificate } from 'node:crypto';
+import { createPrivateKey, sign, verify, X509Certificate } from 'node:crypto';
 import { FleetError } from '../errors.ts';
 import { y2038DateIssue } from '../groups/y2038.ts';
 import { readCertificate } from '../pki/certificate.ts';
@@ -134,20 +134,16 @@ function keyFaults(
   const file = files.get(path);
   if (file === undefined || certificate === undefined) return [];
   try {
-    return isKeyOf(createPrivateKey(file.body), certificate) ? [] : [`the ${kind} key is another one`];
+    const privateKey = createPrivateKey(file.body);
+    // This compares the certificate with the public key that the file holds beside the private one.
+    if (!certificate.checkPrivateKey(privateKey)) return [`the ${kind} key is another one`];
+    const data = Buffer.from('any text');
+    const signature = sign('sha256', data, privateKey);
+    if (verify('sha256', data, certificate.publicKey, signature)) return [];
+    return [`the ${kind} key is not the one of the certificate; only the public key stored with it is`];
   } catch {
     return [`the ${kind} key cannot be read`];
   }
-}
-
-/**
- * Whether what the private key signs verifies with the certificate. `checkPrivateKey` alone compares the certificate
- * with the public key that a file holds beside the private one.
- */
-export function isKeyOf(privateKey: KeyObject, certificate: X509Certificate): boolean {
-  if (!certificate.checkPrivateKey(privateKey)) return false;
-  const data = Buffer.from('any text');
-  return verify('sha256', data, certificate.publicKey, sign('sha256', data, privateKey));
 }
 
 function edgeCaFaults(
@@ -292,7 +288,7 @@ const readers: Record<ConfigPath, Reader> = {
   },
 };
 
-/** Where install.sh puts the files of a bundle, from IoT Edge 1.2 on and up to 1.1. */
+/** Directories that install.sh puts the files of a bundle in, from IoT Edge 1.2 on and up to 1.1. */
 const [since12, upTo11] = ['file:///var/aziot/', 'file:///etc/iotedge/'];
 
 function placeIn(directory: string, uri: string): string {

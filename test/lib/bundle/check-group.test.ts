@@ -24,7 +24,7 @@ function faultPaths(input: Partial<GroupInput>): string[] {
 describe('a group definition', () => {
   for (const [what, input] of [
     ['nothing about bundles', {}],
-    ['an Edge CA of ours', { edgeCa: 'issued' }],
+    ['an issued Edge CA', { edgeCa: 'issued' }],
     ['EST for both', { edgeCa: 'est', est: { ...est, identity: true } }],
     ['a key in a token', { keyCustody: 'device', keyUri: 'pkcs11:token=a;object=b%20c', pkcs11 }],
     ['a key in a token, without IoT Edge', { keyCustody: 'device', keyUri: 'pkcs11:object=b', target: 'dps-device' }],
