@@ -1,14 +1,23 @@
-/** A record together with the version of it that was read; writes name that version, so no change is lost unseen. */
+/** A record and the version of it that was read. A write names that version, so it cannot overwrite another change. */
 export interface Versioned<T> {
   readonly value: T;
+  /** As the store gave it; compared, never read. */
   readonly etag: string;
 }
 
-/** One page of a list and where the next one begins. */
+/** One page of a list. */
 export interface Page<T> {
   readonly items: readonly T[];
-  /** Give it back to read on; absent on the last page. */
+  /** Where the next page begins; absent on the last page. */
   readonly continuation?: string;
+}
+
+/** Which page of a list to read. */
+export interface PageRequest {
+  /** Number of items at most. */
+  readonly size: number;
+  /** `continuation` of the page before; absent for the first page. */
+  readonly continuation?: string | undefined;
 }
 
 /**

@@ -1,28 +1,32 @@
 import { BulkOperationType, type Container, type JSONObject, type PatchOperation } from '@azure/cosmos';
 import { FleetError } from '../errors.ts';
 import type { Job, JobChange, JobStore, Part } from '../jobs/job.ts';
-import { type SystemProperties, withoutSystemProperties } from './cosmos.ts';
-import { calling, statusOf } from './service-errors.ts';
+import {
+  callingCosmos,
+  createDocument,
+  ifMatch,
+  maxWriteAttempts,
+  pageByKey,
+  readDocument,
+  withoutSystemProperties,
+} from './cosmos.ts';
+import { unlessStatus } from './service-errors.ts';
 
 /*
- * Container `jobs`, partition key `/jobId`: the job is document `job`, each counted part a document of the part's name.
- * One partition a job lets a part and the job's counters move in one transactional batch.
+ * Container `jobs`, partition key `/jobId`: the job is document `job`, and each counted part is a document named after the
+ * part. One partition per job lets a part and the job's counters change in one transactional batch.
  */
 const jobDocumentId = 'job';
 
-type JobDocument = Job & {
-  readonly id: string;
-  readonly type: 'job';
-  readonly listKey: string;
-} & SystemProperties;
-type PartDocument = Part & { readonly id: string; readonly jobId: string; readonly type: 'part' } & SystemProperties;
-
-/** Tries of a write that others overtook; each try reads anew, so more than a few mean a fault. */
-const maxTries = 20;
+type JobDocument = Job & { readonly id: string; readonly type: 'job'; readonly listKey: string };
+type PartDocument = Part & { readonly id: string; readonly jobId: string; readonly type: 'part' };
 
 export function createCosmosJobStore(container: Container): JobStore {
+  const readJob = (jobId: string) => readDocument<JobDocument>(container, { id: jobDocumentId, partition: jobId });
+
   async function read(jobId: string): Promise<Job | undefined> {
-    return toJob((await readItem<JobDocument>(container, jobDocumentId, jobId))?.document);
+    const found = await readJob(jobId);
+    return found && toJob(found.value);
   }
 
   async function count(jobId: string, part: Part): Promise<Job> {
@@ -32,14 +36,14 @@ export function createCosmosJobStore(container: Container): JobStore {
       path: `/counts/${name}`,
       value,
     }));
-    // A patch needs an operation even where no counter moves.
+    // A patch needs at least one operation, also when no counter changes.
     operations.push({ op: 'set', path: '/lastPartAt', value: part.finishedAt });
-    const document = { ...part, id: part.part, jobId, type: 'part' };
-    for (let tries = 1; tries <= maxTries; tries++) {
-      const { result, code } = await calling('Cosmos DB', () =>
+    const partDocument = { ...part, id: part.part, jobId, type: 'part' };
+    for (let attempt = 1; attempt <= maxWriteAttempts; attempt++) {
+      const { result, code } = await callingCosmos(() =>
         container.items.batch(
           [
-            { operationType: BulkOperationType.Create, resourceBody: document as unknown as JSONObject },
+            { operationType: BulkOperationType.Create, resourceBody: partDocument as unknown as JSONObject },
             { operationType: BulkOperationType.Patch, id: jobDocumentId, resourceBody: { operations } },
           ],
           jobId,
@@ -48,13 +52,11 @@ export function createCosmosJobStore(container: Container): JobStore {
       const [created, patched] = result ?? [];
       const overtaken = created?.statusCode === 449 || patched?.statusCode === 449 || code === 449;
       const throttled = created?.statusCode === 429 || patched?.statusCode === 429 || code === 429;
-      if (throttled) throw new FleetError('throttled', 'Cosmos DB asks to wait.', { retryAfter: 1 });
+      if (throttled) throw new FleetError('throttled', 'Cosmos DB is throttling this app.', { retryAfter: 1 });
       if (overtaken) continue;
-      // 409: the part was counted before; both operations were left undone.
-      const job =
-        created?.statusCode === 409
-          ? await read(jobId)
-          : toJob(patched?.resourceBody as unknown as JobDocument | undefined);
+      // 409: the part was counted before, and neither operation took effect.
+      const document = patched?.resourceBody as unknown as JobDocument | undefined;
+      const job = created?.statusCode === 409 ? await read(jobId) : document && toJob(document);
       if (job !== undefined) return job;
       throw new FleetError('unavailable', `Cosmos DB did not count ${part.part} of job ${jobId} (status ${code}).`);
     }
@@ -67,37 +69,29 @@ export function createCosmosJobStore(container: Container): JobStore {
 
     async create(job) {
       const document = { ...job, id: jobDocumentId, type: 'job', listKey: listKey(job) };
-      try {
-        await calling('Cosmos DB', () => container.items.create(document));
-        return true;
-      } catch (error) {
-        if (statusOf(error) === 409) return false;
-        throw error;
-      }
+      return (await createDocument(container, document)) !== undefined;
     },
 
     async readWithPart(jobId, part) {
       const [job, counted] = await Promise.all([
-        readItem<JobDocument>(container, jobDocumentId, jobId),
-        readItem<PartDocument>(container, part, jobId),
+        readJob(jobId),
+        readDocument<PartDocument>(container, { id: part, partition: jobId }),
       ]);
-      return { job: toJob(job?.document), part: counted && toPart(counted.document) };
+      return { job: job && toJob(job.value), part: counted && toPart(counted.value) };
     },
 
     async update(jobId, from, change) {
-      for (let tries = 1; tries <= maxTries; tries++) {
-        const current = await readItem<JobDocument>(container, jobDocumentId, jobId);
+      const item = container.item(jobDocumentId, jobId);
+      for (let attempt = 1; attempt <= maxWriteAttempts; attempt++) {
+        const current = await readJob(jobId);
         if (current === undefined) return undefined;
-        if (!from.includes(current.document.status)) return toJob(current.document);
-        try {
-          const options = { accessCondition: { type: 'IfMatch', condition: current.etag } };
-          const item = container.item(jobDocumentId, jobId);
-          const { resource } = await calling('Cosmos DB', () => item.patch<JobDocument>(patchOf(change), options));
-          return toJob(resource);
-        } catch (error) {
-          // Overtaken by a counter or by another status; look again.
-          if (statusOf(error) !== 412) throw error;
-        }
+        if (!from.includes(current.value.status)) return toJob(current.value);
+        const options = { accessCondition: ifMatch(current.etag) };
+        // 412: a counter or the status changed since the job was read.
+        const patched = await unlessStatus([412], () =>
+          callingCosmos(() => item.patch<JobDocument>(patchOf(change), options)),
+        );
+        if (patched !== undefined) return patched.resource && toJob(patched.resource);
       }
       throw new FleetError('concurrent-change', `Job ${jobId} changes faster than it can be written.`);
     },
@@ -109,61 +103,41 @@ export function createCosmosJobStore(container: Container): JobStore {
       };
       const query = container.items.query<PartDocument>(spec, { partitionKey: jobId, maxItemCount: 1000 });
       while (query.hasMoreResults()) {
-        const { resources } = await calling('Cosmos DB', () => query.fetchNext());
+        const { resources } = await callingCosmos(() => query.fetchNext());
         for (const document of resources ?? []) yield toPart(document);
       }
     },
 
-    async list({ size, continuation }) {
-      // Pages by a key of our own, for the reason given in cosmos-devices.ts.
-      const before = continuation === undefined ? '' : ' AND c.listKey < @before';
-      const spec = {
-        query: `SELECT * FROM c WHERE c.type = 'job'${before} ORDER BY c.listKey DESC`,
-        parameters: continuation === undefined ? [] : [{ name: '@before', value: continuation }],
-      };
-      const query = container.items.query<JobDocument>(spec, { maxItemCount: size + 1 });
-      const documents: JobDocument[] = [];
-      while (query.hasMoreResults() && documents.length <= size) {
-        const { resources } = await calling('Cosmos DB', () => query.fetchNext());
-        documents.push(...(resources ?? []));
-      }
-      const items = documents.slice(0, size).flatMap((document) => toJob(document) ?? []);
-      const last = items.at(-1);
-      return documents.length > size && last !== undefined ? { items, continuation: listKey(last) } : { items };
+    async list(page) {
+      const query = { where: { 'c.type =': 'job' }, orderBy: 'c.listKey DESC' } as const;
+      const jobs = await pageByKey<JobDocument>(container, query, page);
+      return { ...jobs, items: jobs.items.map(toJob) };
     },
   };
-}
-
-async function readItem<T extends SystemProperties>(container: Container, id: string, partition: string) {
-  const { resource, statusCode } = await calling('Cosmos DB', () =>
-    container.item(id, partition).read<T & { id: string }>(),
-  );
-  return statusCode === 404 || resource === undefined ? undefined : { document: resource as T, etag: resource._etag };
 }
 
 function patchOf({ total, ...members }: JobChange): PatchOperation[] {
   const operations: PatchOperation[] = Object.entries(members).map(([name, value]) => ({
     op: 'set',
     path: `/${name}`,
-    // A patch cannot remove what may not be there; null says the same and is left out when the job is read.
+    // A patch cannot remove a member that may be absent. It is set to null, which `toJob` leaves out.
     value: value ?? null,
   }));
   if (total !== undefined) operations.push({ op: 'set', path: '/counts/total', value: total });
   return operations;
 }
 
-function toJob(document: JobDocument | undefined): Job | undefined {
-  if (document === undefined) return undefined;
+function toJob(document: JobDocument): Job {
   const { id: _id, type: _type, listKey: _key, ...job } = withoutSystemProperties(document);
   return Object.fromEntries(Object.entries(job).filter(([, value]) => value !== null)) as unknown as Job;
 }
 
-/** Sorts by time, and is unique where two jobs are received in one millisecond. */
+/** Sorts by time. The id makes it unique when two jobs arrive in the same millisecond. */
 function listKey({ receivedAt, jobId }: Job): string {
   return `${receivedAt}~${jobId}`;
 }
 
 function toPart(document: PartDocument): Part {
-  const { id: _id, type: _type, jobId: _jobId, ...part } = withoutSystemProperties(document) as PartDocument;
+  const { id: _id, type: _type, jobId: _jobId, ...part } = withoutSystemProperties(document);
   return part;
 }

@@ -4,18 +4,23 @@ import {
   type ContainerRequest,
   type OperationInput,
   type OperationResponse,
+  type SqlParameter,
 } from '@azure/cosmos';
 import pMap from 'p-map';
 import { FleetError } from '../errors.ts';
 import { cosmosContainers } from '../resource-names.ts';
-import { serviceError } from './service-errors.ts';
+import type { Page, PageRequest, Versioned } from '../storage.ts';
+import { calling, unlessStatus } from './service-errors.ts';
 
-/** What Cosmos adds to a document; none of it is ours to show or to write back. */
+/** Runs a call to Cosmos DB. @throws FleetError `throttled`, `unavailable` */
+export const callingCosmos = <T>(work: () => Promise<T>): Promise<T> => calling('Cosmos DB', work);
+
+/** Properties that Cosmos DB adds to a document (`_etag`, `_ts`, ...). They are neither shown nor written back. */
 export interface SystemProperties {
   readonly _etag: string;
 }
 
-/** The document without what Cosmos added. */
+/** @returns a copy of the document without the properties that Cosmos DB added */
 export function withoutSystemProperties<T extends object>(document: T & Partial<SystemProperties>): T {
   const plain: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(document)) {
@@ -25,8 +30,117 @@ export function withoutSystemProperties<T extends object>(document: T & Partial<
 }
 
 /**
- * The containers of the database, as local stack and tests create them; infra/azure/app/cosmos.bicep declares the same.
- * Only what a query filters or sorts by is indexed: every indexed path costs request units at each write.
+ * Attempts of a read followed by a conditional write. Each attempt reads again; when so many are overtaken by other
+ * writers, something is wrong.
+ */
+export const maxWriteAttempts = 20;
+
+/** Reads a document by id, without system properties. @returns undefined when there is none */
+export async function readDocument<T extends object>(
+  container: Container,
+  { id, partition }: DocumentKey,
+): Promise<Versioned<T> | undefined> {
+  const { resource } = await callingCosmos(() => container.item(id, partition).read<T & SystemProperties>());
+  return resource && { value: withoutSystemProperties<T>(resource), etag: resource._etag };
+}
+
+/** Creates a document. @returns its etag, or undefined when its id is taken */
+export async function createDocument(
+  container: Container,
+  document: { readonly id: string },
+): Promise<string | undefined> {
+  const created = await unlessStatus([409], () => callingCosmos(() => container.items.create({ ...document })));
+  return created && etagOf(created.etag);
+}
+
+/** Replaces the version of a document that was read. @returns the new etag, or undefined when it changed or was deleted */
+export async function replaceDocument(
+  container: Container,
+  partition: string,
+  { value, etag }: Versioned<{ readonly id: string }>,
+): Promise<string | undefined> {
+  const item = container.item(value.id, partition);
+  const replaced = await unlessStatus([404, 412], () =>
+    callingCosmos(() => item.replace({ ...value }, { accessCondition: ifMatch(etag) })),
+  );
+  return replaced && etagOf(replaced.etag);
+}
+
+/** Deletes the version of a document that was read. One that changed stays. */
+export async function deleteDocument(
+  container: Container,
+  { id, partition }: DocumentKey,
+  etag: string,
+): Promise<void> {
+  await unlessStatus([404, 412], () =>
+    callingCosmos(() => container.item(id, partition).delete({ accessCondition: ifMatch(etag) })),
+  );
+}
+
+/** The condition of a write that must not overwrite another one. */
+export function ifMatch(etag: string): { type: 'IfMatch'; condition: string } {
+  return { type: 'IfMatch', condition: etag };
+}
+
+function etagOf(etag: string | undefined): string {
+  if (etag === undefined) throw new FleetError('unavailable', 'Cosmos DB answered a write without an ETag.');
+  return etag;
+}
+
+/** Where a document is. */
+export interface DocumentKey {
+  readonly id: string;
+  /** Value of the partition key. */
+  readonly partition: string;
+}
+
+/** A query for the documents that have the given values, in the order of one property. */
+export interface KeyedQuery<T> {
+  /** Conditions and the values they ask for. A condition without a value is left out. */
+  readonly where: Readonly<Record<`c.${string} =`, string | undefined>>;
+  /** The values of this property are unique among the documents that match. */
+  readonly orderBy: `c.${keyof T & string} ${'ASC' | 'DESC'}`;
+}
+
+/**
+ * Reads one page of a query. The continuation is the key of the page's last document and not the SDK's token: the token of
+ * a query over many partitions is large and its format belongs to the SDK; a key stays valid forever.
+ * @example
+ * pageByKey<JobDocument>(container, { where: { 'c.type =': 'job' }, orderBy: 'c.listKey DESC' }, { size: 100 });
+ */
+export async function pageByKey<T extends object>(
+  container: Container,
+  { where, orderBy }: KeyedQuery<T>,
+  { size, continuation }: PageRequest,
+): Promise<Page<T>> {
+  const [key = '', direction] = orderBy.split(' ');
+  const after = [`${key} ${direction === 'ASC' ? '>' : '<'}`, continuation] as const;
+  const conditions: string[] = [];
+  const parameters: SqlParameter[] = [];
+  for (const [condition, value] of [...Object.entries(where), after]) {
+    if (value === undefined) continue;
+    const name = `@p${parameters.length}`;
+    conditions.push(`${condition} ${name}`);
+    parameters.push({ name, value });
+  }
+  const filter = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
+  const spec = { query: `SELECT * FROM c${filter} ORDER BY ${orderBy}`, parameters };
+  // One document more than the page holds shows whether there is a next page.
+  const query = container.items.query<T>(spec, { maxItemCount: size + 1 });
+  const documents: T[] = [];
+  while (query.hasMoreResults() && documents.length <= size) {
+    const { resources } = await callingCosmos(() => query.fetchNext());
+    documents.push(...(resources ?? []));
+  }
+  const items = documents.slice(0, size).map((document) => withoutSystemProperties<T>(document));
+  const last = items.at(-1);
+  if (documents.length <= size || last === undefined) return { items };
+  return { items, continuation: String(last[key.slice('c.'.length) as keyof T]) };
+}
+
+/**
+ * The containers of the database, as the local stack and tests create them. infra/azure/app/cosmos.bicep declares the same.
+ * Only properties that a query filters or sorts by are indexed: each indexed path costs request units at every write.
  */
 export const containerDefinitions: readonly (ContainerRequest & { readonly id: string })[] = [
   {
@@ -40,7 +154,7 @@ export const containerDefinitions: readonly (ContainerRequest & { readonly id: s
     indexingPolicy: indexing('/jobId/?', '/type/?', '/listKey/?'),
   },
   { id: cosmosContainers.groups, partitionKey: { paths: ['/id'] } },
-  // -1: documents live for ever unless they say otherwise; reasons of failures do.
+  // -1: documents do not expire unless they have a `ttl`, as reasons of failures have.
   {
     id: cosmosContainers.deadLetters,
     partitionKey: { paths: ['/queue'] },
@@ -53,25 +167,27 @@ function indexing(...paths: readonly string[]): ContainerRequest['indexingPolicy
   return { includedPaths: paths.map((path) => ({ path })), excludedPaths: [{ path: '/*' }] };
 }
 
-/** "Limit 100" operations a request (Items.bulk). */
+/** "Limit 100" operations per request (Items.bulk of @azure/cosmos). */
 const operationsPerRequest = 100;
 const requestsInFlight = 4;
 
 /**
- * How long operations may wait, all in all, for a service that throttles: well within functionTimeout (host.json), while the
- * host keeps the message hidden, so that the chunk slows down and is not delivered again to be throttled twice.
+ * The longest total wait of one `bulk` call while Cosmos DB throttles. It is well within functionTimeout (host.json). The
+ * host keeps the message hidden meanwhile, so the chunk slows down instead of being delivered and throttled again.
  */
 const maxWaitMilliseconds = 120_000;
 
 /**
- * Runs operations on many partitions, 100 a request, and gives one answer each, in order; of writes without the document.
- * What the service was too busy for is repeated, after the wait it asks for: whole requests (the SDK repeats no bulk
- * request by itself), and single operations of a request that went through: throttled (429), raced (449), timed out
- * (408), or on a partition that moves (410, 503). Other statuses are the caller's. A write that timed out may have been
- * done; its repetition then finds a document (409) or a newer version (412), as a second delivery of the same work does.
+ * Runs operations on many partitions, 100 per request.
  *
- * `items.bulk` and not `executeBulkOperations`: the latter sleeps a fixed second in the SDK.
- * @throws FleetError `throttled` when all waiting was in vain, `unavailable`
+ * Transient failures are repeated after the wait that the service names. That holds for whole requests (the SDK does not
+ * repeat bulk requests) and for single operations of a request: throttled (429), raced (449), timed out (408), or on a
+ * partition that moves (410, 503). The caller handles every other status. A write that timed out may have been done: its
+ * repetition then finds a document (409) or a newer version (412), as a second delivery of the same work does.
+ *
+ * Uses `items.bulk` because `executeBulkOperations` sleeps for a fixed second in the SDK.
+ * @returns one response per operation, in their order; responses to writes carry no document
+ * @throws FleetError `throttled` after 120 seconds of waiting, `unavailable`
  */
 export async function bulk(
   container: Container,
@@ -85,52 +201,55 @@ export async function bulk(
     const waits = await pMap(slices(open, operationsPerRequest), (slice) => send(container, slice, answers), {
       concurrency: requestsInFlight,
     });
-    open = open.filter(({ index }) => isPassing(answers[index]?.statusCode));
+    open = open.filter(({ index }) => isTransient(answers[index]?.statusCode));
     if (open.length === 0) return answers;
-    // Where no wait is named: 100 ms, doubling to 5 s.
+    // Without a wait from the service: 100 ms, doubling to 5 s.
     const wait = Math.max(...waits) || Math.min(100 * 2 ** (tries - 1), 5_000);
     waited += wait;
     if (waited > maxWaitMilliseconds) {
-      throw new FleetError('throttled', 'Cosmos DB asks to wait.', { retryAfter: Math.ceil(wait / 1000) });
+      throw new FleetError('throttled', 'Cosmos DB is throttling this app.', { retryAfter: Math.ceil(wait / 1000) });
     }
     await sleep(wait);
   }
 }
 
+/** An operation and its place in the caller's list, from 0. */
 interface Placed {
   readonly operation: OperationInput;
   readonly index: number;
 }
 
-/** @returns how many milliseconds the service asks to wait before what it refused is sent again; 0 where it names none */
+/**
+ * Sends one request and files its responses under the places of their operations.
+ * @returns milliseconds to wait before operations that failed transiently are repeated; 0 when the service named no wait
+ */
 async function send(container: Container, slice: readonly Placed[], answers: OperationResponse[]): Promise<number> {
   let responses: readonly (OperationResponse & { readonly retryAfterMilliseconds?: number })[];
   try {
     const operations = slice.map(({ operation }) => operation);
-    // Whoever writes knows what was written; without it an answer is some bytes an operation.
+    // A writer knows the document already. Without it a response is a few bytes per operation.
     const reads = operations.some(({ operationType }) => operationType === BulkOperationType.Read);
     const options = reads ? {} : { contentResponseOnWriteEnabled: false };
-    responses = await container.items.bulk(operations, { continueOnError: true }, options);
+    responses = await callingCosmos(() => container.items.bulk(operations, { continueOnError: true }, options));
   } catch (error) {
-    const failure = serviceError('Cosmos DB', error);
-    if (failure instanceof FleetError && failure.code === 'throttled') return (failure.details.retryAfter ?? 0) * 1000;
-    throw failure;
+    if (error instanceof FleetError && error.code === 'throttled') return (error.details.retryAfter ?? 0) * 1000;
+    throw error;
   }
   let wait = 0;
   for (const [position, { index }] of slice.entries()) {
     const response = responses[position];
     if (response === undefined) continue;
     answers[index] = response;
-    if (isPassing(response.statusCode)) wait = Math.max(wait, response.retryAfterMilliseconds ?? 0);
+    if (isTransient(response.statusCode)) wait = Math.max(wait, response.retryAfterMilliseconds ?? 0);
   }
   return wait;
 }
 
-/** 424: left undone because of another operation. None: the request was refused whole. */
-const passing = new Set<number | undefined>([undefined, 408, 410, 424, 429, 449, 503]);
+/** 424: not run because another operation failed. Undefined: the whole request was refused. */
+const transient = new Set<number | undefined>([undefined, 408, 410, 424, 429, 449, 503]);
 
-function isPassing(status: number | undefined): boolean {
-  return passing.has(status);
+function isTransient(status: number | undefined): boolean {
+  return transient.has(status);
 }
 
 function slices<T>(items: readonly T[], size: number): T[][] {
