@@ -1,33 +1,30 @@
-import pRetry from 'p-retry';
 import { FleetError } from './errors.ts';
 
 export interface RetryOptions {
-  /** Give up when the waiting so far and the wait asked for come to more than this. */
+  /** Give up rather than wait for longer than this in total, in seconds. */
   readonly maxWaitSeconds: number;
   readonly sleep: (milliseconds: number) => Promise<void>;
-  /** Told before each wait, for the log. */
-  readonly onWait?: (error: FleetError, seconds: number) => void;
 }
 
+/** The longest wait after a failure that names none, in seconds. */
+const maxBackoffSeconds = 30;
+
 /**
- * Repeats what fails for a passing reason (FleetError with `retry`), waiting as long as the service asked for
- * (Retry-After), else 1, 2, 4 ... up to 30 s. Anything else, and the last failure, is thrown as it is.
+ * Repeats work that fails with a FleetError whose `retry` is true. Waits as long as the service asked for (`retryAfter`),
+ * else 1, 2, 4 ... up to 30 seconds. The bound is the total wait and not the number of attempts.
+ * @throws the last error, when waiting again would exceed the bound; any other error at once
  */
-export function retrying<T>(work: () => Promise<T>, { maxWaitSeconds, sleep, onWait }: RetryOptions): Promise<T> {
-  let waited = 0;
-  return pRetry(work, {
-    // The bound is the time waited, not the number of tries; p-retry itself does not wait.
-    retries: Number.POSITIVE_INFINITY,
-    minTimeout: 0,
-    maxTimeout: 0,
-    async shouldRetry({ error, attemptNumber }) {
-      if (!(error instanceof FleetError) || !error.retry) return false;
-      const seconds = error.details.retryAfter ?? Math.min(2 ** (attemptNumber - 1), 30);
-      if (waited + seconds > maxWaitSeconds) return false;
-      waited += seconds;
-      onWait?.(error, seconds);
+export async function retrying<T>(work: () => Promise<T>, { maxWaitSeconds, sleep }: RetryOptions): Promise<T> {
+  let waitedSeconds = 0;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof FleetError) || !error.retry) throw error;
+      const seconds = error.details.retryAfter ?? Math.min(2 ** (attempt - 1), maxBackoffSeconds);
+      waitedSeconds += seconds;
+      if (waitedSeconds > maxWaitSeconds) throw error;
       await sleep(seconds * 1000);
-      return true;
-    },
-  });
+    }
+  }
 }

@@ -18,14 +18,14 @@ function failing(times: number, error: () => Error) {
 }
 
 describe('retrying', () => {
-  it('waits as long as the service asks for, to the second', async () => {
+  it('waits exactly as long as the service asked', async () => {
     const { waits, sleep } = recorder();
     const work = failing(2, () => new FleetError('throttled', 'wait', { retryAfter: 17 }));
     assert.equal(await retrying(work, { maxWaitSeconds: 60, sleep }), 3);
     assert.deepEqual(waits, [17_000, 17_000]);
   });
 
-  it('waits 1, 2, 4 ... up to 30 seconds where nothing is asked for', async () => {
+  it('waits 1, 2, 4 ... up to 30 seconds when the service named no wait', async () => {
     const { waits, sleep } = recorder();
     const work = failing(7, () => new FleetError('unavailable', 'no answer'));
     await retrying(work, { maxWaitSeconds: 600, sleep });
@@ -35,14 +35,14 @@ describe('retrying', () => {
     );
   });
 
-  it('gives up rather than wait for longer than it may, with the last error', async () => {
+  it('throws the last error instead of waiting for longer than the bound', async () => {
     const { waits, sleep } = recorder();
     const work = failing(9, () => new FleetError('throttled', 'wait', { retryAfter: 25 }));
     await assert.rejects(retrying(work, { maxWaitSeconds: 60, sleep }), { code: 'throttled' });
     assert.deepEqual(waits, [25_000, 25_000]);
   });
 
-  it('does not repeat what cannot succeed', async () => {
+  it('does not repeat work whose error is not transient', async () => {
     const { waits, sleep } = recorder();
     await assert.rejects(
       retrying(
