@@ -1,25 +1,34 @@
-import { setImmediate } from 'node:timers/promises';
+import { scheduler } from 'node:timers/promises';
 
 /**
- * How long work that never waits may keep the process to itself. Requests that arrive meanwhile wait as long: it is
- * small beside the round trip of most of them, and large beside a turn, which costs some microseconds.
+ * Milliseconds that work may keep the event loop to itself. Requests that arrive meanwhile wait as long. It is short beside
+ * the round trip of most requests, and long beside the yield itself, which takes some microseconds.
  */
-const longestTurnMilliseconds = 5;
-
-let began = performance.now();
-let pause: Promise<void> | undefined;
+const budgetMs = 5;
 
 /**
- * To be awaited between pieces of work that would else run one after another without end, such as signatures by a key in
- * this process. Whoever works shares one turn, so that several of them do not take ten times as long as one may.
- * @returns nothing where the turn is not over yet
+ * @returns a function to await between pieces of CPU-bound work, such as signatures by a key in this process. It yields to
+ * the event loop once the budget is used up, and returns undefined before that. All callers share one budget: with one
+ * each, several concurrent callers would hold the event loop for the sum of their budgets.
+ * @example
+ * for (const row of rows) {
+ *   await yieldToEventLoop();
+ *   sign(row);
+ * }
  */
-export function yieldToEventLoop(): Promise<void> | undefined {
-  if (pause === undefined && performance.now() - began > longestTurnMilliseconds) {
-    pause = setImmediate().then(() => {
-      began = performance.now();
-      pause = undefined;
-    });
-  }
-  return pause;
+export function createYield(): () => Promise<void> | undefined {
+  let startedAt = performance.now();
+  let pause: Promise<void> | undefined;
+  return () => {
+    if (pause === undefined && performance.now() - startedAt > budgetMs) {
+      pause = scheduler.yield().then(() => {
+        startedAt = performance.now();
+        pause = undefined;
+      });
+    }
+    return pause;
+  };
 }
+
+/** The budget of this process, which has one event loop. */
+export const yieldToEventLoop = createYield();

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { yieldToEventLoop } from '../../lib/yield-to-event-loop.ts';
+import { createYield } from '../../lib/yield-to-event-loop.ts';
 
 const workFor = (milliseconds: number) => {
   for (const end = performance.now() + milliseconds; performance.now() < end; );
 };
 
-describe('a turn', () => {
-  it('lets what waits have a go between pieces of work that never wait themselves', async () => {
+describe('yielding to the event loop', () => {
+  it('lets waiting callbacks run between pieces of work that never wait', async () => {
+    const yieldToEventLoop = createYield();
     let answered = 0;
     setImmediate(() => {
       answered += 1;
@@ -19,7 +20,12 @@ describe('a turn', () => {
     assert.ok(answered > 0);
   });
 
-  it('is shared: who comes while others have their go waits for the same one', async () => {
+  it('does not wait while the budget lasts', () => {
+    assert.equal(createYield()(), undefined);
+  });
+
+  it('gives all callers the same pause once the budget is used up', async () => {
+    const yieldToEventLoop = createYield();
     workFor(11);
     const first = yieldToEventLoop();
     assert.ok(first !== undefined);
