@@ -1,4 +1,4 @@
-/** Spreads operations over time, so that a service with a quota a minute is never asked for more. */
+/** Spreads operations over time, so that a service with a quota per minute is never asked for more. */
 export interface RateLimiter {
   /** Waits until `operations` more may be sent. */
   acquire(operations: number): Promise<void>;
@@ -10,16 +10,19 @@ export interface RateLimiterOptions {
   readonly sleep: (milliseconds: number) => Promise<void>;
 }
 
-/** Even spacing rather than bursts: a burst at the end of one minute and the start of the next would break the quota. */
+/**
+ * A rate limiter that spaces operations evenly. Bursts would break the quota: one at the end of a minute and one at the
+ * start of the next are within the same 60 seconds.
+ */
 export function createRateLimiter({ perMinute, now, sleep }: RateLimiterOptions): RateLimiter {
-  const millisecondsEach = 60_000 / perMinute;
-  let free = 0;
+  const millisecondsPerOperation = 60_000 / perMinute;
+  let nextStart = 0;
   return {
     async acquire(operations) {
-      const at = now().getTime();
-      const start = Math.max(at, free);
-      free = start + operations * millisecondsEach;
-      if (start > at) await sleep(start - at);
+      const current = now().getTime();
+      const start = Math.max(current, nextStart);
+      nextStart = start + operations * millisecondsPerOperation;
+      if (start > current) await sleep(start - current);
     },
   };
 }

@@ -16,13 +16,13 @@ function clock() {
   };
 }
 
-describe('pace', () => {
-  it('never lets more through in a minute than it may', async () => {
+describe('a rate limiter', () => {
+  it('never lets more operations through in any minute than the quota', async () => {
     const { now, sleep, time } = clock();
-    const pace = createRateLimiter({ perMinute: 600, now, sleep });
+    const limiter = createRateLimiter({ perMinute: 600, now, sleep });
     const starts: number[] = [];
     for (let call = 0; call < 120; call++) {
-      await pace.acquire(10);
+      await limiter.acquire(10);
       starts.push(time());
     }
     for (const start of starts) {
@@ -31,15 +31,15 @@ describe('pace', () => {
     }
   });
 
-  it('does not wait after a rest, and saves nothing up for a burst', async () => {
+  it('does not wait after an idle time, and allows no burst after it', async () => {
     const { now, sleep, pass, time } = clock();
-    const pace = createRateLimiter({ perMinute: 60, now, sleep });
-    await pace.acquire(1);
+    const limiter = createRateLimiter({ perMinute: 60, now, sleep });
+    await limiter.acquire(1);
     pass(30_000);
     const before = time();
-    await pace.acquire(1);
+    await limiter.acquire(1);
     assert.equal(time(), before);
-    await pace.acquire(1);
+    await limiter.acquire(1);
     assert.equal(time(), before + 1000);
   });
 });
