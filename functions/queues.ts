@@ -41,7 +41,7 @@ app.storageQueue('enroll-individuals', {
     await runExclusively(message, () => enrollDevices(message, services), {
       lock: services.enrollmentLock,
       queue: services.enrollmentQueue,
-      secondsEach: services.secondsPerChunk,
+      secondsPerMessage: services.secondsPerChunk,
       random: services.random,
     });
   }),

@@ -1,41 +1,43 @@
-import type { MessageQueue } from './storage.ts';
+import type { CountableQueue } from './storage.ts';
 
-/** Work that only one process does at a time, wherever it runs. Adapter: lib/azure/blob-lease.ts. */
+/** A lock that one process holds at a time, on any instance. Adapter: lib/azure/blob-lock.ts. */
 export interface Lock {
-  /** Runs `work` alone. @returns false, without having run it, when another process is at it */
-  take(work: () => Promise<void>): Promise<boolean>;
+  /**
+   * Runs `work` while holding the lock. Calls within one process wait for each other.
+   * @returns false, without running `work`, when another process holds the lock
+   * @throws FleetError `throttled`, `unavailable` from taking the lock, and any error of `work`
+   */
+  tryRun(work: () => Promise<void>): Promise<boolean>;
 }
 
-export interface LockOptions<Message> {
+export interface ExclusiveOptions<Message> {
   readonly lock: Lock;
-  /** The queue that messages come from and are put back on. */
-  readonly queue: MessageQueue<Message> & {
-    /** Messages that are there, hidden ones too; about. */
-    waiting(): Promise<number>;
-  };
-  /** How long the work of one message takes. */
-  readonly secondsEach: number;
-  /** 0 to 1. */
+  /** The queue that the message came from. */
+  readonly queue: CountableQueue<Message>;
+  /** How long the work of one message takes, about. */
+  readonly secondsPerMessage: number;
+  /** From 0 to 1, evenly distributed. */
   readonly random: () => number;
 }
 
-/** A message may stay hidden for 7 days; ten minutes keep the queue moving when those before it end early. */
-const longestSeconds = 600;
-const shortestSeconds = 5;
+/** Messages can be hidden for 7 days. Ten minutes keep the queue moving when the messages ahead finish early. */
+const maxDelaySeconds = 600;
+const minDelaySeconds = 5;
 
 /**
- * Works on a message when it is this process's turn; else puts it back for later. How much later is drawn evenly from the
- * time that all that wait will take: so they come back about as fast as they are worked on, none of them uses up its
- * deliveries by waiting, and no instance is paid for standing in line.
+ * Runs the work of a message while holding the lock. When another process holds it, the message goes back on the queue.
+ * The delay is uniformly random over the estimated time to drain the queue: messages then come back at about the rate at
+ * which they are processed, use up no deliveries, and keep no instance waiting.
+ * @throws FleetError `throttled`, `unavailable` from the lock or the queue, and any error of `work`
  */
 export async function runExclusively<Message>(
   message: Message,
   work: () => Promise<void>,
-  { lock, queue, secondsEach, random }: LockOptions<Message>,
+  { lock, queue, secondsPerMessage, random }: ExclusiveOptions<Message>,
 ): Promise<void> {
-  if (await lock.take(work)) return;
-  const seconds = (await queue.waiting()) * secondsEach * random();
-  const delaySeconds = Math.ceil(Math.min(longestSeconds, Math.max(shortestSeconds, seconds)));
-  // Put back first, then the host takes this one away: a crash in between leaves two, and the second finds nothing to do.
+  if (await lock.tryRun(work)) return;
+  const seconds = (await queue.waiting()) * secondsPerMessage * random();
+  const delaySeconds = Math.ceil(Math.min(maxDelaySeconds, Math.max(minDelaySeconds, seconds)));
+  // The copy is sent before the host deletes this message. A crash in between leaves both; the work is idempotent.
   await queue.send([message], { delaySeconds });
 }

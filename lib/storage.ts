@@ -63,11 +63,21 @@ export interface BlobProperties {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** A queue to put messages on. Delivery is at least once and unordered, so every reader must bear repetition. */
+/**
+ * A queue to send messages to. Delivery is at least once and in no order, so every reader must be idempotent.
+ * Adapter: lib/azure/queues.ts.
+ */
 export interface MessageQueue<Message> {
   /**
-   * @param options.delaySeconds how long nobody receives them; at once without it
-   * @throws FleetError `unavailable` or `throttled`; some messages may have been sent then
+   * Sends each message as JSON, 64 KiB at most.
+   * @param options.delaySeconds seconds until the messages can be received; 0 by default
+   * @throws FleetError `throttled`, `unavailable`; some of the messages may have been sent
    */
   send(messages: Iterable<Message>, options?: { readonly delaySeconds?: number }): Promise<void>;
+}
+
+/** A queue that can tell how many messages are on it. */
+export interface CountableQueue<Message> extends MessageQueue<Message> {
+  /** Approximate number of messages on the queue, hidden ones included. @throws FleetError `throttled`, `unavailable` */
+  waiting(): Promise<number>;
 }

@@ -1,56 +1,56 @@
-import type { BlockBlobClient } from '@azure/storage-blob';
+import type { BlobLeaseClient, BlockBlobClient } from '@azure/storage-blob';
 import type { Lock } from '../lock.ts';
-import { calling, statusOf } from './service-errors.ts';
+import { calling, statusOf, unlessStatus } from './service-errors.ts';
 
-/** The longest lease there is but one without end, which a crash would leave behind. */
+const service = 'Blob storage';
+
+/** The longest lease that ends by itself after a crash. An infinite one would not. */
 const leaseSeconds = 60;
-const renewEveryMilliseconds = 20_000;
+const renewIntervalMs = 20_000;
 
 /**
- * A turn by a lease on a blob, as the Functions host takes its own locks. Whoever dies holding it frees it within a minute.
- * Takers in this process stand in line and do not ask the service about each other.
+ * A lock by a lease on a blob, as the Functions host takes its own locks. The lock of a process that dies is free again
+ * within a minute. Calls within this process queue up here and do not ask the service about each other.
  *
- * A holder that cannot renew goes on working: what it does bears a second worker, the turn is for the pace of both.
+ * A holder that cannot renew its lease goes on working. A second worker at the same time does no harm: the lock only keeps
+ * both from exceeding a shared quota.
  */
 export function createBlobLock(blob: BlockBlobClient): Lock {
-  let line: Promise<unknown> = Promise.resolve();
+  let previous: Promise<unknown> = Promise.resolve();
 
-  async function takeAlone(work: () => Promise<void>): Promise<boolean> {
-    const lease = await calling('Blob storage', () => acquire(blob));
+  async function runWithLease(work: () => Promise<void>): Promise<boolean> {
+    const lease = await calling(service, () => acquireLease(blob));
     if (lease === undefined) return false;
-    const renewing = setInterval(() => void lease.renewLease().catch(() => undefined), renewEveryMilliseconds);
+    const renewing = setInterval(() => void lease.renewLease().catch(() => undefined), renewIntervalMs);
     try {
       await work();
       return true;
     } finally {
       clearInterval(renewing);
-      // A lease that is not given back ends by itself.
+      // A lease that could not be released ends by itself.
       await lease.releaseLease().catch(() => undefined);
     }
   }
 
   return {
-    take(work) {
-      const mine = line.then(() => takeAlone(work));
-      line = mine.catch(() => undefined);
-      return mine;
+    tryRun(work) {
+      const result = previous.then(() => runWithLease(work));
+      previous = result.catch(() => undefined);
+      return result;
     },
   };
 }
 
-/** @returns undefined when somebody else holds it */
-async function acquire(blob: BlockBlobClient) {
+/** @returns undefined when another process holds the lease */
+async function acquireLease(blob: BlockBlobClient): Promise<BlobLeaseClient | undefined> {
   const lease = blob.getBlobLeaseClient();
   try {
-    await lease.acquireLease(leaseSeconds);
-    return lease;
+    const acquired = await unlessStatus([409], () => lease.acquireLease(leaseSeconds));
+    return acquired && lease;
   } catch (error) {
-    if (statusOf(error) === 409) return undefined;
     if (statusOf(error) !== 404) throw error;
   }
-  await blob.upload('', 0, { conditions: { ifNoneMatch: '*' } }).catch((error: unknown) => {
-    // 409, 412: somebody made it meanwhile, and may hold it already.
-    if (statusOf(error) !== 409 && statusOf(error) !== 412) throw error;
-  });
-  return acquire(blob);
+  // The first lease creates the blob. 409, 412: another process has created it meanwhile, and may have leased it.
+  await unlessStatus([409, 412], () => blob.upload('', 0, { conditions: { ifNoneMatch: '*' } }));
+  return acquireLease(blob);
 }

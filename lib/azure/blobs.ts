@@ -2,13 +2,16 @@ import { Readable } from 'node:stream';
 import type { ContainerClient } from '@azure/storage-blob';
 import { FleetError } from '../errors.ts';
 import type { BlobOptions, BlobStore } from '../storage.ts';
-import { calling, statusOf } from './service-errors.ts';
+import { calling, statusOf, unlessStatus } from './service-errors.ts';
 import { storageTimeoutMs, withInactivityTimeout, withItemTimeout } from './storage-timeouts.ts';
 
 const service = 'Blob storage';
 
-/** One blob container as a BlobStore. */
-export function createBlobStore(container: ContainerClient, { patience = storageTimeoutMs } = {}): BlobStore {
+/**
+ * One blob container as a BlobStore.
+ * @param options.timeoutMs a request or transfer fails when nothing arrives for this many milliseconds
+ */
+export function createBlobStore(container: ContainerClient, { timeoutMs = storageTimeoutMs } = {}): BlobStore {
   const uploadOptions = ({ contentType, metadata }: BlobOptions) => ({
     blobHTTPHeaders: { blobContentType: contentType },
     ...(metadata === undefined ? {} : { metadata: { ...metadata } }),
@@ -19,7 +22,7 @@ export function createBlobStore(container: ContainerClient, { patience = storage
     create(name, body, options) {
       const blob = container.getBlockBlobClient(name);
       return ifAbsent(() =>
-        withInactivityTimeout(patience, (abortSignal) =>
+        withInactivityTimeout(timeoutMs, (abortSignal) =>
           blob.upload(body, body.length, { ...uploadOptions(options), ...onlyIfNew, abortSignal }),
         ),
       );
@@ -29,7 +32,7 @@ export function createBlobStore(container: ContainerClient, { patience = storage
       const blob = container.getBlockBlobClient(name);
       // 4 MiB blocks, 2 at a time, bound the memory of a stream of any length.
       return ifAbsent(() =>
-        withInactivityTimeout(patience, (abortSignal, onProgress) =>
+        withInactivityTimeout(timeoutMs, (abortSignal, onProgress) =>
           blob.uploadStream(Readable.from(body, { objectMode: false }), 4 * 1024 * 1024, 2, {
             ...uploadOptions(options),
             ...onlyIfNew,
@@ -43,7 +46,7 @@ export function createBlobStore(container: ContainerClient, { patience = storage
     async write(name, body, options) {
       const blob = container.getBlockBlobClient(name);
       await calling(service, () =>
-        withInactivityTimeout(patience, (abortSignal) =>
+        withInactivityTimeout(timeoutMs, (abortSignal) =>
           blob.upload(body, body.length, { ...uploadOptions(options), abortSignal }),
         ),
       );
@@ -52,7 +55,7 @@ export function createBlobStore(container: ContainerClient, { patience = storage
     read(name) {
       const blob = container.getBlobClient(name);
       return ifPresent(() =>
-        withInactivityTimeout(patience, (abortSignal, onProgress) =>
+        withInactivityTimeout(timeoutMs, (abortSignal, onProgress) =>
           blob.downloadToBuffer(0, undefined, { abortSignal, onProgress }),
         ),
       );
@@ -62,7 +65,7 @@ export function createBlobStore(container: ContainerClient, { patience = storage
       const blob = container.getBlobClient(name);
       const conditions = { ifMatch: etag && `"${etag}"` };
       return ifPresent(() =>
-        withInactivityTimeout(patience, async (abortSignal, onProgress) => {
+        withInactivityTimeout(timeoutMs, async (abortSignal, onProgress) => {
           const answer = await blob.download(offset, length, { conditions, abortSignal, onProgress });
           return collect(answer.readableStreamBody);
         }),
@@ -75,19 +78,19 @@ export function createBlobStore(container: ContainerClient, { patience = storage
       const controller = new AbortController();
       const abort = () => controller.abort();
       const { signal: abortSignal } = controller;
-      const timer = setTimeout(abort, patience);
+      const timer = setTimeout(abort, timeoutMs);
       const answer = await ifPresent(() => blob.download(0, undefined, { conditions, abortSignal })).finally(() =>
         clearTimeout(timer),
       );
       if (answer === undefined) return undefined;
       if (answer.readableStreamBody === undefined) throw new FleetError('unavailable', `${service} sent no body.`);
-      return withItemTimeout(answer.readableStreamBody as AsyncIterable<Buffer>, patience, abort);
+      return withItemTimeout(answer.readableStreamBody as AsyncIterable<Buffer>, timeoutMs, abort);
     },
 
     async properties(name) {
       const blob = container.getBlobClient(name);
       const answer = await ifPresent(() =>
-        withInactivityTimeout(patience, (abortSignal) => blob.getProperties({ abortSignal })),
+        withInactivityTimeout(timeoutMs, (abortSignal) => blob.getProperties({ abortSignal })),
       );
       if (answer === undefined) return undefined;
       return { etag: unquoted(answer.etag), bytes: answer.contentLength ?? 0, metadata: answer.metadata ?? {} };
@@ -97,25 +100,14 @@ export function createBlobStore(container: ContainerClient, { patience = storage
 
 /** @returns the new blob's ETag, or undefined when there is a blob of that name */
 async function ifAbsent(upload: () => Promise<{ etag?: string }>): Promise<string | undefined> {
-  try {
-    return unquoted((await calling(service, upload)).etag);
-  } catch (error) {
-    // 409 BlobAlreadyExists for If-None-Match: *, 412 from a race of two commits.
-    const status = statusOf(error);
-    if (status === 409 || status === 412) return undefined;
-    throw error;
-  }
+  // 409 BlobAlreadyExists answers If-None-Match: *. 412 answers the later of two uploads at the same moment.
+  const created = await unlessStatus([409, 412], () => calling(service, upload));
+  return created && unquoted(created.etag);
 }
 
 /** @returns undefined when the blob is not there (404) or no longer has the ETag of If-Match (412) */
-async function ifPresent<T>(work: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await calling(service, work);
-  } catch (error) {
-    const status = statusOf(error);
-    if (status === 404 || status === 412) return undefined;
-    throw error;
-  }
+function ifPresent<T>(work: () => Promise<T>): Promise<T | undefined> {
+  return unlessStatus([404, 412], () => calling(service, work));
 }
 
 async function collect(stream: NodeJS.ReadableStream | undefined): Promise<Buffer> {

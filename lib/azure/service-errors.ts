@@ -42,7 +42,7 @@ export function serviceError(service: string, error: unknown): unknown {
   }
   // 408 (timeout) and 449 (Cosmos DB: retry with) are transient, like 5xx and broken connections.
   if (status === undefined ? isNetworkError(error) : status >= 500 || status === 408 || status === 449) {
-    return new FleetError('unavailable', `${service} failed or could not be reached.`, {
+    return new FleetError('unavailable', `${service} did not answer, or failed.`, {
       retryAfter: retryAfter(error),
       cause: error,
     });

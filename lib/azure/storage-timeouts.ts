@@ -1,43 +1,48 @@
 import { FleetError } from '../errors.ts';
 
 /**
- * The storage SDKs wait for an answer without end (`tryTimeoutInMs` of theirs is what they ask of the server), and a host
- * would hold the message all the while. Within two minutes the service itself gives up on any request for a blob of ours
+ * Milliseconds without any answer after which a storage request fails. The storage SDKs wait forever (their
+ * `tryTimeoutInMs` is sent to the server), and the host would hold the message meanwhile. The service itself gives up on
+ * requests for blobs of our size within two minutes
  * (https://learn.microsoft.com/rest/api/storageservices/setting-timeouts-for-blob-service-operations), and the SDK's four
  * tries with their waits take less than one.
  */
 export const storageTimeoutMs = 120_000;
 
 /**
- * Runs a request, or a transfer, and ends it where nothing is heard for so long.
- * @param work takes the signal for the SDK, and what a transfer calls whenever a part of it has come through
- * @throws FleetError `unavailable`
+ * Runs a request or a transfer, and aborts it when nothing arrives for `milliseconds`.
+ * @param work gets the abort signal for the SDK, and a function to call whenever a part of the transfer has arrived
+ * @throws FleetError `unavailable` after the timeout
  */
 export async function withInactivityTimeout<T>(
   milliseconds: number,
-  work: (abortSignal: AbortSignal, heard: () => void) => Promise<T>,
+  work: (abortSignal: AbortSignal, onProgress: () => void) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();
   let timer: NodeJS.Timeout | undefined;
-  // Not left to the SDK: an upload of a stream does not end when it is aborted (@azure/storage-blob 12.34.0).
-  const silence = new Promise<never>((_, reject) => {
+  // The SDK alone would not do: an upload of a stream does not end when it is aborted (@azure/storage-blob 12.34.0).
+  const timedOut = new Promise<never>((_, reject) => {
     controller.signal.addEventListener('abort', () =>
       reject(new FleetError('unavailable', 'Storage did not answer in time.')),
     );
   });
-  const heard = () => {
+  const restartTimer = () => {
     clearTimeout(timer);
     timer = setTimeout(() => controller.abort(), milliseconds);
   };
-  heard();
+  restartTimer();
   try {
-    return await Promise.race([work(controller.signal, heard), silence]);
+    return await Promise.race([work(controller.signal, restartTimer), timedOut]);
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** A stream that breaks where its next part does not come for so long; how slowly it is read does not matter. */
+/**
+ * Passes on a stream, and aborts it when its next part does not arrive within `milliseconds`. The time that the reader
+ * takes between two parts does not count.
+ * @param abort makes the stream fail
+ */
 export async function* withItemTimeout<T>(
   stream: AsyncIterable<T>,
   milliseconds: number,

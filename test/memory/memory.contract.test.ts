@@ -4,14 +4,16 @@ import { deviceStoreContract } from '../contract/device-store.ts';
 import { enrollmentsContract } from '../contract/enrollments.ts';
 import { groupStoreContract } from '../contract/group-store.ts';
 import { jobStoreContract } from '../contract/job-store.ts';
+import { lockContract } from '../contract/lock.ts';
 import { createMemoryBlobStore } from './blob-store.ts';
 import { createMemoryDeadLetterStore } from './dead-letter-store.ts';
 import { createMemoryDeviceStore } from './device-store.ts';
 import { createMemoryEnrollments } from './enrollments.ts';
 import { createMemoryGroupStore } from './group-store.ts';
 import { createMemoryJobStore } from './job-store.ts';
+import { createMemoryLocks } from './locks.ts';
 
-// The stores that unit tests use are held to the contract of the real ones, or their tests would prove nothing.
+// The in-memory ports pass the same tests as the real ones. Otherwise, unit tests that use them would prove nothing.
 const [devices, jobs, blobs, groups, letters] = [
   createMemoryDeviceStore(),
   createMemoryJobStore(),
@@ -24,6 +26,7 @@ jobStoreContract('memory', () => jobs);
 blobStoreContract('memory', () => blobs);
 groupStoreContract('memory', () => groups);
 deadLetterStoreContract('memory', () => letters);
+lockContract('memory', createMemoryLocks());
 
 const enrollments = createMemoryEnrollments();
 enrollmentsContract(

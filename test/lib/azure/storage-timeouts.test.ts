@@ -8,7 +8,7 @@ import { QueueServiceClient } from '@azure/storage-queue';
 import { createBlobStore } from '../../../lib/azure/blobs.ts';
 import { createMessageQueue } from '../../../lib/azure/queues.ts';
 
-/* A storage that takes a request and says nothing, or says half and no more. */
+/* A storage service that takes a request and does not answer, or answers half of it. */
 
 let respond: (response: ServerResponse) => void = () => {};
 const server = createServer((request, response) => {
@@ -29,10 +29,10 @@ after(() => {
   server.close();
 });
 
-const options = { patience: 200, retry: { maxWaitSeconds: 0, sleep: async () => {} } };
+const options = { timeoutMs: 200, retry: { maxWaitSeconds: 0, sleep: async () => {} } };
 const store = () =>
   createBlobStore(BlobServiceClient.fromConnectionString(connectionString).getContainerClient('manifests'), options);
-const outbox = () =>
+const queue = () =>
   createMessageQueue(QueueServiceClient.fromConnectionString(connectionString).getQueueClient('chunks'), options);
 const contentType = 'text/csv';
 
@@ -43,7 +43,7 @@ async function* rows() {
   yield Buffer.from('deviceId\n');
 }
 
-describe('a storage that does not answer', () => {
+describe('a storage service that does not answer', () => {
   const calls: [string, () => Promise<unknown>][] = [
     ['create', () => store().create('a', Buffer.from('x'), { contentType })],
     ['createFrom', () => store().createFrom('a', rows(), { contentType })],
@@ -52,17 +52,17 @@ describe('a storage that does not answer', () => {
     ['readRange', () => store().readRange('a', { offset: 0, length: 1 })],
     ['open', () => store().open('a', {})],
     ['properties', () => store().properties('a')],
-    ['send', () => outbox().send([{}])],
-    ['waiting', () => outbox().waiting()],
+    ['send', () => queue().send([{}])],
+    ['waiting', () => queue().waiting()],
   ];
   for (const [name, call] of calls) {
-    it(`is unavailable to ${name}, and not waited for`, async () => {
+    it(`makes ${name} fail as unavailable after the timeout`, async () => {
       respond = () => {};
       await assert.rejects(call(), { code: 'unavailable' });
     });
   }
 
-  it('is asked again for the message that it refused, and for no other', async () => {
+  it('gets only the throttled messages again', async () => {
     let requests = 0;
     respond = (response) => {
       requests += 1;
@@ -73,12 +73,12 @@ describe('a storage that does not answer', () => {
     const waits: number[] = [];
     const retry = { maxWaitSeconds: 60, sleep: async (milliseconds: number) => void waits.push(milliseconds) };
     const client = QueueServiceClient.fromConnectionString(connectionString).getQueueClient('chunks');
-    await createMessageQueue(client, { patience: 2000, retry }).send(Array.from({ length: 20 }, () => ({})));
+    await createMessageQueue(client, { timeoutMs: 2000, retry }).send(Array.from({ length: 20 }, () => ({})));
     assert.equal(requests, 20 + waits.length);
     assert.ok(waits.length > 0 && waits.every((wait) => wait === 7000));
   });
 
-  it('breaks a stream that stops in the middle', async () => {
+  it('makes a stream fail that stops in the middle', async () => {
     respond = (response) => {
       response.writeHead(200, { 'content-length': '100', etag: '"1"', 'last-modified': new Date().toUTCString() });
       response.write('deviceId\n');

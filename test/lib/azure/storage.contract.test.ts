@@ -5,15 +5,17 @@ import { join } from 'node:path';
 import { after, before } from 'node:test';
 import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
 import { type QueueClient, QueueServiceClient } from '@azure/storage-queue';
+import { createBlobLock } from '../../../lib/azure/blob-lock.ts';
 import { createBlobStore } from '../../../lib/azure/blobs.ts';
 import { createMessageQueue } from '../../../lib/azure/queues.ts';
 import { blobStoreContract } from '../../contract/blob-store.ts';
-import { outboxContract } from '../../contract/outbox.ts';
+import { lockContract } from '../../contract/lock.ts';
+import { messageQueueContract } from '../../contract/message-queue.ts';
 import { startAzurite } from '../../infra/local/azurite.ts';
 
 /*
- * Blobs and queues on Azure Storage: always on Azurite, and on a real account when STORAGE_CONNECTION_STRING is set. What
- * is made there has names of its own, and is deleted afterwards.
+ * Blobs, locks and queues on Azure Storage: on Azurite, or on a real account when STORAGE_CONNECTION_STRING is set. The
+ * container and queues made there have unique names and are deleted afterwards.
  */
 
 const { STORAGE_CONNECTION_STRING: account } = process.env;
@@ -50,10 +52,15 @@ async function newQueue(): Promise<QueueClient> {
 
 const name = account === undefined ? 'Azurite' : 'Azure Storage';
 blobStoreContract(name, () => createBlobStore(container));
-outboxContract(name, async () => {
+// A new client each time, as another process has one.
+lockContract(`blob lease on ${name}`, (lock) => {
+  const blobs = BlobServiceClient.fromConnectionString(connectionString);
+  return createBlobLock(blobs.getContainerClient(`contract-${run}`).getBlockBlobClient(`lock-${lock}`));
+});
+messageQueueContract(name, async () => {
   const queue = await newQueue();
   return {
-    outbox: createMessageQueue<unknown>(queue),
+    queue: createMessageQueue<unknown>(queue),
     async receive() {
       const { receivedMessageItems } = await queue.receiveMessages({ numberOfMessages: 32 });
       return receivedMessageItems.map(({ messageText }) => messageText);
