@@ -10,7 +10,7 @@ import fc from 'fast-check';
 import { createKeyVaultStandIn } from '../../../infra/local/key-vault/key-vault-stand-in.ts';
 import type { KeyVaultStandInOptions, VaultAction } from '../../../infra/local/key-vault/options.ts';
 import { ensureLocalTls, type LocalTls } from '../../../infra/local/tls.ts';
-import { createKeyVaultKeyStore, ecdsaSignatureDer, vaultKeyName } from '../../../lib/azure/key-vault.ts';
+import { createKeyVaultKeyStore, vaultKeyName, x509Signature } from '../../../lib/azure/key-vault.ts';
 import { FleetError } from '../../../lib/errors.ts';
 import { someTime } from '../../factories.ts';
 import { trustLocalTls } from './trust-local-tls.ts';
@@ -28,7 +28,7 @@ after(() => rm(directory, { recursive: true, force: true }));
 const token = 'token-of-the-directory';
 const credential: TokenCredential = { getToken: async () => ({ token, expiresOnTimestamp: Date.now() + 3_600_000 }) };
 
-/** A vault for one test, and the key store and the operator's client on it. */
+/** Runs a test with a vault of its own, a key store on it and an operator's client. */
 async function withVault(
   options: Omit<KeyVaultStandInOptions, 'tls'>,
   work: (vault: {
@@ -47,12 +47,12 @@ async function withVault(
   }
 }
 
-/** A clock that is so much later each time it is looked at. */
+/** A clock that advances by this much whenever it is read. */
 function someClock({ stepSeconds }: { stepSeconds: number }): () => Date {
-  let looks = 0;
+  let reads = 0;
   return () => {
-    looks += 1;
-    return new Date(someTime.getTime() + looks * stepSeconds * 1000);
+    reads += 1;
+    return new Date(someTime.getTime() + reads * stepSeconds * 1000);
   };
 }
 
@@ -64,7 +64,7 @@ const isFleetError = (code: string, message: RegExp) => (error: unknown) => {
 };
 
 describe('key store in Key Vault', () => {
-  it('asks the vault for a key that can sign and nothing else, and cannot be exported', () =>
+  it('creates keys that can only sign and are not exportable', () =>
     withVault({}, async ({ open, client }) => {
       await open().signer('issuing-line.7-1', 'ec-p384');
       const key = await client.getKey('issuing--line-p7--1');
@@ -73,14 +73,14 @@ describe('key store in Key Vault', () => {
       assert.equal(key.properties.tags?.['fleetKey'], 'issuing-line.7-1');
     }));
 
-  it('goes on with the key it made when somebody rotates it', () =>
+  it('keeps using its key after a rotation', () =>
     withVault({ now: someClock({ stepSeconds: 1 }) }, async ({ open, client }) => {
       const { publicKey } = await open().signer('root', 'ec-p256');
       await client.createEcKey('root', { curve: 'P-256' });
       assert.ok((await open().signer('root', 'ec-p256')).publicKey.equals(publicKey));
     }));
 
-  it('finds the version of a certificate that is not the oldest, among more versions than a page has', () =>
+  it('finds the version of a certificate on a later page of versions', () =>
     withVault({ pageSize: 2, limits: { creations: 100 } }, async ({ open, client }) => {
       for (let version = 0; version < 4; version++) await client.createEcKey('root', { curve: 'P-256' });
       const { key, properties } = await client.createEcKey('root', { curve: 'P-256', keyOps: ['sign'] });
@@ -92,7 +92,7 @@ describe('key store in Key Vault', () => {
       assert.ok(verify('sha256', Buffer.from('x'), publicKey, await signer.sign(Buffer.from('x'))));
     }));
 
-  it('does not use a version that was disabled', () =>
+  it('does not use a disabled version', () =>
     withVault({}, async ({ open, client }) => {
       const { publicKey } = await open().signer('root', 'ec-p256');
       const { properties } = await client.getKey('root');
@@ -103,7 +103,7 @@ describe('key store in Key Vault', () => {
       );
     }));
 
-  it('says that a key was deleted and how to recover it, and makes no other', () =>
+  it('refuses a deleted key, says how to recover it, and creates no other', () =>
     withVault({}, async ({ open, client }) => {
       const { publicKey } = await open().signer('root', 'ec-p256');
       await (await client.beginDeleteKey('root')).pollUntilDone();
@@ -115,7 +115,7 @@ describe('key store in Key Vault', () => {
       assert.ok((await open().signer('root', 'ec-p256')).publicKey.equals(publicKey));
     }));
 
-  it('passes on how long a throttled vault asks to wait, for keys and for signatures', () =>
+  it('passes on the wait of a throttled vault, for keys and for signatures', () =>
     withVault({ limits: { creations: 1, others: 3 } }, async ({ open }) => {
       const store = open();
       // Two lists and a read are the three others.
@@ -132,8 +132,8 @@ describe('key store in Key Vault', () => {
       await assert.rejects(open().signer('other', 'ec-p256'), throttled);
     }));
 
-  it('waits by itself as long as the vault asks, before it gives up', () => {
-    // Each look at the clock is 4 seconds later: the limit of 10 seconds is over before the SDK asks again.
+  it('waits as long as the vault asks before it fails', () => {
+    // Each reading of the clock is 4 seconds later, so the limit of 10 seconds is over before the SDK retries.
     const now = someClock({ stepSeconds: 4 });
     return withVault({ limits: { others: 2 }, now }, async ({ url }) => {
       const store = createKeyVaultKeyStore({ vaultUrl: url, credential, maxRetries: 3 });
@@ -142,7 +142,7 @@ describe('key store in Key Vault', () => {
     });
   });
 
-  it('tries again after a failure instead of remembering it', () => {
+  it('does not cache a failure', () => {
     const denied: VaultAction[] = ['create'];
     return withVault({ denied }, async ({ open }) => {
       const store = open();
@@ -152,7 +152,7 @@ describe('key store in Key Vault', () => {
     });
   });
 
-  it('says that its identity is refused', async () => {
+  it('reports a refused identity', async () => {
     await withVault({ bearerTokens: ['another'] }, async ({ open }) => {
       await assert.rejects(
         open().signer('root', 'ec-p256'),
@@ -166,19 +166,19 @@ describe('key store in Key Vault', () => {
     });
   });
 
-  it('says that nobody answers', async () => {
+  it('reports a vault that does not answer', async () => {
     const store = createKeyVaultKeyStore({ vaultUrl: 'https://localhost:1', credential, maxRetries: 0 });
     await assert.rejects(store.signer('root', 'ec-p256'), isFleetError('unavailable', /did not answer/));
   });
 
-  it('sends no token of the directory to a vault on this machine', () =>
+  it('sends no token of the directory to a vault on localhost', () =>
     withVault({ bearerTokens: ['local'] }, async ({ open }) => {
       assert.equal((await open().signer('root', 'ec-p256')).keyType, 'ec-p256');
     }));
 });
 
-describe('Key Vault stand-in', () => {
-  it('keeps its keys over a restart, in files that only their owner reads', async () => {
+describe('Key Vault emulator', () => {
+  it('keeps its keys across a restart, in files that only their owner can read', async () => {
     const keys = join(directory, 'restart');
     let before: string | Buffer | undefined;
     await withVault({ directory: keys }, async ({ open }) => {
@@ -193,7 +193,7 @@ describe('Key Vault stand-in', () => {
     });
   });
 
-  it('signs an imported key as OpenSSL verifies it', () =>
+  it('signs with an imported key as OpenSSL verifies it', () =>
     withVault({}, async ({ client }) => {
       const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
       const { x, y, d } = privateKey.export({ format: 'jwk' });
@@ -206,7 +206,7 @@ describe('Key Vault stand-in', () => {
       }
     }));
 
-  it('never answers with a private part', () =>
+  it('never returns a private part', () =>
     withVault({}, async ({ url, client }) => {
       await client.createRsaKey('root', { keySize: 2048 });
       const get = (path: string) =>
@@ -222,13 +222,13 @@ describe('Key Vault stand-in', () => {
 });
 
 describe('vaultKeyName', () => {
-  const ourName = fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,80}$/);
+  const keyName = fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,80}$/);
 
-  it('is a name that a vault takes', () => {
-    fc.assert(fc.property(ourName, (name) => /^[0-9a-zA-Z-]{1,127}$/.test(vaultKeyName(name))));
+  it('is a name that a vault accepts', () => {
+    fc.assert(fc.property(keyName, (name) => /^[0-9a-zA-Z-]{1,127}$/.test(vaultKeyName(name))));
   });
 
-  it('gives two names of ours two names', () => {
+  it('gives different names to different keys', () => {
     // Few letters, so that names which could collide come up often; lengths around the one where digests begin.
     const close = fc.stringMatching(/^a[-._apux]{0,90}$/);
     fc.assert(
@@ -239,27 +239,27 @@ describe('vaultKeyName', () => {
     );
   });
 
-  it('stays readable, and is short enough at its longest', () => {
+  it('stays readable, and within the limit at its longest', () => {
     assert.equal(vaultKeyName('issuing-line7-1'), 'issuing--line7--1');
     assert.equal(vaultKeyName('issuing-plant_a.line7-2'), 'issuing--plant-ua-pline7--2');
     assert.equal(vaultKeyName(`issuing-${'a.'.repeat(32)}-1`).length, 108);
     assert.match(vaultKeyName(`issuing-0${'.'.repeat(62)}0-1`), /^issuing--0(-p)+-x[0-9a-f]{40}$/);
   });
 
-  it('takes no name that is not ours', () => {
+  it('refuses a name that no CA key has', () => {
     for (const name of ['', '../root', 'Root', 'a/b', '-a', 'ä'])
       assert.throws(() => vaultKeyName(name), { code: 'internal' });
   });
 });
 
-describe('ecdsaSignatureDer', () => {
-  it('is the signature OpenSSL verifies, whatever zeros and high bits its numbers begin with', () => {
+describe('x509Signature', () => {
+  it('is a signature that OpenSSL verifies, also when its numbers begin with zeros or a high bit', () => {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    // One in 256 has a leading zero byte: 2,000 signatures have some of each kind.
+    // One number in 256 begins with a zero byte, so 2,000 signatures contain every case.
     for (let round = 0; round < 2000; round++) {
       const data = Buffer.from(String(round));
       const raw = sign('sha256', data, { key: privateKey, dsaEncoding: 'ieee-p1363' });
-      assert.ok(verify('sha256', data, publicKey, ecdsaSignatureDer(raw)));
+      assert.ok(verify('sha256', data, publicKey, x509Signature(Uint8Array.from(raw), 'ec-p256')));
     }
   });
 
@@ -267,7 +267,7 @@ describe('ecdsaSignatureDer', () => {
     const raw = Buffer.alloc(64);
     raw[31] = 0x80;
     raw[63] = 1;
-    assert.equal(Buffer.from(ecdsaSignatureDer(raw)).toString('hex'), '3007020200800201' + '01');
+    assert.equal(Buffer.from(x509Signature(raw, 'ec-p256')).toString('hex'), '3007020200800201' + '01');
   });
 });
 
