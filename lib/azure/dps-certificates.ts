@@ -4,7 +4,7 @@ import type { CaRegistry, RegisteredCa } from '../enrollment/ca-registration.ts'
 import { FleetError } from '../errors.ts';
 import { calling, statusOf } from './service-errors.ts';
 
-/** Where Azure Resource Manager keeps a provisioning service. */
+/** The place of a provisioning service in Azure Resource Manager. */
 export interface DpsResource {
   readonly subscriptionId: string;
   readonly resourceGroup: string;
@@ -14,9 +14,9 @@ export interface DpsResource {
 export interface DpsCertificatesOptions {
   readonly resource: DpsResource;
   readonly credential: TokenCredential;
-  /** Of Azure Resource Manager; a stand-in's, or that of a sovereign cloud. */
+  /** Endpoint of Azure Resource Manager: an emulator's, or that of a sovereign cloud. Default: the public cloud. */
   readonly endpoint?: string;
-  /** How often the SDK itself tries again. Default: 3, the SDK's. */
+  /** Retries of the SDK. Default: 3, as in the SDK. */
   readonly maxRetries?: number;
 }
 
@@ -29,12 +29,15 @@ export function parseDpsResourceId(text: string): DpsResource {
   const [, subscriptionId = '', resourceGroup = '', name = ''] = resourceId.exec(text) ?? [];
   if (name !== '') return { subscriptionId, resourceGroup, name };
   const expected = '/subscriptions/<id>/resourceGroups/<name>/providers/Microsoft.Devices/provisioningServices/<name>';
-  throw new FleetError('request-invalid', `This is no resource id of a provisioning service; expected ${expected}.`);
+  throw new FleetError(
+    'request-invalid',
+    `This is not the resource id of a provisioning service. Expected ${expected}.`,
+  );
 }
 
 /**
- * CA certificates of a DPS instance, through @azure/arm-deviceprovisioningservices. Not a part of the deployed app, whose
- * identity has no rights on the management side: operators run it (npm run ca).
+ * CA certificates of a DPS instance, through @azure/arm-deviceprovisioningservices. Operators use it (npm run ca). It is
+ * not part of the deployed app, whose identity has no rights on the management API.
  */
 export function createDpsCertificates({
   resource,
@@ -46,31 +49,32 @@ export function createDpsCertificates({
   const options = { retryOptions: { maxRetries }, ...(endpoint === undefined ? {} : { endpoint }) };
   const { dpsCertificate } = new IotDpsClient(credential, resource.subscriptionId, options);
 
-  async function manage<T>(what: string, work: () => Promise<T>): Promise<T> {
+  /** @param failure beginning of the message when the call fails */
+  async function manage<T>(failure: string, work: () => Promise<T>): Promise<T> {
     try {
       return await calling(service, work);
     } catch (error) {
       if (error instanceof FleetError) throw error;
       const status = statusOf(error);
-      // 409 and 412: another etag than the one we saw. 404 of a certificate that was there: somebody deleted it.
+      // 409, 412: the etag is not the current one. 404: the certificate was deleted since it was listed.
       if (status === 409 || status === 412 || status === 404) {
-        throw new FleetError('concurrent-change', `${what}: the certificate changed meanwhile.`, { cause: error });
+        throw new FleetError('concurrent-change', `${failure}: the certificate changed meanwhile.`, { cause: error });
       }
       if (status === undefined) throw error;
-      throw new FleetError('ca-refused', `${what}: HTTP ${status} ${answerOf(error)}`, { cause: error });
+      throw new FleetError('ca-refused', `${failure}: HTTP ${status} ${messageOf(error)}`, { cause: error });
     }
   }
 
   return {
     async list() {
-      const { value = [] } = await manage('DPS lists no CA certificates', () =>
+      const { value = [] } = await manage('DPS does not list its CA certificates', () =>
         dpsCertificate.list(resourceGroup, dps),
       );
       return value.map(toRegisteredCa);
     },
 
-    async upload(name, certificatePem, { vouched, known }) {
-      const properties = { certificate: Buffer.from(certificatePem), ...(vouched ? { isVerified: true } : {}) };
+    async upload(name, certificatePem, { withoutProof, known }) {
+      const properties = { certificate: Buffer.from(certificatePem), ...(withoutProof ? { isVerified: true } : {}) };
       const ifMatch = known === undefined ? {} : { ifMatch: known.etag };
       return toRegisteredCa(
         await manage(`DPS refuses CA certificate "${name}"`, () =>
@@ -80,7 +84,7 @@ export function createDpsCertificates({
     },
 
     async verificationCode(ca) {
-      const answer = await manage(`DPS gives no code for "${ca.name}"`, () =>
+      const answer = await manage(`DPS refuses a verification code for "${ca.name}"`, () =>
         dpsCertificate.generateVerificationCode(ca.name, ca.etag, resourceGroup, dps),
       );
       const code = answer.properties?.verificationCode;
@@ -104,7 +108,7 @@ function toRegisteredCa({ name = '', etag = '', properties = {} }: CertificateRe
   return { name, etag, isVerified, sha1Thumbprint: thumbprint.toUpperCase() };
 }
 
-/** The service's own words. */
-function answerOf(error: unknown): string {
+/** The service's own message, 300 characters at most. */
+function messageOf(error: unknown): string {
   return error instanceof Error ? error.message.slice(0, 300) : '';
 }

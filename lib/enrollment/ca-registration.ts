@@ -6,109 +6,35 @@ import type { GroupStore } from '../groups/group.ts';
 import type { Groups } from './groups.ts';
 
 /**
- * CA certificates that DPS knows by name (the management side of DPS, not its service API).
- * Adapter: lib/azure/dps-certificates.ts. Every method throws FleetError `throttled`, `unavailable`,
- * `ca-refused` (with DPS's answer) or `concurrent-change` (somebody else changed the certificate meanwhile).
+ * The CA certificates that DPS has by name: its management API, not its service API. Adapter: lib/azure/dps-certificates.ts.
+ * Every method throws FleetError `throttled`, `unavailable`, `ca-refused` (with DPS's answer) or `concurrent-change` (the
+ * certificate changed since it was read).
  */
 export interface CaRegistry {
-  /** All of them, verified or not. */
+  /** All CA certificates, verified or not. */
   list(): Promise<RegisteredCa[]>;
   /**
-   * Uploads a certificate under a new name, or again under that of `known`.
-   * @param options `vouched`: DPS takes it for verified without a proof
+   * Uploads a certificate under a new name, or again under the name of `known`.
+   * @param options.withoutProof marks the certificate as verified without a proof of possession
    */
   upload(
     name: string,
     certificatePem: string,
-    options: { vouched: boolean; known?: RegisteredCa },
+    options: { withoutProof: boolean; known?: RegisteredCa },
   ): Promise<RegisteredCa>;
-  /** A new code for the proof of possession; one that was given before is void from then on. */
+  /** Requests a new code for the proof of possession. Earlier codes become void. @returns the code, and the CA's new etag */
   verificationCode(ca: RegisteredCa): Promise<{ code: string; ca: RegisteredCa }>;
-  /** Shows the proof: a certificate whose common name is the code, signed by the CA. */
+  /** Submits the proof of possession: a certificate (PEM) signed by the CA, whose common name is the code. */
   verify(ca: RegisteredCa, proofPem: string): Promise<RegisteredCa>;
 }
 
+/** A CA certificate as DPS has it. */
 export interface RegisteredCa {
   readonly name: string;
-  /** SHA-1, upper-case hex: DPS names certificates so here. */
+  /** SHA-1, upper-case hex: the management API identifies certificates by it. */
   readonly sha1Thumbprint: string;
   readonly isVerified: boolean;
   readonly etag: string;
-}
-
-export interface CaUpload {
-  /** Name in DPS: letters, digits, "-", "." and "_". */
-  readonly name: string;
-  readonly certificatePem: string;
-  /**
-   * Makes the proof of possession for a code; absent when the CA's key is not at hand. DPS then either takes our word
-   * (`vouched`), or waits until a proof that was made elsewhere is given (`proofPem`).
-   */
-  readonly prove?: ((code: string) => Promise<string>) | undefined;
-  readonly vouched?: boolean;
-  readonly proofPem?: string | undefined;
-  /** The name itself matters (caReferences), not only that DPS knows the certificate under some name. */
-  readonly exactName?: boolean;
-}
-
-export type CaUploadResult =
-  | { readonly state: 'verified'; readonly name: string; readonly already: boolean }
-  /** A certificate with this common name, signed by the CA, is what DPS waits for. */
-  | { readonly state: 'proof-needed'; readonly name: string; readonly code: string };
-
-/** Somebody else works on the same certificate at the same time; a few rounds are enough for one of both to be done. */
-const maxTries = 5;
-
-/**
- * Makes DPS hold a CA certificate, verified. Each step looks at what is there and goes on from it, so a run that was cut
- * is finished by the next, and a second run changes nothing.
- * https://learn.microsoft.com/azure/iot-dps/how-to-verify-certificates
- * @throws FleetError `ca-invalid` when the name is taken by another certificate, `ca-refused` with DPS's own answer
- */
-async function registerCa(registry: CaRegistry, registration: CaUpload): Promise<CaUploadResult> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await attempt(registry, registration);
-    } catch (error) {
-      if (!(error instanceof FleetError) || error.code !== 'concurrent-change' || tries === maxTries) throw error;
-    }
-  }
-}
-
-async function attempt(registry: CaRegistry, registration: CaUpload): Promise<CaUploadResult> {
-  const { name, certificatePem, prove, vouched = false, proofPem } = registration;
-  const known = find(await registry.list(), registration);
-  if (known?.isVerified) return { state: 'verified', name: known.name, already: true };
-  // Uploading again is how a certificate that waits for its proof is vouched for instead.
-  const ca =
-    known === undefined || vouched
-      ? await registry.upload(known?.name ?? name, certificatePem, {
-          vouched,
-          ...(known === undefined ? {} : { known }),
-        })
-      : known;
-  if (ca.isVerified) return { state: 'verified', name: ca.name, already: false };
-  if (proofPem !== undefined) {
-    await registry.verify(ca, proofPem);
-    return { state: 'verified', name: ca.name, already: false };
-  }
-  const { code, ca: asked } = await registry.verificationCode(ca);
-  if (prove === undefined) return { state: 'proof-needed', name: ca.name, code };
-  await registry.verify(asked, await prove(code));
-  return { state: 'verified', name: ca.name, already: false };
-}
-
-function find(all: readonly RegisteredCa[], { name, certificatePem, exactName = false }: CaUpload) {
-  const thumbprint = new X509Certificate(certificatePem).fingerprint.replaceAll(':', '');
-  const same = all.filter(({ sha1Thumbprint }) => sha1Thumbprint === thumbprint);
-  // DPS compares names without case.
-  const named = all.find((ca) => ca.name.toLowerCase() === name.toLowerCase());
-  if (named !== undefined && !same.includes(named)) {
-    throw new FleetError('ca-invalid', `DPS has another CA certificate under the name "${name}".`, {
-      faults: [{ path: 'name', message: 'is taken by another certificate; give this one another name' }],
-    });
-  }
-  return named ?? (exactName ? undefined : (same.find(({ isVerified }) => isVerified) ?? same[0]));
 }
 
 export interface CaRegistrationServices {
@@ -120,57 +46,153 @@ export interface CaRegistrationServices {
 }
 
 export interface CaRegistrationOptions {
-  /** Name in DPS; one is made up where none is given. */
+  /** Name in DPS. Default: `fleet-root`, or the group's id and the generation of its CA. */
   readonly name?: string | undefined;
-  /** DPS takes our word for it that the CA is ours. */
-  readonly vouched?: boolean | undefined;
-  /** A proof that was made elsewhere, for a code that an earlier run gave. */
+  /** DPS marks the CA as verified without a proof of possession. */
+  readonly withoutProof?: boolean | undefined;
+  /** A proof (PEM) that was made elsewhere, for the code that an earlier call returned. */
   readonly proofPem?: string | undefined;
 }
 
+export type CaUploadResult =
+  /** @property already - DPS had the certificate, verified, before this call */
+  | { readonly state: 'verified'; readonly name: string; readonly already: boolean }
+  /** DPS waits for a certificate with the common name `code`, signed by the CA. */
+  | { readonly state: 'proof-needed'; readonly name: string; readonly code: string };
+
 /**
- * Makes DPS trust the root, and notes that it does. A device gets in only below a CA that DPS knows as verified, so nothing
- * works before this was done once.
+ * Registers the root CA with DPS and records its name there. Devices can register only below a CA that DPS has verified,
+ * so this has to be done once before anything else.
+ * @throws FleetError `ca-invalid` when another certificate has the name, `concurrent-change` when the root was replaced
+ * meanwhile, `ca-key-unusable`, and the errors of CaRegistry
  */
 export async function registerRoot(
   { authority, groupStore, registry, now }: CaRegistrationServices,
-  { name = 'fleet-root', vouched = false, proofPem }: CaRegistrationOptions = {},
+  { name = 'fleet-root', withoutProof = false, proofPem }: CaRegistrationOptions = {},
 ): Promise<CaUploadResult> {
   const { certificatePem, keyName } = (await authority.rootCa()).value;
   const prove = async (code: string) => authority.prove(await authority.openRoot(), code);
-  const outcome = await registerCa(registry, {
-    ...{ name, certificatePem, vouched, proofPem },
+  const result = await uploadCa(registry, {
+    name,
+    certificatePem,
+    withoutProof,
+    proofPem,
     prove: keyName === undefined ? undefined : prove,
   });
-  if (outcome.state !== 'verified') return outcome;
+  if (result.state !== 'verified') return result;
   for (;;) {
     const { value, etag } = await authority.rootCa();
     if (value.certificatePem !== certificatePem) {
-      throw new FleetError('concurrent-change', 'Another root came meanwhile; register that one too.');
+      throw new FleetError('concurrent-change', 'The root CA was replaced meanwhile. Register the new one too.');
     }
-    if (value.registration?.name === outcome.name) return outcome;
-    const registration = { name: outcome.name, at: now().toISOString() };
-    if ((await groupStore.replaceRoot({ value: { ...value, registration }, etag })) !== undefined) return outcome;
+    if (value.registration?.name === result.name) return result;
+    const registration = { name: result.name, at: now().toISOString() };
+    const replaced = await groupStore.replaceRoot({ value: { ...value, registration }, etag });
+    if (replaced !== undefined) return result;
   }
 }
 
-/** Makes DPS hold the current issuing CA of a group by name, verified, and refers the group to it where it is attested so. */
+/**
+ * Registers the current issuing CA of a group with DPS by name, and updates the group in DPS if it refers to its CAs by name.
+ * @throws FleetError `not-found`, `ca-missing` when the group has no issuing CA yet, `ca-invalid` when another certificate
+ * has the name, `ca-key-unusable`, and the errors of CaRegistry
+ */
 export async function registerIssuingCa(
   { authority, groups, registry }: CaRegistrationServices,
   id: string,
-  { name, vouched = false, proofPem }: CaRegistrationOptions = {},
+  { name, withoutProof = false, proofPem }: CaRegistrationOptions = {},
 ): Promise<CaUploadResult> {
   const group = (await groups.directory({ maxAgeSeconds: 0 })).get(id)?.value;
   if (group === undefined) throw new FleetError('not-found', `There is no enrollment group "${id}".`);
   const [ca] = group.issuingCas;
   if (ca === undefined) throw new FleetError('ca-missing', `Group "${id}" has no issuing CA yet.`);
-  const outcome = await registerCa(registry, {
+  const result = await uploadCa(registry, {
     name: name ?? ca.registration?.name ?? registrationName(group, ca),
     certificatePem: ca.certificatePem,
-    exactName: true,
-    ...{ vouched, proofPem },
+    requireName: true,
+    withoutProof,
+    proofPem,
     prove: async (code) => authority.prove(await authority.open(group.definition, ca), code),
   });
-  if (outcome.state === 'verified') await groups.noteRegistration(id, ca, outcome.name);
-  return outcome;
+  if (result.state === 'verified') await groups.noteRegistration(id, ca, result.name);
+  return result;
+}
+
+interface CaUpload {
+  /** Name in DPS: letters, digits, "-", "." and "_". */
+  readonly name: string;
+  readonly certificatePem: string;
+  /** The CA must have this name, as an enrollment group refers to it (`caReferences`). Otherwise any name will do. */
+  readonly requireName?: boolean;
+  readonly withoutProof: boolean;
+  readonly proofPem?: string | undefined;
+  /** Makes the proof of possession for a code. Absent when the CA's key is kept elsewhere. */
+  readonly prove?: ((code: string) => Promise<string>) | undefined;
+}
+
+/** Attempts while another operator registers the same certificate. One of both is done within a few. */
+const maxAttempts = 5;
+
+/**
+ * Brings a CA certificate into DPS, verified. Each step continues from what DPS has, so a run that was interrupted is
+ * completed by the next one, and a second run changes nothing.
+ * https://learn.microsoft.com/azure/iot-dps/how-to-verify-certificates
+ */
+async function uploadCa(registry: CaRegistry, upload: CaUpload): Promise<CaUploadResult> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await uploadOnce(registry, upload);
+    } catch (error) {
+      const overtaken = error instanceof FleetError && error.code === 'concurrent-change';
+      if (!overtaken || attempt === maxAttempts) throw error;
+    }
+  }
+}
+
+async function uploadOnce(registry: CaRegistry, upload: CaUpload): Promise<CaUploadResult> {
+  const { name, certificatePem, withoutProof, proofPem, prove } = upload;
+  const known = findCa(await registry.list(), upload);
+  if (known?.isVerified) return { state: 'verified', name: known.name, already: true };
+
+  // A certificate that waits for its proof is uploaded again to verify it without one.
+  const ca =
+    known === undefined || withoutProof
+      ? await registry.upload(known?.name ?? name, certificatePem, { withoutProof, known })
+      : known;
+  if (ca.isVerified) return { state: 'verified', name: ca.name, already: false };
+
+  if (proofPem !== undefined) {
+    await registry.verify(ca, proofPem);
+    return { state: 'verified', name: ca.name, already: false };
+  }
+
+  const { code, ca: current } = await registry.verificationCode(ca);
+  if (prove === undefined) return { state: 'proof-needed', name: ca.name, code };
+  await registry.verify(current, await prove(code));
+  return { state: 'verified', name: ca.name, already: false };
+}
+
+/**
+ * @returns the certificate as DPS has it: under its name, else under another name unless the name is required
+ * @throws FleetError `ca-invalid` when another certificate has the name
+ */
+function findCa(
+  registered: readonly RegisteredCa[],
+  { name, certificatePem, requireName = false }: CaUpload,
+): RegisteredCa | undefined {
+  const thumbprint = new X509Certificate(certificatePem).fingerprint.replaceAll(':', '');
+  const same = registered.filter(({ sha1Thumbprint }) => sha1Thumbprint === thumbprint);
+  // DPS compares names without case.
+  const named = registered.find((ca) => ca.name.toLowerCase() === name.toLowerCase());
+  if (named !== undefined && !same.includes(named)) {
+    throw new FleetError(
+      'ca-invalid',
+      `DPS has another CA certificate under the name "${name}". Choose another name.`,
+      {
+        faults: [{ path: 'name', message: 'is taken by another certificate; give this one another name' }],
+      },
+    );
+  }
+  if (named !== undefined || requireName) return named;
+  return same.find(({ isVerified }) => isVerified) ?? same[0];
 }

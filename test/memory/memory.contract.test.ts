@@ -1,4 +1,5 @@
 import { blobStoreContract } from '../contract/blob-store.ts';
+import { caRegistryContract } from '../contract/ca-registry.ts';
 import { deadLetterStoreContract } from '../contract/dead-letter-store.ts';
 import { deviceStoreContract } from '../contract/device-store.ts';
 import { enrollmentsContract } from '../contract/enrollments.ts';
@@ -6,6 +7,7 @@ import { groupStoreContract } from '../contract/group-store.ts';
 import { jobStoreContract } from '../contract/job-store.ts';
 import { lockContract } from '../contract/lock.ts';
 import { createMemoryBlobStore } from './blob-store.ts';
+import { createMemoryCaRegistry } from './ca-registry.ts';
 import { createMemoryDeadLetterStore } from './dead-letter-store.ts';
 import { createMemoryDeviceStore } from './device-store.ts';
 import { createMemoryEnrollments } from './enrollments.ts';
@@ -27,6 +29,9 @@ blobStoreContract('memory', () => blobs);
 groupStoreContract('memory', () => groups);
 deadLetterStoreContract('memory', () => letters);
 lockContract('memory', createMemoryLocks());
+
+const registry = createMemoryCaRegistry();
+caRegistryContract('memory', () => registry);
 
 const enrollments = createMemoryEnrollments();
 enrollmentsContract(

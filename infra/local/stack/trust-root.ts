@@ -25,5 +25,5 @@ export async function trustRoot(appSettings: NodeJS.ProcessEnv, managementUrl: s
   const registry = createDpsCertificates({ resource: localDps, credential: localCredential, endpoint: managementUrl });
   const { value } = await services.authority.rootCa();
   // A root that is kept elsewhere can prove nothing here; it is as good as its operator says.
-  await registerRoot({ ...services, registry }, { vouched: value.keyName === undefined });
+  await registerRoot({ ...services, registry }, { withoutProof: value.keyName === undefined });
 }

@@ -49,7 +49,7 @@ export const runVerb: Readonly<Record<Verb, Run>> = {
 
   async register({ services, registry }, { group, name, vouched, proof }) {
     const parts = { ...services, registry: needed(registry) };
-    const options = { name, vouched, proofPem: await fileText(proof) };
+    const options = { name, withoutProof: vouched, proofPem: await fileText(proof) };
     const outcome =
       group === undefined ? await registerRoot(parts, options) : await registerIssuingCa(parts, group, options);
     return { text: outcomeText(outcome), json: outcome };

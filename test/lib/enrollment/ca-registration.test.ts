@@ -74,7 +74,7 @@ describe('registering the root', () => {
 
   it('finds it where somebody uploaded it under another name', () =>
     withFleet(async (fleet) => {
-      await fleet.registry.upload('by-hand', await fleet.authority.root(), { vouched: true });
+      await fleet.registry.upload('by-hand', await fleet.authority.root(), { withoutProof: true });
       assert.deepEqual(await registerRoot(fleet), { state: 'verified', name: 'by-hand', already: true });
     }));
 
@@ -82,7 +82,7 @@ describe('registering the root', () => {
     withFleet(async (fleet) => {
       const other = await startFleet();
       try {
-        await fleet.registry.upload('fleet-root', await other.authority.root(), { vouched: true });
+        await fleet.registry.upload('fleet-root', await other.authority.root(), { withoutProof: true });
       } finally {
         await other.stop();
       }
@@ -96,8 +96,8 @@ describe('registering the root', () => {
 
   it('is taken at our word where we ask for that, also after an upload without it', () =>
     withFleet(async (fleet) => {
-      await fleet.registry.upload('fleet-root', await fleet.authority.root(), { vouched: false });
-      assert.deepEqual(await registerRoot(fleet, { vouched: true }), {
+      await fleet.registry.upload('fleet-root', await fleet.authority.root(), { withoutProof: false });
+      assert.deepEqual(await registerRoot(fleet, { withoutProof: true }), {
         state: 'verified',
         name: 'fleet-root',
         already: false,
