@@ -19,11 +19,11 @@ import { callingIot, type IotConnection, iotAnswer, iotClient, iotStatus } from 
 
 const service = 'DPS';
 
-/** "Page size at most 100" (x-ms-max-item-count); fewer pages are fewer operations of the quota. */
+/** The largest page (x-ms-max-item-count). Each page is one operation of the quota. */
 const pageSize = 100;
 
-/** Reads and writes of a group that others change meanwhile, before we give up. */
-const maxTries = 5;
+/** Attempts to read and write a group while others change it. */
+const maxAttempts = 5;
 
 /** "Enrollment already exists.", "EnrollmentGroup already exists.", "Precondition failed." */
 const [enrollmentExists, groupExists, preconditionFailed] = [409201, 409202, 409203];
@@ -34,13 +34,13 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
 
   async function ensureGroup(group: GroupEnrollment): Promise<void> {
     const { id } = group.definition;
-    for (let tries = 1; tries <= maxTries; tries++) {
+    for (let attempt = 1; attempt <= maxAttempts; attempt++) {
       const existing = await unlessMissing(() => client.getEnrollmentGroup(id));
-      const wanted = toEnrollmentGroup(group);
-      if (existing !== undefined && sameGroup(existing, wanted)) return;
+      const declared = toEnrollmentGroup(group);
+      if (existing !== undefined && isSameGroup(existing, declared)) return;
       try {
         const etag = existing === undefined ? {} : { etag: existing.etag };
-        await callingIot(service, () => client.createOrUpdateEnrollmentGroup({ ...wanted, ...etag }));
+        await callingIot(service, () => client.createOrUpdateEnrollmentGroup({ ...declared, ...etag }));
         return;
       } catch (error) {
         if (isRace(error)) continue;
@@ -52,18 +52,18 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
 
   async function enroll(devices: readonly IndividualEnrollment[]): Promise<(EnrollmentError | undefined)[]> {
     const enrollments = devices.map(toDpsEnrollment);
-    const faults = await runBulk(enrollments);
-    if (faults === undefined) return Promise.all(enrollments.map((enrollment) => enrollOne(enrollment)));
+    const errors = await runBulk(enrollments);
+    if (errors === undefined) return Promise.all(enrollments.map((enrollment) => enrollOne(enrollment)));
     return Promise.all(
       enrollments.map((enrollment) => {
-        const fault = faults.get(enrollment.registrationId.toLowerCase());
-        // Ours from an earlier delivery, or an older one to be replaced.
-        return fault?.errorCode === enrollmentExists ? enrollOne(enrollment) : fault;
+        const error = errors.get(enrollment.registrationId.toLowerCase());
+        // The enrollment of an earlier delivery, or an older one that this one replaces.
+        return error?.errorCode === enrollmentExists ? enrollOne(enrollment) : error;
       }),
     );
   }
 
-  /** @returns faults by registration id; undefined when DPS refused the call as a whole, naming nobody */
+  /** @returns errors by registration id; undefined when DPS refused the whole call without naming an enrollment */
   async function runBulk(enrollments: DpsEnrollment[]): Promise<Map<string, EnrollmentError> | undefined> {
     try {
       const result = await callingIot(service, () => bulkCreate(client, enrollments));
@@ -74,13 +74,13 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
         ]),
       );
     } catch (error) {
-      // 413: ten of them together are more than a message may have.
+      // 400, 413: one enrollment is invalid, or ten together exceed the size of a request. Each is sent by itself then.
       if (iotStatus(error) === 400 || iotStatus(error) === 413) return undefined;
       throw error;
     }
   }
 
-  /** Enrolls one device, whatever enrollment it had; leaves one that holds this very certificate. */
+  /** Enrolls one device, replacing an enrollment with another certificate. @returns DPS's refusal, if any */
   async function enrollOne(enrollment: DpsEnrollment): Promise<EnrollmentError | undefined> {
     try {
       const existing = await unlessMissing(() => client.getIndividualEnrollment(enrollment.registrationId));
@@ -90,7 +90,7 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
       return undefined;
     } catch (error) {
       if (isRace(error)) throw new FleetError('concurrent-change', 'An enrollment changed while it was written.');
-      // 404: deleted meanwhile; 409: not the id, which was looked for, but a certificate that is enrolled elsewhere.
+      // 404: deleted meanwhile. 409: the certificate is enrolled elsewhere (the id was looked up above).
       if ([400, 404, 409, 413].includes(iotStatus(error) ?? 0)) return iotAnswer(error);
       throw error;
     }
@@ -107,9 +107,9 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
         pageSize,
       );
       do {
-        // Without the token as an argument the promise form of next() reads the first page for ever.
+        // Without the token as an argument, the promise form of next() returns the first page again and again.
         const page = await unlessMissing(() => query.next(query.continuationToken));
-        // A group that DPS does not know (yet, or any more) has no registrations.
+        // DPS does not have the group, so it has no registrations.
         if (page === undefined) return;
         yield (page as unknown as DpsRegistration[]).map(toRegistration);
       } while (query.hasMoreResults);
@@ -128,14 +128,15 @@ function bulkCreate(client: ProvisioningServiceClient, enrollments: DpsEnrollmen
     (resolve, reject) => {
       client.runBulkEnrollmentOperation({ mode: 'create', enrollments }, (error, result) => {
         if (error) reject(error);
-        else if (result === undefined) reject(new FleetError('unavailable', 'DPS answered a bulk call with nothing.'));
+        else if (result === undefined)
+          reject(new FleetError('unavailable', 'DPS answered a bulk call without a result.'));
         else resolve(result);
       });
     },
   );
 }
 
-/** Somebody else created it or changed it between our reading and our writing: to be read again. */
+/** Whether the entry was created or changed between the read and the write. It is read again then. */
 function isRace(error: unknown): boolean {
   const status = iotStatus(error);
   if (status !== 409) return status === 412;
@@ -151,6 +152,7 @@ async function unlessMissing<T>(work: () => Promise<{ responseBody: T }>): Promi
   }
 }
 
+/** @returns FleetError `group-refused` with DPS's code and message, or the error itself when DPS did not refuse */
 function refused(error: unknown, what: string): unknown {
   const status = iotStatus(error);
   if (error instanceof FleetError || status === undefined) return error;
@@ -158,7 +160,7 @@ function refused(error: unknown, what: string): unknown {
   return new FleetError('group-refused', `${what}: ${errorCode} ${message}`, { cause: error });
 }
 
-/** What a group and an individual enrollment have in common. DPS leaves out what is null. */
+/** The part that groups and individual enrollments have in common. DPS leaves out members that are null. */
 function common({
   target,
   provisioningStatus,
@@ -189,7 +191,7 @@ function toEnrollmentGroup({
     ...(secondaryCertificatePem === undefined ? {} : { secondary: { certificate: secondaryCertificatePem } }),
   };
   const x509 = caReferences === undefined ? { signingCertificates } : { caReferences: { ...caReferences } };
-  // The SDK's types ask for what only the service fills in.
+  // The SDK's types require members that only the service sets.
   return {
     enrollmentGroupId: definition.id,
     attestation: { type: 'x509', x509 },
@@ -214,7 +216,7 @@ function holdsCertificate(existing: DpsEnrollment, wanted: DpsEnrollment): boole
   return pem !== undefined && held === new X509Certificate(pem).fingerprint256.replaceAll(':', '');
 }
 
-/** DeviceRegistrationState as it is on the wire: dates are text. */
+/** DeviceRegistrationState as it is on the wire: dates are ISO 8601 text. */
 interface DpsRegistration {
   readonly registrationId: string;
   readonly status: Registration['status'];
@@ -229,21 +231,21 @@ function toRegistration(state: DpsRegistration): RegistrationOf {
   const failure = errorCode === undefined || errorCode === 0 ? {} : { errorCode, errorMessage };
   const hub = assignedHub === undefined || assignedHub === null ? {} : { assignedHub };
   return {
-    // DPS compares ids without case; our ids are lower case.
+    // DPS compares ids without case. Device ids of this app are lower case.
     deviceId: registrationId.toLowerCase(),
     registration: { status, ...hub, at: lastUpdatedDateTimeUtc, ...failure },
   };
 }
 
 /**
- * Whether DPS holds a group as it is wanted. DPS echoes no certificate, only what it read from it, and leaves out what
- * was null; so both sides are brought to the parts that we declare.
+ * Whether DPS has the group as declared. DPS does not return certificates, only facts read from them, and leaves out null
+ * members. Therefore both sides are reduced to the parts that are declared.
  */
-function sameGroup(existing: EnrollmentGroup, wanted: EnrollmentGroup): boolean {
-  return canonicalJson(declared(existing)) === canonicalJson(declared(wanted));
+function isSameGroup(existing: EnrollmentGroup, declared: EnrollmentGroup): boolean {
+  return canonicalJson(comparablePart(existing)) === canonicalJson(comparablePart(declared));
 }
 
-function declared(group: EnrollmentGroup) {
+function comparablePart(group: EnrollmentGroup) {
   const { attestation, capabilities, initialTwin, provisioningStatus, reprovisionPolicy, allocationPolicy, iotHubs } =
     group;
   const { primary, secondary } = attestation.x509?.signingCertificates ?? {};
@@ -254,11 +256,11 @@ function declared(group: EnrollmentGroup) {
   };
   return {
     caReferences: [caReferences?.primary ?? null, caReferences?.secondary ?? null],
-    // A secondary that repeats the primary says no more than none.
+    // A secondary that repeats the primary is the same as none.
     thumbprints: thumbprints[1] === thumbprints[0] ? [thumbprints[0], null] : thumbprints,
     iotEdge: capabilities?.iotEdge ?? false,
-    tags: own(initialTwin?.tags),
-    desired: own(initialTwin?.properties?.desired),
+    tags: withoutSystemMembers(initialTwin?.tags),
+    desired: withoutSystemMembers(initialTwin?.properties?.desired),
     provisioningStatus: provisioningStatus ?? 'enabled',
     reprovisionPolicy,
     allocationPolicy,
@@ -267,6 +269,7 @@ function declared(group: EnrollmentGroup) {
   };
 }
 
+/** @returns SHA-256, upper-case hex; null without a certificate */
 function thumbprint(
   certificate: { certificate?: string; info?: { sha256Thumbprint: string } } | undefined,
 ): string | null {
@@ -275,8 +278,8 @@ function thumbprint(
   return new X509Certificate(certificate.certificate).fingerprint256.replaceAll(':', '');
 }
 
-/** A twin collection without the service's own members. */
-function own(collection: unknown): Record<string, unknown> {
+/** A twin collection without the members that DPS adds (`$version`, `$metadata`). */
+function withoutSystemMembers(collection: unknown): Record<string, unknown> {
   const members = Object.entries((collection ?? {}) as Record<string, unknown>);
   return Object.fromEntries(members.filter(([name]) => !name.startsWith('$')));
 }

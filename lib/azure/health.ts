@@ -8,11 +8,11 @@ import { FleetError } from '../errors.ts';
 import { blobContainers, cosmosContainers, queueNames } from '../resource-names.ts';
 import { causeOfRefusal } from './service-errors.ts';
 
-/** One dependency, tried with the identity that the app has. */
+/** The result of checking one dependency with the app's identity. */
 export interface Check {
   readonly name: string;
   readonly ok: boolean;
-  /** What is missing, in words an operator can act on. */
+  /** What is wrong and what the operator can do about it. */
   readonly problem?: string;
 }
 
@@ -22,31 +22,34 @@ export interface CheckedServices {
   readonly cosmos: Database;
   readonly enrollments: Pick<Enrollments, 'registration'>;
   readonly authority: Pick<CertificateAuthority, 'rootCa' | 'openRoot'>;
-  /** Host names, for those whose clients do not tell them. No key host where the CA keys are files. */
+  /** Host names that the clients do not reveal. `keys` is absent when the CA keys are files. */
   readonly hosts: { readonly cosmos: string; readonly dps: string; readonly keys?: string };
 }
 
-/** An id that no device has: looking it up shows that DPS answers and lets us read. */
-const nobody = 'health-check';
+/** An id that no device has. Looking it up shows that DPS answers and permits reading. */
+const unusedDeviceId = 'health-check';
 
-/** The SDKs repeat what fails for longer than anybody waits for an answer about health. */
-const patienceMilliseconds = 10_000;
+/** The SDKs retry for longer than a caller waits for a health check. */
+const checkTimeoutMs = 10_000;
 
-/** How to try a dependency, and what its operator can do about it. */
+/** How to check a dependency, and what to name when the check fails. */
 interface Probe {
   readonly name: string;
   readonly host?: string | undefined;
-  /** The role that infra/azure/app/roles.bicep gives the app for it. */
+  /** The role that infra/azure/app/roles.bicep assigns to the app. */
   readonly role: string;
-  /** The setting that names its host. */
+  /** The setting that names the host or directory. */
   readonly setting: string;
   run(): Promise<unknown>;
 }
 
-/** @returns a function that tries everything the app depends on, all at once; it takes 10 seconds at most and never throws */
+/**
+ * @param timeoutMs milliseconds after which a check fails
+ * @returns a function that checks everything the app depends on, all at once; it never throws
+ */
 export function createChecks(
   { blobs, queues, cosmos, enrollments, authority, hosts }: CheckedServices,
-  patience = patienceMilliseconds,
+  timeoutMs = checkTimeoutMs,
 ): () => Promise<Check[]> {
   const probes: readonly Probe[] = [
     ...Object.values(blobContainers).map((name) => ({
@@ -75,14 +78,14 @@ export function createChecks(
       host: hosts.dps,
       role: 'Device Provisioning Service Data Contributor',
       setting: 'DPS_SERVICE_HOST',
-      run: () => enrollments.registration(nobody),
+      run: () => enrollments.registration(unusedDeviceId),
     },
     {
       name: 'CA keys and root certificate',
       host: hosts.keys,
       role: 'Fleet CA signer',
       setting: hosts.keys === undefined ? 'CA_KEY_DIRECTORY' : 'KEY_VAULT_URL',
-      // The key of a root that is kept elsewhere is not looked for.
+      // The key of a root that is kept elsewhere is not checked.
       run: async () => (await authority.rootCa()).value.keyName !== undefined && authority.openRoot(),
     },
     {
@@ -90,7 +93,7 @@ export function createChecks(
       host: hosts.cosmos,
       role: 'Cosmos DB Built-in Data Contributor',
       setting: 'COSMOS_ENDPOINT',
-      // The app has no rights on the management side of DPS, where CA certificates are; so this is what was noted.
+      // The app has no rights on the management API of DPS, which has the CA certificates. So this checks the record.
       run: async () => {
         if ((await authority.rootCa()).value.registration !== undefined) return;
         const message = 'DPS was not shown the root certificate, so no device can register.';
@@ -98,18 +101,19 @@ export function createChecks(
       },
     },
   ];
-  return () => Promise.all(probes.map((probe) => attempt(probe, patience)));
+  return () => Promise.all(probes.map((probe) => check(probe, timeoutMs)));
 }
 
-async function attempt(probe: Probe, patience: number): Promise<Check> {
+async function check(probe: Probe, timeoutMs: number): Promise<Check> {
   const { name } = probe;
   let timer: NodeJS.Timeout | undefined;
-  const silence = new Promise<'silence'>((resolve) => {
-    timer = setTimeout(resolve, patience, 'silence');
+  const timeout = new Promise<'timeout'>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs, 'timeout');
   });
   try {
-    const first = await Promise.race([probe.run(), silence]);
-    return first === 'silence' ? { name, ok: false, problem: await silenceOf(probe, patience) } : { name, ok: true };
+    const first = await Promise.race([probe.run(), timeout]);
+    if (first !== 'timeout') return { name, ok: true };
+    return { name, ok: false, problem: await timeoutProblem(probe, timeoutMs) };
   } catch (error) {
     return { name, ok: false, problem: problemOf(probe, error) };
   } finally {
@@ -117,18 +121,18 @@ async function attempt(probe: Probe, patience: number): Promise<Check> {
   }
 }
 
-/** No answer in time: the SDK may still be repeating itself, so whether the name leads anywhere is looked up here. */
-async function silenceOf({ name, host, setting }: Probe, patience: number): Promise<string> {
+/** After a timeout the SDK may still be retrying and has not said why. An unknown host is found out here. */
+async function timeoutProblem({ name, host, setting }: Probe, timeoutMs: number): Promise<string> {
   if (host !== undefined) {
     const address = await lookup(host).catch(() => undefined);
     if (address === undefined) return unknownHost(host, setting);
   }
-  const seconds = patience / 1000;
+  const seconds = timeoutMs / 1000;
   return `${name} did not answer in ${seconds} s. Does the network let this app through to ${host ?? 'it'}?`;
 }
 
 function problemOf({ name, host, role, setting }: Probe, error: unknown): string {
-  // Ours alone, not that of a service: it says what is the matter, and its hint what to do.
+  // An error of this app and not of a service: its message and hint say what is wrong and what to do.
   if (error instanceof FleetError && error.cause === undefined) return `${error.message} ${error.hint}`;
   const { status, code } = causeOfRefusal(error);
   const where = host === undefined ? '' : ` at ${host}`;
@@ -140,7 +144,7 @@ function problemOf({ name, host, role, setting }: Probe, error: unknown): string
     const detail = code === undefined ? status : `${status} ${code}`;
     return `${name} refuses this app's identity (${detail}). Give it the role "${role}"; a new role takes some minutes.`;
   }
-  if (status === 429) return `${name} asks to wait (429): it works, and is busy.`;
+  if (status === 429) return `${name} is throttling this app (429). It is reachable.`;
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return unknownHost(host ?? '', setting);
   if (code === 'CredentialUnavailableError' || code === 'AuthenticationError') {
     return `${name}: this app got no token (${code}). Is the identity of AZURE_CLIENT_ID assigned to it?`;
@@ -150,7 +154,7 @@ function problemOf({ name, host, role, setting }: Probe, error: unknown): string
   }
   if (status !== undefined) return `${name} answered ${status}${code === undefined ? '' : ` ${code}`}${where}.`;
   if (code !== undefined) return `${name} cannot be reached${where} (${code}).`;
-  return `${name} failed for a reason that only the log shows.`;
+  return `${name} failed. The log has the reason.`;
 }
 
 function unknownHost(host: string, setting: string): string {

@@ -3,14 +3,14 @@ import type { HubTwins } from '../enrollment/enrollments.ts';
 import { FleetError } from '../errors.ts';
 import { callingIot, type IotConnection, iotClient, iotStatus } from './iot.ts';
 
-/** Twins at whichever hub a device was assigned to, through azure-iothub. One client a hub, kept. */
+/** Twins at the hubs that devices are assigned to, through azure-iothub. One client per hub, kept for the process. */
 export function createHubTwins(connection: IotConnection): HubTwins {
   const registries = new Map<string, Registry>();
 
   async function registryOf(hub: string): Promise<Registry> {
     const known = registries.get(hub);
     if (known !== undefined) return known;
-    // Loaded when the first twin is due: with its AMQP it is a fifth of all code, and one function of all needs it.
+    // Loaded on first use: with its AMQP client it is a fifth of all code, and only one function needs it.
     const { default: iothub } = await import('azure-iothub');
     const registry = iotClient(iothub.Registry, connection, hub);
     registries.set(hub, registry);
@@ -21,12 +21,12 @@ export function createHubTwins(connection: IotConnection): HubTwins {
     async merge(hub, deviceId, { tags, desired }) {
       const patch = { tags, properties: { desired } };
       try {
-        // "*": whatever the twin is by now, these members are to be as the manifest says.
+        // "*" matches any version: whatever the twin is now, these members become what the manifest says.
         const registry = await registryOf(hub);
         await callingIot(`IoT Hub ${hub}`, () => registry.updateTwin(deviceId, patch, '*'));
       } catch (error) {
         if (iotStatus(error) !== 404) throw error;
-        throw new FleetError('not-found', `Hub ${hub} has no device ${deviceId}.`, { cause: error });
+        throw new FleetError('not-found', `IoT hub ${hub} has no device "${deviceId}".`, { cause: error });
       }
     },
   };

@@ -7,9 +7,9 @@ import { metrics } from '../telemetry.ts';
 import { serviceError } from './service-errors.ts';
 
 /**
- * How to reach DPS or an IoT Hub: with a shared access policy (local stack), or with this app's identity.
- * The IoT SDKs always connect to port 443 of the host name; an agent with a port of its own wins over that, which is how
- * the same unmodified clients reach a stand-in.
+ * How to reach DPS or an IoT hub: with a shared access policy (local stack), or with this app's identity.
+ * The IoT SDKs always connect to port 443 of the host. An agent with its own port overrides that, so that the unmodified
+ * clients reach an emulator.
  */
 export type IotConnection =
   | { readonly connectionString: string }
@@ -17,19 +17,19 @@ export type IotConnection =
 
 const userAgent = 'fleet-orchestrator';
 
-/** An answer that does not come within this time is not waited for; the SDKs themselves have no timeout. */
-const iotTimeoutMilliseconds = 30_000;
+/** Timeout of a call. The SDKs have none. */
+const iotTimeoutMs = 30_000;
 
-/** A client class of the IoT SDKs. Each SDK brings its own copy of the types, so they are not named here. */
+/** A client class of the IoT SDKs. The types of its arguments are not named, as each SDK has its own copy of them. */
 type IotClientClass<Client> = new (config: never, restApiClient: never) => Client;
 
-/** @param hostName host that is asked, where the connection is a gateway to several (a stand-in's hubs) */
+/** @param hostName the host to ask, when the connection leads to several (the hubs of an emulator) */
 export function iotClient<Client>(Class: IotClientClass<Client>, connection: IotConnection, hostName?: string): Client {
   const { config, agent } = transport(connection, hostName);
-  // Node finds no names in these CommonJS packages (their exports are computed); the default import has them all.
+  // Node cannot see the names that these CommonJS packages export (they are computed), so the default import is used.
   const restApiClient = new httpBase.RestApiClient(config, userAgent, new httpBase.Http());
   const client = new Class(config as never, restApiClient as never);
-  // The constructors put an agent of their own into the RestApiClient they are given; ours comes after.
+  // The constructors set their own agent on the RestApiClient they are given, so ours is set afterwards.
   restApiClient.setOptions({ http: { agent } });
   return client;
 }
@@ -63,24 +63,24 @@ function parseConnectionString(text: string) {
   if (host === '' || keyName === '' || key === '') {
     throw new FleetError(
       'setting-invalid',
-      'A connection string lacks HostName, SharedAccessKeyName or SharedAccessKey.',
+      'A connection string lacks HostName, SharedAccessKeyName or SharedAccessKey. Copy it again from the Azure portal.',
     );
   }
   return { host, port: port === undefined ? undefined : Number(port), keyName, key };
 }
 
-/** What the IoT SDKs attach to their errors; their class names mislead (403 is TooManyDevicesError). */
+/** What the IoT SDKs attach to their errors. Their class names mislead: 403 is TooManyDevicesError. */
 interface IotError {
   readonly response?: { readonly statusCode?: number; readonly headers?: Record<string, string> };
   readonly responseBody?: string;
 }
 
-/** HTTP status of an IoT SDK's error; undefined when no answer came. */
+/** @returns the HTTP status in an IoT SDK's error; undefined when no answer came */
 export function iotStatus(error: unknown): number | undefined {
   return (error as IotError).response?.statusCode;
 }
 
-/** DPS's own code and message, where the answer has them. */
+/** @returns the code and message of DPS; the HTTP status and "no message" when the answer has none */
 export function iotAnswer(error: unknown): { errorCode: number; message: string } {
   const { responseBody, response } = error as IotError;
   try {
@@ -91,26 +91,27 @@ export function iotAnswer(error: unknown): { errorCode: number; message: string 
   }
 }
 
-/** Runs a call of an IoT SDK, which knows neither timeout nor Retry-After, and throws our words for its failures. */
+/**
+ * Runs a call of an IoT SDK, with the timeout that the SDKs lack, and counts it.
+ * @param service `DPS` or the hub, as the beginning of a message
+ * @throws FleetError `throttled`, `unavailable`, or the SDK's own error (see `serviceError`)
+ */
 export async function callingIot<T>(service: string, work: () => Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new FleetError('unavailable', `${service} did not answer in time.`)),
-      iotTimeoutMilliseconds,
-    );
+    timer = setTimeout(() => reject(new FleetError('unavailable', `${service} did not answer in time.`)), iotTimeoutMs);
   });
   const calls = service === 'DPS' ? metrics.dpsCalls : metrics.hubCalls;
   try {
     const answer = await Promise.race([work(), timeout]);
-    // The SDKs say which 2xx it was in some of their answers only.
+    // Only some answers of the SDKs say which 2xx it was.
     calls.add(1, { status: 200 });
     return answer;
   } catch (error) {
     const statusCode = iotStatus(error);
     calls.add(1, { status: statusCode ?? 'none' });
     if (statusCode === undefined) {
-      // No answer at all: the SDKs pass on Node's own connection errors.
+      // No answer came: the SDKs pass on Node's connection errors.
       throw serviceError(service, error);
     }
     const { response } = error as IotError;

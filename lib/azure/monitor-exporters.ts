@@ -4,17 +4,17 @@ import type { PushMetricExporter } from '@opentelemetry/sdk-metrics';
 import type { SpanExporter } from '@opentelemetry/sdk-trace-base';
 
 export interface MonitorOptions {
-  /** Names the Application Insights resource; it lets nobody in. */
+  /** Identifies the Application Insights resource. It is not a secret. */
   readonly connectionString: string;
   readonly credential: TokenCredential;
 }
 
-/** Exporters to Application Insights, by this app's identity. */
+/** Exporters to Application Insights that authenticate with this app's identity. */
 export function createMonitorExporters({ connectionString, credential }: MonitorOptions): {
   readonly spans: SpanExporter;
   readonly metrics: PushMetricExporter;
 } {
-  // Nothing is kept on the disk of an instance that will be gone.
+  // Offline storage is useless: the disk goes with the instance.
   const options = { connectionString, credential, disableOfflineStorage: true };
   return { spans: new AzureMonitorTraceExporter(options), metrics: new AzureMonitorMetricExporter(options) };
 }

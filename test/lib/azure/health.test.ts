@@ -9,7 +9,7 @@ import { type Check, type CheckedServices, createChecks } from '../../../lib/azu
 import { FleetError } from '../../../lib/errors.ts';
 import type { RootCa } from '../../../lib/groups/group.ts';
 
-/** A server that refuses, as the service it is asked for does. */
+/** A server that answers every request with the refusal of a service. */
 let refuse: (request: IncomingMessage, response: ServerResponse) => void;
 const server = createServer((request, response) => refuse(request, response));
 let origin = '';
@@ -48,13 +48,13 @@ function checked(changes: Partial<CheckedServices> = {}): CheckedServices {
   };
 }
 
-async function check(name: string, services: CheckedServices, patience?: number): Promise<Check> {
-  const found = (await createChecks(services, patience)()).find((candidate) => candidate.name === name);
+async function check(name: string, services: CheckedServices, timeoutMs?: number): Promise<Check> {
+  const found = (await createChecks(services, timeoutMs)()).find((candidate) => candidate.name === name);
   assert.ok(found, name);
   return found;
 }
 
-/** Storage says what is wrong in a header, since answers to HEAD have no body. */
+/** Storage has its error code in a header, since responses to HEAD have no body. */
 function storageAnswer(status: number, code: string): typeof refuse {
   return (_, response) => {
     response.writeHead(status, { 'x-ms-error-code': code });
@@ -72,7 +72,7 @@ describe('health checks', () => {
     assert.equal(names.length, 4 + 4 + 4 + 3);
   });
 
-  it('say that a container is missing, and how it comes into being', async () => {
+  it('report a missing container and how to create it', async () => {
     refuse = storageAnswer(404, 'ContainerNotFound');
     const { ok, problem } = await check('blob container manifests', checked());
     assert.equal(ok, false);
@@ -82,7 +82,7 @@ describe('health checks', () => {
     );
   });
 
-  it('name the role that is missing', async () => {
+  it('name the missing role', async () => {
     refuse = storageAnswer(403, 'AuthorizationPermissionMismatch');
     const blob = await check('blob container bundles', checked());
     assert.match(blob.problem ?? '', /403 AuthorizationPermissionMismatch.*role "Storage Blob Data Owner"/);
@@ -90,13 +90,13 @@ describe('health checks', () => {
     assert.match(queue.problem ?? '', /role "Storage Queue Data Contributor"/);
   });
 
-  it('tell a firewall from a missing role', async () => {
+  it('distinguish a firewall from a missing role', async () => {
     refuse = storageAnswer(403, 'AuthorizationFailure');
     const { problem } = await check('queue orders', checked());
     assert.equal(problem, 'queue orders: the network rules at 127.0.0.1 keep this app out (403 AuthorizationFailure).');
   });
 
-  it('say so when Cosmos DB refuses the identity, and which role it wants', async () => {
+  it('name the role when Cosmos DB refuses the identity', async () => {
     refuse = ({ url }, response) => {
       const json = { 'content-type': 'application/json' };
       if (url === '/') {
@@ -116,14 +116,14 @@ describe('health checks', () => {
     assert.doesNotMatch(problem ?? '', /principal/, 'texts of services stay in the log');
   });
 
-  it('find the refusal of DPS below our own error', async () => {
+  it('find the refusal of DPS in the cause of a FleetError', async () => {
     const cause = { statusCode: 401, cause: new Error('UnauthorizedError') };
     const registration = () => Promise.reject(new FleetError('unavailable', 'DPS refuses.', { cause }));
     const { problem } = await check('DPS service API', checked({ enrollments: { registration } }));
     assert.match(problem ?? '', /\(401\)\. Give it the role "Device Provisioning Service Data Contributor"/);
   });
 
-  it('say which setting names a host that DNS does not know', async () => {
+  it('name the setting whose host DNS does not know', async () => {
     const lost = Object.assign(new Error('getaddrinfo ENOTFOUND fleet.vault.azure.net'), { code: 'ENOTFOUND' });
     const openRoot = () => Promise.reject(new FleetError('unavailable', 'Key Vault.', { cause: lost }));
     const authority = { ...someAuthority(), openRoot };
@@ -134,7 +134,7 @@ describe('health checks', () => {
     );
   });
 
-  it('say so when there is no identity to get a token with', async () => {
+  it('report that no identity is assigned', async () => {
     const openRoot = () => Promise.reject(new CredentialUnavailableError('ManagedIdentityCredential: no endpoint'));
     const authority = { ...someAuthority(), openRoot };
     const { problem } = await check('CA keys and root certificate', checked({ authority }));
@@ -144,7 +144,7 @@ describe('health checks', () => {
     );
   });
 
-  it('do not wait longer than anybody would', async () => {
+  it('fail after the timeout', async () => {
     refuse = () => {};
     const { problem } = await check('blob container reports', checked(), 50);
     assert.equal(
@@ -153,14 +153,14 @@ describe('health checks', () => {
     );
   });
 
-  it('say that a CA key is gone, and look for none where the root is kept elsewhere', async () => {
+  it('report a missing CA key, and check none when the root key is kept elsewhere', async () => {
     const gone = await check('CA keys and root certificate', checked());
     assert.match(gone.problem ?? '', /"root" is deleted in the vault.*docs\/certificates\.md/);
     const offline = someAuthority({ keyName: undefined });
     assert.ok((await check('CA keys and root certificate', checked({ authority: offline }))).ok);
   });
 
-  it('say that DPS was not shown the root, and with which command it is', async () => {
+  it('report a root that is not registered with DPS, and the command to register it', async () => {
     assert.ok((await check('root certificate in DPS', checked())).ok);
     const unknown = someAuthority({ registration: undefined });
     const { problem } = await check('root certificate in DPS', checked({ authority: unknown }));
