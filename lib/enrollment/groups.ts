@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type CertificateAuthority, issuingCaFits } from '../authorities/certificate-authority.ts';
 import type { ImportedCa } from '../authorities/imported-ca.ts';
 import {
@@ -12,230 +13,265 @@ import {
 import { checkGroup } from '../bundle/check-group.ts';
 import { FleetError } from '../errors.ts';
 import { type GroupDefinition, parseGroupDefinition } from '../groups/definition.ts';
-import type { GroupStore } from '../groups/group.ts';
-import { enrollmentRevision, type GroupRecord, type IssuingCa } from '../groups/group.ts';
+import { enrollmentRevision, type GroupRecord, type GroupStore, type IssuingCa } from '../groups/group.ts';
 import { type RetryOptions, retrying } from '../retry.ts';
 import type { Versioned } from '../storage.ts';
 import type { Enrollments } from './enrollments.ts';
+import {
+  changesTooFast,
+  createGroupDirectory,
+  type GroupsById,
+  maxUpdateAttempts,
+  readGroup,
+  updateGroup,
+} from './group-directory.ts';
 
-/** Declares enrollment groups and keeps DPS as they were declared. */
+/**
+ * Enrollment groups: their definitions, their issuing CAs, and keeping DPS as declared. Every method throws FleetError
+ * `throttled` or `unavailable` from the stores, and `concurrent-change` when a group changes faster than it can be written.
+ */
 export interface Groups {
   /**
-   * Stores the definition, makes the group's issuing CA and tells DPS.
-   * `pending` is why DPS could not be told yet; the reconciler and the next chunk try again.
-   * @throws FleetError `group-invalid`, `custody-not-allowed`, `group-refused`
+   * Stores the definition, makes the group's issuing CA and updates DPS.
+   * @param input the definition, as a caller sent it
+   * @throws FleetError `group-invalid`, `custody-not-allowed`, `group-refused`, `ca-key-unusable`
    */
-  declare(id: string, input: unknown): Promise<{ group: GroupRecord; created: boolean; pending?: FleetError }>;
-  /** All groups, at most `maxAgeSeconds` old. */
-  directory(options?: { maxAgeSeconds?: number }): Promise<ReadonlyMap<string, Versioned<GroupRecord>>>;
-  /** Sees to it that the group has an issuing CA and that DPS holds the group as declared. @returns the group as it is then */
+  declare(id: string, input: unknown): Promise<StoredGroup & { created: boolean }>;
+  /** All groups, as they were at most `maxAgeSeconds` ago (default: 10). */
+  directory(options?: { maxAgeSeconds?: number }): Promise<GroupsById>;
+  /**
+   * Makes the group's issuing CA if it has none, and brings DPS up to date. Does nothing when both are done.
+   * @returns the group as it is afterwards
+   * @throws FleetError `group-refused`, `ca-missing`, `ca-unregistered`, `ca-key-unusable`
+   */
   ensure(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>>;
   /**
-   * Makes a new issuing CA the current one; the one before stays known to DPS, so its devices still register.
+   * Makes a new issuing CA the current one. DPS keeps the previous one, so its devices can still register.
    * @throws FleetError `not-found`, `method-conflict` (see Rollover), `ca-missing` when the group's CAs are signed elsewhere
    */
-  rollOver(id: string, options?: Rollover): Promise<{ group: GroupRecord; pending?: FleetError }>;
-  /** The request (PKCS#10, PEM) for the group's next issuing CA, to be signed elsewhere. @throws FleetError `not-found` */
+  rollOver(id: string, options?: Rollover): Promise<StoredGroup>;
+  /**
+   * The request for the group's next issuing CA, to be signed elsewhere.
+   * @returns the request (PKCS#10, PEM) and the generation of the CA
+   * @throws FleetError `not-found`
+   */
   requestIssuingCa(id: string): Promise<{ requestPem: string; generation: number }>;
   /**
-   * Makes an issuing CA that was signed elsewhere the current one, as a rollover does. The same one again changes nothing.
-   * @throws FleetError `not-found`, `ca-invalid` with every fault, `method-conflict`
+   * Makes an issuing CA that was signed elsewhere the current one, as a rollover does. Importing it again changes nothing.
+   * @throws FleetError `not-found`, `ca-invalid` with every fault, `method-conflict` (see Rollover)
    */
-  importIssuingCa(
-    id: string,
-    ca: ImportedCa,
-    options?: Rollover,
-  ): Promise<{ group: GroupRecord; pending?: FleetError }>;
-  /** Notes under which name DPS holds a CA of the group, verified, and tells DPS of the group. */
-  noteRegistration(
-    id: string,
-    ca: Pick<IssuingCa, 'certificatePem'>,
-    name: string,
-  ): Promise<{ group: GroupRecord; pending?: FleetError }>;
+  importIssuingCa(id: string, ca: ImportedCa, options?: Rollover): Promise<StoredGroup>;
+  /**
+   * Records the name under which DPS holds a CA of the group, verified, and updates DPS.
+   * @throws FleetError `not-found`
+   */
+  noteRegistration(id: string, ca: Pick<IssuingCa, 'certificatePem'>, name: string): Promise<StoredGroup>;
+}
+
+/** A group that was stored. */
+export interface StoredGroup {
+  readonly group: GroupRecord;
+  /** Why DPS does not hold it yet. The reconciler and the next chunk of the group try again. */
+  readonly pending?: FleetError;
 }
 
 export interface GroupsOptions {
   readonly store: GroupStore;
   readonly authority: CertificateAuthority;
   readonly enrollments: Enrollments;
-  /** Whether the deployment lets private keys travel unencrypted. */
+  /** Whether the deployment allows private keys that travel unencrypted. */
   readonly allowPlainKeys: boolean;
   readonly retry: RetryOptions;
   readonly now: () => Date;
 }
 
-/** A changed definition takes effect on chunks within this time; fresher costs a query a chunk. */
-const directoryMaxAgeSeconds = 10;
+export function createGroups({ store, authority, enrollments, allowPlainKeys, retry, now }: GroupsOptions): Groups {
+  const directory = createGroupDirectory(store, now);
+  const update = (id: string, change: (group: GroupRecord) => GroupRecord) => updateGroup(directory, id, now, change);
 
-export function createGroups(options: GroupsOptions): Groups {
-  const { store, authority, enrollments, allowPlainKeys, retry, now } = options;
-  let cached: { at: number; groups: Promise<ReadonlyMap<string, Versioned<GroupRecord>>> } | undefined;
+  const createCa = (group: GroupRecord) => authority.createIssuingCa(group.definition, nextGeneration(group));
 
-  async function load(): Promise<ReadonlyMap<string, Versioned<GroupRecord>>> {
-    const groups = await store.all();
-    return new Map(groups.map((group) => [group.value.id, group]));
-  }
-
-  function directory({ maxAgeSeconds = directoryMaxAgeSeconds } = {}) {
-    const at = now().getTime();
-    if (cached === undefined || at - cached.at > maxAgeSeconds * 1000) {
-      const groups = load();
-      cached = { at, groups };
-      groups.catch(() => {
-        cached = undefined;
+  /**
+   * Applies a change and adds an issuing CA if the group then needs one, in one write. The CA is made before the write is
+   * attempted. It is made again only if the definition changed or another CA was added in between.
+   */
+  async function updateIssuingCa(id: string, { change = unchanged, needsCa, makeCa }: CaChange) {
+    for (let attempt = 1; attempt <= maxUpdateAttempts; attempt++) {
+      const planned = change((await readGroup(directory, id)).value);
+      const ca = needsCa(planned) ? await makeCa(planned) : undefined;
+      const updated = await update(id, (latest) => {
+        const changed = change(latest);
+        if (!needsCa(changed)) return changed;
+        const fits =
+          ca?.generation === nextGeneration(changed) && isDeepStrictEqual(changed.definition, planned.definition);
+        return ca !== undefined && fits ? withCurrent(changed, ca) : latest;
       });
+      if (!needsCa(updated.value) || (ca !== undefined && updated.value.issuingCas.includes(ca))) return updated;
     }
-    return cached.groups;
+    throw changesTooFast(id);
   }
-
-  /** Applies `change` to the group as it now is, however often others change it meanwhile. */
-  async function amend(
-    id: string,
-    change: (group: GroupRecord) => Promise<GroupRecord> | GroupRecord,
-  ): Promise<Versioned<GroupRecord>> {
-    for (let attempt = 0; attempt < 10; attempt++) {
-      const current = await store.read(id);
-      if (current === undefined) throw new FleetError('not-found', `There is no enrollment group "${id}".`);
-      const changed = await change(current.value);
-      if (changed === current.value) return current;
-      const value = { ...changed, updatedAt: now().toISOString() };
-      const etag = await store.replace({ value, etag: current.etag });
-      cached = undefined;
-      if (etag !== undefined) return { value, etag };
-    }
-    throw new FleetError('concurrent-change', `Enrollment group "${id}" changes faster than it can be written.`);
-  }
-
-  async function renewed(group: GroupRecord): Promise<GroupRecord> {
-    return withCurrent(group, await authority.createIssuingCa(group.definition, nextGeneration(group)));
-  }
-
-  /** Tells DPS, if that can be done now; a passing or an operator's reason why not is no reason to undo what was stored. */
-  async function told(stored: Versioned<GroupRecord>): Promise<{ group: GroupRecord; pending?: FleetError }> {
-    try {
-      return { group: (await ensure(stored)).value };
-    } catch (error) {
-      if (!(error instanceof FleetError) || !isPending(error)) throw error;
-      // It may have got as far as an issuing CA.
-      return { group: (await store.read(stored.value.id))?.value ?? stored.value, pending: error };
-    }
-  }
-
-  const withIssuingCa = (id: string) => amend(id, (group) => (group.issuingCas.length > 0 ? group : renewed(group)));
 
   async function ensure(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>> {
-    const current = group.value.issuingCas.length > 0 ? group : await withIssuingCa(group.value.id);
-    const { id, definition, issuingCas, enrolled } = current.value;
-    const revision = enrollmentRevision(current.value);
+    if (group.value.issuingCas.length > 0) return sync(group);
+    const needsCa = ({ issuingCas }: GroupRecord) => issuingCas.length === 0;
+    return sync(await updateIssuingCa(group.value.id, { needsCa, makeCa: createCa }));
+  }
+
+  /** Brings DPS up to date with a stored group, and records that. */
+  async function sync(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>> {
+    const { id, definition, issuingCas, enrolled } = group.value;
+    const revision = enrollmentRevision(group.value);
     const [primary, secondary] = issuingCas;
-    if (definition.enrollment === 'individual' || enrolled?.revision === revision || primary === undefined)
-      return current;
+    if (definition.enrollment === 'individual' || primary === undefined || enrolled?.revision === revision)
+      return group;
     await retrying(
       () =>
         enrollments.ensureGroup({
           definition,
           primaryCertificatePem: primary.certificatePem,
           secondaryCertificatePem: secondary?.certificatePem,
-          ...(definition.attestation === 'caReference' ? { caReferences: caReferences(current.value) } : {}),
+          caReferences: definition.attestation === 'caReference' ? caReferences(group.value) : undefined,
         }),
       retry,
     );
-    // Only what DPS was told is noted: a definition that changed meanwhile has another revision and is told next time.
-    return amend(id, (latest) => {
-      const { enrolled: noted, ...rest } = latest;
-      const untouched = noted?.at === enrolled?.at && noted?.revision === enrolled?.revision;
-      if (untouched || noted?.revision === revision)
-        return { ...rest, enrolled: { revision, at: now().toISOString() } };
-      // Somebody told DPS something else at the same time, and nobody knows who came last: it is told again.
-      return rest;
-    });
+    // Records what was sent to DPS. A definition that changed meanwhile has another revision and is sent next time.
+    const sent = { revision, at: now().toISOString() };
+    return update(id, (latest) => withEnrolled(latest, { before: enrolled, sent }));
+  }
+
+  /** Brings DPS up to date if that is possible now. If not, the stored change stays. */
+  async function syncOrPending(stored: Versioned<GroupRecord>): Promise<StoredGroup> {
+    try {
+      return { group: (await ensure(stored)).value };
+    } catch (error) {
+      if (!(error instanceof FleetError) || !isPending(error)) throw error;
+      // The issuing CA may have been added before the failure.
+      const current = await directory.read(stored.value.id);
+      return { group: current?.value ?? stored.value, pending: error };
+    }
   }
 
   return {
-    directory,
+    directory: directory.all,
     ensure,
 
     async declare(id, input) {
       const definition = parseGroupDefinition(id, input);
-      // A CA from outside has a root of its own, which is checked when it is imported.
-      const byOurRoot = definition.issuingCa.origin === 'fleet';
-      const rootPem = definition.target === 'iotedge-1.1' && byOurRoot ? await authority.root() : undefined;
-      refuseCustody(definition, allowPlainKeys, now(), rootPem);
-      const at = now().toISOString();
-      const etag = await store.create({ id, definition, issuingCas: [], createdAt: at, updatedAt: at });
-      cached = undefined;
-      if (etag === undefined) {
-        await amend(id, (group) => {
-          const declared = { ...group, definition };
-          const [current] = group.issuingCas;
-          return current === undefined || issuingCaFits(definition, current) ? declared : renewed(declared);
+      // An imported CA brings its own root, which is checked at its import.
+      const issuedByFleet = definition.issuingCa.origin === 'fleet';
+      const rootPem = definition.target === 'iotedge-1.1' && issuedByFleet ? await authority.root() : undefined;
+      checkDeclaration(definition, { allowPlainKeys, rootPem, now: now() });
+      const createdAt = now().toISOString();
+      const etag = await directory.create({ id, definition, issuingCas: [], createdAt, updatedAt: createdAt });
+      const created = etag !== undefined;
+      if (!created) {
+        await updateIssuingCa(id, {
+          change: (group) => ({ ...group, definition }),
+          needsCa: ({ issuingCas: [current] }) => current !== undefined && !issuingCaFits(definition, current),
+          makeCa: createCa,
         });
       }
-      const created = etag !== undefined;
-      const declared = await store.read(id);
-      if (declared === undefined) throw new FleetError('concurrent-change', `Enrollment group "${id}" is gone.`);
-      return { ...(await told(declared)), created };
+      const declared = await directory.read(id);
+      if (declared === undefined) throw new FleetError('concurrent-change', `Enrollment group "${id}" was deleted.`);
+      return { ...(await syncOrPending(declared)), created };
     },
 
     async rollOver(id, rollover = {}) {
-      return told(
-        await amend(id, (group) => {
+      const stored = await updateIssuingCa(id, {
+        needsCa: () => true,
+        async makeCa(group) {
           refuseRollover(group, rollover, now());
-          return renewed(group);
-        }),
-      );
+          return createCa(group);
+        },
+      });
+      return syncOrPending(stored);
     },
 
     async requestIssuingCa(id) {
-      const group = await store.read(id);
-      if (group === undefined) throw new FleetError('not-found', `There is no enrollment group "${id}".`);
-      const generation = nextGeneration(group.value);
-      return { requestPem: await authority.requestIssuingCa(group.value.definition, generation), generation };
+      const { value: group } = await readGroup(directory, id);
+      const generation = nextGeneration(group);
+      return { requestPem: await authority.requestIssuingCa(group.definition, generation), generation };
     },
 
     async importIssuingCa(id, ca, rollover = {}) {
-      const holders = await directory({ maxAgeSeconds: 0 });
-      return told(
-        await amend(id, async (group) => {
-          if (group.issuingCas.some((held) => isSame(held, ca))) return group;
+      const groups = await directory.all({ maxAgeSeconds: 0 });
+      const stored = await updateIssuingCa(id, {
+        needsCa: ({ issuingCas }) => !issuingCas.some((held) => isSame(held, ca)),
+        async makeCa(group) {
           const adopted = await authority.adoptIssuingCa(group.definition, nextGeneration(group), ca);
-          refuseShared(adopted, holders);
+          refuseShared(adopted, groups);
           refuseRollover(group, rollover, now());
-          return withCurrent(group, adopted);
-        }),
-      );
+          return adopted;
+        },
+      });
+      return syncOrPending(stored);
     },
 
-    async noteRegistration(id, ca, name) {
+    async noteRegistration(id, { certificatePem }, name) {
       const registration = { name, at: now().toISOString() };
-      return told(
-        await amend(id, (group) => {
-          const isIt = (held: IssuingCa) => held.certificatePem === ca.certificatePem;
-          if (group.issuingCas.some((held) => isIt(held) && held.registration?.name === name)) return group;
-          return {
-            ...group,
-            issuingCas: group.issuingCas.map((held) => (isIt(held) ? { ...held, registration } : held)),
-          };
-        }),
-      );
+      return syncOrPending(await update(id, (group) => withRegistration(group, certificatePem, registration)));
     },
   };
 }
 
-/** Faults that only this deployment, or today's date, can tell. */
-function refuseCustody(definition: GroupDefinition, allowPlainKeys: boolean, at: Date, rootPem?: string): void {
-  const { id, keyCustody } = definition;
-  if (keyCustody === 'plain' && !allowPlainKeys) {
-    throw new FleetError(
-      'custody-not-allowed',
-      `Group "${id}" asks for plain keys, which this deployment does not allow.`,
-    );
-  }
-  const faults = checkGroup(definition, at, { rootPem });
-  if (faults.length > 0) throw FleetError.of('group-invalid', `The definition of group "${id}"`, faults);
+/** A change after which a group may need a new issuing CA. */
+interface CaChange {
+  /** Pure. Default: no change but the CA. */
+  readonly change?: (group: GroupRecord) => GroupRecord;
+  /** Pure. Whether the changed group needs a new issuing CA. */
+  needsCa(group: GroupRecord): boolean;
+  /** Makes the CA, of the group's next generation, or throws when there must be none. */
+  makeCa(group: GroupRecord): Promise<IssuingCa>;
 }
 
-/** Why DPS does not hold a group that was declared all right: it will by itself, or once an operator has given it a CA. */
+const unchanged = (group: GroupRecord): GroupRecord => group;
+
+type Enrolled = NonNullable<GroupRecord['enrolled']>;
+
+/** The group with the note of what DPS holds. */
+function withEnrolled(
+  group: GroupRecord,
+  { before, sent }: { before: Enrolled | undefined; sent: Enrolled },
+): GroupRecord {
+  const { enrolled: noted, ...rest } = group;
+  const isUntouched = noted?.at === before?.at && noted?.revision === before?.revision;
+  if (isUntouched || noted?.revision === sent.revision) return { ...rest, enrolled: sent };
+  // Another worker sent another revision at the same time, and it is not known which came last. It is sent again.
+  return rest;
+}
+
+/** The group with the name of one of its CAs in DPS. */
+function withRegistration(
+  group: GroupRecord,
+  certificatePem: string,
+  registration: NonNullable<IssuingCa['registration']>,
+): GroupRecord {
+  const ca = group.issuingCas.find((held) => held.certificatePem === certificatePem);
+  if (ca === undefined || ca.registration?.name === registration.name) return group;
+  return { ...group, issuingCas: group.issuingCas.map((held) => (held === ca ? { ...ca, registration } : held)) };
+}
+
+/**
+ * Checks what depends on this deployment or on today's date.
+ * @throws FleetError `custody-not-allowed`, `group-invalid` with every fault
+ */
+function checkDeclaration(
+  definition: GroupDefinition,
+  { allowPlainKeys, rootPem, now }: { allowPlainKeys: boolean; rootPem: string | undefined; now: Date },
+): void {
+  const { id, keyCustody } = definition;
+  if (keyCustody === 'plain' && !allowPlainKeys) {
+    const message = `Group "${id}" asks for plain keys, which this deployment does not allow.`;
+    throw new FleetError('custody-not-allowed', message);
+  }
+  const issues = checkGroup(definition, now, { rootPem });
+  if (issues.length > 0) throw FleetError.of('group-invalid', `The definition of group "${id}"`, issues);
+}
+
+/**
+ * Whether a valid group only waits for DPS: it passes by itself, or once an operator has given or registered the CA. Other
+ * errors on which an operator acts (`group-refused`, `ca-key-unusable`) mean that the declaration itself failed.
+ */
 function isPending(error: FleetError): boolean {
   return error.retry || error.code === 'ca-missing' || error.code === 'ca-unregistered';
 }

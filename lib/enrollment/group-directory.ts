@@ -1,0 +1,90 @@
+import { FleetError } from '../errors.ts';
+import type { GroupRecord, GroupStore } from '../groups/group.ts';
+import type { Versioned } from '../storage.ts';
+
+/** All groups by id. DPS takes 100 X.509 groups, so they fit in memory. */
+export type GroupsById = ReadonlyMap<string, Versioned<GroupRecord>>;
+
+/** The group store with a cache of all groups. A write through it makes the next `all` read again. */
+export interface GroupDirectory extends Pick<GroupStore, 'read' | 'create' | 'replace'> {
+  /** All groups, as they were at most `maxAgeSeconds` ago. @throws FleetError `throttled`, `unavailable` */
+  all(options?: { maxAgeSeconds?: number }): Promise<GroupsById>;
+}
+
+/** Seconds after which a changed definition takes effect on chunks. Fresher groups would cost a query per chunk. */
+const defaultMaxAgeSeconds = 10;
+
+export function createGroupDirectory(store: GroupStore, now: () => Date): GroupDirectory {
+  let cache: { readAt: number; groups: Promise<GroupsById> } | undefined;
+
+  async function readAll(): Promise<GroupsById> {
+    const groups = await store.all();
+    return new Map(groups.map((group) => [group.value.id, group]));
+  }
+
+  return {
+    all({ maxAgeSeconds = defaultMaxAgeSeconds } = {}) {
+      const readAt = now().getTime();
+      if (cache === undefined || readAt - cache.readAt > maxAgeSeconds * 1000) {
+        const groups = readAll();
+        cache = { readAt, groups };
+        // A failure is not cached.
+        groups.catch(() => {
+          cache = undefined;
+        });
+      }
+      return cache.groups;
+    },
+
+    read: (id) => store.read(id),
+
+    async create(group) {
+      const etag = await store.create(group);
+      cache = undefined;
+      return etag;
+    },
+
+    async replace(group) {
+      const etag = await store.replace(group);
+      cache = undefined;
+      return etag;
+    },
+  };
+}
+
+/** @throws FleetError `not-found` */
+export async function readGroup(directory: GroupDirectory, id: string): Promise<Versioned<GroupRecord>> {
+  const group = await directory.read(id);
+  if (group === undefined) throw new FleetError('not-found', `There is no enrollment group "${id}".`);
+  return group;
+}
+
+/** Attempts of a change while others change the same group. */
+export const maxUpdateAttempts = 10;
+
+/**
+ * Applies a change to a group, and again to the newer version whenever another writer came first.
+ * @param change pure; returns its argument when there is nothing to change
+ * @returns the group as it is afterwards
+ * @throws FleetError `not-found`, `concurrent-change` after 10 attempts
+ */
+export async function updateGroup(
+  directory: GroupDirectory,
+  id: string,
+  now: () => Date,
+  change: (group: GroupRecord) => GroupRecord,
+): Promise<Versioned<GroupRecord>> {
+  for (let attempt = 1; attempt <= maxUpdateAttempts; attempt++) {
+    const current = await readGroup(directory, id);
+    const changed = change(current.value);
+    if (changed === current.value) return current;
+    const value = { ...changed, updatedAt: now().toISOString() };
+    const etag = await directory.replace({ value, etag: current.etag });
+    if (etag !== undefined) return { value, etag };
+  }
+  throw changesTooFast(id);
+}
+
+export function changesTooFast(id: string): FleetError {
+  return new FleetError('concurrent-change', `Enrollment group "${id}" changes faster than it can be written.`);
+}
