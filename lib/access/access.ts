@@ -1,7 +1,7 @@
 import { FleetError } from '../errors.ts';
 import { parsePrincipal, type Role, roles } from './principal.ts';
 
-/** The least role for each operation; operations are named as their functions. A role may do what lesser roles may. */
+/** The lowest role that may call each operation. Operations are named after their functions; higher roles include lower ones. */
 export const requiredRole = {
   health: 'reader',
   'list-jobs': 'reader',
@@ -15,37 +15,40 @@ export const requiredRole = {
   'submit-job': 'submitter',
   'cancel-job': 'submitter',
   'retry-job': 'submitter',
-  // A group says who is trusted and where devices go; a bundle may hold a private key.
+  // A group decides which devices are trusted and where they go. A bundle may contain a private key.
   'put-enrollment-group': 'operator',
   'roll-over-enrollment-group': 'operator',
   'get-device-bundle': 'operator',
-  // A dead letter shows a message as it came, whoever sent it.
+  // A dead letter shows the message as it was sent.
   'list-dead-letters': 'operator',
   'redrive-dead-letters': 'operator',
 } as const satisfies Record<string, Role>;
 
 export type Operation = keyof typeof requiredRole;
 
-/** Who made a request, as it stands in a device's history. */
+/** The caller of a request, as recorded in the history of a device. */
 export interface Caller {
   readonly name: string;
-  /** Object id in the directory; absent for the holder of a function key. */
+  /** Object id in the directory; absent when the caller used a function key. */
   readonly id?: string;
 }
 
-/** Decides on a request by its header `x-ms-client-principal`. */
+/**
+ * Decides whether a request may call an operation.
+ * @param principalHeader the request's header `x-ms-client-principal`
+ * @throws FleetError `unauthorized` when no user is signed in, `forbidden` when the role is missing
+ */
 export type Access = (operation: Operation, principalHeader: string | null | undefined) => Caller;
 
 /**
- * `keys`: the host has checked the function key before any of our code ran, and the header is not looked at.
- * `entra`: the principal needs the operation's role.
- * The answer throws FleetError `unauthorized` when nobody is signed in, `forbidden` when the role is missing.
+ * @param mode `keys`: the host has checked the function key before this code runs, and the header is ignored.
+ * `entra`: the signed-in principal needs the role of the operation.
  */
 export function createAccess(mode: 'keys' | 'entra'): Access {
   if (mode === 'keys') return () => ({ name: 'function key' });
   return (operation, principalHeader) => {
     const principal = parsePrincipal(principalHeader);
-    if (principal === undefined) throw new FleetError('unauthorized', 'Nobody is signed in.');
+    if (principal === undefined) throw new FleetError('unauthorized', 'No user is signed in.');
     const required = requiredRole[operation];
     const enough = roles.slice(roles.indexOf(required));
     if (!principal.roles.some((role) => enough.includes(role))) {

@@ -1,20 +1,20 @@
 import * as z from 'zod';
 
-/** App roles, from least to most; infra/azure/app-roles.json declares them in Microsoft Entra. */
+/** App roles, from lowest to highest. infra/azure/app-roles.json declares them in Microsoft Entra. */
 export const roles = ['reader', 'submitter', 'operator'] as const;
 export type Role = (typeof roles)[number];
 
-/** Whom Microsoft Entra signed in. */
+/** The user or application that Microsoft Entra signed in. */
 export interface Principal {
-  /** Object id in the directory; the same for as long as the account exists. */
+  /** Object id in the directory. It does not change while the account exists. */
   readonly id: string;
-  /** What people know it by: a user's name, or an application's client id. */
+  /** A user's name, or an application's client id. */
   readonly name: string;
   readonly roles: readonly Role[];
 }
 
-// Front ends allow 32 KB for all headers of a request; a longer one did not come through built-in authentication.
-const longestHeader = 32 * 1024;
+// Front ends allow 32 KB for all headers of a request, so built-in authentication cannot have sent a longer one.
+const maxHeaderLength = 32 * 1024;
 
 const document = z.object({
   auth_typ: z.literal('aad'),
@@ -23,7 +23,7 @@ const document = z.object({
   claims: z.array(z.object({ typ: z.string(), val: z.string() })),
 });
 
-/** One claim has two names: the short one of the token, and the long one it is mapped to. */
+/** Each claim has two names: the short one in the token, and the long one to which it may be mapped. */
 const claimNames = {
   id: ['http://schemas.microsoft.com/identity/claims/objectidentifier', 'oid'],
   name: ['preferred_username', 'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name', 'appid', 'azp'],
@@ -31,13 +31,13 @@ const claimNames = {
 } as const;
 
 /**
- * Reads the header `x-ms-client-principal`, which built-in authentication sets on every request that it lets through:
- * base64 of a JSON document with the token's claims. Anybody can send that header where built-in authentication is off,
- * so ask only where it is on. https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities
- * @returns undefined when it is not there or is not one of Microsoft Entra
+ * Reads the header `x-ms-client-principal`: base64 of a JSON document with the token's claims. Built-in authentication sets
+ * it on every request that it lets through. Where built-in authentication is off, any caller can send this header, so it
+ * must not be read there. https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities
+ * @returns undefined when the header is absent or is not from Microsoft Entra
  */
 export function parsePrincipal(header: string | null | undefined): Principal | undefined {
-  if (!header || header.length > longestHeader) return undefined;
+  if (!header || header.length > maxHeaderLength) return undefined;
   const parsed = document.safeParse(parseJson(Buffer.from(header, 'base64').toString('utf8')));
   if (!parsed.success) return undefined;
   const { claims, name_typ, role_typ } = parsed.data;

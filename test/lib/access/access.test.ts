@@ -53,7 +53,7 @@ describe('parsePrincipal', () => {
     assert.deepEqual(parsePrincipal(header({ claims })), { id: objectId, name: 'b7c7', roles: ['submitter'] });
   });
 
-  it('takes nobody for a principal who is not one', () => {
+  it('returns undefined for any other header', () => {
     const wrong = [
       null,
       undefined,
@@ -69,7 +69,7 @@ describe('parsePrincipal', () => {
     for (const value of wrong) assert.equal(parsePrincipal(value), undefined, String(value).slice(0, 40));
   });
 
-  it('never throws, whatever the header holds', () => {
+  it('does not throw on any header', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.json().map(btoa8)), (text) => {
         parsePrincipal(text);
@@ -91,7 +91,7 @@ describe('requiredRole', () => {
 describe('createAccess', () => {
   const entra = createAccess('entra');
 
-  it('lets each role do what it needs and no more', () => {
+  it('allows each role its operations and no others', () => {
     const table: [string[], Operation, string][] = [
       [['reader'], 'get-job', 'allowed'],
       [['reader'], 'submit-job', 'forbidden'],
@@ -111,13 +111,13 @@ describe('createAccess', () => {
     }
   });
 
-  it('refuses every operation to whom nobody signed in', () => {
+  it('refuses every operation when no user is signed in', () => {
     for (const operation of Object.keys(requiredRole) as Operation[]) {
       assert.equal(codeOf(entra, operation, null), 'unauthorized');
     }
   });
 
-  it('says which role is missing, and to whom', () => {
+  it('names the missing role and the caller', () => {
     assert.throws(() => entra('get-device-bundle', header({ roles: ['reader'] })), {
       message: 'get-device-bundle takes the app role "operator"; mona@example.com is reader.',
     });
@@ -130,7 +130,7 @@ describe('createAccess', () => {
     });
   });
 
-  it('does not believe the header where callers use keys: there anybody can send one', () => {
+  it('ignores the header when callers use keys, since any caller can send it', () => {
     assert.deepEqual(createAccess('keys')('get-device-bundle', header({ roles: ['operator'] })), {
       name: 'function key',
     });
