@@ -1,29 +1,36 @@
 import type { Issue } from './errors.ts';
 
 /**
- * Levels that JSON from outside may have. A twin has ten, an order around it three, an envelope one: what is a little too
- * deep reaches the rules that name its row, what is far too deep is never walked.
+ * Levels that untrusted JSON may have. A twin has ten, an order around it three, an envelope one. A twin that is a little
+ * too deep reaches the check that names its row; JSON that is much too deep is never walked.
  */
 const maxDepth = 20;
 
 /**
- * What must not be walked or merged in JSON from outside: nesting that would run a recursive function out of stack, and a
- * key that, assigned to an object, would replace its prototype instead of becoming a member.
- * @returns the first such place
+ * Finds what makes untrusted JSON unsafe to walk or merge: nesting that would overflow the stack of a recursive function,
+ * or a key `__proto__`, which would replace an object's prototype.
+ * @returns the first such place, or undefined
  */
 export function untrustedJsonIssue(value: unknown, path = '', depth = 0): Issue | undefined {
   if (value === null || typeof value !== 'object') return undefined;
   if (depth > maxDepth) return { path: path.slice(0, 200), message: `nested deeper than ${maxDepth}` };
   for (const [key, member] of Object.entries(value)) {
     const inner = path === '' ? key.slice(0, 40) : `${path}.${key.slice(0, 40)}`;
-    if (key === '__proto__') return { path: inner.slice(0, 200), message: '"__proto__" is not taken as a key' };
-    const fault = untrustedJsonIssue(member, inner, depth + 1);
-    if (fault !== undefined) return fault;
+    if (key === '__proto__') return { path: inner.slice(0, 200), message: '"__proto__" is not allowed as a key' };
+    const issue = untrustedJsonIssue(member, inner, depth + 1);
+    if (issue !== undefined) return issue;
   }
   return undefined;
 }
 
-/** JSON with the keys of every object in order of their UTF-16 code units, as RFC 8785 orders: equal content, equal text. */
+/**
+ * JSON with the keys of each object sorted, so that equal content gives equal text. Keys are ordered by UTF-16 code units
+ * and values are written as in RFC 8785. One difference: RFC 8785 forbids lone surrogates, which rows may contain; they are
+ * escaped here. Digests of this text are stored, so it must not change.
+ * @param value JSON; members that are undefined are left out
+ * @example
+ * canonicalJson({ b: 1, a: [true] }) // '{"a":[true],"b":1}'
+ */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item)).join(',')}]`;
   if (value === null || typeof value !== 'object') return JSON.stringify(value);

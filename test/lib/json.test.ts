@@ -1,29 +1,47 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseGroupDefinition } from '../../lib/groups/definition.ts';
-import { untrustedJsonIssue } from '../../lib/json.ts';
+import { canonicalJson, untrustedJsonIssue } from '../../lib/json.ts';
 
 const nested = (depth: number): unknown => JSON.parse(`${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`);
 
-describe('JSON from outside', () => {
-  it('is walked where it is no deeper than a message of ours', () => {
+describe('canonical JSON', () => {
+  it('is the same for the same content in any order', () => {
+    const [one, other] = [JSON.parse('{"b":[{"d":1,"c":2}],"a":null}'), JSON.parse('{"a":null,"b":[{"c":2,"d":1}]}')];
+    assert.equal(canonicalJson(one), '{"a":null,"b":[{"c":2,"d":1}]}');
+    assert.equal(canonicalJson(other), canonicalJson(one));
+  });
+
+  it('orders keys by UTF-16 code units, as RFC 8785 3.2.3 does', () => {
+    const keys = ['\u20ac', '\r', '\ufb33', '1', '\u{1f600}', '\u0080', '\u00f6'];
+    const sorted = Object.keys(JSON.parse(canonicalJson(Object.fromEntries(keys.map((key) => [`k${key}`, 0])))));
+    assert.deepEqual(sorted, ['k\r', 'k1', 'k\u0080', 'k\u00f6', 'k\u20ac', 'k\u{1f600}', 'k\ufb33']);
+  });
+
+  it('leaves out undefined members, and escapes lone surrogates', () => {
+    assert.equal(canonicalJson({ a: undefined, b: '\ud800' }), '{"b":"\\ud800"}');
+  });
+});
+
+describe('untrusted JSON', () => {
+  it('is accepted up to 20 levels', () => {
     for (const value of [undefined, null, 1, 'x', [], {}, nested(20), { constructor: { prototype: 1 } }]) {
       assert.equal(untrustedJsonIssue(value), undefined);
     }
   });
 
   const refused: [what: string, value: unknown, path: RegExp][] = [
-    ['nested a level too deep', nested(22), /^a(\.a){20}$/],
-    ['nested as deep as a body may be', nested(100_000), /^a\.a/],
-    ['nested in lists', JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`), /^0\.0/],
-    ['about to replace a prototype', JSON.parse('{"a":[{"__proto__":{}}]}'), /^a\.0\.__proto__$/],
+    ['nested one level too deep', nested(22), /^a(\.a){20}$/],
+    ['nested 100,000 levels deep', nested(100_000), /^a\.a/],
+    ['nested in arrays', JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`), /^0\.0/],
+    ['replacing a prototype', JSON.parse('{"a":[{"__proto__":{}}]}'), /^a\.0\.__proto__$/],
   ];
   for (const [what, value, path] of refused) {
-    it(`is refused where it is ${what}, and the place is named`, () =>
+    it(`is refused when it is ${what}, with the place`, () =>
       assert.match(untrustedJsonIssue(value)?.path ?? '', path));
   }
 
-  it('is refused as a group before anything walks it', () => {
+  it('is refused as a group definition before it is walked', () => {
     for (const tags of [nested(100_000), JSON.parse('{"__proto__":{"a":1}}')]) {
       const input = { keyCustody: 'plain', initialTwin: { tags } };
       assert.throws(() => parseGroupDefinition('line7', input), {
