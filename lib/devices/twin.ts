@@ -1,14 +1,14 @@
 import type { Issue } from '../errors.ts';
 import { isObject } from '../json.ts';
 
-/** What a device's twin starts with. Values are JSON. */
+/** Tags and desired properties with which a device's twin begins. Values are JSON. */
 export interface Twin {
   readonly tags: Readonly<Record<string, unknown>>;
   readonly desired: Readonly<Record<string, unknown>>;
 }
 
 /*
- * Limits of an IoT Hub twin, https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-device-twins:
+ * Limits of a twin in IoT Hub, https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-device-twins:
  * tags 8 KB, desired 32 KB, depth 10, keys up to 1 KB without control characters, ".", "$" and space,
  * string values up to 4 KB, integers within 53 bits less one.
  */
@@ -22,53 +22,54 @@ const maxInteger = 4503599627370495;
 const forbiddenInKey = /[\u0000-\u001f\u007f-\u009f.$ ]/;
 
 /**
- * Everything in the twin that IoT Hub would refuse; paths begin with `tags` or `desired`. Looks no deeper than the limit,
- * and what is too deep is not measured, so that a twin from outside cannot make anybody run out of stack.
+ * Finds everything in a twin that IoT Hub would refuse. Values nested too deeply are neither walked nor measured, so that
+ * untrusted input cannot overflow the stack.
+ * @returns one issue per violation, with a path that begins with `tags` or `desired`; empty when the twin is valid
  */
 export function twinIssues(twin: Twin): Issue[] {
-  const faults: Issue[] = [];
+  const issues: Issue[] = [];
   for (const section of ['tags', 'desired'] as const) {
-    if (!check(twin[section], section, 0, faults)) continue;
+    if (!isWalkable(twin[section], section, 0, issues)) continue;
     const bytes = Buffer.byteLength(JSON.stringify(twin[section]));
     if (bytes > sectionBytes[section]) {
-      faults.push({ path: section, message: `${bytes} bytes where IoT Hub takes ${sectionBytes[section]}` });
+      issues.push({ path: section, message: `${bytes} bytes where IoT Hub takes ${sectionBytes[section]}` });
     }
   }
-  return faults;
+  return issues;
 }
 
-/** @returns whether the value may be walked: it is not nested deeper than the limit */
-function check(value: unknown, path: string, depth: number, faults: Issue[]): boolean {
+/** Adds the issues of a value. @returns false when it is nested deeper than the limit, so it must not be walked */
+function isWalkable(value: unknown, path: string, depth: number, issues: Issue[]): boolean {
   if (depth > maxDepth) {
-    faults.push({ path, message: `nested deeper than ${maxDepth}` });
+    issues.push({ path, message: `nested deeper than ${maxDepth}` });
     return false;
   }
   let walkable = true;
   if (typeof value === 'string') {
     if (Buffer.byteLength(value) > maxStringBytes)
-      faults.push({ path, message: `longer than ${maxStringBytes} bytes` });
+      issues.push({ path, message: `longer than ${maxStringBytes} bytes` });
   } else if (typeof value === 'number') {
-    if (!Number.isFinite(value)) faults.push({ path, message: 'not a number' });
+    if (!Number.isFinite(value)) issues.push({ path, message: 'not a number' });
     if (Number.isInteger(value) && (value < minInteger || value > maxInteger)) {
-      faults.push({ path, message: `outside ${minInteger} to ${maxInteger}` });
+      issues.push({ path, message: `outside ${minInteger} to ${maxInteger}` });
     }
   } else if (value !== null && typeof value === 'object') {
     for (const [key, member] of Object.entries(value)) {
       if (!Array.isArray(value) && (key === '' || forbiddenInKey.test(key) || Buffer.byteLength(key) > maxKeyBytes)) {
-        faults.push({
+        issues.push({
           path,
           message: `key ${JSON.stringify(key.slice(0, 40))} is empty, too long, or holds ".", "$", a space or a control character`,
         });
       }
-      // Assigned to an object, this key would replace its prototype instead of becoming a member.
-      if (key === '__proto__') faults.push({ path, message: 'key "__proto__" is not taken' });
-      walkable = check(member, `${path}.${key.slice(0, 40)}`, depth + 1, faults) && walkable;
+      // Assigning this key to an object would replace its prototype.
+      if (key === '__proto__') issues.push({ path, message: 'key "__proto__" is not allowed' });
+      walkable = isWalkable(member, `${path}.${key.slice(0, 40)}`, depth + 1, issues) && walkable;
     }
   }
   return walkable;
 }
 
-/** `over` laid on `base`: objects merge member by member, everything else replaces. */
+/** Merges `over` into a copy of `base`: objects member by member, any other value replaces. */
 export function mergeTwins(base: Twin, over: Twin): Twin {
   return { tags: merge(base.tags, over.tags), desired: merge(base.desired, over.desired) };
 }
@@ -91,7 +92,7 @@ function merge(
 
 export type TwinSection = keyof Twin;
 
-/** What is wrong with JSON from outside as a section of a twin. */
+/** @returns everything that makes untrusted JSON invalid as a section of a twin */
 export function twinSectionIssues(section: TwinSection, document: unknown): Issue[] {
   if (!isObject(document)) return [{ path: section, message: 'not an object' }];
   return twinIssues(section === 'tags' ? { tags: document, desired: {} } : { tags: {}, desired: document });

@@ -3,29 +3,38 @@ import type { Twin } from '../devices/twin.ts';
 import type { GroupDefinition } from '../groups/definition.ts';
 
 /**
- * The enrollment side of DPS. Adapter: lib/azure/dps.ts.
- * Every method throws FleetError `throttled` (with retryAfter), `unavailable` or `group-refused`.
+ * Enrollment groups, individual enrollments and registrations: the service API of DPS. Adapter: lib/azure/dps.ts.
+ * Every method throws FleetError `throttled` (with `retryAfter` in seconds) or `unavailable`.
  */
 export interface Enrollments {
-  /** Makes the enrollment group what is declared: creates it, updates it by etag, or leaves it when nothing differs. */
+  /**
+   * Creates or updates the enrollment group so that it is as declared; writes nothing when it is already.
+   * @throws FleetError `group-refused` with DPS's code and message, `concurrent-change`
+   */
   ensureGroup(group: GroupEnrollment): Promise<void>;
-  /** Enrolls up to 10 devices in one call, or finds them enrolled already. One result a device, in order. */
+  /**
+   * Enrolls devices (10 at most, see `enrollmentsPerCall`), replacing enrollments with another certificate.
+   * @returns for each device, in order: undefined when it is enrolled, or why DPS refuses it
+   * @throws FleetError `concurrent-change`; some of the devices may be enrolled then
+   */
   enroll(devices: readonly IndividualEnrollment[]): Promise<(EnrollmentError | undefined)[]>;
-  /** All registration states of an enrollment group, page by page. */
+  /** All registrations of an enrollment group, in pages of 100 at most. Empty when DPS does not have the group. */
   groupRegistrations(enrollmentGroup: string): AsyncIterable<RegistrationOf[]>;
-  /** The registration state of one device; undefined when DPS knows none. */
+  /** @returns the registration of one device; undefined when it has none */
   registration(deviceId: string): Promise<Registration | undefined>;
 }
 
+/** An enrollment group as DPS is to hold it. */
 export interface GroupEnrollment {
   readonly definition: GroupDefinition;
   readonly primaryCertificatePem: string;
-  /** The issuing CA before the current one, while devices still hold its certificates. */
+  /** The previous issuing CA, while devices still have certificates from it. */
   readonly secondaryCertificatePem?: string;
-  /** Names under which DPS holds the same two CAs, where the group refers to them instead of carrying them. */
+  /** Names of the two CAs in DPS, when the group refers to them by name instead of containing them. */
   readonly caReferences?: { readonly primary: string; readonly secondary?: string };
 }
 
+/** The enrollment of one device by its own certificate. */
 export interface IndividualEnrollment {
   readonly deviceId: string;
   readonly certificatePem: string;
@@ -33,8 +42,9 @@ export interface IndividualEnrollment {
   readonly twin: Twin;
 }
 
+/** Why DPS refuses an enrollment. */
 export interface EnrollmentError {
-  /** DPS's own code, such as 409201. */
+  /** DPS's code, such as 409201, or the HTTP status when the answer has no code. */
   readonly errorCode: number;
   readonly message: string;
 }
@@ -44,11 +54,15 @@ export interface RegistrationOf {
   readonly registration: Registration;
 }
 
-/** DPS: "maximum 10" entries a bulk call (service API 2021-10-01, BulkEnrollmentOperation). */
+/** DPS: "maximum 10" entries per bulk call (service API 2021-10-01, BulkEnrollmentOperation). */
 export const enrollmentsPerCall = 10;
 
-/** Twins of assigned devices, at the hub. Adapter: lib/azure/hub-twins.ts. */
+/** Twins of assigned devices at their hubs. Adapter: lib/azure/hub-twins.ts. */
 export interface HubTwins {
-  /** Merges tags and desired properties into the twin. @throws FleetError `throttled`, `unavailable`, `not-found` */
+  /**
+   * Merges tags and desired properties into the twin.
+   * @param hub host name
+   * @throws FleetError `throttled`, `unavailable`, `not-found` when the hub does not have the device
+   */
   merge(hub: string, deviceId: string, twin: Twin): Promise<void>;
 }

@@ -28,7 +28,7 @@ export async function downloadBundle(
     throw new FleetError('bundle-unavailable', `Device "${deviceId}" is ${status} and has no bundle.`);
   }
   const body = await readBundle(bundles, bundle);
-  const event = { at: now().toISOString(), event: 'bundle downloaded', detail: `by ${by}` };
+  const event = { at: now().toISOString(), event: 'bundle downloaded' as const, detail: `by ${by}` };
   const { conflicts } = await devices.replace([{ etag, value: { ...record, history: withEvent(history, event) } }]);
   if (conflicts.length > 0) {
     throw new FleetError('concurrent-change', `Device "${deviceId}" changed during the download. Ask again.`);

@@ -159,7 +159,7 @@ async function deliverTwin(
 
 function registered(record: DeviceRecord, registration: Registration, at: string): DeviceRecord {
   const { status, assignedHub, errorMessage } = registration;
-  const event = { at, event: `registration ${status}`, detail: assignedHub ?? errorMessage };
+  const event = { at, event: `registration ${status}` as const, detail: assignedHub ?? errorMessage };
   const assigned = status === 'assigned' ? ({ status: 'assigned', statusSince: at } as const) : {};
   return { ...record, ...assigned, registration, history: withEvent(record.history, event) };
 }

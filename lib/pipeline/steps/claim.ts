@@ -212,7 +212,7 @@ function newClaim(request: DeviceRequest, { jobId, chunk, attempt }: ClaimOption
 function supersede(claim: DeviceRecord, predecessor: DeviceRecord): DeviceRecord {
   const { jobId, line } = predecessor.claim;
   const detail = `job ${jobId}, line ${line}, certificate ${predecessor.serialNumber}`;
-  const event = { at: claim.statusSince, event: `superseded ${predecessor.status}`, detail };
+  const event = { at: claim.statusSince, event: `superseded ${predecessor.status}` as const, detail };
   return { ...claim, history: withEvent(predecessor.history, event) };
 }
 
