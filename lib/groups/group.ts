@@ -79,22 +79,22 @@ export interface CaRegistration {
 }
 
 /**
- * Enrollment groups and the root CA. DPS accepts 100 X.509 groups, so all of them fit in memory. Adapters:
- * lib/azure/cosmos-groups.ts.
- *
- * Every method throws FleetError `unavailable` or `throttled` when the store does not answer or asks to wait.
+ * Enrollment groups and the root CA. Adapter: lib/azure/cosmos-groups.ts.
+ * Every method throws FleetError `throttled` or `unavailable`; a write may have taken effect then.
  */
 export interface GroupStore {
+  /** All groups, in no order. DPS takes 100 X.509 groups, so they fit in memory. */
   all(): Promise<Versioned<GroupRecord>[]>;
+  /** @returns undefined when there is no such group */
   read(id: string): Promise<Versioned<GroupRecord> | undefined>;
-  /** @returns the etag, or undefined when the group exists already */
+  /** Creates a group. @returns its etag, or undefined when the group exists */
   create(group: GroupRecord): Promise<string | undefined>;
-  /** @returns the new etag, or undefined when the record has changed since it was read */
+  /** Replaces a group that still has its etag. @returns the new etag, or undefined when the group had changed */
   replace(group: Versioned<GroupRecord>): Promise<string | undefined>;
-  /** @returns the root CA, or undefined before there is one */
+  /** @returns undefined while there is no root CA */
   readRoot(): Promise<Versioned<RootCa> | undefined>;
-  /** Stores the root if there is none yet. @returns the root that is stored */
+  /** Stores the root CA unless there is one. @returns the root CA that is stored */
   keepRoot(root: RootCa): Promise<Versioned<RootCa>>;
-  /** @returns the new etag, or undefined when the root has changed since it was read */
+  /** Replaces the root CA if it still has its etag. @returns the new etag, or undefined when the root had changed */
   replaceRoot(root: Versioned<RootCa>): Promise<string | undefined>;
 }

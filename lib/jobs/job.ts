@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FailureReason } from '../errors.ts';
 import type { ManifestFormat, ManifestShape } from '../manifest/manifest.ts';
-import type { Page } from '../storage.ts';
+import type { Page, PageRequest } from '../storage.ts';
 
 /**
  * `received`: known, not begun. `splitting`: row boundaries are being found. `provisioning`: chunks are in work.
@@ -134,24 +134,34 @@ export function jobIdOf({ blob, etag }: { blob: string; etag: string }): string 
   return createHash('sha256').update(`${blob}\n${etag}`).digest('hex').slice(0, 24);
 }
 
-/** Jobs and their counted parts. Adapters: lib/azure/cosmos-jobs.ts. */
+/**
+ * Jobs and their counted parts. Adapter: lib/azure/cosmos-jobs.ts.
+ * Every method throws FleetError `throttled` or `unavailable`; a write may have taken effect then.
+ */
 export interface JobStore {
-  /** @returns false when the job exists already */
+  /** Creates a job. @returns false when it exists already */
   create(job: Job): Promise<boolean>;
+  /** @returns undefined when there is no such job */
   read(jobId: string): Promise<Job | undefined>;
-  /** The job and one of its parts, in one look. */
+  /** Reads a job and one of its parts at once. Either is absent when it is not there. */
   readWithPart(jobId: string, part: string): Promise<{ job?: Job; part?: Part }>;
-  /** Sets what is given, if the job has one of the statuses `from`. @returns the job as it is afterwards */
+  /**
+   * Changes a job if its status is one of `from`.
+   * @returns the job as it is afterwards, changed or not; undefined when there is no such job
+   * @throws FleetError `concurrent-change` when the job changes faster than it can be written
+   */
   update(jobId: string, from: readonly JobStatus[], change: JobChange): Promise<Job | undefined>;
   /**
-   * Writes the part and adds its outcome to the job's counters, both or neither, and once: a part that is there already
-   * changes nothing. @returns the job as it is afterwards
+   * Stores a part and adds its outcome to the job's counters, in one transaction. A part that is stored already changes
+   * nothing.
+   * @returns the job as it is afterwards
+   * @throws FleetError `concurrent-change` when the counters change faster than they can be written
    */
   count(jobId: string, part: Part): Promise<Job>;
-  /** In order of part name, all of them. */
+  /** All parts of a job, by name, ascending. */
   parts(jobId: string): AsyncIterable<Part>;
-  /** Newest first. */
-  list(page: { size: number; continuation?: string }): Promise<Page<Job>>;
+  /** Jobs by `receivedAt`, newest first. */
+  list(page: PageRequest): Promise<Page<Job>>;
 }
 
 export type JobChange = Partial<
