@@ -10,13 +10,13 @@ export const someLetter = (id: string, queue: QueueName) => ({
   at: '2026-11-24T00:00:00.000Z',
 });
 
-/** What every DeadLetterStore does. Each test has a queue of its own, so that they may share a store. */
+/** Tests that every DeadLetterStore passes. Each test uses its own queue, so they can share a store. */
 export function deadLetterStoreContract(name: string, open: () => DeadLetterStore | Promise<DeadLetterStore>): void {
   let made = 0;
   const newQueue = () => `queue-${process.pid}-${made++}` as QueueName;
 
   describe(`dead letters on ${name}`, () => {
-    it('keeps a letter once, however often it comes, and counts how often that was', async () => {
+    it('keeps a letter once, and counts how often it arrives', async () => {
       const store = await open();
       const [queue, other] = [newQueue(), newQueue()];
       await store.put(someLetter('a', queue));
@@ -29,14 +29,14 @@ export function deadLetterStoreContract(name: string, open: () => DeadLetterStor
       assert.deepEqual((await store.list({ size: 10, queue: other })).items, [{ ...someLetter('a', other), times: 1 }]);
     });
 
-    it('counts a letter that comes many times at once each time', async () => {
+    it('counts every arrival when a letter arrives many times at once', async () => {
       const store = await open();
       const queue = newQueue();
       await Promise.all(Array.from({ length: 8 }, () => store.put(someLetter('a', queue))));
       assert.equal((await store.list({ size: 1, queue })).items[0]?.times, 8);
     });
 
-    it('leaves a letter on the list that came again since it was read', async () => {
+    it('keeps a letter that arrived again since it was read', async () => {
       const store = await open();
       const queue = newQueue();
       await store.put(someLetter('a', queue));
@@ -46,7 +46,7 @@ export function deadLetterStoreContract(name: string, open: () => DeadLetterStor
       assert.equal((await store.list({ size: 1, queue })).items[0]?.times, 2);
     });
 
-    it('lists letters in pages that meet each once, without the reasons that lie beside them', async () => {
+    it('lists letters in pages with each letter once, without the recorded reasons', async () => {
       const store = await open();
       const queue = newQueue();
       const ids = Array.from({ length: 7 }, (_, index) => `l${index}`);
@@ -62,7 +62,7 @@ export function deadLetterStoreContract(name: string, open: () => DeadLetterStor
       assert.deepEqual(seen, ids);
     });
 
-    it('keeps the latest reason of a message of a queue', async () => {
+    it('keeps the latest reason of a message, per queue', async () => {
       const store = await open();
       const [queue, other] = [newQueue(), newQueue()];
       assert.equal(await store.readReason('a', queue), undefined);

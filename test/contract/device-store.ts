@@ -3,13 +3,13 @@ import { describe, it } from 'node:test';
 import type { DeviceStore } from '../../lib/devices/device.ts';
 import { someDevice } from '../factories.ts';
 
-/** What every DeviceStore does. `open` gives the same, possibly shared, store; ids are fresh so that runs do not meet. */
+/** Tests that every DeviceStore passes. `open` returns the same store, which may be shared: ids are unique per run. */
 export function deviceStoreContract(name: string, open: () => Promise<DeviceStore> | DeviceStore): void {
   const run = Date.now().toString(36);
   const id = (suffix: string | number) => `contract-${run}-${suffix}`;
 
   describe(`device store: ${name}`, () => {
-    it('creates what is not there and never overwrites', async () => {
+    it('creates records and overwrites none', async () => {
       const store = await open();
       const first = await store.create([someDevice({ id: id('a'), contentHash: 'first' })]);
       assert.deepEqual(first.conflicts, []);
@@ -31,14 +31,14 @@ export function deviceStoreContract(name: string, open: () => Promise<DeviceStor
       assert.equal(read.get(id('d'))?.value.id, id('d'));
     });
 
-    it('gives back a record as it was written, and nothing else', async () => {
+    it('returns a record exactly as it was written', async () => {
       const store = await open();
       const device = someDevice({ id: id('whole'), twin: { tags: { slot: 4, deep: { er: [1, null] } }, desired: {} } });
       await store.create([device]);
       assert.deepEqual((await store.read([device.id])).get(device.id)?.value, device);
     });
 
-    it('replaces a record only as the version that was read', async () => {
+    it('replaces a record only if it is the version that was read', async () => {
       const store = await open();
       const device = someDevice({ id: id('e') });
       const etag = (await store.create([device])).written.get(device.id)?.etag ?? '';
@@ -52,7 +52,7 @@ export function deviceStoreContract(name: string, open: () => Promise<DeviceStor
       assert.equal((await store.read([device.id])).get(device.id)?.value.status, 'provisioned');
     });
 
-    it('takes more records at once than one request to Cosmos DB may carry', async () => {
+    it('takes more records than one request to Cosmos DB can carry', async () => {
       const store = await open();
       const devices = Array.from({ length: 250 }, (_, index) => someDevice({ id: id(`many-${index}`) }));
       const ids = devices.map((device) => device.id).sort();
@@ -62,7 +62,7 @@ export function deviceStoreContract(name: string, open: () => Promise<DeviceStor
       assert.deepEqual([...(await store.read(ids)).keys()].sort(), ids);
     });
 
-    it('lists by job, group and status, in pages that meet every record once', async () => {
+    it('lists by job, group and status, in pages with every record once', async () => {
       const store = await open();
       const group = `group-${run}`;
       const claim = { jobId: run.padEnd(24, '0'), chunk: 0, line: 2, attempt: 1 };
@@ -90,7 +90,7 @@ export function deviceStoreContract(name: string, open: () => Promise<DeviceStor
       );
     });
 
-    it('names the devices of a group that wait for DPS', async () => {
+    it('returns the ids of devices that DPS has not assigned', async () => {
       const store = await open();
       const group = `waiting-${run}`;
       await store.create([

@@ -6,15 +6,15 @@ import { makeCertificate } from '../infra/local/dps/certificates.ts';
 
 export interface EnrollmentsUnderTest {
   readonly enrollments: Enrollments;
-  /** Lets devices register by the group whose signing certificate this is; absent where no device can (a real DPS). */
+  /** Registers devices through a group. Absent when no device can register (a real DPS). */
   readonly register?: (group: string, deviceIds: readonly string[]) => Promise<void>;
 }
 
-/** What every Enrollments does. Ids begin with `contract-`, so that they can be found and removed from a real DPS. */
+/** Tests that every Enrollments passes. Ids begin with `contract-`, so that they can be removed from a real DPS. */
 export function enrollmentsContract(
   name: string,
   open: () => EnrollmentsUnderTest,
-  /** Of the CA that signs the devices of `registered`. */
+  /** The CA whose certificates the devices of `register` have (PEM). */
   signingCertificate: () => Promise<string>,
 ): void {
   const run = `contract-${Date.now().toString(36)}`;
@@ -35,7 +35,7 @@ export function enrollmentsContract(
   }
 
   describe(`enrollments: ${name}`, () => {
-    it('makes a group what is declared, however often it is told', async () => {
+    it('creates a group, leaves it as it is, and updates it', async () => {
       const { enrollments } = open();
       const primaryCertificatePem = (await makeCertificate({ name: `${run} CA 1`, ca: true })).pem;
       const definition = someGroup(`${run}-a`);
@@ -50,7 +50,7 @@ export function enrollmentsContract(
       await enrollments.ensureGroup({ definition: changed, ...rolledOver });
     });
 
-    it('enrolls ten devices at once, and finds them enrolled when it is told again', async () => {
+    it('enrolls ten devices in one call, and again without an error', async () => {
       const { enrollments } = open();
       const ten = await Promise.all(Array.from({ length: 10 }, (_, index) => individual(`${run}-ten-${index}`)));
       const nothing = Array.from({ length: 10 }, () => undefined);
@@ -58,19 +58,19 @@ export function enrollmentsContract(
       assert.deepEqual(await enrollments.enroll(ten), nothing);
     });
 
-    it('gives a device that has an enrollment its new certificate', async () => {
+    it('replaces the certificate of an enrolled device', async () => {
       const { enrollments } = open();
       assert.deepEqual(await enrollments.enroll([await individual(`${run}-new`)]), [undefined]);
       assert.deepEqual(await enrollments.enroll([await individual(`${run}-new`)]), [undefined]);
     });
 
-    it('knows no registration of a device or a group that is not there', async () => {
+    it('has no registration of a device or group that does not exist', async () => {
       const { enrollments } = open();
       assert.equal(await enrollments.registration(`${run}-nobody`), undefined);
       assert.deepEqual(await all(enrollments.groupRegistrations(`${run}-nowhere`)), []);
     });
 
-    it('pages through all registrations of a group', async (t) => {
+    it('reads all registrations of a group, page by page', async (t) => {
       const { enrollments, register } = open();
       if (register === undefined) return t.skip('no device can register here');
       const definition = someGroup(`${run}-r`);

@@ -8,12 +8,12 @@ function someRecord(id: string): GroupRecord {
   return { id, definition: someGroup(id), issuingCas: [], createdAt: at, updatedAt: at };
 }
 
-/** What every GroupStore does. */
+/** Tests that every GroupStore passes. */
 export function groupStoreContract(name: string, open: () => Promise<GroupStore> | GroupStore): void {
   const run = Date.now().toString(36);
 
   describe(`group store: ${name}`, () => {
-    it('creates a group once and gives it back whole', async () => {
+    it('creates a group once and returns it complete', async () => {
       const store = await open();
       const group = someRecord(`a-${run}`);
       const etag = await store.create(group);
@@ -23,7 +23,7 @@ export function groupStoreContract(name: string, open: () => Promise<GroupStore>
       assert.equal(await store.read(`nobody-${run}`), undefined);
     });
 
-    it('replaces a group only as the version that was read', async () => {
+    it('replaces a group only if it is the version that was read', async () => {
       const store = await open();
       const group = someRecord(`b-${run}`);
       const etag = (await store.create(group)) ?? '';
@@ -33,7 +33,7 @@ export function groupStoreContract(name: string, open: () => Promise<GroupStore>
       assert.equal((await store.read(group.id))?.value.updatedAt, 'later');
     });
 
-    it('keeps the first root that is offered, and lists it among no groups', async () => {
+    it('stores the first root CA only, and does not list it as a group', async () => {
       const store = await open();
       const kept = await store.keepRoot({ certificatePem: 'first root', keyName: 'root' });
       assert.deepEqual(await store.keepRoot({ certificatePem: 'second root' }), kept);
@@ -42,7 +42,7 @@ export function groupStoreContract(name: string, open: () => Promise<GroupStore>
       assert.ok(groups.every(({ value }) => value.definition !== undefined));
     });
 
-    it('replaces the root only as the version that was read', async () => {
+    it('replaces the root CA only if it is the version that was read', async () => {
       const store = await open();
       const { etag } = await store.keepRoot({ certificatePem: 'first root', keyName: 'root' });
       const own = { certificatePem: 'own root', registration: { name: 'own', at: someTime.toISOString() } };

@@ -5,18 +5,18 @@ import { FleetError } from '../../lib/errors.ts';
 
 export interface HubTwinsUnderTest {
   readonly twins: HubTwins;
-  /** A hub that has the device, whose twin has the tag `site: berlin` and nothing else of ours. */
+  /** A hub that has the device. The only member of its twin is the tag `site: berlin`. */
   readonly hub: string;
   readonly deviceId: string;
-  /** A hub that does not have it. */
+  /** A hub that does not have the device. */
   readonly otherHub: string;
   read(hub: string, deviceId: string): Promise<{ tags: unknown; desired: unknown }>;
 }
 
-/** What every HubTwins does. */
+/** Tests that every HubTwins passes. */
 export function hubTwinsContract(name: string, open: () => Promise<HubTwinsUnderTest>): void {
   describe(`hub twins: ${name}`, () => {
-    it('merges members into the twin, again and again, and leaves the others', async () => {
+    it('merges members into the twin repeatedly, and keeps the others', async () => {
       const { twins, hub, deviceId, read } = await open();
       const first = { tags: { slot: 3 }, desired: { interval: 5, nested: { a: 1 } } };
       await twins.merge(hub, deviceId, first);
@@ -28,7 +28,7 @@ export function hubTwinsContract(name: string, open: () => Promise<HubTwinsUnder
       });
     });
 
-    it('knows when the hub does not have the device', async () => {
+    it('reports a device that the hub does not have', async () => {
       const { twins, hub, otherHub, deviceId } = await open();
       const notFound = (error: unknown) => error instanceof FleetError && error.code === 'not-found';
       await assert.rejects(twins.merge(otherHub, deviceId, { tags: {}, desired: {} }), notFound);

@@ -18,7 +18,7 @@ function somePart(chunk: number, outcome: Partial<Part['outcome']>): Part {
   return { part: partName(chunk, 1), chunk, outcome: { ...nothing, ...outcome }, finishedAt: someTime.toISOString() };
 }
 
-/** What every JobStore does. */
+/** Tests that every JobStore passes. */
 export function jobStoreContract(name: string, open: () => Promise<JobStore> | JobStore): void {
   describe(`job store: ${name}`, () => {
     it('creates a job once', async () => {
@@ -29,13 +29,13 @@ export function jobStoreContract(name: string, open: () => Promise<JobStore> | J
       assert.deepEqual(await store.read(job.jobId), job);
     });
 
-    it('knows no job that was not created', async () => {
+    it('returns undefined for a job that does not exist', async () => {
       const store = await open();
       assert.equal(await store.read('f'.repeat(24)), undefined);
       assert.deepEqual(await store.readWithPart('f'.repeat(24), 'chunk-00000'), { job: undefined, part: undefined });
     });
 
-    it('changes a job only from the statuses named', async () => {
+    it('changes a job only if it has one of the given statuses', async () => {
       const store = await open();
       const job = newJob();
       await store.create(job);
@@ -47,7 +47,7 @@ export function jobStoreContract(name: string, open: () => Promise<JobStore> | J
       assert.equal(await store.update('e'.repeat(24), ['received'], { status: 'failed' }), undefined);
     });
 
-    it('counts a part once, together with its record', async () => {
+    it('stores and counts a part once', async () => {
       const store = await open();
       const job = newJob({ status: 'provisioning', counts: { ...nothing, total: 30 } });
       await store.create(job);
@@ -60,7 +60,7 @@ export function jobStoreContract(name: string, open: () => Promise<JobStore> | J
       assert.deepEqual(part, somePart(0, { provisioned: 8, rejected: 2 }));
     });
 
-    it('loses no count when many parts come at once', async () => {
+    it('counts every part when many arrive at once', async () => {
       const store = await open();
       const job = newJob({ status: 'provisioning', counts: { ...nothing, total: 400 } });
       await store.create(job);
@@ -80,7 +80,7 @@ export function jobStoreContract(name: string, open: () => Promise<JobStore> | J
       assert.equal(after && waiting(after.counts), 0);
     });
 
-    it('counts a part that moves no counter', async () => {
+    it('stores a part that changes no counter', async () => {
       const store = await open();
       const job = newJob({ status: 'provisioning', counts: { ...nothing, total: 5 } });
       await store.create(job);
@@ -88,7 +88,7 @@ export function jobStoreContract(name: string, open: () => Promise<JobStore> | J
       assert.ok((await store.readWithPart(job.jobId, 'chunk-00000')).part);
     });
 
-    it('reads parts in order', async () => {
+    it('reads parts in the order of their names', async () => {
       const store = await open();
       const job = newJob({ status: 'provisioning', counts: { ...nothing, total: 3 } });
       await store.create(job);
@@ -100,9 +100,9 @@ export function jobStoreContract(name: string, open: () => Promise<JobStore> | J
       );
     });
 
-    it('lists the newest job first, in pages that meet every job once', async () => {
+    it('lists the newest job first, in pages with every job once', async () => {
       const store = await open();
-      // Far in the future, so that jobs of other tests come after these.
+      // Far in the future, so that these jobs are listed before those of other tests.
       const year = 2100 + (made % 100);
       const jobs = Array.from({ length: 7 }, (_, index) =>
         newJob({ receivedAt: `${year}-01-01T00:00:0${index >> 1}.000Z` }),

@@ -7,7 +7,7 @@ import type { CaKeyType, KeyStore, Signer } from '../../lib/pki/key-store.ts';
 const digests: Readonly<Record<CaKeyType, string>> = { 'ec-p256': 'sha256', 'ec-p384': 'sha384', 'rsa-4096': 'sha256' };
 const data = Buffer.from('what is to be signed');
 
-/** As a verifier of certificates does it: DER signature, and the key from its SubjectPublicKeyInfo. */
+/** Verifies as for a certificate: a DER signature, and the key from its SubjectPublicKeyInfo. */
 async function signsWell(signer: Signer): Promise<boolean> {
   const key = createPublicKey({
     key: signer.publicKey.export({ type: 'spki', format: 'der' }),
@@ -17,13 +17,13 @@ async function signsWell(signer: Signer): Promise<boolean> {
   return verify(digests[signer.keyType], data, key, await signer.sign(data));
 }
 
-/** What every KeyStore does. @param open a new store on the same keys each time, as another process has it */
+/** Tests that every KeyStore passes. @param open returns a new store on the same keys, as another process has it */
 export function keyStoreContract(name: string, open: () => Promise<KeyStore> | KeyStore): void {
   const run = Date.now().toString(36);
 
   describe(`key store: ${name}`, () => {
     for (const keyType of ['ec-p256', 'ec-p384', 'rsa-4096'] as const) {
-      it(`makes a key of type ${keyType} at the first use, and signs with it`, async () => {
+      it(`creates a key of type ${keyType} on first use, and signs with it`, async () => {
         const store = await open();
         const signer = await store.signer(`${run}-${keyType}`, keyType);
         assert.equal(signer.keyType, keyType);
@@ -31,20 +31,20 @@ export function keyStoreContract(name: string, open: () => Promise<KeyStore> | K
       });
     }
 
-    it('signs what each of many asks for, at once', async () => {
+    it('signs many requests at once', async () => {
       const signer = await (await open()).signer(`${run}-many`, 'ec-p256');
       const all = await Promise.all(Array.from({ length: 50 }, () => signsWell(signer)));
       assert.deepEqual(new Set(all), new Set([true]));
     });
 
-    it('gives the same key under the same name ever after', async () => {
+    it('returns the same key for the same name', async () => {
       const first = await (await open()).signer(`${run}-same`, 'ec-p256');
       const second = await (await open()).signer(`${run}-same`, 'ec-p256');
       assert.ok(first.publicKey.equals(second.publicKey));
       assert.ok(await signsWell(second));
     });
 
-    it('tells names apart that differ only in "-", "." and "_", and takes the longest a group has', async () => {
+    it('distinguishes names that differ only in "-", "." and "_", up to the longest name', async () => {
       const store = await open();
       const names = ['-7', '.7', '_7', '--7', '-p7', `.${'_.-'.repeat(21)}9`].map((end) => `issuing-${run}${end}-1`);
       const signers = await Promise.all(names.map((each) => store.signer(each, 'ec-p256')));
@@ -52,7 +52,7 @@ export function keyStoreContract(name: string, open: () => Promise<KeyStore> | K
       assert.equal(new Set(keys).size, names.length);
     });
 
-    it('opens the key that a certificate has, and no other in its place', async () => {
+    it('opens the key of a certificate, and refuses any other key', async () => {
       const store = await open();
       const { publicKey } = await store.signer(`${run}-pinned`, 'ec-p256');
       const again = await (await open()).signer(`${run}-pinned`, 'ec-p256', publicKey);
@@ -63,7 +63,7 @@ export function keyStoreContract(name: string, open: () => Promise<KeyStore> | K
       });
     });
 
-    it('makes no key for a certificate whose key is gone', async () => {
+    it('creates no key for a certificate whose key is gone', async () => {
       const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
       await assert.rejects(async () => await (await open()).signer(`${run}-gone`, 'ec-p256', publicKey), {
         code: 'ca-key-unusable',
@@ -77,7 +77,7 @@ export function keyStoreContract(name: string, open: () => Promise<KeyStore> | K
       });
     });
 
-    it('ends a race for a new key so that each certificate made meanwhile has its key, and later ones have one', async () => {
+    it('keeps every key that was created in a race, and agrees on one for later certificates', async () => {
       const racing = await Promise.all(
         Array.from({ length: 4 }, async () => await (await open()).signer(`${run}-race`, 'ec-p256')),
       );
@@ -93,7 +93,7 @@ export function keyStoreContract(name: string, open: () => Promise<KeyStore> | K
       ['ec-p256', ['ec', { namedCurve: 'P-256' }]],
       ['rsa-4096', ['rsa', { modulusLength: 4096 }]],
     ] as const) {
-      it(`takes in a key of type ${keyType} that was made elsewhere, once, and no second under its name`, async () => {
+      it(`imports a key of type ${keyType}, and refuses another key under its name`, async () => {
         const [kind, parameters] = options;
         const make = () => generateKeyPairSync(kind as 'ec', parameters as { namedCurve: string });
         const { privateKey, publicKey } = make();
@@ -110,7 +110,7 @@ export function keyStoreContract(name: string, open: () => Promise<KeyStore> | K
       });
     }
 
-    it('shows nothing of a private key', async () => {
+    it('reveals nothing of a private key', async () => {
       const signer = await (await open()).signer(`${run}-shown`, 'ec-p256');
       assert.doesNotMatch(inspect(signer, { depth: 9, showHidden: true }), /PRIVATE KEY|"?\bd"?: /);
     });

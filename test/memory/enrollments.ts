@@ -5,7 +5,7 @@ import type {
   RegistrationOf,
 } from '../../lib/enrollment/enrollments.ts';
 
-/** DPS in memory: what it was told, and registrations that a test puts in. */
+/** DPS in memory: groups and enrollments as they were sent, and registrations that a test adds. */
 export function createMemoryEnrollments() {
   const groups = new Map<string, GroupEnrollment>();
   const individuals = new Map<string, IndividualEnrollment>();

@@ -13,8 +13,8 @@ const creates = (count: number, prefix = 'd') =>
     resourceBody: { id: `${prefix}${index}` },
   }));
 
-test('a throttled service slows operations down and loses none of them', async (t) => {
-  // 250 creates of 5.5 RU in three requests: some refused whole, some operation by operation.
+test('throttling delays operations and loses none', async (t) => {
+  // 250 creates of 5.5 RU in three requests: some requests are refused, and some single operations.
   const { container: make } = await startCosmos(t, { throughput: { ruPerSecond: 600, per: 'container' } });
   const container = await make();
   const waits: number[] = [];
@@ -22,7 +22,7 @@ test('a throttled service slows operations down and loses none of them', async (
     waits.push(milliseconds);
     await pause(milliseconds);
   });
-  assert.ok(waits.length > 0, 'the budget was large enough to wait for nothing');
+  assert.ok(waits.length > 0, 'the budget was too large to wait for');
   assert.ok(
     waits.every((wait) => wait <= 3000),
     `waits as the service asks: ${waits}`,
@@ -30,11 +30,11 @@ test('a throttled service slows operations down and loses none of them', async (
   assert.ok(answers.every(({ statusCode }) => statusCode === 201));
 });
 
-test('operations that are throttled for too long end as an error that says when to come back', async (t) => {
+test('operations that are throttled for too long fail with the wait of the service', async (t) => {
   const { container: make } = await startCosmos(t, { throughput: { ruPerSecond: 1, per: 'container' } });
   const container = await make();
   let waited = 0;
-  // Nobody waits in this test, so that the budget never recovers.
+  // This test does not really wait, so the budget never recovers.
   const attempt = bulk(container, creates(3), async (milliseconds) => {
     waited += milliseconds;
   });
@@ -42,7 +42,7 @@ test('operations that are throttled for too long end as an error that says when 
   assert.ok(waited > 60_000 && waited <= 120_000, `${waited}`);
 });
 
-test('answers come in the order of the operations, those that failed for good among them', async (t) => {
+test('responses come in the order of the operations, final failures included', async (t) => {
   const { container: make } = await startCosmos(t);
   const container = await make();
   await container.items.create({ id: 'd105' });
@@ -54,7 +54,7 @@ test('answers come in the order of the operations, those that failed for good am
   );
 });
 
-test('a service that refuses the key is named as such, though the SDK hides the status', async (t) => {
+test('a service that refuses the key is unavailable, although the SDK hides the status', async (t) => {
   const { connect, container: make } = await startCosmos(t);
   const { id } = await make();
   const client = connect({ key: Buffer.from('another').toString('base64') });
@@ -62,9 +62,9 @@ test('a service that refuses the key is named as such, though the SDK hides the 
   await assert.rejects(attempt, (error) => error instanceof FleetError && error.code === 'unavailable');
 });
 
-test('a service that is gone is an error of a kind that is tried again', async (t) => {
+test('a service that is gone is an error that is retried', async (t) => {
   const { connect } = await startCosmos(t);
-  // Port 9 (discard) is served by nobody.
+  // Nothing listens on port 9 (discard).
   const client = connect({ endpoint: 'http://127.0.0.1:9' });
   const attempt = bulk(client.database('test').container('c1'), creates(1), async () => {});
   await assert.rejects(attempt, (error) => error instanceof FleetError && error.code === 'unavailable' && error.retry);

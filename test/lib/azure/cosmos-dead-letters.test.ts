@@ -7,7 +7,7 @@ import { startCosmos } from '../../infra/local/cosmos/start-cosmos.ts';
 
 const request = containerDefinitions.find(({ id }) => id === 'dead-letters');
 
-test('a reason is kept for seven days, and a letter for ever', async (t) => {
+test('a reason is kept for seven days, and a letter forever', async (t) => {
   let now = Date.now();
   const { container: make } = await startCosmos(t, { now: () => now });
   const store = createCosmosDeadLetterStore(await make(request));

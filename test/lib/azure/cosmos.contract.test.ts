@@ -13,8 +13,8 @@ import { groupStoreContract } from '../../contract/group-store.ts';
 import { jobStoreContract } from '../../contract/job-store.ts';
 
 /*
- * The stores on Cosmos DB: always on the stand-in, and on a real account or Microsoft's emulator when COSMOS_ENDPOINT and
- * COSMOS_KEY are set.
+ * The stores on Cosmos DB: on the emulator, or on a real account or Microsoft's emulator when COSMOS_ENDPOINT and COSMOS_KEY
+ * are set.
  */
 
 const { COSMOS_ENDPOINT: endpoint, COSMOS_KEY: key } = process.env;
@@ -41,7 +41,7 @@ after(async () => {
 });
 
 const pause = async (milliseconds: number) => void (await sleep(milliseconds));
-const name = standIn === undefined ? `Cosmos DB at ${endpoint}` : 'Cosmos DB stand-in';
+const name = standIn === undefined ? `Cosmos DB at ${endpoint}` : 'Cosmos DB emulator';
 deviceStoreContract(name, () => createCosmosDeviceStore(database.container('devices'), { sleep: pause }));
 jobStoreContract(name, () => createCosmosJobStore(database.container('jobs')));
 groupStoreContract(name, () => createCosmosGroupStore(database.container('groups')));

@@ -14,8 +14,8 @@ import { uploadVerifiedCa } from '../../infra/local/dps/management.ts';
 import { type RunningDps, startDps } from '../../infra/local/dps/running-dps.ts';
 
 /*
- * DPS and IoT Hub: always the stand-in, and a real DPS when DPS_CONNECTION_STRING (policy provisioningserviceowner) is
- * set. What the run leaves in a real one is deleted at its end.
+ * DPS and IoT Hub: the emulator, and also a real DPS when DPS_CONNECTION_STRING (policy provisioningserviceowner) is set.
+ * Entries that the run leaves in a real DPS are deleted at its end.
  */
 
 const { DPS_CONNECTION_STRING: real } = process.env;
@@ -45,7 +45,7 @@ async function register(_group: string, deviceIds: readonly string[]): Promise<v
 }
 
 enrollmentsContract(
-  'DPS stand-in',
+  'DPS emulator',
   () => ({ enrollments: createDpsEnrollments({ connectionString: dps.connectionString }), register }),
   async () => issuing.pem,
 );
@@ -79,32 +79,32 @@ async function removeAll(client: ProvisioningServiceClient): Promise<void> {
 const hasCode = (code: string) => (error: unknown) => error instanceof FleetError && error.code === code;
 const enrollmentsOf = (running: RunningDps) => createDpsEnrollments({ connectionString: running.connectionString });
 
-test('a group that is as declared is not written again, and one that somebody changed is mended', async () => {
+test('a group that is as declared is not written again, and one that was changed is restored', async () => {
   const enrollments = enrollmentsOf(dps);
   const group = {
-    definition: someGroup('mend', { initialTwin: { tags: { site: 'berlin' }, desired: { a: { b: 1 } } } }),
-    primaryCertificatePem: (await makeCertificate({ name: 'mend', ca: true })).pem,
+    definition: someGroup('restore', { initialTwin: { tags: { site: 'berlin' }, desired: { a: { b: 1 } } } }),
+    primaryCertificatePem: (await makeCertificate({ name: 'restore', ca: true })).pem,
   };
-  const read = async () => (await dps.service.getEnrollmentGroup('mend')).responseBody;
+  const read = async () => (await dps.service.getEnrollmentGroup('restore')).responseBody;
   await enrollments.ensureGroup(group);
   const created = await read();
   await enrollments.ensureGroup(group);
   assert.equal((await read()).etag, created.etag);
   await dps.service.createOrUpdateEnrollmentGroup({ ...created, provisioningStatus: 'disabled' });
   await enrollments.ensureGroup(group);
-  const mended = await read();
-  assert.equal(mended.provisioningStatus, 'enabled');
-  assert.deepEqual(mended.initialTwin, created.initialTwin);
+  const restored = await read();
+  assert.equal(restored.provisioningStatus, 'enabled');
+  assert.deepEqual(restored.initialTwin, created.initialTwin);
 });
 
-test('many that ensure the same group at once all succeed', async () => {
+test('concurrent calls that ensure the same group all succeed', async () => {
   const primaryCertificatePem = (await makeCertificate({ name: 'race', ca: true })).pem;
   const group = { definition: someGroup('race'), primaryCertificatePem };
   await Promise.all(Array.from({ length: 8 }, () => enrollmentsOf(dps).ensureGroup(group)));
   assert.equal((await dps.service.getEnrollmentGroup('race')).responseBody.enrollmentGroupId, 'race');
 });
 
-test('what DPS refuses of a group is said in its words', async () => {
+test('a refused group has the message of DPS', async () => {
   const enrollments = enrollmentsOf(dps);
   const primaryCertificatePem = (await makeCertificate({ name: 'refused', ca: true })).pem;
   const elsewhere = someGroup('refused-1', { iotHubs: ['nowhere.azure-devices.net'], allocationPolicy: 'static' });
@@ -118,7 +118,7 @@ test('what DPS refuses of a group is said in its words', async () => {
   await assert.rejects(again, hasCode('group-refused'));
 });
 
-test("a fault of one enrollment is that one's alone", async () => {
+test('a refused enrollment does not affect the others', async () => {
   const enrollments = enrollmentsOf(dps);
   const definition = someGroup('faults', { enrollment: 'individual' });
   const twin = { tags: {}, desired: {} };
@@ -130,13 +130,13 @@ test("a fault of one enrollment is that one's alone", async () => {
   const [taken, fine] = await enrollments.enroll([one('f-2', pem), one('f-3', third)]);
   assert.equal(Math.trunc((taken?.errorCode ?? 0) / 1000), 409);
   assert.equal(fine, undefined);
-  // An existing enrollment that is to get a certificate which another one holds.
+  // An existing enrollment cannot get a certificate that another one has.
   assert.deepEqual(await enrollments.enroll([one('f-2', other)]), [undefined]);
   const [swapped] = await enrollments.enroll([one('f-2', pem)]);
   assert.equal(Math.trunc((swapped?.errorCode ?? 0) / 1000), 409);
 });
 
-test('ten enrollments that are too much for one message are sent one by one', async () => {
+test('enrollments that exceed the size of one request are sent one by one', async () => {
   const definition = someGroup('large', { enrollment: 'individual' });
   const desired = Object.fromEntries(Array.from({ length: 7 }, (_, index) => [`k${index}`, 'x'.repeat(4000)]));
   const large = await Promise.all(
@@ -149,7 +149,7 @@ test('ten enrollments that are too much for one message are sent one by one', as
   assert.deepEqual(await enrollmentsOf(dps).enroll(large), [undefined, undefined, undefined, undefined]);
 });
 
-test('throttling is told with the wait that DPS asks for', async () => {
+test('throttling carries the wait that DPS asks for', async () => {
   const slow = await startDps({ quotas: { operationsPerMinute: 1 } });
   try {
     const enrollments = enrollmentsOf(slow);
@@ -165,7 +165,7 @@ test('throttling is told with the wait that DPS asks for', async () => {
   }
 });
 
-test('a service that is gone, or that refuses our key, is unavailable', async () => {
+test('a service that is gone, or that refuses the key, is unavailable', async () => {
   const gone = await startDps();
   await gone.stop();
   await assert.rejects(enrollmentsOf(gone).registration('x'), hasCode('unavailable'));
@@ -177,7 +177,7 @@ const hubKey = Buffer.from('key of the hubs').toString('base64');
 let twoHubs: Promise<RunningDps> | undefined;
 after(async () => (await twoHubs)?.stop());
 
-/** A stand-in with two hubs and one registered device, made once. */
+/** An emulator with two hubs and one registered device, started once. */
 async function startTwoHubs(): Promise<RunningDps> {
   const hubs = ['hub-1.localhost', 'hub-2.localhost'].map((hostName) => ({ hostName, key: hubKey }));
   const running = await startDps({ hubs });
@@ -188,7 +188,7 @@ async function startTwoHubs(): Promise<RunningDps> {
   return running;
 }
 
-hubTwinsContract('IoT Hub stand-in', async () => {
+hubTwinsContract('IoT Hub emulator', async () => {
   twoHubs ??= startTwoHubs();
   const { hubConnectionString, raw } = await twoHubs;
   const connectionString = hubConnectionString.replace(/SharedAccessKey=.*/, `SharedAccessKey=${hubKey}`);

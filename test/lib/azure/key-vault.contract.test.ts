@@ -10,8 +10,8 @@ import { keyStoreContract } from '../../contract/key-store.ts';
 import { trustLocalTls } from './trust-local-tls.ts';
 
 /*
- * CA keys in Key Vault: always in the stand-in, and in a real vault, or an emulator on this machine, when KEY_VAULT_URL is
- * set. Keys of a real vault stay there, disabled by nobody: use a vault that is made for it.
+ * CA keys in Key Vault: in the emulator, or in the vault of KEY_VAULT_URL. The keys stay in a real vault, enabled, so use
+ * one that serves no other purpose.
  */
 
 const { KEY_VAULT_URL: realUrl } = process.env;
@@ -24,7 +24,7 @@ before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'fleet-vault-'));
   const tls = await ensureLocalTls({ directory: join(directory, 'tls') });
   trustLocalTls(tls.caPem);
-  // The race has several creations at once, more than a vault allows in 10 seconds together with the rest of the suite.
+  // The suite creates more keys than a vault allows in 10 seconds.
   standIn = createKeyVaultStandIn({ tls, directory: join(directory, 'keys'), limits: { creations: 1000 } });
   ({ url } = await standIn.listen(0));
 });
@@ -35,6 +35,6 @@ after(async () => {
 });
 
 const credential = new DefaultAzureCredential();
-keyStoreContract(realUrl === undefined ? 'Key Vault stand-in' : `Key Vault at ${realUrl}`, () =>
+keyStoreContract(realUrl === undefined ? 'Key Vault emulator' : `Key Vault at ${realUrl}`, () =>
   createKeyVaultKeyStore({ vaultUrl: url, credential }),
 );

@@ -14,14 +14,14 @@ import { ensureLocalTls } from '../../../infra/local/tls.ts';
 import { createMonitorExporters } from '../../../lib/azure/monitor-exporters.ts';
 import { trustLocalTls } from './trust-local-tls.ts';
 
-/** What Application Insights takes: https://learn.microsoft.com/azure/azure-monitor/app/telemetry-correlation */
+/** One item as Application Insights accepts it: https://learn.microsoft.com/azure/azure-monitor/app/telemetry-correlation */
 interface Envelope {
   readonly name: string;
   readonly tags: Record<string, string>;
   readonly data: { readonly baseType: string; readonly baseData: Record<string, unknown> };
 }
 
-// Its own measurements of itself go to a fixed address of Microsoft; there is no network here.
+// The exporter's statistics about itself go to a fixed Microsoft address, which tests must not call.
 process.env['APPLICATION_INSIGHTS_NO_STATSBEAT'] = 'true';
 
 describe('export to Application Insights', () => {
@@ -36,7 +36,7 @@ describe('export to Application Insights', () => {
     server = createServer({ key: tls.keyPem, cert: tls.certPem }, async (request, response) => {
       const body = await buffer(request);
       const text = (request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body).toString('utf8');
-      // One JSON array, or one object a line.
+      // One JSON array, or one object per line.
       const envelopes = text.startsWith('[') ? JSON.parse(text) : text.split('\n').map((line) => JSON.parse(line));
       received.push({ authorization: request.headers.authorization, envelopes });
       const itemsReceived = envelopes.length;
@@ -54,7 +54,7 @@ describe('export to Application Insights', () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  it('sends figures and spans with a token of the identity, under the names that workbook and alerts read', async () => {
+  it('sends metrics and spans with a token of the identity, under the names that workbook and alerts use', async () => {
     const credential = {
       getToken: async () => ({ token: 'token-of-identity', expiresOnTimestamp: Date.now() + 3_600_000 }),
     };
@@ -82,7 +82,7 @@ describe('export to Application Insights', () => {
       return envelope;
     };
     const points = (data: Envelope['data']) => (data.baseData['metrics'] ?? []) as { name: string; value: number }[];
-    // The exporter adds a metric of its own, _OTELRESOURCE_.
+    // The exporter adds its own metric, _OTELRESOURCE_.
     const rows = find((data) => points(data).some(({ name }) => name === 'fleet.rows'));
     assert.deepEqual(
       points(rows.data).map(({ value }) => value),

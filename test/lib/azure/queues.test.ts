@@ -7,7 +7,7 @@ import { QueueServiceClient } from '@azure/storage-queue';
 import { createMessageQueue } from '../../../lib/azure/queues.ts';
 import { startAzurite } from '../../infra/local/azurite.ts';
 
-test('a message outlives an app that is stopped for longer than the week that queues keep messages by default', async (t) => {
+test('a message does not expire after a week, the default of storage queues', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'fleet-queue-'));
   const azurite = await startAzurite(directory);
   t.after(async () => {

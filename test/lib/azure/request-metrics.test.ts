@@ -20,8 +20,8 @@ const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
 const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 600_000 });
 metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
 
-/** Sum of a figure so far, over the attributes given. */
-async function figure(name: string, wanted: Record<string, unknown> = {}): Promise<number> {
+/** Sum of a metric so far, over the data points that have the given attributes. */
+async function sumOf(name: string, wanted: Record<string, unknown> = {}): Promise<number> {
   await reader.forceFlush();
   const found =
     exporter
@@ -35,8 +35,8 @@ async function figure(name: string, wanted: Record<string, unknown> = {}): Promi
   return fits.reduce((sum, { value }) => sum + Number(value), 0);
 }
 
-describe('figures of billed requests', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'fleet-figures-'));
+describe('metrics of billed requests', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'fleet-metrics-'));
   let azurite: Awaited<ReturnType<typeof startAzurite>>;
   let stop: () => void;
   before(async () => {
@@ -51,16 +51,16 @@ describe('figures of billed requests', () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  it('count each transaction of storage, by service', async () => {
+  it('count each storage transaction, by service', async () => {
     const container = BlobServiceClient.fromConnectionString(azurite.connectionString).getContainerClient('figures');
     await container.create();
     await container.getBlockBlobClient('b').upload('x', 1);
     await QueueServiceClient.fromConnectionString(azurite.connectionString).getQueueClient('figures').create();
-    assert.equal(await figure('fleet.storage.operations', { service: 'blob' }), 2);
-    assert.equal(await figure('fleet.storage.operations', { service: 'queue' }), 1);
+    assert.equal(await sumOf('fleet.storage.operations', { service: 'blob' }), 2);
+    assert.equal(await sumOf('fleet.storage.operations', { service: 'queue' }), 1);
   });
 
-  it('add up what Cosmos DB says that it charges, at whichever host it answers', async () => {
+  it('add up the charges of Cosmos DB, on any host', async () => {
     const server = createServer((_, response) => {
       response.writeHead(429, { 'x-ms-request-charge': '6.29' });
       response.end();
@@ -74,7 +74,7 @@ describe('figures of billed requests', () => {
       });
     }
     server.close();
-    assert.equal(await figure('fleet.cosmos.requests', { status: 429 }), 2);
-    assert.ok(Math.abs((await figure('fleet.cosmos.request_units')) - 12.58) < 1e-9);
+    assert.equal(await sumOf('fleet.cosmos.requests', { status: 429 }), 2);
+    assert.ok(Math.abs((await sumOf('fleet.cosmos.request_units')) - 12.58) < 1e-9);
   });
 });

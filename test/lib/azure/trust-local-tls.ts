@@ -1,6 +1,6 @@
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 
-/** Makes every HTTPS client of this process trust the CA of local stand-ins, as NODE_EXTRA_CA_CERTS does for a new one. */
+/** Makes every HTTPS client of this process trust the CA of the emulators, as NODE_EXTRA_CA_CERTS does at start. */
 export function trustLocalTls(caPem: string): void {
   setDefaultCACertificates([...getCACertificates('default'), caPem]);
 }

@@ -14,7 +14,7 @@ describe('limits of a twin', () => {
     ['has arrays, null and fractions', { a: [1, 2.5, null, { b: true }] }],
   ];
   for (const [what, tags] of fine) {
-    it(`takes a twin that ${what}`, () => assert.deepEqual(twinIssues({ tags, desired: {} }), []));
+    it(`accepts a twin that ${what}`, () => assert.deepEqual(twinIssues({ tags, desired: {} }), []));
   }
 
   const refused: [string, Record<string, unknown>, RegExp][] = [
@@ -34,14 +34,14 @@ describe('limits of a twin', () => {
     ],
   ];
   for (const [what, tags, reason] of refused) {
-    it(`refuses a twin that ${what}, and names the place`, () => {
+    it(`refuses a twin that ${what}, with the path`, () => {
       const [fault] = twinIssues({ tags, desired: {} });
       assert.match(fault?.path ?? '', /^tags/);
       assert.match(fault?.message ?? '', reason);
     });
   }
 
-  it('gives desired properties 32 KB', () => {
+  it('accepts 32 KB of desired properties', () => {
     const desired = Object.fromEntries(Array.from({ length: 7 }, (_, index) => [`p${index}`, 'x'.repeat(4000)]));
     assert.deepEqual(twinIssues({ tags: {}, desired }), []);
     assert.equal(
@@ -52,7 +52,7 @@ describe('limits of a twin', () => {
 });
 
 describe('merging twins', () => {
-  it('lays members on members and lets everything else replace', () => {
+  it('merges objects member by member and replaces any other value', () => {
     const base = { tags: { site: 'berlin', place: { hall: 1, row: 2 } }, desired: { list: [1, 2] } };
     const over = { tags: { place: { row: 3, slot: 4 }, site: { name: 'x' } }, desired: { list: [3] } };
     assert.deepEqual(mergeTwins(base, over), {

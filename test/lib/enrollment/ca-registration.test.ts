@@ -8,7 +8,7 @@ import { anyCredential, type Fleet, someResource, startFleet } from './fleet-on-
 
 const definition = { keyCustody: 'plain', target: 'dps-device' } as const;
 
-/** A fresh deployment for each test: what a registration finds in DPS is what the test is about. */
+/** Runs a test on a new deployment, since each test depends on what DPS holds. */
 async function withFleet(work: (fleet: Fleet) => Promise<void>): Promise<void> {
   const fleet = await startFleet();
   try {
@@ -20,7 +20,7 @@ async function withFleet(work: (fleet: Fleet) => Promise<void>): Promise<void> {
 
 class Cut extends Error {}
 
-/** A registry whose n-th call takes effect, and whose answer never arrives. */
+/** A registry whose n-th call takes effect but throws, as when its answer is lost. */
 function cutAfter(registry: CaRegistry, call: number): CaRegistry {
   let calls = 0;
   return new Proxy(registry, {
@@ -37,7 +37,7 @@ function cutAfter(registry: CaRegistry, call: number): CaRegistry {
 }
 
 describe('registering the root', () => {
-  it('uploads it, proves possession, and changes nothing when it is done again', () =>
+  it('uploads it, proves possession, and changes nothing the second time', () =>
     withFleet(async (fleet) => {
       assert.deepEqual(await registerRoot(fleet), { state: 'verified', name: 'fleet-root', already: false });
       const first = await fleet.registry.list();
@@ -49,7 +49,7 @@ describe('registering the root', () => {
     }));
 
   for (const call of [1, 2, 3, 4]) {
-    it(`goes on where it was cut after its call ${call}`, () =>
+    it(`continues where it was interrupted after call ${call}`, () =>
       withFleet(async (fleet) => {
         await assert.rejects(registerRoot({ ...fleet, registry: cutAfter(fleet.registry, call) }), Cut);
         const outcome = await registerRoot(fleet);
@@ -62,7 +62,7 @@ describe('registering the root', () => {
       }));
   }
 
-  it('ends well when two do it at once', () =>
+  it('succeeds when two operators do it at once', () =>
     withFleet(async (fleet) => {
       const outcomes = await Promise.all([registerRoot(fleet), registerRoot(fleet)]);
       assert.deepEqual(
@@ -72,13 +72,13 @@ describe('registering the root', () => {
       assert.equal((await fleet.registry.list()).length, 1);
     }));
 
-  it('finds it where somebody uploaded it under another name', () =>
+  it('finds it under another name', () =>
     withFleet(async (fleet) => {
       await fleet.registry.upload('by-hand', await fleet.authority.root(), { withoutProof: true });
       assert.deepEqual(await registerRoot(fleet), { state: 'verified', name: 'by-hand', already: true });
     }));
 
-  it('does not take the place of another certificate', () =>
+  it('does not replace another certificate', () =>
     withFleet(async (fleet) => {
       const other = await startFleet();
       try {
@@ -94,7 +94,7 @@ describe('registering the root', () => {
       });
     }));
 
-  it('is taken at our word where we ask for that, also after an upload without it', () =>
+  it('verifies it without a proof when asked to, also after an upload with the need of one', () =>
     withFleet(async (fleet) => {
       await fleet.registry.upload('fleet-root', await fleet.authority.root(), { withoutProof: false });
       assert.deepEqual(await registerRoot(fleet, { withoutProof: true }), {
@@ -104,7 +104,7 @@ describe('registering the root', () => {
       });
     }));
 
-  it('is what lets devices in', () =>
+  it('is required before devices can register', () =>
     withFleet(async (fleet) => {
       await fleet.groups.declare('line7', definition);
       await assert.rejects(fleet.provision('line7', 'gw-1'));
@@ -112,7 +112,7 @@ describe('registering the root', () => {
       assert.notEqual(await fleet.provision('line7', 'gw-1'), '');
     }));
 
-  it('says what DPS said when it refuses', () =>
+  it('reports the answer of DPS when it refuses', () =>
     withFleet(async (fleet) => {
       await assert.rejects(registerRoot(fleet, { name: 'no/such name' }), (error: unknown) => {
         assert.ok(error instanceof FleetError, String(error));
@@ -122,7 +122,7 @@ describe('registering the root', () => {
       });
     }));
 
-  it('says that its identity is refused, and that nobody answers', async () => {
+  it('reports a service that cannot be reached', async () => {
     const registry = createDpsCertificates({
       resource: someResource,
       credential: anyCredential,
@@ -140,7 +140,7 @@ describe('a group that refers to its CA by name', () => {
   });
   after(() => fleet.stop());
 
-  it('waits until DPS knows the CA, without the root being known', async () => {
+  it('waits until DPS has the CA, and does not need the root', async () => {
     const { group, pending } = await fleet.groups.declare('line7', { ...definition, attestation: 'caReference' });
     assert.equal(group.enrolled, undefined);
     assert.equal(pending?.code, 'ca-unregistered');
@@ -154,7 +154,7 @@ describe('a group that refers to its CA by name', () => {
     assert.notEqual(await fleet.provision('line7', 'gw-1'), '');
   });
 
-  it('is told once', async () => {
+  it('is sent to DPS once', async () => {
     const before = (await fleet.dps.service.getEnrollmentGroup('line7')).responseBody;
     await registerIssuingCa(fleet, 'line7');
     const record = await fleet.groupStore.read('line7');
@@ -163,7 +163,7 @@ describe('a group that refers to its CA by name', () => {
     assert.equal((await fleet.dps.service.getEnrollmentGroup('line7')).responseBody.etag, before.etag);
   });
 
-  it('refers to both after a rollover, once the new one is known', async () => {
+  it('refers to both CAs after a rollover, once the new one is registered', async () => {
     const old = await fleet.issue('line7', 'gw-old');
     const { pending } = await fleet.groups.rollOver('line7', { from: 1 });
     assert.equal(pending?.code, 'ca-unregistered');
@@ -174,7 +174,7 @@ describe('a group that refers to its CA by name', () => {
     assert.notEqual(await fleet.provision('line7', 'gw-new'), '');
   });
 
-  it('goes over to carrying its CAs when it is declared so', async () => {
+  it('contains its CAs again when it is declared so', async () => {
     await registerRoot(fleet);
     const { pending } = await fleet.groups.declare('line7', definition);
     assert.equal(pending, undefined);
@@ -184,7 +184,7 @@ describe('a group that refers to its CA by name', () => {
     assert.notEqual(await fleet.provision('line7', 'gw-3'), '');
   });
 
-  it('is not declared for individual enrollments', async () => {
+  it('cannot have individual enrollments', async () => {
     const declared = fleet.groups.declare('single', {
       ...definition,
       attestation: 'caReference',

@@ -22,7 +22,7 @@ export const anyCredential = {
   getToken: async () => ({ token: 'any', expiresOnTimestamp: Date.now() + 3_600_000 }),
 };
 
-/** Groups and their CAs on a DPS stand-in, by the real adapters, with real keys; group records in memory. */
+/** Groups and their CAs on the DPS emulator, with the real adapters and real keys. Group records are in memory. */
 export async function startFleet({ keys }: { keys?: KeyStore } = {}) {
   const dps: RunningDps = await startDps();
   const directory = mkdtempSync(join(tmpdir(), 'fleet-keys-'));
@@ -40,7 +40,7 @@ export async function startFleet({ keys }: { keys?: KeyStore } = {}) {
   const retry = { maxWaitSeconds: 5, sleep: async (milliseconds: number) => void (await sleep(milliseconds)) };
   const groups = createGroups({ store: groupStore, authority, enrollments, allowPlainKeys: true, retry, now });
 
-  /** An identity from the group's current CA, as a bundle carries it. */
+  /** An identity from the group's current CA, as a bundle contains it. */
   async function issue(groupId: string, deviceId: string) {
     const group = (await groups.directory({ maxAgeSeconds: 0 })).get(groupId)?.value;
     const [ca] = group?.issuingCas ?? [];

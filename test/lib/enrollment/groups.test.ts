@@ -15,14 +15,14 @@ async function reconcile(world: World): Promise<void> {
   await reconcileRegistrations({ ...world.services(), twins: { merge: async () => {} } });
 }
 
-describe('a group that is declared', () => {
-  it('is in DPS as declared in the end, whichever call was the last one', async () => {
-    // A declaration makes fewer calls than that.
+describe('a declared group', () => {
+  it('reaches DPS as declared, whichever call was interrupted', async () => {
+    // A declaration makes fewer than 12 calls.
     for (let call = 1; call <= 12; call++) {
       using world = createWorld();
       world.interruptAfter(call);
       await world.declare('line7', before).catch((error: unknown) => assert.ok(error instanceof Interruption));
-      // Nothing was stored yet: then nothing may be in DPS either, and the caller got no answer.
+      // If nothing was stored, DPS must not have the group either.
       if ((await world.groupStore.read('line7')) === undefined) assert.equal(statusInDps(world), undefined);
       else {
         world.interruptAfter(Number.POSITIVE_INFINITY);
@@ -35,7 +35,7 @@ describe('a group that is declared', () => {
     }
   });
 
-  it('is told to DPS again where a worker with an older definition told it something else meanwhile', async () => {
+  it('is sent to DPS again when a worker with an older definition overwrote it there', async () => {
     using world = createWorld();
     await world.declare('line7', before);
     const older = world.enrollments.groups.get('line7') ?? assert.fail();
@@ -43,7 +43,7 @@ describe('a group that is declared', () => {
     world.enrollments.ensureGroup = async (group) => {
       await ensureGroup(group);
       world.enrollments.ensureGroup = ensureGroup;
-      // The other worker comes last at DPS, and first with its note.
+      // The other worker is the last to write to DPS, and the first to record that.
       await ensureGroup(older);
       const stored = (await world.groupStore.read('line7')) ?? assert.fail();
       const enrolled = { revision: stored.value.enrolled?.revision ?? '', at: '2026-11-24T00:00:01.000Z' };

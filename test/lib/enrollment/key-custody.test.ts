@@ -8,7 +8,7 @@ import { createGroups } from '../../../lib/enrollment/groups.ts';
 import { createSoftwareKeyStore } from '../../../lib/pki/software-key-store.ts';
 import { createWorld } from '../../world.ts';
 
-it('plain keys are refused where the deployment does not allow them, and nothing is made for the group', async (t) => {
+it('plain keys are refused when the deployment does not allow them, and nothing is created for the group', async (t) => {
   using world = createWorld();
   const directory = mkdtempSync(join(tmpdir(), 'custody-'));
   t.after(() => rmSync(directory, { recursive: true }));

@@ -21,7 +21,7 @@ const isConflict = (message: RegExp) => (error: unknown) => {
 };
 
 describe('rollover of a group', () => {
-  it('issues by the new CA, and devices of the old one still register', async () => {
+  it('issues from the new CA, and devices of the old CA can still register', async () => {
     await fleet.groups.declare('line7', definition);
     const old = await fleet.issue('line7', 'old-1');
     const oldToo = await fleet.issue('line7', 'old-2');
@@ -41,13 +41,13 @@ describe('rollover of a group', () => {
     assert.equal((await fleet.dps.register('old-2', oldToo)).status, 'assigned');
   });
 
-  it('rolls over once when the request comes twice', async () => {
+  it('rolls over once when the request is sent twice', async () => {
     await fleet.groups.declare('twice', definition);
     await fleet.groups.rollOver('twice', { from: 1 });
     await assert.rejects(fleet.groups.rollOver('twice', { from: 1 }), isConflict(/issues by CA 2, not by 1/));
   });
 
-  it('ends the devices of a third CA only when that is meant', async () => {
+  it('drops a CA with devices only with force', async () => {
     await fleet.groups.declare('third', definition);
     const first = await fleet.issue('third', 'first-1');
     await fleet.groups.rollOver('third');
@@ -63,7 +63,7 @@ describe('rollover of a group', () => {
     assert.notEqual(await fleet.provision('third', 'third-1'), '');
   });
 
-  it('takes another type of key from the next CA on', async () => {
+  it('uses another key type from the next CA on', async () => {
     await fleet.groups.declare('types', definition);
     const before = await fleet.issue('types', 'types-1');
     await fleet.groups.declare('types', { ...definition, issuingCa: { keyType: 'ec-p384' } });
@@ -79,7 +79,7 @@ describe('rollover of a group', () => {
     );
   });
 
-  it('finds no group that is not there', async () => {
+  it('reports a group that does not exist', async () => {
     await assert.rejects(fleet.groups.rollOver('nobody'), { code: 'not-found' });
   });
 });
