@@ -39,7 +39,7 @@ function syntaxErrors(file: BicepFile): string[] {
 }
 
 describe('the Bicep files', () => {
-  it('are all there', () => {
+  it('are found', () => {
     assert.ok(bicepFiles.length >= 10, `found ${bicepFiles.length}`);
   });
 
@@ -47,15 +47,15 @@ describe('the Bicep files', () => {
     assert.deepEqual(bicepFiles.flatMap(syntaxErrors), []);
   });
 
-  it('would not parse with a brace missing (so that the test above can fail)', () => {
+  it('do not parse with a missing brace (so the test above can fail)', () => {
     assert.notEqual(parseBicep('broken.bicep', "resource a 'T@2024-01-01' = {\n  name: 'x'\n").root.hasError, false);
   });
 
-  it('use only names that are declared', () => {
+  it('use only declared names', () => {
     assert.deepEqual(bicepFiles.flatMap(undeclaredNames), []);
   });
 
-  it('declare no parameter and no variable that nothing uses', () => {
+  it('declare no unused parameter or variable', () => {
     const unused = bicepFiles.flatMap((file) => {
       const used = new Set(namesUsed(file).map((node) => node.text));
       const declared = [...declarationsOf(file, 'parameter'), ...declarationsOf(file, 'variable')];
@@ -64,7 +64,7 @@ describe('the Bicep files', () => {
     assert.deepEqual(unused, []);
   });
 
-  it('give every module of ours the parameters it has, all that it requires and no others', () => {
+  it('pass each local module its required parameters, and none that it does not declare', () => {
     for (const { file, declaration } of everywhere('module')) {
       const module = localModule(file, declaration);
       if (module === undefined) continue;
@@ -78,7 +78,7 @@ describe('the Bicep files', () => {
     }
   });
 
-  it('read only outputs that the module of ours has', () => {
+  it('read only outputs that the local module declares', () => {
     for (const file of bicepFiles) {
       const modules = new Map(
         declarationsOf(file, 'module').map((module) => [module.symbol, localModule(file, module)]),
@@ -106,7 +106,7 @@ describe('the Bicep files', () => {
     for (const [name, found] of versions) assert.equal(found.size, 1, `${name}: ${[...found]}`);
   });
 
-  it('use stable API versions, but for diagnostic settings, which have none', () => {
+  it('use stable API versions, except for diagnostic settings, which have none', () => {
     for (const { file, declaration } of everywhere('resource')) {
       const { reference, node } = declaration;
       if (!reference.includes('@')) continue;
@@ -120,7 +120,7 @@ describe('the Bicep files', () => {
 });
 
 describe('secrets in the Bicep files', () => {
-  it('are never listed: no listKeys, no listAccountSas, nothing like them', () => {
+  it('are never listed: no listKeys, listAccountSas or similar function', () => {
     const calls = bicepFiles.flatMap((file) =>
       callsOf(file.root)
         .filter(({ name }) => /^list[A-Z]/.test(name) || name === 'getSecret')
@@ -129,8 +129,8 @@ describe('secrets in the Bicep files', () => {
     assert.deepEqual(calls, []);
   });
 
-  it('are never put out', () => {
-    // The connection string of Application Insights names the resource; local authentication to it is off.
+  it('are never an output', () => {
+    // The connection string of Application Insights only identifies the resource: local authentication is off.
     const harmless = ['app/monitoring.bicep connectionString'];
     for (const { file, declaration } of everywhere('output')) {
       const { symbol, value, node } = declaration;
@@ -140,7 +140,7 @@ describe('secrets in the Bicep files', () => {
     }
   });
 
-  it('are not needed: no parameter is one', () => {
+  it('are never a parameter', () => {
     for (const { file, declaration } of everywhere('parameter')) {
       const harmless = ['componentConnectionString', 'keyVaultName', 'keyVaultSku', 'allowPlainKeys'];
       if (harmless.includes(declaration.symbol)) continue;
@@ -156,13 +156,13 @@ describe('secrets in the Bicep files', () => {
     ['app/function-app.bicep', 'site', { httpsOnly: true }],
   ];
   for (const [path, symbol, expected] of locks) {
-    it(`do not open ${path}: ${Object.keys(expected).join(', ')}`, () => {
+    it(`cannot open ${path}: ${Object.keys(expected).join(', ')}`, () => {
       const params = paramsOf(path, symbol);
       for (const [name, value] of Object.entries(expected)) assert.equal(params[name], value, name);
     });
   }
 
-  it('do not open IoT Hub and DPS: local authentication is off, and the link between them is by identity', () => {
+  it('cannot open IoT Hub and DPS: local authentication is off, and their link uses an identity', () => {
     const properties = (symbol: string) => objectAt(resource('app/iot.bicep', symbol), 'properties');
     assert.equal(properties('hub')['disableLocalAuth'], true);
     assert.equal(properties('dps')['disableLocalAuth'], true);
@@ -183,7 +183,7 @@ describe('roles in the Bicep files', () => {
     }
   });
 
-  it('stand on one resource each, never on the resource group or above', () => {
+  it('have the scope of one resource, never of a resource group or above', () => {
     for (const { file, declaration } of everywhere('resource')) {
       if (!declaration.reference.startsWith('Microsoft.Authorization/roleAssignments@')) continue;
       const scope = propertiesOf(bodyOf(declaration)).get('scope');
@@ -192,7 +192,7 @@ describe('roles in the Bicep files', () => {
     }
   });
 
-  it('give nobody Owner, Contributor or the right to give rights', () => {
+  it('grant neither Owner, nor Contributor, nor the right to assign roles', () => {
     const tooMuch = [
       '8e3af657-a8ff-443c-a75c-2fe8c4bcb635',
       'b24988ac-6180-42a0-ab88-20f7382dd24c',
@@ -219,7 +219,7 @@ describe('names in the Bicep files and in the code', () => {
     );
   });
 
-  it('agree on queues, and every queue has its poison queue', () => {
+  it('agree on queues, each with a poison queue', () => {
     assert.deepEqual(declaredQueues?.value && literalOf(declaredQueues.value), [...queueNames]);
     const queues = String(objectAt(storage, 'queueServices')['queues']);
     assert.match(queues, /map\(queueNames, queue => \{ name: queue \}\)/);
@@ -251,7 +251,7 @@ describe('names in the Bicep files and in the code', () => {
     assert.deepEqual(containers.map(({ name }) => name).sort(), [...Object.values(cosmosContainers)].sort());
   });
 
-  it('index what the queries filter and sort by', () => {
+  it('index the properties that queries filter and sort by', () => {
     const [database] = paramsOf('app/cosmos.bicep', 'account')['sqlDatabases'] as Record<string, Literal>[];
     for (const container of (database?.['containers'] ?? []) as Record<string, Literal>[]) {
       const policy = container['indexingPolicy'] as { includedPaths: { path: string }[] } | undefined;
@@ -283,7 +283,7 @@ describe('names in the Bicep files and in the code', () => {
     assert.equal(destination.properties['queueName'], queueNames[0]);
   });
 
-  it('agree on app settings: all that the app needs, none that it does not know, no local ones', () => {
+  it('agree on app settings: all that the app needs, none that it does not read, no local ones', () => {
     const given = new Set([...appSettings()]);
     for (const name of given) {
       assert.ok((settingNames as readonly string[]).includes(name), `Bicep sets ${name}, which nothing reads`);
@@ -311,7 +311,7 @@ describe('the parameters of the deployment', () => {
   const declared = declarationsOf(main, 'parameter');
   const given = Object.keys(readJson('main.parameters.json').parameters);
 
-  it('are parameters of main.bicep, and those without a default are all given', () => {
+  it('are declared in main.bicep, and include all that have no default', () => {
     const names = declared.map(({ symbol }) => symbol);
     assert.deepEqual(
       given.filter((name) => !names.includes(name)),
@@ -324,19 +324,19 @@ describe('the parameters of the deployment', () => {
     );
   });
 
-  it('take their abbreviations from the list, which has no others', () => {
+  it('use every abbreviation of the list, and no others', () => {
     const used = [...main.root.text.matchAll(/\{abbreviations\.(\w+)/g)].map(([, name = '']) => name);
     assert.deepEqual([...new Set(used)].sort(), Object.keys(readJson('abbreviations.json')).sort());
   });
 });
 
-/** Functions of Bicep and names that are always there. */
+/** Functions of Bicep and names that need no declaration. */
 const builtIn = new Set(
   `concat deployer empty environment guid loadJsonContent loadTextContent map resourceGroup string subscription
    subscriptionResourceId tenant toLower union uniqueString`.split(/\s+/),
 );
 
-/** Identifiers that stand for a value: not keys, not the name that is being declared, not the variables of a lambda. */
+/** Identifiers that refer to a value: not keys, not the name being declared, not the variables of a lambda. */
 function namesUsed(file: BicepFile): Node[] {
   return [...nodesOf(file.root)].filter((node) => {
     if (node.type !== 'identifier' || node.parent === null) return false;
@@ -363,7 +363,7 @@ function undeclaredNames(file: BicepFile): string[] {
     .map((node) => `${placeOf(file, node)} ${node.text}`);
 }
 
-/** The file of a module that is ours; undefined for one of the registry. */
+/** The file of a local module; undefined for a module of the registry. */
 function localModule(file: BicepFile, { reference }: Declaration): BicepFile | undefined {
   if (reference.startsWith('br')) return undefined;
   const path = join(dirname(file.path), reference).replaceAll('\\', '/');
@@ -391,7 +391,7 @@ function objectAt(value: Record<string, Literal>, name: string): Record<string, 
   return part;
 }
 
-/** Names of all app settings: those main.bicep passes, and those the app's own file adds. */
+/** Names of all app settings: those that main.bicep passes, and those that the app's own file adds. */
 function appSettings(): string[] {
   const host = declarationsOf(bicepFile('app/function-app.bicep'), 'variable').find(
     ({ symbol }) => symbol === 'hostSettings',
@@ -412,7 +412,7 @@ describe('the service that azd deploys', () => {
     assert.deepEqual(Object.keys(azureYaml.services), [/'azd-service-name': '(\w+)'/.exec(tags)?.[1]]);
   });
 
-  it('is deployed as it was built here, from the folder with these files', () => {
+  it('is deployed as it was built, from the folder with these files', () => {
     const [service] = Object.values<Record<string, unknown>>(azureYaml.services);
     assert.equal(service?.['remoteBuild'], false);
     assert.equal(service?.['host'], 'function');
@@ -421,7 +421,7 @@ describe('the service that azd deploys', () => {
 });
 
 describe('the files that Bicep loads', () => {
-  it('are there', () => {
+  it('exist', () => {
     const loads = bicepFiles.flatMap((file) => callsOf(file.root).map(({ name, node }) => ({ file, name, node })));
     const loaded = loads.filter(({ name }) => name === 'loadJsonContent' || name === 'loadTextContent');
     assert.equal(loaded.length, 2);
@@ -431,7 +431,7 @@ describe('the files that Bicep loads', () => {
     }
   });
 
-  it('hold a workbook whose every query reads a table that the app writes to', () => {
+  it('include a workbook whose queries all read tables that the app writes to', () => {
     const { version, items } = readJson('app/workbook.json');
     assert.equal(version, 'Notebook/1.0');
     const queries = items.filter(({ type }: { type: number }) => type === 3);
@@ -444,12 +444,12 @@ describe('the files that Bicep loads', () => {
   });
 });
 
-/** Source of the app: what could write a log line or a figure. */
+/** Source of the app, which writes log lines and metrics. */
 const source = globSync(['functions/**/*.ts', 'lib/**/*.ts'])
   .map((path) => readFileSync(path, 'utf8'))
   .join('\n');
 
-/** Log lines that a query waits for, and figures that it reads, are written somewhere under these very names. */
+/** Asserts that the app writes every log line and metric that a query names. */
 function assertWritten(query: string, title: string): void {
   const table = /^(App\w+)\n/.exec(query)?.[1];
   if (table === 'AppMetrics') {
@@ -471,11 +471,11 @@ describe('the alerts', () => {
   const rules = declarationsOf(bicepFile('app/alerts.bicep'), 'variable').find(({ symbol }) => symbol === 'rules');
   const queries = rules?.value ? [...nodesOf(rules.value)].filter((node) => node.text.startsWith("'''")) : [];
 
-  it('are of the four kinds that an operator has to be told of', () => {
+  it('are of the four kinds that an operator must know of', () => {
     assert.equal(queries.length, 4);
   });
 
-  it('wait for lines and figures that the app writes', () => {
+  it('query only log lines and metrics that the app writes', () => {
     for (const node of queries) {
       const query = textOf(node).trim().replaceAll(/^ +/gm, '');
       assertWritten(query, query);

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { Language, type Node, Parser } from 'web-tree-sitter';
 
 /*
- * Reads the Bicep files as syntax trees. There is no Bicep compiler on npm; a grammar there is, and with it the rules of
- * this house, and some of the compiler's own, can be tested where nothing but npm is at hand.
+ * Reads the Bicep files as syntax trees. npm has no Bicep compiler, but a grammar. With it, tests can check the rules of
+ * this project and some of the compiler's rules without any other tool.
  */
 
 const folder = fileURLToPath(new URL('../../../infra/azure/', import.meta.url));
@@ -36,12 +36,12 @@ export function bicepFile(path: string): BicepFile {
   return file;
 }
 
-/** `file.bicep:12`, for messages. */
+/** The place of a node for messages, such as `file.bicep:12`. */
 export function placeOf(file: BicepFile, node: Node): string {
   return `${relative('.', file.path) || basename(file.path)}:${node.startPosition.row + 1}`;
 }
 
-/** The node and all below it, parents first. */
+/** The node and all nodes below it, parents first. */
 export function* nodesOf(node: Node): Generator<Node> {
   yield node;
   for (const child of node.namedChildren) if (child !== null) yield* nodesOf(child);
@@ -78,7 +78,7 @@ export function declarationsOf(file: BicepFile, kind: DeclarationKind): Declarat
     });
 }
 
-/** The object that a resource or module is given, also where it stands in a condition or a loop. */
+/** The object of a resource or module, also when it is inside a condition or a loop. */
 export function bodyOf({ value }: Declaration): Node {
   if (value === undefined) throw new Error('a declaration without a body');
   const body = [...nodesOf(value)].find((node) => node.type === 'object');
@@ -99,7 +99,7 @@ export function propertiesOf(object: Node): Map<string, Node> {
 
 export type Literal = string | number | boolean | null | Literal[] | { [name: string]: Literal };
 
-/** What the node stands for, as far as it is literal; an expression stays as its source text. */
+/** The value of a node. Expressions in it stay as source text. */
 export function literalOf(node: Node): Literal {
   const children = node.namedChildren.filter((child): child is Node => child !== null && child.type !== 'comment');
   switch (node.type) {
@@ -118,13 +118,13 @@ export function literalOf(node: Node): Literal {
   }
 }
 
-/** A string's text without its quotes; interpolations stay as they are written. */
+/** A string without its quotes. Interpolations stay as source text. */
 export function textOf(string: Node): string {
   const quote = string.text.startsWith("'''") ? 3 : 1;
   return string.text.slice(quote, -quote);
 }
 
-/** Calls in the node, by the function's own name: `guid`, `listKeys`. */
+/** Calls below the node, with the name of the function, such as `guid` or `listKeys`. */
 export function callsOf(node: Node): { name: string; node: Node }[] {
   return [...nodesOf(node)]
     .filter((candidate) => candidate.type === 'call_expression')

@@ -10,7 +10,7 @@ import { requiredRole } from '../../../lib/access/access.ts';
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
 
 describe('docs/settings.md', () => {
-  it('is what the schema says', () => {
+  it('is generated from the schema', () => {
     assert.equal(read('docs/settings.md'), settingsPage(), 'run: node infra/tools/settings-page.ts');
   });
 
@@ -45,7 +45,7 @@ describe('functions/requests.http', () => {
 describe('the workflows', () => {
   const workflows = ['check', 'deploy'].map((name) => [name, read(`.github/workflows/${name}.yml`)] as const);
 
-  it('may read the code, and the deployment may ask for a token of its own; nothing more', () => {
+  it('can read the code, and only the deployment can request a token', () => {
     const permissions = Object.fromEntries(workflows.map(([name, text]) => [name, parse(text).permissions]));
     assert.deepEqual(permissions, {
       check: { contents: 'read' },
@@ -53,7 +53,7 @@ describe('the workflows', () => {
     });
   });
 
-  it('pin every action to a commit, but for one whose commit is not known', () => {
+  it('pin every action to a commit, except one whose commit is not known', () => {
     const uses = workflows.flatMap(([, text]) => [...text.matchAll(/uses: (\S+)(?: # (v[\d.]+))?/g)]);
     assert.ok(uses.length >= 6);
     for (const [, action = '', version] of uses) {
@@ -63,7 +63,7 @@ describe('the workflows', () => {
     }
   });
 
-  it('hold no secret', () => {
+  it('use no secrets', () => {
     for (const [name, text] of workflows) assert.doesNotMatch(text, /secrets\./, name);
   });
 });
