@@ -52,10 +52,10 @@ describe('metrics of billed requests', () => {
   });
 
   it('count each storage transaction, by service', async () => {
-    const container = BlobServiceClient.fromConnectionString(azurite.connectionString).getContainerClient('figures');
+    const container = BlobServiceClient.fromConnectionString(azurite.connectionString).getContainerClient('metrics');
     await container.create();
     await container.getBlockBlobClient('b').upload('x', 1);
-    await QueueServiceClient.fromConnectionString(azurite.connectionString).getQueueClient('figures').create();
+    await QueueServiceClient.fromConnectionString(azurite.connectionString).getQueueClient('metrics').create();
     assert.equal(await sumOf('fleet.storage.operations', { service: 'blob' }), 2);
     assert.equal(await sumOf('fleet.storage.operations', { service: 'queue' }), 1);
   });
