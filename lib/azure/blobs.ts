@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { ContainerClient } from '@azure/storage-blob';
 import { FleetError } from '../errors.ts';
 import type { BlobOptions, BlobStore } from '../storage.ts';
-import { calling, statusOf, unlessStatus } from './service-errors.ts';
+import { calling, unlessStatus } from './service-errors.ts';
 import { storageTimeoutMs, withInactivityTimeout, withItemTimeout } from './storage-timeouts.ts';
 
 const service = 'Blob storage';
