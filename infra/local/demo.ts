@@ -18,19 +18,19 @@ import { deviceTable, errorTable, jobTable, type Registered } from './demo/summa
 import { type Stack, startStack } from './stack.ts';
 
 /*
- * The whole way, once: declare a group, submit a manifest and an order, wait, let the devices register with what their
- * bundles hold, read their twins back, and say whether all of it is as it should be. Talk goes to stderr, the result to
- * stdout.
+ * `npm run demo`: declares a group, submits a manifest and an order, waits for the jobs, registers the devices with the
+ * content of their bundles, reads their twins from the hub, and checks the results. Progress goes to stderr, the result to
+ * stdout. Exit code 0 if every check passed, otherwise 1.
  */
 
-/** Requests to the API at once. */
-const requestsAtOnce = 8;
-/** Devices that register at once; each is a TLS handshake, two or three requests, and waits a second in between. */
-const devicesAtOnce = 64;
-/** DPS lets 1,000 devices register in a minute; the stand-in is told not to make anybody wait for the next one. */
+/** Parallel requests to the API. */
+const parallelRequests = 8;
+/** Devices that register in parallel. Each makes a TLS handshake and two or three requests, and waits a second in between. */
+const parallelDevices = 64;
+/** DPS accepts 1,000 registrations per minute. A larger quota keeps the demo from waiting for the next minute. */
 const dpsArguments = ['--registrations-per-minute', '100000'];
-/** A job that shows no progress for so long will not end. */
-const patience = 120_000;
+/** Milliseconds without progress, after which a job is considered stuck. */
+const progressTimeout = 120_000;
 
 const say = (text: string) => process.stderr.write(`${text}\n`);
 
@@ -49,11 +49,9 @@ if (options === 'help') {
     stack = await startStack({ directory, ports: 'free', dpsArguments });
     endOnSignal(stack, directory);
     const problems = await demonstrate(options, stack);
-    for (const problem of problems.slice(0, 20)) say(`not as it should be: ${problem}`);
+    for (const problem of problems.slice(0, 20)) say(`problem: ${problem}`);
     process.exitCode = problems.length === 0 ? 0 : 1;
-    say(
-      problems.length === 0 ? '\nAll of it is as it should be.' : `\nNot as it should be: ${problems.length} things.`,
-    );
+    say(problems.length === 0 ? '\nAll checks passed.' : `\n${problems.length} checks failed.`);
   } catch (error) {
     process.exitCode = 1;
     say(`error: ${(error as Error).message}`);
@@ -61,11 +59,11 @@ if (options === 'help') {
   await stack?.stop();
   if (process.exitCode === 0) await rm(directory, { recursive: true, force: true });
   else say(`Logs are in ${join(directory, 'logs')}.`);
-  // A keep-alive connection to what is gone by now would hold the process for its time.
+  // Open keep-alive connections to stopped services would delay the end of this process.
   process.exit();
 }
 
-/** Ctrl-C leaves nothing behind. */
+/** On Ctrl-C: stops the stack and deletes its directory. */
 function endOnSignal(stack: Stack, directory: string): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, async () => {
@@ -76,7 +74,7 @@ function endOnSignal(stack: Stack, directory: string): void {
   }
 }
 
-/** @returns what is not as it should be */
+/** @returns the failed checks */
 async function demonstrate(demo: DemoOptions, stack: Stack): Promise<string[]> {
   const api = createApi({ url: stack.urls.functions, key: stack.functionsKey });
 
@@ -101,7 +99,7 @@ async function demonstrate(demo: DemoOptions, stack: Stack): Promise<string[]> {
   problems.push(...jobProblems(jobs), ...errorProblems(errors, demo.expectedErrors));
 
   const devices = await listDevices(api, jobs);
-  // Devices that were there already (unchanged) are on the list of the job that made them.
+  // Unchanged devices are listed under the job that created them.
   const provisioned = jobs.reduce((sum, { counts }) => sum + counts.provisioned, 0);
   if (devices.length !== provisioned)
     problems.push(`${provisioned} rows were provisioned, ${devices.length} devices have bundles`);
@@ -127,11 +125,11 @@ function errorRows(csv: string): ErrorRow[] {
   return parse<ErrorRow>(csv, { columns: true, relax_column_count: true });
 }
 
-/** Shows progress until so many jobs are there and none of them works any more. */
+/** Shows progress until `count` jobs exist and all have ended. @returns the jobs, oldest first */
 async function waitForJobs(api: Api, count: number): Promise<JobAnswer[]> {
   const ended = ({ finishedAt }: JobAnswer) => finishedAt !== undefined;
   let shown = '';
-  for (let since = Date.now(); Date.now() - since < patience; ) {
+  for (let since = Date.now(); Date.now() - since < progressTimeout; ) {
     const { jobs } = await api.get<{ jobs: JobAnswer[] }>('jobs');
     const line = jobs
       .map(({ source, percent, counts, status }) => `${source}: ${percent}% of ${counts.total} (${status})`)
@@ -144,7 +142,7 @@ async function waitForJobs(api: Api, count: number): Promise<JobAnswer[]> {
     if (jobs.length >= count && jobs.every(ended)) return jobs.reverse();
     await sleep(250);
   }
-  throw new Error(`There was no progress for ${patience / 1000} seconds: ${shown || 'no job came'}`);
+  throw new Error(`No progress for ${progressTimeout / 1000} seconds: ${shown || 'no job was created'}`);
 }
 
 function jobProblems(jobs: readonly JobAnswer[]): string[] {
@@ -160,7 +158,7 @@ function jobProblems(jobs: readonly JobAnswer[]): string[] {
   });
 }
 
-/** The samples are bad in known places; anything else there is a fault of ours. */
+/** Compares the reported errors with the known errors of the sample. */
 function errorProblems(
   errors: readonly { line: string; code: string }[],
   expected: readonly string[] | undefined,
@@ -170,10 +168,10 @@ function errorProblems(
   return [
     ...expected
       .filter((entry) => !found.includes(entry))
-      .map((entry) => `the sample's bad row was not reported: ${entry}`),
+      .map((entry) => `an invalid row of the sample was not reported: ${entry}`),
     ...found
       .filter((entry) => !expected.includes(entry))
-      .map((entry) => `a good row of the sample was reported: ${entry}`),
+      .map((entry) => `a valid row of the sample was reported: ${entry}`),
   ];
 }
 
@@ -196,7 +194,7 @@ function fetchBundles(api: Api, devices: readonly DeviceAnswer[]): Promise<[stri
     deviceId,
     await api.getBytes(`devices/${deviceId}/bundle`),
   ];
-  return pMap(devices, fetchOne, { concurrency: requestsAtOnce });
+  return pMap(devices, fetchOne, { concurrency: parallelRequests });
 }
 
 interface Registering {
@@ -205,7 +203,7 @@ interface Registering {
   readonly limit: number;
 }
 
-/** Lets the devices register, waits until their records say so, and compares what the hub has with what was asked for. */
+/** Registers the devices, waits until their records show it, and compares the hub with the records. */
 async function registerAll(
   api: Api,
   stack: Stack,
@@ -214,14 +212,14 @@ async function registerAll(
 ): Promise<Registered[]> {
   const { keyCustody } = group.definition;
   if (keyCustody !== 'plain') {
-    say(`Key custody is "${keyCustody}": only the devices themselves can register, so none does here.`);
+    say(`Key custody is "${keyCustody}": only the device has its key, so the demo cannot register it.`);
     return [];
   }
   const some = bundles.slice(0, limit);
-  say(`Letting ${some.length} devices register with DPS over mutual TLS ...`);
+  say(`Registering ${some.length} devices with DPS over mutual TLS ...`);
   const hubs = new Map<string, string>();
   const problems = new Map<string, string>();
-  const progress = countdown(some.length);
+  const progress = progressCounter(some.length);
   await pMap(
     some,
     async ([deviceId, bundle]) => {
@@ -232,10 +230,10 @@ async function registerAll(
       }
       progress();
     },
-    { concurrency: devicesAtOnce },
+    { concurrency: parallelDevices },
   );
 
-  say('Waiting until their records say so ...');
+  say('Waiting until their records show the registration ...');
   const asked = new Map(devices.map((device) => [device.deviceId, device]));
   const twinOf = createHubTwinReader(stack.hubConnectionString);
   return pMap(
@@ -248,12 +246,12 @@ async function registerAll(
       const twin = await twinOf(hub, deviceId);
       return { deviceId, hub, tags: twin.tags, problem: difference({ record, hub, twin, asked: asked.get(deviceId) }) };
     },
-    { concurrency: requestsAtOnce },
+    { concurrency: parallelRequests },
   );
 }
 
-/** Says now and then how far it is. */
-function countdown(total: number): () => void {
+/** @returns a function to call after each device; it reports every 250 devices */
+function progressCounter(total: number): () => void {
   let done = 0;
   return () => {
     done += 1;
@@ -261,7 +259,7 @@ function countdown(total: number): () => void {
   };
 }
 
-/** The reconciler runs every few seconds on the local stack; a minute is far more than it needs. */
+/** Waits at most a minute. On the local stack the reconciler runs every few seconds. */
 async function waitForAssignment(api: Api, deviceId: string): Promise<DeviceAnswer> {
   for (let tries = 0; ; tries++) {
     const device = await api.get<DeviceAnswer>(`devices/${deviceId}`);
@@ -270,21 +268,22 @@ async function waitForAssignment(api: Api, deviceId: string): Promise<DeviceAnsw
   }
 }
 
-interface Seen {
+interface Observed {
   readonly record: DeviceAnswer;
   readonly hub: string;
   readonly twin: { tags: Record<string, unknown>; desired: Record<string, unknown>; thumbprint?: string };
   readonly asked: DeviceAnswer | undefined;
 }
 
-function difference({ record, hub, twin, asked }: Seen): string | undefined {
-  if (record.status !== 'assigned') return `its record says ${record.status}`;
+function difference({ record, hub, twin, asked }: Observed): string | undefined {
+  if (record.status !== 'assigned') return `the status of its record is ${record.status}`;
   if (record.registration.assignedHub !== hub)
-    return `its record says hub ${record.registration.assignedHub}, DPS said ${hub}`;
-  if (!isDeepStrictEqual(twin.tags, record.twin.tags)) return `its twin has other tags: ${JSON.stringify(twin.tags)}`;
+    return `its record names hub ${record.registration.assignedHub}, DPS assigned ${hub}`;
+  if (!isDeepStrictEqual(twin.tags, record.twin.tags))
+    return `its twin has different tags: ${JSON.stringify(twin.tags)}`;
   if (!isDeepStrictEqual(twin.desired, record.twin.desired))
-    return `its twin has other desired properties: ${JSON.stringify(twin.desired)}`;
+    return `its twin has different desired properties: ${JSON.stringify(twin.desired)}`;
   const thumbprints = [asked?.certificate.sha256Thumbprint, asked?.certificate.sha1Thumbprint];
-  if (!thumbprints.includes(twin.thumbprint)) return `the hub knows it by another certificate: ${twin.thumbprint}`;
+  if (!thumbprints.includes(twin.thumbprint)) return `the hub has a different certificate: ${twin.thumbprint}`;
   return undefined;
 }

@@ -3,7 +3,7 @@ import { QueueServiceClient } from '@azure/storage-queue';
 import { findStack } from './stack/running-stack.ts';
 
 /*
- * Sends an order to the local stack, as an ERP would that has the account's connection string: `npm run order -- FILE`.
+ * `npm run order -- FILE`: sends an order to the queue of the local stack, as an ERP system does with the connection string.
  */
 
 const [file, ...more] = process.argv.slice(2);
@@ -18,7 +18,7 @@ try {
   const orders = QueueServiceClient.fromConnectionString(storageConnectionString).getQueueClient('orders');
   const { messageId } = await orders.sendMessage(order);
   process.stdout.write(`Sent ${file} to the queue orders as message ${messageId}.
-Its job is in GET /api/jobs; an order that cannot be read has none, and GET /api/dead-letters says why.\n`);
+GET /api/jobs shows its job. If the order is invalid it has no job, and GET /api/dead-letters shows the reason.\n`);
 } catch (error) {
   process.stderr.write(`error: ${(error as Error).message}\n`);
   process.exitCode = 1;

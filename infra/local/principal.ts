@@ -1,8 +1,8 @@
 import type { Role } from '../../lib/access/principal.ts';
 
 /**
- * The header `x-ms-client-principal` as built-in authentication sets it for a user of Microsoft Entra. With
- * HTTP_ACCESS=entra the local host passes it on, so that a test or a person can play any role:
+ * Makes the header `x-ms-client-principal` that built-in authentication sets for a user of Microsoft Entra. With
+ * HTTP_ACCESS=entra the local host passes it to the app, so a test can take any role:
  * https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities
  */
 export function principalHeader({ name, roles }: { name: string; roles: readonly Role[] }): string {

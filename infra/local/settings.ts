@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 
-/** Settings of the local stack, from the environment. Each has a default, so that `npm start` needs none. */
+/** Settings of the local stack, read from the environment. Each has a default. */
 const port = (fallback: number, meaning: string) =>
   z.coerce.number().int().min(1).max(65_535).default(fallback).describe(meaning);
 
@@ -9,23 +9,25 @@ const schema = z.object({
   FUNCTIONS_PORT: port(7071, 'Functions host'),
   AZURITE_BLOB_PORT: port(10_000, 'Azurite, blobs'),
   AZURITE_QUEUE_PORT: port(10_001, 'Azurite, queues'),
-  COSMOS_PORT: port(8081, 'Cosmos DB stand-in'),
-  DPS_PORT: port(8443, 'DPS and IoT Hub stand-in'),
-  KEY_VAULT_PORT: port(8444, 'Key Vault stand-in, where there is one'),
+  COSMOS_PORT: port(8081, 'Cosmos DB emulator'),
+  DPS_PORT: port(8443, 'DPS and IoT Hub emulator'),
+  KEY_VAULT_PORT: port(8444, 'Key Vault emulator, if it runs'),
   LOCAL_KEY_VAULT: z
     .enum(['0', '1'])
     .default('0')
     .transform((flag) => flag === '1')
-    .describe('1: CA keys in a Key Vault stand-in, as in Azure, and not in files of the app'),
-  LOCAL_DIR: z.string().min(1).default('.local').describe('Where state is kept'),
-  FUNCTIONS_KEY: z.string().min(8).default('local-function-key').describe('The function key that requests carry'),
+    .describe('1: keep CA keys in the Key Vault emulator, as in Azure; 0: in files'),
+  LOCAL_DIR: z.string().min(1).default('.local').describe('Folder of all data'),
+  FUNCTIONS_KEY: z.string().min(8).default('local-function-key').describe('Function key that requests send'),
   LOCAL_HOST_LEASE_SECONDS: z.coerce
     .number()
     .int()
     .min(1)
     .max(600)
     .default(60)
-    .describe('How long a received queue message stays hidden, and a crash waits to be made good; 600 in Azure'),
+    .describe(
+      'Seconds that a received queue message stays hidden: the delay until another host takes over after a crash. 600 in Azure.',
+    ),
   RECONCILE_SCHEDULE: z.string().default('*/5 * * * * *').describe('When reconcile-registrations runs (NCRONTAB)'),
 });
 
@@ -41,12 +43,12 @@ export interface LocalSettings {
 export const portNames = ['functions', 'blobs', 'queues', 'cosmos', 'dps', 'keyVault'] as const;
 export type PortName = (typeof portNames)[number];
 
-/** Ports that something will listen on. */
-export function portsInUse({ standInsAlone, keyVault }: { standInsAlone: boolean; keyVault: boolean }): PortName[] {
-  return portNames.filter((name) => (name === 'functions' ? !standInsAlone : name !== 'keyVault' || keyVault));
+/** The ports that the stack will listen on. */
+export function portsInUse({ emulatorsOnly, keyVault }: { emulatorsOnly: boolean; keyVault: boolean }): PortName[] {
+  return portNames.filter((name) => (name === 'functions' ? !emulatorsOnly : name !== 'keyVault' || keyVault));
 }
 
-/** The variable that changes a port, for the message that says it is taken. */
+/** The variable that changes a port. */
 export const portVariables: Readonly<Record<PortName, string>> = {
   functions: 'FUNCTIONS_PORT',
   blobs: 'AZURITE_BLOB_PORT',
@@ -56,10 +58,10 @@ export const portVariables: Readonly<Record<PortName, string>> = {
   keyVault: 'KEY_VAULT_PORT',
 };
 
-/** @throws Error that names every variable that is wrong */
+/** @throws Error that names every invalid variable */
 export function readLocalSettings(environment: NodeJS.ProcessEnv = process.env): LocalSettings {
   const parsed = schema.safeParse(environment);
-  if (!parsed.success) throw new Error(`Settings of the local stack are wrong:\n${z.prettifyError(parsed.error)}`);
+  if (!parsed.success) throw new Error(`Invalid settings of the local stack:\n${z.prettifyError(parsed.error)}`);
   const set = parsed.data;
   return {
     ports: {
@@ -78,5 +80,5 @@ export function readLocalSettings(environment: NodeJS.ProcessEnv = process.env):
   };
 }
 
-/** Where nothing is set. */
+/** The settings of an empty environment. */
 export const defaults: LocalSettings = readLocalSettings({});

@@ -1,45 +1,46 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { emulatorKey } from 'fleet-emulators/cosmos';
+import { wellKnownKey } from 'fleet-emulators/dps';
+import { ensureLocalTls } from 'fleet-emulators/tls';
 import { settingMeta, settingNames } from '../../functions/config/settings.ts';
-import { emulatorKey } from './cosmos/emulator-key.ts';
-import { wellKnownKey } from './dps/options.ts';
 import { defaults, type PortName, portsInUse } from './settings.ts';
 import { type Child, startChild } from './stack/child.ts';
-import { furnish } from './stack/furnish.ts';
-import { holdDirectory } from './stack/hold-directory.ts';
+import { createResources } from './stack/create-resources.ts';
+import { lockDirectory } from './stack/lock-directory.ts';
 import { freePorts, type Ports, requireFree } from './stack/ports.ts';
 import { trustRoot } from './stack/trust-root.ts';
 import { trustTls } from './stack/trust-tls.ts';
-import { ensureLocalTls } from './tls.ts';
 
 /*
- * The whole deployment on one machine, each service a process of its own: blob and queue storage (Azurite), Cosmos DB, DPS
- * with its hubs, the events of the manifest container, and Functions hosts that run the built app.
+ * The whole deployment on one machine, one process per service: blob and queue storage (Azurite), Cosmos DB, DPS with its
+ * hubs, Event Grid, and Functions hosts that run the built app.
  */
 
 export interface StackOptions {
-  /** Where everything is kept: data, keys, certificates, logs. */
+  /** Folder of all data, keys, certificates and logs. */
   readonly directory: string;
-  /** `free`: some that nothing listens on. */
+  /** `free`: choose unused ports. */
   readonly ports: Ports | 'free';
-  /** Functions hosts, all on the same queues; the first has the port. None: the stand-ins alone. */
+  /** Number of Functions hosts, all on the same queues. The first has the port. 0: the emulators only. Default: 1. */
   readonly hosts?: number;
   readonly functionsKey?: string;
-  /** How long a received queue message stays hidden: the time until another host takes over from one that was killed. */
+  /** Seconds that a received queue message stays hidden: the delay until another host takes over from a killed one. */
   readonly leaseSeconds?: number;
+  /** NCRONTAB. */
   readonly reconcileSchedule?: string;
-  /** CA keys in a Key Vault stand-in. Default: in files. */
+  /** Keep CA keys in the Key Vault emulator. Default: in files. */
   readonly keyVault?: boolean;
-  /** Further app settings, such as CHUNK_ROWS; they win over the environment. */
+  /** More app settings, such as CHUNK_ROWS. They override the environment. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Further arguments of infra/local/dps/main.ts, such as lowered quotas. */
+  /** More arguments of `dps-emulator`, such as lower quotas. */
   readonly dpsArguments?: readonly string[];
-  /** Further arguments of infra/local/cosmos/main.ts, such as a limit of request units. */
+  /** More arguments of `cosmos-emulator`, such as a limit of request units. */
   readonly cosmosArguments?: readonly string[];
-  /** Where the built app is (host.json, package.json, dist); this project where absent. */
+  /** Folder of the built app: host.json, package.json, dist. Default: this project. */
   readonly appDirectory?: string;
-  /** A process ended by itself. */
+  /** Called when a process ends without being stopped. */
   readonly onUnexpectedEnd?: (child: Child, how: string) => void;
 }
 
@@ -61,35 +62,41 @@ export interface Stack {
   readonly dps: { readonly host: string; readonly port: number; readonly idScope: string };
   readonly dpsConnectionString: string;
   readonly hubConnectionString: string;
-  /** The TLS certificate (PEM file) that clients have to trust; this process does already. */
+  /** Path of the TLS CA certificate (PEM) that clients must trust. This process already trusts it. */
   readonly caPath: string;
-  /** What the app is told, as its environment. */
+  /** App settings: the environment of the Functions hosts. */
   readonly appSettings: Readonly<Record<string, string>>;
-  /** @throws Error where the stack has no such process */
+  /** @throws Error if the stack has no such process */
   process(name: ProcessName): Child;
   readonly processes: ReadonlyMap<ProcessName, Child>;
-  /** Ends all of it: hosts first, which finish what they have in work, then what they depend on. */
+  /** Stops the hosts, which finish their invocations, and then the services that they depend on. */
   stop(): Promise<void>;
-  /** Ends all of it at once, as a power cut would. */
+  /** Kills all processes at once, as a power cut would. */
   kill(): Promise<void>;
 }
 
-// The account of every Azurite, published and no secret:
+// The published account of every Azurite:
 // https://learn.microsoft.com/azure/storage/common/storage-connect-azurite
 const storageAccount = 'devstoreaccount1';
 const storageKey = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 
 const idScope = '0ne00000000';
-/** Two, so that allocation has something to decide. */
+/** Two hubs, so that allocation has a choice. */
 const hubs = ['hub-1.localhost', 'hub-2.localhost'];
-const projectDirectory = resolve(fileURLToPath(import.meta.url), '../../..');
+/** The filter of the Event Grid subscription in infra/azure/app/events.bicep. */
+const manifestSuffixes = ['.csv', '.ndjson', '.jsonl'];
 
-/** How long hosts may take to finish what they have in work, before they are killed and their messages come again. */
-const drainWithin = 15_000;
+const projectDirectory = resolve(import.meta.dirname, '../..');
+const azurite = join(import.meta.dirname, 'stack/azurite.ts');
+/** Path of a program of the package fleet-emulators. */
+const emulator = (program: string) => fileURLToPath(import.meta.resolve(`fleet-emulators/bin/${program}`));
+
+/** Milliseconds that hosts have to finish their invocations. Then they are killed, and their messages are delivered again. */
+const drainTimeout = 15_000;
 
 /**
- * Starts the stack and waits until all of it answers. The app must have been built.
- * @throws Error that names the process, and the end of its log, or the ports that are taken, or the directory that is
+ * Starts the stack and waits until every process is ready. Build the app first.
+ * @throws Error if a port is in use, another stack runs in the directory, or a process fails to start (with the end of its log)
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const directory = resolve(options.directory);
@@ -102,10 +109,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   } = options;
   const ports = options.ports === 'free' ? await freePorts() : options.ports;
   if (options.ports !== 'free') {
-    await requireFree(ports, portsInUse({ standInsAlone: hosts === 0, keyVault }));
+    await requireFree(ports, portsInUse({ emulatorsOnly: hosts === 0, keyVault }));
   }
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const release = holdDirectory(directory);
+  const unlock = lockDirectory(directory);
   const tls = await ensureLocalTls({ directory: join(directory, 'tls'), hostNames: hubs });
   trustTls(tls.caPem);
 
@@ -132,7 +139,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     RECONCILE_SCHEDULE: options.reconcileSchedule ?? defaults.reconcileSchedule,
     COSMOS_DATABASE: 'fleet',
     ROOT_CA_NAME: 'Fleet root CA',
-    // host.json's 2 s are chosen by what looks at an idle queue cost. Here they cost nothing, and somebody is waiting.
+    // The 2 s of host.json keep the cost of polling low. Here polling costs nothing, and a person waits.
     AzureFunctionsJobHost__extensions__queues__maxPollingInterval: '00:00:00.250',
     ...inherited,
     FUNCTIONS_WORKER_RUNTIME: 'node',
@@ -143,7 +150,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     DPS_ID_SCOPE: idScope,
     DPS_GLOBAL_ENDPOINT: urls.dps,
     HUB_CONNECTION_STRING: iotConnectionString('iothubowner'),
-    // One of both; an empty setting is none.
+    // Exactly one of the two must be set. An empty setting counts as not set.
     KEY_VAULT_URL: keyVault ? urls.keyVault : '',
     CA_KEY_DIRECTORY: keyVault ? '' : join(directory, 'ca'),
     ...settings,
@@ -151,10 +158,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const cosmos = { endpoint: urls.cosmos, key: emulatorKey, database: appSettings['COSMOS_DATABASE'] ?? '' };
 
   const processes = new Map<ProcessName, Child>();
-  async function start(name: ProcessName, script: string, args: readonly string[], env = {}): Promise<void> {
+  /** @param program path of a TypeScript file */
+  async function start(name: ProcessName, program: string, args: readonly string[], env = {}): Promise<void> {
     const child = await startChild({
       name,
-      args: [join(projectDirectory, 'infra/local', script, 'main.ts'), ...args],
+      args: [program, ...args],
       env: { ...environmentWithoutSettings(), ...env },
       logFile: join(directory, 'logs', `${name}.log`),
       ready: /\bready\b|successfully listens/,
@@ -165,54 +173,65 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
   const kill = async () => {
     await Promise.all([...processes.values()].map((child) => child.kill('SIGKILL')));
-    release();
+    unlock();
   };
   async function stop(): Promise<void> {
     const named = (pattern: RegExp) => [...processes.values()].filter(({ name }) => pattern.test(name));
-    // What has not ended by then is killed; a queue message that it had comes again.
-    const timer = setTimeout(() => void kill(), drainWithin);
+    const timer = setTimeout(() => void kill(), drainTimeout);
     for (const pattern of [/^(functions|events)/, /^(cosmos|dps|key-vault)$/, /^(blobs|queues)$/])
       await Promise.all(named(pattern).map((child) => child.kill('SIGTERM')));
     clearTimeout(timer);
-    release();
+    unlock();
   }
 
-  /** All of them, or the first error once none is still on its way. */
-  async function together(starts: readonly Promise<void>[]): Promise<void> {
+  /** Waits for all of them. @throws the first error, after every start has ended */
+  async function allStarted(starts: readonly Promise<void>[]): Promise<void> {
     for (const result of await Promise.allSettled(starts)) if (result.status === 'rejected') throw result.reason;
   }
 
-  const place = (name: ProcessName, port: number) => ['--port', String(port), '--state', join(directory, name)];
+  const portAndState = (name: ProcessName, port: number) => ['--port', String(port), '--state', join(directory, name)];
   const tlsDirectory = ['--tls', join(directory, 'tls')];
   try {
-    await together([
-      start('blobs', 'azurite', ['--service', 'blob', ...place('blobs', ports.blobs)]),
-      start('queues', 'azurite', ['--service', 'queue', ...place('queues', ports.queues)]),
-      start('cosmos', 'cosmos', [
+    await allStarted([
+      start('blobs', azurite, ['--service', 'blob', ...portAndState('blobs', ports.blobs)]),
+      start('queues', azurite, ['--service', 'queue', ...portAndState('queues', ports.queues)]),
+      start('cosmos', emulator('cosmos-emulator'), [
         ...['--port', String(ports.cosmos), '--file', join(directory, 'cosmos', 'store.sqlite')],
         ...(options.cosmosArguments ?? []),
       ]),
-      start('dps', 'dps', [
-        ...[...place('dps', ports.dps), ...tlsDirectory, '--id-scope', idScope],
+      start('dps', emulator('dps-emulator'), [
+        ...[...portAndState('dps', ports.dps), ...tlsDirectory, '--id-scope', idScope],
         ...hubs.flatMap((hub) => ['--hub', hub]),
-        // A device of this stack asks again soon; DPS itself says 3 seconds.
+        // Devices of this stack poll sooner. DPS itself answers 3 seconds.
         ...['--retry-after', '1', '--allow-http-webhooks', ...(options.dpsArguments ?? [])],
       ]),
-      ...(keyVault ? [start('key-vault', 'key-vault', [...place('key-vault', ports.keyVault), ...tlsDirectory])] : []),
+      ...(keyVault
+        ? [
+            start('key-vault', emulator('key-vault-emulator'), [
+              ...portAndState('key-vault', ports.keyVault),
+              ...tlsDirectory,
+            ]),
+          ]
+        : []),
     ]);
-    await furnish({ storageConnectionString, cosmos });
+    await createResources({ storageConnectionString, cosmos });
     await trustRoot(appSettings, urls.dps);
     const hostEnvironment = { ...appSettings, NODE_EXTRA_CA_CERTS: tls.caPath };
     const leaseSeconds = String(options.leaseSeconds ?? defaults.leaseSeconds);
-    await together([
-      start('events', 'events', ['--connection', storageConnectionString, '--state', join(directory, 'events')]),
+    await allStarted([
+      start('events', emulator('event-grid-emulator'), [
+        ...['--connection', storageConnectionString, '--state', join(directory, 'events')],
+        ...['--container', 'manifests', '--queue', 'manifest-uploads'],
+        ...manifestSuffixes.flatMap((suffix) => ['--ends-with', suffix]),
+      ]),
       ...Array.from({ length: hosts }, (_, index) =>
         start(
           index === 0 ? 'functions' : `functions-${index + 1}`,
-          'host',
+          emulator('functions-host'),
           [
             ...['--app', appDirectory, '--state', join(directory, 'functions'), '--port'],
             ...[index === 0 ? String(ports.functions) : '0', '--key', functionsKey, '--lease', leaseSeconds],
+            ...(appSettings['HTTP_ACCESS'] === 'entra' ? ['--pass-principal'] : []),
           ],
           hostEnvironment,
         ),
@@ -236,13 +255,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   };
 }
 
-/** App settings that a user may set for the local stack too, such as CHUNK_ROWS; those of Azure alone do not apply. */
+/** App settings from the environment, such as CHUNK_ROWS. Settings that apply in Azure only are left out. */
 function inheritedSettings(): Record<string, string> {
-  const both = settingNames.filter((name) => settingMeta(name).where !== 'azure');
-  return Object.fromEntries(both.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
+  const local = settingNames.filter((name) => settingMeta(name).where !== 'azure');
+  return Object.fromEntries(local.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 }
 
-/** The environment without settings of the app: a variable that was left over would make it half of another deployment. */
+/** The environment without app settings: a leftover variable of another deployment must not reach this one. */
 function environmentWithoutSettings(): NodeJS.ProcessEnv {
   const isSetting = (name: string) => (settingNames as readonly string[]).includes(name);
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !isSetting(name)));

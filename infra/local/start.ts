@@ -4,55 +4,56 @@ import { parseArgs } from 'node:util';
 import { buildApp } from '../build.ts';
 import { portsInUse, readLocalSettings } from './settings.ts';
 import type { Child } from './stack/child.ts';
-import { holdDirectory } from './stack/hold-directory.ts';
+import { lockDirectory } from './stack/lock-directory.ts';
 import { requireFree } from './stack/ports.ts';
 import { announceStack } from './stack/running-stack.ts';
 import { type Stack, startStack } from './stack.ts';
 
 /*
- * `npm start`: the stack in the foreground, on known ports, with its state in .local/. `npm run services`: the stand-ins
- * alone, for a Functions host of your own. Ctrl-C ends it; a second Ctrl-C ends it at once.
+ * `npm start` runs the stack in the foreground, on fixed ports, with its data in .local/. `npm run services` runs only the
+ * emulators, for a Functions host of your own. Ctrl-C stops it. A second Ctrl-C kills it.
  */
 
-const { values } = parseArgs({ options: { 'stand-ins': { type: 'boolean', default: false } } });
-const standInsAlone = values['stand-ins'];
+const { values } = parseArgs({ options: { emulators: { type: 'boolean', default: false } } });
+const emulatorsOnly = values.emulators;
 
 let stack: Stack | undefined;
-let forget = async () => {};
-let ending = false;
-let lease = '';
+let withdrawAnnouncement = async () => {};
+let isEnding = false;
+let leaseText = '';
 
 try {
   const { ports, directory, functionsKey, leaseSeconds, reconcileSchedule, keyVault } = readLocalSettings();
-  lease = `${leaseSeconds} s`;
-  // Before anything is built under another stack's feet; from there on the stack itself holds it.
+  leaseText = `${leaseSeconds} s`;
+  // Fail before the build if another stack runs here. `startStack` takes the lock for good.
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  holdDirectory(directory)();
-  await requireFree(ports, portsInUse({ standInsAlone, keyVault }));
-  if (!standInsAlone) await buildApp();
-  say(`Starting ${standInsAlone ? 'the stand-ins' : 'the local stack'} in ${directory} ...`);
-  const hosts = standInsAlone ? 0 : 1;
+  lockDirectory(directory)();
+  await requireFree(ports, portsInUse({ emulatorsOnly, keyVault }));
+  if (!emulatorsOnly) await buildApp();
+  say(`Starting ${emulatorsOnly ? 'the emulators' : 'the local stack'} in ${directory} ...`);
+  const hosts = emulatorsOnly ? 0 : 1;
   const started = { directory, ports, functionsKey, leaseSeconds, reconcileSchedule, keyVault, hosts, onUnexpectedEnd };
   stack = await startStack(started);
-  if (!standInsAlone) forget = await announceStack(directory, stack);
+  if (!emulatorsOnly) withdrawAnnouncement = await announceStack(directory, stack);
   process.on('SIGINT', () => void end(0));
   process.on('SIGTERM', () => void end(0));
   process.on('SIGHUP', () => void end(0));
   endWithNpm();
-  process.stdout.write(standInsAlone ? standInsText(stack) : stackText(stack));
-  say(`Logs: ${relative('.', directory) || '.'}/logs/. Ctrl-C ends it.`);
+  process.stdout.write(emulatorsOnly ? emulatorsText(stack) : stackText(stack));
+  say(`Logs: ${relative('.', directory) || '.'}/logs/. Ctrl-C stops it.`);
 } catch (error) {
   say(`error: ${(error as Error).message}`);
   process.exitCode = 1;
 }
 
-/** A host that ended by itself, as after a run beyond its time, is started again, as in Azure; without a store nothing goes on. */
+/** Restarts a Functions host, as Azure does. Stops the stack if another process ends, because the app needs all of them. */
 function onUnexpectedEnd(child: Child, how: string): void {
-  if (ending) return;
+  if (isEnding) return;
   say(`${child.name} ended (${how}). See ${child.logFile}`);
   if (!child.name.startsWith('functions')) return void end(1);
   child.restart().then(
-    () => say(`${child.name} was started again. Messages it had in work come again within ${lease}.`),
+    () =>
+      say(`${child.name} was restarted. The messages that it was processing are delivered again within ${leaseText}.`),
     (error: Error) => {
       say(`error: ${error.message}`);
       void end(1);
@@ -60,23 +61,23 @@ function onUnexpectedEnd(child: Child, how: string): void {
   );
 }
 
-/** npm hands a signal to the shell that it runs scripts in, and that one ends without telling us. */
+/** npm sends a signal only to the shell that runs the script, and the shell does not pass it on. So watch the parent. */
 function endWithNpm(): void {
   if (process.env['npm_lifecycle_event'] === undefined) return;
   const { ppid } = process;
   setInterval(() => {
-    if (process.ppid !== ppid && !ending) void end(0);
+    if (process.ppid !== ppid && !isEnding) void end(0);
   }, 500).unref();
 }
 
 async function end(exitCode: number): Promise<void> {
-  if (ending) {
+  if (isEnding) {
     await stack?.kill();
     process.exit(1);
   }
-  ending = true;
-  say('Ending: what is in work is finished ...');
-  await forget();
+  isEnding = true;
+  say('Stopping: running invocations are finished ...');
+  await withdrawAnnouncement();
   await stack?.stop();
   process.exit(exitCode);
 }
@@ -85,18 +86,18 @@ function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-function standInsText({ urls, caPath, appSettings }: Stack): string {
+function emulatorsText({ urls, caPath, appSettings }: Stack): string {
   return `
-The stand-ins are ready.
+The emulators are ready.
   blobs    ${urls.blobs}
   queues   ${urls.queues}
   Cosmos   ${urls.cosmos}
   DPS      ${urls.dps}   (and its hubs)
 
-Their TLS certificate: ${caPath}
+TLS CA certificate that clients must trust: ${caPath}
   NODE_EXTRA_CA_CERTS=${caPath} func start
 
-Settings of the app (local.settings.json, Values):
+App settings (Values in local.settings.json):
 ${JSON.stringify(appSettings, undefined, 2).replaceAll(/^/gm, '  ')}
 
 `;
@@ -113,19 +114,19 @@ The stack is ready.
   Cosmos     ${urls.cosmos}
   DPS        ${urls.dps}   (and its hubs)
 
-First, in another terminal, declare an enrollment group:
+In another terminal, declare an enrollment group first:
   curl -X PUT ${api}/enrollment-groups/line7 ${key} -H "content-type: application/json" --data-binary @samples/line7.json
 
-A manifest in blob storage:
+Submit a manifest to blob storage:
   npm run upload -- samples/gateways.csv --group line7
 
-An order on the queue:
+Submit an order to the queue:
   npm run order -- samples/order.json
 
-A manifest by HTTP:
+Submit a manifest by HTTP:
   curl -i -X POST "${api}/jobs?enrollmentGroup=line7" ${key} -H "content-type: text/csv" --data-binary @samples/gateways.csv
 
-What became of them:
+Read the results:
   curl ${api}/jobs ${key}
   curl ${api}/devices/gw-000001 ${key}
 

@@ -6,22 +6,20 @@ import { manifestDefaults } from '../../lib/manifest/manifest.ts';
 import { findStack } from './stack/running-stack.ts';
 
 /*
- * Uploads a manifest to the local stack, as any tool would that has the account's connection string:
- * `npm run upload -- FILE [--group ID]`. The group is for rows that name none.
+ * `npm run upload -- FILE [--group ID]`: uploads a manifest to blob storage of the local stack, as any tool does with the
+ * connection string. The group applies to rows that name none.
  */
 
 try {
   const { file, group } = readArguments();
   const name = group === undefined ? basename(file) : `${group}/${basename(file)}`;
-  // Event Grid's filter passes no other name, so an upload of another would lie there and nothing would come of it.
+  // Event Grid's filter ignores other names, so such an upload would have no effect. Refuse it here.
   manifestDefaults(name);
   const body = await readFile(file);
   const { storageConnectionString } = await findStack();
   const manifests = BlobServiceClient.fromConnectionString(storageConnectionString).getContainerClient('manifests');
   await manifests.getBlockBlobClient(name).upload(body, body.length);
-  process.stdout.write(
-    `Uploaded ${body.length} bytes as manifests/${name}. Its job will be the newest of GET /api/jobs.\n`,
-  );
+  process.stdout.write(`Uploaded ${body.length} bytes as manifests/${name}. GET /api/jobs shows its job first.\n`);
 } catch (error) {
   const { message, hint } = error as Error & { hint?: string };
   process.stderr.write(`error: ${message}${hint === undefined ? '' : ` ${hint}`}\n`);

@@ -1,7 +1,7 @@
 import { glob, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type Binding, provideFunctionsCore } from '../local/host/functions-core.ts';
+import { type Binding, provideFunctionsCore } from 'fleet-emulators/functions-host';
 
 /*
  * `node infra/tools/load-app.ts DIRECTORY`: loads an app as the Functions worker does, in a process of its own, and prints

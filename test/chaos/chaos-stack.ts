@@ -1,10 +1,10 @@
 import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { ensureLocalTls } from 'fleet-emulators/tls';
 import { type Api, createApi } from '../../infra/local/demo/api.ts';
 import { freePorts } from '../../infra/local/stack/ports.ts';
 import { type Stack, type StackOptions, startStack } from '../../infra/local/stack.ts';
-import { ensureLocalTls } from '../../infra/local/tls.ts';
 import { type ClaimTimes, createClaimRecorder } from './claim-recorder.ts';
 import { createJobObserver, type JobObserver } from './job-observer.ts';
 import { chain, type Interference, type RunningProxy, startProxy, transparent } from './proxy.ts';
@@ -123,7 +123,7 @@ async function snapshotOfApp(directory: string): Promise<string> {
 
 // Account and policies of the stand-ins, as infra/local/stack.ts has them; only the ports are ours.
 const storageKey = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
-const dpsKey = Buffer.from('local stand-in key, not a secret').toString('base64');
+const dpsKey = Buffer.from('local emulator key, not a secret').toString('base64');
 
 function storageBehind({ blobs, queues }: { blobs: number; queues: number }): string {
   const place = (port: number) => `http://127.0.0.1:${port}/devstoreaccount1`;

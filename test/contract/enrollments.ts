@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Enrollments, IndividualEnrollment, RegistrationOf } from '../../lib/enrollment/enrollments.ts';
 import { someGroup } from '../factories.ts';
-import { makeCertificate } from '../infra/local/dps/certificates.ts';
+import { makeCertificate } from '../infra/emulators/dps/certificates.ts';
 
 export interface EnrollmentsUnderTest {
   readonly enrollments: Enrollments;

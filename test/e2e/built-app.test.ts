@@ -15,8 +15,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const read = (path: string) => readFile(new URL(path, new URL('../../', import.meta.url)), 'utf8');
 
 const loader = `
-  const { provideFunctionsCore } = await import('./infra/local/host/functions-core.ts');
-  const { loadApp } = await import('./infra/local/host/app.ts');
+  const { loadApp, provideFunctionsCore } = await import('fleet-emulators/functions-host');
   const core = provideFunctionsCore(() => {});
   await loadApp('.', core);
   const functions = [...core.functions.values()];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import functions from '@azure/functions';
-import { provideFunctionsCore, type RegisteredFunction } from '../../infra/local/host/functions-core.ts';
+import { provideFunctionsCore, type RegisteredFunction } from 'fleet-emulators/functions-host';
 import { principalHeader } from '../../infra/local/principal.ts';
 import { requiredRole } from '../../lib/access/access.ts';
 import { roles } from '../../lib/access/principal.ts';

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { trace } from '@opentelemetry/api';
+import { provideFunctionsCore } from 'fleet-emulators/functions-host';
 import { logLine, logTo } from '../../functions/log.ts';
-import { provideFunctionsCore } from '../../infra/local/host/functions-core.ts';
 import { withLog } from '../../lib/log.ts';
 import { createWorld } from '../world.ts';
 

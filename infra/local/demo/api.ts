@@ -1,4 +1,4 @@
-/** The app's HTTP API, as a user calls it. */
+/** Client of the app's HTTP API. Paths are relative to `/api/`. Every call throws an Error unless the status is 2xx. */
 export interface Api {
   readonly url: string;
   get<Answer>(path: string): Promise<Answer>;
@@ -7,7 +7,7 @@ export interface Api {
   put<Answer>(path: string, body: unknown): Promise<Answer>;
 }
 
-/** An answer that is no success, with the problem document that came with it. */
+/** A status other than 2xx, with the problem document. */
 class ApiError extends Error {}
 
 export function createApi({ url, key }: { url: string; key: string }): Api {
@@ -28,7 +28,7 @@ export function createApi({ url, key }: { url: string; key: string }): Api {
   };
 }
 
-/** A job as GET /api/jobs/{jobId} shows it; the parts that the demo reads. */
+/** A job as GET /api/jobs/{jobId} returns it, reduced to the members that the demo reads. */
 export interface JobAnswer {
   readonly jobId: string;
   readonly status: string;
@@ -43,7 +43,7 @@ export interface JobAnswer {
   readonly finishedAt?: string;
 }
 
-/** A device as GET /api/devices shows it; the parts that the demo reads. */
+/** A device as GET /api/devices returns it, reduced to the members that the demo reads. */
 export interface DeviceAnswer {
   readonly deviceId: string;
   readonly status: string;
@@ -54,7 +54,7 @@ export interface DeviceAnswer {
   readonly bundle?: { readonly fileName: string };
 }
 
-/** An enrollment group as GET /api/enrollment-groups/{id} shows it; the parts that the demo reads. */
+/** An enrollment group as GET /api/enrollment-groups/{id} returns it, reduced to the members that the demo reads. */
 export interface GroupAnswer {
   readonly id: string;
   readonly definition: {

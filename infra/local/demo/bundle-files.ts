@@ -4,10 +4,10 @@ import { Readable } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
 import { extract } from 'tar-stream';
 
-/** The files of a bundle by path, without its top folder. */
+/** The files of a bundle by path. Paths do not contain the top folder. */
 export type BundleFiles = ReadonlyMap<string, { readonly body: Buffer; readonly mode: number }>;
 
-/** Reads a bundle as a technician's `tar -xzf` would. */
+/** Reads a bundle as `tar -xzf` does. @param bundle .tar.gz */
 export async function readBundle(bundle: Buffer): Promise<BundleFiles> {
   const files = new Map<string, { body: Buffer; mode: number }>();
   for await (const entry of Readable.from([gunzipSync(bundle)]).pipe(extract())) {
@@ -18,12 +18,12 @@ export async function readBundle(bundle: Buffer): Promise<BundleFiles> {
   return files;
 }
 
-/** Writes a bundle's files below a directory. */
+/** Writes the files below a directory. @throws Error if a path leads out of it */
 export async function unpackBundle(files: BundleFiles, directory: string): Promise<void> {
   for (const [path, { body, mode }] of files) {
     const target = normalize(join(directory, path));
     if (!target.startsWith(normalize(directory) + sep))
-      throw new Error(`A bundle names a path outside of itself: ${path}`);
+      throw new Error(`The bundle contains a path outside its folder: ${path}`);
     await mkdir(dirname(target), { recursive: true });
     await writeFile(target, body, { mode });
   }

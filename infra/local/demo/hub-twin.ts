@@ -3,12 +3,13 @@ import { iotClient } from '../../../lib/azure/iot.ts';
 
 export interface HubTwin {
   readonly tags: Record<string, unknown>;
-  /** Without the service's own `$metadata` and `$version`. */
+  /** Without `$metadata` and `$version`. */
   readonly desired: Record<string, unknown>;
+  /** SHA-1 or SHA-256 of the device certificate, as the hub has it. */
   readonly thumbprint?: string;
 }
 
-/** Reads twins back from the hub, with azure-iothub. */
+/** @returns a function that reads the twin of a device from a hub, with azure-iothub */
 export function createHubTwinReader(connectionString: string): (hub: string, deviceId: string) => Promise<HubTwin> {
   const registries = new Map<string, Registry>();
   return async (hub, deviceId) => {

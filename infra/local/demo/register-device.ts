@@ -5,19 +5,22 @@ import { Http } from 'azure-iot-provisioning-device-http';
 import { X509Security } from 'azure-iot-security-x509';
 import type { BundleFiles } from './bundle-files.ts';
 
-export interface DpsPlace {
+export interface DpsAddress {
   readonly host: string;
   readonly port: number;
   readonly idScope: string;
 }
 
-/** Registers a device with the real client, over mutual TLS, with nothing but what its bundle holds. @returns its hub */
-export async function registerDevice(deviceId: string, files: BundleFiles, dps: DpsPlace): Promise<string> {
+/**
+ * Registers a device over mutual TLS with the official client. It uses only the certificate and key of the bundle.
+ * @returns host name of the assigned hub
+ */
+export async function registerDevice(deviceId: string, files: BundleFiles, dps: DpsAddress): Promise<string> {
   const chain = textOf(files, /^certs\/.*(?:identity|full-chain).*\.pem$/);
   const key = textOf(files, /\.key\.pem$/);
   const agent = new Agent({ port: dps.port, keepAlive: true });
   const base = new HttpBase();
-  // The client always connects to 443; an agent with a port of its own wins over that.
+  // The client always connects to port 443. The port of an agent overrides that.
   base.setOptions({ http: { agent } });
   const transport = new Http(base as unknown as ConstructorParameters<typeof Http>[0]);
   const security = new X509Security(deviceId, { cert: chain, key });
@@ -33,6 +36,6 @@ export async function registerDevice(deviceId: string, files: BundleFiles, dps: 
 function textOf(files: BundleFiles, pattern: RegExp): string {
   const path = [...files.keys()].find((candidate) => pattern.test(candidate));
   const file = path === undefined ? undefined : files.get(path);
-  if (file === undefined) throw new Error(`The bundle has no file like ${pattern}.`);
+  if (file === undefined) throw new Error(`The bundle has no file that matches ${pattern}.`);
   return file.body.toString('utf8');
 }

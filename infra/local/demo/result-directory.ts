@@ -10,7 +10,7 @@ export interface DemoResult {
   readonly bundles: readonly [string, Buffer][];
 }
 
-/** Leaves what the demo made: reports of the manifest's job, unpacked bundles, CA certificates. */
+/** Writes the result of the demo to a folder: reports of the manifest's job, unpacked bundles, CA certificates. */
 export async function writeResult(out: string, { api, jobs, group, bundles }: DemoResult): Promise<void> {
   await mkdir(join(out, 'ca'), { recursive: true });
   const manifestJob = jobs.find(({ source }) => source === 'blob') ?? jobs[0];

@@ -1,18 +1,18 @@
 import Table from 'cli-table3';
 import type { JobAnswer } from './api.ts';
 
-/** What became of one device that registered. */
+/** Result of the registration of one device. */
 export interface Registered {
   readonly deviceId: string;
   readonly hub: string;
   readonly tags: Record<string, unknown>;
-  /** Why the device is not as it should be. */
+  /** The failed check, if any. */
   readonly problem?: string;
 }
 
 const plain = { style: { head: [], border: [] } };
 
-/** Rows by outcome, one line a job. */
+/** Rows by outcome, one line per job. */
 export function jobTable(jobs: readonly JobAnswer[]): string {
   const table = new Table({
     ...plain,
@@ -35,7 +35,7 @@ export function jobTable(jobs: readonly JobAnswer[]): string {
   return table.toString();
 }
 
-/** Rejected rows: line, code and reason. */
+/** The first rejected rows: line, code and reason. */
 export function errorTable(errors: readonly { line: string; code: string; message: string }[], limit = 20): string {
   const table = new Table({ ...plain, head: ['line', 'code', 'reason'], colWidths: [8, 24, 84], wordWrap: true });
   for (const { line, code, message } of errors.slice(0, limit)) table.push([line, code, message]);
@@ -43,7 +43,7 @@ export function errorTable(errors: readonly { line: string; code: string; messag
   return table.toString() + (more > 0 ? `\n  and ${more} more in errors.csv` : '');
 }
 
-/** Devices by hub and by their tags; the first few by name. */
+/** Number of devices per hub, and the first five devices with their tags. */
 export function deviceTable(devices: readonly Registered[]): string {
   const byHub = new Table({ ...plain, head: ['assigned hub', 'devices'] });
   for (const [hub, list] of Map.groupBy(devices, (device) => device.hub)) byHub.push([hub, list.length]);
@@ -52,7 +52,7 @@ export function deviceTable(devices: readonly Registered[]): string {
   return `${byHub.toString()}\n${some.toString()}`;
 }
 
-/** JSON with room to break lines in. */
+/** JSON with spaces, so that the table can wrap it. */
 function spaced(value: unknown): string {
   return JSON.stringify(value, undefined, 1).replaceAll(/\n\s*/g, ' ');
 }

@@ -11,56 +11,60 @@ export interface ChildOptions {
   /** Arguments of Node, the script first. */
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
-  /** Where its output goes, behind what is there unless that is long. */
+  /** Output is appended to it. A file of more than 10 MB is first renamed to `<name>.1`. */
   readonly logFile: string;
-  /** What a line of its output says once it is ready. */
+  /** Matches its output once it is ready. */
   readonly ready: RegExp;
-  /** Called when it ends without having been told to. */
+  /** Called when it ends without `kill` or `restart`. */
   readonly onUnexpectedEnd?: (child: Child, how: string) => void;
 }
 
-/** One process of the stack, which can be killed and started again by itself. */
+/** One process of the stack. It can be killed and restarted alone. */
 export interface Child {
   readonly name: string;
   readonly logFile: string;
-  /** Absent while it does not run. */
+  /** Undefined while it does not run. */
   readonly pid: number | undefined;
-  /** Sends the signal and waits until the process is gone. */
+  /** Sends the signal and waits until the process has ended. */
   kill(signal?: NodeJS.Signals): Promise<void>;
-  /** Starts it, or kills it and starts it again, and waits until it is ready. @throws Error with the end of its log */
+  /** Kills it if it runs, starts it, and waits until it is ready. @throws Error with the end of its log */
   restart(): Promise<void>;
 }
 
-/** Starting on a busy machine may take a while; a process that is not ready by then will not be. */
-const readyWithin = 60_000;
-const lookEvery = 25;
-/** Where Node keeps what it compiled: the next start of the same code takes half the time. */
+/** Milliseconds. A start takes long on a busy machine, but never this long. */
+const startTimeout = 60_000;
+/** Milliseconds between two reads of the log. */
+const pollInterval = 25;
+/** Node's cache of compiled code. It halves the time of the next start. */
 const compileCache = fileURLToPath(new URL('../../../node_modules/.cache/node', import.meta.url));
-/** A log that has grown beyond this becomes `<name>.log.1` when its process starts, in the place of the one before. */
-const longestLog = 10 * 1024 * 1024;
-/** Enough of a log to show what went wrong. */
+/** Bytes. A larger log is renamed to `<name>.log.1` when its process starts. It replaces an earlier one of that name. */
+const maxLogBytes = 10 * 1024 * 1024;
+/** The part of a log that an error message shows, in bytes. */
 const tailBytes = 2_000;
 
-/** @returns the child when it is ready. It is ended with `kill`; it ends by itself when this process is gone. */
+/**
+ * Starts a process and waits until it is ready. It ends when this process ends, even after a `kill -9`.
+ * @throws Error with the end of its log, if it ends or is not ready within 60 seconds
+ */
 export async function startChild(options: ChildOptions): Promise<Child> {
   const { name, args, env, logFile, ready, onUnexpectedEnd } = options;
   let running: ChildProcess | undefined;
-  /** Whether the one that runs was told to end. */
-  let told = false;
+  /** Whether the running process was asked to end. */
+  let isStopping = false;
 
   function launch(): { process: ChildProcess; offset: number } {
     mkdirSync(dirname(logFile), { recursive: true });
-    if ((statSync(logFile, { throwIfNoEntry: false })?.size ?? 0) > longestLog) renameSync(logFile, `${logFile}.1`);
+    if ((statSync(logFile, { throwIfNoEntry: false })?.size ?? 0) > maxLogBytes) renameSync(logFile, `${logFile}.1`);
     const log = openSync(logFile, 'a', 0o600);
     const offset = fstatSync(log).size;
     const started = spawn(process.execPath, args, {
-      // Its standard input is how it learns that we are gone: see die-with-parent.ts. A process group of its own keeps a
-      // Ctrl-C from reaching all at once, which would take the stores away from the host before it is done.
+      // Its standard input closes when this process ends: see `exitWithParent`. Its own process group keeps Ctrl-C from
+      // reaching all processes at once, which would stop the stores before the host has finished.
       stdio: ['pipe', log, log],
       detached: true,
-      // With a group of its own, Windows would also give it a window of its own.
+      // On Windows a detached process would open a console window.
       windowsHide: true,
-      env: { NODE_COMPILE_CACHE: compileCache, ...env, DIE_WITH_PARENT: '1' },
+      env: { NODE_COMPILE_CACHE: compileCache, ...env, EXIT_WITH_PARENT: '1' },
     });
     closeSync(log);
     return { process: started, offset };
@@ -69,7 +73,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   async function start(): Promise<void> {
     const { process: started, offset } = launch();
     running = started;
-    told = false;
+    isStopping = false;
     let ended: string | undefined;
     let isReady = false;
     started.once('error', (error) => {
@@ -79,13 +83,13 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     started.once('exit', (code, signal) => {
       ended = signal === null ? `exit code ${code}` : `signal ${signal}`;
       running = undefined;
-      if (isReady && !told) onUnexpectedEnd?.(child, ended);
+      if (isReady && !isStopping) onUnexpectedEnd?.(child, ended);
     });
-    for (const deadline = Date.now() + readyWithin; ; await sleep(lookEvery)) {
+    for (const deadline = Date.now() + startTimeout; ; await sleep(pollInterval)) {
       const output = await readFrom(logFile, offset);
       if (ready.test(output)) break;
       if (ended !== undefined || Date.now() > deadline) {
-        const reason = ended === undefined ? `was not ready within ${readyWithin / 1000} s` : `ended (${ended})`;
+        const reason = ended === undefined ? `was not ready within ${startTimeout / 1000} s` : `ended (${ended})`;
         await kill('SIGKILL');
         throw new Error(`${name} ${reason}. See ${logFile}:\n${output.slice(-tailBytes)}`);
       }
@@ -96,7 +100,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   async function kill(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const process = running;
     if (process === undefined) return;
-    told = true;
+    isStopping = true;
     const exited = once(process, 'exit');
     process.kill(signal);
     await exited;

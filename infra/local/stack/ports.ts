@@ -4,10 +4,10 @@ import { type PortName, portNames, portVariables } from '../settings.ts';
 
 export type Ports = Readonly<Record<PortName, number>>;
 
-/** Below the range from which systems take ports of outgoing connections (32768 on, Linux; 49152 on, IANA). */
+/** Below the ports that systems use for outgoing connections: from 32768 on Linux, from 49152 by IANA. */
 const [firstFree, lastFree] = [20_000, 32_000];
 
-/** A free port for each service, that stays the same when the service is started again. */
+/** Chooses a free port for each service. A service keeps its port when it is restarted. */
 export async function freePorts(): Promise<Ports> {
   const found = new Set<number>();
   while (found.size < portNames.length) {
@@ -18,14 +18,14 @@ export async function freePorts(): Promise<Ports> {
   return Object.fromEntries(portNames.map((name, index) => [name, ports[index]])) as Record<PortName, number>;
 }
 
-/** @throws Error that names each port that is taken, and the variable that changes it */
+/** @throws Error that names each used port and the variable that changes it */
 export async function requireFree(ports: Ports, names: readonly PortName[]): Promise<void> {
-  const taken: PortName[] = [];
-  for (const name of names) if (!(await isFree(ports[name]))) taken.push(name);
-  if (taken.length === 0) return;
+  const used: PortName[] = [];
+  for (const name of names) if (!(await isFree(ports[name]))) used.push(name);
+  if (used.length === 0) return;
   const line = (name: PortName) =>
-    `Port ${ports[name]} (${name}) is taken. Set ${portVariables[name]} to another, or end what listens there.`;
-  throw new Error(taken.map(line).join('\n'));
+    `Port ${ports[name]} (${name}) is in use. Set ${portVariables[name]} to another port, or stop the program that listens there.`;
+  throw new Error(used.map(line).join('\n'));
 }
 
 async function isFree(port: number): Promise<boolean> {

@@ -3,28 +3,28 @@ import { join } from 'node:path';
 import { readLocalSettings } from '../settings.ts';
 import type { Stack } from '../stack.ts';
 
-/** What other commands need to know of the stack that `npm start` runs. */
+/** The part of a running stack that other commands need: `npm run upload`, `order` and `ca`. */
 export type RunningStack = Pick<Stack, 'urls' | 'functionsKey' | 'storageConnectionString' | 'appSettings' | 'caPath'>;
 
 const fileIn = (directory: string) => join(directory, 'stack.json');
 
-/** Leaves a note in the stack's directory, for as long as it runs. @returns what takes it away */
+/** Writes stack.json into the stack's directory. @returns the function that deletes it */
 export async function announceStack(directory: string, stack: Stack): Promise<() => Promise<void>> {
   const { urls, functionsKey, storageConnectionString, appSettings, caPath } = stack;
-  const note: RunningStack = { urls, functionsKey, storageConnectionString, appSettings, caPath };
-  await writeFile(fileIn(directory), JSON.stringify(note, undefined, 2), { mode: 0o600 });
+  const running: RunningStack = { urls, functionsKey, storageConnectionString, appSettings, caPath };
+  await writeFile(fileIn(directory), JSON.stringify(running, undefined, 2), { mode: 0o600 });
   return () => rm(fileIn(directory), { force: true });
 }
 
-/** @throws Error where none runs */
+/** Finds the stack that runs in LOCAL_DIR. @throws Error if none answers there */
 export async function findStack(): Promise<RunningStack> {
   const { directory } = readLocalSettings();
   try {
     const stack = JSON.parse(await readFile(fileIn(directory), 'utf8')) as RunningStack;
-    // A stack that was killed leaves its note behind. Any answer will do.
+    // A stack that was killed leaves its file behind. Any HTTP answer shows that it runs.
     await fetch(stack.urls.functions);
     return stack;
   } catch (error) {
-    throw new Error(`No local stack runs on ${directory}. Start it in another terminal: npm start`, { cause: error });
+    throw new Error(`No local stack runs in ${directory}. Start it in another terminal: npm start`, { cause: error });
   }
 }

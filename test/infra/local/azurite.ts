@@ -3,19 +3,19 @@ import { fileURLToPath } from 'node:url';
 import { startChild } from '../../../infra/local/stack/child.ts';
 import { freePorts } from '../../../infra/local/stack/ports.ts';
 
-const root = fileURLToPath(new URL('../../../', import.meta.url));
-/** Of every Azurite: https://learn.microsoft.com/azure/storage/common/storage-connect-azurite */
+const azurite = fileURLToPath(new URL('../../../infra/local/stack/azurite.ts', import.meta.url));
+/** The published account of every Azurite: https://learn.microsoft.com/azure/storage/common/storage-connect-azurite */
 const account = 'devstoreaccount1';
 const key = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 
-/** Starts a process of `infra/local` on its own. */
-export function startLocal(
+/** Starts one program alone. @param program path of a TypeScript file */
+export function startProgram(
   name: string,
-  { script, args, directory, env = {} }: { script: string; args: readonly string[]; directory: string; env?: object },
+  { program, args, directory, env = {} }: { program: string; args: readonly string[]; directory: string; env?: object },
 ) {
   return startChild({
     name,
-    args: [join(root, 'infra/local', script, 'main.ts'), ...args],
+    args: [program, ...args],
     env: { ...process.env, ...env },
     logFile: join(directory, `${name}.log`),
     ready: /\bready\b|successfully listens/,
@@ -27,7 +27,7 @@ export async function startAzurite(directory: string) {
   const ports = await freePorts();
   const start = (service: string, port: number) => {
     const args = ['--service', service, '--port', String(port), '--state', join(directory, service)];
-    return startLocal(`azurite-${service}`, { script: 'azurite', args, directory });
+    return startProgram(`azurite-${service}`, { program: azurite, args, directory });
   };
   const children = await Promise.all([start('blob', ports.blobs), start('queue', ports.queues)]);
   return {

@@ -11,7 +11,7 @@ import { freePorts, requireFree } from '../../../infra/local/stack/ports.ts';
 import { until } from '../../until.ts';
 
 /*
- * The command that `npm run services` and `npm start` are, as a person meets it. The stand-ins alone, which need no build.
+ * The command that `npm run services` and `npm start` are, as a person meets it. The emulators alone, which need no build.
  */
 
 const command = join(import.meta.dirname, '../../../infra/local/start.ts');
@@ -32,13 +32,13 @@ async function environment() {
 
 /** Starts it and waits until it says that it is ready. */
 async function start(env: NodeJS.ProcessEnv) {
-  const started = spawn(process.execPath, [command, '--stand-ins'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const started = spawn(process.execPath, [command, '--emulators'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   after(() => started.kill('SIGKILL'));
   let told = '';
   for (const stream of [started.stdout, started.stderr]) stream.on('data', (part) => (told += part));
   await until(() => {
     assert.equal(started.exitCode, null, told);
-    return told.includes('The stand-ins are ready');
+    return told.includes('The emulators are ready');
   });
   return started;
 }
@@ -50,16 +50,16 @@ test('one stack at a time: a second is told why, and a killed one leaves nothing
   const running = await start(first.env);
 
   const second = await environment();
-  const refused = promisify(execFile)(process.execPath, [command, '--stand-ins'], { env: second.env });
+  const refused = promisify(execFile)(process.execPath, [command, '--emulators'], { env: second.env });
   await assert.rejects(refused, {
     code: 1,
-    stderr: `error: A stack runs on ${directory} already. End it, or set LOCAL_DIR to another directory.\n`,
+    stderr: `error: A stack already runs in ${directory}. Stop it, or set LOCAL_DIR to another directory.\n`,
   });
   const elsewhere = { ...first.env, LOCAL_DIR: join(directory, 'elsewhere') };
-  await assert.rejects(promisify(execFile)(process.execPath, [command, '--stand-ins'], { env: elsewhere }), {
+  await assert.rejects(promisify(execFile)(process.execPath, [command, '--emulators'], { env: elsewhere }), {
     code: 1,
     stderr: new RegExp(
-      `^error: ${names.map((name) => `Port ${first.ports[name]} \\(${name}\\) is taken\\. .*\n`).join('')}$`,
+      `^error: ${names.map((name) => `Port ${first.ports[name]} \\(${name}\\) is in use\\. .*\n`).join('')}$`,
     ),
   });
 

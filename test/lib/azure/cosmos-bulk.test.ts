@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { BulkOperationType } from '@azure/cosmos';
 import { bulk } from '../../../lib/azure/cosmos.ts';
 import { FleetError } from '../../../lib/errors.ts';
-import { startCosmos } from '../../infra/local/cosmos/start-cosmos.ts';
+import { startCosmos } from '../../infra/emulators/cosmos/start-cosmos.ts';
 
 const creates = (count: number, prefix = 'd') =>
   Array.from({ length: count }, (_, index) => ({

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { containerDefinitions } from '../../../lib/azure/cosmos.ts';
 import { createCosmosDeadLetterStore } from '../../../lib/azure/cosmos-dead-letters.ts';
 import { someLetter, someReason } from '../../contract/dead-letter-store.ts';
-import { startCosmos } from '../../infra/local/cosmos/start-cosmos.ts';
+import { startCosmos } from '../../infra/emulators/cosmos/start-cosmos.ts';
 
 const request = containerDefinitions.find(({ id }) => id === 'dead-letters');
 

@@ -1,7 +1,7 @@
 import { after, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CosmosClient, type Database } from '@azure/cosmos';
-import { createCosmosStandIn } from '../../../infra/local/cosmos/cosmos-stand-in.ts';
+import { createCosmosEmulator } from 'fleet-emulators/cosmos';
 import { containerDefinitions } from '../../../lib/azure/cosmos.ts';
 import { createCosmosDeadLetterStore } from '../../../lib/azure/cosmos-dead-letters.ts';
 import { createCosmosDeviceStore } from '../../../lib/azure/cosmos-devices.ts';
@@ -18,16 +18,16 @@ import { jobStoreContract } from '../../contract/job-store.ts';
  */
 
 const { COSMOS_ENDPOINT: endpoint, COSMOS_KEY: key } = process.env;
-const standIn = endpoint === undefined ? createCosmosStandIn() : undefined;
+const emulator = endpoint === undefined ? createCosmosEmulator() : undefined;
 let client: CosmosClient;
 let database: Database;
 
 before(async () => {
-  if (standIn === undefined) {
+  if (emulator === undefined) {
     client = new CosmosClient({ endpoint: endpoint ?? '', key });
   } else {
-    const { port } = await standIn.listen(0);
-    client = new CosmosClient({ endpoint: `http://localhost:${port}`, key: standIn.key });
+    const { port } = await emulator.listen(0);
+    client = new CosmosClient({ endpoint: `http://localhost:${port}`, key: emulator.key });
   }
   const { database: created } = await client.databases.createIfNotExists({ id: `contract-${Date.now().toString(36)}` });
   database = created;
@@ -37,11 +37,11 @@ before(async () => {
 after(async () => {
   await database?.delete();
   client?.dispose();
-  await standIn?.close();
+  await emulator?.close();
 });
 
 const pause = async (milliseconds: number) => void (await sleep(milliseconds));
-const name = standIn === undefined ? `Cosmos DB at ${endpoint}` : 'Cosmos DB emulator';
+const name = emulator === undefined ? `Cosmos DB at ${endpoint}` : 'Cosmos DB emulator';
 deviceStoreContract(name, () => createCosmosDeviceStore(database.container('devices'), { sleep: pause }));
 jobStoreContract(name, () => createCosmosJobStore(database.container('jobs')));
 groupStoreContract(name, () => createCosmosGroupStore(database.container('groups')));

@@ -9,9 +9,9 @@ import { FleetError } from '../../../lib/errors.ts';
 import { enrollmentsContract } from '../../contract/enrollments.ts';
 import { hubTwinsContract } from '../../contract/hub-twins.ts';
 import { someGroup } from '../../factories.ts';
-import { makeCertificate, type TestCertificate } from '../../infra/local/dps/certificates.ts';
-import { uploadVerifiedCa } from '../../infra/local/dps/management.ts';
-import { type RunningDps, startDps } from '../../infra/local/dps/running-dps.ts';
+import { makeCertificate, type TestCertificate } from '../../infra/emulators/dps/certificates.ts';
+import { uploadVerifiedCa } from '../../infra/emulators/dps/management.ts';
+import { type RunningDps, startDps } from '../../infra/emulators/dps/running-dps.ts';
 
 /*
  * DPS and IoT Hub: the emulator, and also a real DPS when DPS_CONNECTION_STRING (policy provisioningserviceowner) is set.

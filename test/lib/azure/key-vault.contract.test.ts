@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
 import { DefaultAzureCredential } from '@azure/identity';
-import { createKeyVaultStandIn, type KeyVaultStandIn } from '../../../infra/local/key-vault/key-vault-stand-in.ts';
-import { ensureLocalTls } from '../../../infra/local/tls.ts';
+import { createKeyVaultEmulator, type KeyVaultEmulator } from 'fleet-emulators/key-vault';
+import { ensureLocalTls } from 'fleet-emulators/tls';
 import { createKeyVaultKeyStore } from '../../../lib/azure/key-vault.ts';
 import { keyStoreContract } from '../../contract/key-store.ts';
 import { trustLocalTls } from './trust-local-tls.ts';
@@ -15,7 +15,7 @@ import { trustLocalTls } from './trust-local-tls.ts';
  */
 
 const { KEY_VAULT_URL: realUrl } = process.env;
-let standIn: KeyVaultStandIn | undefined;
+let emulator: KeyVaultEmulator | undefined;
 let directory: string;
 let url = realUrl ?? '';
 
@@ -25,12 +25,12 @@ before(async () => {
   const tls = await ensureLocalTls({ directory: join(directory, 'tls') });
   trustLocalTls(tls.caPem);
   // The suite creates more keys than a vault allows in 10 seconds.
-  standIn = createKeyVaultStandIn({ tls, directory: join(directory, 'keys'), limits: { creations: 1000 } });
-  ({ url } = await standIn.listen(0));
+  emulator = createKeyVaultEmulator({ tls, directory: join(directory, 'keys'), limits: { creations: 1000 } });
+  ({ url } = await emulator.listen(0));
 });
 
 after(async () => {
-  await standIn?.close();
+  await emulator?.close();
   if (directory !== undefined) await rm(directory, { recursive: true, force: true });
 });
 

@@ -7,9 +7,9 @@ import { after, before, describe, it } from 'node:test';
 import type { TokenCredential } from '@azure/identity';
 import { KeyClient } from '@azure/keyvault-keys';
 import fc from 'fast-check';
-import { createKeyVaultStandIn } from '../../../infra/local/key-vault/key-vault-stand-in.ts';
-import type { KeyVaultStandInOptions, VaultAction } from '../../../infra/local/key-vault/options.ts';
-import { ensureLocalTls, type LocalTls } from '../../../infra/local/tls.ts';
+import type { KeyVaultEmulatorOptions, VaultAction } from 'fleet-emulators/key-vault';
+import { createKeyVaultEmulator } from 'fleet-emulators/key-vault';
+import { ensureLocalTls, type LocalTls } from 'fleet-emulators/tls';
 import { createKeyVaultKeyStore, vaultKeyName, x509Signature } from '../../../lib/azure/key-vault.ts';
 import { FleetError } from '../../../lib/errors.ts';
 import { someTime } from '../../factories.ts';
@@ -30,20 +30,20 @@ const credential: TokenCredential = { getToken: async () => ({ token, expiresOnT
 
 /** Runs a test with a vault of its own, a key store on it and an operator's client. */
 async function withVault(
-  options: Omit<KeyVaultStandInOptions, 'tls'>,
+  options: Omit<KeyVaultEmulatorOptions, 'tls'>,
   work: (vault: {
     open: () => ReturnType<typeof createKeyVaultKeyStore>;
     client: KeyClient;
     url: string;
   }) => Promise<void>,
 ) {
-  const standIn = createKeyVaultStandIn({ tls, ...options });
-  const { url } = await standIn.listen(0);
+  const emulator = createKeyVaultEmulator({ tls, ...options });
+  const { url } = await emulator.listen(0);
   try {
     const client = new KeyClient(url, credential, { disableChallengeResourceVerification: true });
     await work({ url, client, open: () => createKeyVaultKeyStore({ vaultUrl: url, credential, maxRetries: 0 }) });
   } finally {
-    await standIn.close();
+    await emulator.close();
   }
 }
 

@@ -10,7 +10,7 @@ import { gunzipSync } from 'node:zlib';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import { BasicTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
-import { ensureLocalTls } from '../../../infra/local/tls.ts';
+import { ensureLocalTls } from 'fleet-emulators/tls';
 import { createMonitorExporters } from '../../../lib/azure/monitor-exporters.ts';
 import { trustLocalTls } from './trust-local-tls.ts';
 

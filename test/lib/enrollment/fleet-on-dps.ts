@@ -10,7 +10,7 @@ import { createDeviceIssuer } from '../../../lib/pki/device-issuer.ts';
 import type { KeyStore } from '../../../lib/pki/key-store.ts';
 import { newSerialNumber } from '../../../lib/pki/serial.ts';
 import { createSoftwareKeyStore } from '../../../lib/pki/software-key-store.ts';
-import { type RunningDps, startDps } from '../../infra/local/dps/running-dps.ts';
+import { type RunningDps, startDps } from '../../infra/emulators/dps/running-dps.ts';
 import { createMemoryGroupStore } from '../../memory/group-store.ts';
 
 export const someResource = {

@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { createKeyVaultStandIn } from '../../../infra/local/key-vault/key-vault-stand-in.ts';
-import { ensureLocalTls } from '../../../infra/local/tls.ts';
+import { createKeyVaultEmulator } from 'fleet-emulators/key-vault';
+import { ensureLocalTls } from 'fleet-emulators/tls';
 import { createKeyVaultKeyStore } from '../../../lib/azure/key-vault.ts';
 import { FleetError } from '../../../lib/errors.ts';
 import { partName } from '../../../lib/jobs/job.ts';
@@ -21,8 +21,8 @@ describe('a vault that throttles in the middle of a chunk', () => {
     trustLocalTls(tls.caPem);
     let at = Date.parse('2026-11-23T08:00:00Z');
     // Opening and making the CAs takes about ten transactions, so of thirty signatures not all fit behind them, and all alone.
-    const standIn = createKeyVaultStandIn({ tls, limits: { others: 35 }, now: () => new Date(at) });
-    const { url } = await standIn.listen(0);
+    const emulator = createKeyVaultEmulator({ tls, limits: { others: 35 }, now: () => new Date(at) });
+    const { url } = await emulator.listen(0);
     using world = createWorld({
       chunkRows: 30,
       keys: createKeyVaultKeyStore({ vaultUrl: url, credential, maxRetries: 0 }),
@@ -58,7 +58,7 @@ describe('a vault that throttles in the middle of a chunk', () => {
       const serials = [...(await world.devices.read(rows)).values()].map(({ value }) => value.serialNumber);
       assert.equal(new Set(serials).size, 30);
     } finally {
-      await standIn.close();
+      await emulator.close();
       await rm(directory, { recursive: true, force: true });
     }
   });

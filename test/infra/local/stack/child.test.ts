@@ -13,7 +13,7 @@ const directory = mkdtempSync(join(tmpdir(), 'child-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
 const limit = { timeout: 120_000 };
 
-const dieWithParent = new URL('../../../../infra/local/die-with-parent.ts', import.meta.url).href;
+const exitWithParent = import.meta.resolve('fleet-emulators/exit-with-parent');
 const childModule = new URL('../../../../infra/local/stack/child.ts', import.meta.url).href;
 
 async function script(name: string, text: string): Promise<string> {
@@ -37,7 +37,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-const waits = `import { dieWithParent } from '${dieWithParent}'; dieWithParent(); setInterval(() => {}, 1000);`;
+const waits = `import { exitWithParent } from '${exitWithParent}'; exitWithParent(); setInterval(() => {}, 1000);`;
 
 test('a process that fails to start shows the end of its log', limit, async () => {
   await assert.rejects(

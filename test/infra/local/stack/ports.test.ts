@@ -13,7 +13,7 @@ test('a port that is taken is named with the variable that changes it', async ()
   try {
     await assert.rejects(
       requireFree(ports, portNames),
-      new RegExp(`^Error: Port ${ports.cosmos} \\(cosmos\\) is taken\\. Set COSMOS_PORT to another`),
+      new RegExp(`^Error: Port ${ports.cosmos} \\(cosmos\\) is in use\\. Set COSMOS_PORT to another`),
     );
     await requireFree(ports, ['functions', 'dps']);
   } finally {

@@ -1,0 +1,133 @@
+import { badRequest, conflict, partitionKeyMismatch, preconditionFailed, tooLarge } from './errors.ts';
+import { type PartitionKey, partitionKeyOf } from './partition-key.ts';
+import { applyPatch, type PatchBody, type PatchOperation } from './patch.ts';
+import { deleteCharge, insertCharge, readCharge, replaceCharge } from './request-units.ts';
+import type { OpenContainer } from './store/catalog.ts';
+import { type StoredDocument, withoutAdded } from './store/document.ts';
+import { type DocumentContent, requireVersion } from './store/document-table.ts';
+
+/** One operation on one document, by itself or out of a batch. */
+export interface DocumentOperation {
+  readonly type: string;
+  readonly id?: string;
+  /** As the request names it; of what is written it has to agree with the body. */
+  readonly partition: PartitionKey | undefined;
+  readonly body?: unknown;
+  readonly ifMatch?: string;
+  readonly ifNoneMatch?: string;
+}
+
+export interface OperationOutcome {
+  readonly status: number;
+  readonly document?: StoredDocument;
+  readonly charge: number;
+}
+
+/** "Maximum size of an item: 2 MB", https://learn.microsoft.com/azure/cosmos-db/concepts-limits#per-item-limits */
+const maxDocumentBytes = 2 * 1024 * 1024;
+
+/** "Maximum level of nesting: 128", of the same page. SQLite's JSON functions end at 1,000. */
+const maxNesting = 128;
+
+/** Runs an operation. @throws CosmosError as the service answers it */
+export function runOperation(container: OpenContainer, operation: DocumentOperation): OperationOutcome {
+  const { documents } = container;
+  switch (operation.type) {
+    case 'Read': {
+      const document = requireVersion(documents.read(keyOf(operation)), undefined);
+      const charge = readCharge(document.body.length);
+      if (operation.ifNoneMatch === `"${document.etag}"`) return { status: 304, charge };
+      return { status: 200, document, charge };
+    }
+    case 'Create': {
+      const { key, content } = whole(container, operation);
+      return inserted(documents.insert(key, content));
+    }
+    case 'Upsert': {
+      const { key, content } = whole(container, operation);
+      const before = documents.read(key);
+      if (before === undefined) {
+        if (operation.ifMatch !== undefined && operation.ifMatch !== '*') throw preconditionFailed();
+        return inserted(documents.insert(key, content));
+      }
+      if (operation.ifNoneMatch === '*') throw conflict();
+      return replaced(documents.update(requireVersion(before, operation.ifMatch), content));
+    }
+    case 'Replace': {
+      const { key, content } = whole(container, operation);
+      if (operation.id !== undefined && operation.id !== key.id)
+        throw badRequest('The id of a document cannot change.');
+      return replaced(documents.update(requireVersion(documents.read(key), operation.ifMatch), content));
+    }
+    case 'Patch': {
+      const before = requireVersion(documents.read(keyOf(operation)), operation.ifMatch);
+      const patch = patchOf(operation.body);
+      if (patch.condition !== undefined && !documents.fulfils(before, patch.condition)) throw preconditionFailed();
+      const body = applyPatch(JSON.parse(before.body) as Record<string, unknown>, patch);
+      if (partitionKeyOf(body, container.definition.partitionKey.paths) !== operation.partition) {
+        throw badRequest('A patch cannot change the partition key.');
+      }
+      return replaced(documents.update(before, contentOf(body)));
+    }
+    case 'Delete': {
+      const before = requireVersion(documents.read(keyOf(operation)), operation.ifMatch);
+      documents.remove(before);
+      return { status: 204, charge: deleteCharge(before.body.length) };
+    }
+    default:
+      throw badRequest(`There is no operation ${String(operation.type)}.`);
+  }
+}
+
+const inserted = (document: StoredDocument) => ({ status: 201, document, charge: insertCharge(document.body.length) });
+const replaced = (document: StoredDocument) => ({ status: 200, document, charge: replaceCharge(document.body.length) });
+
+function keyOf({ id, partition }: DocumentOperation): { id: string; partition: PartitionKey } {
+  if (typeof id !== 'string') throw badRequest('The operation names no id.');
+  if (partition === undefined) throw badRequest('PartitionKey value must be supplied for this operation.');
+  return { id, partition };
+}
+
+/** A document that a client sends whole, under the key it says it has. */
+function whole({ definition }: OpenContainer, { body, partition }: DocumentOperation) {
+  if (body === null || typeof body !== 'object' || Array.isArray(body))
+    throw badRequest('A document is a JSON object.');
+  const document = withoutAdded(body as Record<string, unknown>);
+  const id = documentId(document['id']);
+  const own = partitionKeyOf(document, definition.partitionKey.paths);
+  if (partition === undefined) throw badRequest('PartitionKey value must be supplied for this operation.');
+  if (own !== partition) throw partitionKeyMismatch();
+  return { key: { id, partition }, content: contentOf(document) };
+}
+
+function contentOf(document: Readonly<Record<string, unknown>>): DocumentContent {
+  if (nestsDeeper(document, maxNesting)) throw badRequest(`A document nests at most ${maxNesting} levels deep.`);
+  const body = JSON.stringify(document);
+  if (Buffer.byteLength(body) > maxDocumentBytes) throw tooLarge();
+  return { body, document };
+}
+
+/** "Maximum length of an id: 1,023 bytes", without `/` and `\`, https://learn.microsoft.com/azure/cosmos-db/concepts-limits */
+function documentId(id: unknown): string {
+  if (typeof id !== 'string' || id === '')
+    throw badRequest('The input content is invalid: a document needs an id, a text.');
+  if (Buffer.byteLength(id) > 1023 || /[/\\\0]/.test(id)) {
+    throw badRequest('The id of a document has at most 1,023 bytes, none of them "/" or "\\".');
+  }
+  return id;
+}
+
+function nestsDeeper(value: unknown, levels: number): boolean {
+  if (value === null || typeof value !== 'object') return false;
+  return levels === 0 || Object.values(value).some((member) => nestsDeeper(member, levels - 1));
+}
+
+function patchOf(body: unknown): PatchBody {
+  const patch = (Array.isArray(body) ? { operations: body } : body) as Partial<PatchBody> | null;
+  const { operations, condition } = patch ?? {};
+  const isOperation = (item: unknown) => typeof (item as PatchOperation | null)?.path === 'string';
+  if (!Array.isArray(operations) || !operations.every(isOperation))
+    throw badRequest('A patch is a list of operations.');
+  if (condition !== undefined && typeof condition !== 'string') throw badRequest('The condition of a patch is a text.');
+  return { operations, condition };
+}

@@ -1,0 +1,268 @@
+import { runBatch } from './batch.ts';
+import { type DocumentOperation, runOperation } from './document-operation.ts';
+import { badRequest, CosmosError, notFound } from './errors.ts';
+import { type PartitionKey, parsePartitionKey } from './partition-key.ts';
+import { parseQuery } from './query/parse.ts';
+import { queryPlan } from './query/run.ts';
+import type { CosmosAnswer, CosmosRequest, ResourceLink } from './request.ts';
+import { createThroughput, emptyCharge, queryCharge, type Throughput, unlimited } from './request-units.ts';
+import type { Catalog, OpenContainer, Resource } from './store/catalog.ts';
+import type { GroupCommit } from './store/database.ts';
+import { resourceId } from './store/document.ts';
+
+/** Request units a second, shared by what is named. */
+export interface ThroughputLimit {
+  readonly ruPerSecond: number;
+  readonly per: 'container' | 'database';
+}
+
+export interface CosmosServiceOptions {
+  readonly catalog: Catalog;
+  readonly commits: GroupCommit;
+  readonly throughput?: ThroughputLimit;
+  /** Milliseconds; of the throughput's seconds, not of the documents. */
+  readonly now: () => number;
+}
+
+/** Answers requests, all in one go: nothing here waits. @throws CosmosError as the service answers it */
+export function createCosmosService({ catalog, commits, throughput: limit, now }: CosmosServiceOptions) {
+  const budgets = new Map<string, Throughput>();
+
+  function budgetOf({ database, container }: ResourceLink): Throughput {
+    if (limit === undefined) return unlimited;
+    const name = limit.per === 'database' ? database : `${database}/${container}`;
+    const budget = budgets.get(name) ?? createThroughput(limit.ruPerSecond, now);
+    budgets.set(name, budget);
+    return budget;
+  }
+
+  return function answer(request: CosmosRequest): CosmosAnswer {
+    const { method, link } = request;
+    switch (`${method} ${link.kind}`) {
+      case 'GET account':
+        return ok(account(request.origin));
+      case 'GET databases':
+        return feed('', 'Databases', catalog.databases());
+      case 'POST databases':
+        return isQuery(request)
+          ? feed('', 'Databases', named(catalog.databases(), request))
+          : ok(catalog.createDatabase(json(request)), 201);
+      case 'GET database':
+        return ok(catalog.readDatabase(link.database));
+      case 'DELETE database':
+        catalog.deleteDatabase(link.database);
+        return { status: 204, charge: emptyCharge };
+      case 'GET containers':
+        return feed('', 'DocumentCollections', catalog.containers(link.database));
+      case 'POST containers':
+        return isQuery(request)
+          ? feed('', 'DocumentCollections', named(catalog.containers(link.database), request))
+          : ok(catalog.createContainer(link.database, json(request)).resource, 201);
+      case 'GET container':
+        return ok(catalog.container(link.database, link.container).resource);
+      case 'PUT container':
+        return ok(catalog.replaceContainer(link.database, link.container, json(request)).resource);
+      case 'DELETE container':
+        catalog.deleteContainer(link.database, link.container);
+        return { status: 204, charge: emptyCharge };
+      case 'GET ranges':
+        return ranges(catalog.container(link.database, link.container));
+      case 'GET documents':
+        if (request.header('a-im') !== undefined) throw badRequest('The change feed is not part of this emulator.');
+        return query(request, { query: 'SELECT * FROM c', parameters: [] });
+      case 'POST documents':
+        return postDocuments(request);
+      case 'GET document':
+        return single(request, 'Read');
+      case 'PUT document':
+        return single(request, 'Replace');
+      case 'PATCH document':
+        return single(request, 'Patch');
+      case 'DELETE document':
+        return single(request, 'Delete');
+      default:
+        if (link.kind === 'offers') throw notFound('This emulator keeps no offers.');
+        throw new CosmosError(405, 'MethodNotAllowed', `${method} is not allowed here.`);
+    }
+  };
+
+  function postDocuments(request: CosmosRequest): CosmosAnswer {
+    const { header } = request;
+    if (isTrue(header('x-ms-cosmos-is-query-plan-request'))) {
+      parseQuery(querySpec(request).query);
+      return { status: 200, body: JSON.stringify(queryPlan), charge: emptyCharge };
+    }
+    if (isQuery(request)) return query(request, querySpec(request));
+    if (!isTrue(header('x-ms-cosmos-is-batch-request'))) {
+      return single(request, isTrue(header('x-ms-documentdb-is-upsert')) ? 'Upsert' : 'Create');
+    }
+    const container = catalog.container(request.link.database, request.link.container);
+    const options = {
+      atomic: isTrue(header('x-ms-cosmos-batch-atomic')),
+      goOn: !/^false$/i.test(header('x-ms-cosmos-batch-continue-on-error') ?? 'true'),
+      partition: partitionOf(request, container),
+      withBodies: header('prefer') !== 'return=minimal',
+    };
+    return runBatch(container, json(request), options, budgetOf(request.link), commits);
+  }
+
+  function single(request: CosmosRequest, type: string): CosmosAnswer {
+    const { link, header } = request;
+    const container = catalog.container(link.database, link.container);
+    const budget = budgetOf(link);
+    budget.admit();
+    const operation: DocumentOperation = {
+      type,
+      ...(link.kind === 'document' && { id: link.document }),
+      partition: partitionOf(request, container),
+      body: request.body.length === 0 ? undefined : json(request),
+      ifMatch: header('if-match'),
+      ifNoneMatch: header('if-none-match'),
+    };
+    const { status, document, charge } = charged(budget, () => runOperation(container, operation));
+    if (document === undefined) return { status, charge };
+    return {
+      status,
+      charge,
+      body: container.documents.toJson(document),
+      headers: { etag: `"${document.etag}"` },
+    };
+  }
+
+  function query(request: CosmosRequest, { query: text, parameters }: QuerySpec): CosmosAnswer {
+    const { link, header } = request;
+    const container = catalog.container(link.database, link.container);
+    const budget = budgetOf(link);
+    budget.admit();
+    const page = { maxItems: pageSize(header('x-ms-max-item-count')), continuation: header('x-ms-continuation') };
+    const values = new Map(parameters.map(({ name, value }) => [name, value]));
+    const { results, rows, continuation } = charged(budget, () =>
+      container.documents.query(text, values, partitionOf(request, container), page),
+    );
+    const rid = resourceId(container.databaseRid, container.rid);
+    const body = `{"_rid":"${rid}","Documents":[${results.join(',')}],"_count":${results.length}}`;
+    const charge = queryCharge(rows, body.length);
+    budget.spend(charge);
+    return {
+      status: 200,
+      body,
+      charge,
+      headers: {
+        'x-ms-item-count': String(results.length),
+        ...(continuation !== undefined && { 'x-ms-continuation': continuation }),
+      },
+    };
+  }
+}
+
+/** Takes what an operation cost, a failed one too. */
+function charged<T>(budget: Throughput, run: () => T): T {
+  try {
+    const outcome = run();
+    budget.spend((outcome as { charge?: number }).charge ?? 0);
+    return outcome;
+  } catch (error) {
+    budget.spend(emptyCharge);
+    throw error;
+  }
+}
+
+interface QuerySpec {
+  readonly query: string;
+  readonly parameters: readonly { readonly name: string; readonly value: unknown }[];
+}
+
+function querySpec(request: CosmosRequest): QuerySpec {
+  const { query, parameters = [] } = (json(request) ?? {}) as Partial<QuerySpec>;
+  const isParameter = (item: unknown) => typeof (item as { name?: unknown } | null)?.name === 'string';
+  if (typeof query !== 'string') throw badRequest('A query is a text.');
+  if (!Array.isArray(parameters) || !parameters.every(isParameter))
+    throw badRequest('Parameters have a name and a value.');
+  return { query, parameters };
+}
+
+function isQuery({ header }: CosmosRequest): boolean {
+  return isTrue(header('x-ms-documentdb-isquery')) || /query\+json/i.test(header('content-type') ?? '');
+}
+
+const isTrue = (value: string | undefined) => /^true$/i.test(value ?? '');
+
+function partitionOf({ header }: CosmosRequest, { definition }: OpenContainer): PartitionKey | undefined {
+  const key = header('x-ms-documentdb-partitionkey');
+  return key === undefined ? undefined : parsePartitionKey(key, definition.partitionKey.paths.length);
+}
+
+/** The service's own default, and the most that one page takes here where the client leaves it to the service. */
+const defaultPageSize = 100;
+const dynamicPageSize = 1000;
+
+function pageSize(header: string | undefined): number {
+  if (header === undefined) return defaultPageSize;
+  const size = Number(header);
+  if (size === -1) return dynamicPageSize;
+  if (!Number.isInteger(size) || size < 1) throw badRequest('x-ms-max-item-count is a positive number, or -1.');
+  return Math.min(size, 10_000);
+}
+
+function json({ body }: CosmosRequest): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    throw badRequest('The request body is not valid JSON.');
+  }
+}
+
+/** Queries over databases and containers: only the one that the SDK's `readAll` and `query` by id send. */
+function named(resources: readonly Resource[], request: CosmosRequest): Resource[] {
+  const { query, parameters } = querySpec(request);
+  if (/^\s*SELECT\s+\*\s+FROM\s+\w+\s*$/i.test(query)) return [...resources];
+  const [, name] = /^\s*SELECT\s+\*\s+FROM\s+(?:\w+\s+)?\w+\s+WHERE\s+\w+\.id\s*=\s*(@\w+)\s*$/i.exec(query) ?? [];
+  if (name === undefined) throw badRequest('This emulator finds databases and containers by id only.');
+  const wanted = parameters.find((parameter) => parameter.name === name)?.value;
+  return resources.filter(({ id }) => id === wanted);
+}
+
+const ok = (resource: Resource, status = 200): CosmosAnswer => ({
+  status,
+  body: JSON.stringify(resource),
+  charge: emptyCharge,
+  ...(typeof resource['_etag'] === 'string' && { headers: { etag: resource['_etag'] } }),
+});
+
+function feed(rid: string, name: string, resources: readonly Resource[]): CosmosAnswer {
+  return ok({ _rid: rid, [name]: resources, _count: resources.length });
+}
+
+/** One physical partition: what the service has while a container is small. */
+function ranges({ databaseRid, rid }: OpenContainer): CosmosAnswer {
+  const range = {
+    id: '0',
+    minInclusive: '',
+    maxExclusive: 'FF',
+    ridPrefix: 0,
+    throughputFraction: 1,
+    status: 'online',
+    parents: [],
+  };
+  return feed(resourceId(databaseRid, rid), 'PartitionKeyRanges', [range]);
+}
+
+function account(origin: string): Resource {
+  const location = { name: 'Local', databaseAccountEndpoint: `${origin}/` };
+  return {
+    id: 'local',
+    _rid: 'local',
+    _self: '',
+    _dbs: '//dbs/',
+    media: '//media/',
+    addresses: '//addresses/',
+    writableLocations: [location],
+    readableLocations: [location],
+    enableMultipleWriteLocations: false,
+    userReplicationPolicy: { asyncReplication: false, minReplicaSetSize: 1, maxReplicasetSize: 4 },
+    userConsistencyPolicy: { defaultConsistencyLevel: 'Session' },
+    systemReplicationPolicy: { minReplicaSetSize: 1, maxReplicasetSize: 4 },
+    readPolicy: { primaryReadCoefficient: 1, secondaryReadCoefficient: 1 },
+    queryEngineConfiguration: '{}',
+  };
+}

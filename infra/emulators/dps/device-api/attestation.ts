@@ -1,0 +1,148 @@
+import { createHmac } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
+import { isExpired, isSignedBy, parseSharedAccessSignature, type SharedAccessSignature } from '../authorization.ts';
+import type { Entry } from '../entries/entry.ts';
+import type { EntryStore } from '../entries/entry-store.ts';
+import { dpsError, type ServiceError } from '../http/service-error.ts';
+import type { CaCertificates } from '../management-api/ca-certificates.ts';
+import type { DeviceCredential } from '../registrations/registration.ts';
+import { type Certificate, ChainError, isSelfSigned, presentedChain, validityFault, verifyChain } from '../x509.ts';
+
+/** A device that proved who it is, and the entry that decides about it. */
+export interface Attested {
+  readonly entry: Entry;
+  /** As spelled in the proof: a common name, or the registration id of a symmetric key. */
+  readonly registrationId: string;
+  readonly credential: DeviceCredential;
+}
+
+export interface X509AttestationParts {
+  readonly entries: EntryStore;
+  readonly cas: Pick<CaCertificates, 'verified' | 'namesOf'>;
+  readonly now: () => Date;
+}
+
+/**
+ * Attests by the certificate chain of the TLS handshake, in the order of
+ * https://learn.microsoft.com/azure/iot-dps/concepts-x509-attestation: the individual enrollment of the leaf, else the
+ * group of the nearest issuer that has one, up to the root. The first entry found decides, enabled or disabled.
+ */
+export function createX509Attestation({ entries, cas, now }: X509AttestationParts) {
+  return (socket: TLSSocket, registrationId: string): Attested => {
+    const presented = presentedChain(socket);
+    const [leaf] = presented;
+    if (!leaf) throw unauthorized('Unauthorized. The device presented neither a client certificate nor a signature.');
+    const entry = individualOf(leaf, presented) ?? groupOf(presented);
+    checkCommonName(leaf, registrationId, entry);
+    return {
+      entry,
+      registrationId: entry.kind === 'individual' ? entry.id : (leaf.commonNames[0] ?? registrationId),
+      credential: { type: 'x509', thumbprint: leaf.sha256Thumbprint, certificate: leaf.der.toString('base64') },
+    };
+  };
+
+  function individualOf(leaf: Certificate, presented: readonly Certificate[]): Entry | undefined {
+    const entry = entries.ofCertificate('individual', leaf.sha256Thumbprint);
+    if (!entry) return undefined;
+    // The enrollment itself vouches for a self-signed certificate; an issued one needs its CA.
+    const fault = isSelfSigned(leaf) ? validityFault(leaf, now()) : undefined;
+    if (fault) throw unauthorized(fault);
+    if (!isSelfSigned(leaf)) chainOf(presented);
+    return entry;
+  }
+
+  function groupOf(presented: readonly Certificate[]): Entry {
+    for (const issuer of chainOf(presented).slice(1)) {
+      const entry = entries.ofCertificate('group', issuer.sha256Thumbprint) ?? byCaReference(issuer);
+      if (entry) return entry;
+    }
+    throw unauthorized('Unauthorized. No enrollment holds this certificate or one of its issuers.');
+  }
+
+  function byCaReference(issuer: Certificate): Entry | undefined {
+    for (const name of cas.namesOf(issuer.sha256Thumbprint)) {
+      const entry = entries.ofCaReference(name);
+      if (entry) return entry;
+    }
+    return undefined;
+  }
+
+  function chainOf(presented: readonly Certificate[]): Certificate[] {
+    try {
+      return verifyChain({ presented, verified: cas.verified(), now: now() });
+    } catch (error) {
+      if (error instanceof ChainError) throw unauthorized(error.message);
+      throw error;
+    }
+  }
+}
+
+function checkCommonName(leaf: Certificate, registrationId: string, entry: Entry): void {
+  const [commonName, ...others] = leaf.commonNames;
+  if (commonName === undefined || others.length > 0) {
+    throw unauthorized('Invalid certificate. The subject must have one common name, the registration id.');
+  }
+  if (commonName.toLowerCase() !== registrationId.toLowerCase()) {
+    throw unauthorized(`Invalid certificate. Its common name "${commonName}" is not the registration id.`);
+  }
+  if (entry.kind === 'individual' && entry.id.toLowerCase() !== registrationId.toLowerCase()) {
+    throw unauthorized('Invalid certificate. It is enrolled under another registration id.');
+  }
+}
+
+function unauthorized(message: string): ServiceError {
+  return dpsError(401, message, 401002);
+}
+
+export interface SymmetricKeyAttestationParts {
+  readonly entries: EntryStore;
+  readonly idScope: string;
+  readonly now: () => Date;
+}
+
+/**
+ * Attests by a shared access signature over `{idScope}/registrations/{registrationId}`: with the key of the individual
+ * enrollment if there is one, else with the key that a group derives for the registration id
+ * (https://learn.microsoft.com/azure/iot-dps/concepts-symmetric-key-attestation).
+ */
+export function createSymmetricKeyAttestation({ entries, idScope, now }: SymmetricKeyAttestationParts) {
+  return (header: string, registrationId: string): Attested => {
+    const token = parseSharedAccessSignature(header);
+    if (!token) throw unauthorizedSignature('The Authorization header is not a shared access signature.');
+    if (isExpired(token, now())) throw unauthorizedSignature('The shared access signature has expired.');
+    if (token.resource !== `${idScope}/registrations/${registrationId}`.toLowerCase()) {
+      throw unauthorizedSignature('The shared access signature is for another resource.');
+    }
+    const individual = entries.get('individual', registrationId);
+    const candidates = individual ? [individual] : entries.symmetricKeyGroups();
+    for (const entry of candidates) {
+      const credential = credentialOf(entry, registrationId);
+      if (credential && signs(credential, token)) return { entry, registrationId, credential };
+    }
+    throw unauthorizedSignature('No enrollment has a key that made the signature.');
+  };
+}
+
+type KeyCredential = Extract<DeviceCredential, { type: 'symmetricKey' }>;
+
+function credentialOf({ kind, attestation }: Entry, registrationId: string): KeyCredential | undefined {
+  if (attestation.type !== 'symmetricKey') return undefined;
+  if (kind === 'individual') return attestation;
+  return {
+    type: 'symmetricKey',
+    primaryKey: derivedKey(attestation.primaryKey, registrationId),
+    secondaryKey: derivedKey(attestation.secondaryKey, registrationId),
+  };
+}
+
+function derivedKey(groupKey: string, registrationId: string): string {
+  return createHmac('sha256', Buffer.from(groupKey, 'base64')).update(registrationId).digest('base64');
+}
+
+function signs({ primaryKey, secondaryKey }: KeyCredential, token: SharedAccessSignature): boolean {
+  return isSignedBy(token, [primaryKey, secondaryKey]);
+}
+
+function unauthorizedSignature(reason: string) {
+  return dpsError(401, `Unauthorized. ${reason}`, 401000);
+}

@@ -1,0 +1,139 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createRateLimiter } from '../rate-limiter.ts';
+import { createGuard, createHubAuthorization, createServiceAuthorization, isAcceptedBearer } from './authorization.ts';
+import { createSymmetricKeyAttestation, createX509Attestation } from './device-api/attestation.ts';
+import { deviceRoutes } from './device-api/device-routes.ts';
+import { createEntryStore } from './entries/entry-store.ts';
+import { createEntryParser } from './entries/parse-entry.ts';
+import { createDpsErrorRenderer } from './http/conventions.ts';
+import { type Call, createHttpsServer, type Surface } from './http/server.ts';
+import { createDeviceLookup, createDeviceRegistry, createHubErrorRenderer } from './hub/device-registry.ts';
+import { identityRoutes } from './hub/identity-routes.ts';
+import { twinRoutes } from './hub/twin-routes.ts';
+import { createCaCertificates } from './management-api/ca-certificates.ts';
+import { certificateRoutes } from './management-api/certificate-routes.ts';
+import { armError, renderManagementError, serviceRoutes } from './management-api/resource.ts';
+import { type DpsEmulatorOptions, type Settings, settingsOf } from './options.ts';
+import { createRegistrar } from './registrations/registrar.ts';
+import { createRegistrationStore } from './registrations/registration.ts';
+import { entryRoutes } from './service-api/entry-routes.ts';
+import { createEntryWriter } from './service-api/entry-writer.ts';
+import { registrationRoutes } from './service-api/registration-routes.ts';
+import { createStore } from './store.ts';
+
+export { type DpsEmulatorOptions, documentedQuotas, type LinkedHub, type Quotas, wellKnownKey } from './options.ts';
+
+/** The "message size" of https://learn.microsoft.com/azure/iot-dps/about-iot-dps#quotas-and-limits. */
+const dpsMessageBytes = 96 * 1024;
+/** A registry call of a hundred devices with certificates and twins; IoT Hub publishes no figure for it. */
+const hubMessageBytes = 1024 * 1024;
+
+export interface DpsEmulator {
+  readonly settings: Settings;
+  /** Port 0 takes a free one. */
+  listen(port: number, host?: string): Promise<{ port: number }>;
+  /** Answers what was asked, writes nothing after. Assignments that wait for a webhook are taken up by the next process. */
+  close(): Promise<void>;
+}
+
+/**
+ * The Device Provisioning Service and its linked IoT hubs on one HTTPS port: service API, device API, the certificate
+ * part of the management API, and the hubs' identity registry and twins.
+ */
+export function createDpsEmulator(options: DpsEmulatorOptions): DpsEmulator {
+  const settings = settingsOf(options);
+  const { idScope, now, random, bearerTokens, quotas } = settings;
+  const store = createStore({ path: settings.dataFile });
+  const entries = createEntryStore(store);
+  const registrations = createRegistrationStore(store);
+  const cas = createCaCertificates(store);
+  const registry = createDeviceRegistry(store, settings);
+  const registrar = createRegistrar({ store, entries, registrations, registry, settings });
+
+  const newId = () => {
+    const hex = random(16).toString('hex');
+    return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+  };
+  const renderDpsError = createDpsErrorRenderer({ now, newId });
+
+  const operations = createRateLimiter({ limit: quotas.operationsPerMinute, windowMs: 60_000, now });
+  const guard = createGuard({ authorize: createServiceAuthorization(settings), operations });
+  const parser = createEntryParser(settings);
+  const writer = createEntryWriter({ store, entries, registrations, caNames: cas, parser, settings });
+  const entryParts = { entries, registrations, parser, writer, guard };
+  const serviceApi: Surface = {
+    routes: [
+      ...entryRoutes('group', '/enrollmentGroups', entryParts),
+      ...entryRoutes('individual', '/enrollments', entryParts),
+      ...registrationRoutes({ entries, registrations, guard }),
+    ],
+    maxBodyBytes: dpsMessageBytes,
+    renderError: renderDpsError,
+  };
+
+  const byCertificate = createX509Attestation({ entries, cas, now });
+  const bySignature = createSymmetricKeyAttestation({ entries, idScope, now });
+  const attest = (call: Call, registrationId: string) => {
+    const signature = call.header('authorization');
+    return signature === undefined
+      ? byCertificate(call.socket, registrationId)
+      : bySignature(signature, registrationId);
+  };
+  const deviceApi: Surface = {
+    routes: deviceRoutes({ attest, registrar, settings }),
+    maxBodyBytes: dpsMessageBytes,
+    renderError: renderDpsError,
+  };
+
+  const authorizeManagement = (call: Call) => {
+    if (isAcceptedBearer(call.header('authorization') ?? '', bearerTokens)) return;
+    throw armError(
+      401,
+      'AuthenticationFailed',
+      'Authentication failed. The Authorization header has no accepted token.',
+    );
+  };
+  const managementApi: Surface = {
+    routes: [
+      ...certificateRoutes({ cas, authorize: authorizeManagement, settings }),
+      ...serviceRoutes({ authorize: authorizeManagement, settings }),
+    ],
+    maxBodyBytes: dpsMessageBytes,
+    renderError: renderManagementError,
+  };
+
+  const lookup = createDeviceLookup({ authorize: createHubAuthorization(settings), registry });
+  const hubApi: Surface = {
+    // The query first: as a device id, `query` would be found by the routes of identities too.
+    routes: [...twinRoutes({ lookup, registry, settings }), ...identityRoutes({ lookup, registry, settings })],
+    maxBodyBytes: hubMessageBytes,
+    renderError: createHubErrorRenderer({ newId }),
+  };
+
+  const server = createHttpsServer({
+    ...settings.tls,
+    surfaces: [serviceApi, managementApi, hubApi, deviceApi],
+    fallback: { routes: [], maxBodyBytes: dpsMessageBytes, renderError: renderDpsError },
+  });
+
+  return {
+    settings,
+    async listen(port, host = '127.0.0.1') {
+      server.listen(port, host);
+      await once(server, 'listening');
+      return { port: (server.address() as AddressInfo).port };
+    },
+    async close() {
+      const closed = server.listening ? once(server, 'close') : undefined;
+      server.close();
+      server.closeIdleConnections();
+      await registrar.close();
+      // A client that never finishes its request does not hold up the end.
+      const impatience = setTimeout(() => server.closeAllConnections(), 2000);
+      await closed;
+      clearTimeout(impatience);
+      store.close();
+    },
+  };
+}

@@ -1,0 +1,68 @@
+import { timestamp } from '../record-metadata.ts';
+import type { Page } from '../store.ts';
+import type { Answer, Call } from './server.ts';
+import { dpsError, ServiceError } from './service-error.ts';
+
+/** The `api-version` of a call, e.g. 2021-10-01; required everywhere in DPS. */
+export function apiVersionOf(call: Call): string {
+  const version = call.query.get('api-version');
+  if (version === null || !/^\d{4}-\d\d-\d\d(-preview)?$/.test(version)) {
+    throw dpsError(400, 'The query parameter api-version is missing or not a date such as 2021-10-01.');
+  }
+  return version;
+}
+
+/** What the official clients ask for at most; more is answered in pages of this. */
+const maxItems = 100;
+
+/** The page that `x-ms-max-item-count` and `x-ms-continuation` ask for. */
+export function pageRequestOf(call: Call, badRequest: (message: string) => ServiceError, most = maxItems) {
+  const count = call.header('x-ms-max-item-count');
+  const continuation = call.header('x-ms-continuation');
+  if (count !== undefined && !/^[1-9]\d{0,8}$/.test(count))
+    throw badRequest('x-ms-max-item-count is not a positive number.');
+  const after = continuation ? positionOf(continuation) : 0;
+  if (after === undefined) throw badRequest('x-ms-continuation is not a token of this service.');
+  return { after, limit: Math.min(count === undefined ? maxItems : Number(count), most) };
+}
+
+/** Headers of a page; there is no continuation on the last one. */
+export function pageHeaders(page: Page<unknown>, itemType: string, limit: number): Record<string, string> {
+  return {
+    'x-ms-item-type': itemType,
+    'x-ms-max-item-count': String(limit),
+    'X-Content-Type-Options': 'nosniff',
+    ...(page.next === undefined ? {} : { 'x-ms-continuation': Buffer.from(`after:${page.next}`).toString('base64') }),
+  };
+}
+
+function positionOf(continuation: string): number | undefined {
+  const [, digits] = /^after:(\d{1,15})$/.exec(Buffer.from(continuation, 'base64').toString('latin1')) ?? [];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** Errors as `ProvisioningServiceErrorDetails`, https://learn.microsoft.com/rest/api/iot-dps/. */
+export function createDpsErrorRenderer({ now, newId }: { now: () => Date; newId: () => string }) {
+  return (error: unknown): Answer => {
+    const known = error instanceof ServiceError ? error : new ServiceError(500, 500000, 'Internal server error.');
+    const trackingId = newId();
+    return {
+      status: known.status,
+      headers: {
+        'x-ms-request-id': trackingId,
+        ...(known.retryAfterSeconds === undefined ? {} : { 'retry-after': String(known.retryAfterSeconds) }),
+      },
+      body: {
+        errorCode: known.code,
+        trackingId,
+        message: known.message,
+        ...(known.info ? { info: known.info } : {}),
+        timestampUtc: timestamp(now()),
+      },
+    };
+  };
+}
+
+export function throttled(retryAfterSeconds: number): ServiceError {
+  return new ServiceError(429, 429001, 'Operations are being throttled for this tenant.', { retryAfterSeconds });
+}

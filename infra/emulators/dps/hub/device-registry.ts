@@ -1,0 +1,143 @@
+import type { InitialTwin } from '../entries/entry.ts';
+import type { Answer, Call } from '../http/server.ts';
+import { ServiceError } from '../http/service-error.ts';
+import type { LinkedHub, Settings } from '../options.ts';
+import { timestamp } from '../record-metadata.ts';
+import type { DeviceCredential } from '../registrations/registration.ts';
+import type { Page, PageRequest, Store } from '../store.ts';
+import { authenticationFor, type HubAuthentication, type HubDevice, never, newSection } from './hub-device.ts';
+
+/** The device registries of all linked hubs, by host name. */
+export interface DeviceRegistry {
+  readonly hubs: readonly string[];
+  get(hub: string, deviceId: string): HubDevice | undefined;
+  put(hub: string, device: HubDevice): void;
+  delete(hub: string, deviceId: string): boolean;
+  /** Devices of one or more hubs, in the order of their creation. */
+  page(hubs: readonly string[], request: PageRequest): Page<HubDevice>;
+  create(hub: string, device: NewDevice): HubDevice;
+}
+
+export interface NewDevice {
+  readonly deviceId: string;
+  readonly authentication: HubAuthentication;
+  readonly iotEdge?: boolean;
+  readonly status?: HubDevice['status'];
+  readonly statusReason?: string | null;
+  readonly initialTwin?: InitialTwin;
+}
+
+export function createDeviceRegistry(
+  store: Store,
+  { hubs, now, random }: Pick<Settings, 'hubs' | 'now' | 'random'>,
+): DeviceRegistry {
+  // A hub that is no longer linked keeps its devices; they are reached again when it is linked again.
+  const nameOf = (hub: string) => `hub:${hub.toLowerCase()}`;
+  const of = (hub: string) => store.collection<HubDevice>(nameOf(hub));
+
+  return {
+    hubs: hubs.map((hub) => hub.hostName),
+    get: (hub, deviceId) => of(hub).get(deviceId),
+    put: (hub, device) => of(hub).put(device.deviceId, device),
+    delete: (hub, deviceId) => of(hub).delete(deviceId),
+    page: (hubNames, request) => store.pageOf<HubDevice>(hubNames.map(nameOf), request),
+    create(
+      hub,
+      { deviceId, authentication, iotEdge = false, status = 'enabled', statusReason = null, initialTwin = {} },
+    ) {
+      const time = timestamp(now());
+      const device: HubDevice = {
+        deviceId,
+        // Eighteen digits, as the real ones have.
+        generationId: `${now().getTime()}${(random(4).readUInt32BE() % 100_000).toString().padStart(5, '0')}`,
+        status,
+        statusReason,
+        statusUpdatedTime: never,
+        authentication,
+        iotEdge,
+        identityVersion: 1,
+        twinVersion: 1,
+        tags: initialTwin.tags ?? {},
+        desired: newSection(initialTwin.properties?.desired ?? {}, time),
+        reported: newSection({}, time),
+      };
+      of(hub).put(deviceId, device);
+      return device;
+    },
+  };
+}
+
+/** A known device with the credential it attested with last; its twin stays. */
+export function withCredential(device: HubDevice, credential: DeviceCredential): HubDevice {
+  return {
+    ...device,
+    authentication: authenticationFor(credential),
+    identityVersion: device.identityVersion + 1,
+  };
+}
+
+export interface FoundDevice {
+  readonly hub: string;
+  readonly device: HubDevice;
+}
+
+/** Finds devices in the hubs that a call is for and may enter. */
+export interface DeviceLookup {
+  hubs(call: Call): readonly string[];
+  /** Where a new device goes: the hub that was named, or the first. */
+  home(call: Call): string;
+  find(call: Call, deviceId: string): FoundDevice | undefined;
+  /** Throws 404 DeviceNotFound. */
+  existing(call: Call, deviceId: string): FoundDevice;
+}
+
+export function createDeviceLookup({
+  authorize,
+  registry,
+}: {
+  authorize: (call: Call) => readonly LinkedHub[];
+  registry: DeviceRegistry;
+}): DeviceLookup {
+  const hubs = (call: Call) => authorize(call).map((hub) => hub.hostName);
+
+  function find(call: Call, deviceId: string): FoundDevice | undefined {
+    for (const hub of hubs(call)) {
+      const device = registry.get(hub, deviceId);
+      if (device) return { hub, device };
+    }
+    return undefined;
+  }
+
+  return {
+    hubs,
+    find,
+    home: (call) => hubs(call)[0] ?? '',
+    existing(call, deviceId) {
+      const found = find(call, deviceId);
+      if (!found) throw deviceNotFound(deviceId);
+      return found;
+    },
+  };
+}
+
+/** Errors as IoT Hub writes them: the official clients read the word after `ErrorCode:`. */
+export function createHubErrorRenderer({ newId }: { newId: () => string }) {
+  return (error: unknown): Answer => {
+    const known =
+      error instanceof ServiceError ? error : new ServiceError(500, 'ServerError', 'Internal server error.');
+    const trackingId = newId();
+    return {
+      status: known.status,
+      headers: { 'x-ms-request-id': trackingId, 'iothub-errorcode': String(known.code) },
+      body: { Message: `ErrorCode:${known.code};${known.message}`, ExceptionMessage: `Tracking ID:${trackingId}` },
+    };
+  };
+}
+
+export function deviceNotFound(deviceId: string): ServiceError {
+  return new ServiceError(404, 'DeviceNotFound', `Device ${deviceId} not registered`);
+}
+
+export function hubBadRequest(message: string): ServiceError {
+  return new ServiceError(400, 'ArgumentInvalid', message);
+}

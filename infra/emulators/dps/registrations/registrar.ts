@@ -1,0 +1,222 @@
+import { AllocationError, allocate, allocationPolicyOf, allowedHubs, askWebhook } from '../allocation.ts';
+import type { Entry, InitialTwin, JsonObject } from '../entries/entry.ts';
+import type { EntryStore } from '../entries/entry-store.ts';
+import { type DeviceRegistry, withCredential } from '../hub/device-registry.ts';
+import { authenticationFor } from '../hub/hub-device.ts';
+import type { Settings } from '../options.ts';
+import { newEtag, timestamp } from '../record-metadata.ts';
+import type { Store } from '../store.ts';
+import type {
+  DeviceCredential,
+  PendingAssignment,
+  Registration,
+  RegistrationStore,
+  RegistrationSubstatus,
+} from './registration.ts';
+
+export interface RegisterRequest {
+  readonly registrationId: string;
+  readonly entry: Entry;
+  readonly credential: DeviceCredential;
+  readonly payload?: unknown;
+}
+
+export interface Registrar {
+  /** Takes the registration on. It is assigned, failed or disabled at once, or stays `assigning` while a webhook is asked. */
+  register(request: RegisterRequest): Registration;
+  /** How far it is; takes up an assignment that the end of an earlier process left behind. */
+  progress(registrationId: string): Registration | undefined;
+  /** Ends when no assignment is under way any more; those waiting for a webhook are left for the next process. */
+  close(): Promise<void>;
+}
+
+export interface RegistrarParts {
+  readonly store: Store;
+  readonly entries: EntryStore;
+  readonly registrations: RegistrationStore;
+  readonly registry: DeviceRegistry;
+  readonly settings: Settings;
+}
+
+export function createRegistrar({ store, entries, registrations, registry, settings }: RegistrarParts): Registrar {
+  const { now, random, hubs } = settings;
+  const underWay = new Map<string, Promise<void>>();
+  const stop = new AbortController();
+
+  function save(registration: Registration): Registration {
+    const changed = { ...registration, etag: newEtag(random), lastUpdatedDateTimeUtc: timestamp(now()) };
+    registrations.put(changed);
+    return changed;
+  }
+
+  function finish(registration: Registration, entry: Entry, pending: PendingAssignment, assignment: Assignment) {
+    return store.transaction(() => {
+      const { pending: _, errorCode: __, errorMessage: ___, ...rest } = registration;
+      return save({ ...rest, status: 'assigned', ...assign(registry, entry, registration, pending, assignment) });
+    });
+  }
+
+  function fail(registration: Registration, error: AllocationError): Registration {
+    const { pending: _, ...rest } = registration;
+    return save({ ...rest, status: 'failed', errorCode: error.code, errorMessage: error.message });
+  }
+
+  /** The hub that is known without asking anybody, or undefined when the webhook must say. */
+  function allocateAtOnce(registration: Registration, entry: Entry): Assignment | undefined {
+    const stays = entry.settings.reprovisionPolicy?.updateHubAssignment === false;
+    if (stays && registration.assignment) return { hub: registration.assignment.hub };
+    const policy = allocationPolicyOf(entry, settings);
+    if (policy === 'custom') return undefined;
+    return { hub: allocate(policy, registration.registrationId, allowedHubs(entry, hubs)).hostName };
+  }
+
+  async function allocateByWebhook(
+    registration: Registration,
+    entry: Entry,
+    pending: PendingAssignment,
+  ): Promise<void> {
+    const { registrationId, assignment: current, operationId } = registration;
+    let outcome: Assignment | AllocationError;
+    try {
+      const answer = await askWebhook({
+        entry,
+        registrationId,
+        ...pending,
+        ...(current ? { current } : {}),
+        hubs: allowedHubs(entry, hubs),
+        settings: settings.webhook,
+        signal: stop.signal,
+      });
+      outcome = { ...answer, hub: answer.hub.hostName };
+    } catch (error) {
+      if (stop.signal.aborted) return;
+      outcome = error instanceof AllocationError ? error : new AllocationError(400207, 'Custom allocation failed.');
+    }
+    // Meanwhile the record may have been deleted, or the device may have registered again.
+    const latest = registrations.get(registrationId);
+    if (latest?.operationId !== operationId) return;
+    if (outcome instanceof AllocationError) fail(latest, outcome);
+    else finish(latest, entry, pending, outcome);
+  }
+
+  function startWebhook(registration: Registration, entry: Entry, pending: PendingAssignment): void {
+    const { operationId } = registration;
+    if (underWay.has(operationId)) return;
+    const work = allocateByWebhook(registration, entry, pending)
+      // The registration stays `assigning`, and the next poll tries again.
+      .catch((error: Error) => void process.emitWarning(`custom allocation was not recorded: ${error.message}`))
+      .finally(() => underWay.delete(operationId));
+    underWay.set(operationId, work);
+  }
+
+  function advance(registration: Registration, entry: Entry, pending: PendingAssignment): Registration {
+    try {
+      const assignment = allocateAtOnce(registration, entry);
+      if (assignment) return finish(registration, entry, pending, assignment);
+    } catch (error) {
+      if (error instanceof AllocationError) return fail(registration, error);
+      throw error;
+    }
+    startWebhook(registration, entry, pending);
+    return registration;
+  }
+
+  return {
+    register: ({ registrationId, entry, credential, payload }) =>
+      store.transaction(() => {
+        const before = registrations.get(registrationId);
+        const disabled = entry.settings.provisioningStatus === 'disabled';
+        const pending: PendingAssignment = { credential, ...(payload === undefined ? {} : { payload }) };
+        const registration = save({
+          registrationId,
+          entry: { kind: entry.kind, id: entry.id },
+          attestation: credential.type,
+          status: disabled ? 'disabled' : 'assigning',
+          ...(before?.assignment ? { assignment: before.assignment } : {}),
+          operationId: disabled ? '' : newOperationId(random),
+          ...(disabled ? {} : { pending }),
+          etag: '',
+          createdDateTimeUtc: before?.createdDateTimeUtc ?? timestamp(now()),
+          lastUpdatedDateTimeUtc: '',
+        });
+        return disabled ? registration : advance(registration, entry, pending);
+      }),
+    progress(registrationId) {
+      const registration = registrations.get(registrationId);
+      if (!registration?.pending || underWay.has(registration.operationId)) return registration;
+      const entry = entries.get(registration.entry.kind, registration.entry.id);
+      if (!entry) return fail(registration, new AllocationError(404201, 'The enrollment was deleted.'));
+      return advance(registration, entry, registration.pending);
+    },
+    async close() {
+      stop.abort();
+      await Promise.all(underWay.values());
+    },
+  };
+}
+
+/** In the shape of the real ones: `5.<16 hex digits>.<uuid>`. */
+function newOperationId(random: (bytes: number) => Buffer): string {
+  const hex = random(24).toString('hex');
+  const uuid = [hex.slice(16, 24), hex.slice(24, 28), hex.slice(28, 32), hex.slice(32, 36), hex.slice(36)].join('-');
+  return `5.${hex.slice(0, 16)}.${uuid}`;
+}
+
+export interface Assignment {
+  readonly hub: string;
+  /** From a custom allocation webhook: overrides the enrollment's twin and any migration. */
+  readonly initialTwin?: InitialTwin;
+  readonly payload?: JsonObject;
+}
+
+/**
+ * Enters the device into the hub it was allocated to, moving it there from another one as the enrollment's reprovision
+ * policy says (https://learn.microsoft.com/azure/iot-dps/concepts-device-reprovision).
+ */
+function assign(
+  registry: DeviceRegistry,
+  entry: Entry,
+  registration: Registration,
+  { credential }: PendingAssignment,
+  { hub, initialTwin, payload }: Assignment,
+): Pick<Registration, 'assignment' | 'substatus' | 'payload'> {
+  const deviceId = entry.settings.deviceId ?? registration.assignment?.deviceId ?? registration.registrationId;
+  const before = registration.assignment;
+  const moved = before !== undefined && before.hub.toLowerCase() !== hub.toLowerCase();
+  const old = moved ? registry.get(before.hub, before.deviceId) : undefined;
+  const migrates = entry.settings.reprovisionPolicy?.migrateDeviceData ?? true;
+  const present = registry.get(hub, deviceId);
+
+  if (present && !initialTwin) {
+    registry.put(hub, withCredential(present, credential));
+  } else if (old && migrates && !initialTwin) {
+    registry.put(hub, { ...withCredential(old, credential), deviceId });
+  } else {
+    registry.create(hub, {
+      deviceId,
+      authentication: authenticationFor(credential),
+      iotEdge: entry.settings.capabilities?.iotEdge ?? false,
+      initialTwin: initialTwin ?? entry.settings.initialTwin,
+    });
+  }
+  if (moved) registry.delete(before.hub, before.deviceId);
+  return {
+    assignment: { hub, deviceId },
+    substatus: substatusOf({ known: before !== undefined, moved, migrated: migrates && !initialTwin }),
+    payload,
+  };
+}
+
+function substatusOf({
+  known,
+  moved,
+  migrated,
+}: {
+  known: boolean;
+  moved: boolean;
+  migrated: boolean;
+}): RegistrationSubstatus {
+  if (!known) return 'initialAssignment';
+  if (!moved) return 'reprovisionedToInitialAssignment';
+  return migrated ? 'deviceDataMigrated' : 'deviceDataReset';
+}

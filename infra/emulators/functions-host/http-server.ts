@@ -1,0 +1,169 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import { Hono } from 'hono';
+import { isDisabled, resolveSettings } from './app.ts';
+import type { FunctionsCore, HttpData, RegisteredFunction } from './functions-core.ts';
+import type { HostLog, Invoke } from './invocation.ts';
+
+export interface HttpServerOptions {
+  readonly core: FunctionsCore;
+  readonly invoke: Invoke;
+  readonly routePrefix: string;
+  /** Opens every function of level `function`. */
+  readonly functionKey: string;
+  /** Opens everything. */
+  readonly masterKey: string;
+  /**
+   * Whether `x-ms-client-principal` reaches the functions. Built-in authentication sets it in Azure and takes off what a
+   * caller sent; here a caller plays whom it likes, and only where the app asks for a principal at all.
+   */
+  readonly passPrincipal: boolean;
+  readonly settings: NodeJS.ProcessEnv;
+  readonly log: HostLog;
+}
+
+/** "Request body limit 100 MB" of the Functions front end. */
+const maxBodyBytes = 100 * 1024 * 1024;
+
+/** How long Kestrel, the web server of the real host, goes on reading a request that was answered before its end. */
+const drainMilliseconds = 5_000;
+
+/** HTTP triggers behind the routes, methods and keys that their functions declare. */
+export function createHttpServer(options: HttpServerOptions): Server {
+  const { core, routePrefix, settings } = options;
+  const app = new Hono();
+  app.use(async ({ req }, next) => {
+    await next();
+    // A client that is still sending when its connection closes sees a broken pipe and not the answer.
+    if (!req.raw.bodyUsed)
+      await req.raw.body
+        ?.pipeTo(new WritableStream(), { signal: AbortSignal.timeout(drainMilliseconds) })
+        .catch(() => undefined);
+  });
+  app.get('/admin/host/status', (context) => {
+    if (keyOf(context.req.raw) !== options.masterKey) return new Response(null, { status: 401 });
+    return context.json({ id: 'local', state: 'Running', functions: [...core.functions.keys()] });
+  });
+  for (const target of specificFirst(core, settings)) {
+    const { methods, path, authLevel } = target.http;
+    // A method that no function of the route has finds nothing: 404, as on the real host. Hono would take HEAD for GET.
+    app.on(methods, `/${routePrefix}/${path}`, async (context) => {
+      if (!methods.includes(context.req.raw.method)) return new Response(null, { status: 404 });
+      if (!isAllowed(authLevel, keyOf(context.req.raw), options)) return new Response(null, { status: 401 });
+      return answer(target.registered, context.req.raw, context.req.param(), options);
+    });
+  }
+  app.notFound(() => new Response(null, { status: 404 }));
+  const listener = getRequestListener(app.fetch);
+  return createServer((request: IncomingMessage, response: ServerResponse) => void listener(request, response));
+}
+
+interface HttpFunction {
+  readonly registered: RegisteredFunction;
+  readonly http: { readonly methods: string[]; readonly path: string; readonly authLevel: string };
+}
+
+/** Literal segments win over parameters, as in ASP.NET's router; Hono takes the first that fits. */
+function specificFirst(core: FunctionsCore, settings: NodeJS.ProcessEnv): HttpFunction[] {
+  const found: HttpFunction[] = [];
+  for (const registered of core.functions.values()) {
+    const trigger = Object.values(registered.bindings).find(({ type }) => type === 'httpTrigger');
+    if (trigger === undefined || isDisabled(registered.name, settings)) continue;
+    const route = resolveSettings(String(trigger['route'] ?? registered.name), settings);
+    const methods = (trigger['methods'] as string[] | undefined) ?? ['GET', 'POST'];
+    found.push({
+      registered,
+      http: { methods, path: honoPath(route), authLevel: String(trigger['authLevel'] ?? 'anonymous') },
+    });
+  }
+  const weight = ({ http }: HttpFunction) =>
+    http.path
+      .split('/')
+      .map((part) => (part.includes(':') ? 1 : part === '*' ? 2 : 0))
+      .join('');
+  return found.sort((a, b) => (weight(a) < weight(b) ? -1 : 1));
+}
+
+/** An ASP.NET route template in Hono's terms: `{id}`, `{id?}`, `{id:int}`, `{*rest}`. */
+function honoPath(route: string): string {
+  return route
+    .replaceAll(/\{\*(\w+)\}/g, ':$1{.+}')
+    .replaceAll(/\{(\w+)\?\}/g, ':$1?')
+    .replaceAll(/\{(\w+):int\}/g, ':$1{-?[0-9]+}')
+    .replaceAll(/\{(\w+)(?::[^}]*)?\}/g, ':$1');
+}
+
+function keyOf(request: Request): string | null {
+  return request.headers.get('x-functions-key') ?? new URL(request.url).searchParams.get('code');
+}
+
+function isAllowed(authLevel: string, key: string | null, { functionKey, masterKey }: HttpServerOptions): boolean {
+  if (authLevel === 'anonymous' || key === masterKey) return true;
+  return authLevel === 'function' && key === functionKey;
+}
+
+async function answer(
+  target: RegisteredFunction,
+  request: Request,
+  params: Record<string, string>,
+  options: HttpServerOptions,
+): Promise<Response> {
+  const { invoke, log } = options;
+  const body = await bodyOf(request, target, log);
+  if (body === 'too large') return new Response(null, { status: 413 });
+  try {
+    const data = { http: httpData(request, params, body, options) };
+    const { returnValue } = await invoke(target, { data, metadata: {} });
+    return toResponse(returnValue?.http);
+  } catch (error) {
+    const message = `Result: Failure\nException: ${error instanceof Error ? error.stack : String(error)}`;
+    log({ level: 'error', category: 'host', functionName: target.name, message });
+    return new Response(null, { status: 500 });
+  }
+}
+
+/** The body, if the request says how long it is: the real host hands over nothing of a chunked one. */
+async function bodyOf(
+  request: Request,
+  target: RegisteredFunction,
+  log: HostLog,
+): Promise<Buffer | undefined | 'too large'> {
+  const length = request.headers.get('content-length');
+  if (length === null || Number(length) === 0) {
+    if (request.headers.has('transfer-encoding')) {
+      const message = 'A request without Content-Length reaches the function without its body, as in Azure.';
+      log({ level: 'warning', category: 'host', functionName: target.name, message });
+    }
+    return undefined;
+  }
+  if (Number(length) > maxBodyBytes) return 'too large';
+  return Buffer.from(await request.arrayBuffer());
+}
+
+function httpData(
+  request: Request,
+  params: Record<string, string>,
+  body: Buffer | undefined,
+  { passPrincipal }: HttpServerOptions,
+): HttpData {
+  const valued = (entries: Iterable<[string, string]>) =>
+    Object.fromEntries([...entries].map(([name, value]) => [name, { value }]));
+  const isPassed = ([name]: [string, string]) => passPrincipal || !name.startsWith('x-ms-client-principal');
+  return {
+    url: request.url,
+    method: request.method,
+    nullableHeaders: valued([...request.headers].filter(isPassed)),
+    nullableQuery: valued(new URL(request.url).searchParams),
+    nullableParams: valued(Object.entries(params)),
+    ...(body === undefined ? {} : { body: { bytes: body } }),
+  };
+}
+
+function toResponse(http: HttpData | undefined): Response {
+  if (http === undefined) return new Response(null, { status: 200 });
+  const { statusCode, headers, body } = http;
+  const content = body?.bytes ?? body?.string ?? body?.json;
+  const status = Number(statusCode ?? 200);
+  const isBodiless = content === undefined || status === 204 || status === 304;
+  return new Response(isBodiless ? null : Buffer.from(content), { status, headers: headers ?? {} });
+}

@@ -1,0 +1,127 @@
+import { constants, createECDH, createPrivateKey, generateKeyPair, type JsonWebKey, privateEncrypt } from 'node:crypto';
+import { promisify } from 'node:util';
+import { badParameter } from './vault-error.ts';
+
+const generate = promisify(generateKeyPair);
+
+/** A private key as RFC 7517 writes it. */
+export type PrivateJwk = JsonWebKey & { readonly kty: 'EC' | 'RSA' };
+
+const rsaSizes = [2048, 3072, 4096];
+
+export interface KeyRequest {
+  readonly kty: string;
+  readonly crv?: string | undefined;
+  readonly key_size?: number | undefined;
+}
+
+/** Makes a key, as the vault does with the same defaults: P-256, RSA 2048. */
+export async function newKey({ kty, crv = 'P-256', key_size = 2048 }: KeyRequest): Promise<PrivateJwk> {
+  if (kty === 'EC') {
+    const { privateKey } = await generate('ec', { namedCurve: curveOf(crv).openssl });
+    return privateKey.export({ format: 'jwk' }) as PrivateJwk;
+  }
+  if (kty === 'RSA') {
+    if (!rsaSizes.includes(key_size)) throw badParameter(`Property key_size has invalid value ${key_size}`);
+    const { privateKey } = await generate('rsa', { modulusLength: key_size });
+    return privateKey.export({ format: 'jwk' }) as PrivateJwk;
+  }
+  throw badParameter(`Property kty has invalid value ${kty}`);
+}
+
+/** Takes a key that was made elsewhere. */
+export function importedKey(jwk: JsonWebKey): PrivateJwk {
+  try {
+    const key = createPrivateKey({ format: 'jwk', key: jwk });
+    if (key.asymmetricKeyType !== 'ec' && key.asymmetricKeyType !== 'rsa') throw new Error('neither EC nor RSA');
+    return key.export({ format: 'jwk' }) as PrivateJwk;
+  } catch {
+    throw badParameter('The key to import is no private key of type EC or RSA.');
+  }
+}
+
+/** What anybody may see of it. */
+export function publicPart({ kty, crv, x, y, n, e }: PrivateJwk) {
+  return kty === 'EC' ? { kty, crv, x, y } : { kty, n, e };
+}
+
+/** Digest length of each algorithm in bytes, and the keys that have it (RFC 7518 3.1). */
+const algorithms: Readonly<Record<string, { bytes: number; keys: string; hash: string }>> = {
+  ES256: { bytes: 32, keys: 'P-256', hash: 'sha256' },
+  ES384: { bytes: 48, keys: 'P-384', hash: 'sha384' },
+  RS256: { bytes: 32, keys: 'RSA', hash: 'sha256' },
+  RS384: { bytes: 48, keys: 'RSA', hash: 'sha384' },
+  RS512: { bytes: 64, keys: 'RSA', hash: 'sha512' },
+};
+
+/** DER of DigestInfo up to the digest itself (RFC 8017 9.2, note 1). */
+const digestInfo: Readonly<Record<string, string>> = {
+  sha256: '3031300d060960864801650304020105000420',
+  sha384: '3041300d060960864801650304020205000430',
+  sha512: '3051300d060960864801650304020305000440',
+};
+
+/** Signs a digest: the vault never sees what was digested. ECDSA signatures are r and s side by side (RFC 7518 3.4). */
+export function signDigest(jwk: PrivateJwk, alg: string, digest: Buffer): Buffer {
+  const algorithm = algorithms[alg];
+  if (algorithm === undefined) throw badParameter(`Property alg has invalid value ${alg}`);
+  const { bytes, keys, hash } = algorithm;
+  if ((jwk.kty === 'RSA' ? 'RSA' : jwk.crv) !== keys) {
+    throw badParameter(`Key and signing algorithm are incompatible: ${jwk.crv ?? jwk.kty} and ${alg}.`);
+  }
+  if (digest.length !== bytes) {
+    throw badParameter(`Invalid length of 'value': ${digest.length} bytes. ${alg} requires ${bytes} bytes.`);
+  }
+  if (jwk.kty === 'EC') return signEcdsa(jwk, digest);
+  const encoded = Buffer.concat([Buffer.from(digestInfo[hash] ?? '', 'hex'), digest]);
+  return privateEncrypt(
+    { key: createPrivateKey({ format: 'jwk', key: jwk }), padding: constants.RSA_PKCS1_PADDING },
+    encoded,
+  );
+}
+
+/** Curves by the names of RFC 7518 and of OpenSSL, with the order of their group (SEC 2, 2.4.2 and 2.5.1). */
+const curves: Readonly<Record<string, { openssl: string; order: bigint }>> = {
+  'P-256': {
+    openssl: 'prime256v1',
+    order: 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n,
+  },
+  'P-384': {
+    openssl: 'secp384r1',
+    order: 0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n,
+  },
+};
+
+/**
+ * ECDSA of a digest (SEC 1, 4.1.3). Node signs only what it has digested itself, so the equation is here and the point is
+ * OpenSSL's: an ephemeral key pair has k as its private and k times the base point as its public part. Not in constant
+ * time, which a emulator need not be.
+ */
+function signEcdsa({ crv = '', d = '' }: PrivateJwk, digest: Buffer): Buffer {
+  const { openssl, order } = curveOf(crv);
+  const bytes = digest.length;
+  const ephemeral = createECDH(openssl);
+  const point = ephemeral.generateKeys();
+  const k = toBigInt(ephemeral.getPrivateKey());
+  const r = toBigInt(point.subarray(1, 1 + bytes)) % order;
+  const s = (power(k, order - 2n, order) * (toBigInt(digest) + r * toBigInt(Buffer.from(d, 'base64url')))) % order;
+  if (r === 0n || s === 0n) return signEcdsa({ kty: 'EC', crv, d }, digest);
+  return Buffer.from([r, s].map((value) => value.toString(16).padStart(2 * bytes, '0')).join(''), 'hex');
+}
+
+function curveOf(crv: string) {
+  const curve = curves[crv];
+  if (curve === undefined) throw badParameter(`Property crv has invalid value ${crv}`);
+  return curve;
+}
+
+const toBigInt = (bytes: Buffer) => BigInt(`0x${bytes.toString('hex')}`);
+
+function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
+  let result = 1n;
+  for (let [square, rest] = [base % modulus, exponent]; rest > 0n; rest >>= 1n) {
+    if (rest & 1n) result = (result * square) % modulus;
+    square = (square * square) % modulus;
+  }
+  return result;
+}

@@ -1,0 +1,97 @@
+import { once } from 'node:events';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import { Hono } from 'hono';
+import { createRateLimiter } from '../rate-limiter.ts';
+import type { PrivateJwk } from './key-material.ts';
+import { createKeyRing } from './key-ring.ts';
+import { addKeyRoutes } from './key-routes.ts';
+import { documentedLimits, type KeyVaultEmulatorOptions, type VaultAction } from './options.ts';
+import { VaultError } from './vault-error.ts';
+
+export { documentedLimits, type KeyVaultEmulatorOptions, type TransactionLimits, type VaultAction } from './options.ts';
+
+export interface KeyVaultEmulator {
+  /** Listens on loopback; port 0 takes a free one. */
+  listen(port: number): Promise<{ port: number; url: string }>;
+  close(): Promise<void>;
+}
+
+/** 7.x, and dates since. Older ones have another form of answers. */
+const apiVersion = /^(7\.\d|20\d\d-\d\d-\d\d)(-preview\.\d)?$/;
+
+/** Keys of an Azure Key Vault, on this machine, over the vault's REST protocol. See README.md for what it does not imitate. */
+export function createKeyVaultEmulator({
+  tls,
+  directory,
+  bearerTokens = 'any',
+  denied = [],
+  limits = {},
+  pageSize = 25,
+  now = () => new Date(),
+}: KeyVaultEmulatorOptions): KeyVaultEmulator {
+  const { creations, rsa4096, others } = { ...documentedLimits, ...limits };
+  const limited = (limit: number) => createRateLimiter({ limit, windowMs: 10_000, now });
+  const [creating, signingRsa4096, other] = [limited(creations), limited(rsa4096), limited(others)];
+
+  function admit(action: VaultAction, key?: PrivateJwk): void {
+    if (denied.includes(action)) {
+      const message = `Caller is not authorized to perform action on resource. Action: 'Microsoft.KeyVault/vaults/keys/${action}'`;
+      throw new VaultError(403, 'Forbidden', message, { inner: 'ForbiddenByRbac' });
+    }
+    const isRsa4096 = key?.kty === 'RSA' && (key.n?.length ?? 0) > 600;
+    const limit = action === 'create' || action === 'import' ? creating : isRsa4096 ? signingRsa4096 : other;
+    const seconds = limit.acquire();
+    if (seconds === 0) return;
+    const message =
+      'Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached';
+    throw new VaultError(429, 'Throttled', message, { headers: { 'retry-after': String(seconds) } });
+  }
+
+  const app = new Hono();
+  app.use(async (context, next) => {
+    const token = /^Bearer (\S+)$/.exec(context.req.header('authorization') ?? '')?.[1];
+    if (token === undefined || (bearerTokens !== 'any' && !bearerTokens.includes(token))) throw challenge(token);
+    if (!apiVersion.test(context.req.query('api-version') ?? '')) {
+      throw new VaultError(400, 'BadParameter', 'api-version must be specified');
+    }
+    await next();
+  });
+  addKeyRoutes(app, { ring: createKeyRing(directory), admit, pageSize, now });
+  app.notFound(() => new VaultError(404, 'NotFound', 'There is nothing at this path.').toResponse());
+  app.onError((error) => {
+    if (error instanceof VaultError) return error.toResponse();
+    process.stderr.write(`${error.stack}\n`);
+    return new VaultError(500, 'InternalError', 'Internal server error.').toResponse();
+  });
+
+  const listener = getRequestListener(app.fetch);
+  const options = { key: tls.keyPem, cert: tls.certPem, minVersion: 'TLSv1.2' as const };
+  const server = createServer(options, (request, response) => void listener(request, response));
+  return {
+    async listen(port) {
+      server.listen(port, '127.0.0.1');
+      await once(server, 'listening');
+      const actual = (server.address() as AddressInfo).port;
+      return { port: actual, url: `https://localhost:${actual}` };
+    },
+    async close() {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+/** Clients learn from it where to get a token and for what; they send the first request without one, and without a body. */
+function challenge(token: string | undefined): VaultError {
+  const authorization = 'https://login.microsoftonline.com/00000000-0000-0000-0000-000000000000';
+  const headers = { 'www-authenticate': `Bearer authorization="${authorization}", resource="https://vault.azure.net"` };
+  const message =
+    token === undefined
+      ? 'AKV10000: Request is missing a Bearer or PoP token.'
+      : 'AKV10032: Invalid issuer or token; this token is not accepted here.';
+  return new VaultError(401, 'Unauthorized', message, { headers });
+}

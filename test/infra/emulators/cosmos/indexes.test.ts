@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Container, ContainerRequest, SqlQuerySpec } from '@azure/cosmos';
+import { createCatalog, type OpenContainer } from '../../../../infra/emulators/cosmos/store/catalog.ts';
+import type { ContainerDefinition } from '../../../../infra/emulators/cosmos/store/container-definition.ts';
+import { createGroupCommit, openStore } from '../../../../infra/emulators/cosmos/store/database.ts';
+import { containerDefinitions } from '../../../../lib/azure/cosmos.ts';
+import { createCosmosDeviceStore } from '../../../../lib/azure/cosmos-devices.ts';
+import { createCosmosJobStore } from '../../../../lib/azure/cosmos-jobs.ts';
+
+/** The queries that our own stores send, taken from them as they send them. */
+async function sentBy(use: (container: Container) => Promise<unknown>): Promise<SqlQuerySpec> {
+  let sent: SqlQuerySpec | undefined;
+  const query = (spec: string | SqlQuerySpec) => {
+    sent = typeof spec === 'string' ? { query: spec, parameters: [] } : spec;
+    return { hasMoreResults: () => false, fetchAll: async () => ({ resources: [] }) };
+  };
+  await use({ items: { query } } as unknown as Container);
+  return sent ?? assert.fail('No query was sent.');
+}
+
+const devicesOf = (container: Container) => createCosmosDeviceStore(container, { sleep: async () => {} });
+
+function fill(
+  container: OpenContainer,
+  count: number,
+  make: (index: number) => { id: string; partition: string },
+): void {
+  for (let index = 0; index < count; index++) {
+    const { partition, ...document } = make(index);
+    container.documents.insert(
+      { id: document.id, partition: JSON.stringify([partition]) },
+      { body: JSON.stringify(document), document },
+    );
+  }
+}
+
+function steps(container: OpenContainer, { query, parameters = [] }: SqlQuerySpec, partition?: string): string[] {
+  const values = new Map(parameters.map(({ name, value }) => [name, value as unknown]));
+  return container.documents.explain(query, values, partition === undefined ? undefined : JSON.stringify([partition]));
+}
+
+test('of 100,000 records no query of ours reads more than an index leads it to', async (t) => {
+  const database = openStore(undefined, 'normal');
+  t.after(() => database.close());
+  const commits = createGroupCommit(database, () => {});
+  const catalog = createCatalog(database, commits, Date.now);
+  catalog.createDatabase({ id: 'fleet' });
+  const open = (id: string) => {
+    const request = containerDefinitions.find((each) => each.id === id) as ContainerRequest;
+    return catalog.createContainer('fleet', request as unknown as ContainerDefinition);
+  };
+  const [devices, jobs] = [open('devices'), open('jobs')];
+  const jobId = (index: number) => String(index).padStart(24, '0');
+  fill(devices, 100_000, (index) => {
+    const id = `gw-${String(index).padStart(6, '0')}`;
+    const status = index % 10 === 0 ? 'failed' : 'provisioned';
+    const claim = { jobId: jobId(Math.floor(index / 1000)), chunk: 0, line: 2, attempt: 1 };
+    return { id, partition: id, status, enrollmentGroup: `line${index % 20}`, claim };
+  });
+  fill(jobs, 40_000, (index) => {
+    const id = jobId(index % 100);
+    if (index < 100) return { id: 'job', partition: id, jobId: id, type: 'job', listKey: `2026~${id}` };
+    return { id: `chunk-${String(index).padStart(5, '0')}`, partition: id, jobId: id, type: 'part' };
+  });
+  commits.flush();
+
+  const filters = [
+    {},
+    { jobId: jobId(5) },
+    { enrollmentGroup: 'line7' },
+    { status: 'failed' as const },
+    { jobId: jobId(5), enrollmentGroup: 'line7', status: 'failed' as const },
+  ];
+  const queries: [OpenContainer, SqlQuerySpec, string?][] = [
+    [devices, await sentBy((container) => devicesOf(container).waitingIds('line7', 10))],
+    [
+      jobs,
+      await sentBy(async (container) => Array.fromAsync(createCosmosJobStore(container).parts(jobId(5)))),
+      jobId(5),
+    ],
+  ];
+  for (const filter of filters) {
+    for (const continuation of [undefined, 'gw-050000']) {
+      queries.push([
+        devices,
+        await sentBy((container) => devicesOf(container).list(filter, { size: 100, continuation })),
+      ]);
+    }
+  }
+  for (const continuation of [undefined, `2026~${jobId(50)}`]) {
+    queries.push([
+      jobs,
+      await sentBy((container) => createCosmosJobStore(container).list({ size: 100, continuation })),
+    ]);
+  }
+  for (const planned of ['new', 'with statistics']) {
+    for (const [container, spec, partition] of queries) {
+      const plan = steps(container, spec, partition);
+      const say = `${planned}: ${spec.query}\n${plan.join('\n')}`;
+      const isPlainList = !spec.query.includes('WHERE');
+      // A list of everything walks the index of ids, and stops where its page ends.
+      assert.ok(
+        plan.some((step) => (isPlainList ? /^SCAN .* USING .*INDEX .*_key/ : /^SEARCH /).test(step)),
+        say,
+      );
+      assert.ok(!plan.some((step) => /^SCAN /.test(step) && !/USING .*INDEX/.test(step)), say);
+      if (container === devices) {
+        assert.ok(!plan.some((step) => /TEMP B-TREE/.test(step)), say);
+      }
+    }
+    database.exec('ANALYZE');
+  }
+});

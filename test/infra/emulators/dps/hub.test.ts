@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { Registry } from 'azure-iothub';
+import { wellKnownKey } from 'fleet-emulators/dps';
+import { type RunningDps, startDps } from './running-dps.ts';
+
+/*
+ * The registry of the linked hubs through azure-iothub.
+ */
+
+let dps: RunningDps;
+let registry: Registry;
+before(async () => {
+  dps = await startDps({
+    hubs: ['hub-1.localhost', 'hub-2.localhost'].map((hostName) => ({ hostName, key: wellKnownKey })),
+  });
+  registry = dps.registry;
+});
+after(() => dps.stop());
+
+// biome-ignore lint/suspicious/noExplicitAny: the client's type lacks most of a twin
+const twinOf = async (id: string): Promise<any> => (await registry.getTwin(id)).responseBody;
+
+test('a device is created, read, updated by etag and deleted', async () => {
+  const { responseBody: created } = await registry.create({ deviceId: 'dev-1' });
+  // biome-ignore lint/suspicious/noExplicitAny: the client's type lacks most of an identity
+  const { authentication, status, capabilities } = created as any;
+  assert.equal(status, 'enabled');
+  assert.deepEqual(capabilities, { iotEdge: false });
+  assert.equal(authentication['type'], 'sas');
+  assert.ok(authentication['symmetricKey']['primaryKey']);
+  await assert.rejects(registry.create({ deviceId: 'dev-1' }), { name: 'DeviceAlreadyExistsError' });
+  const { responseBody: read } = await registry.get('dev-1');
+  const etag = (read as unknown as { etag: string }).etag;
+  await registry.update({ deviceId: 'dev-1', status: 'disabled' } as never);
+  assert.equal(((await registry.get('dev-1')).responseBody as unknown as { status: string }).status, 'disabled');
+  // This client's update always sends `*`; others name the etag that they read.
+  const late = await dps.raw('/devices/dev-1?api-version=2021-04-12', {
+    method: 'PUT',
+    headers: { authorization: 'Bearer t', 'content-type': 'application/json', 'if-match': `"${etag}"` },
+    body: JSON.stringify({ deviceId: 'dev-1', status: 'enabled' }),
+  });
+  assert.equal(late.status, 412);
+  assert.match(late.json().Message, /^ErrorCode:PreconditionFailed;/);
+  await registry.delete('dev-1');
+  await assert.rejects(registry.get('dev-1'), { name: 'DeviceNotFoundError' });
+  await assert.rejects(registry.delete('dev-1'), { name: 'DeviceNotFoundError' });
+  await assert.rejects(registry.getTwin('dev-1'), { name: 'DeviceNotFoundError' });
+});
+
+test('a twin is merged by members, null removes, and its bookkeeping follows', async () => {
+  await registry.create({ deviceId: 'twin-1' });
+  const first = await twinOf('twin-1');
+  assert.deepEqual([first.version, first.properties.desired.$version], [1, 1]);
+  await registry.updateTwin(
+    'twin-1',
+    { tags: { a: { b: 1, c: 2 }, d: 3 }, properties: { desired: { x: { y: 1 } } } } as never,
+    '*',
+  );
+  await registry.updateTwin(
+    'twin-1',
+    { tags: { a: { b: null }, d: null }, properties: { desired: { x: { z: 2 } } } } as never,
+    '*',
+  );
+  const twin = await twinOf('twin-1');
+  assert.deepEqual(twin.tags, { a: { c: 2 } });
+  const { $metadata, $version, ...desired } = twin.properties.desired;
+  assert.deepEqual(desired, { x: { y: 1, z: 2 } });
+  assert.deepEqual([$version, $metadata.x.z.$lastUpdatedVersion, $metadata.x.y.$lastUpdatedVersion], [3, 3, 2]);
+  assert.match(twin.etag, /^[A-Za-z0-9+/]{11}=$/);
+  await assert.rejects(registry.updateTwin('twin-1', { tags: { late: true } } as never, first.etag), {
+    name: 'InvalidEtagError',
+  });
+  await registry.updateTwin('twin-1', { tags: { inTime: true } } as never, twin.etag);
+  assert.equal((await twinOf('twin-1')).tags.inTime, true);
+});
+
+test("members of an object's prototype are members like others", async () => {
+  await registry.create({ deviceId: 'proto' });
+  const body = '{"tags":{"constructor":{"prototype":{"polluted":1}},"__proto__":{"polluted":2},"toString":"text"}}';
+  const headers = { authorization: 'Bearer t', 'content-type': 'application/json' };
+  const answer = await dps.raw('/twins/proto?api-version=2021-04-12', { method: 'PATCH', headers, body });
+  assert.equal(answer.status, 200);
+  assert.equal(answer.json().tags.toString, 'text');
+  assert.equal(({} as { polluted?: number }).polluted, undefined);
+  assert.equal((await twinOf('proto')).tags.toString, 'text');
+});
+
+test('what IoT Hub would not take is refused', async () => {
+  await registry.create({ deviceId: 'limits' });
+  for (const tags of [{ 'a b': 1 }, { $a: 1 }, { a: 'x'.repeat(5000) }, { a: Array(9000).fill('x').join('') }]) {
+    await assert.rejects(registry.updateTwin('limits', { tags } as never, '*'), { name: 'ArgumentError' });
+  }
+  await assert.rejects(registry.updateTwin('limits', { tags: [] } as never, '*'), { name: 'ArgumentError' });
+  for (const deviceId of ['a b', 'ä', 'x'.repeat(129)]) {
+    await assert.rejects(registry.create({ deviceId }), { name: 'ArgumentError' });
+  }
+});
+
+test('queries find devices by their twins, in pages', async () => {
+  const ids = Array.from({ length: 25 }, (_, index) => `query-${String(index).padStart(2, '0')}`);
+  await registry.addDevices(ids.map((deviceId) => ({ deviceId })) as never);
+  for (const [index, id] of ids.entries()) {
+    const patch = {
+      tags: { line: index % 2 === 0 ? 'even' : 'odd', slot: index },
+      properties: { desired: { on: index < 3 } },
+    };
+    await registry.updateTwin(id, patch as never, '*');
+  }
+  const find = async (where: string) => {
+    const query = registry.createQuery(`SELECT * FROM devices WHERE ${where}`, 4);
+    const found: string[] = [];
+    do {
+      const page = (await query.next(query.continuationToken)).result as unknown as { deviceId: string }[];
+      assert.ok(page.length <= 4);
+      found.push(...page.map((device) => device.deviceId));
+    } while (query.hasMoreResults);
+    return found;
+  };
+  assert.deepEqual(await find("tags.line = 'even' AND tags.slot < 10"), [
+    'query-00',
+    'query-02',
+    'query-04',
+    'query-06',
+    'query-08',
+  ]);
+  assert.deepEqual(await find('properties.desired.on = true'), ids.slice(0, 3));
+  assert.deepEqual(await find("STARTSWITH(deviceId, 'query-1')"), ids.slice(10, 20));
+  assert.deepEqual(await find("deviceId IN ['query-03', 'query-24', 'nobody']"), ['query-03', 'query-24']);
+  assert.deepEqual(await find("is_defined(tags.slot) and not (tags.slot < 24 or tags.line = 'odd')"), ['query-24']);
+  assert.deepEqual(await find("tags.line = 'it''s odd'"), []);
+  for (const where of [
+    'tags.line',
+    "tags.line = 'x' ORDER BY deviceId",
+    "deviceId = 'a' ; DROP TABLE documents",
+    'nonsense = 1',
+    '',
+  ]) {
+    await assert.rejects(find(where), { name: 'ArgumentError' });
+  }
+});
+
+test('devices of all hubs are listed, or those of the hub that is asked', async () => {
+  const headers = { authorization: 'Bearer t', 'content-type': 'application/json' };
+  const on = (hub: string) => ({ ...headers, host: hub });
+  const put = (hub: string, deviceId: string) =>
+    dps.raw(`/devices/${deviceId}?api-version=2021-04-12`, {
+      method: 'PUT',
+      headers: on(hub),
+      body: JSON.stringify({ deviceId }),
+    });
+  assert.equal((await put('hub-1.localhost', 'on-1')).status, 200);
+  assert.equal((await put('hub-2.localhost', 'on-2')).status, 200);
+  const list = async (hub: string) =>
+    ((await dps.raw('/devices/?api-version=2021-04-12', { headers: on(hub) })).json() as { deviceId: string }[]).map(
+      (each) => each.deviceId,
+    );
+  assert.ok((await list('hub-2.localhost')).includes('on-2'));
+  assert.ok(!(await list('hub-2.localhost')).includes('on-1'));
+  const everywhere = (await registry.list()).responseBody.map((each) => each.deviceId);
+  assert.ok(everywhere.includes('on-1') && everywhere.includes('on-2'));
+});
+
+test("only who signs with the hub's key is let in", async () => {
+  const get = async (authorization?: string) =>
+    (
+      await dps.raw('/devices/nobody?api-version=2021-04-12', {
+        headers: authorization === undefined ? {} : { authorization },
+      })
+    ).status;
+  assert.equal(await get(), 401);
+  assert.equal(await get('SharedAccessSignature sr=localhost&sig=AAAA&skn=iothubowner&se=9999999999'), 401);
+  assert.equal(await get('Bearer anything'), 404);
+});

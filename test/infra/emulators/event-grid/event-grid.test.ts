@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
+import { type QueueClient, QueueServiceClient } from '@azure/storage-queue';
+import type { Child } from '../../../../infra/local/stack/child.ts';
+import { type BlobCreated, parseBlobCreated } from '../../../../lib/manifest/upload-event.ts';
+import { until } from '../../../until.ts';
+import { startAzurite, startProgram } from '../../local/azurite.ts';
+
+let directory: string;
+let azurite: Awaited<ReturnType<typeof startAzurite>>;
+let events: Child;
+let manifests: ContainerClient;
+let queue: QueueClient;
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'events-'));
+  azurite = await startAzurite(directory);
+  manifests = BlobServiceClient.fromConnectionString(azurite.connectionString).getContainerClient('manifests');
+  queue = QueueServiceClient.fromConnectionString(azurite.connectionString).getQueueClient('manifest-uploads');
+  await manifests.create();
+  await queue.create();
+  const program = fileURLToPath(import.meta.resolve('fleet-emulators/bin/event-grid-emulator'));
+  const args = [
+    ...['--connection', azurite.connectionString, '--state', join(directory, 'events'), '--interval', '50'],
+    ...['--container', 'manifests', '--queue', 'manifest-uploads'],
+    ...['--ends-with', '.csv', '--ends-with', '.ndjson', '--ends-with', '.jsonl'],
+  ];
+  events = await startProgram('events', { program, args, directory });
+});
+
+after(async () => {
+  await events?.kill('SIGKILL');
+  await azurite?.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function upload(name: string, text: string): Promise<string> {
+  const { etag = '' } = await manifests.getBlockBlobClient(name).upload(text, Buffer.byteLength(text));
+  return etag.replaceAll('"', '');
+}
+
+interface Announced extends BlobCreated {
+  readonly container: string;
+  readonly contentLength: number;
+}
+
+/** Waits for so many events, as the app reads them. */
+async function receive(count: number): Promise<Announced[]> {
+  const found: Announced[] = [];
+  return until(async () => {
+    const { receivedMessageItems } = await queue.receiveMessages({ numberOfMessages: 32 });
+    for (const { messageId, popReceipt, messageText } of receivedMessageItems) {
+      const event = JSON.parse(Buffer.from(messageText, 'base64').toString('utf8'));
+      const { subject, data } = event;
+      found.push({ ...parseBlobCreated(event), container: subject.split('/')[4], contentLength: data.contentLength });
+      await queue.deleteMessage(messageId, popReceipt);
+    }
+    return found.length >= count && found;
+  });
+}
+
+const limit = { timeout: 120_000 };
+
+test('a new manifest is announced, under its own name and version', limit, async () => {
+  const etag = await upload('line7/ä list (1).csv', 'deviceId\na\n');
+  const [event] = await receive(1);
+  assert.deepEqual(
+    [event?.container, event?.blobName, event?.etag, event?.contentLength],
+    ['manifests', 'line7/ä list (1).csv', etag, 11],
+  );
+});
+
+test('a manifest that is replaced is announced again, as the new version', limit, async () => {
+  const first = await upload('twice.ndjson', '{"deviceId":"a"}\n');
+  assert.equal((await receive(1))[0]?.etag, first);
+  const second = await upload('twice.ndjson', '{"deviceId":"b"}\n');
+  assert.equal((await receive(1))[0]?.etag, second);
+});
+
+test('what is no manifest by its name is not announced', limit, async () => {
+  await upload('notes.txt', 'text');
+  await upload('behind-it.jsonl', '{"deviceId":"a"}\n');
+  assert.deepEqual(
+    (await receive(1)).map(({ blobName }) => blobName),
+    ['behind-it.jsonl'],
+  );
+});
+
+test('nothing is lost or told twice over a kill -9 between two looks', limit, async () => {
+  await upload('before.csv', 'deviceId\na\n');
+  await receive(1);
+  // An event that was sent and not noted yet would come twice, as Event Grid's may.
+  const note = join(directory, 'events', 'announced.json');
+  await until(async () => (await readFile(note, 'utf8')).includes('before.csv'));
+  await events.kill('SIGKILL');
+  const names = Array.from({ length: 12 }, (_, index) => `while-away/${index}.csv`);
+  for (const name of names) await upload(name, 'deviceId\na\n');
+  await events.restart();
+  assert.deepEqual((await receive(names.length)).map(({ blobName }) => blobName).sort(), names.toSorted());
+  // Two more looks, and the queue is still empty.
+  await upload('the-last.csv', 'deviceId\na\n');
+  assert.deepEqual(
+    (await receive(1)).map(({ blobName }) => blobName),
+    ['the-last.csv'],
+  );
+});

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { request } from 'node:http';
+import { after, before, test } from 'node:test';
+import { createHostLab, type HostLab } from './host.ts';
+
+const withKey = { 'x-functions-key': 'a function key' };
+let lab: HostLab;
+let url: string;
+
+before(async () => {
+  lab = await createHostLab();
+  url = lab.url;
+  const env = { 'AzureWebJobs.switched-off.Disabled': 'true', 'AzureWebJobs.tick.Disabled': '1' };
+  await lab.startHost('host', { args: ['--port', String(lab.port)], env });
+});
+after(() => lab?.close());
+
+test('a function hears route values, query and body, and its answer goes out as it is', async () => {
+  const answer = await fetch(`${url}/api/things/a%20b?x=1`, { method: 'PUT', body: 'text', headers: withKey });
+  assert.equal(answer.status, 200);
+  assert.equal(answer.headers.get('x-answered-by'), 'echo');
+  assert.deepEqual(await answer.json(), { id: 'a b', query: { x: '1' }, body: 'text', principal: null });
+});
+
+test('a percent sign in a route value is decoded once', async () => {
+  const answer = await fetch(`${url}/api/things/100%2525`, { headers: withKey });
+  assert.equal(((await answer.json()) as { id: string }).id, '100%25');
+});
+
+test('a literal segment wins over a parameter', async () => {
+  const answer = await fetch(`${url}/api/things/fixed`);
+  assert.deepEqual([answer.status, await answer.text()], [202, 'fixed']);
+});
+
+test('a key is asked for, in the header or as code, and the answer without one is empty', async () => {
+  const without = await fetch(`${url}/api/things/a`);
+  assert.deepEqual([without.status, await without.text()], [401, '']);
+  assert.equal((await fetch(`${url}/api/things/a`, { headers: { 'x-functions-key': 'wrong' } })).status, 401);
+  assert.equal((await fetch(`${url}/api/things/a?code=a%20function%20key`)).status, 200);
+  // The header counts where both are there.
+  const both = await fetch(`${url}/api/things/a?code=a%20function%20key`, { headers: { 'x-functions-key': 'wrong' } });
+  assert.equal(both.status, 401);
+});
+
+test('level admin takes the master key only', async () => {
+  assert.equal((await fetch(`${url}/api/master-only`, { headers: withKey })).status, 401);
+  const answer = await fetch(`${url}/api/master-only`, { headers: { 'x-functions-key': 'the master key' } });
+  assert.equal(answer.status, 200);
+});
+
+test('a method that no function of the route has is not found', async () => {
+  assert.equal((await fetch(`${url}/api/things/a`, { method: 'DELETE', headers: withKey })).status, 404);
+  assert.equal((await fetch(`${url}/api/things/a`, { method: 'HEAD', headers: withKey })).status, 404);
+  assert.equal((await fetch(`${url}/api/nothing`)).status, 404);
+  assert.equal((await fetch(`${url}/api/switched-off`)).status, 404);
+});
+
+test('who is refused before its body was read gets the answer, and no broken pipe', async () => {
+  const refusals = [
+    { path: 'nothing', status: 404 },
+    { path: 'things/a', status: 401 },
+  ];
+  for (const { path, status } of refusals) {
+    const answered = await new Promise((resolve, reject) => {
+      const sent = request(`${url}/api/${path}`, { method: 'PUT', agent: false }, ({ statusCode }) =>
+        resolve(statusCode),
+      );
+      sent.on('error', reject);
+      // More than the sockets of both sides hold.
+      sent.end(Buffer.alloc(32 * 1024 * 1024));
+    });
+    assert.equal(answered, status);
+  }
+});
+
+test('a function that throws answers 500 with nothing of its inside', async () => {
+  const answer = await fetch(`${url}/api/broken`);
+  assert.deepEqual([answer.status, await answer.text()], [500, '']);
+});
+
+test('a body without Content-Length does not reach the function, as in Azure', async () => {
+  const text = await new Promise<string>((resolve, reject) => {
+    const sent = request(`${url}/api/things/a`, { method: 'PUT', headers: withKey }, async (answer) => {
+      resolve(Buffer.concat(await Array.fromAsync(answer as AsyncIterable<Buffer>)).toString());
+    });
+    sent.on('error', reject);
+    sent.write('first');
+    sent.end('second');
+  });
+  assert.equal((JSON.parse(text) as { body: string }).body, '');
+});
+
+test('the principal header of a caller is removed unless an option passes it on', async () => {
+  const headers = { ...withKey, 'x-ms-client-principal': 'bm9ib2R5' };
+  const seen = async (base: string) =>
+    ((await (await fetch(`${base}/api/things/a`, { headers })).json()) as { principal: string | null }).principal;
+  assert.equal(await seen(url), null);
+  const port = lab.otherPort;
+  const env = { 'AzureWebJobs.tick.Disabled': '1', WORK_QUEUE: 'other' };
+  await lab.startHost('entra', { args: ['--port', String(port), '--pass-principal'], env });
+  assert.equal(await seen(`http://127.0.0.1:${port}`), 'bm9ib2R5');
+});
+
+test('a host that is told to end answers what it was asked, and is gone then', async () => {
+  const port = lab.thirdPort;
+  const env = { 'AzureWebJobs.tick.Disabled': '1', WORK_QUEUE: 'other' };
+  const host = await lab.startHost('ending', { args: ['--port', String(port)], env });
+  const answer = fetch(`http://127.0.0.1:${port}/api/slow`);
+  // Once this one is answered, the one before it has been taken in.
+  await fetch(`http://127.0.0.1:${port}/api/things/fixed`);
+  await host.kill('SIGTERM');
+  assert.equal(await (await answer).text(), 'done');
+  await assert.rejects(fetch(`http://127.0.0.1:${port}/api/things/fixed`));
+});
