@@ -1,6 +1,6 @@
 import { bundleFunctions } from './bundle-functions.ts';
 
-/** Bundles the functions into dist/, which `main` in package.json names: for the local host and for `func start`. */
+/** `npm run build`: bundles the functions into dist/, for the local host and for `func start`. See `main` in package.json. */
 export async function buildApp(): Promise<void> {
   const started = performance.now();
   const { bytes } = await bundleFunctions('dist');

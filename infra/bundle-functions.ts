@@ -5,7 +5,7 @@ import { build, type Plugin } from 'esbuild';
 export interface Bundle {
   /** The source file of each entry, from the root of the project. */
   readonly entryPoints: readonly string[];
-  /** Bytes of JavaScript, without source maps. */
+  /** Size of the JavaScript in bytes, without source maps. */
   readonly bytes: number;
 }
 
@@ -29,7 +29,7 @@ export const shellScripts: Plugin = {
  * `@azure/functions-core` is not bundled: the host provides it, and a bundled copy would register no function and report
  * no error. The banner gives the bundle a `require`, which @azure/functions uses to find its host.
  *
- * Not minified: it would load no faster (docs/deploy.md has the figures), and a stack trace from Azure stays readable
+ * Not minified: it would load no faster, and a stack trace from Azure stays readable
  * without the source map.
  *
  * @param outdir gets `functions/` and `chunks/`; both are emptied first

@@ -7,17 +7,19 @@ import { shellScripts } from './bundle-functions.ts';
 import type { LoadedApp } from './tools/load-app.ts';
 
 export interface LoadTimes {
-  /** Milliseconds from the first import to the last registration, one figure a round. */
+  /** Milliseconds from the first import to the last registration, one value per round. */
   readonly bundled: readonly number[];
+  /** The same with libraries in node_modules. */
   readonly unbundled: readonly number[];
 }
 
 /**
- * Loads a packaged app, and the same code with its libraries in node_modules, turn about in fresh processes, so that
- * whatever else the machine does meets both.
+ * Measures how long a packaged app takes to load, and the same code with its libraries in node_modules. The two alternate, each in
+ * a new process, so that other load of the machine affects both.
+ * @param app folder of the packaged app
  */
 export async function measureLoad(app: string, entryPoints: readonly string[], rounds = 5): Promise<LoadTimes> {
-  // Inside the project, so that imports find its node_modules.
+  // The folder is in the project, so that imports find its node_modules.
   const unbundled = await mkdtemp(resolve('dist', 'unbundled-'));
   try {
     await build({
@@ -39,7 +41,7 @@ export async function measureLoad(app: string, entryPoints: readonly string[], r
   }
 }
 
-/** Loads an app in a fresh process by the worker's contract. @throws Error when it does not load or registers nothing */
+/** Loads an app in a new process, as the worker does. @throws Error if it fails to load or registers no function */
 export async function loadApp(directory: string, env: NodeJS.ProcessEnv = process.env): Promise<LoadedApp> {
   const program = join(import.meta.dirname, 'tools/load-app.ts');
   const { stdout } = await promisify(execFile)(process.execPath, [program, directory], { env });

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { type Bundle, bundleFunctions } from './bundle-functions.ts';
 
 /**
- * Makes the app as it is deployed: the bundle with its source maps, host.json, and a package.json that says where the
- * functions are and has nothing to install. Nothing else goes to Azure.
+ * Makes the app that is deployed: the bundle with its source maps, host.json, and a package.json with `main` and without
+ * dependencies.
  *
- * @param directory is made anew; what was in it is removed
+ * @param directory is deleted and created again
  */
 export async function packageApp(directory: string): Promise<Bundle> {
   await rm(directory, { recursive: true, force: true });

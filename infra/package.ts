@@ -4,8 +4,8 @@ import { measureLoad, median } from './measure-load.ts';
 import { packageApp } from './package-app.ts';
 
 /**
- * `npm run package [-- DIRECTORY]`: makes the app as it is deployed, in dist/package, and prints its size and how long it
- * takes to load, beside the same code with its libraries in node_modules.
+ * `npm run package [-- DIRECTORY]`: makes the app that is deployed, by default in dist/package. Prints its size, and its load time
+ * compared with the same code with libraries in node_modules.
  */
 const directory = resolve(process.argv[2] ?? 'dist/package');
 const { entryPoints, bytes } = await packageApp(directory);

@@ -1,6 +1,6 @@
-/** Admits `limit` events in any `windowMs`, per key. */
+/** Admits a limited number of events per time window and key. */
 export interface RateLimiter {
-  /** 0 when admitted; otherwise the whole seconds after which the next one will be. */
+  /** @returns 0 if the event is admitted, otherwise the seconds until the next one will be */
   acquire(key?: string): number;
 }
 
@@ -10,7 +10,7 @@ export interface RateLimiterOptions {
   readonly now: () => Date;
 }
 
-/** A sliding window. Keys that have gone quiet are forgotten, so memory follows the traffic of one window. */
+/** A sliding window: at most `limit` events in any `windowMs` per key. Keys without events in the last window are removed. */
 export function createRateLimiter({ limit, windowMs, now }: RateLimiterOptions): RateLimiter {
   const admitted = new Map<string, number[]>();
   let lastSweep = 0;

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { dirname, join } from 'node:path';
 import * as x509 from '@peculiar/x509';
 
-/** A TLS server identity and the CA that clients are told to trust. The `…Path` members are absolute when `directory` is. */
+/** A TLS server identity, and the CA that clients must trust. The paths are absolute if `directory` is. */
 export interface LocalTls {
   readonly keyPem: string;
   readonly certPem: string;
@@ -16,9 +16,9 @@ export interface LocalTls {
 }
 
 export interface LocalTlsOptions {
-  /** Made on first use and kept: the CA stays the same across restarts, so clients need to be told once. */
+  /** Created on first use. The CA stays the same, so clients need to be configured once. */
   readonly directory: string;
-  /** Further names for the certificate, such as host names of emulator services. */
+  /** More names for the server certificate, such as the host names of emulated services. */
   readonly hostNames?: readonly string[];
   readonly now?: () => Date;
 }
@@ -26,14 +26,17 @@ export interface LocalTlsOptions {
 const ecdsa = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const day = 86_400_000;
 const caDays = 3650;
-/** Some TLS stacks refuse server certificates of more than 398 days (CA/Browser Forum baseline requirements 6.3.2). */
+/** Some TLS stacks refuse server certificates valid for more than 398 days (CA/Browser Forum baseline requirements 6.3.2). */
 const serverDays = 397;
 const renewBeforeDays = 30;
-/** Node and browsers do not match `*.localhost` (two labels only), curl does; so other names must be listed one by one. */
+/** curl accepts `*.localhost`. Node and browsers do not (only two labels), so each other name must be listed. */
 const standardNames = ['localhost', '*.localhost'];
 const standardAddresses = ['127.0.0.1', '::1'];
 
-/** The local TLS CA and a server certificate for localhost, `*.localhost`, 127.0.0.1, ::1 and `hostNames`; made if missing, renewed if due. */
+/**
+ * Reads the local TLS CA and a server certificate for localhost, `*.localhost`, 127.0.0.1, ::1 and `hostNames`. Creates them if
+ * they are missing. Renews the certificate 30 days before it expires, or if a name is missing. Several processes may call it at once.
+ */
 export async function ensureLocalTls({
   directory,
   hostNames = [],
@@ -57,7 +60,7 @@ export async function ensureLocalTls({
   return { ...paths, keyPem, certPem, caPem };
 }
 
-/** Everything is made in a folder beside and moved into place at once, so that two processes starting together agree. */
+/** Creates all files in a temporary folder and renames it. So two processes that start together use the same CA. */
 async function createOnce(directory: string, now: Date): Promise<void> {
   const exists = await readFile(join(directory, 'ca.pem')).then(
     () => true,
@@ -89,7 +92,7 @@ async function createOnce(directory: string, now: Date): Promise<void> {
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    // Another process was first: what it made counts. (Windows answers EPERM where POSIX says ENOTEMPTY or EEXIST.)
+    // Another process was first. Use its files. (The error is EPERM on Windows, ENOTEMPTY or EEXIST on POSIX.)
     if (code !== 'ENOTEMPTY' && code !== 'EEXIST' && code !== 'EPERM') throw error;
   }
 }
@@ -144,7 +147,7 @@ async function replaceFile(path: string, content: string): Promise<void> {
   await rename(draft, path);
 }
 
-/** 16 bytes with the top bit clear and the next one set: positive and never shortened (RFC 5280 4.1.2.2). */
+/** 16 bytes with the top bit clear and the next one set: positive, and always of the same length (RFC 5280 4.1.2.2). */
 function randomSerial(): string {
   const bytes = randomBytes(16);
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;

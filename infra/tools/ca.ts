@@ -1,5 +1,5 @@
 /**
- * What an operator does about certificate authorities: `npm run ca -- --help`.
+ * `npm run ca`: manages certificate authorities. `npm run ca -- --help` lists the commands.
  */
 import { FleetError } from '../../lib/errors.ts';
 import { parseArguments, UsageError, usage } from './ca/arguments.ts';
@@ -30,9 +30,9 @@ try {
     say(`error: ${error.message}`);
     say('hint: npm run ca -- --help');
   } else {
-    // Files that are not there, a stack that does not run: the system's own words, without a stack trace.
+    // Such as a missing file or a stack that does not run. The message is enough, without a stack trace.
     say(`error: ${error instanceof Error ? error.message : 'unknown'}`);
   }
 }
-// Clients keep connections and timers; what was to be done is done.
+// Open connections and timers of clients would keep the process running.
 process.exit();

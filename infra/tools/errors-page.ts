@@ -1,6 +1,6 @@
 /**
  * Writes docs/errors.md from the codes in lib/errors.ts.
- * `node infra/tools/errors-page.ts` writes it, `--check` only says whether it is as it should be (exit code 1 if not).
+ * `node infra/tools/errors-page.ts` writes it, `--check` only compares it (exit code 1 if it is out of date).
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -23,15 +23,15 @@ const intro = `# Errors
 
 <!-- Written by infra/tools/errors-page.ts from lib/errors.ts; change it there. -->
 
-Every error has one of these codes: as \`title\` of a problem document (\`application/problem+json\`, RFC 9457) over HTTP, as
-\`code\` in a job's error report, as \`reason.code\` of a failed job, a failed device or a dead letter.
+Every error has one of these codes. The code is the \`title\` of a problem document (\`application/problem+json\`, RFC 9457) over
+HTTP, the \`code\` in a job's error report, and the \`reason.code\` of a failed job, a failed device or a dead letter.
 
 - *Acts* says who has to act before the same work can succeed: the *sender* of the row or request, an *operator*, or
-  *nobody*. A row that meets an error of its sender is counted as rejected. Every other row that meets an error is counted as
-  failed, and a retry of the job takes it up. A queue message that fails is delivered again where nobody has to act; any
-  other goes to the poison queue at once, with its reason.
-- *Status* is the HTTP status of the answer, where the error reaches a caller.
-- *Next* is the hint that comes with the error.
+  *nobody*. A row with an error of its sender is counted as rejected. A row with another error is counted as failed, and a retry
+  of the job processes it again. A failed queue message is delivered again if nobody has to act. Otherwise it goes to the poison
+  queue at once, with its reason.
+- *Status* is the HTTP status, if the error reaches an HTTP caller.
+- *Next* is the hint of the error.
 
 [manifests.md](manifests.md) shows examples of rows with errors.
 
@@ -43,7 +43,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (process.argv.includes('--check')) {
     const found = await readFile(page, 'utf8').catch(() => '');
     if (found !== wanted) {
-      console.error('docs/errors.md is not what lib/errors.ts says; run: node infra/tools/errors-page.ts');
+      console.error('docs/errors.md is out of date. Run: node infra/tools/errors-page.ts');
       process.exitCode = 1;
     }
   } else {

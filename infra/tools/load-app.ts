@@ -4,13 +4,13 @@ import { pathToFileURL } from 'node:url';
 import { type Binding, provideFunctionsCore } from 'fleet-emulators/functions-host';
 
 /*
- * `node infra/tools/load-app.ts DIRECTORY`: loads an app as the Functions worker does, in a process of its own, and prints
- * what it registered and how long that took, as one line of JSON. The contract is the worker's: `main` of package.json is
- * a glob, each file that it matches is imported, and `require('@azure/functions-core')` is answered by the worker.
+ * `node infra/tools/load-app.ts DIRECTORY`: loads an app as the Functions worker does. Prints the registered functions and the load
+ * time as one line of JSON. The worker imports each file that matches `main` in package.json, which is a glob, and answers
+ * `require('@azure/functions-core')`.
  */
 
 export interface LoadedApp {
-  /** From the first import to the last registration. */
+  /** Time from the first import to the last registration. */
   readonly milliseconds: number;
   readonly functions: readonly { readonly name: string; readonly bindings: readonly Binding[] }[];
 }
@@ -18,8 +18,8 @@ export interface LoadedApp {
 const [directory = '.'] = process.argv.slice(2);
 const core = provideFunctionsCore(() => {});
 const { main, type } = JSON.parse(await readFile(join(directory, 'package.json'), 'utf8'));
-// The worker imports a file of an ES module package, and requires every other; ours are ES modules.
-if (type !== 'module') throw new Error('package.json does not say "type": "module".');
+// The worker imports ES modules and requires other files. This app has ES modules.
+if (type !== 'module') throw new Error('package.json has no "type": "module".');
 const files = await Array.fromAsync(glob(main, { cwd: directory }));
 if (files.length === 0) throw new Error(`No file matches main: ${main}`);
 
@@ -33,5 +33,5 @@ const functions = [...core.functions.values()].map(({ name, bindings }) => ({
 }));
 const loaded: LoadedApp = { milliseconds, functions };
 process.stdout.write(`${JSON.stringify(loaded)}\n`);
-// Clients and timers of an app that nobody will stop.
+// Clients and timers of the app would keep the process running.
 process.exit();

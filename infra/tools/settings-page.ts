@@ -1,6 +1,6 @@
 /**
  * Writes docs/settings.md from the schema in functions/config/settings.ts.
- * `node infra/tools/settings-page.ts` writes it, `--check` only says whether it is as it should be (exit code 1 if not).
+ * `node infra/tools/settings-page.ts` writes it, `--check` only compares it (exit code 1 if it is out of date).
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -49,12 +49,12 @@ const intro = `# Settings
 
 <!-- Written by infra/tools/settings-page.ts from functions/config/settings.ts; change it there. -->
 
-The app reads these from its environment: app settings in Azure (set by \`infra/azure\`), the local stack's own
-environment, or \`Values\` of \`local.settings.json\` under \`func start\`. All of them are checked together when the
-app starts, at the first use, and by \`GET /api/health\`; the log and the error name each one that is wrong and what was
-expected. An empty setting counts as not set.
+The app reads these settings from its environment: app settings in Azure (set by \`infra/azure\`), the environment of the local
+stack, or \`Values\` of \`local.settings.json\` under \`func start\`. All settings are checked together when the app starts, at the
+first use, and by \`GET /api/health\`. The log and the error name each invalid setting and the expected value. An empty setting
+counts as not set.
 
-Three services are reached in one of two ways, by identity in Azure or by a key on one machine; set one of them, not both:
+Three services are accessed by identity in Azure and by a key on one machine. Set one of the two, not both:
 
 | service | Azure | local stack |
 | --- | --- | --- |
@@ -73,7 +73,7 @@ function settingText(name: SettingName): string {
   return `### ${name}\n\n${description}\n\n${facts.filter(Boolean).join('\n')}`;
 }
 
-/** What the schema makes of a setting that is not there: a default, nothing, or a fault. */
+/** "Required", the default, or nothing. The schema decides. */
 function defaultText(name: SettingName): string {
   const absent = settings.shape[name].safeParse(undefined);
   if (!absent.success) return 'Required.';
@@ -85,9 +85,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (process.argv.includes('--check')) {
     const found = await readFile(page, 'utf8').catch(() => '');
     if (found !== wanted) {
-      console.error(
-        'docs/settings.md is not what functions/config/settings.ts says; run: node infra/tools/settings-page.ts',
-      );
+      console.error('docs/settings.md is out of date. Run: node infra/tools/settings-page.ts');
       process.exitCode = 1;
     }
   } else {

@@ -1,5 +1,5 @@
 /**
- * Says of a bundle what its device and DPS will say: `npm run verify-bundle -- BUNDLE --groups FILE`.
+ * `npm run verify-bundle -- BUNDLE --groups FILE`: checks a bundle, and predicts whether DPS accepts the device.
  */
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -9,12 +9,13 @@ import { type BundleReport, verifyBundle } from '../../lib/bundle/verify-bundle.
 
 const usage = `Usage: npm run verify-bundle -- BUNDLE --groups FILE [--at TIME] [--json]
 
-  BUNDLE         a bundle as downloaded, or as openssl cms -decrypt leaves it
-  --groups FILE  what GET /api/enrollment-groups answered, or one group of it
-  --at TIME      judge as at that time (ISO 8601); now where absent
-  --json         the report as JSON
+  BUNDLE         a downloaded bundle, or the output of openssl cms -decrypt
+  --groups FILE  the answer of GET /api/enrollment-groups, or one group of it
+  --at TIME      check for this time, ISO 8601 (default: now)
+  --json         print the report as JSON
+  -h, --help     show this text
 
-Exit codes: 0 the bundle is good and DPS takes the device, 1 it is not, 2 something could not be read.
+Exit codes: 0 valid and accepted by DPS, 1 invalid or refused, 2 invalid command line or unreadable file.
 
 Example: curl -H "x-functions-key: $KEY" http://localhost:7071/api/enrollment-groups > groups.json
          npm run verify-bundle -- gw-000001.tar.gz --groups groups.json`;
@@ -38,11 +39,11 @@ async function readGroups(file: string): Promise<VerifierGroup[]> {
   try {
     document = JSON.parse(text);
   } catch {
-    // The parser's own message quotes the file, which may be a bundle given by mistake.
-    throw new Error(`${file} is not JSON`);
+    // The parser's message quotes the file, which could be a bundle with a private key.
+    throw new Error(`${file} is not JSON. Expected the answer of GET /api/enrollment-groups`);
   }
   const parsed = groupsFile.safeParse(document);
-  if (!parsed.success) throw new Error(`${file} is not what GET /api/enrollment-groups answers`);
+  if (!parsed.success) throw new Error(`${file} is not an answer of GET /api/enrollment-groups`);
   return parsed.data.enrollmentGroups.map(({ id, definition, issuingCas }) => ({ id, ...definition, issuingCas }));
 }
 
@@ -50,8 +51,8 @@ function describe({ deviceId, ok, dps, checks }: BundleReport): string {
   const lines = checks.map(({ name, fault }) =>
     fault === undefined ? `  ok     ${name}` : `  FAULT  ${name}: ${fault}`,
   );
-  const verdict = `  ${dps.accepted ? 'ok    ' : 'FAULT '} DPS will say: ${dps.text}`;
-  return [`${deviceId}: ${ok ? 'good' : 'not good'}`, ...lines, verdict].join('\n');
+  const decision = `  ${dps.accepted ? 'ok    ' : 'FAULT '} DPS will say: ${dps.text}`;
+  return [`${deviceId}: ${ok ? 'good' : 'not good'}`, ...lines, decision].join('\n');
 }
 
 async function main(): Promise<number> {

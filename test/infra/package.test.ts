@@ -8,7 +8,7 @@ import { packageApp } from '../../infra/package-app.ts';
 import type { LoadedApp } from '../../infra/tools/load-app.ts';
 import { requiredRole } from '../../lib/access/access.ts';
 
-/** What the portal has to list: every function with what sets it off. */
+/** Every function with its trigger, as the portal lists it. */
 const expected: Record<string, string> = {
   'ingest-manifest': 'queue manifest-uploads',
   'ingest-order': 'queue orders',
@@ -59,14 +59,14 @@ function authLevelsOf({ functions }: LoadedApp): Map<string, unknown> {
 }
 
 describe('the package', () => {
-  // Outside the project: nothing but the package itself can answer an import.
+  // Outside the project, so that imports find only the package.
   const directory = mkdtempSync(join(tmpdir(), 'fleet-package-'));
   const { PATH } = process.env;
 
   before(() => packageApp(directory));
   after(() => rmSync(directory, { recursive: true }));
 
-  it('is what the worker needs and nothing else', () => {
+  it('contains what the worker needs and nothing else', () => {
     assert.deepEqual(readdirSync(directory).sort(), ['dist', 'host.json', 'package.json']);
     const manifest = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
     assert.equal(manifest.main, 'dist/functions/*.js');
@@ -79,9 +79,9 @@ describe('the package', () => {
     for (const { name } of files.filter((entry) => entry.isFile())) assert.match(name, /\.js(\.map)?$/);
   });
 
-  // `import { z } from 'zod'` keeps every language of its messages, half a megabyte to compile at each cold start;
-  // `import * as z` leaves out what is not used.
-  it('carries no translations', () => {
+  // `import { z } from 'zod'` includes the messages in every language: half a megabyte to compile at each cold start.
+  // `import * as z` includes only what is used.
+  it('contains no translations', () => {
     const scripts = globSync('dist/**/*.js', { cwd: directory });
     const found = scripts.flatMap((path) =>
       [...readFileSync(join(directory, path), 'utf8').matchAll(/\/zod\/v4\/locales\/([\w-]+)\.js$/gm)].map(
@@ -91,7 +91,7 @@ describe('the package', () => {
     assert.deepEqual([...new Set(found)], ['en']);
   });
 
-  it('registers every function with its trigger, asking callers for a key', async () => {
+  it('registers every function with its trigger, with keys for callers', async () => {
     const loaded = await loadApp(directory, { PATH });
     assert.deepEqual(triggersOf(loaded), expected);
     const levels = authLevelsOf(loaded);
@@ -99,12 +99,12 @@ describe('the package', () => {
     for (const [name, level] of levels) assert.equal(level, 'function', name);
   });
 
-  it('leaves callers to built-in authentication where the setting says so', async () => {
+  it('leaves authentication to the platform if the setting says so', async () => {
     const levels = authLevelsOf(await loadApp(directory, { PATH, HTTP_ACCESS: 'entra' }));
     for (const [name, level] of levels) assert.equal(level, 'anonymous', name);
   });
 
-  it('loads without any setting, and with telemetry on, so that what is wrong is said by name later', async () => {
+  it('loads without settings, and with telemetry, so that invalid settings can be reported by name later', async () => {
     const connection = 'InstrumentationKey=00000000-0000-4000-8000-000000000000';
     const loaded = await loadApp(directory, { PATH, APPLICATIONINSIGHTS_CONNECTION_STRING: connection });
     assert.deepEqual(triggersOf(loaded), expected);

@@ -4,7 +4,7 @@ import { CosmosError, unauthorized } from './errors.ts';
 export interface SignedRequest {
   readonly method: string;
   readonly resourceType: string;
-  /** Link of the resource by names, such as `dbs/fleet/colls/jobs`; of its parent where the request is for a feed. */
+  /** Path of the resource, such as `dbs/fleet/colls/jobs`. For a feed, path of its parent. */
   readonly resourceLink: string;
   readonly header: (name: string) => string | undefined;
 }
@@ -13,9 +13,9 @@ export interface SignedRequest {
 const clockSkewMilliseconds = 15 * 60 * 1000;
 
 /**
- * Verifies a request as the service does: HMAC-SHA256 with the account's key over verb, resource type, resource link and
- * date (https://learn.microsoft.com/rest/api/cosmos-db/access-control-on-cosmosdb-resources).
- * @throws CosmosError 401, or 403 where the date is too far away
+ * Verifies the signature of a request: HMAC-SHA256 with the account key over verb, resource type, resource link and date
+ * (https://learn.microsoft.com/rest/api/cosmos-db/access-control-on-cosmosdb-resources).
+ * @throws CosmosError 401 for a wrong signature, 403 for a date more than 15 minutes away
  */
 export function verifyMasterKey({ method, resourceType, resourceLink, header }: SignedRequest, key: Buffer): void {
   const authorization = header('authorization');
@@ -24,7 +24,7 @@ export function verifyMasterKey({ method, resourceType, resourceLink, header }: 
   }
   const { type, version, signature } = parseToken(authorization);
   if (type !== 'master' || version !== '1.0') {
-    throw unauthorized('This emulator takes tokens of the master key, version 1.0, and no other.');
+    throw unauthorized('The emulator accepts tokens of the master key, version 1.0, only.');
   }
   const date = header('x-ms-date') ?? header('date') ?? '';
   const text = `${method.toLowerCase()}\n${resourceType.toLowerCase()}\n${resourceLink}\n${date.toLowerCase()}\n\n`;
@@ -41,7 +41,7 @@ export function verifyMasterKey({ method, resourceType, resourceLink, header }: 
     throw new CosmosError(
       403,
       'Forbidden',
-      'The date of the request is more than 15 minutes away from the clock here.',
+      'The date of the request differs from the time of the emulator by more than 15 minutes.',
     );
   }
 }
@@ -53,7 +53,7 @@ function parseToken(authorization: string): { type?: string; version?: string; s
   } catch {
     throw unauthorized('The authorization token is not URL-encoded.');
   }
-  // Not URLSearchParams: base64 has plus signs, which that would turn into spaces.
+  // URLSearchParams would turn the plus signs of base64 into spaces.
   const fields = new Map(
     token.split('&').map((field): [string, string] => {
       const mark = field.indexOf('=');

@@ -7,26 +7,26 @@ import type { OpenContainer } from './store/catalog.ts';
 import type { GroupCommit } from './store/database.ts';
 
 export interface BatchOptions {
-  /** Transactional: one partition, all or nothing. */
+  /** A transactional batch: one partition, executed as a whole or not at all. */
   readonly atomic: boolean;
-  /** Of a batch that is not: whether what follows a failed operation is tried. */
-  readonly goOn: boolean;
+  /** For a bulk request: whether to execute the operations after a failed one. */
+  readonly continueOnError: boolean;
   readonly partition: PartitionKey | undefined;
-  /** Whether what is written is sent back; what is read always is. */
+  /** Whether the answer contains written documents. It always contains read ones. */
   readonly withBodies: boolean;
 }
 
 /** "Maximum number of operations: 100", https://learn.microsoft.com/azure/cosmos-db/nosql/transactional-batch */
 const maxOperations = 100;
 
-/** The status of operations that another one's failure left undone. */
+/** Status of an operation that was not executed because another one failed. */
 const failedDependency = 424;
 
 interface BatchOperation {
   readonly operationType?: string;
   readonly id?: string;
   readonly resourceBody?: unknown;
-  /** JSON in a text: of a batch that is not transactional. */
+  /** A JSON string. Only in bulk requests. */
   readonly partitionKey?: unknown;
   readonly ifMatch?: string;
   readonly ifNoneMatch?: string;
@@ -41,7 +41,10 @@ interface Result {
   readonly retryAfter?: string;
 }
 
-/** Runs many operations in one request. 200 where all succeeded, 207 where the results have to be looked at. */
+/**
+ * Runs a transactional batch or a bulk request.
+ * @returns 200 if every operation succeeded, otherwise 207 with one result per operation
+ */
 export function runBatch(
   container: OpenContainer,
   body: unknown,
@@ -49,8 +52,9 @@ export function runBatch(
   budget: Throughput,
   commits: GroupCommit,
 ): CosmosAnswer {
-  if (!Array.isArray(body) || body.length === 0) throw badRequest('A batch is a list of operations.');
-  if (body.length > maxOperations) throw badRequest(`A batch has at most ${maxOperations} operations.`);
+  if (!Array.isArray(body) || body.length === 0)
+    throw badRequest('The body is not a batch. Expected an array of operations.');
+  if (body.length > maxOperations) throw badRequest(`The batch has more than ${maxOperations} operations.`);
   budget.admit();
   const operations = body as readonly (BatchOperation | null)[];
   const results = options.atomic
@@ -71,7 +75,7 @@ function runEach(
   return operations.map((operation) => {
     if (stopped) return { status: failedDependency, charge: 0 };
     const result = runOne(container, operation, options, budget);
-    stopped = !options.goOn && result.status >= 400;
+    stopped = !options.continueOnError && result.status >= 400;
     return result;
   });
 }
@@ -83,10 +87,10 @@ function runAtomic(
   budget: Throughput,
   commits: GroupCommit,
 ): Result[] {
-  if (options.partition === undefined) throw badRequest('A transactional batch names its partition key.');
+  if (options.partition === undefined) throw badRequest('A transactional batch needs a partition key in its header.');
   const results: Result[] = [];
   try {
-    // Let in as a whole, and so never cut short by its own cost.
+    // The budget admits the batch as a whole, so its own cost never stops it halfway.
     commits.atomically(() => {
       for (const operation of operations) {
         const result = runOne(container, operation, options, { ...budget, admit() {} });
@@ -137,14 +141,15 @@ function parsed(
   atomic: boolean,
   partition: PartitionKey | undefined,
 ): DocumentOperation {
-  if (operation === null || typeof operation !== 'object') throw badRequest('An operation is an object.');
+  if (operation === null || typeof operation !== 'object')
+    throw badRequest('An operation of the batch is not an object.');
   const { operationType, id, resourceBody, partitionKey, ifMatch, ifNoneMatch } = operation;
   const key =
     typeof partitionKey === 'string'
       ? parsePartitionKey(partitionKey, definition.partitionKey.paths.length)
       : undefined;
   if (atomic && key !== undefined && key !== partition)
-    throw badRequest('A transactional batch has one partition key.');
+    throw badRequest('The operations of a transactional batch must have the same partition key.');
   return {
     type: String(operationType),
     id,

@@ -9,34 +9,40 @@ import { createGroupCommit, type Durability, openStore } from './store/database.
 export { emulatorKey } from './emulator-key.ts';
 
 export interface CosmosEmulatorOptions {
-  /** Where documents are kept; in memory without it. */
+  /** SQLite file of the documents. Default: in memory. */
   readonly file?: string;
-  /** The account's key, base64; a new one without it. */
+  /** Account key, base64. Default: a new one. */
   readonly key?: string;
   readonly durability?: Durability;
-  /** Request units a second, beyond which requests are answered 429; no limit without it. */
+  /** Requests beyond this budget are answered with 429. Default: no limit. */
   readonly throughput?: ThroughputLimit;
-  /** The clock that documents live by and budgets of request units are filled by, in milliseconds since 1970. */
+  /** Clock for time to live and for the budgets, in milliseconds since 1970. */
   readonly now?: () => number;
-  /** Where unexpected errors go. */
+  /** Gets unexpected errors. */
   readonly log?: (line: string) => void;
 }
 
 export interface CosmosEmulator {
   readonly key: string;
-  /** Listens on the loopback interface. 0: any free port. */
+  /** Listens on 127.0.0.1. @param port 0 takes a free one */
   listen(port: number): Promise<{ port: number }>;
   close(): Promise<void>;
 }
 
+/** Time between two removals of expired documents. */
 const housekeepingMilliseconds = 60_000;
 
-/** Cosmos DB for NoSQL on one machine: its REST protocol over SQLite. README.md says what it does not imitate. */
+/**
+ * Creates an emulator of Cosmos DB for NoSQL: its REST protocol over SQLite. The README says what it does not emulate.
+ *
+ * @throws Error if another process has opened the file
+ * @example const emulator = createCosmosEmulator(); const { port } = await emulator.listen(0);
+ */
 export function createCosmosEmulator(options: CosmosEmulatorOptions = {}): CosmosEmulator {
   const { file, durability = 'normal', throughput, now = Date.now, log = () => {} } = options;
   const key = options.key ?? randomBytes(64).toString('base64');
   const database = openStore(file, durability);
-  const commits = createGroupCommit(database, () => catalog.forget());
+  const commits = createGroupCommit(database, () => catalog.closeContainers());
   const catalog = createCatalog(database, commits, now);
   const answer = createCosmosService({ catalog, commits, throughput, now });
   const server = createCosmosServer({ answer, commits, key: Buffer.from(key, 'base64'), log });
@@ -45,7 +51,7 @@ export function createCosmosEmulator(options: CosmosEmulatorOptions = {}): Cosmo
     try {
       catalog.removeExpired();
       commits.flush();
-      // Statistics by which SQLite chooses among indexes, where they have become old.
+      // Renews the statistics by which SQLite chooses an index.
       database.exec('PRAGMA optimize');
     } catch (error) {
       log(`Housekeeping failed: ${(error as Error).message}`);

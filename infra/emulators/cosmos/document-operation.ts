@@ -6,11 +6,12 @@ import type { OpenContainer } from './store/catalog.ts';
 import { type StoredDocument, withoutAdded } from './store/document.ts';
 import { type DocumentContent, requireVersion } from './store/document-table.ts';
 
-/** One operation on one document, by itself or out of a batch. */
+/** One operation on one document, alone or as part of a batch. */
 export interface DocumentOperation {
+  /** Read, Create, Upsert, Replace, Patch or Delete. */
   readonly type: string;
   readonly id?: string;
-  /** As the request names it; of what is written it has to agree with the body. */
+  /** From the request. A written document must have the same partition key. */
   readonly partition: PartitionKey | undefined;
   readonly body?: unknown;
   readonly ifMatch?: string;
@@ -26,10 +27,10 @@ export interface OperationOutcome {
 /** "Maximum size of an item: 2 MB", https://learn.microsoft.com/azure/cosmos-db/concepts-limits#per-item-limits */
 const maxDocumentBytes = 2 * 1024 * 1024;
 
-/** "Maximum level of nesting: 128", of the same page. SQLite's JSON functions end at 1,000. */
+/** "Maximum level of nesting: 128", same page. SQLite's JSON functions allow 1,000 levels. */
 const maxNesting = 128;
 
-/** Runs an operation. @throws CosmosError as the service answers it */
+/** Runs an operation. @throws CosmosError, the error answer of the service */
 export function runOperation(container: OpenContainer, operation: DocumentOperation): OperationOutcome {
   const { documents } = container;
   switch (operation.type) {
@@ -40,11 +41,11 @@ export function runOperation(container: OpenContainer, operation: DocumentOperat
       return { status: 200, document, charge };
     }
     case 'Create': {
-      const { key, content } = whole(container, operation);
+      const { key, content } = documentOf(container, operation);
       return inserted(documents.insert(key, content));
     }
     case 'Upsert': {
-      const { key, content } = whole(container, operation);
+      const { key, content } = documentOf(container, operation);
       const before = documents.read(key);
       if (before === undefined) {
         if (operation.ifMatch !== undefined && operation.ifMatch !== '*') throw preconditionFailed();
@@ -54,7 +55,7 @@ export function runOperation(container: OpenContainer, operation: DocumentOperat
       return replaced(documents.update(requireVersion(before, operation.ifMatch), content));
     }
     case 'Replace': {
-      const { key, content } = whole(container, operation);
+      const { key, content } = documentOf(container, operation);
       if (operation.id !== undefined && operation.id !== key.id)
         throw badRequest('The id of a document cannot change.');
       return replaced(documents.update(requireVersion(documents.read(key), operation.ifMatch), content));
@@ -75,7 +76,7 @@ export function runOperation(container: OpenContainer, operation: DocumentOperat
       return { status: 204, charge: deleteCharge(before.body.length) };
     }
     default:
-      throw badRequest(`There is no operation ${String(operation.type)}.`);
+      throw badRequest(`Unknown operation ${String(operation.type)}.`);
   }
 }
 
@@ -83,15 +84,15 @@ const inserted = (document: StoredDocument) => ({ status: 201, document, charge:
 const replaced = (document: StoredDocument) => ({ status: 200, document, charge: replaceCharge(document.body.length) });
 
 function keyOf({ id, partition }: DocumentOperation): { id: string; partition: PartitionKey } {
-  if (typeof id !== 'string') throw badRequest('The operation names no id.');
+  if (typeof id !== 'string') throw badRequest('The operation has no id.');
   if (partition === undefined) throw badRequest('PartitionKey value must be supplied for this operation.');
   return { id, partition };
 }
 
-/** A document that a client sends whole, under the key it says it has. */
-function whole({ definition }: OpenContainer, { body, partition }: DocumentOperation) {
+/** Reads the document in the body of a request and checks it against the partition key of the request. */
+function documentOf({ definition }: OpenContainer, { body, partition }: DocumentOperation) {
   if (body === null || typeof body !== 'object' || Array.isArray(body))
-    throw badRequest('A document is a JSON object.');
+    throw badRequest('The document is not a JSON object.');
   const document = withoutAdded(body as Record<string, unknown>);
   const id = documentId(document['id']);
   const own = partitionKeyOf(document, definition.partitionKey.paths);
@@ -101,7 +102,7 @@ function whole({ definition }: OpenContainer, { body, partition }: DocumentOpera
 }
 
 function contentOf(document: Readonly<Record<string, unknown>>): DocumentContent {
-  if (nestsDeeper(document, maxNesting)) throw badRequest(`A document nests at most ${maxNesting} levels deep.`);
+  if (nestsDeeper(document, maxNesting)) throw badRequest(`The document is nested deeper than ${maxNesting} levels.`);
   const body = JSON.stringify(document);
   if (Buffer.byteLength(body) > maxDocumentBytes) throw tooLarge();
   return { body, document };
@@ -110,9 +111,9 @@ function contentOf(document: Readonly<Record<string, unknown>>): DocumentContent
 /** "Maximum length of an id: 1,023 bytes", without `/` and `\`, https://learn.microsoft.com/azure/cosmos-db/concepts-limits */
 function documentId(id: unknown): string {
   if (typeof id !== 'string' || id === '')
-    throw badRequest('The input content is invalid: a document needs an id, a text.');
+    throw badRequest('The input content is invalid: the id of the document is missing or not a string.');
   if (Buffer.byteLength(id) > 1023 || /[/\\\0]/.test(id)) {
-    throw badRequest('The id of a document has at most 1,023 bytes, none of them "/" or "\\".');
+    throw badRequest('The id of the document is longer than 1,023 bytes or contains "/" or "\\".');
   }
   return id;
 }
@@ -127,7 +128,8 @@ function patchOf(body: unknown): PatchBody {
   const { operations, condition } = patch ?? {};
   const isOperation = (item: unknown) => typeof (item as PatchOperation | null)?.path === 'string';
   if (!Array.isArray(operations) || !operations.every(isOperation))
-    throw badRequest('A patch is a list of operations.');
-  if (condition !== undefined && typeof condition !== 'string') throw badRequest('The condition of a patch is a text.');
+    throw badRequest('The patch is not an array of operations.');
+  if (condition !== undefined && typeof condition !== 'string')
+    throw badRequest('The condition of the patch is not a string.');
   return { operations, condition };
 }

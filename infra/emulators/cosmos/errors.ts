@@ -1,4 +1,4 @@
-/** An error as Cosmos DB answers it: HTTP status, code, message. */
+/** An error answer of Cosmos DB. */
 export class CosmosError extends Error {
   readonly status: number;
   readonly code: string;
@@ -25,7 +25,7 @@ export const preconditionFailed = () =>
     'Operation cannot be performed because one of the specified precondition is not met.',
   );
 export const tooLarge = () => new CosmosError(413, 'RequestEntityTooLarge', 'Request size is too large.');
-/** 1001: the code by which clients know a wrong partition key. */
+/** Clients recognize a wrong partition key by the substatus 1001. */
 export const partitionKeyMismatch = () =>
   new CosmosError(
     400,

@@ -1,9 +1,9 @@
 import { badRequest } from './errors.ts';
 
-/** A partition key as clients send it: the JSON of an array with one scalar a path, `{}` where there is no value. */
+/** A partition key as clients send it: a JSON array with one scalar per path, or `{}` for a missing value. */
 export type PartitionKey = string;
 
-/** The key in one spelling, so that equal keys are equal texts. @throws CosmosError 400 */
+/** Parses a key and writes it in one form, so that equal keys are equal strings. @throws CosmosError 400 */
 export function parsePartitionKey(header: string, paths: number): PartitionKey {
   let key: unknown;
   try {
@@ -17,7 +17,7 @@ export function parsePartitionKey(header: string, paths: number): PartitionKey {
   return JSON.stringify(key);
 }
 
-/** The key that a document has by the container's paths, such as `/claim/jobId`. @throws CosmosError 400 */
+/** Reads the key of a document by the paths of its container, such as `/claim/jobId`. @throws CosmosError 400 */
 export function partitionKeyOf(document: Readonly<Record<string, unknown>>, paths: readonly string[]): PartitionKey {
   return JSON.stringify(
     paths.map((path) => {
@@ -29,7 +29,7 @@ export function partitionKeyOf(document: Readonly<Record<string, unknown>>, path
   );
 }
 
-/** Steps of a path such as `/claim/jobId`, whose names may stand in quotes. */
+/** Splits a path such as `/claim/"jobId"` into its steps. A step may be quoted. */
 export function pathSteps(path: string): string[] {
   return path
     .split('/')

@@ -9,7 +9,7 @@ export interface PatchOperation {
 
 export interface PatchBody {
   readonly operations: readonly PatchOperation[];
-  /** Filter predicate, `FROM c WHERE ...`: the patch is done only where it holds. */
+  /** Filter predicate, `FROM c WHERE ...`. The patch is applied only if the document fulfils it. */
   readonly condition?: string;
 }
 
@@ -18,7 +18,7 @@ const maxOperations = 10;
 
 type Container = Record<string | number, unknown>;
 
-/** Applies a partial update to a copy of the document. @throws CosmosError 400 naming the operation that does not apply */
+/** Applies a partial update to a copy of the document. @throws CosmosError 400 that names the invalid operation */
 export function applyPatch(document: Record<string, unknown>, { operations }: PatchBody): Record<string, unknown> {
   if (operations.length === 0) throw badRequest('A patch needs at least one operation.');
   if (operations.length > maxOperations) throw badRequest(`A patch takes at most ${maxOperations} operations.`);

@@ -1,7 +1,7 @@
 import { CosmosError } from './errors.ts';
 
 /*
- * What an operation costs in request units (RU). Published figures, all from
+ * The cost of operations in request units (RU). The published figures are from
  * https://learn.microsoft.com/azure/cosmos-db/optimize-cost-reads-writes:
  *
  * | operation                     | RU  |
@@ -11,21 +11,21 @@ import { CosmosError } from './errors.ts';
  * | insert of 1 KB, not indexed   | 5.5 |
  * | replace                       | twice the insert |
  *
- * Between and beyond the two sizes we draw a straight line, and take the same line, 5.5 times as dear, for writes. The
- * service publishes no figure for the rest; what is assumed here is marked so. It also charges for every indexed path,
- * by an amount it does not publish: a real bill is higher than this one where much is indexed.
+ * Other sizes are on a straight line through the two published reads. Writes cost 5.5 times as much as reads of that size.
+ * The service publishes no other figures; our assumptions are marked. The service also charges for each indexed path, by an
+ * unpublished amount. So a real bill is higher if many paths are indexed.
  */
 
 const readPerKilobyte = (10 - 1) / (100 - 1);
 const insertFactor = 5.5;
 const replaceFactor = 2;
-/** Assumed: a delete costs as much as the insert. */
+/** Assumed: a delete costs as much as an insert. */
 const deleteFactor = 1;
-/** Assumed: what a query costs before it has found anything, near the 2.3 to 3 RU that single-row queries are seen to cost. */
+/** Assumed: the cost of a query without results. Queries for one row are seen to cost 2.3 to 3 RU. */
 const queryBase = 2.3;
-/** Assumed: a row that a query loads costs less than a point read of it, which has to be found by itself. */
+/** Assumed: a row that a query loads costs less than a point read, because the query finds many rows at once. */
 const queryRowFactor = 0.3;
-/** Assumed, for what carries no document: errors, metadata, conditions that did not hold. */
+/** Assumed: the cost of an answer without a document, such as an error or metadata. */
 export const emptyCharge = 1;
 
 export const readCharge = (bytes: number): number => round(1 + Math.max(0, bytes / 1024 - 1) * readPerKilobyte);
@@ -35,21 +35,21 @@ export const deleteCharge = (bytes: number): number => round(deleteFactor * inse
 export const queryCharge = (rows: number, bytes: number): number =>
   round(queryBase + queryRowFactor * Math.max(rows, bytes / 1024));
 
-/** As the service prints it: two decimals. */
+/** Rounds to two decimals, as the service does. */
 export function round(units: number): number {
   return Math.round(units * 100) / 100;
 }
 
 export interface Throughput {
-  /** @throws CosmosError 429 with the wait, while the request units of this second are spent */
+  /** @throws CosmosError 429 with the waiting time, if the budget of this second is spent */
   admit(): void;
-  /** Takes what the admitted operation turned out to cost. */
+  /** Charges the cost of an admitted operation. */
   spend(units: number): void;
 }
 
 /**
- * A budget of request units for each second. As in the service, an operation is let in while any of the second's budget
- * is left, is charged afterwards, and what it overdraws is taken from the next second; nothing is saved up
+ * A budget of request units per second. As in the service, an operation is admitted while any budget of the second is left,
+ * and is charged afterwards. An overdraft reduces the budget of the next second. Unused budget is lost.
  * (https://learn.microsoft.com/azure/cosmos-db/set-throughput).
  */
 export function createThroughput(unitsPerSecond: number, now: () => number): Throughput {

@@ -1,6 +1,6 @@
 import { badRequest, notFound } from './errors.ts';
 
-/** What a path names, by the resources' names. */
+/** The resource that a path names. */
 export interface ResourceLink {
   readonly kind:
     | 'account'
@@ -15,7 +15,7 @@ export interface ResourceLink {
   readonly database: string;
   readonly container: string;
   readonly document: string;
-  /** As it goes into the signature of the request. */
+  /** As signed by the client: type and path, without the last step if the request addresses a feed. */
   readonly resourceType: string;
   readonly resourceLink: string;
 }
@@ -25,7 +25,7 @@ export interface CosmosRequest {
   readonly link: ResourceLink;
   readonly header: (name: string) => string | undefined;
   readonly body: Buffer;
-  /** Where the client reached this server, such as `http://localhost:8081`. */
+  /** The URL under which the client reached this server, such as `http://localhost:8081`. */
   readonly origin: string;
 }
 
@@ -49,11 +49,11 @@ const shapes: readonly (readonly [RegExp, ResourceLink['kind']])[] = [
   [/^offers$/, 'offers'],
 ];
 
-/** @throws CosmosError 404 for a path that names nothing this emulator has, 400 for one that is no path */
+/** @throws CosmosError 404 for an unknown path, 400 for an invalid one */
 export function parseResourceLink(path: string): ResourceLink {
   const trimmed = path.replace(/^\/+|\/+$/g, '');
   const kind = shapes.find(([shape]) => shape.test(trimmed))?.[1];
-  if (kind === undefined) throw notFound(`This emulator has no resource of the path ${path}.`);
+  if (kind === undefined) throw notFound(`The emulator has no resource at the path ${path}.`);
   const steps = trimmed === '' ? [] : trimmed.split('/').map(decoded);
   const isFeed = steps.length % 2 === 1;
   return {

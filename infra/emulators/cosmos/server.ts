@@ -9,15 +9,15 @@ import type { GroupCommit } from './store/database.ts';
 export interface ServerOptions {
   readonly answer: (request: CosmosRequest) => CosmosAnswer;
   readonly commits: GroupCommit;
-  /** The account's key, decoded. */
+  /** Account key, decoded. */
   readonly key: Buffer;
   readonly log: (line: string) => void;
 }
 
-/** A document of 2 MB in a batch, escaped at its worst, and some more. */
+/** Enough for a document of 2 MB in a batch in which every character is escaped. */
 const maxBodyBytes = 16 * 1024 * 1024;
 
-/** The HTTP server: reads a request whole, answers it at once, and sends the answer when what it wrote is committed. */
+/** Creates the HTTP server. It executes a request once it has the whole body, and answers after the writes are committed. */
 export function createCosmosServer({ answer, commits, key, log }: ServerOptions): Server {
   let sequence = 0;
 

@@ -10,9 +10,10 @@ import type { Catalog, OpenContainer, Resource } from './store/catalog.ts';
 import type { GroupCommit } from './store/database.ts';
 import { resourceId } from './store/document.ts';
 
-/** Request units a second, shared by what is named. */
+/** A budget of request units per second. */
 export interface ThroughputLimit {
   readonly ruPerSecond: number;
+  /** Each container has its own budget, or all containers of a database share one. */
   readonly per: 'container' | 'database';
 }
 
@@ -20,11 +21,14 @@ export interface CosmosServiceOptions {
   readonly catalog: Catalog;
   readonly commits: GroupCommit;
   readonly throughput?: ThroughputLimit;
-  /** Milliseconds; of the throughput's seconds, not of the documents. */
+  /** Clock of the throughput budgets, in milliseconds. */
   readonly now: () => number;
 }
 
-/** Answers requests, all in one go: nothing here waits. @throws CosmosError as the service answers it */
+/**
+ * Creates the function that answers requests. It is synchronous, so a request sees no other request's partial writes.
+ * The function throws the CosmosError that the service would answer.
+ */
 export function createCosmosService({ catalog, commits, throughput: limit, now }: CosmosServiceOptions) {
   const budgets = new Map<string, Throughput>();
 
@@ -68,7 +72,7 @@ export function createCosmosService({ catalog, commits, throughput: limit, now }
       case 'GET ranges':
         return ranges(catalog.container(link.database, link.container));
       case 'GET documents':
-        if (request.header('a-im') !== undefined) throw badRequest('The change feed is not part of this emulator.');
+        if (request.header('a-im') !== undefined) throw badRequest('The emulator does not support the change feed.');
         return query(request, { query: 'SELECT * FROM c', parameters: [] });
       case 'POST documents':
         return postDocuments(request);
@@ -81,7 +85,7 @@ export function createCosmosService({ catalog, commits, throughput: limit, now }
       case 'DELETE document':
         return single(request, 'Delete');
       default:
-        if (link.kind === 'offers') throw notFound('This emulator keeps no offers.');
+        if (link.kind === 'offers') throw notFound('The emulator has no offers.');
         throw new CosmosError(405, 'MethodNotAllowed', `${method} is not allowed here.`);
     }
   };
@@ -99,7 +103,7 @@ export function createCosmosService({ catalog, commits, throughput: limit, now }
     const container = catalog.container(request.link.database, request.link.container);
     const options = {
       atomic: isTrue(header('x-ms-cosmos-batch-atomic')),
-      goOn: !/^false$/i.test(header('x-ms-cosmos-batch-continue-on-error') ?? 'true'),
+      continueOnError: !/^false$/i.test(header('x-ms-cosmos-batch-continue-on-error') ?? 'true'),
       partition: partitionOf(request, container),
       withBodies: header('prefer') !== 'return=minimal',
     };
@@ -155,7 +159,7 @@ export function createCosmosService({ catalog, commits, throughput: limit, now }
   }
 }
 
-/** Takes what an operation cost, a failed one too. */
+/** Charges an operation to the budget, even if it fails. */
 function charged<T>(budget: Throughput, run: () => T): T {
   try {
     const outcome = run();
@@ -175,9 +179,9 @@ interface QuerySpec {
 function querySpec(request: CosmosRequest): QuerySpec {
   const { query, parameters = [] } = (json(request) ?? {}) as Partial<QuerySpec>;
   const isParameter = (item: unknown) => typeof (item as { name?: unknown } | null)?.name === 'string';
-  if (typeof query !== 'string') throw badRequest('A query is a text.');
+  if (typeof query !== 'string') throw badRequest('The query is not a string.');
   if (!Array.isArray(parameters) || !parameters.every(isParameter))
-    throw badRequest('Parameters have a name and a value.');
+    throw badRequest('The parameters of a query must be an array of objects with name and value.');
   return { query, parameters };
 }
 
@@ -192,7 +196,7 @@ function partitionOf({ header }: CosmosRequest, { definition }: OpenContainer): 
   return key === undefined ? undefined : parsePartitionKey(key, definition.partitionKey.paths.length);
 }
 
-/** The service's own default, and the most that one page takes here where the client leaves it to the service. */
+/** The default of the service, and our page size if the client sends -1, which leaves it to the service. */
 const defaultPageSize = 100;
 const dynamicPageSize = 1000;
 
@@ -200,7 +204,7 @@ function pageSize(header: string | undefined): number {
   if (header === undefined) return defaultPageSize;
   const size = Number(header);
   if (size === -1) return dynamicPageSize;
-  if (!Number.isInteger(size) || size < 1) throw badRequest('x-ms-max-item-count is a positive number, or -1.');
+  if (!Number.isInteger(size) || size < 1) throw badRequest('x-ms-max-item-count must be a positive number or -1.');
   return Math.min(size, 10_000);
 }
 
@@ -212,12 +216,12 @@ function json({ body }: CosmosRequest): unknown {
   }
 }
 
-/** Queries over databases and containers: only the one that the SDK's `readAll` and `query` by id send. */
+/** Runs a query over databases or containers. Supports only the queries that the SDK sends: all, and by id. */
 function named(resources: readonly Resource[], request: CosmosRequest): Resource[] {
   const { query, parameters } = querySpec(request);
   if (/^\s*SELECT\s+\*\s+FROM\s+\w+\s*$/i.test(query)) return [...resources];
   const [, name] = /^\s*SELECT\s+\*\s+FROM\s+(?:\w+\s+)?\w+\s+WHERE\s+\w+\.id\s*=\s*(@\w+)\s*$/i.exec(query) ?? [];
-  if (name === undefined) throw badRequest('This emulator finds databases and containers by id only.');
+  if (name === undefined) throw badRequest('The emulator finds databases and containers by id only.');
   const wanted = parameters.find((parameter) => parameter.name === name)?.value;
   return resources.filter(({ id }) => id === wanted);
 }
@@ -233,7 +237,7 @@ function feed(rid: string, name: string, resources: readonly Resource[]): Cosmos
   return ok({ _rid: rid, [name]: resources, _count: resources.length });
 }
 
-/** One physical partition: what the service has while a container is small. */
+/** One physical partition, as the service has for a small container. */
 function ranges({ databaseRid, rid }: OpenContainer): CosmosAnswer {
   const range = {
     id: '0',

@@ -7,7 +7,7 @@ import { etagText } from './record-metadata.ts';
 import type { DeviceCredential } from './registrations/registration.ts';
 import { twinViolation } from './twin-limits.ts';
 
-/** Why no hub can be given. */
+/** The allocation failed. The registration gets this error code and message. */
 export class AllocationError extends Error {
   override readonly name = 'AllocationError';
   readonly code: number;
@@ -18,7 +18,7 @@ export class AllocationError extends Error {
   }
 }
 
-/** The linked hubs that the entry allows: those it lists, or all. */
+/** @returns the linked hubs that the enrollment lists, or all linked hubs if it lists none */
 export function allowedHubs(entry: Entry, hubs: readonly LinkedHub[]): LinkedHub[] {
   const { iotHubs, iotHubHostName } = entry.settings;
   const listed = iotHubs && iotHubs.length > 0 ? iotHubs : iotHubHostName ? [iotHubHostName] : undefined;
@@ -27,7 +27,7 @@ export function allowedHubs(entry: Entry, hubs: readonly LinkedHub[]): LinkedHub
   );
 }
 
-/** The entry's own policy, or the service's. */
+/** The policy of the enrollment, or the default of the service. */
 export function allocationPolicyOf(
   entry: Entry,
   { defaultAllocationPolicy }: Pick<Settings, 'defaultAllocationPolicy'>,
@@ -36,8 +36,8 @@ export function allocationPolicyOf(
 }
 
 /**
- * The hub under the policies that need nobody else's word.
- * @throws AllocationError when there is none
+ * Chooses the hub for a policy that needs no webhook.
+ * @throws AllocationError if no hub is allowed, or several are with the policy static
  */
 export function allocate(
   policy: 'hashed' | 'geoLatency' | 'static',
@@ -45,7 +45,7 @@ export function allocate(
   hubs: readonly LinkedHub[],
 ): LinkedHub {
   const [first] = hubs;
-  if (!first) throw new AllocationError(400000, 'No IoT hub is linked that the enrollment allows.');
+  if (!first) throw new AllocationError(400000, 'No linked IoT hub is allowed by the enrollment.');
   if (policy === 'hashed') return hashed(registrationId, hubs);
   if (policy === 'geoLatency')
     return hubs.reduce((best, hub) => ((hub.latencyMs ?? 0) < (best.latencyMs ?? 0) ? hub : best));
@@ -54,15 +54,15 @@ export function allocate(
 }
 
 /**
- * Weighted rendezvous hashing: each hub's share follows its weight, a device always gets the same hub, and linking one
- * more hub moves only the devices that go there. (How the real service hashes is not published.)
+ * Weighted rendezvous hashing. The share of a hub is proportional to its weight. A device always gets the same hub. A new hub
+ * moves only the devices that it gets. (The hash function of the service is not published.)
  */
 function hashed(registrationId: string, hubs: readonly LinkedHub[]): LinkedHub {
   const scored = hubs.map((hub) => {
     const digest = createHash('sha256')
       .update(`${hub.hostName.toLowerCase()}\n${registrationId.toLowerCase()}`)
       .digest();
-    // 48 bits as a fraction in (0, 1); -weight / ln(fraction) gives shares in proportion to the weights.
+    // 48 bits as a fraction in (0, 1). The highest -weight / ln(fraction) wins in proportion to the weights.
     const fraction = (digest.readUIntBE(0, 6) + 1) / (2 ** 48 + 1);
     return { hub, score: -(hub.weight ?? 1) / Math.log(fraction) };
   });
@@ -77,7 +77,7 @@ export interface WebhookRequest {
   readonly current?: { readonly hub: string; readonly deviceId: string };
   readonly hubs: readonly LinkedHub[];
   readonly settings: WebhookSettings;
-  /** Ends the waiting and the call when the service stops. */
+  /** Aborts the call and the waiting when the emulator stops. */
   readonly signal: AbortSignal;
 }
 
@@ -96,12 +96,12 @@ const answerSyntax = z.object({
   payload: object.nullish(),
 });
 
-/** An answer holds a twin (up to 40 KB) and a payload; what is larger is not read to its end. */
+/** Limit for the answer, which contains a twin (up to 40 KB) and a payload. */
 const maxAnswerBytes = 256 * 1024;
 
 /**
- * Asks the enrollment's webhook, as https://learn.microsoft.com/azure/iot-dps/concepts-custom-allocation describes it;
- * answers from 429 upwards are tried again.
+ * Calls the webhook of the enrollment (https://learn.microsoft.com/azure/iot-dps/concepts-custom-allocation). Retries after no
+ * answer or a status from 429 upwards.
  * @throws AllocationError 400207, 400208, 400209
  */
 export async function askWebhook(request: WebhookRequest): Promise<WebhookAllocation> {
@@ -142,7 +142,7 @@ function requestBody({ entry, registrationId, credential, payload, current, hubs
   };
 }
 
-/** The function key in the query is not for the function to see. */
+/** Hides the query, which contains the function key. */
 function maskQuery(url: string): string {
   return url.replace(/\?.*$/s, '?****');
 }

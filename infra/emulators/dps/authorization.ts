@@ -5,9 +5,9 @@ import type { Answer, Call } from './http/server.ts';
 import { dpsError, ServiceError } from './http/service-error.ts';
 import type { AccessRight, LinkedHub, Settings } from './options.ts';
 
-/** A `SharedAccessSignature …` header taken apart; the order of its fields is free. */
+/** A parsed `SharedAccessSignature …` header. Its fields may have any order. */
 export interface SharedAccessSignature {
-  /** The resource exactly as it stands in the header: clients differ in whether they encode it, and this text is what they sign. */
+  /** The resource exactly as in the header. Clients sign this text, and not all of them encode it. */
   readonly signedResource: string;
   /** The resource decoded, in lower case. */
   readonly resource: string;
@@ -17,7 +17,10 @@ export interface SharedAccessSignature {
   readonly policyName: string | undefined;
 }
 
-/** https://learn.microsoft.com/azure/iot-dps/how-to-control-access#security-tokens; undefined when it is none. */
+/**
+ * Parses a header (https://learn.microsoft.com/azure/iot-dps/how-to-control-access#security-tokens).
+ * @returns undefined if it is not a shared access signature
+ */
 export function parseSharedAccessSignature(header: string): SharedAccessSignature | undefined {
   const [, text] = /^SharedAccessSignature\s+(\S+)$/i.exec(header.trim()) ?? [];
   if (text === undefined) return undefined;
@@ -44,7 +47,7 @@ export function parseSharedAccessSignature(header: string): SharedAccessSignatur
   }
 }
 
-/** Whether one of the keys (base64) made the signature. */
+/** @returns whether the signature was made with one of the keys (base64) */
 export function isSignedBy(token: SharedAccessSignature, keys: readonly (string | undefined)[]): boolean {
   return keys.some((key) => {
     if (!key) return false;
@@ -59,7 +62,7 @@ export function isExpired(token: SharedAccessSignature, now: Date): boolean {
   return Number(token.expiry) * 1000 <= now.getTime();
 }
 
-/** Whether the token's resource is the host alone or a path prefix, by whole segments, of what is asked for. */
+/** @returns whether the resource of the token is the host, or a prefix of the path in whole segments */
 function coversResource(token: SharedAccessSignature, hostNames: readonly string[], path: string): boolean {
   return hostNames.some((hostName) => {
     const asked = `${hostName}${path}`.toLowerCase().replace(/\/+$/, '');
@@ -68,7 +71,7 @@ function coversResource(token: SharedAccessSignature, hostNames: readonly string
   });
 }
 
-/** Lets a service API call pass that may do what needs the right; throws 401 otherwise. */
+/** Checks that a call of the service API has a right. @throws ServiceError 401 */
 export type AuthorizeService = (call: Call, right: AccessRight) => void;
 
 export function createServiceAuthorization({
@@ -96,7 +99,7 @@ export function createServiceAuthorization({
   };
 }
 
-/** The Host header without its port. */
+/** The Host header without the port. */
 function hostNameOf(call: Call): string {
   return (call.header('host') ?? '').replace(/:\d+$/, '').toLowerCase();
 }
@@ -106,7 +109,7 @@ export function isAcceptedBearer(header: string, accepted: Settings['bearerToken
   return token !== undefined && (accepted === 'any' || accepted.includes(token));
 }
 
-/** Puts the checks that every service API operation shares before its handler. */
+/** Adds the checks of every service API operation to a handler: authorization, rate limit, API version. */
 export type Guard = (right: AccessRight, handle: (call: Call, apiVersion: string) => Answer) => (call: Call) => Answer;
 
 export function createGuard({
@@ -118,20 +121,19 @@ export function createGuard({
 }): Guard {
   return (right, handle) => (call) => {
     authorize(call, right);
-    // Only calls of callers who may call count: a stranger cannot use up the quota.
+    // Count authorized calls only. Others must not use up the quota.
     const wait = operations.acquire();
     if (wait > 0) throw throttled(wait);
     return handle(call, apiVersionOf(call));
   };
 }
 
-/** The policy that azure-iothub's registry uses; hubs of the emulator have no other. */
+/** The policy that the registry of azure-iothub uses. The hubs of the emulator have no other. */
 const policyName = 'iothubowner';
 
 /**
- * Which hubs a call is for: the one whose name the Host header or the signed resource has. A client that only knows
- * `localhost` means whichever hub has the device; it gets all hubs whose key it signed with.
- * Throws 401 when the signature is none of theirs.
+ * Creates the function that finds the hubs of a call: the hub named by the Host header or by the signed resource. A client that
+ * uses `localhost` gets every hub whose key made the signature. The function throws ServiceError 401 if none did.
  */
 export function createHubAuthorization({ hubs, bearerTokens, now }: Pick<Settings, 'hubs' | 'bearerTokens' | 'now'>) {
   return (call: Call): readonly LinkedHub[] => {

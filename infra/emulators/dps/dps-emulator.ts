@@ -7,7 +7,7 @@ import { deviceRoutes } from './device-api/device-routes.ts';
 import { createEntryStore } from './entries/entry-store.ts';
 import { createEntryParser } from './entries/parse-entry.ts';
 import { createDpsErrorRenderer } from './http/conventions.ts';
-import { type Call, createHttpsServer, type Surface } from './http/server.ts';
+import { type Api, type Call, createHttpsServer } from './http/server.ts';
 import { createDeviceLookup, createDeviceRegistry, createHubErrorRenderer } from './hub/device-registry.ts';
 import { identityRoutes } from './hub/identity-routes.ts';
 import { twinRoutes } from './hub/twin-routes.ts';
@@ -26,20 +26,22 @@ export { type DpsEmulatorOptions, documentedQuotas, type LinkedHub, type Quotas,
 
 /** The "message size" of https://learn.microsoft.com/azure/iot-dps/about-iot-dps#quotas-and-limits. */
 const dpsMessageBytes = 96 * 1024;
-/** A registry call of a hundred devices with certificates and twins; IoT Hub publishes no figure for it. */
+/** Enough for a bulk call of a hundred devices with twins. IoT Hub publishes no limit. */
 const hubMessageBytes = 1024 * 1024;
 
 export interface DpsEmulator {
   readonly settings: Settings;
-  /** Port 0 takes a free one. */
+  /** @param port 0 takes a free one @param host default 127.0.0.1 */
   listen(port: number, host?: string): Promise<{ port: number }>;
-  /** Answers what was asked, writes nothing after. Assignments that wait for a webhook are taken up by the next process. */
+  /** Answers the requests in progress and closes the file. The next process resumes assignments that wait for a webhook. */
   close(): Promise<void>;
 }
 
 /**
- * The Device Provisioning Service and its linked IoT hubs on one HTTPS port: service API, device API, the certificate
- * part of the management API, and the hubs' identity registry and twins.
+ * Creates an emulator of the Device Provisioning Service and its linked IoT hubs on one HTTPS port: service API, device API, the
+ * certificate part of the management API, and the hubs' identity registry and twins.
+ *
+ * @example const emulator = createDpsEmulator({ tls: await ensureLocalTls({ directory }) }); await emulator.listen(8443);
  */
 export function createDpsEmulator(options: DpsEmulatorOptions): DpsEmulator {
   const settings = settingsOf(options);
@@ -62,7 +64,7 @@ export function createDpsEmulator(options: DpsEmulatorOptions): DpsEmulator {
   const parser = createEntryParser(settings);
   const writer = createEntryWriter({ store, entries, registrations, caNames: cas, parser, settings });
   const entryParts = { entries, registrations, parser, writer, guard };
-  const serviceApi: Surface = {
+  const serviceApi: Api = {
     routes: [
       ...entryRoutes('group', '/enrollmentGroups', entryParts),
       ...entryRoutes('individual', '/enrollments', entryParts),
@@ -80,7 +82,7 @@ export function createDpsEmulator(options: DpsEmulatorOptions): DpsEmulator {
       ? byCertificate(call.socket, registrationId)
       : bySignature(signature, registrationId);
   };
-  const deviceApi: Surface = {
+  const deviceApi: Api = {
     routes: deviceRoutes({ attest, registrar, settings }),
     maxBodyBytes: dpsMessageBytes,
     renderError: renderDpsError,
@@ -94,7 +96,7 @@ export function createDpsEmulator(options: DpsEmulatorOptions): DpsEmulator {
       'Authentication failed. The Authorization header has no accepted token.',
     );
   };
-  const managementApi: Surface = {
+  const managementApi: Api = {
     routes: [
       ...certificateRoutes({ cas, authorize: authorizeManagement, settings }),
       ...serviceRoutes({ authorize: authorizeManagement, settings }),
@@ -104,8 +106,8 @@ export function createDpsEmulator(options: DpsEmulatorOptions): DpsEmulator {
   };
 
   const lookup = createDeviceLookup({ authorize: createHubAuthorization(settings), registry });
-  const hubApi: Surface = {
-    // The query first: as a device id, `query` would be found by the routes of identities too.
+  const hubApi: Api = {
+    // The twin routes come first, because the identity routes would take `query` for a device id.
     routes: [...twinRoutes({ lookup, registry, settings }), ...identityRoutes({ lookup, registry, settings })],
     maxBodyBytes: hubMessageBytes,
     renderError: createHubErrorRenderer({ newId }),
@@ -113,7 +115,7 @@ export function createDpsEmulator(options: DpsEmulatorOptions): DpsEmulator {
 
   const server = createHttpsServer({
     ...settings.tls,
-    surfaces: [serviceApi, managementApi, hubApi, deviceApi],
+    apis: [serviceApi, managementApi, hubApi, deviceApi],
     fallback: { routes: [], maxBodyBytes: dpsMessageBytes, renderError: renderDpsError },
   });
 
@@ -129,10 +131,10 @@ export function createDpsEmulator(options: DpsEmulatorOptions): DpsEmulator {
       server.close();
       server.closeIdleConnections();
       await registrar.close();
-      // A client that never finishes its request does not hold up the end.
-      const impatience = setTimeout(() => server.closeAllConnections(), 2000);
+      // Do not wait for a client that never finishes its request.
+      const deadline = setTimeout(() => server.closeAllConnections(), 2000);
       await closed;
-      clearTimeout(impatience);
+      clearTimeout(deadline);
       store.close();
     },
   };

@@ -4,9 +4,9 @@ export interface LinkedHub {
   readonly hostName: string;
   /** Key of the hub's policy `iothubowner`, base64. */
   readonly key: string;
-  /** Share of the devices under the policy `hashed`, 1 to 1000. */
+  /** Share of the devices with the policy `hashed`, 1 to 1000. Default: 1. */
   readonly weight?: number;
-  /** Decides under `geoLatency`: the least wins, because all devices of a local stack are equally near. */
+  /** Milliseconds. The policy `geoLatency` chooses the hub with the lowest latency. Default: 0. */
   readonly latencyMs?: number;
 }
 
@@ -27,13 +27,13 @@ export const accessRights = [
 ] as const;
 export type AccessRight = (typeof accessRights)[number];
 
-/** https://learn.microsoft.com/azure/iot-dps/about-iot-dps#quotas-and-limits. Every figure can be turned down to test it. */
+/** https://learn.microsoft.com/azure/iot-dps/about-iot-dps#quotas-and-limits. Tests can set lower values. */
 export interface Quotas {
-  /** Service API calls a minute. */
+  /** Service API calls per minute. */
   readonly operationsPerMinute: number;
-  /** Device registrations a minute. */
+  /** Device registrations per minute. */
   readonly registrationsPerMinute: number;
-  /** Polls and status look-ups of one device in 10 seconds. */
+  /** Polls and status look-ups per device in 10 seconds. */
   readonly pollsPer10Seconds: number;
   readonly x509EnrollmentGroups: number;
   readonly symmetricKeyEnrollmentGroups: number;
@@ -51,14 +51,14 @@ export const documentedQuotas: Quotas = {
   caCertificates: 25,
 };
 
-/** https://learn.microsoft.com/azure/iot-dps/tutorial-custom-allocation-policies: 10 more tries, after 1 s, 10 s, 19 s, ... */
+/** https://learn.microsoft.com/azure/iot-dps/tutorial-custom-allocation-policies: 10 retries, after 1 s, 10 s, 19 s, ... */
 export interface WebhookSettings {
   readonly retries: number;
   readonly firstDelayMs: number;
   readonly addedDelayMs: number;
-  /** How long one call may take. The real figure is not published. */
+  /** Timeout of one call. The timeout of the service is not published. */
   readonly timeoutMs: number;
-  /** Takes `http:` URLs, which DPS does not: for a functions host on this machine. */
+  /** Accept `http:` URLs, for a Functions host on this machine. DPS accepts `https:` only. */
   readonly allowHttp: boolean;
 }
 
@@ -71,20 +71,20 @@ const documentedWebhook: WebhookSettings = {
 };
 
 export interface DpsEmulatorOptions {
-  /** TLS identity of the server, PEM. `ensureLocalTls` makes one. */
+  /** TLS identity of the server, PEM. See `ensureLocalTls`. */
   readonly tls: { readonly keyPem: string; readonly certPem: string };
-  /** SQLite file; in memory when absent. */
+  /** SQLite file. Default: in memory. */
   readonly dataFile?: string;
   readonly idScope?: string;
-  /** Host name of the service, as clients sign it. The Host header's name counts as well. */
+  /** Host name of the service in signatures of clients. The name in the Host header is accepted too. */
   readonly serviceHostName?: string;
   readonly hubs?: readonly LinkedHub[];
   readonly policies?: readonly AccessPolicy[];
-  /** Bearer tokens taken in place of a signature: those listed, or `any`, since Entra ID is not here to check them. */
+  /** Bearer tokens that are accepted instead of a signature. `any`: all of them, because Microsoft Entra is not emulated. */
   readonly bearerTokens?: readonly string[] | 'any';
-  /** What enrollments without a policy of their own get. */
+  /** Policy of enrollments without one. */
   readonly defaultAllocationPolicy?: 'hashed' | 'geoLatency' | 'static';
-  /** Seconds in `retry-after` of an accepted registration. */
+  /** Seconds in `retry-after` of an accepted registration. Default: 3. */
   readonly retryAfterSeconds?: number;
   readonly quotas?: Partial<Quotas>;
   readonly webhook?: Partial<WebhookSettings>;
@@ -92,12 +92,12 @@ export interface DpsEmulatorOptions {
   readonly random?: (bytes: number) => Buffer;
 }
 
-/** Known to everybody, like the account key of a storage emulator: it protects nothing and needs no configuring. */
+/** The published default key, base64. It protects nothing. */
 export const wellKnownKey = Buffer.from('local emulator key, not a secret').toString('base64');
 
 export type Settings = ReturnType<typeof settingsOf>;
 
-/** The options with every default filled in. */
+/** The options with their defaults. */
 export function settingsOf({
   tls,
   dataFile,

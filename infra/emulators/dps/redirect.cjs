@@ -1,8 +1,7 @@
 /*
- * Sends programs that know nothing of the emulator to it: `NODE_OPTIONS="--require <this file>"`, with
- * DPS_EMULATOR=localhost:8443 and, for names other than that host, DPS_EMULATOR_NAMES=my-dps.azure-devices-provisioning.net,…
- * Requests over HTTPS to one of the names and no port of their own connect there; SNI, Host header and signatures keep
- * the name.
+ * Redirects the HTTPS requests of an unchanged program to the emulator: `NODE_OPTIONS="--require <this file>"` with
+ * DPS_EMULATOR=localhost:8443 and DPS_EMULATOR_NAMES=my-dps.azure-devices-provisioning.net,… (host names to redirect).
+ * Requests with an explicit port are not redirected. SNI, Host header and signatures keep the original name.
  */
 'use strict';
 

@@ -1,9 +1,9 @@
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 
-/** JSON documents of one kind by key, in the order of their creation. */
+/** JSON documents of one kind, in the order of creation. */
 export interface Collection<T> {
   get(key: string): T | undefined;
-  /** Creates or replaces; the parent may change, the place in the order stays. */
+  /** Creates or replaces a document. A replaced document keeps its place in the order. */
   put(key: string, value: T, parent?: string): void;
   delete(key: string): boolean;
   deleteChildren(parent: string): void;
@@ -13,31 +13,31 @@ export interface Collection<T> {
 
 export interface PageRequest {
   readonly parent?: string;
-  /** `next` of the page before. */
+  /** `next` of the previous page. */
   readonly after?: number;
   readonly limit?: number;
-  /** A condition over the column `body` (JSON). Only ever composed by our own compiler, values bound apart. */
+  /** A condition on the column `body` (JSON), with bound values. Only `compileDeviceQuery` writes it. */
   readonly where?: { readonly sql: string; readonly values: readonly SQLInputValue[] };
 }
 
 export interface Page<T> {
   readonly values: readonly T[];
-  /** Absent on the last page. */
+  /** Undefined on the last page. */
   readonly next?: number;
 }
 
 export interface Store {
   collection<T>(name: string): Collection<T>;
-  /** One sequence of the documents of several collections. */
+  /** A page over several collections. */
   pageOf<T>(names: readonly string[], request?: PageRequest): Page<T>;
-  /** All or nothing. Nested calls join the outer one. */
+  /** Runs a transaction. A nested call joins the outer one. */
   transaction<T>(work: () => T): T;
   close(): void;
 }
 
 /**
- * Keeps everything in SQLite, in a file or in memory. With the write-ahead log and synchronous NORMAL, what was
- * committed survives the end of the process however it ends; only a power cut may lose the last moments
+ * Creates the store of all documents in a SQLite file or in memory. With the write-ahead log and synchronous NORMAL, committed
+ * writes survive a `kill -9`. A power cut can lose the last ones
  * (https://www.sqlite.org/pragma.html#pragma_synchronous).
  */
 export function createStore({ path = ':memory:' }: { path?: string } = {}): Store {
@@ -87,7 +87,7 @@ export function createStore({ path = ':memory:' }: { path?: string } = {}): Stor
     const sql = `SELECT position, body FROM documents
       WHERE collection IN (${names.map(() => '?').join(', ')}) AND position > ?
       ${parent === undefined ? '' : 'AND parent = ?'} ${where ? `AND (${where.sql})` : ''} ORDER BY position LIMIT ?`;
-    // One more than asked for tells whether there is a next page.
+    // Read one more document than requested, to know whether there is a next page.
     const values = [...names, after, ...(parent === undefined ? [] : [parent]), ...(where?.values ?? []), limit + 1];
     const rows = prepare(sql).all(...values);
     const shown = rows.slice(0, limit);
@@ -102,7 +102,7 @@ export function createStore({ path = ':memory:' }: { path?: string } = {}): Stor
     let statement = pageStatements.get(sql);
     if (!statement) {
       statement = database.prepare(sql);
-      // Queries with a condition come from users: keep a bounded number of them prepared.
+      // Limits the memory that queries of clients can use.
       if (pageStatements.size >= 100) pageStatements.clear();
       pageStatements.set(sql, statement);
     }

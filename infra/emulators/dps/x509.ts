@@ -10,13 +10,13 @@ import {
   id_ce_subjectAltName,
 } from '@peculiar/asn1-x509';
 
-/** A parsed certificate with what the matching rules need to know of it. */
+/** A parsed certificate, with the members that the rules of DPS need. */
 export interface Certificate {
   readonly der: Buffer;
   readonly x509: X509Certificate;
   /** 1 or 3. */
   readonly version: number;
-  /** Every common name of the subject, in order. */
+  /** The common names of the subject, in order. */
   readonly commonNames: readonly string[];
   readonly subjectName: string;
   readonly issuerName: string;
@@ -24,18 +24,18 @@ export interface Certificate {
   readonly sha256Thumbprint: string;
   readonly notBefore: Date;
   readonly notAfter: Date;
-  /** Undefined when the extension is absent. */
+  /** Undefined without a basic constraints extension. */
   readonly isCa: boolean | undefined;
   readonly pathLength: number | undefined;
-  /** Object identifiers of critical extensions that nothing here understands (RFC 5280 4.2: then it must be refused). */
+  /** Object identifiers of unknown critical extensions. A certificate with one must be refused (RFC 5280 4.2). */
   readonly unknownCritical: readonly string[];
 }
 
 const commonNameType = '2.5.4.3';
-/** Checked by us or by OpenSSL's issuer check (key usage); purpose and alternative names have no part in DPS's rules. */
+/** OpenSSL checks the key usage. Extended key usage and alternative names do not matter for DPS. */
 const understood = new Set([id_ce_basicConstraints, id_ce_keyUsage, id_ce_extKeyUsage, id_ce_subjectAltName]);
 
-/** @throws Error when the bytes are no certificate */
+/** Parses a certificate. @throws Error if the bytes are not an X.509 certificate */
 export function parseCertificate(der: Buffer): Certificate {
   const x509 = new X509Certificate(der);
   const { tbsCertificate } = AsnConvert.parse(der, CertificateSyntax);
@@ -65,8 +65,8 @@ export function parseCertificate(der: Buffer): Certificate {
 }
 
 /**
- * Reads a certificate in every form that the official clients send: PEM, base64 of PEM, base64 of DER.
- * @throws Error when it is none of them
+ * Parses a certificate in any form that the official clients send: PEM, base64 of PEM, base64 of DER.
+ * @throws Error if it is none of them
  */
 export function decodeCertificate(text: string): Certificate {
   const pem = text.includes('-----BEGIN') ? text : undefined;
@@ -108,43 +108,44 @@ function seconds(date: Date): string {
   return date.toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
-/** Node writes one part a line, first one first; one line in the order of RFC 4514, last one first, is what we show. */
+/** Converts a name from the form of Node (one part per line) to RFC 4514 (one line, last part first). */
 function distinguishedName(lines: string | undefined): string {
   return (lines ?? '').split('\n').reverse().join(', ');
 }
 
-/** Why a chain does not count; the text is shown to the device. */
+/** The chain is not valid. The message is sent to the device. */
 export class ChainError extends Error {
   override readonly name = 'ChainError';
 }
 
 export interface ChainRequest {
-  /** As shown in the TLS handshake, leaf first. */
+  /** From the TLS handshake, leaf first. */
   readonly presented: readonly Certificate[];
-  /** The CA certificates whose possession was proven. They need not be presented. */
+  /** The CA certificates with proof of possession. The device need not present them. */
   readonly verified: readonly Certificate[];
   readonly now: Date;
 }
 
-/** Longer chains do not occur in practice, and each step costs a signature check. */
+/** Limits the number of signature checks. Longer chains do not occur in practice. */
 const maxLength = 10;
 
 /**
- * The path from the leaf up to the highest verified CA, every link of it checked: validity, CA flag and path length
+ * Builds the path from the leaf to the highest verified CA. Checks each certificate and link: validity, CA flag and path length
  * (RFC 5280 6.1), issuer name, key identifier, key usage and signature.
+ * @returns the path, leaf first
  * @throws ChainError
  */
 export function verifyChain({ presented, verified, now }: ChainRequest): Certificate[] {
   const isVerified = (certificate: Certificate) =>
     verified.some((each) => each.sha256Thumbprint === certificate.sha256Thumbprint);
   const [leaf] = presented;
-  if (!leaf) throw new ChainError('Invalid certificate. The device presented none.');
+  if (!leaf) throw new ChainError('Invalid certificate. The device presented no certificate.');
   const path: Certificate[] = [];
   let trusted = 0;
   let next: Certificate | undefined = leaf;
   while (next && path.length < maxLength) {
     const fault = faultAt(next, path, now, isVerified(next));
-    // Beyond a verified CA a fault only ends the climb; before it, it decides.
+    // Above a verified CA an invalid certificate only ends the path. Below one it makes the chain invalid.
     if (fault && trusted > 0) break;
     if (fault) throw new ChainError(fault);
     path.push(next);
@@ -158,12 +159,12 @@ export function verifyChain({ presented, verified, now }: ChainRequest): Certifi
   return path.slice(0, trusted);
 }
 
-/** Whether the certificate is signed with its own key. (`checkIssued` would ask for a key usage that devices do not have.) */
+/** @returns whether the certificate is signed with its own key. `checkIssued` would require a key usage that devices do not have */
 export function isSelfSigned(certificate: Certificate): boolean {
   return certificate.x509.subject === certificate.x509.issuer && signed(certificate, certificate);
 }
 
-/** What is wrong with its dates, or undefined. */
+/** @returns why the certificate is not valid at that time, or undefined */
 export function validityFault(certificate: Certificate, now: Date): string | undefined {
   if (now < certificate.notBefore) {
     return `Invalid certificate. "${certificate.subjectName}" is not valid before ${certificate.notBefore.toISOString()}.`;
@@ -187,9 +188,9 @@ function faultAt(
     return `Invalid certificate. ${name} has critical extensions that are not supported: ${certificate.unknownCritical.join(', ')}.`;
   }
   if (below.length === 0) return undefined;
-  // A certificate of version 1 cannot say that it is a CA; one that was proven and uploaded as such needs not (6.1.1 d).
+  // A version 1 certificate has no CA flag. A verified CA does not need one (6.1.1 d).
   const mayIssue = certificate.isCa === true || (isAnchor && certificate.isCa === undefined);
-  if (!mayIssue) return `Invalid certificate. ${name} issued a certificate but is no CA.`;
+  if (!mayIssue) return `Invalid certificate. ${name} issued a certificate but is not a CA.`;
   const casBelow = below.slice(1).filter((each) => each.x509.subject !== each.x509.issuer).length;
   if (certificate.pathLength !== undefined && casBelow > certificate.pathLength) {
     return `Invalid certificate. ${name} allows ${certificate.pathLength} CAs below it and has ${casBelow}.`;
@@ -214,20 +215,20 @@ function signed(certificate: Certificate, issuer: Certificate): boolean {
   try {
     return certificate.x509.verify(issuer.x509.publicKey);
   } catch {
-    // A key type that OpenSSL cannot use for this signature.
+    // OpenSSL cannot use the key for this signature.
     return false;
   }
 }
 
-/** OpenSSL takes up to 100 certificates in a handshake; nothing in DPS's rules reaches beyond the first few. */
+/** OpenSSL accepts up to 100 certificates in a handshake. The rules of DPS need only the first few. */
 const maxPresented = 16;
 
-/** What the client showed in the handshake, leaf first; empty when it showed nothing, or nothing readable. */
+/** Reads the chain of the TLS handshake, leaf first. It ends at the first unreadable certificate, and may be empty. */
 export function presentedChain(socket: TLSSocket): Certificate[] {
   const chain: Certificate[] = [];
   const seen = new Set<DetailedPeerCertificate>();
   let each: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
-  // A self-signed certificate at the top names itself as its issuer.
+  // A self-signed certificate is its own issuer.
   while (each?.raw && !seen.has(each) && chain.length < maxPresented) {
     seen.add(each);
     try {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-/** A blob as a listing of its container shows it. */
+/** A blob from the listing of its container. */
 export interface ListedBlob {
   readonly name: string;
   readonly etag: string;
@@ -10,7 +10,7 @@ export interface ListedBlob {
 }
 
 /**
- * The Microsoft.Storage.BlobCreated event of a blob, as Event Grid writes it.
+ * Makes the Microsoft.Storage.BlobCreated event of a blob in the Event Grid schema.
  * https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage
  */
 export function blobCreatedEvent(

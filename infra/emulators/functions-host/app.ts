@@ -4,14 +4,17 @@ import { pathToFileURL } from 'node:url';
 import type { FunctionsCore } from './functions-core.ts';
 
 /**
- * Loads an app as the worker does: every file that `main` in its package.json names, one after another. Unlike the
- * worker, which then shows an app without functions, this is loud about a file that fails and about an empty app.
+ * Loads an app as the worker does: each file that matches `main` in package.json, one after another. Then it runs the `appStart`
+ * hooks and closes the registration.
+ *
+ * @param directory absolute path of the app
+ * @throws Error if no file matches, a file fails to load or no function is registered. The worker would run an empty app instead.
  */
 export async function loadApp(directory: string, core: FunctionsCore): Promise<void> {
   const { main } = JSON.parse(await readFile(join(directory, 'package.json'), 'utf8')) as { main?: string };
   if (main === undefined) throw new Error(`package.json in ${directory} has no "main".`);
   const files = (await Array.fromAsync(glob(main, { cwd: directory }))).sort();
-  if (files.length === 0) throw new Error(`"main" of ${directory} matches no file: ${main}. Was the app built?`);
+  if (files.length === 0) throw new Error(`"main" in ${directory} matches no file: ${main}. Build the app first.`);
   for (const file of files) {
     try {
       await import(pathToFileURL(join(directory, file)).href);
@@ -19,23 +22,23 @@ export async function loadApp(directory: string, core: FunctionsCore): Promise<v
       throw new Error(`${file} cannot be loaded`, { cause: error });
     }
   }
-  if (core.functions.size === 0) throw new Error(`${files.length} files were loaded and registered no function.`);
+  if (core.functions.size === 0) throw new Error(`${files.length} files were loaded, but none registered a function.`);
   for (const hook of core.hooks.appStart)
     await hook({ hookData: {}, appHookData: {}, functionAppDirectory: directory });
   core.model().getCapabilities({});
   core.lock();
 }
 
-/** `%NAME%` in a queue name, schedule or route is the app setting of that name. */
+/** Replaces `%NAME%` in a queue name, schedule or route by the app setting. @throws Error if it is not set */
 export function resolveSettings(text: string, settings: NodeJS.ProcessEnv): string {
   return text.replaceAll(/%([^%]+)%/g, (_, name: string) => {
     const value = settings[name];
-    if (value === undefined) throw new Error(`"${text}" names the app setting ${name}, which is not set.`);
+    if (value === undefined) throw new Error(`"${text}" refers to the app setting ${name}, which is not set.`);
     return value;
   });
 }
 
-/** `AzureWebJobs.<name>.Disabled=true` switches a function off. */
+/** @returns whether `AzureWebJobs.<name>.Disabled` is true or 1 */
 export function isDisabled(functionName: string, settings: NodeJS.ProcessEnv): boolean {
   return /^(true|1)$/i.test(settings[`AzureWebJobs.${functionName}.Disabled`] ?? '');
 }

@@ -1,12 +1,11 @@
 import Module from 'node:module';
 
 /*
- * `@azure/functions-core`: the module that the Functions host's Node worker puts in place of an install, and the only way
- * in which the library speaks to its host. The library asks for it with `require`, so the worker's way is taken here too:
- * a `require` of that name is answered by us.
+ * `@azure/functions-core` is the only interface between `@azure/functions` and its host. It is not an npm package: the Node worker
+ * of the Functions host answers `require('@azure/functions-core')`. This module does the same.
  */
 
-/** A function as the library registers it. */
+/** A registered function. */
 export interface RegisteredFunction {
   readonly name: string;
   readonly bindings: Readonly<Record<string, Binding>>;
@@ -33,7 +32,7 @@ export type FunctionCallback = (...given: unknown[]) => unknown;
 export type HookCallback = (context: Record<string, unknown>) => unknown;
 export type LogLevel = 'trace' | 'debug' | 'information' | 'warning' | 'error' | 'critical' | 'none';
 
-/** What drives one invocation inside the library. */
+/** The part of the library that runs an invocation. */
 export interface InvocationModel {
   getArguments(): Promise<{ context: unknown; inputs: unknown[] }>;
   invokeFunction(context: unknown, inputs: unknown[], callback: FunctionCallback): Promise<unknown>;
@@ -45,7 +44,7 @@ export interface InvocationResponse {
   readonly returnValue?: TypedData;
 }
 
-/** One value on its way between host and library. */
+/** A value that host and library exchange. */
 export interface TypedData {
   readonly string?: string;
   readonly json?: string;
@@ -84,12 +83,12 @@ export interface CoreContext {
 const hookNames = ['preInvocation', 'postInvocation', 'appStart', 'appTerminate', 'log'] as const;
 export type HookName = (typeof hookNames)[number];
 
-/** What the app registered. */
+/** The registrations of the app. */
 export interface FunctionsCore {
   readonly functions: ReadonlyMap<string, RegisteredFunction>;
   readonly hooks: Readonly<Record<HookName, readonly HookCallback[]>>;
   model(): ProgrammingModel;
-  /** From here on a registration is an error, as in the worker. */
+  /** Closes the registration. A later one is an error, as in the worker. */
   lock(): void;
 }
 
@@ -108,7 +107,7 @@ class Disposable {
   }
 }
 
-/** Puts the module in place and collects what the app registers through it. */
+/** Provides the module to the whole process and collects the registrations. @param log gets the log lines of the library */
 export function provideFunctionsCore(log: (level: LogLevel, category: string, message: string) => void): FunctionsCore {
   const functions = new Map<string, RegisteredFunction>();
   const hooks: Record<HookName, HookCallback[]> = {

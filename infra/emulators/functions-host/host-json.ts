@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { z } from 'zod';
 
 /*
- * The parts of host.json that this host honours, with the defaults of the real one.
+ * The supported parts of host.json, with the defaults of the real host.
  * https://learn.microsoft.com/azure/azure-functions/functions-host-json
  */
 
-/** "hh:mm:ss", with ".fffffff" behind or "d." before, as .NET writes a TimeSpan. @returns milliseconds */
+/** A .NET TimeSpan in milliseconds: "hh:mm:ss", optionally with "d." before and ".fffffff" after. */
 const timeSpan = z
   .string()
   .regex(/^(?:\d+\.)?\d{1,2}:[0-5]\d:[0-5]\d(?:\.\d{1,7})?$/, 'a time such as 00:00:30')
@@ -27,7 +27,7 @@ const queues = z.object({
   newBatchThreshold: number.pipe(z.int().min(0)).optional(),
   maxDequeueCount: number.pipe(z.int().min(1)).default(5),
   visibilityTimeout: timeSpan.default(0),
-  // The real host polls every 2 s at most in a development environment, and every minute in Azure.
+  // The default of the real host is 2 s in a development environment and a minute in Azure.
   maxPollingInterval: timeSpan.refine((value) => value >= 100, 'at least 00:00:00.100').default(2_000),
   messageEncoding: z.enum(['base64', 'none']).default('base64'),
 });
@@ -51,16 +51,16 @@ export type QueueSettings = z.output<typeof queues> & { readonly newBatchThresho
 
 export interface HostSettings {
   readonly routePrefix: string;
-  /** Milliseconds; infinite for "-1". */
+  /** Milliseconds. Infinity for "-1". */
   readonly functionTimeout: number;
   readonly queues: QueueSettings;
 }
 
-/** @throws Error naming each wrong member of host.json */
+/** Reads host.json. @throws Error that names each invalid member */
 export async function readHostJson(appDirectory: string, settings: NodeJS.ProcessEnv): Promise<HostSettings> {
   const text = await readFile(join(appDirectory, 'host.json'), 'utf8');
   const parsed = schema.safeParse(withOverrides(JSON.parse(text) as Tree, settings));
-  if (!parsed.success) throw new Error(`host.json is wrong: ${z.prettifyError(parsed.error)}`);
+  if (!parsed.success) throw new Error(`host.json is invalid: ${z.prettifyError(parsed.error)}`);
   const { functionTimeout, extensions } = parsed.data;
   const { batchSize, newBatchThreshold = Math.floor(batchSize / 2) * availableParallelism() } = extensions.queues;
   const queueSettings = { ...extensions.queues, newBatchThreshold };
@@ -71,7 +71,7 @@ interface Tree {
   [name: string]: Tree | unknown;
 }
 
-/** `AzureFunctionsJobHost__extensions__queues__batchSize=2` wins over what the file says at that path. */
+/** Applies overrides such as `AzureFunctionsJobHost__extensions__queues__batchSize=2`. */
 function withOverrides(hostJson: Tree, settings: NodeJS.ProcessEnv): Tree {
   const prefix = 'AzureFunctionsJobHost__';
   for (const [name, value] of Object.entries(settings)) {

@@ -9,13 +9,13 @@ export interface HttpServerOptions {
   readonly core: FunctionsCore;
   readonly invoke: Invoke;
   readonly routePrefix: string;
-  /** Opens every function of level `function`. */
+  /** Key for functions of level `function`. */
   readonly functionKey: string;
-  /** Opens everything. */
+  /** Key for every function and for `/admin`. */
   readonly masterKey: string;
   /**
-   * Whether `x-ms-client-principal` reaches the functions. Built-in authentication sets it in Azure and takes off what a
-   * caller sent; here a caller plays whom it likes, and only where the app asks for a principal at all.
+   * Whether the header `x-ms-client-principal` of a caller reaches the functions. In Azure, built-in authentication replaces it.
+   * Here it lets a test act as any user.
    */
   readonly passPrincipal: boolean;
   readonly settings: NodeJS.ProcessEnv;
@@ -25,16 +25,16 @@ export interface HttpServerOptions {
 /** "Request body limit 100 MB" of the Functions front end. */
 const maxBodyBytes = 100 * 1024 * 1024;
 
-/** How long Kestrel, the web server of the real host, goes on reading a request that was answered before its end. */
+/** How long Kestrel, the web server of the real host, continues to read a request that was answered early. */
 const drainMilliseconds = 5_000;
 
-/** HTTP triggers behind the routes, methods and keys that their functions declare. */
+/** Creates the server of the HTTP triggers, with the routes, methods and keys that their functions declare. */
 export function createHttpServer(options: HttpServerOptions): Server {
   const { core, routePrefix, settings } = options;
   const app = new Hono();
   app.use(async ({ req }, next) => {
     await next();
-    // A client that is still sending when its connection closes sees a broken pipe and not the answer.
+    // Read the rest of the request. Otherwise a client that is still sending gets a broken pipe instead of the answer.
     if (!req.raw.bodyUsed)
       await req.raw.body
         ?.pipeTo(new WritableStream(), { signal: AbortSignal.timeout(drainMilliseconds) })
@@ -46,7 +46,7 @@ export function createHttpServer(options: HttpServerOptions): Server {
   });
   for (const target of specificFirst(core, settings)) {
     const { methods, path, authLevel } = target.http;
-    // A method that no function of the route has finds nothing: 404, as on the real host. Hono would take HEAD for GET.
+    // As on the real host, a method that no function of the route has is 404. Hono would treat HEAD as GET.
     app.on(methods, `/${routePrefix}/${path}`, async (context) => {
       if (!methods.includes(context.req.raw.method)) return new Response(null, { status: 404 });
       if (!isAllowed(authLevel, keyOf(context.req.raw), options)) return new Response(null, { status: 401 });
@@ -63,7 +63,7 @@ interface HttpFunction {
   readonly http: { readonly methods: string[]; readonly path: string; readonly authLevel: string };
 }
 
-/** Literal segments win over parameters, as in ASP.NET's router; Hono takes the first that fits. */
+/** Sorts literal segments before parameters, as the router of ASP.NET does. Hono uses the first route that matches. */
 function specificFirst(core: FunctionsCore, settings: NodeJS.ProcessEnv): HttpFunction[] {
   const found: HttpFunction[] = [];
   for (const registered of core.functions.values()) {
@@ -84,7 +84,7 @@ function specificFirst(core: FunctionsCore, settings: NodeJS.ProcessEnv): HttpFu
   return found.sort((a, b) => (weight(a) < weight(b) ? -1 : 1));
 }
 
-/** An ASP.NET route template in Hono's terms: `{id}`, `{id?}`, `{id:int}`, `{*rest}`. */
+/** Converts an ASP.NET route template to Hono: `{id}`, `{id?}`, `{id:int}`, `{*rest}`. */
 function honoPath(route: string): string {
   return route
     .replaceAll(/\{\*(\w+)\}/g, ':$1{.+}')
@@ -122,7 +122,7 @@ async function answer(
   }
 }
 
-/** The body, if the request says how long it is: the real host hands over nothing of a chunked one. */
+/** Reads the body if the request has a Content-Length. As on the real host, a chunked body is not passed on. */
 async function bodyOf(
   request: Request,
   target: RegisteredFunction,
@@ -131,7 +131,7 @@ async function bodyOf(
   const length = request.headers.get('content-length');
   if (length === null || Number(length) === 0) {
     if (request.headers.has('transfer-encoding')) {
-      const message = 'A request without Content-Length reaches the function without its body, as in Azure.';
+      const message = 'The request has no Content-Length. As in Azure, the function gets it without its body.';
       log({ level: 'warning', category: 'host', functionName: target.name, message });
     }
     return undefined;

@@ -9,7 +9,7 @@ import type {
   TypedData,
 } from './functions-core.ts';
 
-/** What a trigger hands over to a function. */
+/** The input of an invocation. */
 export interface TriggerInput {
   readonly data: TypedData;
   readonly metadata: Readonly<Record<string, TypedData>>;
@@ -26,8 +26,8 @@ export type HostLog = (line: {
 export type Invoke = (target: RegisteredFunction, input: TriggerInput) => Promise<InvocationResponse>;
 
 /**
- * Drives one invocation through the library's own model, in the order of Microsoft's worker: arguments, hooks before,
- * the function, hooks after, response.
+ * Creates the function that runs an invocation. It works in the order of Microsoft's worker: arguments, preInvocation hooks,
+ * function, postInvocation hooks, response. It throws the error of the function.
  */
 export function createInvoke(core: FunctionsCore, log: HostLog): Invoke {
   const appHookData = {};
@@ -55,7 +55,7 @@ export function createInvoke(core: FunctionsCore, log: HostLog): Invoke {
         const line = { level, category, message };
         const hookContext = { hookData: {}, appHookData, invocationContext, ...line };
         for (const hook of core.hooks.log) hook(hookContext);
-        // What a hook changed counts for the app's own lines only.
+        // Hooks can change the log lines of the app only.
         const { level: shownLevel, message: shown } = category === 'user' ? hookContext : line;
         log({ level: shownLevel, category, message: shown, functionName, invocationId });
       },
@@ -84,12 +84,12 @@ export function createInvoke(core: FunctionsCore, log: HostLog): Invoke {
   };
 }
 
-/** Each binding with the name that it has in the map. */
+/** Adds its name to each binding. */
 function namedBindings({ bindings }: RegisteredFunction): Record<string, unknown> {
   return Object.fromEntries(Object.entries(bindings).map(([name, binding]) => [name, { ...binding, name }]));
 }
 
-/** A W3C trace context of its own for each invocation, as the host gives when the caller sent none. */
+/** A new W3C trace context, as the real host makes for a caller without one. */
 function traceContext() {
   const hex = (bytes: number) => randomBytes(bytes).toString('hex');
   return { traceParent: `00-${hex(16)}-${hex(8)}-01`, traceState: '', attributes: {} };

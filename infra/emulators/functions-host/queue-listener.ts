@@ -5,10 +5,10 @@ import type { QueueSettings } from './host-json.ts';
 import type { HostLog, Invoke } from './invocation.ts';
 
 /*
- * One queue trigger, as QueueListener.cs and QueueProcessor.cs of the storage extension run it
- * (https://github.com/Azure/azure-sdk-for-net, Microsoft.Azure.WebJobs.Extensions.Storage.Queues): receive a batch, run
- * every message of it at once, receive the next when enough have ended; keep a message hidden while it is worked on;
- * delete it on success, release or bury it on failure.
+ * One queue trigger, as QueueListener.cs and QueueProcessor.cs of the storage extension implement it
+ * (https://github.com/Azure/azure-sdk-for-net, Microsoft.Azure.WebJobs.Extensions.Storage.Queues). It receives a batch, processes its
+ * messages in parallel, and receives the next batch when enough of them are done. It renews the lease of a message during the
+ * processing. It deletes the message on success. On failure it releases the message, or moves it to the poison queue.
  */
 
 export interface QueueListenerOptions {
@@ -16,33 +16,33 @@ export interface QueueListenerOptions {
   readonly queueName: string;
   readonly connectionString: string;
   readonly settings: QueueSettings;
-  /** How long a received message stays hidden unless it is renewed. The real host: 10 minutes, fixed. */
+  /** Time that a received message stays hidden without renewal. The real host always uses 10 minutes. */
   readonly leaseSeconds: number;
   readonly invoke: Invoke;
   readonly log: HostLog;
 }
 
 export interface QueueListener {
-  /** Stops receiving and waits for what is in work. */
+  /** Stops receiving and waits for the running invocations. */
   stop(): Promise<void>;
 }
 
-/** Back-off between empty receives, as RandomizedExponentialBackoffStrategy.cs: 100 ms, then about 100 ms * 2^n more. */
+/** First delay after an empty batch, in ms. As in RandomizedExponentialBackoffStrategy.cs it then grows by about 100 ms * 2^n. */
 const minimumPoll = 100;
 
-/** A storage that is away is asked again by the poll itself, so the client need not be patient. */
+/** Few retries, because the next poll is a retry too. */
 const retryOptions = { maxTries: 3, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 };
 
-/** The longest name a queue may have; https://learn.microsoft.com/rest/api/storageservices/naming-queues-and-metadata */
-const longestQueueName = 63;
+/** Maximum length of a queue name, https://learn.microsoft.com/rest/api/storageservices/naming-queues-and-metadata */
+const maxQueueNameLength = 63;
 
 export function listenToQueue(options: QueueListenerOptions): QueueListener {
   const { target, queueName, connectionString, settings, leaseSeconds, invoke, log } = options;
   const service = QueueServiceClient.fromConnectionString(connectionString, { retryOptions });
   const queue = service.getQueueClient(queueName);
   const poisonName = `${queueName}-poison`;
-  const hasPoison = !queueName.endsWith('-poison') && poisonName.length <= longestQueueName;
-  const inWork = new Set<Promise<void>>();
+  const hasPoison = !queueName.endsWith('-poison') && poisonName.length <= maxQueueNameLength;
+  const running = new Set<Promise<void>>();
   const stopping = new AbortController();
   const finished = poll();
 
@@ -51,15 +51,15 @@ export function listenToQueue(options: QueueListenerOptions): QueueListener {
     while (!stopping.signal.aborted) {
       const messages = await receive();
       for (const message of messages) {
-        const work = processMessage(message).finally(() => inWork.delete(work));
-        inWork.add(work);
+        const work = processMessage(message).finally(() => running.delete(work));
+        running.add(work);
       }
       empty = messages.length > 0 ? 0 : empty + 1;
-      // A full pipeline waits for room; an empty queue for time.
-      while (inWork.size > settings.newBatchThreshold && !stopping.signal.aborted) await Promise.race(inWork);
+      // Wait for free capacity, or after an empty batch for the next poll.
+      while (running.size > settings.newBatchThreshold && !stopping.signal.aborted) await Promise.race(running);
       if (empty > 0) await pause(backOff(empty, settings.maxPollingInterval));
     }
-    await Promise.all(inWork);
+    await Promise.all(running);
   }
 
   async function receive(): Promise<DequeuedMessageItem[]> {
@@ -67,27 +67,30 @@ export function listenToQueue(options: QueueListenerOptions): QueueListener {
       const numberOfMessages = settings.batchSize;
       return (await queue.receiveMessages({ numberOfMessages, visibilityTimeout: leaseSeconds })).receivedMessageItems;
     } catch (error) {
-      // A queue that is not there is polled for; anything else is told.
-      if (statusOf(error) !== 404) tell('warning', `Queue ${queueName} could not be read: ${textOf(error)}`);
+      // A missing queue may be created later. Other errors are logged.
+      if (statusOf(error) !== 404) report('warning', `Queue ${queueName} could not be read: ${textOf(error)}`);
       return [];
     }
   }
 
-  /** Never throws: whatever goes wrong, the message is left hidden and comes again. */
+  /** Never throws. After an error the message stays hidden until its lease ends and is then delivered again. */
   async function processMessage(message: DequeuedMessageItem): Promise<void> {
     try {
       const body = settings.messageEncoding === 'base64' ? fromBase64(message.messageText) : message.messageText;
       if (body === undefined) {
-        tell('error', `Message ${message.messageId} is no base64; it goes to the poison queue as it is.`);
-        await bury(message, message.popReceipt);
+        report('error', `Message ${message.messageId} is not base64. It is moved to the poison queue unchanged.`);
+        await moveToPoison(message, message.popReceipt);
       } else if (hasPoison && message.dequeueCount > settings.maxDequeueCount) {
-        // Its last deliveries ended without a word: whoever had it died.
-        await bury(message, message.popReceipt);
+        // The hosts of its last deliveries crashed, so none of them moved it.
+        await moveToPoison(message, message.popReceipt);
       } else {
         await run(message, body);
       }
     } catch (error) {
-      tell('warning', `A message of ${queueName} could not be settled and will come again: ${textOf(error)}`);
+      report(
+        'warning',
+        `Could not delete, release or move a message of ${queueName}. It is delivered again. ${textOf(error)}`,
+      );
     }
   }
 
@@ -96,9 +99,9 @@ export function listenToQueue(options: QueueListenerOptions): QueueListener {
     try {
       await invoke(target, { data: { string: body }, metadata: metadataOf(message, body) });
     } catch (error) {
-      tell('error', `Result: Failure\nException: ${error instanceof Error ? error.stack : String(error)}`);
+      report('error', `Result: Failure\nException: ${error instanceof Error ? error.stack : String(error)}`);
       const popReceipt = await lease.end();
-      if (message.dequeueCount >= settings.maxDequeueCount) return bury(message, popReceipt);
+      if (message.dequeueCount >= settings.maxDequeueCount) return moveToPoison(message, popReceipt);
       const visibilityTimeout = Math.round(settings.visibilityTimeout / 1000);
       return settle(() => queue.updateMessage(message.messageId, popReceipt, message.messageText, visibilityTimeout));
     }
@@ -106,7 +109,7 @@ export function listenToQueue(options: QueueListenerOptions): QueueListener {
     await settle(() => queue.deleteMessage(message.messageId, popReceipt));
   }
 
-  /** Renews the message's invisibility at half its time, until told to end. */
+  /** Renews the lease of a message after half of its time, until `end`. */
   function keepHidden({ messageId, popReceipt }: DequeuedMessageItem): { end(): Promise<string> } {
     let receipt = popReceipt;
     let renewal = Promise.resolve();
@@ -121,7 +124,7 @@ export function listenToQueue(options: QueueListenerOptions): QueueListener {
           if (!ended) timer = setTimeout(renew, half);
         },
         (error: unknown) => {
-          // A message that is gone or somebody else's by now is not renewed; a storage in trouble is asked again sooner.
+          // Do not renew a message that is deleted or has another receipt. After another error, retry sooner.
           const lost = statusOf(error) === 404 || statusOf(error) === 400;
           if (!ended && !lost) timer = setTimeout(renew, half / 5);
         },
@@ -129,7 +132,7 @@ export function listenToQueue(options: QueueListenerOptions): QueueListener {
     }
 
     return {
-      // A renewal under way has the receipt that the message will go by.
+      // Waits for a running renewal, which changes the receipt.
       end: async () => {
         ended = true;
         clearTimeout(timer);
@@ -139,21 +142,21 @@ export function listenToQueue(options: QueueListenerOptions): QueueListener {
     };
   }
 
-  /** Copies the body, and only the body, to `<queue>-poison`; the copy has an id and a count of its own. */
-  async function bury(
+  /** Moves the body to `<queue>-poison`. The new message has its own id and dequeue count. */
+  async function moveToPoison(
     { messageId, messageText, dequeueCount }: DequeuedMessageItem,
     popReceipt: string,
   ): Promise<void> {
-    // Without a poison queue the message stays hidden for the rest of its time and comes again.
+    // Without a poison queue the message is delivered again after its lease.
     if (!hasPoison) return;
-    tell('warning', `Message was delivered ${dequeueCount} times. Moving it to queue ${poisonName}.`);
+    report('warning', `Message was delivered ${dequeueCount} times. Moving it to queue ${poisonName}.`);
     const poison = service.getQueueClient(poisonName);
     await poison.createIfNotExists();
     await poison.sendMessage(messageText);
     await settle(() => queue.deleteMessage(messageId, popReceipt));
   }
 
-  /** A message that is gone (404) or that somebody else has by now (400, PopReceiptMismatch) is theirs. */
+  /** Ignores that the message is deleted (404) or was delivered to another host (400, PopReceiptMismatch). */
   async function settle(work: () => Promise<unknown>): Promise<void> {
     try {
       await work();
@@ -162,7 +165,7 @@ export function listenToQueue(options: QueueListenerOptions): QueueListener {
     }
   }
 
-  function tell(level: 'warning' | 'error', message: string): void {
+  function report(level: 'warning' | 'error', message: string): void {
     log({ level, category: 'host', message, functionName: target.name });
   }
 
@@ -182,7 +185,7 @@ function statusOf(error: unknown): number | undefined {
   return (error as { statusCode?: number } | undefined)?.statusCode;
 }
 
-/** An error of the storage client as one line; its message alone would be the whole answer. */
+/** An error of the storage client in one line. Its message contains the whole answer. */
 function textOf(error: unknown): string {
   const { code, message } = error as { code?: string; message?: string };
   return [code, message?.split('\n')[0]].filter((part) => part !== undefined && part !== '').join(': ');
@@ -199,7 +202,7 @@ function fromBase64(text: string): string | undefined {
   return Buffer.from(text, 'base64').toString('utf8');
 }
 
-/** Trigger metadata as the host sends it, with the members of a JSON object laid over it. */
+/** The trigger metadata of a message, and the members of a JSON body, which override it. */
 function metadataOf(message: DequeuedMessageItem, body: string): Record<string, TypedData> {
   const time = (date: Date) => ({ json: JSON.stringify(date.toISOString().replace('Z', '+00:00')) });
   return {

@@ -10,9 +10,9 @@ export interface TimerOptions {
   readonly target: RegisteredFunction;
   /** Six-field NCRONTAB, in UTC as on Flex Consumption. */
   readonly schedule: string;
-  /** Where the timer's status is kept, as the real host keeps it in a blob. */
+  /** Folder of the timer's status. The real host uses a blob. */
   readonly stateDirectory: string;
-  /** Held by the one host that runs the timer. */
+  /** The lock of the host that runs the timer. */
   readonly singleton: Singleton;
   readonly invoke: Invoke;
   readonly log: HostLog;
@@ -22,20 +22,23 @@ export interface RunningTimer {
   stop(): Promise<void>;
 }
 
-/** What the host remembers of a timer: a run that was due while it was down is made up for, once. */
+/** The stored status of a timer. It shows whether a run was missed while no host was running. */
 interface TimerStatus {
   readonly Last: string;
   readonly Next: string;
   readonly LastUpdated: string;
 }
 
-/** Schedules more frequent than this are not remembered (TimerTriggerAttribute.cs, UseMonitor). */
-const leastMonitored = 60_000;
+/** Milliseconds. The status of more frequent schedules is not stored (TimerTriggerAttribute.cs, UseMonitor). */
+const minMonitoredInterval = 60_000;
 
-/** A delay beyond this would fire at once (Node's setTimeout). */
-const longestDelay = 2 ** 31 - 1;
+/** Longest delay of setTimeout in Node. A longer one would fire at once. */
+const maxDelay = 2 ** 31 - 1;
 
-/** Runs a timer function by its schedule. It never overlaps itself; a run that fails does not stop the schedule. */
+/**
+ * Runs a timer function by its schedule. Runs never overlap. A failed run does not stop the schedule. If runs were missed while no
+ * host was running, one late run is made at once.
+ */
 export function startTimer(options: TimerOptions): RunningTimer {
   const { target, schedule, stateDirectory, singleton, invoke, log } = options;
   const cron = new Cron(schedule, { timezone: 'UTC', paused: true });
@@ -53,7 +56,7 @@ export function startTimer(options: TimerOptions): RunningTimer {
       status = { Last: started.toISOString(), Next: next.toISOString(), LastUpdated: started.toISOString() };
       writeStatus(file, status);
     }
-    // The first occurrence after the run began; if that has passed meanwhile, one late run follows at once.
+    // The next time after the start of this run. If it has passed, the next run starts at once.
     arm(next);
   }
 
@@ -73,7 +76,7 @@ export function startTimer(options: TimerOptions): RunningTimer {
     const fire = () => {
       running = run(false);
     };
-    timer = setTimeout(wait > longestDelay ? () => arm(next) : fire, Math.min(wait, longestDelay));
+    timer = setTimeout(wait > maxDelay ? () => arm(next) : fire, Math.min(wait, maxDelay));
   }
 
   if (status !== undefined && new Date(status.Next) < new Date()) running = run(true);
@@ -90,7 +93,7 @@ export function startTimer(options: TimerOptions): RunningTimer {
 
 function isMonitored(cron: Cron): boolean {
   const [first, second] = cron.nextRuns(2);
-  return first !== undefined && second !== undefined && second.getTime() - first.getTime() >= leastMonitored;
+  return first !== undefined && second !== undefined && second.getTime() - first.getTime() >= minMonitoredInterval;
 }
 
 function readStatus(file: string): TimerStatus | undefined {
@@ -108,21 +111,22 @@ function writeStatus(file: string, status: TimerStatus): void {
 }
 
 /*
- * What may run in one host only runs in the one that holds a blob's lease, as on the real host, which locks the listener
- * of a timer so (`azure-webjobs-hosts/locks/<host id>/…`). A host that is killed holds it until its time is up.
+ * A lock for work of one host. As on the real host, it is the lease of a blob (`azure-webjobs-hosts/locks/<host id>/…`). A killed
+ * host holds it until the lease expires.
  */
 
-/** The shortest lease that storage grants; the real host takes 60 s. https://learn.microsoft.com/rest/api/storageservices/lease-blob */
+/** Seconds: the shortest lease of Azure Storage. The real host uses 60 s. https://learn.microsoft.com/rest/api/storageservices/lease-blob */
 const leaseSeconds = 15;
-const renewEvery = 5_000;
+/** Milliseconds between two attempts to acquire or renew the lease. */
+const renewInterval = 5_000;
 
 export interface Singleton {
   isHeld(): boolean;
-  /** Lets go, so that another host can take over at once. */
+  /** Releases the lock, so that another host can take over at once. */
   stop(): Promise<void>;
 }
 
-/** Tries for the lease until `stop`. @returns when the first try is over */
+/** Tries to acquire the lock, and to keep it, until `stop`. @returns after the first attempt */
 export async function holdSingleton(connectionString: string, name: string): Promise<Singleton> {
   const container = BlobServiceClient.fromConnectionString(connectionString).getContainerClient('azure-webjobs-hosts');
   const blob = container.getBlockBlobClient(`locks/local/${name}.Listener`);
@@ -135,7 +139,7 @@ export async function holdSingleton(connectionString: string, name: string): Pro
     try {
       if (lease === undefined) {
         await container.createIfNotExists();
-        // Overwriting a leased blob is refused, which is as good as finding it there.
+        // The upload fails if the blob exists or is leased. Both are fine.
         await blob.upload('', 0, { conditions: { ifNoneMatch: '*' } }).catch(() => undefined);
         const wanted = blob.getBlobLeaseClient();
         await wanted.acquireLease(leaseSeconds);
@@ -145,14 +149,14 @@ export async function holdSingleton(connectionString: string, name: string): Pro
       }
       heldUntil = asked + leaseSeconds * 1000;
     } catch {
-      // Held by another host, or storage is away: what is held lasts until its time is up.
+      // Another host holds the lease, or storage is unavailable. An acquired lease is valid until it expires.
       if (Date.now() >= heldUntil) lease = undefined;
     }
   }
 
   async function keep(): Promise<void> {
     while (!stopping.signal.aborted) {
-      await sleep(renewEvery, undefined, { signal: stopping.signal }).catch(() => undefined);
+      await sleep(renewInterval, undefined, { signal: stopping.signal }).catch(() => undefined);
       if (!stopping.signal.aborted) await attempt();
     }
     await lease?.releaseLease().catch(() => undefined);

@@ -4,7 +4,7 @@ import { badParameter } from './vault-error.ts';
 
 const generate = promisify(generateKeyPair);
 
-/** A private key as RFC 7517 writes it. */
+/** A private key as a JWK (RFC 7517). */
 export type PrivateJwk = JsonWebKey & { readonly kty: 'EC' | 'RSA' };
 
 const rsaSizes = [2048, 3072, 4096];
@@ -15,7 +15,7 @@ export interface KeyRequest {
   readonly key_size?: number | undefined;
 }
 
-/** Makes a key, as the vault does with the same defaults: P-256, RSA 2048. */
+/** Generates a key. Defaults as in the vault: P-256, RSA 2048. @throws VaultError 400 */
 export async function newKey({ kty, crv = 'P-256', key_size = 2048 }: KeyRequest): Promise<PrivateJwk> {
   if (kty === 'EC') {
     const { privateKey } = await generate('ec', { namedCurve: curveOf(crv).openssl });
@@ -29,23 +29,23 @@ export async function newKey({ kty, crv = 'P-256', key_size = 2048 }: KeyRequest
   throw badParameter(`Property kty has invalid value ${kty}`);
 }
 
-/** Takes a key that was made elsewhere. */
+/** Reads an imported key. @throws VaultError 400 */
 export function importedKey(jwk: JsonWebKey): PrivateJwk {
   try {
     const key = createPrivateKey({ format: 'jwk', key: jwk });
     if (key.asymmetricKeyType !== 'ec' && key.asymmetricKeyType !== 'rsa') throw new Error('neither EC nor RSA');
     return key.export({ format: 'jwk' }) as PrivateJwk;
   } catch {
-    throw badParameter('The key to import is no private key of type EC or RSA.');
+    throw badParameter('The key to import is not a private key of type EC or RSA.');
   }
 }
 
-/** What anybody may see of it. */
+/** The public members of a key. */
 export function publicPart({ kty, crv, x, y, n, e }: PrivateJwk) {
   return kty === 'EC' ? { kty, crv, x, y } : { kty, n, e };
 }
 
-/** Digest length of each algorithm in bytes, and the keys that have it (RFC 7518 3.1). */
+/** Signature algorithms with their digest length in bytes and their kind of key (RFC 7518 3.1). */
 const algorithms: Readonly<Record<string, { bytes: number; keys: string; hash: string }>> = {
   ES256: { bytes: 32, keys: 'P-256', hash: 'sha256' },
   ES384: { bytes: 48, keys: 'P-384', hash: 'sha384' },
@@ -61,7 +61,7 @@ const digestInfo: Readonly<Record<string, string>> = {
   sha512: '3051300d060960864801650304020305000440',
 };
 
-/** Signs a digest: the vault never sees what was digested. ECDSA signatures are r and s side by side (RFC 7518 3.4). */
+/** Signs a digest. ECDSA signatures are r and s, concatenated (RFC 7518 3.4). @throws VaultError 400 */
 export function signDigest(jwk: PrivateJwk, alg: string, digest: Buffer): Buffer {
   const algorithm = algorithms[alg];
   if (algorithm === undefined) throw badParameter(`Property alg has invalid value ${alg}`);
@@ -80,7 +80,7 @@ export function signDigest(jwk: PrivateJwk, alg: string, digest: Buffer): Buffer
   );
 }
 
-/** Curves by the names of RFC 7518 and of OpenSSL, with the order of their group (SEC 2, 2.4.2 and 2.5.1). */
+/** Curves by their RFC 7518 name: OpenSSL name and order of the group (SEC 2, 2.4.2 and 2.5.1). */
 const curves: Readonly<Record<string, { openssl: string; order: bigint }>> = {
   'P-256': {
     openssl: 'prime256v1',
@@ -93,9 +93,8 @@ const curves: Readonly<Record<string, { openssl: string; order: bigint }>> = {
 };
 
 /**
- * ECDSA of a digest (SEC 1, 4.1.3). Node signs only what it has digested itself, so the equation is here and the point is
- * OpenSSL's: an ephemeral key pair has k as its private and k times the base point as its public part. Not in constant
- * time, which a emulator need not be.
+ * ECDSA of a digest (SEC 1, 4.1.3). Node has no function that signs a digest, so the equation is computed here with BigInt, not in
+ * constant time. OpenSSL computes the point: an ephemeral key pair has k as its private and k times the base point as its public key.
  */
 function signEcdsa({ crv = '', d = '' }: PrivateJwk, digest: Buffer): Buffer {
   const { openssl, order } = curveOf(crv);

@@ -19,10 +19,10 @@ export interface KeyVersion {
 
 /** A key with all its versions, oldest first. */
 export interface VaultKey {
-  /** As spelled when it was made; compared without case. */
+  /** In the spelling of its creator. Case does not matter. */
   readonly name: string;
   readonly versions: readonly KeyVersion[];
-  /** Seconds since 1970; the key keeps its name until it is recovered or purged. */
+  /** Seconds since 1970. The name stays in use until the key is recovered or purged. */
   readonly deleted?: number;
 }
 
@@ -35,7 +35,7 @@ export interface KeyRing {
 
 export const newVersion = (): string => randomBytes(16).toString('hex');
 
-/** Keys in memory and, where a folder is given, in one file of mode 0600 a key, replaced as a whole. */
+/** Creates a store of keys in memory and, with a folder, in one file of mode 0600 per key. A file is replaced atomically. */
 export function createKeyRing(directory?: string): KeyRing {
   const keys = new Map<string, VaultKey>();
   if (directory !== undefined) {
@@ -45,7 +45,7 @@ export function createKeyRing(directory?: string): KeyRing {
       keys.set(key.name.toLowerCase(), key);
     }
   }
-  // Names have letters, digits and "-" only, so none of them leads out of the folder.
+  // A name has letters, digits and "-" only, so it cannot lead out of the folder.
   const fileOf = (name: string) => join(directory ?? '', `${name.toLowerCase()}.json`);
 
   return {

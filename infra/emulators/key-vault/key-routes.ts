@@ -7,7 +7,7 @@ import { badParameter, keyNotFound, VaultError } from './vault-error.ts';
 
 export interface KeyRouteParts {
   readonly ring: KeyRing;
-  /** Admits a request whose token may do this, as long as the limits allow it. @throws VaultError */
+  /** Checks that the action is allowed and within the limits. @throws VaultError 403 or 429 */
   readonly admit: (action: VaultAction, key?: PrivateJwk) => void;
   readonly pageSize: number;
   readonly now: () => Date;
@@ -32,7 +32,7 @@ const nameSyntax = /^[0-9a-zA-Z-]{1,127}$/;
 const daysUntilPurge = 90;
 const day = 86_400;
 
-/** The operations of https://learn.microsoft.com/rest/api/keyvault/keys that a CA and its operator use. */
+/** The operations of https://learn.microsoft.com/rest/api/keyvault/keys that a CA and its operator need. */
 export function addKeyRoutes(app: Hono, { ring, admit, pageSize, now }: KeyRouteParts): void {
   const seconds = () => Math.floor(now().getTime() / 1000);
   const nameOf = (context: Context) => {
@@ -58,7 +58,7 @@ export function addKeyRoutes(app: Hono, { ring, admit, pageSize, now }: KeyRoute
     return { key, version };
   };
 
-  /** A further version, or the first one of a new key. */
+  /** Adds a version to a key, or creates the key. */
   function add(
     name: string,
     made: Pick<KeyVersion, 'key' | 'keyOps' | 'enabled' | 'exportable' | 'tags'>,
@@ -84,7 +84,7 @@ export function addKeyRoutes(app: Hono, { ring, admit, pageSize, now }: KeyRoute
     const { kty, crv, key_size, key_ops, attributes: wanted, tags } = await bodyOf(context, creation);
     refuseDeleted(name);
     const key = await newKey({ kty, crv, key_size });
-    // While the key was made, it may have been deleted.
+    // The key may have been deleted in the meantime.
     refuseDeleted(name);
     return context.json(add(name, { key, tags, ...settings(key, key_ops, wanted) }, originOf(context)));
   });
@@ -113,7 +113,7 @@ export function addKeyRoutes(app: Hono, { ring, admit, pageSize, now }: KeyRoute
     const name = nameOf(context);
     const key = ring.get(name);
     const versions = key?.deleted === undefined ? (key?.versions ?? []) : [];
-    // The real vault orders them by no rule that it documents; newest first here, so that nobody relies on the opposite.
+    // The vault documents no order. Newest first shows clients that rely on the opposite.
     const items = versions.toReversed().map((version) => item(key?.name ?? name, version, originOf(context), true));
     return context.json(pageOf(items, context, pageSize));
   });
@@ -163,7 +163,7 @@ export function addKeyRoutes(app: Hono, { ring, admit, pageSize, now }: KeyRoute
     return context.json({ kid: kidOf(key.name, version, originOf(context)), value: signature.toString('base64url') });
   };
   app.post('/keys/:name/:version/sign', signDigestOf);
-  // Without a version it is the newest one; the SDK leaves the segment empty then.
+  // Without a version the newest one is used. The SDK then sends an empty segment.
   app.post('/keys/:name//sign', signDigestOf);
   app.post('/keys/:name/sign', signDigestOf);
 
@@ -194,7 +194,7 @@ export function addKeyRoutes(app: Hono, { ring, admit, pageSize, now }: KeyRoute
   });
 }
 
-/** The operations a new key has when the client names none. */
+/** Settings of a new key, with the defaults of the vault. */
 function settings(key: PrivateJwk, keyOps: readonly string[] | undefined, wanted: z.output<typeof attributes>) {
   if (wanted?.exportable === true)
     throw badParameter('AKV.SKR.1000: A release policy is required for an exportable key.');
@@ -237,7 +237,7 @@ function showDeleted(key: VaultKey & { deleted: number }, origin: string) {
   };
 }
 
-/** One page, and the address of the next. */
+/** One page and the URL of the next one. */
 function pageOf<T>(
   items: readonly T[],
   context: Context,
@@ -255,5 +255,5 @@ async function bodyOf<T>(context: Context, syntax: z.ZodType<T>): Promise<T> {
   const parsed = syntax.safeParse(await context.req.json().catch(() => undefined));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw badParameter(`Property ${issue?.path.join('.') || '(body)'} is wrong: ${issue?.message}`);
+  throw badParameter(`Property ${issue?.path.join('.') || '(body)'} is invalid: ${issue?.message}`);
 }

@@ -13,15 +13,18 @@ import { VaultError } from './vault-error.ts';
 export { documentedLimits, type KeyVaultEmulatorOptions, type TransactionLimits, type VaultAction } from './options.ts';
 
 export interface KeyVaultEmulator {
-  /** Listens on loopback; port 0 takes a free one. */
+  /** Listens on 127.0.0.1. @param port 0 takes a free one */
   listen(port: number): Promise<{ port: number; url: string }>;
   close(): Promise<void>;
 }
 
-/** 7.x, and dates since. Older ones have another form of answers. */
+/** 7.x, and later versions that are dates. Earlier versions have a different answer format. */
 const apiVersion = /^(7\.\d|20\d\d-\d\d-\d\d)(-preview\.\d)?$/;
 
-/** Keys of an Azure Key Vault, on this machine, over the vault's REST protocol. See README.md for what it does not imitate. */
+/**
+ * Creates an emulator of the keys of an Azure Key Vault. The README says what it does not emulate.
+ * @example const emulator = createKeyVaultEmulator({ tls: await ensureLocalTls({ directory }) }); await emulator.listen(8444);
+ */
 export function createKeyVaultEmulator({
   tls,
   directory,
@@ -85,7 +88,7 @@ export function createKeyVaultEmulator({
   };
 }
 
-/** Clients learn from it where to get a token and for what; they send the first request without one, and without a body. */
+/** Tells clients where to get a token. They send their first request without a token and without a body. */
 function challenge(token: string | undefined): VaultError {
   const authorization = 'https://login.microsoftonline.com/00000000-0000-0000-0000-000000000000';
   const headers = { 'www-authenticate': `Bearer authorization="${authorization}", resource="https://vault.azure.net"` };

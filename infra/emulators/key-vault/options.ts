@@ -1,8 +1,8 @@
-/** Transactions that a vault takes in 10 seconds. Every figure can be turned down to test throttling. */
+/** Transactions that a vault accepts in 10 seconds. Tests can set lower values. */
 export interface TransactionLimits {
   /** Keys created or imported. */
   readonly creations: number;
-  /** Signatures with keys of RSA 4096. */
+  /** Signatures with RSA 4096 keys. */
   readonly rsa4096: number;
   /** Everything else. */
   readonly others: number;
@@ -12,16 +12,16 @@ export interface TransactionLimits {
 export const documentedLimits: TransactionLimits = { creations: 20, rsa4096: 500, others: 4000 };
 
 export interface KeyVaultEmulatorOptions {
-  /** TLS identity of the server, PEM. `ensureLocalTls` makes one. */
+  /** TLS identity of the server, PEM. See `ensureLocalTls`. */
   readonly tls: { readonly keyPem: string; readonly certPem: string };
-  /** Folder with one file of mode 0600 a key; in memory when absent. */
+  /** Folder with one file of mode 0600 per key. Default: in memory. */
   readonly directory?: string;
-  /** Bearer tokens that are taken: those listed, or `any`, since Entra ID is not here to check them. */
+  /** Accepted bearer tokens. `any`: all of them, because Microsoft Entra is not emulated. */
   readonly bearerTokens?: readonly string[] | 'any';
-  /** What an accepted token may not do, such as `create` or `sign`; answered with 403. */
+  /** Actions that are answered with 403, such as `create` or `sign`. */
   readonly denied?: readonly VaultAction[];
   readonly limits?: Partial<TransactionLimits>;
-  /** Items a page when the client does not say (`maxresults`); the vault's own figure is 25. */
+  /** Default and largest page size. Default: 25, as in the vault. */
   readonly pageSize?: number;
   readonly now?: () => Date;
 }

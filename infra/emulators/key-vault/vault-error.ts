@@ -1,9 +1,9 @@
-/** An error as Key Vault writes it. https://learn.microsoft.com/azure/key-vault/general/rest-error-codes */
+/** An error answer of Key Vault. https://learn.microsoft.com/azure/key-vault/general/rest-error-codes */
 export class VaultError extends Error {
   override readonly name = 'VaultError';
   readonly status: number;
   readonly code: string;
-  /** The finer code, `innererror.code`. */
+  /** The more specific code, `innererror.code`. */
   readonly inner: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
 

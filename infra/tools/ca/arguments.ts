@@ -1,24 +1,26 @@
 import { parseArgs } from 'node:util';
 
-export const usage = `Usage: npm run ca -- VERB [GROUP] [options]
+export const usage = `Usage: npm run ca -- COMMAND [GROUP] [options]
 
-  show                what CAs there are, and what DPS knows of them
-  register [GROUP]    shows DPS the root, or a group's issuing CA, and proves that its key is ours
-                      --name NAME     name in DPS (fleet-root, GROUP-1)
-                      --vouched       DPS takes our word for it; no proof
-                      --proof FILE    a proof signed elsewhere, for the code that an earlier run gave
-  root                makes your own root the fleet's: --certificate FILE [--key FILE]; without its key it stays offline
-  csr GROUP           a request for the group's next issuing CA, to be signed elsewhere [--out FILE]
-  import GROUP        what was signed: --certificate FILE [--chain FILE] [--key FILE]
-  rollover GROUP      a new issuing CA signed by our root; the one before is still accepted
-                      --from N        only if CA N is the current one   --force  though a third CA's devices end
+  show                shows the CAs and their registrations with DPS
+  register [GROUP]    registers the root, or the issuing CA of a group, with DPS by proof of possession
+                      --name NAME     name in DPS (default: fleet-root, GROUP-1)
+                      --vouched       mark it as verified in DPS, without a proof
+                      --proof FILE    a proof signed elsewhere, for the code of an earlier run
+  root                uses your own root CA: --certificate FILE [--key FILE]; without its key it stays offline
+  csr GROUP           writes a certificate request for the next issuing CA of a group [--out FILE]
+  import GROUP        imports the signed issuing CA: --certificate FILE [--chain FILE] [--key FILE]
+  rollover GROUP      creates a new issuing CA signed by the root; the previous one is still accepted
+                      --from N        only if CA N is the current one
+                      --force         even if devices of a third CA are then refused
 
-Where: the local stack (npm start), or
+The deployment is the running local stack (npm start), or
   --settings FILE     the app's settings: output of "az functionapp config appsettings list"
   --dps ID            resource id of the provisioning service, for show and register
-  --json              the result as JSON
+  --json              print the result as JSON
+  -h, --help          show this text
 
-Exit codes: 0 done, 1 refused or failed, 2 not understood.
+Exit codes: 0 success, 1 failure, 2 invalid command line.
 
 Example, an issuing CA signed by your own PKI:
   npm run ca -- csr line7 --out line7.csr
@@ -28,7 +30,7 @@ Example, an issuing CA signed by your own PKI:
 const verbs = ['show', 'register', 'root', 'csr', 'import', 'rollover'] as const;
 export type Verb = (typeof verbs)[number];
 
-/** What was typed cannot be understood. */
+/** The command line is invalid. */
 export class UsageError extends Error {}
 
 export interface Arguments {
@@ -48,7 +50,7 @@ export interface Arguments {
   readonly json: boolean;
 }
 
-/** Options that only some verbs have. */
+/** The options of each command. */
 const optionsOf: Readonly<Record<Verb, readonly string[]>> = {
   show: [],
   register: ['name', 'vouched', 'proof'],
@@ -60,27 +62,28 @@ const optionsOf: Readonly<Record<Verb, readonly string[]>> = {
 const everywhere = ['settings', 'dps', 'json'];
 const needsGroup: readonly Verb[] = ['csr', 'import', 'rollover'];
 
-/** @returns `help` when that is asked for. @throws UsageError */
+/** Reads the command line. @throws UsageError */
 export function parseArguments(args: readonly string[]): Arguments | 'help' {
   const { values, positionals } = parse(args);
   if (values.help || args.length === 0) return 'help';
   const [word, group, ...more] = positionals;
   const verb = verbs.find((each) => each === word);
-  if (verb === undefined) throw new UsageError(`"${word ?? ''}" is no verb; expected ${verbs.join(', ')}`);
-  if (more.length > 0) throw new UsageError(`"${more[0]}" is too much`);
+  if (verb === undefined) throw new UsageError(`Unknown command "${word ?? ''}". Expected ${verbs.join(', ')}`);
+  if (more.length > 0) throw new UsageError(`Unexpected argument "${more[0]}"`);
   if (group === undefined && needsGroup.includes(verb)) throw new UsageError(`${verb} needs the name of a group`);
   if (group !== undefined && verb !== 'register' && !needsGroup.includes(verb)) {
-    throw new UsageError(`${verb} takes no group`);
+    throw new UsageError(`${verb} does not take a GROUP`);
   }
   const { help: _, from, ...rest } = values;
   const other = Object.entries(values).find(
     ([name, value]) => value !== undefined && value !== false && ![...optionsOf[verb], ...everywhere].includes(name),
   );
-  if (other !== undefined) throw new UsageError(`--${other[0]} has no meaning for ${verb}`);
+  if (other !== undefined) throw new UsageError(`${verb} does not take --${other[0]}`);
   if ((verb === 'root' || verb === 'import') && values.certificate === undefined) {
     throw new UsageError(`${verb} needs --certificate FILE`);
   }
-  if (from !== undefined && !/^\d{1,9}$/.test(from)) throw new UsageError('--from is the number of a CA');
+  if (from !== undefined && !/^\d{1,9}$/.test(from))
+    throw new UsageError('Invalid value for --from. Expected the number of a CA');
   return { verb, group, ...rest, ...(from === undefined ? {} : { from: Number(from) }) };
 }
 

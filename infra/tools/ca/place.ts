@@ -10,16 +10,16 @@ import { findStack } from '../../local/stack/running-stack.ts';
 import { localCredential, localDps } from '../../local/stack/trust-root.ts';
 import { trustTls } from '../../local/stack/trust-tls.ts';
 
-/** The deployment that a command works on. */
+/** The deployment that a command acts on. */
 export interface Place {
   readonly services: ReturnType<typeof createServices>;
-  /** CA certificates of its DPS; absent where nothing says which one that is. */
+  /** The CA certificates of its DPS. Undefined without --dps. */
   readonly registry?: CaRegistry;
-  /** In words. */
+  /** For messages. */
   readonly name: string;
 }
 
-/** As `az` prints them, as local.settings.json has them, or plain. */
+/** App settings in one of three forms: output of `az`, local.settings.json, or one object. */
 const settingsFile = z.union([
   z
     .array(z.object({ name: z.string(), value: z.string() }))
@@ -29,8 +29,9 @@ const settingsFile = z.union([
 ]);
 
 /**
- * The local stack that runs, or what the settings in a file lead to, with the identity of whoever runs the command.
- * @throws FleetError `request-invalid`, `setting-invalid`; Error where no local stack runs
+ * Finds the deployment: that of a settings file, with the identity of the user (az login), or the running local stack.
+ * @throws FleetError `request-invalid`, `setting-invalid`
+ * @throws Error if no local stack runs
  */
 export async function findPlace({
   settings,
@@ -41,8 +42,12 @@ export async function findPlace({
 }): Promise<Place> {
   if (settings === undefined) return localPlace();
   const parsed = settingsFile.safeParse(JSON.parse(await readFile(settings, 'utf8')));
-  if (!parsed.success) throw new FleetError('request-invalid', `${settings} holds no settings of the app.`);
-  // The identity of the app is not the one that runs this; whoever is signed in (az login) needs the same roles.
+  if (!parsed.success)
+    throw new FleetError(
+      'request-invalid',
+      `${settings} contains no app settings. Expected the output of "az functionapp config appsettings list".`,
+    );
+  // Leave out the identity of the app. The signed-in user (az login) needs the same roles.
   const {
     AZURE_CLIENT_ID: _,
     AzureWebJobsStorage__clientId: __,

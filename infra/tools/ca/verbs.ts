@@ -8,7 +8,7 @@ import type { GroupRecord } from '../../../lib/groups/group.ts';
 import { type Arguments, UsageError, type Verb } from './arguments.ts';
 import type { Place } from './place.ts';
 
-/** What a verb did: for people, and as JSON. */
+/** The result of a command, as text and as JSON. */
 interface Result {
   readonly text: string;
   readonly json: unknown;
@@ -32,7 +32,7 @@ export const runVerb: Readonly<Record<Verb, Run>> = {
     };
     const groupViews = groups.map(groupViewOf);
     const lines = [
-      `root  ${rootView.subject}, until ${rootView.notAfter}, ${root.keyName === undefined ? 'key kept elsewhere' : `key "${root.keyName}"`}`,
+      `root  ${rootView.subject}, until ${rootView.notAfter}, ${root.keyName === undefined ? 'key not in this deployment' : `key "${root.keyName}"`}`,
       `      ${root.registration === undefined ? 'not registered with DPS: npm run ca -- register' : `in DPS as ${root.registration.name}`}`,
       ...groupViews.flatMap(({ id, issuingCas }) => [
         `group ${id}`,
@@ -60,10 +60,10 @@ export const runVerb: Readonly<Record<Verb, Run>> = {
     const view = { ...viewOf(certificatePem), key: keyName ?? null };
     const how =
       keyName === undefined
-        ? 'its key stays with you; sign issuing CAs with it (csr, import)'
+        ? 'its key is not in this deployment. Sign issuing CAs with it elsewhere (csr, import)'
         : `its key is "${keyName}"`;
     return {
-      text: `The root is ${view.subject}; ${how}.\nShow it to DPS: npm run ca -- register --name NAME. Groups keep their CA until they roll over.`,
+      text: `The root is ${view.subject}; ${how}.\nRegister it with DPS: npm run ca -- register --name NAME. Groups keep their issuing CA until they roll over.`,
       json: { root: view },
     };
   },
@@ -91,7 +91,10 @@ export const runVerb: Readonly<Record<Verb, Run>> = {
 
 function changed({ group, pending }: { group: GroupRecord; pending?: FleetError }): Result {
   const view = groupViewOf(group);
-  const state = pending === undefined ? 'DPS has it.' : `DPS has it not yet: ${pending.message}\nhint: ${pending.hint}`;
+  const state =
+    pending === undefined
+      ? 'DPS has the change.'
+      : `DPS does not have the change yet: ${pending.message}\nhint: ${pending.hint}`;
   return {
     text: [`group ${group.id}`, ...view.issuingCas.map(issuingCaLine), state].join('\n'),
     json: { ...view, ...(pending === undefined ? {} : { pending: { code: pending.code, message: pending.message } }) },
@@ -121,17 +124,16 @@ function issuingCaLine(
   { generation, subject, issuer, notAfter, registration }: ReturnType<typeof groupViewOf>['issuingCas'][number],
   index: number,
 ): string {
-  const place = index === 0 ? 'current' : 'still accepted';
+  const state = index === 0 ? 'current' : 'still accepted';
   const name = registration === null ? '' : `, in DPS as ${registration.name}`;
-  return `  CA ${generation}  ${subject}, by ${issuer}, until ${notAfter} (${place}${name})`;
+  return `  CA ${generation}  ${subject}, by ${issuer}, until ${notAfter} (${state}${name})`;
 }
 
 function outcomeText(outcome: CaUploadResult): string {
   if (outcome.state === 'verified') {
     return `DPS holds the CA as ${outcome.name}, verified${outcome.already ? ' already' : ''}.`;
   }
-  return `DPS holds the CA as ${outcome.name} and waits for a proof that you hold its key: a certificate with this common name,
-signed by the CA.
+  return `DPS holds the CA as ${outcome.name}, not verified. To prove possession, sign a certificate with the CA key. Its common name must be
   ${outcome.code}
 Then: npm run ca -- register --name ${outcome.name} --proof FILE`;
 }
@@ -142,7 +144,7 @@ function groupOf({ verb, group }: Arguments): string {
 }
 
 async function outsideCa({ certificate, chain, key }: Arguments): Promise<ImportedCa> {
-  if (certificate === undefined) throw new UsageError('--certificate FILE is missing');
+  if (certificate === undefined) throw new UsageError('--certificate FILE is required');
   return {
     certificate: await readFile(certificate, 'utf8'),
     chain: await fileText(chain),
@@ -155,6 +157,6 @@ async function fileText(path: string | undefined): Promise<string | undefined> {
 }
 
 function needed(registry: CaRegistry | undefined): CaRegistry {
-  if (registry === undefined) throw new UsageError('--dps ID is missing: the resource id of the provisioning service');
+  if (registry === undefined) throw new UsageError('--dps ID is required: the resource id of the provisioning service');
   return registry;
 }

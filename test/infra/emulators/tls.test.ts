@@ -12,7 +12,7 @@ before(async () => {
 });
 after(() => rm(parent, { recursive: true, force: true }));
 
-test('a server certificate for localhost and further names, from a CA that stays', async () => {
+test('a server certificate for localhost and more names, from a permanent CA', async () => {
   const directory = join(parent, 'stays');
   const first = await ensureLocalTls({ directory });
   const certificate = new X509Certificate(first.certPem);
@@ -27,11 +27,11 @@ test('a server certificate for localhost and further names, from a CA that stays
   assert.equal(named.keyPem, first.keyPem);
   assert.ok(new X509Certificate(named.certPem).checkHost('fleet.azure-devices.net'));
   assert.ok(new X509Certificate(named.certPem).checkHost('hub-1.localhost'));
-  // One that asks for fewer names leaves the certificate to those who asked for more.
+  // A call with fewer names does not replace the certificate.
   assert.equal((await ensureLocalTls({ directory })).certPem, named.certPem);
 });
 
-test('a certificate that ends soon is renewed', async () => {
+test('a certificate that expires soon is renewed', async () => {
   const directory = join(parent, 'renewed');
   const before = await ensureLocalTls({ directory });
   const { validToDate } = new X509Certificate(before.certPem);
@@ -41,7 +41,7 @@ test('a certificate that ends soon is renewed', async () => {
   assert.ok(new X509Certificate(renewed.certPem).validToDate > validToDate);
 });
 
-test('processes that start together agree on one CA, and leave nothing half done', async () => {
+test('processes that start together use the same CA, and leave no temporary files', async () => {
   const directory = join(parent, 'together');
   const all = await Promise.all(Array.from({ length: 6 }, () => ensureLocalTls({ directory })));
   assert.equal(new Set(all.map(({ caPem }) => caPem)).size, 1);

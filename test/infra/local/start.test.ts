@@ -11,7 +11,7 @@ import { freePorts, requireFree } from '../../../infra/local/stack/ports.ts';
 import { until } from '../../until.ts';
 
 /*
- * The command that `npm run services` and `npm start` are, as a person meets it. The emulators alone, which need no build.
+ * The command of `npm run services` and `npm start`. The test starts the emulators only, which need no build.
  */
 
 const command = join(import.meta.dirname, '../../../infra/local/start.ts');
@@ -25,12 +25,12 @@ after(() => rm(directory, { recursive: true, force: true }));
 async function environment() {
   const ports = await freePorts();
   const set = Object.entries(portVariables).map(([name, variable]) => [variable, String(ports[name as 'dps'])]);
-  // Without npm's mark a signal is ours alone.
+  // Without this variable the command does not watch its parent.
   const { npm_lifecycle_event: _, ...inherited } = process.env;
   return { ports, env: { ...inherited, LOCAL_DIR: directory, ...Object.fromEntries(set) } };
 }
 
-/** Starts it and waits until it says that it is ready. */
+/** Starts the command and waits until it is ready. */
 async function start(env: NodeJS.ProcessEnv) {
   const started = spawn(process.execPath, [command, '--emulators'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   after(() => started.kill('SIGKILL'));
@@ -45,7 +45,7 @@ async function start(env: NodeJS.ProcessEnv) {
 
 const names = ['blobs', 'queues', 'cosmos', 'dps'] as const;
 
-test('one stack at a time: a second is told why, and a killed one leaves nothing behind', limit, async () => {
+test('a second stack is refused with the reason, and a killed one can be started again', limit, async () => {
   const first = await environment();
   const running = await start(first.env);
 
@@ -63,7 +63,7 @@ test('one stack at a time: a second is told why, and a killed one leaves nothing
     ),
   });
 
-  // Its processes end by themselves, and the same command starts on the same directory and ports again.
+  // The processes of a killed stack end by themselves. Then the same directory and ports can be used again.
   running.kill('SIGKILL');
   await until(() =>
     requireFree(first.ports, names).then(

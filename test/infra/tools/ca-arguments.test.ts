@@ -5,7 +5,7 @@ import { parseArguments, UsageError, usage } from '../../../infra/tools/ca/argum
 const parse = (line: string) => parseArguments(line.split(' ').filter(Boolean));
 
 describe('arguments of npm run ca', () => {
-  it('are understood as its help shows them', () => {
+  it('are accepted as the help shows them', () => {
     const examples = [...usage.matchAll(/^ {2}npm run ca -- (.*)$/gm)].map(([, line]) => line ?? '');
     assert.equal(examples.length, 2);
     for (const line of examples) assert.notEqual(parse(line), 'help');
@@ -20,19 +20,19 @@ describe('arguments of npm run ca', () => {
     for (const line of usage.split('\n')) assert.ok(line.length <= 120, line);
   });
 
-  it('are refused with the reason, and before anything is looked at', () => {
+  it('are refused with the reason, before anything is read', () => {
     const wrong: [string, RegExp][] = [
-      ['destroy', /"destroy" is no verb; expected show, register/],
-      ['--json', /is no verb/],
+      ['destroy', /Unknown command "destroy"\. Expected show, register/],
+      ['--json', /Unknown command/],
       ['csr', /csr needs the name of a group/],
       ['rollover', /needs the name of a group/],
-      ['show line7', /show takes no group/],
-      ['csr a b', /"b" is too much/],
-      ['csr a --force', /--force has no meaning for csr/],
-      ['show --key x', /--key has no meaning for show/],
+      ['show line7', /show does not take a GROUP/],
+      ['csr a b', /Unexpected argument "b"/],
+      ['csr a --force', /csr does not take --force/],
+      ['show --key x', /show does not take --key/],
       ['root', /root needs --certificate FILE/],
       ['import a --key k', /import needs --certificate FILE/],
-      ['rollover a --from b', /--from is the number/],
+      ['rollover a --from b', /--from\. Expected the number/],
       ['show --colour', /Unknown option '--colour'/],
     ];
     for (const [line, message] of wrong) {
@@ -44,7 +44,7 @@ describe('arguments of npm run ca', () => {
     }
   });
 
-  it('ask for help by none, or by asking', () => {
+  it('show the help without arguments, or on request', () => {
     for (const line of ['', '--help', '-h', 'show --help']) assert.equal(parse(line), 'help');
   });
 });

@@ -1,11 +1,11 @@
 import { badRequest } from '../errors.ts';
 
-/** The part of Cosmos DB's query language that this emulator knows. */
+/** The supported part of the query language of Cosmos DB. */
 export interface Query {
   readonly distinct: boolean;
   readonly top?: Expression;
   readonly select: Selection;
-  /** The name that stands for a document, such as `c`. */
+  /** Name of a document in the query, such as `c`. */
   readonly alias: string;
   readonly where?: Expression;
   readonly groupBy: readonly Expression[];
@@ -44,7 +44,7 @@ const pattern =
 /** "Maximum length of SQL query: 512 KB", https://learn.microsoft.com/azure/cosmos-db/concepts-limits#sql-query-limits */
 const maxLength = 512 * 1024;
 
-/** Cuts a query into tokens. @throws CosmosError 400 at the first character that begins none */
+/** Splits a query into tokens. @throws CosmosError 400 that shows the first invalid character */
 function tokensOf(text: string): Token[] {
   if (text.length > maxLength) throw badRequest('The SQL query text exceeded the maximum limit of 524288 characters.');
   const query = text.trim();
@@ -66,16 +66,16 @@ function unquoted(text: string): string {
   try {
     return JSON.parse(`"${inner.replaceAll(/(?<!\\)"/g, '\\"')}"`) as string;
   } catch {
-    throw badRequest(`Syntax error in the text ${text.slice(0, 40)}.`);
+    throw badRequest(`Syntax error in the string ${text.slice(0, 40)}.`);
   }
 }
 
-/** Parses a query. @throws CosmosError 400 that names what it does not understand */
+/** Parses a query. @throws CosmosError 400 that names the unsupported part */
 export function parseQuery(text: string): Query {
   return createParser(tokensOf(text)).query();
 }
 
-/** Parses a filter predicate of a patch: `FROM c WHERE ...`. */
+/** Parses the filter predicate of a patch, `FROM c WHERE ...`. @throws CosmosError 400 */
 export function parseCondition(text: string): Query {
   return parseQuery(`SELECT * ${text}`);
 }
@@ -117,13 +117,13 @@ function createParser(tokens: readonly Token[]) {
     expectWord('SELECT');
     const distinct = takeWord('DISTINCT');
     const top = takeWord('TOP') ? primary() : undefined;
-    // The selection uses the name that FROM gives the documents after it: looked up ahead.
+    // The selection uses the alias that FROM defines after it. So look ahead.
     alias = aliasAhead();
     const select = selection();
     expectWord('FROM');
     if (next().kind !== 'word') throw badRequest('A query needs FROM and the name of a container.');
     if (takeWord('AS') || (peek().kind === 'word' && !isClause())) next();
-    if (isWord('JOIN') || isWord('IN')) throw badRequest('JOIN is not supported by this emulator.');
+    if (isWord('JOIN') || isWord('IN')) throw badRequest('The emulator does not support JOIN.');
     const where = takeWord('WHERE') ? expression() : undefined;
     const groupBy = takeWords('GROUP', 'BY') ? expressions() : [];
     const orderBy = takeWords('ORDER', 'BY') ? orderItems() : [];
@@ -134,7 +134,7 @@ function createParser(tokens: readonly Token[]) {
   }
 
   function aliasAhead(): string {
-    // A property of that name comes after a dot.
+    // After a dot, FROM is the name of a property.
     const from = tokens.findIndex(
       ({ kind, text }, index) => kind === 'word' && text.toUpperCase() === 'FROM' && tokens[index - 1]?.text !== '.',
     );
@@ -204,7 +204,7 @@ function createParser(tokens: readonly Token[]) {
     let negations = 0;
     while (takeWord('NOT')) negations += 1;
     const of = comparison();
-    // What is undefined stays so, however often it is negated.
+    // NOT of an undefined value is undefined. So keep a double negation.
     if (negations === 0) return of;
     return { kind: 'not', of: negations % 2 === 1 ? of : { kind: 'not', of } };
   }
@@ -296,6 +296,6 @@ function createParser(tokens: readonly Token[]) {
 
 const clauses = new Set(['WHERE', 'GROUP', 'ORDER', 'OFFSET', 'JOIN', 'IN']);
 
-/** What follows the parser works recursively, and SQLite itself goes 1,000 levels deep: bounds well within that. */
+/** The compiler is recursive, and SQLite allows expressions 1,000 levels deep. These bounds stay well below that. */
 const maxDepth = 100;
 const maxOperators = 500;

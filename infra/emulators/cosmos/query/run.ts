@@ -13,15 +13,15 @@ import {
   typed,
 } from './sql.ts';
 
-/** The rows that a query runs over: those of one container, or of one partition of it. */
+/** The rows of a query: those of a container or of one partition. */
 export interface QueryScope {
   readonly table: string;
-  /** What every row has to fulfil: its partition, and that it has not expired. */
+  /** Condition for every row: partition and expiry. */
   readonly filter: Sql;
-  /** ` INDEXED BY ...` where the index is known before the query is. */
+  /** ` INDEXED BY ...` if the index is known in advance, otherwise empty. */
   readonly indexedBy: string;
   readonly all: (sql: Sql) => Record<string, unknown>[];
-  /** A stored row as the JSON that clients see. */
+  /** Writes a row as the JSON that clients see. */
   readonly toJson: (row: Record<string, unknown>) => string;
 }
 
@@ -31,17 +31,17 @@ export interface PageRequest {
 }
 
 export interface QueryPage {
-  /** JSON texts. */
+  /** JSON. */
   readonly results: readonly string[];
   readonly continuation?: string;
-  /** How many rows were loaded for them. */
+  /** Number of rows that were loaded. */
   readonly rows: number;
 }
 
-/** "Maximum response size: 4 MB" a page, https://learn.microsoft.com/azure/cosmos-db/concepts-limits#per-request-limits */
+/** Per page, "Maximum response size: 4 MB", https://learn.microsoft.com/azure/cosmos-db/concepts-limits#per-request-limits */
 const maxPageBytes = 4 * 1024 * 1024;
 
-/** Runs one page of a query. @throws CosmosError 400 that names what this emulator does not know */
+/** Runs one page of a query. @throws CosmosError 400 that names the unsupported part */
 export function runQuery(query: Query, context: QueryContext, scope: QueryScope, request: PageRequest): QueryPage {
   const where = query.where === undefined ? [] : [condition(query.where, context)];
   const filter = conjunction([scope.filter, ...where]);
@@ -51,8 +51,8 @@ export function runQuery(query: Query, context: QueryContext, scope: QueryScope,
 }
 
 /**
- * Rows in the order asked for, then by id and row, so that every row has its place. A page goes on after the last row's
- * place and not after a count of rows: what is written meanwhile moves no row into or out of the pages to come.
+ * Sorts by the requested order, then by id and row id, so that each row has a unique position. A page continues after the
+ * position of the last row, not after a count. So concurrent writes do not move a row into or out of the next pages.
  */
 function runRows(query: Query, context: QueryContext, scope: QueryScope, filter: Sql, request: PageRequest): QueryPage {
   const asked = query.orderBy.map(({ by, descending }) => ({
@@ -110,7 +110,7 @@ function windowOf(
     if (expression === undefined) return undefined;
     const value = constantOf(expression, context)?.value;
     if (!Number.isSafeInteger(value) || Number(value) < 0)
-      throw badRequest('TOP, OFFSET and LIMIT take a whole number.');
+      throw badRequest('TOP, OFFSET and LIMIT need a whole number.');
     return Number(value);
   };
   const ends = [count(top), count(limit)].filter((end) => end !== undefined);
@@ -129,7 +129,7 @@ interface Order {
   readonly descending: boolean;
 }
 
-/** Rows that come after the place of a row. SQLite puts NULL first, and so last where the order descends. */
+/** Condition for the rows after a position. SQLite sorts NULL first, or last in descending order. */
 function placedAfter([first, ...rest]: readonly Order[], [value = null, ...values]: readonly SqlValue[]): Sql {
   if (first === undefined) return { text: '0', bindings: [] };
   const { text, descending } = first;
@@ -142,11 +142,11 @@ function placedAfter([first, ...rest]: readonly Order[], [value = null, ...value
   const same: Sql = { text: `(${text} = ? AND ${further.text})`, bindings: [value, ...further.bindings] };
   if (descending)
     return { text: `(${text} < ? OR ${text} IS NULL OR ${same.text})`, bindings: [value, ...same.bindings] };
-  // The first half says nothing new, but is what an index can begin at.
+  // The first half is redundant, but lets SQLite start at that point of an index.
   return { text: `(${text} >= ? AND (${text} > ? OR ${same.text}))`, bindings: [value, value, ...same.bindings] };
 }
 
-/** What to select: the columns of whole documents, or the values alone, which an index may hold already. */
+/** The selected columns: those of the document, or only the selected values, which an index may contain. */
 function columnsOf({ select }: Query, context: QueryContext): Sql {
   if (select.kind === 'all') return { text: documentColumns, bindings: [] };
   const items = select.kind === 'value' ? [select.expression] : select.items.map(({ expression }) => expression);
@@ -162,7 +162,7 @@ const documentColumns = 'rid, body, etag, ts';
 
 const isDocument = (expression: Expression) => expression.kind === 'path' && expression.steps.length === 0;
 
-/** One result, or none where the value is undefined. */
+/** @returns the JSON of one result, or undefined if the selected value is undefined */
 function resultOf(
   { select }: Query,
   row: Record<string, unknown>,
@@ -187,8 +187,8 @@ function runDistinct(
   filter: Sql,
   request: PageRequest,
 ): QueryPage {
-  if (query.select.kind !== 'value') throw badRequest('DISTINCT is supported with VALUE only.');
-  if (query.orderBy.length > 0) throw badRequest('DISTINCT with ORDER BY is not supported by this emulator.');
+  if (query.select.kind !== 'value') throw badRequest('The emulator supports DISTINCT with VALUE only.');
+  if (query.orderBy.length > 0) throw badRequest('The emulator does not support DISTINCT with ORDER BY.');
   const page = windowOf(query, context, request, 0);
   const value = typed(pathOf(query.select.expression, 'DISTINCT'), context.columns);
   const rows = scope.all({
@@ -203,7 +203,7 @@ function runDistinct(
 
 const aggregates: Readonly<Record<string, (value: string) => string>> = {
   COUNT: (value) => `count(${value})`,
-  // What is no number has no sum.
+  // Other types than numbers are ignored.
   SUM: (value) => `sum(CASE typeof(${value}) WHEN 'real' THEN ${value} WHEN 'integer' THEN ${value} END)`,
   AVG: (value) => `avg(CASE typeof(${value}) WHEN 'real' THEN ${value} WHEN 'integer' THEN ${value} END)`,
   MIN: (value) => `min(${value})`,
@@ -215,12 +215,12 @@ function hasAggregates({ select }: Query): boolean {
   return items.some(({ expression }) => expression.kind === 'call' && expression.name in aggregates);
 }
 
-/** One result a group, all in one page. */
+/** One result per group, all in one page. */
 function runAggregate(query: Query, context: QueryContext, scope: QueryScope, filter: Sql): QueryPage {
   const { select, groupBy, distinct, orderBy, top, offset } = query;
-  if (select.kind === 'all') throw badRequest('GROUP BY needs the properties by name.');
+  if (select.kind === 'all') throw badRequest('GROUP BY does not allow SELECT *. Name the properties.');
   if (distinct || orderBy.length > 0 || top !== undefined || offset !== undefined) {
-    throw badRequest('This emulator groups and aggregates without DISTINCT, ORDER BY, TOP and OFFSET.');
+    throw badRequest('The emulator does not support DISTINCT, ORDER BY, TOP or OFFSET with aggregates or GROUP BY.');
   }
   const groups = groupBy.map((by) => typed(pathOf(by, 'GROUP BY'), context.columns));
   const items = select.kind === 'value' ? [{ name: '', expression: select.expression }] : select.items;
@@ -247,15 +247,18 @@ function aggregated(expression: Expression, context: QueryContext, groups: reado
   if (expression.kind === 'call') {
     const [of] = expression.given;
     const aggregate = aggregates[expression.name];
-    if (aggregate === undefined || of === undefined) throw badRequest(`${expression.name} is no aggregate known here.`);
+    if (aggregate === undefined || of === undefined)
+      throw badRequest(`${expression.name} is not a supported aggregate.`);
     if (constantOf(of, context) !== undefined) {
-      if (expression.name !== 'COUNT') throw badRequest(`${expression.name} takes a property in this emulator.`);
+      if (expression.name !== 'COUNT')
+        throw badRequest(`The emulator supports ${expression.name} for a property only.`);
       return { text: 'count(*)', bindings: [] };
     }
     return { text: aggregate(typed(pathOf(of, expression.name), context.columns)), bindings: [] };
   }
   const value = typed(pathOf(expression, 'GROUP BY'), context.columns);
-  if (!groups.includes(value)) throw badRequest('What is selected is neither an aggregate nor in the GROUP BY clause.');
+  if (!groups.includes(value))
+    throw badRequest('A selected property is neither an aggregate nor in the GROUP BY clause.');
   return { text: value, bindings: [] };
 }
 
@@ -264,21 +267,23 @@ function conjunction(parts: readonly Sql[]): Sql {
   return { text: texts.length === 0 ? '1' : texts.join(' AND '), bindings: parts.flatMap(({ bindings }) => bindings) };
 }
 
-/** Where a query goes on: after the row with these sort values, or after so many rows where rows have no order. */
+/** Where the next page of a query starts. */
 export interface Continuation {
-  /** Rows that may still come, where TOP or LIMIT ends the result. */
+  /** Number of rows still allowed by TOP or LIMIT. */
   readonly left?: number;
+  /** Sort values of the last row. */
   readonly after?: readonly SqlValue[];
+  /** Number of rows to skip, for a query without a defined order. */
   readonly skip?: number;
 }
 
-/** As a token that goes into an HTTP header. */
+/** Writes a continuation token, which is sent in an HTTP header. */
 function writeContinuation({ left, after, skip }: Continuation): string {
   const values = after?.map((value) => (value instanceof Uint8Array ? [Buffer.from(value).toString('base64')] : value));
   return Buffer.from(JSON.stringify({ left, after: values, skip })).toString('base64url');
 }
 
-/** @throws CosmosError 400 for a token that this emulator did not write, or not for a query that sorts by so many values */
+/** @throws CosmosError 400 if the token is invalid, or its number of sort values differs from that of the query */
 function readContinuation(token: string, sortValues: number): Continuation {
   let parsed: { left?: unknown; after?: unknown; skip?: unknown } | null;
   try {
@@ -304,8 +309,8 @@ function readContinuation(token: string, sortValues: number): Continuation {
 }
 
 /**
- * The plan of every query: send it as it is to the one range there is. On the service a client merges the ranges'
- * results, and sorts and aggregates them itself; here the one range gives the whole result, in order.
+ * The plan of every query: send it unchanged to the only range. On the service, a client merges, sorts and aggregates the results
+ * of several ranges. Here the only range returns the complete result in order.
  */
 export const queryPlan = {
   partitionedQueryExecutionInfoVersion: 2,

@@ -4,19 +4,19 @@ import type { Expression } from './parse.ts';
 /** Steps below a document: member names and array positions. */
 export type Steps = readonly (string | number)[];
 
-/** What SQLite binds and gives. */
+/** A value that SQLite binds or returns. */
 export type SqlValue = string | number | null | Uint8Array;
 
 /*
- * A JSON value as one SQLite value that keeps types apart, so that one column can be compared, sorted and indexed by
- * itself: text and numbers are themselves, undefined is NULL, and null, booleans, arrays and objects are BLOBs of their
- * JSON. SQLite never takes one storage class for another, and orders NULL < numbers < text < BLOB.
+ * Each JSON value becomes one SQLite value, so that a column can be compared, sorted and indexed. Strings and numbers stay as
+ * they are. Undefined becomes NULL. null, booleans, arrays and objects become BLOBs of their JSON. SQLite keeps these storage
+ * classes apart and orders them NULL < numbers < text < BLOB.
  */
 
-/** Columns that hold the value of a path, by the path in SQLite's spelling: those that are indexed. */
+/** Column names of the indexed paths, by the path in the syntax of SQLite. */
 export type PathColumns = ReadonlyMap<string, string>;
 
-/** SQL of the value at some steps: the column that holds it, or else what reads it out of the body. */
+/** SQL of the value at a path: its column, or an expression that reads it from the body. */
 export function typed(steps: Steps, columns: PathColumns): string {
   const system = steps.length === 1 ? systemColumns[String(steps[0])] : undefined;
   return system ?? columns.get(jsonPath(steps)) ?? typedFromBody(steps);
@@ -26,13 +26,13 @@ export function typedFromBody(steps: Steps): string {
   const path = quoted(jsonPath(steps));
   return (
     `CASE json_type(body,${path}) WHEN 'text' THEN json_extract(body,${path}) ` +
-    // REAL, as a JavaScript number is: an integer beyond 2^53 would not come back as one.
+    // JavaScript numbers are REAL. An INTEGER beyond 2^53 would not come back as a number.
     `WHEN 'integer' THEN CAST(json_extract(body,${path}) AS REAL) WHEN 'real' THEN json_extract(body,${path}) ` +
     `ELSE CAST(body->${path} AS BLOB) END`
   );
 }
 
-/** What lies in a column of its own, not in the body. */
+/** Properties that have a column instead of a place in the body. */
 const systemColumns: Readonly<Record<string, string>> = {
   id: 'id',
   _ts: 'ts',
@@ -44,42 +44,43 @@ export function toSqlValue(value: unknown): SqlValue {
   return value === undefined ? null : Buffer.from(JSON.stringify(value));
 }
 
-/** JSON text of a value that `typed` gave; undefined for NULL. */
+/** Converts a value selected by `typed` back to JSON. @returns undefined for NULL */
 export function toJson(value: unknown): string | undefined {
   if (value === null || value === undefined) return undefined;
   return value instanceof Uint8Array ? Buffer.from(value).toString() : JSON.stringify(value);
 }
 
-/** A path of SQLite's JSON functions, quoted so that any member name is one. @throws CosmosError 400 */
+/** Writes a path for the JSON functions of SQLite, with quoted names. @throws CosmosError 400 for a name that cannot be quoted */
 export function jsonPath(steps: Steps): string {
   return `$${steps.map((step) => (typeof step === 'number' ? `[${step}]` : `."${memberName(step)}"`)).join('')}`;
 }
 
 function memberName(name: string): string {
-  // SQLite's paths have no escape for these.
+  // The paths of SQLite have no escape for these characters.
   if (/["\\\p{Cc}]/u.test(name))
-    throw badRequest('This emulator finds no property with quotes or backslashes in its name.');
+    throw badRequest(
+      'The emulator cannot query a property with quotes, backslashes or control characters in its name.',
+    );
   return name;
 }
 
-/** SQL's own quoting, for the places that take no binding. */
+/** Quotes a SQL string, for places that allow no binding. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-/** A piece of SQL over a document's row and what is bound to its question marks, in order. */
+/** A part of an SQL statement over a document row, and the values of its question marks in order. */
 export interface Sql {
   readonly text: string;
   readonly bindings: readonly SqlValue[];
 }
 
-/** What an expression needs besides itself to become SQL. */
 export interface QueryContext {
   readonly parameters: ReadonlyMap<string, unknown>;
   readonly columns: PathColumns;
 }
 
-/** A value that is known before any document is read. */
+/** A literal or the value of a parameter. */
 interface Constant {
   readonly value: unknown;
 }
@@ -92,8 +93,8 @@ export function constantOf(expression: Expression, context: QueryContext): Const
 }
 
 /**
- * A condition. What is undefined makes a comparison undefined, as in Cosmos DB, and SQL's NULL behaves alike: neither it
- * nor its negation lets a document through.
+ * Compiles a condition. An undefined value makes a comparison undefined, and neither that nor its negation selects a document.
+ * NULL in SQL behaves in the same way.
  */
 export function condition(expression: Expression, context: QueryContext): Sql {
   switch (expression.kind) {
@@ -121,7 +122,7 @@ export function condition(expression: Expression, context: QueryContext): Sql {
       return { text: `(${of.text} = ?)`, bindings: [...of.bindings, toSqlValue(true)] };
     }
     default:
-      throw badRequest('This emulator cannot use such an expression as a condition.');
+      throw badRequest('The emulator cannot use this expression as a condition.');
   }
 }
 
@@ -138,14 +139,14 @@ function comparison(
   const constant = constantOf(right, context);
   if (constant === undefined)
     return join(`(${compared.text} AND typeof(${a.text}) = typeof(${b.text}))`, compared, a, b);
-  // What is of another type is neither less nor more. Bounds in place of a type test, so that an index can keep to them.
+  // Values of another type never match. Bounds express this instead of a type test, so that an index can be used.
   const { value } = constant;
   const upwards = operator.startsWith('>');
   if (typeof value === 'string')
     return join(`(${compared.text} AND ${a.text} ${upwards ? "< x''" : ">= ''"})`, compared, a);
   if (typeof value === 'number')
     return upwards ? join(`(${compared.text} AND ${a.text} < '')`, compared, a) : wrapped(compared);
-  throw badRequest('This emulator orders numbers and texts only.');
+  throw badRequest('The emulator compares the order of numbers and strings only.');
 }
 
 const wrapped = ({ text, bindings }: Sql): Sql => ({ text: `(${text})`, bindings });
@@ -154,7 +155,7 @@ type Call = Extract<Expression, { kind: 'call' }>;
 
 function predicate({ name, given }: Call, context: QueryContext): Sql {
   const [first, second] = given;
-  if (first === undefined) throw badRequest(`${name} needs something to work on.`);
+  if (first === undefined) throw badRequest(`${name} needs an argument.`);
   const isOfType = (...types: string[]): Sql => ({
     text: `(coalesce(json_type(body,${quoted(jsonPath(pathOf(first, name)))}),'') IN (${types.map(quoted).join(',')}))`,
     bindings: [],
@@ -182,7 +183,7 @@ function predicate({ name, given }: Call, context: QueryContext): Sql {
       if (second === undefined) throw badRequest('ARRAY_CONTAINS needs an array and a value.');
       return arrayContains(first, second, context);
     default:
-      throw badRequest(`The function ${name} is not supported by this emulator.`);
+      throw badRequest(`The emulator does not support the function ${name}.`);
   }
 }
 
@@ -205,7 +206,7 @@ function arrayContains(array: Expression, value: Expression, context: QueryConte
 
 function textPredicate(name: string, given: readonly Expression[], context: QueryContext): Sql {
   const [whole, part, fold] = given;
-  if (whole === undefined || part === undefined) throw badRequest(`${name} needs two texts.`);
+  if (whole === undefined || part === undefined) throw badRequest(`${name} needs two strings.`);
   const folded = fold !== undefined && constantOf(fold, context)?.value === true;
   const asText = (sql: Sql): Sql => ofText(sql, folded ? 'lower' : '');
   const [a, b] = [asText(scalar(whole, context)), asText(scalar(part, context))];
@@ -216,7 +217,7 @@ function textPredicate(name: string, given: readonly Expression[], context: Quer
   const starts = join(`substr(${a.text}, 1, length(${b.text})) = ${b.text}`, a, b, b);
   const prefix = constantOf(part, context)?.value;
   if (folded || typeof prefix !== 'string') return wrapped(starts);
-  // The same as a range, which an index can serve; the last code point ends it.
+  // The same condition as a range, for which an index can be used. The last code point ends the range.
   const of = scalar(whole, context);
   const range = {
     text: `${of.text} >= ? AND ${of.text} < ?`,
@@ -225,7 +226,7 @@ function textPredicate(name: string, given: readonly Expression[], context: Quer
   return join(`(${range.text} AND ${starts.text})`, range, starts);
 }
 
-/** The text itself, with a function put on it, or NULL where it is none. */
+/** Applies a SQL function to a string. NULL for other types. */
 function ofText({ text, bindings }: Sql, sqlFunction: string): Sql {
   return {
     text: `CASE typeof(${text}) WHEN 'text' THEN ${sqlFunction}(${text}) END`,
@@ -240,7 +241,7 @@ const textFunctions: Readonly<Record<string, string>> = {
   TRIM: 'trim',
 };
 
-/** A value of a document or of the query. */
+/** Compiles an expression to a value. */
 export function scalar(expression: Expression, context: QueryContext): Sql {
   const constant = constantOf(expression, context);
   if (constant !== undefined) return { text: '?', bindings: [toSqlValue(constant.value)] };
@@ -249,14 +250,14 @@ export function scalar(expression: Expression, context: QueryContext): Sql {
     const [of] = expression.given;
     const textFunction = textFunctions[expression.name];
     if (textFunction !== undefined && of !== undefined) return ofText(scalar(of, context), textFunction);
-    throw badRequest(`The function ${expression.name} is not supported by this emulator.`);
+    throw badRequest(`The emulator does not support the function ${expression.name}.`);
   }
-  throw badRequest('This emulator cannot use such an expression as a value.');
+  throw badRequest('The emulator cannot use this expression as a value.');
 }
 
 export function pathOf(expression: Expression, where: string): Steps {
   if (expression.kind === 'path') return expression.steps;
-  throw badRequest(`${where} takes a property in this emulator.`);
+  throw badRequest(`The emulator supports ${where} for a property only.`);
 }
 
 function mirrored(operator: string): string {

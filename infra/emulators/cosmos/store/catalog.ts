@@ -4,7 +4,7 @@ import { badRequest, conflict, notFound } from '../errors.ts';
 import { type ContainerDefinition, parseContainerDefinition, resourceName } from './container-definition.ts';
 import type { GroupCommit } from './database.ts';
 import { resourceId } from './document.ts';
-import { createDocumentTable, type DocumentTable, reckonExpiry, tableName } from './document-table.ts';
+import { createDocumentTable, type DocumentTable, tableName, updateExpiry } from './document-table.ts';
 
 /** A database or container as clients see it. */
 export type Resource = Readonly<Record<string, unknown>>;
@@ -17,7 +17,7 @@ export interface OpenContainer {
   readonly resource: Resource;
 }
 
-/** Databases and containers. Everything throws CosmosError as the service would answer it. */
+/** Databases and containers. Every function throws the CosmosError that the service would answer. */
 export interface Catalog {
   databases(): Resource[];
   createDatabase(body: unknown): Resource;
@@ -29,8 +29,8 @@ export interface Catalog {
   replaceContainer(database: string, id: string, body: unknown): OpenContainer;
   deleteContainer(database: string, id: string): void;
   removeExpired(): void;
-  /** Forgets what it has open, after a rollback may have taken it away. */
-  forget(): void;
+  /** Closes the open containers. Call it after a rollback, which may have removed them. */
+  closeContainers(): void;
 }
 
 interface DatabaseRow {
@@ -121,15 +121,15 @@ export function createCatalog(database: DatabaseSync, commits: GroupCommit, now:
       const definition = parseContainerDefinition(body);
       const samePaths = JSON.stringify(before.partitionKey.paths) === JSON.stringify(definition.partitionKey.paths);
       if (definition.id !== id || !samePaths)
-        throw badRequest('The id and the partition key of a container cannot change.');
+        throw badRequest('The id and the partition key of a container cannot be changed.');
       open.delete(keyOf(databaseId, id));
       return commits.atomically(() => {
         database
           .prepare('UPDATE containers SET definition = ?, etag = ?, ts = ? WHERE rid = ?')
           .run(JSON.stringify(definition), randomUUID(), seconds(), rid);
-        // Opening it makes the indexes that it lacks.
+        // Opening a container creates its missing indexes.
         const changed = openContainer(databaseId, id);
-        if (before.defaultTtl !== definition.defaultTtl) reckonExpiry(database, rid, definition.defaultTtl);
+        if (before.defaultTtl !== definition.defaultTtl) updateExpiry(database, rid, definition.defaultTtl);
         return changed;
       });
     },
@@ -149,7 +149,7 @@ export function createCatalog(database: DatabaseSync, commits: GroupCommit, now:
         openContainer(String(owner), String(id)).documents.removeExpired();
     },
 
-    forget: () => open.clear(),
+    closeContainers: () => open.clear(),
   };
 }
 

@@ -2,12 +2,12 @@ import { badRequest } from '../errors.ts';
 import { pathSteps } from '../partition-key.ts';
 import type { Steps } from '../query/sql.ts';
 
-/** What a client says of a container, as far as it matters here. */
+/** The supported part of the definition of a container. */
 export interface ContainerDefinition {
   readonly id: string;
   readonly partitionKey: { readonly paths: readonly string[]; readonly kind?: string; readonly version?: number };
   readonly indexingPolicy?: IndexingPolicy;
-  /** Seconds; -1: only documents that say so themselves expire; absent: none does. */
+  /** Seconds. -1: documents expire only by their own `ttl`. Undefined: documents do not expire. */
   readonly defaultTtl?: number;
 }
 
@@ -16,22 +16,21 @@ interface IndexingPolicy {
   readonly compositeIndexes?: readonly (readonly { readonly path: string; readonly order?: string }[])[];
 }
 
-/** @throws CosmosError 400 that names what is wrong */
+/** @throws CosmosError 400 that names the invalid member */
 export function parseContainerDefinition(body: unknown): ContainerDefinition {
   const given = (body ?? {}) as Partial<ContainerDefinition>;
   const paths = given.partitionKey?.paths ?? ['/_partitionKey'];
   if (!Array.isArray(paths) || paths.length < 1 || paths.length > 3 || !paths.every(isPath)) {
-    throw badRequest('The partition key needs one to three paths, such as "/id".');
+    throw badRequest('The partition key must have one to three paths, such as "/id".');
   }
   const { defaultTtl, uniqueKeyPolicy } = given as {
     defaultTtl?: unknown;
     uniqueKeyPolicy?: { uniqueKeys?: unknown[] };
   };
   if (defaultTtl !== undefined && defaultTtl !== null && !isTtl(defaultTtl)) {
-    throw badRequest('defaultTtl is a number of seconds, or -1.');
+    throw badRequest('defaultTtl must be a number of seconds or -1.');
   }
-  if ((uniqueKeyPolicy?.uniqueKeys ?? []).length > 0)
-    throw badRequest('Unique keys are not supported by this emulator.');
+  if ((uniqueKeyPolicy?.uniqueKeys ?? []).length > 0) throw badRequest('The emulator does not support unique keys.');
   return {
     id: resourceName(given.id),
     partitionKey: { kind: 'Hash', version: 2, ...given.partitionKey, paths },
@@ -40,10 +39,10 @@ export function parseContainerDefinition(body: unknown): ContainerDefinition {
   };
 }
 
-/** Id of a database or container: up to 255 characters, none of `/ \ # ?`. @throws CosmosError 400 */
+/** Checks the id of a database or container: up to 255 characters except `/ \ # ?`. @throws CosmosError 400 */
 export function resourceName(id: unknown): string {
   if (typeof id !== 'string' || id === '' || id.length > 255 || /[/\\#?\p{Cc}]/u.test(id)) {
-    throw badRequest('The id of a resource is a text of 1 to 255 characters, none of them "/", "\\", "#" or "?".');
+    throw badRequest('The id must be a string of 1 to 255 characters without "/", "\\", "#" and "?".');
   }
   return id;
 }
@@ -51,10 +50,10 @@ export function resourceName(id: unknown): string {
 export const isTtl = (value: unknown): value is number =>
   Number.isInteger(value) && (Number(value) > 0 || value === -1);
 
-/** Paths that are indexed one by one: those that end in `/?`. `/*` names no path, and gets no index here. */
+/** The included paths that end in `/?`. Each gets an index. `/*` gets none. */
 export function indexedPaths({ indexingPolicy }: ContainerDefinition): Steps[] {
   const paths = (indexingPolicy?.includedPaths ?? []).map(({ path }) => path).filter((path) => path.endsWith('/?'));
-  // The id has an index of its own.
+  // The id already has an index.
   return paths.map((path) => pathSteps(path.slice(0, -2))).filter((steps) => steps.length > 0 && steps[0] !== 'id');
 }
 

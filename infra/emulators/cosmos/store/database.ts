@@ -3,37 +3,39 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 /**
- * `normal`: what was acknowledged survives the end of this process, however it ends, since a commit hands the log to the
- * operating system before it returns; only the machine itself going down (power, kernel) may take the latest commits, and
- * never less than whole ones. `full`: it survives that too, at the price of one fsync a commit.
+ * `normal`: acknowledged writes survive the end of this process, even a `kill -9`, because a commit writes the log to the
+ * operating system. A power cut or a kernel crash can lose the last commits, but never a part of one.
+ * `full`: acknowledged writes survive that too. It costs one fsync per commit.
  * https://www.sqlite.org/pragma.html#pragma_synchronous
  */
 export type Durability = 'normal' | 'full';
 
-/** Opens the store's file, or a new one in memory. @throws Error that says so where another process holds the file */
+/** Opens the file, or a database in memory. @throws Error if another process has opened the file */
 export function openStore(file: string | undefined, durability: Durability): DatabaseSync {
   if (file !== undefined) mkdirSync(dirname(file), { recursive: true });
   const database = new DatabaseSync(file ?? ':memory:');
   try {
-    // One process, one connection: without the exclusive lock two emulators on one file would overwrite each other's view.
+    // Two processes on one file would not see each other's changes to the open containers.
     database.exec('PRAGMA locking_mode = EXCLUSIVE');
     database.exec('PRAGMA journal_mode = WAL');
     database.exec(`PRAGMA synchronous = ${durability}`);
-    // A checkpoint every 16 MB of log rather than every 4: it is the one moment at which writes wait for the disk.
+    // A checkpoint per 16 MB of log instead of per 4 MB. Only a checkpoint makes writes wait for the disk.
     database.exec('PRAGMA wal_autocheckpoint = 4000');
     database.exec('PRAGMA cache_size = -65536');
-    // Bounds how much of a table `PRAGMA optimize` reads.
+    // Limits how many rows `PRAGMA optimize` reads.
     database.exec('PRAGMA analysis_limit = 1000');
     database.exec(schema);
   } catch (error) {
     database.close();
     if (!/locked/.test((error as Error).message)) throw error;
-    throw new Error(`Another process has the store ${file} open.`, { cause: error });
+    throw new Error(`Another process has the store ${file} open. Stop it, or choose another file with --file.`, {
+      cause: error,
+    });
   }
   return database;
 }
 
-/** Of a container, `definition` is what the client said of it, in JSON. Its documents lie in `docs_<rid>`. */
+/** `definition` is the JSON of a ContainerDefinition. The documents of a container are in the table `docs_<rid>`. */
 const schema = `
 CREATE TABLE IF NOT EXISTS databases (
   rid INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, etag TEXT NOT NULL, ts INTEGER NOT NULL
@@ -45,19 +47,19 @@ CREATE TABLE IF NOT EXISTS containers (
 `;
 
 export interface GroupCommit {
-  /** Call before each write: joins the open transaction, or opens one that is committed at the end of this turn. */
+  /** Call it before each write. It joins the open transaction, or opens one that is committed at the end of this turn. */
   begin(): void;
-  /** Runs a step whose writes stand or fall together, whatever else shares the transaction. */
+  /** Runs a step whose writes are all kept or all undone, also within a shared transaction. */
   atomically<T>(step: () => T): T;
-  /** Calls back once everything written so far is committed, or could not be; at once where nothing is open. */
+  /** Calls back after the writes so far were committed, or failed to be. Calls back at once if there are none. */
   afterCommit(done: (error?: Error) => void): void;
   /** Commits now. */
   flush(): void;
 }
 
 /**
- * Requests that arrive in one turn of the event loop share a transaction, and none is answered before it is committed.
- * Nobody waits for others to come: a lone write is committed as soon as the turn that brought it has ended.
+ * Requests that arrive in one turn of the event loop share a transaction. They are answered after it is committed. A single
+ * write does not wait for others: it is committed at the end of its turn.
  */
 export function createGroupCommit(database: DatabaseSync, onRollback: () => void): GroupCommit {
   let open = false;
@@ -73,7 +75,7 @@ export function createGroupCommit(database: DatabaseSync, onRollback: () => void
       database.exec('COMMIT');
     } catch (error) {
       failure = error as Error;
-      // SQLite has rolled back by itself where the disk failed it.
+      // After a disk error SQLite has already rolled back.
       if (database.isTransaction) database.exec('ROLLBACK');
       onRollback();
     }

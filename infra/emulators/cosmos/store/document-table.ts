@@ -15,15 +15,15 @@ export interface DocumentKey {
   readonly partition: PartitionKey;
 }
 
-/** A document about to be written. */
+/** A document to write. */
 export interface DocumentContent {
   /** JSON, without what the service adds. */
   readonly body: string;
-  /** The same, as it was before it was written down. */
+  /** The same, parsed. */
   readonly document: Readonly<Record<string, unknown>>;
 }
 
-/** Documents of one container. Every write throws CosmosError as the service would answer it. */
+/** The documents of one container. Functions throw the CosmosError that the service would answer. */
 export interface DocumentTable {
   read(key: DocumentKey): StoredDocument | undefined;
   insert(key: DocumentKey, content: DocumentContent): StoredDocument;
@@ -36,7 +36,7 @@ export interface DocumentTable {
     partition: PartitionKey | undefined,
     page: PageRequest,
   ): QueryPage;
-  /** What SQLite does for a query, one line a step: to see which index serves it. */
+  /** SQLite's plan of a query, one line per step. Tests use it to see which index is used. */
   explain(text: string, parameters: ReadonlyMap<string, unknown>, partition?: PartitionKey): string[];
   toJson(document: StoredDocument): string;
   removeExpired(): void;
@@ -52,7 +52,7 @@ export interface DocumentTableOptions {
   readonly now: () => number;
 }
 
-/** Statements kept ready; queries that clients make up must not fill the memory. */
+/** Limits the memory that queries of clients can use. */
 const maxStatements = 200;
 
 export const tableName = (containerRid: number) => `docs_${containerRid}`;
@@ -93,7 +93,7 @@ export function createDocumentTable(options: DocumentTableOptions): DocumentTabl
 
   function expiry({ document: { ttl } }: DocumentContent, ts: number): number | null {
     const { defaultTtl } = definition;
-    if (ttl !== undefined && ttl !== null && !isTtl(ttl)) throw badRequest('ttl is a number of seconds, or -1.');
+    if (ttl !== undefined && ttl !== null && !isTtl(ttl)) throw badRequest('ttl must be a number of seconds or -1.');
     if (defaultTtl === undefined) return null;
     const life = ttl ?? defaultTtl;
     return life === -1 ? null : ts + Number(life);
@@ -111,7 +111,7 @@ export function createDocumentTable(options: DocumentTableOptions): DocumentTabl
       parts.push({ text: '(expires IS NULL OR expires > ?)', bindings: [seconds()] });
     }
     if (partition !== undefined) {
-      // Where the partition key is the id, the id's own index serves.
+      // If the partition key is the id, use the index on the id.
       if (byId) parts.push({ text: 'id = ?', bindings: [String((JSON.parse(partition) as unknown[])[0])] });
       parts.push({ text: 'pk = ?', bindings: [partition] });
     }
@@ -119,7 +119,7 @@ export function createDocumentTable(options: DocumentTableOptions): DocumentTabl
   }
 
   function scopeOf(partition: PartitionKey | undefined, all: QueryScope['all']): QueryScope {
-    // A partition is small beside its container; SQLite does not know that, and might choose another index.
+    // A partition is small compared with its container. SQLite does not know that and could choose another index.
     const indexedBy = partition === undefined || byId ? '' : ` INDEXED BY ${table}_key`;
     return {
       table,
@@ -134,10 +134,10 @@ export function createDocumentTable(options: DocumentTableOptions): DocumentTabl
     try {
       return statement(text).all(...(bindings as SQLInputValue[]));
     } catch (error) {
-      // SQLITE_ERROR and SQLITE_TOOBIG: the query asks for more than SQLite's own limits.
+      // SQLITE_ERROR and SQLITE_TOOBIG: the query exceeds a limit of SQLite.
       const { errcode } = error as { errcode?: number };
       if (errcode === 1 || errcode === 18)
-        throw badRequest(`This emulator cannot run the query: ${(error as Error).message}`);
+        throw badRequest(`The emulator cannot run the query: ${(error as Error).message}`);
       throw error;
     }
   }
@@ -154,7 +154,7 @@ export function createDocumentTable(options: DocumentTableOptions): DocumentTabl
       let { changes, lastInsertRowid } = insert.run(...values);
       if (changes === 0) {
         if (find(key) !== undefined) throw conflict();
-        // What is there has expired, and has not been cleared away yet.
+        // An expired document that has not been removed yet.
         const expired = read.get(key.partition, key.id);
         if (expired !== undefined) remove.run(Number(expired['rid']));
         ({ changes, lastInsertRowid } = insert.run(...values));
@@ -170,7 +170,7 @@ export function createDocumentTable(options: DocumentTableOptions): DocumentTabl
       const changed = indexed
         .map(({ steps, name }) => ({ name, value: columnValue(content.document, steps) }))
         .filter(({ name, value }) => !isSame((before as unknown as Record<string, SqlValue>)[name], value));
-      // Columns that keep their value are not named: SQLite would write their indexes anew.
+      // Leave out unchanged columns. SQLite would rewrite their indexes.
       const columns = ['body', 'etag', 'ts', 'expires', ...changed.map(({ name }) => name)];
       commits.begin();
       statement(`UPDATE ${table} SET ${columns.map((name) => `${name} = ?`).join(', ')} WHERE rid = ?`).run(
@@ -215,7 +215,7 @@ export function createDocumentTable(options: DocumentTableOptions): DocumentTabl
   };
 }
 
-/** The version that a write named, if it named one. @throws CosmosError 404 or 412 */
+/** @returns the document, if it exists and has the etag of If-Match. @throws CosmosError 404 or 412 */
 export function requireVersion(document: StoredDocument | undefined, ifMatch: string | undefined): StoredDocument {
   if (document === undefined) throw notFound();
   if (ifMatch !== undefined && ifMatch !== '*' && ifMatch !== `"${document.etag}"` && ifMatch !== document.etag) {
@@ -242,8 +242,8 @@ function isSame(a: SqlValue | undefined, b: SqlValue): boolean {
   return a instanceof Uint8Array && b instanceof Uint8Array ? Buffer.compare(a, b) === 0 : a === b;
 }
 
-/** Sets anew when documents expire, after the container's own time to live has changed. */
-export function reckonExpiry(database: DatabaseSync, containerRid: number, defaultTtl: number | undefined): void {
+/** Recomputes the expiry of all documents after a change of the container's time to live. */
+export function updateExpiry(database: DatabaseSync, containerRid: number, defaultTtl: number | undefined): void {
   const table = tableName(containerRid);
   if (defaultTtl === undefined) {
     database.exec(`UPDATE ${table} SET expires = NULL WHERE expires IS NOT NULL`);

@@ -1,4 +1,4 @@
-/** A document as it is kept, with the columns of its indexed paths where it was read. */
+/** A stored document. One that was read also has the columns of its indexed paths. */
 export interface StoredDocument {
   readonly rid: number;
   /** JSON, without what the service adds. */
@@ -9,8 +9,8 @@ export interface StoredDocument {
 }
 
 /*
- * What the service adds to a resource. Resource ids are numbers in base64 whose beginning is the id of what holds the
- * resource, with `-` in place of `/`, so that they can stand in a path.
+ * The members that the service adds to a resource. A resource id is a number in base64 that begins with the id of the parent.
+ * It has `-` instead of `/`, so that it can be part of a path.
  */
 
 const parts = { database: 4, container: 8, document: 16 };
@@ -24,19 +24,19 @@ export function resourceId(database: number, container?: number, document?: numb
   return bytes.toString('base64').replaceAll('/', '-');
 }
 
-/** Writes documents of one container as clients see them. Text put to text: a page of a thousand is parsed by nobody here. */
+/** Creates the function that writes documents as clients see them. It appends to the JSON text and does not parse it. */
 export function createDocumentWriter(database: number, container: number): (document: StoredDocument) => string {
   const documents = `dbs/${resourceId(database)}/colls/${resourceId(database, container)}/docs/`;
   return ({ rid, body, etag, ts }) => {
     const id = resourceId(database, container, rid);
-    // A body always has its id, so there is something before the comma.
+    // A body always contains at least the id, so a comma can follow.
     return `${body.slice(0, -1)},"_rid":"${id}","_self":"${documents}${id}/","_etag":"\\"${etag}\\"","_attachments":"attachments/","_ts":${ts}}`;
   };
 }
 
 const added = ['_rid', '_self', '_etag', '_attachments', '_ts'];
 
-/** A document without what the service adds: clients may send back what they were given. */
+/** Removes the members that the service adds. Clients may send them back. */
 export function withoutAdded(document: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   if (!added.some((name) => Object.hasOwn(document, name))) return document;
   return Object.fromEntries(Object.entries(document).filter(([name]) => !added.includes(name)));

@@ -8,10 +8,10 @@ import type { CaCertificates } from '../management-api/ca-certificates.ts';
 import type { DeviceCredential } from '../registrations/registration.ts';
 import { type Certificate, ChainError, isSelfSigned, presentedChain, validityFault, verifyChain } from '../x509.ts';
 
-/** A device that proved who it is, and the entry that decides about it. */
+/** An identified device, and the enrollment that applies to it. */
 export interface Attested {
   readonly entry: Entry;
-  /** As spelled in the proof: a common name, or the registration id of a symmetric key. */
+  /** In the spelling of the certificate's common name, or of the signed resource. */
   readonly registrationId: string;
   readonly credential: DeviceCredential;
 }
@@ -23,9 +23,9 @@ export interface X509AttestationParts {
 }
 
 /**
- * Attests by the certificate chain of the TLS handshake, in the order of
- * https://learn.microsoft.com/azure/iot-dps/concepts-x509-attestation: the individual enrollment of the leaf, else the
- * group of the nearest issuer that has one, up to the root. The first entry found decides, enabled or disabled.
+ * Creates the attestation by the certificate chain of the TLS handshake. As documented in
+ * https://learn.microsoft.com/azure/iot-dps/concepts-x509-attestation, it looks for the individual enrollment of the leaf, then for
+ * the group of each issuer up to the root. The first enrollment found applies, even if it is disabled.
  */
 export function createX509Attestation({ entries, cas, now }: X509AttestationParts) {
   return (socket: TLSSocket, registrationId: string): Attested => {
@@ -44,7 +44,7 @@ export function createX509Attestation({ entries, cas, now }: X509AttestationPart
   function individualOf(leaf: Certificate, presented: readonly Certificate[]): Entry | undefined {
     const entry = entries.ofCertificate('individual', leaf.sha256Thumbprint);
     if (!entry) return undefined;
-    // The enrollment itself vouches for a self-signed certificate; an issued one needs its CA.
+    // The enrollment itself establishes trust in a self-signed certificate. An issued one needs a verified CA.
     const fault = isSelfSigned(leaf) ? validityFault(leaf, now()) : undefined;
     if (fault) throw unauthorized(fault);
     if (!isSelfSigned(leaf)) chainOf(presented);
@@ -101,8 +101,8 @@ export interface SymmetricKeyAttestationParts {
 }
 
 /**
- * Attests by a shared access signature over `{idScope}/registrations/{registrationId}`: with the key of the individual
- * enrollment if there is one, else with the key that a group derives for the registration id
+ * Creates the attestation by a shared access signature over `{idScope}/registrations/{registrationId}`. The key is that of the
+ * individual enrollment, or else the key that a group derives for the registration id
  * (https://learn.microsoft.com/azure/iot-dps/concepts-symmetric-key-attestation).
  */
 export function createSymmetricKeyAttestation({ entries, idScope, now }: SymmetricKeyAttestationParts) {

@@ -10,7 +10,7 @@ import { type Registration, showRegistrationResult } from '../registrations/regi
 import type { Attested } from './attestation.ts';
 
 export interface DeviceRouteParts {
-  /** Who the caller is: by its TLS certificate, or by its signature if it sends one. Throws 401. */
+  /** Identifies the device by its shared access signature, or else by its TLS certificate. @throws ServiceError 401 */
   readonly attest: (call: Call, registrationId: string) => Attested;
   readonly registrar: Registrar;
   readonly settings: Pick<Settings, 'idScope' | 'quotas' | 'retryAfterSeconds' | 'now' | 'serviceHostName'>;
@@ -25,8 +25,8 @@ export function deviceRoutes({ attest, registrar, settings }: DeviceRouteParts):
   const { idScope, quotas, retryAfterSeconds, now } = settings;
   const registering = createRateLimiter({ limit: quotas.registrationsPerMinute, windowMs: 60_000, now });
   const polling = createRateLimiter({ limit: quotas.pollsPer10Seconds, windowMs: pollWindowSeconds * 1000, now });
-  /** Whoever waits this long between polls of an unfinished assignment never exceeds the polling quota. */
-  const politeSeconds = Math.max(
+  /** A device that waits this long between two polls stays within the polling quota. */
+  const pollIntervalSeconds = Math.max(
     retryAfterSeconds,
     Math.ceil(pollWindowSeconds / Math.max(1, quotas.pollsPer10Seconds)),
   );
@@ -37,7 +37,7 @@ export function deviceRoutes({ attest, registrar, settings }: DeviceRouteParts):
       throw dpsError(404, 'There is no provisioning service with this id scope.');
     }
     const id = call.parameters['id'] ?? '';
-    if (!idSyntax.test(id)) throw dpsError(400, 'The registration id has characters that DPS does not take.');
+    if (!idSyntax.test(id)) throw dpsError(400, 'The registration id has characters that DPS does not allow.');
     return attest(call, id);
   }
 
@@ -64,7 +64,7 @@ export function deviceRoutes({ attest, registrar, settings }: DeviceRouteParts):
         if (wait > 0) throw throttled(wait);
         const registration = registrar.register({ ...device, payload });
         if (registration.status === 'disabled') return finalAnswer(registration);
-        // As the real service: accepted first, the outcome is for the poll, even when it is known already.
+        // As in the service, the outcome is left to the poll, even if it is already known.
         const host = call.header('host') ?? settings.serviceHostName;
         return {
           status: 202,
@@ -87,7 +87,7 @@ export function deviceRoutes({ attest, registrar, settings }: DeviceRouteParts):
         if (registration.status !== 'assigning') return finalAnswer(registration);
         return {
           status: 202,
-          headers: { 'retry-after': String(politeSeconds) },
+          headers: { 'retry-after': String(pollIntervalSeconds) },
           body: { operationId: registration.operationId, status: 'assigning' },
         };
       },

@@ -1,21 +1,21 @@
 import type { Page, PageRequest, Store } from '../store.ts';
 import type { Entry, EntryKind } from './entry.ts';
 
-/** Enrollment groups and individual enrollments, and which of them a certificate stands in. */
+/** Stores enrollment groups and individual enrollments, and finds them by their certificates. */
 export interface EntryStore {
   get(kind: EntryKind, id: string): Entry | undefined;
   put(entry: Entry): void;
   delete(entry: Entry): void;
   page(kind: EntryKind, request: PageRequest): Page<Entry>;
-  /** How many groups attest this way; all individual enrollments count as one kind. */
+  /** Number of enrollments of a kind, optionally with one type of attestation. */
   count(kind: EntryKind, attestation?: Entry['attestation']['type']): number;
-  /** Groups whose devices sign with derived keys. */
+  /** Groups with symmetric key attestation. */
   symmetricKeyGroups(): readonly Entry[];
-  /** The entry in which the certificate (SHA-256, upper-case hex) stands itself. */
+  /** The enrollment that contains the certificate. @param sha256Thumbprint upper-case hex */
   ofCertificate(kind: EntryKind, sha256Thumbprint: string): Entry | undefined;
-  /** The group that refers to a CA certificate by its name. */
+  /** The group that references a CA certificate by name. */
   ofCaReference(name: string): Entry | undefined;
-  /** The entry found by one of `bindingKeys`. */
+  /** The enrollment that has the binding key. See `bindingKeys`. */
   boundTo(key: string): Entry | undefined;
 }
 
@@ -58,7 +58,7 @@ export function createEntryStore(store: Store): EntryStore {
   };
 }
 
-/** What an entry's certificates are found by; one certificate stands in one entry only. */
+/** The keys under which an enrollment is found by its certificates. A certificate can be in one enrollment only. */
 export function bindingKeys({ attestation }: Pick<Entry, 'attestation'>): string[] {
   if (attestation.type !== 'x509') return [];
   if (attestation.use === 'caReferences') {

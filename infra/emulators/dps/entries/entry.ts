@@ -1,9 +1,9 @@
 import type { CertificateInfo } from '../x509.ts';
 
-/** An enrollment as kept: one type for groups and individual enrollments, which differ in little. */
+/** A stored enrollment: a group or an individual enrollment. */
 export interface Entry {
   readonly kind: EntryKind;
-  /** As spelled by who created it; compared without case. */
+  /** In the spelling of its creator. Case does not matter. */
   readonly id: string;
   readonly attestation: Attestation;
   readonly settings: EntrySettings;
@@ -14,13 +14,13 @@ export interface Entry {
 
 export type EntryKind = 'group' | 'individual';
 
-/** The members that clients set and get back as they are. What was not sent is not there: DPS writes no defaults into a record. */
+/** Members that are returned as the client sent them. DPS adds no defaults, so a member that was not sent is missing. */
 export interface EntrySettings {
   readonly deviceId?: string;
   readonly capabilities?: { readonly iotEdge: boolean };
   readonly iotHubHostName?: string;
   readonly initialTwin?: InitialTwin;
-  /** `null` comes back as null; every other member sent as null is dropped. */
+  /** `null` is returned as null. Every other member that was sent as null is dropped. */
   readonly provisioningStatus?: 'enabled' | 'disabled' | null;
   readonly reprovisionPolicy?: { readonly updateHubAssignment: boolean; readonly migrateDeviceData: boolean };
   readonly allocationPolicy?: AllocationPolicy;
@@ -40,7 +40,7 @@ export interface InitialTwin {
 export type Attestation =
   | {
       readonly type: 'x509';
-      /** Groups name signing certificates, individual enrollments the device's own. */
+      /** Groups have signing certificates, individual enrollments have client certificates. */
       readonly use: 'clientCertificates' | 'signingCertificates';
       readonly primary: StoredCertificate;
       readonly secondary?: StoredCertificate;
@@ -51,12 +51,12 @@ export type Attestation =
   | { readonly type: 'none' };
 
 export interface StoredCertificate {
-  /** Base64 DER; never shown. */
+  /** Base64 DER. It is never part of an answer. */
   readonly certificate: string;
   readonly info: CertificateInfo;
 }
 
-/** What differs in the words of the two kinds. */
+/** Names and error codes of the two kinds of enrollment. */
 export const kindNames = {
   group: {
     idMember: 'enrollmentGroupId',
@@ -74,7 +74,7 @@ export const kindNames = {
   },
 } as const;
 
-/** `withKeys`: an answer to the writer, who gets symmetric keys back; everybody else asks for the attestation mechanism. */
+/** @param withKeys include symmetric keys, as in the answer to a write. Readers have to request the attestation mechanism. */
 export function showEntry(entry: Entry, { withKeys = false }: { withKeys?: boolean } = {}): Record<string, unknown> {
   const { deviceId, ...settings } = entry.settings;
   return {
@@ -88,7 +88,7 @@ export function showEntry(entry: Entry, { withKeys = false }: { withKeys?: boole
   };
 }
 
-/** The certificate's text is never part of an answer. */
+/** The answer has the details of a certificate, never the certificate itself. */
 export function showAttestation(attestation: Attestation, { withKeys }: { withKeys: boolean }): JsonObject {
   if (attestation.type === 'none') return { type: 'none' };
   if (attestation.type === 'tpm') {

@@ -12,7 +12,7 @@ import {
   type StoredCertificate,
 } from './entry.ts';
 
-/** 1 to 128 letters, digits and `-._:`, the last one alphanumeric or a dash: https://learn.microsoft.com/azure/iot-dps/concepts-service */
+/** 1 to 128 letters, digits and `-._:`, ending with a letter, digit or dash: https://learn.microsoft.com/azure/iot-dps/concepts-service */
 export const idSyntax = /^[a-z0-9\-._:]{0,127}[a-z0-9-]$/i;
 
 const object = z.record(z.string(), z.unknown());
@@ -40,7 +40,7 @@ const attestationSyntax = z.object({
   symmetricKey: z.object({ primaryKey: key.nullish(), secondaryKey: key.nullish() }).nullish(),
 });
 
-/** Unknown members are let pass and dropped: official samples send some. */
+/** Unknown members are ignored, because official samples send some. */
 const syntax = z.object({
   enrollmentGroupId: z.string().nullish(),
   registrationId: z.string().nullish(),
@@ -72,12 +72,16 @@ export interface ParsedEntry {
 }
 
 export interface EntryParser {
-  /** The id an item of a bulk request names, checked; `fromPath` for single requests, where both must agree. */
+  /**
+   * Reads and checks the id of an enrollment. @param fromPath the id in the path, which must equal the id in the body
+   * @throws ServiceError 400
+   */
   idOf(kind: EntryKind, body: unknown, fromPath?: string): string;
+  /** @param before the stored enrollment, for an update. @throws ServiceError 400 that names the invalid member */
   parse(kind: EntryKind, id: string, body: unknown, before: Entry | undefined): ParsedEntry;
 }
 
-/** Checks what clients send against the documented rules; throws 400 with the fault. */
+/** Checks enrollments against the documented rules. */
 export function createEntryParser({
   hubs,
   webhook,
@@ -94,7 +98,7 @@ export function createEntryParser({
     );
     if (unlinked !== undefined) throw dpsError(400, `The IoT hub "${unlinked}" is not linked to this service.`);
     if (allocationPolicy === 'static' && (iotHubs ?? []).length > 1) {
-      throw dpsError(400, 'allocationPolicy static takes exactly one of iotHubs.');
+      throw dpsError(400, 'allocationPolicy static needs exactly one of iotHubs.');
     }
     if (allocationPolicy === 'custom') checkWebhook(customAllocationDefinition, webhook.allowHttp);
   }
@@ -157,7 +161,7 @@ function dropNulls<T extends object>(value: T): Partial<T> {
   ) as Partial<T>;
 }
 
-/** The oldest version a webhook can ask for, by the specification of `customAllocationDefinition.apiVersion`. */
+/** The oldest allowed value of `customAllocationDefinition.apiVersion`. */
 const oldestWebhookVersion = '2018-09-01-preview';
 
 function checkWebhook(definition: Input['customAllocationDefinition'], allowHttp: boolean): void {
@@ -171,13 +175,13 @@ function checkWebhook(definition: Input['customAllocationDefinition'], allowHttp
   }
 }
 
-/** DPS applies the twin through IoT Hub, whose limits count; whether the real service checks them here is not published. */
+/** IoT Hub limits the twin. It is not published whether DPS checks the limits when an enrollment is written. */
 function checkTwin(initialTwin: Input['initialTwin']): void {
   const violation = twinViolation(initialTwin?.tags ?? {}, initialTwin?.properties?.desired ?? {});
   if (violation !== undefined) throw dpsError(400, `Invalid initialTwin: ${violation}.`);
 }
 
-/** A sent attestation as it is kept; what an update leaves out (certificates shown as `info` only, keys) stays as it was. */
+/** Reads an attestation. An update may leave out keys, and send only the `info` of a certificate. Then the stored ones stay. */
 function parseAttestation(
   kind: EntryKind,
   input: AttestationInput,
@@ -216,9 +220,9 @@ function parseX509(
   const wrong = kind === 'group' ? 'clientCertificates' : 'signingCertificates';
   const sent = x509[use];
   const references = x509.caReferences;
-  if (x509[wrong]) throw dpsError(400, `${wrong} do not belong here; this kind of enrollment takes ${use}.`);
+  if (x509[wrong]) throw dpsError(400, `${wrong} are not allowed in this kind of enrollment. Use ${use}.`);
   if (references?.primary) {
-    if (kind === 'individual') throw dpsError(400, 'caReferences belong to enrollment groups.');
+    if (kind === 'individual') throw dpsError(400, 'caReferences are allowed in enrollment groups only.');
     if (sent?.primary) throw dpsError(400, 'Give signingCertificates or caReferences, not both.');
     const { primary, secondary } = references;
     return { type: 'x509', use: 'caReferences', primary, ...(secondary ? { secondary } : {}) };

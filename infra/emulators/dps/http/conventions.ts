@@ -3,7 +3,7 @@ import type { Page } from '../store.ts';
 import type { Answer, Call } from './server.ts';
 import { dpsError, ServiceError } from './service-error.ts';
 
-/** The `api-version` of a call, e.g. 2021-10-01; required everywhere in DPS. */
+/** Reads `api-version`, such as 2021-10-01. DPS requires it in every call. @throws ServiceError 400 */
 export function apiVersionOf(call: Call): string {
   const version = call.query.get('api-version');
   if (version === null || !/^\d{4}-\d\d-\d\d(-preview)?$/.test(version)) {
@@ -12,10 +12,10 @@ export function apiVersionOf(call: Call): string {
   return version;
 }
 
-/** What the official clients ask for at most; more is answered in pages of this. */
+/** The default page size, and the largest that the official clients request. */
 const maxItems = 100;
 
-/** The page that `x-ms-max-item-count` and `x-ms-continuation` ask for. */
+/** Reads the page from `x-ms-max-item-count` and `x-ms-continuation`. @throws the error of `badRequest` */
 export function pageRequestOf(call: Call, badRequest: (message: string) => ServiceError, most = maxItems) {
   const count = call.header('x-ms-max-item-count');
   const continuation = call.header('x-ms-continuation');
@@ -26,7 +26,7 @@ export function pageRequestOf(call: Call, badRequest: (message: string) => Servi
   return { after, limit: Math.min(count === undefined ? maxItems : Number(count), most) };
 }
 
-/** Headers of a page; there is no continuation on the last one. */
+/** Headers of a page. The last page has no continuation. */
 export function pageHeaders(page: Page<unknown>, itemType: string, limit: number): Record<string, string> {
   return {
     'x-ms-item-type': itemType,
@@ -41,7 +41,7 @@ function positionOf(continuation: string): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
-/** Errors as `ProvisioningServiceErrorDetails`, https://learn.microsoft.com/rest/api/iot-dps/. */
+/** Writes errors as `ProvisioningServiceErrorDetails`, https://learn.microsoft.com/rest/api/iot-dps/. */
 export function createDpsErrorRenderer({ now, newId }: { now: () => Date; newId: () => string }) {
   return (error: unknown): Answer => {
     const known = error instanceof ServiceError ? error : new ServiceError(500, 500000, 'Internal server error.');

@@ -4,15 +4,15 @@ import { createServer, type Server } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import { ServiceError } from './service-error.ts';
 
-/** One request as the surfaces see it. */
+/** One request to an API. */
 export interface Call {
   readonly method: string;
   /** Percent-decoded values of the `{name}` segments. */
   readonly parameters: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
-  /** The first value of a header, or undefined. */
+  /** The first value of a header. @param name lower case */
   header(name: string): string | undefined;
-  /** The JSON body; undefined when there is none. */
+  /** The parsed JSON body. Undefined if the request has none. */
   readonly body: unknown;
   readonly path: string;
   readonly socket: TLSSocket;
@@ -26,13 +26,13 @@ export interface Answer {
 
 export interface Route {
   readonly method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
-  /** Literal segments match without case, as the official clients spell some of them differently. `{x}` matches one segment. */
+  /** Literal segments match in any case, because the official clients differ. `{x}` matches one segment. */
   readonly path: string;
   handle(call: Call): Answer | Promise<Answer>;
 }
 
-/** One service's routes with that service's limits and error format. */
-export interface Surface {
+/** The routes of one API, with its limit and error format. */
+export interface Api {
   readonly routes: readonly Route[];
   readonly maxBodyBytes: number;
   renderError(error: unknown, call: Pick<Call, 'method' | 'path'>): Answer;
@@ -41,28 +41,26 @@ export interface Surface {
 export type RouteMatch =
   | {
       readonly found: 'route';
-      readonly surface: Surface;
+      readonly api: Api;
       readonly route: Route;
       readonly parameters: Record<string, string>;
     }
-  | { readonly found: 'other-method'; readonly surface: Surface }
+  | { readonly found: 'other-method'; readonly api: Api }
   | { readonly found: 'nothing' };
 
-/** The first route, in the order given, whose path and method fit. A trailing slash is ignored. */
-function createRouter(surfaces: readonly Surface[]): (method: string, path: string) => RouteMatch {
-  const table = surfaces.flatMap((surface) =>
-    surface.routes.map((route) => ({ surface, route, segments: segmentsOf(route.path) })),
-  );
+/** Finds the first route whose path and method match. A trailing slash is ignored. */
+function createRouter(apis: readonly Api[]): (method: string, path: string) => RouteMatch {
+  const table = apis.flatMap((api) => api.routes.map((route) => ({ api, route, segments: segmentsOf(route.path) })));
   return (method, path) => {
     const actual = segmentsOf(path);
-    let otherMethod: Surface | undefined;
-    for (const { surface, route, segments } of table) {
+    let otherMethod: Api | undefined;
+    for (const { api, route, segments } of table) {
       const parameters = matchSegments(segments, actual);
       if (!parameters) continue;
-      if (route.method === method) return { found: 'route', surface, route, parameters };
-      otherMethod ??= surface;
+      if (route.method === method) return { found: 'route', api, route, parameters };
+      otherMethod ??= api;
     }
-    return otherMethod ? { found: 'other-method', surface: otherMethod } : { found: 'nothing' };
+    return otherMethod ? { found: 'other-method', api: otherMethod } : { found: 'nothing' };
   };
 }
 
@@ -97,19 +95,18 @@ function decodeSegment(segment: string): string | undefined {
 export interface ServerOptions {
   readonly keyPem: string;
   readonly certPem: string;
-  readonly surfaces: readonly Surface[];
-  /** Renders errors of paths that belong to no surface, and bounds their bodies. */
-  readonly fallback: Surface;
+  readonly apis: readonly Api[];
+  /** For paths that belong to no API: error format and limit. */
+  readonly fallback: Api;
 }
 
 /**
- * The HTTPS server of all surfaces. It asks every client for a certificate but lets TLS accept any: whether a chain
- * counts is for DPS's own rules to say. Session tickets are off because a resumed session shows the server only the
- * leaf and no longer the chain that the device presented. TLS 1.2 is what DPS asks for at least
- * (https://learn.microsoft.com/azure/iot-dps/tls-support).
+ * Creates the HTTPS server of all APIs. It requests a client certificate and accepts any, because the rules of DPS decide about
+ * the chain. Session tickets are off: in a resumed session the server sees only the leaf, not the chain. DPS requires TLS 1.2
+ * or later (https://learn.microsoft.com/azure/iot-dps/tls-support).
  */
-export function createHttpsServer({ keyPem, certPem, surfaces, fallback }: ServerOptions): Server {
-  const match = createRouter(surfaces);
+export function createHttpsServer({ keyPem, certPem, apis, fallback }: ServerOptions): Server {
+  const match = createRouter(apis);
   return createServer(
     {
       key: keyPem,
@@ -122,7 +119,7 @@ export function createHttpsServer({ keyPem, certPem, surfaces, fallback }: Serve
     (request, response) => {
       answerRequest(request, match, fallback)
         .then((answer) => send(response, answer))
-        // The client is gone, or keeps sending what nobody wants to read.
+        // The client has disconnected, or keeps sending data beyond the limit.
         .catch(() => response.destroy());
     },
   );
@@ -131,14 +128,14 @@ export function createHttpsServer({ keyPem, certPem, surfaces, fallback }: Serve
 async function answerRequest(
   request: IncomingMessage,
   match: ReturnType<typeof createRouter>,
-  fallback: Surface,
+  fallback: Api,
 ): Promise<Answer> {
   const method = request.method ?? 'GET';
   const target = request.url ?? '/';
   const mark = target.indexOf('?');
   const path = mark < 0 ? target : target.slice(0, mark);
   const found = match(method, path);
-  const surface = found.found === 'nothing' ? fallback : found.surface;
+  const api = found.found === 'nothing' ? fallback : found.api;
   try {
     if (found.found === 'nothing') throw new ServiceError(404, 404000, 'There is nothing at this path.');
     if (found.found === 'other-method') throw new ServiceError(405, 405000, `${method} is not allowed here.`);
@@ -151,18 +148,18 @@ async function answerRequest(
         const value = request.headers[name];
         return Array.isArray(value) ? value[0] : value;
       },
-      body: await readJson(request, surface.maxBodyBytes),
-      // The server is created by node:https, so the socket of a request is always a TLS socket.
+      body: await readJson(request, api.maxBodyBytes),
+      // An HTTPS server has TLS sockets only.
       socket: request.socket as TLSSocket,
     };
     return await found.route.handle(call);
   } catch (error) {
-    return surface.renderError(error, { method, path });
+    return api.renderError(error, { method, path });
   }
 }
 
-/** What of a message that is too large is read and dropped, so that its sender gets the answer and no broken connection. */
-const drainedBytes = 64 * 1024 * 1024;
+/** Bytes of a too large body that are read and dropped, so that the client gets the answer and not a broken connection. */
+const maxDrainedBytes = 64 * 1024 * 1024;
 
 async function readJson(request: IncomingMessage, maxBytes: number): Promise<unknown> {
   const parts: Buffer[] = [];
@@ -170,7 +167,7 @@ async function readJson(request: IncomingMessage, maxBytes: number): Promise<unk
   for await (const part of request as AsyncIterable<Buffer>) {
     size += part.length;
     if (size <= maxBytes) parts.push(part);
-    else if (size > drainedBytes) break;
+    else if (size > maxDrainedBytes) break;
   }
   if (size > maxBytes) throw new ServiceError(413, 413000, `The message has more than ${maxBytes} bytes.`);
   if (size === 0) return undefined;

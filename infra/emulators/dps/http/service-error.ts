@@ -1,8 +1,8 @@
-/** What a emulator surface answers instead of a result; each surface writes it in its service's own format. */
+/** An error answer. Each API writes it in the format of its service. */
 export class ServiceError extends Error {
   override readonly name = 'ServiceError';
   readonly status: number;
-  /** DPS: a number such as 409202. IoT Hub and Resource Manager: a word. */
+  /** DPS: a number, such as 409202. IoT Hub and Resource Manager: a word. */
   readonly code: number | string;
   readonly retryAfterSeconds: number | undefined;
   readonly info: Readonly<Record<string, string>> | undefined;
@@ -22,8 +22,8 @@ export class ServiceError extends Error {
 }
 
 /**
- * A DPS error. Where the real sub-code is not publicly known the code is the HTTP status and three zeros, as in the
- * known 401000; the README lists those places.
+ * A DPS error. If the sub-code of the service is not known, the code is the HTTP status and three zeros, as in the known 401000.
+ * The README lists these cases.
  */
 export function dpsError(status: number, message: string, code = status * 1000): ServiceError {
   return new ServiceError(status, code, message);

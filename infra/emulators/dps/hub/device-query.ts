@@ -7,14 +7,17 @@ export interface Condition {
 }
 
 /**
- * Compiles `SELECT * FROM devices [WHERE ...]` to a condition over the stored JSON. Understood: `deviceId`, `status`,
+ * Compiles `SELECT * FROM devices [WHERE ...]` to a condition over the stored JSON. Supported: `deviceId`, `status`,
  * `tags.…`, `properties.desired.…`, `properties.reported.…`, `capabilities.iotEdge`; `=`, `!=`, `<>`, `<`, `<=`, `>`, `>=`, `IN`, `NIN`,
  * `AND`, `OR`, `NOT`, parentheses, `IS_DEFINED(x)`, `STARTSWITH(x, 'y')`
- * (a part of https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-query-language). Anything else is a 400 that says so.
+ * (a part of https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-query-language).
+ * @returns undefined without WHERE
+ * @throws ServiceError 400 that shows the unsupported part
  */
 export function compileDeviceQuery(query: string): Condition | undefined {
   const [, rest] = /^\s*SELECT\s+\*\s+FROM\s+devices\b(.*)$/is.exec(query) ?? [];
-  if (rest === undefined) throw hubBadRequest('Only SELECT * FROM devices with an optional WHERE is understood.');
+  if (rest === undefined)
+    throw hubBadRequest('The query is not supported. Expected SELECT * FROM devices with an optional WHERE.');
   if (rest.trim() === '') return undefined;
   const [, where] = /^\s+WHERE\s+(.+)$/is.exec(rest) ?? [];
   if (where === undefined) throw hubBadRequest('Expected WHERE and a condition.');
@@ -24,7 +27,7 @@ export function compileDeviceQuery(query: string): Condition | undefined {
 const tokenSyntax =
   /\s*(?:('(?:[^']|'')*')|(-?\d+(?:\.\d+)?)|([A-Za-z_$][\w$-]*(?:\.[\w$-]+)*)|(<=|>=|!=|<>|[=<>()[\],]))/y;
 
-/** Longer queries and deeper nesting do not fit IoT Hub's own limits either. */
+/** Limits the depth of the recursive compiler. IoT Hub has similar limits. */
 const maxTokens = 500;
 
 type Token = { readonly kind: 'string' | 'number' | 'word' | 'symbol'; readonly text: string };
@@ -36,7 +39,7 @@ function tokensOf(text: string): Token[] {
   while (tokenSyntax.lastIndex < trimmed.length) {
     const start = tokenSyntax.lastIndex;
     const found = tokenSyntax.exec(trimmed);
-    if (!found) throw hubBadRequest(`The condition is not understood at "${trimmed.slice(start, start + 20).trim()}".`);
+    if (!found) throw hubBadRequest(`The condition is not supported at "${trimmed.slice(start, start + 20).trim()}".`);
     const [, string, number, word, symbol] = found;
     if (string !== undefined) tokens.push({ kind: 'string', text: string.slice(1, -1).replaceAll("''", "'") });
     else if (number !== undefined) tokens.push({ kind: 'number', text: number });
@@ -65,7 +68,7 @@ function compileCondition(tokens: readonly Token[]): Condition {
     const token = tokens[at];
     return token !== undefined && token.kind !== 'string' && texts.includes(token.text.toUpperCase());
   };
-  const fail = () => hubBadRequest(`The condition is not understood at "${tokens[at]?.text ?? 'its end'}".`);
+  const fail = () => hubBadRequest(`The condition is not supported at "${tokens[at]?.text ?? 'its end'}".`);
   function expect(text: string): void {
     if (!peek(text)) throw fail();
     at += 1;
@@ -170,7 +173,7 @@ function compileCondition(tokens: readonly Token[]): Condition {
   return { sql, values };
 }
 
-/** Where a property of the twin stands in the stored device. */
+/** The JSON path of a twin property in the stored device. @throws ServiceError 400 */
 function storedPath(property: string): string {
   const [head = '', ...rest] = property.split('.');
   const quoted = (parts: readonly string[]) => parts.map((part) => `."${part}"`).join('');
@@ -181,5 +184,5 @@ function storedPath(property: string): string {
   if (head === 'properties' && (section === 'desired' || section === 'reported') && inner.length > 0) {
     return `$.${section}.values${quoted(inner)}`;
   }
-  throw hubBadRequest(`The property "${property}" cannot be asked for.`);
+  throw hubBadRequest(`The property "${property}" cannot be queried.`);
 }

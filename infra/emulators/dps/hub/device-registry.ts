@@ -7,13 +7,13 @@ import type { DeviceCredential } from '../registrations/registration.ts';
 import type { Page, PageRequest, Store } from '../store.ts';
 import { authenticationFor, type HubAuthentication, type HubDevice, never, newSection } from './hub-device.ts';
 
-/** The device registries of all linked hubs, by host name. */
+/** The device registries of all linked hubs. Hubs are identified by host name. */
 export interface DeviceRegistry {
   readonly hubs: readonly string[];
   get(hub: string, deviceId: string): HubDevice | undefined;
   put(hub: string, device: HubDevice): void;
   delete(hub: string, deviceId: string): boolean;
-  /** Devices of one or more hubs, in the order of their creation. */
+  /** Devices of the hubs in the order of creation. */
   page(hubs: readonly string[], request: PageRequest): Page<HubDevice>;
   create(hub: string, device: NewDevice): HubDevice;
 }
@@ -31,7 +31,7 @@ export function createDeviceRegistry(
   store: Store,
   { hubs, now, random }: Pick<Settings, 'hubs' | 'now' | 'random'>,
 ): DeviceRegistry {
-  // A hub that is no longer linked keeps its devices; they are reached again when it is linked again.
+  // A hub that is no longer linked keeps its devices until it is linked again.
   const nameOf = (hub: string) => `hub:${hub.toLowerCase()}`;
   const of = (hub: string) => store.collection<HubDevice>(nameOf(hub));
 
@@ -48,7 +48,7 @@ export function createDeviceRegistry(
       const time = timestamp(now());
       const device: HubDevice = {
         deviceId,
-        // Eighteen digits, as the real ones have.
+        // 18 digits, as in the service.
         generationId: `${now().getTime()}${(random(4).readUInt32BE() % 100_000).toString().padStart(5, '0')}`,
         status,
         statusReason,
@@ -67,7 +67,7 @@ export function createDeviceRegistry(
   };
 }
 
-/** A known device with the credential it attested with last; its twin stays. */
+/** Replaces the credential of a device and keeps its twin. */
 export function withCredential(device: HubDevice, credential: DeviceCredential): HubDevice {
   return {
     ...device,
@@ -81,13 +81,13 @@ export interface FoundDevice {
   readonly device: HubDevice;
 }
 
-/** Finds devices in the hubs that a call is for and may enter. */
+/** Finds devices in the hubs that a call may access. */
 export interface DeviceLookup {
   hubs(call: Call): readonly string[];
-  /** Where a new device goes: the hub that was named, or the first. */
+  /** The hub of a new device: the named hub, or the first one. */
   home(call: Call): string;
   find(call: Call, deviceId: string): FoundDevice | undefined;
-  /** Throws 404 DeviceNotFound. */
+  /** @throws ServiceError 404 DeviceNotFound */
   existing(call: Call, deviceId: string): FoundDevice;
 }
 
@@ -120,7 +120,7 @@ export function createDeviceLookup({
   };
 }
 
-/** Errors as IoT Hub writes them: the official clients read the word after `ErrorCode:`. */
+/** Writes errors in the format of IoT Hub. The official clients read the word after `ErrorCode:`. */
 export function createHubErrorRenderer({ newId }: { newId: () => string }) {
   return (error: unknown): Answer => {
     const known =

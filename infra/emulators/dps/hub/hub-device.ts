@@ -3,7 +3,7 @@ import type { DeviceCredential } from '../registrations/registration.ts';
 
 /** A device of one hub: its identity and its twin. */
 export interface HubDevice {
-  /** Case counts, unlike in DPS. */
+  /** Case-sensitive, unlike in DPS. */
   readonly deviceId: string;
   readonly generationId: string;
   readonly status: 'enabled' | 'disabled';
@@ -11,9 +11,9 @@ export interface HubDevice {
   readonly statusUpdatedTime: string;
   readonly authentication: HubAuthentication;
   readonly iotEdge: boolean;
-  /** Counts changes of the identity. */
+  /** Number of changes of the identity. */
   readonly identityVersion: number;
-  /** Counts changes of the twin. */
+  /** Number of changes of the twin. */
   readonly twinVersion: number;
   readonly tags: JsonObject;
   readonly desired: TwinSection;
@@ -26,10 +26,10 @@ export interface HubAuthentication {
   readonly x509Thumbprint: { readonly primaryThumbprint: string | null; readonly secondaryThumbprint: string | null };
 }
 
-/** What .NET writes where there is no time. */
+/** .NET writes this time for a missing one. */
 export const never = '0001-01-01T00:00:00Z';
 
-/** DPS enters a device's own certificate as self-signed by its thumbprint, whoever issued it. */
+/** DPS registers every device certificate by thumbprint as `selfSigned`, also an issued one. */
 export function authenticationFor(credential: DeviceCredential): HubAuthentication {
   const noKeys = { primaryKey: null, secondaryKey: null };
   const noThumbprints = { primaryThumbprint: null, secondaryThumbprint: null };
@@ -44,14 +44,14 @@ export function authenticationFor(credential: DeviceCredential): HubAuthenticati
   return { type: 'sas', symmetricKey: { primaryKey, secondaryKey }, x509Thumbprint: noThumbprints };
 }
 
-/** Etags of IoT Hub are the base64 of a counter in eight bytes. */
+/** The etag of a twin: base64 of a counter of eight bytes. */
 export function twinEtag(device: HubDevice): string {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64BE(BigInt(device.twinVersion));
   return bytes.toString('base64');
 }
 
-/** Of the identity: the base64 of a decimal number. */
+/** The etag of an identity: base64 of a decimal number. */
 export function identityEtag(device: HubDevice): string {
   return Buffer.from(`${device.generationId.slice(-6)}${device.identityVersion}`).toString('base64');
 }
@@ -95,10 +95,10 @@ export function showTwin(device: HubDevice): JsonObject {
   };
 }
 
-/** Desired or reported properties with the bookkeeping that IoT Hub keeps beside them. */
+/** Desired or reported properties with their metadata. */
 export interface TwinSection {
   readonly values: JsonObject;
-  /** A tree beside `values`: `$lastUpdated` (and for desired properties `$lastUpdatedVersion`) at every node. */
+  /** A tree of the same shape as `values`, with `$lastUpdated` and `$lastUpdatedVersion` at every node. */
   readonly metadata: JsonObject;
   readonly version: number;
 }
@@ -107,7 +107,7 @@ export function newSection(values: JsonObject, time: string): TwinSection {
   return { values, metadata: stamp(values, time, 1), version: 1 };
 }
 
-/** Merges as IoT Hub does: objects member by member, null removes, anything else replaces. */
+/** Merges a patch as IoT Hub does: objects member by member, null removes, other values replace. */
 export function patchSection(section: TwinSection, patch: JsonObject, time: string): TwinSection {
   const version = section.version + 1;
   return {

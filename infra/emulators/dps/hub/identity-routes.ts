@@ -6,7 +6,7 @@ import { etagMatches, timestamp } from '../record-metadata.ts';
 import { type DeviceLookup, type DeviceRegistry, deviceNotFound, hubBadRequest } from './device-registry.ts';
 import { type HubAuthentication, type HubDevice, identityEtag, showIdentity } from './hub-device.ts';
 
-/** https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-identity-registry: ids are ASCII without blanks, up to 128. */
+/** https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-identity-registry: ids are up to 128 ASCII characters without spaces. */
 const deviceIdSyntax = /^[A-Za-z0-9\-.+%_#*?!(),:=@$']{1,128}$/;
 
 const keys = z.object({ primaryKey: z.string().nullish(), secondaryKey: z.string().nullish() });
@@ -79,7 +79,7 @@ export function identityRoutes({ lookup, registry, settings: { now, random } }: 
     };
   }
 
-  /** Keys that a signing device was not given (its client sends empty ones) are made up, as the real registry does. */
+  /** Generates missing or empty keys of a `sas` device, as the registry of the service does. */
   function authenticationOf(
     { authentication }: IdentityInput,
     before: HubAuthentication | undefined,
@@ -122,7 +122,7 @@ export function identityRoutes({ lookup, registry, settings: { now, random } }: 
         if (mode === 'create') put(call, item.id, body, undefined);
         else if (mode.startsWith('update')) put(call, item.id, body, ifMatch);
         else if (mode.startsWith('delete')) remove(call, item.id, ifMatch);
-        else throw hubBadRequest(`The import mode "${item.importMode}" is not understood.`);
+        else throw hubBadRequest(`The import mode "${item.importMode}" is not supported.`);
         return [];
       } catch (error) {
         if (!(error instanceof ServiceError)) throw error;
@@ -137,7 +137,7 @@ export function identityRoutes({ lookup, registry, settings: { now, random } }: 
       method: 'GET',
       path: '/devices',
       handle(call) {
-        // The real registry lists at most a thousand devices and knows no further page.
+        // The registry of the service lists at most 1,000 devices and has no pages.
         const top = Math.min(Number(call.query.get('top') ?? 1000) || 1000, 1000);
         const body = lookup
           .hubs(call)

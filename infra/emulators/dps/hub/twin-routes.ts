@@ -30,7 +30,7 @@ export function twinRoutes({ lookup, registry, settings: { now } }: TwinRoutePar
       throw new ServiceError(412, 'PreconditionFailed', 'The twin has another etag.');
     }
     const parsed = patchSyntax.safeParse(call.body);
-    if (!parsed.success) throw hubBadRequest('A twin has tags and properties.desired, both objects.');
+    if (!parsed.success) throw hubBadRequest('tags and properties.desired must be objects.');
     const next = apply(device, parsed.data, timestamp(now()));
     const violation = twinViolation(next.tags, next.desired.values);
     if (violation !== undefined) throw hubBadRequest(violation);
@@ -88,7 +88,7 @@ function replaced(device: HubDevice, { tags, properties }: TwinInput, time: stri
   };
 }
 
-/** Clients send a twin back as they read it; what the hub itself wrote in is not theirs to set. */
+/** Removes the metadata of the hub. Clients may send it back, but cannot change it. */
 function withoutMetadata({ $metadata: _, $version: __, ...values }: Record<string, unknown>): Record<string, unknown> {
   return values;
 }

@@ -1,36 +1,36 @@
 import type { Store } from '../store.ts';
 import { type Certificate, parseCertificate } from '../x509.ts';
 
-/** A CA certificate as uploaded to the service. */
+/** An uploaded CA certificate. */
 export interface CaCertificate {
   readonly name: string;
   /** Base64 DER. */
   readonly certificate: string;
   readonly sha256Thumbprint: string;
   readonly isVerified: boolean;
-  /** The code that a proof of possession must carry as its common name; absent until asked for. */
+  /** The common name that the proof of possession must have. Undefined until it was requested. */
   readonly verificationCode?: string;
   readonly etag: string;
   readonly created: string;
   readonly updated: string;
 }
 
-/** The uploaded CA certificates, by name without case. */
+/** The uploaded CA certificates by name. Case does not matter. */
 export interface CaCertificates {
   get(name: string): CaCertificate | undefined;
   list(): readonly CaCertificate[];
   put(ca: CaCertificate): void;
   delete(name: string): void;
   has(name: string): boolean;
-  /** Those whose possession was proven or vouched for. */
+  /** The certificates with proof of possession, or marked as verified at the upload. */
   verified(): readonly Certificate[];
-  /** Names under which the certificate was uploaded. */
+  /** The names under which a certificate was uploaded. @param sha256Thumbprint upper-case hex */
   namesOf(sha256Thumbprint: string): readonly string[];
 }
 
 export function createCaCertificates(store: Store): CaCertificates {
   const collection = store.collection<CaCertificate>('ca');
-  // Every registration asks for them, so they are read and parsed once per change.
+  // Every registration needs them, so they are cached until the next change.
   let all: readonly CaCertificate[] | undefined;
   let parsed: readonly Certificate[] | undefined;
 
@@ -38,7 +38,7 @@ export function createCaCertificates(store: Store): CaCertificates {
     all ??= collection.page().values;
     return all;
   };
-  const forget = () => {
+  const clearCache = () => {
     all = undefined;
     parsed = undefined;
   };
@@ -49,11 +49,11 @@ export function createCaCertificates(store: Store): CaCertificates {
     has: (name) => collection.get(name.toLowerCase()) !== undefined,
     put(ca) {
       collection.put(ca.name.toLowerCase(), ca);
-      forget();
+      clearCache();
     },
     delete(name) {
       collection.delete(name.toLowerCase());
-      forget();
+      clearCache();
     },
     verified() {
       parsed ??= list()

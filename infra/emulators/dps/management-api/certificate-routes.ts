@@ -12,7 +12,7 @@ export interface CertificateRouteParts {
   readonly settings: Pick<Settings, 'quotas' | 'now' | 'random'>;
 }
 
-/** Flat until api-version 2022-02-05, nested from then on; both are taken whatever the version says. */
+/** The body is flat before api-version 2022-02-05 and nested since then. Both are accepted for every version. */
 const flat = z.object({ certificate: z.string(), isVerified: z.boolean().nullish() });
 const upload = z.union([z.object({ properties: flat }).transform((body) => body.properties), flat]);
 const verification = z.object({ certificate: z.string() });
@@ -71,7 +71,7 @@ export function certificateRoutes({
         checkWrite({
           ifMatch: call.header('if-match'),
           current: before,
-          conflict: () => armError(412, 'PreconditionFailed', 'The certificate exists; name its etag in If-Match.'),
+          conflict: () => armError(412, 'PreconditionFailed', 'The certificate exists. Send its etag in If-Match.'),
         });
         if (!before && cas.list().length >= quotas.caCertificates) {
           throw armError(403, 'QuotaExceeded', `The service holds ${quotas.caCertificates} CA certificates at most.`);
@@ -82,7 +82,7 @@ export function certificateRoutes({
           name: before?.name ?? name,
           certificate: parsed.der.toString('base64'),
           sha256Thumbprint: parsed.sha256Thumbprint,
-          // The same certificate again stays proven; another one must be proven anew.
+          // An upload of the same certificate keeps the verification. Another certificate needs a new proof.
           isVerified:
             isVerified ?? (before?.isVerified === true && before.sha256Thumbprint === parsed.sha256Thumbprint),
           etag: '',
@@ -122,7 +122,7 @@ export function certificateRoutes({
   ];
 }
 
-/** Possession is proven by a certificate that has the code as its common name and the CA's signature. */
+/** Checks a proof of possession: a certificate signed by the CA with the verification code as its common name. */
 function checkProof({ verificationCode, certificate }: CaCertificate, proof: Certificate, now: Date): void {
   if (verificationCode === undefined) throw armError(400, 'BadRequest', 'No verification code was generated.');
   const ca = parseCertificate(Buffer.from(certificate, 'base64'));
@@ -146,7 +146,7 @@ function show(ca: CaCertificate, call: Call, more: { verificationCode?: string |
       isVerified: ca.isVerified,
       created: new Date(ca.created).toUTCString(),
       updated: new Date(ca.updated).toUTCString(),
-      // Only the answer that carries a code carries the certificate too; elsewhere it is null.
+      // The certificate is part of the answer with a verification code only. Otherwise it is null.
       certificate: more.verificationCode === undefined ? null : ca.certificate,
       ...more,
     },
@@ -159,7 +159,7 @@ function show(ca: CaCertificate, call: Call, more: { verificationCode?: string |
 
 function parseBody<T>(syntax: z.ZodType<T>, body: unknown): T {
   const parsed = syntax.safeParse(body);
-  if (!parsed.success) throw armError(400, 'BadRequest', 'The body is not what this operation takes.');
+  if (!parsed.success) throw armError(400, 'BadRequest', 'The body is invalid for this operation.');
   return parsed.data;
 }
 

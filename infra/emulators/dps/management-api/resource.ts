@@ -2,7 +2,7 @@ import type { Answer, Call, Route } from '../http/server.ts';
 import { ServiceError } from '../http/service-error.ts';
 import type { AccessPolicy, Settings } from '../options.ts';
 
-/** Where Azure Resource Manager keeps a provisioning service. Subscription, group and service names are the caller's own. */
+/** Path of a provisioning service in Azure Resource Manager. Any subscription, resource group and service name is accepted. */
 export const resourcePath =
   '/subscriptions/{subscription}/resourceGroups/{resourceGroup}/providers/Microsoft.Devices/provisioningServices/{service}';
 
@@ -15,7 +15,7 @@ export function armError(status: number, code: string, message: string): Service
   return new ServiceError(status, code, message);
 }
 
-/** Errors as this resource provider writes them. */
+/** Writes errors in the format of this resource provider. */
 export function renderManagementError(error: unknown): Answer {
   const known =
     error instanceof ServiceError ? error : new ServiceError(500, 'InternalServerError', 'Internal server error.');
@@ -29,7 +29,7 @@ export interface ServiceRouteParts {
   readonly settings: Settings;
 }
 
-/** The provisioning service as a resource, read-only: its settings are options of the process. */
+/** The provisioning service as a resource. It is read-only, because its settings are options of the emulator. */
 export function serviceRoutes({ authorize, settings }: ServiceRouteParts): Route[] {
   const { policies } = settings;
 
@@ -80,7 +80,7 @@ function showService(call: Call, { idScope, serviceHostName, hubs, defaultAlloca
       provisioningState: 'Succeeded',
       iotHubs: hubs.map((hub) => ({
         name: hub.hostName,
-        // Keys are never part of this answer.
+        // The service hides the key in this answer.
         connectionString: `HostName=${hub.hostName};SharedAccessKeyName=iothubowner;SharedAccessKey=****`,
         location: 'local',
         allocationWeight: hub.weight ?? 1,

@@ -22,11 +22,11 @@ export interface RegisterRequest {
 }
 
 export interface Registrar {
-  /** Takes the registration on. It is assigned, failed or disabled at once, or stays `assigning` while a webhook is asked. */
+  /** Starts a registration. The result is assigned, failed or disabled, or `assigning` while a webhook is called. */
   register(request: RegisterRequest): Registration;
-  /** How far it is; takes up an assignment that the end of an earlier process left behind. */
+  /** @returns the state of a registration. Resumes an assignment that an earlier process did not finish */
   progress(registrationId: string): Registration | undefined;
-  /** Ends when no assignment is under way any more; those waiting for a webhook are left for the next process. */
+  /** Aborts the webhook calls. The next process resumes their assignments. */
   close(): Promise<void>;
 }
 
@@ -40,7 +40,7 @@ export interface RegistrarParts {
 
 export function createRegistrar({ store, entries, registrations, registry, settings }: RegistrarParts): Registrar {
   const { now, random, hubs } = settings;
-  const underWay = new Map<string, Promise<void>>();
+  const running = new Map<string, Promise<void>>();
   const stop = new AbortController();
 
   function save(registration: Registration): Registration {
@@ -61,7 +61,7 @@ export function createRegistrar({ store, entries, registrations, registry, setti
     return save({ ...rest, status: 'failed', errorCode: error.code, errorMessage: error.message });
   }
 
-  /** The hub that is known without asking anybody, or undefined when the webhook must say. */
+  /** @returns the hub, or undefined if the webhook decides */
   function allocateAtOnce(registration: Registration, entry: Entry): Assignment | undefined {
     const stays = entry.settings.reprovisionPolicy?.updateHubAssignment === false;
     if (stays && registration.assignment) return { hub: registration.assignment.hub };
@@ -92,7 +92,7 @@ export function createRegistrar({ store, entries, registrations, registry, setti
       if (stop.signal.aborted) return;
       outcome = error instanceof AllocationError ? error : new AllocationError(400207, 'Custom allocation failed.');
     }
-    // Meanwhile the record may have been deleted, or the device may have registered again.
+    // In the meantime the record may have been deleted, or the device may have registered again.
     const latest = registrations.get(registrationId);
     if (latest?.operationId !== operationId) return;
     if (outcome instanceof AllocationError) fail(latest, outcome);
@@ -101,12 +101,12 @@ export function createRegistrar({ store, entries, registrations, registry, setti
 
   function startWebhook(registration: Registration, entry: Entry, pending: PendingAssignment): void {
     const { operationId } = registration;
-    if (underWay.has(operationId)) return;
+    if (running.has(operationId)) return;
     const work = allocateByWebhook(registration, entry, pending)
-      // The registration stays `assigning`, and the next poll tries again.
+      // The registration stays `assigning`. The next poll retries.
       .catch((error: Error) => void process.emitWarning(`custom allocation was not recorded: ${error.message}`))
-      .finally(() => underWay.delete(operationId));
-    underWay.set(operationId, work);
+      .finally(() => running.delete(operationId));
+    running.set(operationId, work);
   }
 
   function advance(registration: Registration, entry: Entry, pending: PendingAssignment): Registration {
@@ -143,19 +143,19 @@ export function createRegistrar({ store, entries, registrations, registry, setti
       }),
     progress(registrationId) {
       const registration = registrations.get(registrationId);
-      if (!registration?.pending || underWay.has(registration.operationId)) return registration;
+      if (!registration?.pending || running.has(registration.operationId)) return registration;
       const entry = entries.get(registration.entry.kind, registration.entry.id);
       if (!entry) return fail(registration, new AllocationError(404201, 'The enrollment was deleted.'));
       return advance(registration, entry, registration.pending);
     },
     async close() {
       stop.abort();
-      await Promise.all(underWay.values());
+      await Promise.all(running.values());
     },
   };
 }
 
-/** In the shape of the real ones: `5.<16 hex digits>.<uuid>`. */
+/** Makes an id in the form of the service: `5.<16 hex digits>.<uuid>`. */
 function newOperationId(random: (bytes: number) => Buffer): string {
   const hex = random(24).toString('hex');
   const uuid = [hex.slice(16, 24), hex.slice(24, 28), hex.slice(28, 32), hex.slice(32, 36), hex.slice(36)].join('-');
@@ -164,14 +164,14 @@ function newOperationId(random: (bytes: number) => Buffer): string {
 
 export interface Assignment {
   readonly hub: string;
-  /** From a custom allocation webhook: overrides the enrollment's twin and any migration. */
+  /** From the custom allocation webhook. It overrides the twin of the enrollment and any migration. */
   readonly initialTwin?: InitialTwin;
   readonly payload?: JsonObject;
 }
 
 /**
- * Enters the device into the hub it was allocated to, moving it there from another one as the enrollment's reprovision
- * policy says (https://learn.microsoft.com/azure/iot-dps/concepts-device-reprovision).
+ * Creates the device in its hub, or moves it from its previous hub as the reprovision policy of the enrollment says
+ * (https://learn.microsoft.com/azure/iot-dps/concepts-device-reprovision).
  */
 function assign(
   registry: DeviceRegistry,

@@ -1,22 +1,22 @@
 import type { Entry, EntryKind, JsonObject } from '../entries/entry.ts';
 import type { Page, PageRequest, Store } from '../store.ts';
 
-/** What DPS knows of one device, by its registration id. */
+/** The registration state of a device. */
 export interface Registration {
-  /** As the device spelled it last. */
+  /** In the spelling of the last registration. */
   readonly registrationId: string;
   readonly entry: { readonly kind: EntryKind; readonly id: string };
   readonly attestation: 'x509' | 'symmetricKey';
   readonly status: RegistrationStatus;
   readonly substatus?: RegistrationSubstatus;
-  /** Where the device was last assigned; kept while a later registration is under way, has failed or is disabled. */
+  /** The last assignment. A later registration that is pending, failed or disabled does not remove it. */
   readonly assignment?: { readonly hub: string; readonly deviceId: string };
   readonly errorCode?: number;
   readonly errorMessage?: string;
-  /** From a custom allocation webhook, for the device. */
+  /** For the device, from the custom allocation webhook. */
   readonly payload?: JsonObject;
   readonly operationId: string;
-  /** What the assignment needs, until it is done: a process that ends in between takes it up again. */
+  /** Input of an unfinished assignment, so that the next process can resume it. */
   readonly pending?: PendingAssignment;
   readonly etag: string;
   readonly createdDateTimeUtc: string;
@@ -32,11 +32,11 @@ export type RegistrationSubstatus =
 
 export interface PendingAssignment {
   readonly credential: DeviceCredential;
-  /** Sent by the device, for the custom allocation webhook. */
+  /** From the device, for the custom allocation webhook. */
   readonly payload?: unknown;
 }
 
-/** What the hub will know the device by. */
+/** The credential that the device has at its hub. */
 export type DeviceCredential =
   | {
       readonly type: 'x509';
@@ -47,10 +47,10 @@ export type DeviceCredential =
     }
   | { readonly type: 'symmetricKey'; readonly primaryKey: string; readonly secondaryKey: string };
 
-/** `DeviceRegistrationState` of the service API. */
+/** Writes `DeviceRegistrationState` of the service API. */
 export function showRegistrationState(registration: Registration, apiVersion: string): JsonObject {
   const { status, substatus, errorCode, errorMessage, assignment } = registration;
-  // Versions before this one do not know the substatus of a device that came back to its hub.
+  // Earlier API versions do not have this substatus.
   const shown =
     substatus === 'reprovisionedToInitialAssignment' && apiVersion < '2021-10-01' ? 'initialAssignment' : substatus;
   return {
@@ -65,7 +65,7 @@ export function showRegistrationState(registration: Registration, apiVersion: st
   };
 }
 
-/** `DeviceRegistrationResult` of the device API, where the substatus of an assigned device is always the first one. */
+/** Writes `DeviceRegistrationResult` of the device API. There the substatus of an assigned device is always `initialAssignment`. */
 export function showRegistrationResult(registration: Registration): JsonObject {
   const { status, payload, registrationId } = registration;
   if (status === 'disabled') return { registrationId, status };
@@ -81,7 +81,7 @@ export interface RegistrationStore {
   get(registrationId: string): Registration | undefined;
   put(registration: Registration): void;
   delete(registrationId: string): boolean;
-  /** Those that came through the entry, oldest first. */
+  /** The registrations of an enrollment, oldest first. */
   pageOf(entry: Pick<Entry, 'kind' | 'id'>, request: PageRequest): Page<Registration>;
   deleteOf(entry: Pick<Entry, 'kind' | 'id'>): void;
 }

@@ -85,7 +85,7 @@ export function entryRoutes(
     {
       method: 'POST',
       path: `${byId}/attestationmechanism`,
-      // Keys are for those who may write enrollments.
+      // Keys are shown only to callers that may write enrollments.
       handle: guard('EnrollmentWrite', (call) => ({
         status: 200,
         body: showAttestation(existing(call.parameters['id']).attestation, { withKeys: true }),
@@ -94,13 +94,13 @@ export function entryRoutes(
   ];
 }
 
-/** The texts that official clients send. What else the real service understands is not published. */
+/** Accepts the queries of the official clients. It is not published what else the service supports. */
 function checkQuery(body: unknown, table: string): void {
   const parsed = z.object({ query: z.string() }).safeParse(body);
   if (!parsed.success) throw dpsError(400, 'The body must be {"query": "..."}.');
   const query = parsed.data.query.trim().replace(/\s+/g, ' ').toLowerCase();
   if (!['', '*', 'select *', `select * from ${table.toLowerCase()}`].includes(query)) {
-    throw dpsError(400, `The query is not understood; use "SELECT * FROM ${table}".`);
+    throw dpsError(400, `The query is not supported. Use "SELECT * FROM ${table}".`);
   }
 }
 
@@ -112,14 +112,14 @@ const item = z.record(z.string(), z.unknown());
 const listMembers = { group: 'enrollmentGroups', individual: 'enrollments' } as const;
 
 /**
- * Runs a bulk operation item by item: what fails is named in the answer, what does not is done. A request that is wrong
- * as a whole (mode, number, an id twice) does nothing.
+ * Runs a bulk operation item by item. The answer lists the failed items; the others are done.
+ * @throws ServiceError 400 for an invalid mode, an invalid number of items or a duplicate id. Then nothing is done.
  */
 function runBulk(kind: EntryKind, body: unknown, { parser, writer }: { parser: EntryParser; writer: EntryWriter }) {
   const { items, mode } = parseBulk(kind, body);
   const ids = items.map((each) => parser.idOf(kind, each));
   const twice = ids.find((id, index) => ids.findIndex((other) => other.toLowerCase() === id.toLowerCase()) < index);
-  if (twice !== undefined) throw dpsError(400, `"${twice}" stands twice in the request.`);
+  if (twice !== undefined) throw dpsError(400, `The id "${twice}" occurs twice in the request.`);
 
   const errors = items.flatMap((each, index) => {
     const id = ids[index] ?? '';
@@ -140,7 +140,7 @@ function runOne(kind: EntryKind, id: string, body: z.output<typeof item>, mode: 
     case 'create':
       writer.put(kind, id, body, undefined);
       return;
-    // An update of an existing record without its etag is refused like a second create: recorded from the real service.
+    // As recorded from the service, an update of an existing record without its etag is refused like a second create.
     case 'update':
       writer.put(kind, id, body, etag);
       return;
@@ -159,7 +159,7 @@ function parseBulk(kind: EntryKind, body: unknown) {
   const list = listMembers[kind];
   const syntax = z.object({
     [list]: z.array(item).min(1).max(maxItems),
-    // The specification says updateIfMatchETag, the Node.js client updateIfMatchEtag.
+    // The specification has updateIfMatchETag, the Node.js client sends updateIfMatchEtag.
     mode: z.string().transform((mode) => mode.toLowerCase()),
   });
   const parsed = syntax.safeParse(body);

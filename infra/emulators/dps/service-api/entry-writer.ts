@@ -7,9 +7,12 @@ import { checkWrite, etagMatches, newEtag, preconditionFailed, timestamp } from 
 import type { RegistrationStore } from '../registrations/registration.ts';
 import type { Store } from '../store.ts';
 
-/** Creates, replaces and deletes enrollments under the rules that single and bulk requests share. */
+/** Creates, replaces and deletes enrollments. Single and bulk requests share these rules. */
 export interface EntryWriter {
-  /** `ifMatch`: the etag that the record must have, `*` for any, undefined if it must not exist. */
+  /**
+   * @param ifMatch etag of the existing enrollment; `*` matches any; undefined if it must not exist
+   * @throws ServiceError 400, 403 (quota), 409 or 412
+   */
   put(kind: EntryKind, id: string, body: unknown, ifMatch: string | undefined): Entry;
   delete(kind: EntryKind, id: string, ifMatch: string | undefined): void;
 }
@@ -34,12 +37,12 @@ export function createEntryWriter({
   function checkQuota(entry: Pick<Entry, 'kind' | 'attestation'>, before: Entry | undefined): void {
     const { kind, attestation } = entry;
     if (kind === 'individual') {
-      if (!before && entries.count(kind) >= quotas.individualEnrollments) throw full('individual enrollments');
+      if (!before && entries.count(kind) >= quotas.individualEnrollments) throw quotaExceeded('individual enrollments');
       return;
     }
     if (before?.attestation.type === attestation.type) return;
     const limit = attestation.type === 'x509' ? quotas.x509EnrollmentGroups : quotas.symmetricKeyEnrollmentGroups;
-    if (entries.count(kind, attestation.type) >= limit) throw full(`${attestation.type} enrollment groups`);
+    if (entries.count(kind, attestation.type) >= limit) throw quotaExceeded(`${attestation.type} enrollment groups`);
   }
 
   /** "A certificate can be specified in only one enrollment entry" (https://learn.microsoft.com/azure/iot-dps/concepts-x509-attestation). */
@@ -47,7 +50,7 @@ export function createEntryWriter({
     for (const key of bindingKeys(entry)) {
       const holder = entries.boundTo(key);
       if (holder && (holder.kind !== entry.kind || holder.id.toLowerCase() !== entry.id.toLowerCase())) {
-        throw dpsError(409, `The certificate stands in ${kindNames[holder.kind].noun} "${holder.id}" already.`);
+        throw dpsError(409, `The certificate is already in ${kindNames[holder.kind].noun} "${holder.id}".`);
       }
     }
     const { attestation } = entry;
@@ -92,7 +95,7 @@ export function notFound(kind: EntryKind, id: string) {
   return dpsError(404, `${kindNames[kind].noun} "${id}" not found.`, kindNames[kind].missingCode);
 }
 
-/** 403 is what the official clients report as "too many". */
-function full(what: string) {
-  return dpsError(403, `The service has as many ${what} as its quota allows.`);
+/** The official clients report 403 as "too many". */
+function quotaExceeded(what: string) {
+  return dpsError(403, `The quota of ${what} is exhausted.`);
 }

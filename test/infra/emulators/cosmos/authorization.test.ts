@@ -3,7 +3,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { refusal, startCosmos } from './start-cosmos.ts';
 
-test('a request signed with another key is refused, whatever it asks', async (t) => {
+test('a request that is signed with another key is refused', async (t) => {
   const { connect, container: make } = await startCosmos(t);
   const container = await make();
   await container.items.create({ id: 'a' });
@@ -26,14 +26,14 @@ interface Signed {
 /** Headers by the rule of https://learn.microsoft.com/rest/api/cosmos-db/access-control-on-cosmosdb-resources. */
 function sign(key: string, { method, type, link, date = new Date() }: Signed): Record<string, string> {
   const text = `${method}\n${type}\n${link}\n${date.toUTCString()}\n\n`;
-  // All but the link, which is spelt as it is.
+  // Lower case for everything except the link.
   const lower =
     `${method}\n${type}\n`.toLowerCase() + link + text.slice(`${method}\n${type}\n${link}`.length).toLowerCase();
   const signature = createHmac('sha256', Buffer.from(key, 'base64')).update(lower).digest('base64');
   return { authorization: encodeURIComponent(`type=master&ver=1.0&sig=${signature}`), 'x-ms-date': date.toUTCString() };
 }
 
-test('a signature serves the request it was made for, and no other', async (t) => {
+test('a signature is valid for its own request only', async (t) => {
   const { endpoint, key, container: make } = await startCosmos(t);
   const { id } = await make();
   const container = `dbs/test/colls/${id}`;
@@ -41,7 +41,7 @@ test('a signature serves the request it was made for, and no other', async (t) =
   const headers = { ...sign(key, { method: 'GET', type: 'docs', link }), 'x-ms-documentdb-partitionkey': '["a"]' };
   const send = async (method: string, path: string, more: Record<string, string> = {}) =>
     (await fetch(`${endpoint}/${path}`, { method, headers: { ...headers, ...more } })).status;
-  // 404: let in, and nothing found.
+  // 404 means that the request was authorized.
   assert.equal(await send('GET', link), 404);
   assert.equal(await send('DELETE', link), 401);
   assert.equal(await send('GET', `${container}/docs/b`), 401);
@@ -53,7 +53,7 @@ test('a signature serves the request it was made for, and no other', async (t) =
   assert.equal((await fetch(`${endpoint}/${link}`)).status, 401);
 });
 
-test('an old date is refused, though rightly signed', async (t) => {
+test('an old date is refused, even with a valid signature', async (t) => {
   const { endpoint, key } = await startCosmos(t);
   const at = async (date: Date) =>
     (await fetch(`${endpoint}/dbs`, { headers: sign(key, { method: 'get', type: 'dbs', link: '', date }) })).status;

@@ -10,7 +10,7 @@ const increment = (id: string) => ({
   resourceBody: { operations: [{ op: 'incr' as const, path: '/n', value: 1 }] },
 });
 
-test('a transactional batch is done whole', async (t) => {
+test('a transactional batch is executed as a whole', async (t) => {
   const { container: make } = await startCosmos(t);
   const container = await make({ partitionKey: '/job' });
   await container.items.create({ id: 'job', job: 'a', n: 0 });
@@ -24,7 +24,7 @@ test('a transactional batch is done whole', async (t) => {
   assert.ok(result?.[0]?.eTag);
 });
 
-test('a transactional batch of which one operation fails leaves nothing behind', async (t) => {
+test('a transactional batch with a failed operation changes nothing', async (t) => {
   const { container: make } = await startCosmos(t);
   const container = await make({ partitionKey: '/job' });
   await container.items.create({ id: 'job', job: 'a', n: 0 });
@@ -45,12 +45,12 @@ test('a transactional batch of which one operation fails leaves nothing behind',
   assert.equal((await container.item('job', 'a').read<{ n: number }>()).resource?.n, 0);
 });
 
-test('batches that race on one document lose no count', async (t) => {
+test('concurrent batches on one document lose no update', async (t) => {
   const { container: make } = await startCosmos(t);
   const container = await make({ partitionKey: '/job' });
   await container.items.create({ id: 'job', job: 'a', n: 0 });
   await Promise.all(
-    // Each part comes twice, as a redelivered message brings it.
+    // Send each part twice, as a redelivered message does.
     Array.from({ length: 60 }, (_, index) =>
       container.items.batch([create({ id: `part-${index % 30}`, job: 'a' }), increment('job')], 'a'),
     ),
@@ -58,7 +58,7 @@ test('batches that race on one document lose no count', async (t) => {
   assert.equal((await container.item('job', 'a').read<{ n: number }>()).resource?.n, 30);
 });
 
-test('a transactional batch keeps to its partition', async (t) => {
+test('a transactional batch is limited to its partition', async (t) => {
   const { container: make } = await startCosmos(t);
   const container = await make({ partitionKey: '/job' });
   const { result } = await container.items.batch([create({ id: 'x', job: 'a' }), create({ id: 'x', job: 'b' })], 'a');
@@ -69,7 +69,7 @@ test('a transactional batch keeps to its partition', async (t) => {
   assert.equal((await container.items.query('SELECT * FROM c').fetchAll()).resources.length, 0);
 });
 
-test('of a bulk request each operation stands for itself', async (t) => {
+test('the operations of a bulk request are independent', async (t) => {
   const { container: make } = await startCosmos(t);
   const container = await make();
   const { etag } = await container.items.create({ id: 'there', n: 0 });
@@ -100,7 +100,7 @@ test('of a bulk request each operation stands for itself', async (t) => {
   assert.equal(answers[9]?.resourceBody?.['n'], 2);
 });
 
-test('a bulk request that is told to stop does so, and keeps what it had done', async (t) => {
+test('a bulk request stops at an error on request, and keeps the earlier operations', async (t) => {
   const { container: make } = await startCosmos(t);
   const container = await make();
   const operations = ['a', 'a', 'b'].map((id) => ({ ...create({ id }), partitionKey: id }));
@@ -113,7 +113,7 @@ test('a bulk request that is told to stop does so, and keeps what it had done', 
   assert.equal((await container.item('b', 'b').read()).statusCode, 404);
 });
 
-test('executeBulkOperations and bodies left out work too', async (t) => {
+test('executeBulkOperations works, also without bodies in the answer', async (t) => {
   const { container: make } = await startCosmos(t);
   const container = await make();
   const operations = ['a', 'b'].map((id) => ({ ...create({ id }), partitionKey: id }));

@@ -12,7 +12,7 @@ const indexing = (...paths: string[]) => ({
   excludedPaths: [{ path: '/*' }],
 });
 
-test('a changed indexing policy changes no answer, also of what was written before it', async (t) => {
+test('a changed indexing policy does not change the results, also for older documents', async (t) => {
   const { container: make } = await startCosmos(t);
   const container = await make({ indexingPolicy: indexing('/kind/?') });
   const values = ['text', 7, 7.5, true, null, { a: 1 }, [1, 2], undefined];
@@ -48,14 +48,14 @@ test('a changed indexing policy changes no answer, also of what was written befo
   for (const indexingPolicy of policies) {
     await container.replace({ ...definition, indexingPolicy });
     assert.deepEqual(await answers(), before, JSON.stringify(indexingPolicy));
-    // An update after the change keeps the columns right.
+    // An update after the change keeps the columns correct.
     for (const [index, kind] of values.entries())
       await container.items.upsert({ id: `d${index}`, kind, deep: { kind } });
     assert.deepEqual(await answers(), before, JSON.stringify(indexingPolicy));
   }
 });
 
-test('a changed time to live counts for what is there already', async (t) => {
+test('a changed time to live applies to existing documents', async (t) => {
   let now = Date.now();
   const { container: make } = await startCosmos(t, { now: () => now });
   const container = await make();
@@ -71,7 +71,7 @@ test('a changed time to live counts for what is there already', async (t) => {
   assert.equal(await refusal(container.replace({ ...definition, partitionKey: { paths: ['/other'] } })), 400);
 });
 
-test('a file that is opened again has all it had', async (t) => {
+test('a reopened file has all its documents', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'cosmos-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
   const file = join(directory, 'store.sqlite');
@@ -93,7 +93,7 @@ test('a file that is opened again has all it had', async (t) => {
   assert.equal((seen[0] as [unknown[]])[0].length, 1);
 });
 
-test('a client that insists on the query plan gets the same answers', async (t) => {
+test('a client that requests the query plan gets the same results', async (t) => {
   const { container: make } = await startCosmos(t);
   const container = await make();
   for (const n of [3, 1, 2]) await container.items.create({ id: `d${n}`, n });

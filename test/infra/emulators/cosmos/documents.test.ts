@@ -7,7 +7,7 @@ interface Item {
   readonly [name: string]: unknown;
 }
 
-test('a document comes back as it went in, with what the service adds', async (t) => {
+test('a document is returned unchanged, with the members that the service adds', async (t) => {
   const { container: make } = await startCosmos(t);
   const container = await make();
   const item = { id: 'a b%2F+ü"\'é', text: '"}\u2028\u0000', deep: { er: [1, null, { x: true }] }, n: 1e21, _own: 1 };
@@ -21,7 +21,7 @@ test('a document comes back as it went in, with what the service adds', async (t
   assert.equal(typeof _ts, 'number');
 });
 
-test('create refuses what exists, replace what does not, delete takes it away', async (t) => {
+test('create fails for an existing document, replace for a missing one, and delete removes it', async (t) => {
   const { container: make } = await startCosmos(t);
   const container = await make();
   assert.equal(await refusal(container.item('a', 'a').replace({ id: 'a' })), 404);
@@ -35,7 +35,7 @@ test('create refuses what exists, replace what does not, delete takes it away', 
   assert.equal(await refusal(container.item('a', 'a').delete()), 404);
 });
 
-test('of writers that read the same version one wins, and the others hear of it', async (t) => {
+test('one of several writers with the same version succeeds, and the others get 412', async (t) => {
   const { container: make } = await startCosmos(t);
   const container = await make();
   const { etag } = await container.items.create({ id: 'a', v: 0 });
@@ -52,7 +52,7 @@ test('of writers that read the same version one wins, and the others hear of it'
   assert.equal(await refusal(container.item('a', 'a').delete({ accessCondition })), 412);
 });
 
-test('a version that the reader has is not sent again', async (t) => {
+test('a version that the reader already has is not sent again', async (t) => {
   const { container: make } = await startCosmos(t);
   const container = await make();
   const { etag } = await container.items.create({ id: 'a' });
@@ -60,13 +60,13 @@ test('a version that the reader has is not sent again', async (t) => {
   assert.equal((await container.item('a', 'a').read({ accessCondition })).statusCode, 304);
 });
 
-test('the same id lives once in each partition, and a document only in the partition its content names', async (t) => {
+test('an id is unique within a partition, and a document is stored only in the partition of its content', async (t) => {
   const { container: make } = await startCosmos(t);
   const container = await make({ partitionKey: '/p/q' });
   const keys = ['x', '1', 1, true, null, undefined];
   for (const q of keys) await container.items.create({ id: 'same', p: q === undefined ? {} : { q } });
   for (const q of keys) {
-    // `undefined` as a key is the SDK's way to say that there is none.
+    // The SDK uses the key `undefined` for a missing value.
     const { resource } = await container.item('same', q as string).read<Item>();
     assert.deepEqual(resource?.['p'], q === undefined ? {} : { q });
   }
@@ -75,7 +75,7 @@ test('the same id lives once in each partition, and a document only in the parti
   assert.equal(await refusal(container.items.create({ id: 'bad', p: { q: [1] } })), 400);
 });
 
-test('a patch is done where its condition holds, and only there', async (t) => {
+test('a patch is applied only if its condition holds', async (t) => {
   const { container: make } = await startCosmos(t);
   const container = await make();
   await container.items.create({ id: 'a', status: 'received', counts: { total: 0 }, list: [1, 3] });
@@ -93,7 +93,7 @@ test('a patch is done where its condition holds, and only there', async (t) => {
   assert.deepEqual((await item.read<Item>()).resource?.['counts'], { total: 5 });
 });
 
-test('a patch that cannot be done whole is not done in part', async (t) => {
+test('a patch with an invalid operation changes nothing', async (t) => {
   const { container: make } = await startCosmos(t);
   const container = await make();
   await container.items.create({ id: 'a', n: 1, text: 'x' });
@@ -114,7 +114,7 @@ test('a patch that cannot be done whole is not done in part', async (t) => {
   assert.equal(({} as Record<string, unknown>)['polluted'], undefined);
 });
 
-test('documents end when their time is over, by the clock of the service', async (t) => {
+test('documents expire by the clock of the service', async (t) => {
   let now = Date.now();
   const { container: make } = await startCosmos(t, { now: () => now });
   const container = await make({ defaultTtl: 100 });
@@ -127,7 +127,7 @@ test('documents end when their time is over, by the clock of the service', async
   assert.deepEqual(await ids(), ['default', 'forever']);
   assert.equal((await container.item('short', 'short').read()).statusCode, 404);
   assert.equal(await refusal(container.item('short', 'short').patch([{ op: 'set', path: '/x', value: 1 }])), 404);
-  // Its id is free again, though the old document may still lie on the disk.
+  // The id is free again, although the old document may still be on the disk.
   assert.equal((await container.items.create({ id: 'short', again: true })).statusCode, 201);
   now += 90_000;
   assert.deepEqual(await ids(), ['forever', 'short']);
@@ -137,14 +137,14 @@ test('documents end when their time is over, by the clock of the service', async
   assert.equal((await eternal.item('a', 'a').read()).statusCode, 200, 'a ttl counts where the container allows it');
 });
 
-test('documents of two megabytes are taken, larger ones are not', async (t) => {
+test('documents of up to two megabytes are accepted', async (t) => {
   const { container: make } = await startCosmos(t);
   const container = await make();
   await container.items.create({ id: 'large', text: 'x'.repeat(2_000_000) });
   assert.equal(await refusal(container.items.create({ id: 'larger', text: 'x'.repeat(2_200_000) })), 413);
 });
 
-test('databases and containers are made once, listed, and taken away with what they hold', async (t) => {
+test('databases and containers are created once, listed, and deleted with their content', async (t) => {
   const { client, container: make } = await startCosmos(t);
   const container = await make();
   await container.items.create({ id: 'a' });

@@ -25,7 +25,7 @@ async function start(file: string, ...more: string[]): Promise<{ child: ChildPro
   throw new Error('The emulator ended before it was ready.');
 }
 
-test('what was acknowledged before a kill -9 is there after it, and batches are there whole or not at all', async (t) => {
+test('acknowledged writes survive kill -9, and no batch is stored in part', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'cosmos-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
   const file = join(directory, 'deep', 'store.sqlite');
@@ -78,7 +78,7 @@ test('what was acknowledged before a kill -9 is there after it, and batches are 
   for (const [p, documents] of found) assert.ok([1, 4].includes(documents.length), `${p} has half a batch`);
 });
 
-test('two processes never share a file, and a signal ends one cleanly', async (t) => {
+test('two processes cannot open one file, and a signal ends a process cleanly', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'cosmos-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
   const file = join(directory, 'store.sqlite');

@@ -10,7 +10,7 @@ interface Sent {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Sends what the SDK would not, signed as it should be. */
+/** Sends a correctly signed request that the SDK would not send. */
 async function send({ endpoint, key }: RunningCosmos, { method = 'POST', path, body, headers }: Sent): Promise<number> {
   const steps = path.split('/').filter((step) => step !== '');
   const feed = steps.length % 2 === 1;
@@ -28,7 +28,7 @@ async function send({ endpoint, key }: RunningCosmos, { method = 'POST', path, b
   return response.status;
 }
 
-test('nothing that a client can send ends the server or is its fault', async (t) => {
+test('no request of a client stops the server or causes a 500', async (t) => {
   const cosmos = await startCosmos(t);
   const { id } = await cosmos.container();
   const docs = `/dbs/test/colls/${id}/docs`;
@@ -62,7 +62,7 @@ test('nothing that a client can send ends the server or is its fault', async (t)
       400,
       { path: docs, body: '[{"operationType":"Create"}]', headers: { ...batch, 'x-ms-cosmos-batch-atomic': 'true' } },
     ],
-    // Within a batch the operation fails, not the request.
+    // In a batch the operation fails, not the request.
     [
       207,
       { path: docs, body: '[null, 1, [], {}, {"operationType":"Read"}, {"operationType":"Drop"}]', headers: batch },

@@ -8,7 +8,7 @@ import { containerDefinitions } from '../../../../lib/azure/cosmos.ts';
 import { createCosmosDeviceStore } from '../../../../lib/azure/cosmos-devices.ts';
 import { createCosmosJobStore } from '../../../../lib/azure/cosmos-jobs.ts';
 
-/** The queries that our own stores send, taken from them as they send them. */
+/** The queries of our own stores, recorded from them. */
 async function sentBy(use: (container: Container) => Promise<unknown>): Promise<SqlQuerySpec> {
   let sent: SqlQuerySpec | undefined;
   const query = (spec: string | SqlQuerySpec) => {
@@ -40,7 +40,7 @@ function steps(container: OpenContainer, { query, parameters = [] }: SqlQuerySpe
   return container.documents.explain(query, values, partition === undefined ? undefined : JSON.stringify([partition]));
 }
 
-test('of 100,000 records no query of ours reads more than an index leads it to', async (t) => {
+test('our queries over 100,000 records use an index', async (t) => {
   const database = openStore(undefined, 'normal');
   t.after(() => database.close());
   const commits = createGroupCommit(database, () => {});
@@ -99,7 +99,7 @@ test('of 100,000 records no query of ours reads more than an index leads it to',
       const plan = steps(container, spec, partition);
       const say = `${planned}: ${spec.query}\n${plan.join('\n')}`;
       const isPlainList = !spec.query.includes('WHERE');
-      // A list of everything walks the index of ids, and stops where its page ends.
+      // A list of everything reads the index of ids up to the end of its page.
       assert.ok(
         plan.some((step) => (isPlainList ? /^SCAN .* USING .*INDEX .*_key/ : /^SEARCH /).test(step)),
         say,

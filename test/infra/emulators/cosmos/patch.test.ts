@@ -6,7 +6,7 @@ import { applyPatch, type PatchOperation } from '../../../../infra/emulators/cos
 const before = { id: 'a', n: 1, list: ['x', 'y'], deep: { er: 'v' }, 'a/b': 1 };
 const patch = (...operations: PatchOperation[]) => applyPatch(before, { operations });
 
-test('each operation does what the service says it does', () => {
+test('each operation has the documented effect', () => {
   assert.deepEqual(patch({ op: 'set', path: '/new', value: 1 })['new'], 1);
   assert.deepEqual(patch({ op: 'set', path: '/list/0', value: 'z' })['list'], ['z', 'y']);
   assert.deepEqual(patch({ op: 'add', path: '/list/0', value: 'z' })['list'], ['z', 'x', 'y']);
@@ -24,7 +24,7 @@ test('each operation does what the service says it does', () => {
   assert.deepEqual(before.list, ['x', 'y'], 'what was given stays as it was');
 });
 
-test('what cannot be done is refused, naming operation and path', () => {
+test('an invalid operation is refused with its name and path', () => {
   const refused: PatchOperation[] = [
     { op: 'set', path: '/list/3', value: 1 },
     { op: 'set', path: '/list/x', value: 1 },

@@ -14,13 +14,13 @@ const value = fc.oneof(
 );
 const operators = ['=', '!=', '<', '<=', '>', '>='] as const;
 
-/** What Cosmos DB makes of a comparison: what is undefined lets nothing through, and order keeps to one type. */
+/** A comparison in Cosmos DB: undefined matches nothing, and order is defined within one type. */
 function holds(left: unknown, operator: (typeof operators)[number], right: unknown): boolean {
   if (left === undefined) return false;
   if (operator === '=') return left === right;
   if (operator === '!=') return left !== right;
   if (typeof left !== typeof right || left === null || typeof left === 'boolean') return false;
-  // Texts are compared by code points.
+  // Strings are compared by code points.
   const order =
     typeof left === 'string'
       ? Buffer.compare(Buffer.from(left), Buffer.from(String(right)))
@@ -28,7 +28,7 @@ function holds(left: unknown, operator: (typeof operators)[number], right: unkno
   return { '<': order < 0, '<=': order <= 0, '>': order > 0, '>=': order >= 0 }[operator];
 }
 
-test('indexed or not, a comparison lets through what it should, and every page size shows the same', () => {
+test('a comparison gives the same result with and without an index, and for every page size', () => {
   fc.assert(
     fc.property(
       fc.array(value, { minLength: 1, maxLength: 12 }),
@@ -38,7 +38,7 @@ test('indexed or not, a comparison lets through what it should, and every page s
       (values, right, operator, maxItems) => {
         const ordered = typeof right === 'string' || typeof right === 'number';
         fc.pre(ordered || operator === '=' || operator === '!=');
-        // A lone surrogate is no text that UTF-8 could carry.
+        // UTF-8 cannot encode a lone surrogate.
         fc.pre([...values, right].every((each) => typeof each !== 'string' || each.isWellFormed()));
         const database = openStore(undefined, 'normal');
         const commits = createGroupCommit(database, () => {});

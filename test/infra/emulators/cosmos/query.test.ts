@@ -22,12 +22,12 @@ async function run(container: Container, query: string | SqlQuerySpec): Promise<
   return (await container.items.query(query).fetchAll()).resources;
 }
 
-/** Condition and the ids that it lets through. */
+/** Conditions with the ids that they select. */
 const conditions: readonly (readonly [string, string])[] = [
   ["c.kind = 'x'", 'ab'],
   ["c.kind != 'x'", 'cdef'],
   ["c.kind <> 'x' AND c.kind <> 'y'", 'ef'],
-  // Numbers and texts are compared with their kind alone, and never one with the other.
+  // Numbers and strings are never compared with each other.
   ['c.n = 9', 'c'],
   ["c.n = '9'", 'd'],
   ['c.n > 1', 'bc'],
@@ -36,7 +36,7 @@ const conditions: readonly (readonly [string, string])[] = [
   ["c.n < 'a'", 'd'],
   ['c.n BETWEEN 9 AND 10', 'bc'],
   ['c.n = -1', ''],
-  // A text that reads like an object is not that object.
+  // A string with JSON is not an object.
   ['c.kind = \'{"not":"a text"}\'', 'f'],
   ["c.kind.not = 'a text'", 'e'],
   ['c.flag', 'b'],
@@ -72,7 +72,7 @@ const conditions: readonly (readonly [string, string])[] = [
   ['false', ''],
 ];
 
-test('conditions let through what they let through in Cosmos DB', async (t) => {
+test('conditions select the same documents as in Cosmos DB', async (t) => {
   const { container: make } = await startCosmos(t);
   for (const paths of [[], ['/kind/?', '/n/?', '/flag/?']]) {
     const indexingPolicy = { includedPaths: paths.map((path) => ({ path })), excludedPaths: [{ path: '/*' }] };
@@ -122,12 +122,12 @@ test('selections and aggregates', async (t) => {
   assert.equal(typeof whole.c._ts, 'number');
 });
 
-test('pages meet every document once, in order, though others are written meanwhile', async (t) => {
+test('pages contain every document once and in order, during concurrent writes', async (t) => {
   const { container: make } = await startCosmos(t);
   const container = await make();
   const id = (index: number) => `d${String(index).padStart(3, '0')}`;
   for (let index = 0; index < 60; index++) {
-    // Two in three have a rank, and ranks repeat.
+    // Two of three documents have a rank, and ranks repeat.
     const ranked = index % 3 === 0 ? {} : { rank: index % 7 };
     await container.items.create({ id: id(index), group: 'g', ...ranked });
   }
@@ -146,7 +146,7 @@ test('pages meet every document once, in order, though others are written meanwh
     while (pages.hasMoreResults()) {
       const { resources } = await pages.fetchNext();
       seen.push(...(resources ?? []));
-      // One that was seen leaves the result, as a device does that is assigned while others are listed.
+      // A listed document leaves the result, as a device that is assigned while others are listed.
       const [first] = resources ?? [];
       if (first !== undefined) await container.items.upsert({ id: first, group: 'gone' });
     }
@@ -158,7 +158,7 @@ test('pages meet every document once, in order, though others are written meanwh
   }
 });
 
-test('a page is cut at four megabytes, and goes on where it was cut', async (t) => {
+test('a page ends at four megabytes, and the next one continues there', async (t) => {
   const { container: make } = await startCosmos(t);
   const container = await make();
   for (const id of ['a', 'b', 'c', 'd', 'e']) await container.items.create({ id, text: 'x'.repeat(1_500_000) });
@@ -168,7 +168,7 @@ test('a page is cut at four megabytes, and goes on where it was cut', async (t) 
   assert.deepEqual(sizes, [2, 2, 1]);
 });
 
-test('a query in a partition sees that partition', async (t) => {
+test('a query in a partition sees only that partition', async (t) => {
   const { container: make } = await startCosmos(t);
   const byJob = await make({ partitionKey: '/job' });
   for (const job of ['x', 'y']) for (const id of ['a', 'b']) await byJob.items.create({ id, job });
@@ -184,7 +184,7 @@ test('a query in a partition sees that partition', async (t) => {
   );
 });
 
-test('what a query asks beyond the subset is refused with 400, and never answered wrongly', async (t) => {
+test('an unsupported query is refused with 400', async (t) => {
   const { container: make } = await startCosmos(t);
   const container = await filled(() => make());
   const refused = [
@@ -217,7 +217,7 @@ test('what a query asks beyond the subset is refused with 400, and never answere
   assert.equal((await run(container, 'SELECT * FROM c')).length, documents.length);
 });
 
-test('ids, parameters, paths and tokens are values and never SQL', async (t) => {
+test('ids, parameters, paths and tokens cannot inject SQL', async (t) => {
   const { container: make } = await startCosmos(t);
   const container = await filled(() => make());
   const attacks = [
@@ -237,7 +237,7 @@ test('ids, parameters, paths and tokens are values and never SQL', async (t) => 
       attack,
     );
     const quoted = JSON.stringify(attack);
-    // As a name, it is a property that no document has, or one that cannot be asked for.
+    // As a name it is an unknown property, or one that cannot be queried.
     const asName = await refusal(
       run(container, `SELECT * FROM c WHERE IS_DEFINED(c[${quoted}])`).then((found) => assert.deepEqual(found, [])),
     );

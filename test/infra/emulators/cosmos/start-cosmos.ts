@@ -6,13 +6,13 @@ export interface RunningCosmos {
   readonly endpoint: string;
   readonly key: string;
   readonly client: CosmosClient;
-  /** A new container in database `test`; partition key `/id` unless said otherwise. */
+  /** Creates a container in the database `test`. Default partition key: `/id`. */
   container(request?: Partial<ContainerRequest>): Promise<Container>;
-  /** A request as the SDK signs it, for what the SDK itself would not send. */
+  /** Creates another client, which is disposed with the test. */
   connect(options?: Partial<CosmosClientOptions>): CosmosClient;
 }
 
-/** A emulator on a free port and the official client on it; both end with the test. */
+/** Starts an emulator on a free port and connects the official client. Both end with the test. */
 export async function startCosmos(t: TestContext, options: CosmosEmulatorOptions = {}): Promise<RunningCosmos> {
   const emulator = createCosmosEmulator(options);
   const { port } = await emulator.listen(0);
@@ -40,7 +40,7 @@ export async function startCosmos(t: TestContext, options: CosmosEmulatorOptions
   };
 }
 
-/** The HTTP status that a call is refused with, wherever the SDK put it; undefined where it is not refused. */
+/** @returns the HTTP status of a refused call, or undefined if it succeeds */
 export async function refusal(call: Promise<unknown>): Promise<number | undefined> {
   try {
     await call;

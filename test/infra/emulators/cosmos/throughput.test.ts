@@ -4,7 +4,7 @@ import { BulkOperationType } from '@azure/cosmos';
 import { createThroughput } from '../../../../infra/emulators/cosmos/request-units.ts';
 import { refusal, startCosmos } from './start-cosmos.ts';
 
-test('every answer names its charge: a point read of 1 KB is 1, an insert 5.5, a replace twice that', async (t) => {
+test('every answer has its charge: a point read of 1 KB costs 1, an insert 5.5, a replace twice that', async (t) => {
   const { container: make } = await startCosmos(t);
   const container = await make();
   const item = { id: 'a', text: 'x'.repeat(900) };
@@ -18,7 +18,7 @@ test('every answer names its charge: a point read of 1 KB is 1, an insert 5.5, a
   assert.ok(requestCharge > 10);
 });
 
-test('a budget lets in while any of its second is left, and what was overdrawn is paid by the seconds after', () => {
+test('a budget admits requests while any of it is left, and the next seconds pay an overdraft', () => {
   let now = 10_000;
   const budget = createThroughput(400, () => now);
   const wait = () => {
@@ -45,8 +45,8 @@ test('a budget lets in while any of its second is left, and what was overdrawn i
   assert.equal(wait(), 1000, 'nothing is saved up');
 });
 
-test('beyond the budget the service answers 429, which the SDK waits out by itself', async (t) => {
-  // The second lasts until the test lets time pass, however slow the machine is.
+test('beyond the budget the answer is 429, and the SDK retries', async (t) => {
+  // The clock stands still until the test moves it, however slow the machine is.
   let stopped: number | undefined = Date.now();
   const { connect, container: make } = await startCosmos(t, {
     throughput: { ruPerSecond: 200, per: 'container' },
@@ -62,10 +62,10 @@ test('beyond the budget the service answers 429, which the SDK waits out by itse
   const statuses = await Promise.all(
     Array.from({ length: 60 }, (_, index) => refusal(hurried.items.create({ id: `h${index}` }))),
   );
-  // An insert costs 5.5, and the last one may overdraw.
+  // An insert costs 5.5, and the last one may overdraw the budget.
   assert.equal(statuses.filter((status) => status === undefined).length, Math.ceil(200 / 5.5));
   assert.equal(statuses.filter((status) => status === 429).length, 60 - Math.ceil(200 / 5.5));
-  // Time goes on, and the same is done by a client that may try again.
+  // Let time pass, and repeat it with a client that retries.
   stopped = undefined;
   const patient = await Promise.all(
     Array.from({ length: 60 }, (_, index) => container.items.create({ id: `p${index}` })),
@@ -75,7 +75,7 @@ test('beyond the budget the service answers 429, which the SDK waits out by itse
   assert.equal(resources.length, statuses.filter((status) => status === undefined).length);
 });
 
-test('within a bulk request, operations beyond the budget are refused one by one', async (t) => {
+test('operations of a bulk request beyond the budget are refused individually', async (t) => {
   const stopped = Date.now();
   const { container: make } = await startCosmos(t, {
     throughput: { ruPerSecond: 100, per: 'database' },
@@ -88,6 +88,6 @@ test('within a bulk request, operations beyond the budget are refused one by one
   const answers = await container.items.bulk(operations);
   const refused = answers.filter(({ statusCode }) => statusCode === 429);
   assert.ok(refused.length > 20 && refused.length < 50, `${refused.length} refused`);
-  // The two share the database's budget, and the SDK leaves a refused bulk request to its caller.
+  // Both share the budget of the database. The SDK does not retry a refused bulk request.
   assert.equal(await refusal(other.items.bulk(operations.slice(0, 1))), 429);
 });

@@ -12,8 +12,8 @@ import {
 import * as x509 from '@peculiar/x509';
 
 /*
- * Certificates as tests want them, also bad ones. Made of the library alone, so that the code under test does not check
- * its own work.
+ * Makes valid and invalid certificates for tests. It uses the library directly, so that the code under test does not check its
+ * own output.
  */
 
 const ecdsa = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
@@ -27,16 +27,16 @@ export interface TestCertificate {
 }
 
 export interface CertificateRequest {
-  /** Common name, or a whole distinguished name when it has a `=`. */
+  /** Common name, or a distinguished name if it contains `=`. */
   readonly name: string;
-  /** Self-signed when absent. */
+  /** Default: self-signed. */
   readonly issuer?: TestCertificate;
   readonly ca?: boolean;
   readonly pathLength?: number;
   readonly notBefore?: Date;
   readonly notAfter?: Date;
   readonly extensions?: x509.Extension[];
-  /** Signs with this key in place of the issuer's: a forgery. */
+  /** Signs with this key instead of the issuer's key, to make a forgery. */
   readonly forgedBy?: TestCertificate;
 }
 
@@ -61,7 +61,7 @@ export async function makeCertificate(request: CertificateRequest): Promise<Test
   return { pem: `${certificate.toString('pem')}\n`, keyPem: await pemOf(keys), keys, certificate };
 }
 
-/** Version 1: no extensions at all, as `openssl x509 -req` and the npm package `pem` make them. */
+/** Version 1, without extensions, as `openssl x509 -req` and the npm package `pem` make it. */
 export async function makeVersion1Certificate(commonName: string): Promise<TestCertificate> {
   const keys = await webcrypto.subtle.generateKey(ecdsa, true, ['sign', 'verify']);
   const name = AsnConvert.parse(new x509.Name(`CN=${commonName}`).toArrayBuffer(), Name);
@@ -87,7 +87,7 @@ export async function makeVersion1Certificate(commonName: string): Promise<TestC
   return { pem: `${certificate.toString('pem')}\n`, keyPem: await pemOf(keys), keys, certificate };
 }
 
-/** WebCrypto's r and s side by side, as the SEQUENCE of two INTEGERs that X.509 has. */
+/** Converts r and s from WebCrypto to the SEQUENCE of two INTEGERs of X.509. */
 function derSignature(raw: Buffer): ArrayBuffer {
   const integer = (bytes: Buffer) => {
     const first = bytes.findIndex((byte) => byte !== 0);

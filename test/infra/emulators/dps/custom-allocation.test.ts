@@ -13,13 +13,13 @@ import { uploadVerifiedCa } from './management.ts';
 import { type RunningDps, startDps } from './running-dps.ts';
 
 /*
- * Custom allocation: a webhook that decides, fails, or needs to be asked again.
+ * Custom allocation: a webhook that decides, fails, or has to be retried.
  */
 
 let dps: RunningDps;
 let ca: TestCertificate;
 let webhook: Server;
-/** What answers wait for; a test may hold them. */
+/** Answers wait for this promise, so that a test can delay them. */
 let gate: Promise<void> = Promise.resolve();
 function hold(): () => void {
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -91,7 +91,7 @@ async function failure(id: string): Promise<{ errorCode: number; errorMessage: s
   return error.result.registrationState;
 }
 
-test('the webhook is told about device and entry, and decides about hub, twin and payload', async () => {
+test('the webhook gets device and enrollment, and decides about hub, twin and payload', async () => {
   answers = [
     {
       status: 200,
@@ -112,7 +112,7 @@ test('the webhook is told about device and entry, and decides about hub, twin an
   assert.doesNotMatch(JSON.stringify(asked), /secret/);
 });
 
-test('a webhook that is busy is asked again, and told where the device is', async () => {
+test('a busy webhook is retried, and gets the current hub of the device', async () => {
   answers = [{ status: 200, body: { iotHubHostName: 'hub-1.localhost' } }];
   await register('c-2');
   answers = [{ status: 429 }, { status: 503 }, { status: 200, body: { iotHubHostName: 'hub-2.localhost' } }];
@@ -122,7 +122,7 @@ test('a webhook that is busy is asked again, and told where the device is', asyn
   assert.equal(asked[0].deviceRuntimeContext.currentIotHubHostName, 'hub-1.localhost');
 });
 
-test('a webhook that fails, fails the registration with the documented codes', async () => {
+test('a failed webhook fails the registration with the documented codes', async () => {
   answers = [{ status: 400 }];
   assert.deepEqual(pick(await failure('c-3')), [400207, 'Custom allocation failed with status code: 400']);
   answers = [{ status: 401 }];
@@ -135,7 +135,7 @@ test('a webhook that fails, fails the registration with the documented codes', a
   assert.equal((await failure('c-7')).errorCode, 400207);
   answers = [{ status: 200, body: 'hub-1.localhost' }];
   assert.equal((await failure('c-8')).errorCode, 400207);
-  // Three calls: the first and as many retries as this service was told to make.
+  // Three calls: the first one and the configured number of retries.
   answers = [];
   asked = [];
   assert.equal((await failure('c-9')).errorCode, 400207);
@@ -144,7 +144,7 @@ test('a webhook that fails, fails the registration with the documented codes', a
   assert.equal(responseBody.status, 'failed');
 });
 
-test('an assignment that waits for its webhook is taken up by the next process', async (t) => {
+test('an assignment that waits for its webhook is resumed by the next process', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'dps-pending-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
   const options = { ...dps.options, dataFile: join(directory, 'dps.sqlite') };

@@ -9,8 +9,8 @@ import { uploadVerifiedCa } from './management.ts';
 import { type DeviceIdentity, type RunningDps, startDps } from './running-dps.ts';
 
 /*
- * Registration with azure-iot-provisioning-device over mutual TLS: which entry decides, and who is turned away.
- * The plant: a root, proven; an intermediate of a line under it; an issuing CA under that.
+ * Registration with azure-iot-provisioning-device over mutual TLS: which enrollment applies, and which devices are refused.
+ * The plant has a root with proof of possession, an intermediate CA per line below it, and an issuing CA below that.
  */
 
 let dps: RunningDps;
@@ -65,7 +65,7 @@ async function withIndividual(
 }
 
 const disabled = { provisioningStatus: 'disabled' };
-/** What the client makes of an answer whose status is `disabled`. */
+/** The error of the client for the status `disabled`. */
 const isDisabled = { name: 'SyntaxError', message: /disabled/ };
 const isUnauthorized = (error: Error & { responseBody?: string }) => {
   assert.equal(error.name, 'UnauthorizedError', String(error));
@@ -74,7 +74,7 @@ const isUnauthorized = (error: Error & { responseBody?: string }) => {
   return true;
 };
 
-test('a device registers by the group of its issuing CA, and the service then knows where it is', async () => {
+test('a device registers with the group of its issuing CA, and the service knows its hub', async () => {
   const twin = { tags: { site: 'berlin' }, properties: { desired: { interval: 60 } } };
   const group = { initialTwin: twin, capabilities: { iotEdge: true } };
   await withGroup(
@@ -115,19 +115,19 @@ test('a device registers by the group of its issuing CA, and the service then kn
   );
 });
 
-test('the group of the root takes a device of any line, with or without the root in its chain', async () => {
+test('the group of the root accepts a device of any line, with or without the root in its chain', async () => {
   await withGroup('root', root, async () => {
     assert.equal((await dps.register('rt-1', await device('rt-1', [issuing, line]))).status, 'assigned');
     assert.equal((await dps.register('rt-2', await device('rt-2', [issuing, line, root]))).status, 'assigned');
     assert.equal((await dps.register('rt-3', await device('rt-3', [root]))).status, 'assigned');
-    // "The verified certificate itself may be left out": a leaf that the root signed, alone.
+    // A verified CA need not be presented: here a leaf that the root signed, alone.
     const { chainPem, keyPem } = await device('rt-4', [root]);
     const [leaf = ''] = chainPem.split(/(?<=-----END CERTIFICATE-----)/);
     assert.equal((await dps.register('rt-4', { chainPem: leaf, keyPem })).status, 'assigned');
   });
 });
 
-test('a group may refer to an uploaded CA by its name', async () => {
+test('a group can reference an uploaded CA by name', async () => {
   const attestation = { type: 'x509', x509: { caReferences: { primary: 'root' } } };
   await dps.service.createOrUpdateEnrollmentGroup({ enrollmentGroupId: 'by-name', attestation } as never);
   assert.equal((await dps.register('ref-1', await device('ref-1', [issuing, line]))).status, 'assigned');
@@ -142,7 +142,7 @@ test('a group may refer to an uploaded CA by its name', async () => {
   );
 });
 
-test('the nearest entry decides: individual, then issuing CA, then line, then root', async () => {
+test('the nearest enrollment applies: individual, issuing CA, line, root', async () => {
   const identity = await device('near-1', [issuing, line, root]);
   const groupOf = async () => {
     await dps.register('near-1', identity);
@@ -191,7 +191,7 @@ test('the nearest entry decides: individual, then issuing CA, then line, then ro
   );
 });
 
-test('a disabled entry blocks, although one further up is enabled', async () => {
+test('a disabled enrollment blocks a device, even if one further up is enabled', async () => {
   const identity = await device('block-1', [issuing, line, root]);
   await withGroup('root', root, async () => {
     await withGroup(
@@ -218,7 +218,7 @@ test('a disabled entry blocks, although one further up is enabled', async () => 
   });
 });
 
-test('an individual enrollment vouches for a self-signed certificate, and gives its own device id', async () => {
+test('an individual enrollment establishes trust in a self-signed certificate, and sets the device id', async () => {
   const identity = await device('self-1', []);
   await withIndividual(
     'self-1',
@@ -235,12 +235,12 @@ test('an individual enrollment vouches for a self-signed certificate, and gives 
   await assert.rejects(dps.register('self-1', identity), isUnauthorized);
 });
 
-test('who is not who the registration says, is turned away', async () => {
+test('a device whose certificate does not match the registration is refused', async () => {
   await withGroup('issuing', issuing, async () => {
     const good = await device('gw-2', [issuing, line]);
-    // Another registration than the certificate's.
+    // The registration id differs from the common name.
     await assert.rejects(dps.register('gw-3', good), isUnauthorized);
-    // A chain with a gap: the issuing CA is known, but nothing leads from it to a proven CA.
+    // A chain with a gap: nothing leads from the known issuing CA to a verified CA.
     const { chainPem, keyPem } = good;
     const certificates = chainPem.split(/(?<=-----END CERTIFICATE-----\n)/);
     await assert.rejects(dps.register('gw-2', { chainPem: certificates[0] ?? '', keyPem }), isUnauthorized);
@@ -252,27 +252,27 @@ test('who is not who the registration says, is turned away', async () => {
     const future = { notBefore: new Date(Date.now() + 86_400_000), notAfter: new Date(Date.now() + 2 * 86_400_000) };
     await assert.rejects(dps.register('gw-5', await device('gw-5', [issuing, line], future)), isUnauthorized);
 
-    // Same names, another key.
+    // The same names with another key.
     const forger = await makeCertificate({ name: 'Issuing', ca: true, issuer: line });
     await assert.rejects(
       dps.register('gw-6', await device('gw-6', [issuing, line], { forgedBy: forger })),
       isUnauthorized,
     );
-    // A device certificate that plays CA.
+    // A device certificate that issues a certificate.
     const device7 = await makeCertificate({ name: 'gw-7', issuer: issuing });
     await assert.rejects(dps.register('gw-8', await device('gw-8', [device7, issuing, line])), isUnauthorized);
     // One CA more than the issuing CA's path length allows.
     const below = await makeCertificate({ name: 'Below', ca: true, issuer: issuing });
     await assert.rejects(dps.register('gw-9', await device('gw-9', [below, issuing, line])), isUnauthorized);
-    // Two common names: which is the device?
+    // Two common names.
     await assert.rejects(dps.register('gw-10', await device('CN=gw-10, CN=gw-11', [issuing, line])), isUnauthorized);
-    // A critical extension that nobody here understands.
+    // An unknown critical extension.
     const riddle = [new x509.Extension('1.2.3.4.5', true, new Uint8Array([5, 0]))];
     await assert.rejects(
       dps.register('gw-12', await device('gw-12', [issuing, line], { extensions: riddle })),
       isUnauthorized,
     );
-    // A whole plant of somebody else, with our names.
+    // A different plant with the same names.
     const other = await makeCertificate({ name: 'Plant root', ca: true });
     const otherLine = await makeCertificate({ name: 'Line', ca: true, issuer: other });
     await assert.rejects(dps.register('gw-13', await device('gw-13', [otherLine, other])), isUnauthorized);
@@ -282,7 +282,7 @@ test('who is not who the registration says, is turned away', async () => {
   await assert.rejects(dps.register('gw-2', await device('gw-2', [issuing, line])), isUnauthorized);
 });
 
-test('a device that registers again keeps its hub and twin, and is known by its newest certificate', async () => {
+test('a device that registers again keeps its hub and twin, and the hub gets its new certificate', async () => {
   await withGroup('issuing', issuing, async () => {
     const first = await dps.register('again', await device('again', [issuing, line]));
     const before = (await dps.registry.getTwin('again')).responseBody;
@@ -298,7 +298,7 @@ test('a device that registers again keeps its hub and twin, and is known by its 
   });
 });
 
-/** Registers by two groups after another that allow one hub each. */
+/** Registers with two groups, one after another. Each allows one hub. */
 async function moved(id: string, reprovisionPolicy: object) {
   const identity = await device(id, [issuing, line]);
   const on = (hub: string) => ({
@@ -331,7 +331,7 @@ async function moved(id: string, reprovisionPolicy: object) {
   return { assignedHub, tags, substatus };
 }
 
-test('a device whose hub changes moves with its data, without it, or stays, as the policy says', async () => {
+test('the reprovision policy decides whether a device moves with its data, without it, or stays', async () => {
   assert.deepEqual(await moved('migrate', { updateHubAssignment: true, migrateDeviceData: true }), {
     assignedHub: 'hub-2.localhost',
     tags: { initial: true, mine: 1 },
@@ -349,7 +349,7 @@ test('a device whose hub changes moves with its data, without it, or stays, as t
   });
 });
 
-test('hashed allocation uses every hub, and gives a device the same one always', async () => {
+test('hashed allocation uses every hub, and always gives a device the same one', async () => {
   await withGroup(
     'issuing',
     issuing,
@@ -370,7 +370,7 @@ test('hashed allocation uses every hub, and gives a device the same one always',
   );
 });
 
-test('a symmetric key registers: of an individual enrollment, or derived from a group', async () => {
+test('a device registers with the symmetric key of an individual enrollment, or one derived from a group', async () => {
   const attestation = { type: 'symmetricKey' };
   const individual = await dps.service.createOrUpdateIndividualEnrollment({
     registrationId: 'key-1',
@@ -387,11 +387,11 @@ test('a symmetric key registers: of an individual enrollment, or derived from a 
   const derived = (id: string) => createHmac('sha256', groupKey).update(id).digest('base64');
   assert.equal((await dps.registerWithKey('key-3', derived('key-3'))).status, 'assigned');
   await assert.rejects(dps.registerWithKey('key-4', derived('key-3')), isUnauthorized);
-  // The individual enrollment decides about its device, whatever the group says.
+  // The individual enrollment takes precedence over the group.
   await assert.rejects(dps.registerWithKey('key-1', derived('key-1')), isUnauthorized);
 });
 
-test('what is answered on the wire is what is documented', async () => {
+test('the answers on the wire are as documented', async () => {
   await withGroup('issuing', issuing, async () => {
     const identity = await device('wire', [issuing, line]);
     const path = `/${dps.idScope}/registrations/wire`;
@@ -413,7 +413,7 @@ test('what is answered on the wire is what is documented', async () => {
     assert.match(operationId, /^5\.[0-9a-f]{16}\.[0-9a-f-]{36}$/);
     assert.equal(status, 'assigning');
 
-    // The real client polls by a GET that has a body.
+    // The official client polls by a GET with a body.
     const withBody = { ...json, 'content-length': '2' };
     const poll = await dps.raw(`${path}/operations/${operationId}?api-version=2019-03-31`, {
       headers: withBody,

@@ -34,7 +34,7 @@ test('a device is created, read, updated by etag and deleted', async () => {
   const etag = (read as unknown as { etag: string }).etag;
   await registry.update({ deviceId: 'dev-1', status: 'disabled' } as never);
   assert.equal(((await registry.get('dev-1')).responseBody as unknown as { status: string }).status, 'disabled');
-  // This client's update always sends `*`; others name the etag that they read.
+  // The update of this client always sends `*`. Other clients send the etag.
   const late = await dps.raw('/devices/dev-1?api-version=2021-04-12', {
     method: 'PUT',
     headers: { authorization: 'Bearer t', 'content-type': 'application/json', 'if-match': `"${etag}"` },
@@ -48,7 +48,7 @@ test('a device is created, read, updated by etag and deleted', async () => {
   await assert.rejects(registry.getTwin('dev-1'), { name: 'DeviceNotFoundError' });
 });
 
-test('a twin is merged by members, null removes, and its bookkeeping follows', async () => {
+test('a twin is merged member by member, null removes, and the metadata is updated', async () => {
   await registry.create({ deviceId: 'twin-1' });
   const first = await twinOf('twin-1');
   assert.deepEqual([first.version, first.properties.desired.$version], [1, 1]);
@@ -75,7 +75,7 @@ test('a twin is merged by members, null removes, and its bookkeeping follows', a
   assert.equal((await twinOf('twin-1')).tags.inTime, true);
 });
 
-test("members of an object's prototype are members like others", async () => {
+test('names of Object.prototype are ordinary member names', async () => {
   await registry.create({ deviceId: 'proto' });
   const body = '{"tags":{"constructor":{"prototype":{"polluted":1}},"__proto__":{"polluted":2},"toString":"text"}}';
   const headers = { authorization: 'Bearer t', 'content-type': 'application/json' };
@@ -86,7 +86,7 @@ test("members of an object's prototype are members like others", async () => {
   assert.equal((await twinOf('proto')).tags.toString, 'text');
 });
 
-test('what IoT Hub would not take is refused', async () => {
+test('invalid identities and twins are refused', async () => {
   await registry.create({ deviceId: 'limits' });
   for (const tags of [{ 'a b': 1 }, { $a: 1 }, { a: 'x'.repeat(5000) }, { a: Array(9000).fill('x').join('') }]) {
     await assert.rejects(registry.updateTwin('limits', { tags } as never, '*'), { name: 'ArgumentError' });
@@ -140,7 +140,7 @@ test('queries find devices by their twins, in pages', async () => {
   }
 });
 
-test('devices of all hubs are listed, or those of the hub that is asked', async () => {
+test('localhost lists the devices of all hubs, the name of a hub only its own', async () => {
   const headers = { authorization: 'Bearer t', 'content-type': 'application/json' };
   const on = (hub: string) => ({ ...headers, host: hub });
   const put = (hub: string, deviceId: string) =>
@@ -161,7 +161,7 @@ test('devices of all hubs are listed, or those of the hub that is asked', async 
   assert.ok(everywhere.includes('on-1') && everywhere.includes('on-2'));
 });
 
-test("only who signs with the hub's key is let in", async () => {
+test("a call needs a signature with the hub's key", async () => {
   const get = async (authorization?: string) =>
     (
       await dps.raw('/devices/nobody?api-version=2021-04-12', {

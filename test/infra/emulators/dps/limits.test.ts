@@ -6,7 +6,7 @@ import { uploadVerifiedCa } from './management.ts';
 import { type RawAnswer, type RunningDps, startDps } from './running-dps.ts';
 
 /*
- * Quotas, throttling, and input of people who mean no good: each gets a clean answer, and the service lives on.
+ * Quotas, throttling and hostile input. Each gets a defined answer, and the service continues.
  */
 
 const version = 'api-version=2021-10-01';
@@ -25,12 +25,12 @@ async function withDps(
   }
 }
 
-test('the service API is throttled as a whole, and opens again when the minute is over', async () => {
+test('the service API is throttled as a whole until the minute is over', async () => {
   let time = Date.now();
   await withDps({ quotas: { operationsPerMinute: 3 }, now: () => new Date(time) }, async (dps) => {
     const get = () => dps.raw(`/enrollments/nobody?${version}`, { headers });
     for (let call = 0; call < 3; call++) assert.equal((await get()).status, 404);
-    // Calls of strangers do not count.
+    // Unauthorized calls do not count.
     assert.equal((await dps.raw(`/enrollments/nobody?${version}`)).status, 401);
     time += 20_000;
     const refused = await get();
@@ -81,7 +81,7 @@ async function statuses(call: () => Promise<RawAnswer>, times: number): Promise<
   return seen;
 }
 
-test('no more entries than the quotas allow', async () => {
+test('quotas limit the number of enrollments', async () => {
   await withDps(
     { quotas: { individualEnrollments: 2, symmetricKeyEnrollmentGroups: 1, x509EnrollmentGroups: 1 } },
     async (dps) => {
@@ -114,7 +114,7 @@ before(async () => {
 });
 after(() => dps.stop());
 
-test('bodies that are none are refused', async () => {
+test('invalid bodies are refused', async () => {
   const put = async (body: string | Buffer, type = 'application/json') =>
     (await dps.raw(`/enrollments/x?${version}`, { method: 'PUT', headers: { ...headers, 'content-type': type }, body }))
       .status;
@@ -128,11 +128,11 @@ test('bodies that are none are refused', async () => {
   assert.equal(await put('{"attestation":{"__proto__":{"type":"none"}}}'), 400);
   assert.equal(await put('{}', 'text/plain'), 415);
   assert.equal(await put(' '.repeat(96 * 1024 + 1)), 413);
-  // Far more than is ever read into memory.
+  // Far more than the server reads into memory.
   assert.equal(await put(Buffer.alloc(20 * 1024 * 1024, 0x20)), 413);
 });
 
-test('paths that are none of ours are refused', async () => {
+test('unknown paths are refused', async () => {
   const get = async (path: string, method = 'GET') => (await dps.raw(path, { method, headers })).status;
   for (const path of [
     '/',
@@ -153,7 +153,7 @@ test('paths that are none of ours are refused', async () => {
   assert.equal(await get(`/enrollments/${'x'.repeat(20_000)}?${version}`), 431);
 });
 
-test('what is no TLS or no HTTP ends with its connection, and the service lives on', async () => {
+test('invalid TLS or HTTP closes the connection only', async () => {
   const socket = connect({ port: dps.port, host: '127.0.0.1', servername: 'localhost', rejectUnauthorized: false });
   socket.write('this is not HTTP\r\n\r\n');
   let text = '';

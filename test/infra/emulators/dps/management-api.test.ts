@@ -6,7 +6,7 @@ import { managementClient, resourceGroup, service } from './management.ts';
 import { type RunningDps, startDps } from './running-dps.ts';
 
 /*
- * CA certificates by @azure/arm-deviceprovisioningservices, up to the proof that somebody holds the CA's key.
+ * CA certificates with @azure/arm-deviceprovisioningservices, including the proof of possession.
  */
 
 let dps: RunningDps;
@@ -25,7 +25,7 @@ const hasStatus = (status: number) => (error: { statusCode?: number }) => {
   return true;
 };
 
-test('a CA counts once its key has signed the verification code, and not before', async () => {
+test('a CA is verified only after its key has signed the verification code', async () => {
   const ca = await makeCertificate({ name: 'proof CA', ca: true });
   const uploaded = await upload('proof', ca);
   const { properties, etag = '' } = uploaded;
@@ -59,7 +59,7 @@ test('a CA counts once its key has signed the verification code, and not before'
   assert.equal((await certificates().get('proof', resourceGroup, service)).properties?.isVerified, true);
   assert.equal((await dps.register('proof-device', identity)).status, 'assigned');
 
-  // Another certificate under the name has to be proven anew, and the old one no longer counts.
+  // Another certificate under the name needs a new proof, and the old one is no longer verified.
   const { etag: now = '' } = await certificates().get('proof', resourceGroup, service);
   const changed = await certificates().createOrUpdate(
     ...([
@@ -76,7 +76,7 @@ test('a CA counts once its key has signed the verification code, and not before'
   await assert.rejects(certificates().get('proof', resourceGroup, service), hasStatus(404));
 });
 
-test('certificates are listed, kept apart by name, and no more than the quota', async () => {
+test('certificates are listed by name, up to the quota', async () => {
   const ca = await makeCertificate({ name: 'listed', ca: true });
   for (const name of ['one', 'two', 'three']) await upload(name, ca, true);
   await assert.rejects(upload('four', ca), hasStatus(403));
@@ -90,7 +90,7 @@ test('certificates are listed, kept apart by name, and no more than the quota', 
   for (const name of ['one', 'two', 'three']) await certificates().delete(resourceGroup, service, name, '*');
 });
 
-test('what is no certificate, or no caller, is refused', async () => {
+test('an invalid certificate or an unauthorized caller is refused', async () => {
   const broken = { pem: 'no certificate' } as TestCertificate;
   await assert.rejects(upload('broken', broken), hasStatus(400));
   const path = `/subscriptions/s/resourceGroups/g/providers/Microsoft.Devices/provisioningServices/d/certificates`;
@@ -99,7 +99,7 @@ test('what is no certificate, or no caller, is refused', async () => {
   assert.deepEqual(Object.keys(answer.json()).sort(), ['code', 'details', 'httpStatusCode', 'message']);
 });
 
-test('the service tells its id scope, hubs and keys', async () => {
+test('the service shows its id scope, hubs and keys', async () => {
   const { iotDpsResource } = managementClient(dps.port);
   const { properties, name } = await iotDpsResource.get(resourceGroup, service);
   assert.equal(name, service);

@@ -1,6 +1,6 @@
 import { IotDpsClient } from '@azure/arm-deviceprovisioningservices';
 
-/** The certificate part of the management API, by its official client. */
+/** The official client of the management API, for certificates. */
 export function managementClient(port: number): IotDpsClient {
   const credential = { getToken: async () => ({ token: 'local', expiresOnTimestamp: Date.now() + 3_600_000 }) };
   return new IotDpsClient(credential, 'subscription', { endpoint: `https://localhost:${port}` });

@@ -14,7 +14,7 @@ import { managementClient, resourceGroup, service, uploadVerifiedCa } from './ma
 import { clientsOf } from './running-dps.ts';
 
 /*
- * The emulator as the process that users start: what it keeps when it is killed, and what it says to a wrong option.
+ * The emulator as a process: what survives a kill, and how it reports a wrong option.
  */
 
 const main = join(import.meta.dirname, '../../../../infra/emulators/bin/dps-emulator.ts');
@@ -29,10 +29,10 @@ after(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** Starts the process and waits until it says that it is ready. @returns its port */
+/** Starts the process and waits until it is ready. @returns its port */
 async function start(...args: string[]): Promise<number> {
   const child = spawn(process.execPath, [main, '--port', '0', '--state', directory, '--retry-after', '0', ...args], {
-    // It ends with us, however we end: see exitWithParent.
+    // It ends with this process: see exitWithParent.
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, EXIT_WITH_PARENT: '1' },
   });
@@ -55,7 +55,7 @@ async function kill(signal: NodeJS.Signals): Promise<number | null> {
   return code;
 }
 
-test('everything that was acknowledged is there after kill -9', async () => {
+test('acknowledged writes survive kill -9', async () => {
   const port = await start('--hub', 'hub-1.localhost', '--hub', 'hub-2.localhost');
   setDefaultCACertificates([...getCACertificates('default'), await readFile(join(directory, 'tls/ca.pem'), 'utf8')]);
   const dps = clientsOf(port, '0ne00000000');
@@ -72,7 +72,7 @@ test('everything that was acknowledged is there after kill -9', async () => {
   };
   const { assignedHub } = await dps.register('kill-1', await identity('kill-1'));
   await dps.registry.updateTwin('kill-1', { tags: { slot: 7 } } as never, '*');
-  // Writes up to the very moment: those that were answered must be there, the last may be or not.
+  // Writes continue until the kill. Acknowledged ones must exist afterwards. The last one may exist.
   const acknowledged: string[] = [];
   const writing = (async () => {
     for (let index = 0; ; index++) {
@@ -99,12 +99,12 @@ test('everything that was acknowledged is there after kill -9', async () => {
   assert.equal(await kill('SIGTERM'), 0);
 });
 
-test('the key of the local TLS CA is for its owner only', async () => {
+test('only the owner can read the key of the local TLS CA', async () => {
   const { mode } = await stat(join(directory, 'tls/ca.key.pem'));
   assert.equal(mode & 0o077, 0);
 });
 
-test('a wrong option is named', async () => {
+test('an error names the wrong option', async () => {
   const run = promisify(execFile)(process.execPath, [main, '--state', directory, '--riddle']);
   await assert.rejects(run, { code: 2, stderr: /riddle/ });
   for (const [args, pattern] of [

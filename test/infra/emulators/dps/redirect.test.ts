@@ -8,7 +8,7 @@ import { startDps } from './running-dps.ts';
 
 const redirect = join(import.meta.dirname, '../../../../infra/emulators/dps/redirect.cjs');
 
-/** A program as its author wrote it for Azure. */
+/** A program that was written for Azure. */
 const program = `
   const { ProvisioningServiceClient } = require('azure-iot-provisioning-service');
   const { Registry } = require('azure-iothub');
@@ -23,7 +23,7 @@ const program = `
   })();
 `;
 
-test("programs that know only Azure's names are sent to the emulator", async () => {
+test('programs that use host names of Azure are redirected to the emulator', async () => {
   const names = ['fleet.azure-devices-provisioning.net', 'hub-1.azure-devices.net'];
   const dps = await startDps({
     serviceHostName: names[0],

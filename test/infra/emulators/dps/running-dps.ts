@@ -23,7 +23,7 @@ export interface DeviceIdentity {
 
 type Security = Parameters<typeof ProvisioningDeviceClient.create>[3];
 
-/** What the client's types say too little of. */
+/** Members that the types of the client lack. */
 export interface RegistrationResult {
   readonly status: string;
   readonly assignedHub: string;
@@ -39,14 +39,14 @@ export interface RawRequest {
   readonly identity?: DeviceIdentity;
 }
 
-/** The emulator in this process, on a free port, and the official clients pointed at it. */
+/** The emulator in this process on a free port, with the official clients. */
 export type RunningDps = Awaited<ReturnType<typeof startDps>>;
 
 export async function startDps(options: Partial<DpsEmulatorOptions> = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'dps-'));
   const hostNames = (options.hubs ?? []).map((hub) => hub.hostName);
   const tls = await ensureLocalTls({ directory: join(directory, 'tls'), hostNames });
-  // What NODE_EXTRA_CA_CERTS does for a process that is still to start.
+  // NODE_EXTRA_CA_CERTS does the same for a new process.
   setDefaultCACertificates([...getCACertificates('default'), tls.caPem]);
   const emulator = createDpsEmulator({ tls, retryAfterSeconds: 0, ...options });
   const { port } = await emulator.listen(0);
@@ -63,7 +63,7 @@ export async function startDps(options: Partial<DpsEmulatorOptions> = {}) {
   };
 }
 
-/** The official clients of a emulator that listens on the port; its CA is trusted by this process already. */
+/** Connects the official clients to an emulator. This process must already trust its CA. */
 export function clientsOf(port: number, idScope: string) {
   const connectionString = connectionStringOf(port, 'provisioningserviceowner');
   const hubConnectionString = connectionStringOf(port, 'iothubowner');
@@ -86,12 +86,12 @@ export function clientsOf(port: number, idScope: string) {
     service: iotClient(ProvisioningServiceClient, { connectionString }),
     registry: iotClient(iothub.Registry, { connectionString: hubConnectionString }),
 
-    /** Registers as a device does: mutual TLS, register, poll. */
+    /** Registers a device over mutual TLS. */
     register(registrationId: string, identity: DeviceIdentity, payload?: unknown): Promise<RegistrationResult> {
       return registerWith(new X509Security(registrationId, { cert: identity.chainPem, key: identity.keyPem }), payload);
     },
 
-    /** The same with a symmetric key (base64), signed as azure-iot-security-symmetric-key does. */
+    /** Registers a device with a symmetric key (base64), as azure-iot-security-symmetric-key does. */
     registerWithKey(registrationId: string, key: string): Promise<RegistrationResult> {
       return registerWith({
         getRegistrationId: (callback: (error: undefined, id: string) => void) => callback(undefined, registrationId),
@@ -102,7 +102,7 @@ export function clientsOf(port: number, idScope: string) {
       } as unknown as SymmetricKeySecurityClient);
     },
 
-    /** A request of no client at all. */
+    /** Sends a request without a client. */
     raw: (path: string, request: RawRequest = {}) => rawRequest(port, path, request),
   };
 }

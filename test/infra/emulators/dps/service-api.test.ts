@@ -12,8 +12,8 @@ import { makeCertificate, makeVersion1Certificate } from './certificates.ts';
 import { expiry, type RunningDps, startDps } from './running-dps.ts';
 
 /*
- * The service API through azure-iot-provisioning-service, with that client's own defects: its types ask for what only the
- * service fills in, so bodies are cast.
+ * The service API with azure-iot-provisioning-service. The types of this client require members that only the service sets, so
+ * bodies are cast.
  */
 
 let dps: RunningDps;
@@ -32,7 +32,7 @@ const signing = (...pems: string[]) => {
 const client = (certificate: string) => ({ type: 'x509', x509: { clientCertificates: { primary: { certificate } } } });
 const symmetric = { type: 'symmetricKey', symmetricKey: { primaryKey: null, secondaryKey: null } };
 
-/** Asserts that the service refused, and gives back its error document. */
+/** Asserts that the call was refused. @returns the error document */
 async function refusal(work: Promise<unknown>, status: number): Promise<{ errorCode: number; message: string }> {
   const error = await work.then(
     () => assert.fail(`expected HTTP ${status}`),
@@ -46,7 +46,7 @@ async function refusal(work: Promise<unknown>, status: number): Promise<{ errorC
   return body;
 }
 
-test('a group is answered with what was read from its certificates, never with the certificates', async () => {
+test('the answer has the details of certificates, never the certificates themselves', async () => {
   const ca = await makeCertificate({ name: 'C=DE, O=Plant, CN=Line 7', ca: true });
   const { responseBody } = await dps.service.createOrUpdateEnrollmentGroup(
     group({ enrollmentGroupId: 'Line-7', attestation: signing(ca.pem), initialTwin: { tags: { site: 'berlin' } } }),
@@ -77,7 +77,7 @@ test('a group is answered with what was read from its certificates, never with t
         },
       },
     },
-    // No capabilities, policies or status: the service writes no defaults into a record.
+    // No capabilities, policies or status, because the service stores no defaults.
     initialTwin: { tags: { site: 'berlin' } },
   });
   assert.match(Buffer.from(etag ?? '', 'base64').toString(), /^"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"$/);
@@ -85,7 +85,7 @@ test('a group is answered with what was read from its certificates, never with t
   assert.deepEqual((await dps.service.getEnrollmentGroup('line-7')).responseBody, responseBody);
 });
 
-test('certificates are taken as PEM, base64 of PEM and base64 of DER, of version 1 and 3', async () => {
+test('certificates are accepted as PEM, base64 of PEM and base64 of DER, in version 1 and 3', async () => {
   const modern = await makeCertificate({ name: 'enc-1', ca: true });
   const old = await makeVersion1Certificate('enc-2');
   const der = await makeCertificate({ name: 'enc-3' });
@@ -102,7 +102,7 @@ test('certificates are taken as PEM, base64 of PEM and base64 of DER, of version
   );
 });
 
-test('what is no certificate is refused with a reason', async () => {
+test('an invalid certificate is refused with a reason', async () => {
   for (const text of [
     '',
     'hello',
@@ -115,7 +115,7 @@ test('what is no certificate is refused with a reason', async () => {
   }
 });
 
-test('an update sends back what was read, keeps the certificate, and names the etag', async () => {
+test('an update with the answer of a read and its etag keeps the certificate', async () => {
   const ca = await makeCertificate({ name: 'update', ca: true });
   const created = await dps.service.createOrUpdateEnrollmentGroup(
     group({ enrollmentGroupId: 'update', attestation: signing(ca.pem), capabilities: { iotEdge: true } }),
@@ -130,14 +130,14 @@ test('an update sends back what was read, keeps the certificate, and names the e
   assert.deepEqual(updated.capabilities, { iotEdge: true });
   assert.notEqual(updated.etag, read.etag);
 
-  // The etag read first is no longer the record's.
+  // The first etag is outdated.
   await refusal(dps.service.createOrUpdateEnrollmentGroup(read), 412);
   const { etag: _, ...nameless } = read;
   const { errorCode, message } = await refusal(dps.service.createOrUpdateEnrollmentGroup(group(nameless)), 409);
   assert.deepEqual([errorCode, message], [409202, 'EnrollmentGroup already exists.']);
 });
 
-test('a delete honours an etag, needs none, and frees the id and the certificate', async () => {
+test('a delete checks an optional etag, and frees the id and the certificate', async () => {
   const ca = await makeCertificate({ name: 'delete', ca: true });
   const body = group({ enrollmentGroupId: 'delete', attestation: signing(ca.pem) });
   await dps.service.createOrUpdateEnrollmentGroup(body);
@@ -149,7 +149,7 @@ test('a delete honours an etag, needs none, and frees the id and the certificate
   await dps.service.deleteEnrollmentGroup('delete', again.responseBody.etag ?? '');
 });
 
-test('a certificate stands in one entry only', async () => {
+test('a certificate can be in one enrollment only', async () => {
   const [one, other] = [
     await makeCertificate({ name: 'once', ca: true }),
     await makeCertificate({ name: 'other', ca: true }),
@@ -161,14 +161,14 @@ test('a certificate stands in one entry only', async () => {
   await refusal(put('once-3', other.pem), 409);
   const enrollment = individual({ registrationId: 'once', attestation: client(other.pem) });
   await refusal(dps.service.createOrUpdateIndividualEnrollment(enrollment), 409);
-  // The entry itself may give one up, and another takes it.
+  // After an enrollment has dropped a certificate, another can have it.
   await dps.service.createOrUpdateEnrollmentGroup(
     group({ enrollmentGroupId: 'once-1', attestation: signing(one.pem), etag: responseBody.etag }),
   );
   await put('once-3', other.pem);
 });
 
-test('symmetric keys are made up, shown to the writer, and hidden from readers', async () => {
+test('symmetric keys are generated, shown to the writer, and hidden from readers', async () => {
   const body = individual({ registrationId: 'sym', attestation: symmetric, deviceID: 'unknown members pass' });
   const { responseBody } = await dps.service.createOrUpdateIndividualEnrollment(body);
   const { primaryKey, secondaryKey } = responseBody.attestation.symmetricKey ?? {};
@@ -184,7 +184,7 @@ test('symmetric keys are made up, shown to the writer, and hidden from readers',
   assert.equal(Buffer.from(ofGroup.symmetricKey?.primaryKey ?? '', 'base64').length, 64);
 });
 
-test('TPM endorsement keys are shown everywhere; null members are dropped but for provisioningStatus', async () => {
+test('TPM endorsement keys are always shown, and null members are dropped except provisioningStatus', async () => {
   const attestation = { type: 'tpm', tpm: { endorsementKey: 'AToAAQALAAMAsgAgg3GXZ0SEs' } };
   const nulls = {
     provisioningStatus: null,
@@ -208,7 +208,7 @@ test('TPM endorsement keys are shown everywhere; null members are dropped but fo
   assert.equal(responseBody.provisioningStatus, null);
 });
 
-test('rules of the service are enforced with its words', async () => {
+test('rules of the service are enforced with its error texts', async () => {
   const put = (more: object) =>
     dps.service.createOrUpdateIndividualEnrollment(
       individual({ registrationId: 'rules', attestation: symmetric, ...more }),
@@ -235,13 +235,13 @@ test('rules of the service are enforced with its words', async () => {
 
 const bulk = (mode: string, enrollments: object[]) =>
   new Promise<BulkEnrollmentOperationResult>((resolve, reject) => {
-    // The promise form of this method never settles (1.11.2); the callback form does.
+    // The promise of this method never settles (1.11.2). The callback works.
     dps.service.runBulkEnrollmentOperation({ mode, enrollments } as never, (error, result) =>
       error ? reject(error) : resolve(result as BulkEnrollmentOperationResult),
     );
   });
 
-test('bulk operations do what can be done and name what cannot', async () => {
+test('bulk operations do what is valid and list the errors', async () => {
   const ten = Array.from({ length: 10 }, (_, index) => ({ registrationId: `bulk-${index}`, attestation: symmetric }));
   assert.deepEqual(await bulk('create', ten), { errors: [], isSuccessful: true });
   const again = await bulk('create', [...ten.slice(0, 2), { registrationId: 'bulk-new', attestation: symmetric }]);
@@ -256,14 +256,14 @@ test('bulk operations do what can be done and name what cannot', async () => {
   assert.equal((await dps.service.getIndividualEnrollment('bulk-new')).responseBody.registrationId, 'bulk-new');
   const { etag } = (await dps.service.getIndividualEnrollment('bulk-0')).responseBody;
   const update = { registrationId: 'bulk-0', attestation: symmetric, etag, capabilities: { iotEdge: true } };
-  // The client spells the mode otherwise than the specification.
+  // The client and the specification spell the mode differently.
   assert.equal((await bulk('updateIfMatchEtag', [update])).isSuccessful, true);
   assert.equal((await bulk('updateIfMatchETag', [update])).isSuccessful, false);
   assert.equal((await bulk('delete', ten)).isSuccessful, true);
   await refusal(dps.service.getIndividualEnrollment('bulk-0'), 404);
 });
 
-test('a bulk operation that is wrong as a whole does nothing', async () => {
+test('an invalid bulk request changes nothing', async () => {
   const one = { registrationId: 'whole', attestation: symmetric };
   await refusal(bulk('create', [one, { ...one, registrationId: 'WHOLE' }]), 400);
   await refusal(
@@ -279,7 +279,7 @@ test('a bulk operation that is wrong as a whole does nothing', async () => {
   await refusal(dps.service.getIndividualEnrollment('whole-0'), 404);
 });
 
-test('groups in bulk, which this client cannot but others do', async () => {
+test('bulk operations on groups, which this client does not have', async () => {
   const send = (mode: string, enrollmentGroups: object[]) =>
     dps.raw(`/enrollmentGroups?${version}`, {
       method: 'POST',
@@ -294,7 +294,7 @@ test('groups in bulk, which this client cannot but others do', async () => {
   assert.equal((await send('delete', body)).json().isSuccessful, true);
 });
 
-test('a query gives everything in pages of the size asked for', async () => {
+test('a query returns everything in pages of the requested size', async () => {
   for (let from = 0; from < 150; from += 10) {
     const ten = Array.from({ length: 10 }, (_, index) => ({
       registrationId: `q-${from + index}`,
@@ -306,7 +306,7 @@ test('a query gives everything in pages of the size asked for', async () => {
   const ids: string[] = [];
   const sizes: number[] = [];
   do {
-    // Without the token as an argument the promise form of next() reads the first page for ever (1.11.2).
+    // Without the token as an argument, the promise form of next() always reads the first page (1.11.2).
     const { responseBody, httpResponse: message } = await query.next(query.continuationToken);
     const page = responseBody as unknown as { registrationId: string; registrationState?: unknown }[];
     assert.equal(message.headers['x-ms-item-type'], 'Enrollment');
@@ -326,7 +326,7 @@ test('a query gives everything in pages of the size asked for', async () => {
   assert.equal(groups.hasMoreResults, false);
 });
 
-test('queries and paging headers that are not understood are refused', async () => {
+test('unsupported queries and invalid paging headers are refused', async () => {
   const ask = (query: string) => dps.service.createIndividualEnrollmentQuery({ query }, 10).next();
   await refusal(ask("SELECT * FROM enrollments WHERE deviceId = 'x'") as Promise<unknown>, 400);
   const query = dps.service.createIndividualEnrollmentQuery({ query: '*' }, 10);
@@ -341,7 +341,7 @@ test('registration states of unknown devices and groups are 404', async () => {
   await refusal(query.next() as Promise<unknown>, 404);
 });
 
-/** A signature as this client makes it, or with something wrong in it. */
+/** A signature as this client makes it, optionally with an error. */
 function signature({
   resource = 'localhost',
   policy = 'provisioningserviceowner',
@@ -351,7 +351,7 @@ function signature({
   return common.SharedAccessSignature.create(resource, policy, key, at).toString();
 }
 
-test('only who signs with a key of the policy, for this resource and in time, is let in', async () => {
+test('a call needs an unexpired signature for its resource with a key of the policy', async () => {
   const get = async (authorization: string | undefined) =>
     (
       await dps.raw(`/enrollmentGroups/Line-7?${version}`, {
@@ -360,7 +360,7 @@ test('only who signs with a key of the policy, for this resource and in time, is
     ).status;
   assert.equal(await get(signature()), 200);
   assert.equal(await get(signature({ resource: 'localhost/enrollmentGroups' })), 200);
-  // Other clients encode the resource, and sign it as they send it.
+  // Other clients encode the resource, and sign the encoded form.
   assert.equal(await get(signature({ resource: encodeURIComponent('localhost/enrollmentGroups') })), 200);
   assert.equal(await get('Bearer anything'), 200);
   assert.equal(await get(undefined), 401);
@@ -375,7 +375,7 @@ test('only who signs with a key of the policy, for this resource and in time, is
   assert.equal(await get(signature().replace(/se=\d+/, `se=${expiry() + 1000}`)), 401);
 });
 
-test('a policy does what its rights say', async () => {
+test('a policy allows only what its rights allow', async () => {
   const limited = await startDps({
     policies: [{ name: 'reader', primaryKey: wellKnownKey, rights: ['EnrollmentRead'] }],
   });

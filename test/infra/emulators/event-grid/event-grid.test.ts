@@ -49,7 +49,7 @@ interface Announced extends BlobCreated {
   readonly contentLength: number;
 }
 
-/** Waits for so many events, as the app reads them. */
+/** Waits for a number of events, and parses them as the app does. */
 async function receive(count: number): Promise<Announced[]> {
   const found: Announced[] = [];
   return until(async () => {
@@ -66,7 +66,7 @@ async function receive(count: number): Promise<Announced[]> {
 
 const limit = { timeout: 120_000 };
 
-test('a new manifest is announced, under its own name and version', limit, async () => {
+test('a new blob is announced with its name and etag', limit, async () => {
   const etag = await upload('line7/ä list (1).csv', 'deviceId\na\n');
   const [event] = await receive(1);
   assert.deepEqual(
@@ -75,14 +75,14 @@ test('a new manifest is announced, under its own name and version', limit, async
   );
 });
 
-test('a manifest that is replaced is announced again, as the new version', limit, async () => {
+test('a replaced blob is announced again with its new etag', limit, async () => {
   const first = await upload('twice.ndjson', '{"deviceId":"a"}\n');
   assert.equal((await receive(1))[0]?.etag, first);
   const second = await upload('twice.ndjson', '{"deviceId":"b"}\n');
   assert.equal((await receive(1))[0]?.etag, second);
 });
 
-test('what is no manifest by its name is not announced', limit, async () => {
+test('a blob with another suffix is not announced', limit, async () => {
   await upload('notes.txt', 'text');
   await upload('behind-it.jsonl', '{"deviceId":"a"}\n');
   assert.deepEqual(
@@ -91,10 +91,10 @@ test('what is no manifest by its name is not announced', limit, async () => {
   );
 });
 
-test('nothing is lost or told twice over a kill -9 between two looks', limit, async () => {
+test('a kill -9 between two listings loses and repeats no event', limit, async () => {
   await upload('before.csv', 'deviceId\na\n');
   await receive(1);
-  // An event that was sent and not noted yet would come twice, as Event Grid's may.
+  // An event that was sent but not recorded yet would be sent again.
   const note = join(directory, 'events', 'announced.json');
   await until(async () => (await readFile(note, 'utf8')).includes('before.csv'));
   await events.kill('SIGKILL');
@@ -102,7 +102,7 @@ test('nothing is lost or told twice over a kill -9 between two looks', limit, as
   for (const name of names) await upload(name, 'deviceId\na\n');
   await events.restart();
   assert.deepEqual((await receive(names.length)).map(({ blobName }) => blobName).sort(), names.toSorted());
-  // Two more looks, and the queue is still empty.
+  // After two more listings the queue is still empty.
   await upload('the-last.csv', 'deviceId\na\n');
   assert.deepEqual(
     (await receive(1)).map(({ blobName }) => blobName),

@@ -8,7 +8,7 @@ import { startAzurite, startProgram } from '../../local/azurite.ts';
 
 const program = fileURLToPath(import.meta.resolve('fleet-emulators/bin/functions-host'));
 
-/** One thing that the app of these tests noted. */
+/** One line that the test app wrote. */
 export interface Note {
   readonly pid: number;
   readonly begin?: { readonly n?: number };
@@ -21,7 +21,7 @@ export interface Note {
   readonly goodbye?: boolean;
 }
 
-/** Azurite, and hosts that run the app in `app/`, in a directory of their own. */
+/** Starts Azurite, and hosts that run the app in `app/`, in a temporary directory. */
 export async function createHostLab() {
   const directory = await mkdtemp(join(tmpdir(), 'host-lab-'));
   const { ports, connectionString, close } = await startAzurite(directory);

@@ -15,7 +15,7 @@ before(async () => {
 });
 after(() => lab?.close());
 
-test('a function hears route values, query and body, and its answer goes out as it is', async () => {
+test('a function gets route values, query and body, and its answer is sent unchanged', async () => {
   const answer = await fetch(`${url}/api/things/a%20b?x=1`, { method: 'PUT', body: 'text', headers: withKey });
   assert.equal(answer.status, 200);
   assert.equal(answer.headers.get('x-answered-by'), 'echo');
@@ -27,35 +27,35 @@ test('a percent sign in a route value is decoded once', async () => {
   assert.equal(((await answer.json()) as { id: string }).id, '100%25');
 });
 
-test('a literal segment wins over a parameter', async () => {
+test('a literal segment takes precedence over a parameter', async () => {
   const answer = await fetch(`${url}/api/things/fixed`);
   assert.deepEqual([answer.status, await answer.text()], [202, 'fixed']);
 });
 
-test('a key is asked for, in the header or as code, and the answer without one is empty', async () => {
+test('a call needs a key in the header or as code, and the answer without one is empty', async () => {
   const without = await fetch(`${url}/api/things/a`);
   assert.deepEqual([without.status, await without.text()], [401, '']);
   assert.equal((await fetch(`${url}/api/things/a`, { headers: { 'x-functions-key': 'wrong' } })).status, 401);
   assert.equal((await fetch(`${url}/api/things/a?code=a%20function%20key`)).status, 200);
-  // The header counts where both are there.
+  // The header takes precedence.
   const both = await fetch(`${url}/api/things/a?code=a%20function%20key`, { headers: { 'x-functions-key': 'wrong' } });
   assert.equal(both.status, 401);
 });
 
-test('level admin takes the master key only', async () => {
+test('level admin needs the master key', async () => {
   assert.equal((await fetch(`${url}/api/master-only`, { headers: withKey })).status, 401);
   const answer = await fetch(`${url}/api/master-only`, { headers: { 'x-functions-key': 'the master key' } });
   assert.equal(answer.status, 200);
 });
 
-test('a method that no function of the route has is not found', async () => {
+test('a method that no function of the route has is 404', async () => {
   assert.equal((await fetch(`${url}/api/things/a`, { method: 'DELETE', headers: withKey })).status, 404);
   assert.equal((await fetch(`${url}/api/things/a`, { method: 'HEAD', headers: withKey })).status, 404);
   assert.equal((await fetch(`${url}/api/nothing`)).status, 404);
   assert.equal((await fetch(`${url}/api/switched-off`)).status, 404);
 });
 
-test('who is refused before its body was read gets the answer, and no broken pipe', async () => {
+test('a client that is refused before its body was read gets the answer, not a broken pipe', async () => {
   const refusals = [
     { path: 'nothing', status: 404 },
     { path: 'things/a', status: 401 },
@@ -66,14 +66,14 @@ test('who is refused before its body was read gets the answer, and no broken pip
         resolve(statusCode),
       );
       sent.on('error', reject);
-      // More than the sockets of both sides hold.
+      // More than the socket buffers of both sides.
       sent.end(Buffer.alloc(32 * 1024 * 1024));
     });
     assert.equal(answered, status);
   }
 });
 
-test('a function that throws answers 500 with nothing of its inside', async () => {
+test('a function that throws answers 500 without details', async () => {
   const answer = await fetch(`${url}/api/broken`);
   assert.deepEqual([answer.status, await answer.text()], [500, '']);
 });
@@ -101,12 +101,12 @@ test('the principal header of a caller is removed unless an option passes it on'
   assert.equal(await seen(`http://127.0.0.1:${port}`), 'bm9ib2R5');
 });
 
-test('a host that is told to end answers what it was asked, and is gone then', async () => {
+test('a host that is stopped answers the requests in progress and then ends', async () => {
   const port = lab.thirdPort;
   const env = { 'AzureWebJobs.tick.Disabled': '1', WORK_QUEUE: 'other' };
   const host = await lab.startHost('ending', { args: ['--port', String(port)], env });
   const answer = fetch(`http://127.0.0.1:${port}/api/slow`);
-  // Once this one is answered, the one before it has been taken in.
+  // After this answer, the host has received the earlier request.
   await fetch(`http://127.0.0.1:${port}/api/things/fixed`);
   await host.kill('SIGTERM');
   assert.equal(await (await answer).text(), 'done');

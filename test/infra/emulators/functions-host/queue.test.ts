@@ -5,7 +5,7 @@ import { until } from '../../../until.ts';
 import { createHostLab, type HostLab } from './host.ts';
 
 /*
- * The queue trigger over Azurite. Each test has a queue and a host of its own, and messages of its own numbers.
+ * The queue trigger with Azurite. Each test has its own queue, host and message numbers.
  */
 
 let lab: HostLab;
@@ -16,7 +16,7 @@ before(async () => {
 after(() => lab?.close());
 
 let started = 0;
-/** A host that ends with the test. */
+/** Starts a host that ends with the test. */
 async function host(
   t: TestContext,
   queue: string,
@@ -38,7 +38,7 @@ async function begins(n: number) {
 }
 const ended = async (n: number) => (await lab.notes()).some((note) => note.end?.n === n);
 
-/** The first message in the poison queue, which the first one makes. */
+/** Waits for the first message in the poison queue. The host creates the queue. */
 const buried = (name: string) =>
   until(async () => {
     const poison = lab.queue(`${name}-poison`);
@@ -49,22 +49,21 @@ async function isEmpty(name: string): Promise<boolean> {
   return ((await lab.queue(name).getProperties()).approximateMessagesCount ?? 0) === 0;
 }
 
-// Most of their time is waiting for storage's clock.
+// Most of the time they wait for the clock of the storage.
 describe('the queue trigger', { concurrency: 3 }, () => {
-  it('a message runs the function, with the metadata of the host, and is deleted', limit, async (t) => {
+  it('a message runs the function with the metadata of the host, and is deleted', limit, async (t) => {
     await lab.queue('good').create();
     await host(t, 'good');
     await lab.queue('good').sendMessage(base64({ n: 1, nested: { a: 1 }, flag: true }));
     await until(() => ended(1));
     const [note] = await begins(1);
     assert.equal(note?.times, 1);
-    // The members of a JSON object lie over the metadata, scalars as .NET writes them; the library reads them as JSON where
-    // they are.
+    // The members of a JSON object override the metadata. Scalars have the form of .NET. The library parses them if they are JSON.
     assert.deepEqual([note?.queue?.['n'], note?.queue?.['flag'], note?.queue?.['nested']], [1, 'True', { a: 1 }]);
     await until(() => isEmpty('good'));
   });
 
-  it('a failure is delivered again, and the last one goes to the poison queue as it came', limit, async (t) => {
+  it('a failed message is delivered again, and moved to the poison queue after the last failure', limit, async (t) => {
     await lab.queue('bad').create();
     await host(t, 'bad');
     const text = base64({ n: 2, fails: true });
@@ -78,7 +77,7 @@ describe('the queue trigger', { concurrency: 3 }, () => {
     await until(() => isEmpty('bad'));
   });
 
-  it('what is no base64 goes to the poison queue without a run', limit, async (t) => {
+  it('invalid base64 is moved to the poison queue without an invocation', limit, async (t) => {
     await lab.queue('raw').create();
     await host(t, 'raw');
     await lab.queue('raw').sendMessage('{"n":3}');
@@ -87,14 +86,14 @@ describe('the queue trigger', { concurrency: 3 }, () => {
     assert.equal((await begins(3)).length, 0);
   });
 
-  it('with messageEncoding none, set over host.json, the text reaches the function', limit, async (t) => {
+  it('with messageEncoding none, which overrides host.json, the function gets the text', limit, async (t) => {
     await lab.queue('plain').create();
     await host(t, 'plain', [], { AzureFunctionsJobHost__extensions__queues__messageEncoding: 'none' });
     await lab.queue('plain').sendMessage('{"n":4}');
     await until(() => ended(4));
   });
 
-  it('a message stays hidden for as long as it is worked on, and is worked on once', limit, async (t) => {
+  it('a message stays hidden while it is processed, and is processed once', limit, async (t) => {
     await lab.queue('slow').create();
     await host(t, 'slow', ['--lease', '4']);
     await host(t, 'slow', ['--lease', '4']);
@@ -104,7 +103,7 @@ describe('the queue trigger', { concurrency: 3 }, () => {
     assert.equal((await begins(5)).length, 1);
   });
 
-  it('a message of a host that is killed comes to another one when its lease is over', limit, async (t) => {
+  it('a message of a killed host is delivered to another one after its lease', limit, async (t) => {
     await lab.queue('killed').create();
     const first = await host(t, 'killed', ['--lease', '4']);
     await lab.queue('killed').sendMessage(base64({ n: 6, milliseconds: 1_500 }));
@@ -120,7 +119,7 @@ describe('the queue trigger', { concurrency: 3 }, () => {
     assert.notEqual(seen[0]?.pid, seen[1]?.pid);
   });
 
-  it('no more messages are in work at once than batch and threshold allow', limit, async (t) => {
+  it('batch size and threshold limit the number of parallel messages', limit, async (t) => {
     await lab.queue('many').create();
     for (let n = 100; n < 112; n++) await lab.queue('many').sendMessage(base64({ n, milliseconds: 200 }));
     await host(t, 'many');
@@ -131,14 +130,14 @@ describe('the queue trigger', { concurrency: 3 }, () => {
     assert.ok(Math.max(...running) <= 3, `at most 2 + 1 at once, not ${Math.max(...running)}`);
   });
 
-  it('a queue that is not there yet is waited for', limit, async (t) => {
+  it('the trigger waits for a missing queue', limit, async (t) => {
     await host(t, 'late');
     await lab.queue('late').create();
     await lab.queue('late').sendMessage(base64({ n: 7 }));
     await until(() => ended(7));
   });
 
-  it('a host that is told to end finishes what it has in work, and lets the app say goodbye', limit, async (t) => {
+  it('a host that is stopped finishes its invocations and runs the appTerminate hooks', limit, async (t) => {
     await lab.queue('drain').create();
     const draining = await host(t, 'drain');
     await lab.queue('drain').sendMessage(base64({ n: 8, milliseconds: 1_000 }));

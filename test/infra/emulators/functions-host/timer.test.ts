@@ -15,13 +15,13 @@ after(() => lab?.close());
 const limit = { timeout: 120_000 };
 const ticks = async () => (await lab.notes()).filter(({ tick }) => tick !== undefined);
 
-test('of several hosts one runs a timer, and another takes over when it ends', limit, async () => {
+test('one of several hosts runs a timer, and another takes over when it ends', limit, async () => {
   const env = { TICK: '* * * * * *' };
   const first = await lab.startHost('timer-1', { args: ['--port', '0'], env });
   const second = await lab.startHost('timer-2', { args: ['--port', '0'], env });
   await until(async () => (await ticks()).length >= 3);
   assert.deepEqual([...new Set((await ticks()).map(({ pid }) => pid))], [first.pid]);
-  // Schedules of less than a minute are not remembered.
+  // The status of schedules of less than a minute is not stored.
   assert.equal(
     (await ticks()).every(({ tick, status }) => tick === false && status === null),
     true,
@@ -31,7 +31,7 @@ test('of several hosts one runs a timer, and another takes over when it ends', l
   await second.kill('SIGTERM');
 });
 
-test('a run that was due while no host ran is made up for once', limit, async () => {
+test('missed runs lead to one late run', limit, async () => {
   const timers = join(lab.directory, 'state', 'timers');
   await mkdir(timers, { recursive: true });
   const status = {
@@ -41,7 +41,7 @@ test('a run that was due while no host ran is made up for once', limit, async ()
   };
   await writeFile(join(timers, 'tick.json'), JSON.stringify(status));
   const before = (await ticks()).length;
-  // On the first of January, which is not today.
+  // On the first of January.
   const host = await lab.startHost('timer-3', { args: ['--port', '0'], env: { TICK: '0 0 0 1 1 *' } });
   const [late] = await until(async () => {
     const since = (await ticks()).slice(before);
@@ -49,7 +49,7 @@ test('a run that was due while no host ran is made up for once', limit, async ()
   });
   assert.equal(late?.tick, true);
   assert.deepEqual(late?.status, { last: status.Last, next: status.Next, lastUpdated: status.LastUpdated });
-  // Told to end, it lets go of the timer and finishes a run; a run that is made up for begins before a host is ready.
+  // A host that is stopped releases the lock and finishes a run. A late run starts before a host is ready.
   await host.kill('SIGTERM');
   await host.restart();
   await host.kill('SIGTERM');

@@ -46,7 +46,7 @@ test('a process that fails to start shows the end of its log', limit, async () =
   );
 });
 
-test('what an earlier run said does not make the next one ready', limit, async () => {
+test('the output of an earlier run does not make the next one ready', limit, async () => {
   const child = await start('again', `${waits} setTimeout(() => console.log(process.pid, 'ready'), 200);`);
   const first = child.pid;
   await child.restart();
@@ -57,7 +57,7 @@ test('what an earlier run said does not make the next one ready', limit, async (
   assert.equal(child.pid, undefined);
 });
 
-test('a log that has grown long is put aside, and the one put aside before it is gone', limit, async () => {
+test('a long log is renamed, and replaces the one renamed before', limit, async () => {
   const long = 'x'.repeat(10 * 1024 * 1024 + 1);
   await writeFile(join(directory, 'talker.log'), long);
   await writeFile(join(directory, 'talker.log.1'), 'older still');
@@ -68,7 +68,7 @@ test('a log that has grown long is put aside, and the one put aside before it is
   await child.kill();
 });
 
-test('an end that nobody asked for is told, one that was asked for is not', limit, async () => {
+test('only an unexpected end is reported', limit, async () => {
   const told: string[] = [];
   const tell = (child: Child, how: string) => void told.push(`${child.name}: ${how}`);
   const asked = await start('asked', `${waits} console.log('ready');`, tell);
@@ -78,7 +78,7 @@ test('an end that nobody asked for is told, one that was asked for is not', limi
   assert.deepEqual(told, ['own: exit code 7']);
 });
 
-test('a child that does not end when it is asked to can still be killed', limit, async () => {
+test('a child that ignores SIGTERM can still be killed', limit, async () => {
   const child = await start('stubborn', `${waits} process.on('SIGTERM', () => {}); console.log('ready');`);
   const asked = child.kill('SIGTERM');
   await child.kill('SIGKILL');

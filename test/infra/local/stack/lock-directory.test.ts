@@ -9,7 +9,7 @@ import { lockDirectory } from '../../../../infra/local/stack/lock-directory.ts';
 
 const module = new URL('../../../../infra/local/stack/lock-directory.ts', import.meta.url).href;
 
-test('one stack has a directory at a time, until it gives it back', async (t) => {
+test('one stack can lock a directory at a time', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'lock-'));
   t.after(() => rm(directory, { recursive: true }));
   const release = lockDirectory(directory);
@@ -19,7 +19,7 @@ test('one stack has a directory at a time, until it gives it back', async (t) =>
   lockDirectory(directory)();
 });
 
-test('the directory of a stack that was killed is free', async (t) => {
+test('the directory of a killed stack is unlocked', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'lock-'));
   t.after(() => rm(directory, { recursive: true }));
   const script = `import { lockDirectory } from '${module}';

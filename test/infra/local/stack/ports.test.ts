@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { portNames } from '../../../../infra/local/settings.ts';
 import { freePorts, requireFree } from '../../../../infra/local/stack/ports.ts';
 
-test('a port that is taken is named with the variable that changes it', async () => {
+test('a used port is named with the variable that changes it', async () => {
   const ports = await freePorts();
   await requireFree(ports, portNames);
   const server = createServer().listen(ports.cosmos, '127.0.0.1');

@@ -2,7 +2,7 @@ import { appendFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { app } from '@azure/functions';
 
-/** What happened, one JSON line each, for the test to read. */
+/** Writes one JSON line per event, for the test. */
 const note = (what) => appendFile(process.env.NOTES, `${JSON.stringify({ pid: process.pid, ...what })}\n`);
 
 let running = 0;
