@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import type { CaRegistry, RegisteredCa } from '../../lib/enrollment/ca-registration.ts';
 import { FleetError } from '../../lib/errors.ts';
-import { makeCertificate, type TestCertificate } from '../infra/local/dps/certificates.ts';
+import { makeCertificate, type TestCertificate } from '../infra/emulators/dps/certificates.ts';
 
 const hasCode = (code: string) => (error: unknown) => error instanceof FleetError && error.code === code;
 
