@@ -3,10 +3,12 @@ import { gunzipSync } from 'node:zlib';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { fromBufferPromise } from 'yauzl';
 
-/** A bundle as it lies in an archive, and the device certificate in it. */
+/** A bundle in an archive, and its device certificate. */
 export interface ArchivedBundle {
   readonly archive: string;
+  /** Bytes from the beginning of the archive. */
   readonly offset: number;
+  /** Bytes. */
   readonly length: number;
   readonly deviceId: string;
   readonly certificate: X509Certificate;
@@ -14,11 +16,11 @@ export interface ArchivedBundle {
   readonly serialNumber: string;
   /** Upper-case hex. */
   readonly sha256Thumbprint: string;
-  /** What is wrong with the bundle. */
+  /** Errors in the bundle, such as `holds another private key`. */
   readonly faults: readonly string[];
 }
 
-/** Every bundle of every archive in the container `bundles`, opened with an unzip of somebody else's. */
+/** Reads every bundle of every archive in the container `bundles`, with a ZIP library that the app does not use. */
 export async function readArchives(connectionString: string): Promise<ArchivedBundle[]> {
   const container = BlobServiceClient.fromConnectionString(connectionString).getContainerClient('bundles');
   const bundles: ArchivedBundle[] = [];
@@ -47,7 +49,7 @@ async function readArchive(archive: string, body: Buffer): Promise<ArchivedBundl
   return bundles;
 }
 
-/** A tar holds its files as they are, so the PEM blocks in it are found without unpacking it. */
+/** A tar has its files uncompressed, so their PEM blocks can be found without unpacking it. */
 function readBundle(deviceId: string, bundle: Buffer) {
   const text = gunzipSync(bundle).toString('latin1');
   const certificates = (text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).map(

@@ -13,28 +13,28 @@ export type Service = 'blobs' | 'queues' | 'cosmos' | 'dps' | 'keyVault';
 
 export interface ChaosOptions
   extends Pick<StackOptions, 'hosts' | 'leaseSeconds' | 'keyVault' | 'dpsArguments' | 'cosmosArguments' | 'settings'> {
-  /** What happens between the app and each service; nothing where absent. */
+  /** Interference between the app and each service. Default: none. */
   readonly interfere?: Partial<Readonly<Record<Service, Interference>>>;
-  /** Seconds until a message that failed comes again; 1 where absent, where host.json says 10. */
+  /** Seconds until a failed message is delivered again. Default: 1; host.json has 10. */
   readonly redeliverySeconds?: number;
-  /** Messages that a host receives at once; as host.json says where absent. */
+  /** Messages that a host receives at once. Default: as in host.json. */
   readonly batchSize?: number;
 }
 
-/** A local stack whose app reaches every service through a proxy of ours, and what is known of it from outside. */
+/** A local stack whose app reaches every service through a proxy, with what can be observed from outside. */
 export interface ChaosStack {
   readonly stack: Stack;
   readonly directory: string;
   readonly api: Api;
   readonly claims: ClaimTimes;
-  /** What the CA keys signed: CA_SIGNING_JOURNAL. */
+  /** File with everything that CA keys signed: CA_SIGNING_JOURNAL. */
   readonly journal: string;
   readonly observer: JobObserver;
 }
 
 const hubs = ['hub-1.localhost', 'hub-2.localhost'];
 
-/** Runs `work` on a stack of its own, in a temporary directory that is gone afterwards unless the work failed. */
+/** Runs `work` on a new stack in a temporary directory, which is deleted afterwards unless the work failed. */
 export async function withChaosStack<T>(options: ChaosOptions, work: (chaos: ChaosStack) => Promise<T>): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), 'fleet-chaos-'));
   const proxies: RunningProxy[] = [];
@@ -48,7 +48,7 @@ export async function withChaosStack<T>(options: ChaosOptions, work: (chaos: Cha
     const recorder = createClaimRecorder();
     const between = async (service: Service, ...inner: Interference[]) => {
       const wanted = options.interfere?.[service] ?? transparent;
-      // What an operator does once is not what is tried here.
+      // The set-up that an operator does once is not attacked.
       const whenBegun: Interference = (request, forward) => (begun ? wanted : transparent)(request, forward);
       const interfere = chain(whenBegun, ...inner);
       const proxy = await startProxy({
@@ -73,7 +73,7 @@ export async function withChaosStack<T>(options: ChaosOptions, work: (chaos: Cha
         dpsArguments: options.dpsArguments,
         cosmosArguments: options.cosmosArguments,
       },
-      // Once a day: what it does is not what is tried here.
+      // Once per day: the timer is not tested here.
       reconcileSchedule: '0 0 0 * * *',
     };
     const hostJson = 'AzureFunctionsJobHost__extensions__queues__';
@@ -103,15 +103,15 @@ export async function withChaosStack<T>(options: ChaosOptions, work: (chaos: Cha
     await rm(directory, { recursive: true, force: true }).catch(() => undefined);
     return result;
   } catch (error) {
-    process.stderr.write(`chaos: what is left of the stack is in ${directory}\n`);
+    process.stderr.write(`chaos: the files of the stack are kept in ${directory}\n`);
     throw error;
   } finally {
-    // Whatever goes wrong with one of them, the others are not left running.
+    // If one of them cannot be stopped, the others still are.
     await Promise.allSettled([observer?.close(), stack?.kill(), ...proxies.map((proxy) => proxy.close())]);
   }
 }
 
-/** The built app as it is now: a build meanwhile must not reach hosts that start again. */
+/** Copies the built app, so that another build does not change it when a host restarts. */
 async function snapshotOfApp(directory: string): Promise<string> {
   const from = resolve(import.meta.dirname, '../..');
   const to = join(directory, 'app');
@@ -121,7 +121,7 @@ async function snapshotOfApp(directory: string): Promise<string> {
   return to;
 }
 
-// Account and policies of the stand-ins, as infra/local/stack.ts has them; only the ports are ours.
+// Account and policies of the emulators, as in infra/local/stack.ts, with the ports of the proxies.
 const storageKey = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 const dpsKey = Buffer.from('local emulator key, not a secret').toString('base64');
 

@@ -1,6 +1,6 @@
 import type { Interference } from './proxy.ts';
 
-/** When each serial number was first on record, as the one who carries requests to Cosmos DB saw it: milliseconds since 1970. */
+/** When Cosmos DB first acknowledged each serial number, as seen by the proxy: milliseconds since 1970. */
 export type ClaimTimes = ReadonlyMap<string, number>;
 
 interface BulkOperation {
@@ -8,7 +8,7 @@ interface BulkOperation {
   readonly resourceBody?: { readonly serialNumber?: string };
 }
 
-/** Notes the moment at which Cosmos DB has acknowledged a device record, by the serial number in it. */
+/** Records when Cosmos DB acknowledged a device record, by the serial number in it. */
 export function createClaimRecorder(): { readonly times: ClaimTimes; readonly interfere: Interference } {
   const times = new Map<string, number>();
   return {

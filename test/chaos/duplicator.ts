@@ -5,31 +5,31 @@ import type { Random } from './random.ts';
 
 export interface Duplicator {
   readonly interfere: Interference;
-  readonly figures: { sent: number; delivered: number };
+  readonly metrics: { sent: number; delivered: number };
 }
 
 export interface DuplicatorOptions {
   readonly random: Random;
-  /** Past the proxy that this is in. */
+  /** A client that bypasses the proxy. */
   readonly queueOf: (name: string) => QueueClient;
-  /** The longest that a copy is late: later than the others of its job, and best than the end of the job. */
+  /** Longest delay of a copy. Best longer than the job takes, so that copies arrive after its end. */
   readonly latestSeconds: number;
 }
 
-/** Puts each message on its queue one to three times, each copy late by chance: nothing comes in the order it was sent. */
+/** Puts each message on its queue one to three times, each copy with a random delay, so that no order is kept. */
 export function createDuplicator({ random, queueOf, latestSeconds }: DuplicatorOptions): Duplicator {
-  const figures = { sent: 0, delivered: 0 };
+  const metrics = { sent: 0, delivered: 0 };
   return {
-    figures,
+    metrics,
     async interfere({ method, path, body }, forward) {
       const [, queue] = /^\/[^/]+\/([^/?]+)\/messages(\?|$)/.exec(path) ?? [];
       if (method !== 'POST' || queue === undefined) return { answer: await forward() };
       const text = /<MessageText>([\s\S]*)<\/MessageText>/.exec(body.toString())?.[1] ?? '';
-      // Of a message that its sender wants late, each copy is later still.
+      // The delay that the sender asked for is added.
       const asked = Number(/[?&]visibilitytimeout=(\d+)/.exec(path)?.[1] ?? 0);
       const copies = random.between(1, 3);
-      figures.sent += 1;
-      figures.delivered += copies;
+      metrics.sent += 1;
+      metrics.delivered += copies;
       for (let copy = 0; copy < copies; copy++) {
         const late = random.chance(0.5) ? random.between(0, latestSeconds) : 0;
         await queueOf(queue).sendMessage(unescaped(text), { visibilityTimeout: asked + late });

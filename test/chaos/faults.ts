@@ -3,45 +3,46 @@ import type { Service } from './chaos-stack.ts';
 import type { Answer, Interference, ProxiedRequest } from './proxy.ts';
 import type { Random } from './random.ts';
 
-/** How often a request meets each fault, 0 to 1. */
+/** Probability of each fault per request, 0 to 1. */
 export interface FaultRates {
   /** 429 with Retry-After. */
   readonly throttled: number;
   /** 500 or 503. */
   readonly error: number;
-  /** The connection breaks before the service has the request. */
+  /** The connection breaks before the service gets the request. */
   readonly reset: number;
-  /** The service does the work, and its answer is lost. */
+  /** The service does the work, but the answer is lost. */
   readonly lost: number;
-  /** The same, and half of the answer arrives. */
+  /** The service does the work, but only half of the answer arrives. */
   readonly half: number;
-  /** No answer, and no end of the connection. */
+  /** No answer, and the connection stays open. */
   readonly silent: number;
-  /** Cosmos DB: 449, or 412 where a version was named; nothing is done. In bulk requests, by operation. */
+  /** Cosmos DB only: 449, or 412 if the request names an ETag, and nothing is done. In bulk requests, per operation. */
   readonly conflict: number;
 }
 
 export interface Faults {
   readonly interfere: (service: Service) => Interference;
-  /** How often each happened. */
+  /** How often each fault happened, by `service.fault`. */
   readonly counts: Readonly<Record<string, number>>;
-  /** Writes that came again before the time that Retry-After had named. */
-  readonly impatient: readonly string[];
-  /** From now on, every request gets through. */
+  /** Writes that were repeated before Retry-After had passed. */
+  readonly tooEarly: readonly string[];
+  /** Stops all faults. */
   stop(): void;
 }
 
-/** Longer than any client of the app should wait for an answer. */
+/** Milliseconds without an answer: longer than any client of the app should wait. */
 const silence = 150_000;
 
 /**
- * Refuses requests as the services and the networks before them are documented to do.
- * @param memory who is held to a Retry-After: whoever works on the same thing, or, where hosts die and deliveries come in
- *   copies that know nothing of each other, the one request that was answered so and comes again
+ * Refuses requests as the services and their networks are documented to do.
+ * @param scope which repetitions must respect a Retry-After. `operation`: any request that does the same. `request`: only
+ *   retries of the same request, for scenarios in which hosts die or messages are duplicated, so that one delivery cannot
+ *   know what another was told
  */
-export function createFaults(random: Random, rates: FaultRates, memory: 'of all' | 'of each' = 'of all'): Faults {
+export function createFaults(random: Random, rates: FaultRates, scope: 'operation' | 'request' = 'operation'): Faults {
   const counts: Record<string, number> = {};
-  const impatient: string[] = [];
+  const tooEarly: string[] = [];
   const notBefore = new Map<string, number>();
   let stopped = false;
 
@@ -61,37 +62,37 @@ export function createFaults(random: Random, rates: FaultRates, memory: 'of all'
 
   function nameOf(service: Service, request: ProxiedRequest): string | undefined {
     const operation = operationOf(service, request);
-    // The storage SDK's tries of one request have one id; bodies of Cosmos DB and DPS have times and serial numbers in them.
-    const id = memory === 'of each' ? (request.headers['x-ms-client-request-id'] ?? '') : '';
+    // All tries of a storage request have the same id. Bodies for Cosmos DB and DPS have times and serial numbers in them.
+    const id = scope === 'request' ? (request.headers['x-ms-client-request-id'] ?? '') : '';
     return operation && `${operation} ${id}`;
   }
 
   function throttle(service: Service, request: ProxiedRequest): Answer {
-    // Longer, too, than the host waits before it delivers a message again.
+    // Can be longer than the host waits before it delivers a message again.
     const seconds = random.between(1, 4);
     const operation = nameOf(service, request);
-    // A client that waits by the clock of its own process may be a moment ahead of ours.
+    // 20 ms allow for the clock of the client's process.
     if (operation !== undefined) notBefore.set(operation, Date.now() + seconds * 1000 - 20);
     return throttled(service, seconds);
   }
 
-  function checkPatience(service: Service, request: ProxiedRequest): void {
+  function checkRetryAfter(service: Service, request: ProxiedRequest): void {
     const operation = nameOf(service, request);
     const time = operation === undefined ? undefined : notBefore.get(operation);
     if (operation === undefined || time === undefined) return;
     if (request.at < time)
-      impatient.push(`${service}: ${request.method} ${request.path} came ${time - request.at} ms early`);
+      tooEarly.push(`${service}: ${request.method} ${request.path} was repeated ${time - request.at} ms too early`);
     notBefore.delete(operation);
   }
 
   return {
     counts,
-    impatient,
+    tooEarly,
     stop() {
       stopped = true;
     },
     interfere: (service) => async (request, forward) => {
-      checkPatience(service, request);
+      checkRetryAfter(service, request);
       const fault = stopped ? undefined : draw();
       if (fault === undefined || (fault === 'conflict' && service !== 'cosmos')) return { answer: await forward() };
       count(service, fault);
@@ -116,7 +117,7 @@ export function createFaults(random: Random, rates: FaultRates, memory: 'of all'
   };
 }
 
-/** A write that nobody else makes at the same time, by what it is about: reads and shared documents tell nothing. */
+/** Names a write that only one delivery makes at a time. Undefined for reads and shared documents, which others access too. */
 function operationOf(service: Service, { method, path, headers, body }: ProxiedRequest): string | undefined {
   // A query is a POST too.
   if (headers['x-ms-documentdb-isquery'] !== undefined || headers['x-ms-cosmos-is-query-plan-request'] !== undefined)
@@ -165,7 +166,7 @@ interface BulkOperation {
   readonly ifMatch?: string;
 }
 
-/** 449 or 412 in place of the work; undefined where neither would be true to the protocol. */
+/** Answers 449 or 412 without doing the work. Undefined if the protocol allows neither for this request. */
 async function conflict(
   { method, path, headers, body }: ProxiedRequest,
   forward: (body?: Buffer) => Promise<Answer>,
@@ -182,7 +183,7 @@ async function conflict(
     : undefined;
 }
 
-/** Lets most operations of a bulk request through, and answers for the others. */
+/** Passes most operations of a bulk request on, and refuses the others. */
 async function bulkConflict(
   body: Buffer,
   forward: (body?: Buffer) => Promise<Answer>,

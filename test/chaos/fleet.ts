@@ -4,19 +4,21 @@ import { QueueServiceClient } from '@azure/storage-queue';
 import type { ChaosStack } from './chaos-stack.ts';
 import type { JobDocument } from './job-observer.ts';
 
-/* What a user of the stack does, and waits for. */
+/* The actions of a user or operator of the stack. */
 
-/** Groups that every scenario declares: two by their CA, one with an enrollment a device. */
+/** The groups of every scenario: two with an enrollment group in DPS, one with individual enrollments. */
 export const groups = { byCa: ['line7', 'line8'], individual: 'cell3' } as const;
 
 export async function declareGroups({ api }: ChaosStack): Promise<void> {
   const definition = { keyCustody: 'plain', target: 'dps-device' };
-  for (const id of groups.byCa) await patiently(() => api.put(`enrollment-groups/${id}`, definition));
-  await patiently(() => api.put(`enrollment-groups/${groups.individual}`, { ...definition, enrollment: 'individual' }));
+  for (const id of groups.byCa) await withRetries(() => api.put(`enrollment-groups/${id}`, definition));
+  await withRetries(() =>
+    api.put(`enrollment-groups/${groups.individual}`, { ...definition, enrollment: 'individual' }),
+  );
 }
 
-/** A request of an administrator is sent again when services behind it are in trouble. */
-export async function patiently<T>(work: () => Promise<T>): Promise<T> {
+/** Repeats a request, up to 40 times, while services refuse it. */
+export async function withRetries<T>(work: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await work();
@@ -27,7 +29,7 @@ export async function patiently<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Puts a manifest straight into storage, as a factory does. @returns its ETag */
+/** Uploads a manifest to storage, as a factory does. @returns its ETag */
 export async function upload({ stack }: Pick<ChaosStack, 'stack'>, name: string, csv: string): Promise<string> {
   const container = BlobServiceClient.fromConnectionString(stack.storageConnectionString).getContainerClient(
     'manifests',
@@ -43,16 +45,16 @@ export function queueOf({ stack }: Pick<ChaosStack, 'stack'>, name: string) {
 const outcomes = ['provisioned', 'unchanged', 'rejected', 'failed', 'cancelled'] as const;
 export const countedOf = ({ counts }: JobDocument) => outcomes.reduce((sum, outcome) => sum + counts[outcome], 0);
 
-/** Nothing changed for so long, milliseconds: it will not end. Longer than what a lost lease or a delayed message takes. */
-const patience = 180_000;
+/** Milliseconds without a change after which the stack is stuck: longer than a lost lease or a delayed message takes. */
+const progressTimeout = 180_000;
 
-/** Waits until so many jobs are there, none has rows waiting and no queue holds a message. @returns the jobs */
+/** Waits until there are `jobs` jobs, no row waits and no queue has a message. @returns the jobs. @throws Error if stuck */
 export async function settled({ stack, observer }: ChaosStack, jobs: number): Promise<JobDocument[]> {
   const service = QueueServiceClient.fromConnectionString(stack.storageConnectionString);
   const queues = (await Array.fromAsync(service.listQueues())).map(({ name }) => service.getQueueClient(name));
   let shown = '';
-  for (let since = Date.now(); Date.now() - since < patience; await sleep(200)) {
-    const seen = await observer.look();
+  for (let since = Date.now(); Date.now() - since < progressTimeout; await sleep(200)) {
+    const seen = await observer.observe();
     const counts = await Promise.all(
       queues.map(async (queue) => (await queue.getProperties()).approximateMessagesCount ?? 0),
     );
@@ -64,12 +66,12 @@ export async function settled({ stack, observer }: ChaosStack, jobs: number): Pr
       seen.every((job) => job.finishedAt && (job.status === 'failed' || countedOf(job) === job.counts.total));
     if (ended && counts.every((count) => count === 0)) return seen;
   }
-  throw new Error(`The stack does not come to rest: ${shown}`);
+  throw new Error(`The stack made no progress for 180 s: ${shown}`);
 }
 
 /**
- * Does what an operator does until no row is failed: redrives dead letters, then retries jobs that still have failed rows.
- * @returns how often each was done
+ * Redrives dead letters, then retries jobs that still have failed rows, as an operator does, until no row is failed.
+ * @returns the number of redriven messages and of retries
  */
 export async function retryUntilNoneFailed(
   chaos: ChaosStack,
@@ -78,21 +80,21 @@ export async function retryUntilNoneFailed(
   const done = { redriven: 0, retries: 0 };
   for (let round = 0; round < 12; round++) {
     const seen = await settled(chaos, jobs);
-    const letters = await patiently(() => post<{ redriven: number }>(chaos, 'dead-letters/redrive'));
+    const letters = await withRetries(() => post<{ redriven: number }>(chaos, 'dead-letters/redrive'));
     done.redriven += letters.redriven;
     const failed = seen.filter(({ status, counts }) => status === 'completedWithErrors' && counts.failed > 0);
     if (failed.length === 0 && letters.redriven === 0) return done;
     if (letters.redriven === 0) {
-      for (const { jobId } of failed) await patiently(() => post(chaos, `jobs/${jobId}/retry`));
+      for (const { jobId } of failed) await withRetries(() => post(chaos, `jobs/${jobId}/retry`));
       done.retries += failed.length;
     }
-    // Until its messages are taken, a job that is tried again looks like one that has come to rest.
+    // Until its messages are received, a retried job looks settled.
     await sleep(500);
   }
-  throw new Error('Rows fail however often they are retried.');
+  throw new Error('Rows still fail after 12 rounds of retries.');
 }
 
-/** @throws Error with the answer, where it is no success */
+/** @throws Error with the answer if its status is not 2xx */
 export async function post<T>({ stack }: Pick<ChaosStack, 'stack'>, path: string): Promise<T> {
   const answer = await fetch(`${stack.urls.functions}/api/${path}`, {
     method: 'POST',

@@ -4,7 +4,7 @@ import type { Random } from './random.ts';
 
 interface HostileRequest {
   readonly method: string;
-  /** Sent as it is: no client tidies it up. */
+  /** Sent unchanged: no client normalizes it. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Buffer;
@@ -16,10 +16,10 @@ interface HostileAnswer {
   readonly text: string;
 }
 
-/** An answer may take a while on a busy machine; one that takes so long hangs. */
+/** Milliseconds. A busy machine answers slowly; after this time the request hangs. */
 const answerWithin = 30_000;
 
-/** Ids that would be a path, a host, a header, a query or a formula, if anybody took them for one. */
+/** Ids that could be taken for a path, a host, a header, a query or a formula. */
 const ids = [
   ...[
     '..',
@@ -151,7 +151,7 @@ const bodies: readonly Buffer[] = [
 
 const binary: readonly Buffer[] = [
   Buffer.from([0xff, 0xfe, 0x00, 0xd8]),
-  // A gzip stream of nothing and the beginning of a ZIP: neither is opened, whatever the headers say.
+  // An empty gzip stream and the beginning of a ZIP: the app opens neither, whatever the headers say.
   Buffer.from('1f8b0800000000000003030000000000000000', 'hex'),
   Buffer.from('504b0304140000000800', 'hex'),
   Buffer.from([0xc0, 0xaf, 0xed, 0xa0, 0x80]),
@@ -174,7 +174,7 @@ const headers: readonly Readonly<Record<string, string>>[] = [
   { accept: '../../x', 'x-forwarded-host': 'evil.example', 'x-http-method-override': 'DELETE' },
 ];
 
-/** Each route with the method it has; now and then another is tried. */
+/** Each route with its method. Sometimes another method is used. */
 const routes: readonly (readonly [method: string, path: string])[] = [
   ...(['devices/{id}', 'devices/{id}/bundle', 'jobs/{id}', 'jobs/{id}/errors', 'jobs/{id}/results'] as const).map(
     (path) => ['GET', path] as const,
@@ -191,8 +191,9 @@ const routes: readonly (readonly [method: string, path: string])[] = [
 ];
 
 /**
- * Sends what no good client would send, over the real host: every id, query and body on every kind of route, drawn by
- * chance, and each id once. @returns what is wrong: an answer of 5xx or none, one that shows an inside, or that names no code
+ * Sends requests that no good client sends to the Functions host: each id and query once, then `count` random combinations of
+ * method, route, id, query, headers and body.
+ * @returns a problem per answer that is missing, is 5xx, shows internals, or has no error code
  */
 export async function sendHostileRequests({ stack }: ChaosStack, random: Random, count: number) {
   const { port } = new URL(stack.urls.functions);
@@ -235,16 +236,16 @@ export async function sendHostileRequests({ stack }: ChaosStack, random: Random,
     path: '/api/health',
     headers: { 'x-functions-key': stack.functionsKey },
   });
-  if (health.status !== 200) problems.push(`afterwards, health is ${health.status}: ${health.text.slice(0, 300)}`);
-  return { problems, figures: statuses };
+  if (health.status !== 200) problems.push(`afterwards health is ${health.status}: ${health.text.slice(0, 300)}`);
+  return { problems, metrics: statuses };
 }
 
 function faultOf({ status, type, text }: HostileAnswer): string | undefined {
   if (status >= 500 && status !== 501) return `answered ${status}: ${text.slice(0, 200)}`;
-  // Names of our files or a stack would be the inside of the app.
+  // File names and stack traces are internals.
   if (/\bat [\w.<>]+ \(|node_modules|file:\/\/|\/functions\/|BEGIN [A-Z ]*PRIVATE KEY/.test(text) && status >= 400)
-    return `shows an inside: ${text.slice(0, 200)}`;
-  // An unknown route and a missing key are answered by the host, with nothing.
+    return `shows internals: ${text.slice(0, 200)}`;
+  // The host answers unknown routes and missing keys without a body.
   if (status < 400 || text === '') return undefined;
   if (!type.startsWith('application/problem+json')) return `answered ${status} as ${type}: ${text.slice(0, 200)}`;
   const { type: problem } = JSON.parse(text) as { type?: unknown };
@@ -279,7 +280,7 @@ function send(port: number, { method, path, headers: given, body }: HostileReque
   });
 }
 
-/** Node refuses to send these as they are; a socket of their own would add nothing, for its parser refuses to read them too. */
+/** Node refuses to send these characters. A raw socket would not help: Node's parser refuses to read them too. */
 function encodeUnsafe(path: string): string {
   return path.replaceAll(/[^\x21-\x7e]/g, (character) => encodeURIComponent(character));
 }

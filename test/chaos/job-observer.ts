@@ -25,35 +25,37 @@ export interface PartDocument {
 }
 
 export interface JobObserver {
-  /** Looks at all jobs and their parts, as of one moment, and notes what does not add up. @returns the jobs */
-  look(): Promise<JobDocument[]>;
-  readonly looks: number;
+  /** Reads all jobs and their parts, as of one moment, and checks the counters. @returns the jobs */
+  observe(): Promise<JobDocument[]>;
+  /** How often the counters were read. */
+  readonly observations: number;
+  /** Broken invariants, at most 20 or so. */
   readonly problems: readonly string[];
   close(): Promise<void>;
 }
 
-/** How often it looks by itself, milliseconds. */
-const every = 100;
-const enough = 20;
+/** Milliseconds between two observations. */
+const interval = 100;
+const maxProblems = 20;
 
 /**
- * Watches the counters of all jobs in Cosmos DB, while whatever happens happens: at each look
- * they are the sum of the counted parts, add up to no more than the total, and only a retry takes anything back.
+ * Watches the counters of all jobs in Cosmos DB during an attack. At every observation they are the sum of the counted
+ * parts and at most the total, and only a retry has decreased one.
  */
 export function createJobObserver(stack: Pick<Stack, 'cosmos'>): JobObserver {
   const documents = openDocuments(stack);
   const problems: string[] = [];
   const before = new Map<string, JobDocument>();
-  let looks = 0;
+  let observations = 0;
 
-  /** Looks come one after another, or an old one might be compared with a newer. */
-  let looking: Promise<JobDocument[]> = Promise.resolve([]);
-  const look = () => {
-    looking = looking.catch(() => []).then(lookNow);
-    return looking;
+  /** One observation at a time: otherwise an older one could be compared with a newer one. */
+  let observing: Promise<JobDocument[]> = Promise.resolve([]);
+  const observe = () => {
+    observing = observing.catch(() => []).then(observeNow);
+    return observing;
   };
 
-  async function lookNow(): Promise<JobDocument[]> {
+  async function observeNow(): Promise<JobDocument[]> {
     const all = (await documents.all('jobs')) as unknown as (JobDocument | PartDocument)[];
     const jobs = all.filter((document): document is JobDocument => document.type === 'job');
     const parts = Map.groupBy(
@@ -61,11 +63,11 @@ export function createJobObserver(stack: Pick<Stack, 'cosmos'>): JobObserver {
       ({ jobId }) => jobId,
     );
     for (const job of jobs) {
-      const found = [...faultsOf(job, parts.get(job.jobId) ?? [], before.get(job.jobId))];
-      if (problems.length < enough) problems.push(...found.map((fault) => `job ${job.jobId}: ${fault}`));
+      const found = [...problemsOf(job, parts.get(job.jobId) ?? [], before.get(job.jobId))];
+      if (problems.length < maxProblems) problems.push(...found.map((problem) => `job ${job.jobId}: ${problem}`));
       before.set(job.jobId, job);
     }
-    looks += 1;
+    observations += 1;
     return jobs;
   }
 
@@ -73,16 +75,16 @@ export function createJobObserver(stack: Pick<Stack, 'cosmos'>): JobObserver {
   const watching = watch();
   async function watch(): Promise<void> {
     while (!ending.signal.aborted) {
-      // A look that is throttled is made up for by the next.
-      await look().catch(() => undefined);
-      await sleep(every, undefined, { signal: ending.signal }).catch(() => undefined);
+      // A throttled observation is skipped.
+      await observe().catch(() => undefined);
+      await sleep(interval, undefined, { signal: ending.signal }).catch(() => undefined);
     }
   }
 
   return {
-    look,
-    get looks() {
-      return looks;
+    observe,
+    get observations() {
+      return observations;
     },
     problems,
     async close() {
@@ -93,7 +95,7 @@ export function createJobObserver(stack: Pick<Stack, 'cosmos'>): JobObserver {
   };
 }
 
-function* faultsOf(
+function* problemsOf(
   job: JobDocument,
   parts: readonly PartDocument[],
   before: JobDocument | undefined,

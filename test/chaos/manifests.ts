@@ -1,11 +1,11 @@
 import type { Random } from './random.ts';
 
-/** A row of a manifest that was made up, and what has to become of it. */
+/** A row of a generated manifest, and its expected outcome. */
 export interface ExpectedRow {
   readonly line: number;
   readonly deviceId: string;
   readonly enrollmentGroup: string;
-  /** The code of its fault; absent where it has to become a device. */
+  /** The expected error code; absent if the row must become a device. */
   readonly fault?: string;
 }
 
@@ -18,13 +18,13 @@ export interface ManifestOptions {
   readonly rows: number;
   /** First part of the device ids, so that manifests share none. */
   readonly prefix: string;
-  /** Rows are dealt out to these in turn. */
+  /** Rows are assigned to these groups in turn. */
   readonly groups: readonly string[];
-  /** How many rows are bad on purpose, 0 to 1. */
+  /** The share of invalid rows, 0 to 1. */
   readonly badRows?: number;
 }
 
-/** A manifest with rows bad in known ways among good ones. The same id never stands in it twice but where it is meant. */
+/** Generates a manifest with some rows that are invalid in known ways. No id occurs twice. */
 export function makeManifest(
   random: Random,
   { rows: count, prefix, groups, badRows = 0.02 }: ManifestOptions,
@@ -54,7 +54,7 @@ const faults = {
   columns: 'row-columns',
 } as const;
 
-/** What an order over a range of devices has to become. Its manifest is NDJSON, so rows begin on line 1. */
+/** The expected rows of an order with a range. Its manifest is NDJSON, so the first row is line 1. */
 export function rowsOfOrder(order: {
   readonly enrollmentGroup: string;
   readonly range: { readonly prefix: string; readonly start: number; readonly count: number; readonly width: number };

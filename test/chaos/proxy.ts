@@ -26,25 +26,25 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-/** What the client gets to see. */
+/** How the proxy answers the client. */
 export type Reaction =
   | { readonly answer: Answer }
-  /** The head and half of the body, then the connection breaks. */
+  /** The headers and half of the body, then the connection breaks. */
   | { readonly half: Answer }
   /** The connection breaks. */
   | 'reset'
-  /** Nothing for so many milliseconds, then the connection breaks. */
+  /** No answer for this many milliseconds, then the connection breaks. */
   | { readonly silentFor: number };
 
-/** Asks the service behind. The body may be another than the client sent. */
+/** Sends the request to the service, by default with the client's body. */
 export type Forward = (body?: Buffer) => Promise<Answer>;
 
-/** Stands between client and service, and decides what each sees of the other. */
+/** Decides what the service and the client get of each other. */
 export type Interference = (request: ProxiedRequest, forward: Forward) => Promise<Reaction>;
 
 export interface ProxyOptions {
   readonly upstreamPort: number;
-  /** Where the service speaks TLS; the client sees the same certificate. */
+  /** For services with TLS. The client sees the same certificate. */
   readonly tls?: { readonly keyPem: string; readonly certPem: string; readonly caPem: string };
   readonly interfere: Interference;
 }
@@ -54,7 +54,7 @@ export interface RunningProxy {
   close(): Promise<void>;
 }
 
-/** A reverse proxy on a free port of 127.0.0.1 that hands every exchange, whole, to `interfere`. */
+/** Starts a reverse proxy on a free port of 127.0.0.1. It passes each complete request to `interfere`. */
 export async function startProxy({ upstreamPort, tls, interfere }: ProxyOptions): Promise<RunningProxy> {
   const agent = tls === undefined ? new Agent({ keepAlive: true }) : new TlsAgent({ keepAlive: true, ca: tls.caPem });
   const closing = new AbortController();
@@ -75,12 +75,12 @@ export async function startProxy({ upstreamPort, tls, interfere }: ProxyOptions)
       response.writeHead(answer.status, endToEnd(answer, answer.body.length));
       response.write(answer.body.subarray(0, Math.floor(answer.body.length / 2)), () => socket.destroy());
     } catch {
-      // The service is down, or the client is gone: either way the connection ends.
+      // The service or the client is gone.
       socket.destroy();
     }
   }
 
-  /** The service's answer. @throws Error where it does not answer */
+  /** @returns the service's answer. @throws Error if there is none */
   function ask(head: Pick<ProxiedRequest, 'method' | 'path' | 'headers'>, body: Buffer): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const headers = { ...head.headers, 'content-length': String(body.length) };
@@ -131,10 +131,10 @@ function send(response: ServerResponse, answer: Answer): void {
   response.end(answer.body);
 }
 
-/** Headers that are about the message and not about the connection (RFC 9110, 7.6.1). */
+/** The headers that do not belong to the connection (RFC 9110, 7.6.1). */
 function endToEnd({ headers, status }: Answer, length: number): IncomingHttpHeaders {
   const { connection: _connection, 'keep-alive': _keepAlive, 'transfer-encoding': _encoding, ...rest } = headers;
-  // The length of an answer to HEAD is that of a body that is not sent.
+  // An answer to HEAD has the length of a body that is not sent.
   if (rest['content-length'] !== undefined && length === 0) return rest;
   return status === 204 || status === 304 ? rest : { ...rest, 'content-length': String(length) };
 }
@@ -145,10 +145,10 @@ async function collect(stream: AsyncIterable<Buffer>): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-/** Interferences one around the other, the first outermost. */
+/** Nests interferences; the first is the outermost. */
 export function chain(...all: readonly Interference[]): Interference {
   return all.reduceRight((inner, outer) => async (request, forward) => {
-    // What the inner one breaks, the outer one cannot mend: it is told as an error, and its reaction passed on.
+    // If the inner one breaks the connection, the outer one gets an error, and the client gets the inner reaction.
     let broken: Reaction | undefined;
     const through: Forward = async (body = request.body) => {
       const reaction = await inner({ ...request, body }, (replacement) => forward(replacement ?? body));
@@ -167,5 +167,5 @@ export function chain(...all: readonly Interference[]): Interference {
 
 class Broken extends Error {}
 
-/** Lets everything through. */
+/** Passes everything on unchanged. */
 export const transparent: Interference = async (_request, forward) => ({ answer: await forward() });

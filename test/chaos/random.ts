@@ -1,16 +1,16 @@
-/** Chance that can be repeated: the same seed draws the same numbers. */
+/** Reproducible random numbers: the same seed gives the same numbers. */
 export interface Random {
   /** 0 to 1, exclusive. */
   next(): number;
-  /** A whole number, both ends included. */
+  /** A whole number, `from` and `to` included. */
   between(from: number, to: number): number;
   chance(probability: number): boolean;
   pick<const T>(items: readonly [T, ...T[]]): T;
-  /** A stream of its own, so that what one part draws does not depend on how often another does. */
+  /** An independent stream, so that one part does not depend on how often another draws. */
   fork(name: string): Random;
 }
 
-/** mulberry32 (Tommy Ettinger, public domain): 32 bits of state are plenty to choose faults by. */
+/** mulberry32 (Tommy Ettinger, public domain). 32 bits of state suffice to choose faults. */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0;
   function next(): number {

@@ -4,9 +4,9 @@ import { createRandom } from './random.ts';
 import { scenarios } from './scenarios.ts';
 
 /*
- * `npm run chaos -- [--seed N] [--only kill,refuse] [--short]`: attacks a local stack, scenario by scenario, closes the
- * books after each, and says what does not add up. The seed decides what is done to whom; how far the app is at that
- * moment is up to the machine.
+ * `npm run chaos -- [--seed N] [--only kill,refuse] [--short]`: attacks a local stack, one scenario after another, and checks
+ * the invariants after each. The seed decides which requests are attacked, and how. How far the app is at that moment
+ * depends on the machine. Prints one line of JSON per scenario. Exit codes: 0 all invariants hold, 1 some do not, 2 usage.
  */
 
 const { values } = parseArgs({
@@ -16,7 +16,9 @@ const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : N
 const wanted = values.only?.split(',') ?? Object.keys(scenarios);
 const unknown = wanted.filter((name) => !(name in scenarios));
 if (!Number.isSafeInteger(seed) || unknown.length > 0) {
-  process.stderr.write(`error: --seed takes a whole number, --only some of ${Object.keys(scenarios).join(',')}\n`);
+  process.stderr.write(
+    `error: Expected a whole number for --seed and some of ${Object.keys(scenarios).join(',')} for --only.\n`,
+  );
   process.exit(2);
 }
 
@@ -28,16 +30,16 @@ for (const name of wanted) {
   const began = Date.now();
   const say = (text: string) => void process.stderr.write(`${name}: ${text}\n`);
   try {
-    const ledger = await scenario({
+    const report = await scenario({
       random: createRandom(seed).fork(name),
       scale: values.short ? 'short' : 'long',
       say,
     });
     const seconds = Math.round((Date.now() - began) / 1000);
-    problems += ledger.problems.length;
-    for (const problem of ledger.problems.slice(0, 50)) say(`PROBLEM ${problem}`);
+    problems += report.problems.length;
+    for (const problem of report.problems.slice(0, 50)) say(`PROBLEM ${problem}`);
     process.stdout.write(
-      `${JSON.stringify({ scenario: name, seed, seconds, problems: ledger.problems.length, ...ledger.figures })}\n`,
+      `${JSON.stringify({ scenario: name, seed, seconds, problems: report.problems.length, ...report.metrics })}\n`,
     );
   } catch (error) {
     problems += 1;
@@ -45,5 +47,7 @@ for (const name of wanted) {
     process.stdout.write(`${JSON.stringify({ scenario: name, seed, error: (error as Error).message })}\n`);
   }
 }
-process.stdout.write(problems === 0 ? 'The books balance.\n' : `${problems} problems; repeat with --seed ${seed}\n`);
+process.stdout.write(
+  problems === 0 ? 'All invariants hold.\n' : `${problems} problems. Repeat the run with --seed ${seed}.\n`,
+);
 process.exit(problems === 0 ? 0 : 1);

@@ -1,12 +1,12 @@
-import type { Ledger } from './ledger.ts';
+import type { InvariantReport } from './invariants.ts';
 import type { Random } from './random.ts';
 
 export interface ScenarioContext {
   readonly random: Random;
-  /** `short` goes with the tests, `long` is run by hand. */
+  /** `short`: part of the tests. `long`: run by hand. */
   readonly scale: 'short' | 'long';
   readonly say: (text: string) => void;
 }
 
-/** One way of attacking the stack. @returns the books as they were closed */
-export type Scenario = (context: ScenarioContext) => Promise<Ledger>;
+/** One way to attack a stack. @returns the result of the check of the invariants, and the scenario's own findings */
+export type Scenario = (context: ScenarioContext) => Promise<InvariantReport>;

@@ -9,19 +9,17 @@ import { refuse, refuseKeyVault } from './scenarios/refuse.ts';
 import { storm } from './scenarios/storm.ts';
 import { throttle } from './scenarios/throttle.ts';
 
-/** Every attack by the name that --only takes. */
+/** All scenarios by the name that `--only` takes. */
 export const scenarios = {
-  ...{
-    kill,
-    'kill-two-hosts': killTwoHosts,
-    duplicate,
-    refuse,
-    'refuse-key-vault': refuseKeyVault,
-    poison,
-    cancel,
-    pressure,
-    throttle,
-    hostile,
-    storm,
-  },
+  kill,
+  'kill-two-hosts': killTwoHosts,
+  duplicate,
+  refuse,
+  'refuse-key-vault': refuseKeyVault,
+  poison,
+  cancel,
+  pressure,
+  throttle,
+  hostile,
+  storm,
 } as const satisfies Record<string, Scenario>;

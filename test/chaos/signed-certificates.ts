@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
 
-/** A certificate as the key that signed it saw it. */
+/** A certificate as recorded when a CA key signed it. */
 export interface SignedCertificate {
-  /** Milliseconds since 1970, before the signature was made. */
+  /** Milliseconds since 1970, before the signature. */
   readonly at: number;
   readonly key: string;
   /** Lower-case hex. */
   readonly serialNumber: string;
 }
 
-/** The certificates in a CA_SIGNING_JOURNAL, in order. Requests (PKCS#10), which are signed too, are left out. */
+/** Reads the certificates of a CA_SIGNING_JOURNAL, in order. Skips requests (PKCS#10), which are signed too. */
 export function readSigned(file: string): SignedCertificate[] {
   const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean);
   return lines.flatMap((line) => {

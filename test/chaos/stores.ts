@@ -3,10 +3,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { CosmosClient } from '@azure/cosmos';
 import type { Stack } from '../../infra/local/stack.ts';
 
-/* What the stand-ins hold, read past the app and its proxies: nothing here goes through lib/. */
+/* Reads the content of the emulators directly: without the app, its proxies and lib/. */
 
 export interface Documents {
-  /** Every document of a container; what fits into one page (4 MB) as of one moment. */
+  /** Every document of a container. Consistent only if all fit into one page (4 MB). */
   all(container: string): Promise<Record<string, unknown>[]>;
   close(): void;
 }
@@ -28,11 +28,11 @@ export function openDocuments({ cosmos: { endpoint, key, database } }: Pick<Stac
 export interface DpsEntries {
   readonly groups: readonly { readonly id: string; readonly body: string }[];
   readonly individuals: readonly { readonly id: string; readonly body: string }[];
-  /** SHA-256 thumbprint (upper-case hex) of a certificate that stands in an entry -> that entry. */
+  /** From the SHA-256 thumbprint (upper-case hex) of a certificate to the enrollment that has it. */
   readonly certificates: ReadonlyMap<string, { readonly kind: string; readonly id: string }>;
 }
 
-/** The DPS stand-in's file: documents of several collections in one table. */
+/** Reads the file of the DPS emulator: one table with documents of several collections. */
 export function readDpsFile(directory: string): DpsEntries {
   const database = new DatabaseSync(join(directory, 'dps', 'dps.sqlite'), { readOnly: true });
   try {

@@ -1,6 +1,6 @@
 import type { Interference } from './proxy.ts';
 
-/** Acts at the n-th request from the app, before it reaches its service or after the service has done it. */
+/** Acts at the n-th request of the app, before the service gets it or after the service has executed it. */
 export interface Tripwire {
   readonly interfere: Interference;
   arm(requests: number, when: 'before' | 'after', act: () => void): void;
@@ -19,7 +19,7 @@ export function createTripwire(): Tripwire {
       left = Number.POSITIVE_INFINITY;
     },
     async interfere(request, forward) {
-      // An idle host polls its queues all the time; that is no step of anything.
+      // Polling of idle queues does not count.
       if (request.method === 'GET' && /\/messages\?/.test(request.path)) return { answer: await forward() };
       left -= 1;
       if (left !== 0) return { answer: await forward() };

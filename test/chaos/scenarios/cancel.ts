@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withChaosStack } from '../chaos-stack.ts';
-import { countedOf, declareGroups, groups, patiently, post, settled, upload } from '../fleet.ts';
-import { closeBooks } from '../ledger.ts';
+import { countedOf, declareGroups, groups, post, settled, upload, withRetries } from '../fleet.ts';
+import { checkInvariants } from '../invariants.ts';
 import { makeManifest } from '../manifests.ts';
 import type { Scenario } from '../scenario.ts';
 import { createTripwire } from '../tripwire.ts';
@@ -9,8 +9,8 @@ import { createTripwire } from '../tripwire.ts';
 const sizes = { short: { rows: 300, rounds: 1 }, long: { rows: 2_000, rounds: 6 } };
 
 /**
- * Jobs are cancelled at moments drawn by chance, and the host is killed right after: what was begun is finished, what was
- * not is dropped, no device stays held; and the same list again makes the rest of the devices.
+ * Jobs are cancelled at random moments, and the host is killed right after. Chunks that have started finish, others are
+ * dropped, and no device stays claimed. Submitting the list again provisions the rest.
  */
 export const cancel: Scenario = async ({ random, scale, say }) => {
   const { rows, rounds } = sizes[scale];
@@ -36,7 +36,7 @@ export const cancel: Scenario = async ({ random, scale, say }) => {
         groups: [...groups.byCa, groups.individual],
       });
       await upload(chaos, name, manifest.csv);
-      const named = async () => (await chaos.observer.look()).find((each) => each['name' as never] === name);
+      const named = async () => (await chaos.observer.observe()).find((each) => each['name' as never] === name);
       const share = random.between(0, Math.floor(rows / 2));
       for (
         let job = await named();
@@ -75,9 +75,9 @@ export const cancel: Scenario = async ({ random, scale, say }) => {
       await settled(chaos, 2 * round);
       expected.push({ name: again, rows: manifest.rows });
     }
-    const healthy = await patiently(() => chaos.api.get<{ status: string }>('health'));
+    const healthy = await withRetries(() => chaos.api.get<{ status: string }>('health'));
     if (healthy.status === undefined) problems.push('no answer about health');
-    const ledger = await closeBooks(chaos, expected);
-    return { problems: [...problems, ...ledger.problems], figures: { rounds, dropped, ...ledger.figures } };
+    const report = await checkInvariants(chaos, expected);
+    return { problems: [...problems, ...report.problems], metrics: { rounds, dropped, ...report.metrics } };
   });
 };

@@ -2,14 +2,14 @@ import { QueueServiceClient } from '@azure/storage-queue';
 import { type ChaosStack, withChaosStack } from '../chaos-stack.ts';
 import { createDuplicator } from '../duplicator.ts';
 import { declareGroups, groups, queueOf, settled, upload } from '../fleet.ts';
-import { closeBooks } from '../ledger.ts';
+import { checkInvariants } from '../invariants.ts';
 import { makeManifest, rowsOfOrder } from '../manifests.ts';
 import type { Random } from '../random.ts';
 import type { Scenario } from '../scenario.ts';
 
 const sizes = { short: { rows: 200, orderRows: 50 }, long: { rows: 3_000, orderRows: 500 } };
 
-/** Every message comes up to three times, late and out of order; uploads are announced, and orders sent, three times. */
+/** Every message is delivered up to three times, late and out of order. Upload events and orders are sent three times. */
 export const duplicate: Scenario = async ({ random, scale }) => {
   const { rows, orderRows } = sizes[scale];
   let connectionString = '';
@@ -44,7 +44,7 @@ export const duplicate: Scenario = async ({ random, scale }) => {
       await orders.sendMessage(JSON.stringify(other), { visibilityTimeout: random.between(7, 9) });
 
     const jobs = await settled(chaos, 3);
-    const ledger = await closeBooks(chaos, [
+    const report = await checkInvariants(chaos, [
       { name: 'list.csv', rows: manifest.rows },
       { name: 'PO-1', rows: rowsOfOrder(order) },
     ]);
@@ -53,11 +53,11 @@ export const duplicate: Scenario = async ({ random, scale }) => {
       refused === 1 && jobs.length === 3
         ? []
         : [`${jobs.length} jobs, ${refused} of them refused, of one manifest and one order`];
-    return { problems: [...ledger.problems, ...problems], figures: { ...duplicator.figures, ...ledger.figures } };
+    return { problems: [...report.problems, ...problems], metrics: { ...duplicator.metrics, ...report.metrics } };
   });
 };
 
-/** The event as Event Grid would send it once more. https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage */
+/** Sends the event of an upload again, as Event Grid can. https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage */
 async function announce(
   chaos: ChaosStack,
   random: Random,

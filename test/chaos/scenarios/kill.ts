@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProcessName } from '../../../infra/local/stack.ts';
 import { type ChaosStack, withChaosStack } from '../chaos-stack.ts';
-import { declareGroups, groups, patiently, post, retryUntilNoneFailed, upload } from '../fleet.ts';
-import { closeBooks, type ExpectedJob } from '../ledger.ts';
+import { declareGroups, groups, post, retryUntilNoneFailed, upload, withRetries } from '../fleet.ts';
+import { checkInvariants, type ExpectedJob } from '../invariants.ts';
 import { makeManifest } from '../manifests.ts';
 import type { Random } from '../random.ts';
 import type { Scenario } from '../scenario.ts';
 import { createTripwire, type Tripwire } from '../tripwire.ts';
 
-/** A host that has nothing left to do trips nothing; then it is killed as it stands. */
+/** Milliseconds after which a host is killed even if it has made too few requests. */
 const longestLife = 4_000;
 
 /**
- * Requests that a host makes before it is killed, at most: it is over in its first chunk, or after some twenty; and now
- * and then an upload gets through, which is some 220 requests in one go.
+ * Most requests that a host makes before it is killed. Few: within its first chunks. Many: after some twenty chunks, and so
+ * that an upload can complete, which takes about 220 requests.
  */
 const fewRequests = 80;
 const manyRequests = 350;
@@ -23,7 +23,7 @@ const sizes = {
   long: { rows: 5_000, kills: 50, chunkRows: 25 },
 };
 
-/** The Functions host is killed at requests drawn by chance, right before or right after the service has done them. */
+/** The Functions host is killed at random requests, right before or right after the service executes them. */
 const killing =
   (hosts: readonly ProcessName[]): Scenario =>
   async ({ random, scale, say }) => {
@@ -49,8 +49,8 @@ const killing =
       await next();
       await killMany(chaos, tripwire, { random, hosts, kills, say, next });
       const again = await retryUntilNoneFailed(chaos, expected.length);
-      const ledger = await closeBooks(chaos, expected);
-      return { ...ledger, figures: { kills, ...again, ...ledger.figures } };
+      const report = await checkInvariants(chaos, expected);
+      return { ...report, metrics: { kills, ...again, ...report.metrics } };
     });
   };
 
@@ -62,7 +62,7 @@ interface Killing {
   readonly hosts: readonly ProcessName[];
   readonly kills: number;
   readonly say: (text: string) => void;
-  /** Sends a further manifest: a host with nothing to do is killed to no purpose. */
+  /** Submits another manifest, so that the host has work. */
   readonly next: () => Promise<void>;
 }
 
@@ -82,12 +82,12 @@ async function killMany(chaos: ChaosStack, tripwire: Tripwire, { random, hosts, 
     await Promise.race([tripped, sleep(longestLife)]);
     tripwire.disarm();
     await host.restart();
-    const jobs = await observer.look();
+    const jobs = await observer.observe();
     say(`kill ${number} of ${kills}: ${name}; ${JSON.stringify(jobs.map(({ status, counts }) => [status, counts]))}`);
     const now = jobs.filter(({ finishedAt, status }) => finishedAt && status !== 'failed').length;
     if (now > ended && number < kills) await next();
     ended = Math.max(ended, now);
-    // An upload that died five times is given up; whoever runs this would have it tried again.
-    if (jobs.some(({ status }) => status === 'failed')) await patiently(() => post(chaos, 'dead-letters/redrive'));
+    // An upload whose host died five times is given up. An operator would redrive it.
+    if (jobs.some(({ status }) => status === 'failed')) await withRetries(() => post(chaos, 'dead-letters/redrive'));
   }
 }

@@ -1,6 +1,6 @@
 import { type ChaosStack, withChaosStack } from '../chaos-stack.ts';
-import { declareGroups, groups, patiently, post, queueOf, settled, upload } from '../fleet.ts';
-import { closeBooks } from '../ledger.ts';
+import { declareGroups, groups, post, queueOf, settled, upload, withRetries } from '../fleet.ts';
+import { checkInvariants } from '../invariants.ts';
 import { makeManifest } from '../manifests.ts';
 import type { Answer, Interference } from '../proxy.ts';
 import type { Scenario } from '../scenario.ts';
@@ -12,7 +12,7 @@ const sizes = { short: { rows: 120 }, long: { rows: 1_000 } };
 
 const chunkRows = 20;
 
-/** Not a passing trouble, so that no client tries again by itself, and one delivery is one request. */
+/** A permanent error, so that no client retries it, and one delivery makes one request. */
 const forbidden: Answer = {
   status: 403,
   headers: { 'content-type': 'application/xml', 'x-ms-error-code': 'AuthorizationFailure' },
@@ -20,8 +20,8 @@ const forbidden: Answer = {
 };
 
 /**
- * Storage refuses the archive of one chunk, and Cosmos DB the record of another, however often they are asked. Both go to
- * the poison queue; the rows of the first come back with a retry, those of the second with a redrive.
+ * Storage always refuses the archive of one chunk, and Cosmos DB the record of another. Both go to the poison queue. A retry
+ * recovers the rows of the first, a redrive those of the second.
  */
 export const poison: Scenario = async ({ random, scale }) => {
   const { rows } = sizes[scale];
@@ -56,48 +56,48 @@ export const poison: Scenario = async ({ random, scale }) => {
     const expect = (what: string, found: unknown, expected: unknown) => {
       if (found !== expected) problems.push(`${what}: ${found} where ${expected} was expected`);
     };
-    // The letter of the second chunk cannot be counted while its record cannot be read: it waits, and is not lost.
+    // The dead letter of the second chunk cannot be counted while its record cannot be read. It waits and is not lost.
     await inPoison(chaos);
-    const [during] = await chaos.observer.look();
-    expect('status while a letter waits', during?.status, 'provisioning');
+    const [during] = await chaos.observer.observe();
+    expect('status while a dead letter waits', during?.status, 'provisioning');
     refusing = false;
     const [job] = await settled(chaos, 1);
     expect('deliveries of the chunk without archive', archives, deliveries);
     expect('status', job?.status, 'completedWithErrors');
     expect('failed rows', job?.counts.failed, 2 * chunkRows);
-    const errors = await patiently(() => chaos.api.getText(`jobs/${job?.jobId}/errors`));
-    expect('reasons in the list of errors', errors.match(/gave-up/g)?.length, 2 * chunkRows);
+    const errors = await withRetries(() => chaos.api.getText(`jobs/${job?.jobId}/errors`));
+    expect('reasons in the error report', errors.match(/gave-up/g)?.length, 2 * chunkRows);
     if (!errors.includes('Blob storage refuses'))
-      problems.push(`the list of errors names no reason: ${errors.slice(0, 300)}`);
+      problems.push(`the error report has no reason: ${errors.slice(0, 300)}`);
 
-    await patiently(() => post(chaos, `jobs/${job?.jobId}/retry`));
+    await withRetries(() => post(chaos, `jobs/${job?.jobId}/retry`));
     await settledWith(chaos, 0);
     const { redriven } = await post<{ redriven: number }>(chaos, 'dead-letters/redrive');
-    expect('letters', redriven, 2);
+    expect('redriven dead letters', redriven, 2);
     await settledWith(chaos, 0);
-    const ledger = await closeBooks(chaos, [{ name: 'list.csv', rows: manifest.rows }]);
-    return { problems: [...problems, ...ledger.problems], figures: { archives, ...ledger.figures } };
+    const report = await checkInvariants(chaos, [{ name: 'list.csv', rows: manifest.rows }]);
+    return { problems: [...problems, ...report.problems], metrics: { archives, ...report.metrics } };
   });
 };
 
-/** Waits until a message stands on the poison queue that its function cannot work on, and the other one is done with. */
+/** Waits until one message stays on the poison queue and the other is recorded. */
 async function inPoison(chaos: ChaosStack): Promise<void> {
   const queue = queueOf(chaos, 'chunks-poison');
   await until(chaos, async () => {
     const { approximateMessagesCount = 0 } = await queue.getProperties();
-    const [job] = await chaos.observer.look();
+    const [job] = await chaos.observer.observe();
     return approximateMessagesCount === 1 && job?.counts.failed === chunkRows;
   });
 }
 
 async function settledWith(chaos: ChaosStack, failed: number): Promise<void> {
-  await until(chaos, async () => (await chaos.observer.look())[0]?.counts.failed === failed);
+  await until(chaos, async () => (await chaos.observer.observe())[0]?.counts.failed === failed);
   await settled(chaos, 1);
 }
 
 async function until({ observer }: ChaosStack, isSo: () => Promise<boolean>): Promise<void> {
   for (const since = Date.now(); !(await isSo()); await new Promise((resolve) => setTimeout(resolve, 100))) {
     if (Date.now() - since > 120_000)
-      throw new Error(`It does not come to that: ${JSON.stringify(await observer.look())}`);
+      throw new Error(`Timeout after 120 s. Jobs: ${JSON.stringify(await observer.observe())}`);
   }
 }

@@ -1,24 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withChaosStack } from '../chaos-stack.ts';
 import { declareGroups, groups, settled, upload } from '../fleet.ts';
-import { closeBooks } from '../ledger.ts';
+import { checkInvariants } from '../invariants.ts';
 import { makeManifest } from '../manifests.ts';
-import { createPatienceWatch } from '../patience.ts';
+import { createRetryAfterWatch } from '../retry-after.ts';
 import type { Scenario } from '../scenario.ts';
 
 const sizes = {
   short: { rows: 60, quota: 8 },
-  // Some 80 calls of 10 enrollments each: more than a minute's worth.
+  // About 80 calls with 10 enrollments each: more than the quota of a minute.
   long: { rows: 1_600, quota: 60 },
 };
 
-/** DPS takes `quota` operations a minute, Cosmos DB 400 RU/s: the job slows down, nothing fails, the API answers. */
+/** DPS accepts `quota` operations per minute, Cosmos DB 400 RU/s. The job slows down, nothing fails, the API answers. */
 export const pressure: Scenario = async ({ random, scale }) => {
   const { rows, quota } = sizes[scale];
-  const watch = createPatienceWatch();
+  const watch = createRetryAfterWatch();
   const options = {
     interfere: { dps: watch.interfere, cosmos: watch.interfere },
-    // The app's own pace is that of a full quota, so that it is DPS which has to slow it down.
+    // The app's rate limiter assumes the full quota, so that DPS has to throttle it.
     settings: { CHUNK_ROWS: '50', DPS_OPERATIONS_PER_MINUTE: '1000' },
     dpsArguments: ['--operations-per-minute', String(quota)],
     cosmosArguments: ['--ru-per-second', '400'],
@@ -48,18 +48,18 @@ export const pressure: Scenario = async ({ random, scale }) => {
     ending.abort();
     await asking;
     if (job?.counts.failed !== 0) problems.push(`${job?.counts.failed} rows failed`);
-    if (watch.throttled.dps === 0) problems.push('DPS never asked to wait');
-    const ledger = await closeBooks(chaos, [{ name: 'list.csv', rows: manifest.rows }]);
-    if (ledger.figures['letters'] !== 0) problems.push(`${ledger.figures['letters']} messages were given up`);
-    const figures = {
+    if (watch.throttled.dps === 0) problems.push('DPS never answered 429');
+    const report = await checkInvariants(chaos, [{ name: 'list.csv', rows: manifest.rows }]);
+    if (report.metrics['letters'] !== 0) problems.push(`${report.metrics['letters']} messages were given up`);
+    const metrics = {
       dpsThrottled: watch.throttled.dps,
       cosmosThrottled: watch.throttled.cosmos,
       answers: waits.length,
       slowestAnswer: Math.max(...waits),
     };
     return {
-      problems: [...problems, ...watch.impatient, ...ledger.problems],
-      figures: { ...figures, ...ledger.figures },
+      problems: [...problems, ...watch.tooEarly, ...report.problems],
+      metrics: { ...metrics, ...report.metrics },
     };
   });
 };

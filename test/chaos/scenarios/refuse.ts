@@ -1,7 +1,7 @@
 import { withChaosStack } from '../chaos-stack.ts';
 import { createFaults } from '../faults.ts';
 import { declareGroups, groups, retryUntilNoneFailed, settled, upload } from '../fleet.ts';
-import { closeBooks } from '../ledger.ts';
+import { checkInvariants } from '../invariants.ts';
 import { makeManifest } from '../manifests.ts';
 import type { Scenario } from '../scenario.ts';
 
@@ -11,7 +11,7 @@ const refusing =
   (keyVault: boolean): Scenario =>
   async ({ random, scale }) => {
     const { rows: all, silent } = sizes[scale];
-    // With keys in a vault each signature is a request, and one in eleven of them meets a fault.
+    // With keys in a vault each signature is a request, of which one in eleven fails.
     const rows = keyVault ? Math.floor(all / 5) : all;
     const faults = createFaults(random.fork('faults'), {
       ...{ throttled: 0.02, error: 0.02, reset: 0.01, lost: 0.01, half: 0.01, conflict: 0.02 },
@@ -37,15 +37,15 @@ const refusing =
       const failedAtFirst = job?.counts.failed ?? 0;
       faults.stop();
       const again = await retryUntilNoneFailed(chaos, 1);
-      const ledger = await closeBooks(chaos, [{ name: 'list.csv', rows: manifest.rows }]);
+      const report = await checkInvariants(chaos, [{ name: 'list.csv', rows: manifest.rows }]);
       const refused = Object.values(faults.counts).reduce((sum, count) => sum + count, 0);
       return {
-        problems: [...ledger.problems, ...faults.impatient],
-        figures: { refused, failedAtFirst, ...again, ...ledger.figures, ...faults.counts },
+        problems: [...report.problems, ...faults.tooEarly],
+        metrics: { refused, failedAtFirst, ...again, ...report.metrics, ...faults.counts },
       };
     });
   };
 
-/** One request in eleven to each service is refused, fails, is not answered, or is done and its answer lost. */
+/** One request in eleven to each service is refused, fails, or is executed and its answer lost; some get no answer. */
 export const refuse = refusing(false);
 export const refuseKeyVault = refusing(true);

@@ -5,7 +5,7 @@ import { createDuplicator } from '../duplicator.ts';
 import { createFaults } from '../faults.ts';
 import { declareGroups, groups, retryUntilNoneFailed, upload } from '../fleet.ts';
 import { sendHostileRequests } from '../hostile-http.ts';
-import { closeBooks, type ExpectedJob, type Ledger } from '../ledger.ts';
+import { checkInvariants, type ExpectedJob, type InvariantReport } from '../invariants.ts';
 import { makeManifest } from '../manifests.ts';
 import { chain } from '../proxy.ts';
 import type { Scenario, ScenarioContext } from '../scenario.ts';
@@ -13,20 +13,23 @@ import { createTripwire } from '../tripwire.ts';
 
 const sizes = { short: { rows: 240, kills: 3, hostile: 60 }, long: { rows: 5_000, kills: 50, hostile: 500 } };
 
-/** Looks at the stack once the books are closed. */
+/** Runs on the stack after the check of the invariants. */
 export type Afterwards = (chaos: ChaosStack, expected: readonly ExpectedJob[]) => Promise<void>;
 
-/** Everything at once: the host dies, services refuse, messages come in copies; afterwards hostile requests; then the books. */
+/** Everything at once: the host dies, services refuse, messages are duplicated. Then hostile requests, then the check. */
 export const storm: Scenario = (context) => stormAnd(async () => {}, context);
 
-export async function stormAnd(afterwards: Afterwards, { random, scale, say }: ScenarioContext): Promise<Ledger> {
+export async function stormAnd(
+  afterwards: Afterwards,
+  { random, scale, say }: ScenarioContext,
+): Promise<InvariantReport> {
   const { rows, kills, hostile } = sizes[scale];
   let connectionString = '';
   const tripwire = createTripwire();
   const faults = createFaults(
     random.fork('faults'),
     { throttled: 0.01, error: 0.01, reset: 0.01, lost: 0.01, half: 0.01, conflict: 0.02, silent: 0 },
-    'of each',
+    'request',
   );
   const duplicator = createDuplicator({
     random: random.fork('copies'),
@@ -66,12 +69,12 @@ export async function stormAnd(afterwards: Afterwards, { random, scale, say }: S
     const attacked = await sendHostileRequests(chaos, random.fork('hostile'), hostile);
     await retryUntilNoneFailed(chaos, 1);
     const expected = [{ name: 'list.csv', rows: manifest.rows }];
-    const ledger = await closeBooks(chaos, expected);
+    const report = await checkInvariants(chaos, expected);
     await afterwards(chaos, expected);
     const refused = Object.values(faults.counts).reduce((sum, count) => sum + count, 0);
     return {
-      problems: [...ledger.problems, ...faults.impatient, ...attacked.problems],
-      figures: { kills, refused, ...again, ...duplicator.figures, ...ledger.figures, ...attacked.figures },
+      problems: [...report.problems, ...faults.tooEarly, ...attacked.problems],
+      metrics: { kills, refused, ...again, ...duplicator.metrics, ...report.metrics, ...attacked.metrics },
     };
   });
 }

@@ -1,26 +1,27 @@
 import { createHash } from 'node:crypto';
 import type { Interference } from './proxy.ts';
 
-export interface PatienceWatch {
+export interface RetryAfterWatch {
+  /** Passes requests on and watches them. */
   readonly interfere: Interference;
-  /** 429 answers of each service. */
+  /** The number of 429 answers per service. */
   readonly throttled: { dps: number; cosmos: number };
-  /** Operations that came again before the time that was asked for. */
-  readonly impatient: readonly string[];
+  /** Operations that were repeated before Retry-After had passed. */
+  readonly tooEarly: readonly string[];
 }
 
-/** Watches what the services themselves throttle: the same write must not come again before Retry-After is over. */
-export function createPatienceWatch(): PatienceWatch {
+/** Watches what the emulators themselves throttle: no write may be repeated before Retry-After has passed. */
+export function createRetryAfterWatch(): RetryAfterWatch {
   const throttled = { dps: 0, cosmos: 0 };
-  const impatient: string[] = [];
+  const tooEarly: string[] = [];
   const notBefore = new Map<string, number>();
   return {
     throttled,
-    impatient,
+    tooEarly,
     async interfere({ method, path, body, at }, forward) {
       const operation = `${method} ${path} ${createHash('sha256').update(body).digest('hex')}`;
       const time = notBefore.get(operation);
-      if (time !== undefined && at < time) impatient.push(`${method} ${path} came ${time - at} ms early`);
+      if (time !== undefined && at < time) tooEarly.push(`${method} ${path} was repeated ${time - at} ms too early`);
       notBefore.delete(operation);
       const answer = await forward();
       if (answer.status !== 429) return { answer };
@@ -28,7 +29,7 @@ export function createPatienceWatch(): PatienceWatch {
       throttled[milliseconds === undefined ? 'dps' : 'cosmos'] += 1;
       const wait =
         milliseconds === undefined ? Number(answer.headers['retry-after'] ?? 0) * 1000 : Number(milliseconds);
-      // Reads, such as those of a page of jobs, may be anybody's; writes are one delivery's. Clocks differ by a moment.
+      // Only writes: a read, such as of a page of jobs, can belong to another client. 20 ms allow for the client's clock.
       if (method !== 'GET' && body.length > 0) notBefore.set(operation, Date.now() + wait - 20);
       return { answer };
     },
