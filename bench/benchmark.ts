@@ -1,21 +1,21 @@
-/** A bound that a figure has to keep; a bar that is missed is printed as missed, and stays where it is. */
+/** The value that a measurement must reach. A missed bar is reported as missed; it is not lowered. */
 export type Bar = { readonly atLeast: number } | { readonly atMost: number };
 
-/** One figure: the median of its rounds. */
+/** One measured value: the median of its rounds. */
 export interface Measurement {
   /** What was measured, such as `of the limit`. */
   readonly name: string;
   readonly value: number;
   /** `ratio`, `certificates/s`, `MiB` and the like. */
   readonly unit: string;
-  /** The value of each round, where there were rounds. */
+  /** The value of each round; absent for a value that was counted once. */
   readonly rounds?: readonly number[];
   readonly bar?: Bar;
-  /** Whether the bar is kept; absent where there is none. */
+  /** Whether the bar is reached; absent if there is none. */
   readonly met?: boolean;
 }
 
-/** Where the time went, by the sampling profiler: the share of samples of each place, largest first. */
+/** Where the time is spent, by the sampling profiler: the share of samples per function, largest first. */
 export interface Profile {
   readonly of: string;
   readonly shares: readonly { readonly place: string; readonly percent: number }[];
@@ -23,41 +23,41 @@ export interface Profile {
 
 export interface Findings {
   readonly measurements: readonly Measurement[];
-  /** Where a bar was missed: what keeps it from being reached, as far as figures show it. */
+  /** Why a bar was missed, as far as measurements show it. */
   readonly bound?: string;
   readonly profile?: Profile;
 }
 
-/** What a benchmark is run with. */
+/** Options of a run. */
 export interface Run {
-  /** How often everything is measured; the figures are medians. */
+  /** How often everything is measured. Values are medians of the rounds. */
   readonly rounds: number;
-  /** 1, or less to try a benchmark out: what it works on is that much smaller. */
+  /** Size of the work: 1, or less for a trial. */
   readonly scale: number;
   /** Progress, for people. */
   say(text: string): void;
 }
 
 export interface Benchmark {
-  /** As `--only` takes it. */
+  /** The name that `--only` takes. */
   readonly name: string;
-  /** What is measured, and against what; a sentence or two of docs/performance.md. */
+  /** What is measured, and what it is compared with: a sentence or two for docs/performance.md. */
   readonly what: string;
   run(run: Run): Promise<Findings>;
 }
 
-/** A figure of several rounds. */
+/** A measurement with several rounds. */
 export function measured(name: string, unit: string, rounds: readonly number[], bar?: Bar): Measurement {
   return { ...single(name, unit, median(rounds), bar), rounds };
 }
 
-/** A figure that was counted once. */
+/** A measurement that was counted once. */
 export function single(name: string, unit: string, value: number, bar?: Bar): Measurement {
   if (bar === undefined) return { name, value, unit };
   return { name, value, unit, bar, met: 'atLeast' in bar ? value >= bar.atLeast : value <= bar.atMost };
 }
 
-/** In-round ratios, so that what else the machine does in a round meets both sides. */
+/** The ratio of each round, so that other load of the machine affects both sides. */
 export function ratios(of: readonly number[], to: readonly number[]): number[] {
   return of.map((value, round) => value / (to[round] ?? Number.NaN));
 }

@@ -9,6 +9,14 @@ import { split } from './benchmarks/split.ts';
 
 /** In the order of docs/performance.md. */
 export const benchmarks: readonly Benchmark[] = [
-  ...[issueP256, issueP256OnTwo, issueCsr, chunkCpu, pipeline],
-  ...[growth, split, cost, cold, query],
+  issueP256,
+  issueP256OnTwo,
+  issueCsr,
+  chunkCpu,
+  pipeline,
+  growth,
+  split,
+  cost,
+  cold,
+  query,
 ];

@@ -1,19 +1,19 @@
 /**
- * Writes docs/performance.md from bench/results.json, which `npm run bench` keeps.
- * `node bench/performance-page.ts` writes it, `--check` only says whether it is as it should be (exit code 1 if not).
+ * Writes docs/performance.md from bench/results.json, which `npm run bench` writes.
+ * `npx node bench/performance-page.ts` writes the page. With `--check` it only compares (exit code 1 if they differ).
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Measurement, Profile } from './benchmark.ts';
 import { benchmarks } from './benchmarks.ts';
-import { barText, figure } from './figure-text.ts';
+import { formatBar, formatValue } from './format.ts';
 import type { Machine } from './harness/machine.ts';
 import { prices } from './prices.ts';
 import { type Result, readResults } from './results.ts';
 
 const page = new URL('../docs/performance.md', import.meta.url);
 
-/** The whole page. */
+/** @returns docs/performance.md */
 export function performancePage(results: readonly Result[]): string {
   const known = benchmarks.flatMap(({ name, what }) => {
     const result = results.find((each) => each.name === name);
@@ -33,11 +33,11 @@ export function performancePage(results: readonly Result[]): string {
 
 const intro = `# Performance
 
-<!-- Written by bench/performance-page.ts from bench/results.json; run \`npm run bench\` to make both anew. -->
+<!-- Written by bench/performance-page.ts from bench/results.json; \`npm run bench\` writes both. -->
 
-\`npm run bench\` measures all of this, \`npm run bench -- --only NAME\` one of it. What is compared is measured side by side in
-the same run, turn about, in processes of their own; figures are medians of the rounds, with the least and the most beside
-them. Ratios are the result: they carry over to other machines. Absolute figures only illustrate.`;
+\`npm run bench\` runs all benchmarks, \`npm run bench -- --only NAME\` one. Programs that are compared run in separate processes and
+take turns within each round. Values are medians of the rounds, with minimum and maximum. The ratios are the result, because they
+carry over to other machines. Absolute values are illustrations.`;
 
 function machines(results: readonly Result[]): string {
   const distinct: Machine[] = [];
@@ -49,27 +49,25 @@ function machines(results: readonly Result[]): string {
       `Measured on ${cores} cores of ${processor}, ${memoryGibibytes} GiB, ${system}, Node ${node}, OpenSSL ${openssl}.`,
   );
   if (loads.length > 0)
-    lines.push(
-      `The load of the machine before each benchmark (processes that wanted to run) was at most ${Math.max(...loads)}.`,
-    );
+    lines.push(`The load average of the machine before each benchmark was at most ${Math.max(...loads)}.`);
   return lines.join('\n');
 }
 
 function barRow(benchmark: string, { name, value, unit, bar, met }: Measurement): string {
-  return `| \`${benchmark}\` | ${name} | ${figure(value, unit)} | ${barText(bar, unit)} | ${met ? 'met' : '**missed**'} |`;
+  return `| \`${benchmark}\` | ${name} | ${formatValue(value, unit)} | ${formatBar(bar, unit)} | ${met ? 'met' : '**missed**'} |`;
 }
 
 function section(what: string, { name, at, rounds, load, measurements, bound, profile }: Result): string {
   const rows = measurements.map(
     (measurement) =>
-      `| ${measurement.name} | ${figure(measurement.value, measurement.unit)} | ${spread(measurement)} | ${barText(measurement.bar, measurement.unit)} |`,
+      `| ${measurement.name} | ${formatValue(measurement.value, measurement.unit)} | ${spread(measurement)} | ${formatBar(measurement.bar, measurement.unit)} |`,
   );
   return [
     `## ${name}`,
     what,
-    `${rounds} rounds, ${at.slice(0, 10)}, load before it ${load}.`,
-    ['| | median | least to most | must reach |', '| --- | --- | --- | --- |', ...rows].join('\n'),
-    ...(bound === undefined ? [] : [`What bounds it: ${bound}`]),
+    `${rounds} rounds, ${at.slice(0, 10)}, load average before it ${load}.`,
+    ['| | median | minimum to maximum | must reach |', '| --- | --- | --- | --- |', ...rows].join('\n'),
+    ...(bound === undefined ? [] : [`Limited by ${bound}`]),
     ...(profile === undefined ? [] : [profileText(profile)]),
   ].join('\n\n');
 }
@@ -77,13 +75,15 @@ function section(what: string, { name, at, rounds, load, measurements, bound, pr
 function profileText({ of, shares }: Profile): string {
   const rows = shares.map(({ place, percent }) => `| ${place} | ${percent} % |`);
   return [
-    `Where ${of} spends its time, each place by itself, by the profiler:`,
-    `| place | share |\n| --- | --- |\n${rows.join('\n')}`,
+    `Where ${of} spends its time (self time of each function, by the profiler):`,
+    `| function | share |\n| --- | --- |\n${rows.join('\n')}`,
   ].join('\n\n');
 }
 
 function spread({ rounds = [], unit }: Measurement): string {
-  return rounds.length < 2 ? '' : `${figure(Math.min(...rounds), '')} to ${figure(Math.max(...rounds), unit)}`;
+  return rounds.length < 2
+    ? ''
+    : `${formatValue(Math.min(...rounds), '')} to ${formatValue(Math.max(...rounds), unit)}`;
 }
 
 function priceTable(): string {
@@ -93,8 +93,8 @@ function priceTable(): string {
   );
   return [
     '## Prices',
-    'What `cost` works with (bench/prices.ts), as commonly known or quoted; the pages named were not read for it, so check there.',
-    ['| what | USD | for | to be checked at | written down |', '| --- | --- | --- | --- | --- |', ...rows].join('\n'),
+    'The prices that `cost` uses (bench/prices.ts). They are commonly quoted and were not read from the pages below, so check them there.',
+    ['| item | USD | per | check at | as of |', '| --- | --- | --- | --- | --- |', ...rows].join('\n'),
   ].join('\n\n');
 }
 
@@ -106,7 +106,7 @@ if (import.meta.main) {
   if (process.argv.includes('--check')) {
     const found = await readFile(page, 'utf8').catch(() => '');
     if (found !== performancePage(await readResults())) {
-      console.error('docs/performance.md is not what bench/results.json says; run: node bench/performance-page.ts');
+      console.error('docs/performance.md is not what bench/results.json says; run: npx node bench/performance-page.ts');
       process.exitCode = 1;
     }
   } else {

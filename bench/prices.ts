@@ -1,26 +1,26 @@
 /*
- * What Azure asks for, in US dollars, pay as you go, East US, without free grants, reservations or a negotiated discount.
- * Prices change and differ between regions: this table is what bench/benchmarks/cost.ts works with, and is changed here.
+ * Azure prices in US dollars: pay as you go, East US, without free grants, reservations or negotiated discounts. Prices change
+ * and differ by region. bench/benchmarks/cost.ts uses this table.
  */
 
 export interface Price {
-  /** What is billed. */
+  /** The billed item. */
   readonly of: string;
-  /** US dollars for `units` of it. */
+  /** US dollars per `units` items. */
   readonly dollars: number;
   readonly units: number;
   /**
-   * The provider's page, to check the price against before it is relied on: it was not read for this table. Those of DPS, Key
-   * Vault and Functions are as public pages quote it, those of storage and Cosmos DB as they are commonly known.
+   * Microsoft's page, to check the price before you rely on it. It was not read for this table: the prices of DPS, Key Vault
+   * and Functions are quoted from other public pages, those of storage and Cosmos DB are commonly known.
    */
   readonly source: string;
-  /** When it was written down. */
+  /** When the price was entered. */
   readonly date: string;
 }
 
 export const prices = {
   blobOperation: {
-    of: 'blob operation (the dearest kind: a write, hot tier, LRS)',
+    of: 'blob operation (the most expensive kind: a write, hot tier, LRS)',
     ...{ dollars: 0.055, units: 10_000, date: '2026-11-24' },
     source: 'https://azure.microsoft.com/pricing/details/storage/blobs/',
   },
@@ -63,7 +63,7 @@ export const prices = {
 
 export type PriceName = keyof typeof prices;
 
-/** US dollars for so many. */
+/** US dollars for `count` items. */
 export function costOf(name: PriceName, count: number): number {
   const { dollars, units } = prices[name];
   return (count * dollars) / units;

@@ -5,17 +5,17 @@ import type { Machine } from './harness/machine.ts';
 /** The last full run of a benchmark. */
 export interface Result extends Findings {
   readonly name: string;
-  /** When it ended. */
+  /** When it ended, ISO 8601. */
   readonly at: string;
   readonly rounds: number;
   readonly machine: Machine;
-  /** Of the last minute, before it began: what else the machine did. */
+  /** Load average of the minute before it began: other work of the machine. */
   readonly load: number;
 }
 
 const file = new URL('results.json', import.meta.url);
 
-/** What docs/performance.md is made of. Empty before the first run. */
+/** The results that docs/performance.md shows. Empty before the first run. */
 export async function readResults(): Promise<Result[]> {
   const text = await readFile(file, 'utf8').catch(() => '[]');
   return JSON.parse(text) as Result[];

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import type { Benchmark, Measurement } from './benchmark.ts';
 import { benchmarks } from './benchmarks.ts';
-import { barText, figure } from './figure-text.ts';
+import { formatBar, formatValue } from './format.ts';
 import { load, thisMachine } from './harness/machine.ts';
 import { writePerformancePage } from './performance-page.ts';
 import { type Result, readResults, writeResults } from './results.ts';
@@ -11,13 +11,14 @@ const names = benchmarks.map(({ name }) => name);
 const usage = `Usage: npm run bench -- [--only NAME[,NAME]] [--rounds N] [--quick]
 
   --only NAME   ${names.join(', ')}
-  --rounds N    how often everything is measured; 5 where absent, and nothing is kept of fewer
-  --quick       one round of a tenth of the work, to see that it runs; nothing is kept of it
+  --rounds N    how often everything is measured; default 5; results of fewer rounds are not saved
+  --quick       one round of a tenth of the work, to see that it runs; not saved
 
-One line of JSON a measurement on the standard output, then a table. Keeps bench/results.json, and docs/performance.md.`;
+Prints one line of JSON per measurement, then a table. Writes bench/results.json and docs/performance.md.
+Exit codes: 0 every bar is reached, 1 a bar is missed, 2 usage.`;
 
-/** Medians of fewer rounds are no result. */
-const leastRounds = 5;
+/** A median of fewer rounds is not a result. */
+const minRounds = 5;
 
 const options = readOptions();
 const machine = thisMachine();
@@ -30,7 +31,7 @@ if (options.kept) {
   await writeResults(all);
   await writePerformancePage();
 }
-// A keep-alive connection to a stack that is gone would hold the process for its time.
+// Without this, keep-alive connections to a stopped stack would delay the exit.
 process.exit(results.some(({ measurements }) => measurements.some(({ met }) => met === false)) ? 1 : 0);
 
 function readOptions() {
@@ -41,10 +42,11 @@ function readOptions() {
     const only = values.only?.split(',') ?? names;
     const unknown = only.find((name) => !names.includes(name));
     if (unknown !== undefined) throw new Error(`There is no benchmark "${unknown}".`);
-    const rounds = Number(values.rounds ?? (values.quick ? 1 : leastRounds));
-    if (!(Number.isInteger(rounds) && rounds > 0)) throw new Error(`--rounds takes a number, not "${values.rounds}".`);
+    const rounds = Number(values.rounds ?? (values.quick ? 1 : minRounds));
+    if (!(Number.isInteger(rounds) && rounds > 0))
+      throw new Error(`--rounds is "${values.rounds}". Expected a whole number.`);
     const chosen = benchmarks.filter(({ name }) => only.includes(name));
-    return { chosen, rounds, scale: values.quick ? 0.1 : 1, kept: rounds >= leastRounds && !values.quick };
+    return { chosen, rounds, scale: values.quick ? 0.1 : 1, kept: rounds >= minRounds && !values.quick };
   } catch (error) {
     process.stderr.write(`error: ${(error as Error).message}\n\n${usage}\n`);
     process.exit(2);
@@ -66,9 +68,9 @@ async function runOne({ name, run }: Benchmark): Promise<Result> {
 
 function tableOf(found: readonly Result[]): string {
   const table = new Table({ head: ['benchmark', '', 'measured', 'must reach', ''], style: { head: [], border: [] } });
-  const verdict = ({ met }: Measurement) => (met === undefined ? '' : met ? 'met' : 'MISSED');
+  const result = ({ met }: Measurement) => (met === undefined ? '' : met ? 'met' : 'MISSED');
   for (const { name, measurements } of found)
     for (const each of measurements)
-      table.push([name, each.name, figure(each.value, each.unit), barText(each.bar, each.unit), verdict(each)]);
+      table.push([name, each.name, formatValue(each.value, each.unit), formatBar(each.bar, each.unit), result(each)]);
   return table.toString();
 }

@@ -5,20 +5,20 @@ import { measureLoad } from '../../infra/measure-load.ts';
 import { packageApp } from '../../infra/package-app.ts';
 import { type Benchmark, type Findings, measured, type Run, ratios } from '../benchmark.ts';
 
-/** A process starts in a fraction of a second, so there may be more of them than rounds of other benchmarks. */
-const loadsARound = 3;
+/** A process starts in a fraction of a second, so more of them fit into a round. */
+const loadsPerRound = 3;
 
 export const cold: Benchmark = {
   name: 'cold',
   what:
-    'Milliseconds from the first import to the last registered function, in a new process, of the app as `npm run package` ' +
-    'makes it, against the same code with its libraries in node_modules. Files are in the page cache.',
+    'Milliseconds from the first import to the last registered function in a new process: the app as `npm run package` builds ' +
+    'it, and the same code with its libraries in node_modules. Files are in the page cache.',
 
   async run({ rounds }: Run): Promise<Findings> {
     const app = await mkdtemp(join(tmpdir(), 'bench-cold-'));
     try {
       const { entryPoints } = await packageApp(app);
-      const { bundled, unbundled } = await measureLoad(app, entryPoints, rounds * loadsARound);
+      const { bundled, unbundled } = await measureLoad(app, entryPoints, rounds * loadsPerRound);
       return {
         measurements: [
           measured('of the unpackaged app', 'ratio', ratios(bundled, unbundled), { atMost: 0.4 }),

@@ -7,10 +7,10 @@ const warmUpRows = 2_000;
 export const growth: Benchmark = {
   name: 'growth',
   what:
-    'Time a device, from upload to completed, and the most memory of the functions process (VmHWM), for jobs of 1,000, ' +
-    '10,000 and 100,000 rows; each in a functions process of its own, after an untimed job, on one new stack a round. V8 ' +
-    'lets a heap grow by the memory of the machine; here, and nowhere else, it is told to be content with that of a small ' +
-    'instance (bench/harness/bench-stack.ts).',
+    'Time per device, from upload to completed, and peak memory of the functions process (VmHWM), for jobs of 1,000, 10,000 ' +
+    'and 100,000 rows. Each job has a new functions process, after an untimed job, on one new stack per round. V8 sizes its ' +
+    'heap by the memory of the machine; only in this benchmark it is limited to the heap of a small instance ' +
+    '(bench/harness/bench-stack.ts).',
 
   async run({ rounds, scale, say }: Run): Promise<Findings> {
     const times = sizes.map(() => [] as number[]);
@@ -35,12 +35,12 @@ export const growth: Benchmark = {
     const [, peakOf10k = [], peakOf100k = []] = peaks;
     return {
       measurements: [
-        measured('time a device, 100,000 to 10,000 rows', 'ratio', ratios(timeOf100k, timeOf10k), { atMost: 1.3 }),
+        measured('time per device, 100,000 to 10,000 rows', 'ratio', ratios(timeOf100k, timeOf10k), { atMost: 1.3 }),
         measured('memory, 100,000 to 10,000 rows', 'ratio', ratios(peakOf100k, peakOf10k), { atMost: 1.2 }),
         measured('memory, 100,000 rows', 'MiB', peakOf100k, { atMost: 256 }),
         measured('memory, 10,000 rows', 'MiB', peakOf10k),
         ...sizes.map((size, index) =>
-          measured(`time a device, ${size.toLocaleString('en')} rows`, 'us', times[index] ?? []),
+          measured(`time per device, ${size.toLocaleString('en')} rows`, 'us', times[index] ?? []),
         ),
       ],
     };

@@ -2,15 +2,15 @@ import { type Benchmark, type Findings, measured, median, type Run, ratios } fro
 import { compare } from '../harness/compare.ts';
 import { profileOfSubject } from '../harness/profile.ts';
 
-/** Certificates before the clock is looked at: some 3 ms of work. */
+/** Certificates between two readings of the clock: about 3 ms of work. */
 const batch = 64;
 
 export const issueP256: Benchmark = {
   name: 'issue-p256',
   what:
-    'Identities a second on one core through lib/pki as the pipeline uses it (serial number, key, certificate, PEM, ' +
-    'PKCS#8, thumbprints, all lint rules). The limit is `createECDH().generateKeys()` and `crypto.sign`, and nothing ' +
-    'else; the others are plain use of @peculiar/x509, and one `openssl req -x509 -newkey -CA` process a device.',
+    'Identities per second on one core through lib/pki as the pipeline uses it (serial number, key, certificate, PEM, ' +
+    'PKCS#8, thumbprints, all lint rules). The limit is only `createECDH().generateKeys()` and `crypto.sign`. The others are ' +
+    'plain use of @peculiar/x509, and one `openssl req -x509 -newkey -CA` process per device.',
 
   async run(run: Run): Promise<Findings> {
     const { limit, ours, peculiar, openssl } = await compare(
@@ -26,11 +26,13 @@ export const issueP256: Benchmark = {
     const measurements = [
       measured('of the limit', 'ratio', ratios(ours.perSecond, limit.perSecond), { atLeast: 0.8 }),
       measured('of plain @peculiar/x509', 'ratio', ratios(ours.perSecond, peculiar.perSecond), { atLeast: 20 }),
-      measured('of one openssl process a device', 'ratio', ratios(ours.perSecond, openssl.perSecond), { atLeast: 80 }),
+      measured('of one openssl process per device', 'ratio', ratios(ours.perSecond, openssl.perSecond), {
+        atLeast: 80,
+      }),
       measured('lib/pki', unit, ours.perSecond),
       measured('limit', unit, limit.perSecond),
       measured('plain @peculiar/x509', unit, peculiar.perSecond),
-      measured('one openssl process a device', unit, openssl.perSecond),
+      measured('one openssl process per device', unit, openssl.perSecond),
     ];
     if (measurements[0]?.met) return { measurements };
     return { measurements, profile: await profileOfSubject({ name: 'p256-ours', batch }) };
@@ -39,7 +41,7 @@ export const issueP256: Benchmark = {
 
 export const issueP256OnTwo: Benchmark = {
   name: 'issue-p256-2',
-  what: 'The same by two worker threads on two cores, in batches of 64, against one worker thread on one core.',
+  what: 'The same with two worker threads on two cores, in batches of 64, compared with one worker thread on one core.',
 
   async run(run: Run): Promise<Findings> {
     const { one, two } = await compare(
@@ -62,9 +64,8 @@ export const issueP256OnTwo: Benchmark = {
 export const issueCsr: Benchmark = {
   name: 'issue-csr',
   what:
-    'Certificate requests a second on one core, read from PEM, verified and signed, against one `crypto.verify` with a ' +
-    'key that is there already and one `crypto.sign`; and against the same with the key imported, as it must be for ' +
-    'each request.',
+    'Certificate requests per second on one core: read from PEM, verified and signed. Compared with one `crypto.verify` with an ' +
+    'imported key and one `crypto.sign`, and with the same plus the import of the key, which each request needs.',
 
   async run(run: Run): Promise<Findings> {
     const { limit, imported, ours } = await compare(
@@ -85,8 +86,8 @@ export const issueCsr: Benchmark = {
     if (measurements[0]?.met) return { measurements };
     const reachable = median(ratios(imported.perSecond, limit.perSecond)).toFixed(2);
     const bound =
-      `the key of a request comes as octets, and OpenSSL takes time to import it; verify and sign with that import, ` +
-      `and nothing else, reach ${reachable} of verify and sign without.`;
+      `the import of the key: a request has its key as octets, which OpenSSL must import. Verify and sign with that import ` +
+      `alone reach ${reachable} of verify and sign without it.`;
     return { measurements, bound, profile: await profileOfSubject({ name: 'csr-ours', batch }) };
   },
 };

@@ -5,21 +5,21 @@ import { inProfile, summarise } from '../harness/profile.ts';
 import { startSubject } from '../harness/subject.ts';
 import { createOpensslIssuer } from '../subjects/openssl-issuer.ts';
 
-const rowsOfAJob = 20_000;
-/** Enough for the compiler to be done with the host, the SDKs and the path of a chunk. */
+const rowsPerJob = 20_000;
+/** Enough for V8 to compile the host, the SDKs and the path of a chunk. */
 const warmUpRows = 5_000;
-/** Devices of a round of the loops, which are too slow for more. */
+/** Devices per round of the loops, which are too slow for more. */
 const loopDevices = 100;
 
 export const chunkCpu: Benchmark = {
   name: 'chunk-cpu',
   what:
-    'CPU (user and system) of the functions process a device, end to end, over jobs of 20,000 rows on the local stack: ' +
-    'the local host and the app in it, from the queue message to the counted chunk. The limit is the CPU that ' +
-    '`generateKeys()` and `crypto.sign` take in a process of their own, measured after each job.',
+    'CPU time (user and system) of the functions process per device, over jobs of 20,000 rows on the local stack: the local ' +
+    'host with the app, from the queue message to the counted chunk. The limit is the CPU time of `generateKeys()` and ' +
+    '`crypto.sign` in a separate process, measured after each job.',
 
   async run({ rounds, scale, say }: Run): Promise<Findings> {
-    const rows = rowsOfAJob * scale;
+    const rows = rowsPerJob * scale;
     const perDevice: number[] = [];
     const limit: number[] = [];
     await withBenchStack({}, async (bench) => {
@@ -28,13 +28,15 @@ export const chunkCpu: Benchmark = {
         const { cpuSeconds } = await bench.run(rows);
         perDevice.push(((cpuSeconds.get('functions') ?? Number.NaN) * 1e6) / rows);
         limit.push(await limitCpu());
-        say(`  round ${round + 1}: ${perDevice.at(-1)?.toFixed(0)} us a device, limit ${limit.at(-1)?.toFixed(0)} us`);
+        say(
+          `  round ${round + 1}: ${perDevice.at(-1)?.toFixed(0)} us per device, limit ${limit.at(-1)?.toFixed(0)} us`,
+        );
       }
     });
     const measurements = [
       measured("of the limit's CPU", 'ratio', ratios(perDevice, limit), { atMost: 5 }),
-      measured('functions process, a device', 'us', perDevice),
-      measured('limit, a certificate', 'us', limit),
+      measured('functions process, per device', 'us', perDevice),
+      measured('limit, per certificate', 'us', limit),
     ];
     return measurements[0]?.met ? { measurements } : { measurements, profile: await profileOfJob(rows) };
   },
@@ -48,15 +50,15 @@ async function limitCpu(): Promise<number> {
   return cpuMicroseconds;
 }
 
-/** Where the functions process spends its time in one job, once it is warm. */
+/** Profiles the functions process over one job. */
 function profileOfJob(rows: number): Promise<Profile> {
   return inProfile(async (directory) => {
-    // One process has the setting, and it writes when it ends.
+    // Only the functions process gets this setting. It writes the profile when it ends.
     const settings = { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${directory}` };
     return withBenchStack({ settings }, async (bench) => {
       await bench.run(rows);
       await bench.stack.process('functions').kill('SIGTERM');
-      // While the app is there, with its source maps.
+      // Before the app and its source maps are deleted.
       return summarise(directory, `the functions process, over a job of ${rows} rows`);
     });
   });
@@ -65,13 +67,13 @@ function profileOfJob(rows: number): Promise<Profile> {
 export const pipeline: Benchmark = {
   name: 'pipeline',
   what:
-    'Devices a second from the upload of a manifest of 20,000 rows to the completed job, with all stand-ins on the same ' +
-    'cores: by one functions host, and by two on the same queues, as Azure adds instances where messages wait. The loops ' +
-    'issue one device after another with openssl (in one process, and in the three steps that most guides show) and put ' +
-    'each result into the same blob storage; they keep no records. A round is a job of two hosts and both loops.',
+    'Devices per second from the upload of a manifest of 20,000 rows to the completed job, with all emulators on the same ' +
+    'cores: with one functions host, and with two on the same queues, as Azure adds instances when messages wait. The loops ' +
+    'issue one device after another with openssl (in one process, and in the three steps that most guides show) and upload ' +
+    'each result to the same blob storage, without records. A round is one job with two hosts and both loops.',
 
   async run({ rounds, scale, say }: Run): Promise<Findings> {
-    const rows = rowsOfAJob * scale;
+    const rows = rowsPerJob * scale;
     const byOne: number[] = [];
     const byTwo: number[] = [];
     const oneProcess: number[] = [];
@@ -109,19 +111,19 @@ export const pipeline: Benchmark = {
       }),
       measured('loop of one openssl process and a PUT', 'devices/s', oneProcess),
       measured('loop of the three openssl steps and a PUT', 'devices/s', threeProcesses),
-      ...[...cpu].map(([service, used]) => measured(`CPU a device, ${service}`, 'us', used)),
+      ...[...cpu].map(([service, used]) => measured(`CPU per device, ${service}`, 'us', used)),
     ];
     if (measurements.every(({ met }) => met !== false)) return { measurements };
     const all = [...cpu.values()].reduce((sum, used) => sum + median(used), 0);
     const most = Math.round((availableParallelism() * 1e6) / all);
     const bound =
-      `the processor. A device takes ${Math.round(all)} us of it in all processes together, so that ` +
-      `${availableParallelism()} cores without a pause and without anybody else make ${most} devices/s.`;
+      `the processor. All processes together take ${Math.round(all)} us of CPU time per device, so ` +
+      `${availableParallelism()} fully used cores reach ${most} devices/s.`;
     return { measurements, bound, profile: await profileOfJob(rows) };
   },
 };
 
-/** The functions hosts as one. */
+/** CPU time per service; the functions hosts count as one. */
 function byService(cpuSeconds: FinishedJob['cpuSeconds']): Map<string, number> {
   const seconds = new Map<string, number>();
   for (const [name, used] of cpuSeconds) {
@@ -131,7 +133,7 @@ function byService(cpuSeconds: FinishedJob['cpuSeconds']): Map<string, number> {
   return seconds;
 }
 
-/** @returns devices a second */
+/** @returns devices per second */
 async function loop(bench: BenchStack, folder: string, issue: (deviceId: string) => Promise<string>): Promise<number> {
   const began = performance.now();
   for (let number = 0; number < loopDevices; number++) {

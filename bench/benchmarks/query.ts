@@ -4,18 +4,18 @@ import { type Benchmark, type Findings, measured, type Run, ratios } from '../be
 import { type BenchStack, withBenchStack } from '../harness/bench-stack.ts';
 
 const connections = 50;
-const secondsARound = 4;
-/** Devices that are there already and are asked for. */
+const secondsPerRound = 4;
+/** Existing devices that are queried. */
 const knownDevices = 2_000;
-/** A job that outlasts a round on any machine; it is cancelled when it does. */
-const rowsMeanwhile = 100_000;
+/** Rows of the job that runs during the round. It takes longer than a round on any machine, and is then cancelled. */
+const backgroundRows = 100_000;
 
 export const query: Benchmark = {
   name: 'query',
   what:
-    '`GET /api/devices/{id}` and `GET /api/jobs/{id}` by 50 clients, each asking again as soon as it is answered, while a ' +
-    'job provisions devices in the same process and on the same cores. The first request of each client, which opens its ' +
-    'connection, is shown apart: Node accepts one connection a turn of its event loop, and in Azure the front end has them.',
+    '`GET /api/devices/{id}` and `GET /api/jobs/{id}` by 50 clients without pauses, while a job provisions devices in the same ' +
+    'process and on the same cores. The first request of each client, which opens its connection, is shown separately: Node ' +
+    'accepts one connection per turn of its event loop, and in Azure the front end accepts them.',
 
   async run({ rounds, say }: Run): Promise<Findings> {
     const devices: Latency[] = [];
@@ -25,12 +25,12 @@ export const query: Benchmark = {
       await bench.ended(known.jobId, knownDevices);
       const devicePaths = Array.from({ length: knownDevices }, (_, row) => `devices/${known.deviceIds(row + 1)}`);
       for (let round = 0; round < rounds; round++) {
-        const { jobId } = await bench.submit(rowsMeanwhile);
+        const { jobId } = await bench.submit(backgroundRows);
         await begun(bench, jobId);
         devices.push(await ask(bench, devicePaths));
         jobs.push(await ask(bench, [`jobs/${jobId}`]));
         const { finishedAt } = await bench.api.get<JobAnswer>(`jobs/${jobId}`);
-        if (finishedAt !== undefined) throw new Error('The job was over before the clients were.');
+        if (finishedAt !== undefined) throw new Error('The job ended before the clients. Increase backgroundRows.');
         await cancel(bench, jobId);
         const last = devices.at(-1);
         say(
@@ -59,10 +59,10 @@ export const query: Benchmark = {
 interface Latency {
   readonly p50: number;
   readonly p99: number;
-  /** With the first request of each client, which waits until its connection is accepted. */
+  /** Includes the first request of each client, which waits until its connection is accepted. */
   readonly p99Opening: number;
   readonly perSecond: number;
-  /** Not answered, or by another status than 2xx. */
+  /** Requests without an answer, or with a status other than 2xx. */
   readonly errors: number;
 }
 
@@ -71,7 +71,7 @@ async function ask({ stack }: BenchStack, paths: readonly string[]): Promise<Lat
   const steady: number[] = [];
   const known = new WeakSet<object>();
   const options = {
-    ...{ url: stack.urls.functions, connections, duration: secondsARound },
+    ...{ url: stack.urls.functions, connections, duration: secondsPerRound },
     headers: { 'x-functions-key': stack.functionsKey },
     requests: paths.map((path) => ({ path: `/api/${path}` })),
   };
@@ -94,7 +94,7 @@ function percentile(values: readonly number[], share: number): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? Number.NaN;
 }
 
-/** Waits until its first chunks are done. */
+/** Waits until the first chunks are provisioned. */
 async function begun({ api }: BenchStack, jobId: string): Promise<void> {
   for (;;) {
     const job = await api.get<JobAnswer>(`jobs/${jobId}`).catch(() => undefined);

@@ -9,9 +9,9 @@ import { promisify } from 'node:util';
 import { type Benchmark, type Findings, measured, type Run, ratios } from '../benchmark.ts';
 
 const rowsOfTheFile = 1_000_000;
-/** One row in so many has a quoted field with a line end in it, as notes of people have. */
+/** One row in this many has a quoted field with a line break. */
 const quotedOneIn = 1000;
-const rowsAPiece = 10_000;
+const rowsPerPiece = 10_000;
 
 const subject = join(import.meta.dirname, '../subjects/split.ts');
 
@@ -24,9 +24,9 @@ interface Seen {
 export const split: Benchmark = {
   name: 'split',
   what:
-    'Rows a second to find the record boundaries of a CSV of 1,000,000 rows of 75 bytes, some with quoted fields over two ' +
-    'lines, as ingest-manifest does it, against csv-parse reading the same file and doing nothing with its records. A new ' +
-    'process each time; both must find the same number of rows.',
+    'Rows per second when finding the record boundaries of a CSV of 1,000,000 rows of 75 bytes, some with quoted fields over ' +
+    'two lines, as ingest-manifest does. Compared with csv-parse, which reads the same file and ignores the records. Each run ' +
+    'is a new process; both must find the same number of rows.',
 
   async run({ rounds, scale, say }: Run): Promise<Findings> {
     const rows = rowsOfTheFile * scale;
@@ -37,8 +37,8 @@ export const split: Benchmark = {
       const ours: Seen[] = [];
       const csvParse: Seen[] = [];
       for (let round = 0; round < rounds; round++) {
-        ours.push(await look('ours', file, rows));
-        csvParse.push(await look('csv-parse', file, rows));
+        ours.push(await measure('ours', file, rows));
+        csvParse.push(await measure('csv-parse', file, rows));
         say(
           `  round ${round + 1}: ${perSecond(ours).at(-1)?.toFixed(0)}/s, csv-parse ${perSecond(csvParse).at(-1)?.toFixed(0)}/s`,
         );
@@ -69,7 +69,7 @@ export const split: Benchmark = {
 
 const perSecond = (seen: readonly Seen[]) => seen.map(({ rows, seconds }) => rows / seconds);
 
-async function look(which: string, file: string, expected: number): Promise<Seen> {
+async function measure(which: string, file: string, expected: number): Promise<Seen> {
   const { stdout } = await promisify(execFile)(process.execPath, [subject, which, file]);
   const seen: Seen = JSON.parse(stdout);
   if (seen.rows !== expected) throw new Error(`${which} found ${seen.rows} rows of ${expected}.`);
@@ -78,8 +78,8 @@ async function look(which: string, file: string, expected: number): Promise<Seen
 
 function* pieces(rows: number): Generator<string> {
   yield 'deviceId,enrollmentGroup,tags.site,tags.slot:number,desired.note\n';
-  for (let first = 0; first < rows; first += rowsAPiece) {
-    const count = Math.min(rowsAPiece, rows - first);
+  for (let first = 0; first < rows; first += rowsPerPiece) {
+    const count = Math.min(rowsPerPiece, rows - first);
     yield Array.from({ length: count }, (_, index) => rowOf(first + index)).join('');
   }
 }

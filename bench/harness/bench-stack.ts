@@ -7,14 +7,14 @@ import { type Api, createApi, type JobAnswer } from '../../infra/local/demo/api.
 import { type ProcessName, type Stack, startStack } from '../../infra/local/stack.ts';
 import { packageApp } from '../../infra/package-app.ts';
 import { jobIdOf } from '../../lib/jobs/job.ts';
-import { cpuSeconds, peakMebibytes } from './process-figures.ts';
+import { cpuSeconds, peakMebibytes } from './process-metrics.ts';
 
-/** A job that went its way, from its upload to `completed`. */
+/** A completed job. */
 export interface FinishedJob {
   readonly rows: number;
-  /** From the beginning of the upload to the job's `finishedAt`. */
+  /** From the start of the upload to the job's `finishedAt`. */
   readonly seconds: number;
-  /** User and system, of each process of the stack. */
+  /** User and system time per process of the stack. */
   readonly cpuSeconds: ReadonlyMap<ProcessName, number>;
 }
 
@@ -23,26 +23,27 @@ export interface BenchStack {
   readonly api: Api;
   readonly bundles: ContainerClient;
   readonly directory: string;
-  /** Uploads a manifest of new devices. @returns its job's id, and when that began */
+  /** Uploads a manifest of new devices. @returns the id of its job, and when the upload began (ms since 1970) */
   submit(rows: number): Promise<{ jobId: string; began: number; deviceIds: (row: number) => string }>;
-  /** Waits for its end. @throws Error where a row was not provisioned */
+  /** Waits for the end of a job. @throws Error if a row was not provisioned */
   ended(jobId: string, rows: number): Promise<JobAnswer>;
+  /** Submits a manifest and waits for its end. */
   run(rows: number): Promise<FinishedJob>;
-  /** The most memory that the functions process had since it was started, MiB. */
+  /** Peak memory of the functions process since its start, MiB. */
   peak(): Promise<number>;
 }
 
 const group = { keyCustody: 'plain', target: 'iotedge-1.6', initialTwin: { tags: { product: 'edge-gateway' } } };
+
 /**
- * V8 sizes its heap by the memory of the machine, and collects garbage the later the more there is. Where memory is the
- * question, the functions process is told to be content with the heap of a small instance, as an app with 2,048 MB would,
- * so that the figures do not tell of the machine that measures.
+ * V8 sizes its heap by the memory of the machine, and collects garbage later if there is more. When memory is measured, the
+ * functions process gets the heap of a small instance (2,048 MB), so that results do not depend on the machine.
  */
 const smallHeap = '--max-semi-space-size=8 --max-old-space-size=512';
-/** Seldom enough that nobody's figures tell of it. */
-const askEvery = 250;
-/** A job that shows no progress for so long will not end. */
-const patience = 120_000;
+/** Milliseconds between two reads of a job: rare enough not to affect the results. */
+const pollInterval = 250;
+/** Milliseconds without progress after which a job is stuck. */
+const progressTimeout = 120_000;
 
 export interface BenchStackOptions {
   /** Functions hosts, all on the same queues. */
@@ -53,8 +54,8 @@ export interface BenchStackOptions {
 }
 
 /**
- * Runs `work` on the packaged app and a local stack of its own: Azurite, the Cosmos DB and the DPS stand-ins and functions
- * hosts, each a process, in a temporary directory that is gone afterwards.
+ * Runs `work` on the packaged app and a new local stack: Azurite, the Cosmos DB and DPS emulators, and functions hosts, one
+ * process each, in a temporary directory that is deleted afterwards.
  */
 export async function withBenchStack<T>(
   { hosts = 1, heap = 'of the machine', settings = {} }: BenchStackOptions,
@@ -65,11 +66,11 @@ export async function withBenchStack<T>(
   let stack: Stack | undefined;
   try {
     await packageApp(appDirectory);
-    // Once a day: it asks DPS about devices, and none of these registers.
+    // Once per day: it asks DPS about registrations, and these devices do not register.
     const reconcileSchedule = '0 0 0 * * *';
     stack = await startStack({
       ...{ directory, ports: 'free', appDirectory, reconcileSchedule, hosts },
-      // Node reads NODE_OPTIONS in the functions process alone: app settings are no other's environment.
+      // App settings are the environment of the functions process only, so only that process gets NODE_OPTIONS.
       settings: heap === 'small' ? { ...settings, NODE_OPTIONS: smallHeap } : settings,
     });
     const bench = createBench(stack, directory);
@@ -110,7 +111,7 @@ function createBench(stack: Stack, directory: string): BenchStack {
 
     async ended(jobId, rows) {
       let percent = -1;
-      for (let since = Date.now(); Date.now() - since < patience; await sleep(askEvery)) {
+      for (let since = Date.now(); Date.now() - since < progressTimeout; await sleep(pollInterval)) {
         const job = await api.get<JobAnswer>(`jobs/${jobId}`).catch(() => undefined);
         if (job?.finishedAt !== undefined) {
           if (job.counts.provisioned === rows) return job;
@@ -121,7 +122,7 @@ function createBench(stack: Stack, directory: string): BenchStack {
           since = Date.now();
         }
       }
-      throw new Error(`Job ${jobId} shows no progress after ${percent}%. Its logs were in ${directory}.`);
+      throw new Error(`Job ${jobId} made no progress for 120 s after ${percent} %.`);
     },
 
     async run(rows) {
@@ -140,7 +141,7 @@ function createBench(stack: Stack, directory: string): BenchStack {
   return bench;
 }
 
-/** As samples/gateways.csv has them, without its bad rows. */
+/** Rows like those of samples/gateways.csv, without the invalid ones. */
 function manifestOf(rows: number, deviceIds: (row: number) => string): string {
   const lines = Array.from({ length: rows }, (_, index) => `${deviceIds(index + 1)},berlin,hall ${index % 7},${index}`);
   return `deviceId,tags.site,tags.hall,tags.slot:number\n${lines.join('\n')}\n`;

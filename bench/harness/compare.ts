@@ -2,21 +2,21 @@ import { median, type Run } from '../benchmark.ts';
 import { type SubjectOptions, startSubject } from './subject.ts';
 
 export interface Comparison {
-  /** Work per second, a figure a round. */
+  /** Work per second, one value per round. */
   readonly perSecond: readonly number[];
-  /** CPU per piece of work, a figure a round. */
+  /** CPU time per piece of work, one value per round. */
   readonly cpuMicroseconds: readonly number[];
 }
 
-/** Slices a subject works for in a round; in between, the others do. */
+/** Slices per subject and round. Between two slices the other subjects run. */
 const slices = 5;
 const sliceMilliseconds = 200;
-/** Enough for the compiler to be done with loops that run some ten thousand times a second. */
+/** Enough for V8 to compile loops that run about ten thousand times per second. */
 const warmUpMilliseconds = 1000;
 
 /**
- * Measures subjects side by side: in each round all of them in fresh processes, warmed up untimed, then turn about in
- * slices so short that a machine that changes its pace meets all of them. The figure of a round is the median slice.
+ * Measures subjects side by side. In each round all run in new processes, warm up untimed, and then take turns in slices so
+ * short that a change in the machine's speed affects all of them. The value of a round is its median slice.
  */
 export async function compare<Name extends string>(
   subjects: Readonly<Record<Name, SubjectOptions>>,

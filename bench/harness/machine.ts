@@ -1,6 +1,6 @@
 import { availableParallelism, cpus, loadavg, totalmem, type } from 'node:os';
 
-/** Where figures come from. */
+/** The machine that a result was measured on. */
 export interface Machine {
   readonly processor: string;
   readonly cores: number;
@@ -21,7 +21,7 @@ export function thisMachine(): Machine {
   };
 }
 
-/** Processes that wanted to run in the last minute; well above the cores' number, nothing absolute is to be believed. */
+/** Load average of the last minute. If it is well above the number of cores, absolute values are not reliable. */
 export function load(): number {
   return Math.round((loadavg()[0] ?? 0) * 10) / 10;
 }

@@ -6,13 +6,13 @@ import { fileURLToPath } from 'node:url';
 import type { Profile } from '../benchmark.ts';
 import { type SubjectOptions, startSubject } from './subject.ts';
 
-/** Places that took less than this many percent tell nothing. */
-const leastPercent = 1;
+/** Functions below this share, in percent, are left out. */
+const minPercent = 1;
 
-/** Options that make Node write a profile into the directory when it ends. */
+/** Options that make Node write a profile to the directory when it ends. */
 const profilingOptions = (directory: string) => ['--cpu-prof', `--cpu-prof-dir=${directory}`];
 
-/** Profiles a subject in a run of its own, since the profiler slows down what it watches. */
+/** Profiles a subject in a separate run, because the profiler slows it down. */
 export async function profileOfSubject(options: SubjectOptions): Promise<Profile> {
   return inProfile(async (directory) => {
     const subject = await startSubject({ ...options, nodeOptions: profilingOptions(directory) });
@@ -31,7 +31,7 @@ export async function inProfile<T>(work: (directory: string) => Promise<T>): Pro
   }
 }
 
-/** The parts of a .cpuprofile that are read: https://chromedevtools.github.io/devtools-protocol/tot/Profiler/#type-Profile */
+/** The parts of a .cpuprofile that are used: https://chromedevtools.github.io/devtools-protocol/tot/Profiler/#type-Profile */
 interface CpuProfile {
   readonly nodes: readonly {
     readonly id: number;
@@ -46,7 +46,7 @@ interface CpuProfile {
   readonly timeDeltas: readonly number[];
 }
 
-/** The largest profile in the directory: the process's own, and not that of a helper. */
+/** Summarizes the largest profile in the directory, which is that of the process itself and not of a child. */
 export async function summarise(directory: string, of: string): Promise<Profile> {
   const texts = await Promise.all((await readdir(directory)).map((file) => readFile(join(directory, file), 'utf8')));
   const largest = texts.toSorted((a, b) => b.length - a.length)[0];
@@ -66,13 +66,13 @@ export async function summarise(directory: string, of: string): Promise<Profile>
   }
   const shares = [...times]
     .map(([place, time]) => ({ place, percent: Math.round((1000 * time) / total) / 10 }))
-    .filter(({ percent }) => percent >= leastPercent)
+    .filter(({ percent }) => percent >= minPercent)
     .sort((a, b) => b.percent - a.percent)
     .slice(0, 20);
   return { of, shares };
 }
 
-/** Names a frame by its function and file, through the source map of a bundle where there is one. */
+/** Makes a function that names a frame by function and source file, using the source map if the file has one. */
 function createPlaces() {
   const maps = new Map<string, Promise<SourceMap | undefined>>();
   return async ({ functionName, url, lineNumber, columnNumber }: CpuProfile['nodes'][number]['callFrame']) => {
@@ -95,7 +95,7 @@ async function readSourceMap(path: string): Promise<SourceMap | undefined> {
   return text === undefined ? undefined : new SourceMap(JSON.parse(text));
 }
 
-/** A library by its name, a file of ours by its path in the project. */
+/** Names a library by its package, and other files by their path in the project. */
 function shorten(source: string): string {
   const inLibrary = /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(source)?.[1];
   if (inLibrary !== undefined) return inLibrary;

@@ -2,8 +2,8 @@ import { pathToFileURL } from 'node:url';
 import type { Slice, Work } from './subject.ts';
 
 /*
- * The process of a subject (subject.ts): prepares it, says so, and then works for as many milliseconds as each message
- * says. Ends when its parent does.
+ * The process of a subject (subject.ts): prepares it, sends `ready`, and then works for as many milliseconds as each message
+ * says. Ends when its parent ends.
  */
 const [file = '', batch = '1', argument = ''] = process.argv.slice(2);
 const { prepare }: { prepare: (argument: string) => Promise<Work> } = await import(pathToFileURL(file).href);

@@ -3,31 +3,31 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
-/** Does its work that many times. */
+/** Does the measured work `times` times. */
 export type Work = (times: number) => void | Promise<void>;
 
 /**
- * What is measured: the file in bench/subjects/ whose `prepare` gives its work, run in a process of its own, so that no
- * subject meets the compiled code or the heap of another.
+ * A measured program: the file in bench/subjects/ whose `prepare` returns the work. It runs in its own process, so that
+ * subjects share neither compiled code nor heap.
  */
 export interface SubjectOptions {
   readonly name: string;
   readonly argument?: string;
-  /** How many cores the process may use; 1 where absent. */
+  /** Number of cores that the process may use. Default: 1. */
   readonly cores?: number;
-  /** Times a piece of work: how many before the clock is looked at. */
+  /** Pieces of work between two readings of the clock. Default: 1. */
   readonly batch?: number;
   readonly nodeOptions?: readonly string[];
 }
 
 export interface Slice {
   readonly perSecond: number;
-  /** User and system, of the subject's process. */
+  /** User and system time of the subject's process, per piece of work. */
   readonly cpuMicroseconds: number;
 }
 
 export interface Subject {
-  /** Works for so long, by its own clock. */
+  /** Works for this many milliseconds, by the clock of the subject. */
   measure(milliseconds: number): Promise<Slice>;
   end(): Promise<void>;
 }
@@ -57,7 +57,7 @@ export async function startSubject({
   };
 }
 
-/** Node with those arguments, held to the last cores, where the system can do that: the first ones serve interrupts. */
+/** Starts Node on the last cores, because the first ones serve interrupts. Only Linux can choose cores. */
 function spawnOn(cores: number, args: readonly string[]): ChildProcess {
   const stdio: ['ignore', 'ignore', 'inherit', 'ipc'] = ['ignore', 'ignore', 'inherit', 'ipc'];
   const last = availableParallelism() - 1;
