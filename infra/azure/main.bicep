@@ -1,31 +1,31 @@
-// Everything the fleet orchestrator needs, from an empty subscription. Its manual is docs/deploy.md.
+// The whole deployment, for an empty subscription. See docs/deploy.md.
 targetScope = 'subscription'
 
 @minLength(1)
 @maxLength(64)
-@description('Name of the environment; azd asks for it. All names and tags derive from it.')
+@description('Name of the environment; azd asks for it. All resource names and tags derive from it.')
 param environmentName string
 
 @minLength(1)
-@description('Region of every resource. It has to offer Functions Flex Consumption and the Device Provisioning Service.')
+@description('Region of all resources. It must offer Functions Flex Consumption and the Device Provisioning Service.')
 @metadata({ azd: { type: 'location' } })
 param location string
 
-@description('Who may upload manifests and read reports with their own sign-in; azd fills in whoever deploys. Empty for nobody.')
+@description('Principal that may upload manifests, send orders and read reports with its own sign-in. azd sets it to the principal that deploys. Empty: none.')
 param operatorPrincipalId string = ''
 
 @allowed(['User', 'Group', 'ServicePrincipal'])
 param operatorPrincipalType string = 'User'
 
-@description('Puts storage, Cosmos DB and Key Vault behind private endpoints and the app into a virtual network.')
+@description('Puts storage, Cosmos DB and Key Vault behind private endpoints, and the app in a virtual network.')
 param vnetEnabled bool = false
 
 @allowed(['serverless', 'autoscale'])
-@description('Serverless costs nothing at rest and gives up to 5,000 RU/s a container; autoscale is for fleets that provision all day.')
+@description('Serverless costs nothing at rest and gives up to 5,000 RU/s per container. Autoscale is for fleets that provision all day.')
 param cosmosCapacity string = 'serverless'
 
 @minValue(1000)
-@description('Most RU/s of the devices container with autoscale, in steps of 1000.')
+@description('Maximum RU/s of the devices container with autoscale, in steps of 1000.')
 param cosmosMaxThroughput int = 4000
 
 @allowed(['22', '24'])
@@ -33,12 +33,12 @@ param cosmosMaxThroughput int = 4000
 param nodeVersion string = '24'
 
 @allowed([512, 2048, 4096])
-@description('Memory of one instance: 512 MB has a quarter of a core, 2048 one, 4096 two.')
+@description('Memory of an instance in MB. 512 has a quarter of a core, 2048 one core, 4096 two cores.')
 param instanceMemoryMB int = 2048
 
 @minValue(40)
 @maxValue(1000)
-@description('Most instances the app may scale to. Each takes chunks of its own; the quota is 250 cores a region and subscription.')
+@description('Maximum number of instances. The quota is 250 cores per region and subscription.')
 param maximumInstanceCount int = 40
 
 @allowed(['S1', 'S2', 'S3'])
@@ -48,37 +48,37 @@ param iotHubSku string = 'S1'
 param iotHubUnits int = 1
 
 @allowed(['standard', 'premium'])
-@description('Premium keeps the CA keys in a hardware module.')
+@description('Premium keeps the CA keys in an HSM.')
 param keyVaultSku string = 'standard'
 
 @minValue(1)
-@description('Days after which bundles are deleted: they are meant to be fetched once.')
+@description('Days after which bundles are deleted. A bundle is meant to be downloaded once.')
 param bundleRetentionDays int = 90
 
 @minValue(1)
 @description('Days after which manifests and reports are deleted.')
 param manifestRetentionDays int = 365
 
-@description('Allows enrollment groups with key custody "plain": private keys in unencrypted bundles.')
+@description('Allows enrollment groups with key custody "plain", whose bundles have unencrypted private keys.')
 param allowPlainKeys bool = false
 
 @minValue(1)
 @maxValue(1000)
 param chunkRows int = 250
 
-@description('When registrations are reconciled with DPS: NCRONTAB, UTC.')
+@description('When registrations are reconciled with DPS. NCRONTAB, UTC.')
 param reconcileSchedule string = '0 */10 * * * *'
 
-@description('Common name of the root certificate; read once, when the root is made.')
+@description('Common name of the root certificate. Used once, when the root is created.')
 param rootCaName string = 'Fleet root CA'
 
 @description('Sends device life-cycle events of the hub to the queue device-events, for a consumer of your own.')
 param routeDeviceEvents bool = false
 
-@description('Application (client) id of an Entra app registration with the app roles of app-roles.json. With it, callers sign in; without it, they use function keys.')
+@description('Application (client) id of an Entra app registration with the app roles of app-roles.json. Callers sign in with it. Empty: callers use function keys.')
 param entraClientId string = ''
 
-@description('Who is told of alerts. Empty: alerts show in the portal only.')
+@description('Email address that receives alerts. Empty: alerts show in the portal only.')
 param alertEmail string = ''
 
 var abbreviations = loadJsonContent('abbreviations.json')
@@ -102,7 +102,7 @@ module appIdentity 'br/public:avm/res/managed-identity/user-assigned-identity:0.
   }
 }
 
-// Event Grid and DPS get an identity each, so that neither can do what the app can.
+// Event Grid and DPS have their own identities, so that neither has the rights of the app.
 module eventsIdentity 'br/public:avm/res/managed-identity/user-assigned-identity:0.6.0' = {
   name: 'identity-events'
   scope: group
@@ -245,13 +245,13 @@ module functionApp 'app/function-app.bicep' = {
       DPS_ID_SCOPE: iot.outputs.dpsIdScope
       KEY_VAULT_URL: keyVault.outputs.uri
       ROOT_CA_NAME: rootCaName
-      // string() would write True and False.
+      // string() would write True or False.
       ALLOW_PLAIN_KEYS: allowPlainKeys ? 'true' : 'false'
       CHUNK_ROWS: string(chunkRows)
       RECONCILE_SCHEDULE: reconcileSchedule
     }
   }
-  // The app starts with its rights in place; a first start without them would be a first failure in the log.
+  // Without its roles the first start of the app would log failures.
   dependsOn: [roles]
 }
 

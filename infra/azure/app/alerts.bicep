@@ -1,4 +1,4 @@
-// What somebody has to be told of. Each rule reads log lines or figures that the app writes, by their names in the code.
+// Alerts. Each rule reads log lines or metrics of the app, by their names in the code.
 param actionGroupName string
 param location string
 param tags object
@@ -9,7 +9,7 @@ var rules = [
   {
     name: 'poison-queue-not-empty'
     title: 'A queue message failed for good'
-    description: 'A message was given up after its last delivery. Its rows are marked failed; see the job, mend the cause and retry it.'
+    description: 'A message was moved to its poison queue. If it was a chunk, its rows are failed. Look up the reason at GET /api/dead-letters, fix it, and retry the job.'
     severity: 2
     query: '''
       AppTraces
@@ -22,7 +22,7 @@ var rules = [
   {
     name: 'job-failed'
     title: 'A job failed'
-    description: 'A manifest was refused as a whole. GET /api/jobs/{jobId} says why.'
+    description: 'A manifest or an order was refused as a whole. GET /api/jobs/{jobId} has the reason.'
     severity: 2
     query: '''
       AppTraces
@@ -35,7 +35,7 @@ var rules = [
   {
     name: 'certificate-ending'
     title: 'A CA certificate ends soon'
-    description: 'An issuing CA or the root is near its end. Devices whose chain ends cannot register again; start the rollover.'
+    description: 'An issuing CA or a CA above it ends within 60 days. Devices whose chain has ended cannot register again. Roll the group over.'
     severity: 1
     query: '''
       AppTraces
@@ -48,7 +48,7 @@ var rules = [
   {
     name: 'service-throttling'
     title: 'DPS or IoT Hub throttles the app'
-    description: 'Work waits and goes on by itself. If this lasts, lower DPS_OPERATIONS_PER_MINUTE or ask for a higher quota.'
+    description: 'The app waits and continues. If this lasts, lower DPS_OPERATIONS_PER_MINUTE or request a higher quota.'
     severity: 3
     query: '''
       AppMetrics
@@ -64,7 +64,7 @@ module actionGroup 'br/public:avm/res/insights/action-group:0.8.0' = {
     name: actionGroupName
     location: 'global'
     tags: tags
-    // At most 12 characters; it begins the text of a message.
+    // At most 12 characters. Notifications begin with it.
     groupShortName: 'fleet'
     emailReceivers: empty(email)
       ? []
@@ -92,7 +92,7 @@ module queryRules 'br/public:avm/res/insights/scheduled-query-rule:0.6.0' = [
       evaluationFrequency: 'PT5M'
       windowSize: 'PT15M'
       autoMitigate: true
-      // AppTraces has no rows, and no columns to check against, before the app has logged for the first time.
+      // Before the app has logged for the first time, AppTraces has no columns that the query could be validated against.
       skipQueryValidation: true
       actions: {
         actionGroupResourceIds: [actionGroup.outputs.resourceId]

@@ -1,11 +1,11 @@
-// Database `fleet` and its containers. Partition keys and queries: lib/azure/cosmos-*.ts.
+// The database `fleet` and its containers. lib/azure/cosmos-*.ts has the partition keys and queries.
 param name string
 param location string
 param tags object
 @allowed(['serverless', 'autoscale'])
 param capacity string
 param maxThroughput int
-@description('Empty: reached through its public endpoint, still by identity only.')
+@description('Empty: no private endpoint. Clients use the public endpoint, by identity only.')
 param privateEndpointSubnetId string
 param dnsZoneId string
 
@@ -13,7 +13,7 @@ var serverless = capacity == 'serverless'
 var private = !empty(privateEndpointSubnetId)
 var databaseName = 'fleet'
 
-// Least that autoscale takes; it rests at a tenth of it.
+// The minimum of autoscale. At rest it scales down to a tenth.
 var smallThroughput = 1000
 
 module account 'br/public:avm/res/document-db/database-account:0.16.0' = {
@@ -39,11 +39,11 @@ module account 'br/public:avm/res/document-db/database-account:0.16.0' = {
           {
             name: 'devices'
             kind: 'Hash'
-            // Version 1 hashes the first 101 bytes of a key only.
+            // Version 1 hashes only the first 101 bytes of a key.
             version: 2
             paths: ['/id']
             autoscaleSettingsMaxThroughput: serverless ? null : maxThroughput
-            // Only what queries ask for: each further path would make every write dearer. /id is always indexed.
+            // Only paths that queries use, because every indexed path makes every write more expensive. /id is always indexed.
             indexingPolicy: {
               indexingMode: 'consistent'
               automatic: true
@@ -84,7 +84,7 @@ module account 'br/public:avm/res/document-db/database-account:0.16.0' = {
             kind: 'Hash'
             version: 2
             paths: ['/queue']
-            // -1: documents live for ever unless they name a ttl of their own; the reasons beside the letters do.
+            // -1: documents do not expire, except those with their own ttl: the failure reasons of deliveries.
             defaultTtl: -1
             autoscaleSettingsMaxThroughput: serverless ? null : smallThroughput
             indexingPolicy: {

@@ -1,4 +1,4 @@
-// Uploads become messages of the queue manifest-uploads: no polling, and nothing that Event Grid would have to call.
+// Sends an event per upload to the queue manifest-uploads, so nothing polls and Event Grid calls no endpoint of the app.
 param storageTopicName string
 param hubTopicName string
 param location string
@@ -6,14 +6,14 @@ param tags object
 param storageAccountName string
 param hubName string
 param routeDeviceEvents bool
-@description('Identity that Event Grid delivers with.')
+@description('Identity with which Event Grid delivers events.')
 param identityId string
 param principalId string
 
-// Storage Queue Data Message Sender: may add messages and nothing else.
+// Storage Queue Data Message Sender: can only add messages.
 var queueDataMessageSender = 'c6a89b2d-59bc-44d0-9896-0f6e12d7b80a'
 
-// As long as Event Grid itself keeps an event that it cannot deliver.
+// The maximum time for which Event Grid keeps an event that it cannot deliver.
 var retryPolicy = {
   maxDeliveryAttempts: 30
   eventTimeToLiveInMinutes: 1440
@@ -80,7 +80,7 @@ resource manifestUploads 'Microsoft.EventGrid/systemTopics/eventSubscriptions@20
         properties: {
           resourceId: storage.id
           queueName: 'manifest-uploads'
-          // For ever, as every other message of this app: an upload must not be forgotten while the app is stopped.
+          // Never expires, so that no upload is lost while the app is stopped.
           queueMessageTimeToLiveInSeconds: -1
         }
       }
@@ -88,7 +88,7 @@ resource manifestUploads 'Microsoft.EventGrid/systemTopics/eventSubscriptions@20
     filter: {
       includedEventTypes: ['Microsoft.Storage.BlobCreated']
       subjectBeginsWith: '/blobServices/default/containers/manifests/blobs/'
-      // subjectEndsWith takes one suffix; the advanced filter takes several. Neither minds case.
+      // subjectEndsWith accepts one suffix, the advanced filter several. Both ignore case.
       advancedFilters: [
         {
           operatorType: 'StringEndsWith'

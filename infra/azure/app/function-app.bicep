@@ -8,9 +8,9 @@ param instanceMemoryMB int
 param maximumInstanceCount int
 param identityId string
 param identityClientId string
-@description('Empty: callers use function keys. Else built-in authentication signs them in with this app registration.')
+@description('App registration with which built-in authentication signs callers in. Empty: callers use function keys.')
 param entraClientId string
-@description('Empty: not in a virtual network.')
+@description('Subnet of the app. Empty: no virtual network.')
 param subnetId string
 param blobServiceUri string
 param queueServiceUri string
@@ -42,7 +42,7 @@ var authentication = {
       enabled: true
       runtimeVersion: '~1'
     }
-    // An API: whoever is not signed in gets 401, not a sign-in page.
+    // An API answers 401, not a sign-in page.
     globalValidation: {
       requireAuthentication: true
       unauthenticatedClientAction: 'Return401'
@@ -88,7 +88,7 @@ module site 'br/public:avm/res/web/site:0.24.0' = {
   params: {
     name: name
     location: location
-    // azd finds the app of azure.yaml by this tag.
+    // azd uses this tag to find the app of azure.yaml.
     tags: union(tags, { 'azd-service-name': 'api' })
     kind: 'functionapp,linux'
     serverFarmResourceId: plan.outputs.resourceId

@@ -1,5 +1,5 @@
-// IoT Hub, and the Device Provisioning Service that assigns devices to it. Devices reach both from anywhere; they prove
-// themselves by certificate, and keys of the services are switched off.
+// IoT Hub, and the Device Provisioning Service that assigns devices to it. Both are public, because devices connect from
+// anywhere. Devices authenticate with certificates; access keys are disabled.
 param hubName string
 param dpsName string
 param location string
@@ -11,7 +11,7 @@ param dpsPrincipalId string
 param workspaceId string
 
 // IoT Hub Data Contributor: a link by key needs RegistryWrite, ServiceConnect and DeviceConnect, and no narrower role
-// covers all three. https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/internet-of-things
+// has all three. https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/internet-of-things
 var hubDataContributor = '4fc6c259-987e-4a07-842e-c321cc9d413f'
 
 resource hub 'Microsoft.Devices/IotHubs@2023-06-30' = {
@@ -38,8 +38,8 @@ resource dpsOnHub 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// 2026-08-31 is the first stable version that links a hub by identity (hostName, authenticationType) and can switch off
-// local authentication.
+// 2026-08-31 is the first stable version that can link a hub by identity (hostName, authenticationType) and disable local
+// authentication.
 resource dps 'Microsoft.Devices/provisioningServices@2026-08-31' = {
   name: dpsName
   location: location

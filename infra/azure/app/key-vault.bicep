@@ -1,11 +1,11 @@
-// The vault of the CA keys. A key that is deleted takes the trust of its whole fleet along, hence purge protection.
+// The vault of the CA keys. Purge protection is on, because a fleet without its CA key cannot be renewed.
 param name string
 param location string
 param tags object
 @allowed(['standard', 'premium'])
 param sku string
 param workspaceId string
-@description('Empty: reached through its public endpoint, still by identity only.')
+@description('Empty: no private endpoint. Clients use the public endpoint, by identity only.')
 param privateEndpointSubnetId string
 param dnsZoneId string
 

@@ -1,4 +1,4 @@
-// Where logs, traces and metrics go, and the page that shows them.
+// Logs, traces and metrics, and the workbook that shows them.
 param workspaceName string
 param componentName string
 param location string
@@ -11,7 +11,7 @@ module workspace 'br/public:avm/res/operational-insights/workspace:0.16.1' = {
     location: location
     tags: tags
     skuName: 'PerGB2018'
-    // Days; 30 is the least a workspace of this tier takes, and it costs nothing extra.
+    // Days. 30 is the minimum of this tier and costs nothing extra.
     dataRetention: 30
   }
 }
@@ -23,7 +23,7 @@ module component 'br/public:avm/res/insights/component:0.8.0' = {
     location: location
     tags: tags
     workspaceResourceId: workspace.outputs.resourceId
-    // Telemetry is taken from identities with a role only, not from whoever has the connection string.
+    // Accepts telemetry only from identities with a role. The connection string alone does not suffice.
     disableLocalAuth: true
   }
 }

@@ -1,4 +1,4 @@
-// A virtual network with a subnet for the app and one for private endpoints, and the DNS zones that go with them.
+// A virtual network with a subnet for the app, a subnet for private endpoints, and the DNS zones of the endpoints.
 param name string
 param location string
 param tags object
@@ -22,7 +22,7 @@ module network 'br/public:avm/res/network/virtual-network:0.10.2' = {
     subnets: [
       {
         name: 'app'
-        // A /24 gives the app 251 addresses; Flex Consumption shares one among several instances.
+        // A /24 has 251 addresses. On Flex Consumption several instances share one.
         addressPrefix: '10.0.1.0/24'
         delegation: 'Microsoft.App/environments'
       }

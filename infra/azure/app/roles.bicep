@@ -1,4 +1,4 @@
-// Who may do what. Every assignment is the least that serves; what it is needed for stands beside it.
+// Role assignments. Each is the narrowest role that suffices; a comment says what needs it.
 // Ids of built-in roles: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
 param appPrincipalId string
 param operatorPrincipalId string
@@ -66,7 +66,7 @@ resource component 'Microsoft.Insights/components@2020-02-02' existing = {
   name: componentName
 }
 
-// The host leases blobs and keeps its secrets and timers in containers that it makes itself, in the account of its data.
+// The host leases blobs, and keeps its secrets and timers in containers that it creates in the same account.
 resource appOnBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(storage.id, appPrincipalId, builtInRoles.storageBlobDataOwner)
   scope: storage
@@ -77,7 +77,7 @@ resource appOnBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// Triggers receive, renew and delete; the app and the host send, to poison queues too.
+// Triggers receive, renew and delete messages. The app and the host send them, also to poison queues.
 resource appOnQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(storage.id, appPrincipalId, builtInRoles.storageQueueDataContributor)
   scope: storage
@@ -91,7 +91,7 @@ resource appOnQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// Enrollments and enrollment groups are written, registration states are read and deleted.
+// The app writes enrollments and enrollment groups, and reads and deletes registration states.
 resource appOnDps 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(dps.id, appPrincipalId, builtInRoles.dpsDataContributor)
   scope: dps
@@ -102,7 +102,7 @@ resource appOnDps 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// Tags and desired properties of a row are merged into the twin once the device is assigned.
+// The app merges the tags and desired properties of a row into the twin once the device is assigned.
 resource appOnHub 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(hub.id, appPrincipalId, builtInRoles.hubTwinContributor)
   scope: hub
@@ -126,13 +126,13 @@ resource appOnTelemetry 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// Key Vault Crypto Officer, the least built-in role that can make a key, could also import, delete and purge keys. A CA
-// needs three actions.
+// The narrowest built-in role that can create a key, Key Vault Crypto Officer, can also import, delete and purge keys. A CA
+// needs only three actions.
 resource caSigner 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(resourceGroup().id, 'ca-signer')
   properties: {
     roleName: 'Fleet CA signer (${keyVaultName})'
-    description: 'Makes CA keys, reads their public part and signs with them.'
+    description: 'Creates CA keys, reads their public part and signs with them.'
     type: 'CustomRole'
     permissions: [
       {
@@ -160,7 +160,7 @@ resource appOnVault 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// Cosmos DB has data-plane roles of its own. Built-in Data Contributor (…0002), for the one database.
+// Cosmos DB has its own data-plane roles. This is the built-in Data Contributor (…0002), for this database only.
 resource appOnDatabase 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2024-11-15' = {
   parent: cosmos
   name: guid(cosmos.id, appPrincipalId, cosmosDatabaseName, 'data-contributor')
@@ -171,7 +171,7 @@ resource appOnDatabase 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments
   }
 }
 
-// The SDK reads the account's endpoints before it reads any data; that is metadata of the account, not of a database.
+// Before it reads data, the SDK reads the endpoints of the account, which are metadata of the account, not of a database.
 resource metadataReader 'Microsoft.DocumentDB/databaseAccounts/sqlRoleDefinitions@2024-11-15' = {
   parent: cosmos
   name: guid(cosmos.id, 'metadata-reader')
@@ -197,7 +197,7 @@ resource appOnAccountMetadata 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssi
   }
 }
 
-// An operator uploads manifests, sends orders and reads reports. Bundles are fetched through the app, which records it.
+// An operator uploads manifests, sends orders and reads reports. Bundles are downloaded through the app, which records it.
 resource operatorOnManifests 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorPrincipalId)) {
   name: guid(storage::blobs::manifests.id, operatorPrincipalId, builtInRoles.storageBlobDataContributor)
   scope: storage::blobs::manifests

@@ -1,10 +1,10 @@
-// One account for the host's own state, the deployed package, manifests, bundles, reports and all queues.
+// One account for the state of the host, the deployed package, manifests, bundles, reports and all queues.
 param name string
 param location string
 param tags object
 param bundleRetentionDays int
 param manifestRetentionDays int
-@description('Empty: reached through its public endpoint, still by identity only.')
+@description('Empty: no private endpoint. Clients use the public endpoint, by identity only.')
 param privateEndpointSubnetId string
 param blobDnsZoneId string
 param queueDnsZoneId string
@@ -31,8 +31,8 @@ module account 'br/public:avm/res/storage/storage-account:0.33.0' = {
     defaultToOAuthAuthentication: true
     minimumTlsVersion: 'TLS1_2'
     publicNetworkAccess: 'Enabled'
-    // Event Grid is a trusted service and delivers by identity. That needs the bypass, and the bypass needs the public
-    // endpoint to exist: with vnetEnabled it is there and denies everybody else.
+    // Event Grid delivers by identity as a trusted service. That needs the bypass, and the bypass needs the public endpoint.
+    // With vnetEnabled this endpoint denies all other clients.
     networkAcls: {
       bypass: 'AzureServices'
       defaultAction: private ? 'Deny' : 'Allow'
@@ -47,12 +47,12 @@ module account 'br/public:avm/res/storage/storage-account:0.33.0' = {
         { name: 'manifests', publicAccess: 'None' }
         { name: 'bundles', publicAccess: 'None' }
         { name: 'reports', publicAccess: 'None' }
-        // One blob a thing that only one instance does at a time; its lease is the turn.
+        // One blob per task that must run on one instance at a time (blob lease).
         { name: 'locks', publicAccess: 'None' }
       ]
     }
     queueServices: {
-      // The poison queues are made here too, so that their triggers have something to listen to from the first minute.
+      // The poison queues are created here, so that their triggers find them at the first start.
       queues: concat(
         map(queueNames, queue => { name: queue }),
         map(queueNames, queue => { name: '${queue}-poison' }),
