@@ -5,13 +5,13 @@ import type { Work } from '../harness/subject.ts';
 import { someRequests } from './some-requests.ts';
 
 /**
- * The minimal work for a signing request: verify its signature and create one, for the requests of csr-ours, parsed in advance.
- * A request has its key as octets. With the argument `import` the key is imported each time (from PEM, the fastest way in
- * Node); otherwise it is imported in advance.
+ * What an identity for a request cannot do without: the request's signature verified, and one made; for the requests that
+ * csr-ours works on, taken apart before. A request brings its key as octets: with `import` the key is imported each time
+ * (from PEM, the fastest way into Node), without it is there already.
  */
 export async function prepare(argument: string): Promise<Work> {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const requests = (await someRequests()).map(({ csr }) => parsed(csr));
+  const requests = (await someRequests()).map(({ csr }) => takenApart(csr));
   const tbs = randomBytes(400);
   let next = 0;
   return (times) => {
@@ -26,11 +26,11 @@ export async function prepare(argument: string): Promise<Work> {
   };
 }
 
-/** Parses a request (RFC 2986: CertificationRequestInfo, algorithm, signature). */
-function parsed(csr: string) {
+/** RFC 2986: CertificationRequestInfo, algorithm, signature. */
+function takenApart(csr: string) {
   const der = Buffer.from(csr.replaceAll(/-----.*?-----/g, ''), 'base64');
   const [info, , signature] = readConstructed(der, derTag.sequence);
-  if (info === undefined) throw new Error('The request has no content.');
+  if (info === undefined) throw new Error('a request without content');
   const publicKeyPem = toPem('PUBLIC KEY', readElements(info.content)[2]?.whole ?? Buffer.alloc(0));
   return {
     ...{ info: info.whole, publicKeyPem, publicKey: createPublicKey(publicKeyPem) },

@@ -9,7 +9,7 @@ import { someAuthority } from './some-authority.ts';
 const run = promisify(execFile);
 const newKey = ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'];
 
-/** Issues like a script: with one or three openssl processes per device. Both return key and certificate as one PEM text. */
+/** What scripts do: openssl, once or thrice a device. Both give key and certificate as PEM, in one text. */
 export async function createOpensslIssuer() {
   const { certificatePem, privateKeyPem } = await someAuthority();
   const directory = mkdtempSync(join(tmpdir(), 'bench-openssl-'));
@@ -26,11 +26,22 @@ export async function createOpensslIssuer() {
   const issuer = ['-CA', file('ca.pem'), '-CAkey', file('ca-key.pem'), '-days', '365'];
 
   return {
-    /** `openssl req -x509 -newkey … -CA …`: one process, possible since OpenSSL 3.0. */
+    /** `openssl req -x509 -newkey … -CA …`: all in one process, since OpenSSL 3.0. */
     async inOneProcess(deviceId: string): Promise<string> {
-      const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', '-'];
-      const content = ['-subj', `/CN=${deviceId}`, ...extensions.flatMap((extension) => ['-addext', extension])];
-      const { stdout } = await run('openssl', ['req', '-x509', ...key, ...content, ...issuer]);
+      const { stdout } = await run('openssl', [
+        ...[
+          'req',
+          '-x509',
+          '-newkey',
+          'ec',
+          '-pkeyopt',
+          'ec_paramgen_curve:P-256',
+          '-nodes',
+          '-subj',
+          `/CN=${deviceId}`,
+        ],
+        ...[...extensions.flatMap((extension) => ['-addext', extension]), ...issuer, '-keyout', '-'],
+      ]);
       return stdout;
     },
     /** genpkey, req, x509: the three steps that most guides show. */

@@ -1,7 +1,7 @@
 import type { Work } from '../harness/subject.ts';
 import { createOpensslIssuer } from './openssl-issuer.ts';
 
-/** One openssl process per device. Reads its standard output. */
+/** One openssl process a device, its output taken from its standard output. */
 export async function prepare(): Promise<Work> {
   const issuer = await createOpensslIssuer();
   let number = 0;
@@ -9,8 +9,7 @@ export async function prepare(): Promise<Work> {
     for (let time = 0; time < times; time++) {
       number += 1;
       const pem = await issuer.inOneProcess(`gw-${number}`);
-      if (!pem.includes('PRIVATE KEY') || !pem.includes('CERTIFICATE'))
-        throw new Error('openssl printed no key or no certificate.');
+      if (!pem.includes('PRIVATE KEY') || !pem.includes('CERTIFICATE')) throw new Error('openssl issued nothing');
     }
   };
 }

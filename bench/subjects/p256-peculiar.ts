@@ -7,7 +7,7 @@ import { someAuthority } from './some-authority.ts';
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const year = 365 * 24 * 60 * 60 * 1000;
 
-/** The same certificates by plain use of the library, one after another, as in its README. */
+/** The same certificate by plain use of the library, one after another, as its README shows. */
 export async function prepare(): Promise<Work> {
   const { certificatePem, privateKeyPem } = await someAuthority();
   const issuer = new x509.X509Certificate(certificatePem);

@@ -4,7 +4,7 @@ import type { Authority } from '../../lib/pki/issuer.ts';
 import { newSerialNumber } from '../../lib/pki/serial.ts';
 import { createSoftwareSigner } from '../../lib/pki/software-key-store.ts';
 
-/** Creates a P-256 root and issuing CA. The PEM key is for subjects that do not use lib/pki. */
+/** An issuing CA under a root, both P-256, with its key as PEM for those who do not use ours. */
 export async function someAuthority(): Promise<Authority & { readonly privateKeyPem: string }> {
   const now = new Date();
   const newKey = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;

@@ -4,10 +4,10 @@ import * as x509 from '@peculiar/x509';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
-/** Rows of two chunks (CHUNK_ROWS): too many keys to stay in the processor's caches. */
+/** The rows of two chunks (CHUNK_ROWS): so many keys do not all stay in the processor's caches. */
 const count = 500;
 
-/** Creates signing requests of different devices with different keys, PEM. */
+/** Certificate requests of different devices with different keys, PEM. */
 export async function someRequests(): Promise<{ deviceId: string; csr: string }[]> {
   const requests = [];
   for (let number = 1; number <= count; number++) {

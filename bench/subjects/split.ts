@@ -4,18 +4,18 @@ import { splitManifest } from '../../lib/manifest/splitter.ts';
 import { peakMebibytes } from '../harness/process-metrics.ts';
 
 /*
- * `node split.ts ours|csv-parse FILE` reads the file once and prints one line of JSON: the number of rows, the seconds it
- * took, and the peak memory of the process in MiB.
+ * `node split.ts ours|csv-parse FILE`: reads the file once and prints, as one line of JSON, how many rows it found, how
+ * long that took and the most memory that the process ever had.
  */
 
 const [which, file = ''] = process.argv.slice(2);
 
-/** Splits the manifest as ingest-manifest does. */
+/** What ingest-manifest does with a manifest. */
 async function ours(): Promise<number> {
   return (await splitManifest(createReadStream(file), { format: 'csv', chunkRows: 250 })).rows;
 }
 
-/** The fastest use of csv-parse: arrays instead of objects, events instead of an iterator. Ignores the records. */
+/** Its fastest use: arrays in place of objects, and events in place of an iterator. Nothing is done with a record. */
 function csvParse(): Promise<number> {
   return new Promise((resolve, reject) => {
     let records = 0;
