@@ -3,18 +3,19 @@ import { type DeviceRecord, deviceStatuses } from '../../lib/devices/device.ts';
 import type { Twin } from '../../lib/devices/twin.ts';
 import { downloadBundle } from '../../lib/pipeline/download-bundle.ts';
 import { describeDevice } from '../../lib/pipeline/read-device.ts';
-import { idFrom, nextLink, pageFrom, wordFrom } from './parameters.ts';
+import { idFrom, nextLink, pageFrom, timeFrom, wordFrom } from './parameters.ts';
 import { authLevel, download, json, respond } from './respond.ts';
 
 app.http('list-devices', {
   route: 'devices',
   methods: ['GET'],
   authLevel,
-  handler: respond('list-devices', async (request, { devices }) => {
+  handler: respond('list-devices', async (request, { devices, now }) => {
     const filter = {
       jobId: request.query.get('job') || undefined,
       enrollmentGroup: request.query.get('group') || undefined,
       status: wordFrom(request, 'status', deviceStatuses),
+      expiresBefore: timeFrom(request, 'expiresBefore', now())?.toISOString(),
     };
     const { items, continuation } = await devices.list(filter, pageFrom(request));
     const views = items.map((record) => deviceView(record, record.twin));

@@ -40,6 +40,32 @@ export function numberFrom(request: HttpRequest, name: string): number | undefin
   throw invalid(name, 'a whole number', value);
 }
 
+const dayMilliseconds = 24 * 60 * 60 * 1000;
+
+/**
+ * A time, or a number of days from now such as `30d`; undefined when absent. A date without a time is its first moment, UTC.
+ * @throws FleetError `request-invalid`
+ */
+export function timeFrom(request: HttpRequest, name: string, now: Date): Date | undefined {
+  const value = request.query.get(name);
+  if (value === null || value === '') return undefined;
+  const [, days] = /^(\d{1,5})d$/.exec(value) ?? [];
+  if (days !== undefined) return new Date(now.getTime() + Number(days) * dayMilliseconds);
+  const parsed = iso8601.test(value) ? new Date(value) : undefined;
+  // The day is compared too: `new Date` reads February 30 as March 2.
+  const isReal = parsed !== undefined && !Number.isNaN(parsed.getTime()) && isCalendarDay(value.slice(0, 10));
+  if (parsed !== undefined && isReal) return parsed;
+  throw invalid(name, 'a date, a time with its zone (2027-01-31T00:00:00Z), or days from now (30d)', value);
+}
+
+/** A date, or a date and time with its zone (RFC 3339 5.6). Without a zone it would mean the zone of the server. */
+const iso8601 = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;
+
+function isCalendarDay(day: string): boolean {
+  const midnight = new Date(day);
+  return !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(day);
+}
+
 /** One word of a list; undefined when absent. @throws FleetError `request-invalid` */
 export function wordFrom<Word extends string>(
   request: HttpRequest,

@@ -1,5 +1,5 @@
 import { BulkOperationType, type Container, type JSONObject, type OperationResponse } from '@azure/cosmos';
-import type { BatchWrite, DeviceRecord, DeviceStore } from '../devices/device.ts';
+import type { BatchWrite, DeviceRecord, DeviceStore, EndingDevices } from '../devices/device.ts';
 import { FleetError } from '../errors.ts';
 import type { Versioned } from '../storage.ts';
 import { bulk, callingCosmos, pageByKey, type SystemProperties, withoutSystemProperties } from './cosmos.ts';
@@ -45,8 +45,14 @@ export function createCosmosDeviceStore(
       return batchWrite(values, await bulk(container, operations, sleep), [404, 412]);
     },
 
-    list({ jobId, enrollmentGroup, status }, page) {
-      const where = { 'c.claim.jobId =': jobId, 'c.enrollmentGroup =': enrollmentGroup, 'c.status =': status };
+    list({ jobId, enrollmentGroup, status, expiresBefore }, page) {
+      const where = {
+        'c.claim.jobId =': jobId,
+        'c.enrollmentGroup =': enrollmentGroup,
+        'c.status =': status,
+        // Text of this form sorts by time. A comparison with a missing property is undefined and selects nothing.
+        'c.identity.notAfter <': expiresBefore,
+      } as const;
       return pageByKey<DeviceRecord>(container, { where, orderBy: 'c.id ASC' }, page);
     },
 
@@ -62,6 +68,22 @@ export function createCosmosDeviceStore(
         ids.push(...(resources ?? []));
       }
       return ids.slice(0, limit);
+    },
+
+    async countEnding({ enrollmentGroups, from, before }) {
+      const spec = {
+        query:
+          'SELECT c.enrollmentGroup, COUNT(1) AS devices, MIN(c.identity.notAfter) AS earliest FROM c' +
+          ' WHERE c.identity.notAfter >= @from AND c.identity.notAfter < @before' +
+          ' AND ARRAY_CONTAINS(@groups, c.enrollmentGroup) GROUP BY c.enrollmentGroup',
+        parameters: [
+          { name: '@from', value: from },
+          { name: '@before', value: before },
+          { name: '@groups', value: [...enrollmentGroups] },
+        ],
+      };
+      const { resources } = await callingCosmos(() => container.items.query<EndingDevices>(spec).fetchAll());
+      return resources;
     },
   };
 }

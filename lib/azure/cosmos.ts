@@ -97,7 +97,7 @@ export interface DocumentKey {
 /** A query for the documents that have the given values, in the order of one property. */
 export interface KeyedQuery<T> {
   /** Conditions and the values they ask for. A condition without a value is left out. */
-  readonly where: Readonly<Record<`c.${string} =`, string | undefined>>;
+  readonly where: Readonly<Record<`c.${string} ${'=' | '<'}`, string | undefined>>;
   /** The values of this property are unique among the documents that match. */
   readonly orderBy: `c.${keyof T & string} ${'ASC' | 'DESC'}`;
 }
@@ -146,7 +146,7 @@ export const containerDefinitions: readonly (ContainerRequest & { readonly id: s
   {
     id: cosmosContainers.devices,
     partitionKey: { paths: ['/id'] },
-    indexingPolicy: indexing('/status/?', '/enrollmentGroup/?', '/claim/jobId/?'),
+    indexingPolicy: indexing('/status/?', '/enrollmentGroup/?', '/claim/jobId/?', '/identity/notAfter/?'),
   },
   {
     id: cosmosContainers.jobs,

@@ -129,6 +129,26 @@ export interface DeviceStore {
   list(filter: DeviceFilter, page: PageRequest): Promise<Page<DeviceRecord>>;
   /** Ids of `provisioned` devices of a group, which DPS has not assigned yet; at most `limit`, in no order. */
   waitingIds(enrollmentGroup: string, limit: number): Promise<string[]>;
+  /** Counts the devices whose certificate ends in a period. One entry per group that has such devices, in no order. */
+  countEnding(period: EndingPeriod): Promise<EndingDevices[]>;
+}
+
+export interface EndingPeriod {
+  /** Only devices of these groups count. */
+  readonly enrollmentGroups: readonly string[];
+  /** First moment of the period: ISO 8601, UTC, with milliseconds, as in `DeviceIdentity`. */
+  readonly from: string;
+  /** The moment after the period, in the same form. */
+  readonly before: string;
+}
+
+/** Devices of one group whose certificate ends in a period. */
+export interface EndingDevices {
+  readonly enrollmentGroup: string;
+  /** How many, 1 or more. */
+  readonly devices: number;
+  /** The first end among them: ISO 8601, UTC. */
+  readonly earliest: string;
 }
 
 /** The result of writing several records: each of them is in exactly one of the two. */
@@ -143,4 +163,9 @@ export interface DeviceFilter {
   readonly jobId?: string;
   readonly enrollmentGroup?: string;
   readonly status?: DeviceStatus;
+  /**
+   * The certificate ends before this time: ISO 8601, UTC, with milliseconds, as in `DeviceIdentity`. A device without a
+   * certificate does not match.
+   */
+  readonly expiresBefore?: string;
 }

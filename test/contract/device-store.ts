@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { DeviceStore } from '../../lib/devices/device.ts';
+import type { DeviceFilter, DeviceIdentity, DeviceStore } from '../../lib/devices/device.ts';
+import type { PageRequest } from '../../lib/storage.ts';
 import { someDevice } from '../factories.ts';
+
+/** An identity of which only the end matters. */
+function endingAt(notAfter: string): DeviceIdentity {
+  return {
+    sha1Thumbprint: 'A'.repeat(40),
+    sha256Thumbprint: 'A'.repeat(64),
+    notBefore: '2026-11-23T08:00:00.000Z',
+    notAfter,
+  };
+}
 
 /** Tests that every DeviceStore passes. `open` returns the same store, which may be shared: ids are unique per run. */
 export function deviceStoreContract(name: string, open: () => Promise<DeviceStore> | DeviceStore): void {
@@ -87,6 +98,66 @@ export function deviceStoreContract(name: string, open: () => Promise<DeviceStor
       assert.deepEqual(
         seen,
         devices.map((device) => device.id),
+      );
+    });
+
+    it('lists the devices whose certificate ends before a time, and none without a certificate', async () => {
+      const store = await open();
+      const group = `ending-list-${run}`;
+      await store.create([
+        someDevice({ id: id('e1'), enrollmentGroup: group, identity: endingAt('2027-01-01T00:00:00.000Z') }),
+        someDevice({
+          id: id('e2'),
+          enrollmentGroup: group,
+          status: 'assigned',
+          identity: endingAt('2027-02-01T00:00:00.000Z'),
+        }),
+        someDevice({ id: id('e3'), enrollmentGroup: group, identity: endingAt('2027-03-01T00:00:00.000Z') }),
+        someDevice({ id: id('e4'), enrollmentGroup: group }),
+        someDevice({ id: id('e5'), enrollmentGroup: `${group}-other`, identity: endingAt('2027-01-01T00:00:00.000Z') }),
+      ]);
+      const expiresBefore = '2027-03-01T00:00:00.000Z';
+      const listed = async (filter: DeviceFilter, page: PageRequest = { size: 10 }) =>
+        (await store.list({ enrollmentGroup: group, expiresBefore, ...filter }, page)).items.map((record) => record.id);
+      assert.deepEqual(await listed({}), [id('e1'), id('e2')]);
+      assert.deepEqual(await listed({ status: 'assigned' }), [id('e2')]);
+      assert.deepEqual(await listed({}, { size: 1, continuation: id('e1') }), [id('e2')]);
+      assert.deepEqual(await listed({ expiresBefore: '2027-01-01T00:00:00.000Z' }), []);
+    });
+
+    it('counts by group the devices whose certificate ends in a period', async () => {
+      const store = await open();
+      const [first, second, other] = ['1', '2', '3'].map((suffix) => `ending-count-${run}-${suffix}`) as [
+        string,
+        string,
+        string,
+      ];
+      const device = (suffix: string, enrollmentGroup: string, notAfter?: string) =>
+        someDevice({
+          id: id(suffix),
+          enrollmentGroup,
+          ...(notAfter === undefined ? {} : { identity: endingAt(notAfter) }),
+        });
+      await store.create([
+        device('c1', first, '2027-01-20T00:00:00.000Z'),
+        device('c2', first, '2027-01-10T00:00:00.000Z'),
+        device('c3', first, '2027-02-01T00:00:00.000Z'),
+        device('c4', first, '2026-12-31T23:59:59.999Z'),
+        device('c5', first),
+        device('c6', second, '2027-01-01T00:00:00.000Z'),
+        device('c7', other, '2027-01-15T00:00:00.000Z'),
+      ]);
+      const counted = await store.countEnding({
+        enrollmentGroups: [first, second, `${first}-none`],
+        from: '2027-01-01T00:00:00.000Z',
+        before: '2027-02-01T00:00:00.000Z',
+      });
+      assert.deepEqual(
+        counted.toSorted((a, b) => (a.enrollmentGroup < b.enrollmentGroup ? -1 : 1)),
+        [
+          { enrollmentGroup: first, devices: 2, earliest: '2027-01-10T00:00:00.000Z' },
+          { enrollmentGroup: second, devices: 1, earliest: '2027-01-01T00:00:00.000Z' },
+        ],
       );
     });
 

@@ -39,13 +39,14 @@ export function createMemoryDeviceStore(): DeviceStore & { readonly records: Rea
         ({ id }) => documents.get(id)?.etag === etags.get(id),
       );
     },
-    async list({ jobId, enrollmentGroup, status }, { size, continuation = '' }) {
+    async list({ jobId, enrollmentGroup, status, expiresBefore }, { size, continuation = '' }) {
       const found = sorted().filter(
         (record) =>
           record.id > continuation &&
           (jobId === undefined || record.claim.jobId === jobId) &&
           (enrollmentGroup === undefined || record.enrollmentGroup === enrollmentGroup) &&
-          (status === undefined || record.status === status),
+          (status === undefined || record.status === status) &&
+          (expiresBefore === undefined || (record.identity !== undefined && record.identity.notAfter < expiresBefore)),
       );
       const items = found.slice(0, size);
       return found.length > size ? { items, continuation: items.at(-1)?.id } : { items };
@@ -55,6 +56,17 @@ export function createMemoryDeviceStore(): DeviceStore & { readonly records: Rea
         (record) => record.status === 'provisioned' && record.enrollmentGroup === enrollmentGroup,
       );
       return waiting.slice(0, limit).map(({ id }) => id);
+    },
+    async countEnding({ enrollmentGroups, from, before }) {
+      const ends = sorted().flatMap(({ enrollmentGroup, identity }) => {
+        const notAfter = identity?.notAfter ?? '';
+        const counts = notAfter >= from && notAfter < before && enrollmentGroups.includes(enrollmentGroup);
+        return counts ? [{ enrollmentGroup, notAfter }] : [];
+      });
+      return [...Map.groupBy(ends, ({ enrollmentGroup }) => enrollmentGroup)].map(([enrollmentGroup, each]) => {
+        const [earliest = ''] = each.map(({ notAfter }) => notAfter).sort();
+        return { enrollmentGroup, devices: each.length, earliest };
+      });
     },
   };
 }

@@ -51,6 +51,7 @@ module account 'br/public:avm/res/document-db/database-account:0.16.0' = {
                 { path: '/enrollmentGroup/?' }
                 { path: '/status/?' }
                 { path: '/claim/jobId/?' }
+                { path: '/identity/notAfter/?' }
               ]
               excludedPaths: [{ path: '/*' }]
             }

@@ -56,7 +56,8 @@ test('our queries over 100,000 records use an index', async (t) => {
     const id = `gw-${String(index).padStart(6, '0')}`;
     const status = index % 10 === 0 ? 'failed' : 'provisioned';
     const claim = { jobId: jobId(Math.floor(index / 1000)), chunk: 0, line: 2, attempt: 1 };
-    return { id, partition: id, status, enrollmentGroup: `line${index % 20}`, claim };
+    const identity = { notAfter: new Date(Date.UTC(2027, 0, 1) + index * 60_000).toISOString() };
+    return { id, partition: id, status, enrollmentGroup: `line${index % 20}`, claim, identity };
   });
   fill(jobs, 40_000, (index) => {
     const id = jobId(index % 100);
@@ -71,6 +72,8 @@ test('our queries over 100,000 records use an index', async (t) => {
     { enrollmentGroup: 'line7' },
     { status: 'failed' as const },
     { jobId: jobId(5), enrollmentGroup: 'line7', status: 'failed' as const },
+    { expiresBefore: '2027-01-02T00:00:00.000Z' },
+    { enrollmentGroup: 'line7', status: 'failed' as const, expiresBefore: '2027-01-02T00:00:00.000Z' },
   ];
   const queries: [OpenContainer, SqlQuerySpec, string?][] = [
     [devices, await sentBy((container) => devicesOf(container).waitingIds('line7', 10))],
@@ -105,7 +108,9 @@ test('our queries over 100,000 records use an index', async (t) => {
         say,
       );
       assert.ok(!plan.some((step) => /^SCAN /.test(step) && !/USING .*INDEX/.test(step)), say);
-      if (container === devices) {
+      // The range of a certificate's end is read from its index, and is sorted by id afterwards.
+      const isRange = spec.query.includes('c.identity.notAfter <');
+      if (container === devices && !isRange) {
         assert.ok(!plan.some((step) => /TEMP B-TREE/.test(step)), say);
       }
     }
