@@ -1,6 +1,7 @@
 import {
   type Attributes,
   type Counter,
+  type Gauge,
   type Histogram,
   type MetricOptions,
   metrics as metricsApi,
@@ -36,6 +37,11 @@ export const metrics = {
   rows: counter('fleet.rows', { description: 'Rows that were counted, by outcome', unit: '{row}' }),
   /** By `group`. Signed certificates, also when another delivery of the chunk was committed first. */
   certificates: counter('fleet.certificates', { description: 'Certificates signed', unit: '{certificate}' }),
+  /** By `group`. Device certificates that end soon, as lib/pipeline/warn-of-expiring-certificates.ts counts them. */
+  endingCertificates: gauge('fleet.certificates.ending', {
+    description: 'Device certificates that end soon',
+    unit: '{certificate}',
+  }),
   /** Rejected and failed rows by error `code`. */
   rejections: counter('fleet.rejections', { description: 'Rows that were refused, by error code', unit: '{row}' }),
   chunkDuration: histogram('fleet.chunk.duration', {
@@ -64,6 +70,16 @@ function counter(name: string, options: MetricOptions): Pick<Counter, 'add'> {
     add(value, attributes) {
       created ??= metricsApi.getMeter(scope).createCounter(name, options);
       created.add(value, attributes);
+    },
+  };
+}
+
+function gauge(name: string, options: MetricOptions): Pick<Gauge, 'record'> {
+  let created: Gauge | undefined;
+  return {
+    record(value, attributes) {
+      created ??= metricsApi.getMeter(scope).createGauge(name, options);
+      created.record(value, attributes);
     },
   };
 }

@@ -13,9 +13,12 @@ export interface ExpiringCertificate {
 
 const dayMilliseconds = 24 * 60 * 60 * 1000;
 
+/** Days. Time to make a new CA, to register it with DPS, and to renew the devices that are rarely online. */
+export const caNoticeDays = 60;
+
 /**
- * CA certificates that end within `days`: of each group the issuing CA that signs now, and those above it. A device keeps
- * its chain, so what counts is that there is time to roll over before the chain ends.
+ * CA certificates that end within `days`, of each group: its current issuing CA, and the CAs above it. Certificates that have
+ * ended are included.
  */
 export function expiringCertificates(groups: Iterable<GroupRecord>, at: Date, days: number): ExpiringCertificate[] {
   return [...groups].flatMap(({ definition, issuingCas }) => {

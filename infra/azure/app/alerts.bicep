@@ -46,6 +46,19 @@ var rules = [
     '''
   }
   {
+    name: 'device-certificates-ending'
+    title: 'Device certificates end soon'
+    description: 'Devices of a group are in the last tenth of the life of their certificate (30 days at most) and have no new one. GET /api/devices?group=GROUP&expiresBefore=30d lists them. Submit their list with onConflict=reissue.'
+    severity: 2
+    query: '''
+      AppTraces
+      | where Message has 'device certificates ending'
+      | extend entry = parse_json(Message)
+      | where tostring(entry.event) == 'device certificates ending'
+      | project TimeGenerated, group = tostring(entry.group), devices = toint(entry.devices), earliest = tostring(entry.earliest)
+    '''
+  }
+  {
     name: 'service-throttling'
     title: 'DPS or IoT Hub throttles the app'
     description: 'The app waits and continues. If this lasts, lower DPS_OPERATIONS_PER_MINUTE or request a higher quota.'
