@@ -5,17 +5,20 @@ import { DefaultAzureCredential, type TokenCredential } from '@azure/identity';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { type CertificateAuthority, createCertificateAuthority } from '../lib/authorities/certificate-authority.ts';
+import type { DpsCaStore } from '../lib/authorities/dps-cas.ts';
 import { createBlobLock } from '../lib/azure/blob-lock.ts';
 import { createBlobStore } from '../lib/azure/blobs.ts';
 import { createCosmosDeadLetterStore } from '../lib/azure/cosmos-dead-letters.ts';
 import { createCosmosDeviceStore } from '../lib/azure/cosmos-devices.ts';
+import { createCosmosDpsCaStore } from '../lib/azure/cosmos-dps-cas.ts';
 import { createCosmosGroupStore } from '../lib/azure/cosmos-groups.ts';
 import { createCosmosJobStore } from '../lib/azure/cosmos-jobs.ts';
 import { createDpsEnrollments } from '../lib/azure/dps.ts';
-import { type Check, createChecks } from '../lib/azure/health.ts';
+import { createChecks } from '../lib/azure/health.ts';
 import { createHubTwins } from '../lib/azure/hub-twins.ts';
 import type { IotConnection } from '../lib/azure/iot.ts';
 import { createKeyVaultKeyStore } from '../lib/azure/key-vault.ts';
+import type { Check } from '../lib/azure/probe.ts';
 import { createMessageQueue } from '../lib/azure/queues.ts';
 import { countBilledRequests } from '../lib/azure/request-metrics.ts';
 import { createGroups } from '../lib/enrollment/groups.ts';
@@ -35,6 +38,8 @@ import { type Config, readConfig } from './config.ts';
 export interface Services extends Ports {
   readonly groupStore: GroupStore;
   readonly authority: CertificateAuthority;
+  /** The CA certificates of DPS, as `npm run ca` saw them last. */
+  readonly dpsCas: DpsCaStore;
   /** Held by the one instance that writes individual enrollments. */
   readonly enrollmentLock: Lock;
   readonly enrollmentQueue: Ports['enrollmentQueue'] & { waiting(): Promise<number> };
@@ -83,6 +88,7 @@ export function createServices(config: Config): Services {
   const jobs = createCosmosJobStore(cosmos.container(cosmosContainers.jobs));
   const devices = createCosmosDeviceStore(cosmos.container(cosmosContainers.devices), { sleep: pause });
   const groupStore = createCosmosGroupStore(cosmos.container(cosmosContainers.groups));
+  const dpsCas = createCosmosDpsCaStore(cosmos.container(cosmosContainers.groups));
   const deadLetters = createCosmosDeadLetterStore(cosmos.container(cosmosContainers.deadLetters));
 
   const enrollments = createDpsEnrollments(dpsConnection(config, credential));
@@ -102,7 +108,17 @@ export function createServices(config: Config): Services {
   const openIssuance = createIssuanceCache({ authority, dps: config.dps, now });
 
   const hosts = checkedHosts(config);
-  const checks = createChecks({ blobs: blobService, queues: queueService, cosmos, enrollments, authority, hosts });
+  const checks = createChecks({
+    blobs: blobService,
+    queues: queueService,
+    cosmos,
+    enrollments,
+    authority,
+    groups,
+    dpsCas,
+    hosts,
+    now,
+  });
   countBilledRequests({ blobs: new URL(blobService.url).host, queues: new URL(queueService.url).host });
 
   return {
@@ -110,6 +126,7 @@ export function createServices(config: Config): Services {
     devices,
     groups,
     groupStore,
+    dpsCas,
     deadLetters,
     manifests,
     bundles,

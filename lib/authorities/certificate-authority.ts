@@ -9,7 +9,7 @@ import { createCaRequest } from '../pki/ca-request.ts';
 import { readCertificate } from '../pki/certificate.ts';
 import { issuingCaPathLength } from '../pki/edge-ca.ts';
 import type { Authority } from '../pki/issuer.ts';
-import type { KeyStore } from '../pki/key-store.ts';
+import type { CaKeyType, KeyStore } from '../pki/key-store.ts';
 import { newSerialNumber } from '../pki/serial.ts';
 import type { Versioned } from '../storage.ts';
 import { caKeyTypeOf } from './ca-checks.ts';
@@ -38,6 +38,12 @@ export interface CertificateAuthority {
   adoptIssuingCa(group: GroupDefinition, generation: number, ca: ImportedCa): Promise<IssuingCa>;
   /** The issuing CA with its key, ready to sign. @throws FleetError `ca-key-unusable` */
   open(group: GroupDefinition, ca: IssuingCa): Promise<Authority>;
+
+  /**
+   * Looks at the key of a CA where it is stored: it may be gone while this process still has it open.
+   * @throws FleetError `ca-key-unusable`, `setting-invalid` when its file cannot be read
+   */
+  checkKey(ca: Pick<IssuingCa, 'certificatePem' | 'keyName'>): Promise<void>;
 
   /** A certificate that shows DPS our hold of the CA's key: its common name is the verification code. */
   prove(ca: Authority, verificationCode: string): Promise<string>;
@@ -96,12 +102,10 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
     return { certificatePem, signer: await signerOf(keyName, certificatePem), chainPem: [] };
   }
 
-  function signerOf(keyName: string, certificatePem: string) {
-    const { publicKey } = new X509Certificate(certificatePem);
-    const keyType = caKeyTypeOf(publicKey);
-    if (keyType === undefined) throw new FleetError('ca-key-unusable', 'A CA certificate has a key of no CA.');
+  const signerOf = async (keyName: string, certificatePem: string) => {
+    const { keyType, publicKey } = caKeyOf(certificatePem);
     return keys.signer(keyName, keyType, publicKey);
-  }
+  };
 
   const requestedKey = (group: GroupDefinition, generation: number) =>
     keys.signer(keyNameOf(group, generation), group.issuingCa.keyType);
@@ -171,6 +175,11 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
       return { certificatePem: ca.certificatePem, signer, chainPem: ca.chainPem };
     },
 
+    async checkKey({ keyName, certificatePem }) {
+      const { keyType, publicKey } = caKeyOf(certificatePem);
+      await keys.check(keyName, keyType, publicKey);
+    },
+
     prove(issuer, verificationCode) {
       // The key of the proof itself proves nothing and is not kept.
       const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -183,6 +192,14 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
       });
     },
   };
+}
+
+/** The public key of a CA certificate. @throws FleetError `ca-key-unusable` for a type that no CA here signs with */
+function caKeyOf(certificatePem: string): { keyType: CaKeyType; publicKey: KeyObject } {
+  const { publicKey } = new X509Certificate(certificatePem);
+  const keyType = caKeyTypeOf(publicKey);
+  if (keyType !== undefined) return { keyType, publicKey };
+  throw new FleetError('ca-key-unusable', 'The key type of a CA certificate is not supported.');
 }
 
 const keyNameOf = ({ id }: GroupDefinition, generation: number) => `issuing-${id}-${generation}`;

@@ -132,6 +132,8 @@ export function createKeyVaultKeyStore({ vaultUrl, credential, maxRetries = 3 }:
       return cached(`${name} ${keyType} ${wanted}`, () => open(name, keyType, publicKey));
     },
 
+    check: (name, keyType, publicKey) => calling(service, async () => void (await open(name, keyType, publicKey))),
+
     importKey: (name, keyType, privateKey) => calling(service, () => importOnce(name, keyType, privateKey)),
   };
 }

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import type { CertificateAuthority } from '../authorities/certificate-authority.ts';
+import type { DpsCa, DpsCaList, DpsCaStore } from '../authorities/dps-cas.ts';
 import { registrationName } from '../authorities/issuing-cas.ts';
 import { FleetError } from '../errors.ts';
 import type { GroupStore } from '../groups/group.ts';
@@ -29,11 +30,7 @@ export interface CaRegistry {
 }
 
 /** A CA certificate as DPS has it. */
-export interface RegisteredCa {
-  readonly name: string;
-  /** SHA-1, upper-case hex: the management API identifies certificates by it. */
-  readonly sha1Thumbprint: string;
-  readonly isVerified: boolean;
+export interface RegisteredCa extends DpsCa {
   readonly etag: string;
 }
 
@@ -42,7 +39,27 @@ export interface CaRegistrationServices {
   readonly groupStore: GroupStore;
   readonly groups: Groups;
   readonly registry: CaRegistry;
+  readonly dpsCas: DpsCaStore;
   readonly now: () => Date;
+}
+
+/**
+ * Asks DPS for all its CA certificates and stores the answer, from which GET /api/health then reports.
+ * @throws FleetError the errors of CaRegistry and DpsCaStore
+ */
+export async function listDpsCas({
+  registry,
+  dpsCas,
+  now,
+}: Pick<CaRegistrationServices, 'registry' | 'dpsCas' | 'now'>): Promise<DpsCaList> {
+  // The time before the call: what happened during it is not known to be in the answer.
+  const seenAt = now().toISOString();
+  const certificates = (await registry.list()).map(({ name, sha1Thumbprint, isVerified }) => {
+    return { name, sha1Thumbprint, isVerified };
+  });
+  const list = { seenAt, certificates };
+  await dpsCas.keep(list);
+  return list;
 }
 
 export interface CaRegistrationOptions {
@@ -67,8 +84,17 @@ export type CaUploadResult =
  * meanwhile, `ca-key-unusable`, and the errors of CaRegistry
  */
 export async function registerRoot(
+  services: CaRegistrationServices,
+  options: CaRegistrationOptions = {},
+): Promise<CaUploadResult> {
+  const result = await uploadRoot(services, options);
+  await listDpsCas(services);
+  return result;
+}
+
+async function uploadRoot(
   { authority, groupStore, registry, now }: CaRegistrationServices,
-  { name = 'fleet-root', withoutProof = false, proofPem }: CaRegistrationOptions = {},
+  { name = 'fleet-root', withoutProof = false, proofPem }: CaRegistrationOptions,
 ): Promise<CaUploadResult> {
   const { certificatePem, keyName } = (await authority.rootCa()).value;
   const prove = async (code: string) => authority.prove(await authority.openRoot(), code);
@@ -98,10 +124,11 @@ export async function registerRoot(
  * has the name, `ca-key-unusable`, and the errors of CaRegistry
  */
 export async function registerIssuingCa(
-  { authority, groups, registry }: CaRegistrationServices,
+  services: CaRegistrationServices,
   id: string,
   { name, withoutProof = false, proofPem }: CaRegistrationOptions = {},
 ): Promise<CaUploadResult> {
+  const { authority, groups, registry } = services;
   const group = (await groups.directory({ maxAgeSeconds: 0 })).get(id)?.value;
   if (group === undefined) throw new FleetError('not-found', `There is no enrollment group "${id}".`);
   const [ca] = group.issuingCas;
@@ -115,6 +142,7 @@ export async function registerIssuingCa(
     prove: async (code) => authority.prove(await authority.open(group.definition, ca), code),
   });
   if (result.state === 'verified') await groups.noteRegistration(id, ca, result.name);
+  await listDpsCas(services);
   return result;
 }
 

@@ -23,6 +23,13 @@ export interface KeyStore {
    */
   signer(name: string, keyType: CaKeyType, publicKey?: KeyObject): Promise<Signer>;
   /**
+   * Looks at the key where it is stored, and not at what this process holds open.
+   * @param publicKey that of the CA certificate
+   * @throws FleetError `ca-key-unusable` when the key is gone, of another type, or not the one of the certificate;
+   * `setting-invalid` when its file cannot be read
+   */
+  check(name: string, keyType: CaKeyType, publicKey: KeyObject): Promise<void>;
+  /**
    * Takes a key that was made elsewhere, under a name that no other key has. The same key again does no harm.
    * @throws FleetError `ca-key-unusable` when the name has another key
    */

@@ -27,6 +27,7 @@ export function journaled(keys: KeyStore, file: string): KeyStore {
   });
   return {
     signer: async (name, keyType, publicKey) => noting(name, await keys.signer(name, keyType, publicKey)),
+    check: (name, keyType, publicKey) => keys.check(name, keyType, publicKey),
     importKey: async (name, keyType, privateKey) => noting(name, await keys.importKey(name, keyType, privateKey)),
   };
 }

@@ -29,6 +29,9 @@ export function createSoftwareKeyStore({ directory }: { readonly directory: stri
     return createSoftwareSigner(key, keyType);
   }
 
+  const gone = (name: string) =>
+    new FleetError('ca-key-unusable', `The CA has no key "${name}" in ${directory} any more.`);
+
   return {
     async signer(name, keyType, publicKey) {
       const id = `${name} ${keyType}`;
@@ -36,12 +39,16 @@ export function createSoftwareKeyStore({ directory }: { readonly directory: stri
       if (opened === undefined) {
         opened = load(name, keyType, () => {
           if (publicKey === undefined) return generateKey(keyType);
-          throw new FleetError('ca-key-unusable', `The CA has no key "${name}" in ${directory} any more.`);
+          throw gone(name);
         });
         signers.set(id, opened);
         opened.catch(() => signers.delete(id));
       }
       return holding(await opened, name, publicKey);
+    },
+
+    async check(name, keyType, publicKey) {
+      holding(await load(name, keyType, () => Promise.reject(gone(name))), name, publicKey);
     },
 
     async importKey(name, keyType, privateKey) {

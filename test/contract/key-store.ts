@@ -63,6 +63,17 @@ export function keyStoreContract(name: string, open: () => Promise<KeyStore> | K
       });
     });
 
+    it('checks the key of a certificate, and creates none', async () => {
+      const store = await open();
+      const { publicKey } = await store.signer(`${run}-checked`, 'ec-p256');
+      await store.check(`${run}-checked`, 'ec-p256', publicKey);
+      const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey;
+      const unusable = { code: 'ca-key-unusable' };
+      await assert.rejects(store.check(`${run}-checked`, 'ec-p256', other), unusable);
+      await assert.rejects(store.check(`${run}-missing`, 'ec-p256', other), unusable);
+      await assert.rejects(store.check(`${run}-missing`, 'ec-p256', other), unusable);
+    });
+
     it('creates no key for a certificate whose key is gone', async () => {
       const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
       await assert.rejects(async () => await (await open()).signer(`${run}-gone`, 'ec-p256', publicKey), {

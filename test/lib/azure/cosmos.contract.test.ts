@@ -5,10 +5,12 @@ import { createCosmosEmulator } from 'fleet-emulators/cosmos';
 import { containerDefinitions } from '../../../lib/azure/cosmos.ts';
 import { createCosmosDeadLetterStore } from '../../../lib/azure/cosmos-dead-letters.ts';
 import { createCosmosDeviceStore } from '../../../lib/azure/cosmos-devices.ts';
+import { createCosmosDpsCaStore } from '../../../lib/azure/cosmos-dps-cas.ts';
 import { createCosmosGroupStore } from '../../../lib/azure/cosmos-groups.ts';
 import { createCosmosJobStore } from '../../../lib/azure/cosmos-jobs.ts';
 import { deadLetterStoreContract } from '../../contract/dead-letter-store.ts';
 import { deviceStoreContract } from '../../contract/device-store.ts';
+import { dpsCaStoreContract } from '../../contract/dps-ca-store.ts';
 import { groupStoreContract } from '../../contract/group-store.ts';
 import { jobStoreContract } from '../../contract/job-store.ts';
 
@@ -45,4 +47,5 @@ const name = emulator === undefined ? `Cosmos DB at ${endpoint}` : 'Cosmos DB em
 deviceStoreContract(name, () => createCosmosDeviceStore(database.container('devices'), { sleep: pause }));
 jobStoreContract(name, () => createCosmosJobStore(database.container('jobs')));
 groupStoreContract(name, () => createCosmosGroupStore(database.container('groups')));
+dpsCaStoreContract(name, () => createCosmosDpsCaStore(database.container('groups')));
 deadLetterStoreContract(name, () => createCosmosDeadLetterStore(database.container('dead-letters')));

@@ -5,9 +5,14 @@ import { CosmosClient } from '@azure/cosmos';
 import { CredentialUnavailableError } from '@azure/identity';
 import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob';
 import { StorageSharedKeyCredential as QueueKey, QueueServiceClient } from '@azure/storage-queue';
-import { type Check, type CheckedServices, createChecks } from '../../../lib/azure/health.ts';
+import { type CheckedServices, createChecks } from '../../../lib/azure/health.ts';
+import type { Check } from '../../../lib/azure/probe.ts';
 import { FleetError } from '../../../lib/errors.ts';
 import type { RootCa } from '../../../lib/groups/group.ts';
+import { someTime } from '../../factories.ts';
+import { someRoot } from '../pki/some-authority.ts';
+
+const { certificatePem: rootPem } = await someRoot();
 
 /** A server that answers every request with the refusal of a service. */
 let refuse: (request: IncomingMessage, response: ServerResponse) => void;
@@ -29,10 +34,10 @@ const noRetries = { retryOptions: { maxTries: 1 } };
 
 function someAuthority(change: Partial<RootCa> = {}): CheckedServices['authority'] {
   const registration = { name: 'fleet-root', at: '2026-11-23T08:00:00.000Z' };
-  const root: RootCa = { certificatePem: 'pem', keyName: 'root', registration, ...change };
+  const root: RootCa = { certificatePem: rootPem, keyName: 'root', registration, ...change };
   return {
     rootCa: async () => ({ value: root, etag: '1' }),
-    openRoot: () => Promise.reject(new FleetError('ca-key-unusable', 'CA key "root" is deleted in the vault.')),
+    checkKey: () => Promise.reject(new FleetError('ca-key-unusable', 'CA key "root" is deleted in the vault.')),
   };
 }
 
@@ -43,6 +48,9 @@ function checked(changes: Partial<CheckedServices> = {}): CheckedServices {
     cosmos: new CosmosClient({ endpoint: origin, key }).database('fleet'),
     enrollments: { registration: async () => undefined },
     authority: someAuthority(),
+    groups: { directory: async () => new Map() },
+    dpsCas: { read: async () => undefined },
+    now: () => someTime,
     hosts: { cosmos: '127.0.0.1', dps: 'fleet.azure-devices-provisioning.net', keys: 'fleet.vault.azure.net' },
     ...changes,
   };
@@ -67,9 +75,9 @@ describe('health checks', () => {
     refuse = storageAnswer(404, 'ResourceNotFound');
   });
 
-  it('name every container, every queue, DPS and the CA keys', async () => {
+  it('name every container, every queue, DPS, the CA keys and the groups', async () => {
     const names = (await createChecks(checked())()).map(({ name }) => name);
-    assert.equal(names.length, 4 + 4 + 4 + 3);
+    assert.equal(names.length, 4 + 4 + 4 + 3 + 1);
   });
 
   it('report a missing container and how to create it', async () => {
@@ -125,8 +133,8 @@ describe('health checks', () => {
 
   it('name the setting whose host DNS does not know', async () => {
     const lost = Object.assign(new Error('getaddrinfo ENOTFOUND fleet.vault.azure.net'), { code: 'ENOTFOUND' });
-    const openRoot = () => Promise.reject(new FleetError('unavailable', 'Key Vault.', { cause: lost }));
-    const authority = { ...someAuthority(), openRoot };
+    const checkKey = () => Promise.reject(new FleetError('unavailable', 'Key Vault.', { cause: lost }));
+    const authority = { ...someAuthority(), checkKey };
     const { problem } = await check('CA keys and root certificate', checked({ authority }));
     assert.equal(
       problem,
@@ -135,8 +143,8 @@ describe('health checks', () => {
   });
 
   it('report that no identity is assigned', async () => {
-    const openRoot = () => Promise.reject(new CredentialUnavailableError('ManagedIdentityCredential: no endpoint'));
-    const authority = { ...someAuthority(), openRoot };
+    const checkKey = () => Promise.reject(new CredentialUnavailableError('ManagedIdentityCredential: no endpoint'));
+    const authority = { ...someAuthority(), checkKey };
     const { problem } = await check('CA keys and root certificate', checked({ authority }));
     assert.match(
       problem ?? '',

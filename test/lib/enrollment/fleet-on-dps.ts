@@ -11,6 +11,7 @@ import type { KeyStore } from '../../../lib/pki/key-store.ts';
 import { newSerialNumber } from '../../../lib/pki/serial.ts';
 import { createSoftwareKeyStore } from '../../../lib/pki/software-key-store.ts';
 import { type RunningDps, startDps } from '../../infra/emulators/dps/running-dps.ts';
+import { createMemoryDpsCaStore } from '../../memory/dps-cas.ts';
 import { createMemoryGroupStore } from '../../memory/group-store.ts';
 
 export const someResource = {
@@ -53,6 +54,7 @@ export async function startFleet({ keys }: { keys?: KeyStore } = {}) {
   }
 
   return {
+    dpsCas: createMemoryDpsCaStore(),
     ...{ dps, keys: keyStore, groupStore, authority, enrollments, registry, groups, now, issue, directory },
     /** Issues and registers, as a new device does. @returns the hub it was assigned to */
     async provision(groupId: string, deviceId: string): Promise<string> {

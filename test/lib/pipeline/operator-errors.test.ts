@@ -43,6 +43,7 @@ function freshKeyStore(directory: string): KeyStore {
   const store = () => createSoftwareKeyStore({ directory });
   return {
     signer: (name, keyType, publicKey) => store().signer(name, keyType, publicKey),
+    check: (name, keyType, publicKey) => store().check(name, keyType, publicKey),
     importKey: (name, keyType, privateKey) => store().importKey(name, keyType, privateKey),
   };
 }

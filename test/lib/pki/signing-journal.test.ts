@@ -18,7 +18,11 @@ test('a journal has a line of what each key signs, before its signature is made'
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const good = createSoftwareSigner(privateKey, 'ec-p256');
   const broken = { ...good, sign: () => assert.fail('the key is gone') };
-  const keys: KeyStore = { signer: async (name) => (name === 'broken' ? broken : good), importKey: async () => good };
+  const keys: KeyStore = {
+    signer: async (name) => (name === 'broken' ? broken : good),
+    check: async () => {},
+    importKey: async () => good,
+  };
   const store = journaled(keys, file);
 
   const first = Buffer.from('first');
