@@ -15,8 +15,9 @@ async function main(): Promise<void> {
     return;
   }
   const place = await findPlace(args);
-  const { text, json } = await runVerb[args.verb](place, args);
+  const { text, json, failed = false } = await runVerb[args.verb](place, args);
   process.stdout.write(`${args.json ? JSON.stringify(json, undefined, 2) : text}\n`);
+  if (failed) process.exitCode = 1;
 }
 
 try {

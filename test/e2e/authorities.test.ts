@@ -41,6 +41,16 @@ async function ca(...args: readonly string[]): Promise<{ out: string; err: strin
   }
 }
 
+/** @returns the problem of a check of GET /api/health; empty if it is ok */
+async function problemOf(name: string): Promise<string> {
+  const headers = { 'x-functions-key': fleet.stack.functionsKey };
+  const response = await fetch(`${fleet.stack.urls.functions}/api/health`, { headers });
+  const { checks } = (await response.json()) as { checks: { name: string; ok: boolean; problem?: string }[] };
+  const found = checks.find((check) => check.name === name) ?? assert.fail(`no check "${name}"`);
+  assert.equal(found.ok, found.problem === undefined);
+  return found.problem ?? '';
+}
+
 async function provisionAndRegister(group: string, prefix: string): Promise<void> {
   const job = await fleet.ended(await fleet.upload(`${group}/${prefix}.csv`, manifestOf(prefix, 3)));
   assert.equal(job.counts.provisioned, 3, JSON.stringify(job));
@@ -87,13 +97,19 @@ test('an OpenSSL CA signs an issuing CA, and its devices register once DPS has t
   const certificate = theirs.file(issued.pem);
   const lost = await ca('import', 'own', '--certificate', certificate);
   assert.equal(lost.code, 1);
-  assert.match(lost.err, /^error: The issuing CA has 1 fault: chain no certificate given issued/);
+  assert.match(lost.err, /^error: The issuing CA has 1 fault: chain: no certificate given issued/);
   const imported = await ca('import', 'own', '--certificate', certificate, '--chain', theirs.file(root.pem), '--json');
   assert.equal(imported.code, 0, imported.err);
   assert.match(
     (JSON.parse(imported.out) as { issuingCas: { issuer: string }[] }).issuingCas[0]?.issuer ?? '',
     /Plant PKI/,
   );
+
+  // DPS does not have that root, and health reports it once DPS was asked.
+  const missing = await ca('check');
+  assert.equal(missing.code, 1, missing.err);
+  assert.match(missing.out, /group own\n {2}CA 1 {2}FAULT {2}DPS did not have "CN=Plant PKI" at 20/);
+  assert.match(await problemOf('root of group own in DPS'), /DPS did not have "CN=Plant PKI"/);
 
   // The OpenSSL root is imported with its key as the fleet's root, and registered with DPS.
   const key = theirs.file(root.keyPem);
@@ -104,6 +120,10 @@ test('an OpenSSL CA signs an issuing CA, and its devices register once DPS has t
   const registered = await ca('register', '--name', 'plant-pki');
   assert.equal(registered.out, 'DPS holds the CA as plant-pki, verified.\n', registered.err);
   await provisionAndRegister('own', 'own');
+  assert.equal(await problemOf('root of group own in DPS'), '');
+  const { code, out: trusted } = await ca('check', '--json');
+  assert.equal(code, 0, trusted);
+  assert.match(trusted, /DPS had \\"CN=Plant PKI\\" as plant-pki, verified/);
 
   const { out } = await ca('show');
   assert.match(out, /root {2}CN=Plant PKI.*key "imported-[0-9a-f]{32}"\n {6}in DPS as plant-pki/);

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 export const usage = `Usage: npm run ca -- COMMAND [GROUP] [options]
 
   show                shows the CAs and their registrations with DPS
+  check               asks DPS whether it trusts the root and each issuing CA; GET /api/health then reports it
   register [GROUP]    registers the root, or the issuing CA of a group, with DPS by proof of possession
                       --name NAME     name in DPS (default: fleet-root, GROUP-1)
                       --vouched       mark it as verified in DPS, without a proof
@@ -16,18 +17,18 @@ export const usage = `Usage: npm run ca -- COMMAND [GROUP] [options]
 
 The deployment is the running local stack (npm start), or
   --settings FILE     the app's settings: output of "az functionapp config appsettings list"
-  --dps ID            resource id of the provisioning service, for show and register
+  --dps ID            resource id of the provisioning service, for show, check, register
   --json              print the result as JSON
   -h, --help          show this text
 
-Exit codes: 0 success, 1 failure, 2 invalid command line.
+Exit codes: 0 success, 1 failure or a CA that DPS does not trust, 2 invalid command line.
 
 Example, an issuing CA signed by your own PKI:
   npm run ca -- csr line7 --out line7.csr
   openssl x509 -req -in line7.csr -CA root.pem -CAkey root.key -days 1825 -copy_extensions copy -out line7.pem
   npm run ca -- import line7 --certificate line7.pem --chain root.pem`;
 
-const verbs = ['show', 'register', 'root', 'csr', 'import', 'rollover'] as const;
+const verbs = ['show', 'check', 'register', 'root', 'csr', 'import', 'rollover'] as const;
 export type Verb = (typeof verbs)[number];
 
 /** The command line is invalid. */
@@ -53,6 +54,7 @@ export interface Arguments {
 /** The options of each command. */
 const optionsOf: Readonly<Record<Verb, readonly string[]>> = {
   show: [],
+  check: [],
   register: ['name', 'vouched', 'proof'],
   root: ['certificate', 'key'],
   csr: ['out'],

@@ -1,8 +1,9 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
+import { type DpsTrust, groupTrust, rootTrust } from '../../../lib/authorities/dps-cas.ts';
 import type { ImportedCa } from '../../../lib/authorities/imported-ca.ts';
 import type { CaRegistry, CaUploadResult } from '../../../lib/enrollment/ca-registration.ts';
-import { registerIssuingCa, registerRoot } from '../../../lib/enrollment/ca-registration.ts';
+import { listDpsCas, registerIssuingCa, registerRoot } from '../../../lib/enrollment/ca-registration.ts';
 import type { FleetError } from '../../../lib/errors.ts';
 import type { GroupRecord } from '../../../lib/groups/group.ts';
 import { type Arguments, UsageError, type Verb } from './arguments.ts';
@@ -12,6 +13,8 @@ import type { Place } from './place.ts';
 interface Result {
   readonly text: string;
   readonly json: unknown;
+  /** The command was done and found something that an operator must fix. */
+  readonly failed?: boolean;
 }
 
 type Run = (place: Place, args: Arguments) => Promise<Result>;
@@ -45,6 +48,27 @@ export const runVerb: Readonly<Record<Verb, Run>> = {
       text: lines.join('\n'),
       json: { root: rootView, groups: groupViews, ...(inDps === undefined ? {} : { dps: inDps }) },
     };
+  },
+
+  async check({ services, registry }) {
+    const list = await listDpsCas({ ...services, registry: needed(registry) });
+    const { value: root } = await services.authority.rootCa();
+    const groups = [...(await services.groups.directory({ maxAgeSeconds: 0 })).values()].map(({ value }) => {
+      return { id: value.id, issuingCas: groupTrust(value, root, list) };
+    });
+    const ofRoot = rootTrust(root, list);
+    const all = [ofRoot, ...groups.flatMap(({ issuingCas }) => issuingCas)];
+    const failed = all.some(({ trusted }) => !trusted);
+    const lines = [
+      `root  ${trustText(ofRoot)}`,
+      ...groups.flatMap(({ id, issuingCas }) => [
+        `group ${id}`,
+        ...issuingCas.map((ca) => `  CA ${ca.generation}  ${trustText(ca)}`),
+        ...(issuingCas.length > 0 ? [] : ['      no issuing CA yet']),
+      ]),
+      ...(failed ? ['Register what is missing: npm run ca -- register [GROUP]'] : []),
+    ];
+    return { text: lines.join('\n'), json: { seenAt: list.seenAt, root: ofRoot, groups }, failed };
   },
 
   async register({ services, registry }, { group, name, vouched, proof }) {
@@ -88,6 +112,8 @@ export const runVerb: Readonly<Record<Verb, Run>> = {
     return changed(await services.groups.rollOver(groupOf(args), { from, force }));
   },
 };
+
+const trustText = ({ trusted, text }: DpsTrust): string => `${trusted ? 'ok    ' : 'FAULT '} ${text}`;
 
 function changed({ group, pending }: { group: GroupRecord; pending?: FleetError }): Result {
   const view = groupViewOf(group);

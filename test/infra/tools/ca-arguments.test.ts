@@ -22,10 +22,12 @@ describe('arguments of npm run ca', () => {
 
   it('are refused with the reason, before anything is read', () => {
     const wrong: [string, RegExp][] = [
-      ['destroy', /Unknown command "destroy"\. Expected show, register/],
+      ['destroy', /Unknown command "destroy"\. Expected show, check, register/],
       ['--json', /Unknown command/],
       ['csr', /csr needs the name of a group/],
       ['rollover', /needs the name of a group/],
+      ['check line7', /check does not take a GROUP/],
+      ['check --force', /check does not take --force/],
       ['show line7', /show does not take a GROUP/],
       ['csr a b', /Unexpected argument "b"/],
       ['csr a --force', /csr does not take --force/],
