@@ -7,10 +7,12 @@ import { z } from 'zod';
 import type { VerifierGroup } from '../../lib/bundle/dps-decision.ts';
 import { type BundleReport, verifyBundle } from '../../lib/bundle/verify-bundle.ts';
 
-const usage = `Usage: npm run verify-bundle -- BUNDLE --groups FILE [--at TIME] [--json]
+const usage = `Usage: npm run verify-bundle -- BUNDLE --groups FILE [--dps ID] [--at TIME] [--json]
 
   BUNDLE         a downloaded bundle, or the output of openssl cms -decrypt
   --groups FILE  the answer of GET /api/enrollment-groups, or one group of it
+  --dps ID       ask this DPS which CAs are verified: the resource id of the provisioning service (az login), or
+                 "local" for the stack of npm start. Without it, the roots of the groups count as verified
   --at TIME      check for this time, ISO 8601 (default: now)
   --json         print the report as JSON
   -h, --help     show this text
@@ -47,6 +49,14 @@ async function readGroups(file: string): Promise<VerifierGroup[]> {
   return parsed.data.enrollmentGroups.map(({ id, definition, issuingCas }) => ({ id, ...definition, issuingCas }));
 }
 
+/** Asks DPS for its CA certificates. @param dps a resource id, or `local` */
+async function readVerifiedCas(dps: string): Promise<ReadonlySet<string>> {
+  // Loaded only here: the Azure SDKs take longer to load than a bundle takes to verify.
+  const { findRegistry } = await import('./ca/registry.ts');
+  const certificates = await (await findRegistry(dps)).list();
+  return new Set(certificates.filter(({ isVerified }) => isVerified).map(({ sha1Thumbprint }) => sha1Thumbprint));
+}
+
 function describe({ deviceId, ok, dps, checks }: BundleReport): string {
   const lines = checks.map(({ name, fault }) =>
     fault === undefined ? `  ok     ${name}` : `  FAULT  ${name}: ${fault}`,
@@ -60,6 +70,7 @@ async function main(): Promise<number> {
     allowPositionals: true,
     options: {
       groups: { type: 'string' },
+      dps: { type: 'string' },
       at: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
@@ -75,7 +86,9 @@ async function main(): Promise<number> {
     console.error(usage);
     return 2;
   }
-  const report = verifyBundle(await readFile(file), await readGroups(values.groups), at);
+  const groups = await readGroups(values.groups);
+  const verifiedCas = values.dps === undefined ? undefined : await readVerifiedCas(values.dps);
+  const report = verifyBundle(await readFile(file), groups, at, verifiedCas);
   console.log(values.json ? JSON.stringify(report, null, 2) : describe(report));
   return report.ok ? 0 : 1;
 }

@@ -65,7 +65,12 @@ export function createGroupChecks(
   }
 
   async function readGroups() {
-    const [directory, root, list] = await Promise.all([groups.directory(), authority.rootCa(), dpsCas.read()]);
+    // Not from the cache: an operator checks right after a change.
+    const [directory, root, list] = await Promise.all([
+      groups.directory({ maxAgeSeconds: 0 }),
+      authority.rootCa(),
+      dpsCas.read(),
+    ]);
     return { all: [...directory.values()], root: root.value, list };
   }
 

@@ -10,6 +10,9 @@ export interface VerifierGroup {
   readonly issuingCas: readonly { readonly certificatePem: string; readonly chainPem: readonly string[] }[];
 }
 
+/** SHA-1 thumbprints of CAs, upper-case hex: the management API of DPS identifies certificates by them. */
+export type VerifiedCas = ReadonlySet<string>;
+
 /** The answer of DPS to a device. */
 export interface DpsDecision {
   readonly accepted: boolean;
@@ -25,31 +28,24 @@ const maxLength = 10;
 /**
  * Predicts the answer of DPS to a device, by the rules of
  * https://learn.microsoft.com/azure/iot-dps/concepts-x509-attestation: the presented certificates must lead to a verified
- * CA, and then the enrollment group of the nearest issuer decides. The roots of the groups count as verified CAs.
+ * CA, and then the enrollment group of the nearest issuer decides.
  * @param presented the chain that the device presents, leaf first
+ * @param verifiedCas the verified CAs of DPS. When absent, the roots of the groups count as verified
  */
 export function predictDpsDecision(
   presented: readonly X509Certificate[],
   groups: readonly VerifierGroup[],
   at: Date,
+  verifiedCas?: VerifiedCas,
 ): DpsDecision {
   const [leaf] = presented;
   if (leaf === undefined) return refused('the device presents no certificate');
-  const roots = groups.flatMap(({ issuingCas }) =>
-    issuingCas.map(({ certificatePem, chainPem }) => new X509Certificate(chainPem.at(-1) ?? certificatePem)),
-  );
-  const path: X509Certificate[] = [];
-  let next: X509Certificate | undefined = leaf;
-  while (next !== undefined && path.length < maxLength) {
-    const fault = faultOf(next, path, at);
-    if (fault !== undefined) return refused(fault);
-    path.push(next);
-    if (isAmong(next, roots)) break;
-    next = issuerOf(next, [...presented, ...roots], path);
-  }
-  const top = path.at(-1) ?? leaf;
-  if (!isAmong(top, roots))
-    return refused(`no verified CA issued ${nameOf(top)}: its issuer was not presented, or is not in these groups`);
+  const verified = verifiedCertificates(groups, verifiedCas);
+  const isVerified = (certificate: X509Certificate) =>
+    verifiedCas === undefined ? isAmong(certificate, verified) : verifiedCas.has(sha1Thumbprint(certificate));
+
+  const { path, fault } = pathToVerified(presented, { verified, isVerified, at });
+  if (fault !== undefined) return refused(fault);
 
   for (const certificate of path.slice(1)) {
     for (const { id, enrollment, provisioningStatus, issuingCas } of groups) {
@@ -68,6 +64,48 @@ export function predictDpsDecision(
     }
   }
   return refused(`no enrollment group holds ${path.length > 1 ? 'an issuer' : 'the issuer'} of ${nameOf(leaf)}`);
+}
+
+/** The certificates that DPS has itself: a device need not present them. */
+function verifiedCertificates(
+  groups: readonly VerifierGroup[],
+  verifiedCas: VerifiedCas | undefined,
+): X509Certificate[] {
+  const chains = groups.flatMap(({ issuingCas }) => issuingCas.map((ca) => [ca.certificatePem, ...ca.chainPem]));
+  if (verifiedCas === undefined) return chains.flatMap((chain) => new X509Certificate(chain.at(-1) ?? ''));
+  return chains
+    .flat()
+    .map((pem) => new X509Certificate(pem))
+    .filter((certificate) => verifiedCas.has(sha1Thumbprint(certificate)));
+}
+
+interface PathSearch {
+  readonly verified: readonly X509Certificate[];
+  readonly at: Date;
+  isVerified(certificate: X509Certificate): boolean;
+}
+
+/** @returns the path from the leaf to the highest verified CA, or why there is none */
+function pathToVerified(
+  presented: readonly X509Certificate[],
+  { verified, isVerified, at }: PathSearch,
+): { path: X509Certificate[]; fault?: string } {
+  const path: X509Certificate[] = [];
+  let trusted = 0;
+  let [next] = presented;
+  while (next !== undefined && path.length < maxLength) {
+    const fault = faultOf(next, path, at);
+    // Above a verified CA an invalid certificate only ends the path. Below one it makes the chain invalid.
+    if (fault !== undefined && trusted === 0) return { path, fault };
+    if (fault !== undefined) break;
+    path.push(next);
+    if (isVerified(next)) trusted = path.length;
+    next = issuerOf(next, [...presented, ...verified], path);
+  }
+  if (trusted > 0) return { path: path.slice(0, trusted) };
+  const top = path.at(-1);
+  const name = top === undefined ? 'the device' : nameOf(top);
+  return { path, fault: `no verified CA issued ${name}: its issuer was not presented, or is not verified in DPS` };
 }
 
 const refused = (why: string): DpsDecision => ({ accepted: false, text: `401002, because ${why}` });
@@ -109,5 +147,7 @@ export function isSignedBy(certificate: X509Certificate, issuer: X509Certificate
 function isAmong({ fingerprint256 }: X509Certificate, certificates: readonly X509Certificate[]): boolean {
   return certificates.some((each) => each.fingerprint256 === fingerprint256);
 }
+
+const sha1Thumbprint = ({ fingerprint }: X509Certificate) => fingerprint.replaceAll(':', '');
 
 const nameOf = ({ subject }: X509Certificate) => `"${(subject ?? '').replaceAll('\n', ', ')}"`;

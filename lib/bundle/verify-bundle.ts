@@ -5,7 +5,13 @@ import { readCertificate } from '../pki/certificate.ts';
 import { readConfigToml } from './config-toml.ts';
 import { readConfigYaml } from './config-yaml.ts';
 import { readDpsDeviceConfig } from './device-json.ts';
-import { type DpsDecision, isSignedBy, predictDpsDecision, type VerifierGroup } from './dps-decision.ts';
+import {
+  type DpsDecision,
+  isSignedBy,
+  predictDpsDecision,
+  type VerifiedCas,
+  type VerifierGroup,
+} from './dps-decision.ts';
 import { readTar, type TarFile } from './tar.ts';
 import type { ConfigPath } from './targets.ts';
 
@@ -27,11 +33,17 @@ export interface BundleReport {
  * @param bundle a tar or tar.gz. Decrypt a sealed bundle first
  * @param groups the enrollment groups in DPS
  * @param at the time at which certificates must be valid
+ * @param verifiedCas the verified CAs of DPS. When absent, the roots of the groups count as verified
  * @throws FleetError `bundle-invalid` when the file is not a bundle
  * @example
  * const { ok, checks } = verifyBundle(await readFile('gw-1.tar.gz'), groups, new Date());
  */
-export function verifyBundle(bundle: Buffer, groups: readonly VerifierGroup[], at: Date): BundleReport {
+export function verifyBundle(
+  bundle: Buffer,
+  groups: readonly VerifierGroup[],
+  at: Date,
+  verifiedCas?: VerifiedCas,
+): BundleReport {
   const contents = openBundle(bundle);
   const checks: { name: string; fault?: string }[] = [];
   const check = (name: string, faults: readonly string[]) =>
@@ -55,7 +67,7 @@ export function verifyBundle(bundle: Buffer, groups: readonly VerifierGroup[], a
   if (settings.edgeCa !== undefined) check('the Edge CA works for modules', edgeCaFaults(contents, settings, chain[0]));
   if (contents.configPath === 'config.yaml') check('IoT Edge 1.1 can read its dates', dateFaults(contents));
 
-  const dps = predictDpsDecision(chain, groups, at);
+  const dps = predictDpsDecision(chain, groups, at, verifiedCas);
   return {
     deviceId: settings.registrationId ?? contents.folder,
     ok: dps.accepted && checks.every(({ fault }) => fault === undefined),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -39,6 +39,16 @@ async function ca(...args: readonly string[]): Promise<{ out: string; err: strin
     const { stdout, stderr, code } = error as { stdout: string; stderr: string; code: number };
     return { out: stdout, err: stderr, code };
   }
+}
+
+/** Runs `npm run verify-bundle` with access to DPS. @returns its report; it must say that the bundle is good */
+async function verified(deviceId: string): Promise<string> {
+  const bundle = theirs.file();
+  const groups = theirs.file(JSON.stringify(await fleet.api.get('enrollment-groups')));
+  writeFileSync(bundle, await fleet.api.getBytes(`devices/${deviceId}/bundle`));
+  const args = ['infra/tools/verify-bundle.ts', bundle, '--groups', groups, '--dps', 'local'];
+  const { stdout } = await run(process.execPath, args, { env: { ...process.env, LOCAL_DIR: fleet.directory } });
+  return stdout;
 }
 
 /** @returns the problem of a check of GET /api/health; empty if it is ok */
@@ -123,6 +133,7 @@ test('an OpenSSL CA signs an issuing CA, and its devices register once DPS has t
   assert.equal(await problemOf('root of group own in DPS'), '');
   const { code, out: trusted } = await ca('check', '--json');
   assert.equal(code, 0, trusted);
+  assert.match(await verified('own-1'), /ok {5}DPS will say: matches group "own" by its primary issuing CA/);
   assert.match(trusted, /DPS had \\"CN=Plant PKI\\" as plant-pki, verified/);
 
   const { out } = await ca('show');

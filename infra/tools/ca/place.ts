@@ -1,14 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { DefaultAzureCredential } from '@azure/identity';
 import { z } from 'zod';
 import { readConfig } from '../../../functions/config.ts';
 import { createServices } from '../../../functions/services.ts';
-import { createDpsCertificates, parseDpsResourceId } from '../../../lib/azure/dps-certificates.ts';
 import type { CaRegistry } from '../../../lib/enrollment/ca-registration.ts';
 import { FleetError } from '../../../lib/errors.ts';
 import { findStack } from '../../local/stack/running-stack.ts';
-import { localCredential, localDps } from '../../local/stack/trust-root.ts';
-import { trustTls } from '../../local/stack/trust-tls.ts';
+import { findRegistry, localRegistry } from './registry.ts';
 
 /** The deployment that a command acts on. */
 export interface Place {
@@ -56,17 +53,11 @@ export async function findPlace({
   } = parsed.data;
   const services = createServices(readConfig(own));
   if (dps === undefined) return { services, name: settings };
-  const credential = new DefaultAzureCredential();
-  return {
-    services,
-    name: settings,
-    registry: createDpsCertificates({ resource: parseDpsResourceId(dps), credential }),
-  };
+  return { services, name: settings, registry: await findRegistry(dps) };
 }
 
 async function localPlace(): Promise<Place> {
-  const { appSettings, caPath, urls } = await findStack();
-  trustTls(await readFile(caPath, 'utf8'));
-  const registry = createDpsCertificates({ resource: localDps, credential: localCredential, endpoint: urls.dps });
-  return { services: createServices(readConfig(appSettings)), registry, name: 'the local stack' };
+  const stack = await findStack();
+  const registry = await localRegistry(stack);
+  return { services: createServices(readConfig(stack.appSettings)), registry, name: 'the local stack' };
 }

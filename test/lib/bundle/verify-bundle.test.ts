@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -196,6 +197,20 @@ describe('the predicted answer of DPS', () => {
     assert.match(said([]), /^401002, because no verified CA issued/);
     const stranger = await someBundler({}, { id: 'line8' });
     assert.match(said([stranger.group]), /^401002, because no verified CA issued/);
+  });
+
+  it('follows the CAs that DPS has verified, when they are known', () => {
+    const sha1 = (pem = '') => new X509Certificate(pem).fingerprint.replaceAll(':', '');
+    const [issuingCa] = maker.group.issuingCas;
+    const decide = (...verified: string[]) => verifyBundle(good, [maker.group], someTime, new Set(verified)).dps;
+    const accepted = 'matches group "line7" by its primary issuing CA';
+    assert.equal(decide(sha1(maker.rootPem)).text, accepted);
+    assert.equal(decide(sha1(issuingCa?.certificatePem)).text, accepted, 'an issuing CA may be verified itself');
+    for (const others of [[], ['A'.repeat(40)]]) {
+      const { accepted: isAccepted, text } = decide(...others);
+      assert.equal(isAccepted, false);
+      assert.match(text, /^401002, because no verified CA issued .*not verified in DPS$/);
+    }
   });
 
   it('is a refusal before and after the validity', () => {
