@@ -80,7 +80,10 @@ describe('health of groups whose CA keys are in Key Vault', () => {
       keys: createKeyVaultKeyStore({ vaultUrl: url, credential: new DefaultAzureCredential() }),
     });
     try {
-      for (const id of ['kept', 'deleted', 'disabled']) await fleet.groups.declare(id, plain);
+      for (const id of ['kept', 'deleted', 'disabled']) {
+        await fleet.groups.declare(id, plain);
+        await fleet.issue(id, `gw-${id}`);
+      }
       const client = new KeyClient(url, anyCredential, { disableChallengeResourceVerification: true });
       await client.beginDeleteKey(vaultKeyName('issuing-deleted-1'));
       const disabled = await client.getKey(vaultKeyName('issuing-disabled-1'));
