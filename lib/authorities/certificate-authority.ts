@@ -3,16 +3,17 @@ import { FleetError } from '../errors.ts';
 import type { GroupDefinition } from '../groups/definition.ts';
 import { edgeCaOf } from '../groups/definition.ts';
 import type { GroupStore, IssuingCa, RootCa } from '../groups/group.ts';
-import { y2038DateIssue } from '../groups/y2038.ts';
+import { y2038Bound, y2038DateIssue } from '../groups/y2038.ts';
 import { issueIntermediateCa, issueProofOfPossession, issueRootCa } from '../pki/authority.ts';
 import { createCaRequest } from '../pki/ca-request.ts';
 import { readCertificate } from '../pki/certificate.ts';
 import { issuingCaPathLength } from '../pki/edge-ca.ts';
 import type { Authority } from '../pki/issuer.ts';
 import type { KeyStore } from '../pki/key-store.ts';
+import { caKeyTypeOf } from '../pki/keys.ts';
 import { newSerialNumber } from '../pki/serial.ts';
+import { maxCommonNameLength } from '../pki/x509.ts';
 import type { Versioned } from '../storage.ts';
-import { caKeyTypeOf } from './ca-checks.ts';
 import { acceptIssuingCa, acceptRoot, type ImportedCa } from './imported-ca.ts';
 
 /** Makes the root and one issuing CA a group, or takes them from outside, and opens them for signing. */
@@ -68,9 +69,6 @@ const rootValidityDays = 30 * 365;
 
 /** Key of the root that is made here. */
 const rootKeyName = 'root';
-
-/** libiothsm of IoT Edge 1.1 reads no date from here on (Azure/iotedge issue 1960). */
-const endOfTime32 = new Date('2038-01-01T00:00:00Z');
 
 export function createCertificateAuthority(options: CertificateAuthorityOptions): CertificateAuthority {
   const { keys, groups, rootName, now, random } = options;
@@ -158,7 +156,7 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
         pathLength: issuingCaPathLength(edgeCaOf(group)),
         publicKey: requested?.publicKey,
         knownIssuers: root === undefined ? [] : [root.value.certificatePem],
-        endsBefore: group.target === 'iotedge-1.1' ? endOfTime32 : undefined,
+        endsBefore: group.target === 'iotedge-1.1' ? y2038Bound : undefined,
         now: now(),
       });
       const keyName = privateKey === undefined ? keyNameOf(group, generation) : importedName(privateKey);
@@ -193,5 +191,6 @@ function importedName(privateKey: KeyObject): string {
   return `imported-${createHash('sha256').update(info).digest('hex').slice(0, 32)}`;
 }
 
-/** 64 characters is the bound of a common name (RFC 5280, ub-common-name); a group id may have all of them. */
-const commonNameOf = ({ id }: GroupDefinition, generation: number) => `${id.slice(0, 48)} issuing CA ${generation}`;
+/** A group id may be as long as a common name, so it is cut to leave 16 characters for the rest. */
+const commonNameOf = ({ id }: GroupDefinition, generation: number) =>
+  `${id.slice(0, maxCommonNameLength - 16)} issuing CA ${generation}`;

@@ -9,7 +9,7 @@ import {
 } from '@azure/keyvault-keys';
 import { FleetError } from '../errors.ts';
 import type { CaKeyType, KeyStore, Signer } from '../pki/key-store.ts';
-import { describeKey, keyTypeOf, signatureHash } from '../pki/keys.ts';
+import { describeKey, keyTypeOf, signatureAlgorithm } from '../pki/keys.ts';
 import { calling, statusOf } from './service-errors.ts';
 
 export interface KeyVaultOptions {
@@ -144,7 +144,7 @@ function signerOf(key: KeyVaultKey, publicKey: KeyObject, keyType: CaKeyType, cl
     keyType,
     publicKey,
     async sign(data) {
-      const digest = createHash(signatureHash[keyType]).update(data).digest();
+      const digest = createHash(signatureAlgorithm[keyType].hash).update(data).digest();
       const { result } = await calling(service, () => client.sign(algorithms[keyType], digest));
       return keyType === 'rsa-4096' ? result : ecdsaSignatureDer(result);
     },

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import type { Issue } from '../errors.ts';
 import type { GroupDefinition } from '../groups/definition.ts';
 import { y2038CertificateIssue, y2038DateIssue } from '../groups/y2038.ts';
+import { distinguishedName } from '../pki/x509.ts';
 import { readConfigToml } from './config-toml.ts';
 import { readConfigYaml } from './config-yaml.ts';
 import { readDpsDeviceConfig } from './device-json.ts';
@@ -81,7 +82,7 @@ function chainFaults({ group, chainPem, rootPem, now }: BundleOptions): Issue[] 
   return faults;
 }
 
-const nameOf = (pem: string) => new X509Certificate(pem).subject.replaceAll('\n', ', ');
+const nameOf = (pem: string) => distinguishedName(new X509Certificate(pem));
 
 const readers = { 'config.toml': readConfigToml, 'config.yaml': readConfigYaml, 'device.json': readDpsDeviceConfig };
 

@@ -165,7 +165,7 @@ export async function createDeviceIssuer(options: DeviceIssuerOptions): Promise<
     issue(request) {
       if (request.csr !== undefined) {
         const key = readCertificationRequest(request.csr, request.deviceId, identityProfile);
-        return issueFor(request, key.type as DeviceKeyType, { publicKey: key.octets });
+        return issueFor(request, key.type as DeviceKeyType, { publicKey: key.publicKey });
       }
       if (keyType === 'ec-p256') return issueFor(request, keyType, generateP256Key());
       return generateRsaKey().then((key) => issueFor(request, keyType, key));

@@ -1,9 +1,10 @@
 import { verify, X509Certificate } from 'node:crypto';
+import { KeyUsageFlags } from '@peculiar/asn1-x509';
 import { brokenRule } from './broken-rule.ts';
 import { type CertificateParts, readCertificate } from './certificate.ts';
 import { derHeader, derTag } from './der.ts';
 import type { Signer } from './key-store.ts';
-import { keyIdentifier, signatureAlgorithm, signatureHash, subjectKeyOf } from './keys.ts';
+import { keyIdentifier, signatureAlgorithm, subjectKeyOf } from './keys.ts';
 
 /** A CA that is open for signing. */
 export interface Authority {
@@ -25,8 +26,6 @@ export interface Issuer {
   readonly pathLength: number | undefined;
 }
 
-const keyCertSign = 1 << 5;
-
 /**
  * Reads what issuing needs from a CA's certificate.
  * @throws FleetError `certificate-rule` (rule `issuer`) when it may not issue, or the key is not its own
@@ -41,7 +40,7 @@ export function readIssuer({ certificatePem, signer }: Pick<Authority, 'certific
     throw brokenRule('issuer', 'the certificate of the issuing CA cannot be read', { cause: error });
   }
   if (parts.basicConstraints?.ca !== true) throw brokenRule('issuer', 'the issuing certificate is no CA');
-  if (parts.keyUsage !== undefined && (parts.keyUsage & keyCertSign) === 0)
+  if (parts.keyUsage !== undefined && (parts.keyUsage & KeyUsageFlags.keyCertSign) === 0)
     throw brokenRule('issuer', 'the issuing CA may not sign certificates (keyUsage lacks keyCertSign)');
   if (!certificate.publicKey.equals(signer.publicKey))
     throw brokenRule('issuer', 'the signing key is not that of the issuing CA’s certificate');
@@ -59,7 +58,7 @@ export function readIssuer({ certificatePem, signer }: Pick<Authority, 'certific
 export function selfIssuer(signer: Signer, name: Buffer, notBefore: Date, notAfter: Date): Issuer {
   const key = subjectKeyOf(signer.publicKey);
   if (key === undefined) throw brokenRule('key-type', 'the root key is of a type no CA has here');
-  return { signer, name, keyIdentifier: keyIdentifier(key.octets), notBefore, notAfter, pathLength: undefined };
+  return { signer, name, keyIdentifier: keyIdentifier(key.publicKey), notBefore, notAfter, pathLength: undefined };
 }
 
 /** Signs what was checked. @returns the certificate, DER */
@@ -76,16 +75,15 @@ const verifyOneIn = 256;
 export function createCertificateSigning(issuer: Issuer): SignCertificate {
   const { signer } = issuer;
   const algorithm = signatureAlgorithm[signer.keyType];
-  const digest = signatureHash[signer.keyType];
   let signed = 0;
 
   function finish(tbs: Buffer, signature: Uint8Array, elsewhere: boolean): Buffer {
     const thorough = elsewhere || signer.keyType !== 'ec-p256' || signed % verifyOneIn === 0;
     signed += 1;
     if (signer.keyType !== 'rsa-4096') checkEcdsaSignature(signature);
-    if (thorough && !verify(digest, tbs, signer.publicKey, signature))
+    if (thorough && !verify(algorithm.hash, tbs, signer.publicKey, signature))
       throw brokenRule('signature', 'what the key returned is no signature of the certificate');
-    return assemble(tbs, algorithm, signature);
+    return assemble(tbs, algorithm.der, signature);
   }
 
   return (tbs) => {

@@ -9,6 +9,7 @@ import type { CertificateParts } from './certificate.ts';
 import type { Issuer } from './issuer.ts';
 import { type KeyType, keyIdentifier, publicKeyInfoHeader, signatureAlgorithm } from './keys.ts';
 import type { Profile } from './profiles.ts';
+import { maxCommonNameLength } from './x509.ts';
 
 /** What a certificate was meant to be, independently of its bytes. */
 export interface Intent {
@@ -37,7 +38,7 @@ const version: SharedRule = (parts) =>
   parts.version === 3 ? undefined : `it is a version ${parts.version} certificate`;
 
 const algorithm: SharedRule = (parts, { issuer }) =>
-  parts.signatureAlgorithm.equals(signatureAlgorithm[issuer.signer.keyType])
+  parts.signatureAlgorithm.equals(signatureAlgorithm[issuer.signer.keyType].der)
     ? undefined
     : `it does not name the algorithm of a key of type ${issuer.signer.keyType}`;
 
@@ -160,14 +161,11 @@ const serialNumber: OwnRule = ({ serialNumber: found }, intent) => {
     : 'it is not the one that was reserved';
 };
 
-/** ub-common-name of RFC 5280, in characters. */
-const longestCommonName = 64;
-
 const subjectName: OwnRule = ({ commonName }, { profile, commonName: intended }) => {
   if (commonName === undefined) return 'the subject is not one common name';
   const text = commonName.toString('utf8');
   if (text !== intended) return 'the subject is not the one that was asked for';
-  if (text.length > longestCommonName) return `the common name has ${text.length} characters, and 64 are allowed`;
+  if (text.length > maxCommonNameLength) return `the common name has ${text.length} characters, and 64 are allowed`;
   return profile.commonName.test(text) ? undefined : `the common name is not ${profile.commonNameExpected}`;
 };
 

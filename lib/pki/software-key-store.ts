@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { FleetError } from '../errors.ts';
 import type { CaKeyType, KeyStore, Signer } from './key-store.ts';
-import { describeKey, keyTypeOf, signatureHash } from './keys.ts';
+import { describeKey, keyTypeOf, signatureAlgorithm } from './keys.ts';
 
 /** Names become file names, so they hold no separator and do not begin with a dot. */
 const keyName = /^[a-z0-9][a-z0-9._-]{0,127}$/;
@@ -145,11 +145,11 @@ export function createSoftwareSigner(privateKey: KeyObject, keyType: CaKeyType):
   if (keyTypeOf(privateKey) !== keyType) {
     throw new FleetError('ca-key-unusable', `A CA key is ${describeKey(privateKey)}, where ${keyType} was asked for.`);
   }
-  const digest = signatureHash[keyType];
+  const { hash } = signatureAlgorithm[keyType];
   return {
     keyType,
     publicKey: createPublicKey(privateKey),
     // The KeyObject itself: options or PEM in its place cost half of the signature again. ECDSA comes as DER by default.
-    sign: (data) => sign(digest, data, privateKey),
+    sign: (data) => sign(hash, data, privateKey),
   };
 }

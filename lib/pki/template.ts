@@ -58,7 +58,7 @@ function extensionsOf({ profile, key, pathLength }: CertificateContent, issuer: 
     new x509.BasicConstraintsExtension(profile.ca, pathLength, true),
     new x509.KeyUsagesExtension(profile.keyUsage(key.type), true),
     ...(purposes.length > 0 ? [new x509.ExtendedKeyUsageExtension(purposes)] : []),
-    new x509.SubjectKeyIdentifierExtension(keyIdentifier(key.octets).toString('hex')),
+    new x509.SubjectKeyIdentifierExtension(keyIdentifier(key.publicKey).toString('hex')),
     new x509.AuthorityKeyIdentifierExtension(issuer.keyIdentifier.toString('hex')),
   ];
 }

@@ -124,7 +124,7 @@ describe('a group whose issuing CA is signed elsewhere', () => {
     });
     const found = await faultsOf(fleet.groups.importIssuingCa('faulty', { certificate: bad.pem, chain: expired.pem }));
     assertFaults(found, [
-      /certificate is no CA/,
+      /certificate is not a CA/,
       /certificate may not sign certificates/,
       /certificate has a key of type rsa 2048/,
       /certificate is for another key/,
@@ -144,7 +144,11 @@ describe('a group whose issuing CA is signed elsewhere', () => {
     const impostor = ca.issue({ subject: '/O=Acme/CN=Acme root' });
     assertFaults(await take(own.pem, impostor.pem, own.keyPem), [/chain no certificate given issued/]);
     assertFaults(await take(theirRoot.pem, undefined, theirRoot.keyPem), [/certificate is self-signed/]);
-    assertFaults(await take('', 'neither', 'nor'), [/certificate holds no/, /chain holds no/, /key is no unencrypted/]);
+    assertFaults(await take('', 'neither', 'nor'), [
+      /certificate holds no/,
+      /chain holds no/,
+      /key is not an unencrypted/,
+    ]);
     assertFaults(await take(own.keyPem), [/certificate holds a private key/]);
     assertFaults(await take(own.pem, theirRoot.pem, theirRoot.keyPem), [/certificate is for another key/]);
     const broken = own.pem.replace(/\n.{20}/, '\nAAAAAAAAAAAAAAAAAAAA');
@@ -242,7 +246,7 @@ describe("an operator's own root", () => {
       /is for another key/,
     ]);
     const leaf = ca.issue({ subject: '/CN=Leaf', extensions: ['basicConstraints=CA:FALSE'] });
-    assertFaults(await take(leaf.pem), [/is no CA/]);
+    assertFaults(await take(leaf.pem), [/is not a CA/]);
     assertFaults(await take('nothing'), [/holds no certificate/]);
   });
 });

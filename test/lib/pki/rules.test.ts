@@ -179,14 +179,14 @@ const broken: Record<string, Case[]> = {
     {
       // 06: the hybrid form, which RFC 5480 forbids.
       tamper: (tbs) => {
-        tbs.subjectPublicKeyInfo.subjectPublicKey = Uint8Array.from([6, ...ecKey.octets.subarray(1)]).buffer;
+        tbs.subjectPublicKeyInfo.subjectPublicKey = Uint8Array.from([6, ...ecKey.publicKey.subarray(1)]).buffer;
       },
     },
     ...[8, -6, -1].map((octet) => ({
       meant: { key: rsaKey },
       // An octet of the modulus' beginning (short), its end (even), or of the exponent.
       tamper: (tbs: TBSCertificate) => {
-        const octets = Buffer.from(rsaKey.octets);
+        const octets = Buffer.from(rsaKey.publicKey);
         octets.writeUInt8(2, octet < 0 ? octets.length + octet : octet);
         tbs.subjectPublicKeyInfo.subjectPublicKey = Uint8Array.from(octets).buffer;
       },
