@@ -5,7 +5,7 @@ import { brokenRule } from './broken-rule.ts';
 import { toPem } from './certificate.ts';
 import type { Signer } from './key-store.ts';
 import { describeKey, keyTypeOf, webCryptoAlgorithm } from './keys.ts';
-import { profiles } from './profiles.ts';
+import { keyUsageBits, profiles } from './profiles.ts';
 import { nameOf } from './template.ts';
 
 export interface CaRequest {
@@ -32,7 +32,7 @@ export async function createCaRequest({ commonName, signer, pathLength }: CaRequ
       // As extensionRequest (RFC 2985 5.4.2), where OpenSSL, EJBCA and step-ca look for what is asked for.
       extensions: [
         new x509.BasicConstraintsExtension(true, pathLength, true),
-        new x509.KeyUsagesExtension(profiles['issuing-ca'].keyUsage(type), true),
+        new x509.KeyUsagesExtension(keyUsageBits(profiles['issuing-ca'], type), true),
       ],
     },
     crypto,

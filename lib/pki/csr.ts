@@ -127,11 +127,11 @@ const p256 = publicKeyInfoHeader['ec-p256'];
 function acceptKey(info: Buffer, profile: Profile): DeviceSubjectKey {
   // The usual form of a P-256 key is not imported here: OpenSSL checks the point when it verifies the signature.
   const usual = info.length === p256.length + 65 && p256.compare(info, 0, p256.length) === 0 && info[p256.length] === 4;
-  if (usual && profile.keyTypes.has('ec-p256')) return subjectKeyFrom('ec-p256', info.subarray(p256.length));
+  if (usual && profile.keyTypes.includes('ec-p256')) return subjectKeyFrom('ec-p256', info.subarray(p256.length));
   const publicKey = importKey(info);
   const key = subjectKeyOf(publicKey);
-  if (key === undefined || !isDeviceKey(key) || !profile.keyTypes.has(key.type))
-    throw invalid(`The key of the request is ${describeKey(publicKey)}`, [...profile.keyTypes].join(' or '));
+  if (key === undefined || !isDeviceKey(key) || !profile.keyTypes.includes(key.type))
+    throw invalid(`The key of the request is ${describeKey(publicKey)}`, profile.keyTypes.join(' or '));
   if (key.type === 'ec-p256' || !key.info.equals(info))
     throw invalid(
       `The ${key.type} key of the request is encoded in an unusual form`,

@@ -4,9 +4,9 @@ import { brokenRule } from './broken-rule.ts';
 import { readElement } from './der.ts';
 import type { Issuer } from './issuer.ts';
 import { keyIdentifier, type SubjectKey, webCryptoAlgorithm } from './keys.ts';
-import { lint, lintOwn } from './lint.ts';
-import type { Profile } from './profiles.ts';
-import type { Intent, OwnIntent } from './rules.ts';
+import { lint, lintPerCertificate } from './lint.ts';
+import { extendedKeyUsageIds, keyUsageBits, type Profile } from './profiles.ts';
+import type { Intent, VaryingIntent } from './rules.ts';
 
 /** What is particular to one certificate; its profile says the rest. */
 export interface CertificateContent {
@@ -53,10 +53,10 @@ export function nameOf(commonName: string): x509.Name {
 }
 
 function extensionsOf({ profile, key, pathLength }: CertificateContent, issuer: Issuer): x509.Extension[] {
-  const purposes = [...profile.extendedKeyUsage];
+  const purposes = extendedKeyUsageIds(profile);
   return [
     new x509.BasicConstraintsExtension(profile.ca, pathLength, true),
-    new x509.KeyUsagesExtension(profile.keyUsage(key.type), true),
+    new x509.KeyUsagesExtension(keyUsageBits(profile, key.type), true),
     ...(purposes.length > 0 ? [new x509.ExtendedKeyUsageExtension(purposes)] : []),
     new x509.SubjectKeyIdentifierExtension(keyIdentifier(key.publicKey).toString('hex')),
     new x509.AuthorityKeyIdentifierExtension(issuer.keyIdentifier.toString('hex')),
@@ -115,7 +115,7 @@ export async function createTemplate(
  */
 export function fillTemplate(
   { tbs: first, at, profile, keyType }: Template,
-  { serialNumber, commonName }: Pick<OwnIntent, 'serialNumber' | 'commonName'>,
+  { serialNumber, commonName }: Pick<VaryingIntent, 'serialNumber' | 'commonName'>,
   publicKey: Buffer,
 ): { tbs: Buffer; subjectKeyIdentifier: Buffer } {
   const tbs = Buffer.allocUnsafe(first.length);
@@ -133,6 +133,6 @@ export function fillTemplate(
     throw brokenRule('key-strength', 'its key is not as long as keys of its type are');
   own.publicKey.set(publicKey);
   own.subjectKeyIdentifier.set(keyIdentifier(publicKey));
-  lintOwn(own, { profile, keyType, serialNumber, commonName });
+  lintPerCertificate(own, { profile, keyType, serialNumber, commonName });
   return { tbs, subjectKeyIdentifier: own.subjectKeyIdentifier };
 }

@@ -6,9 +6,9 @@ import { Extension, Name, TBSCertificate, Time } from '@peculiar/asn1-x509';
 import { FleetError } from '../../../lib/errors.ts';
 import { type Issuer, readIssuer } from '../../../lib/pki/issuer.ts';
 import { subjectKeyOf } from '../../../lib/pki/keys.ts';
-import { lint, sharedRules } from '../../../lib/pki/lint.ts';
+import { lint } from '../../../lib/pki/lint.ts';
 import { profiles, validityFrom } from '../../../lib/pki/profiles.ts';
-import { ownRules } from '../../../lib/pki/rules.ts';
+import { perCertificate, perTemplate } from '../../../lib/pki/rules.ts';
 import { newSerialNumber } from '../../../lib/pki/serial.ts';
 import { type CertificateContent, encodeName, toBeSigned } from '../../../lib/pki/template.ts';
 import { someTime } from '../../factories.ts';
@@ -204,7 +204,7 @@ describe('rules of certificates', () => {
     await check({ meant: { notBefore: at(0) } });
   });
 
-  for (const rule of Object.keys({ ...sharedRules, ...ownRules })) {
+  for (const rule of Object.keys({ ...perTemplate, ...perCertificate })) {
     it(`refuse what breaks "${rule}"`, async () => {
       const cases = broken[rule] ?? [];
       assert.ok(cases.length > 0);
