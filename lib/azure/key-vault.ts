@@ -143,6 +143,7 @@ function signerOf(key: KeyVaultKey, publicKey: KeyObject, keyType: CaKeyType, cl
   return {
     keyType,
     publicKey,
+    isLocal: false,
     async sign(data) {
       const digest = createHash(signatureAlgorithm[keyType].hash).update(data).digest();
       const { result } = await calling(service, () => client.sign(algorithms[keyType], digest));

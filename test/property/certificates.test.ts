@@ -120,7 +120,7 @@ describe('certificates from templates', () => {
       fc.asyncProperty(ids, date, fc.integer({ min: 1, max: 3650 }), fc.boolean(), async (some, now, days, edge) => {
         const issuerThen = await someAuthority({ now, validityDays: 7300, pathLength: edge ? 1 : 0 });
         const options = { keyType: 'ec-p256', validityDays: days, now } as const;
-        const issuer = await createDeviceIssuer({ issuer: issuerThen, ...options, ...(edge && { edgeCa: 'edge-ca' }) });
+        const issuer = createDeviceIssuer({ issuer: issuerThen, ...options, ...(edge && { edgeCa: 'edge-ca' }) });
         for (const id of some) {
           for (const each of [id, [...id].reverse().join('')]) {
             const identity = await issuer.issue({ deviceId: each, serialNumber: newSerialNumber() });
@@ -135,7 +135,7 @@ describe('certificates from templates', () => {
   it('are so for RSA keys too', async () => {
     const now = new Date('2026-11-24T00:00:00Z');
     const authority = await someAuthority({ now });
-    const issuer = await createDeviceIssuer({ issuer: authority, keyType: 'rsa-2048', validityDays: 30, now });
+    const issuer = createDeviceIssuer({ issuer: authority, keyType: 'rsa-2048', validityDays: 30, now });
     for (const id of ['gw-1', 'gw-2']) {
       const identity = await issuer.issue({ deviceId: id, serialNumber: newSerialNumber() });
       await assertAsTheLibrary(identity, authority, id);
@@ -146,7 +146,7 @@ describe('certificates from templates', () => {
     await fc.assert(
       fc.asyncProperty(date, fc.integer({ min: 1, max: 3650 }), async (now, validityDays) => {
         const then = await someAuthority({ now, validityDays: 7300 });
-        const issuer = await createDeviceIssuer({ issuer: then, keyType: 'ec-p256', validityDays, now });
+        const issuer = createDeviceIssuer({ issuer: then, keyType: 'ec-p256', validityDays, now });
         const { certificatePem } = await issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() });
         const certificate = new NodeCertificate(certificatePem);
         const { notBefore, notAfter } = readCertificate(certificate.raw);
@@ -162,7 +162,7 @@ describe('certificates from templates', () => {
   });
 
   it('verify, each under its own serial number and name', async () => {
-    const issuer = await createDeviceIssuer({
+    const issuer = createDeviceIssuer({
       ...{ issuer: authority, keyType: 'ec-p256', validityDays: 365 },
       now: new NodeCertificate(authority.certificatePem).validFromDate,
     });

@@ -56,7 +56,7 @@ async function identities(
   options: Partial<DeviceIssuerOptions>,
   csr?: string,
 ): Promise<Vector[]> {
-  const issuer = await createDeviceIssuer({
+  const issuer = createDeviceIssuer({
     ...{ issuer: authority, keyType: 'ec-p256', validityDays: 365, now: someTime, ...options },
   });
   const { edgeCa, ...identity } = await issuer.issue({ deviceId: 'gw-1', csr, serialNumber: newSerialNumber() });
@@ -283,7 +283,7 @@ describe('a CA with an elaborate name', () => {
       // OpenSSL does not backdate, so the first certificate under its CA begins with it.
       const now = new Date(Date.now() + 60_000);
       const issuer = { certificatePem: rootPem, signer, chainPem: [] };
-      const deviceIssuer = await createDeviceIssuer({ issuer, keyType: 'ec-p256', validityDays: 30, now });
+      const deviceIssuer = createDeviceIssuer({ issuer, keyType: 'ec-p256', validityDays: 30, now });
       const { certificatePem: pem } = await deviceIssuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() });
       const vector = { pem, between: [], rootPem, says: identitySays, client: true };
       checkByOpenssl(vector, now);

@@ -46,7 +46,7 @@ export function createIssuances({
     const chainPem = [ca.certificatePem, ...ca.chainPem.slice(0, -1)];
     return {
       group,
-      issuer: await createDeviceIssuer({ issuer, keyType, validityDays, now: now(), edgeCa: edgeCaOf(definition) }),
+      issuer: createDeviceIssuer({ issuer, keyType, validityDays, now: now(), edgeCa: edgeCaOf(definition) }),
       bundler: await createBundler({ group: definition, chainPem, rootPem, dps, now: now() }),
     };
   }
