@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { FleetError } from '../errors.ts';
 import { brokenRule } from './broken-rule.ts';
 import { toPem } from './certificate.ts';
 import { readCertificationRequest } from './csr.ts';
@@ -124,13 +125,13 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
 
   return {
     async issue(request) {
-      const { deviceId, serialNumber } = request;
+      const { deviceId, serialNumber, csr } = request;
 
       // 1. Draft every certificate of the device: if one breaks a rule, none is signed.
       const { type, publicKey, privateKeyPem } = await keyFor(request);
       const identity = await draftIdentity[type]({ deviceId, serialNumber, publicKey });
       const owner = owners.add(identity.subjectKeyIdentifier, deviceId);
-      if (owner !== undefined) throw keyReuse(owner);
+      if (owner !== undefined) throw keyReuse(owner, csr);
       const edgeCa = await draftEdgeCa?.(request);
 
       // 2. Sign them.
@@ -144,9 +145,16 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
   };
 }
 
-/** A key belongs to one device: two devices with one key can pose as each other. */
-const keyReuse = (owner: string) =>
-  brokenRule('key-reuse', `its key is that of "${owner}" too; every device needs a key of its own`);
+/**
+ * A key belongs to one device: two devices with one key can pose as each other. A key that came in a request is for the
+ * sender of the row to replace, a key that was made here for an operator to look into.
+ * @param csr the request that the key came in
+ */
+function keyReuse(owner: string, csr?: string): FleetError {
+  const message = `its key is that of "${owner}" too; every device needs a key of its own`;
+  if (csr === undefined) return brokenRule('key-reuse', message);
+  return new FleetError('csr-invalid', `key-reuse: ${message}.`, { column: 'csr' });
+}
 
 /** Remembers which device has which key. */
 interface KeyOwners {

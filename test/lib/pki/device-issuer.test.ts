@@ -280,7 +280,7 @@ describe('a key', () => {
     const issuer = issuerFor(await someAuthority());
     await issuer.issue({ deviceId: 'gw-1', csr, serialNumber: newSerialNumber() });
     await assert.rejects(() => issuer.issue({ deviceId: 'gw-2', csr, serialNumber: newSerialNumber() }), {
-      code: 'certificate-rule',
+      code: 'csr-invalid',
       message: /^key-reuse: .*"gw-1"/,
     });
     // The chunk delivered again, or the device's certificate renewed on its key.
@@ -292,6 +292,7 @@ describe('a key', () => {
     const csr = makeRequest({ privateKey, publicKey: createPublicKey(privateKey), commonName: 'gw-1' });
     const issuer = issuerFor(await someAuthority());
     await assert.rejects(() => issuer.issue({ deviceId: 'gw-1', csr, serialNumber: newSerialNumber() }), {
+      code: 'csr-invalid',
       message: /^key-reuse: .*the issuing CA/,
     });
   });
