@@ -169,7 +169,7 @@ export async function registerIssuingCa(
     certificatePem: ca.certificatePem,
     exactName: true,
     ...{ vouched, proofPem },
-    prove: async (code) => authority.prove(await authority.open(group.definition, ca), code),
+    prove: async (code) => authority.prove(await authority.open(ca), code),
   });
   if (outcome.state === 'verified') await groups.noteRegistration(id, ca, outcome.name);
   return outcome;

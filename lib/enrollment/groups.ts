@@ -159,7 +159,8 @@ export function createGroups(options: GroupsOptions): Groups {
       const definition = parseGroupDefinition(id, input);
       // A CA from outside has a root of its own, which is checked when it is imported.
       const byOurRoot = definition.issuingCa.origin === 'fleet';
-      const rootPem = definition.target === 'iotedge-1.1' && byOurRoot ? await authority.root() : undefined;
+      const rootPem =
+        definition.target === 'iotedge-1.1' && byOurRoot ? (await authority.rootCa()).value.certificatePem : undefined;
       refuseCustody(definition, allowPlainKeys, now(), rootPem);
       const at = now().toISOString();
       const etag = await store.create({ id, definition, issuingCas: [], createdAt: at, updatedAt: at });

@@ -40,7 +40,7 @@ export function createIssuances({
     const [ca] = group.issuingCas;
     if (ca === undefined) throw new FleetError('internal', `Enrollment group "${group.id}" has no issuing CA.`);
     const { definition } = group;
-    const issuer = await authority.open(definition, ca);
+    const issuer = await authority.open(ca);
     const { keyType, validityDays } = definition;
     const rootPem = ca.chainPem.at(-1) ?? ca.certificatePem;
     const chainPem = [ca.certificatePem, ...ca.chainPem.slice(0, -1)];

@@ -192,7 +192,7 @@ describe("an operator's own root", () => {
   it('signs issuing CAs from then on; groups keep theirs until they roll over', async () => {
     const own = await startFleet();
     try {
-      const made = await own.authority.root();
+      const made = (await own.authority.rootCa()).value.certificatePem;
       await own.groups.declare('before', plain);
       await own.authority.adoptRoot({ certificate: theirRoot.pem, privateKey: theirRoot.keyPem });
       await own.groups.declare('after', plain);

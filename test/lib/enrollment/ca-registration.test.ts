@@ -74,7 +74,7 @@ describe('registering the root', () => {
 
   it('finds it where somebody uploaded it under another name', () =>
     withFleet(async (fleet) => {
-      await fleet.registry.upload('by-hand', await fleet.authority.root(), { vouched: true });
+      await fleet.registry.upload('by-hand', (await fleet.authority.rootCa()).value.certificatePem, { vouched: true });
       assert.deepEqual(await registerRoot(fleet), { state: 'verified', name: 'by-hand', already: true });
     }));
 
@@ -82,7 +82,9 @@ describe('registering the root', () => {
     withFleet(async (fleet) => {
       const other = await startFleet();
       try {
-        await fleet.registry.upload('fleet-root', await other.authority.root(), { vouched: true });
+        await fleet.registry.upload('fleet-root', (await other.authority.rootCa()).value.certificatePem, {
+          vouched: true,
+        });
       } finally {
         await other.stop();
       }
@@ -96,7 +98,9 @@ describe('registering the root', () => {
 
   it('is taken at our word where we ask for that, also after an upload without it', () =>
     withFleet(async (fleet) => {
-      await fleet.registry.upload('fleet-root', await fleet.authority.root(), { vouched: false });
+      await fleet.registry.upload('fleet-root', (await fleet.authority.rootCa()).value.certificatePem, {
+        vouched: false,
+      });
       assert.deepEqual(await registerRoot(fleet, { vouched: true }), {
         state: 'verified',
         name: 'fleet-root',
