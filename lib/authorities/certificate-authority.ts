@@ -142,7 +142,8 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
       if (current.value.certificatePem === certificatePem && current.value.keyName === keyName) return current.value;
       const same = current.value.certificatePem === certificatePem ? current.value : {};
       const replaced = await groups.replaceRoot({ value: { ...same, ...value }, etag: current.etag });
-      if (replaced === undefined) throw new FleetError('concurrent-change', 'The root was changed meanwhile.');
+      if (replaced === undefined)
+        throw new FleetError('concurrent-change', 'Another root was stored at the same time.');
       return value;
     },
 

@@ -17,9 +17,10 @@ import type { Profile } from './profiles.ts';
 import { commonNameId, commonNameIdDer, readSignatureAlgorithm } from './x509.ts';
 
 /**
- * Reads a device's PKCS#10 request (RFC 2986) and returns its public key. Names, extensions and attributes that the request
- * asks for are ignored: the profile decides them. Its signature must verify, which proves that the sender has the private key.
+ * Reads a device's PKCS#10 request (RFC 2986). Its common name must be the device id, or absent; everything else that it asks
+ * for is ignored, since the profile decides. Its signature must verify, which proves that the sender has the private key.
  * @param text PEM, or base64 of DER
+ * @returns the public key of the request
  * @throws FleetError `csr-invalid`
  */
 export function readCertificationRequest(text: string, deviceId: string, profile: Profile): DeviceSubjectKey {

@@ -26,7 +26,7 @@ export const derTag = {
   context3: 0xa3,
 } as const;
 
-/** The bytes are not DER. The message says what is wrong, and continues a sentence: "The request " + message. */
+/** The bytes are not DER. The message is the rest of a sentence, such as "ends at octet 4, inside a header". */
 export class DerError extends Error {}
 
 /** Octets of a long-form length. Two are enough for 64 KiB, which no certificate reaches. */

@@ -34,8 +34,8 @@ export type VaryingParts = Pick<CertificateParts, 'serialNumber' | 'commonName' 
 export type VaryingIntent = Pick<Intent, 'profile' | 'keyType' | 'serialNumber' | 'commonName'>;
 
 /*
- * A rule reads the bytes that are to be signed, and returns what is wrong with them, or undefined. Its name is its key in
- * `perTemplate` or `perCertificate`; it begins the error message, and stands in docs/certificates.md.
+ * A rule reads the bytes that are to be signed, and returns a fault or undefined. Its name is its key in `perTemplate` or
+ * `perCertificate`; error messages begin with the name, and docs/certificates.md lists it.
  */
 
 type TemplateRule = (parts: CertificateParts, intent: Intent) => string | undefined;

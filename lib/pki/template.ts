@@ -102,7 +102,7 @@ export type DraftCertificate = (request: CertificateRequest) => Promise<Draft>;
  * result (test/property/certificates.test.ts).
  */
 export function createDrafting(kind: CertificateKind, issuer: Issuer, now: Date): DraftCertificate {
-  /** By length of the common name. One that breaks a rule does so for every device, so it stays here as well. */
+  /** By length of the common name. A template that breaks a rule does so for every device, so its error is kept too. */
   const templates = new Map<number, Promise<Template>>();
 
   return async ({ deviceId, serialNumber, publicKey }) => {
@@ -170,7 +170,7 @@ function fillTemplate(
   };
   if (publicKey.length !== parts.publicKey.length)
     throw brokenRule('key-strength', 'its key is not as long as keys of its type are');
-  // A value that is too long is cut or a value that is too short leaves the sample: the rules then find another value.
+  // A value of another length is cut, or leaves a part of the sample. The rules then find that it is another value.
   parts.serialNumber.write(serialNumber, 'hex');
   parts.commonName.write(commonName, 'utf8');
   parts.publicKey.set(publicKey);

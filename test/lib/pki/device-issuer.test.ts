@@ -31,7 +31,7 @@ describe('a device issuer', () => {
     }
   });
 
-  it('issues many at once before there was any, and what is wrong with one is its own', async () => {
+  it('issues many at once, and a fault of one fails that one only', async () => {
     for (const edgeCa of [undefined, 'edge-ca'] as const) {
       const authority = await someAuthority({ pathLength: 1 });
       const issuer = issuerFor(authority, { edgeCa });
@@ -44,8 +44,8 @@ describe('a device issuer', () => {
     }
   });
 
-  // The Edge CA's name is as long as another's was, and the identity's is not: one could fail while the other is made.
-  it('leaves no failure behind that nobody waits for', async () => {
+  // The identity's name is refused, while the Edge CA's name is as long as an earlier one.
+  it('leaves no rejected promise behind', async () => {
     const issuer = issuerFor(await someAuthority({ pathLength: 1 }), { edgeCa: 'edge-ca' });
     await issuer.issue({ deviceId: 'a'.repeat(58), serialNumber: newSerialNumber() });
     await assert.rejects(() => issuer.issue({ deviceId: 'A'.repeat(59), serialNumber: newSerialNumber() }), {
@@ -53,7 +53,7 @@ describe('a device issuer', () => {
     });
   });
 
-  it('tells of the certificate what stands in it', async () => {
+  it('returns the values that the certificate has', async () => {
     const issuer = issuerFor(await someAuthority());
     const serialNumber = newSerialNumber();
     const identity = await issuer.issue({ deviceId: 'gw-1', serialNumber });
@@ -69,7 +69,7 @@ describe('a device issuer', () => {
     assert.equal(identity.edgeCa, undefined);
   });
 
-  it('gives each device a key of its own that fits its certificate', async () => {
+  it('gives each device another key, which fits its certificate', async () => {
     for (const keyType of ['ec-p256', 'rsa-2048'] as const) {
       const issuer = issuerFor(await someAuthority(), { keyType });
       const ids = ['gw-1', 'gw-2', 'gateway-0003', 'gateway-0004'];
@@ -85,11 +85,11 @@ describe('a device issuer', () => {
     }
   });
 
-  // One scalar in 256 begins with an octet of zeros, which Node drops and PKCS#8 needs.
+  // One scalar in 256 begins with a zero octet, which Node drops and PKCS#8 needs.
   it('writes every private key in full', async () => {
     const issuer = issuerFor(await someAuthority());
     let leadingZeros = 0;
-    // 6,000 keys without one have a chance of 6e-11.
+    // The probability that none of 6,000 keys has one is 6e-11.
     for (let count = 0; count < 6000 && leadingZeros === 0; count++) {
       const { privateKeyPem = '' } = await issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() });
       const key = createPrivateKey(privateKeyPem);
@@ -99,7 +99,7 @@ describe('a device issuer', () => {
     assert.equal(leadingZeros, 1);
   });
 
-  it('never lets a certificate outlive its issuer, nor precede it', async () => {
+  it('keeps a certificate within the life of its issuer', async () => {
     const authority = await someAuthority({ validityDays: 30 });
     const { validFromDate, validToDate } = new X509Certificate(authority.certificatePem);
     const issuer = issuerFor(authority);
@@ -107,7 +107,7 @@ describe('a device issuer', () => {
     assert.deepEqual([identity.notBefore, identity.notAfter], [validFromDate, validToDate]);
   });
 
-  it('does not issue after its issuer has ended, or before it begins', async () => {
+  it('does not issue before its issuer is valid, or after', async () => {
     const authority = await someAuthority({ validityDays: 30 });
     for (const [days, rule] of [
       [31, 'validity-within-profile'],
@@ -121,7 +121,7 @@ describe('a device issuer', () => {
     }
   });
 
-  it('is not made for a CA that may not issue, or with another key than its own', async () => {
+  it('cannot be made for a CA that may not issue, or with another key than the CA has', async () => {
     const authority = await someAuthority();
     const identity = await issuerFor(authority).issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() });
     for (const issuer of [
@@ -133,7 +133,7 @@ describe('a device issuer', () => {
     }
   });
 
-  it('refuses a device id that is none, and goes on with others', async () => {
+  it('refuses an invalid device id, and issues for others after it', async () => {
     const issuer = issuerFor(await someAuthority());
     for (const deviceId of ['', 'GW-1', '../gw', 'gw 1', 'gw-ä', 'a'.repeat(65), 'gw\n1', '-gw']) {
       await assert.rejects(() => issuer.issue({ deviceId, serialNumber: newSerialNumber() }), {
@@ -141,14 +141,14 @@ describe('a device issuer', () => {
       });
     }
     await issuer.issue({ deviceId: 'a'.repeat(64), serialNumber: newSerialNumber() });
-    // Equally long in characters, in octets, and neither when it is encoded.
+    // As long as the name before in characters, and longer in octets.
     await issuer.issue({ deviceId: 'gw-a', serialNumber: newSerialNumber() });
     await assert.rejects(() => issuer.issue({ deviceId: 'gw-ä', serialNumber: newSerialNumber() }), {
       code: 'certificate-rule',
     });
   });
 
-  it('signs with every kind of CA key, here and elsewhere', async () => {
+  it('signs with every kind of CA key, local and remote', async () => {
     for (const keyType of ['ec-p256', 'ec-p384', 'rsa-4096'] as const) {
       const authority = await someAuthority({ keyType, pathLength: 1 });
       for (const signer of [authority.signer, distant(authority.signer)]) {
@@ -165,15 +165,15 @@ describe('a device issuer', () => {
     }
   });
 
-  it('hands on nothing that the key signed wrongly', async () => {
+  it('returns nothing that the key signed wrongly', async () => {
     const authority = await someAuthority();
     const other = someSigner('ec-p256', 2);
     const bad: [string, Signer['sign'], { isLocal: boolean }?][] = [
       ['another key', (data) => other.sign(data)],
-      ['another key, elsewhere', (data) => other.sign(data), { isLocal: false }],
+      ['another key, remote', (data) => other.sign(data), { isLocal: false }],
       ['other data', (data) => authority.signer.sign(data.subarray(1))],
       ['no signature', async () => Buffer.alloc(70)],
-      ['an empty one', async () => Buffer.alloc(0)],
+      ['an empty signature', async () => Buffer.alloc(0)],
       ['one with octets behind it', async (data) => Buffer.concat([await authority.signer.sign(data), Buffer.of(0)])],
     ];
     for (const [name, sign, place] of bad) {
@@ -186,7 +186,7 @@ describe('a device issuer', () => {
     }
   });
 
-  it('notices within 256 certificates that a key in this process has begun to sign wrongly', async () => {
+  it('notices within 256 certificates that a local key has begun to sign wrongly', async () => {
     const authority = await someAuthority();
     let signed = 0;
     const sign: Signer['sign'] = (data) => (signed++ < 10 ? authority.signer : someSigner('ec-p256', 2)).sign(data);
@@ -200,7 +200,7 @@ describe('a device issuer', () => {
     );
   });
 
-  it('verifies every signature of a key elsewhere', async () => {
+  it('verifies every signature of a remote key', async () => {
     const authority = await someAuthority();
     let signed = 0;
     const sign: Signer['sign'] = (data) => (signed++ < 10 ? authority.signer : someSigner('ec-p256', 2)).sign(data);
@@ -212,7 +212,7 @@ describe('a device issuer', () => {
     });
   });
 
-  it('passes on what a key elsewhere answers', async () => {
+  it('passes on the error of a remote key', async () => {
     const authority = await someAuthority({ pathLength: 1 });
     const throttled = new FleetError('throttled', 'The vault asks to wait.', { retryAfter: 5 });
     const signer = { ...authority.signer, isLocal: false, sign: () => Promise.reject(throttled) };
@@ -222,7 +222,7 @@ describe('a device issuer', () => {
 });
 
 describe('an Edge CA', () => {
-  it('stands beside the identity, with its own key, name and serial number', async () => {
+  it('comes with the identity, and has another key, name and serial number', async () => {
     const authority = await someAuthority({ pathLength: 1 });
     const issuer = issuerFor(authority, { edgeCa: 'edge-ca' });
     const serialNumber = newSerialNumber();
@@ -243,7 +243,7 @@ describe('an Edge CA', () => {
     assert.equal(readCertificate(certificateOf(edgeCa ?? assert.fail()).raw).basicConstraints?.pathLength, 1);
   });
 
-  it('is refused under an issuing CA whose path is too short, and nothing is signed', async () => {
+  it('is refused under an issuing CA with too short a path, and nothing is signed', async () => {
     const authority = await someAuthority({ pathLength: 0 });
     let signed = 0;
     const sign: Signer['sign'] = (data) => {
@@ -258,7 +258,7 @@ describe('an Edge CA', () => {
     assert.equal(signed, 0);
   });
 
-  it('has a name of at most 64 characters that no other device’s has', async () => {
+  it('has a name of at most 64 characters that no other Edge CA has', async () => {
     const issuer = issuerFor(await someAuthority({ pathLength: 1 }), { edgeCa: 'edge-ca' });
     const long = 'a'.repeat(63);
     const names = new Set<string>();
@@ -273,8 +273,8 @@ describe('an Edge CA', () => {
   });
 });
 
-describe('a key', () => {
-  it('that two devices ask for is given to the first only', async () => {
+describe('a key in a request', () => {
+  it('is given to the first of two devices that ask for it', async () => {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const csr = makeRequest({ privateKey, publicKey, commonName: '' });
     const issuer = issuerFor(await someAuthority());
@@ -283,11 +283,11 @@ describe('a key', () => {
       code: 'csr-invalid',
       message: /^key-reuse: .*"gw-1"/,
     });
-    // The chunk delivered again, or the device's certificate renewed on its key.
+    // The same device may ask again: the chunk was delivered twice, or the certificate is renewed.
     await issuer.issue({ deviceId: 'gw-1', csr, serialNumber: newSerialNumber() });
   });
 
-  it('of the issuing CA is no device’s', async () => {
+  it('is refused if it is that of the issuing CA', async () => {
     const privateKey = someCaKey('ec-p256', 1);
     const csr = makeRequest({ privateKey, publicKey: createPublicKey(privateKey), commonName: 'gw-1' });
     const issuer = issuerFor(await someAuthority());

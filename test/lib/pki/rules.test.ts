@@ -34,9 +34,9 @@ function content(change: Partial<CertificateContent> = {}): CertificateContent {
 }
 
 interface Case {
-  /** What the certificate is meant to be. */
+  /** The certificate as it is meant to be. */
   readonly meant?: Partial<CertificateContent>;
-  /** What its bytes say in place of that. */
+  /** Differences of its bytes from that. */
   readonly made?: Partial<CertificateContent>;
   readonly tamper?: (tbs: TBSCertificate) => void;
   readonly under?: () => Issuer;
@@ -62,7 +62,7 @@ const setExtension = (id: string, hex: string) => (tbs: TBSCertificate) => {
 const at = (days: number) => new Date(Math.floor((someTime.getTime() + days * day) / 1000) * 1000);
 const edgeCa = { profile: profiles['edge-ca'], commonName: 'gw-1 edge CA', pathLength: 0 };
 
-/** By rule, certificates that break it. A rule without one fails the test. */
+/** Certificates that break each rule. A rule without one fails the test. */
 const broken: Record<string, Case[]> = {
   version: [
     {
@@ -196,7 +196,7 @@ const broken: Record<string, Case[]> = {
 };
 
 describe('rules of certificates', () => {
-  it('let through what a profile makes', async () => {
+  it('accept a certificate of each profile', async () => {
     await check({});
     await check({ meant: { key: rsaKey } });
     await check({ meant: edgeCa, under: () => edgeIssuer });
@@ -205,7 +205,7 @@ describe('rules of certificates', () => {
   });
 
   for (const rule of Object.keys({ ...perTemplate, ...perCertificate })) {
-    it(`refuse what breaks "${rule}"`, async () => {
+    it(`refuse a certificate that breaks "${rule}"`, async () => {
       const cases = broken[rule] ?? [];
       assert.ok(cases.length > 0);
       for (const [index, one] of cases.entries()) {
@@ -223,7 +223,7 @@ describe('rules of certificates', () => {
     });
   }
 
-  it('refuse bytes that are no certificate', async () => {
+  it('refuse bytes that are not a certificate', async () => {
     const intent = { ...content(), pathLength: undefined, keyType: 'ec-p256' as const, issuer, now: someTime };
     const tbs = await toBeSigned(intent, issuer);
     assert.throws(() => lint(tbs.subarray(0, -1), intent), { code: 'certificate-rule', message: /^encoding: / });

@@ -8,7 +8,7 @@ import { someTime } from '../../factories.ts';
 
 const keys = new Map<CaKeyType, KeyObject[]>();
 
-/** A CA key made for this test run; they are shared between tests, since RSA-4096 takes a second each. */
+/** A CA key made for this test run. Tests share them, since an RSA-4096 key takes a second. @param which from 0 */
 export function someCaKey(keyType: CaKeyType = 'ec-p256', which = 0): KeyObject {
   const made = keys.get(keyType) ?? [];
   keys.set(keyType, made);
