@@ -100,7 +100,7 @@ function issueUnder(
 async function issue(content: CertificateContent, issuer: Issuer, now: Date): Promise<string> {
   const tbs = await toBeSigned(content, issuer);
   lint(tbs, { ...content, pathLength: content.pathLength, keyType: content.key.type, issuer, now });
-  return toPem('CERTIFICATE', await createCertificateSigning(issuer)(tbs));
+  return toPem('CERTIFICATE', await createCertificateSigning(issuer).sign(tbs));
 }
 
 function acceptedKey(publicKey: KeyObject): SubjectKey {

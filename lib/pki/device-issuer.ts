@@ -8,7 +8,7 @@ import { type Authority, createCertificateSigning, readIssuer } from './issuer.t
 import { createP256KeyGenerator, type DeviceKey, type DeviceKeyType, generateRsaKey } from './keys.ts';
 import { profiles, validityFrom } from './profiles.ts';
 import { companionSerialNumber } from './serial.ts';
-import { createDrafting } from './template.ts';
+import { createTemplates, draftCertificate } from './template.ts';
 
 /** All that is issued to one device. */
 export interface DeviceIdentity {
@@ -65,7 +65,7 @@ export interface DeviceIssuer {
 export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
   const { keyType, validityDays, now } = options;
   const issuer = readIssuer(options.issuer);
-  const sign = createCertificateSigning(issuer);
+  const signing = createCertificateSigning(issuer);
   const generateP256Key = createP256KeyGenerator();
   const owners = createKeyOwners();
   owners.add(issuer.keyIdentifier, 'the issuing CA');
@@ -73,20 +73,15 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
   const identityProfile = profiles['device-identity'];
   const { notBefore, notAfter } = validityFrom(now, validityDays, identityProfile, issuer);
   const identityKind = { profile: identityProfile, notBefore, notAfter, commonNameOf: (deviceId: string) => deviceId };
-  const draftIdentity = {
-    'ec-p256': createDrafting({ ...identityKind, keyType: 'ec-p256' }, issuer, now),
-    'rsa-2048': createDrafting({ ...identityKind, keyType: 'rsa-2048' }, issuer, now),
+  const identityTemplates = {
+    'ec-p256': createTemplates({ ...identityKind, keyType: 'ec-p256' }, issuer, now),
+    'rsa-2048': createTemplates({ ...identityKind, keyType: 'rsa-2048' }, issuer, now),
   };
   const draftEdgeCa = options.edgeCa && edgeCaDrafting(options.edgeCa);
 
-  async function keyFor({ deviceId, csr }: DeviceIssueRequest): Promise<DeviceKey> {
-    if (csr !== undefined) return readCertificationRequest(csr, deviceId, identityProfile);
-    return keyType === 'ec-p256' ? generateP256Key() : generateRsaKey();
-  }
-
   function edgeCaDrafting(kind: EdgeCaKind) {
     const profile = profiles[kind];
-    const draft = createDrafting(
+    const templates = createTemplates(
       {
         profile,
         keyType: 'ec-p256',
@@ -100,7 +95,9 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
     return async ({ deviceId, serialNumber }: DeviceIssueRequest) => {
       const { publicKey, privateKeyPem } = generateP256Key();
       const companion = companionSerialNumber(serialNumber, kind);
-      const { tbs, subjectKeyIdentifier } = await draft({ deviceId, serialNumber: companion, publicKey });
+      const template = templates.find(deviceId) ?? (await templates.make(deviceId));
+      const request = { deviceId, serialNumber: companion, publicKey };
+      const { tbs, subjectKeyIdentifier } = draftCertificate(template, request);
       const owner = owners.add(subjectKeyIdentifier, `${deviceId} edge CA`);
       if (owner !== undefined) throw keyReuse(owner);
       return { tbs, privateKeyPem };
@@ -128,15 +125,24 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
       const { deviceId, serialNumber, csr } = request;
 
       // 1. Draft every certificate of the device: if one breaks a rule, none is signed.
-      const { type, publicKey, privateKeyPem } = await keyFor(request);
-      const identity = await draftIdentity[type]({ deviceId, serialNumber, publicKey });
+      let key: DeviceKey;
+      if (csr !== undefined) key = readCertificationRequest(csr, deviceId, identityProfile);
+      else if (keyType === 'rsa-2048') key = await generateRsaKey();
+      else key = generateP256Key();
+      const { type, publicKey, privateKeyPem } = key;
+      const templates = identityTemplates[type];
+      const template = templates.find(deviceId) ?? (await templates.make(deviceId));
+      const identity = draftCertificate(template, { deviceId, serialNumber, publicKey });
       const owner = owners.add(identity.subjectKeyIdentifier, deviceId);
       if (owner !== undefined) throw keyReuse(owner, csr);
-      const edgeCa = await draftEdgeCa?.(request);
+      const edgeCa = draftEdgeCa && (await draftEdgeCa(request));
 
       // 2. Sign them.
-      if (edgeCa === undefined) return toIdentity(request, privateKeyPem, await sign(identity.tbs));
-      const [der, edgeCaDer] = await Promise.all([sign(identity.tbs), sign(edgeCa.tbs)]);
+      if (edgeCa === undefined) {
+        const der = signing.isLocal ? signing.sign(identity.tbs) : await signing.sign(identity.tbs);
+        return toIdentity(request, privateKeyPem, der);
+      }
+      const [der, edgeCaDer] = await Promise.all([signing.sign(identity.tbs), signing.sign(edgeCa.tbs)]);
       return {
         ...toIdentity(request, privateKeyPem, der),
         edgeCa: { certificatePem: toPem('CERTIFICATE', edgeCaDer), privateKeyPem: edgeCa.privateKeyPem },

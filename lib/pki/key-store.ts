@@ -3,17 +3,28 @@ import type { KeyObject } from 'node:crypto';
 /** Keys that certificate authorities sign with: ES256, ES384 and RS256 (RFC 7518). */
 export type CaKeyType = 'ec-p256' | 'ec-p384' | 'rsa-4096';
 
-/** The private key of a CA, in this process or elsewhere. It signs, and is never shown. */
-export interface Signer {
+/** The private key of a CA. It signs, and is never shown. */
+export type Signer = LocalSigner | RemoteSigner;
+
+interface CaKey {
   readonly keyType: CaKeyType;
   readonly publicKey: KeyObject;
-  /** True for a key in this process; false where each signature is a request to another one, such as Key Vault. */
-  readonly isLocal: boolean;
+}
+
+/** A key in this process. */
+export interface LocalSigner extends CaKey {
+  readonly isLocal: true;
   /**
    * Signs as X.509 wants it (RFC 5758, RFC 4055): with SHA-256 or, for P-384, SHA-384.
    * @returns the signature; ECDSA as DER
-   * @throws FleetError `throttled` or `unavailable`, where the key is not local
    */
+  sign(data: Uint8Array): Uint8Array;
+}
+
+/** A key elsewhere, such as in Key Vault: each signature is a request over the network. */
+export interface RemoteSigner extends CaKey {
+  readonly isLocal: false;
+  /** Signs as `LocalSigner` does. @throws FleetError `throttled` or `unavailable` */
   sign(data: Uint8Array): Promise<Uint8Array>;
 }
 

@@ -17,14 +17,21 @@ export interface JournalEntry {
  * file: each line is appended as a whole (POSIX, O_APPEND).
  */
 export function journaled(keys: KeyStore, file: string): KeyStore {
-  const noting = (key: string, signer: Signer): Signer => ({
-    ...signer,
-    async sign(data) {
-      const entry: JournalEntry = { at: Date.now(), key, signed: Buffer.from(data).toString('base64') };
-      appendFileSync(file, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
-      return signer.sign(data);
-    },
-  });
+  function note(key: string, data: Uint8Array): void {
+    const entry: JournalEntry = { at: Date.now(), key, signed: Buffer.from(data).toString('base64') };
+    appendFileSync(file, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
+  }
+
+  function noting(key: string, signer: Signer): Signer {
+    const signNoted = <T>(data: Uint8Array, sign: (data: Uint8Array) => T): T => {
+      note(key, data);
+      return sign(data);
+    };
+    return signer.isLocal
+      ? { ...signer, sign: (data) => signNoted(data, signer.sign) }
+      : { ...signer, sign: (data) => signNoted(data, signer.sign) };
+  }
+
   return {
     signer: async (name, keyType, publicKey) => noting(name, await keys.signer(name, keyType, publicKey)),
     importKey: async (name, keyType, privateKey) => noting(name, await keys.importKey(name, keyType, privateKey)),

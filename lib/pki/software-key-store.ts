@@ -3,7 +3,7 @@ import { link, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { FleetError } from '../errors.ts';
-import type { CaKeyType, KeyStore, Signer } from './key-store.ts';
+import type { CaKeyType, KeyStore, LocalSigner, Signer } from './key-store.ts';
 import { describeKey, keyTypeOf, signatureAlgorithm } from './keys.ts';
 
 /** Names become file names, so they have no separator and do not begin with a dot. */
@@ -148,7 +148,7 @@ function refuseMode(path: string, mode: number, expected: '600' | '700'): void {
  * Signs with a key in this process.
  * @throws FleetError `ca-key-unusable` when the key is not of that type
  */
-export function createSoftwareSigner(privateKey: KeyObject, keyType: CaKeyType): Signer {
+export function createSoftwareSigner(privateKey: KeyObject, keyType: CaKeyType): LocalSigner {
   if (keyTypeOf(privateKey) !== keyType) {
     throw new FleetError('ca-key-unusable', `A CA key is ${describeKey(privateKey)}; expected ${keyType}.`);
   }
@@ -158,6 +158,6 @@ export function createSoftwareSigner(privateKey: KeyObject, keyType: CaKeyType):
     publicKey: createPublicKey(privateKey),
     isLocal: true,
     // `sign` gets the KeyObject itself: options or PEM would cost half a signature more. ECDSA is DER by default.
-    sign: async (data) => sign(hash, data, privateKey),
+    sign: (data) => sign(hash, data, privateKey),
   };
 }

@@ -89,34 +89,37 @@ export interface Draft {
   readonly subjectKeyIdentifier: Buffer;
 }
 
-/** @throws FleetError `certificate-rule` */
-export type DraftCertificate = (request: CertificateRequest) => Promise<Draft>;
-
 /**
- * Drafts certificates of one kind under one issuer.
+ * Templates of one kind of certificate under one issuer.
  *
- * Two of them whose common names are equally long differ in four parts of fixed length: serial number, common name, public
- * key and its identifier. So @peculiar/x509 makes one certificate per length of name, with a sample in each of the four
- * parts, and all rules are checked on it. Every other certificate is its bytes with the four parts replaced, and the rules on
- * these checked. That takes a five-hundredth of the time that making and reading a certificate would, with the same bytes as
- * result (test/property/certificates.test.ts).
+ * Two certificates of a kind whose common names are equally long differ in four parts of fixed length: serial number, common
+ * name, public key and its identifier. So @peculiar/x509 makes one certificate per length of name, with a sample in each of
+ * the four parts, and all rules are checked on it. Every other certificate is its bytes with the four parts replaced, and the
+ * rules on these checked. That takes a five-hundredth of the time that making and reading a certificate would, with the same
+ * bytes as result (test/property/certificates.test.ts).
  */
-export function createDrafting(kind: CertificateKind, issuer: Issuer, now: Date): DraftCertificate {
-  /** By length of the common name. A template that breaks a rule does so for every device, so its error is kept too. */
-  const templates = new Map<number, Promise<Template>>();
+export interface Templates {
+  /** @returns undefined when there is none yet for names of that length */
+  find(deviceId: string): Template | undefined;
+  /** Makes the template that `find` returns from then on. @throws FleetError `certificate-rule` */
+  make(deviceId: string): Promise<Template>;
+}
 
-  return async ({ deviceId, serialNumber, publicKey }) => {
-    const commonName = kind.commonNameOf(deviceId);
-    let template = templates.get(commonName.length);
-    if (template === undefined) {
-      template = createTemplate(kind, deviceId.length, issuer, now);
-      templates.set(commonName.length, template);
-    }
-    return fillTemplate(await template, kind, { commonName, serialNumber, publicKey });
+export function createTemplates(kind: CertificateKind, issuer: Issuer, now: Date): Templates {
+  /** By length of the device id, which decides that of the name. */
+  const templates: Map<number, Template> = new Map();
+  return {
+    find: (deviceId) => templates.get(deviceId.length),
+    async make({ length }) {
+      const template = await createTemplate(kind, length, issuer, now);
+      templates.set(length, template);
+      return template;
+    },
   };
 }
 
-interface Template {
+export interface Template {
+  readonly kind: CertificateKind;
   /** TBSCertificate, DER. */
   readonly tbs: Buffer;
   /** Places of the four parts in `tbs`. */
@@ -146,6 +149,7 @@ async function createTemplate(kind: CertificateKind, idLength: number, issuer: I
     return { start, end: start + part.length };
   };
   return {
+    kind,
     tbs,
     serialNumber: rangeOf(parts.serialNumber),
     commonName: rangeOf(parts.commonName),
@@ -154,11 +158,11 @@ async function createTemplate(kind: CertificateKind, idLength: number, issuer: I
   };
 }
 
-function fillTemplate(
-  template: Template,
-  { profile, keyType }: CertificateKind,
-  { commonName, serialNumber, publicKey }: Omit<CertificateRequest, 'deviceId'> & { readonly commonName: string },
-): Draft {
+/** @throws FleetError `certificate-rule` */
+export function draftCertificate(template: Template, request: CertificateRequest): Draft {
+  const { profile, keyType, commonNameOf } = template.kind;
+  const { serialNumber, publicKey } = request;
+  const commonName = commonNameOf(request.deviceId);
   const tbs = Buffer.allocUnsafe(template.tbs.length);
   template.tbs.copy(tbs);
   const view = ({ start, end }: Range) => tbs.subarray(start, end);

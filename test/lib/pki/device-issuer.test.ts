@@ -5,7 +5,7 @@ import { FleetError } from '../../../lib/errors.ts';
 import { readCertificate } from '../../../lib/pki/certificate.ts';
 import { createDeviceIssuer, type DeviceIssuerOptions } from '../../../lib/pki/device-issuer.ts';
 import type { Authority } from '../../../lib/pki/issuer.ts';
-import type { Signer } from '../../../lib/pki/key-store.ts';
+import type { LocalSigner, RemoteSigner } from '../../../lib/pki/key-store.ts';
 import { companionSerialNumber, newSerialNumber } from '../../../lib/pki/serial.ts';
 import { someTime } from '../../factories.ts';
 import { makeRequest } from './make-request.ts';
@@ -19,7 +19,8 @@ const issuerFor = (issuer: Authority, change: Partial<DeviceIssuerOptions> = {})
 const certificateOf = (identity: { certificatePem: string }) => new X509Certificate(identity.certificatePem);
 
 /** The signer as if each signature were a request over the network. */
-const distant = (signer: Signer): Signer => ({ ...signer, isLocal: false });
+const distant = (signer: LocalSigner): RemoteSigner => remote(signer, async (data) => signer.sign(data));
+const remote = (signer: LocalSigner, sign: RemoteSigner['sign']): RemoteSigner => ({ ...signer, isLocal: false, sign });
 
 describe('a device issuer', () => {
   it('signs what it issues, for names of several lengths', async () => {
@@ -168,16 +169,17 @@ describe('a device issuer', () => {
   it('returns nothing that the key signed wrongly', async () => {
     const authority = await someAuthority();
     const other = someSigner('ec-p256', 2);
-    const bad: [string, Signer['sign'], { isLocal: boolean }?][] = [
-      ['another key', (data) => other.sign(data)],
-      ['another key, remote', (data) => other.sign(data), { isLocal: false }],
-      ['other data', (data) => authority.signer.sign(data.subarray(1))],
-      ['no signature', async () => Buffer.alloc(70)],
-      ['an empty signature', async () => Buffer.alloc(0)],
-      ['one with octets behind it', async (data) => Buffer.concat([await authority.signer.sign(data), Buffer.of(0)])],
+    const { signer } = authority;
+    const bad: [string, LocalSigner | RemoteSigner][] = [
+      ['another key', { ...signer, sign: (data) => other.sign(data) }],
+      ['another key, remote', remote(signer, async (data) => other.sign(data))],
+      ['other data', { ...signer, sign: (data) => signer.sign(data.subarray(1)) }],
+      ['no signature', { ...signer, sign: () => Buffer.alloc(70) }],
+      ['an empty signature', { ...signer, sign: () => Buffer.alloc(0) }],
+      ['one with octets behind it', { ...signer, sign: (data) => Buffer.concat([signer.sign(data), Buffer.of(0)]) }],
     ];
-    for (const [name, sign, place] of bad) {
-      const issuer = issuerFor({ ...authority, signer: { ...authority.signer, ...place, sign } });
+    for (const [name, wrong] of bad) {
+      const issuer = issuerFor({ ...authority, signer: wrong });
       await assert.rejects(
         () => issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() }),
         { code: 'certificate-rule', message: /^signature: / },
@@ -189,7 +191,8 @@ describe('a device issuer', () => {
   it('notices within 256 certificates that a local key has begun to sign wrongly', async () => {
     const authority = await someAuthority();
     let signed = 0;
-    const sign: Signer['sign'] = (data) => (signed++ < 10 ? authority.signer : someSigner('ec-p256', 2)).sign(data);
+    const sign: LocalSigner['sign'] = (data) =>
+      (signed++ < 10 ? authority.signer : someSigner('ec-p256', 2)).sign(data);
     const issuer = issuerFor({ ...authority, signer: { ...authority.signer, sign } });
     await assert.rejects(
       async () => {
@@ -203,8 +206,9 @@ describe('a device issuer', () => {
   it('verifies every signature of a remote key', async () => {
     const authority = await someAuthority();
     let signed = 0;
-    const sign: Signer['sign'] = (data) => (signed++ < 10 ? authority.signer : someSigner('ec-p256', 2)).sign(data);
-    const issuer = issuerFor({ ...authority, signer: { ...authority.signer, isLocal: false, sign } });
+    const sign: RemoteSigner['sign'] = async (data) =>
+      (signed++ < 10 ? authority.signer : someSigner('ec-p256', 2)).sign(data);
+    const issuer = issuerFor({ ...authority, signer: remote(authority.signer, sign) });
     for (let count = 0; count < 10; count++) await issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() });
     await assert.rejects(() => issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() }), {
       code: 'certificate-rule',
@@ -215,7 +219,7 @@ describe('a device issuer', () => {
   it('passes on the error of a remote key', async () => {
     const authority = await someAuthority({ pathLength: 1 });
     const throttled = new FleetError('throttled', 'The vault asks to wait.', { retryAfter: 5 });
-    const signer = { ...authority.signer, isLocal: false, sign: () => Promise.reject(throttled) };
+    const signer = remote(authority.signer, () => Promise.reject(throttled));
     const issuer = issuerFor({ ...authority, signer }, { edgeCa: 'edge-ca' });
     await assert.rejects(() => issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() }), throttled);
   });
@@ -246,7 +250,7 @@ describe('an Edge CA', () => {
   it('is refused under an issuing CA with too short a path, and nothing is signed', async () => {
     const authority = await someAuthority({ pathLength: 0 });
     let signed = 0;
-    const sign: Signer['sign'] = (data) => {
+    const sign: LocalSigner['sign'] = (data) => {
       signed += 1;
       return authority.signer.sign(data);
     };
