@@ -87,7 +87,7 @@ test('an OpenSSL CA signs an issuing CA, and its devices register once DPS has t
   const certificate = theirs.file(issued.pem);
   const lost = await ca('import', 'own', '--certificate', certificate);
   assert.equal(lost.code, 1);
-  assert.match(lost.err, /^error: The issuing CA has 1 fault: chain no certificate given issued/);
+  assert.match(lost.err, /^error: The issuing CA has 1 fault: chain: no certificate given issued/);
   const imported = await ca('import', 'own', '--certificate', certificate, '--chain', theirs.file(root.pem), '--json');
   assert.equal(imported.code, 0, imported.err);
   assert.match(

@@ -59,7 +59,7 @@ describe('issuing the rows of a chunk', () => {
   });
 
   it('leaves a row’s fault with that row', async () => {
-    const issuer = await issuerThatSigns((signer, data) => signer.sign(data));
+    const issuer = await issuerThatSigns(async (signer, data) => signer.sign(data));
     const { entries, errors } = await issueRows(rows(['gw-1', 'gw 2', 'gw-3']), issuancesWith(issuer));
     assert.deepEqual(
       entries.map(({ info }) => info.line),
