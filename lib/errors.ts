@@ -332,7 +332,7 @@ export class FleetError extends Error {
     return definitions[this.code].acts;
   }
 
-  /** True when the same work may succeed later although nobody acts: its queue message is delivered again. */
+  /** True when the same work can succeed by trying again: its queue message is delivered again. */
   get retry(): boolean {
     return this.acts === 'nobody';
   }
