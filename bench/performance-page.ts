@@ -15,20 +15,11 @@ const page = new URL('../docs/performance.md', import.meta.url);
 
 /** @returns docs/performance.md */
 export function performancePage(results: readonly Result[]): string {
-  const known = benchmarks.flatMap(({ name, what }) => {
+  const sections = benchmarks.flatMap(({ name, what }) => {
     const result = results.find((each) => each.name === name);
-    return result === undefined ? [] : [{ what, result }];
+    return result === undefined ? [] : [section(what, result)];
   });
-  const bars = known.flatMap(({ result }) =>
-    result.measurements.filter(({ bar }) => bar !== undefined).map((measurement) => barRow(result.name, measurement)),
-  );
-  return `${[
-    intro,
-    machines(results),
-    ['| benchmark | | measured | must reach | |', '| --- | --- | --- | --- | --- |', ...bars].join('\n'),
-    ...known.map(({ what, result }) => section(what, result)),
-    priceTable(),
-  ].join('\n\n')}\n`;
+  return `${[intro, conditions(results), ...sections, priceTable()].join('\n\n')}\n`;
 }
 
 const intro = `# Performance
@@ -36,37 +27,37 @@ const intro = `# Performance
 <!-- Written by bench/performance-page.ts from bench/results.json; \`npm run bench\` writes both. -->
 
 \`npm run bench\` runs all benchmarks, \`npm run bench -- --only NAME\` one. Programs that are compared run in separate processes and
-take turns within each round. Values are medians of the rounds, with minimum and maximum. The ratios are the result, because they
-carry over to other machines. Absolute values are illustrations.`;
+take turns within each round. Values are medians, with the minimum and maximum of the rounds. "of X" is the ratio to X. The ratios
+carry over to other machines, absolute values do not.`;
 
-function machines(results: readonly Result[]): string {
-  const distinct: Machine[] = [];
+/** On which machines, when and how often the results were measured. */
+function conditions(results: readonly Result[]): string {
+  const machines: Machine[] = [];
   for (const { machine } of results)
-    if (!distinct.some((each) => isDeepStrictEqual(each, machine))) distinct.push(machine);
-  const loads = results.map(({ load }) => load);
-  const lines = distinct.map(
+    if (!machines.some((each) => isDeepStrictEqual(each, machine))) machines.push(machine);
+  const lines = machines.map(
     ({ processor, cores, memoryGibibytes, system, node, openssl }) =>
       `Measured on ${cores} cores of ${processor}, ${memoryGibibytes} GiB, ${system}, Node ${node}, OpenSSL ${openssl}.`,
   );
-  if (loads.length > 0)
-    lines.push(`The load average of the machine before each benchmark was at most ${Math.max(...loads)}.`);
+  const load = Math.max(0, ...results.map((result) => result.load));
+  lines.push(
+    `Dates: ${distinct(results.map(({ at }) => at.slice(0, 10)))}. Rounds per benchmark: ${distinct(results.map(({ rounds }) => rounds))}. Load average before each: at most ${load}.`,
+  );
   return lines.join('\n');
 }
 
-function barRow(benchmark: string, { name, value, unit, bar, met }: Measurement): string {
-  return `| \`${benchmark}\` | ${name} | ${formatValue(value, unit)} | ${formatBar(bar, unit)} | ${met ? 'met' : '**missed**'} |`;
+function distinct(values: readonly (string | number)[]): string {
+  return [...new Set(values)].join(', ');
 }
 
-function section(what: string, { name, at, rounds, load, measurements, bound, profile }: Result): string {
+function section(what: string, { name, measurements, bound, profile }: Result): string {
   const rows = measurements.map(
-    (measurement) =>
-      `| ${measurement.name} | ${formatValue(measurement.value, measurement.unit)} | ${spread(measurement)} | ${formatBar(measurement.bar, measurement.unit)} |`,
+    (measurement) => `| ${measurement.name} | ${valueAndRange(measurement)} | ${barAndOutcome(measurement)} |`,
   );
   return [
     `## ${name}`,
     what,
-    `${rounds} rounds, ${at.slice(0, 10)}, load average before it ${load}.`,
-    ['| | median | minimum to maximum | must reach |', '| --- | --- | --- | --- |', ...rows].join('\n'),
+    ['| | measured | must be |', '| --- | --- | --- |', ...rows].join('\n'),
     ...(bound === undefined ? [] : [`Limited by ${bound}`]),
     ...(profile === undefined ? [] : [profileText(profile)]),
   ].join('\n\n');
@@ -80,21 +71,26 @@ function profileText({ of, shares }: Profile): string {
   ].join('\n\n');
 }
 
-function spread({ rounds = [], unit }: Measurement): string {
-  return rounds.length < 2
-    ? ''
-    : `${formatValue(Math.min(...rounds), '')} to ${formatValue(Math.max(...rounds), unit)}`;
+/** Such as `12,785 certificates/s (12,355–13,226)`, without the range for a value that was counted once. */
+function valueAndRange({ value, unit, rounds = [] }: Measurement): string {
+  const range = `${formatValue(Math.min(...rounds), '')}–${formatValue(Math.max(...rounds), '')}`;
+  return rounds.length < 2 ? formatValue(value, unit) : `${formatValue(value, unit)} (${range})`;
+}
+
+/** Such as `≥ 0.8`, marked if it was missed. */
+function barAndOutcome({ bar, unit, met }: Measurement): string {
+  return bar === undefined || met ? formatBar(bar, unit) : `${formatBar(bar, unit)}, **missed**`;
 }
 
 function priceTable(): string {
-  const rows = Object.values(prices).map(
-    ({ of, dollars, units, source, date }) =>
-      `| ${of} | ${dollars} | ${units.toLocaleString('en')} | ${source} | ${date} |`,
+  const all = Object.values(prices);
+  const rows = all.map(
+    ({ of, dollars, units, source }) => `| [${of}](${source}) | ${dollars} per ${units.toLocaleString('en')} |`,
   );
   return [
     '## Prices',
-    'The prices that `cost` uses (bench/prices.ts). They are commonly quoted and were not read from the pages below, so check them there.',
-    ['| item | USD | per | check at | as of |', '| --- | --- | --- | --- | --- |', ...rows].join('\n'),
+    `From bench/prices.ts, entered ${distinct(all.map(({ date }) => date))} and not read from the linked pages: check them there.`,
+    ['| item | USD |', '| --- | --- |', ...rows].join('\n'),
   ].join('\n\n');
 }
 

@@ -181,7 +181,7 @@ function dpsConnection({ dps }: Config, credential: TokenCredential): IotConnect
     : { host: dps.serviceHost, credential, scope: 'https://azure-devices-provisioning.net/.default' };
 }
 
-/** Without a connection string there is no host: each call names its hub. */
+/** Without a connection string, each call names its hub. */
 function hubConnection({ hub }: Config, credential: TokenCredential): IotConnection {
   return hub.connectionString === undefined
     ? { host: '', credential, scope: 'https://iothubs.azure.net/.default' }

@@ -26,27 +26,27 @@ interface ErrorDefinition {
 
 const definitions = {
   // A manifest as a whole.
-  'manifest-empty': { acts: 'sender', status: 422, hint: 'Send a header row and at least one device row.' },
+  'manifest-empty': { acts: 'sender', status: 422, hint: 'Send a header and at least one row.' },
   'manifest-not-text': {
     acts: 'sender',
     status: 422,
-    hint: 'Save the list as UTF-8 text: CSV or NDJSON, not a spreadsheet or an archive.',
+    hint: 'Save the list as UTF-8 text, CSV or NDJSON.',
   },
   'manifest-encoding': {
     acts: 'sender',
     status: 422,
-    hint: 'Save the file as UTF-8 (with or without BOM) and send it again.',
+    hint: 'Save the file as UTF-8.',
   },
   'manifest-header': {
     acts: 'sender',
     status: 422,
-    hint: 'The first row names the columns: deviceId, enrollmentGroup, csr, tags.<path>, desired.<path>.',
+    hint: 'Use the columns deviceId, enrollmentGroup, csr, tags.<path> and desired.<path>.',
   },
-  'manifest-quote': { acts: 'sender', status: 422, hint: 'Close the quoted field with " and send the file again.' },
+  'manifest-quote': { acts: 'sender', status: 422, hint: 'Close the quoted field with ".' },
   'manifest-row-too-long': {
     acts: 'sender',
     status: 422,
-    hint: 'Look for a missing line break or closing quote near this row; a record may have 1 MiB.',
+    hint: 'Look for a missing line break or closing quote near this row; a row may have 1 MiB.',
   },
   'manifest-format': {
     acts: 'sender',
@@ -56,20 +56,20 @@ const definitions = {
   'manifest-too-large': {
     acts: 'sender',
     status: 413,
-    hint: 'Split the list, or upload it to the manifests container, which takes any size.',
+    hint: 'Split the list, or upload it to the container manifests, which takes any size.',
   },
   'manifest-gone': {
     acts: 'sender',
     status: 410,
-    hint: 'Upload the manifest again; it was deleted or replaced while its job was running.',
+    hint: 'Upload the manifest again, and leave it until its job has ended.',
   },
 
   // One row of it.
-  'row-syntax': { acts: 'sender', status: 422, hint: 'Fix the row as described and resubmit it.' },
+  'row-syntax': { acts: 'sender', status: 422, hint: 'Fix the row as described.' },
   'row-columns': {
     acts: 'sender',
     status: 422,
-    hint: 'Give the row as many fields as the header has; quote a field that holds the delimiter.',
+    hint: 'Give the row as many fields as the header; quote a field that contains the delimiter.',
   },
   'device-id-invalid': {
     acts: 'sender',
@@ -79,34 +79,34 @@ const definitions = {
   'device-id-duplicate': {
     acts: 'sender',
     status: 422,
-    hint: 'Name each device once per manifest; remove the second row.',
+    hint: 'Remove one of the rows.',
   },
   'device-exists': {
     acts: 'sender',
     status: 409,
-    hint: 'Send the row with its earlier content, or send the manifest with onConflict=replace.',
+    hint: 'Send the earlier content, or send the manifest with onConflict=replace.',
   },
   'device-busy': {
     acts: 'nobody',
     status: 409,
-    hint: 'Wait until the other job has finished with this device, then send the row again.',
+    hint: 'Wait for the other job, then send the row again.',
   },
   'group-missing': {
     acts: 'sender',
     status: 422,
-    hint: 'Name an enrollment group: fill the column enrollmentGroup, or upload to the folder manifests/<group>/.',
+    hint: 'Fill the column enrollmentGroup, or upload to the folder manifests/<group>/.',
   },
-  'group-unknown': { acts: 'sender', status: 422, hint: 'Declare the group first: PUT /api/enrollment-groups/{id}.' },
+  'group-unknown': { acts: 'sender', status: 422, hint: 'Declare the group: PUT /api/enrollment-groups/{id}.' },
   'twin-invalid': {
     acts: 'sender',
     status: 422,
-    hint: 'Keep to the twin limits of IoT Hub: tags 8 KB, desired 32 KB, depth 10, no ".", "$" or space in keys.',
+    hint: 'Keep to the limits of IoT Hub: tags 8 KB, desired 32 KB, depth 10, no ".", "$" or space in keys.',
   },
-  'value-type': { acts: 'sender', status: 422, hint: 'Make the value fit the type that the column header names.' },
+  'value-type': { acts: 'sender', status: 422, hint: 'Give a value of the type that the header names.' },
   'csr-missing': {
     acts: 'sender',
     status: 422,
-    hint: 'Give a certificate signing request in every row; the devices of this group keep their own keys.',
+    hint: 'Give a certificate signing request in every row of this group.',
   },
   'csr-unexpected': {
     acts: 'sender',
@@ -116,50 +116,50 @@ const definitions = {
   'csr-invalid': {
     acts: 'sender',
     status: 422,
-    hint: 'Give a PKCS#10 request as PEM or base64 DER, signed by the key it names, with a different key per device.',
+    hint: 'Give a PKCS#10 request as PEM or base64 DER, signed by its own key, with a different key per device.',
   },
   'certificate-rule': {
     acts: 'operator',
     status: 422,
-    hint: 'Change the group or its issuing CA so that the certificate keeps the rule named, then retry the job.',
+    hint: 'Change the group or its issuing CA as the rule requires, then retry the job.',
   },
   'chunk-superseded': {
     acts: 'nobody',
     status: 409,
-    hint: 'Send the row again; another delivery of its chunk was committed without it.',
+    hint: 'Send the row again.',
   },
   'enrollment-refused': {
     acts: 'operator',
     status: 422,
-    hint: 'Resolve what DPS says in the message, then retry the job.',
+    hint: 'Resolve what DPS says, then retry the job.',
   },
   'gave-up': {
     acts: 'operator',
     status: 500,
-    hint: 'Resolve the reason given, then retry the job; the chunk failed at every delivery.',
+    hint: 'Resolve the reason, then retry the job.',
   },
 
   // Groups, orders, requests.
-  'group-invalid': { acts: 'operator', status: 422, hint: 'Fix every fault listed and declare the group again.' },
+  'group-invalid': { acts: 'operator', status: 422, hint: 'Fix every fault and declare the group again.' },
   'ca-invalid': {
     acts: 'operator',
     status: 422,
-    hint: 'Fix every fault listed and give the CA again; docs/certificates.md has an example.',
+    hint: 'Fix every fault and give the CA again (docs/certificates.md, "Your own CA").',
   },
   'ca-refused': {
     acts: 'operator',
     status: 422,
-    hint: 'Resolve what DPS says of the CA certificate in the message, then register it again.',
+    hint: 'Resolve what DPS says, then register the CA again.',
   },
   'ca-missing': {
     acts: 'operator',
     status: 409,
-    hint: 'Have the issuing CA signed: npm run ca -- csr GROUP, then npm run ca -- import GROUP; then retry the job.',
+    hint: 'Run npm run ca -- csr GROUP, have the CA signed, run npm run ca -- import GROUP, then retry the job.',
   },
   'ca-unregistered': {
     acts: 'operator',
     status: 409,
-    hint: 'Register the CA with DPS: npm run ca -- register [GROUP]; then retry the job.',
+    hint: 'Run npm run ca -- register [GROUP], then retry the job.',
   },
   'ca-key-unusable': {
     acts: 'operator',
@@ -169,17 +169,17 @@ const definitions = {
   'group-refused': {
     acts: 'operator',
     status: 422,
-    hint: 'Resolve what DPS says of the enrollment group in the message, then retry the job.',
+    hint: 'Resolve what DPS says, then retry the job.',
   },
   'order-invalid': {
     acts: 'sender',
     status: 422,
-    hint: 'Fix the order as described and send it again under the same orderId.',
+    hint: 'Fix the order and send it again under the same orderId.',
   },
   'order-conflict': {
     acts: 'sender',
     status: 409,
-    hint: 'Send the new content under a new orderId; this one was used with other content.',
+    hint: 'Send the new content under a new orderId.',
   },
   'event-invalid': {
     acts: 'sender',
@@ -189,33 +189,33 @@ const definitions = {
   'message-invalid': {
     acts: 'operator',
     status: 422,
-    hint: 'Send JSON, and orders only, to the queue orders; the other queues carry messages of this app. Redrive or delete this message.',
+    hint: 'Send only orders, as JSON, and only to the queue orders. Redrive or delete this message.',
   },
   'request-invalid': { acts: 'sender', status: 400, hint: 'Correct the request as described.' },
   'not-found': {
     acts: 'sender',
     status: 404,
-    hint: 'Check the id; lists are at GET /api/jobs, /api/devices and /api/enrollment-groups.',
+    hint: 'Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists.',
   },
   'method-conflict': {
     acts: 'sender',
     status: 409,
-    hint: 'Read the resource again and repeat the request on what it is now.',
+    hint: 'Read the resource again and decide by its present state.',
   },
   'bundle-unavailable': {
     acts: 'sender',
     status: 404,
-    hint: 'Look at the status of the device; it has a bundle once it is provisioned.',
+    hint: 'Look at the status of the device: it has a bundle once it is provisioned.',
   },
   'bundle-invalid': {
     acts: 'operator',
     status: 500,
-    hint: 'Report this to the operator, then retry the job; the bundle would not have worked and was not handed out.',
+    hint: 'Report this to the operator, then retry the job.',
   },
   'archive-damaged': {
     acts: 'operator',
     status: 500,
-    hint: 'Restore the archive in the bundles container, or send the rows with onConflict=reissue; a retry of the job issues its failed rows again.',
+    hint: 'Restore the archive in the container bundles, or send the rows with onConflict=reissue. Retry the job for its failed rows.',
   },
   unauthorized: { acts: 'sender', status: 401, hint: 'Send a function key in x-functions-key, or sign in.' },
   forbidden: { acts: 'sender', status: 403, hint: 'Ask for the role that this request needs.' },
@@ -224,22 +224,22 @@ const definitions = {
   'setting-invalid': {
     acts: 'operator',
     status: 500,
-    hint: 'Correct the settings named; docs/settings.md lists what each expects.',
+    hint: 'Correct the settings named (docs/settings.md).',
   },
   'custody-not-allowed': {
     acts: 'operator',
     status: 422,
-    hint: 'This deployment does not allow the key custody; use "device" or "sealed".',
+    hint: 'Use key custody "device" or "sealed", or set ALLOW_PLAIN_KEYS.',
   },
   throttled: {
     acts: 'nobody',
     status: 503,
-    hint: 'Wait; the work is tried again after the time that the service asked for.',
+    hint: 'Wait: the work is tried again when the service allows it.',
   },
   unavailable: {
     acts: 'nobody',
     status: 503,
-    hint: 'Wait; the work is tried again by itself. If this lasts, look at GET /api/health.',
+    hint: 'Wait: the work is tried again. If this lasts, look at GET /api/health.',
   },
   'concurrent-change': { acts: 'nobody', status: 409, hint: 'Read the resource again and repeat the request.' },
   internal: { acts: 'nobody', status: 500, hint: 'Report the trace id to the operator; the log has the cause.' },
@@ -332,7 +332,7 @@ export class FleetError extends Error {
     return definitions[this.code].acts;
   }
 
-  /** True when the same work may succeed later although nobody acts: its queue message is delivered again. */
+  /** True when the same work can succeed by trying again: its queue message is delivered again. */
   get retry(): boolean {
     return this.acts === 'nobody';
   }

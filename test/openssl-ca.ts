@@ -10,7 +10,7 @@ export interface OpensslCertificate {
 
 export interface OpensslRequest {
   readonly subject?: string;
-  /** `-newkey` arguments of `openssl req`, or a key in PEM that exists. */
+  /** `ec`, `rsa-BITS`, or an existing key in PEM. */
   readonly key?: string | { readonly pem: string };
   /** Self-signed when absent. */
   readonly issuer?: OpensslCertificate;
@@ -28,7 +28,7 @@ export const caExtensions = (pathLength?: number): string[] => [
   'subjectKeyIdentifier=hash',
 ];
 
-/** Somebody else's CA, run by the OpenSSL command, so that our code does not check its own work. */
+/** A CA of another PKI, run by the OpenSSL command, so that our code does not check its own work. */
 export function createOpensslCa() {
   const directory = mkdtempSync(join(tmpdir(), 'openssl-ca-'));
   let files = 0;

@@ -107,7 +107,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
     },
   });
 
-  /** Made anew for each delivery: a worker that crashed takes its caches with it. */
+  /** New for each delivery: a worker that crashes loses its caches. */
   const services = () => ({
     ...{ jobs, devices, manifests, bundles, reports, enrollments, chunkQueue, enrollmentQueue, now, retry, chunkRows },
     groups: newGroups(),

@@ -11,8 +11,8 @@ const loadsPerRound = 3;
 export const cold: Benchmark = {
   name: 'cold',
   what:
-    'Milliseconds from the first import to the last registered function in a new process: the app as `npm run package` builds ' +
-    'it, and the same code with its libraries in node_modules. Files are in the page cache.',
+    'Load time of the app in a new process, files in the page cache: as `npm run package` builds it, and with its ' +
+    'libraries in node_modules.',
 
   async run({ rounds }: Run): Promise<Findings> {
     const app = await mkdtemp(join(tmpdir(), 'bench-cold-'));

@@ -11,9 +11,9 @@ const million = 1_000_000;
 export const cost: Benchmark = {
   name: 'cost',
   what:
-    'Billed operations per device of a group with an enrollment group in DPS, counted by the app’s telemetry over jobs of ' +
-    '20,000 rows: every try of every request, and the host’s polling of its queues. The Cosmos DB emulator charges request ' +
-    'units by published values; the service also charges for indexed paths, so it charges more. Prices: bench/prices.ts.',
+    'Billed operations per device, with an enrollment group in DPS, over jobs of 20,000 rows, retries and queue ' +
+    'polling included. The Cosmos DB service charges more request units than the emulator, because it also charges ' +
+    'for indexed paths.',
 
   async run({ rounds, scale, say }: Run): Promise<Findings> {
     const rows = rowsPerJob * scale;

@@ -7,10 +7,8 @@ const warmUpRows = 2_000;
 export const growth: Benchmark = {
   name: 'growth',
   what:
-    'Time per device, from upload to completed, and peak memory of the functions process (VmHWM), for jobs of 1,000, 10,000 ' +
-    'and 100,000 rows. Each job has a new functions process, after an untimed job, on one new stack per round. V8 sizes its ' +
-    'heap by the memory of the machine; only in this benchmark it is limited to the heap of a small instance ' +
-    '(bench/harness/bench-stack.ts).',
+    'Time per device, and peak memory of the functions process (VmHWM), for jobs of three sizes. Each job has a new ' +
+    'process with the V8 heap of a small instance (bench/harness/bench-stack.ts).',
 
   async run({ rounds, scale, say }: Run): Promise<Findings> {
     const times = sizes.map(() => [] as number[]);

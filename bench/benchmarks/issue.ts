@@ -8,9 +8,8 @@ const batch = 64;
 export const issueP256: Benchmark = {
   name: 'issue-p256',
   what:
-    'Identities per second on one core through lib/pki as the pipeline uses it (serial number, key, certificate, PEM, ' +
-    'PKCS#8, thumbprints, all lint rules). The limit is only `createECDH().generateKeys()` and `crypto.sign`. The others are ' +
-    'plain use of @peculiar/x509, and one `openssl req -x509 -newkey -CA` process per device.',
+    'Identities per second on one core, with keys, encodings and all rules. The limit is only ' +
+    '`createECDH().generateKeys()` and `crypto.sign`. The openssl process is `openssl req -x509 -newkey -CA`.',
 
   async run(run: Run): Promise<Findings> {
     const { limit, ours, peculiar, openssl } = await compare(
@@ -41,7 +40,7 @@ export const issueP256: Benchmark = {
 
 export const issueP256OnTwo: Benchmark = {
   name: 'issue-p256-2',
-  what: 'The same with two worker threads on two cores, in batches of 64, compared with one worker thread on one core.',
+  what: 'The same with worker threads, in batches of 64.',
 
   async run(run: Run): Promise<Findings> {
     const { one, two } = await compare(
@@ -64,8 +63,8 @@ export const issueP256OnTwo: Benchmark = {
 export const issueCsr: Benchmark = {
   name: 'issue-csr',
   what:
-    'Certificate requests per second on one core: read from PEM, verified and signed. Compared with one `crypto.verify` with an ' +
-    'imported key and one `crypto.sign`, and with the same plus the import of the key, which each request needs.',
+    'Certificate requests per second on one core: read from PEM, verified and signed. Compared with `crypto.verify` ' +
+    'and `crypto.sign` alone, and with the import of the key, which each request needs.',
 
   async run(run: Run): Promise<Findings> {
     const { limit, imported, ours } = await compare(

@@ -14,9 +14,8 @@ const loopDevices = 100;
 export const chunkCpu: Benchmark = {
   name: 'chunk-cpu',
   what:
-    'CPU time (user and system) of the functions process per device, over jobs of 20,000 rows on the local stack: the local ' +
-    'host with the app, from the queue message to the counted chunk. The limit is the CPU time of `generateKeys()` and ' +
-    '`crypto.sign` in a separate process, measured after each job.',
+    'CPU time (user and system) of the functions process per device, over jobs of 20,000 rows, from the queue ' +
+    'message to the counted chunk. The limit is the CPU time of `generateKeys()` and `crypto.sign`.',
 
   async run({ rounds, scale, say }: Run): Promise<Findings> {
     const rows = rowsPerJob * scale;
@@ -67,10 +66,9 @@ function profileOfJob(rows: number): Promise<Profile> {
 export const pipeline: Benchmark = {
   name: 'pipeline',
   what:
-    'Devices per second from the upload of a manifest of 20,000 rows to the completed job, with all emulators on the same ' +
-    'cores: with one functions host, and with two on the same queues, as Azure adds instances when messages wait. The loops ' +
-    'issue one device after another with openssl (in one process, and in the three steps that most guides show) and upload ' +
-    'each result to the same blob storage, without records. A round is one job with two hosts and both loops.',
+    'Devices per second from the upload of 20,000 rows to the completed job, with one functions host and with two, ' +
+    'and all emulators on the same cores. The loops issue one device after another with openssl and upload the ' +
+    'result, without records. The three steps are those of most guides.',
 
   async run({ rounds, scale, say }: Run): Promise<Findings> {
     const rows = rowsPerJob * scale;

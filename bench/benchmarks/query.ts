@@ -13,9 +13,8 @@ const backgroundRows = 100_000;
 export const query: Benchmark = {
   name: 'query',
   what:
-    '`GET /api/devices/{id}` and `GET /api/jobs/{id}` by 50 clients without pauses, while a job provisions devices in the same ' +
-    'process and on the same cores. The first request of each client, which opens its connection, is shown separately: Node ' +
-    'accepts one connection per turn of its event loop, and in Azure the front end accepts them.',
+    '`GET /api/devices/{id}` and `GET /api/jobs/{id}` by 50 clients without pauses, while a job runs in the same ' +
+    'process. Opening a connection is shown separately, because in Azure the front end does it.',
 
   async run({ rounds, say }: Run): Promise<Findings> {
     const devices: Latency[] = [];

@@ -5,9 +5,10 @@ import type { Work } from '../harness/subject.ts';
 import { someRequests } from './some-requests.ts';
 
 /**
- * What an identity for a request cannot do without: the request's signature verified, and one made; for the requests that
- * csr-ours works on, taken apart before. A request brings its key as octets: with `import` the key is imported each time
- * (from PEM, the fastest way into Node), without it is there already.
+ * The least work for a request: verify its signature, and sign a certificate. The requests are those of csr-ours, parsed before
+ * the clock starts.
+ * @param argument `import` imports the key of the request each time (from PEM, the fastest way into Node), as a request
+ * brings it as octets; anything else uses keys that were imported before
  */
 export async function prepare(argument: string): Promise<Work> {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -26,14 +27,16 @@ export async function prepare(argument: string): Promise<Work> {
   };
 }
 
-/** RFC 2986: CertificationRequestInfo, algorithm, signature. */
+/** Parses a request (RFC 2986): CertificationRequestInfo, algorithm, signature. */
 function takenApart(csr: string) {
   const der = Buffer.from(csr.replaceAll(/-----.*?-----/g, ''), 'base64');
   const [info, , signature] = readConstructed(der, derTag.sequence);
   if (info === undefined) throw new Error('a request without content');
   const publicKeyPem = toPem('PUBLIC KEY', readElements(info.content)[2]?.whole ?? Buffer.alloc(0));
   return {
-    ...{ info: info.whole, publicKeyPem, publicKey: createPublicKey(publicKeyPem) },
+    info: info.whole,
+    publicKeyPem,
+    publicKey: createPublicKey(publicKeyPem),
     signature: bitStringOctets(signature),
   };
 }

@@ -4,21 +4,23 @@ import type { Work } from '../harness/subject.ts';
 import { someAuthority } from './some-authority.ts';
 import { someRequests } from './some-requests.ts';
 
-/** Requests in PEM read, verified and signed as the pipeline does it, PEM and thumbprints made, all rules checked. */
+/** Identities for requests in PEM, as the pipeline issues them: request verified, certificate, PEM, thumbprints, all rules. */
 export async function prepare(): Promise<Work> {
-  const issuer = await createDeviceIssuer({
+  const issuer = createDeviceIssuer({
     issuer: await someAuthority(),
-    ...{ keyType: 'ec-p256', validityDays: 365, now: new Date() },
+    keyType: 'ec-p256',
+    validityDays: 365,
+    now: new Date(),
   });
   const requests = await someRequests();
-  // The first of its kind makes the template; those after it are issued at once.
+  // The first one also makes the template for names of this length.
   const [first] = requests;
   if (first !== undefined) await issuer.issue({ ...first, serialNumber: newSerialNumber() });
   let next = 0;
-  return (times) => {
+  return async (times) => {
     for (let time = 0; time < times; time++) {
       const request = requests[next++ % requests.length];
-      if (request !== undefined) void issuer.issue({ ...request, serialNumber: newSerialNumber() });
+      if (request !== undefined) await issuer.issue({ ...request, serialNumber: newSerialNumber() });
     }
   };
 }

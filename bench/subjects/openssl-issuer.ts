@@ -9,7 +9,7 @@ import { someAuthority } from './some-authority.ts';
 const run = promisify(execFile);
 const newKey = ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'];
 
-/** What scripts do: openssl, once or thrice a device. Both give key and certificate as PEM, in one text. */
+/** Issues as scripts do, by one or three openssl processes per device. @returns key and certificate, PEM, in one text */
 export async function createOpensslIssuer() {
   const { certificatePem, privateKeyPem } = await someAuthority();
   const directory = mkdtempSync(join(tmpdir(), 'bench-openssl-'));
@@ -26,7 +26,7 @@ export async function createOpensslIssuer() {
   const issuer = ['-CA', file('ca.pem'), '-CAkey', file('ca-key.pem'), '-days', '365'];
 
   return {
-    /** `openssl req -x509 -newkey … -CA …`: all in one process, since OpenSSL 3.0. */
+    /** `openssl req -x509 -newkey … -CA …`: one process, possible since OpenSSL 3.0. */
     async inOneProcess(deviceId: string): Promise<string> {
       const { stdout } = await run('openssl', [
         ...[
@@ -44,7 +44,7 @@ export async function createOpensslIssuer() {
       ]);
       return stdout;
     },
-    /** genpkey, req, x509: the three steps that most guides show. */
+    /** genpkey, req, x509: the three commands that most guides show. */
     async inThreeProcesses(deviceId: string): Promise<string> {
       const [key, request] = [file('device.key'), file('device.csr')];
       await run('openssl', ['genpkey', ...newKey, '-out', key]);

@@ -1,11 +1,11 @@
 import { createECDH, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import type { Work } from '../harness/subject.ts';
 
-/** What a P-256 identity cannot do without: a key from OpenSSL's generator, and a signature. Nothing else is done. */
+/** The least work for a P-256 identity: a key from OpenSSL's generator, and a signature. */
 export async function prepare(): Promise<Work> {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const ecdh = createECDH('prime256v1');
-  // As long as the to-be-signed part of such a certificate.
+  // The length of such a TBSCertificate.
   const tbs = randomBytes(400);
   return (times) => {
     for (let time = 0; time < times; time++) {

@@ -1,7 +1,7 @@
 import type { Work } from '../harness/subject.ts';
 import { createOpensslIssuer } from './openssl-issuer.ts';
 
-/** One openssl process a device, its output taken from its standard output. */
+/** One openssl process per device, which writes to its standard output. */
 export async function prepare(): Promise<Work> {
   const issuer = await createOpensslIssuer();
   let number = 0;

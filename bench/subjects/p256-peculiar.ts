@@ -7,7 +7,7 @@ import { someAuthority } from './some-authority.ts';
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const year = 365 * 24 * 60 * 60 * 1000;
 
-/** The same certificate by plain use of the library, one after another, as its README shows. */
+/** The same certificate made with the library as its README shows, one after another. */
 export async function prepare(): Promise<Work> {
   const { certificatePem, privateKeyPem } = await someAuthority();
   const issuer = new x509.X509Certificate(certificatePem);
@@ -26,7 +26,9 @@ export async function prepare(): Promise<Work> {
       issuer: issuer.subjectName,
       notBefore: new Date(now),
       notAfter: new Date(now + year),
-      ...{ publicKey: keys.publicKey, signingKey, signingAlgorithm: algorithm },
+      publicKey: keys.publicKey,
+      signingKey,
+      signingAlgorithm: algorithm,
       extensions: [
         new x509.BasicConstraintsExtension(false, undefined, true),
         new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),

@@ -3,10 +3,10 @@ import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import type { Work } from '../harness/subject.ts';
 import { createIdentities } from './some-identities.ts';
 
-/** A message costs about as much as one certificate, so a thread gets this many to issue, and gives back as many. */
+/** Identities per message to a thread. A message costs about as much as one certificate. */
 const batch = 64;
 
-/** Identities by that many worker threads, handed to the main thread as the pipeline would want them. */
+/** Identities issued by that many worker threads and handed to the main thread, as the pipeline would use them. */
 export async function prepare(threads: string): Promise<Work> {
   const workers = Array.from({ length: Number(threads) }, () => new Worker(new URL(import.meta.url)));
   await Promise.all(workers.map((worker) => once(worker, 'message')));
@@ -14,7 +14,7 @@ export async function prepare(threads: string): Promise<Work> {
     let left = times;
     await Promise.all(
       workers.map(async (worker) => {
-        // One batch waits at the thread while it works on another, or it would stand still until the main thread has read it.
+        // A thread has the next batch while it works on one, so that it need not wait for the main thread.
         let ahead = 0;
         for (; left > 0 || ahead > 0; ahead -= 1) {
           for (; left > 0 && ahead < 2; left -= batch, ahead += 1) worker.postMessage(batch);
@@ -27,6 +27,10 @@ export async function prepare(threads: string): Promise<Work> {
 
 if (!isMainThread) {
   const issueNext = await createIdentities();
-  parentPort?.on('message', (count: number) => parentPort?.postMessage(Array.from({ length: count }, issueNext)));
+  parentPort?.on('message', async (count: number) => {
+    const identities = [];
+    for (let number = 0; number < count; number++) identities.push(await issueNext());
+    parentPort?.postMessage(identities);
+  });
   parentPort?.postMessage('ready');
 }

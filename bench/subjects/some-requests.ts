@@ -4,7 +4,7 @@ import * as x509 from '@peculiar/x509';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
-/** The rows of two chunks (CHUNK_ROWS): so many keys do not all stay in the processor's caches. */
+/** The rows of two chunks (CHUNK_ROWS): more keys than fit into the caches of the processor. */
 const count = 500;
 
 /** Certificate requests of different devices with different keys, PEM. */

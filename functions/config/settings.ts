@@ -66,7 +66,7 @@ export const settings = z.object({
     .union([z.literal('UseDevelopmentStorage=true'), connectionString('AccountName', 'AccountKey')])
     .optional()
     .register(registry, {
-      description: 'Connection string of the storage account with manifests, bundles, reports and queues.',
+      description: 'Storage account of manifests, bundles, reports and queues.',
       expected: 'a connection string with AccountName and AccountKey, or UseDevelopmentStorage=true',
       group: 'storage',
       where: 'local',
@@ -74,7 +74,7 @@ export const settings = z.object({
       secret: true,
     }),
   AzureWebJobsStorage__blobServiceUri: serviceUrl().optional().register(registry, {
-    description: 'Blob endpoint of the storage account, reached by managed identity.',
+    description: 'Blob endpoint of the storage account.',
     expected: 'an https URL such as https://account.blob.core.windows.net',
     group: 'storage',
     where: 'azure',
@@ -88,28 +88,28 @@ export const settings = z.object({
     reader: 'both',
   }),
   AzureWebJobsStorage__credential: z.literal('managedidentity').optional().register(registry, {
-    description: 'Makes the host use the identity of AzureWebJobsStorage__clientId for the storage of its triggers.',
+    description: 'Makes the triggers of the host use the identity of AzureWebJobsStorage__clientId.',
     expected: 'managedidentity',
     group: 'storage',
     where: 'azure',
     reader: 'host',
   }),
   AzureWebJobsStorage__clientId: z.guid().optional().register(registry, {
-    description: 'Client id of the identity that the triggers of the host use. The same as AZURE_CLIENT_ID.',
+    description: 'Identity that the triggers of the host use.',
     expected: 'the client id (GUID) of AZURE_CLIENT_ID',
     group: 'storage',
     where: 'azure',
     reader: 'host',
   }),
   COSMOS_ENDPOINT: serviceUrl().register(registry, {
-    description: 'Endpoint of the Cosmos DB for NoSQL account.',
+    description: 'Cosmos DB for NoSQL account.',
     expected: 'an https URL such as https://account.documents.azure.com:443 (http only on this machine)',
     group: 'cosmos',
     where: 'both',
     reader: 'app',
   }),
   COSMOS_KEY: z.base64().min(1).optional().register(registry, {
-    description: 'Key of the Cosmos DB emulator. In Azure, keys are switched off and managed identity is used.',
+    description: 'Key of the Cosmos DB emulator.',
     expected: 'a base64 key, or no value with managed identity',
     group: 'cosmos',
     where: 'local',
@@ -129,7 +129,7 @@ export const settings = z.object({
       reader: 'app',
     }),
   DPS_SERVICE_HOST: hostName.optional().register(registry, {
-    description: 'Host of the service API of the Device Provisioning Service, reached by managed identity.',
+    description: 'Host of the service API of DPS.',
     expected: 'a host name such as name.azure-devices-provisioning.net',
     group: 'dps',
     where: 'azure',
@@ -149,7 +149,7 @@ export const settings = z.object({
     .string()
     .regex(/^0n[0-9a-z]{4,62}$/i)
     .register(registry, {
-      description: 'ID scope of the Device Provisioning Service. It is written into every bundle.',
+      description: 'ID scope of DPS, written into every bundle.',
       expected: 'an ID scope such as 0ne00000000',
       group: 'dps',
       where: 'both',
@@ -161,8 +161,7 @@ export const settings = z.object({
     .pipe(serviceUrl())
     .default('https://global.azure-devices-provisioning.net')
     .register(registry, {
-      description:
-        'Endpoint that devices register at. It is written into every bundle. Sovereign clouds have their own.',
+      description: 'Endpoint that devices register at, written into every bundle. Sovereign clouds have their own.',
       expected: 'a host name or an https URL',
       group: 'dps',
       where: 'both',
@@ -172,7 +171,7 @@ export const settings = z.object({
   // https://learn.microsoft.com/azure/iot-dps/about-iot-dps#quotas-and-limits
   DPS_OPERATIONS_PER_MINUTE: wholeNumber(1, 100_000).default(1000).register(registry, {
     description:
-      'Operations on individual enrollments and registrations that the app sends to DPS per minute, at most. The quota of one DPS instance is 1000.',
+      'Most operations per minute on individual enrollments and registrations. The quota of one DPS instance is 1000.',
     expected: 'a whole number from 1 to 100000',
     group: 'dps',
     where: 'both',
@@ -181,7 +180,7 @@ export const settings = z.object({
   HUB_CONNECTION_STRING: connectionString('HostName', 'SharedAccessKeyName', 'SharedAccessKey')
     .optional()
     .register(registry, {
-      description: 'Connection string of the IoT Hub emulator. In Azure, each hub is reached by managed identity.',
+      description: 'Connection string of the IoT Hub emulator.',
       expected: 'a connection string with HostName, SharedAccessKeyName and SharedAccessKey',
       group: 'dps',
       where: 'local',
@@ -189,23 +188,21 @@ export const settings = z.object({
       secret: true,
     }),
   KEY_VAULT_URL: serviceUrl().optional().register(registry, {
-    description:
-      'Key Vault with the CA keys. The keys never leave it. A vault at localhost is an emulator and gets no real token.',
+    description: 'Key Vault of the CA keys. A vault at localhost is an emulator and gets no real token.',
     expected: 'an https URL such as https://name.vault.azure.net',
     group: 'keys',
     where: 'azure',
     reader: 'app',
   }),
   CA_KEY_DIRECTORY: z.string().min(1).optional().register(registry, {
-    description: 'Directory of software CA keys (files of mode 0600), used without a Key Vault.',
+    description: 'Directory of CA keys (files of mode 0600), without a Key Vault.',
     expected: 'a directory that this process may write to',
     group: 'keys',
     where: 'local',
     reader: 'app',
   }),
   CA_SIGNING_JOURNAL: z.string().min(1).optional().register(registry, {
-    description:
-      'File that records everything that a CA key signs: one line of JSON before each signature. For tests that count certificates. It grows without limit.',
+    description: 'File with one line of JSON per signature of a CA key. For tests: it grows without limit.',
     expected: 'a file that this process may append to',
     group: 'keys',
     where: 'local',
@@ -217,21 +214,21 @@ export const settings = z.object({
     .regex(/^[\p{L}\p{N}][\p{L}\p{N} .,'()_-]{0,63}$/u)
     .default('Fleet root CA')
     .register(registry, {
-      description: 'Common name of the root certificate. Used once, when the root is created.',
+      description: 'Common name of the root certificate, used when it is created.',
       expected: "1 to 64 letters, digits, spaces and . , ' ( ) _ -, with a letter or digit first",
       group: 'keys',
       where: 'both',
       reader: 'app',
     }),
   ALLOW_PLAIN_KEYS: flag.default(false).register(registry, {
-    description: 'Allows enrollment groups with key custody "plain": private keys in unencrypted bundles.',
+    description: 'Allows key custody "plain": private keys in unencrypted bundles.',
     expected: 'true or false',
     group: 'keys',
     where: 'both',
     reader: 'app',
   }),
   CHUNK_ROWS: wholeNumber(1, 1000).default(250).register(registry, {
-    description: 'Rows per chunk. A chunk is the unit of work, of commit and of retry.',
+    description: 'Rows per chunk, at most.',
     expected: 'a whole number from 1 to 1000',
     group: 'work',
     where: 'both',
@@ -243,7 +240,7 @@ export const settings = z.object({
     // the host would only leave the function out.
     .refine(isNcrontab)
     .register(registry, {
-      description: 'When the function reconcile-registrations asks DPS which devices have registered. NCRONTAB, UTC.',
+      description: 'When reconcile-registrations asks DPS which devices have registered. NCRONTAB, UTC.',
       expected: 'six fields {second} {minute} {hour} {day} {month} {day of week}, such as 0 */10 * * * *',
       group: 'work',
       where: 'both',
@@ -251,14 +248,14 @@ export const settings = z.object({
     }),
   HTTP_ACCESS: z.enum(['keys', 'entra']).default('keys').register(registry, {
     description:
-      'Who may call the API. keys: holders of a function key. entra: users that Microsoft Entra signed in, by app role (reader, submitter, operator).',
+      'Who may call the API. keys: holders of a function key. entra: signed-in users, by app role (reader, submitter, operator).',
     expected: 'keys or entra',
     group: 'access',
     where: 'both',
     reader: 'app',
   }),
   AZURE_CLIENT_ID: z.guid().optional().register(registry, {
-    description: 'Client id of the user-assigned managed identity that the app uses for every service.',
+    description: 'User-assigned managed identity that the app uses for every service.',
     expected: 'the client id (GUID) of a managed identity',
     group: 'access',
     where: 'azure',
@@ -266,15 +263,14 @@ export const settings = z.object({
   }),
   TELEMETRY: z.enum(['auto', 'console', 'off']).default('auto').register(registry, {
     description:
-      'Where the app sends its spans and metrics. auto: to Application Insights if APPLICATIONINSIGHTS_CONNECTION_STRING is set. console: to the output of the process, one line each. off: nowhere.',
+      'Where spans and metrics go. auto: to Application Insights if APPLICATIONINSIGHTS_CONNECTION_STRING is set. console: to the output of the process.',
     expected: 'auto, console or off',
     group: 'host',
     where: 'both',
     reader: 'app',
   }),
   APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString('InstrumentationKey').optional().register(registry, {
-    description:
-      'Application Insights resource that telemetry is sent to. Not a secret: it names the resource and gives no access.',
+    description: 'Application Insights resource of the telemetry. Not a secret: it gives no access.',
     expected: 'a connection string with InstrumentationKey',
     group: 'host',
     where: 'azure',
@@ -285,7 +281,7 @@ export const settings = z.object({
     .regex(/^Authorization=AAD(;ClientId=[0-9a-f-]{36})?$/i)
     .optional()
     .register(registry, {
-      description: 'Makes the host send its telemetry with the managed identity.',
+      description: 'Makes the host send telemetry with the managed identity.',
       expected: 'Authorization=AAD;ClientId=<client id>',
       group: 'host',
       where: 'azure',

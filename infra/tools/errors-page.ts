@@ -23,17 +23,18 @@ const intro = `# Errors
 
 <!-- Written by infra/tools/errors-page.ts from lib/errors.ts; change it there. -->
 
-Every error has one of these codes. The code is the \`title\` of a problem document (\`application/problem+json\`, RFC 9457) over
-HTTP, the \`code\` in a job's error report, and the \`reason.code\` of a failed job, a failed device or a dead letter.
+Every error has one of these codes: the \`title\` of a problem document (\`application/problem+json\`, RFC 9457), the \`code\` in an error
+report, and the \`reason.code\` of a failed job, a failed device or a dead letter.
 
-- *Acts* says who has to act before the same work can succeed: the *sender* of the row or request, an *operator*, or
-  *nobody*. A row with an error of its sender is counted as rejected. A row with another error is counted as failed, and a retry
-  of the job processes it again. A failed queue message is delivered again if nobody has to act. Otherwise it goes to the poison
-  queue at once, with its reason.
-- *Status* is the HTTP status, if the error reaches an HTTP caller.
-- *Next* is the hint of the error.
+*Acts* says who has to act before the same work can succeed:
 
-[manifests.md](manifests.md) shows examples of rows with errors.
+| acts | a row with it is | a retry of the job | its queue message |
+| --- | --- | --- | --- |
+| sender | rejected | leaves it out | goes to the poison queue |
+| operator | failed | processes it | goes to the poison queue |
+| nobody | failed | processes it | is delivered again |
+
+*Status* is that of an HTTP answer. *Next* is the hint of the error. [manifests.md](manifests.md) has examples of rows.
 
 | code | acts | status | next |
 | --- | --- | --- | --- |`;

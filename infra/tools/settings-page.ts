@@ -25,9 +25,9 @@ const groups: Record<SettingMeta['group'], string> = {
 };
 
 const places: Record<SettingMeta['where'], string> = {
-  azure: 'Azure',
-  local: 'local stack',
-  both: 'both',
+  azure: 'Azure only. ',
+  local: 'Local stack only. ',
+  both: '',
 };
 
 const readers: Record<SettingMeta['reader'], string> = {
@@ -49,12 +49,11 @@ const intro = `# Settings
 
 <!-- Written by infra/tools/settings-page.ts from functions/config/settings.ts; change it there. -->
 
-The app reads these settings from its environment: app settings in Azure (set by \`infra/azure\`), the environment of the local
-stack, or \`Values\` of \`local.settings.json\` under \`func start\`. All settings are checked together when the app starts, at the
-first use, and by \`GET /api/health\`. The log and the error name each invalid setting and the expected value. An empty setting
-counts as not set.
+They are app settings in Azure (set by \`infra/azure\`), the environment of the local stack, or \`Values\` of \`local.settings.json\`
+under \`func start\`. All are checked together when the app starts, at the first use, and by \`GET /api/health\`; the log and the error name
+each invalid one. An empty setting counts as not set.
 
-Three services are accessed by identity in Azure and by a key on one machine. Set one of the two, not both:
+Three services are accessed by managed identity in Azure and by a key on one machine. Set one of the two:
 
 | service | Azure | local stack |
 | --- | --- | --- |
@@ -67,8 +66,8 @@ function settingText(name: SettingName): string {
   const facts = [
     `Expected: ${expected}.`,
     defaultText(name),
-    `Place: ${places[where]}. Read by ${readers[reader]}.`,
-    secret ? 'A secret; it is never shown in an error.' : '',
+    `${places[where]}Read by ${readers[reader]}.`,
+    secret ? 'A secret, never shown.' : '',
   ];
   return `### ${name}\n\n${description}\n\n${facts.filter(Boolean).join('\n')}`;
 }

@@ -3,41 +3,59 @@ import { FleetError } from '../errors.ts';
 import type { GroupDefinition } from '../groups/definition.ts';
 import { edgeCaOf } from '../groups/definition.ts';
 import type { GroupStore, IssuingCa, RootCa } from '../groups/group.ts';
-import { y2038DateIssue } from '../groups/y2038.ts';
+import { y2038Bound, y2038DateIssue } from '../groups/y2038.ts';
 import { issueIntermediateCa, issueProofOfPossession, issueRootCa } from '../pki/authority.ts';
 import { createCaRequest } from '../pki/ca-request.ts';
 import { readCertificate } from '../pki/certificate.ts';
 import { issuingCaPathLength } from '../pki/edge-ca.ts';
 import type { Authority } from '../pki/issuer.ts';
 import type { CaKeyType, KeyStore } from '../pki/key-store.ts';
+import { caKeyTypeOf } from '../pki/keys.ts';
 import { newSerialNumber } from '../pki/serial.ts';
+import { maxCommonNameLength } from '../pki/x509.ts';
 import type { Versioned } from '../storage.ts';
-import { caKeyTypeOf } from './ca-checks.ts';
 import { acceptIssuingCa, acceptRoot, type ImportedCa } from './imported-ca.ts';
 
-/** Makes the root and one issuing CA a group, or takes them from outside, and opens them for signing. */
+/** Makes the root and one issuing CA per group, or imports them from another PKI, and opens them for signing. */
 export interface CertificateAuthority {
-  /** The root certificate (PEM); made at the first call, the same ever after, unless an operator brings another. */
-  root(): Promise<string>;
-  /** The same, with what is noted of it. */
+  /**
+   * The root and the record of it. The first call makes the root, and every later one returns the same, until an operator
+   * imports another.
+   * @throws FleetError `ca-key-unusable`; `throttled` or `unavailable` from the key store
+   */
   rootCa(): Promise<Versioned<RootCa>>;
-  /** The root with its key, and that it is its own. @throws FleetError `ca-missing` when the key is kept elsewhere, `ca-key-unusable` */
+  /**
+   * The root with its key, ready to sign.
+   * @throws FleetError `ca-missing` when its key is kept elsewhere; `ca-key-unusable`
+   */
   openRoot(): Promise<Authority>;
   /**
-   * Makes a root of the operator's the root of the fleet, with its key or without. Groups keep the CA they have until their
-   * next rollover.
-   * @throws FleetError `ca-invalid` with every fault
+   * Makes an operator's root the root of the fleet, with its key or without. Groups keep their issuing CA until their next
+   * rollover.
+   * @throws FleetError `ca-invalid` with all issues; `concurrent-change` when another root was stored at the same time
    */
   adoptRoot(root: ImportedCa): Promise<RootCa>;
 
-  /** A new issuing CA for the group, signed by the root. @throws FleetError `ca-missing` when that is done elsewhere */
+  /**
+   * A new issuing CA for the group, signed by the root.
+   * @param generation from 1
+   * @throws FleetError `ca-missing` when the group's CA, or the root's signature, comes from another PKI; `certificate-rule`;
+   * `ca-key-unusable`
+   */
   createIssuingCa(group: GroupDefinition, generation: number): Promise<IssuingCa>;
-  /** A request (PKCS#10, PEM) for the group's issuing CA, to be signed elsewhere. Its key is made at the first call. */
+  /**
+   * A request for the group's issuing CA, to be signed by another PKI. The first call makes the key; later ones use it again.
+   * @returns PKCS#10, PEM
+   * @throws FleetError `ca-key-unusable`
+   */
   requestIssuingCa(group: GroupDefinition, generation: number): Promise<string>;
-  /** An issuing CA that was signed elsewhere, with the key of the request or one of its own. @throws FleetError `ca-invalid` with every fault */
+  /**
+   * An issuing CA that another PKI signed, with the key of the request or with its own.
+   * @throws FleetError `ca-invalid` with all issues; `ca-key-unusable`
+   */
   adoptIssuingCa(group: GroupDefinition, generation: number, ca: ImportedCa): Promise<IssuingCa>;
   /** The issuing CA with its key, ready to sign. @throws FleetError `ca-key-unusable` */
-  open(group: GroupDefinition, ca: IssuingCa): Promise<Authority>;
+  open(ca: IssuingCa): Promise<Authority>;
 
   /**
    * Looks at the key of a CA where it is stored: it may be gone while this process still has it open.
@@ -45,13 +63,17 @@ export interface CertificateAuthority {
    */
   checkKey(ca: Pick<IssuingCa, 'certificatePem' | 'keyName'>): Promise<void>;
 
-  /** A certificate that shows DPS our hold of the CA's key: its common name is the verification code. */
+  /**
+   * A certificate that proves to DPS that we have the CA's key. Its common name is the verification code.
+   * @returns PEM
+   * @throws FleetError `certificate-rule`
+   */
   prove(ca: Authority, verificationCode: string): Promise<string>;
 }
 
 /**
- * Whether the issuing CA may sign all that the group's devices need, and they can read it: an Edge CA under it takes a
- * longer path, and IoT Edge 1.1 an end before 2038.
+ * Whether the issuing CA may sign everything that the group's devices need, and the devices can read it. An Edge CA needs a
+ * longer path, and IoT Edge 1.1 a CA that ends before 2038.
  */
 export function issuingCaFits(group: GroupDefinition, ca: IssuingCa): boolean {
   const { pathLength = Number.POSITIVE_INFINITY } =
@@ -66,38 +88,37 @@ export interface CertificateAuthorityOptions {
   /** Common name of the root that is made. */
   readonly rootName: string;
   readonly now: () => Date;
-  readonly random?: (bytes: number) => Buffer;
 }
 
-/** The root outlives every issuing CA (at most 7,300 days by the group's schema), so that no clamping shortens them. */
+/** Longer than any issuing CA (7,300 days at most, by the group's schema), so that the root does not shorten their lives. */
 const rootValidityDays = 30 * 365;
 
-/** Key of the root that is made here. */
+/** Name of the root's key, where the root is made here. */
 const rootKeyName = 'root';
 
-/** libiothsm of IoT Edge 1.1 reads no date from here on (Azure/iotedge issue 1960). */
-const endOfTime32 = new Date('2038-01-01T00:00:00Z');
-
 export function createCertificateAuthority(options: CertificateAuthorityOptions): CertificateAuthority {
-  const { keys, groups, rootName, now, random } = options;
+  const { keys, groups, rootName, now } = options;
 
   async function rootCa(): Promise<Versioned<RootCa>> {
     const known = await groups.readRoot();
     if (known !== undefined) return known;
     const signer = await keys.signer(rootKeyName, 'ec-p384');
     const certificatePem = await issueRootCa({
-      ...{ commonName: rootName, signer, validityDays: rootValidityDays, now: now() },
-      serialNumber: newSerialNumber(random),
+      commonName: rootName,
+      signer,
+      validityDays: rootValidityDays,
+      now: now(),
+      serialNumber: newSerialNumber(),
     });
-    // Two processes may both come here, in a vault even with a key each; the first certificate stored is the root, and its
-    // key is found by it.
+    // Two processes may both come here, in a vault even with different keys. The first certificate stored is the root, and
+    // its public key finds the private one.
     return groups.keepRoot({ certificatePem, keyName: rootKeyName });
   }
 
   async function openRoot(): Promise<Authority> {
     const { certificatePem, keyName } = (await rootCa()).value;
     if (keyName === undefined) {
-      throw new FleetError('ca-missing', 'The key of the root is kept elsewhere, so nothing is signed with it here.');
+      throw new FleetError('ca-missing', 'The key of the root is kept elsewhere, so the root cannot sign here.');
     }
     return { certificatePem, signer: await signerOf(keyName, certificatePem), chainPem: [] };
   }
@@ -113,10 +134,9 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
   return {
     rootCa,
     openRoot,
-    root: async () => (await rootCa()).value.certificatePem,
 
     async adoptRoot(root) {
-      // A root allows an issuing CA below it, and what that may have to sign.
+      // Room for one issuing CA below it. The room for Edge CAs is checked when a group needs it.
       const { certificatePem, keyType, privateKey } = acceptRoot(root, { pathLength: 1, now: now() });
       const keyName = privateKey === undefined ? undefined : importedName(privateKey);
       if (privateKey !== undefined && keyName !== undefined) await keys.importKey(keyName, keyType, privateKey);
@@ -125,7 +145,8 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
       if (current.value.certificatePem === certificatePem && current.value.keyName === keyName) return current.value;
       const same = current.value.certificatePem === certificatePem ? current.value : {};
       const replaced = await groups.replaceRoot({ value: { ...same, ...value }, etag: current.etag });
-      if (replaced === undefined) throw new FleetError('concurrent-change', 'The root was changed meanwhile.');
+      if (replaced === undefined)
+        throw new FleetError('concurrent-change', 'Another root was stored at the same time.');
       return value;
     },
 
@@ -142,7 +163,7 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
         publicKey: key.publicKey,
         pathLength: issuingCaPathLength(edgeCaOf(group)),
         validityDays: group.issuingCa.validityDays,
-        serialNumber: newSerialNumber(random),
+        serialNumber: newSerialNumber(),
         now: now(),
       });
       const notAfter = new X509Certificate(certificatePem).validToDate.toISOString();
@@ -162,7 +183,7 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
         pathLength: issuingCaPathLength(edgeCaOf(group)),
         publicKey: requested?.publicKey,
         knownIssuers: root === undefined ? [] : [root.value.certificatePem],
-        endsBefore: group.target === 'iotedge-1.1' ? endOfTime32 : undefined,
+        endsBefore: group.target === 'iotedge-1.1' ? y2038Bound : undefined,
         now: now(),
       });
       const keyName = privateKey === undefined ? keyNameOf(group, generation) : importedName(privateKey);
@@ -170,7 +191,7 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
       return { certificatePem, chainPem, generation, keyName, notAfter };
     },
 
-    async open(_group, ca) {
+    async open(ca) {
       const signer = await signerOf(ca.keyName, ca.certificatePem);
       return { certificatePem: ca.certificatePem, signer, chainPem: ca.chainPem };
     },
@@ -181,13 +202,13 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
     },
 
     prove(issuer, verificationCode) {
-      // The key of the proof itself proves nothing and is not kept.
+      // The key of this certificate is not used: the proof is the signature on it.
       const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
       return issueProofOfPossession({
         issuer,
         verificationCode,
         publicKey,
-        serialNumber: newSerialNumber(random),
+        serialNumber: newSerialNumber(),
         now: now(),
       });
     },
@@ -204,11 +225,12 @@ function caKeyOf(certificatePem: string): { keyType: CaKeyType; publicKey: KeyOb
 
 const keyNameOf = ({ id }: GroupDefinition, generation: number) => `issuing-${id}-${generation}`;
 
-/** A key from outside has a name of its own, made of its public part: another key never comes under the same name. */
+/** An imported key is named after its public key, so two keys never have the same name. */
 function importedName(privateKey: KeyObject): string {
   const info = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
   return `imported-${createHash('sha256').update(info).digest('hex').slice(0, 32)}`;
 }
 
-/** 64 characters is the bound of a common name (RFC 5280, ub-common-name); a group id may have all of them. */
-const commonNameOf = ({ id }: GroupDefinition, generation: number) => `${id.slice(0, 48)} issuing CA ${generation}`;
+/** A group id may be as long as a common name, so it is cut to leave 16 characters for the rest. */
+const commonNameOf = ({ id }: GroupDefinition, generation: number) =>
+  `${id.slice(0, maxCommonNameLength - 16)} issuing CA ${generation}`;

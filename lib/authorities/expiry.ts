@@ -7,7 +7,7 @@ export interface ExpiringCertificate {
   readonly certificate: 'issuing CA' | 'chain';
   /** ISO 8601. */
   readonly notAfter: string;
-  /** Whole days left; negative when it has ended. */
+  /** Whole days left; negative once it has expired. */
   readonly days: number;
 }
 
@@ -17,22 +17,20 @@ const dayMilliseconds = 24 * 60 * 60 * 1000;
 export const caNoticeDays = 60;
 
 /**
- * CA certificates that end within `days`, of each group: its current issuing CA, and the CAs above it. Certificates that have
- * ended are included.
+ * CA certificates that expire within `days`: of each group the current issuing CA, and those above it. Devices keep the chain
+ * that they were issued with, so an operator needs the time to roll over before it ends.
  */
 export function expiringCertificates(groups: Iterable<GroupRecord>, at: Date, days: number): ExpiringCertificate[] {
   return [...groups].flatMap(({ definition, issuingCas }) => {
     const [current] = issuingCas;
     if (current === undefined) return [];
-    const ends = [
-      { certificate: 'issuing CA', notAfter: current.notAfter } as const,
-      ...current.chainPem.map((pem) => {
-        return { certificate: 'chain', notAfter: new X509Certificate(pem).validToDate.toISOString() } as const;
-      }),
-    ];
-    return ends
-      .map((end) => ({ group: definition.id, ...end, days: daysUntil(end.notAfter, at) }))
-      .filter((end) => end.days < days);
+    const chain = current.chainPem.map((pem) => new X509Certificate(pem).validToDate.toISOString());
+    return [
+      { certificate: 'issuing CA' as const, notAfter: current.notAfter },
+      ...chain.map((notAfter) => ({ certificate: 'chain' as const, notAfter })),
+    ]
+      .map((each) => ({ group: definition.id, ...each, days: daysUntil(each.notAfter, at) }))
+      .filter((each) => each.days < days);
   });
 }
 

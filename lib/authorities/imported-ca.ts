@@ -1,21 +1,21 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { FleetError, type Issue } from '../errors.ts';
 import type { CaKeyType } from '../pki/key-store.ts';
+import { caKeyTypeOf } from '../pki/keys.ts';
 import {
   type CaCertificate,
   type CaRequirements,
-  caKeyTypeOf,
   issuingCaIssues,
   pathAbove,
   readCaCertificates,
   rootCaIssues,
 } from './ca-checks.ts';
 
-/** A CA as an operator hands it over. */
+/** A CA as an operator gives it. */
 export interface ImportedCa {
   /** PEM. Further certificates in it count as chain. */
   readonly certificate: string;
-  /** PEM of the certificates above it, in any order; our own root need not be there. */
+  /** PEM of the certificates above it, in any order. The fleet's own root may be left out. */
   readonly chain?: string | undefined;
   /** PEM, unencrypted; absent where the key is in the key store, or kept elsewhere. */
   readonly privateKey?: string | undefined;
@@ -28,15 +28,16 @@ export interface AcceptedCa {
   readonly chainPem: readonly string[];
   readonly keyType: CaKeyType;
   readonly privateKey?: KeyObject;
+  /** ISO 8601. */
   readonly notAfter: string;
 }
 
 export interface IssuingCaRequirements extends CaRequirements {
-  /** Roots and issuers that are known without being handed over. */
+  /** PEM of roots and issuers that need not be in the chain given. */
   readonly knownIssuers: readonly string[];
 }
 
-/** @throws FleetError `ca-invalid` with every fault */
+/** @throws FleetError `ca-invalid` with all issues */
 export function acceptIssuingCa(ca: ImportedCa, demands: IssuingCaRequirements): AcceptedCa {
   const { own, others, key, faults } = read(ca, demands.publicKey);
   if (own === undefined) throw FleetError.of('ca-invalid', 'The issuing CA', faults);
@@ -47,7 +48,7 @@ export function acceptIssuingCa(ca: ImportedCa, demands: IssuingCaRequirements):
   return accepted('The issuing CA', { own, path, key, faults });
 }
 
-/** @throws FleetError `ca-invalid` with every fault */
+/** @throws FleetError `ca-invalid` with all issues */
 export function acceptRoot(ca: ImportedCa, demands: Omit<CaRequirements, 'publicKey'>): AcceptedCa {
   const { own, key, faults } = read(ca);
   if (own === undefined) throw FleetError.of('ca-invalid', 'The root', faults);
@@ -56,34 +57,39 @@ export function acceptRoot(ca: ImportedCa, demands: Omit<CaRequirements, 'public
 }
 
 interface Read {
+  /** The certificate of the CA itself; undefined when none can be read. */
   readonly own: CaCertificate | undefined;
   readonly others: readonly CaCertificate[];
   readonly key: KeyObject | undefined;
   readonly faults: Issue[];
 }
 
+/** @param publicKey that of the CA, where it brings no private key */
 function read({ certificate, chain, privateKey }: ImportedCa, publicKey?: KeyObject): Read {
-  const own = readCaCertificates(certificate, 'certificate');
+  const given = readCaCertificates(certificate, 'certificate');
   const above = chain === undefined ? { certificates: [], faults: [] } : readCaCertificates(chain, 'chain');
   const key = privateKey === undefined ? undefined : readPrivateKey(privateKey);
-  const wanted = key === undefined ? publicKey : createPublicKey(key);
-  const faults = [...own.faults, ...above.faults];
-  if (privateKey !== undefined && key === undefined) {
-    const message = 'is no unencrypted private key in PEM; `openssl pkey -in FILE` decrypts one';
-    faults.push({ path: 'key', message });
-  }
-  // A file that holds the whole chain need not begin with the CA itself.
-  const first = own.certificates.find(({ x509 }) => wanted !== undefined && x509.publicKey.equals(wanted));
-  const [certificateOfKey = first] = first === undefined ? own.certificates : [first];
-  const others = [...own.certificates, ...above.certificates].filter((each) => each !== certificateOfKey);
-  return { own: certificateOfKey, others, key, faults };
+  const faults = [...given.faults, ...above.faults];
+  if (privateKey !== undefined && key === undefined)
+    faults.push({
+      path: 'key',
+      message: 'is not an unencrypted private key in PEM; decrypt it: openssl pkey -in FILE',
+    });
+  // A file with the whole chain may begin with the root, so the key says which certificate is the CA's.
+  const expected = key === undefined ? publicKey : createPublicKey(key);
+  const own =
+    given.certificates.find(({ x509 }) => expected !== undefined && x509.publicKey.equals(expected)) ??
+    given.certificates[0];
+  const others = [...given.certificates, ...above.certificates].filter((each) => each !== own);
+  return { own, others, key, faults };
 }
 
-/** undefined when it is none; the error of a parser may quote what it could not parse, so it goes no further. */
+/** @returns undefined when the text is not a private key */
 function readPrivateKey(pem: string): KeyObject | undefined {
   try {
     return createPrivateKey(pem);
   } catch {
+    // The parser's error is dropped: it may quote the key.
     return undefined;
   }
 }
@@ -95,9 +101,9 @@ interface Checked {
   readonly faults: readonly Issue[];
 }
 
-function accepted(what: string, { own, path, key, faults }: Checked): AcceptedCa {
+function accepted(subject: string, { own, path, key, faults }: Checked): AcceptedCa {
   const keyType = caKeyTypeOf(own.x509.publicKey);
-  if (faults.length > 0 || keyType === undefined) throw FleetError.of('ca-invalid', what, faults);
+  if (faults.length > 0 || keyType === undefined) throw FleetError.of('ca-invalid', subject, faults);
   return {
     certificatePem: own.pem,
     chainPem: path.map(({ pem }) => pem),

@@ -11,7 +11,7 @@ import {
 import { AsnEcSignatureFormatter } from '@peculiar/x509';
 import { FleetError } from '../errors.ts';
 import type { CaKeyType, KeyStore, Signer } from '../pki/key-store.ts';
-import { describeKey, keyTypeOf, signatureHash, webCryptoAlgorithm } from '../pki/keys.ts';
+import { describeKey, keyTypeOf, signatureAlgorithm, webCryptoAlgorithm } from '../pki/keys.ts';
 import { calling, statusOf, unlessStatus } from './service-errors.ts';
 
 export interface KeyVaultOptions {
@@ -150,8 +150,9 @@ function signerOf(key: KeyVaultKey, publicKey: KeyObject, keyType: CaKeyType, cl
   return {
     keyType,
     publicKey,
+    isLocal: false,
     async sign(data) {
-      const digest = createHash(signatureHash[keyType]).update(data).digest();
+      const digest = createHash(signatureAlgorithm[keyType].hash).update(data).digest();
       const { result } = await calling(service, () => client.sign(algorithms[keyType], digest));
       return x509Signature(Uint8Array.from(result), keyType);
     },

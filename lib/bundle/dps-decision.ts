@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readCertificate } from '../pki/certificate.ts';
+import { distinguishedName, isIssuedBy } from '../pki/x509.ts';
 
 /** The parts of an enrollment group that decide whether DPS accepts a device, as in GET /api/enrollment-groups. */
 export interface VerifierGroup {
@@ -129,19 +130,7 @@ function issuerOf(
   candidates: readonly X509Certificate[],
   path: readonly X509Certificate[],
 ): X509Certificate | undefined {
-  return candidates.find(
-    (candidate) =>
-      !isAmong(candidate, path) && certificate.checkIssued(candidate) && isSignedBy(certificate, candidate),
-  );
-}
-
-/** False also when the key is of another type than the signature. */
-export function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  try {
-    return certificate.verify(issuer.publicKey);
-  } catch {
-    return false;
-  }
+  return candidates.find((candidate) => !isAmong(candidate, path) && isIssuedBy(certificate, candidate));
 }
 
 function isAmong({ fingerprint256 }: X509Certificate, certificates: readonly X509Certificate[]): boolean {
@@ -150,4 +139,4 @@ function isAmong({ fingerprint256 }: X509Certificate, certificates: readonly X50
 
 const sha1Thumbprint = ({ fingerprint }: X509Certificate) => fingerprint.replaceAll(':', '');
 
-const nameOf = ({ subject }: X509Certificate) => `"${(subject ?? '').replaceAll('\n', ', ')}"`;
+const nameOf = (certificate: X509Certificate) => `"${distinguishedName(certificate)}"`;

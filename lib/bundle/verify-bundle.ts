@@ -1,17 +1,13 @@
 import { createPrivateKey, sign, verify, X509Certificate } from 'node:crypto';
+import { id_kp_clientAuth, KeyUsageFlags } from '@peculiar/asn1-x509';
 import { FleetError } from '../errors.ts';
 import { y2038DateIssue } from '../groups/y2038.ts';
 import { readCertificate } from '../pki/certificate.ts';
+import { isIssuedBy } from '../pki/x509.ts';
 import { readConfigToml } from './config-toml.ts';
 import { readConfigYaml } from './config-yaml.ts';
 import { readDpsDeviceConfig } from './device-json.ts';
-import {
-  type DpsDecision,
-  isSignedBy,
-  predictDpsDecision,
-  type VerifiedCas,
-  type VerifierGroup,
-} from './dps-decision.ts';
+import { type DpsDecision, predictDpsDecision, type VerifiedCas, type VerifierGroup } from './dps-decision.ts';
 import { readTar, type TarFile } from './tar.ts';
 import type { ConfigPath } from './targets.ts';
 
@@ -106,8 +102,9 @@ function chainFaults(chain: readonly X509Certificate[]): string[] {
   if (chain.length === 0) return ['there is no certificate'];
   return chain.slice(1).flatMap((issuer, index) => {
     const certificate = chain[index];
-    const issued = certificate?.checkIssued(issuer) && isSignedBy(certificate, issuer);
-    return issued ? [] : [`certificate ${index + 1} is not issued by the one after it`];
+    return certificate !== undefined && isIssuedBy(certificate, issuer)
+      ? []
+      : [`certificate ${index + 1} is not issued by the one after it`];
   });
 }
 
@@ -123,15 +120,14 @@ function nameFaults(folder: string, { registrationId }: BundleSettings, leaf: X5
   return faults;
 }
 
-const clientAuth = '1.3.6.1.5.5.7.3.2';
-
 function leafFaults(leaf: X509Certificate | undefined): string[] {
   if (leaf === undefined) return [];
   const { keyUsage, extendedKeyUsage } = readCertificate(leaf.raw);
   const faults: string[] = [];
   if (leaf.ca) faults.push('the certificate is a CA certificate');
-  if (keyUsage !== undefined && !(keyUsage & 1)) faults.push('its key usage lacks digitalSignature');
-  if (extendedKeyUsage !== undefined && !extendedKeyUsage.includes(clientAuth))
+  if (keyUsage !== undefined && !(keyUsage & KeyUsageFlags.digitalSignature))
+    faults.push('its key usage lacks digitalSignature');
+  if (extendedKeyUsage !== undefined && !extendedKeyUsage.includes(id_kp_clientAuth))
     faults.push('its extended key usage lacks clientAuth');
   return faults;
 }
@@ -169,7 +165,7 @@ function edgeCaFaults(
   const faults = [...chainFaults(chain), ...keyFaults(contents, edgeCa.key, certificate, 'Edge CA')];
   const { basicConstraints, keyUsage, commonName } = readCertificate(certificate.raw);
   if (basicConstraints?.ca !== true) faults.push('the certificate is not a CA certificate');
-  if (keyUsage !== undefined && !(keyUsage & (1 << 5))) faults.push('its key usage lacks keyCertSign');
+  if (keyUsage !== undefined && !(keyUsage & KeyUsageFlags.keyCertSign)) faults.push('its key usage lacks keyCertSign');
   // 1.1 issues another CA from it, "iotedged workload ca" (edgelet/iotedged/src/lib.rs of 1.1.15).
   if (contents.configPath === 'config.yaml' && basicConstraints?.pathLength === 0)
     faults.push('its path length is 0, and IoT Edge 1.1 issues another CA from it');
@@ -178,9 +174,7 @@ function edgeCaFaults(
 
   const trusted = trustBundle === undefined ? [] : certificatesOf(contents, trustBundle);
   const top = chain.at(-1) ?? certificate;
-  const anchored = trusted.some(
-    (each) => each.fingerprint256 === top.fingerprint256 || (top.checkIssued(each) && isSignedBy(top, each)),
-  );
+  const anchored = trusted.some((each) => each.fingerprint256 === top.fingerprint256 || isIssuedBy(top, each));
   if (!anchored) faults.push('the trust bundle does not hold its root');
   return faults;
 }

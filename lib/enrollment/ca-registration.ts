@@ -139,7 +139,7 @@ export async function registerIssuingCa(
     requireName: true,
     withoutProof,
     proofPem,
-    prove: async (code) => authority.prove(await authority.open(group.definition, ca), code),
+    prove: async (code) => authority.prove(await authority.open(ca), code),
   });
   if (result.state === 'verified') await groups.noteRegistration(id, ca, result.name);
   await listDpsCas(services);

@@ -159,7 +159,8 @@ export function createGroups({ store, authority, enrollments, allowPlainKeys, re
       const definition = parseGroupDefinition(id, input);
       // An imported CA brings its own root, which is checked at its import.
       const issuedByFleet = definition.issuingCa.origin === 'fleet';
-      const rootPem = definition.target === 'iotedge-1.1' && issuedByFleet ? await authority.root() : undefined;
+      const root = definition.target === 'iotedge-1.1' && issuedByFleet ? await authority.rootCa() : undefined;
+      const rootPem = root?.value.certificatePem;
       checkDeclaration(definition, { allowPlainKeys, rootPem, now: now() });
       const createdAt = now().toISOString();
       const etag = await directory.create({ id, definition, issuingCas: [], createdAt, updatedAt: createdAt });

@@ -39,13 +39,13 @@ export function createIssuanceCache({ authority, dps, now }: IssuanceOptions): O
     const { definition } = group;
     const [ca] = group.issuingCas;
     if (ca === undefined) throw new FleetError('internal', `Enrollment group "${group.id}" has no issuing CA.`);
-    const issuer = await authority.open(definition, ca);
+    const issuer = await authority.open(ca);
     const { keyType, validityDays } = definition;
     const rootPem = ca.chainPem.at(-1) ?? ca.certificatePem;
     const chainPem = [ca.certificatePem, ...ca.chainPem.slice(0, -1)];
     return {
       group,
-      issuer: await createDeviceIssuer({ issuer, keyType, validityDays, now: now(), edgeCa: edgeCaOf(definition) }),
+      issuer: createDeviceIssuer({ issuer, keyType, validityDays, now: now(), edgeCa: edgeCaOf(definition) }),
       bundler: await createBundler({ group: definition, chainPem, rootPem, dps, now: now() }),
     };
   }

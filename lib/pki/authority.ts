@@ -17,7 +17,11 @@ export interface RootCaRequest {
   readonly serialNumber: string;
 }
 
-/** @returns the self-signed certificate, PEM. @throws FleetError `certificate-rule` */
+/**
+ * Issues a self-signed root.
+ * @returns PEM
+ * @throws FleetError `certificate-rule`; `throttled` or `unavailable` from a key that is not local
+ */
 export async function issueRootCa({
   commonName,
   signer,
@@ -39,7 +43,7 @@ export interface IntermediateCaRequest {
   readonly issuer: Authority;
   readonly commonName: string;
   readonly publicKey: KeyObject;
-  /** How many CAs may follow below it: 0 for one that signs identities only. */
+  /** How many CAs may follow below it: 0 if it signs identities only. */
   readonly pathLength: number;
   /** Clamped to the issuer's life. */
   readonly validityDays: number;
@@ -47,7 +51,11 @@ export interface IntermediateCaRequest {
   readonly now: Date;
 }
 
-/** @returns the certificate of an enrollment group's issuing CA, PEM. @throws FleetError `certificate-rule` */
+/**
+ * Issues the certificate of an enrollment group's issuing CA.
+ * @returns PEM
+ * @throws FleetError `certificate-rule`; `throttled` or `unavailable` from a key that is not local
+ */
 export async function issueIntermediateCa(request: IntermediateCaRequest): Promise<string> {
   const { commonName, publicKey, pathLength, serialNumber } = request;
   return issueUnder(request, profiles['issuing-ca'], {
@@ -60,14 +68,18 @@ export async function issueIntermediateCa(request: IntermediateCaRequest): Promi
 
 export interface ProofOfPossessionRequest {
   readonly issuer: Authority;
-  /** What DPS gave for the CA that was uploaded. */
+  /** DPS gave it for the CA that was uploaded. It becomes the common name. */
   readonly verificationCode: string;
   readonly publicKey: KeyObject;
   readonly serialNumber: string;
   readonly now: Date;
 }
 
-/** @returns the certificate that shows DPS our hold of the CA's key, PEM; valid for a week. @throws FleetError `certificate-rule` */
+/**
+ * Issues the certificate that proves to DPS that we have the key of an uploaded CA. Valid for a week.
+ * @returns PEM
+ * @throws FleetError `certificate-rule`; `throttled` or `unavailable` from a key that is not local
+ */
 export async function issueProofOfPossession(request: ProofOfPossessionRequest): Promise<string> {
   const { verificationCode, publicKey, serialNumber } = request;
   const profile = profiles['proof-of-possession'];
@@ -84,11 +96,11 @@ function issueUnder(
   return issue({ ...content, profile, ...validityFrom(now, validityDays, profile, issuer) }, issuer, now);
 }
 
-/** Prepare, check, sign. */
+/** Drafts, checks, signs. */
 async function issue(content: CertificateContent, issuer: Issuer, now: Date): Promise<string> {
   const tbs = await toBeSigned(content, issuer);
   lint(tbs, { ...content, pathLength: content.pathLength, keyType: content.key.type, issuer, now });
-  return toPem('CERTIFICATE', await createCertificateSigning(issuer)(tbs));
+  return toPem('CERTIFICATE', await createCertificateSigning(issuer).sign(tbs));
 }
 
 function acceptedKey(publicKey: KeyObject): SubjectKey {

@@ -1,64 +1,63 @@
-import 'reflect-metadata';
-import type { webcrypto } from 'node:crypto';
-import * as x509 from '@peculiar/x509';
+import { Attributes, CertificationRequest, CertificationRequestInfo } from '@peculiar/asn1-csr';
+import { AsnConvert, OctetString } from '@peculiar/asn1-schema';
+import {
+  AlgorithmIdentifier,
+  Attribute,
+  BasicConstraints,
+  Extension,
+  Extensions,
+  id_ce_basicConstraints,
+  id_ce_keyUsage,
+  KeyUsage,
+  Name,
+  SubjectPublicKeyInfo,
+} from '@peculiar/asn1-x509';
 import { brokenRule } from './broken-rule.ts';
 import { toPem } from './certificate.ts';
 import type { Signer } from './key-store.ts';
-import { describeKey, keyTypeOf, webCryptoAlgorithm } from './keys.ts';
-import { profiles } from './profiles.ts';
-import { nameOf } from './template.ts';
+import { describeKey, signatureAlgorithm, subjectKeyOf } from './keys.ts';
+import { keyUsageBits, profiles } from './profiles.ts';
+import { encodeName } from './template.ts';
 
 export interface CaRequest {
   readonly commonName: string;
   readonly signer: Signer;
-  /** How many CAs may follow below it; the request asks for this, and whoever signs it decides. */
+  /** How many CAs may follow below it. The request asks for this; the CA that signs it decides. */
   readonly pathLength: number;
 }
 
-/**
- * A PKCS#10 request (RFC 2986) for an issuing CA's certificate, for signing elsewhere; the key signs it and stays where it is.
- * @returns PEM
- */
-export async function createCaRequest({ commonName, signer, pathLength }: CaRequest): Promise<string> {
-  const type = keyTypeOf(signer.publicKey);
-  if (type === undefined)
-    throw brokenRule('key-type', `a key of type ${describeKey(signer.publicKey)} is not accepted`);
-  const { crypto, keys } = webCryptoOf(signer);
-  const request = await x509.Pkcs10CertificateRequestGenerator.create(
-    {
-      name: nameOf(commonName),
-      keys,
-      signingAlgorithm: webCryptoAlgorithm[signer.keyType],
-      // As extensionRequest (RFC 2985 5.4.2), where OpenSSL, EJBCA and step-ca look for what is asked for.
-      extensions: [
-        new x509.BasicConstraintsExtension(true, pathLength, true),
-        new x509.KeyUsagesExtension(profiles['issuing-ca'].keyUsage(type), true),
-      ],
-    },
-    crypto,
-  );
-  return toPem('CERTIFICATE REQUEST', Buffer.from(request.rawData));
-}
+/** PKCS #9 extensionRequest (RFC 2985 5.4.2). OpenSSL, EJBCA and step-ca look there for the extensions asked for. */
+const extensionRequest = '1.2.840.113549.1.9.14';
 
 /**
- * A CA key as @peculiar/x509 signs requests with: Web Crypto, as far as that takes it. The keys are names only, which lead
- * back to the signer; nothing of a key is in them.
+ * A PKCS#10 request (RFC 2986) for the certificate of an issuing CA that is signed by another PKI. Only the signature leaves
+ * the signer; its key does not.
+ * @returns PEM
+ * @throws FleetError `certificate-rule` (rule `key-type`) when no CA may have such a key; `throttled` or `unavailable` from a
+ * key that is not local
  */
-function webCryptoOf(signer: Signer): { crypto: webcrypto.Crypto; keys: webcrypto.CryptoKeyPair } {
-  const algorithm = webCryptoAlgorithm[signer.keyType];
-  const ecdsa = new x509.AsnEcSignatureFormatter();
-  const subtle = {
-    exportKey: async () => signer.publicKey.export({ type: 'spki', format: 'der' }),
-    async sign(_: unknown, __: unknown, data: ArrayBuffer): Promise<ArrayBuffer> {
-      const signature = Uint8Array.from(await signer.sign(new Uint8Array(data))).buffer;
-      // Web Crypto has the two numbers of an ECDSA signature side by side, where X.509 and our signers have them as DER.
-      return ecdsa.toWebSignature(algorithm, signature) ?? signature;
-    },
-  };
-  const key = (type: 'public' | 'private') =>
-    ({ type, algorithm, extractable: false, usages: [] }) as unknown as webcrypto.CryptoKey;
-  return {
-    crypto: { subtle } as unknown as webcrypto.Crypto,
-    keys: { publicKey: key('public'), privateKey: key('private') },
-  };
+export async function createCaRequest({ commonName, signer, pathLength }: CaRequest): Promise<string> {
+  const key = subjectKeyOf(signer.publicKey);
+  if (key === undefined) throw brokenRule('key-type', `a key of type ${describeKey(signer.publicKey)} is not accepted`);
+  const extensions = new Extensions([
+    critical(id_ce_basicConstraints, new BasicConstraints({ cA: true, pathLenConstraint: pathLength })),
+    critical(id_ce_keyUsage, new KeyUsage(keyUsageBits(profiles['issuing-ca'], key.type))),
+  ]);
+  const info = new CertificationRequestInfo({
+    version: 0, // PKCS#10 version 1
+    subject: AsnConvert.parse(encodeName(commonName), Name),
+    subjectPKInfo: AsnConvert.parse(key.info, SubjectPublicKeyInfo),
+    attributes: new Attributes([new Attribute({ type: extensionRequest, values: [AsnConvert.serialize(extensions)] })]),
+  });
+  const signature = await signer.sign(new Uint8Array(AsnConvert.serialize(info)));
+  const request = new CertificationRequest({
+    certificationRequestInfo: info,
+    signatureAlgorithm: AsnConvert.parse(signatureAlgorithm[signer.keyType].der, AlgorithmIdentifier),
+    signature: Uint8Array.from(signature).buffer,
+  });
+  return toPem('CERTIFICATE REQUEST', Buffer.from(AsnConvert.serialize(request)));
+}
+
+function critical(extnID: string, value: BasicConstraints | KeyUsage): Extension {
+  return new Extension({ extnID, critical: true, extnValue: new OctetString(AsnConvert.serialize(value)) });
 }

@@ -3,6 +3,7 @@ import {
   AuthorityKeyIdentifier,
   BasicConstraints,
   ExtendedKeyUsage,
+  Extension,
   id_ce_authorityKeyIdentifier,
   id_ce_basicConstraints,
   id_ce_extKeyUsage,
@@ -11,17 +12,15 @@ import {
   KeyUsage,
 } from '@peculiar/asn1-x509';
 import { bitStringOctets, type DerElement, DerError, derTag, readConstructed, readElements } from './der.ts';
+import { commonNameIdDer } from './x509.ts';
 
-/** A point in time as a certificate writes it. */
+/** A point in time and how the certificate encodes it. */
 export interface CertificateTime {
   readonly date: Date;
   readonly encoding: 'UTCTime' | 'GeneralizedTime';
 }
 
-/**
- * What stands in a certificate, read from its bytes. Buffers are views of them, so that `byteOffset` tells where each
- * part lies.
- */
+/** The parts of a certificate. Buffers are views of its bytes, so that `byteOffset` says where each part lies. */
 export interface CertificateParts {
   /** 3 for v3. */
   readonly version: number;
@@ -31,7 +30,7 @@ export interface CertificateParts {
   /** Names, DER. */
   readonly issuer: Buffer;
   readonly subject: Buffer;
-  /** Content of the subject's UTF8String, where the subject is one common name and nothing else. */
+  /** Content of the UTF8String, where the subject is one common name and nothing else. */
   readonly commonName: Buffer | undefined;
   readonly notBefore: CertificateTime;
   readonly notAfter: CertificateTime;
@@ -47,7 +46,7 @@ export interface CertificateParts {
   readonly authorityKeyIdentifier: Buffer | undefined;
 }
 
-/** @throws DerError or an error of the ASN.1 library when it is no certificate */
+/** Reads a certificate (RFC 5280 4.1). @throws DerError or an error of the ASN.1 library when it is not a certificate */
 export function readCertificate(der: Buffer): CertificateParts {
   const [tbs] = readConstructed(der, derTag.sequence);
   return readToBeSigned(expect(tbs, derTag.sequence).whole);
@@ -88,31 +87,13 @@ export function readToBeSigned(tbs: Buffer): CertificateParts {
 
 function readExtensions(wrapper: DerElement | undefined): { id: string; critical: boolean; value: Buffer }[] {
   if (wrapper === undefined) return [];
-  return readConstructed(wrapper.content, derTag.sequence).map((extension) => {
-    const parts = readElements(expect(extension, derTag.sequence).content);
-    const value = expect(parts.at(-1), derTag.octetString).content;
-    return { id: objectIdentifier(parts[0]), critical: parts.length === 3 && parts[1]?.content[0] === 0xff, value };
+  return readConstructed(wrapper.content, derTag.sequence).map(({ whole, content }) => {
+    const { extnID, critical } = AsnConvert.parse(whole, Extension);
+    // The library copies the value. Templates need it where it lies.
+    const value = expect(readElements(content).at(-1), derTag.octetString).content;
+    return { id: extnID, critical, value };
   });
 }
-
-/** In dotted form. All we meet begin with 2.5 or 1.3, whose first octet holds two arcs (X.690 8.19). */
-function objectIdentifier(element: DerElement | undefined): string {
-  const octets = expect(element, 0x06).content;
-  const first = octets[0] ?? 0;
-  const arcs = [Math.min(2, Math.floor(first / 40))];
-  arcs.push(first - 40 * (arcs[0] ?? 0));
-  let arc = 0;
-  for (const octet of octets.subarray(1)) {
-    arc = arc * 128 + (octet & 0x7f);
-    if (octet < 0x80) {
-      arcs.push(arc);
-      arc = 0;
-    }
-  }
-  return arcs.join('.');
-}
-
-const commonNameId = Buffer.from('0603550403', 'hex');
 
 function onlyCommonName(name: DerElement): Buffer | undefined {
   const [set, ...others] = readElements(name.content);
@@ -120,7 +101,7 @@ function onlyCommonName(name: DerElement): Buffer | undefined {
   const [attribute, ...further] = readElements(set.content);
   if (attribute === undefined || further.length > 0) return undefined;
   const [type, value] = readElements(attribute.content);
-  return type?.whole.equals(commonNameId) && value?.tag === derTag.utf8String ? value.content : undefined;
+  return type?.whole.equals(commonNameIdDer) && value?.tag === derTag.utf8String ? value.content : undefined;
 }
 
 /** RFC 5280 4.1.2.5: YYMMDDHHMMSSZ of 1950 to 2049, or YYYYMMDDHHMMSSZ. */
@@ -129,7 +110,7 @@ function readTime(element: DerElement | undefined): CertificateTime {
   const [, year = '', month, day, hour, minute, second] = /^(\d{2,4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(text) ?? [];
   const short = element?.tag === derTag.utcTime && year.length === 2;
   if (!short && !(element?.tag === derTag.generalizedTime && year.length === 4))
-    throw new DerError('has a time that is not of the form RFC 5280 asks for');
+    throw new DerError('has a time that is not in the form of RFC 5280');
   const century = short ? (Number(year) < 50 ? '20' : '19') : '';
   const date = new Date(`${century}${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
   if (Number.isNaN(date.getTime())) throw new DerError(`has an impossible time, ${text}`);
@@ -145,13 +126,13 @@ function parse<T>(der: Buffer | undefined, type: new () => T): T | undefined {
 }
 
 function expect(element: DerElement | undefined, tag: number): DerElement {
-  if (element?.tag !== tag) throw new DerError('is not laid out like a certificate');
+  if (element?.tag !== tag) throw new DerError('does not have the structure of a certificate');
   return element;
 }
 
 export type PemLabel = 'CERTIFICATE' | 'PRIVATE KEY' | 'PUBLIC KEY' | 'CERTIFICATE REQUEST';
 
-/** PEM as RFC 7468 writes it: lines of 64 characters, each ended by a newline. */
+/** @returns PEM (RFC 7468): lines of 64 characters, each with a newline at its end */
 export function toPem(label: PemLabel, der: Buffer): string {
   const base64 = der.toString('base64');
   let lines = '';

@@ -1,6 +1,7 @@
 /**
- * Reading of DER (ITU-T X.690) as far as certificates and requests need it: where an element lies, byte for byte. The
- * meaning of elements is the library's business (@peculiar/asn1-x509).
+ * Reads DER (ITU-T X.690) as far as certificates and requests need it: where each element lies. @peculiar/asn1-x509 reads the
+ * meaning of elements. It is not used here, since it copies values (templates need offsets) and takes BER, in which one
+ * certificate has many encodings.
  */
 
 export interface DerElement {
@@ -25,13 +26,13 @@ export const derTag = {
   context3: 0xa3,
 } as const;
 
-/** What was read is no DER. The message says where. */
+/** The bytes are not DER. The message is the rest of a sentence, such as "ends at octet 4, inside a header". */
 export class DerError extends Error {}
 
-/** Lengths of 3 octets and more belong to things that are larger than a certificate may be. */
-const longestLengthOctets = 2;
+/** Octets of a long-form length. Two are enough for 64 KiB, which no certificate reaches. */
+const maxLengthOctets = 2;
 
-/** @throws DerError when no whole element begins at `at` */
+/** @param at octet, from 0 @throws DerError when no complete element begins there */
 export function readElement(bytes: Buffer, at = 0): DerElement {
   const tag = bytes[at];
   const first = bytes[at + 1];
@@ -41,18 +42,18 @@ export function readElement(bytes: Buffer, at = 0): DerElement {
   let length = first;
   if (first >= 0x80) {
     const octets = first & 0x7f;
-    if (octets === 0 || octets > longestLengthOctets) throw new DerError(`has an unusable length at octet ${at}`);
+    if (octets === 0 || octets > maxLengthOctets) throw new DerError(`has an unusable length at octet ${at}`);
     if (start + octets > bytes.length) throw new DerError(`ends at octet ${bytes.length}, inside a header`);
     length = bytes.readUIntBE(start, octets);
     if (length < 0x80 || (octets === 2 && length < 0x100)) throw new DerError(`has a padded length at octet ${at}`);
     start += octets;
   }
   const end = start + length;
-  if (end > bytes.length) throw new DerError(`ends at octet ${bytes.length}, where octet ${end} was announced`);
+  if (end > bytes.length) throw new DerError(`ends at octet ${bytes.length}; expected ${end}`);
   return { tag, whole: bytes.subarray(at, end), content: bytes.subarray(start, end) };
 }
 
-/** Reads the elements that `bytes` consists of, to its last octet. @throws DerError */
+/** Reads all elements of `bytes`, to the last octet. @throws DerError */
 export function readElements(bytes: Buffer): DerElement[] {
   const elements: DerElement[] = [];
   for (let at = 0; at < bytes.length; ) {
@@ -63,18 +64,18 @@ export function readElements(bytes: Buffer): DerElement[] {
   return elements;
 }
 
-/** Reads the one element that `bytes` is, and the elements in it. @throws DerError when it is not of that tag */
+/** Reads `bytes` as one element. @returns the elements in it @throws DerError when it has another tag, or octets follow it */
 export function readConstructed(bytes: Buffer, tag: number): DerElement[] {
   const element = readElement(bytes);
-  if (element.tag !== tag) throw new DerError(`has tag ${hex(element.tag)} where ${hex(tag)} belongs`);
+  if (element.tag !== tag) throw new DerError(`has tag ${hex(element.tag)}; expected ${hex(tag)}`);
   if (element.whole.length !== bytes.length) throw new DerError('is followed by other octets');
   return readElements(element.content);
 }
 
-/** The content of a BIT STRING whose bits are whole octets, as keys and signatures are. @throws DerError */
+/** The content of a BIT STRING of whole octets, as keys and signatures are. @throws DerError */
 export function bitStringOctets(element: DerElement | undefined): Buffer {
   if (element?.tag !== derTag.bitString) throw new DerError('lacks a BIT STRING');
-  if (element.content[0] !== 0) throw new DerError('has a BIT STRING of a broken number of octets');
+  if (element.content[0] !== 0) throw new DerError('has a BIT STRING that does not end at an octet');
   return element.content.subarray(1);
 }
 

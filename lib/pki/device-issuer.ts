@@ -1,16 +1,16 @@
 import { hash } from 'node:crypto';
+import { FleetError } from '../errors.ts';
 import { brokenRule } from './broken-rule.ts';
 import { toPem } from './certificate.ts';
 import { readCertificationRequest } from './csr.ts';
 import { type EdgeCaKind, edgeCaCommonName, edgeCaPathLength } from './edge-ca.ts';
-import type { Authority } from './issuer.ts';
-import { createCertificateSigning, readIssuer } from './issuer.ts';
-import { createP256KeyGenerator, type DeviceKey, type DeviceKeyType, generateRsaKey, subjectKeyFrom } from './keys.ts';
-import { type Profile, profiles, validityFrom } from './profiles.ts';
+import { type Authority, createCertificateSigning, readIssuer } from './issuer.ts';
+import { createP256KeyGenerator, type DeviceKey, type DeviceKeyType, generateRsaKey } from './keys.ts';
+import { profiles, validityFrom } from './profiles.ts';
 import { companionSerialNumber } from './serial.ts';
-import { createTemplate, fillTemplate, type Template } from './template.ts';
+import { createTemplates, draftCertificate } from './template.ts';
 
-/** What was issued to one device. */
+/** All that is issued to one device. */
 export interface DeviceIdentity {
   /** Hex, as in the device record. */
   readonly serialNumber: string;
@@ -38,16 +38,6 @@ export interface DeviceIssuerOptions {
   readonly edgeCa?: EdgeCaKind;
 }
 
-/** Issues identities of one group's devices. */
-export interface DeviceIssuer {
-  /**
-   * At once where the CA's key and the device's are P-256 and in this process, but for the first certificate with a name
-   * of its length, which the next are made of; a promise else, and then many may be in flight.
-   * @throws FleetError `csr-invalid`, `certificate-rule`; `throttled` or `unavailable` from a CA key that is elsewhere
-   */
-  issue(request: DeviceIssueRequest): DeviceIdentity | Promise<DeviceIdentity>;
-}
-
 export interface DeviceIssueRequest {
   readonly deviceId: string;
   /** PKCS#10, PEM or base64 of DER, where the device made its key itself. */
@@ -56,79 +46,70 @@ export interface DeviceIssueRequest {
   readonly serialNumber: string;
 }
 
-/** @throws FleetError `certificate-rule` when the authority cannot issue at all */
-export async function createDeviceIssuer(options: DeviceIssuerOptions): Promise<DeviceIssuer> {
-  const { keyType, validityDays, now, edgeCa } = options;
+/** Issues identities of one group's devices. */
+export interface DeviceIssuer {
+  /**
+   * Issues one device's identity, and its Edge CA where the group has one. Several devices may be issued for at once.
+   * @throws FleetError `csr-invalid` when the device's own request is at fault; `certificate-rule`; `throttled` or
+   * `unavailable` from a CA key that is not local
+   */
+  issue(request: DeviceIssueRequest): Promise<DeviceIdentity>;
+}
+
+/**
+ * @throws FleetError `certificate-rule` (rule `issuer`) when the authority may not issue at all
+ * @example
+ * const issuer = createDeviceIssuer({ issuer: authority, keyType: 'ec-p256', validityDays: 365, now: new Date() });
+ * const { certificatePem } = await issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() });
+ */
+export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
+  const { keyType, validityDays, now } = options;
   const issuer = readIssuer(options.issuer);
-  const signCertificate = createCertificateSigning(issuer);
+  const signing = createCertificateSigning(issuer);
   const generateP256Key = createP256KeyGenerator();
-  const history = createKeyHistory();
-  /** By profile, kind of key, and length of the common name. */
-  const templates = new Map<Profile, Record<DeviceKeyType, (Template | Promise<Template>)[]>>();
+  const owners = createKeyOwners();
+  owners.add(issuer.keyIdentifier, 'the issuing CA');
+
   const identityProfile = profiles['device-identity'];
   const { notBefore, notAfter } = validityFrom(now, validityDays, identityProfile, issuer);
-  history.remember(issuer.keyIdentifier, 'the issuing CA');
+  const identityKind = { profile: identityProfile, notBefore, notAfter, commonNameOf: (deviceId: string) => deviceId };
+  const identityTemplates = {
+    'ec-p256': createTemplates({ ...identityKind, keyType: 'ec-p256' }, issuer, now),
+    'rsa-2048': createTemplates({ ...identityKind, keyType: 'rsa-2048' }, issuer, now),
+  };
+  const draftEdgeCa = options.edgeCa && edgeCaDrafting(options.edgeCa);
 
-  /** Prepares and checks one certificate. @returns what is to be signed */
-  function prepare(
-    profile: Profile,
-    subject: Subject,
-    type: DeviceKeyType,
-    publicKey: Buffer,
-  ): Buffer | Promise<Buffer> {
-    return after(templateFor(profile, type, subject, publicKey), (template) => {
-      const { tbs, subjectKeyIdentifier } = fillTemplate(template, subject, publicKey);
-      history.remember(subjectKeyIdentifier, subject.deviceId);
-      return tbs;
-    });
-  }
-
-  /**
-   * The template for certificates like this one, made of this one when there is none yet. Those that come meanwhile wait
-   * for it, and where it fails they try themselves: what was wrong with it is not their fault.
-   */
-  function templateFor(
-    profile: Profile,
-    type: DeviceKeyType,
-    subject: Subject,
-    publicKey: Buffer,
-  ): Template | Promise<Template> {
-    let ofProfile = templates.get(profile);
-    if (ofProfile === undefined) {
-      ofProfile = { 'ec-p256': [], 'rsa-2048': [] };
-      templates.set(profile, ofProfile);
-    }
-    const { serialNumber, commonName, pathLength } = subject;
-    const alike = ofProfile[type];
-    const known = alike[commonName.length];
-    if (known !== undefined && !(known instanceof Promise)) return known;
-
-    const make = (): Promise<Template> => {
-      const content = { profile, serialNumber, commonName, pathLength, key: subjectKeyFrom(type, publicKey) };
-      const validity = validityFrom(now, validityDays, profile, issuer);
-      const making = createTemplate({ ...content, ...validity }, issuer, now);
-      alike[commonName.length] = making;
-      making.then(
-        (template) => {
-          alike[commonName.length] = template;
-        },
-        () => {
-          if (alike[commonName.length] === making) delete alike[commonName.length];
-        },
-      );
-      return making;
+  function edgeCaDrafting(kind: EdgeCaKind) {
+    const profile = profiles[kind];
+    const templates = createTemplates(
+      {
+        profile,
+        keyType: 'ec-p256',
+        pathLength: edgeCaPathLength[kind],
+        commonNameOf: edgeCaCommonName,
+        ...validityFrom(now, validityDays, profile, issuer),
+      },
+      issuer,
+      now,
+    );
+    return async ({ deviceId, serialNumber }: DeviceIssueRequest) => {
+      const { publicKey, privateKeyPem } = generateP256Key();
+      const companion = companionSerialNumber(serialNumber, kind);
+      const template = templates.find(deviceId) ?? (await templates.make(deviceId));
+      const request = { deviceId, serialNumber: companion, publicKey };
+      const { tbs, subjectKeyIdentifier } = draftCertificate(template, request);
+      const owner = owners.add(subjectKeyIdentifier, `${deviceId} edge CA`);
+      if (owner !== undefined) throw keyReuse(owner);
+      return { tbs, privateKeyPem };
     };
-    return known === undefined ? make() : known.catch(make);
   }
 
-  function issueFor(
-    { deviceId, serialNumber }: DeviceIssueRequest,
-    type: DeviceKeyType,
-    { publicKey, privateKeyPem }: Pick<DeviceKey, 'publicKey'> & Partial<DeviceKey>,
-  ): DeviceIdentity | Promise<DeviceIdentity> {
-    const subject = { deviceId, commonName: deviceId, serialNumber };
-    const own = prepare(identityProfile, subject, type, publicKey);
-    const toIdentity = (der: Buffer): DeviceIdentity => ({
+  function toIdentity(
+    { serialNumber }: DeviceIssueRequest,
+    privateKeyPem: string | undefined,
+    der: Buffer,
+  ): DeviceIdentity {
+    return {
       serialNumber,
       certificatePem: toPem('CERTIFICATE', der),
       privateKeyPem,
@@ -136,87 +117,77 @@ export async function createDeviceIssuer(options: DeviceIssuerOptions): Promise<
       sha256Thumbprint: hash('sha256', der, 'hex').toUpperCase(),
       notBefore,
       notAfter,
-    });
-    if (edgeCa === undefined) return after(after(own, signCertificate), toIdentity);
-
-    // One after the other, and neither is signed before both are prepared.
-    return after(own, (tbs) =>
-      after(prepareEdgeCa(subject, edgeCa), (edge) =>
-        after(both(signCertificate(tbs), signCertificate(edge.tbs)), ([der, edgeDer]) => {
-          const certificatePem = toPem('CERTIFICATE', edgeDer);
-          return { ...toIdentity(der), edgeCa: { certificatePem, privateKeyPem: edge.privateKeyPem } };
-        }),
-      ),
-    );
-  }
-
-  function prepareEdgeCa({ deviceId, serialNumber }: Subject, kind: EdgeCaKind) {
-    const { publicKey, privateKeyPem } = generateP256Key();
-    const subject = {
-      deviceId: `${deviceId} edge CA`,
-      commonName: edgeCaCommonName(deviceId),
-      serialNumber: companionSerialNumber(serialNumber, kind),
-      pathLength: edgeCaPathLength[kind],
     };
-    return after(prepare(profiles[kind], subject, 'ec-p256', publicKey), (tbs) => ({ tbs, privateKeyPem }));
   }
 
   return {
-    issue(request) {
-      if (request.csr !== undefined) {
-        const key = readCertificationRequest(request.csr, request.deviceId, identityProfile);
-        return issueFor(request, key.type as DeviceKeyType, { publicKey: key.octets });
+    async issue(request) {
+      const { deviceId, serialNumber, csr } = request;
+
+      // 1. Draft every certificate of the device: if one breaks a rule, none is signed.
+      let key: DeviceKey;
+      if (csr !== undefined) key = readCertificationRequest(csr, deviceId, identityProfile);
+      else if (keyType === 'rsa-2048') key = await generateRsaKey();
+      else key = generateP256Key();
+      const { type, publicKey, privateKeyPem } = key;
+      const templates = identityTemplates[type];
+      const template = templates.find(deviceId) ?? (await templates.make(deviceId));
+      const identity = draftCertificate(template, { deviceId, serialNumber, publicKey });
+      const owner = owners.add(identity.subjectKeyIdentifier, deviceId);
+      if (owner !== undefined) throw keyReuse(owner, csr);
+      const edgeCa = draftEdgeCa && (await draftEdgeCa(request));
+
+      // 2. Sign them.
+      if (edgeCa === undefined) {
+        const der = signing.isLocal ? signing.sign(identity.tbs) : await signing.sign(identity.tbs);
+        return toIdentity(request, privateKeyPem, der);
       }
-      if (keyType === 'ec-p256') return issueFor(request, keyType, generateP256Key());
-      return generateRsaKey().then((key) => issueFor(request, keyType, key));
+      const [der, edgeCaDer] = await Promise.all([signing.sign(identity.tbs), signing.sign(edgeCa.tbs)]);
+      return {
+        ...toIdentity(request, privateKeyPem, der),
+        edgeCa: { certificatePem: toPem('CERTIFICATE', edgeCaDer), privateKeyPem: edgeCa.privateKeyPem },
+      };
     },
   };
 }
 
-interface Subject {
-  /** Whom the key belongs to, for the rule against reuse. */
-  readonly deviceId: string;
-  readonly commonName: string;
-  readonly serialNumber: string;
-  readonly pathLength?: number;
-}
-
-/** Goes on at once with what is there, and later with what is promised. */
-function after<T, U>(value: T | Promise<T>, next: (value: T) => U | Promise<U>): U | Promise<U> {
-  return value instanceof Promise ? value.then(next) : next(value);
-}
-
-function both<T>(first: T | Promise<T>, second: T | Promise<T>): [T, T] | Promise<[T, T]> {
-  return first instanceof Promise || second instanceof Promise ? Promise.all([first, second]) : [first, second];
+/**
+ * A key belongs to one device: two devices with one key can pose as each other. A key that came in a request is for the
+ * sender of the row to replace, a key that was made here for an operator to look into.
+ * @param csr the request that the key came in
+ */
+function keyReuse(owner: string, csr?: string): FleetError {
+  const message = `its key is that of "${owner}" too; every device needs a key of its own`;
+  if (csr === undefined) return brokenRule('key-reuse', message);
+  return new FleetError('csr-invalid', `key-reuse: ${message}.`, { column: 'csr' });
 }
 
 /** Remembers which device has which key. */
-interface KeyHistory {
+interface KeyOwners {
   /**
-   * A key belongs to one device: two with one key can pose as each other. The same device with its key again is fine, as
-   * when a chunk is delivered twice.
-   * @throws FleetError `certificate-rule` (rule `key-reuse`)
+   * Notes that the device has the key. The same device may have it again, as when a chunk is delivered twice.
+   * @returns the other device that has the key, in which case nothing is noted; undefined when there is none
    */
-  remember(subjectKeyIdentifier: Buffer, deviceId: string): void;
+  add(subjectKeyIdentifier: Buffer, deviceId: string): string | undefined;
 }
 
-/** Two halves of this many keys are kept, the older one dropped when the newer is full: some 20 MB at the most. */
+/** Two halves of this many keys are kept; the older half is dropped when the newer one is full. Some 20 MB at most. */
 const halfCapacity = 65_536;
 
-function createKeyHistory(): KeyHistory {
+function createKeyOwners(): KeyOwners {
   let newer = new Map<string, string>();
   let older = new Map<string, string>();
   return {
-    remember(subjectKeyIdentifier, deviceId) {
+    add(subjectKeyIdentifier, deviceId) {
       const id = subjectKeyIdentifier.toString('latin1');
       const known = newer.get(id) ?? older.get(id);
-      if (known !== undefined && known !== deviceId)
-        throw brokenRule('key-reuse', `its key is that of "${known}" too; every device needs a key of its own`);
+      if (known !== undefined && known !== deviceId) return known;
       if (newer.size >= halfCapacity) {
         older = newer;
         newer = new Map();
       }
       newer.set(id, deviceId);
+      return undefined;
     },
   };
 }

@@ -1,9 +1,10 @@
 import { verify, X509Certificate } from 'node:crypto';
+import { KeyUsageFlags } from '@peculiar/asn1-x509';
 import { brokenRule } from './broken-rule.ts';
 import { type CertificateParts, readCertificate } from './certificate.ts';
 import { derHeader, derTag } from './der.ts';
 import type { Signer } from './key-store.ts';
-import { keyIdentifier, signatureAlgorithm, signatureHash, subjectKeyOf } from './keys.ts';
+import { keyIdentifier, signatureAlgorithm, subjectKeyOf } from './keys.ts';
 
 /** A CA that is open for signing. */
 export interface Authority {
@@ -13,23 +14,21 @@ export interface Authority {
   readonly chainPem: readonly string[];
 }
 
-/** A CA as its certificates need it: what they say of it, what bounds them, and its key. */
+/** The parts of a CA that its certificates repeat or are bounded by, and its key. */
 export interface Issuer {
   readonly signer: Signer;
-  /** Name, DER, octet for octet as in the CA's own certificate: chains are built by comparing it. */
+  /** Name, DER, with the octets of the CA's own certificate: verifiers build chains by comparing them. */
   readonly name: Buffer;
   readonly keyIdentifier: Buffer;
   readonly notBefore: Date;
   readonly notAfter: Date;
-  /** Undefined: unbounded. */
+  /** How many CAs may follow below it; undefined for any number. */
   readonly pathLength: number | undefined;
 }
 
-const keyCertSign = 1 << 5;
-
 /**
- * Reads what issuing needs from a CA's certificate.
- * @throws FleetError `certificate-rule` (rule `issuer`) when it may not issue, or the key is not its own
+ * Reads a CA's certificate for issuing.
+ * @throws FleetError `certificate-rule` (rule `issuer`) when the CA may not issue, or the signer has another key
  */
 export function readIssuer({ certificatePem, signer }: Pick<Authority, 'certificatePem' | 'signer'>): Issuer {
   let parts: CertificateParts;
@@ -40,8 +39,8 @@ export function readIssuer({ certificatePem, signer }: Pick<Authority, 'certific
   } catch (error) {
     throw brokenRule('issuer', 'the certificate of the issuing CA cannot be read', { cause: error });
   }
-  if (parts.basicConstraints?.ca !== true) throw brokenRule('issuer', 'the issuing certificate is no CA');
-  if (parts.keyUsage !== undefined && (parts.keyUsage & keyCertSign) === 0)
+  if (parts.basicConstraints?.ca !== true) throw brokenRule('issuer', 'the issuing certificate is not that of a CA');
+  if (parts.keyUsage !== undefined && (parts.keyUsage & KeyUsageFlags.keyCertSign) === 0)
     throw brokenRule('issuer', 'the issuing CA may not sign certificates (keyUsage lacks keyCertSign)');
   if (!certificate.publicKey.equals(signer.publicKey))
     throw brokenRule('issuer', 'the signing key is not that of the issuing CA’s certificate');
@@ -55,48 +54,48 @@ export function readIssuer({ certificatePem, signer }: Pick<Authority, 'certific
   };
 }
 
-/** The issuer of a certificate that is its own: a root to be. */
+/** Issuer data for a self-signed certificate. @throws FleetError `certificate-rule` (rule `key-type`) */
 export function selfIssuer(signer: Signer, name: Buffer, notBefore: Date, notAfter: Date): Issuer {
   const key = subjectKeyOf(signer.publicKey);
-  if (key === undefined) throw brokenRule('key-type', 'the root key is of a type no CA has here');
-  return { signer, name, keyIdentifier: keyIdentifier(key.octets), notBefore, notAfter, pathLength: undefined };
+  if (key === undefined) throw brokenRule('key-type', 'the root key is of a type that CAs here do not have');
+  return { signer, name, keyIdentifier: keyIdentifier(key.publicKey), notBefore, notAfter, pathLength: undefined };
 }
 
-/** Signs what was checked. @returns the certificate, DER */
-export type SignCertificate = (tbs: Buffer) => Buffer | Promise<Buffer>;
+/** Signs a TBSCertificate that all rules were checked on. Gives the certificate, DER. */
+export type CertificateSigning =
+  | { readonly isLocal: true; readonly sign: (tbs: Buffer) => Buffer }
+  | { readonly isLocal: false; readonly sign: (tbs: Buffer) => Promise<Buffer> };
 
 /**
- * Verifying a P-256 signature costs 2.5 times as much as making it. A key in this process is OpenSSL's, which has no ways
- * to fail now and then; so its first signature is verified, and one in 256 after it, about one a chunk. Everything else is
- * verified each time: beside a request over the network, or an RSA signature, it costs nothing.
+ * Of a local P-256 key the first signature is verified and one in 256 after it, about one per chunk: verifying costs 2.5 times
+ * as much as signing, and OpenSSL does not fail intermittently. Every signature of another key is verified, since that costs
+ * little next to a request over the network or an RSA signature.
  */
 const verifyOneIn = 256;
 
-/** A signer for one issuer, which checks each certificate once more as it comes from the key. */
-export function createCertificateSigning(issuer: Issuer): SignCertificate {
-  const { signer } = issuer;
+/**
+ * Signs certificates with the key of one issuer, and checks each signature.
+ * @throws FleetError `certificate-rule` (rule `signature`); `throttled` or `unavailable` from a key that is not local
+ */
+export function createCertificateSigning({ signer }: Issuer): CertificateSigning {
   const algorithm = signatureAlgorithm[signer.keyType];
-  const digest = signatureHash[signer.keyType];
+  const verifiesAll = !signer.isLocal || signer.keyType !== 'ec-p256';
   let signed = 0;
 
-  function finish(tbs: Buffer, signature: Uint8Array, elsewhere: boolean): Buffer {
-    const thorough = elsewhere || signer.keyType !== 'ec-p256' || signed % verifyOneIn === 0;
-    signed += 1;
+  function finish(tbs: Buffer, signature: Uint8Array): Buffer {
     if (signer.keyType !== 'rsa-4096') checkEcdsaSignature(signature);
-    if (thorough && !verify(digest, tbs, signer.publicKey, signature))
-      throw brokenRule('signature', 'what the key returned is no signature of the certificate');
-    return assemble(tbs, algorithm, signature);
+    const verifies = verifiesAll || signed % verifyOneIn === 0;
+    signed += 1;
+    if (verifies && !verify(algorithm.hash, tbs, signer.publicKey, signature))
+      throw brokenRule('signature', 'the key returned something that is not a signature of the certificate');
+    return assemble(tbs, algorithm.der, signature);
   }
 
-  return (tbs) => {
-    const signature = signer.sign(tbs);
-    return signature instanceof Promise
-      ? signature.then((late) => finish(tbs, late, true))
-      : finish(tbs, signature, false);
-  };
+  if (signer.isLocal) return { isLocal: true, sign: (tbs) => finish(tbs, signer.sign(tbs)) };
+  return { isLocal: false, sign: async (tbs) => finish(tbs, await signer.sign(tbs)) };
 }
 
-/** SEQUENCE of two positive INTEGERs, to the last octet (RFC 3279 2.2.3). By hand: this runs on every certificate. */
+/** SEQUENCE of two positive INTEGERs and nothing behind them (RFC 3279 2.2.3). By hand, since it runs on every certificate. */
 function checkEcdsaSignature(signature: Uint8Array): void {
   const rLength = signature[3] ?? 0;
   const s = 4 + rLength;
@@ -105,7 +104,7 @@ function checkEcdsaSignature(signature: Uint8Array): void {
   const integers = signature[2] === derTag.integer && signature[s] === derTag.integer;
   const positive = rLength > 0 && sLength > 0 && (signature[4] ?? 0x80) < 0x80 && (signature[s + 2] ?? 0x80) < 0x80;
   if (!(framed && integers && positive && s + 2 + sLength === signature.length))
-    throw brokenRule('signature', 'what the key returned is no ECDSA signature in DER');
+    throw brokenRule('signature', 'the key returned something that is not an ECDSA signature in DER');
 }
 
 /** Certificate (RFC 5280 4.1): TBSCertificate, algorithm, signature. */

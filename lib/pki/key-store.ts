@@ -3,22 +3,36 @@ import type { KeyObject } from 'node:crypto';
 /** Keys that certificate authorities sign with: ES256, ES384 and RS256 (RFC 7518). */
 export type CaKeyType = 'ec-p256' | 'ec-p384' | 'rsa-4096';
 
-/** The private key of a CA, wherever it lives. It signs and is never seen. */
-export interface Signer {
+/** The private key of a CA. It signs, and is never shown. */
+export type Signer = LocalSigner | RemoteSigner;
+
+interface CaKey {
   readonly keyType: CaKeyType;
   readonly publicKey: KeyObject;
-  /**
-   * Signs as X.509 wants it (RFC 5758, RFC 4055): SHA-256 or, for P-384, SHA-384; ECDSA signatures as DER. At once where
-   * the key is in this process, since a promise for each of thousands of 20 us signatures would cost more than it is worth.
-   * @throws FleetError `throttled` or `unavailable` from a key that is elsewhere
-   */
-  sign(data: Uint8Array): Uint8Array | Promise<Uint8Array>;
 }
 
-/** CA keys by name, created at their first use. Adapters: software-key-store.ts, lib/azure/key-vault.ts. */
+/** A key in this process. */
+export interface LocalSigner extends CaKey {
+  readonly isLocal: true;
+  /**
+   * Signs as X.509 wants it (RFC 5758, RFC 4055): with SHA-256 or, for P-384, SHA-384.
+   * @returns the signature; ECDSA as DER
+   */
+  sign(data: Uint8Array): Uint8Array;
+}
+
+/** A key elsewhere, such as in Key Vault: each signature is a request over the network. */
+export interface RemoteSigner extends CaKey {
+  readonly isLocal: false;
+  /** Signs as `LocalSigner` does. @throws FleetError `throttled` or `unavailable` */
+  sign(data: Uint8Array): Promise<Uint8Array>;
+}
+
+/** CA keys by name, each made at its first use. Adapters: software-key-store.ts, lib/azure/key-vault.ts. */
 export interface KeyStore {
   /**
-   * @param publicKey that of the CA certificate, where there is one already: the signer then has this very key, and none is made
+   * Opens a key for signing.
+   * @param publicKey that of the CA certificate, where one exists: the signer has this very key, and none is made
    * @throws FleetError `ca-key-unusable` when the key is gone, of another type, or not the one of the certificate
    */
   signer(name: string, keyType: CaKeyType, publicKey?: KeyObject): Promise<Signer>;
@@ -30,7 +44,7 @@ export interface KeyStore {
    */
   check(name: string, keyType: CaKeyType, publicKey: KeyObject): Promise<void>;
   /**
-   * Takes a key that was made elsewhere, under a name that no other key has. The same key again does no harm.
+   * Stores a key that was made elsewhere, under a name that no other key has. Idempotent for the same key.
    * @throws FleetError `ca-key-unusable` when the name has another key
    */
   importKey(name: string, keyType: CaKeyType, privateKey: KeyObject): Promise<Signer>;

@@ -1,25 +1,15 @@
 import { brokenRule } from './broken-rule.ts';
 import { type CertificateParts, readToBeSigned } from './certificate.ts';
-import {
-  extensionRules,
-  type Intent,
-  issuingRules,
-  type OwnIntent,
-  type OwnParts,
-  ownRules,
-  validityRules,
-} from './rules.ts';
+import { type Intent, perCertificate, perTemplate, type VaryingIntent, type VaryingParts } from './rules.ts';
 
-/** Rules on what all certificates of one template have in common. */
-export const sharedRules = { ...issuingRules, ...validityRules, ...extensionRules };
-
-const sharedEntries = Object.entries(sharedRules);
-const ownEntries = Object.entries(ownRules);
+const templateRules = Object.entries(perTemplate);
+const certificateRules = Object.entries(perCertificate);
 
 /**
- * Checks a certificate before it is signed: its bytes, read anew, against what it was meant to be.
- * @returns what stands in it
- * @throws FleetError `certificate-rule` naming the rule
+ * Checks a certificate before it is signed: reads its bytes back and compares them with the intent.
+ * @param tbs TBSCertificate, DER
+ * @returns its parts, as views of `tbs`
+ * @throws FleetError `certificate-rule`; the message begins with the name of the first rule that is broken
  */
 export function lint(tbs: Buffer, intent: Intent): CertificateParts {
   let parts: CertificateParts;
@@ -28,17 +18,17 @@ export function lint(tbs: Buffer, intent: Intent): CertificateParts {
   } catch (error) {
     throw brokenRule('encoding', 'the certificate that was prepared cannot be read', { cause: error });
   }
-  for (const [name, rule] of sharedEntries) {
+  for (const [name, rule] of templateRules) {
     const fault = rule(parts, intent);
     if (fault !== undefined) throw brokenRule(name, fault);
   }
-  lintOwn(parts, intent);
+  lintPerCertificate(parts, intent);
   return parts;
 }
 
-/** The part of `lint` that each certificate made from a checked template needs. @throws FleetError `certificate-rule` */
-export function lintOwn(parts: OwnParts, intent: OwnIntent): void {
-  for (const [name, rule] of ownEntries) {
+/** The part of `lint` that a certificate made from a checked template needs. @throws FleetError `certificate-rule` */
+export function lintPerCertificate(parts: VaryingParts, intent: VaryingIntent): void {
+  for (const [name, rule] of certificateRules) {
     const fault = rule(parts, intent);
     if (fault !== undefined) throw brokenRule(name, fault);
   }

@@ -1,35 +1,6 @@
 import { id_kp_clientAuth, KeyUsageFlags } from '@peculiar/asn1-x509';
-import { FleetError } from '../errors.ts';
 import type { Issuer } from './issuer.ts';
 import type { KeyType } from './keys.ts';
-
-/** What certificates of one kind are, as people read and write it. profile.ts makes of it what the code works with. */
-export interface ProfileConfig {
-  readonly use: string;
-  /** Keys a subject of this kind may have. */
-  readonly keyTypes: readonly KeyType[];
-  readonly commonName: {
-    /** Regular expression that the whole of it matches, besides the 64 characters of RFC 5280's ub-common-name. */
-    readonly pattern: string;
-    readonly expected: string;
-  };
-  readonly ca: boolean;
-  /** pathLenConstraint values to choose from; `none` leaves it out. Only of CAs. */
-  readonly pathLengths?: readonly (number | 'none')[];
-  readonly keyUsage: readonly KeyUsageName[];
-  /** In addition, for RSA keys only: an EC key cannot encipher. */
-  readonly keyUsageRsa?: readonly KeyUsageName[];
-  readonly extendedKeyUsage?: readonly ExtendedKeyUsageName[];
-  readonly maxValidityDays: number;
-  /**
-   * How far before the moment of issuing validity begins, for devices whose clock is behind. IoT Edge takes a certificate
-   * that is not yet valid for an error.
-   */
-  readonly backdateHours: number;
-}
-
-export type KeyUsageName = 'digitalSignature' | 'keyEncipherment' | 'keyCertSign' | 'cRLSign';
-export type ExtendedKeyUsageName = 'clientAuth';
 
 export type ProfileName =
   | 'root-ca'
@@ -39,106 +10,145 @@ export type ProfileName =
   | 'edge-device-ca-1.1'
   | 'proof-of-possession';
 
+/** One kind of certificate. */
+export interface Profile {
+  readonly name: ProfileName;
+  /** Keys that a subject may have. */
+  readonly keyTypes: readonly KeyType[];
+  /** Matches the whole common name. Names are also held to `maxCommonNameLength`. */
+  readonly commonName: RegExp;
+  /** The same in words, for messages. */
+  readonly commonNameExpected: string;
+  readonly ca: boolean;
+  /** pathLenConstraint values to choose from; `undefined` leaves the constraint out. Empty unless it is a CA. */
+  readonly pathLengths: readonly (number | undefined)[];
+  readonly keyUsage: readonly KeyUsageName[];
+  /** In addition, for RSA keys only: an EC key cannot encipher. */
+  readonly keyUsageRsa: readonly KeyUsageName[];
+  /** Empty leaves the extension out. */
+  readonly extendedKeyUsage: readonly ExtendedKeyUsageName[];
+  readonly maxValidityDays: number;
+  /**
+   * Validity begins so long before the moment of issuing, for devices whose clock is behind. IoT Edge treats a certificate
+   * that is not yet valid as an error.
+   */
+  readonly backdateHours: number;
+}
+
+export type KeyUsageName = 'digitalSignature' | 'keyEncipherment' | 'keyCertSign' | 'cRLSign';
+export type ExtendedKeyUsageName = 'clientAuth';
+
 /**
  * A real-time clock that keeps local time and is read as UTC is behind by at most 12 hours, the offset of the westernmost
- * zone (UTC-12). A day or more would be a lie about when it was issued: Boulder refuses such a profile (issuance/cert.go),
- * and so does profile.ts.
+ * zone (UTC-12). Boulder refuses profiles that backdate by a day or more (issuance/cert.go), since the certificate would be
+ * untrue about when it was issued.
  */
 const backdateHours = 12;
 
 const caKeys = ['ec-p256', 'ec-p384', 'rsa-4096'] as const;
 const caName = {
-  pattern: '(?! )[^\\p{Cc}\\p{Cs}]+(?<! )',
-  expected: 'text without control characters or outer spaces',
+  commonName: /^(?! )[^\p{Cc}\p{Cs}]+(?<! )$/u,
+  commonNameExpected: 'text without control characters or outer spaces',
 };
 const deviceName = {
-  pattern: '[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?',
-  expected: 'the device id: a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit',
+  commonName: /^[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?$/u,
+  commonNameExpected: 'the device id: a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit',
 };
-/** The space keeps it apart from every device id and host name, which the Edge CA must not be named like (iotedge #5782). */
-const edgeCaName = { pattern: '[a-z0-9][a-z0-9._~-]* edge CA', expected: '"<device id> edge CA"' };
+/** The space keeps it apart from every device id and host name, which an Edge CA must not be named like (iotedge #5782). */
+const edgeCaName = {
+  commonName: /^[a-z0-9][a-z0-9._~-]* edge CA$/u,
+  commonNameExpected: '"<device id> edge CA"',
+};
 
-export const profileConfigs: Readonly<Record<ProfileName, ProfileConfig>> = {
+/** All profiles; test/lib/pki/profiles.test.ts holds them to the rules that every profile has to keep. */
+export const profiles: Readonly<Record<ProfileName, Profile>> = {
+  /** The root that DPS knows. It signs issuing CAs and proofs of possession. */
   'root-ca': {
-    use: 'The root that DPS knows; signs issuing CAs and proofs of possession.',
+    name: 'root-ca',
     keyTypes: caKeys,
-    commonName: caName,
+    ...caName,
     ca: true,
-    pathLengths: ['none'],
+    pathLengths: [undefined],
     keyUsage: ['keyCertSign', 'cRLSign'],
+    keyUsageRsa: [],
+    extendedKeyUsage: [],
     maxValidityDays: 30 * 366,
     backdateHours,
   },
+  /** The intermediate of one enrollment group. Path length 0 is for identities, 1 for Edge CAs too, 2 for those of 1.1. */
   'issuing-ca': {
-    use: 'The intermediate of one enrollment group: path length 0 for identities, 1 for Edge CAs too, 2 for those of 1.1.',
+    name: 'issuing-ca',
     keyTypes: caKeys,
-    commonName: caName,
+    ...caName,
     ca: true,
     pathLengths: [0, 1, 2],
     keyUsage: ['keyCertSign', 'cRLSign'],
+    keyUsageRsa: [],
+    extendedKeyUsage: [],
     maxValidityDays: 7300,
     backdateHours,
   },
+  /** A device registers at DPS and connects to IoT Hub with it. The common name is the registration id. */
   'device-identity': {
-    use: 'What a device registers with at DPS and connects to IoT Hub with; the common name is the registration id.',
+    name: 'device-identity',
     keyTypes: ['ec-p256', 'rsa-2048'],
-    commonName: deviceName,
+    ...deviceName,
     ca: false,
+    pathLengths: [],
     keyUsage: ['digitalSignature'],
     keyUsageRsa: ['keyEncipherment'],
     extendedKeyUsage: ['clientAuth'],
     maxValidityDays: 3650,
     backdateHours,
   },
+  /** The CA of one IoT Edge device (1.2 and later), which signs the server certificates of its modules. */
   'edge-ca': {
-    use: 'The CA of one IoT Edge device (1.2 and later), which signs the server certificates of its modules.',
+    name: 'edge-ca',
     keyTypes: ['ec-p256'],
-    commonName: edgeCaName,
+    ...edgeCaName,
     ca: true,
     pathLengths: [0],
     // As edged asks for in its own request (Azure/iotedge, edgelet-http-workload/src/edge_ca.rs).
     keyUsage: ['digitalSignature', 'keyCertSign'],
+    keyUsageRsa: [],
+    extendedKeyUsage: [],
     maxValidityDays: 3650,
     backdateHours,
   },
+  /** The device CA of IoT Edge 1.1, which signs the daemon's "workload CA" with path length 0. */
   'edge-device-ca-1.1': {
-    use: 'The device CA of IoT Edge 1.1, which signs a "workload CA" of its own with path length 0.',
+    name: 'edge-device-ca-1.1',
     keyTypes: ['ec-p256'],
-    commonName: edgeCaName,
+    ...edgeCaName,
     ca: true,
     pathLengths: [1],
     keyUsage: ['digitalSignature', 'keyCertSign'],
+    keyUsageRsa: [],
+    extendedKeyUsage: [],
     maxValidityDays: 3650,
     backdateHours,
   },
+  /** Shows DPS that we have the key of an uploaded CA. The common name is the verification code. */
   'proof-of-possession': {
-    use: 'Shows DPS that the key of an uploaded CA is ours; the common name is the verification code.',
+    name: 'proof-of-possession',
     keyTypes: ['ec-p256'],
-    commonName: { pattern: '[A-Za-z0-9-]+', expected: 'the verification code that DPS gave' },
+    commonName: /^[A-Za-z0-9-]+$/u,
+    commonNameExpected: 'the verification code that DPS gave',
     ca: false,
+    pathLengths: [],
     keyUsage: ['digitalSignature'],
+    keyUsageRsa: [],
     extendedKeyUsage: ['clientAuth'],
-    // It is shown once, within minutes; a few days leave room for a root that is taken out of a safe.
+    // DPS is shown it once, within minutes. A few days leave time to take a root out of a safe.
     maxValidityDays: 7,
     backdateHours,
   },
 };
 
-/** A profile that has been checked, in the terms of X.509. Made by `validateProfile` only. */
-export interface Profile {
-  readonly name: string;
-  readonly keyTypes: ReadonlySet<KeyType>;
-  readonly commonName: RegExp;
-  readonly commonNameExpected: string;
-  readonly ca: boolean;
-  /** `undefined` among them: the constraint is left out. Empty for what is no CA. */
-  readonly pathLengths: ReadonlySet<number | undefined>;
-  /** Bits of KeyUsage, bit 0 of the BIT STRING being 1. */
-  readonly keyUsage: (keyType: KeyType) => number;
-  /** Object identifiers; empty leaves the extension out. */
-  readonly extendedKeyUsage: readonly string[];
-  readonly maxValidityDays: number;
-  readonly backdateMilliseconds: number;
+/** @returns bits of KeyUsage for a key of that type, bit 0 of the BIT STRING being 1 */
+export function keyUsageBits({ keyUsage, keyUsageRsa }: Profile, keyType: KeyType): number {
+  const names = keyType.startsWith('rsa') ? [...keyUsage, ...keyUsageRsa] : keyUsage;
+  return names.reduce((bits, name) => bits | keyUsageBit[name], 0);
 }
 
 const keyUsageBit: Readonly<Record<KeyUsageName, number>> = {
@@ -148,67 +158,27 @@ const keyUsageBit: Readonly<Record<KeyUsageName, number>> = {
   cRLSign: KeyUsageFlags.cRLSign,
 };
 
+/** @returns object identifiers of the purposes; empty where the extension is left out */
+export function extendedKeyUsageIds({ extendedKeyUsage }: Profile): string[] {
+  return extendedKeyUsage.map((name) => extendedKeyUsageId[name]);
+}
+
 const extendedKeyUsageId: Readonly<Record<ExtendedKeyUsageName, string>> = { clientAuth: id_kp_clientAuth };
 
 const hour = 60 * 60 * 1000;
+const day = 24 * hour;
 
-/** @throws FleetError `certificate-rule` with every fault of the profile */
-export function validateProfile(name: string, config: ProfileConfig): Profile {
-  const faults = profileFaults(config);
-  if (faults.length > 0) {
-    throw new FleetError('certificate-rule', `The certificate profile "${name}" is faulty: ${faults.join('; ')}.`);
-  }
-  const bits = (names: readonly KeyUsageName[] = []) => names.reduce((all, usage) => all | keyUsageBit[usage], 0);
-  const common = bits(config.keyUsage);
-  const rsa = common | bits(config.keyUsageRsa);
-  return Object.freeze({
-    name,
-    keyTypes: new Set(config.keyTypes),
-    commonName: new RegExp(`^(?:${config.commonName.pattern})$`, 'u'),
-    commonNameExpected: config.commonName.expected,
-    ca: config.ca,
-    pathLengths: new Set((config.pathLengths ?? []).map((length) => (length === 'none' ? undefined : length))),
-    keyUsage: (keyType: KeyType) => (keyType.startsWith('rsa') ? rsa : common),
-    extendedKeyUsage: (config.extendedKeyUsage ?? []).map((usage) => extendedKeyUsageId[usage]),
-    maxValidityDays: config.maxValidityDays,
-    backdateMilliseconds: config.backdateHours * hour,
-  });
-}
-
-function profileFaults(config: ProfileConfig): string[] {
-  const { ca, pathLengths = [], keyUsage, keyUsageRsa = [], keyTypes, maxValidityDays, backdateHours } = config;
-  const numbers = pathLengths.filter((length) => length !== 'none');
-  const usages = [...keyUsage, ...keyUsageRsa];
-  const faults: [boolean, string][] = [
-    [keyTypes.length === 0, 'it allows no key'],
-    [ca && !keyUsage.includes('keyCertSign'), 'a CA needs keyCertSign'],
-    [!ca && usages.some((usage) => usage === 'keyCertSign' || usage === 'cRLSign'), 'only a CA signs certificates'],
-    [ca === (pathLengths.length === 0), 'path lengths belong to CAs, and every CA profile says which'],
-    [numbers.some((length) => !Number.isInteger(length) || length < 0), 'a path length is a whole number from 0'],
-    [keyUsage.includes('keyEncipherment') && keyTypes.some(isEc), 'EC keys cannot encipher (RFC 8813 3)'],
-    [!Number.isInteger(maxValidityDays) || maxValidityDays < 1, 'it lasts at least a day'],
-    [!(backdateHours >= 0 && backdateHours < 24), 'backdating stays under 24 hours'],
-  ];
-  return faults.filter(([broken]) => broken).map(([, fault]) => fault);
-}
-
-const isEc = (keyType: KeyType) => keyType.startsWith('ec');
-
-/** The profiles this project issues by. */
-export const profiles = Object.fromEntries(
-  Object.entries(profileConfigs).map(([name, config]) => [name, validateProfile(name, config)]),
-) as Readonly<Record<ProfileName, Profile>>;
-
-const day = 24 * 60 * 60 * 1000;
-
-/** When a certificate that is issued now begins and ends: backdated by its profile, never outside its issuer's own life. */
+/**
+ * The life of a certificate that is issued at `now`: backdated by its profile, and never outside the life of its issuer.
+ * Times are whole seconds, as a certificate has them.
+ */
 export function validityFrom(
   now: Date,
   validityDays: number,
   profile: Profile,
   issuer?: Pick<Issuer, 'notBefore' | 'notAfter'>,
 ): { notBefore: Date; notAfter: Date } {
-  const begin = wholeSeconds(now.getTime() - profile.backdateMilliseconds);
+  const begin = wholeSeconds(now.getTime() - profile.backdateHours * hour);
   const end = wholeSeconds(now.getTime() + validityDays * day);
   return {
     notBefore: new Date(Math.max(begin, issuer?.notBefore.getTime() ?? begin)),

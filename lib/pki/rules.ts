@@ -7,10 +7,18 @@ import {
 } from '@peculiar/asn1-x509';
 import type { CertificateParts } from './certificate.ts';
 import type { Issuer } from './issuer.ts';
-import { type KeyType, keyIdentifier, publicKeyInfoHeader, signatureAlgorithm } from './keys.ts';
-import type { Profile } from './profiles.ts';
+import {
+  type KeyType,
+  keyIdentifier,
+  publicKeyInfoHeader,
+  rsaPublicKeyEnd,
+  rsaPublicKeyStart,
+  signatureAlgorithm,
+} from './keys.ts';
+import { extendedKeyUsageIds, keyUsageBits, type Profile } from './profiles.ts';
+import { maxCommonNameLength } from './x509.ts';
 
-/** What a certificate was meant to be, independently of its bytes. */
+/** A certificate as it was meant to be, independently of its bytes. */
 export interface Intent {
   readonly profile: Profile;
   readonly issuer: Issuer;
@@ -22,47 +30,41 @@ export interface Intent {
 }
 
 /** The parts in which certificates of one template differ. */
-export type OwnParts = Pick<CertificateParts, 'serialNumber' | 'commonName' | 'publicKey' | 'subjectKeyIdentifier'>;
-export type OwnIntent = Pick<Intent, 'profile' | 'keyType' | 'serialNumber' | 'commonName'>;
+export type VaryingParts = Pick<CertificateParts, 'serialNumber' | 'commonName' | 'publicKey' | 'subjectKeyIdentifier'>;
+export type VaryingIntent = Pick<Intent, 'profile' | 'keyType' | 'serialNumber' | 'commonName'>;
 
-/**
- * Rules look at the bytes to be signed and say what is wrong with them. Their names are keys of the objects below, and
- * stand in error messages and in docs/certificates.md.
+/*
+ * A rule reads the bytes that are to be signed, and returns a fault or undefined. Its name is its key in `perTemplate` or
+ * `perCertificate`; error messages begin with the name, and docs/certificates.md lists it.
  */
-export type SharedRule = (parts: CertificateParts, intent: Intent) => string | undefined;
-/** Looks only at what differs between certificates of one template, and so runs on each of them: keep it cheap. */
-export type OwnRule = (parts: OwnParts, intent: OwnIntent) => string | undefined;
 
-const version: SharedRule = (parts) =>
+type TemplateRule = (parts: CertificateParts, intent: Intent) => string | undefined;
+type CertificateRule = (parts: VaryingParts, intent: VaryingIntent) => string | undefined;
+
+const version: TemplateRule = (parts) =>
   parts.version === 3 ? undefined : `it is a version ${parts.version} certificate`;
 
-const algorithm: SharedRule = (parts, { issuer }) =>
-  parts.signatureAlgorithm.equals(signatureAlgorithm[issuer.signer.keyType])
+const algorithm: TemplateRule = (parts, { issuer }) =>
+  parts.signatureAlgorithm.equals(signatureAlgorithm[issuer.signer.keyType].der)
     ? undefined
     : `it does not name the algorithm of a key of type ${issuer.signer.keyType}`;
 
-/** RFC 5280 4.1.2.4: not empty; and equal, since chains are built by comparing names. */
-const issuerName: SharedRule = ({ issuer: found }, { issuer }) =>
+/** RFC 5280 4.1.2.4: not empty. Equal, since verifiers build chains by comparing names. */
+const issuerName: TemplateRule = ({ issuer: found }, { issuer }) =>
   found.length > 2 && found.equals(issuer.name) ? undefined : 'it is not the subject of the issuing CA';
 
-/** Kind and size of the key, as it stands in the bytes (RFC 5480 2, RFC 3279 2.3.1). */
-const keyType: SharedRule = ({ publicKeyInfo }, { profile, keyType: intended }) => {
-  if (!profile.keyTypes.has(intended)) return `the profile "${profile.name}" does not allow ${intended}`;
+/** Kind and size of the key, read from the bytes (RFC 5480 2, RFC 3279 2.3.1). */
+const keyType: TemplateRule = ({ publicKeyInfo }, { profile, keyType: intended }) => {
+  if (!profile.keyTypes.includes(intended)) return `the profile "${profile.name}" does not allow ${intended}`;
   const header = publicKeyInfoHeader[intended];
   return publicKeyInfo.subarray(0, header.length).equals(header) ? undefined : `it is not a key of type ${intended}`;
 };
 
-export const issuingRules = {
-  version,
-  'signature-algorithm': algorithm,
-  'issuer-name': issuerName,
-  'key-type': keyType,
-};
-
-const day = 24 * 60 * 60 * 1000;
+const hour = 60 * 60 * 1000;
+const day = 24 * hour;
 
 /** RFC 5280 4.1.2.5: UTCTime through 2049, GeneralizedTime from 2050. */
-const timeEncoding: SharedRule = (parts) => {
+const timeEncoding: TemplateRule = (parts) => {
   for (const { date, encoding } of [parts.notBefore, parts.notAfter]) {
     const right = date.getUTCFullYear() < 2050 ? 'UTCTime' : 'GeneralizedTime';
     if (encoding !== right) return `${date.toISOString()} is written as ${encoding} and not as ${right}`;
@@ -70,8 +72,8 @@ const timeEncoding: SharedRule = (parts) => {
   return undefined;
 };
 
-const validityWithinProfile: SharedRule = ({ notBefore, notAfter }, { profile, now }) => {
-  const longest = profile.maxValidityDays * day + profile.backdateMilliseconds;
+const validityWithinProfile: TemplateRule = ({ notBefore, notAfter }, { profile, now }) => {
+  const longest = profile.maxValidityDays * day + profile.backdateHours * hour;
   const span = notAfter.date.getTime() - notBefore.date.getTime();
   if (span > longest)
     return `it is valid for ${Math.ceil(span / day)} days, and ${profile.maxValidityDays} are allowed`;
@@ -79,30 +81,23 @@ const validityWithinProfile: SharedRule = ({ notBefore, notAfter }, { profile, n
   return undefined;
 };
 
-const validityWithinIssuer: SharedRule = ({ notBefore, notAfter }, { issuer }) => {
+const validityWithinIssuer: TemplateRule = ({ notBefore, notAfter }, { issuer }) => {
   if (notAfter.date > issuer.notAfter) return `it ends after its issuer, ${issuer.notAfter.toISOString()}`;
   if (notBefore.date < issuer.notBefore) return `it begins before its issuer, ${issuer.notBefore.toISOString()}`;
   return undefined;
 };
 
-const backdating: SharedRule = ({ notBefore }, { profile, now }) => {
+const backdating: TemplateRule = ({ notBefore }, { profile, now }) => {
   const backdated = now.getTime() - notBefore.date.getTime();
   if (backdated < 0) return `it begins in the future, ${notBefore.date.toISOString()}`;
   // Times in certificates have whole seconds, rounded down.
-  if (backdated >= profile.backdateMilliseconds + 1000)
-    return `it begins ${Math.round(backdated / 3_600_000)} hours back, and ${profile.backdateMilliseconds / 3_600_000} are allowed`;
+  if (backdated >= profile.backdateHours * hour + 1000)
+    return `it begins ${Math.round(backdated / hour)} hours back, and ${profile.backdateHours} are allowed`;
   return undefined;
 };
 
-export const validityRules = {
-  'time-encoding': timeEncoding,
-  'validity-within-profile': validityWithinProfile,
-  'validity-within-issuer': validityWithinIssuer,
-  backdating,
-};
-
-/** Exactly the extensions of the profile, each once, critical where RFC 5280 wants it so. */
-const extensionSet: SharedRule = ({ extensions }, { profile }) => {
+/** Exactly the extensions of the profile, each once, and critical if RFC 5280 wants it so. */
+const extensionSet: TemplateRule = ({ extensions }, { profile }) => {
   const expected = new Map([
     [id_ce_basicConstraints, true],
     [id_ce_keyUsage, true],
@@ -120,38 +115,31 @@ const extensionSet: SharedRule = ({ extensions }, { profile }) => {
   return missing === undefined ? undefined : `extension ${missing} is missing`;
 };
 
-const caFlag: SharedRule = ({ basicConstraints }, { profile }) =>
+const caFlag: TemplateRule = ({ basicConstraints }, { profile }) =>
   basicConstraints?.ca === profile.ca ? undefined : `basicConstraints must say CA:${profile.ca ? 'TRUE' : 'FALSE'}`;
 
-const pathLength: SharedRule = ({ basicConstraints }, { profile, issuer, pathLength: intended }) => {
+const pathLength: TemplateRule = ({ basicConstraints }, { profile, issuer, pathLength: intended }) => {
   const found = basicConstraints?.pathLength;
   if (found !== intended) return `the path length is ${found ?? 'absent'} and was meant to be ${intended ?? 'absent'}`;
   if (!profile.ca) return found === undefined ? undefined : 'only a CA has a path length';
-  if (!profile.pathLengths.has(found)) return `the profile does not allow path length ${found ?? 'absent'}`;
+  if (!profile.pathLengths.includes(found)) return `the profile does not allow path length ${found ?? 'absent'}`;
   if (issuer.pathLength === undefined || (found !== undefined && found < issuer.pathLength)) return undefined;
   return `its issuer has path length ${issuer.pathLength}, which leaves no room for a CA with ${found ?? 'none'} under it`;
 };
 
-const keyUsage: SharedRule = ({ keyUsage: found }, { profile, keyType }) =>
-  found === profile.keyUsage(keyType) ? undefined : `keyUsage is not what the profile gives a key of type ${keyType}`;
+const keyUsage: TemplateRule = ({ keyUsage: found }, { profile, keyType }) =>
+  found === keyUsageBits(profile, keyType)
+    ? undefined
+    : `keyUsage is not what the profile gives a key of type ${keyType}`;
 
-const extendedKeyUsage: SharedRule = ({ extendedKeyUsage: found = [] }, { profile }) =>
-  found.join() === profile.extendedKeyUsage.join() ? undefined : 'extendedKeyUsage is not that of the profile';
+const extendedKeyUsage: TemplateRule = ({ extendedKeyUsage: found = [] }, { profile }) =>
+  found.join() === extendedKeyUsageIds(profile).join() ? undefined : 'extendedKeyUsage is not that of the profile';
 
-const authorityKeyIdentifier: SharedRule = ({ authorityKeyIdentifier: found }, { issuer }) =>
+const authorityKeyIdentifier: TemplateRule = ({ authorityKeyIdentifier: found }, { issuer }) =>
   found?.equals(issuer.keyIdentifier) ? undefined : 'it is not the subjectKeyIdentifier of the issuer';
 
-export const extensionRules = {
-  'extension-set': extensionSet,
-  'ca-flag': caFlag,
-  'path-length': pathLength,
-  'key-usage': keyUsage,
-  'extended-key-usage': extendedKeyUsage,
-  'authority-key-identifier': authorityKeyIdentifier,
-};
-
-/** RFC 5280 4.1.2.2: positive; ours are 16 octets, so that they are unguessable and templates fit. */
-const serialNumber: OwnRule = ({ serialNumber: found }, intent) => {
+/** RFC 5280 4.1.2.2: positive. Ours have 16 octets: they cannot be guessed, and all of them fit into one template. */
+const serialNumber: CertificateRule = ({ serialNumber: found }, intent) => {
   const first = found[0] ?? 0;
   if (found.length !== 16) return `it has ${found.length} octets and not 16`;
   if (first === 0 || first > 0x7f) return 'it is not positive, or begins with an octet of zeros';
@@ -160,42 +148,54 @@ const serialNumber: OwnRule = ({ serialNumber: found }, intent) => {
     : 'it is not the one that was reserved';
 };
 
-/** ub-common-name of RFC 5280, in characters. */
-const longestCommonName = 64;
-
-const subjectName: OwnRule = ({ commonName }, { profile, commonName: intended }) => {
+const subjectName: CertificateRule = ({ commonName }, { profile, commonName: intended }) => {
   if (commonName === undefined) return 'the subject is not one common name';
   const text = commonName.toString('utf8');
   if (text !== intended) return 'the subject is not the one that was asked for';
-  if (text.length > longestCommonName) return `the common name has ${text.length} characters, and 64 are allowed`;
+  if (text.length > maxCommonNameLength)
+    return `the common name has ${text.length} characters, and ${maxCommonNameLength} are allowed`;
   return profile.commonName.test(text) ? undefined : `the common name is not ${profile.commonNameExpected}`;
 };
 
-const rsaStart: Partial<Record<KeyType, Buffer>> = {
-  'rsa-2048': Buffer.from('3082010a0282010100', 'hex'),
-  'rsa-4096': Buffer.from('3082020a0282020100', 'hex'),
-};
-const rsaEnd = Buffer.from('0203010001', 'hex');
-const pointLength: Partial<Record<KeyType, number>> = { 'ec-p256': 65, 'ec-p384': 97 };
+const pointLength = { 'ec-p256': 65, 'ec-p384': 97 };
 
 /** An uncompressed point of the curve's size, or a modulus of full length, odd, with exponent 65537. */
-const keyStrength: OwnRule = ({ publicKey }, { keyType }) => {
-  const length = pointLength[keyType];
-  if (length !== undefined)
-    return publicKey.length === length && publicKey[0] === 4 ? undefined : 'it is not an uncompressed point';
-  const start = rsaStart[keyType];
-  if (start === undefined || publicKey.compare(start, 0, start.length, 0, start.length) !== 0)
-    return 'its modulus has another length';
+const keyStrength: CertificateRule = ({ publicKey }, { keyType }) => {
+  if (keyType === 'ec-p256' || keyType === 'ec-p384') {
+    const isPoint = publicKey.length === pointLength[keyType] && publicKey[0] === 4;
+    return isPoint ? undefined : 'it is not an uncompressed point';
+  }
+  const start = rsaPublicKeyStart[keyType];
+  if (publicKey.compare(start, 0, start.length, 0, start.length) !== 0) return 'its modulus has another length';
   if (((publicKey[start.length] ?? 0) & 0x80) === 0) return 'its modulus is shorter than it should be';
-  if (((publicKey[publicKey.length - rsaEnd.length - 1] ?? 0) & 1) === 0) return 'its modulus is even';
-  return publicKey.subarray(-rsaEnd.length).equals(rsaEnd) ? undefined : 'its exponent is not 65537';
+  if (((publicKey[publicKey.length - rsaPublicKeyEnd.length - 1] ?? 0) & 1) === 0) return 'its modulus is even';
+  return publicKey.subarray(-rsaPublicKeyEnd.length).equals(rsaPublicKeyEnd) ? undefined : 'its exponent is not 65537';
 };
 
-/** RFC 5280 4.2.1.2, method 1, of the very octets that stand in the certificate. */
-const subjectKeyIdentifier: OwnRule = ({ publicKey, subjectKeyIdentifier: found }) =>
+/** RFC 5280 4.2.1.2, method 1, computed from the key in the certificate. */
+const subjectKeyIdentifier: CertificateRule = ({ publicKey, subjectKeyIdentifier: found }) =>
   found?.equals(keyIdentifier(publicKey)) ? undefined : 'it is not the SHA-1 of the public key';
 
-export const ownRules = {
+/** Rules on all that certificates of one template have in common; checked on the template only. */
+export const perTemplate = {
+  version,
+  'signature-algorithm': algorithm,
+  'issuer-name': issuerName,
+  'key-type': keyType,
+  'time-encoding': timeEncoding,
+  'validity-within-profile': validityWithinProfile,
+  'validity-within-issuer': validityWithinIssuer,
+  backdating,
+  'extension-set': extensionSet,
+  'ca-flag': caFlag,
+  'path-length': pathLength,
+  'key-usage': keyUsage,
+  'extended-key-usage': extendedKeyUsage,
+  'authority-key-identifier': authorityKeyIdentifier,
+};
+
+/** Rules on the parts in which certificates of one template differ. They run on each certificate, so they have to be fast. */
+export const perCertificate = {
   'serial-number': serialNumber,
   'subject-name': subjectName,
   'key-strength': keyStrength,

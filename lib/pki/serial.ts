@@ -1,15 +1,18 @@
 import { createHash, randomFillSync } from 'node:crypto';
 
 /**
- * A serial number for a new certificate: 16 octets as lower-case hex, 126 bits of them random (RFC 5280 4.1.2.2 allows 20
- * octets; the CA/Browser Forum wants 64 random bits). The first octet is 40 to 7f, so that the INTEGER is positive and
- * always 16 octets long, which is what lets certificates of one kind differ in no length byte.
+ * A serial number for a new certificate. 126 of its bits are random (RFC 5280 4.1.2.2 allows 20 octets; the CA/Browser Forum
+ * wants 64 random bits). The first octet is 40 to 7f, so that the INTEGER is positive and always 16 octets long: a template
+ * needs serial numbers of one length.
+ * @returns 16 octets, lower-case hex
+ * @example
+ * newSerialNumber() // '5f0c6f0e8f1f4d6b9f5a1c2e3d4b5a69'
  */
 export function newSerialNumber(random: (bytes: number) => Buffer = drawn): string {
   return asSerialNumber(random(16));
 }
 
-/** Random octets are drawn many at a time, since each draw costs as much as 4 KiB; none is handed out twice. */
+/** Random octets are drawn 4 KiB at a time, since a smaller draw costs as much. None is used twice. */
 const stock = Buffer.alloc(4096);
 let taken = stock.length;
 
@@ -23,10 +26,11 @@ function drawn(bytes: number): Buffer {
 }
 
 /**
- * The serial number of a second certificate that goes with a first one, such as a device's Edge CA with its identity.
- * It is derived and not drawn: the device record names the first before any key signs, and so it names the second as well,
- * and an issuance that is repeated after a crash repeats both.
+ * The serial number of a certificate that belongs to another one, such as a device's Edge CA to its identity. It is derived,
+ * not random: the device record names the first serial number before any key signs, and so names the second one too. An
+ * issuance that is repeated after a crash repeats both.
  * @param use tells several companions of one certificate apart
+ * @returns 16 octets, lower-case hex
  */
 export function companionSerialNumber(serialNumber: string, use: string): string {
   return asSerialNumber(createHash('sha256').update(`${use}\0${serialNumber.toLowerCase()}`).digest());

@@ -7,24 +7,31 @@ export interface JournalEntry {
   readonly at: number;
   /** Name of the key. */
   readonly key: string;
-  /** What was signed, base64: for a certificate its to-be-signed part, with serial number and subject. */
+  /** The signed data, base64: of a certificate its TBSCertificate, which has the serial number and the subject. */
   readonly signed: string;
 }
 
 /**
- * A key store that notes in a file whatever its keys sign, so that nobody has to take the records' word for it. A line is
- * written before its signature is made: a signature that the journal does not know was not made here. Several processes
- * may share the file; lines are appended whole (POSIX, O_APPEND).
+ * A key store that also writes to a file what its keys sign, so that tests can check the device records against it. A line
+ * is written before its signature is made, so no signature is missing from the journal. Several processes may share the
+ * file: each line is appended as a whole (POSIX, O_APPEND).
  */
 export function journaled(keys: KeyStore, file: string): KeyStore {
-  const noting = (key: string, signer: Signer): Signer => ({
-    ...signer,
-    sign(data) {
-      const entry: JournalEntry = { at: Date.now(), key, signed: Buffer.from(data).toString('base64') };
-      appendFileSync(file, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
-      return signer.sign(data);
-    },
-  });
+  function note(key: string, data: Uint8Array): void {
+    const entry: JournalEntry = { at: Date.now(), key, signed: Buffer.from(data).toString('base64') };
+    appendFileSync(file, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
+  }
+
+  function noting(key: string, signer: Signer): Signer {
+    const signNoted = <T>(data: Uint8Array, sign: (data: Uint8Array) => T): T => {
+      note(key, data);
+      return sign(data);
+    };
+    return signer.isLocal
+      ? { ...signer, sign: (data) => signNoted(data, signer.sign) }
+      : { ...signer, sign: (data) => signNoted(data, signer.sign) };
+  }
+
   return {
     signer: async (name, keyType, publicKey) => noting(name, await keys.signer(name, keyType, publicKey)),
     check: (name, keyType, publicKey) => keys.check(name, keyType, publicKey),

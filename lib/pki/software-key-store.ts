@@ -3,26 +3,30 @@ import { link, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { FleetError } from '../errors.ts';
-import type { CaKeyType, KeyStore, Signer } from './key-store.ts';
-import { describeKey, keyTypeOf, signatureHash } from './keys.ts';
+import type { CaKeyType, KeyStore, LocalSigner, Signer } from './key-store.ts';
+import { describeKey, keyTypeOf, signatureAlgorithm } from './keys.ts';
 
-/** Names become file names, so they hold no separator and do not begin with a dot. */
+/** Names become file names, so they have no separator and do not begin with a dot. */
 const keyName = /^[a-z0-9][a-z0-9._-]{0,127}$/;
 
-/** A key file that was begun and not finished within this time belongs to a process that is gone. */
+/** A temporary key file older than this was left by a process that crashed. */
 const staleMilliseconds = 10 * 60 * 1000;
 
 /**
- * CA keys as PKCS#8 PEM files of mode 0600 in a directory of mode 0700, for one machine. A key is made at its first use:
- * written whole under another name, then linked to its own, which fails if another process was first. So two processes
- * that race have one key, and a crash leaves no half of one.
+ * CA keys as PKCS#8 PEM files of mode 0600 in a directory of mode 0700, for one machine. A key is made at its first use: it is
+ * written as a whole under a temporary name, then linked to its own name, which fails if another process was first. So
+ * processes that race get one key, and a crash leaves no incomplete file under the name of a key.
  */
 export function createSoftwareKeyStore({ directory }: { readonly directory: string }): KeyStore {
   const signers = new Map<string, Promise<Signer>>();
 
-  /** @param orElse the key to keep under the name when there is none yet */
+  /** @param orElse gives the key to store when there is none under the name yet */
   async function load(name: string, keyType: CaKeyType, orElse: () => Promise<KeyObject> | KeyObject): Promise<Signer> {
-    if (!keyName.test(name)) throw new FleetError('setting-invalid', 'A CA key’s name is no file name.');
+    if (!keyName.test(name))
+      throw new FleetError(
+        'setting-invalid',
+        'The name of a CA key cannot be a file name. Expected 1 to 128 of a-z, 0-9, ".", "_" and "-".',
+      );
     await prepareDirectory(directory);
     const path = join(directory, `${name}.pem`);
     const key = (await readKey(path)) ?? (await keepKey(directory, path, await orElse()));
@@ -30,7 +34,10 @@ export function createSoftwareKeyStore({ directory }: { readonly directory: stri
   }
 
   const gone = (name: string) =>
-    new FleetError('ca-key-unusable', `The CA has no key "${name}" in ${directory} any more.`);
+    new FleetError(
+      'ca-key-unusable',
+      `The CA has no key "${name}" in ${directory} any more. Restore the directory from its backup.`,
+    );
 
   return {
     async signer(name, keyType, publicKey) {
@@ -44,23 +51,23 @@ export function createSoftwareKeyStore({ directory }: { readonly directory: stri
         signers.set(id, opened);
         opened.catch(() => signers.delete(id));
       }
-      return holding(await opened, name, publicKey);
+      return withKey(await opened, name, publicKey);
     },
 
     async check(name, keyType, publicKey) {
-      holding(await load(name, keyType, () => Promise.reject(gone(name))), name, publicKey);
+      withKey(await load(name, keyType, () => Promise.reject(gone(name))), name, publicKey);
     },
 
     async importKey(name, keyType, privateKey) {
-      return holding(await load(name, keyType, () => privateKey), name, createPublicKey(privateKey));
+      return withKey(await load(name, keyType, () => privateKey), name, createPublicKey(privateKey));
     },
   };
 }
 
-/** The signer, if its key is the one that is wanted. */
-function holding(signer: Signer, name: string, publicKey: KeyObject | undefined): Signer {
+/** @returns the signer, if it has the key that is asked for */
+function withKey(signer: Signer, name: string, publicKey: KeyObject | undefined): Signer {
   if (publicKey === undefined || signer.publicKey.equals(publicKey)) return signer;
-  throw new FleetError('ca-key-unusable', `CA key "${name}" is another than that of the CA certificate.`);
+  throw new FleetError('ca-key-unusable', `CA key "${name}" is not the key of the CA certificate.`);
 }
 
 async function prepareDirectory(directory: string): Promise<void> {
@@ -88,14 +95,14 @@ async function readKey(path: string): Promise<KeyObject | undefined> {
     return createPrivateKey(await file.readFile('utf8'));
   } catch (error) {
     if (error instanceof FleetError) throw error;
-    // Without the cause: a parser's message may quote what it could not parse.
-    throw new FleetError('setting-invalid', `The key file ${path} holds no private key in PEM.`);
+    // Without the cause: the parser's message may quote the key.
+    throw new FleetError('setting-invalid', `The key file ${path} does not hold a private key in PEM.`);
   } finally {
     await file.close();
   }
 }
 
-/** @returns the key that is there afterwards: this one, or that of a process which was first */
+/** @returns the key that is stored: this one, or that of a process that was faster */
 async function keepKey(directory: string, path: string, key: KeyObject): Promise<KeyObject> {
   const temporary = join(directory, `.${randomBytes(8).toString('hex')}.tmp`);
   const file = await open(temporary, 'wx', 0o600);
@@ -112,7 +119,7 @@ async function keepKey(directory: string, path: string, key: KeyObject): Promise
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     const first = await readKey(path);
-    if (first === undefined) throw new FleetError('internal', `The key file ${path} was removed as it was made.`);
+    if (first === undefined) throw new FleetError('internal', `The key file ${path} was removed while it was made.`);
     return first;
   } finally {
     await unlink(temporary);
@@ -127,7 +134,7 @@ async function generateKey(keyType: CaKeyType): Promise<KeyObject> {
   return (await promisify(generateKeyPair)('ec', { namedCurve })).privateKey;
 }
 
-/** The name of a new file is in the directory, which is written on its own. */
+/** Makes the name of a new file durable: it is part of the directory, not of the file. */
 async function syncDirectory(directory: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(directory, 'r');
@@ -135,28 +142,29 @@ async function syncDirectory(directory: string): Promise<void> {
 }
 
 function refuseMode(path: string, mode: number, expected: '600' | '700'): void {
-  // Windows has no such modes; access there is by the ACL of the directory.
+  // Windows has no such modes. There the ACL of the directory decides.
   if (process.platform === 'win32' || (mode & 0o077) === 0) return;
   const found = (mode & 0o777).toString(8).padStart(3, '0');
   throw new FleetError(
     'setting-invalid',
-    `${path} has mode ${found}, which lets others at CA keys. Set it with: chmod ${expected} '${path}'`,
+    `${path} has mode ${found}, so others can reach CA keys. Set it: chmod ${expected} '${path}'`,
   );
 }
 
 /**
- * Signs with a key in this process, at once.
+ * Signs with a key in this process.
  * @throws FleetError `ca-key-unusable` when the key is not of that type
  */
-export function createSoftwareSigner(privateKey: KeyObject, keyType: CaKeyType): Signer {
+export function createSoftwareSigner(privateKey: KeyObject, keyType: CaKeyType): LocalSigner {
   if (keyTypeOf(privateKey) !== keyType) {
-    throw new FleetError('ca-key-unusable', `A CA key is ${describeKey(privateKey)}, where ${keyType} was asked for.`);
+    throw new FleetError('ca-key-unusable', `A CA key is ${describeKey(privateKey)}; expected ${keyType}.`);
   }
-  const digest = signatureHash[keyType];
+  const { hash } = signatureAlgorithm[keyType];
   return {
     keyType,
     publicKey: createPublicKey(privateKey),
-    // The KeyObject itself: options or PEM in its place cost half of the signature again. ECDSA comes as DER by default.
-    sign: (data) => sign(digest, data, privateKey),
+    isLocal: true,
+    // `sign` gets the KeyObject itself: options or PEM would cost half a signature more. ECDSA is DER by default.
+    sign: (data) => sign(hash, data, privateKey),
   };
 }

@@ -3,12 +3,11 @@ import * as x509 from '@peculiar/x509';
 import { brokenRule } from './broken-rule.ts';
 import { readElement } from './der.ts';
 import type { Issuer } from './issuer.ts';
-import { keyIdentifier, type SubjectKey, webCryptoAlgorithm } from './keys.ts';
-import { lint, lintOwn } from './lint.ts';
-import type { Profile } from './profiles.ts';
-import type { Intent, OwnIntent } from './rules.ts';
+import { type DeviceKeyType, keyIdentifier, type SubjectKey, sampleKeys, webCryptoAlgorithm } from './keys.ts';
+import { lint, lintPerCertificate } from './lint.ts';
+import { extendedKeyUsageIds, keyUsageBits, type Profile } from './profiles.ts';
 
-/** What is particular to one certificate; its profile says the rest. */
+/** All that is decided per certificate; its profile has the rest. */
 export interface CertificateContent {
   readonly profile: Profile;
   /** Hex, 16 octets. */
@@ -22,17 +21,19 @@ export interface CertificateContent {
 }
 
 /**
- * The library makes whole certificates. It is given this for a signature, so that no key signs what no rule has seen yet;
- * as long as the longest of ECDSA, two numbers of 48 octets.
+ * The library makes whole certificates only. It gets this for a signature, so that no key signs before the rules have been
+ * checked. 96 octets, as long as the longest ECDSA signature here (two numbers of P-384).
  */
 const noSignature = new Uint8Array(96).fill(1);
 
-/** TBSCertificate, DER, as the profile wants it. Nothing is checked here: rules/ checks the bytes. */
+/** @returns TBSCertificate, DER, as the profile has it. Nothing is checked here: `lint` checks the bytes. */
 export async function toBeSigned(content: CertificateContent, issuer: Issuer): Promise<Buffer> {
   const { serialNumber, commonName, key, notBefore, notAfter } = content;
   const { rawData } = await x509.X509CertificateGenerator.create({
-    ...{ serialNumber, notBefore, notAfter },
-    subject: nameOf(commonName),
+    serialNumber,
+    notBefore,
+    notAfter,
+    subject: nameWith(commonName),
     issuer: new x509.Name(issuer.name),
     publicKey: key.info,
     signingAlgorithm: webCryptoAlgorithm[issuer.signer.keyType],
@@ -45,94 +46,139 @@ export async function toBeSigned(content: CertificateContent, issuer: Issuer): P
 
 /** A name of one common name, DER; UTF8String, as RFC 5280 4.1.2.4 wants it of new certificates. */
 export function encodeName(commonName: string): Buffer {
-  return Buffer.from(nameOf(commonName).toArrayBuffer());
+  return Buffer.from(nameWith(commonName).toArrayBuffer());
 }
 
-export function nameOf(commonName: string): x509.Name {
-  return new x509.Name([{ CN: [{ utf8String: commonName }] }]);
-}
+const nameWith = (commonName: string) => new x509.Name([{ CN: [{ utf8String: commonName }] }]);
 
 function extensionsOf({ profile, key, pathLength }: CertificateContent, issuer: Issuer): x509.Extension[] {
-  const purposes = [...profile.extendedKeyUsage];
+  const purposes = extendedKeyUsageIds(profile);
   return [
     new x509.BasicConstraintsExtension(profile.ca, pathLength, true),
-    new x509.KeyUsagesExtension(profile.keyUsage(key.type), true),
+    new x509.KeyUsagesExtension(keyUsageBits(profile, key.type), true),
     ...(purposes.length > 0 ? [new x509.ExtendedKeyUsageExtension(purposes)] : []),
-    new x509.SubjectKeyIdentifierExtension(keyIdentifier(key.octets).toString('hex')),
+    new x509.SubjectKeyIdentifierExtension(keyIdentifier(key.publicKey).toString('hex')),
     new x509.AuthorityKeyIdentifierExtension(issuer.keyIdentifier.toString('hex')),
   ];
 }
 
-/*
- * Two certificates of one profile, issuer, validity and kind of key, whose common names are equally long, differ in serial
- * number, common name, public key and its identifier, all of fixed length. So @peculiar/x509 makes the first of them, all
- * rules are checked on it, and the next ones are its bytes with those four parts replaced, and the rules on these checked.
- * Preparing one takes a five-hundredth of the time that making and reading it anew would, and it cannot come out differently.
- */
-export interface Template {
-  /** The first certificate's TBSCertificate, DER. */
-  readonly tbs: Buffer;
-  readonly profile: Intent['profile'];
-  readonly keyType: Intent['keyType'];
-  /** Where the four parts lie in `tbs`. */
-  readonly at: Readonly<Record<'serialNumber' | 'commonName' | 'publicKey' | 'subjectKeyIdentifier', Range>>;
+/** All that certificates of devices have in common, besides their issuer. */
+export interface CertificateKind {
+  readonly profile: Profile;
+  readonly keyType: DeviceKeyType;
+  readonly pathLength?: number;
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+  /** Its length follows from the length of the device id. */
+  readonly commonNameOf: (deviceId: string) => string;
 }
 
+/** One certificate of a kind. */
+export interface CertificateRequest {
+  readonly deviceId: string;
+  /** Hex, 16 octets. */
+  readonly serialNumber: string;
+  /** Content of the BIT STRING in SubjectPublicKeyInfo. */
+  readonly publicKey: Buffer;
+}
+
+/** A certificate that is ready to be signed. */
+export interface Draft {
+  /** TBSCertificate, DER; all rules have been checked on it. */
+  readonly tbs: Buffer;
+  readonly subjectKeyIdentifier: Buffer;
+}
+
+/**
+ * Templates of one kind of certificate under one issuer.
+ *
+ * Two certificates of a kind whose common names are equally long differ in four parts of fixed length: serial number, common
+ * name, public key and its identifier. So @peculiar/x509 makes one certificate per length of name, with a sample in each of
+ * the four parts, and all rules are checked on it. Every other certificate is its bytes with the four parts replaced, and the
+ * rules on these checked. That takes a five-hundredth of the time that making and reading a certificate would, with the same
+ * bytes as result (test/property/certificates.test.ts).
+ */
+export interface Templates {
+  /** @returns undefined when there is none yet for names of that length */
+  find(deviceId: string): Template | undefined;
+  /** Makes the template that `find` returns from then on. @throws FleetError `certificate-rule` */
+  make(deviceId: string): Promise<Template>;
+}
+
+export function createTemplates(kind: CertificateKind, issuer: Issuer, now: Date): Templates {
+  /** By length of the device id, which decides that of the name. */
+  const templates: Map<number, Template> = new Map();
+  return {
+    find: (deviceId) => templates.get(deviceId.length),
+    async make({ length }) {
+      const template = await createTemplate(kind, length, issuer, now);
+      templates.set(length, template);
+      return template;
+    },
+  };
+}
+
+export interface Template {
+  readonly kind: CertificateKind;
+  /** TBSCertificate, DER. */
+  readonly tbs: Buffer;
+  /** Places of the four parts in `tbs`. */
+  readonly serialNumber: Range;
+  readonly commonName: Range;
+  readonly publicKey: Range;
+  readonly subjectKeyIdentifier: Range;
+}
+
+/** Octets, from 0; `end` is the first one behind it. */
 interface Range {
   readonly start: number;
   readonly end: number;
 }
 
-/** @throws FleetError `certificate-rule` */
-export async function createTemplate(
-  content: CertificateContent,
-  issuer: Intent['issuer'],
-  now: Date,
-): Promise<Template> {
+const sampleSerialNumber = `40${'00'.repeat(15)}`;
+
+async function createTemplate(kind: CertificateKind, idLength: number, issuer: Issuer, now: Date): Promise<Template> {
+  const { keyType, pathLength } = kind;
+  const commonName = kind.commonNameOf('a'.repeat(idLength));
+  const content = { ...kind, commonName, serialNumber: sampleSerialNumber, key: sampleKeys[keyType] };
   const tbs = await toBeSigned(content, issuer);
-  const { profile, key, pathLength } = content;
-  const parts = lint(tbs, { ...content, pathLength, keyType: key.type, issuer, now });
+  const parts = lint(tbs, { ...content, keyType, pathLength, issuer, now });
   const rangeOf = (part: Buffer | undefined): Range => {
     if (part === undefined) throw new Error('a part that the rules ask for is missing');
     const start = part.byteOffset - tbs.byteOffset;
     return { start, end: start + part.length };
   };
   return {
-    ...{ tbs, profile, keyType: key.type },
-    at: {
-      serialNumber: rangeOf(parts.serialNumber),
-      commonName: rangeOf(parts.commonName),
-      publicKey: rangeOf(parts.publicKey),
-      subjectKeyIdentifier: rangeOf(parts.subjectKeyIdentifier),
-    },
+    kind,
+    tbs,
+    serialNumber: rangeOf(parts.serialNumber),
+    commonName: rangeOf(parts.commonName),
+    publicKey: rangeOf(parts.publicKey),
+    subjectKeyIdentifier: rangeOf(parts.subjectKeyIdentifier),
   };
 }
 
-/**
- * Another certificate of the template, to be signed.
- * @param publicKey content of the BIT STRING, as long as the template's
- * @throws FleetError `certificate-rule`
- */
-export function fillTemplate(
-  { tbs: first, at, profile, keyType }: Template,
-  { serialNumber, commonName }: Pick<OwnIntent, 'serialNumber' | 'commonName'>,
-  publicKey: Buffer,
-): { tbs: Buffer; subjectKeyIdentifier: Buffer } {
-  const tbs = Buffer.allocUnsafe(first.length);
-  first.copy(tbs);
+/** @throws FleetError `certificate-rule` */
+export function draftCertificate(template: Template, request: CertificateRequest): Draft {
+  const { profile, keyType, commonNameOf } = template.kind;
+  const { serialNumber, publicKey } = request;
+  const commonName = commonNameOf(request.deviceId);
+  const tbs = Buffer.allocUnsafe(template.tbs.length);
+  template.tbs.copy(tbs);
   const view = ({ start, end }: Range) => tbs.subarray(start, end);
-  const own = {
-    serialNumber: view(at.serialNumber),
-    commonName: view(at.commonName),
-    publicKey: view(at.publicKey),
-    subjectKeyIdentifier: view(at.subjectKeyIdentifier),
+  const parts = {
+    serialNumber: view(template.serialNumber),
+    commonName: view(template.commonName),
+    publicKey: view(template.publicKey),
+    subjectKeyIdentifier: view(template.subjectKeyIdentifier),
   };
-  own.serialNumber.write(serialNumber, 'hex');
-  own.commonName.write(commonName, 'utf8');
-  if (publicKey.length !== own.publicKey.length)
+  if (publicKey.length !== parts.publicKey.length)
     throw brokenRule('key-strength', 'its key is not as long as keys of its type are');
-  own.publicKey.set(publicKey);
-  own.subjectKeyIdentifier.set(keyIdentifier(publicKey));
-  lintOwn(own, { profile, keyType, serialNumber, commonName });
-  return { tbs, subjectKeyIdentifier: own.subjectKeyIdentifier };
+  // A value of another length is cut, or leaves a part of the sample. The rules then find that it is another value.
+  parts.serialNumber.write(serialNumber, 'hex');
+  parts.commonName.write(commonName, 'utf8');
+  parts.publicKey.set(publicKey);
+  parts.subjectKeyIdentifier.set(keyIdentifier(publicKey));
+  lintPerCertificate(parts, { profile, keyType, serialNumber, commonName });
+  return { tbs, subjectKeyIdentifier: parts.subjectKeyIdentifier };
 }

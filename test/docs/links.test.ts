@@ -54,7 +54,7 @@ describe('pages', () => {
 
     it(`${page}: files that it names are there`, () => {
       const named = /(?<![\w./-])(?:\.ci|\.github|bench|docs|functions|infra|lib|samples|test)\/[\w./-]*\w/g;
-      // An address is no file, and a path that goes on with * or <…> names a kind of file.
+      // An address is not a file, and a path that goes on with * or <…> names a kind of file.
       const text = read(page).replaceAll(/https?:\S+/g, '');
       for (const { 0: path, index } of text.matchAll(named)) {
         if (/^\/?[*<{]/.test(text.slice(index + path.length))) continue;

@@ -114,7 +114,7 @@ test('the files that the demo writes are the answers of the API', limit, async (
   assert.ok(files.includes('config.toml') && files.includes('README.md'), files.join());
   // A forged bundle cannot write outside its folder.
   const hostile = new Map([['../outside', { body: Buffer.from('x'), mode: 0o644 }]]);
-  await assert.rejects(unpackBundle(hostile, join(out, 'devices/hostile')), /path outside of itself/);
+  await assert.rejects(unpackBundle(hostile, join(out, 'devices/hostile')), /path outside its folder/);
 });
 
 test('the bundle of a failed device is answered with bundle-unavailable', limit, async () => {

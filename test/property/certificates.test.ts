@@ -26,7 +26,7 @@ const someDate = fc.date({
   max: new Date('2150-01-01T00:00:00Z'),
   noInvalidDate: true,
 });
-/** Days around which calendars err. */
+/** Days that calendars often get wrong. */
 const edgeDate = fc
   .tuple(
     fc.constantFrom(
@@ -44,7 +44,7 @@ const edgeDate = fc
   .map(([text, offset]) => new Date(Date.parse(text) + offset));
 const date = fc.oneof(someDate, edgeDate);
 
-/** What a certificate is made of, in the words of whoever uses the library alone. */
+/** The content of a certificate in the terms of the library. */
 interface LibraryRequest {
   readonly made: { readonly certificatePem: string };
   readonly serialNumber: string;
@@ -56,7 +56,7 @@ interface LibraryRequest {
 
 const caKeyAlgorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
-/** What the library's generator signs, used as its README shows: with the CA's own key, and key identifiers of its making. */
+/** The TBSCertificate that the library signs, used as its README shows: with the CA's key and its own key identifiers. */
 async function byTheLibrary(request: LibraryRequest): Promise<Buffer> {
   const { publicKey } = new x509.X509Certificate(request.made.certificatePem);
   const issuer = new x509.X509Certificate(request.issuerPem);
@@ -79,7 +79,7 @@ async function byTheLibrary(request: LibraryRequest): Promise<Buffer> {
   return signedPart(Buffer.from(certificate.rawData));
 }
 
-/** Octet for octet what the library makes of the same, in the identity and in the Edge CA where there is one. */
+/** Asserts that identity and Edge CA are, octet for octet, what the library makes of the same content. */
 async function assertAsTheLibrary(identity: DeviceIdentity, { certificatePem: issuerPem }: Authority, id: string) {
   const made = new NodeCertificate(identity.certificatePem);
   const rsa = made.publicKey.asymmetricKeyType === 'rsa';
@@ -114,13 +114,13 @@ describe('certificates from templates', () => {
     authority = await someAuthority();
   });
 
-  // Each is filled into the template of an earlier one, where a name was as long; the first of a length is the template.
-  it('are octet for octet what the library makes', async () => {
+  // The second of each pair is filled into a template that exists already.
+  it('have the octets that the library gives them', async () => {
     await fc.assert(
       fc.asyncProperty(ids, date, fc.integer({ min: 1, max: 3650 }), fc.boolean(), async (some, now, days, edge) => {
         const issuerThen = await someAuthority({ now, validityDays: 7300, pathLength: edge ? 1 : 0 });
         const options = { keyType: 'ec-p256', validityDays: days, now } as const;
-        const issuer = await createDeviceIssuer({ issuer: issuerThen, ...options, ...(edge && { edgeCa: 'edge-ca' }) });
+        const issuer = createDeviceIssuer({ issuer: issuerThen, ...options, ...(edge && { edgeCa: 'edge-ca' }) });
         for (const id of some) {
           for (const each of [id, [...id].reverse().join('')]) {
             const identity = await issuer.issue({ deviceId: each, serialNumber: newSerialNumber() });
@@ -132,21 +132,21 @@ describe('certificates from templates', () => {
     );
   });
 
-  it('are so for RSA keys too', async () => {
+  it('have them with RSA keys too', async () => {
     const now = new Date('2026-11-24T00:00:00Z');
     const authority = await someAuthority({ now });
-    const issuer = await createDeviceIssuer({ issuer: authority, keyType: 'rsa-2048', validityDays: 30, now });
+    const issuer = createDeviceIssuer({ issuer: authority, keyType: 'rsa-2048', validityDays: 30, now });
     for (const id of ['gw-1', 'gw-2']) {
       const identity = await issuer.issue({ deviceId: id, serialNumber: newSerialNumber() });
       await assertAsTheLibrary(identity, authority, id);
     }
   });
 
-  it('begin and end when they should, whatever the day', async () => {
+  it('begin and end at the right second on any day', async () => {
     await fc.assert(
       fc.asyncProperty(date, fc.integer({ min: 1, max: 3650 }), async (now, validityDays) => {
         const then = await someAuthority({ now, validityDays: 7300 });
-        const issuer = await createDeviceIssuer({ issuer: then, keyType: 'ec-p256', validityDays, now });
+        const issuer = createDeviceIssuer({ issuer: then, keyType: 'ec-p256', validityDays, now });
         const { certificatePem } = await issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() });
         const certificate = new NodeCertificate(certificatePem);
         const { notBefore, notAfter } = readCertificate(certificate.raw);
@@ -161,8 +161,8 @@ describe('certificates from templates', () => {
     );
   });
 
-  it('verify, each under its own serial number and name', async () => {
-    const issuer = await createDeviceIssuer({
+  it('verify, with their serial numbers and names', async () => {
+    const issuer = createDeviceIssuer({
       ...{ issuer: authority, keyType: 'ec-p256', validityDays: 365 },
       now: new NodeCertificate(authority.certificatePem).validFromDate,
     });
@@ -183,7 +183,7 @@ describe('certificates from templates', () => {
 });
 
 describe('names of Edge CAs', () => {
-  it('fit, differ from every id, and from each other', () => {
+  it('are at most 64 characters long, and differ from every id and from each other', () => {
     fc.assert(
       fc.property(deviceId, deviceId, (one, other) => {
         const name = edgeCaCommonName(one);
@@ -193,14 +193,14 @@ describe('names of Edge CAs', () => {
       }),
       { numRuns: 1000 },
     );
-    // Where a cut begins to be needed, and ids that are equal up to there.
+    // Around the length from which names are cut, with ids that are equal up to there.
     const lengths = Array.from({ length: 64 }, (_, index) => 'a'.repeat(index + 1));
     assert.equal(new Set(lengths.map(edgeCaCommonName)).size, 64);
   });
 });
 
 describe('reading DER', () => {
-  it('gives elements that put together are what was read, or refuses', () => {
+  it('gives elements that make up the bytes, or refuses them', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (octets) => {
         const bytes = Buffer.from(octets);
@@ -215,7 +215,7 @@ describe('reading DER', () => {
     );
   });
 
-  it('refuses whatever is cut, or longer than it says', () => {
+  it('refuses elements that are cut, or followed by more', () => {
     const lengths = fc.constantFrom(0, 1, 127, 128, 255, 256, 1000);
     fc.assert(
       fc.property(lengths, fc.nat(), (length, cut) => {

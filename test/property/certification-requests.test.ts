@@ -19,7 +19,7 @@ const requests = [
 ];
 const request = fc.constantFrom(...requests);
 
-/** Whatever comes, it is refused as a request, and nothing else is thrown. */
+/** Asserts that a text is refused with `csr-invalid`, and that nothing else is thrown. */
 function refused(text: string): void {
   assert.throws(
     () => readCertificationRequest(text, 'gw-1', profile),
@@ -31,7 +31,7 @@ function refused(text: string): void {
   );
 }
 
-/** Sequences in sequences, that deep or 9,000 octets long. */
+/** Nested sequences of that depth, or of 9,000 octets. */
 function nested(depth: number): Buffer {
   const headers: number[][] = [];
   let length = 2;
@@ -42,8 +42,8 @@ function nested(depth: number): Buffer {
   return Buffer.from([...headers.reverse().flat(), 0x05, 0]);
 }
 
-describe('requests from the outside', () => {
-  it('are refused when one octet is another', () => {
+describe('certification requests', () => {
+  it('are refused when one octet is changed', () => {
     fc.assert(
       fc.property(request, fc.nat(), fc.integer({ min: 1, max: 255 }), (good, position, difference) => {
         const der = Buffer.from(good);
@@ -65,7 +65,7 @@ describe('requests from the outside', () => {
     }
   });
 
-  it('are refused when octets are put in, taken out or doubled', () => {
+  it('are refused when octets are inserted, removed or repeated', () => {
     fc.assert(
       fc.property(
         request,
@@ -84,22 +84,22 @@ describe('requests from the outside', () => {
     );
   });
 
-  it('are refused when they are anything at all', () => {
+  it('are refused when they are any other text or bytes', () => {
     const anything = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 500 }),
       fc.uint8Array({ maxLength: 2000 }).map((octets) => Buffer.from(octets).toString('base64')),
       fc.uint8Array({ maxLength: 2000 }).map((octets) => pemOf(Buffer.from(octets))),
-      // Nested sequences, as deep as the text may be long.
+      // Nested sequences, up to the longest text that is read.
       fc.nat({ max: 4000 }).map((depth) => nested(depth).toString('base64')),
     );
     fc.assert(fc.property(anything, refused), { numRuns: 1000 });
   });
 
-  it('are refused by their subject alone, however deep or odd that is', () => {
+  it('are refused for any other subject, however deep or odd', () => {
     const odd = fc.oneof(
       fc.uint8Array({ minLength: 1, maxLength: 120 }).map((octets) => Buffer.from(octets)),
       fc.nat({ max: 4000 }).map(nested),
-      // A name of very many parts.
+      // A name of many parts.
       fc
         .nat({ max: 400 })
         .map((count) => Buffer.concat(Array(count + 1).fill(Buffer.from('310c300a0603550403130378', 'hex')))),

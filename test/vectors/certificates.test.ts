@@ -15,8 +15,8 @@ import { makeRequest } from '../lib/pki/make-request.ts';
 import { someAuthority, someCaKey, someRoot, someSigner } from '../lib/pki/some-authority.ts';
 
 /*
- * A certificate of every profile, as others read it: OpenSSL with its strict rules of RFC 5280, GnuTLS, and Node. They
- * are made here under set clocks, since no key may lie in the repository.
+ * Other implementations read a certificate of every profile: OpenSSL with its strict rules of RFC 5280, GnuTLS, and Node. The
+ * certificates are made here with fixed clocks, since the repository holds no keys.
  */
 
 const directory = mkdtempSync(join(tmpdir(), 'fleet-certificates-'));
@@ -39,7 +39,7 @@ interface Vector {
   readonly between: readonly string[];
   readonly rootPem: string;
   readonly keyPem?: string;
-  /** What `openssl x509 -text` says, in this order. */
+  /** Output of `openssl x509 -text`, in this order. */
   readonly says: readonly RegExp[];
   readonly client?: boolean;
 }
@@ -56,7 +56,7 @@ async function identities(
   options: Partial<DeviceIssuerOptions>,
   csr?: string,
 ): Promise<Vector[]> {
-  const issuer = await createDeviceIssuer({
+  const issuer = createDeviceIssuer({
     ...{ issuer: authority, keyType: 'ec-p256', validityDays: 365, now: someTime, ...options },
   });
   const { edgeCa, ...identity } = await issuer.issue({ deviceId: 'gw-1', csr, serialNumber: newSerialNumber() });
@@ -130,7 +130,7 @@ function checkByOpenssl({ pem, between, rootPem, says, client }: Vector, now: Da
   const text = openssl('x509', '-noout', '-text', '-in', file);
   for (const expected of says) assert.match(text, expected);
 
-  // RFC 5280 4.1.2.5, as it stands in the bytes.
+  // RFC 5280 4.1.2.5, read from the bytes.
   const times = openssl('asn1parse', '-in', file).matchAll(/(UTCTIME|GENERALIZEDTIME) +:(\d+Z)/g);
   const { validFromDate, validToDate } = new X509Certificate(pem);
   const encodings = [validFromDate, validToDate].map((date) =>
@@ -192,7 +192,7 @@ describe('certificates made now', () => {
   }
 });
 
-/** What the device makes of its CA, by OpenSSL as it is on the device. */
+/** The certificates that the device issues with its CA, by OpenSSL as on the device. */
 describe('an Edge CA on its device', () => {
   const caExtensions = 'basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign\n';
   const serverExtensions =
@@ -257,7 +257,7 @@ describe('an Edge CA on its device', () => {
     verify(server.pem, [workload.pem, edge.pem, ...edge.path], edge.rootPem);
   });
 
-  it('could not do so on 1.1 with the profile of 1.2', async () => {
+  it('of 1.2 could not do so on 1.1', async () => {
     const edge = await edgeCaOf(1, 'edge-ca');
     const workload = sign('iotedged workload ca', caExtensions, edge);
     const server = sign('gw-1', serverExtensions, workload);
@@ -268,10 +268,10 @@ describe('an Edge CA on its device', () => {
   });
 });
 
-/** A CA from outside may be named in any way that X.509 allows, and chains are built by comparing names. */
+/** An imported CA may have any name that X.509 allows, and verifiers build chains by comparing names. */
 describe('a CA with an elaborate name', () => {
   for (const mask of ['utf8only', 'default', 'pkix', 'nombstr']) {
-    it(`is named in what it issues as it names itself (string_mask ${mask})`, async () => {
+    it(`has its own name, octet for octet, in the certificates that it issues (string_mask ${mask})`, async () => {
       const config = fileOf(
         `[req]\nprompt=no\nstring_mask=${mask}\ndistinguished_name=dn\nx509_extensions=v3\n`,
         '[dn]\nC=DE\nO=Contoso Gerät GmbH\nOU=Fabrik 7\nemailAddress=ca@example.com\n+CN=Line CA\nserialNumber=4711\n',
@@ -280,10 +280,10 @@ describe('a CA with an elaborate name', () => {
       const signer = someSigner();
       const keyFile = fileOf(someCaKey().export({ type: 'pkcs8', format: 'pem' }).toString());
       const rootPem = openssl('req', '-x509', '-new', '-key', keyFile, '-utf8', '-config', config, '-days', '1000');
-      // OpenSSL does not backdate, so the first certificate under its CA begins with it.
+      // OpenSSL does not backdate its CA, so no certificate may be issued before the CA begins.
       const now = new Date(Date.now() + 60_000);
       const issuer = { certificatePem: rootPem, signer, chainPem: [] };
-      const deviceIssuer = await createDeviceIssuer({ issuer, keyType: 'ec-p256', validityDays: 30, now });
+      const deviceIssuer = createDeviceIssuer({ issuer, keyType: 'ec-p256', validityDays: 30, now });
       const { certificatePem: pem } = await deviceIssuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() });
       const vector = { pem, between: [], rootPem, says: identitySays, client: true };
       checkByOpenssl(vector, now);

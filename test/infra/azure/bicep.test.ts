@@ -463,7 +463,7 @@ function assertWritten(query: string, title: string): void {
   }
   assert.equal(table, 'AppTraces', title);
   for (const [, event] of query.matchAll(/entry\.event\) == '([^']+)'/g)) {
-    assert.ok(source.includes(`('${event}'`), `${title}: nobody logs "${event}"`);
+    assert.ok(source.includes(`('${event}'`), `${title}: "${event}" is not logged`);
   }
 }
 

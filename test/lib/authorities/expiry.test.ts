@@ -15,19 +15,19 @@ function group(id: string, ...notAfter: string[]): GroupRecord {
   return { id, definition: someGroup(id), issuingCas, createdAt: at, updatedAt: at };
 }
 
-describe('endingCertificates', () => {
-  it('names the groups whose issuing CA ends within the notice, and how many days are left', () => {
+describe('expiringCertificates', () => {
+  it('returns groups whose issuing CA expires within the notice, and how many days are left', () => {
     const groups = [group('line7', inDays(59.5)), group('line8', inDays(60.5)), group('line9')];
     assert.deepEqual(expiringCertificates(groups, someTime, 60), [
       { group: 'line7', certificate: 'issuing CA', notAfter: inDays(59.5), days: 59 },
     ]);
   });
 
-  it('minds the CA that signs now, not the one before it', () => {
+  it('looks at the current CA, not at the one before it', () => {
     assert.deepEqual(expiringCertificates([group('line7', inDays(3000), inDays(10))], someTime, 60), []);
   });
 
-  it('says so too when it has ended', () => {
+  it('has negative days for a CA that has expired', () => {
     assert.equal(expiringCertificates([group('line7', inDays(-1.5))], someTime, 60)[0]?.days, -2);
   });
 });

@@ -23,7 +23,7 @@ after(async () => {
   ca[Symbol.dispose]();
 });
 
-/** The faults of a CA, as `path message` each. */
+/** @returns the faults of a CA, each as `path message` */
 async function faultsOf(work: Promise<unknown>): Promise<string[]> {
   try {
     await work;
@@ -45,8 +45,8 @@ function assertFaults(found: readonly string[], expected: readonly RegExp[]): vo
     );
 }
 
-describe('a group whose issuing CA is signed elsewhere', () => {
-  it('waits for it, and issues once it is imported', async () => {
+describe('a group whose issuing CA another PKI signs', () => {
+  it('is pending until the CA is imported, then issues', async () => {
     const { pending } = await fleet.groups.declare('acme', outside);
     assert.equal(pending?.code, 'ca-missing');
     assert.match(pending?.hint ?? '', /npm run ca -- csr/);
@@ -60,7 +60,7 @@ describe('a group whose issuing CA is signed elsewhere', () => {
 
     const { group } = await fleet.groups.importIssuingCa('acme', {
       certificate: pem,
-      // In no order, and with one that has nothing to do with it.
+      // In any order, with a certificate that does not belong to the chain.
       chain: [theirRoot.pem, ca.issue({ subject: '/CN=Stranger' }).pem, middle.pem].join('\n'),
     });
     assert.deepEqual(
@@ -71,7 +71,7 @@ describe('a group whose issuing CA is signed elsewhere', () => {
     assert.notEqual(await fleet.provision('acme', 'gw-acme-1'), '');
   });
 
-  it('asks with the same key until one is imported, and with a new one after', async () => {
+  it('requests with the same key until a CA is imported, and with a new key after', async () => {
     await fleet.groups.declare('again', outside);
     const keyOf = async () => {
       const { requestPem } = await fleet.groups.requestIssuingCa('again');
@@ -83,12 +83,12 @@ describe('a group whose issuing CA is signed elsewhere', () => {
     const { pem } = ca.issue({ requestPem, issuer: theirRoot, extensions: caExtensions(0) });
     await fleet.groups.importIssuingCa('again', { certificate: pem, chain: theirRoot.pem });
     assert.notEqual(await keyOf(), first);
-    // The same certificate once more is the same state, not another CA.
+    // Importing the same certificate again changes nothing.
     const { group } = await fleet.groups.importIssuingCa('again', { certificate: pem, chain: theirRoot.pem });
     assert.equal(group.issuingCas.length, 1);
   });
 
-  it('takes a CA with its key, of any type a CA has, and rolls over to it', async () => {
+  it('takes a CA with its key, of any type that a CA may have, and rolls over to it', async () => {
     await fleet.groups.declare('keyed', outside);
     for (const key of ['ec', 'rsa-4096']) {
       const own = ca.issue({ subject: `/CN=Keyed ${key}`, key, issuer: theirRoot, extensions: caExtensions(0) });
@@ -112,7 +112,7 @@ describe('a group whose issuing CA is signed elsewhere', () => {
     assert.match(new X509Certificate(group.issuingCas[0]?.certificatePem ?? '').subject, /Bundled/);
   });
 
-  it('names every fault of a CA at once', async () => {
+  it('lists every fault of a CA at once', async () => {
     await fleet.groups.declare('faulty', outside);
     const expired = ca.issue({ subject: '/CN=Old root', days: -1 });
     const bad = ca.issue({
@@ -124,7 +124,7 @@ describe('a group whose issuing CA is signed elsewhere', () => {
     });
     const found = await faultsOf(fleet.groups.importIssuingCa('faulty', { certificate: bad.pem, chain: expired.pem }));
     assertFaults(found, [
-      /certificate is no CA/,
+      /certificate is not a CA/,
       /certificate may not sign certificates/,
       /certificate has a key of type rsa 2048/,
       /certificate is for another key/,
@@ -135,7 +135,7 @@ describe('a group whose issuing CA is signed elsewhere', () => {
     assert.deepEqual((await fleet.groupStore.read('faulty'))?.value.issuingCas, []);
   });
 
-  it('refuses what has no way up to a root, a root, and what cannot be read', async () => {
+  it('refuses a CA without a chain to a root, a root, and files that cannot be read', async () => {
     await fleet.groups.declare('lost', outside);
     const take = (certificate: string, chain?: string, privateKey?: string) =>
       faultsOf(fleet.groups.importIssuingCa('lost', { certificate, chain, privateKey }));
@@ -144,7 +144,11 @@ describe('a group whose issuing CA is signed elsewhere', () => {
     const impostor = ca.issue({ subject: '/O=Acme/CN=Acme root' });
     assertFaults(await take(own.pem, impostor.pem, own.keyPem), [/chain no certificate given issued/]);
     assertFaults(await take(theirRoot.pem, undefined, theirRoot.keyPem), [/certificate is self-signed/]);
-    assertFaults(await take('', 'neither', 'nor'), [/certificate holds no/, /chain holds no/, /key is no unencrypted/]);
+    assertFaults(await take('', 'neither', 'nor'), [
+      /certificate holds no/,
+      /chain holds no/,
+      /key is not an unencrypted/,
+    ]);
     assertFaults(await take(own.keyPem), [/certificate holds a private key/]);
     assertFaults(await take(own.pem, theirRoot.pem, theirRoot.keyPem), [/certificate is for another key/]);
     const broken = own.pem.replace(/\n.{20}/, '\nAAAAAAAAAAAAAAAAAAAA');
@@ -152,7 +156,7 @@ describe('a group whose issuing CA is signed elsewhere', () => {
     assertFaults(await take(own.pem.repeat(11), theirRoot.pem, own.keyPem), [/more than 10/]);
   });
 
-  it('refuses a path that is too short for what the group issues', async () => {
+  it('refuses a path that is too short for the certificates of the group', async () => {
     await fleet.groups.declare('edge', { ...outside, target: 'iotedge-1.6', edgeCa: 'issued' });
     const short = ca.issue({ subject: '/CN=Narrow root', extensions: caExtensions(1) });
     const own = ca.issue({ subject: '/CN=Short', issuer: short, extensions: caExtensions(0) });
@@ -163,14 +167,14 @@ describe('a group whose issuing CA is signed elsewhere', () => {
     ]);
   });
 
-  it('refuses for IoT Edge 1.1 what ends in 2038 or later', async () => {
+  it('refuses a CA that ends in 2038 or later for IoT Edge 1.1', async () => {
     await fleet.groups.declare('legacy', { ...outside, target: 'iotedge-1.1' });
     const own = ca.issue({ subject: '/CN=Late', issuer: theirRoot, extensions: caExtensions(0), days: 5000 });
     const files = { certificate: own.pem, chain: theirRoot.pem, privateKey: own.keyPem };
     assertFaults(await faultsOf(fleet.groups.importIssuingCa('legacy', files)), [/certificate ends at 20/]);
   });
 
-  it('takes the CA of no other group', async () => {
+  it('refuses the CA of another group', async () => {
     await fleet.groups.declare('one', outside);
     await fleet.groups.declare('two', outside);
     const own = ca.issue({ subject: '/CN=Shared', issuer: theirRoot, extensions: caExtensions(0) });
@@ -179,16 +183,16 @@ describe('a group whose issuing CA is signed elsewhere', () => {
     assertFaults(await faultsOf(fleet.groups.importIssuingCa('two', files)), [/is the CA of group "one" already/]);
   });
 
-  it('does not roll over by our root', async () => {
+  it('does not roll over to a CA signed by our root', async () => {
     await assert.rejects(fleet.groups.rollOver('one'), { code: 'ca-missing' });
   });
 });
 
 describe("an operator's own root", () => {
-  it('signs issuing CAs from then on; groups keep theirs until they roll over', async () => {
+  it('signs issuing CAs once imported; groups keep theirs until they roll over', async () => {
     const own = await startFleet();
     try {
-      const made = await own.authority.root();
+      const made = (await own.authority.rootCa()).value.certificatePem;
       await own.groups.declare('before', plain);
       await own.authority.adoptRoot({ certificate: theirRoot.pem, privateKey: theirRoot.keyPem });
       await own.groups.declare('after', plain);
@@ -208,7 +212,7 @@ describe("an operator's own root", () => {
     }
   });
 
-  it('stays offline: we ask, they sign, and DPS is shown a proof that they made', async () => {
+  it('may stay offline: its PKI signs our request, and the proof for DPS', async () => {
     const own = await startFleet();
     try {
       await own.authority.adoptRoot({ certificate: theirRoot.pem });
@@ -223,7 +227,7 @@ describe("an operator's own root", () => {
 
       const { requestPem } = await own.groups.requestIssuingCa('line7');
       const { pem } = ca.issue({ requestPem, issuer: theirRoot, extensions: caExtensions(0) });
-      // The root is known by now and need not be handed over.
+      // The root is known already, so the import need not bring it.
       await own.groups.importIssuingCa('line7', { certificate: pem });
       assert.notEqual(await own.provision('line7', 'gw-1'), '');
     } finally {
@@ -242,7 +246,7 @@ describe("an operator's own root", () => {
       /is for another key/,
     ]);
     const leaf = ca.issue({ subject: '/CN=Leaf', extensions: ['basicConstraints=CA:FALSE'] });
-    assertFaults(await take(leaf.pem), [/is no CA/]);
+    assertFaults(await take(leaf.pem), [/is not a CA/]);
     assertFaults(await take('nothing'), [/holds no certificate/]);
   });
 });

@@ -74,7 +74,9 @@ describe('registering the root', () => {
 
   it('finds it under another name', () =>
     withFleet(async (fleet) => {
-      await fleet.registry.upload('by-hand', await fleet.authority.root(), { withoutProof: true });
+      await fleet.registry.upload('by-hand', (await fleet.authority.rootCa()).value.certificatePem, {
+        withoutProof: true,
+      });
       assert.deepEqual(await registerRoot(fleet), { state: 'verified', name: 'by-hand', already: true });
     }));
 
@@ -82,7 +84,9 @@ describe('registering the root', () => {
     withFleet(async (fleet) => {
       const other = await startFleet();
       try {
-        await fleet.registry.upload('fleet-root', await other.authority.root(), { withoutProof: true });
+        await fleet.registry.upload('fleet-root', (await other.authority.rootCa()).value.certificatePem, {
+          withoutProof: true,
+        });
       } finally {
         await other.stop();
       }
@@ -96,7 +100,9 @@ describe('registering the root', () => {
 
   it('verifies it without a proof when asked to, also after an upload with the need of one', () =>
     withFleet(async (fleet) => {
-      await fleet.registry.upload('fleet-root', await fleet.authority.root(), { withoutProof: false });
+      await fleet.registry.upload('fleet-root', (await fleet.authority.rootCa()).value.certificatePem, {
+        withoutProof: false,
+      });
       assert.deepEqual(await registerRoot(fleet, { withoutProof: true }), {
         state: 'verified',
         name: 'fleet-root',

@@ -46,7 +46,7 @@ export async function startFleet({ keys }: { keys?: KeyStore } = {}) {
     const group = (await groups.directory({ maxAgeSeconds: 0 })).get(groupId)?.value;
     const [ca] = group?.issuingCas ?? [];
     if (group === undefined || ca === undefined) throw new Error(`no CA of ${groupId}`);
-    const issuer = await authority.open(group.definition, ca);
+    const issuer = await authority.open(ca);
     const devices = await createDeviceIssuer({ issuer, keyType: 'ec-p256', validityDays: 30, now: now() });
     const identity = await devices.issue({ deviceId, serialNumber: newSerialNumber() });
     const chain = [identity.certificatePem, ca.certificatePem, ...ca.chainPem.slice(0, -1)];

@@ -72,7 +72,7 @@ describe('rollover of a group', () => {
     await fleet.groups.rollOver('types');
     assert.notEqual(await fleet.provision('types', 'types-3'), '');
     const record = (await fleet.groupStore.read('types'))?.value;
-    const keys = record?.issuingCas.map((ca) => fleet.authority.open(record.definition, ca));
+    const keys = record?.issuingCas.map((ca) => fleet.authority.open(ca));
     assert.deepEqual(
       (await Promise.all(keys ?? [])).map(({ signer }) => signer.keyType),
       ['ec-p384', 'ec-p256'],

@@ -26,7 +26,7 @@ async function killNext(world: World): Promise<void> {
   await recordDeadLetter('chunks', body, services);
 }
 
-/** A job of three chunks of two rows; nobody could work on the first. */
+/** A job of three chunks of two rows; the first failed at each delivery. */
 async function jobWithDeadChunk(world: World): Promise<string> {
   await world.declare('line7', { keyCustody: 'plain' });
   const jobId = await world.upload('line7/list.csv', manifest);

@@ -6,7 +6,7 @@ import type { QueueName } from '../../../lib/resource-names.ts';
 import { createMemoryDeadLetterStore } from '../../memory/dead-letter-store.ts';
 import { createWorld, type World } from '../../world.ts';
 
-/* Messages given up half-way: each row is counted once, no device stays held, and no job waits for ever. */
+/* Messages given up half-way: each row is counted once, each device is released, and each job ends. */
 
 const manifest = ['deviceId', 'gw-1', 'gw-2', 'gw-3', 'gw-4', ''].join('\n');
 

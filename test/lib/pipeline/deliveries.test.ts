@@ -110,12 +110,12 @@ describe('a chunk that was given up while a worker still has it', () => {
     await world.queue.shift()?.run();
     const [chunk] = world.queue.splice(0);
     const body = JSON.stringify(chunk?.message);
-    // The worker stalls before it records; the letter lets go of the devices, and is cut before it is counted.
+    // The worker fails before it records. Giving the chunk up releases the devices, and fails before it is counted.
     world.failOn('replace');
     await assert.rejects(async () => chunk?.run());
     world.failOn('count');
     await assert.rejects(recordDeadLetter('chunks', body, { ...world.services(), deadLetters }));
-    // The message is delivered once more, though it was given up: the devices have been let go of.
+    // The message is delivered again although it was given up: its devices are released.
     await chunk?.run();
     await recordDeadLetter('chunks', body, { ...world.services(), deadLetters });
     assert.equal((await world.job(job)).counts.failed, 4);

@@ -86,8 +86,8 @@ describe('a chunk of individual enrollments whose archive is lost before they ar
 
       await retryJob(await world.job(jobId), world.services());
       await world.settle();
-      const mended = await world.job(jobId);
-      assert.deepEqual([mended.status, mended.counts.provisioned], ['completed', 3]);
+      const retried = await world.job(jobId);
+      assert.deepEqual([retried.status, retried.counts.provisioned], ['completed', 3]);
     });
   }
 });

@@ -8,7 +8,7 @@ import { createWorld } from '../../world.ts';
 
 const manifest = ['deviceId', 'gw-1', 'gw-2', 'gw-3', 'gw-4', ''].join('\n');
 
-it('a job keeps its chunks when the rows of a chunk are set anew between two deliveries of its upload', async () => {
+it('a job keeps its chunks when the rows per chunk change between two deliveries of its upload', async () => {
   using world = createWorld({ chunkRows: 3 });
   await world.declare('line7', { keyCustody: 'plain' });
   const jobId = await world.upload('line7/list.csv', manifest);

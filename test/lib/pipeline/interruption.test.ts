@@ -183,7 +183,7 @@ describe('the same manifest again', () => {
     assert.deepEqual([...world.devices.records.values()], before);
   });
 
-  it('issues every device anew where that is asked for, once however often it is delivered', async () => {
+  it('with onConflict=reissue, issues every device again, once however often it is delivered', async () => {
     using world = await someWorld();
     await world.upload('list.csv', manifest);
     await world.settle();

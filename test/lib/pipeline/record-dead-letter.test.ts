@@ -12,7 +12,7 @@ import { createWorld, type World } from '../../world.ts';
 const manifest = ['deviceId', 'gw-1', 'gw-2', 'GW-3', 'gw-4', 'gw-5', 'gw-6', ''].join('\n');
 const reason = { code: 'unavailable', message: 'Cosmos DB did not answer as it should.', hint: 'wait' } as const;
 
-/** A job of two chunks whose second one nobody could work on. */
+/** A job of two chunks, of which the second failed at each delivery. */
 async function halfDeadJob(world: World) {
   const deadLetters = createMemoryDeadLetterStore();
   await world.declare('line7', { keyCustody: 'plain' });
@@ -28,7 +28,7 @@ async function halfDeadJob(world: World) {
   return { jobId, deadLetters, body, services };
 }
 
-describe('a chunk that nobody could work on', () => {
+describe('a chunk that failed at each delivery', () => {
   it('ends its job, with its rows failed for the reason that was kept', async () => {
     using world = createWorld({ chunkRows: 5 });
     const { jobId, deadLetters } = await halfDeadJob(world);

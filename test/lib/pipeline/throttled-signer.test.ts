@@ -11,7 +11,7 @@ import { partName } from '../../../lib/jobs/job.ts';
 import { createWorld } from '../../world.ts';
 import { trustLocalTls } from '../azure/trust-local-tls.ts';
 
-/** Nobody is asked for it: the vault is on this machine. */
+/** Must not be asked for a token: the vault is on this machine. */
 const credential = { getToken: () => assert.fail('a token was asked for') };
 
 describe('a vault that throttles in the middle of a chunk', () => {

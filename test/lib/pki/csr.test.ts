@@ -32,15 +32,15 @@ describe('a certification request', () => {
     ['of an RSA-2048 key, signed with SHA-512', { ...rsa, commonName: 'gw-1', hash: 'sha512' }],
   ];
   for (const [name, request] of good) {
-    it(`is taken ${name}, and its key with it`, () => {
+    it(`is accepted ${name}, and gives its key`, () => {
       const key = read(makeRequest(request));
       assert.deepEqual(key.info, request.publicKey.export({ type: 'spki', format: 'der' }));
       assert.equal(key.type, request.publicKey.asymmetricKeyType === 'ec' ? 'ec-p256' : 'rsa-2048');
-      assert.deepEqual(key.octets, key.info.subarray(-key.octets.length));
+      assert.deepEqual(key.publicKey, key.info.subarray(-key.publicKey.length));
     });
   }
 
-  it('is taken as PEM of either label, with any line ends, and as base64 of DER', () => {
+  it('is accepted as PEM of either label, with any line ends, and as base64 of DER', () => {
     const der = makeRequestDer({ ...p256, commonName: 'gw-1' });
     const pem = pemOf(der);
     for (const text of [
@@ -56,8 +56,8 @@ describe('a certification request', () => {
     }
   });
 
-  // What devices really send: openssl and its defaults, with extensions that are asked for and not given.
-  it('is taken as openssl writes it', () => {
+  // Devices send requests made by openssl with its defaults, with extensions that the profile does not give.
+  it('is accepted as openssl writes it', () => {
     const directory = mkdtempSync(join(tmpdir(), 'fleet-csr-'));
     try {
       for (const key of ['ec:-pkeyopt:ec_paramgen_curve:P-256', 'rsa:2048']) {
@@ -87,7 +87,7 @@ describe('a certification request', () => {
     }
   });
 
-  it('is refused for another device, and told which', () => {
+  it('is refused for another device, which the error names', () => {
     refuses(makeRequest({ ...p256, commonName: 'gw-2' }), /is for "gw-2"/);
     refuses(makeRequest({ ...p256, commonName: 'GW-1' }), /is for "GW-1"/);
     refuses(makeRequest({ ...p256, commonName: ['gw-1', 'gw-2'] }), /is for "gw-2"/);
@@ -142,7 +142,7 @@ describe('a certification request', () => {
     refuses(pemOf(der), /public key of the request cannot be read/);
   });
 
-  it('is refused as something else, and told what is wrong', () => {
+  it('is refused if it is something else, and the error says what is wrong', () => {
     const der = makeRequestDer({ ...p256, commonName: 'gw-1' });
     const pem = pemOf(der);
     const texts: [string, RegExp][] = [
@@ -169,7 +169,7 @@ describe('a certification request', () => {
     for (const [text, message] of texts) refuses(text, message);
   });
 
-  it('never repeats what was sent as a private key', () => {
+  it('is not quoted in the error if it is a private key', () => {
     const pem = p256.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     const line = pem.split('\n')[1] ?? assert.fail();
     assert.throws(

@@ -29,11 +29,11 @@ export interface TestRequest {
   /** Further attributes of the subject, by object identifier. */
   readonly attributes?: Readonly<Record<string, string>>;
   readonly hash?: 'sha1' | 'sha256' | 'sha384' | 'sha512';
-  /** Signs with this key in place of the one named. */
+  /** Signs with this key in place of `privateKey`. */
   readonly signedBy?: KeyObject;
 }
 
-/** A PKCS#10 request, good or bad, DER. Made of the library alone. */
+/** A PKCS#10 request, valid or not, DER. Made with the library, without our code. */
 export function makeRequestDer(request: TestRequest): Buffer {
   const { privateKey, publicKey, commonName = [], attributes = {}, hash = 'sha256', signedBy = privateKey } = request;
   const names = typeof commonName === 'string' ? [commonName] : commonName;

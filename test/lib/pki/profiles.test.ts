@@ -1,39 +1,58 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type ProfileConfig, profileConfigs, validateProfile } from '../../../lib/pki/profiles.ts';
+import { extendedKeyUsageIds, keyUsageBits, profiles } from '../../../lib/pki/profiles.ts';
 
-const leaf = profileConfigs['device-identity'];
-const ca = profileConfigs['issuing-ca'];
-
-describe('a certificate profile', () => {
-  it('gives keyEncipherment to RSA keys only', () => {
-    const { keyUsage } = validateProfile('leaf', leaf);
-    assert.equal(keyUsage('ec-p256'), 1);
-    assert.equal(keyUsage('rsa-2048'), 1 | 4);
+describe('the device identity', () => {
+  it('has keyEncipherment with RSA keys only', () => {
+    assert.equal(keyUsageBits(profiles['device-identity'], 'ec-p256'), 1);
+    assert.equal(keyUsageBits(profiles['device-identity'], 'rsa-2048'), 1 | 4);
   });
 
-  const faulty: [string, Partial<ProfileConfig>, ProfileConfig, RegExp][] = [
-    ['no key', { keyTypes: [] }, leaf, /allows no key/],
-    ['an end entity that signs certificates', { keyUsage: ['keyCertSign'] }, leaf, /only a CA signs/],
-    ['an end entity with RSA that signs lists', { keyUsageRsa: ['cRLSign'] }, leaf, /only a CA signs/],
-    ['an end entity with a path length', { pathLengths: [0] }, leaf, /path lengths belong to CAs/],
-    ['an EC key that enciphers', { keyUsage: ['keyEncipherment'] }, leaf, /cannot encipher/],
-    ['no day', { maxValidityDays: 0 }, leaf, /at least a day/],
-    ['backdating by a day', { backdateHours: 24 }, leaf, /under 24 hours/],
-    ['postdating', { backdateHours: -1 }, leaf, /under 24 hours/],
-    ['a CA that does not sign certificates', { keyUsage: ['cRLSign'] }, ca, /needs keyCertSign/],
-    ['a CA without a word on path lengths', { pathLengths: [] }, ca, /path lengths belong to CAs/],
-    ['a CA with half a path', { pathLengths: [0.5] }, ca, /whole number/],
-    ['a CA with a negative path', { pathLengths: [-1] }, ca, /whole number/],
-  ];
-  for (const [name, change, base, message] of faulty) {
-    it(`is refused with ${name}`, () => {
-      assert.throws(() => validateProfile('faulty', { ...base, ...change }), { code: 'certificate-rule', message });
-    });
-  }
-
-  it('is refused with all its faults at once', () => {
-    const change = { keyTypes: [], maxValidityDays: 0, backdateHours: 25 };
-    assert.throws(() => validateProfile('faulty', { ...leaf, ...change }), { message: /no key.*a day.*24 hours/ });
+  it('is for TLS clients (RFC 5280 4.2.1.12)', () => {
+    assert.deepEqual(extendedKeyUsageIds(profiles['device-identity']), ['1.3.6.1.5.5.7.3.2']);
   });
 });
+
+for (const [name, profile] of Object.entries(profiles)) {
+  describe(`the certificate profile ${name}`, () => {
+    const { ca, keyTypes, keyUsage, keyUsageRsa, pathLengths } = profile;
+
+    it('has the name that it is found by', () => {
+      assert.equal(profile.name, name);
+    });
+
+    it('allows a key', () => {
+      assert.ok(keyTypes.length > 0);
+    });
+
+    it('signs certificates if it is a CA, and signs neither certificates nor lists otherwise', () => {
+      if (ca) assert.ok(keyUsage.includes('keyCertSign'));
+      else
+        for (const usage of ['keyCertSign', 'cRLSign'] as const)
+          assert.ok(![...keyUsage, ...keyUsageRsa].includes(usage));
+    });
+
+    it('has path lengths if it is a CA, and none otherwise', () => {
+      assert.equal(pathLengths.length > 0, ca);
+      for (const length of pathLengths) assert.ok(length === undefined || (Number.isInteger(length) && length >= 0));
+    });
+
+    it('lets no EC key encipher (RFC 8813 3)', () => {
+      for (const keyType of keyTypes)
+        assert.ok(keyType.startsWith('rsa') || (keyUsageBits(profile, keyType) & 4) === 0);
+    });
+
+    it('lasts at least a day, in whole days', () => {
+      assert.ok(Number.isInteger(profile.maxValidityDays) && profile.maxValidityDays >= 1);
+    });
+
+    it('is backdated by less than a day, and not postdated', () => {
+      assert.ok(profile.backdateHours >= 0 && profile.backdateHours < 24);
+    });
+
+    it('matches the whole common name', () => {
+      assert.ok(profile.commonName.source.startsWith('^') && profile.commonName.source.endsWith('$'));
+      assert.ok(!profile.commonName.multiline && !profile.commonName.global);
+    });
+  });
+}

@@ -6,9 +6,9 @@ import { Extension, Name, TBSCertificate, Time } from '@peculiar/asn1-x509';
 import { FleetError } from '../../../lib/errors.ts';
 import { type Issuer, readIssuer } from '../../../lib/pki/issuer.ts';
 import { subjectKeyOf } from '../../../lib/pki/keys.ts';
-import { lint, sharedRules } from '../../../lib/pki/lint.ts';
+import { lint } from '../../../lib/pki/lint.ts';
 import { profiles, validityFrom } from '../../../lib/pki/profiles.ts';
-import { ownRules } from '../../../lib/pki/rules.ts';
+import { perCertificate, perTemplate } from '../../../lib/pki/rules.ts';
 import { newSerialNumber } from '../../../lib/pki/serial.ts';
 import { type CertificateContent, encodeName, toBeSigned } from '../../../lib/pki/template.ts';
 import { someTime } from '../../factories.ts';
@@ -34,9 +34,9 @@ function content(change: Partial<CertificateContent> = {}): CertificateContent {
 }
 
 interface Case {
-  /** What the certificate is meant to be. */
+  /** The certificate as it is meant to be. */
   readonly meant?: Partial<CertificateContent>;
-  /** What its bytes say in place of that. */
+  /** Differences of its bytes from that. */
   readonly made?: Partial<CertificateContent>;
   readonly tamper?: (tbs: TBSCertificate) => void;
   readonly under?: () => Issuer;
@@ -62,7 +62,7 @@ const setExtension = (id: string, hex: string) => (tbs: TBSCertificate) => {
 const at = (days: number) => new Date(Math.floor((someTime.getTime() + days * day) / 1000) * 1000);
 const edgeCa = { profile: profiles['edge-ca'], commonName: 'gw-1 edge CA', pathLength: 0 };
 
-/** By rule, certificates that break it. A rule without one fails the test. */
+/** Certificates that break each rule. A rule without one fails the test. */
 const broken: Record<string, Case[]> = {
   version: [
     {
@@ -179,14 +179,14 @@ const broken: Record<string, Case[]> = {
     {
       // 06: the hybrid form, which RFC 5480 forbids.
       tamper: (tbs) => {
-        tbs.subjectPublicKeyInfo.subjectPublicKey = Uint8Array.from([6, ...ecKey.octets.subarray(1)]).buffer;
+        tbs.subjectPublicKeyInfo.subjectPublicKey = Uint8Array.from([6, ...ecKey.publicKey.subarray(1)]).buffer;
       },
     },
     ...[8, -6, -1].map((octet) => ({
       meant: { key: rsaKey },
       // An octet of the modulus' beginning (short), its end (even), or of the exponent.
       tamper: (tbs: TBSCertificate) => {
-        const octets = Buffer.from(rsaKey.octets);
+        const octets = Buffer.from(rsaKey.publicKey);
         octets.writeUInt8(2, octet < 0 ? octets.length + octet : octet);
         tbs.subjectPublicKeyInfo.subjectPublicKey = Uint8Array.from(octets).buffer;
       },
@@ -196,7 +196,7 @@ const broken: Record<string, Case[]> = {
 };
 
 describe('rules of certificates', () => {
-  it('let through what a profile makes', async () => {
+  it('accept a certificate of each profile', async () => {
     await check({});
     await check({ meant: { key: rsaKey } });
     await check({ meant: edgeCa, under: () => edgeIssuer });
@@ -204,8 +204,8 @@ describe('rules of certificates', () => {
     await check({ meant: { notBefore: at(0) } });
   });
 
-  for (const rule of Object.keys({ ...sharedRules, ...ownRules })) {
-    it(`refuse what breaks "${rule}"`, async () => {
+  for (const rule of Object.keys({ ...perTemplate, ...perCertificate })) {
+    it(`refuse a certificate that breaks "${rule}"`, async () => {
       const cases = broken[rule] ?? [];
       assert.ok(cases.length > 0);
       for (const [index, one] of cases.entries()) {
@@ -223,7 +223,7 @@ describe('rules of certificates', () => {
     });
   }
 
-  it('refuse bytes that are no certificate', async () => {
+  it('refuse bytes that are not a certificate', async () => {
     const intent = { ...content(), pathLength: undefined, keyType: 'ec-p256' as const, issuer, now: someTime };
     const tbs = await toBeSigned(intent, issuer);
     assert.throws(() => lint(tbs.subarray(0, -1), intent), { code: 'certificate-rule', message: /^encoding: / });

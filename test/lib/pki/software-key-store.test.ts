@@ -16,7 +16,7 @@ import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { createSoftwareKeyStore } from '../../../lib/pki/software-key-store.ts';
 
-// What every key store does is tested by test/contract/key-store.ts; here is what is particular to files.
+// Only what is particular to files. test/contract/key-store.ts tests what every key store does.
 
 function someDirectory() {
   const parent = mkdtempSync(join(tmpdir(), 'fleet-keys-'));
@@ -37,7 +37,7 @@ describe('keys in files', () => {
   });
 
   for (const mode of [0o640, 0o604, 0o660]) {
-    it(`are not used when others can get at them (${mode.toString(8)})`, async () => {
+    it(`are not used when others can read them (${mode.toString(8)})`, async () => {
       using place = someDirectory();
       await createSoftwareKeyStore(place).signer('root', 'ec-p256');
       const path = join(place.directory, 'root.pem');
@@ -55,7 +55,7 @@ describe('keys in files', () => {
     });
   }
 
-  it('are made once when several processes want the same new one', async () => {
+  it('are made once when several processes ask for the same new key', async () => {
     using place = someDirectory();
     const program = `
       import { createSoftwareKeyStore } from ${JSON.stringify(join(import.meta.dirname, '../../../lib/pki/software-key-store.ts'))};
@@ -71,7 +71,7 @@ describe('keys in files', () => {
     assert.deepEqual(readdirSync(place.directory), ['issuing-line7-1.pem']);
   });
 
-  it('that a crash left half-made are passed over, and in time removed', async () => {
+  it('that a crash left incomplete are ignored, and removed later', async () => {
     using place = someDirectory();
     await createSoftwareKeyStore(place).signer('root', 'ec-p256');
     const [old, recent] = [
@@ -85,7 +85,7 @@ describe('keys in files', () => {
     assert.deepEqual(readdirSync(place.directory).sort(), ['.fedcba9876543210.tmp', 'other.pem', 'root.pem']);
   });
 
-  it('that hold something else are told of without their content', async () => {
+  it('that hold something else are refused without quoting their content', async () => {
     using place = someDirectory();
     await createSoftwareKeyStore(place).signer('root', 'ec-p256');
     writeFileSync(
@@ -99,7 +99,7 @@ describe('keys in files', () => {
     );
   });
 
-  it('have names that are no paths', async () => {
+  it('cannot have names that are paths', async () => {
     using place = someDirectory();
     const store = createSoftwareKeyStore(place);
     for (const name of ['', '.', '..', '../root', 'a/b', 'a\\b', '.hidden', 'a\u0000', 'A', 'a'.repeat(129)]) {

@@ -1,14 +1,14 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { issueIntermediateCa, issueRootCa } from '../../../lib/pki/authority.ts';
 import type { Authority } from '../../../lib/pki/issuer.ts';
-import type { CaKeyType, Signer } from '../../../lib/pki/key-store.ts';
+import type { CaKeyType, LocalSigner } from '../../../lib/pki/key-store.ts';
 import { newSerialNumber } from '../../../lib/pki/serial.ts';
 import { createSoftwareSigner } from '../../../lib/pki/software-key-store.ts';
 import { someTime } from '../../factories.ts';
 
 const keys = new Map<CaKeyType, KeyObject[]>();
 
-/** A CA key made for this test run; they are shared between tests, since RSA-4096 takes a second each. */
+/** A CA key made for this test run. Tests share them, since an RSA-4096 key takes a second. @param which from 0 */
 export function someCaKey(keyType: CaKeyType = 'ec-p256', which = 0): KeyObject {
   const made = keys.get(keyType) ?? [];
   keys.set(keyType, made);
@@ -16,7 +16,7 @@ export function someCaKey(keyType: CaKeyType = 'ec-p256', which = 0): KeyObject 
   return made[which];
 }
 
-export function someSigner(keyType: CaKeyType = 'ec-p256', which = 0): Signer {
+export function someSigner(keyType: CaKeyType = 'ec-p256', which = 0): LocalSigner {
   return createSoftwareSigner(someCaKey(keyType, which), keyType);
 }
 
@@ -40,7 +40,9 @@ export async function someRoot({ rootKeyType = 'ec-p256', now = someTime }: Some
 }
 
 /** An issuing CA under a root. */
-export async function someAuthority(options: SomeAuthority = {}): Promise<Authority> {
+export async function someAuthority(
+  options: SomeAuthority = {},
+): Promise<Authority & { readonly signer: LocalSigner }> {
   const { keyType = 'ec-p256', pathLength = 0, validityDays = 1825, now = someTime } = options;
   const root = await someRoot(options);
   const signer = someSigner(keyType, 1);

@@ -277,8 +277,10 @@ test('a device whose certificate does not match the registration is refused', as
     const otherLine = await makeCertificate({ name: 'Line', ca: true, issuer: other });
     await assert.rejects(dps.register('gw-13', await device('gw-13', [otherLine, other])), isUnauthorized);
   });
-  const nobody = await dps.raw(`/${dps.idScope}/registrations/gw-1/register?api-version=2019-03-31`, { method: 'PUT' });
-  assert.equal(nobody.status, 401);
+  const anonymous = await dps.raw(`/${dps.idScope}/registrations/gw-1/register?api-version=2019-03-31`, {
+    method: 'PUT',
+  });
+  assert.equal(anonymous.status, 401);
   await assert.rejects(dps.register('gw-2', await device('gw-2', [issuing, line])), isUnauthorized);
 });
 

@@ -44,7 +44,7 @@ describe('a row meets a record of its device', () => {
     });
   }
 
-  it('the same content, where the job issues anew: take-over, but not from a job that is at it, nor from its own rows', () => {
+  it('the same content with onConflict=reissue: take-over, but not from another job at work, nor from its own rows', () => {
     const verdictOn = (record: Partial<DeviceRecord>) => compare(someDevice(record), wanted, 'reissue').verdict;
     assert.equal(verdictOn({ claim: other, status: 'assigned', contentHash: 'new' }), 'take-over');
     assert.equal(verdictOn({ claim: other, status: 'claimed', contentHash: 'new' }), 'refused');

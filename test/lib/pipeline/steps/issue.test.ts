@@ -6,7 +6,7 @@ import type { Issuance } from '../../../../lib/pipeline/issuance.ts';
 import type { ClaimedRow } from '../../../../lib/pipeline/steps/claim.ts';
 import { issueRows } from '../../../../lib/pipeline/steps/issue.ts';
 import { createDeviceIssuer, type DeviceIssuer } from '../../../../lib/pki/device-issuer.ts';
-import type { Signer } from '../../../../lib/pki/key-store.ts';
+import type { LocalSigner, RemoteSigner } from '../../../../lib/pki/key-store.ts';
 import { newSerialNumber } from '../../../../lib/pki/serial.ts';
 import { someDevice, someGroup, someTime } from '../../../factories.ts';
 import { someAuthority } from '../../pki/some-authority.ts';
@@ -28,9 +28,9 @@ function issuancesWith(issuer: DeviceIssuer): ReadonlyMap<string, Issuance> {
   return new Map([['line7', { group, issuer, bundler }]]);
 }
 
-async function issuerThatSigns(sign: (signer: Signer, data: Uint8Array) => ReturnType<Signer['sign']>) {
+async function issuerThatSigns(sign: (signer: LocalSigner, data: Uint8Array) => Promise<Uint8Array>) {
   const authority = await someAuthority();
-  const signer = { ...authority.signer, sign: (data: Uint8Array) => sign(authority.signer, data) };
+  const signer: RemoteSigner = { ...authority.signer, isLocal: false, sign: (data) => sign(authority.signer, data) };
   return createDeviceIssuer({ issuer: { ...authority, signer }, keyType: 'ec-p256', validityDays: 365, now: someTime });
 }
 
@@ -59,7 +59,7 @@ describe('issuing the rows of a chunk', () => {
   });
 
   it('leaves a row’s fault with that row', async () => {
-    const issuer = await issuerThatSigns((signer, data) => signer.sign(data));
+    const issuer = await issuerThatSigns(async (signer, data) => signer.sign(data));
     const { entries, errors } = await issueRows(rows(['gw-1', 'gw 2', 'gw-3']), issuancesWith(issuer));
     assert.deepEqual(
       entries.map(({ info }) => info.line),
