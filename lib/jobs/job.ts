@@ -31,7 +31,7 @@ export interface Job {
   readonly source: 'blob' | 'order' | 'http';
   /** The blob's name or the order's id. */
   readonly name: string;
-  readonly manifest: { readonly blob: string; readonly etag: string };
+  readonly manifest: ManifestVersion;
   readonly format: ManifestFormat;
   readonly defaultGroup?: string;
   readonly onConflict: ConflictPolicy;
@@ -51,6 +51,18 @@ export interface Job {
   /** When one of its parts was counted last. */
   readonly lastPartAt?: string;
   readonly finishedAt?: string;
+}
+
+/** The version of a manifest that a job works on. */
+export interface ManifestVersion {
+  readonly blob: string;
+  /** ETag of the blob when it was announced, without quotes. */
+  readonly etag: string;
+  /**
+   * The snapshot that the job reads. Absent until the manifest is split, and on jobs of earlier versions, which read the blob
+   * while it has the ETag.
+   */
+  readonly snapshot?: string;
 }
 
 /** Rows by outcome. A row that is in none of them waits (`waiting`). */
@@ -165,5 +177,8 @@ export interface JobStore {
 }
 
 export type JobChange = Partial<
-  Pick<Job, 'status' | 'reason' | 'shape' | 'chunkRows' | 'chunks' | 'startedAt' | 'dispatchedAt' | 'finishedAt'>
+  Pick<
+    Job,
+    'status' | 'reason' | 'manifest' | 'shape' | 'chunkRows' | 'chunks' | 'startedAt' | 'dispatchedAt' | 'finishedAt'
+  >
 > & { readonly total?: number };

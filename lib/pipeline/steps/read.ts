@@ -10,7 +10,7 @@ import type { Ports } from '../ports.ts';
 
 /**
  * Step 1: reads and validates the rows of a chunk, from the version of the manifest that the job was made of.
- * @throws FleetError `manifest-gone` when the manifest was deleted or replaced, `throttled`, `unavailable`
+ * @throws FleetError `manifest-gone` when that version is no longer there, `throttled`, `unavailable`
  */
 export function readRows(
   job: Job,
@@ -21,8 +21,9 @@ export function readRows(
   const { manifest, shape, defaultGroup } = job;
   return step('1 read', { jobId, chunk, attempt }, async () => {
     if (shape === undefined) throw new FleetError('internal', `Job ${jobId} has chunks and no shape.`);
-    const bytes = await manifests.readRange(manifest.blob, { offset: start, length: end - start, etag: manifest.etag });
-    if (bytes === undefined) throw manifestGone(manifest.blob);
+    const { blob, ...version } = manifest;
+    const bytes = await manifests.readRange(blob, { offset: start, length: end - start, ...version });
+    if (bytes === undefined) throw manifestGone(blob);
 
     const readWith = (known: ReadonlyMap<string, Versioned<GroupRecord>>) =>
       createRowReader({ shape, defaultGroup, group: (id) => known.get(id)?.value.definition })(bytes, firstLine);
