@@ -61,7 +61,7 @@ const definitions = {
   'manifest-gone': {
     acts: 'sender',
     status: 410,
-    hint: 'Upload the manifest again; it was deleted or replaced while its job was running.',
+    hint: 'Upload the manifest again; it was deleted, or it was replaced before its job began.',
   },
 
   // One row of it.
