@@ -1,6 +1,14 @@
 import { FleetError } from '../errors.ts';
 import { failUndispatched } from '../jobs/count-part.ts';
-import { conflictPolicies, type Job, jobIdOf, type ManifestVersion, noRows } from '../jobs/job.ts';
+import {
+  conflictPolicies,
+  type Job,
+  type JobStore,
+  jobIdOf,
+  jobStatuses,
+  type ManifestVersion,
+  noRows,
+} from '../jobs/job.ts';
 import { manifestDefaults, manifestGone } from '../manifest/manifest.ts';
 import { splitManifest } from '../manifest/splitter.ts';
 import type { BlobCreated } from '../manifest/upload-event.ts';
@@ -71,6 +79,17 @@ async function dispatch(job: Job, ports: IngestPorts): Promise<void> {
 async function newJob({ blobName, etag }: BlobCreated, manifests: BlobStore, at: string): Promise<Job> {
   const properties = await manifests.properties(blobName);
   return describeJob({ blob: blobName, etag, metadata: properties?.metadata ?? {}, at });
+}
+
+/**
+ * Creates the job of a submission. Its event can come first and create the job; then the job gets the name of its submitter.
+ * The name is not taken from the metadata of the blob, which anyone who may write to the container can set.
+ */
+export async function createSubmitted(job: Job, jobs: JobStore): Promise<void> {
+  if (await jobs.create(job)) return;
+  const found = await jobs.read(job.jobId);
+  if (found === undefined || found.submittedBy !== undefined) return;
+  await jobs.update(job.jobId, jobStatuses, { submittedBy: job.submittedBy });
 }
 
 /**

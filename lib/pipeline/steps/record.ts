@@ -106,7 +106,8 @@ export function recordOutcome(
     // Retried rows are still counted as failed; subtract them.
     const outcome = { ...counts, failed: counts.failed - lines.length };
     const finishedAt = now().toISOString();
-    const counted = { part, chunk, outcome, finishedAt, range: placeOf(message), report: name };
+    const retried = message.lines === undefined ? {} : { retried: message.lines.length };
+    const counted = { part, chunk, outcome, ...retried, finishedAt, range: placeOf(message), report: name };
     await countPart(jobs, jobId, counted, report.faults, now());
   });
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { waiting } from '../../../lib/jobs/job.ts';
+import { type Job, waiting } from '../../../lib/jobs/job.ts';
 import { ingestManifest } from '../../../lib/pipeline/ingest-manifest.ts';
 import { submitManifest } from '../../../lib/pipeline/submit-manifest.ts';
 import { someTime } from '../../factories.ts';
@@ -65,6 +65,22 @@ it('a name that no manifest has is refused, so that a dead letter tells of it', 
   await assert.rejects(ingestManifest({ blobName: 'list.xlsx', etag: '1' }, world.services()), {
     code: 'manifest-format',
   });
+});
+
+it('a job names its submitter also when its event came first', async () => {
+  using world = createWorld();
+  const services = { ...world.services(), newId: () => 'an-id' };
+  const eventFirst = {
+    ...services.jobs,
+    create: async (job: Job) => {
+      const { submittedBy: _, ...byEvent } = job;
+      await services.jobs.create(byEvent);
+      return services.jobs.create(job);
+    },
+  };
+  const submission = { body: Buffer.from(manifest), format: 'csv', onConflict: 'reject' } as const;
+  const { jobId } = await submitManifest(submission, { ...services, jobs: eventFirst }, 'a submitter');
+  assert.deepEqual((await world.job(jobId)).submittedBy, { by: 'a submitter', at: someTime.toISOString() });
 });
 
 it('an upload that was stored though its answer was lost is a job', async () => {
