@@ -1,5 +1,5 @@
 import { FleetError } from '../../errors.ts';
-import type { GroupRecord } from '../../groups/group.ts';
+import { type GroupRecord, inForce } from '../../groups/group.ts';
 import type { Job } from '../../jobs/job.ts';
 import type { ChunkMessage } from '../../jobs/messages.ts';
 import { manifestGone } from '../../manifest/manifest.ts';
@@ -26,12 +26,17 @@ export function readRows(
     if (bytes === undefined) throw manifestGone(blob);
 
     const readWith = (known: ReadonlyMap<string, Versioned<GroupRecord>>) =>
-      createRowReader({ shape, defaultGroup, group: (id) => known.get(id)?.value.definition })(bytes, firstLine);
+      createRowReader({ shape, defaultGroup, group: (id) => definitionOf(known.get(id)) })(bytes, firstLine);
     const rows = readWith(await groups.directory());
     if (!rows.faults.some(({ code }) => code === 'group-unknown')) return ofMessage(message, rows);
     // The directory is a cache: the group may have been declared a moment ago.
     return ofMessage(message, readWith(await groups.directory({ maxAgeSeconds: 0 })));
   });
+}
+
+/** The definition by which rows are checked is the one by which they are provisioned. */
+function definitionOf(group: Versioned<GroupRecord> | undefined) {
+  return group && inForce(group.value).definition;
 }
 
 /** The rows that the message is about: all of the chunk, or the lines that a retry names. */
