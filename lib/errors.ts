@@ -64,6 +64,12 @@ const definitions = {
     hint: 'Upload the manifest again; it was deleted, or it was replaced before its job began.',
   },
 
+  'report-missing': {
+    acts: 'sender',
+    status: 410,
+    hint: 'Restore the report in the container reports, or send the manifest again; provisioned rows stay unchanged.',
+  },
+
   // One row of it.
   'row-syntax': { acts: 'sender', status: 422, hint: 'Fix the row as described and resubmit it.' },
   'row-columns': {

@@ -6,7 +6,7 @@ import { inForce } from '../groups/group.ts';
 import { countPart, finishIfDone } from '../jobs/count-part.ts';
 import { archiveName, partName, reportName } from '../jobs/job.ts';
 import type { EnrollmentMessage } from '../jobs/messages.ts';
-import { writeChunkReport } from '../jobs/reports.ts';
+import { resultRow, writeChunkReport } from '../jobs/reports.ts';
 import type { RowError } from '../manifest/manifest.ts';
 import { queues } from '../resource-names.ts';
 import { retrying } from '../retry.ts';
@@ -15,7 +15,7 @@ import type { Ports } from './ports.ts';
 import { deviceError, recordsOfAttempt } from './steps/claim.ts';
 import { findArchive } from './steps/commit.ts';
 import type { Issued } from './steps/issue.ts';
-import { failedRecord, replaceRecords, resultRow } from './steps/record.ts';
+import { failedRecord, replaceRecords } from './steps/record.ts';
 
 export type EnrollPorts = Pick<
   Ports,

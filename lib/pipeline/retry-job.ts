@@ -2,11 +2,11 @@ import { unknownActor } from '../access/act.ts';
 import { FleetError, isRetriable } from '../errors.ts';
 import { currentStatus, type Job, type Part, partAttempt, partName } from '../jobs/job.ts';
 import type { ChunkMessage } from '../jobs/messages.ts';
-import { rowOutcomes } from '../jobs/reports.ts';
+import { createOutcomeReader } from '../jobs/reports.ts';
 import { manifestGone } from '../manifest/manifest.ts';
 import type { Ports } from './ports.ts';
 
-export type RetryPorts = Pick<Ports, 'jobs' | 'manifests' | 'reports' | 'chunkQueue' | 'now'>;
+export type RetryPorts = Pick<Ports, 'jobs' | 'devices' | 'manifests' | 'reports' | 'chunkQueue' | 'now'>;
 
 /** What a retry took up. */
 export interface Retried {
@@ -26,7 +26,7 @@ const maxRecordAttempts = 20;
  * new outcome is known, so the counters add up at every moment. Sent twice, the messages are the same attempt.
  * @param by who asks for it; recorded on the job
  * @throws FleetError `method-conflict` when the job has no failed rows, was cancelled, or failed as a whole;
- * `manifest-gone` when its rows cannot be read again; `concurrent-change` when the retry runs and could not be recorded
+ * `manifest-gone` when its rows cannot be read again, `report-missing` when no report names them; `concurrent-change` when the retry runs and could not be recorded
  */
 export async function retryJob(job: Job, ports: RetryPorts, by: string = unknownActor): Promise<Retried> {
   const { jobId } = job;
@@ -37,7 +37,9 @@ export async function retryJob(job: Job, ports: RetryPorts, by: string = unknown
     const message = `Job ${jobId} failed as a whole. To begin it again, redrive its dead letter or send the manifest again.`;
     throw new FleetError('method-conflict', message);
   }
-  const messages = await failedRows(jobId, ports);
+  const { messages, missing } = await failedRows(jobId, ports);
+  if (messages.length === 0 && missing > 0)
+    throw new FleetError('report-missing', `${missing} failed or rejected rows of job ${jobId} are in no report.`);
   if (messages.length === 0) {
     const message = `Job ${jobId} has no failed rows. Rows that were rejected have to be fixed and sent again.`;
     throw new FleetError('method-conflict', message);
@@ -53,21 +55,30 @@ export async function retryJob(job: Job, ports: RetryPorts, by: string = unknown
   return { rows: rowsIn(messages), chunks: new Set(messages.map(({ chunk }) => chunk)) };
 }
 
-/** One message per chunk with failed rows. */
-async function failedRows(jobId: string, { jobs, reports }: RetryPorts): Promise<ChunkMessage[]> {
-  const parts = await Array.fromAsync(jobs.parts(jobId));
+interface FailedRows {
+  /** One per chunk with failed rows. */
+  readonly messages: readonly ChunkMessage[];
+  /** Rows that no report names, so that no retry can take them up. */
+  readonly missing: number;
+}
+
+async function failedRows(jobId: string, ports: RetryPorts): Promise<FailedRows> {
+  const parts = await Array.fromAsync(ports.jobs.parts(jobId));
+  const reader = createOutcomeReader(jobId, ports);
   const messages: ChunkMessage[] = [];
+  let missing = 0;
   for (const [chunk, attempts] of Map.groupBy(parts, (part) => part.chunk)) {
     // Read the reports of chunks with failed rows only: the caller waits, and a large job has thousands of chunks.
     if (attempts.reduce((sum, { outcome }) => sum + outcome.failed, 0) <= 0) continue;
-    const { faults } = await rowOutcomes(attempts, reports);
+    const { faults, missing: unlisted } = await reader.chunk(attempts);
+    missing += unlisted.faults;
     const lines = faults.filter(({ code }) => isRetriable(code)).map(({ line }) => line);
     const range = attempts.find((part) => part.range !== undefined)?.range;
     if (lines.length === 0 || range === undefined) continue;
     const attempt = Math.max(...attempts.map(({ part }) => partAttempt(part))) + 1;
     messages.push({ jobId, chunk, ...range, attempt, lines });
   }
-  return messages;
+  return { messages, missing };
 }
 
 /**
