@@ -213,6 +213,11 @@ const definitions = {
     status: 404,
     hint: 'Look at the status of the device; it has a bundle once it is provisioned.',
   },
+  'bundle-gone': {
+    acts: 'sender',
+    status: 410,
+    hint: 'Send the row of the device again with onConflict=reissue; that makes a new certificate and a new bundle.',
+  },
   'bundle-invalid': {
     acts: 'operator',
     status: 500,
