@@ -68,7 +68,7 @@ async function bodyOf(request: HttpRequest): Promise<unknown> {
  * An enrollment group as the API shows it: its definition, its CAs, and whether DPS has it in its current form.
  * @param pending why DPS could not be updated now
  */
-function groupView(group: GroupRecord, pending?: FleetError) {
+export function groupView(group: GroupRecord, pending?: FleetError) {
   const { id, ...definition } = group.definition;
   const individual = definition.enrollment === 'individual';
   const revision = enrollmentRevision(group);

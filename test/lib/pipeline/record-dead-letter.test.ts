@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { deadLetterId } from '../../../lib/jobs/dead-letters.ts';
-import { currentStatus, endedAt } from '../../../lib/jobs/job.ts';
+import { currentStatus, endedAt, isRetrying } from '../../../lib/jobs/job.ts';
 import type { ChunkMessage } from '../../../lib/jobs/messages.ts';
 import { cancelJob } from '../../../lib/pipeline/cancel-job.ts';
 import { recordDeadLetter } from '../../../lib/pipeline/record-dead-letter.ts';
@@ -10,7 +10,7 @@ import { retryJob } from '../../../lib/pipeline/retry-job.ts';
 import { queueNames } from '../../../lib/resource-names.ts';
 import { someTime } from '../../factories.ts';
 import { createMemoryDeadLetterStore } from '../../memory/dead-letter-store.ts';
-import { createWorld, type World } from '../../world.ts';
+import { createWorld, Interruption, type World } from '../../world.ts';
 
 const manifest = ['deviceId', 'gw-1', 'gw-2', 'GW-3', 'gw-4', 'gw-5', 'gw-6', ''].join('\n');
 const reason = { code: 'unavailable', message: 'Cosmos DB did not answer as it should.', hint: 'wait' } as const;
@@ -165,6 +165,30 @@ describe('a chunk that nobody could work on', () => {
     assert.deepEqual([job.status, currentStatus(job), job.retrying], ['completedWithErrors', 'completedWithErrors', 0]);
     assert.ok(endedAt(job));
     assert.equal(job.retries?.length, 2);
+  });
+
+  it('ends its job, whichever call of the retry was interrupted', async () => {
+    for (let call = 1; call <= 10; call++) {
+      using world = createWorld({ chunkRows: 5 });
+      const { jobId } = await halfDeadJob(world);
+      world.interruptAfter(call);
+      await retryJob(await world.job(jobId), world.services()).catch((error: unknown) =>
+        assert.ok(error instanceof Interruption),
+      );
+      world.interruptAfter(Number.POSITIVE_INFINITY);
+      await world.settle();
+      const cut = await world.job(jobId);
+      if (cut.counts.failed > 0) await retryJob(cut, world.services());
+      await world.settle();
+      const job = await world.job(jobId);
+      assert.deepEqual(
+        [isRetrying(job), job.counts.failed, job.counts.provisioned],
+        [false, 0, 5],
+        `cut after ${call}`,
+      );
+      assert.equal(currentStatus(job), 'completedWithErrors');
+      assert.ok(endedAt(job));
+    }
   });
 
   it('is counted exactly when its retry is counted before the retry is recorded', async () => {
