@@ -75,7 +75,7 @@ export function enrollmentRevision(group: Pick<GroupRecord, 'definition' | 'issu
 }
 
 /** Whether DPS has the group as declared. A group with individual enrollments is not in DPS, so nothing is left to do. */
-export function isSettled(group: GroupRecord): boolean {
+function isSettled(group: GroupRecord): boolean {
   if (group.issuingCas.length === 0) return false;
   return group.definition.enrollment === 'individual' || group.enrolled?.revision === enrollmentRevision(group);
 }

@@ -18,11 +18,15 @@ export async function cancelJob(
   if (found === undefined) throw new FleetError('not-found', `There is no job "${jobId}".`);
   refuseEnded(found);
   const change = { status: 'cancelled', cancelledBy: { by, at: now().toISOString() } } as const;
-  const job = (await jobs.update(jobId, ['received', 'splitting', 'provisioning'], change)) ?? found;
+  // A job that is retried can still have the status of its first end.
+  const running = isRetrying(found) ? ([...runningStatuses, 'completedWithErrors'] as const) : runningStatuses;
+  const job = (await jobs.update(jobId, running, change)) ?? found;
   refuseEnded(job);
   if (waiting(job.counts) > 0 || isRetrying(job) || job.finishedAt !== undefined) return job;
   return (await jobs.update(jobId, ['cancelled'], { finishedAt: now().toISOString() })) ?? job;
 }
+
+const runningStatuses = ['received', 'splitting', 'provisioning'] as const;
 
 function refuseEnded(job: Job): void {
   const status = currentStatus(job);

@@ -297,6 +297,21 @@ describe('cancelling a job', () => {
     assert.ok([...world.devices.records.values()].every(({ status }) => status !== 'claimed'));
   });
 
+  it('stops a retry: its rows stay failed, and the job ends again', async () => {
+    for (const status of ['provisioning', 'completedWithErrors'] as const) {
+      using world = createWorld({ chunkRows: 5 });
+      const { jobId } = await halfDeadJob(world);
+      await retryJob(await world.job(jobId), world.services());
+      await world.jobs.update(jobId, ['provisioning'], { status });
+      assert.equal((await cancelJob(jobId, world.services(), 'an operator')).status, 'cancelled');
+      await world.settle();
+      const job = await world.job(jobId);
+      assert.deepEqual([currentStatus(job), job.counts.failed, job.retrying], ['completedWithErrors', 1, 0]);
+      assert.equal(job.cancelledBy?.by, 'an operator');
+      assert.ok(endedAt(job));
+    }
+  });
+
   it('is refused once the job has ended', async () => {
     using world = createWorld();
     await world.declare('line7', { keyCustody: 'plain' });
