@@ -191,6 +191,25 @@ describe('a chunk that nobody could work on', () => {
     }
   });
 
+  it('does not end its job while rows of another chunk are tried again', async () => {
+    using world = createWorld({ chunkRows: 3 });
+    const deadLetters = createMemoryDeadLetterStore();
+    await world.declare('line7', { keyCustody: 'plain' });
+    const jobId = await world.upload('line7/list.csv', manifest);
+    await world.queue.shift()?.run();
+    const services = { ...world.services(), deadLetters };
+    for (const { message } of world.queue.splice(0))
+      await recordDeadLetter('chunks', JSON.stringify(message), services);
+    await retryJob(await world.job(jobId), services);
+    await world.queue.shift()?.run();
+    const during = await world.job(jobId);
+    assert.deepEqual([during.status, during.finishedAt, during.retrying], ['provisioning', undefined, 3]);
+    await world.settle();
+    const job = await world.job(jobId);
+    assert.deepEqual([job.status, job.retrying, job.counts.provisioned], ['completedWithErrors', 0, 5]);
+    assert.ok(job.finishedAt);
+  });
+
   it('is counted exactly when its retry is counted before the retry is recorded', async () => {
     using world = createWorld({ chunkRows: 5 });
     const { jobId, services } = await halfDeadJob(world);
