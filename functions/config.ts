@@ -34,6 +34,8 @@ export interface Config {
   readonly allowPlainKeys: boolean;
   /** Rows per chunk. */
   readonly chunkRows: number;
+  /** Days after which a rule of the storage account deletes bundles. */
+  readonly bundleRetentionDays?: number;
   /** Client id of the user-assigned identity. Absent: the default credential of the machine. */
   readonly identityClientId?: string;
 }
@@ -185,6 +187,7 @@ function toConfig(set: Settings): Config {
     rootCaName: set.ROOT_CA_NAME,
     allowPlainKeys: set.ALLOW_PLAIN_KEYS,
     chunkRows: set.CHUNK_ROWS,
+    ...(set.BUNDLE_RETENTION_DAYS !== undefined && { bundleRetentionDays: set.BUNDLE_RETENTION_DAYS }),
     ...(set.AZURE_CLIENT_ID !== undefined && { identityClientId: set.AZURE_CLIENT_ID }),
   };
 }

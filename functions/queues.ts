@@ -3,6 +3,7 @@ import { parseChunkMessage, parseEnrollmentMessage } from '../lib/jobs/messages.
 import { runExclusively } from '../lib/lock.ts';
 import { currentLog } from '../lib/log.ts';
 import { parseBlobCreated } from '../lib/manifest/upload-event.ts';
+import { sourceOf } from '../lib/orders/cloud-event.ts';
 import { parseOrder } from '../lib/orders/order.ts';
 import { enrollDevices } from '../lib/pipeline/enroll-devices.ts';
 import { ingestManifest } from '../lib/pipeline/ingest-manifest.ts';
@@ -23,7 +24,7 @@ app.storageQueue('ingest-manifest', {
 app.storageQueue('ingest-order', {
   connection,
   queueName: queues.orders,
-  handler: onMessage(queues.orders, (body, services) => ingestOrder(parseOrder(body), services)),
+  handler: onMessage(queues.orders, (body, services) => ingestOrder(parseOrder(body), services, sourceOf(body))),
 });
 
 app.storageQueue('provision-chunk', {

@@ -142,6 +142,7 @@ export function createServices(config: Config): Services {
     enrollmentLock,
     secondsPerChunk: (60 * config.chunkRows) / config.dps.operationsPerMinute,
     chunkRows: config.chunkRows,
+    bundleRetentionDays: config.bundleRetentionDays,
     checks,
     retry,
     now,

@@ -61,7 +61,13 @@ const definitions = {
   'manifest-gone': {
     acts: 'sender',
     status: 410,
-    hint: 'Upload the manifest again, and leave it until its job has ended.',
+    hint: 'Upload the manifest again; it was deleted, or it was replaced before its job began.',
+  },
+
+  'report-missing': {
+    acts: 'sender',
+    status: 410,
+    hint: 'Restore the report in the container reports, or send the manifest again; provisioned rows stay unchanged.',
   },
 
   // One row of it.
@@ -206,6 +212,11 @@ const definitions = {
     acts: 'sender',
     status: 404,
     hint: 'Look at the status of the device: it has a bundle once it is provisioned.',
+  },
+  'bundle-gone': {
+    acts: 'sender',
+    status: 410,
+    hint: 'Send the row of the device again with onConflict=reissue; that makes a new certificate and a new bundle.',
   },
   'bundle-invalid': {
     acts: 'operator',

@@ -36,17 +36,31 @@ export interface BlobStore {
   /** Reads a whole blob into memory. @returns undefined when there is none */
   read(name: string): Promise<Buffer | undefined>;
   /**
-   * Reads `length` bytes from byte `offset`, or as many as there are.
-   * @returns undefined when the blob is not there, or no longer has the `etag` given
+   * Takes a snapshot of a blob: a copy that never changes, and that stays when the blob is overwritten. Taking one twice gives
+   * two snapshots.
+   * @returns the id of the snapshot; undefined when the blob is not there, or no longer has the `etag` given
    */
-  readRange(name: string, range: { offset: number; length: number; etag?: string }): Promise<Buffer | undefined>;
+  snapshot(name: string, options: { etag: string }): Promise<string | undefined>;
+  /**
+   * Reads `length` bytes from byte `offset`, or as many as there are.
+   * @returns undefined when that version of the blob is not there
+   */
+  readRange(name: string, range: { offset: number; length: number } & BlobVersion): Promise<Buffer | undefined>;
   /**
    * Opens a blob as a stream. The stream throws FleetError `unavailable` when the storage stops sending.
-   * @returns undefined when the blob is not there, or no longer has the `etag` given
+   * @returns undefined when that version of the blob is not there
    */
-  open(name: string, options: { etag?: string }): Promise<AsyncIterable<Uint8Array> | undefined>;
+  open(name: string, version: BlobVersion): Promise<AsyncIterable<Uint8Array> | undefined>;
   /** @returns undefined when there is no such blob */
   properties(name: string): Promise<BlobProperties | undefined>;
+}
+
+/** Which version of a blob to read: the snapshot, if one is named, or else the blob while it has the ETag. */
+export interface BlobVersion {
+  /** As `BlobStore.snapshot` returned it. */
+  readonly snapshot?: string | undefined;
+  /** Without quotes. Not compared when a snapshot is named. */
+  readonly etag?: string | undefined;
 }
 
 export interface BlobOptions {

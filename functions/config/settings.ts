@@ -227,6 +227,14 @@ export const settings = z.object({
     where: 'both',
     reader: 'app',
   }),
+  BUNDLE_RETENTION_DAYS: wholeNumber(1, 36500).optional().register(registry, {
+    description:
+      'Days after which the lifecycle rule of the storage account deletes bundles. The app deletes nothing; it stops showing the link of a bundle that is older, and answers 410 once it is deleted. Not set: bundles are kept.',
+    expected: 'a whole number from 1 to 36500',
+    group: 'work',
+    where: 'azure',
+    reader: 'app',
+  }),
   CHUNK_ROWS: wholeNumber(1, 1000).default(250).register(registry, {
     description: 'Rows per chunk, at most.',
     expected: 'a whole number from 1 to 1000',

@@ -1,4 +1,5 @@
 import { app } from '@azure/functions';
+import { actorName } from '../../lib/access/act.ts';
 import { redriveDeadLetters } from '../../lib/pipeline/redrive-dead-letters.ts';
 import { queueNames } from '../../lib/resource-names.ts';
 import { nextLink, pageFrom, wordFrom } from './parameters.ts';
@@ -10,7 +11,8 @@ app.http('list-dead-letters', {
   authLevel,
   handler: respond('list-dead-letters', async (request, { deadLetters }) => {
     const queue = wordFrom(request, 'queue', queueNames);
-    const { items, continuation } = await deadLetters.list({ ...pageFrom(request), queue });
+    const redriven = wordFrom(request, 'redriven', ['true', 'false']) === 'true';
+    const { items, continuation } = await deadLetters.list({ ...pageFrom(request), queue, redriven });
     return json({ deadLetters: items, continuation, next: nextLink(request, continuation) });
   }),
 });
@@ -19,8 +21,8 @@ app.http('redrive-dead-letters', {
   route: 'dead-letters/redrive',
   methods: ['POST'],
   authLevel,
-  handler: respond('redrive-dead-letters', async (request, services) => {
-    const redriven = await redriveDeadLetters({ queue: wordFrom(request, 'queue', queueNames) }, services);
-    return json({ redriven }, { status: 202 });
+  handler: respond('redrive-dead-letters', async (request, services, { caller }) => {
+    const queue = wordFrom(request, 'queue', queueNames);
+    return json(await redriveDeadLetters({ queue }, services, actorName(caller)), { status: 202 });
   }),
 });

@@ -1,4 +1,5 @@
 import { app } from '@azure/functions';
+import { bundleExpiry } from '../../lib/bundle/retention.ts';
 import { type DeviceRecord, deviceStatuses } from '../../lib/devices/device.ts';
 import type { Twin } from '../../lib/devices/twin.ts';
 import { downloadBundle } from '../../lib/pipeline/download-bundle.ts';
@@ -10,7 +11,7 @@ app.http('list-devices', {
   route: 'devices',
   methods: ['GET'],
   authLevel,
-  handler: respond('list-devices', async (request, { devices, now }) => {
+  handler: respond('list-devices', async (request, { devices, bundleRetentionDays, now }) => {
     const filter = {
       jobId: request.query.get('job') || undefined,
       enrollmentGroup: request.query.get('group') || undefined,
@@ -18,7 +19,7 @@ app.http('list-devices', {
       expiresBefore: timeFrom(request, 'expiresBefore', now())?.toISOString(),
     };
     const { items, continuation } = await devices.list(filter, pageFrom(request));
-    const views = items.map((record) => deviceView(record, record.twin));
+    const views = items.map((record) => deviceView(record, { twin: record.twin, bundleRetentionDays, at: now() }));
     return json({ devices: views, continuation, next: nextLink(request, continuation) });
   }),
 });
@@ -29,7 +30,8 @@ app.http('get-device', {
   authLevel,
   handler: respond('get-device', async (request, services) => {
     const { record, initialTwin } = await describeDevice(idFrom(request, 'deviceId'), services);
-    return json(deviceView(record, initialTwin));
+    const { bundleRetentionDays, now } = services;
+    return json(deviceView(record, { twin: initialTwin, bundleRetentionDays, at: now() }));
   }),
 });
 
@@ -44,12 +46,18 @@ app.http('get-device-bundle', {
   }),
 });
 
-/**
- * A device as the API shows it.
- * @param twin a list shows the device's own part of its twin, a single device its whole initial twin
- */
-function deviceView(record: DeviceRecord, twin: Twin = { tags: {}, desired: {} }) {
+interface ViewOptions {
+  /** A list shows the device's own part of its twin, a single device its whole initial twin. */
+  readonly twin: Twin | undefined;
+  readonly bundleRetentionDays: number | undefined;
+  /** Now. */
+  readonly at: Date;
+}
+
+/** A device as the API shows it. The link of a bundle is left out when its retention has ended. */
+export function deviceView(record: DeviceRecord, { twin, bundleRetentionDays, at }: ViewOptions) {
   const { id, status, statusSince, enrollmentGroup, serialNumber, claim, bundle } = record;
+  const expiry = bundleExpiry(record, bundleRetentionDays);
   return {
     deviceId: id,
     status,
@@ -58,9 +66,14 @@ function deviceView(record: DeviceRecord, twin: Twin = { tags: {}, desired: {} }
     failure: record.failure,
     certificate: { serialNumber, ...record.identity },
     job: { jobId: claim.jobId, line: claim.line, link: `/api/jobs/${claim.jobId}` },
-    twin,
+    twin: twin ?? { tags: {}, desired: {} },
     registration: record.registration ?? { status: 'unassigned' },
-    bundle: bundle && { fileName: bundle.fileName, bytes: bundle.length, link: `/api/devices/${id}/bundle` },
+    bundle: bundle && {
+      fileName: bundle.fileName,
+      bytes: bundle.length,
+      keptUntil: expiry?.toISOString(),
+      link: expiry !== undefined && expiry <= at ? undefined : `/api/devices/${id}/bundle`,
+    },
     history: record.history,
   };
 }

@@ -1,6 +1,7 @@
 import { app, type HttpRequest } from '@azure/functions';
+import { actorName } from '../../lib/access/act.ts';
 import { FleetError } from '../../lib/errors.ts';
-import { enrollmentRevision, type GroupRecord } from '../../lib/groups/group.ts';
+import { enrollmentRevision, type GroupRecord, inForce } from '../../lib/groups/group.ts';
 import { idFrom, numberFrom, wordFrom } from './parameters.ts';
 import { authLevel, json, respond } from './respond.ts';
 
@@ -32,9 +33,9 @@ app.http('put-enrollment-group', {
   route: 'enrollment-groups/{id}',
   methods: ['PUT'],
   authLevel,
-  handler: respond('put-enrollment-group', async (request, { groups }) => {
+  handler: respond('put-enrollment-group', async (request, { groups }, { caller }) => {
     const id = request.params['id'] ?? '';
-    const { group, created, pending } = await groups.declare(id, await bodyOf(request));
+    const { group, created, pending } = await groups.declare(id, await bodyOf(request), actorName(caller));
     return json(groupView(group, pending), {
       status: created ? 201 : 200,
       headers: { location: `/api/enrollment-groups/${group.id}` },
@@ -46,10 +47,10 @@ app.http('roll-over-enrollment-group', {
   route: 'enrollment-groups/{id}/rollover',
   methods: ['POST'],
   authLevel,
-  handler: respond('roll-over-enrollment-group', async (request, { groups }) => {
+  handler: respond('roll-over-enrollment-group', async (request, { groups }, { caller }) => {
     const from = numberFrom(request, 'from');
     const force = wordFrom(request, 'force', ['true', 'false']) === 'true';
-    const { group, pending } = await groups.rollOver(idFrom(request, 'id'), { from, force });
+    const { group, pending } = await groups.rollOver(idFrom(request, 'id'), { from, force }, actorName(caller));
     return json(groupView(group, pending));
   }),
 });
@@ -67,21 +68,28 @@ async function bodyOf(request: HttpRequest): Promise<unknown> {
  * An enrollment group as the API shows it: its definition, its CAs, and whether DPS has it in its current form.
  * @param pending why DPS could not be updated now
  */
-function groupView(group: GroupRecord, pending?: FleetError) {
+export function groupView(group: GroupRecord, pending?: FleetError) {
   const { id, ...definition } = group.definition;
   const individual = definition.enrollment === 'individual';
-  const enrolled = individual || group.enrolled?.revision === enrollmentRevision(group);
+  const revision = enrollmentRevision(group);
+  const enrolled = individual || group.enrolled?.revision === revision;
+  const refused = !enrolled && group.refusal?.revision === revision ? group.refusal.reason : undefined;
+  const { id: _id, ...accepted } = inForce(group).definition;
   return {
     id,
     definition,
     enrollment: {
-      status: enrolled ? 'enrolled' : 'pending',
+      status: enrolled ? 'enrolled' : refused === undefined ? 'pending' : 'refused',
       at: group.enrolled?.at,
-      reason: pending && { code: pending.code, message: pending.message, hint: pending.hint },
+      reason: pending?.reason ?? refused,
     },
+    // By which devices are provisioned until DPS accepts the definition above.
+    inForce: group.accepted === undefined || enrolled ? undefined : accepted,
     issuingCas: group.issuingCas.map(({ generation, notAfter, certificatePem, chainPem, registration }) => {
       return { generation, notAfter, certificatePem, chainPem, registration };
     }),
+    declaredBy: group.declaredBy,
+    rolledOverBy: group.rolledOverBy,
     createdAt: group.createdAt,
     updatedAt: group.updatedAt,
   };

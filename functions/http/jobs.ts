@@ -1,7 +1,16 @@
 import { app, type HttpRequest, type HttpResponseInit } from '@azure/functions';
+import { actorName } from '../../lib/access/act.ts';
 import { enrollmentGroupId } from '../../lib/devices/ids.ts';
 import { excerpt, FleetError } from '../../lib/errors.ts';
-import { conflictPolicies, isFinished, type Job, type JobStore, waiting } from '../../lib/jobs/job.ts';
+import {
+  conflictPolicies,
+  currentStatus,
+  endedAt,
+  isFinished,
+  type Job,
+  type JobStore,
+  waiting,
+} from '../../lib/jobs/job.ts';
 import { jobErrors, jobResults } from '../../lib/jobs/reports.ts';
 import type { ManifestFormat } from '../../lib/manifest/manifest.ts';
 import { errorsCsv, resultsCsv } from '../../lib/manifest/report.ts';
@@ -15,7 +24,7 @@ app.http('submit-job', {
   route: 'jobs',
   methods: ['POST'],
   authLevel,
-  handler: respond('submit-job', async (request, services) => {
+  handler: respond('submit-job', async (request, services, { caller }) => {
     const format = formatOf(request);
     const defaultGroup = groupOf(request);
     const onConflict = wordFrom(request, 'onConflict', conflictPolicies) ?? 'reject';
@@ -24,7 +33,7 @@ app.http('submit-job', {
       // The host passes on no body of a chunked request.
       throw new FleetError('manifest-empty', 'The request has no body, or was sent chunked, without a Content-Length.');
     }
-    const job = await submitManifest({ body, format, defaultGroup, onConflict }, services);
+    const job = await submitManifest({ body, format, defaultGroup, onConflict }, services, actorName(caller));
     return json(jobView(job, services.now()), { status: 202, headers: { location: `/api/jobs/${job.jobId}` } });
   }),
 });
@@ -71,8 +80,8 @@ app.http('cancel-job', {
   route: 'jobs/{jobId}/cancel',
   methods: ['POST'],
   authLevel,
-  handler: respond('cancel-job', async (request, services) => {
-    const job = await cancelJob(jobIdFrom(request), services);
+  handler: respond('cancel-job', async (request, services, { caller }) => {
+    const job = await cancelJob(jobIdFrom(request), services, actorName(caller));
     return json(jobView(job, services.now()), { status: 202 });
   }),
 });
@@ -81,9 +90,9 @@ app.http('retry-job', {
   route: 'jobs/{jobId}/retry',
   methods: ['POST'],
   authLevel,
-  handler: respond('retry-job', async (request, services) => {
+  handler: respond('retry-job', async (request, services, { caller }) => {
     const job = await findJob(request, services.jobs);
-    const rows = await retryJob(job, services);
+    const { rows } = await retryJob(job, services, actorName(caller));
     const location = `/api/jobs/${job.jobId}`;
     return json({ jobId: job.jobId, rows, links: { self: location } }, { status: 202, headers: { location } });
   }),
@@ -130,13 +139,16 @@ async function csv(fileName: string, parts: AsyncIterable<string>): Promise<Http
  * @param at the time up to which a running job is measured
  */
 export function jobView(job: Job, at: Date) {
-  const { counts, startedAt, finishedAt, jobId } = job;
-  const open = waiting(counts);
+  const { counts, startedAt, jobId } = job;
+  const status = currentStatus(job);
+  const finishedAt = endedAt(job);
+  const retrying = Math.max(0, job.retrying ?? 0);
+  const open = waiting(counts) + retrying;
   const done = counts.total - open;
   const end = finishedAt === undefined ? at : new Date(finishedAt);
   const seconds = startedAt === undefined ? 0 : Math.max(0, (end.getTime() - new Date(startedAt).getTime()) / 1000);
   const rowsPerSecond = seconds > 0 ? done / seconds : 0;
-  const running = !isFinished(job.status) && job.status !== 'received';
+  const running = !isFinished(status) && status !== 'received';
   const remaining = Math.ceil(open / rowsPerSecond);
   // A job without progress for longer than its remaining time is blocked, for example by the messages of a host that died.
   // Its rate so far then says nothing about the end.
@@ -144,14 +156,15 @@ export function jobView(job: Job, at: Date) {
   const silentSeconds = last === undefined ? 0 : (at.getTime() - new Date(last).getTime()) / 1000;
   return {
     jobId,
-    status: job.status,
+    status,
     reason: job.reason,
     source: job.source,
     name: job.name,
     enrollmentGroup: job.defaultGroup,
     format: job.format,
     onConflict: job.onConflict,
-    counts: { ...counts, waiting: open },
+    counts: { ...counts, waiting: waiting(counts) },
+    retrying,
     percent: counts.total === 0 ? 0 : Math.floor((100 * done) / counts.total),
     rowsPerSecond: Math.round(rowsPerSecond * 10) / 10,
     remainingSeconds: running && rowsPerSecond > 0 && silentSeconds <= remaining ? remaining : undefined,
@@ -159,7 +172,10 @@ export function jobView(job: Job, at: Date) {
     receivedAt: job.receivedAt,
     startedAt: job.startedAt,
     lastProgressAt: job.lastPartAt,
-    finishedAt: job.finishedAt,
+    finishedAt,
+    submittedBy: job.submittedBy,
+    cancelledBy: job.cancelledBy,
+    retries: job.retries,
     links: {
       self: `/api/jobs/${jobId}`,
       errors: `/api/jobs/${jobId}/errors`,

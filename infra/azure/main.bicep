@@ -248,6 +248,7 @@ module functionApp 'app/function-app.bicep' = {
       // string() would write True or False.
       ALLOW_PLAIN_KEYS: allowPlainKeys ? 'true' : 'false'
       CHUNK_ROWS: string(chunkRows)
+      BUNDLE_RETENTION_DAYS: string(bundleRetentionDays)
       RECONCILE_SCHEDULE: reconcileSchedule
     }
   }

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { ContainerClient } from '@azure/storage-blob';
 import { FleetError } from '../errors.ts';
-import type { BlobOptions, BlobStore } from '../storage.ts';
+import type { BlobOptions, BlobStore, BlobVersion } from '../storage.ts';
 import { calling, unlessStatus } from './service-errors.ts';
 import { storageTimeoutMs, withInactivityTimeout, withItemTimeout } from './storage-timeouts.ts';
 
@@ -17,6 +17,12 @@ export function createBlobStore(container: ContainerClient, { timeoutMs = storag
     ...(metadata === undefined ? {} : { metadata: { ...metadata } }),
   });
   const onlyIfNew = { conditions: { ifNoneMatch: '*' } };
+  /** The blob or its snapshot, and the condition of reading it. */
+  const versionOf = (name: string, { snapshot, etag }: BlobVersion) => {
+    const blob = container.getBlobClient(name);
+    if (snapshot !== undefined) return { blob: blob.withSnapshot(snapshot), conditions: {} };
+    return { blob, conditions: ifMatch(etag) };
+  };
 
   return {
     create(name, body, options) {
@@ -61,9 +67,20 @@ export function createBlobStore(container: ContainerClient, { timeoutMs = storag
       );
     },
 
-    readRange(name, { offset, length, etag }) {
+    async snapshot(name, { etag }) {
       const blob = container.getBlobClient(name);
-      const conditions = { ifMatch: etag && `"${etag}"` };
+      const answer = await ifPresent(() =>
+        withInactivityTimeout(timeoutMs, (abortSignal) =>
+          blob.createSnapshot({ conditions: ifMatch(etag), abortSignal }),
+        ),
+      );
+      if (answer !== undefined && answer.snapshot === undefined)
+        throw new FleetError('unavailable', `${service} answered without the id of a snapshot.`);
+      return answer?.snapshot;
+    },
+
+    readRange(name, { offset, length, ...version }) {
+      const { blob, conditions } = versionOf(name, version);
       return ifPresent(() =>
         withInactivityTimeout(timeoutMs, async (abortSignal, onProgress) => {
           const answer = await blob.download(offset, length, { conditions, abortSignal, onProgress });
@@ -72,9 +89,8 @@ export function createBlobStore(container: ContainerClient, { timeoutMs = storag
       );
     },
 
-    async open(name, { etag }) {
-      const blob = container.getBlobClient(name);
-      const conditions = { ifMatch: etag && `"${etag}"` };
+    async open(name, version) {
+      const { blob, conditions } = versionOf(name, version);
       const controller = new AbortController();
       const abort = () => controller.abort();
       const { signal: abortSignal } = controller;
@@ -108,6 +124,10 @@ async function ifAbsent(upload: () => Promise<{ etag?: string }>): Promise<strin
 /** @returns undefined when the blob is not there (404) or no longer has the ETag of If-Match (412) */
 function ifPresent<T>(work: () => Promise<T>): Promise<T | undefined> {
   return unlessStatus([404, 412], () => calling(service, work));
+}
+
+function ifMatch(etag: string | undefined): { ifMatch?: string } {
+  return etag === undefined ? {} : { ifMatch: `"${etag}"` };
 }
 
 async function collect(stream: NodeJS.ReadableStream | undefined): Promise<Buffer> {

@@ -1,20 +1,15 @@
 import type { Container } from '@azure/cosmos';
 import { FleetError } from '../errors.ts';
 import type { DeadLetter, DeadLetterStore } from '../jobs/dead-letters.ts';
-import {
-  callingCosmos,
-  createDocument,
-  deleteDocument,
-  maxWriteAttempts,
-  pageByKey,
-  readDocument,
-  replaceDocument,
-} from './cosmos.ts';
+import { callingCosmos, createDocument, maxWriteAttempts, pageByKey, readDocument, replaceDocument } from './cosmos.ts';
 
-type LetterDocument = DeadLetter & { readonly type: 'letter' };
+type LetterDocument = DeadLetter & { readonly type: 'letter' | 'redriven'; readonly ttl?: number };
 
 /** A message is delivered again within minutes. A week covers an app that is stopped between two deliveries. */
 const reasonTtlSeconds = 7 * 24 * 60 * 60;
+
+/** Long enough to answer which letters a redrive sent again. */
+const redrivenTtlSeconds = 30 * 24 * 60 * 60;
 
 const reasonId = (id: string) => `reason-${id}`;
 
@@ -49,15 +44,17 @@ export function createCosmosDeadLetterStore(container: Container): DeadLetterSto
       throw new FleetError('concurrent-change', `Dead letter ${id} arrives faster than it can be counted.`);
     },
 
-    async list({ queue, ...page }) {
-      const where = { 'c.type =': 'letter', 'c.queue =': queue };
+    async list({ queue, redriven = false, ...page }) {
+      const where = { 'c.type =': redriven ? 'redriven' : 'letter', 'c.queue =': queue };
       const letters = await pageByKey<LetterDocument>(container, { where, orderBy: 'c.id ASC' }, page);
-      return { ...letters, items: letters.items.map(({ type: _type, ...letter }) => letter) };
+      return { ...letters, items: letters.items.map(({ type: _type, ttl: _ttl, ...letter }) => letter) };
     },
 
-    async remove({ id, queue, times }) {
+    async noteRedriven({ id, queue, times }, redriven) {
       const found = await readDocument<LetterDocument>(container, { id, partition: queue });
-      if (found?.value.times === times) await deleteDocument(container, { id, partition: queue }, found.etag);
+      if (found?.value.times !== times) return;
+      const value = { ...found.value, redriven, type: 'redriven', ttl: redrivenTtlSeconds };
+      await replaceDocument(container, queue, { value, etag: found.etag });
     },
   };
 }

@@ -36,6 +36,7 @@ export function createCosmosJobStore(container: Container): JobStore {
       path: `/counts/${name}`,
       value,
     }));
+    if (part.retried !== undefined) operations.push({ op: 'incr', path: '/retrying', value: -part.retried });
     // A patch needs at least one operation, also when no counter changes.
     operations.push({ op: 'set', path: '/lastPartAt', value: part.finishedAt });
     const partDocument = { ...part, id: part.part, jobId, type: 'part' };
@@ -94,6 +95,20 @@ export function createCosmosJobStore(container: Container): JobStore {
         if (patched !== undefined) return patched.resource && toJob(patched.resource);
       }
       throw new FleetError('concurrent-change', `Job ${jobId} changes faster than it can be written.`);
+    },
+
+    async readVersion(jobId) {
+      const found = await readJob(jobId);
+      return found && { value: toJob(found.value), etag: found.etag };
+    },
+
+    async updateVersion({ value, etag }, change) {
+      const item = container.item(jobDocumentId, value.jobId);
+      const options = { accessCondition: ifMatch(etag) };
+      const patched = await unlessStatus([404, 412], () =>
+        callingCosmos(() => item.patch<JobDocument>(patchOf(change), options)),
+      );
+      return patched?.resource && toJob(patched.resource);
     },
 
     async *parts(jobId) {

@@ -66,17 +66,6 @@ export async function replaceDocument(
   return replaced && etagOf(replaced.etag);
 }
 
-/** Deletes the version of a document that was read. One that changed stays. */
-export async function deleteDocument(
-  container: Container,
-  { id, partition }: DocumentKey,
-  etag: string,
-): Promise<void> {
-  await unlessStatus([404, 412], () =>
-    callingCosmos(() => container.item(id, partition).delete({ accessCondition: ifMatch(etag) })),
-  );
-}
-
 /** The condition of a write that must not overwrite another one. */
 export function ifMatch(etag: string): { type: 'IfMatch'; condition: string } {
   return { type: 'IfMatch', condition: etag };

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { unknownActor } from '../access/act.ts';
 import { type CertificateAuthority, issuingCaFits } from '../authorities/certificate-authority.ts';
 import type { ImportedCa } from '../authorities/imported-ca.ts';
 import {
@@ -13,7 +14,15 @@ import {
 import { checkGroup } from '../bundle/check-group.ts';
 import { FleetError } from '../errors.ts';
 import { type GroupDefinition, parseGroupDefinition } from '../groups/definition.ts';
-import { enrollmentRevision, type GroupRecord, type GroupStore, type IssuingCa } from '../groups/group.ts';
+import {
+  enrollmentRevision,
+  type GroupRecord,
+  type GroupStore,
+  type IssuingCa,
+  inForce,
+  keepAccepted,
+} from '../groups/group.ts';
+import { currentLog } from '../log.ts';
 import { type RetryOptions, retrying } from '../retry.ts';
 import type { Versioned } from '../storage.ts';
 import type { Enrollments } from './enrollments.ts';
@@ -32,24 +41,28 @@ import {
  */
 export interface Groups {
   /**
-   * Stores the definition, makes the group's issuing CA and updates DPS.
+   * Stores the definition, makes the group's issuing CA and updates DPS. Until DPS accepts it, what was in force stays so.
    * @param input the definition, as a caller sent it
-   * @throws FleetError `group-invalid`, `custody-not-allowed`, `group-refused`, `ca-key-unusable`
+   * @param by who declares it; recorded on the group
+   * @throws FleetError `group-invalid`, `custody-not-allowed`, `ca-key-unusable`; `group-refused` when DPS refuses it: the
+   * group is stored with the reason, and devices are provisioned as before
    */
-  declare(id: string, input: unknown): Promise<StoredGroup & { created: boolean }>;
+  declare(id: string, input: unknown, by?: string): Promise<StoredGroup & { created: boolean }>;
   /** All groups, as they were at most `maxAgeSeconds` ago (default: 10). */
   directory(options?: { maxAgeSeconds?: number }): Promise<GroupsById>;
   /**
-   * Makes the group's issuing CA if it has none, and brings DPS up to date. Does nothing when both are done.
-   * @returns the group as it is afterwards
+   * Makes the group's issuing CA if it has none, and brings DPS up to date. Does nothing when both are done. If a person has
+   * to act before DPS takes the latest change, what was in force before stays so.
+   * @returns the group that is in force afterwards
    * @throws FleetError `group-refused`, `ca-missing`, `ca-unregistered`, `ca-key-unusable`
    */
   ensure(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>>;
   /**
    * Makes a new issuing CA the current one. DPS keeps the previous one, so its devices can still register.
+   * @param by who asks for it; recorded on the group
    * @throws FleetError `not-found`, `method-conflict` (see Rollover), `ca-missing` when the group's CAs are signed elsewhere
    */
-  rollOver(id: string, options?: Rollover): Promise<StoredGroup>;
+  rollOver(id: string, options?: Rollover, by?: string): Promise<StoredGroup>;
   /**
    * The request for the group's next issuing CA, to be signed elsewhere.
    * @returns the request (PKCS#10, PEM) and the generation of the CA
@@ -87,7 +100,11 @@ export interface GroupsOptions {
 
 export function createGroups({ store, authority, enrollments, allowPlainKeys, retry, now }: GroupsOptions): Groups {
   const directory = createGroupDirectory(store, now);
-  const update = (id: string, change: (group: GroupRecord) => GroupRecord) => updateGroup(directory, id, now, change);
+  const update = (id: string, change: (group: GroupRecord) => GroupRecord) =>
+    updateGroup(directory, id, now, (latest) => {
+      const changed = change(latest);
+      return changed === latest ? latest : keepAccepted(latest, changed);
+    });
 
   const createCa = (group: GroupRecord) => authority.createIssuingCa(group.definition, nextGeneration(group));
 
@@ -112,6 +129,21 @@ export function createGroups({ store, authority, enrollments, allowPlainKeys, re
   }
 
   async function ensure(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>> {
+    try {
+      return await complete(group);
+    } catch (error) {
+      if (!(error instanceof FleetError) || error.retry) throw error;
+      const { id } = group.value;
+      const current = await readGroup(directory, id);
+      if (current.value.accepted === undefined) throw error;
+      const { code, message: reason } = error;
+      currentLog().warn('group stays as DPS accepted it last', { group: id, code, reason });
+      return { value: inForce(current.value), etag: current.etag };
+    }
+  }
+
+  /** Makes the issuing CA if there is none, and brings DPS up to date with the group as declared. */
+  async function complete(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>> {
     if (group.value.issuingCas.length > 0) return sync(group);
     const needsCa = ({ issuingCas }: GroupRecord) => issuingCas.length === 0;
     return sync(await updateIssuingCa(group.value.id, { needsCa, makeCa: createCa }));
@@ -119,30 +151,44 @@ export function createGroups({ store, authority, enrollments, allowPlainKeys, re
 
   /** Brings DPS up to date with a stored group, and records that. */
   async function sync(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>> {
-    const { id, definition, issuingCas, enrolled } = group.value;
+    const { id, definition, issuingCas, enrolled, accepted, refusal } = group.value;
     const revision = enrollmentRevision(group.value);
     const [primary, secondary] = issuingCas;
     if (definition.enrollment === 'individual' || primary === undefined || enrolled?.revision === revision)
       return group;
-    await retrying(
-      () =>
-        enrollments.ensureGroup({
-          definition,
-          primaryCertificatePem: primary.certificatePem,
-          secondaryCertificatePem: secondary?.certificatePem,
-          caReferences: definition.attestation === 'caReference' ? caReferences(group.value) : undefined,
-        }),
-      retry,
-    );
+    // DPS is not asked again per chunk while there is something to fall back to. Declaring the group again asks it.
+    if (refusal?.revision === revision && accepted !== undefined)
+      throw new FleetError(refusal.reason.code, refusal.reason.message);
+    const wanted = {
+      definition,
+      primaryCertificatePem: primary.certificatePem,
+      secondaryCertificatePem: secondary?.certificatePem,
+      caReferences: definition.attestation === 'caReference' ? caReferences(group.value) : undefined,
+    };
+    try {
+      await retrying(() => enrollments.ensureGroup(wanted), retry);
+    } catch (error) {
+      if (error instanceof FleetError && error.code === 'group-refused') await noteRefusal(id, revision, error);
+      throw error;
+    }
     // Records what was sent to DPS. A definition that changed meanwhile has another revision and is sent next time.
     const sent = { revision, at: now().toISOString() };
     return update(id, (latest) => withEnrolled(latest, { before: enrolled, sent }));
   }
 
+  async function noteRefusal(id: string, revision: string, { reason }: FleetError): Promise<void> {
+    const at = now().toISOString();
+    await update(id, (latest) => {
+      const isKnown = latest.refusal?.revision === revision && latest.refusal.reason.message === reason.message;
+      if (isKnown || enrollmentRevision(latest) !== revision) return latest;
+      return { ...latest, refusal: { revision, reason, at } };
+    });
+  }
+
   /** Brings DPS up to date if that is possible now. If not, the stored change stays. */
   async function syncOrPending(stored: Versioned<GroupRecord>): Promise<StoredGroup> {
     try {
-      return { group: (await ensure(stored)).value };
+      return { group: (await complete(stored)).value };
     } catch (error) {
       if (!(error instanceof FleetError) || !isPending(error)) throw error;
       // The issuing CA may have been added before the failure.
@@ -155,7 +201,7 @@ export function createGroups({ store, authority, enrollments, allowPlainKeys, re
     directory: directory.all,
     ensure,
 
-    async declare(id, input) {
+    async declare(id, input, by = unknownActor) {
       const definition = parseGroupDefinition(id, input);
       // An imported CA brings its own root, which is checked at its import.
       const issuedByFleet = definition.issuingCa.origin === 'fleet';
@@ -163,11 +209,13 @@ export function createGroups({ store, authority, enrollments, allowPlainKeys, re
       const rootPem = root?.value.certificatePem;
       checkDeclaration(definition, { allowPlainKeys, rootPem, now: now() });
       const createdAt = now().toISOString();
-      const etag = await directory.create({ id, definition, issuingCas: [], createdAt, updatedAt: createdAt });
+      const declaredBy = { by, at: createdAt };
+      const group = { id, definition, issuingCas: [], declaredBy, createdAt, updatedAt: createdAt };
+      const etag = await directory.create(group);
       const created = etag !== undefined;
       if (!created) {
         await updateIssuingCa(id, {
-          change: (group) => ({ ...group, definition }),
+          change: ({ refusal: _refusal, ...current }) => ({ ...current, definition, declaredBy }),
           needsCa: ({ issuingCas: [current] }) => current !== undefined && !issuingCaFits(definition, current),
           makeCa: createCa,
         });
@@ -177,8 +225,10 @@ export function createGroups({ store, authority, enrollments, allowPlainKeys, re
       return { ...(await syncOrPending(declared)), created };
     },
 
-    async rollOver(id, rollover = {}) {
+    async rollOver(id, rollover = {}, by = unknownActor) {
+      const rolledOverBy = { by, at: now().toISOString() };
       const stored = await updateIssuingCa(id, {
+        change: (group) => ({ ...group, rolledOverBy }),
         needsCa: () => true,
         async makeCa(group) {
           refuseRollover(group, rollover, now());

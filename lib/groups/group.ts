@@ -1,9 +1,14 @@
 import { createHash } from 'node:crypto';
+import type { Act } from '../access/act.ts';
+import type { FailureReason } from '../errors.ts';
 import { canonicalJson } from '../json.ts';
 import type { Versioned } from '../storage.ts';
 import type { GroupDefinition } from './definition.ts';
 
-/** An enrollment group: its definition, the CAs that issue for it, and what DPS has of it. */
+/**
+ * An enrollment group: its definition, the CAs that issue for it, and what DPS has of it. Definition and CAs are as declared
+ * last. Devices are provisioned by what is in force (`inForce`), which is another one until DPS accepts a change.
+ */
 export interface GroupRecord {
   readonly id: string;
   readonly definition: GroupDefinition;
@@ -11,6 +16,14 @@ export interface GroupRecord {
   readonly issuingCas: readonly IssuingCa[];
   /** The revision (`enrollmentRevision`) that DPS has, and since when. Absent until the group is in DPS. */
   readonly enrolled?: { readonly revision: string; readonly at: string };
+  /** What was in force before the latest change. Absent when DPS has the group as declared, or never had it. */
+  readonly accepted?: Pick<GroupRecord, 'definition' | 'issuingCas'>;
+  /** Why DPS refused the group as declared. Absent when it was not asked yet, or accepted it. */
+  readonly refusal?: { readonly revision: string; readonly reason: FailureReason; readonly at: string };
+  /** Who declared it last. */
+  readonly declaredBy?: Act;
+  /** Who made its current issuing CA current; absent for the first one. */
+  readonly rolledOverBy?: Act;
   /** This and the other times: ISO 8601, UTC. */
   readonly createdAt: string;
   readonly updatedAt: string;
@@ -59,6 +72,35 @@ export function enrollmentRevision(group: Pick<GroupRecord, 'definition' | 'issu
       : {}),
   };
   return createHash('sha256').update(canonicalJson(inDps)).digest('hex').slice(0, 32);
+}
+
+/** Whether DPS has the group as declared. A group with individual enrollments is not in DPS, so nothing is left to do. */
+function isSettled(group: GroupRecord): boolean {
+  if (group.issuingCas.length === 0) return false;
+  return group.definition.enrollment === 'individual' || group.enrolled?.revision === enrollmentRevision(group);
+}
+
+/** The group by which devices are provisioned: as DPS accepted it last, or as declared if DPS never had it. */
+export function inForce(group: GroupRecord): GroupRecord {
+  if (group.accepted === undefined || isSettled(group)) return group;
+  return { ...group, ...group.accepted };
+}
+
+/**
+ * A changed group that keeps what is in force. A change that DPS has, or needs not have, is in force at once.
+ * @param before the group as it was stored
+ */
+export function keepAccepted(before: GroupRecord, changed: GroupRecord): GroupRecord {
+  const { accepted: _accepted, refusal, ...rest } = changed;
+  if (isSettled(changed)) return rest;
+  const accepted = isSettled(before)
+    ? { definition: before.definition, issuingCas: before.issuingCas }
+    : before.accepted;
+  return {
+    ...rest,
+    ...(accepted === undefined ? {} : { accepted }),
+    ...(refusal?.revision === enrollmentRevision(changed) ? { refusal } : {}),
+  };
 }
 
 /** The root of the fleet. There is one at a time; each group keeps the chain of the root that signed its CA. */

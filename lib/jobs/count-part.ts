@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors.ts';
 import { currentLog } from '../log.ts';
 import { metrics } from '../telemetry.ts';
-import { finalStatus, type Job, type JobStore, type Part, waiting } from './job.ts';
+import { finalStatus, isRetrying, type Job, type JobStore, type Part, waiting } from './job.ts';
 
 /**
  * Counts a part of a job, reports it to metrics and log, and ends the job if no row waits. Two workers that count one part at
@@ -24,11 +24,11 @@ export async function countPart(
   await finishIfDone(jobs, job, at);
 }
 
-/** Ends a job if no row of it waits. Doing it twice changes nothing. */
+/** Ends a job if no row of it waits or is tried again. Doing it twice changes nothing. */
 export async function finishIfDone(jobs: JobStore, job: Job, at: Date): Promise<void> {
   const status = finalStatus(job.counts);
   const ended = job.finishedAt !== undefined && job.status === status;
-  if (ended || job.counts.total === 0 || waiting(job.counts) > 0) return;
+  if (ended || job.counts.total === 0 || waiting(job.counts) > 0 || isRetrying(job)) return;
   // A retry ends a job a second time, with fewer failed rows. A job that failed while its messages were being sent may have
   // sent them all.
   const from = ['provisioning', 'cancelled', 'completedWithErrors', 'failed'] as const;

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Act } from '../access/act.ts';
 import type { FailureReason } from '../errors.ts';
 import type { QueueName } from '../resource-names.ts';
 import type { Page, PageRequest } from '../storage.ts';
@@ -16,11 +17,20 @@ export interface DeadLetter {
   readonly at: string;
   /** How often it has failed for good. */
   readonly times: number;
+  /** When it was sent again or its job was retried, and by whom. */
+  readonly redriven?: Act;
 }
 
 /** Digest of queue and body, 32 hex digits: the same message again has the same id. */
 export function deadLetterId(queue: QueueName, body: string): string {
   return createHash('sha256').update(`${queue}\n${body}`).digest('hex').slice(0, 32);
+}
+
+export interface LetterFilter {
+  /** Letters of this queue; of all queues if absent. */
+  readonly queue?: QueueName | undefined;
+  /** True: letters that were redriven. Otherwise letters that wait. */
+  readonly redriven?: boolean | undefined;
 }
 
 /**
@@ -33,9 +43,12 @@ export interface DeadLetterStore {
   /** @returns the reason recorded last; undefined when there is none */
   readReason(id: string, queue: QueueName): Promise<DeadLetter['reason'] | undefined>;
   /** Adds a letter, or counts it once more. @throws FleetError `concurrent-change` when it arrives faster than it can be counted */
-  put(letter: Omit<DeadLetter, 'times'>): Promise<void>;
-  /** Letters by id, ascending; of one queue when `queue` is given. */
-  list(page: PageRequest & { readonly queue?: QueueName | undefined }): Promise<Page<DeadLetter>>;
-  /** Deletes a letter as it was read. One that arrived again since then stays. */
-  remove(letter: Pick<DeadLetter, 'id' | 'queue' | 'times'>): Promise<void>;
+  put(letter: Omit<DeadLetter, 'times' | 'redriven'>): Promise<void>;
+  /** Letters by id, ascending: those that wait, or those that were redriven. */
+  list(page: PageRequest & LetterFilter): Promise<Page<DeadLetter>>;
+  /**
+   * Records that a letter was redriven. It no longer waits, and is deleted 30 days later. A letter that arrived again since it
+   * was read stays as it is.
+   */
+  noteRedriven(letter: Pick<DeadLetter, 'id' | 'queue' | 'times'>, redriven: Act): Promise<void>;
 }

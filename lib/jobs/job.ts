@@ -1,21 +1,24 @@
 import { createHash } from 'node:crypto';
+import type { Act } from '../access/act.ts';
 import type { FailureReason } from '../errors.ts';
 import type { ManifestFormat, ManifestShape } from '../manifest/manifest.ts';
-import type { Page, PageRequest } from '../storage.ts';
+import type { Page, PageRequest, Versioned } from '../storage.ts';
 
 /**
  * `received`: known, not begun. `splitting`: row boundaries are being found. `provisioning`: chunks are in work.
  * `completed`: every row is provisioned or unchanged. `completedWithErrors`: some rows were rejected or failed.
  * `failed`: the manifest as a whole was refused. `cancelled`: stopped; chunks not begun were dropped.
  */
-export type JobStatus =
-  | 'received'
-  | 'splitting'
-  | 'provisioning'
-  | 'completed'
-  | 'completedWithErrors'
-  | 'failed'
-  | 'cancelled';
+export type JobStatus = (typeof jobStatuses)[number];
+export const jobStatuses = [
+  'received',
+  'splitting',
+  'provisioning',
+  'completed',
+  'completedWithErrors',
+  'failed',
+  'cancelled',
+] as const;
 
 /**
  * What happens to a device that is provisioned already. `reject`: other content is refused. `replace`: other content
@@ -31,13 +34,21 @@ export interface Job {
   readonly source: 'blob' | 'order' | 'http';
   /** The blob's name or the order's id. */
   readonly name: string;
-  readonly manifest: { readonly blob: string; readonly etag: string };
+  readonly manifest: ManifestVersion;
   readonly format: ManifestFormat;
   readonly defaultGroup?: string;
   readonly onConflict: ConflictPolicy;
+  /** As it was written last. `currentStatus` is the status to show: a worker can die before it writes this one. */
   readonly status: JobStatus;
   /** Why it failed. */
   readonly reason?: FailureReason;
+  /** Who submitted it over HTTP or by an order. Absent for a blob, whose uploader is not known. */
+  readonly submittedBy?: Act;
+  readonly cancelledBy?: Act;
+  /** The latest 20 retries, oldest first. */
+  readonly retries?: readonly Retry[];
+  /** Rows that a retry has sent and that are not counted again; they still count as failed. See `isRetrying`. */
+  readonly retrying?: number;
   /** Known once the manifest is split. */
   readonly shape?: ManifestShape;
   /** Rows per chunk, likewise. */
@@ -51,6 +62,23 @@ export interface Job {
   /** When one of its parts was counted last. */
   readonly lastPartAt?: string;
   readonly finishedAt?: string;
+}
+
+/** A retry of a job: who asked for it, and how many rows it sent. */
+export interface Retry extends Act {
+  readonly rows: number;
+}
+
+/** The version of a manifest that a job works on. */
+export interface ManifestVersion {
+  readonly blob: string;
+  /** ETag of the blob when it was announced, without quotes. */
+  readonly etag: string;
+  /**
+   * The snapshot that the job reads. Absent until the manifest is split, and on jobs of earlier versions, which read the blob
+   * while it has the ETag.
+   */
+  readonly snapshot?: string;
 }
 
 /** Rows by outcome. A row that is in none of them waits (`waiting`). */
@@ -75,6 +103,28 @@ export function isFinished(status: JobStatus): boolean {
   return status === 'completed' || status === 'completedWithErrors' || status === 'failed' || status === 'cancelled';
 }
 
+/** Whether rows of a retry are still in work. A retry that was counted before it was recorded leaves 0 or less. */
+export function isRetrying({ retrying = 0 }: Pick<Job, 'retrying'>): boolean {
+  return retrying > 0;
+}
+
+/**
+ * The status of a job, from its counters and its retry. Every place that shows a job or decides by its end uses this: the
+ * stored status is late when a worker dies between counting the last part and ending the job.
+ */
+export function currentStatus(job: Pick<Job, 'status' | 'counts' | 'retrying'>): JobStatus {
+  const { status, counts } = job;
+  if (counts.total === 0 || waiting(counts) > 0) return status;
+  if (isRetrying(job)) return status === 'cancelled' ? 'cancelled' : 'provisioning';
+  return finalStatus(counts);
+}
+
+/** When a job ended, ISO 8601, UTC. Where the end was not written, it is when the last part was counted. */
+export function endedAt(job: Job): string | undefined {
+  if (!isFinished(currentStatus(job)) || isRetrying(job)) return undefined;
+  return job.finishedAt ?? (waiting(job.counts) === 0 ? job.lastPartAt : undefined);
+}
+
 /** How a job ends once no row waits. */
 export function finalStatus(counts: RowCounts): JobStatus {
   if (counts.cancelled > 0) return 'cancelled';
@@ -90,6 +140,8 @@ export interface Part {
   readonly part: string;
   readonly chunk: number;
   readonly outcome: Omit<RowCounts, 'total'>;
+  /** Rows of a retry that this part counts again. */
+  readonly retried?: number;
   readonly finishedAt: string;
   /** The chunk's place in the manifest, for a retry. */
   readonly range?: ChunkPlace;
@@ -151,8 +203,15 @@ export interface JobStore {
    * @throws FleetError `concurrent-change` when the job changes faster than it can be written
    */
   update(jobId: string, from: readonly JobStatus[], change: JobChange): Promise<Job | undefined>;
+  /** Reads a job with its version, for `updateVersion`. */
+  readVersion(jobId: string): Promise<Versioned<Job> | undefined>;
   /**
-   * Stores a part and adds its outcome to the job's counters, in one transaction. A part that is stored already changes
+   * Changes the version of a job that was read.
+   * @returns the job as it is afterwards; undefined when it changed or was deleted since it was read
+   */
+  updateVersion(read: Versioned<Job>, change: JobChange): Promise<Job | undefined>;
+  /**
+   * Stores a part, adds its outcome to the job's counters and takes its retried rows off `retrying`, in one transaction. A part that is stored already changes
    * nothing.
    * @returns the job as it is afterwards
    * @throws FleetError `concurrent-change` when the counters change faster than they can be written
@@ -165,5 +224,20 @@ export interface JobStore {
 }
 
 export type JobChange = Partial<
-  Pick<Job, 'status' | 'reason' | 'shape' | 'chunkRows' | 'chunks' | 'startedAt' | 'dispatchedAt' | 'finishedAt'>
+  Pick<
+    Job,
+    | 'status'
+    | 'reason'
+    | 'manifest'
+    | 'shape'
+    | 'chunkRows'
+    | 'chunks'
+    | 'startedAt'
+    | 'dispatchedAt'
+    | 'finishedAt'
+    | 'submittedBy'
+    | 'cancelledBy'
+    | 'retries'
+    | 'retrying'
+  >
 > & { readonly total?: number };

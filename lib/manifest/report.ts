@@ -8,7 +8,7 @@ export interface ResultRow {
   /** Line of the manifest on which the row begins, from 1. */
   readonly line: number;
   readonly deviceId: string;
-  readonly status: 'provisioned' | 'unchanged';
+  readonly status: 'provisioned' | 'unchanged' | MissingRows;
   readonly enrollmentGroup: string;
   /** Hexadecimal. */
   readonly serialNumber: string;
@@ -17,6 +17,9 @@ export interface ResultRow {
   /** End of the certificate's validity, ISO 8601. */
   readonly notAfter: string;
 }
+
+/** In place of rows that no report has: the text says how many, and of which chunk. Such a row has no device. */
+export type MissingRows = `report-missing: ${string}`;
 
 /** Rows per piece of a report. One piece per row would cost more. */
 const rowsPerPiece = 500;

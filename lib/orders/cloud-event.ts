@@ -42,6 +42,13 @@ export function openEnvelope(body: unknown): Opened | { readonly issues: readonl
   return encoded === undefined ? { data, path: ['data'] } : decoded(encoded);
 }
 
+/** @returns the `source` of a CloudEvents envelope; undefined for a message without one */
+export function sourceOf(body: unknown): string | undefined {
+  if (!isObject(body) || !('specversion' in body)) return undefined;
+  const { source } = body as { source?: unknown };
+  return typeof source === 'string' ? source : undefined;
+}
+
 function decoded(encoded: string): Opened | { readonly issues: readonly Issue[] } {
   const path = 'data_base64';
   try {

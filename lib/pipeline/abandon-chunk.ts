@@ -1,7 +1,7 @@
-import { type FailureReason, FleetError } from '../errors.ts';
+import { type FailureReason, FleetError, isRetriable } from '../errors.ts';
 import { archiveName, type Job, partName } from '../jobs/job.ts';
-import type { ChunkAttempt, ChunkMessage } from '../jobs/messages.ts';
-import type { DeviceRequest, RowError } from '../manifest/manifest.ts';
+import type { ChunkMessage } from '../jobs/messages.ts';
+import { type DeviceRequest, type RowError, rowError } from '../manifest/manifest.ts';
 import type { Ports } from './ports.ts';
 import { type ClaimedRow, deviceError, lookUpClaims, recordsOfAttempt } from './steps/claim.ts';
 import { type Committed, findArchive } from './steps/commit.ts';
@@ -13,7 +13,8 @@ export type AbandonPorts = RecordPorts & Pick<Ports, 'groups' | 'manifests' | 'b
 /**
  * Gives up a chunk whose deliveries all failed. It ends as provisioning does: the same rows are read, their claims looked
  * up, settled and counted. A row whose device was recorded in time is provisioned. Every other row gets the reason in place
- * of its archive entry: it is counted as failed and releases its device, and a retry of the job takes it up.
+ * of its archive entry: it is counted as failed and releases its device, and a retry of the job takes it up. If the manifest is gone, no retry can read
+ * the row: it is rejected as `manifest-gone`. Every row has a line in the report.
  *
  * Giving up a chunk that is counted, or the chunk of a job that does not exist, changes nothing.
  * @throws FleetError `concurrent-change`, `throttled`, `unavailable`
@@ -28,19 +29,14 @@ export async function abandonChunk(message: ChunkMessage, reason: FailureReason,
   const outcome = settleRows({
     ...(await abandonedRows(job, message, reason, ports)),
     committed: await readableArchive(archive, ports),
-    unissued: ({ request }) => gaveUp(request, reason),
     recordsArchive: false,
     archive,
     at: ports.now().toISOString(),
   });
-  // Without the manifest, rows that hold no device cannot be named. They are counted all the same.
-  const named = Object.values(outcome.counts).reduce((sum, rows) => sum + rows, outcome.enrolling);
-  const unnamed = (message.lines?.length ?? message.rows) - named;
-  const counts = { ...outcome.counts, failed: outcome.counts.failed + unnamed };
-  await recordOutcome(message, { ...outcome, counts }, ports);
+  await recordOutcome(message, outcome, ports);
 }
 
-type AbandonedRows = Pick<SettleOptions, 'claimed' | 'unchanged' | 'errors'>;
+type AbandonedRows = Pick<SettleOptions, 'claimed' | 'unchanged' | 'errors' | 'unissued'>;
 
 async function abandonedRows(
   job: Job,
@@ -54,28 +50,66 @@ async function abandonedRows(
     const options = { jobId, chunk, attempt, onConflict: job.onConflict };
     const { claimed, unchanged, errors, open } = await lookUpClaims(rows.requests, options, ports);
     const lost = open.map(({ request }) => gaveUp(request, reason));
-    return { claimed, unchanged, errors: [...rows.faults, ...errors, ...lost] };
+    const unissued = ({ request }: ClaimedRow) => gaveUp(request, reason);
+    return { claimed, unchanged, errors: [...rows.faults, ...errors, ...lost], unissued };
   } catch (error) {
     if (!(error instanceof FleetError) || error.code !== 'manifest-gone') throw error;
     return rowsByRecords(message, reason, ports);
   }
 }
 
-/** The rows of a chunk whose manifest is gone, by the device records: they are all that is left. */
+/**
+ * The rows of a chunk whose manifest is gone. Device records name the rows that claimed a device; each other row gets an
+ * error without its content. No retry can read these rows again, so all that are not provisioned are `manifest-gone`.
+ */
 async function rowsByRecords(
-  attempt: ChunkAttempt,
+  message: ChunkMessage,
   reason: FailureReason,
   { devices }: AbandonPorts,
 ): Promise<AbandonedRows> {
   const claimed: ClaimedRow[] = [];
   const errors: RowError[] = [];
-  for await (const record of recordsOfAttempt(attempt, devices)) {
+  for await (const record of recordsOfAttempt(message, devices)) {
     const { id: deviceId, enrollmentGroup, claim, status, failure } = record.value;
     const request = { deviceId, enrollmentGroup, line: claim.line, source: '', tags: {}, desired: {} };
-    if (status === 'failed') errors.push({ ...gaveUp(request, reason), ...failure });
-    else claimed.push({ request, record });
+    if (status !== 'failed') claimed.push({ request, record });
+    // A refused enrollment is counted by the enrollments part. An error of the sender is final already.
+    else if (failure !== undefined && (failure.code === 'enrollment-refused' || !isRetriable(failure.code)))
+      errors.push(deviceError(request, failure.code, failure.message));
+    else errors.push(lostRow(request, failure ?? reason));
   }
-  return { claimed, unchanged: [], errors };
+  const named = [...claimed.map(({ request }) => request.line), ...errors.map(({ line }) => line)];
+  errors.push(...unnamedRows(message, named, reason));
+  return { claimed, unchanged: [], errors, unissued: ({ request }) => lostRow(request, reason) };
+}
+
+/**
+ * One error per row that nothing names. A retry names the lines of its rows. Otherwise each row is taken to be one line, as
+ * nearly all are; a row with a line break inside quotes moves the later ones.
+ */
+function unnamedRows(message: ChunkMessage, named: readonly number[], reason: FailureReason): RowError[] {
+  const { firstLine, rows, lines = Array.from({ length: rows }, (_, row) => firstLine + row) } = message;
+  const isNamed = new Set(named);
+  const open = lines.filter((line) => !isNamed.has(line)).slice(0, lines.length - named.length);
+  return open.map((line) => {
+    const place =
+      message.lines === undefined
+        ? `This is row ${line - firstLine + 1} of the ${rows} rows that begin on line ${firstLine}.`
+        : `The row begins on line ${line}.`;
+    return rowError({ line, source: '' }, { code: 'manifest-gone', message: `${place} ${goneMessage(reason)}` });
+  });
+}
+
+/** The error of a row that is known by its device only. */
+function lostRow(row: Pick<DeviceRequest, 'line' | 'source' | 'deviceId'>, reason: RowReason): RowError {
+  return deviceError(row, 'manifest-gone', goneMessage(reason));
+}
+
+type RowReason = Pick<FailureReason, 'code' | 'message'>;
+
+function goneMessage({ code, message }: RowReason): string {
+  if (code === 'manifest-gone') return message;
+  return `The manifest was deleted, so the row cannot be read again. It failed before with ${code}: ${message}`;
 }
 
 /** The committed devices; none where the archive is damaged, which may be why the chunk is given up. */

@@ -2,10 +2,11 @@ import { type DeviceRecord, withEvent } from '../devices/device.ts';
 import { mergeTwins } from '../devices/twin.ts';
 import { enrollmentsPerCall, type IndividualEnrollment } from '../enrollment/enrollments.ts';
 import { type FailureReason, FleetError } from '../errors.ts';
+import { inForce } from '../groups/group.ts';
 import { countPart, finishIfDone } from '../jobs/count-part.ts';
 import { archiveName, partName, reportName } from '../jobs/job.ts';
 import type { EnrollmentMessage } from '../jobs/messages.ts';
-import { writeChunkReport } from '../jobs/reports.ts';
+import { resultRow, writeChunkReport } from '../jobs/reports.ts';
 import type { RowError } from '../manifest/manifest.ts';
 import { queues } from '../resource-names.ts';
 import { retrying } from '../retry.ts';
@@ -14,7 +15,7 @@ import type { Ports } from './ports.ts';
 import { deviceError, recordsOfAttempt } from './steps/claim.ts';
 import { findArchive } from './steps/commit.ts';
 import type { Issued } from './steps/issue.ts';
-import { failedRecord, replaceRecords, resultRow } from './steps/record.ts';
+import { failedRecord, replaceRecords } from './steps/record.ts';
 
 export type EnrollPorts = Pick<
   Ports,
@@ -121,9 +122,10 @@ async function enrollBatch(
   const directory = await groups.directory();
   const entries = batch.map(({ row, record }): IndividualEnrollment => {
     const { deviceId, enrollmentGroup, certificatePem } = row;
-    const definition = directory.get(enrollmentGroup)?.value.definition;
-    if (definition === undefined)
+    const group = directory.get(enrollmentGroup);
+    if (group === undefined)
       throw new FleetError('concurrent-change', `Enrollment group "${enrollmentGroup}" was deleted.`);
+    const { definition } = inForce(group.value);
     const twin = mergeTwins(definition.initialTwin, record.value.twin ?? { tags: {}, desired: {} });
     return { deviceId, certificatePem, definition, twin };
   });

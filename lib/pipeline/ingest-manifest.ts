@@ -1,6 +1,14 @@
 import { FleetError } from '../errors.ts';
 import { failUndispatched } from '../jobs/count-part.ts';
-import { conflictPolicies, type Job, jobIdOf, noRows } from '../jobs/job.ts';
+import {
+  conflictPolicies,
+  type Job,
+  type JobStore,
+  jobIdOf,
+  jobStatuses,
+  type ManifestVersion,
+  noRows,
+} from '../jobs/job.ts';
 import { manifestDefaults, manifestGone } from '../manifest/manifest.ts';
 import { splitManifest } from '../manifest/splitter.ts';
 import type { BlobCreated } from '../manifest/upload-event.ts';
@@ -11,9 +19,9 @@ import type { Ports } from './ports.ts';
 export type IngestPorts = Pick<Ports, 'jobs' | 'manifests' | 'chunkQueue' | 'chunkRows' | 'now'>;
 
 /**
- * Turns an uploaded manifest into a job and its chunks. The blob is read once, as the version that was announced. Where
- * chunks begin follows from its bytes and the job's rows per chunk, so a second delivery sends the same messages again,
- * which is harmless.
+ * Turns an uploaded manifest into a job and its chunks. First takes a snapshot of the version that was announced: all rows
+ * are read from it, so that the job does not change when the blob is overwritten. Where chunks begin follows from its bytes
+ * and the job's rows per chunk, so a second delivery sends the same messages again, which is harmless.
  * @throws FleetError `manifest-format` for a blob name that is not a manifest's: it makes no job and becomes a dead letter
  */
 export async function ingestManifest(event: BlobCreated, ports: IngestPorts): Promise<void> {
@@ -22,9 +30,11 @@ export async function ingestManifest(event: BlobCreated, ports: IngestPorts): Pr
   const at = now().toISOString();
   const known = await jobs.read(jobId);
   if (known === undefined) await jobs.create(await newJob(event, manifests, at));
+  if (known?.finishedAt !== undefined || known?.dispatchedAt !== undefined) return;
   try {
     const startedAt = known?.startedAt ?? at;
-    const job = await jobs.update(jobId, ['received', 'splitting'], { status: 'splitting', startedAt });
+    const manifest = await withSnapshot(known?.manifest ?? { blob: event.blobName, etag: event.etag }, manifests);
+    const job = await jobs.update(jobId, ['received', 'splitting'], { status: 'splitting', startedAt, manifest });
     // The status does not tell: a job that was cancelled while its messages were sent needs the rest of them, to drop them.
     if (job === undefined || job.finishedAt !== undefined || job.dispatchedAt !== undefined) return;
     await dispatch(job, ports);
@@ -34,13 +44,26 @@ export async function ingestManifest(event: BlobCreated, ports: IngestPorts): Pr
   }
 }
 
+/**
+ * Two deliveries at the same moment, or a crash before the id is stored, give a second snapshot with the same content.
+ * @throws FleetError `manifest-gone` when the blob was deleted or replaced before a snapshot was taken
+ */
+async function withSnapshot(manifest: ManifestVersion, manifests: BlobStore): Promise<ManifestVersion> {
+  if (manifest.snapshot !== undefined) return manifest;
+  const { blob, etag } = manifest;
+  const snapshot = await manifests.snapshot(blob, { etag });
+  if (snapshot === undefined) throw manifestGone(blob);
+  return { blob, etag, snapshot };
+}
+
 /** Splits the manifest and sends one message per chunk. */
 async function dispatch(job: Job, ports: IngestPorts): Promise<void> {
   const { jobs, manifests, chunkQueue, now } = ports;
   // A setting that changes between two deliveries must not move the chunks of a job that is half sent.
   const { jobId, format, manifest, chunkRows = ports.chunkRows } = job;
-  const source = await manifests.open(manifest.blob, { etag: manifest.etag });
-  if (source === undefined) throw manifestGone(manifest.blob);
+  const { blob, ...version } = manifest;
+  const source = await manifests.open(blob, version);
+  if (source === undefined) throw manifestGone(blob);
   const { shape, chunks, rows } = await step('split', { jobId }, () => splitManifest(source, { format, chunkRows }));
   // Totals first: a chunk may be done before the last message is sent, and it is counted against them.
   const change = { status: 'provisioning', shape, chunkRows, chunks: chunks.length, total: rows } as const;
@@ -56,6 +79,17 @@ async function dispatch(job: Job, ports: IngestPorts): Promise<void> {
 async function newJob({ blobName, etag }: BlobCreated, manifests: BlobStore, at: string): Promise<Job> {
   const properties = await manifests.properties(blobName);
   return describeJob({ blob: blobName, etag, metadata: properties?.metadata ?? {}, at });
+}
+
+/**
+ * Creates the job of a submission. Its event can come first and create the job; then the job gets the name of its submitter.
+ * The name is not taken from the metadata of the blob, which anyone who may write to the container can set.
+ */
+export async function createSubmitted(job: Job, jobs: JobStore): Promise<void> {
+  if (await jobs.create(job)) return;
+  const found = await jobs.read(job.jobId);
+  if (found === undefined || found.submittedBy !== undefined) return;
+  await jobs.update(job.jobId, jobStatuses, { submittedBy: job.submittedBy });
 }
 
 /**

@@ -1,19 +1,21 @@
 import { createHash } from 'node:crypto';
-import { FleetError } from '../errors.ts';
+import { excerpt, FleetError } from '../errors.ts';
 import { type Job, noRows } from '../jobs/job.ts';
 import { type Order, orderDigest, orderRows } from '../orders/order.ts';
-import { describeJob } from './ingest-manifest.ts';
+import { createSubmitted, describeJob } from './ingest-manifest.ts';
 import type { Ports } from './ports.ts';
 
 /**
  * Stores an order as an NDJSON manifest; its BlobCreated event starts the work. The blob's name follows from the order id,
  * and the blob is only ever created: the same order again finds it, another order with that id is recorded as refused.
+ * @param source where the order came from, if its envelope says so; recorded on the job
  * @returns the order's job; for a refused order a failed job with reason `order-conflict`
  * @throws FleetError `throttled`, `unavailable`
  */
 export async function ingestOrder(
   order: Order,
   { jobs, manifests, now }: Pick<Ports, 'jobs' | 'manifests' | 'now'>,
+  source?: string,
 ): Promise<Job> {
   const digest = orderDigest(order);
   // An order id is free text; its digest is a name that cannot be a path.
@@ -31,9 +33,10 @@ export async function ingestOrder(
   const stored = await manifests.properties(blob);
   if (stored === undefined)
     throw new FleetError('unavailable', 'The manifest of the order was deleted while it was stored.');
-  const job = describeJob({ blob, ...stored, at });
+  const by = source === undefined ? 'order' : `order from ${excerpt(source)}`;
+  const job = { ...describeJob({ blob, ...stored, at }), submittedBy: { by, at } };
   if (stored.metadata['orderdigest'] === digest) {
-    await jobs.create(job);
+    await createSubmitted(job, jobs);
     return job;
   }
   const refused = refusedJob(order, digest, job, at);

@@ -38,6 +38,8 @@ export interface Ports {
   readonly retry: RetryOptions;
   /** Rows per chunk of a new job. */
   readonly chunkRows: number;
+  /** Days after which a rule of the storage account deletes bundles; absent where there is no such rule. */
+  readonly bundleRetentionDays?: number | undefined;
   readonly now: () => Date;
   /** A name that is used once, for a new blob. */
   readonly newId: () => string;

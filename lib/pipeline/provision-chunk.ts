@@ -116,6 +116,7 @@ async function dropChunk(job: Job, message: ChunkMessage, { jobs, now }: Provisi
   const cancelled = lines === undefined ? rows : 0;
   const outcome = { provisioned: 0, unchanged: 0, rejected: 0, failed: 0, cancelled };
   const at = now();
-  const part = { part: partName(chunk, attempt), chunk, outcome, finishedAt: at.toISOString() };
+  const retried = lines === undefined ? {} : { retried: lines.length };
+  const part = { part: partName(chunk, attempt), chunk, outcome, ...retried, finishedAt: at.toISOString() };
   await countPart(jobs, job.jobId, part, [], at);
 }

@@ -1,6 +1,7 @@
 import type { DeviceRecord, DeviceStore } from '../devices/device.ts';
 import { mergeTwins, type Twin } from '../devices/twin.ts';
 import { FleetError } from '../errors.ts';
+import { inForce } from '../groups/group.ts';
 import type { Versioned } from '../storage.ts';
 import type { Ports } from './ports.ts';
 
@@ -20,7 +21,7 @@ export async function describeDevice(
   { devices, groups }: Pick<Ports, 'devices' | 'groups'>,
 ): Promise<{ readonly record: DeviceRecord; readonly initialTwin: Twin }> {
   const { value: record } = await readDevice(id, devices);
-  const group = (await groups.directory()).get(record.enrollmentGroup)?.value.definition;
+  const group = (await groups.directory()).get(record.enrollmentGroup)?.value;
   const own = record.twin ?? { tags: {}, desired: {} };
-  return { record, initialTwin: group === undefined ? own : mergeTwins(group.initialTwin, own) };
+  return { record, initialTwin: group === undefined ? own : mergeTwins(inForce(group).definition.initialTwin, own) };
 }

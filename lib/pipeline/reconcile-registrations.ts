@@ -2,7 +2,7 @@ import pMap from 'p-map';
 import { type DeviceRecord, type Registration, withEvent } from '../devices/device.ts';
 import type { RegistrationOf } from '../enrollment/enrollments.ts';
 import { FleetError } from '../errors.ts';
-import { enrollmentRevision, type GroupRecord } from '../groups/group.ts';
+import { enrollmentRevision, type GroupRecord, inForce } from '../groups/group.ts';
 import { currentLog } from '../log.ts';
 import type { Versioned } from '../storage.ts';
 import type { Ports } from './ports.ts';
@@ -33,22 +33,30 @@ const lookUpsPerRun = 500;
 
 /**
  * Updates device records to what DPS says: assigned to which hub, or why not. Also sends DPS the groups that it does not hold
- * as declared. An error in one group does not stop the others.
+ * as declared. An error in one group does not stop the others, and a group that DPS does not take does not stop its devices.
  * @returns the number of records that changed
  */
 export async function reconcileRegistrations(ports: ReconcilePorts): Promise<number> {
   const { groups } = ports;
   let changed = 0;
   for (const [id, group] of await groups.directory({ maxAgeSeconds: 0 })) {
-    try {
+    await warnOnError('group not brought up to date', id, async () => {
       if (isOutOfSync(group.value)) await groups.ensure(group);
-      changed += await reconcileGroup(group.value, ports);
-    } catch (error) {
-      if (!(error instanceof FleetError)) throw error;
-      currentLog().warn('group not reconciled', { group: id, code: error.code, reason: error.message });
-    }
+    });
+    await warnOnError('group not reconciled', id, async () => {
+      changed += await reconcileGroup(inForce(group.value), ports);
+    });
   }
   return changed;
+}
+
+async function warnOnError(event: string, group: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    currentLog().warn(event, { group, code: error.code, reason: error.message });
+  }
 }
 
 /** DPS does not hold the group as it was declared last. */

@@ -1,70 +1,132 @@
-import { FleetError } from '../errors.ts';
+import { unknownActor } from '../access/act.ts';
+import { type FailureReason, FleetError } from '../errors.ts';
 import type { DeadLetter } from '../jobs/dead-letters.ts';
 import { jobIdOf } from '../jobs/job.ts';
 import { decodedBody } from '../jobs/messages.ts';
 import { type BlobCreated, parseBlobCreated } from '../manifest/upload-event.ts';
 import { type QueueName, queues } from '../resource-names.ts';
 import type { Ports } from './ports.ts';
-import { type RetryPorts, retryJob } from './retry-job.ts';
+import { type Retried, type RetryPorts, retryJob } from './retry-job.ts';
 
 export type RedrivePorts = RetryPorts & Pick<Ports, 'deadLetters' | 'queue'>;
 
+/** The letters that a redrive met. */
+export interface Redrive {
+  /** Letters that were sent again, or whose rows are retried. */
+  readonly redriven: number;
+  /** Letters for which there was nothing to do. They stay on the list. */
+  readonly left: number;
+  /** Why: the first 100 of them. */
+  readonly reasons: readonly LeftLetter[];
+}
+
+export interface LeftLetter extends Pick<DeadLetter, 'id' | 'queue'> {
+  readonly reason: FailureReason;
+}
+
 /** Letters per request to the store. */
 const pageSize = 100;
+const maxReasons = 100;
 
 /**
- * Gives dead letters another chance and takes them off the list. The rows of a chunk were counted as failed, so its job is
- * retried; any other message goes back to its queue.
- * @returns the number of letters that were redriven
- * @throws FleetError `throttled`, `unavailable`; the letters that are left stay on the list
+ * Gives dead letters another chance. The rows of a chunk were counted as failed, so its job is retried; any other message
+ * goes back to its queue. A letter counts as redriven when that was done for it, and is noted so at once: after a crash the
+ * list shows what was done. A letter whose work cannot be taken up again stays, with the reason in the answer.
+ * @param by who asks for it; recorded on the letters and on retried jobs
+ * @throws FleetError `throttled`, `unavailable`, `concurrent-change`; the letters that were not reached stay on the list
  */
-export async function redriveDeadLetters(filter: { queue?: QueueName }, ports: RedrivePorts): Promise<number> {
-  const { deadLetters } = ports;
-  const retried = new Set<string>();
+export async function redriveDeadLetters(
+  filter: { queue?: QueueName | undefined },
+  ports: RedrivePorts,
+  by: string = unknownActor,
+): Promise<Redrive> {
+  const { deadLetters, now } = ports;
+  const retries = createJobRetries(ports, by);
+  const reasons: LeftLetter[] = [];
   let redriven = 0;
+  let left = 0;
   let continuation: string | undefined;
   do {
     const page = await deadLetters.list({ size: pageSize, continuation, queue: filter.queue });
     for (const letter of page.items) {
-      await redrive(letter, retried, ports);
-      // Removed last: after a crash a letter is redriven twice, which is harmless, and not lost.
-      await deadLetters.remove(letter);
-      redriven += 1;
+      const obstacle = await redrive(letter, retries, ports);
+      if (obstacle === undefined) {
+        // Noted last: after a crash in between, a letter is redriven twice, which is harmless, and not lost.
+        await deadLetters.noteRedriven(letter, { by, at: now().toISOString() });
+        redriven += 1;
+      } else {
+        left += 1;
+        if (reasons.length < maxReasons) reasons.push({ id: letter.id, queue: letter.queue, reason: obstacle.reason });
+      }
     }
     continuation = page.continuation;
   } while (continuation !== undefined);
-  return redriven;
+  return { redriven, left, reasons };
 }
 
-/** @param retried ids of the jobs that were retried already */
-async function redrive({ queue, body }: DeadLetter, retried: Set<string>, ports: RedrivePorts): Promise<void> {
+/** @returns why nothing was done for the letter; undefined when it was redriven */
+async function redrive(
+  { queue, body }: DeadLetter,
+  retryOf: JobRetries,
+  ports: RedrivePorts,
+): Promise<FleetError | undefined> {
   if (queue === queues.chunks || queue === queues.enrollments) {
-    const jobId = jobIdIn(body);
-    if (jobId === undefined || retried.has(jobId)) return;
-    retried.add(jobId);
-    const job = await ports.jobs.read(jobId);
-    if (job !== undefined) await retryJob(job, ports).catch(unlessNothingFailed);
-    return;
+    const { jobId, chunk } = Object(decodedBodyOr(body)) as { jobId?: unknown; chunk?: unknown };
+    if (typeof jobId !== 'string' || typeof chunk !== 'number')
+      return new FleetError('message-invalid', 'The message names no job and chunk, so there are no rows to retry.');
+    const retried = await retryOf(jobId);
+    if (retried instanceof FleetError) return retried;
+    if (retried.chunks.has(chunk)) return undefined;
+    return new FleetError('method-conflict', `Chunk ${chunk} of job ${jobId} has no failed rows.`);
   }
-  if (queue === queues.uploads) await reopenJob(body, ports);
+  if (queue === queues.uploads) {
+    const obstacle = await reopenJob(body, ports);
+    if (obstacle !== undefined) return obstacle;
+  }
   await ports.queue(queue).send([decodedBodyOr(body)]);
+  return undefined;
 }
 
-/** Lets the job of a manifest begin again, if it failed as a whole. */
-async function reopenJob(body: string, { jobs }: RedrivePorts): Promise<void> {
+/** Retries a job once per redrive, however many letters it has. @returns what was retried, or why nothing was */
+type JobRetries = (jobId: string) => Promise<Retried | FleetError>;
+
+function createJobRetries(ports: RedrivePorts, by: string): JobRetries {
+  const known = new Map<string, Retried | FleetError>();
+  return async (jobId) => {
+    const before = known.get(jobId);
+    if (before !== undefined) return before;
+    const job = await ports.jobs.read(jobId);
+    const retried =
+      job === undefined
+        ? new FleetError('not-found', `There is no job "${jobId}".`)
+        : await retryJob(job, ports, by).catch(unlessRetryHelps);
+    known.set(jobId, retried);
+    return retried;
+  };
+}
+
+/** @returns an error that stays until a person acts; throws any other one */
+function unlessRetryHelps(error: unknown): FleetError {
+  if (error instanceof FleetError && !error.retry) return error;
+  throw error;
+}
+
+/**
+ * Lets the job of a manifest begin again, if it failed as a whole.
+ * @returns why the event would do nothing
+ */
+async function reopenJob(body: string, { jobs }: RedrivePorts): Promise<FleetError | undefined> {
   let event: BlobCreated;
   try {
     event = parseBlobCreated(decodedBody(body));
   } catch {
-    return;
+    return undefined;
   }
   const jobId = jobIdOf({ blob: event.blobName, etag: event.etag });
-  await jobs.update(jobId, ['failed'], { status: 'received', reason: undefined, finishedAt: undefined });
-}
-
-function jobIdIn(body: string): string | undefined {
-  const { jobId } = decodedBodyOr(body) as { jobId?: unknown };
-  return typeof jobId === 'string' ? jobId : undefined;
+  const reopened = { status: 'received', reason: undefined, finishedAt: undefined } as const;
+  const job = await jobs.update(jobId, ['failed'], reopened);
+  if (job === undefined || (job.dispatchedAt === undefined && job.finishedAt === undefined)) return undefined;
+  return new FleetError('method-conflict', `All chunks of job ${jobId} were sent, or it was cancelled.`);
 }
 
 function decodedBodyOr(body: string): unknown {
@@ -73,8 +135,4 @@ function decodedBodyOr(body: string): unknown {
   } catch {
     return body;
   }
-}
-
-function unlessNothingFailed(error: unknown): void {
-  if (!(error instanceof FleetError) || error.code !== 'method-conflict') throw error;
 }

@@ -1,7 +1,8 @@
+import { unknownActor } from '../access/act.ts';
 import { FleetError } from '../errors.ts';
 import type { ConflictPolicy, Job } from '../jobs/job.ts';
 import type { ManifestFormat } from '../manifest/manifest.ts';
-import { describeJob } from './ingest-manifest.ts';
+import { createSubmitted, describeJob } from './ingest-manifest.ts';
 import type { Ports } from './ports.ts';
 
 export interface Submission {
@@ -14,12 +15,14 @@ export interface Submission {
 /**
  * Stores an HTTP upload as a manifest. From here on it takes the way of every upload: its BlobCreated event starts the work, so
  * nothing is lost if we stop between the two writes.
+ * @param by who submits it; recorded on the job
  * @returns its job
  * @throws FleetError `throttled`, `unavailable`
  */
 export async function submitManifest(
   submission: Submission,
   { jobs, manifests, now, newId }: Pick<Ports, 'jobs' | 'manifests' | 'now' | 'newId'>,
+  by: string = unknownActor,
 ): Promise<Job> {
   const { body, format, defaultGroup, onConflict } = submission;
   const folder = defaultGroup === undefined ? '_http' : `${defaultGroup}/_http`;
@@ -30,7 +33,8 @@ export async function submitManifest(
   // The name is ours alone. If it is taken, an earlier try of ours succeeded and its answer was lost.
   const etag = created ?? (await manifests.properties(blob))?.etag;
   if (etag === undefined) throw new FleetError('unavailable', 'The upload was deleted while it was stored.');
-  const job = describeJob({ blob, etag, metadata, at: now().toISOString() });
-  await jobs.create(job);
+  const at = now().toISOString();
+  const job = { ...describeJob({ blob, etag, metadata, at }), submittedBy: { by, at } };
+  await createSubmitted(job, jobs);
   return job;
 }

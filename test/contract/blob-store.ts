@@ -55,6 +55,32 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStore> |
       assert.equal(await store.open(randomUUID(), {}), undefined);
     });
 
+    it('keeps a snapshot of the version with the given etag when the blob is overwritten', async () => {
+      const store = await open();
+      const blob = `folder/${randomUUID()}`;
+      const etag = (await store.create(blob, Buffer.from('0123456789'), text)) ?? '';
+      const snapshot = await store.snapshot(blob, { etag });
+      const again = await store.snapshot(blob, { etag });
+      assert.ok(snapshot);
+      await store.write(blob, Buffer.from('abcdefghij'), text);
+      for (const version of [{ snapshot }, { snapshot, etag }, { snapshot: again }]) {
+        assert.equal((await store.readRange(blob, { offset: 3, length: 4, ...version }))?.toString(), '3456');
+        assert.equal(await readAll(await store.open(blob, version)), '0123456789');
+      }
+      assert.equal((await store.read(blob))?.toString(), 'abcdefghij');
+      assert.equal(await store.snapshot(blob, { etag }), undefined);
+    });
+
+    it('answers undefined for a snapshot that does not exist', async () => {
+      const store = await open();
+      const blob = randomUUID();
+      await store.create(blob, Buffer.from('0123456789'), text);
+      const snapshot = '2020-01-01T00:00:00.0000000Z';
+      assert.equal(await store.readRange(blob, { offset: 0, length: 1, snapshot }), undefined);
+      assert.equal(await store.open(blob, { snapshot }), undefined);
+      assert.equal(await store.snapshot(randomUUID(), { etag: '0x8D0000000000001' }), undefined);
+    });
+
     it('reads a range and a stream of the version with the given etag, and of no other', async () => {
       const store = await open();
       const blob = randomUUID();

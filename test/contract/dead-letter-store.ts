@@ -5,6 +5,8 @@ import type { QueueName } from '../../lib/resource-names.ts';
 
 export const someReason = { code: 'unavailable' as const, message: 'It was away.', hint: 'Wait.' };
 
+const someAct = { by: 'operator', at: '2026-11-25T00:00:00.000Z' };
+
 export const someLetter = (id: string, queue: QueueName) => ({
   ...{ id, queue, body: `{"of":"${id}"}`, reason: someReason },
   at: '2026-11-24T00:00:00.000Z',
@@ -23,8 +25,7 @@ export function deadLetterStoreContract(name: string, open: () => DeadLetterStor
       await store.put(someLetter('a', queue));
       await store.put(someLetter('a', other));
       assert.deepEqual((await store.list({ size: 10, queue })).items, [{ ...someLetter('a', queue), times: 2 }]);
-      await store.remove({ ...someLetter('a', queue), times: 2 });
-      await store.remove({ ...someLetter('a', queue), times: 2 });
+      await store.noteRedriven({ ...someLetter('a', queue), times: 2 }, someAct);
       assert.deepEqual((await store.list({ size: 10, queue })).items, []);
       assert.deepEqual((await store.list({ size: 10, queue: other })).items, [{ ...someLetter('a', other), times: 1 }]);
     });
@@ -36,13 +37,27 @@ export function deadLetterStoreContract(name: string, open: () => DeadLetterStor
       assert.equal((await store.list({ size: 1, queue })).items[0]?.times, 8);
     });
 
+    it('lists a redriven letter apart, until it arrives again', async () => {
+      const store = await open();
+      const queue = newQueue();
+      await store.put(someLetter('a', queue));
+      await store.put(someLetter('b', queue));
+      await store.noteRedriven({ ...someLetter('a', queue), times: 1 }, someAct);
+      assert.deepEqual((await store.list({ size: 10, queue })).items, [{ ...someLetter('b', queue), times: 1 }]);
+      const redriven = await store.list({ size: 10, queue, redriven: true });
+      assert.deepEqual(redriven.items, [{ ...someLetter('a', queue), times: 1, redriven: someAct }]);
+      await store.put(someLetter('a', queue));
+      assert.deepEqual((await store.list({ size: 10, queue, redriven: true })).items, []);
+      assert.deepEqual((await store.list({ size: 1, queue })).items, [{ ...someLetter('a', queue), times: 2 }]);
+    });
+
     it('keeps a letter that arrived again since it was read', async () => {
       const store = await open();
       const queue = newQueue();
       await store.put(someLetter('a', queue));
       const [read] = (await store.list({ size: 1, queue })).items;
       await store.put(someLetter('a', queue));
-      await store.remove(read ?? assert.fail());
+      await store.noteRedriven(read ?? assert.fail(), someAct);
       assert.equal((await store.list({ size: 1, queue })).items[0]?.times, 2);
     });
 

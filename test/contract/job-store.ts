@@ -80,6 +80,39 @@ export function jobStoreContract(name: string, open: () => Promise<JobStore> | J
       assert.equal(after && waiting(after.counts), 0);
     });
 
+    it('changes a job only if it is the version that was read', async () => {
+      const store = await open();
+      const job = newJob({ status: 'provisioning', counts: { ...nothing, total: 9 } });
+      await store.create(job);
+      assert.equal(await store.readVersion('d'.repeat(24)), undefined);
+      const read = (await store.readVersion(job.jobId)) ?? assert.fail();
+      assert.deepEqual(read.value, job);
+      const retries = [{ by: 'operator', at: someTime.toISOString(), rows: 4 }];
+      const retried = await store.updateVersion(read, { retrying: 4, retries });
+      assert.deepEqual([retried?.retrying, retried?.retries], [4, retries]);
+      assert.equal(await store.updateVersion(read, { retrying: 9 }), undefined);
+      const again = (await store.readVersion(job.jobId)) ?? assert.fail();
+      await store.count(job.jobId, somePart(0, {}));
+      assert.equal(await store.updateVersion(again, { retrying: 9 }), undefined);
+      assert.equal((await store.read(job.jobId))?.retrying, 4);
+    });
+
+    it('takes the retried rows of a part off once', async () => {
+      const store = await open();
+      const job = newJob({ status: 'provisioning', retrying: 5, counts: { ...nothing, total: 9, failed: 5 } });
+      await store.create(job);
+      const part = { ...somePart(0, { provisioned: 3, failed: -3 }), retried: 3 };
+      assert.equal((await store.count(job.jobId, part)).retrying, 2);
+      assert.equal((await store.count(job.jobId, part)).retrying, 2);
+    });
+
+    it('takes retried rows off a job that has no record of the retry', async () => {
+      const store = await open();
+      const job = newJob({ counts: { ...nothing, total: 9, failed: 5 } });
+      await store.create(job);
+      assert.equal((await store.count(job.jobId, { ...somePart(0, {}), retried: 3 })).retrying, -3);
+    });
+
     it('stores a part that changes no counter', async () => {
       const store = await open();
       const job = newJob({ status: 'provisioning', counts: { ...nothing, total: 5 } });

@@ -1,19 +1,21 @@
-import type { BlobOptions, BlobStore } from '../../lib/storage.ts';
+import type { BlobOptions, BlobStore, BlobVersion } from '../../lib/storage.ts';
 
 /** Blobs in memory, held to the same contract as the real store. */
 export function createMemoryBlobStore(): BlobStore & {
   readonly blobs: ReadonlyMap<string, Buffer>;
-  /** As a lifecycle rule or an operator does it. */
+  /** Deletes the blob and its snapshots, as a lifecycle rule or an operator does. */
   delete(name: string): void;
 } {
   const blobs = new Map<string, { body: Buffer; etag: string; options: BlobOptions }>();
+  const snapshots = new Map<string, Map<string, Buffer>>();
   let version = 0;
   const put = (name: string, body: Uint8Array, options: BlobOptions): string => {
     const etag = `0x${(++version).toString(16).toUpperCase().padStart(16, '0')}`;
     blobs.set(name, { body: Buffer.from(body), etag, options });
     return etag;
   };
-  const get = (name: string, etag?: string): Buffer | undefined => {
+  const get = (name: string, { snapshot, etag }: BlobVersion = {}): Buffer | undefined => {
+    if (snapshot !== undefined) return snapshots.get(name)?.get(snapshot);
     const blob = blobs.get(name);
     if (blob === undefined || (etag !== undefined && etag !== blob.etag)) return undefined;
     return Buffer.from(blob.body);
@@ -22,6 +24,7 @@ export function createMemoryBlobStore(): BlobStore & {
   return {
     delete(name) {
       blobs.delete(name);
+      snapshots.delete(name);
     },
     get blobs() {
       return new Map([...blobs].map(([name, { body }]) => [name, body]));
@@ -40,11 +43,20 @@ export function createMemoryBlobStore(): BlobStore & {
     async read(name) {
       return get(name);
     },
-    async readRange(name, { offset, length, etag }) {
-      return get(name, etag)?.subarray(offset, offset + length);
+    async snapshot(name, { etag }) {
+      const body = get(name, { etag });
+      if (body === undefined) return undefined;
+      const taken = snapshots.get(name) ?? new Map<string, Buffer>();
+      snapshots.set(name, taken);
+      const id = `2026-11-23T08:00:00.${String(++version).padStart(7, '0')}Z`;
+      taken.set(id, body);
+      return id;
     },
-    async open(name, { etag }) {
-      const body = get(name, etag);
+    async readRange(name, { offset, length, ...version }) {
+      return get(name, version)?.subarray(offset, offset + length);
+    },
+    async open(name, version) {
+      const body = get(name, version);
       if (body === undefined) return undefined;
       return (async function* () {
         // Small pieces, so that readers meet boundaries anywhere.

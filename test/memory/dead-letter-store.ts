@@ -16,16 +16,20 @@ export function createMemoryDeadLetterStore(): DeadLetterStore {
       const times = (letters.get(key(letter.id, letter.queue))?.times ?? 0) + 1;
       letters.set(key(letter.id, letter.queue), { ...letter, times });
     },
-    async list({ size, continuation = '', queue }) {
+    async list({ size, continuation = '', queue, redriven = false }) {
       const sorted = [...letters.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
       const found = sorted.filter(
-        (letter) => letter.id > continuation && (queue === undefined || letter.queue === queue),
+        (letter) =>
+          letter.id > continuation &&
+          (queue === undefined || letter.queue === queue) &&
+          (letter.redriven !== undefined) === redriven,
       );
       const items = found.slice(0, size);
       return found.length > size ? { items, continuation: items.at(-1)?.id } : { items };
     },
-    async remove({ id, queue, times }) {
-      if (letters.get(key(id, queue))?.times === times) letters.delete(key(id, queue));
+    async noteRedriven({ id, queue, times }, redriven) {
+      const letter = letters.get(key(id, queue));
+      if (letter?.times === times) letters.set(key(id, queue), { ...letter, redriven });
     },
   };
 }

@@ -1,15 +1,25 @@
-import type { Job, JobStore, Part, RowCounts } from '../../lib/jobs/job.ts';
+import type { Job, JobChange, JobStore, Part, RowCounts } from '../../lib/jobs/job.ts';
 
 /** Jobs in memory, held to the same contract as the real store. */
 export function createMemoryJobStore(): JobStore {
   const jobs = new Map<string, Job>();
+  const etags = new Map<string, string>();
+  let version = 0;
+  const put = (job: Job) => {
+    jobs.set(job.jobId, job);
+    etags.set(job.jobId, `"${++version}"`);
+  };
+  const changed = (job: Job, { total, ...change }: JobChange): Job => {
+    const counts = total === undefined ? job.counts : { ...job.counts, total };
+    return { ...job, ...change, counts };
+  };
   const parts = new Map<string, Map<string, Part>>();
   const listKey = ({ receivedAt, jobId }: Job) => `${receivedAt}~${jobId}`;
 
   return {
     async create(job) {
       if (jobs.has(job.jobId)) return false;
-      jobs.set(job.jobId, structuredClone(job));
+      put(structuredClone(job));
       return true;
     },
     async read(jobId) {
@@ -18,13 +28,20 @@ export function createMemoryJobStore(): JobStore {
     async readWithPart(jobId, part) {
       return structuredClone({ job: jobs.get(jobId), part: parts.get(jobId)?.get(part) });
     },
-    async update(jobId, from, { total, ...change }) {
+    async update(jobId, from, change) {
       const job = jobs.get(jobId);
       if (job === undefined) return undefined;
-      if (from.includes(job.status)) {
-        const counts = total === undefined ? job.counts : { ...job.counts, total };
-        jobs.set(jobId, { ...job, ...change, counts });
-      }
+      if (from.includes(job.status)) put(changed(job, structuredClone(change)));
+      return structuredClone(jobs.get(jobId));
+    },
+    async readVersion(jobId) {
+      const value = structuredClone(jobs.get(jobId));
+      return value && { value, etag: etags.get(jobId) ?? '' };
+    },
+    async updateVersion({ value: { jobId }, etag }, change) {
+      const job = jobs.get(jobId);
+      if (job === undefined || etags.get(jobId) !== etag) return undefined;
+      put(changed(job, structuredClone(change)));
       return structuredClone(jobs.get(jobId));
     },
     async count(jobId, part) {
@@ -36,7 +53,13 @@ export function createMemoryJobStore(): JobStore {
         counted.set(part.part, structuredClone(part));
         const counts: Record<string, number> = { ...job.counts };
         for (const [name, value] of Object.entries(part.outcome)) counts[name] = (counts[name] ?? 0) + value;
-        jobs.set(jobId, { ...job, counts: counts as unknown as RowCounts, lastPartAt: part.finishedAt });
+        const { retried } = part;
+        put({
+          ...job,
+          counts: counts as unknown as RowCounts,
+          lastPartAt: part.finishedAt,
+          ...(retried === undefined ? {} : { retrying: (job.retrying ?? 0) - retried }),
+        });
       }
       return structuredClone(jobs.get(jobId)) as Job;
     },

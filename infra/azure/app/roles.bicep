@@ -66,7 +66,7 @@ resource component 'Microsoft.Insights/components@2020-02-02' existing = {
   name: componentName
 }
 
-// The host leases blobs, and keeps its secrets and timers in containers that it creates in the same account.
+// The app takes and reads snapshots of manifests. The host leases blobs, and keeps its secrets and timers in containers that it creates in the same account.
 resource appOnBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(storage.id, appPrincipalId, builtInRoles.storageBlobDataOwner)
   scope: storage

@@ -75,7 +75,11 @@ module account 'br/public:avm/res/storage/storage-account:0.33.0' = {
         type: 'Lifecycle'
         definition: {
           filters: { blobTypes: ['blockBlob'], prefixMatch: ['manifests/', 'reports/'] }
-          actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: manifestRetentionDays } } }
+          actions: {
+            baseBlob: { delete: { daysAfterModificationGreaterThan: manifestRetentionDays } }
+            // A job reads a snapshot of its manifest. Without this rule, snapshots would stay forever.
+            snapshot: { delete: { daysAfterCreationGreaterThan: manifestRetentionDays } }
+          }
         }
       }
     ]

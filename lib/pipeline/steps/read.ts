@@ -1,5 +1,5 @@
 import { FleetError } from '../../errors.ts';
-import type { GroupRecord } from '../../groups/group.ts';
+import { type GroupRecord, inForce } from '../../groups/group.ts';
 import type { Job } from '../../jobs/job.ts';
 import type { ChunkMessage } from '../../jobs/messages.ts';
 import { manifestGone } from '../../manifest/manifest.ts';
@@ -10,7 +10,7 @@ import type { Ports } from '../ports.ts';
 
 /**
  * Step 1: reads and validates the rows of a chunk, from the version of the manifest that the job was made of.
- * @throws FleetError `manifest-gone` when the manifest was deleted or replaced, `throttled`, `unavailable`
+ * @throws FleetError `manifest-gone` when that version is no longer there, `throttled`, `unavailable`
  */
 export function readRows(
   job: Job,
@@ -21,16 +21,22 @@ export function readRows(
   const { manifest, shape, defaultGroup } = job;
   return step('1 read', { jobId, chunk, attempt }, async () => {
     if (shape === undefined) throw new FleetError('internal', `Job ${jobId} has chunks and no shape.`);
-    const bytes = await manifests.readRange(manifest.blob, { offset: start, length: end - start, etag: manifest.etag });
-    if (bytes === undefined) throw manifestGone(manifest.blob);
+    const { blob, ...version } = manifest;
+    const bytes = await manifests.readRange(blob, { offset: start, length: end - start, ...version });
+    if (bytes === undefined) throw manifestGone(blob);
 
     const readWith = (known: ReadonlyMap<string, Versioned<GroupRecord>>) =>
-      createRowReader({ shape, defaultGroup, group: (id) => known.get(id)?.value.definition })(bytes, firstLine);
+      createRowReader({ shape, defaultGroup, group: (id) => definitionOf(known.get(id)) })(bytes, firstLine);
     const rows = readWith(await groups.directory());
     if (!rows.faults.some(({ code }) => code === 'group-unknown')) return ofMessage(message, rows);
     // The directory is a cache: the group may have been declared a moment ago.
     return ofMessage(message, readWith(await groups.directory({ maxAgeSeconds: 0 })));
   });
+}
+
+/** The definition by which rows are checked is the one by which they are provisioned. */
+function definitionOf(group: Versioned<GroupRecord> | undefined) {
+  return group && inForce(group.value).definition;
 }
 
 /** The rows that the message is about: all of the chunk, or the lines that a retry names. */

@@ -5,7 +5,7 @@ import { FleetError, isRetriable } from '../../errors.ts';
 import { countPart } from '../../jobs/count-part.ts';
 import { partName, type RowCounts, reportName } from '../../jobs/job.ts';
 import { type ChunkMessage, placeOf } from '../../jobs/messages.ts';
-import { type ChunkReport, writeChunkReport } from '../../jobs/reports.ts';
+import { type ChunkReport, resultRow, writeChunkReport } from '../../jobs/reports.ts';
 import type { DeviceRequest, RowError } from '../../manifest/manifest.ts';
 import type { ResultRow } from '../../manifest/report.ts';
 import type { Versioned } from '../../storage.ts';
@@ -106,7 +106,8 @@ export function recordOutcome(
     // Retried rows are still counted as failed; subtract them.
     const outcome = { ...counts, failed: counts.failed - lines.length };
     const finishedAt = now().toISOString();
-    const counted = { part, chunk, outcome, finishedAt, range: placeOf(message), report: name };
+    const retried = message.lines === undefined ? {} : { retried: message.lines.length };
+    const counted = { part, chunk, outcome, ...retried, finishedAt, range: placeOf(message), report: name };
     await countPart(jobs, jobId, counted, report.faults, now());
   });
 }
@@ -123,18 +124,6 @@ function isEnrolling({ value, line, code }: RowError, committed: Committed): boo
 /** The device is recorded as issued, and waits for its individual enrollment or has it. */
 function isIndividual({ status, identity, history }: DeviceRecord): boolean {
   return identity !== undefined && (status === 'claimed' || history.some(({ event }) => event === 'enrolled'));
-}
-
-export function resultRow(line: number, record: DeviceRecord, status: ResultRow['status']): ResultRow {
-  return {
-    line,
-    deviceId: record.id,
-    status,
-    enrollmentGroup: record.enrollmentGroup,
-    serialNumber: record.serialNumber,
-    sha256Thumbprint: record.identity?.sha256Thumbprint ?? '',
-    notAfter: record.identity?.notAfter ?? '',
-  };
 }
 
 /** The record of a device whose bundle is in a committed archive. */

@@ -33,6 +33,19 @@ test('a job without progress for longer than its remaining time shows no remaini
   assert.equal(lastProgressAt, job.lastPartAt);
 });
 
+test('a job whose rows are all counted shows its end, although it was not written', () => {
+  const counts = { ...noRows, total: 3, provisioned: 3 };
+  const view = jobView({ ...job, counts }, new Date('2026-11-24T12:01:30.000Z'));
+  assert.deepEqual([view.status, view.percent, view.finishedAt], ['completed', 100, job.lastPartAt]);
+});
+
+test('a job that is retried is provisioning, and its retried rows are not done', () => {
+  const counts = { ...noRows, total: 4, provisioned: 2, failed: 2 };
+  const retried: Job = { ...job, status: 'completedWithErrors', counts, retrying: 1, finishedAt: job.receivedAt };
+  const view = jobView(retried, new Date('2026-11-24T12:01:30.000Z'));
+  assert.deepEqual([view.status, view.percent, view.retrying, view.finishedAt], ['provisioning', 75, 1, undefined]);
+});
+
 test('a job shows no remaining time before its first rows and after its end', () => {
   const { lastPartAt: _, ...begun } = job;
   assert.equal(

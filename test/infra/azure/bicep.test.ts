@@ -51,6 +51,14 @@ describe('the Bicep files', () => {
     assert.notEqual(parseBicep('broken.bicep', "resource a 'T@2024-01-01' = {\n  name: 'x'\n").root.hasError, false);
   });
 
+  it('delete the snapshots of manifests at the age at which they delete manifests', () => {
+    const [, rule = ''] = /name: 'delete-old-manifests-and-reports'([\s\S]*?)\n {6}\}/.exec(
+      readFileSync(join(folder, 'app/storage.bicep'), 'utf8'),
+    ) ?? [''];
+    assert.match(rule, /baseBlob: \{ delete: \{ daysAfterModificationGreaterThan: manifestRetentionDays \} \}/);
+    assert.match(rule, /snapshot: \{ delete: \{ daysAfterCreationGreaterThan: manifestRetentionDays \} \}/);
+  });
+
   it('use only declared names', () => {
     assert.deepEqual(bicepFiles.flatMap(undeclaredNames), []);
   });

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { createCertificateAuthority } from '../../../lib/authorities/certificate-authority.ts';
 import { createGroups } from '../../../lib/enrollment/groups.ts';
-import { enrollmentRevision, type GroupRecord } from '../../../lib/groups/group.ts';
+import { FleetError } from '../../../lib/errors.ts';
+import { enrollmentRevision, type GroupRecord, inForce } from '../../../lib/groups/group.ts';
 import { reconcileRegistrations } from '../../../lib/pipeline/reconcile-registrations.ts';
 import { createSoftwareKeyStore } from '../../../lib/pki/software-key-store.ts';
 import { createMemoryEnrollments } from '../../memory/enrollments.ts';
@@ -62,6 +63,82 @@ describe('a declared group', () => {
     assert.equal(statusInDps(world), 'disabled');
     const group = await recordOf(world);
     assert.equal(group.enrolled?.revision, enrollmentRevision(group));
+  });
+});
+
+describe('a definition that DPS refuses', () => {
+  const refused = { keyCustody: 'device', initialTwin: { tags: { site: 'refused' } } } as const;
+
+  /** DPS refuses this one definition from now on. @returns how often it was asked */
+  function refuse(world: World) {
+    const asked = { times: 0 };
+    const { ensureGroup } = world.enrollments;
+    world.enrollments.ensureGroup = async (group) => {
+      if (group.definition.initialTwin.tags['site'] !== 'refused') return ensureGroup(group);
+      asked.times += 1;
+      throw new FleetError('group-refused', 'DPS refused the enrollment group: 400004 No such hub.');
+    };
+    return asked;
+  }
+
+  it('is on the group with the reason, and later rows are provisioned by what worked', async () => {
+    using world = createWorld();
+    await world.declare('line7', before);
+    const asked = refuse(world);
+    await assert.rejects(world.declare('line7', refused), { code: 'group-refused' });
+    const group = await recordOf(world);
+    assert.equal(group.definition.keyCustody, 'device');
+    assert.match(group.refusal?.reason.message ?? '', /No such hub/);
+    assert.equal(inForce(group).definition.keyCustody, 'plain');
+
+    const jobId = await world.upload('line7/list.csv', 'deviceId\ngw-1\n');
+    await world.settle();
+    await reconcile(world);
+    assert.equal((await world.job(jobId)).counts.provisioned, 1);
+    assert.equal(asked.times, 1, 'DPS is not asked again per chunk');
+    assert.equal(world.enrollments.groups.get('line7')?.definition.keyCustody, 'plain');
+  });
+
+  it('is asked again when it is declared again, and gives way to one that DPS accepts', async () => {
+    using world = createWorld();
+    await world.declare('line7', before);
+    const asked = refuse(world);
+    await assert.rejects(world.declare('line7', refused), { code: 'group-refused' });
+    await assert.rejects(world.declare('line7', refused), { code: 'group-refused' });
+    assert.equal(asked.times, 2);
+    await world.declare('line7', after);
+    const group = await recordOf(world);
+    assert.deepEqual([group.accepted, group.refusal], [undefined, undefined]);
+    assert.equal(inForce(group).definition.provisioningStatus, 'disabled');
+  });
+
+  it('keeps its reason when nothing was in force before, and fails its rows with it', async () => {
+    using world = createWorld();
+    refuse(world);
+    const first = { ...refused, keyCustody: 'plain' } as const;
+    await assert.rejects(world.declare('line7', first), { code: 'group-refused' });
+    assert.match((await recordOf(world)).refusal?.reason.message ?? '', /No such hub/);
+    const jobId = await world.upload('line7/list.csv', 'deviceId\ngw-1\n');
+    await world.settle();
+    assert.equal((await world.job(jobId)).counts.failed, 1);
+    assert.equal(world.devices.records.get('gw-1')?.failure?.code, 'group-refused');
+  });
+
+  it('leaves what worked in force, whichever call was interrupted, until DPS has accepted another one', async () => {
+    for (let call = 1; call <= 12; call++) {
+      using world = createWorld();
+      await world.declare('line7', before);
+      world.interruptAfter(call);
+      await world.declare('line7', after).catch((error: unknown) => assert.ok(error instanceof Interruption));
+      world.interruptAfter(Number.POSITIVE_INFINITY);
+      const inDps = statusInDps(world);
+      const cut = await recordOf(world);
+      // Before DPS is asked, the old definition is in force; DPS may have the new one a moment before the store says so.
+      if (inDps === 'enabled') assert.equal(inForce(cut).definition.provisioningStatus, 'enabled', `cut ${call}`);
+      await reconcile(world);
+      const group = await recordOf(world);
+      assert.equal(inForce(group).definition.provisioningStatus, statusInDps(world), `cut after call ${call}`);
+    }
   });
 });
 

@@ -75,6 +75,55 @@ describe('the reports of a job', () => {
   });
 });
 
+describe('a report that was deleted', () => {
+  it('is rebuilt from the device records, and the other chunks are served as before', async () => {
+    using world = createWorld({ chunkRows: 2 });
+    const jobId = await jobWithDeadChunk(world);
+    const results = await resultsOf(world, jobId);
+    world.reports.delete(`${jobId}/chunk-00001.json`);
+    assert.deepEqual(await resultsOf(world, jobId), results);
+  });
+
+  it('leaves one line for the rows that no record knows', async () => {
+    using world = createWorld({ chunkRows: 2 });
+    const jobId = await jobWithDeadChunk(world);
+    await world.reports.write(`${jobId}/chunk-00000.json`, Buffer.from('{"results":['), { contentType: 'text/plain' });
+    assert.deepEqual(await faultsOf(world, jobId), ['2 report-missing']);
+    const [fault] = await Array.fromAsync(jobErrors(jobId, world));
+    assert.equal(fault?.message, '2 rows of chunk 0, whose 2 rows begin on line 2, are in no report.');
+    await assert.rejects(retryJob(await world.job(jobId), world.services()), { code: 'report-missing' });
+  });
+
+  it('leaves one line for rows that were unchanged', async () => {
+    using world = createWorld({ chunkRows: 2 });
+    await jobWithDeadChunk(world);
+    const again = await world.upload('line7/again.csv', manifest);
+    await world.settle();
+    world.reports.delete(`${again}/chunk-00001.json`);
+    assert.deepEqual((await resultsOf(world, again)).slice(1), [
+      '4  report-missing: 2 rows of chunk 1, whose 2 rows begin on line 4, are in no report.',
+      '6 gw-5 unchanged',
+      '7 gw-6 unchanged',
+    ]);
+  });
+
+  it('does not stop a retry of the rows that the records know', async () => {
+    using world = createWorld({ chunkRows: 10 });
+    await world.declare('line7', { keyCustody: 'plain' });
+    const jobId = await world.upload('line7/list.csv', manifest);
+    await world.queue.shift()?.run();
+    // The chunk has claimed its devices when it is given up, so that their records say why they failed.
+    world.failOn('replace');
+    await assert.rejects(async () => world.queue[0]?.run());
+    await killNext(world);
+    world.reports.delete(`${jobId}/chunk-00000.json`);
+    assert.equal((await retryJob(await world.job(jobId), world.services())).rows, 5);
+    await world.settle();
+    const { counts } = await world.job(jobId);
+    assert.deepEqual([counts.provisioned, counts.rejected, counts.failed], [5, 1, 0]);
+  });
+});
+
 it('a job that was cancelled is not retried, and its failed rows stay failed', async () => {
   using world = createWorld({ chunkRows: 2 });
   await world.declare('line7', { keyCustody: 'plain' });

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { jobErrors } from '../../../lib/jobs/reports.ts';
 import { recordDeadLetter } from '../../../lib/pipeline/record-dead-letter.ts';
 import { redriveDeadLetters } from '../../../lib/pipeline/redrive-dead-letters.ts';
+import { retryJob } from '../../../lib/pipeline/retry-job.ts';
 import type { QueueName } from '../../../lib/resource-names.ts';
 import { createMemoryDeadLetterStore } from '../../memory/dead-letter-store.ts';
 import { createWorld, type World } from '../../world.ts';
@@ -77,13 +79,13 @@ describe('an upload that was given up when some of its chunks were sent', () => 
 });
 
 describe('a chunk that was given up', () => {
-  it('frees its devices where the manifest is gone', async () => {
+  it('frees its devices where the manifest is overwritten', async () => {
     using world = createWorld({ chunkRows: 10 });
     await world.declare('line7', { keyCustody: 'plain' });
     const jobId = await world.upload(event.blobName, manifest);
     await world.queue.shift()?.run();
     const message = await breakAt(world, 'replace');
-    // The same name again is another manifest; the one that was announced is no longer there.
+    // The same name again is another manifest. The job still reads its own version.
     await world.upload(event.blobName, `${manifest}gw-5\n`);
     await lettersOf(world).record('chunks', message);
     assert.equal((await world.job(jobId)).counts.failed, 4);
@@ -96,6 +98,64 @@ describe('a chunk that was given up', () => {
       [...world.devices.records.values()].map(({ status }) => status),
       Array(5).fill('provisioned'),
     );
+  });
+
+  it('names each row in its report when the manifest and its snapshot are deleted, and frees its devices', async () => {
+    using world = createWorld({ chunkRows: 3 });
+    await world.declare('line7', { keyCustody: 'plain' });
+    const jobId = await world.upload(event.blobName, `${manifest}gw-5\ngw-6\n`);
+    await world.queue.shift()?.run();
+    // The first chunk has claimed its devices, the second one has not begun.
+    const first = await breakAt(world, 'replace');
+    const [second] = world.queue.splice(0);
+    world.manifests.delete(event.blobName);
+    const { record, deadLetters } = lettersOf(world);
+    await record('chunks', first);
+    await record('chunks', second?.message);
+    const job = await world.job(jobId);
+    assert.deepEqual([job.status, job.counts.rejected, job.counts.failed], ['completedWithErrors', 6, 0]);
+    const faults = await Array.fromAsync(jobErrors(jobId, world));
+    assert.deepEqual(
+      faults.map(({ line, code, value }) => [line, code, value]),
+      [2, 3, 4, 5, 6, 7].map((line) => [line, 'manifest-gone', line < 5 ? `gw-${line - 1}` : undefined]),
+    );
+    assert.match(faults[4]?.message ?? '', /^This is row 2 of the 3 rows that begin on line 5\. .*gave-up/);
+    assert.ok([...world.devices.records.values()].every(({ status }) => status === 'failed'));
+    await assert.rejects(retryJob(job, world.services()), { code: 'method-conflict', message: /no failed rows/ });
+    assert.equal((await deadLetters.list({ size: 10 })).items.length, 2);
+  });
+
+  it('names the rows of a retry by their lines when the manifest is deleted before the retry', async () => {
+    using world = createWorld({ chunkRows: 10 });
+    await world.declare('line7', { keyCustody: 'plain' });
+    const jobId = await world.upload(event.blobName, manifest);
+    await world.queue.shift()?.run();
+    const [chunk] = world.queue.splice(0);
+    const { record } = lettersOf(world);
+    await record('chunks', chunk?.message);
+    assert.equal((await world.job(jobId)).counts.failed, 4);
+    await retryJob(await world.job(jobId), world.services());
+    world.manifests.delete(event.blobName);
+    await record('chunks', world.queue.shift()?.message);
+    const { counts } = await world.job(jobId);
+    assert.deepEqual([counts.rejected, counts.failed], [4, 0]);
+    const faults = await Array.fromAsync(jobErrors(jobId, world));
+    assert.deepEqual(
+      faults.map(({ line, code }) => [line, code]),
+      [2, 3, 4, 5].map((line) => [line, 'manifest-gone']),
+    );
+  });
+
+  it('is not retried when its manifest is deleted', async () => {
+    using world = createWorld({ chunkRows: 10 });
+    await world.declare('line7', { keyCustody: 'plain' });
+    const jobId = await world.upload(event.blobName, manifest);
+    await world.queue.shift()?.run();
+    const [chunk] = world.queue.splice(0);
+    await lettersOf(world).record('chunks', chunk?.message);
+    world.manifests.delete(event.blobName);
+    await assert.rejects(retryJob(await world.job(jobId), world.services()), { code: 'manifest-gone' });
+    assert.equal(world.queue.length, 0);
   });
 
   it('leaves the rows that wait for their enrollment to be counted once', async () => {

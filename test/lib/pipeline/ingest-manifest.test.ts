@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { waiting } from '../../../lib/jobs/job.ts';
+import { type Job, waiting } from '../../../lib/jobs/job.ts';
 import { ingestManifest } from '../../../lib/pipeline/ingest-manifest.ts';
 import { submitManifest } from '../../../lib/pipeline/submit-manifest.ts';
 import { someTime } from '../../factories.ts';
@@ -14,7 +14,7 @@ it('a job keeps its chunks when the rows per chunk change between two deliveries
   const jobId = await world.upload('line7/list.csv', manifest);
   const [event] = world.queue.splice(0);
   // Both messages are sent, and the worker dies before it says so.
-  world.interruptAfter(7);
+  world.interruptAfter(8);
   await assert.rejects(async () => event?.run());
   assert.equal(world.queue.length, 2);
   const blobName = 'line7/list.csv';
@@ -27,11 +27,60 @@ it('a job keeps its chunks when the rows per chunk change between two deliveries
   assert.deepEqual([status, counts.provisioned, waiting(counts)], ['completed', 4, 0]);
 });
 
+it('a job works on the version that was split when its manifest is overwritten or its event comes again', async () => {
+  using world = createWorld({ chunkRows: 2 });
+  await world.declare('line7', { keyCustody: 'plain' });
+  const jobId = await world.upload('line7/list.csv', manifest);
+  world.queue.push(...world.queue);
+  await world.queue.shift()?.run();
+  await world.manifests.write('line7/list.csv', Buffer.from('deviceId\nother-1\n'), { contentType: 'text/csv' });
+  await world.settle();
+  const { counts, status } = await world.job(jobId);
+  assert.deepEqual([status, counts.provisioned, counts.rejected], ['completed', 4, 0]);
+  assert.deepEqual([...world.devices.records.keys()], ['gw-1', 'gw-2', 'gw-3', 'gw-4']);
+});
+
+it('a manifest that is overwritten before it is split fails its job', async () => {
+  using world = createWorld();
+  const jobId = await world.upload('line7/list.csv', manifest);
+  await world.manifests.write('line7/list.csv', Buffer.from('deviceId\nother-1\n'), { contentType: 'text/csv' });
+  await world.settle();
+  const { status, reason } = await world.job(jobId);
+  assert.deepEqual([status, reason?.code], ['failed', 'manifest-gone']);
+});
+
+it('a job of an earlier version, which has no snapshot, reads the blob while it has its ETag', async () => {
+  using world = createWorld({ chunkRows: 2 });
+  await world.declare('line7', { keyCustody: 'plain' });
+  const jobId = await world.upload('line7/list.csv', manifest);
+  await world.queue.shift()?.run();
+  const { blob, etag } = (await world.job(jobId)).manifest;
+  await world.jobs.update(jobId, ['provisioning'], { manifest: { blob, etag } });
+  await world.settle();
+  assert.equal((await world.job(jobId)).counts.provisioned, 4);
+});
+
 it('a name that no manifest has is refused, so that a dead letter tells of it', async () => {
   using world = createWorld();
   await assert.rejects(ingestManifest({ blobName: 'list.xlsx', etag: '1' }, world.services()), {
     code: 'manifest-format',
   });
+});
+
+it('a job names its submitter also when its event came first', async () => {
+  using world = createWorld();
+  const services = { ...world.services(), newId: () => 'an-id' };
+  const eventFirst = {
+    ...services.jobs,
+    create: async (job: Job) => {
+      const { submittedBy: _, ...byEvent } = job;
+      await services.jobs.create(byEvent);
+      return services.jobs.create(job);
+    },
+  };
+  const submission = { body: Buffer.from(manifest), format: 'csv', onConflict: 'reject' } as const;
+  const { jobId } = await submitManifest(submission, { ...services, jobs: eventFirst }, 'a submitter');
+  assert.deepEqual((await world.job(jobId)).submittedBy, { by: 'a submitter', at: someTime.toISOString() });
 });
 
 it('an upload that was stored though its answer was lost is a job', async () => {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Job } from '../../../lib/jobs/job.ts';
+import { sourceOf } from '../../../lib/orders/cloud-event.ts';
 import { parseOrder } from '../../../lib/orders/order.ts';
 import { ingestOrder } from '../../../lib/pipeline/ingest-order.ts';
 import { createWorld, type World } from '../../world.ts';
@@ -30,6 +32,26 @@ describe('an order', () => {
     assert.deepEqual([job.status, job.source, job.name], ['completed', 'order', body.orderId]);
     assert.equal(job.counts.provisioned, 7);
     assert.equal(world.devices.records.get('gw-007')?.status, 'provisioned');
+  });
+
+  it('is recorded with the source of its first envelope, also when its event came first', async () => {
+    using world = createWorld();
+    const event = { specversion: '1.0', id: '1', source: '/erp', type: 'order', data: body };
+    const services = world.services();
+    const eventFirst = {
+      ...services.jobs,
+      create: async (job: Job) => {
+        const { submittedBy: _, ...byEvent } = job;
+        await services.jobs.create(byEvent);
+        return services.jobs.create(job);
+      },
+    };
+    const order = parseOrder(event);
+    const { jobId } = await ingestOrder(order, { ...services, jobs: eventFirst }, sourceOf(event));
+    await ingestOrder(order, services, sourceOf({ ...event, source: '/another' }));
+    assert.equal((await world.job(jobId)).submittedBy?.by, 'order from /erp');
+    const other = await ingestOrder(parseOrder({ ...body, orderId: 'PO 2' }), services, sourceOf(body));
+    assert.equal((await world.job(other.jobId)).submittedBy?.by, 'order');
   });
 
   it('that comes twice is one job, in whatever envelope', async () => {

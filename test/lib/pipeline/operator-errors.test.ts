@@ -32,7 +32,7 @@ async function failedJob(world: World, code: ErrorCode): Promise<string> {
 
 /** Retries the job and checks that all of its rows are provisioned. */
 async function retried(world: World, jobId: string): Promise<void> {
-  assert.equal(await retryJob(await world.job(jobId), world.services()), rows);
+  assert.equal((await retryJob(await world.job(jobId), world.services())).rows, rows);
   await world.settle();
   const { counts, status } = await world.job(jobId);
   assert.deepEqual([status, counts.provisioned, counts.failed], ['completed', rows, 0]);

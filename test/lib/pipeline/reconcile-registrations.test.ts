@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { DeviceStore } from '../../../lib/devices/device.ts';
+import { FleetError } from '../../../lib/errors.ts';
 import { type ReconcilePorts, reconcileRegistrations } from '../../../lib/pipeline/reconcile-registrations.ts';
 import { someDevice } from '../../factories.ts';
 import { createWorld, type World } from '../../world.ts';
@@ -48,6 +49,19 @@ it('a group that DPS does not hold as declared is told again, though no device w
   world.enrollments.groups.clear();
   await reconcileRegistrations(services(world, {}));
   assert.ok(world.enrollments.groups.has('line7'));
+});
+
+it('a group that waits for its CA does not stop its devices', async () => {
+  using world = createWorld();
+  await world.declare('line7', { keyCustody: 'plain' });
+  await world.devices.create([waitingDevice(idOf(1))]);
+  register(world, idOf(1));
+  const stored = (await world.groupStore.read('line7')) ?? assert.fail();
+  await world.groupStore.replace({ ...stored, value: { ...stored.value, enrolled: undefined } });
+  const { groups } = world.services();
+  const ensure = () => Promise.reject(new FleetError('ca-missing', 'The group has no issuing CA.'));
+  assert.equal(await reconcileRegistrations(services(world, { groups: { ...groups, ensure } })), 1);
+  assert.equal(world.devices.records.get(idOf(1))?.status, 'assigned');
 });
 
 it('twins are written two at a time', async () => {

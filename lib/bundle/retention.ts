@@ -1,0 +1,19 @@
+import type { DeviceRecord } from '../devices/device.ts';
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+/**
+ * When the retention rule of the container `bundles` may delete the bundle of a device (infra/azure/app/storage.bicep). Rules
+ * run about once a day, so a bundle can be there for some time longer.
+ * @param retentionDays undefined where no rule deletes bundles, as on one machine
+ * @returns undefined when the bundle is not deleted, or the device has none
+ */
+export function bundleExpiry(
+  { bundle, identity, history }: Pick<DeviceRecord, 'bundle' | 'identity' | 'history'>,
+  retentionDays: number | undefined,
+): Date | undefined {
+  if (bundle === undefined || retentionDays === undefined) return undefined;
+  // The history keeps the latest 20 events. Certificates begin some hours before they are issued.
+  const storedAt = history.findLast(({ event }) => event === 'issued')?.at ?? identity?.notBefore;
+  return storedAt === undefined ? undefined : new Date(Date.parse(storedAt) + retentionDays * dayMs);
+}

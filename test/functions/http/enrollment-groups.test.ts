@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { groupView } from '../../../functions/http/enrollment-groups.ts';
+import { FleetError } from '../../../lib/errors.ts';
+import { enrollmentRevision, type GroupRecord } from '../../../lib/groups/group.ts';
+import { someGroup, someTime } from '../../factories.ts';
+
+const at = someTime.toISOString();
+const act = { by: 'an operator', at };
+
+function group(change: Partial<GroupRecord> = {}): GroupRecord {
+  const definition = someGroup();
+  return { id: 'line7', definition, issuingCas: [], declaredBy: act, createdAt: at, updatedAt: at, ...change };
+}
+
+it('a refused group shows the reason, what is in force, and who declared it', () => {
+  const { reason } = new FleetError('group-refused', 'DPS refused the enrollment group: 400004 No such hub.');
+  const definition = someGroup('line7', { provisioningStatus: 'disabled' });
+  const accepted = { definition: someGroup(), issuingCas: [] };
+  const declared = group({ definition, accepted });
+  const view = groupView({ ...declared, refusal: { revision: enrollmentRevision(declared), reason, at } });
+  assert.deepEqual([view.enrollment.status, view.enrollment.reason], ['refused', reason]);
+  assert.deepEqual([view.definition.provisioningStatus, view.inForce?.provisioningStatus], ['disabled', 'enabled']);
+  assert.deepEqual(view.declaredBy, act);
+});
+
+it('a refusal of an earlier definition is not shown', () => {
+  const { reason } = new FleetError('group-refused', 'DPS refused the enrollment group.');
+  const view = groupView(group({ refusal: { revision: 'of an earlier definition', reason, at } }));
+  assert.deepEqual([view.enrollment.status, view.enrollment.reason, view.inForce], ['pending', undefined, undefined]);
+});
