@@ -59,7 +59,12 @@ function deviceView(record: DeviceRecord, twin: Twin = { tags: {}, desired: {} }
     job: { jobId: claim.jobId, line: claim.line, link: `/api/jobs/${claim.jobId}` },
     twin,
     registration: record.registration ?? { status: 'unassigned' },
-    bundle: bundle && { fileName: bundle.fileName, bytes: bundle.length, link: `/api/devices/${id}/bundle` },
+    bundle: bundle && {
+      fileName: bundle.fileName,
+      bytes: bundle.length,
+      sha256: bundle.sha256,
+      link: `/api/devices/${id}/bundle`,
+    },
     history: record.history,
   };
 }
