@@ -1,16 +1,19 @@
 /**
  * `npm run verify-bundle -- BUNDLE --groups FILE`: checks a bundle, and predicts whether DPS accepts the device.
  */
+import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import type { VerifierGroup } from '../../lib/bundle/dps-decision.ts';
 import { type BundleReport, verifyBundle } from '../../lib/bundle/verify-bundle.ts';
 
-const usage = `Usage: npm run verify-bundle -- BUNDLE --groups FILE [--at TIME] [--json]
+const usage = `Usage: npm run verify-bundle -- BUNDLE --groups FILE [--sha256 HEX] [--at TIME] [--json]
 
   BUNDLE         a downloaded bundle, or the output of openssl cms -decrypt
   --groups FILE  the answer of GET /api/enrollment-groups, or one group of it
+  --sha256 HEX   the SHA-256 that the device's record has: bundle.sha256 of GET /api/devices/{deviceId}. It is that of the
+                 file as downloaded; for a sealed bundle, compare it before decrypting (sha256sum)
   --at TIME      check for this time, ISO 8601 (default: now)
   --json         print the report as JSON
   -h, --help     show this text
@@ -47,12 +50,24 @@ async function readGroups(file: string): Promise<VerifierGroup[]> {
   return parsed.data.enrollmentGroups.map(({ id, definition, issuingCas }) => ({ id, ...definition, issuingCas }));
 }
 
-function describe({ deviceId, ok, dps, checks }: BundleReport): string {
+/** @returns the report with one more check: whether the file has the SHA-256 of the device's record */
+function withSha256(report: BundleReport, sha256: string, recorded: string | undefined): FileReport {
+  if (recorded === undefined) return { ...report, sha256 };
+  const isRecorded = sha256 === recorded.toLowerCase();
+  const fault = isRecorded ? {} : { fault: `its SHA-256 is ${sha256}, the recorded one is ${recorded}` };
+  const checks = [{ name: 'the file is the bundle that was recorded', ...fault }, ...report.checks];
+  return { ...report, sha256, checks, ok: report.ok && isRecorded };
+}
+
+/** A report, and the SHA-256 of the file, lower-case hex. */
+type FileReport = BundleReport & { readonly sha256: string };
+
+function describe({ deviceId, ok, dps, checks, sha256 }: FileReport): string {
   const lines = checks.map(({ name, fault }) =>
     fault === undefined ? `  ok     ${name}` : `  FAULT  ${name}: ${fault}`,
   );
   const decision = `  ${dps.accepted ? 'ok    ' : 'FAULT '} DPS will say: ${dps.text}`;
-  return [`${deviceId}: ${ok ? 'good' : 'not good'}`, ...lines, decision].join('\n');
+  return [`${deviceId}: ${ok ? 'good' : 'not good'}`, `  SHA-256 ${sha256}`, ...lines, decision].join('\n');
 }
 
 async function main(): Promise<number> {
@@ -60,6 +75,7 @@ async function main(): Promise<number> {
     allowPositionals: true,
     options: {
       groups: { type: 'string' },
+      sha256: { type: 'string' },
       at: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
@@ -71,11 +87,15 @@ async function main(): Promise<number> {
   }
   const [file] = positionals;
   const at = values.at === undefined ? new Date() : new Date(values.at);
-  if (file === undefined || positionals.length > 1 || values.groups === undefined || Number.isNaN(at.getTime())) {
+  const hasBadHash = values.sha256 !== undefined && !/^[0-9a-f]{64}$/i.test(values.sha256);
+  const hasBadTime = Number.isNaN(at.getTime());
+  if (file === undefined || positionals.length > 1 || values.groups === undefined || hasBadTime || hasBadHash) {
     console.error(usage);
     return 2;
   }
-  const report = verifyBundle(await readFile(file), await readGroups(values.groups), at);
+  const bundle = await readFile(file);
+  const verified = verifyBundle(bundle, await readGroups(values.groups), at);
+  const report = withSha256(verified, hash('sha256', bundle), values.sha256);
   console.log(values.json ? JSON.stringify(report, null, 2) : describe(report));
   return report.ok ? 0 : 1;
 }
