@@ -8,6 +8,7 @@ import { errorsCsv, resultsCsv } from '../../lib/manifest/report.ts';
 import { cancelJob } from '../../lib/pipeline/cancel-job.ts';
 import { retryJob } from '../../lib/pipeline/retry-job.ts';
 import { submitManifest } from '../../lib/pipeline/submit-manifest.ts';
+import { bodyOf } from './body.ts';
 import { jobIdFrom, nextLink, pageFrom, wordFrom } from './parameters.ts';
 import { authLevel, download, json, respond } from './respond.ts';
 
@@ -19,11 +20,7 @@ app.http('submit-job', {
     const format = formatOf(request);
     const defaultGroup = groupOf(request);
     const onConflict = wordFrom(request, 'onConflict', conflictPolicies) ?? 'reject';
-    const body = Buffer.from(await request.arrayBuffer());
-    if (body.length === 0) {
-      // The host passes on no body of a chunked request.
-      throw new FleetError('manifest-empty', 'The request has no body, or was sent chunked, without a Content-Length.');
-    }
+    const body = await notEmpty(bodyOf('submit-job', request));
     const job = await submitManifest({ body, format, defaultGroup, onConflict }, services);
     return json(jobView(job, services.now()), { status: 202, headers: { location: `/api/jobs/${job.jobId}` } });
   }),
@@ -95,6 +92,16 @@ async function findJob(request: HttpRequest, jobs: JobStore): Promise<Job> {
   const job = await jobs.read(jobId);
   if (job === undefined) throw new FleetError('not-found', `There is no job "${jobId}".`);
   return job;
+}
+
+/** @returns the same body, when it has at least one byte. @throws FleetError `manifest-empty`, before anything is stored */
+async function notEmpty(body: AsyncGenerator<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
+  const first = await body.next();
+  if (first.done) throw new FleetError('manifest-empty', 'The request has no body. Send the manifest as the body.');
+  return (async function* () {
+    yield first.value;
+    yield* body;
+  })();
 }
 
 function formatOf(request: HttpRequest): ManifestFormat {

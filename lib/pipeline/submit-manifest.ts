@@ -5,7 +5,8 @@ import { describeJob } from './ingest-manifest.ts';
 import type { Ports } from './ports.ts';
 
 export interface Submission {
-  readonly body: Uint8Array;
+  /** Read once, as a stream: an upload of any size uses the memory of some blocks. */
+  readonly body: AsyncIterable<Uint8Array>;
   readonly format: ManifestFormat;
   readonly defaultGroup?: string;
   readonly onConflict: ConflictPolicy;
@@ -15,7 +16,7 @@ export interface Submission {
  * Stores an HTTP upload as a manifest. From here on it takes the way of every upload: its BlobCreated event starts the work, so
  * nothing is lost if we stop between the two writes.
  * @returns its job
- * @throws FleetError `throttled`, `unavailable`
+ * @throws FleetError `throttled`, `unavailable`, and any error of `body`; nothing is stored then
  */
 export async function submitManifest(
   submission: Submission,
@@ -26,7 +27,7 @@ export async function submitManifest(
   const blob = `${folder}/${newId()}.${format}`;
   const metadata = { onconflict: onConflict };
   const contentType = format === 'csv' ? 'text/csv' : 'application/x-ndjson';
-  const created = await manifests.create(blob, body, { contentType, metadata });
+  const created = await manifests.createFrom(blob, body, { contentType, metadata });
   // The name is ours alone. If it is taken, an earlier try of ours succeeded and its answer was lost.
   const etag = created ?? (await manifests.properties(blob))?.etag;
   if (etag === undefined) throw new FleetError('unavailable', 'The upload was deleted while it was stored.');
