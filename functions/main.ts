@@ -13,5 +13,8 @@ import './http/enrollment-groups.ts';
 import './http/dead-letters.ts';
 import './http/health.ts';
 
+// Reports are sent while they are read (http/response-stream.ts), and request bodies are read as they come.
+app.setup({ enableHttpStream: true });
+
 // Not awaited: an instance takes its first message while the check still runs.
 app.hook.appStart(() => void startUpCheck());

@@ -11,6 +11,7 @@ import { submitManifest } from '../../lib/pipeline/submit-manifest.ts';
 import { bodyOf } from './body.ts';
 import { jobIdFrom, nextLink, pageFrom, wordFrom } from './parameters.ts';
 import { authLevel, download, json, respond } from './respond.ts';
+import { streamed } from './response-stream.ts';
 
 app.http('submit-job', {
   route: 'jobs',
@@ -48,9 +49,9 @@ app.http('get-job-errors', {
   route: 'jobs/{jobId}/errors',
   methods: ['GET'],
   authLevel,
-  handler: respond('get-job-errors', async (request, services) => {
+  handler: respond('get-job-errors', async (request, services, { requestId }) => {
     const { jobId, shape } = await findJob(request, services.jobs);
-    return csv(`${jobId}-errors.csv`, errorsCsv(jobErrors(jobId, services), shape));
+    return csv(`${jobId}-errors.csv`, await streamed(requestId, errorsCsv(jobErrors(jobId, services), shape)));
   }),
 });
 
@@ -58,9 +59,9 @@ app.http('get-job-results', {
   route: 'jobs/{jobId}/results',
   methods: ['GET'],
   authLevel,
-  handler: respond('get-job-results', async (request, services) => {
+  handler: respond('get-job-results', async (request, services, { requestId }) => {
     const { jobId } = await findJob(request, services.jobs);
-    return csv(`${jobId}-results.csv`, resultsCsv(jobResults(jobId, services)));
+    return csv(`${jobId}-results.csv`, await streamed(requestId, resultsCsv(jobResults(jobId, services))));
   }),
 });
 
@@ -122,14 +123,8 @@ function groupOf(request: HttpRequest): string | undefined {
   throw new FleetError('request-invalid', message, { column: 'enrollmentGroup', value });
 }
 
-/**
- * A CSV download. The host takes whole bodies only, so the parts are gathered first: as bytes, because a string holds at
- * most half a gigabyte (V8's limit), which the results of a few million rows reach.
- */
-async function csv(fileName: string, parts: AsyncIterable<string>): Promise<HttpResponseInit> {
-  const body: Buffer[] = [];
-  for await (const part of parts) body.push(Buffer.from(part));
-  return download(fileName, 'text/csv; charset=utf-8', Buffer.concat(body));
+function csv(fileName: string, body: ReadableStream<Uint8Array>): HttpResponseInit {
+  return download(fileName, 'text/csv; charset=utf-8', body);
 }
 
 /**

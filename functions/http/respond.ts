@@ -92,7 +92,11 @@ export function json(body: unknown, init: Omit<HttpResponseInit, 'body' | 'jsonB
 }
 
 /** A file to download, which no cache keeps. */
-export function download(fileName: string, contentType: string, body: Uint8Array): HttpResponseInit {
+export function download(
+  fileName: string,
+  contentType: string,
+  body: Uint8Array | ReadableStream<Uint8Array>,
+): HttpResponseInit {
   return {
     headers: {
       'content-type': contentType,
