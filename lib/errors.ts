@@ -192,7 +192,7 @@ const definitions = {
     hint: 'Send JSON, and orders only, to the queue orders; the other queues carry messages of this app. Redrive or delete this message.',
   },
   'request-invalid': { acts: 'sender', status: 400, hint: 'Correct the request as described.' },
-  'request-too-large': { acts: 'sender', status: 413, hint: 'Send a smaller body; docs/host.md has the limits.' },
+  'request-too-large': { acts: 'sender', status: 413, hint: 'Send a smaller body; docs/host.md lists the limits.' },
   'not-found': {
     acts: 'sender',
     status: 404,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import functions from '@azure/functions';
 import { bodyOf, checkContentLength, maxBodyBytes } from '../../../functions/http/body.ts';
@@ -37,6 +38,14 @@ function chunkedRequest(pieces: number, pieceBytes: number) {
 describe('the body of a request', () => {
   it('has a limit for every operation', () => {
     assert.deepEqual(Object.keys(maxBodyBytes).sort(), operations.sort());
+  });
+
+  it('has its limit documented where it is read', () => {
+    const text = readFileSync(new URL('../../../docs/host.md', import.meta.url), 'utf8');
+    for (const [operation, bytes] of Object.entries(maxBodyBytes)) {
+      if (bytes !== 4 * 1024) assert.ok(text.includes(`| \`${operation}\` | ${bytes / 1024 / 1024} MiB`), operation);
+    }
+    assert.match(text, /\| all others \| 4 KiB, not read \|/);
   });
 
   it('is refused by its Content-Length, one byte beyond the limit, before it is read', () => {
