@@ -6,6 +6,7 @@ import { readEarlyConfig } from '../config.ts';
 import { logTo } from '../log.ts';
 import { type Services, services } from '../services.ts';
 import { checkContentLength } from './body.ts';
+import { useForwardedHeaders } from './forwarded-calls.ts';
 
 /**
  * Whether the host asks for a function key before a function runs. With signed-in users, built-in authentication lets
@@ -32,6 +33,7 @@ export function respond(
     const log = logTo(context);
     const requestId = context.invocationId;
     try {
+      useForwardedHeaders(request, requestId);
       // First the caller: an error in the configuration is shown to authenticated callers only.
       const caller = authenticate(operation, request);
       checkContentLength(operation, request);

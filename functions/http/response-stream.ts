@@ -1,28 +1,13 @@
-import { subscribe } from 'node:diagnostics_channel';
 import type { ServerResponse } from 'node:http';
 import { FleetError } from '../../lib/errors.ts';
+import { forwardedCall } from './forwarded-calls.ts';
 
 /*
- * @azure/functions sends a streamed answer through an HTTP server of its own, which the host forwards from (HTTP streams,
- * https://learn.microsoft.com/azure/azure-functions/functions-reference-node#http-streams). It leaves two things undone, both
- * in `sendProxyResponse` of its src/http/httpProxy.ts (4.16): it writes as fast as the body gives, so the whole answer
- * to a slow client is in memory; and when the body fails, it leaves the connection open, so that the client waits for
- * the timeout of the host. This module does both. It finds the response by the header that names the invocation.
+ * With HTTP streams (https://learn.microsoft.com/azure/azure-functions/functions-reference-node#http-streams), @azure/functions
+ * leaves two things undone, both in `sendProxyResponse` of its src/http/httpProxy.ts (4.16): it writes as fast as the body
+ * gives, so the whole answer to a slow client is in memory; and when the body fails, it leaves the connection open, so that
+ * the client waits for the timeout of the host. This module does both.
  */
-
-/** The header by which the library finds the invocation of a forwarded request. */
-const invocationHeader = 'x-ms-invocation-id';
-
-const responses = new Map<string, ServerResponse>();
-
-// https://nodejs.org/api/diagnostics_channel.html#http
-subscribe('http.server.request.start', (message) => {
-  const { request, response } = message as { request: { headers: Record<string, unknown> }; response: ServerResponse };
-  const id = request.headers[invocationHeader];
-  if (typeof id !== 'string') return;
-  responses.set(id, response);
-  response.once('close', () => responses.delete(id));
-});
 
 /** How long a client may take for what was sent to it, before its connection is closed: it holds a place (`maxStreams`). */
 const stallMilliseconds = 60_000;
@@ -57,7 +42,7 @@ export async function streamed(
     isHeld = false;
   };
 
-  const response = responses.get(invocationId);
+  const response = forwardedCall(invocationId)?.response;
   // Also when nothing ever reads the body.
   response?.once('close', release);
   const iterator = pieces[Symbol.asyncIterator]();

@@ -27,14 +27,19 @@ export interface Forwarding {
  * Forwards a request to the HTTP server of the worker, which finds the invocation by its id. So does the real host, when the
  * app has enabled HTTP streams. Both bodies are streams, and each side reads as fast as the other one takes.
  * @param workerUrl capability `HttpUri` of the worker
+ * @param options.headers of the request, those that the function may see
  */
-export function forward(workerUrl: string, incoming: Request, invocationId: string): Forwarding {
+export function forward(
+  workerUrl: string,
+  incoming: Request,
+  { invocationId, headers }: { readonly invocationId: string; readonly headers: readonly [string, string][] },
+): Forwarding {
   const { hostname, port } = new URL(workerUrl);
   const { pathname, search, host, protocol } = new URL(incoming.url);
   const forwarded = httpRequest({
     ...{ hostname, port, path: pathname + search, method: incoming.method, agent },
     headers: {
-      ...Object.fromEntries([...incoming.headers].filter(isForwarded)),
+      ...Object.fromEntries(headers.filter(isForwarded)),
       'x-forwarded-host': host,
       'x-forwarded-proto': protocol.replace(':', ''),
       'x-ms-invocation-id': invocationId,
@@ -49,10 +54,13 @@ export function forward(workerUrl: string, incoming: Request, invocationId: stri
     const timeout = new Promise((end) => setTimeout(end, drainMilliseconds).unref());
     await Promise.race([sent, timeout]);
     const status = found.statusCode ?? 500;
-    const headers = Object.entries(found.headers).filter((header) => isForwarded(header)) as [string, string][];
+    const answerHeaders = Object.entries(found.headers).filter(isForwarded) as [string, string][];
     const strategy = { highWaterMark: answerBuffer, size: ({ byteLength }: Uint8Array) => byteLength };
     const isBodiless = status === 204 || status === 304;
-    return new Response(isBodiless ? null : (Readable.toWeb(found, { strategy }) as never), { status, headers });
+    return new Response(isBodiless ? null : (Readable.toWeb(found, { strategy }) as never), {
+      status,
+      headers: answerHeaders,
+    });
   });
   return { answer, abort: () => void forwarded.destroy() };
 }

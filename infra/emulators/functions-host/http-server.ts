@@ -4,7 +4,7 @@ import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
 import { isDisabled, resolveSettings } from './app.ts';
 import { forward } from './forwarding.ts';
-import type { FunctionsCore, HttpData, RegisteredFunction } from './functions-core.ts';
+import type { FunctionsCore, HttpData, RegisteredFunction, TypedData } from './functions-core.ts';
 import type { HostLog, Invoke } from './invocation.ts';
 
 export interface HttpServerOptions {
@@ -143,12 +143,8 @@ async function streamedAnswer(
 ): Promise<Response> {
   const { invoke, log, workerUrl } = options;
   const invocationId = randomUUID();
-  const { answer, abort } = forward(workerUrl, request, invocationId);
-  const metadata = {
-    ...Object.fromEntries(Object.entries(params).map(([name, value]) => [name, { string: value }])),
-    Headers: { json: JSON.stringify(Object.fromEntries(passedHeaders(request, options))) },
-    Query: { json: JSON.stringify(Object.fromEntries(new URL(request.url).searchParams)) },
-  };
+  const { answer, abort } = forward(workerUrl, request, { invocationId, headers: passedHeaders(request, options) });
+  const metadata = bindingData(request, params, options);
   invoke(target, { data: {}, metadata, invocationId }).catch((error: unknown) => {
     logFailure(error, target, log);
     abort();
@@ -158,6 +154,28 @@ async function streamedAnswer(
   } catch {
     return new Response(null, { status: 500 });
   }
+}
+
+/**
+ * The binding data of a request in the order of the HTTP extension of the real host: query parameters, route values over
+ * them, and the collections `Headers` and `Query` only if nothing has these names, whatever their case. A caller can so
+ * replace `Headers`, from which the library takes the headers of a forwarded request. The members of a JSON body, which the
+ * real host adds first, are not emulated.
+ */
+function bindingData(
+  request: Request,
+  params: Record<string, string>,
+  options: HttpServerOptions,
+): Record<string, TypedData> {
+  const query = Object.fromEntries(new URL(request.url).searchParams);
+  const values = Object.entries({ ...query, ...params }).filter(([name]) => name.toLowerCase() !== 'code');
+  const names = new Set(values.map(([name]) => name.toLowerCase()));
+  const headers = Object.fromEntries(passedHeaders(request, options));
+  return {
+    ...Object.fromEntries(values.map(([name, value]) => [name, { string: value }])),
+    ...(!names.has('headers') && { Headers: { json: JSON.stringify(headers) } }),
+    ...(!names.has('query') && { Query: { json: JSON.stringify(query) } }),
+  };
 }
 
 function logFailure(error: unknown, target: RegisteredFunction, log: HostLog): void {
