@@ -2,6 +2,7 @@
  * The entry point. `main` of package.json names the bundle that is built from this file (infra/bundle-functions.ts).
  */
 import { app } from '@azure/functions';
+import { expectForwardedCalls } from './http/forwarded-calls.ts';
 import { startUpCheck } from './start-up-check.ts';
 // Each of these registers its functions or hooks with the host.
 import './telemetry.ts';
@@ -12,6 +13,10 @@ import './http/devices.ts';
 import './http/enrollment-groups.ts';
 import './http/dead-letters.ts';
 import './http/health.ts';
+
+// Reports are sent while they are read (http/response-stream.ts), and request bodies are read as they come.
+app.setup({ enableHttpStream: true });
+app.hook.appStart(expectForwardedCalls);
 
 // Not awaited: an instance takes its first message while the check still runs.
 app.hook.appStart(() => void startUpCheck());

@@ -198,6 +198,7 @@ const definitions = {
     hint: 'Send only orders, as JSON, and only to the queue orders. Redrive or delete this message.',
   },
   'request-invalid': { acts: 'sender', status: 400, hint: 'Correct the request as described.' },
+  'request-too-large': { acts: 'sender', status: 413, hint: 'Send a smaller body; docs/host.md lists the limits.' },
   'not-found': {
     acts: 'sender',
     status: 404,

@@ -7,20 +7,38 @@ import type { Issue } from './errors.ts';
 const maxDepth = 20;
 
 /**
+ * Values that untrusted JSON may have: members of objects and items of arrays, at any depth. JSON of N bytes has at most N/2
+ * of them, so the largest twin (40 KB) and the largest order (64 KiB) stay below. A walk over this many takes milliseconds.
+ */
+export const maxNodes = 50_000;
+
+/**
  * Finds what makes untrusted JSON unsafe to walk or merge: nesting that would overflow the stack of a recursive function,
- * or a key `__proto__`, which would replace an object's prototype.
+ * more values than an event loop should spend its time on, or a key `__proto__`, which would replace an object's prototype.
+ * It looks at 50,000 values at most. Call it before anything else walks the value.
+ * @param path of the value, for the issue
  * @returns the first such place, or undefined
  */
-export function untrustedJsonIssue(value: unknown, path = '', depth = 0): Issue | undefined {
-  if (value === null || typeof value !== 'object') return undefined;
-  if (depth > maxDepth) return { path: path.slice(0, 200), message: `nested deeper than ${maxDepth}` };
-  for (const [key, member] of Object.entries(value)) {
-    const inner = path === '' ? key.slice(0, 40) : `${path}.${key.slice(0, 40)}`;
-    if (key === '__proto__') return { path: inner.slice(0, 200), message: '"__proto__" is not allowed as a key' };
-    const issue = untrustedJsonIssue(member, inner, depth + 1);
-    if (issue !== undefined) return issue;
+export function untrustedJsonIssue(value: unknown, path = ''): Issue | undefined {
+  let nodes = 0;
+
+  function issueIn(node: unknown, at: string, depth: number): Issue | undefined {
+    if (node === null || typeof node !== 'object') return undefined;
+    if (depth > maxDepth) return { path: at.slice(0, 200), message: `nested deeper than ${maxDepth}` };
+    // Counted before the members are visited: a list of them would be as large as the value.
+    const keys = Array.isArray(node) ? undefined : Object.keys(node);
+    nodes += keys === undefined ? (node as unknown[]).length : keys.length;
+    if (nodes > maxNodes) return { path: at.slice(0, 200), message: `more than ${maxNodes} values` };
+    for (const key of keys ?? (node as unknown[]).keys()) {
+      const inner = at === '' ? String(key).slice(0, 40) : `${at}.${String(key).slice(0, 40)}`;
+      if (key === '__proto__') return { path: inner.slice(0, 200), message: '"__proto__" is not allowed as a key' };
+      const issue = issueIn((node as Record<string | number, unknown>)[key], inner, depth + 1);
+      if (issue !== undefined) return issue;
+    }
+    return undefined;
   }
-  return undefined;
+
+  return issueIn(value, path, 0);
 }
 
 /**

@@ -71,6 +71,7 @@ export function deviceView(record: DeviceRecord, { twin, bundleRetentionDays, at
     bundle: bundle && {
       fileName: bundle.fileName,
       bytes: bundle.length,
+      sha256: bundle.sha256,
       keptUntil: expiry?.toISOString(),
       link: expiry !== undefined && expiry <= at ? undefined : `/api/devices/${id}/bundle`,
     },

@@ -2,6 +2,7 @@ import { app, type HttpRequest } from '@azure/functions';
 import { actorName } from '../../lib/access/act.ts';
 import { FleetError } from '../../lib/errors.ts';
 import { enrollmentRevision, type GroupRecord, inForce } from '../../lib/groups/group.ts';
+import { bodyOf } from './body.ts';
 import { idFrom, numberFrom, wordFrom } from './parameters.ts';
 import { authLevel, json, respond } from './respond.ts';
 
@@ -35,7 +36,7 @@ app.http('put-enrollment-group', {
   authLevel,
   handler: respond('put-enrollment-group', async (request, { groups }, { caller }) => {
     const id = request.params['id'] ?? '';
-    const { group, created, pending } = await groups.declare(id, await bodyOf(request), actorName(caller));
+    const { group, created, pending } = await groups.declare(id, await definitionIn(request), actorName(caller));
     return json(groupView(group, pending), {
       status: created ? 201 : 200,
       headers: { location: `/api/enrollment-groups/${group.id}` },
@@ -55,10 +56,11 @@ app.http('roll-over-enrollment-group', {
   }),
 });
 
-async function bodyOf(request: HttpRequest): Promise<unknown> {
+async function definitionIn(request: HttpRequest): Promise<unknown> {
   const expected = 'a JSON object';
+  const body = Buffer.concat(await Array.fromAsync(bodyOf('put-enrollment-group', request)));
   try {
-    return JSON.parse(await request.text());
+    return JSON.parse(body.toString('utf8'));
   } catch (cause) {
     throw new FleetError('request-invalid', `The body is not JSON. Expected ${expected}.`, { expected, cause });
   }

@@ -17,8 +17,10 @@ import { errorsCsv, resultsCsv } from '../../lib/manifest/report.ts';
 import { cancelJob } from '../../lib/pipeline/cancel-job.ts';
 import { retryJob } from '../../lib/pipeline/retry-job.ts';
 import { submitManifest } from '../../lib/pipeline/submit-manifest.ts';
+import { bodyOf } from './body.ts';
 import { jobIdFrom, nextLink, pageFrom, wordFrom } from './parameters.ts';
 import { authLevel, download, json, respond } from './respond.ts';
+import { streamed } from './response-stream.ts';
 
 app.http('submit-job', {
   route: 'jobs',
@@ -28,11 +30,7 @@ app.http('submit-job', {
     const format = formatOf(request);
     const defaultGroup = groupOf(request);
     const onConflict = wordFrom(request, 'onConflict', conflictPolicies) ?? 'reject';
-    const body = Buffer.from(await request.arrayBuffer());
-    if (body.length === 0) {
-      // The host passes on no body of a chunked request.
-      throw new FleetError('manifest-empty', 'The request has no body, or was sent chunked, without a Content-Length.');
-    }
+    const body = await notEmpty(bodyOf('submit-job', request));
     const job = await submitManifest({ body, format, defaultGroup, onConflict }, services, actorName(caller));
     return json(jobView(job, services.now()), { status: 202, headers: { location: `/api/jobs/${job.jobId}` } });
   }),
@@ -60,9 +58,9 @@ app.http('get-job-errors', {
   route: 'jobs/{jobId}/errors',
   methods: ['GET'],
   authLevel,
-  handler: respond('get-job-errors', async (request, services) => {
+  handler: respond('get-job-errors', async (request, services, { requestId }) => {
     const { jobId, shape } = await findJob(request, services.jobs);
-    return csv(`${jobId}-errors.csv`, errorsCsv(jobErrors(jobId, services), shape));
+    return csv(`${jobId}-errors.csv`, await streamed(requestId, errorsCsv(jobErrors(jobId, services), shape)));
   }),
 });
 
@@ -70,9 +68,9 @@ app.http('get-job-results', {
   route: 'jobs/{jobId}/results',
   methods: ['GET'],
   authLevel,
-  handler: respond('get-job-results', async (request, services) => {
+  handler: respond('get-job-results', async (request, services, { requestId }) => {
     const { jobId } = await findJob(request, services.jobs);
-    return csv(`${jobId}-results.csv`, resultsCsv(jobResults(jobId, services)));
+    return csv(`${jobId}-results.csv`, await streamed(requestId, resultsCsv(jobResults(jobId, services))));
   }),
 });
 
@@ -106,6 +104,16 @@ async function findJob(request: HttpRequest, jobs: JobStore): Promise<Job> {
   return job;
 }
 
+/** @returns the same body, when it has at least one byte. @throws FleetError `manifest-empty`, before anything is stored */
+async function notEmpty(body: AsyncGenerator<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
+  const first = await body.next();
+  if (first.done) throw new FleetError('manifest-empty', 'The request has no body. Send the manifest as the body.');
+  return (async function* () {
+    yield first.value;
+    yield* body;
+  })();
+}
+
 function formatOf(request: HttpRequest): ManifestFormat {
   const mediaType = (request.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
   if (mediaType === 'text/csv') return 'csv';
@@ -124,14 +132,8 @@ function groupOf(request: HttpRequest): string | undefined {
   throw new FleetError('request-invalid', message, { column: 'enrollmentGroup', value });
 }
 
-/**
- * A CSV download. The host takes whole bodies only, so the parts are gathered first: as bytes, because a string holds at
- * most half a gigabyte (V8's limit), which the results of a few million rows reach.
- */
-async function csv(fileName: string, parts: AsyncIterable<string>): Promise<HttpResponseInit> {
-  const body: Buffer[] = [];
-  for await (const part of parts) body.push(Buffer.from(part));
-  return download(fileName, 'text/csv; charset=utf-8', Buffer.concat(body));
+function csv(fileName: string, body: ReadableStream<Uint8Array>): HttpResponseInit {
+  return download(fileName, 'text/csv; charset=utf-8', body);
 }
 
 /**

@@ -5,6 +5,8 @@ import { withLog } from '../../lib/log.ts';
 import { readEarlyConfig } from '../config.ts';
 import { logTo } from '../log.ts';
 import { type Services, services } from '../services.ts';
+import { checkContentLength } from './body.ts';
+import { useForwardedHeaders } from './forwarded-calls.ts';
 
 /**
  * Whether the host asks for a function key before a function runs. With signed-in users, built-in authentication lets
@@ -19,8 +21,8 @@ export interface Call {
 }
 
 /**
- * Wraps the handler of an operation: checks that the caller may call it, and answers every error as a problem document
- * (RFC 9457). Errors of this app (5xx) are logged.
+ * Wraps the handler of an operation: checks that the caller may call it and that the body is not too large, and answers every
+ * error as a problem document (RFC 9457). Errors of this app (5xx) are logged.
  * @param operation the name of the function
  */
 export function respond(
@@ -31,8 +33,10 @@ export function respond(
     const log = logTo(context);
     const requestId = context.invocationId;
     try {
+      useForwardedHeaders(request, requestId);
       // First the caller: an error in the configuration is shown to authenticated callers only.
       const caller = authenticate(operation, request);
+      checkContentLength(operation, request);
       // Calls that change something or take a key away are recorded with their caller.
       if (requiredRole[operation] !== 'reader') log.info('request', { operation, caller: caller.id ?? caller.name });
       return await withLog(log, () => handle(request, services(), { caller, requestId }));
@@ -90,7 +94,11 @@ export function json(body: unknown, init: Omit<HttpResponseInit, 'body' | 'jsonB
 }
 
 /** A file to download, which no cache keeps. */
-export function download(fileName: string, contentType: string, body: Uint8Array): HttpResponseInit {
+export function download(
+  fileName: string,
+  contentType: string,
+  body: Uint8Array | ReadableStream<Uint8Array>,
+): HttpResponseInit {
   return {
     headers: {
       'content-type': contentType,

@@ -1,18 +1,21 @@
 /**
  * `npm run verify-bundle -- BUNDLE --groups FILE`: checks a bundle, and predicts whether DPS accepts the device.
  */
+import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import type { VerifierGroup } from '../../lib/bundle/dps-decision.ts';
 import { type BundleReport, verifyBundle } from '../../lib/bundle/verify-bundle.ts';
 
-const usage = `Usage: npm run verify-bundle -- BUNDLE --groups FILE [--dps ID] [--at TIME] [--json]
+const usage = `Usage: npm run verify-bundle -- BUNDLE --groups FILE [--sha256 HEX] [--dps ID] [--at TIME] [--json]
 
   BUNDLE         a downloaded bundle, or the output of openssl cms -decrypt
   --groups FILE  the answer of GET /api/enrollment-groups, or one group of it
   --dps ID       ask this DPS which CAs are verified: the resource id of the provisioning service (az login), or
                  "local" for the stack of npm start. Without it, the roots of the groups count as verified
+  --sha256 HEX   the SHA-256 that the device's record has: bundle.sha256 of GET /api/devices/{deviceId}. It is that of the
+                 file as downloaded; for a sealed bundle, compare it before decrypting (sha256sum)
   --at TIME      check for this time, ISO 8601 (default: now)
   --json         print the report as JSON
   -h, --help     show this text
@@ -57,12 +60,24 @@ async function readVerifiedCas(dps: string): Promise<ReadonlySet<string>> {
   return new Set(certificates.filter(({ isVerified }) => isVerified).map(({ sha1Thumbprint }) => sha1Thumbprint));
 }
 
-function describe({ deviceId, ok, dps, checks }: BundleReport): string {
+/** @returns the report with one more check: whether the file has the SHA-256 of the device's record */
+function withSha256(report: BundleReport, sha256: string, recorded: string | undefined): FileReport {
+  if (recorded === undefined) return { ...report, sha256 };
+  const isRecorded = sha256 === recorded.toLowerCase();
+  const fault = isRecorded ? {} : { fault: `its SHA-256 is ${sha256}, the recorded one is ${recorded}` };
+  const checks = [{ name: 'the file is the bundle that was recorded', ...fault }, ...report.checks];
+  return { ...report, sha256, checks, ok: report.ok && isRecorded };
+}
+
+/** A report, and the SHA-256 of the file, lower-case hex. */
+type FileReport = BundleReport & { readonly sha256: string };
+
+function describe({ deviceId, ok, dps, checks, sha256 }: FileReport): string {
   const lines = checks.map(({ name, fault }) =>
     fault === undefined ? `  ok     ${name}` : `  FAULT  ${name}: ${fault}`,
   );
   const decision = `  ${dps.accepted ? 'ok    ' : 'FAULT '} DPS will say: ${dps.text}`;
-  return [`${deviceId}: ${ok ? 'good' : 'not good'}`, ...lines, decision].join('\n');
+  return [`${deviceId}: ${ok ? 'good' : 'not good'}`, `  SHA-256 ${sha256}`, ...lines, decision].join('\n');
 }
 
 async function main(): Promise<number> {
@@ -71,6 +86,7 @@ async function main(): Promise<number> {
     options: {
       groups: { type: 'string' },
       dps: { type: 'string' },
+      sha256: { type: 'string' },
       at: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
@@ -82,13 +98,17 @@ async function main(): Promise<number> {
   }
   const [file] = positionals;
   const at = values.at === undefined ? new Date() : new Date(values.at);
-  if (file === undefined || positionals.length > 1 || values.groups === undefined || Number.isNaN(at.getTime())) {
+  const hasBadHash = values.sha256 !== undefined && !/^[0-9a-f]{64}$/i.test(values.sha256);
+  const hasBadTime = Number.isNaN(at.getTime());
+  if (file === undefined || positionals.length > 1 || values.groups === undefined || hasBadTime || hasBadHash) {
     console.error(usage);
     return 2;
   }
+  const bundle = await readFile(file);
   const groups = await readGroups(values.groups);
   const verifiedCas = values.dps === undefined ? undefined : await readVerifiedCas(values.dps);
-  const report = verifyBundle(await readFile(file), groups, at, verifiedCas);
+  const verified = verifyBundle(bundle, groups, at, verifiedCas);
+  const report = withSha256(verified, hash('sha256', bundle), values.sha256);
   console.log(values.json ? JSON.stringify(report, null, 2) : describe(report));
   return report.ok ? 0 : 1;
 }

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type { BundleLocation } from '../devices/device.ts';
 import { FleetError } from '../errors.ts';
@@ -7,6 +8,9 @@ import type { BlobStore } from '../storage.ts';
  * The archive of a chunk: a ZIP (APPNOTE 6.3, https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT) without
  * compression. So a byte range of it is a bundle, and any unzip opens the whole. Its last entry, index.json, names the
  * device of each bundle; a second delivery of the chunk records the devices from it. The same entries give the same bytes.
+ *
+ * CRC-32 detects accidents. The SHA-256 of each bundle is in the index and in the device's record: the record is in another
+ * service, so a bundle that was changed or swapped in the archive is detected when it is read.
  */
 
 /** One bundle to go into an archive. */
@@ -25,6 +29,8 @@ export interface ArchiveIndexEntry<Info> {
   readonly offset: number;
   /** In bytes. */
   readonly length: number;
+  /** SHA-256 of the bundle, lower-case hex. Archives of earlier versions do not have it. */
+  readonly sha256?: string;
   readonly info: Info;
 }
 
@@ -66,7 +72,7 @@ export function packArchive<Info>(entries: readonly ArchiveEntry<Info>[]): Packe
     if (names.has(name)) throw new FleetError('internal', `Two entries of an archive have the name ${name}.`);
     names.add(name);
     offset += localHeaderLength + name.length;
-    index.push({ name, offset, length: body.length, info });
+    index.push({ name, offset, length: body.length, sha256: hash('sha256', body), info });
     offset += body.length;
   }
 
@@ -138,10 +144,12 @@ export function readArchiveIndex<Info>(archive: Buffer): ArchiveIndexEntry<Info>
   if (index === undefined) throw damaged('it has no index.json');
   const entries = parseIndex<Info>(archive.subarray(index.offset, index.offset + index.length));
   if (entries.length !== files.size - 1) throw damaged('its index and its directory have different numbers of entries');
-  for (const { name, offset, length } of entries) {
+  for (const { name, offset, length, sha256 } of entries) {
     const file = files.get(name);
     if (file === undefined || file.offset !== offset || file.length !== length)
       throw damaged('its index and its directory have different entries');
+    if (sha256 !== undefined && sha256 !== hash('sha256', archive.subarray(offset, offset + length)))
+      throw damaged(`${name} does not have the SHA-256 of the index`);
   }
   return entries;
 }
@@ -199,17 +207,38 @@ function damaged(how: string): FleetError {
 }
 
 /**
- * Reads the bundle of one device from the archive of its chunk. It is the only copy, so a bundle that is cut off is an
- * error.
+ * Reads the bundle of one device from the archive of its chunk, and checks that it is the one that was recorded. It is the
+ * only copy, so a bundle that is cut off, changed or in the place of another one is an error.
+ *
+ * A record of an earlier version has no SHA-256. Its bundle is checked against the local header before it in the archive,
+ * which has its file name and CRC-32.
  * @param location offset and length in bytes
- * @throws FleetError `archive-damaged`
+ * @throws FleetError `archive-damaged`, and `throttled` or `unavailable` from the storage
  */
 export async function readBundle(
   bundles: BlobStore,
-  { archive, offset, length }: Pick<BundleLocation, 'archive' | 'offset' | 'length'>,
+  { archive, offset, length, fileName, sha256 }: Omit<BundleLocation, 'mediaType'>,
 ): Promise<Buffer> {
-  const body = await bundles.readRange(archive, { offset, length });
-  if (body === undefined) throw new FleetError('archive-damaged', `The archive ${archive} is no longer there.`);
-  if (body.length === length) return body;
-  throw new FleetError('archive-damaged', `The archive ${archive} ends within the bundle at byte ${offset}.`);
+  const headerLength = sha256 === undefined ? localHeaderLength + fileName.length : 0;
+  const bytes = await bundles.readRange(archive, { offset: offset - headerLength, length: headerLength + length });
+  if (bytes === undefined) throw new FleetError('archive-damaged', `The archive ${archive} is no longer there.`);
+  if (bytes.length !== headerLength + length)
+    throw new FleetError('archive-damaged', `The archive ${archive} ends within the bundle at byte ${offset}.`);
+  const body = bytes.subarray(headerLength);
+  const isIntact = sha256 === undefined ? isEntry(bytes, fileName) : hash('sha256', body) === sha256;
+  if (isIntact) return body;
+  throw new FleetError(
+    'archive-damaged',
+    `The bundle at byte ${offset} of ${archive} is not the one that was recorded.`,
+  );
+}
+
+/** @returns whether the bytes are a local header with that name, and a body with its CRC-32 */
+function isEntry(bytes: Buffer, name: string): boolean {
+  const bodyStart = localHeaderLength + name.length;
+  return (
+    bytes.readUInt32LE(0) === 0x04034b50 &&
+    bytes.toString('latin1', localHeaderLength, bodyStart) === name &&
+    bytes.readUInt32LE(14) === crc32(bytes.subarray(bodyStart))
+  );
 }

@@ -68,6 +68,8 @@ export interface BundleLocation {
   readonly offset: number;
   /** Bytes. */
   readonly length: number;
+  /** SHA-256 of the bundle, lower-case hex. Records of earlier versions do not have it. */
+  readonly sha256?: string;
   readonly fileName: string;
   readonly mediaType: string;
 }

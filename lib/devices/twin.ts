@@ -1,5 +1,5 @@
 import type { Issue } from '../errors.ts';
-import { isObject } from '../json.ts';
+import { isObject, maxNodes } from '../json.ts';
 
 /** Tags and desired properties with which a device's twin begins. Values are JSON. */
 export interface Twin {
@@ -22,14 +22,14 @@ const maxInteger = 4503599627370495;
 const forbiddenInKey = /[\u0000-\u001f\u007f-\u009f.$ ]/;
 
 /**
- * Finds everything in a twin that IoT Hub would refuse. Values nested too deeply are neither walked nor measured, so that
- * untrusted input cannot overflow the stack.
+ * Finds everything in a twin that IoT Hub would refuse. Values nested too deeply, and sections of too many values, are
+ * neither walked nor measured, so that untrusted input cannot overflow the stack or block the event loop.
  * @returns one issue per violation, with a path that begins with `tags` or `desired`; empty when the twin is valid
  */
 export function twinIssues(twin: Twin): Issue[] {
   const issues: Issue[] = [];
   for (const section of ['tags', 'desired'] as const) {
-    if (!isWalkable(twin[section], section, 0, issues)) continue;
+    if (!isWalkable(twin[section], section, 0, { issues, nodes: 0 })) continue;
     const bytes = Buffer.byteLength(JSON.stringify(twin[section]));
     if (bytes > sectionBytes[section]) {
       issues.push({ path: section, message: `${bytes} bytes where IoT Hub takes ${sectionBytes[section]}` });
@@ -38,8 +38,15 @@ export function twinIssues(twin: Twin): Issue[] {
   return issues;
 }
 
-/** Adds the issues of a value. @returns false when it is nested deeper than the limit, so it must not be walked */
-function isWalkable(value: unknown, path: string, depth: number, issues: Issue[]): boolean {
+/** A walk over one section: the issues it found, and the values it met. */
+interface Walk {
+  readonly issues: Issue[];
+  nodes: number;
+}
+
+/** Adds the issues of a value. @returns false when it is too deep or has too many values, so it must not be walked */
+function isWalkable(value: unknown, path: string, depth: number, walk: Walk): boolean {
+  const { issues } = walk;
   if (depth > maxDepth) {
     issues.push({ path, message: `nested deeper than ${maxDepth}` });
     return false;
@@ -54,6 +61,11 @@ function isWalkable(value: unknown, path: string, depth: number, issues: Issue[]
       issues.push({ path, message: `outside ${minInteger} to ${maxInteger}` });
     }
   } else if (value !== null && typeof value === 'object') {
+    walk.nodes += Array.isArray(value) ? value.length : Object.keys(value).length;
+    if (walk.nodes > maxNodes) {
+      issues.push({ path, message: `more than ${maxNodes} values` });
+      return false;
+    }
     for (const [key, member] of Object.entries(value)) {
       if (!Array.isArray(value) && (key === '' || forbiddenInKey.test(key) || Buffer.byteLength(key) > maxKeyBytes)) {
         issues.push({
@@ -63,7 +75,7 @@ function isWalkable(value: unknown, path: string, depth: number, issues: Issue[]
       }
       // Assigning this key to an object would replace its prototype.
       if (key === '__proto__') issues.push({ path, message: 'key "__proto__" is not allowed' });
-      walkable = isWalkable(member, `${path}.${key.slice(0, 40)}`, depth + 1, issues) && walkable;
+      walkable = isWalkable(member, `${path}.${key.slice(0, 40)}`, depth + 1, walk) && walkable;
     }
   }
   return walkable;

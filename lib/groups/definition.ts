@@ -197,7 +197,8 @@ export function parseGroupDefinition(id: string, input: unknown): GroupDefinitio
       ];
   const unsafe = untrustedJsonIssue(input);
   if (unsafe !== undefined) {
-    throw new FleetError('group-invalid', `${unsafe.path}: ${unsafe.message}`, { faults: [unsafe] });
+    const path = unsafe.path || '(body)';
+    throw new FleetError('group-invalid', `${path}: ${unsafe.message}`, { faults: [{ ...unsafe, path }] });
   }
   const parsed = schema.safeParse(input);
   if (!parsed.success) {

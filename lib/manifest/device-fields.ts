@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { idRule } from '../devices/ids.ts';
-import { excerpt } from '../errors.ts';
-import { isObject } from '../json.ts';
+import { excerpt, type Issue } from '../errors.ts';
+import { isObject, untrustedJsonIssue } from '../json.ts';
 import type { CellError } from './manifest.ts';
 
 /** The fields of a row as written. No rule is checked yet. */
@@ -46,6 +46,8 @@ export function parseDeviceObject(text: string): { fields: DeviceFields } | { er
     return { errors: [syntax('The row is not JSON. Write one JSON object per line.')] };
   }
   if (!isObject(value)) return { errors: [syntax('The row is JSON but not an object. Write {"deviceId": "…"}.')] };
+  const unsafe = untrustedJsonIssue(value);
+  if (unsafe !== undefined) return { errors: [unsafeRow(unsafe)] };
   const parsed = row.safeParse(value);
   if (parsed.success) return { fields: parsed.data };
   if (!Object.hasOwn(value, 'deviceId')) return { errors: [noDeviceId] };
@@ -62,6 +64,14 @@ export const noDeviceId: CellError = {
 
 function syntax(message: string): CellError {
   return { code: 'row-syntax', message, expected: '{"deviceId": "…", "tags": {…}, "desired": {…}}' };
+}
+
+/** The error of a row that must not be walked. Only its twin may be nested or long. */
+function unsafeRow({ path, message }: Issue): CellError {
+  const isTwin = /^(?:tags|desired)(?:\.|$)/.test(path);
+  if (!isTwin) return { ...syntax(`The row is not a device: ${path || 'it'} is ${message}.`), column: excerpt(path) };
+  const column = excerpt(path.replace(/\.__proto__$/, ''));
+  return { column, code: 'twin-invalid', message: `${column}: ${message}.` };
 }
 
 function errorOf(issue: z.core.$ZodIssue): CellError {

@@ -24,12 +24,26 @@ export type MissingRows = `report-missing: ${string}`;
 /** Rows per piece of a report. One piece per row would cost more. */
 const rowsPerPiece = 500;
 
+/** A piece also ends at this many characters, so that a report of long rows uses as little memory as one of short rows. */
+const charactersPerPiece = 64 * 1024;
+
+/**
+ * The longest row that an error report shows as a whole, in characters. Every row that can be provisioned is shorter (see
+ * `maxRecordBytes`), so every row that can be fixed is there to be fixed.
+ */
+const longestWholeRow = 128 * 1024;
+
+/** What is shown of a longer row, in characters. */
+const shownOfLongRow = 1024;
+
 /**
  * The error report of a job, as CSV: the rows of the manifest that failed, then `line`, `code`, `message`.
  *
  * The report is itself a manifest. A row that was fixed is provisioned, and a row that was not fails again. Therefore:
  * - A row that is too short has `<missing>` in each cell that it lacks. The surplus cells of a long row follow the message.
  * - A row whose quotes do not match is one text in the first column.
+ * - A row of more than 128 Ki characters is cut: its beginning is one text in the first column, and ends with "...". The
+ *   message names the line of the manifest that has the whole row. Sent again, it fails again, and does not provision a part.
  * - A row of NDJSON is unchanged, in the column `row`.
  * - A formula has an apostrophe before it, which the reader removes.
  * - Delimiter and byte order mark are those of the manifest.
@@ -42,6 +56,11 @@ export function errorsCsv(errors: AsyncIterable<RowError>, shape?: ManifestShape
   const header = [...names.filter(isOwn), ...reportColumns];
 
   function row({ line, source, code, message }: RowError): string[] {
+    if (source.length > longestWholeRow) {
+      const cut = `${source.slice(0, shownOfLongRow)}...`;
+      const pointer = `The row has ${source.length} characters and is cut here; line ${line} of the manifest has the whole row.`;
+      return [...asText(cut), String(line), code, `${message} ${pointer}`];
+    }
     const cells = shape?.columns === undefined ? [source] : cellsOf(source, delimiter)?.map(withoutGuard);
     const own =
       cells === undefined ? asText(source) : names.map((_, index) => cells[index] ?? missingCell).filter(isOwn);
@@ -87,11 +106,15 @@ async function* csv<T>(
     );
   yield (bom ? '\ufeff' : '') + write([header]);
   let rows: string[][] = [];
+  let characters = 0;
   for await (const item of items) {
-    rows.push(row(item));
-    if (rows.length < rowsPerPiece) continue;
+    const cells = row(item);
+    rows.push(cells);
+    for (const { length } of cells) characters += length;
+    if (rows.length < rowsPerPiece && characters < charactersPerPiece) continue;
     yield write(rows);
     rows = [];
+    characters = 0;
   }
   if (rows.length > 0) yield write(rows);
 }

@@ -12,38 +12,48 @@ export interface BundleFile {
   readonly body: Buffer;
 }
 
-type DownloadPorts = Pick<Ports, 'devices' | 'bundles' | 'bundleRetentionDays' | 'now'>;
+/** The longest pause after a conflict. It is random, so that parallel downloads do not meet again. */
+const maxPauseMilliseconds = 100;
+
+/** Attempts to write the history entry. Each attempt fails only if another writer of the same record succeeded. */
+const maxWriteAttempts = 50;
+
+type DownloadPorts = Pick<Ports, 'devices' | 'bundles' | 'bundleRetentionDays' | 'now' | 'random' | 'retry'>;
 
 /**
  * Hands out the bundle of a device. A bundle can hold a private key, so the download is on the device's history before the
- * bundle leaves: without that entry there is no download.
+ * bundle leaves: without that entry there is no download. Downloads that run at the same time all succeed: a writer that
+ * finds the record changed adds its entry to the new version.
  * @param by caller and request, for the history
- * @throws FleetError `not-found`, `bundle-unavailable`, `bundle-gone` when its retention rule has deleted it, `concurrent-change`, and what the stores throw
+ * @throws FleetError `not-found`, `bundle-unavailable`, `bundle-gone` when its retention rule has deleted it, `archive-damaged` when the bundle is not the one that was recorded,
+ * `concurrent-change` when the record changes faster than it can be written, and what the stores throw
  */
 export async function downloadBundle(
   deviceId: string,
   by: string,
-  { devices, bundles, bundleRetentionDays, now }: DownloadPorts,
+  { devices, bundles, bundleRetentionDays, now, random, retry }: DownloadPorts,
 ): Promise<BundleFile> {
-  const { value: record, etag } = await readDevice(deviceId, devices);
-  const { bundle, status, history } = record;
-  if (bundle === undefined || status === 'claimed' || status === 'failed') {
-    throw new FleetError('bundle-unavailable', `Device "${deviceId}" is ${status} and has no bundle.`);
+  for (let attempt = 1; attempt <= maxWriteAttempts; attempt++) {
+    const { value: record, etag } = await readDevice(deviceId, devices);
+    const { bundle, status, history } = record;
+    if (bundle === undefined || status === 'claimed' || status === 'failed') {
+      throw new FleetError('bundle-unavailable', `Device "${deviceId}" is ${status} and has no bundle.`);
+    }
+    await refuseDeleted(record, { bundles, bundleRetentionDays, now });
+    // Read again with each version of the record: a new version can name a new bundle.
+    const body = await readBundle(bundles, bundle);
+    const event = { at: now().toISOString(), event: 'bundle downloaded' as const, detail: `by ${by}` };
+    const { conflicts } = await devices.replace([{ etag, value: { ...record, history: withEvent(history, event) } }]);
+    if (conflicts.length === 0) return { fileName: bundle.fileName, mediaType: bundle.mediaType, body };
+    await retry.sleep(random() * maxPauseMilliseconds);
   }
-  await refuseDeleted(record, { bundles, bundleRetentionDays, now });
-  const body = await readBundle(bundles, bundle);
-  const event = { at: now().toISOString(), event: 'bundle downloaded' as const, detail: `by ${by}` };
-  const { conflicts } = await devices.replace([{ etag, value: { ...record, history: withEvent(history, event) } }]);
-  if (conflicts.length > 0) {
-    throw new FleetError('concurrent-change', `Device "${deviceId}" changed during the download. Ask again.`);
-  }
-  return { fileName: bundle.fileName, mediaType: bundle.mediaType, body };
+  throw new FleetError('concurrent-change', `Device "${deviceId}" changes faster than it can be written. Ask again.`);
 }
 
 /** An archive that is missing before its time was deleted by something else, and is damage. */
 async function refuseDeleted(
   record: DeviceRecord,
-  { bundles, bundleRetentionDays, now }: Omit<DownloadPorts, 'devices'>,
+  { bundles, bundleRetentionDays, now }: Pick<DownloadPorts, 'bundles' | 'bundleRetentionDays' | 'now'>,
 ): Promise<void> {
   const expiry = bundleExpiry(record, bundleRetentionDays);
   if (record.bundle === undefined || expiry === undefined || now() < expiry) return;

@@ -6,7 +6,8 @@ import { createSubmitted, describeJob } from './ingest-manifest.ts';
 import type { Ports } from './ports.ts';
 
 export interface Submission {
-  readonly body: Uint8Array;
+  /** Read once, as a stream: an upload of any size uses the memory of some blocks. */
+  readonly body: AsyncIterable<Uint8Array>;
   readonly format: ManifestFormat;
   readonly defaultGroup?: string;
   readonly onConflict: ConflictPolicy;
@@ -17,7 +18,7 @@ export interface Submission {
  * nothing is lost if we stop between the two writes.
  * @param by who submits it; recorded on the job
  * @returns its job
- * @throws FleetError `throttled`, `unavailable`
+ * @throws FleetError `throttled`, `unavailable`, and any error of `body`; nothing is stored then
  */
 export async function submitManifest(
   submission: Submission,
@@ -29,7 +30,7 @@ export async function submitManifest(
   const blob = `${folder}/${newId()}.${format}`;
   const metadata = { onconflict: onConflict };
   const contentType = format === 'csv' ? 'text/csv' : 'application/x-ndjson';
-  const created = await manifests.create(blob, body, { contentType, metadata });
+  const created = await manifests.createFrom(blob, body, { contentType, metadata });
   // The name is ours alone. If it is taken, an earlier try of ours succeeded and its answer was lost.
   const etag = created ?? (await manifests.properties(blob))?.etag;
   if (etag === undefined) throw new FleetError('unavailable', 'The upload was deleted while it was stored.');

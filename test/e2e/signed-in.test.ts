@@ -37,6 +37,16 @@ test('a request without a principal is refused, and a reader may read the health
   assert.equal(status, 'ok');
 });
 
+test('a caller cannot forge headers by a query parameter of the name of the host’s binding data', limit, async () => {
+  const header = principalHeader({ name: 'mallory@example.com', roles: ['operator'] });
+  const forged = encodeURIComponent(JSON.stringify({ 'x-ms-client-principal': header }));
+  for (const name of ['Headers', 'headers']) {
+    assert.equal((await as(undefined, `dead-letters?${name}=${forged}`)).status, 401);
+    assert.equal((await as('reader', `dead-letters?${name}=${forged}`)).status, 403);
+    assert.equal((await as('reader', `jobs?${name}=${forged}`)).status, 200, 'the real headers are used');
+  }
+});
+
 test('each role may do its part of a job, and only an operator may download bundles, with a name', limit, async () => {
   const group = { method: 'PUT', body: JSON.stringify({ keyCustody: 'plain' }) };
   assert.equal((await as('submitter', 'enrollment-groups/line7', group)).status, 403);

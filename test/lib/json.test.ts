@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { twinIssues } from '../../lib/devices/twin.ts';
 import { parseGroupDefinition } from '../../lib/groups/definition.ts';
 import { canonicalJson, untrustedJsonIssue } from '../../lib/json.ts';
+import { parseDeviceObject } from '../../lib/manifest/device-fields.ts';
 
 const nested = (depth: number): unknown => JSON.parse(`${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`);
 
@@ -40,6 +42,39 @@ describe('untrusted JSON', () => {
     it(`is refused when it is ${what}, with the place`, () =>
       assert.match(untrustedJsonIssue(value)?.path ?? '', path));
   }
+
+  it('is accepted up to 50,000 values, at any depth, and refused with one more', () => {
+    const list = (length: number) => Array(length).fill(1);
+    const spread = (length: number) => ({ a: list(length / 2 - 2), b: { c: list(length / 2 - 1) } });
+    assert.equal(untrustedJsonIssue(list(50_000)), undefined);
+    assert.equal(untrustedJsonIssue(spread(50_000)), undefined);
+    assert.deepEqual(untrustedJsonIssue(list(50_001)), { path: '', message: 'more than 50000 values' });
+    assert.deepEqual(untrustedJsonIssue({ ...spread(50_000), d: 1 }), {
+      path: 'b.c',
+      message: 'more than 50000 values',
+    });
+  });
+
+  it('of millions of values is refused within milliseconds, and without a copy of them', () => {
+    const wide = Object.fromEntries(Array.from({ length: 10 }, (_, key) => [key, Array(2_000_000).fill(0)]));
+    const before = performance.now();
+    for (let round = 0; round < 100; round++) assert.ok(untrustedJsonIssue(wide));
+    assert.ok(performance.now() - before < 1000);
+  });
+
+  it('is refused as a group definition, a twin or a row when it has too many values', () => {
+    const tags = { a: Array(50_001).fill(1) };
+    const tooMany = { code: 'group-invalid', message: /^initialTwin\.tags\.a: more than 50000 values/ };
+    assert.throws(() => parseGroupDefinition('line7', { keyCustody: 'plain', initialTwin: { tags } }), tooMany);
+    assert.throws(() => parseGroupDefinition('line7', Array(50_001).fill(1)), { code: 'group-invalid' });
+    assert.deepEqual(twinIssues({ tags, desired: {} }), [{ path: 'tags.a', message: 'more than 50000 values' }]);
+    const row = parseDeviceObject(JSON.stringify({ deviceId: 'gw-1', tags }));
+    assert.ok('errors' in row);
+    assert.deepEqual(
+      row.errors.map(({ code, column }) => [code, column]),
+      [['twin-invalid', 'tags.a']],
+    );
+  });
 
   it('is refused as a group definition before it is walked', () => {
     for (const tags of [nested(100_000), JSON.parse('{"__proto__":{"a":1}}')]) {

@@ -8,9 +8,10 @@ import type { FunctionsCore } from './functions-core.ts';
  * hooks and closes the registration.
  *
  * @param directory absolute path of the app
+ * @returns `workerUrl`: the address of the worker's HTTP server, when the app has enabled HTTP streams
  * @throws Error if no file matches, a file fails to load or no function is registered. The worker would run an empty app instead.
  */
-export async function loadApp(directory: string, core: FunctionsCore): Promise<void> {
+export async function loadApp(directory: string, core: FunctionsCore): Promise<{ readonly workerUrl?: string }> {
   const { main } = JSON.parse(await readFile(join(directory, 'package.json'), 'utf8')) as { main?: string };
   if (main === undefined) throw new Error(`package.json in ${directory} has no "main".`);
   const files = (await Array.fromAsync(glob(main, { cwd: directory }))).sort();
@@ -25,8 +26,9 @@ export async function loadApp(directory: string, core: FunctionsCore): Promise<v
   if (core.functions.size === 0) throw new Error(`${files.length} files were loaded, but none registered a function.`);
   for (const hook of core.hooks.appStart)
     await hook({ hookData: {}, appHookData: {}, functionAppDirectory: directory });
-  core.model().getCapabilities({});
+  const { HttpUri: workerUrl } = await core.model().getCapabilities({});
   core.lock();
+  return workerUrl === undefined ? {} : { workerUrl };
 }
 
 /** Replaces `%NAME%` in a queue name, schedule or route by the app setting. @throws Error if it is not set */

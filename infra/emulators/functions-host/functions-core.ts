@@ -69,7 +69,8 @@ interface ProgrammingModel {
   readonly name: string;
   readonly version: string;
   getInvocationModel(coreContext: CoreContext): InvocationModel;
-  getCapabilities(defaults: Record<string, unknown>): unknown;
+  /** `HttpUri` is the address of the worker's HTTP server, when the app has enabled HTTP streams. */
+  getCapabilities(defaults: Record<string, string>): Promise<{ readonly HttpUri?: string }>;
 }
 
 export interface CoreContext {

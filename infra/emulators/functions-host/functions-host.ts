@@ -52,7 +52,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
   const { passPrincipal = false } = options;
   const core = provideFunctionsCore((level, category, message) => log({ level, category, message }));
   const host = await readHostJson(appDirectory, settings);
-  await loadApp(appDirectory, core);
+  const { workerUrl } = await loadApp(appDirectory, core);
   const invoke = withTimeout(createInvoke(core, log), host.functionTimeout, log);
 
   const server = createHttpServer({
@@ -64,6 +64,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     masterKey,
     routePrefix: host.routePrefix,
     passPrincipal,
+    ...(workerUrl !== undefined && { workerUrl }),
   });
   server.listen(options.port, '127.0.0.1');
   await once(server, 'listening');

@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
 import { isDisabled, resolveSettings } from './app.ts';
-import type { FunctionsCore, HttpData, RegisteredFunction } from './functions-core.ts';
+import { forward } from './forwarding.ts';
+import type { FunctionsCore, HttpData, RegisteredFunction, TypedData } from './functions-core.ts';
 import type { HostLog, Invoke } from './invocation.ts';
 
 export interface HttpServerOptions {
@@ -18,12 +20,17 @@ export interface HttpServerOptions {
    * Here it lets a test act as any user.
    */
   readonly passPrincipal: boolean;
+  /** Address of the worker's HTTP server, when the app has enabled HTTP streams. */
+  readonly workerUrl?: string;
   readonly settings: NodeJS.ProcessEnv;
   readonly log: HostLog;
 }
 
-/** "Request body limit 100 MB" of the Functions front end. */
-const maxBodyBytes = 100 * 1024 * 1024;
+/**
+ * The longest body in bytes, unless the app setting FUNCTIONS_REQUEST_BODY_SIZE_LIMIT says otherwise.
+ * https://learn.microsoft.com/azure/azure-functions/functions-app-settings#functions_request_body_size_limit
+ */
+const defaultMaxBodyBytes = 100 * 1024 * 1024;
 
 /** How long Kestrel, the web server of the real host, continues to read a request that was answered early. */
 const drainMilliseconds = 5_000;
@@ -54,7 +61,8 @@ export function createHttpServer(options: HttpServerOptions): Server {
     });
   }
   app.notFound(() => new Response(null, { status: 404 }));
-  const listener = getRequestListener(app.fetch);
+  // The library makes its requests and responses of the classes of Node, as in the worker.
+  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   return createServer((request: IncomingMessage, response: ServerResponse) => void listener(request, response));
 }
 
@@ -108,26 +116,75 @@ async function answer(
   params: Record<string, string>,
   options: HttpServerOptions,
 ): Promise<Response> {
-  const { invoke, log } = options;
-  const body = await bodyOf(request, target, log);
-  if (body === 'too large') return new Response(null, { status: 413 });
+  const { invoke, settings, workerUrl } = options;
+  const limit = Number(settings['FUNCTIONS_REQUEST_BODY_SIZE_LIMIT'] || defaultMaxBodyBytes);
+  if (Number(request.headers.get('content-length')) > limit) return new Response(null, { status: 413 });
+  if (workerUrl !== undefined) return streamedAnswer(target, request, params, { ...options, workerUrl });
+  const body = await bodyOf(request, target, options.log);
   try {
     const data = { http: httpData(request, params, body, options) };
     const { returnValue } = await invoke(target, { data, metadata: {} });
     return toResponse(returnValue?.http);
   } catch (error) {
-    const message = `Result: Failure\nException: ${error instanceof Error ? error.stack : String(error)}`;
-    log({ level: 'error', category: 'host', functionName: target.name, message });
+    logFailure(error, target, options.log);
     return new Response(null, { status: 500 });
   }
 }
 
-/** Reads the body if the request has a Content-Length. As on the real host, a chunked body is not passed on. */
-async function bodyOf(
-  request: Request,
+/**
+ * The answer of a function that uses HTTP streams: the invocation gets the headers and route values, and the worker's HTTP
+ * server has the bodies.
+ */
+async function streamedAnswer(
   target: RegisteredFunction,
-  log: HostLog,
-): Promise<Buffer | undefined | 'too large'> {
+  request: Request,
+  params: Record<string, string>,
+  options: HttpServerOptions & { readonly workerUrl: string },
+): Promise<Response> {
+  const { invoke, log, workerUrl } = options;
+  const invocationId = randomUUID();
+  const { answer, abort } = forward(workerUrl, request, { invocationId, headers: passedHeaders(request, options) });
+  const metadata = bindingData(request, params, options);
+  invoke(target, { data: {}, metadata, invocationId }).catch((error: unknown) => {
+    logFailure(error, target, log);
+    abort();
+  });
+  try {
+    return await answer;
+  } catch {
+    return new Response(null, { status: 500 });
+  }
+}
+
+/**
+ * The binding data of a request in the order of the HTTP extension of the real host: query parameters, route values over
+ * them, and the collections `Headers` and `Query` only if nothing has these names, whatever their case. A caller can so
+ * replace `Headers`, from which the library takes the headers of a forwarded request. The members of a JSON body, which the
+ * real host adds first, are not emulated.
+ */
+function bindingData(
+  request: Request,
+  params: Record<string, string>,
+  options: HttpServerOptions,
+): Record<string, TypedData> {
+  const query = Object.fromEntries(new URL(request.url).searchParams);
+  const values = Object.entries({ ...query, ...params }).filter(([name]) => name.toLowerCase() !== 'code');
+  const names = new Set(values.map(([name]) => name.toLowerCase()));
+  const headers = Object.fromEntries(passedHeaders(request, options));
+  return {
+    ...Object.fromEntries(values.map(([name, value]) => [name, { string: value }])),
+    ...(!names.has('headers') && { Headers: { json: JSON.stringify(headers) } }),
+    ...(!names.has('query') && { Query: { json: JSON.stringify(query) } }),
+  };
+}
+
+function logFailure(error: unknown, target: RegisteredFunction, log: HostLog): void {
+  const message = `Result: Failure\nException: ${error instanceof Error ? error.stack : String(error)}`;
+  log({ level: 'error', category: 'host', functionName: target.name, message });
+}
+
+/** Reads the body if the request has a Content-Length. As on the real host, a chunked body is not passed on. */
+async function bodyOf(request: Request, target: RegisteredFunction, log: HostLog): Promise<Buffer | undefined> {
   const length = request.headers.get('content-length');
   if (length === null || Number(length) === 0) {
     if (request.headers.has('transfer-encoding')) {
@@ -136,7 +193,6 @@ async function bodyOf(
     }
     return undefined;
   }
-  if (Number(length) > maxBodyBytes) return 'too large';
   return Buffer.from(await request.arrayBuffer());
 }
 
@@ -144,19 +200,23 @@ function httpData(
   request: Request,
   params: Record<string, string>,
   body: Buffer | undefined,
-  { passPrincipal }: HttpServerOptions,
+  options: HttpServerOptions,
 ): HttpData {
   const valued = (entries: Iterable<[string, string]>) =>
     Object.fromEntries([...entries].map(([name, value]) => [name, { value }]));
-  const isPassed = ([name]: [string, string]) => passPrincipal || !name.startsWith('x-ms-client-principal');
   return {
     url: request.url,
     method: request.method,
-    nullableHeaders: valued([...request.headers].filter(isPassed)),
+    nullableHeaders: valued(passedHeaders(request, options)),
     nullableQuery: valued(new URL(request.url).searchParams),
     nullableParams: valued(Object.entries(params)),
     ...(body === undefined ? {} : { body: { bytes: body } }),
   };
+}
+
+/** The headers that a function gets. */
+function passedHeaders(request: Request, { passPrincipal }: HttpServerOptions): [string, string][] {
+  return [...request.headers].filter(([name]) => passPrincipal || !name.startsWith('x-ms-client-principal'));
 }
 
 function toResponse(http: HttpData | undefined): Response {

@@ -13,6 +13,8 @@ import type {
 export interface TriggerInput {
   readonly data: TypedData;
   readonly metadata: Readonly<Record<string, TypedData>>;
+  /** Default: a new one. */
+  readonly invocationId?: string;
 }
 
 export type HostLog = (line: {
@@ -36,8 +38,7 @@ export function createInvoke(core: FunctionsCore, log: HostLog): Invoke {
     for (const hook of core.hooks[name]) await hook(context);
   }
 
-  return async (target, { data, metadata }) => {
-    const invocationId = randomUUID();
+  return async (target, { data, metadata, invocationId = randomUUID() }) => {
     const { name: functionName, bindings, callback } = target;
     const trigger = Object.entries(bindings).find(([, { type }]) => type.endsWith('Trigger'));
     let invocationContext: unknown = null;

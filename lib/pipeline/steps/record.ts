@@ -142,7 +142,14 @@ function issuedRecord(
     serialNumber,
     ...(!isEmptyTwin(twin) && { twin }),
     identity: { sha1Thumbprint, sha256Thumbprint, notBefore, notAfter },
-    bundle: { archive, offset: entry.offset, length: entry.length, fileName: entry.name, mediaType },
+    bundle: {
+      archive,
+      offset: entry.offset,
+      length: entry.length,
+      sha256: entry.sha256,
+      fileName: entry.name,
+      mediaType,
+    },
     history: withEvent(record.history, { at, event: 'issued', detail: `certificate ${serialNumber}` }),
   };
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { X509Certificate } from 'node:crypto';
+import { hash, X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -253,6 +253,14 @@ describe('npm run verify-bundle', () => {
       assert.match(fine.stdout, /^gw-1: good$/m);
       assert.match(fine.stdout, /DPS will say: matches group "line7" by its primary issuing CA/);
 
+      const sha256 = hash('sha256', good);
+      assert.ok(fine.stdout.includes(`SHA-256 ${sha256}`));
+      const recorded = verify('good.tar.gz', '--groups', 'groups.json', '--sha256', sha256.toUpperCase(), ...at);
+      assert.equal(recorded.status, 0, recorded.output);
+      const swapped = verify('good.tar.gz', '--groups', 'groups.json', '--sha256', 'a'.repeat(64), ...at);
+      assert.equal(swapped.status, 1, swapped.output);
+      assert.match(swapped.stdout, /FAULT {2}the file is the bundle that was recorded/);
+
       const bad = verify('bad.tar.gz', '--groups', 'group.json', '--json', ...at);
       assert.equal(bad.status, 1, bad.output);
       const report = JSON.parse(bad.stdout);
@@ -262,6 +270,7 @@ describe('npm run verify-bundle', () => {
       for (const args of [
         [],
         ['good.tar.gz'],
+        ['good.tar.gz', '--groups', 'groups.json', '--sha256', 'short'],
         ['none.tar.gz', '--groups', 'groups.json'],
         ['groups.json', '--groups', 'groups.json'],
         ['good.tar.gz', '--groups', 'good.tar.gz'],

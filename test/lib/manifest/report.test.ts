@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parse } from 'csv-parse/sync';
 import { withGuard, withoutGuard } from '../../../lib/manifest/csv.ts';
+import type { ManifestShape } from '../../../lib/manifest/manifest.ts';
 import { errorsCsv, resultsCsv } from '../../../lib/manifest/report.ts';
 import { each, type ReadOptions, readManifest, text } from './read-manifest.ts';
 
@@ -81,6 +82,55 @@ describe('an error report', () => {
       parts.map((part) => part.split('\n').length - 1),
       [1, 500, 500, 200],
     );
+  });
+});
+
+describe('a long row in an error report', () => {
+  const limit = 128 * 1024;
+  const message = 'There is no such group.';
+  const faultOf = (source: string, line = 17) => ({ line, source, code: 'group-unknown' as const, message });
+  const csvShape = { format: 'csv', delimiter: ',', columns: ['tags.a', 'deviceId'] } as const;
+  const rowOf = async (source: string, shape: ManifestShape) => {
+    const [, row = []] = parse(await text(errorsCsv(each([faultOf(source)]), shape))) as string[][];
+    return row;
+  };
+
+  it('is whole up to 128 Ki characters', async () => {
+    const source = `${'x'.repeat(limit - 5)},gw-1`;
+    assert.deepEqual(await rowOf(source, csvShape), ['x'.repeat(limit - 5), 'gw-1', '17', 'group-unknown', message]);
+  });
+
+  it('is cut with one character more, and the message names its line', async () => {
+    const [first, id, line, code, told] = await rowOf(`${'x'.repeat(limit - 4)},gw-1`, csvShape);
+    assert.deepEqual([first, id, line, code], [`${'x'.repeat(1024)}...`, '', '17', 'group-unknown']);
+    assert.match(told ?? '', /^There is no such group\. The row has 131073 characters .* line 17 of the manifest/);
+  });
+
+  it('fails again when it is sent again, also where its beginning is a whole row', async () => {
+    const long = ' '.repeat(limit);
+    for (const [source, shape] of [
+      [`a,gw-1${long}`, csvShape],
+      [`gw-1,${long}`, { ...csvShape, columns: ['deviceId', 'tags.a'] }],
+      [`gw-1${long}`, { ...csvShape, columns: ['deviceId'] }],
+      [`{"deviceId":"gw-1"}${long}`, { format: 'ndjson' }],
+    ] as const) {
+      const again = await readManifest(await text(errorsCsv(each([faultOf(source)]), shape)));
+      assert.deepEqual([again.requests.length, again.faults.length], [0, 1], source.slice(0, 20));
+    }
+  });
+
+  it('does not make a long piece: 312 rows of 1 MiB are a report of less than 1 MiB', async () => {
+    const source = 'x'.repeat(1024 * 1024);
+    const faults = Array.from({ length: 312 }, (_, index) => faultOf(source, index + 2));
+    const pieces = await Array.fromAsync(errorsCsv(each(faults), csvShape));
+    assert.ok(pieces.every(({ length }) => length < 2 * 64 * 1024));
+    assert.ok(pieces.join('').length < 1024 * 1024);
+  });
+
+  it('that is whole ends its piece', async () => {
+    const faults = Array.from({ length: 20 }, () => faultOf(`${'x'.repeat(100_000)},gw-1`));
+    const pieces = await Array.fromAsync(errorsCsv(each(faults), csvShape));
+    assert.ok(pieces.length === 21 && pieces.every(({ length }) => length < 110_000));
   });
 });
 

@@ -1,59 +1,62 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { deviceView } from '../../../functions/http/devices.ts';
+import { packArchive, readArchiveIndex } from '../../../lib/bundle/archive.ts';
 import { downloadBundle } from '../../../lib/pipeline/download-bundle.ts';
-import { someTime } from '../../factories.ts';
-import { createWorld, type World } from '../../world.ts';
+import type { Issued } from '../../../lib/pipeline/steps/issue.ts';
+import { createWorld } from '../../world.ts';
 
-const dayMs = 24 * 60 * 60 * 1000;
-const bundleRetentionDays = 90;
+const zip = { contentType: 'application/zip' };
 
-async function provisioned(world: World): Promise<void> {
+/** A world with the devices gw-1 and gw-2 in one archive. */
+async function provisioned() {
+  const world = createWorld();
   await world.declare('line7', { keyCustody: 'plain' });
-  await world.upload('line7/list.csv', 'deviceId\ngw-1\n');
+  await world.upload('line7/list.csv', 'deviceId\ngw-1\ngw-2\n');
   await world.settle();
+  const archive = world.devices.records.get('gw-1')?.bundle?.archive ?? '';
+  return { world, archive, download: (id: string, by = 'test') => downloadBundle(id, by, world.services()) };
 }
 
-function after(world: World, days: number) {
-  const now = () => new Date(someTime.getTime() + days * dayMs);
-  return { ...world.services(), bundleRetentionDays, now };
-}
+it('twelve parallel downloads of one bundle succeed, and each is in the history', async () => {
+  const { world, download } = await provisioned();
+  using _ = world;
+  const files = await Promise.all(Array.from({ length: 12 }, (_each, caller) => download('gw-1', `caller ${caller}`)));
+  for (const { body } of files) assert.deepEqual(body, files[0]?.body);
+  const history = world.devices.records.get('gw-1')?.history ?? [];
+  const callers = history.filter(({ event }) => event === 'bundle downloaded').map(({ detail }) => detail);
+  assert.deepEqual(callers.sort(), Array.from({ length: 12 }, (_each, caller) => `by caller ${caller}`).sort());
+});
 
-function deleteArchives(world: World): void {
-  for (const name of world.bundles.blobs.keys()) world.bundles.delete(name);
-}
-
-it('a bundle that its retention rule deleted is gone, with the date', async () => {
-  using world = createWorld();
-  await provisioned(world);
-  assert.equal((await downloadBundle('gw-1', 'a test', after(world, 91))).fileName, 'gw-1.tar.gz');
-  deleteArchives(world);
-  await assert.rejects(downloadBundle('gw-1', 'a test', after(world, 91)), {
-    code: 'bundle-gone',
-    status: 410,
-    message: 'The bundle of device "gw-1" was deleted: it was kept for 90 days, until 2027-02-21.',
+it('two bundles that were swapped in the archive are not handed out, and no download is recorded', async () => {
+  const { world, archive, download } = await provisioned();
+  using _ = world;
+  const before = (await world.bundles.read(archive)) ?? Buffer.alloc(0);
+  const [one, two] = readArchiveIndex<Issued>(before).map(({ name, offset, length, info }) => {
+    return { name, info, body: before.subarray(offset, offset + length) };
   });
+  assert.ok(one && two);
+  // The ZIP is valid, and so are its checksums.
+  const swapped = packArchive([
+    { ...one, body: two.body },
+    { ...two, body: one.body },
+  ]);
+  await world.bundles.write(archive, swapped.body, zip);
+  for (const id of ['gw-1', 'gw-2']) {
+    await assert.rejects(download(id), { code: 'archive-damaged' });
+    assert.ok(!world.devices.records.get(id)?.history.some(({ event }) => event === 'bundle downloaded'));
+  }
 });
 
-it('a bundle that is missing before its time, or where no rule deletes bundles, is damage', async () => {
-  using world = createWorld();
-  await provisioned(world);
-  deleteArchives(world);
-  const early = after(world, 89);
-  await assert.rejects(downloadBundle('gw-1', 'a test', early), { code: 'archive-damaged' });
-  const noRule = { ...after(world, 400), bundleRetentionDays: undefined };
-  await assert.rejects(downloadBundle('gw-1', 'a test', noRule), { code: 'archive-damaged' });
-});
-
-it('a device shows no link to a bundle whose retention has ended', async () => {
-  using world = createWorld();
-  await provisioned(world);
-  const record = world.devices.records.get('gw-1') ?? assert.fail();
-  const viewAfter = (days: number) => {
-    const at = new Date(someTime.getTime() + days * dayMs);
-    return deviceView(record, { twin: undefined, bundleRetentionDays, at }).bundle;
-  };
-  assert.equal(viewAfter(89)?.link, '/api/devices/gw-1/bundle');
-  assert.equal(viewAfter(90)?.link, undefined);
-  assert.equal(viewAfter(90)?.keptUntil, '2027-02-21T08:00:00.000Z');
+it('a record without a SHA-256, of an earlier version, is served after a check of the CRC', async () => {
+  const { world, archive, download } = await provisioned();
+  using _ = world;
+  const found = (await world.devices.read(['gw-1'])).get('gw-1');
+  assert.ok(found?.value.bundle?.sha256);
+  const { sha256: _sha256, ...bundle } = found.value.bundle;
+  await world.devices.replace([{ ...found, value: { ...found.value, bundle } }]);
+  assert.equal((await download('gw-1')).body.length, bundle.length);
+  const changed = Buffer.from((await world.bundles.read(archive)) ?? []);
+  changed[bundle.offset + 20] = (changed[bundle.offset + 20] ?? 0) ^ 1;
+  await world.bundles.write(archive, changed, zip);
+  await assert.rejects(download('gw-1'), { code: 'archive-damaged' });
 });

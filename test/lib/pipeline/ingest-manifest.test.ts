@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Readable, Readable } from 'node:stream';
 import { it } from 'node:test';
 import { type Job, waiting } from '../../../lib/jobs/job.ts';
 import { ingestManifest } from '../../../lib/pipeline/ingest-manifest.ts';
@@ -78,7 +79,8 @@ it('a job names its submitter also when its event came first', async () => {
       return services.jobs.create(job);
     },
   };
-  const submission = { body: Buffer.from(manifest), format: 'csv', onConflict: 'reject' } as const;
+  const body = Readable.from([Buffer.from(manifest)]);
+  const submission = { body, format: 'csv', onConflict: 'reject' } as const;
   const { jobId } = await submitManifest(submission, { ...services, jobs: eventFirst }, 'a submitter');
   assert.deepEqual((await world.job(jobId)).submittedBy, { by: 'a submitter', at: someTime.toISOString() });
 });
@@ -88,14 +90,14 @@ it('an upload that was stored though its answer was lost is a job', async () => 
   const { manifests } = world;
   const lossy = {
     ...manifests,
-    create: async (...given: Parameters<typeof manifests.create>) => {
-      await manifests.create(...given);
+    createFrom: async (...given: Parameters<typeof manifests.createFrom>) => {
+      await manifests.createFrom(...given);
       // The SDK sends it again, and finds what it sent before.
-      return manifests.create(...given);
+      return manifests.createFrom(...given);
     },
   };
   const services = { jobs: world.jobs, manifests: lossy, now: () => someTime, newId: () => 'an-id' };
-  const submission = { body: Buffer.from(manifest), format: 'csv', onConflict: 'reject' } as const;
+  const submission = { body: Readable.from([Buffer.from(manifest)]), format: 'csv', onConflict: 'reject' } as const;
   const job = await submitManifest(submission, services);
   assert.equal((await world.job(job.jobId)).manifest.blob, '_http/an-id.csv');
 });

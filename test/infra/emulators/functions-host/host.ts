@@ -21,7 +21,7 @@ export interface Note {
   readonly goodbye?: boolean;
 }
 
-/** Starts Azurite, and hosts that run the app in `app/`, in a temporary directory. */
+/** Starts Azurite, and hosts that run the app in `app/` or another folder beside this file, in a temporary directory. */
 export async function createHostLab() {
   const directory = await mkdtemp(join(tmpdir(), 'host-lab-'));
   const { ports, connectionString, close } = await startAzurite(directory);
@@ -33,8 +33,11 @@ export async function createHostLab() {
     url: `http://127.0.0.1:${ports.functions}`,
     queue: (name: string) => QueueServiceClient.fromConnectionString(connectionString).getQueueClient(name),
 
-    async startHost(name: string, { args = [], env = {} }: { args?: readonly string[]; env?: NodeJS.ProcessEnv } = {}) {
-      const appDirectory = fileURLToPath(new URL('app', import.meta.url));
+    async startHost(
+      name: string,
+      { app = 'app', args = [], env = {} }: { app?: string; args?: readonly string[]; env?: NodeJS.ProcessEnv } = {},
+    ) {
+      const appDirectory = fileURLToPath(new URL(app, import.meta.url));
       const child = await startProgram(name, {
         program,
         directory,

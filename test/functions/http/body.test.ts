@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import functions from '@azure/functions';
+import { bodyOf, checkContentLength, maxBodyBytes } from '../../../functions/http/body.ts';
+import { type Operation, requiredRole } from '../../../lib/access/access.ts';
+
+const url = 'https://fleet.example/api/x';
+const operations = Object.keys(requiredRole) as Operation[];
+
+function requestOf(length: number) {
+  const nullableHeaders = { 'content-length': { value: String(length) } };
+  return new functions.HttpRequest({ method: 'POST', url, nullableHeaders } as never);
+}
+
+/** A chunked request: a body of some pieces, without a Content-Length. It counts the pieces that were read. */
+function chunkedRequest(pieces: number, pieceBytes: number) {
+  let read = 0;
+  let cancelled = false;
+  const body = new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        if (read === pieces) return controller.close();
+        read += 1;
+        controller.enqueue(new Uint8Array(pieceBytes));
+      },
+      cancel() {
+        cancelled = true;
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  const nativeRequest = new Request(url, { method: 'POST', body, duplex: 'half' } as RequestInit);
+  const request = new functions.HttpRequest({ nativeRequest } as never);
+  return { request, read: () => read, cancelled: () => cancelled };
+}
+
+describe('the body of a request', () => {
+  it('has a limit for every operation', () => {
+    assert.deepEqual(Object.keys(maxBodyBytes).sort(), operations.sort());
+  });
+
+  it('has its limit documented where it is read', () => {
+    const text = readFileSync(new URL('../../../docs/host.md', import.meta.url), 'utf8');
+    for (const [operation, bytes] of Object.entries(maxBodyBytes)) {
+      if (bytes !== 4 * 1024) assert.ok(text.includes(`| \`${operation}\` | ${bytes / 1024 / 1024} MiB`), operation);
+    }
+    assert.match(text, /\| all others \| 4 KiB, not read \|/);
+  });
+
+  it('is refused by its Content-Length, one byte beyond the limit, before it is read', () => {
+    for (const operation of operations) {
+      const limit = maxBodyBytes[operation];
+      checkContentLength(operation, requestOf(limit));
+      const code = operation === 'submit-job' ? 'manifest-too-large' : 'request-too-large';
+      assert.throws(() => checkContentLength(operation, requestOf(limit + 1)), { code, status: 413 });
+    }
+  });
+
+  it('is counted when it has no Content-Length, and read no further than the limit', async () => {
+    const operation = 'put-enrollment-group';
+    const limit = maxBodyBytes[operation];
+    const fits = chunkedRequest(16, limit / 16);
+    const parts = await Array.fromAsync(bodyOf(operation, fits.request));
+    assert.equal(Buffer.concat(parts).length, limit);
+
+    const tooLong = chunkedRequest(1000, limit / 16);
+    await assert.rejects(Array.fromAsync(bodyOf(operation, tooLong.request)), { code: 'request-too-large' });
+    assert.equal(tooLong.read(), 17);
+    assert.equal(tooLong.cancelled(), false, 'the answer is sent on the same connection');
+  });
+
+  it('is empty when there is none', async () => {
+    const request = new functions.HttpRequest({ method: 'POST', url } as never);
+    assert.deepEqual(await Array.fromAsync(bodyOf('submit-job', request)), []);
+  });
+});
