@@ -1,5 +1,6 @@
 import { app, type HttpRequest } from '@azure/functions';
 import { FleetError } from '../../lib/errors.ts';
+import { shownDefinition } from '../../lib/groups/definition.ts';
 import { enrollmentRevision, type GroupRecord } from '../../lib/groups/group.ts';
 import { idFrom, numberFrom, wordFrom } from './parameters.ts';
 import { authLevel, json, respond } from './respond.ts';
@@ -35,7 +36,8 @@ app.http('put-enrollment-group', {
   handler: respond('put-enrollment-group', async (request, { groups }) => {
     const id = request.params['id'] ?? '';
     const { group, created, pending } = await groups.declare(id, await bodyOf(request));
-    return json(groupView(group, pending), {
+    // Only the answer to the declaration shows the queries of URLs: its caller sent them.
+    return json(groupView(group, pending, group.definition), {
       status: created ? 201 : 200,
       headers: { location: `/api/enrollment-groups/${group.id}` },
     });
@@ -66,9 +68,10 @@ async function bodyOf(request: HttpRequest): Promise<unknown> {
 /**
  * An enrollment group as the API shows it: its definition, its CAs, and whether DPS has it in its current form.
  * @param pending why DPS could not be updated now
+ * @param shown the definition to show; the default has no queries of URLs, which often hold a key
  */
-function groupView(group: GroupRecord, pending?: FleetError) {
-  const { id, ...definition } = group.definition;
+function groupView(group: GroupRecord, pending?: FleetError, shown = shownDefinition(group.definition)) {
+  const { id, ...definition } = shown;
   const individual = definition.enrollment === 'individual';
   const enrolled = individual || group.enrolled?.revision === enrollmentRevision(group);
   return {
