@@ -38,6 +38,8 @@ export interface Ports {
   readonly retry: RetryOptions;
   /** Rows per chunk of a new job. */
   readonly chunkRows: number;
+  /** The enrollment groups that the caller may use, when they are limited. Absent: all groups. */
+  readonly allowedGroups?: readonly string[];
   readonly now: () => Date;
   /** A name that is used once, for a new blob. */
   readonly newId: () => string;

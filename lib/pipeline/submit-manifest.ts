@@ -2,6 +2,7 @@ import { FleetError } from '../errors.ts';
 import type { ConflictPolicy, Job } from '../jobs/job.ts';
 import type { ManifestFormat } from '../manifest/manifest.ts';
 import { describeJob } from './ingest-manifest.ts';
+import { requireGroup } from './limit-to-groups.ts';
 import type { Ports } from './ports.ts';
 
 export interface Submission {
@@ -15,16 +16,19 @@ export interface Submission {
  * Stores an HTTP upload as a manifest. From here on it takes the way of every upload: its BlobCreated event starts the work, so
  * nothing is lost if we stop between the two writes.
  * @returns its job
- * @throws FleetError `throttled`, `unavailable`
+ * @throws FleetError `forbidden` when the caller may not use the default group, `throttled`, `unavailable`
  */
 export async function submitManifest(
   submission: Submission,
-  { jobs, manifests, now, newId }: Pick<Ports, 'jobs' | 'manifests' | 'now' | 'newId'>,
+  { jobs, manifests, allowedGroups, now, newId }: Pick<Ports, 'jobs' | 'manifests' | 'allowedGroups' | 'now' | 'newId'>,
 ): Promise<Job> {
   const { body, format, defaultGroup, onConflict } = submission;
+  if (defaultGroup !== undefined) requireGroup(defaultGroup, allowedGroups);
   const folder = defaultGroup === undefined ? '_http' : `${defaultGroup}/_http`;
   const blob = `${folder}/${newId()}.${format}`;
-  const metadata = { onconflict: onConflict };
+  // The job may be made from the blob alone, by its event. So the limit travels with the blob.
+  const metadata: Record<string, string> = { onconflict: onConflict };
+  if (allowedGroups !== undefined) metadata['allowedgroups'] = allowedGroups.join(',');
   const contentType = format === 'csv' ? 'text/csv' : 'application/x-ndjson';
   const created = await manifests.create(blob, body, { contentType, metadata });
   // The name is ours alone. If it is taken, an earlier try of ours succeeded and its answer was lost.
