@@ -26,6 +26,13 @@ export const requiredRole = {
 
 export type Operation = keyof typeof requiredRole;
 
+/** The operations that a role may call, by name. */
+export function operationsOf(role: Role): Operation[] {
+  const held = roles.slice(0, roles.indexOf(role) + 1);
+  const operations = Object.keys(requiredRole) as Operation[];
+  return operations.filter((operation) => held.includes(requiredRole[operation])).sort();
+}
+
 /**
  * Operations that a caller may use whose role is limited to enrollment groups. They reach jobs, devices and groups only
  * through lib/pipeline/limit-to-groups.ts. Every other operation shows or changes things of all groups.
