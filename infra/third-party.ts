@@ -38,8 +38,9 @@ export async function thirdPartyOf(inputs: readonly string[]): Promise<ThirdPart
   const found = await Promise.all([...folders].map((folder) => read(folder, packages[folder]?.integrity ?? '')));
   const unlicensed = found.filter(({ license, text }) => license === '' || text === '').map(({ name }) => name);
   if (unlicensed.length > 0) throw new Error(`No license text was found for ${unlicensed.join(', ')}.`);
-  const key = ({ name, version }: ThirdParty) => `${name}@${version}`;
-  return found.sort((a, b) => (key(a) < key(b) ? -1 : 1));
+  // npm can install one version in several places.
+  const byKey = new Map(found.map((library) => [`${library.name}@${library.version}`, library]));
+  return [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, library]) => library);
 }
 
 /** @returns the folder of the package that a file belongs to, such as `node_modules/a/node_modules/@b/c`; undefined for our own */

@@ -147,7 +147,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     ROOT_CA_NAME: 'Fleet root CA',
     // The 2 s of host.json keep the cost of polling low. Here polling costs nothing, and a person waits.
     AzureFunctionsJobHost__extensions__queues__maxPollingInterval: '00:00:00.250',
-    // Both are refused in Azure. Tests call webhooks on this machine, and act as any signed-in user.
+    // Tests call webhooks on this machine and act as any signed-in user. Both settings are refused in Azure.
     ALLOW_PRIVATE_URLS: 'all',
     LOCAL_TRUST_PRINCIPAL_HEADER: 'true',
     ...inherited,

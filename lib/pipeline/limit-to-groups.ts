@@ -6,7 +6,7 @@ import type { Page } from '../storage.ts';
 import type { Ports } from './ports.ts';
 
 /*
- * What a caller reaches whose role is limited to enrollment groups. The handlers of such a caller get these ports, so no
+ * The ports of a caller whose role is limited to enrollment groups. The handlers of such a caller get these ports, so no
  * handler can forget a check. Each port lists its methods: a new method does not compile until its limit is decided.
  */
 

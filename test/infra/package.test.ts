@@ -121,6 +121,8 @@ describe('the package', () => {
       assert.equal(licenses.length, 1, name);
       assert.equal(`sha512-${Buffer.from(hashes[0].content, 'hex').toString('base64')}`, integrity, name);
     }
+    const refs = components.map((each: Record<string, string>) => each['bom-ref']);
+    assert.equal(new Set(refs).size, refs.length, 'a reference names one component');
     const names = components.map(({ name }: { name: string }) => name);
     assert.deepEqual([...new Set(names)].sort(), bundledPackages());
   });

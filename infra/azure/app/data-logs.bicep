@@ -1,5 +1,5 @@
-// Who read, wrote and deleted data, and from where. The app's own log cannot say it: an identity with a role on storage or
-// Cosmos DB need not go through the app.
+// Logs of every read, write and delete of data, with its principal. The app's own log does not have them: a principal with a role on
+// storage or Cosmos DB does not need the app.
 param storageAccountName string
 param cosmosAccountName string
 param workspaceId string
