@@ -175,6 +175,13 @@ function crossIssues(given: Given, env: Environment, wrong: ReadonlySet<SettingN
   }
   const accessIssue = accessIssueOf(env);
   if (accessIssue !== undefined) report(accessIssue.path as SettingName, accessIssue.message);
+  const { httpAccess, groupRoles } = readEarlyConfig(env);
+  if (httpAccess === 'keys' && groupRoles.size > 0) {
+    report(
+      'GROUP_ROLES',
+      'limits signed-in callers, but callers use keys, which have no limits; set HTTP_ACCESS=entra, or remove it',
+    );
+  }
   if (given.ALLOW_PRIVATE_URLS === 'all' && isAzure(env)) {
     report(
       'ALLOW_PRIVATE_URLS',

@@ -258,6 +258,12 @@ describe('readConfig', () => {
     });
   }
 
+  it('refuses limits to groups where callers use keys, which have none', () => {
+    const GROUP_ROLES = JSON.stringify({ 'line7-reader': { role: 'reader', enrollmentGroups: ['line7'] } });
+    assert.match(faultsOf({ ...azure, GROUP_ROLES }).get('GROUP_ROLES') ?? '', /set HTTP_ACCESS=entra, or remove it/);
+    assert.deepEqual(faultsOf({ ...azure, GROUP_ROLES: '{}' }), new Map());
+  });
+
   it('refuses URLs at any private address in Azure', () => {
     assert.equal(readConfig({ ...local, ALLOW_PRIVATE_URLS: 'all' }).privateUrls, 'all');
     const inAzure = { ...azure, WEBSITE_SITE_NAME: 'func-fleet' };
