@@ -1,4 +1,7 @@
+import type { GroupRoles } from '../lib/access/access.ts';
 import { excerpt, FleetError, type Issue } from '../lib/errors.ts';
+import type { PrivateUrls } from '../lib/groups/url-rule.ts';
+import { isAzure } from './config/platform.ts';
 import { type SettingName, type Settings, settingMeta, settingNames, settings } from './config/settings.ts';
 
 /**
@@ -32,6 +35,8 @@ export interface Config {
   /** Common name of a new root certificate. */
   readonly rootCaName: string;
   readonly allowPlainKeys: boolean;
+  /** Which URLs of enrollment groups may name a private address. */
+  readonly privateUrls: PrivateUrls;
   /** Rows per chunk. */
   readonly chunkRows: number;
   /** Days after which a rule of the storage account deletes bundles. */
@@ -50,8 +55,10 @@ export interface EarlyConfig {
    * Any value but `entra` counts as `keys`.
    */
   readonly httpAccess: 'keys' | 'entra';
-  /** Present when `entra` is set and built-in authentication is off: every request must then be refused. */
+  /** Present when the header with the caller's identity cannot be believed: every request must then be refused. */
   readonly accessIssue?: Issue;
+  /** Roles that are limited to enrollment groups. Empty if the setting is wrong: the callers that it names then have no role. */
+  readonly groupRoles: GroupRoles;
   /** Absent: spans and metrics are sent nowhere. */
   readonly telemetry?: TelemetryConfig;
 }
@@ -86,20 +93,33 @@ export function readEarlyConfig(env: Environment = process.env): EarlyConfig {
   return {
     httpAccess: env['HTTP_ACCESS'] === 'entra' ? 'entra' : 'keys',
     accessIssue: accessIssueOf(env),
+    groupRoles: settings.shape.GROUP_ROLES.safeParse(env['GROUP_ROLES'] || undefined).data ?? new Map(),
     telemetry: telemetryOf(env),
   };
 }
 
 /**
- * With `entra`, the app believes the header x-ms-client-principal. The platform removes a forged one only while built-in
- * authentication is on. It sets WEBSITE_AUTH_ENABLED itself; WEBSITE_SITE_NAME shows that this is Azure.
+ * With `entra`, the app believes the header x-ms-client-principal. Built-in authentication of the platform removes a forged
+ * one, and nothing else does. So the header is believed only if the platform says that built-in authentication is on
+ * (WEBSITE_AUTH_ENABLED), or if LOCAL_TRUST_PRINCIPAL_HEADER says so on a machine that is not Azure.
  * https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities
  */
 function accessIssueOf(env: Environment): Issue | undefined {
-  if (env['HTTP_ACCESS'] !== 'entra' || !env['WEBSITE_SITE_NAME']) return undefined;
-  if (/^true$/i.test(env['WEBSITE_AUTH_ENABLED'] ?? '')) return undefined;
-  const message = 'is "entra", but built-in authentication is off for this app; turn it on, or use keys';
+  const isTrusted = isTrue(env['LOCAL_TRUST_PRINCIPAL_HEADER']);
+  if (isTrusted && isAzure(env)) {
+    const message = 'is true in Azure, where every caller could then name itself operator; remove the setting';
+    return { path: 'LOCAL_TRUST_PRINCIPAL_HEADER', message };
+  }
+  if (env['HTTP_ACCESS'] !== 'entra' || isTrusted) return undefined;
+  if (isAzure(env) && isTrue(env['WEBSITE_AUTH_ENABLED'])) return undefined;
+  const message = isAzure(env)
+    ? 'is "entra", but built-in authentication is off for this app; turn it on, or use keys'
+    : 'is "entra" outside Azure, where any caller can forge its identity; use keys, or set LOCAL_TRUST_PRINCIPAL_HEADER=true for tests on this machine';
   return { path: 'HTTP_ACCESS', message };
+}
+
+function isTrue(text: string | undefined): boolean {
+  return /^true$/i.test(text ?? '');
 }
 
 function telemetryOf(env: Environment): TelemetryConfig | undefined {
@@ -156,7 +176,20 @@ function crossIssues(given: Given, env: Environment, wrong: ReadonlySet<SettingN
     report('COSMOS_KEY', 'is not set; an emulator reached over http takes no managed identity');
   }
   const accessIssue = accessIssueOf(env);
-  if (accessIssue !== undefined) report('HTTP_ACCESS', accessIssue.message);
+  if (accessIssue !== undefined) report(accessIssue.path as SettingName, accessIssue.message);
+  const { httpAccess, groupRoles } = readEarlyConfig(env);
+  if (httpAccess === 'keys' && groupRoles.size > 0) {
+    report(
+      'GROUP_ROLES',
+      'limits signed-in callers, but callers use keys, which have no limits; set HTTP_ACCESS=entra, or remove it',
+    );
+  }
+  if (given.ALLOW_PRIVATE_URLS === 'all' && isAzure(env)) {
+    report(
+      'ALLOW_PRIVATE_URLS',
+      'is "all" in Azure, where a group could send DPS to services of its own network; use est or none',
+    );
+  }
   return issues;
 }
 
@@ -186,6 +219,7 @@ function toConfig(set: Settings): Config {
     ...(set.CA_SIGNING_JOURNAL !== undefined && { signingJournal: set.CA_SIGNING_JOURNAL }),
     rootCaName: set.ROOT_CA_NAME,
     allowPlainKeys: set.ALLOW_PLAIN_KEYS,
+    privateUrls: set.ALLOW_PRIVATE_URLS,
     chunkRows: set.CHUNK_ROWS,
     ...(set.BUNDLE_RETENTION_DAYS !== undefined && { bundleRetentionDays: set.BUNDLE_RETENTION_DAYS }),
     ...(set.AZURE_CLIENT_ID !== undefined && { identityClientId: set.AZURE_CLIENT_ID }),

@@ -104,6 +104,7 @@ export function createServices(config: Config): Services {
     retry,
     now,
     allowPlainKeys: config.allowPlainKeys,
+    privateUrls: config.privateUrls,
   });
   const openIssuance = createIssuanceCache({ authority, dps: config.dps, now });
 

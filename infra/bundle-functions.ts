@@ -7,6 +7,8 @@ export interface Bundle {
   readonly entryPoints: readonly string[];
   /** Size of the JavaScript in bytes, without source maps. */
   readonly bytes: number;
+  /** Every file whose code is in the bundle, from the root of the project. */
+  readonly inputs: readonly string[];
 }
 
 /**
@@ -36,7 +38,7 @@ export const shellScripts: Plugin = {
  */
 export async function bundleFunctions(outdir: string, { minify = false } = {}): Promise<Bundle> {
   const entryPoints = ['functions/main.ts'];
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
     entryPoints,
     outdir: `${outdir}/functions`,
     chunkNames: '../chunks/[name]-[hash]',
@@ -50,6 +52,7 @@ export async function bundleFunctions(outdir: string, { minify = false } = {}): 
     sourcemap: true,
     sourcesContent: false,
     write: false,
+    metafile: true,
     external: ['@azure/functions-core'],
     plugins: [shellScripts],
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
@@ -64,5 +67,7 @@ export async function bundleFunctions(outdir: string, { minify = false } = {}): 
     await writeFile(path, contents);
     if (path.endsWith('.js')) bytes += contents.length;
   }
-  return { entryPoints, bytes };
+  // `inputs` of the metafile has every file that was read. What tree shaking left is in the outputs.
+  const inputs = Object.values(metafile.outputs).flatMap((output) => Object.keys(output.inputs));
+  return { entryPoints, bytes, inputs: [...new Set(inputs)].sort() };
 }

@@ -230,7 +230,11 @@ const definitions = {
     hint: 'Restore the archive in the container bundles, or send the rows with onConflict=reissue. Retry the job for its failed rows.',
   },
   unauthorized: { acts: 'sender', status: 401, hint: 'Send a function key in x-functions-key, or sign in.' },
-  forbidden: { acts: 'sender', status: 403, hint: 'Ask for the role that this request needs.' },
+  forbidden: {
+    acts: 'sender',
+    status: 403,
+    hint: 'Ask for the role that the message names, and for the enrollment group if it names one.',
+  },
 
   // Deployment and the services behind us.
   'setting-invalid': {

@@ -1,5 +1,7 @@
 import * as z from 'zod';
 import { FleetError } from '../../lib/errors.ts';
+import { privateUrls } from '../../lib/groups/url-rule.ts';
+import { groupRoles } from './group-roles.ts';
 import { isNcrontab } from './ncrontab.ts';
 
 /*
@@ -235,6 +237,14 @@ export const settings = z.object({
     where: 'azure',
     reader: 'app',
   }),
+  ALLOW_PRIVATE_URLS: z.enum(privateUrls).default('none').register(registry, {
+    description:
+      'Which URLs in the definition of an enrollment group may name a private address. none: no URL. est: EST servers, which only devices call. all: webhooks too, and over http, for emulators; refused in Azure.',
+    expected: 'none, est or all (all only on one machine)',
+    group: 'access',
+    where: 'both',
+    reader: 'app',
+  }),
   CHUNK_ROWS: wholeNumber(1, 1000).default(250).register(registry, {
     description: 'Rows per chunk, at most.',
     expected: 'a whole number from 1 to 1000',
@@ -258,6 +268,23 @@ export const settings = z.object({
     description:
       'Who may call the API. keys: holders of a function key. entra: signed-in users, by app role (reader, submitter, operator).',
     expected: 'keys or entra',
+    group: 'access',
+    where: 'both',
+    reader: 'app',
+  }),
+  LOCAL_TRUST_PRINCIPAL_HEADER: flag.default(false).register(registry, {
+    description:
+      'For tests on one machine, with HTTP_ACCESS=entra: believes the header x-ms-client-principal of any caller. In Azure the app refuses every request while it is true.',
+    expected: 'true or false, and no value in Azure',
+    group: 'access',
+    where: 'local',
+    reader: 'app',
+  }),
+  GROUP_ROLES: groupRoles.optional().register(registry, {
+    description:
+      'With HTTP_ACCESS=entra: roles that are limited to enrollment groups. JSON with one member per app role value, or per object id of a security group, user or application.',
+    expected:
+      'JSON such as {"line7-submitter": {"role": "submitter", "enrollmentGroups": ["line7"]}}, with 100 groups at most',
     group: 'access',
     where: 'both',
     reader: 'app',

@@ -1,6 +1,7 @@
 import { app, type HttpRequest } from '@azure/functions';
 import { actorName } from '../../lib/access/act.ts';
 import { FleetError } from '../../lib/errors.ts';
+import { shownDefinition } from '../../lib/groups/definition.ts';
 import { enrollmentRevision, type GroupRecord, inForce } from '../../lib/groups/group.ts';
 import { bodyOf } from './body.ts';
 import { idFrom, numberFrom, wordFrom } from './parameters.ts';
@@ -37,7 +38,8 @@ app.http('put-enrollment-group', {
   handler: respond('put-enrollment-group', async (request, { groups }, { caller }) => {
     const id = request.params['id'] ?? '';
     const { group, created, pending } = await groups.declare(id, await definitionIn(request), actorName(caller));
-    return json(groupView(group, pending), {
+    // Only the answer to the declaration shows the queries of URLs: its caller sent them.
+    return json(groupView(group, pending, group.definition), {
       status: created ? 201 : 200,
       headers: { location: `/api/enrollment-groups/${group.id}` },
     });
@@ -69,14 +71,15 @@ async function definitionIn(request: HttpRequest): Promise<unknown> {
 /**
  * An enrollment group as the API shows it: its definition, its CAs, and whether DPS has it in its current form.
  * @param pending why DPS could not be updated now
+ * @param shown the definition to show; the default has no queries of URLs, which often hold a key
  */
-export function groupView(group: GroupRecord, pending?: FleetError) {
-  const { id, ...definition } = group.definition;
+export function groupView(group: GroupRecord, pending?: FleetError, shown = shownDefinition(group.definition)) {
+  const { id, ...definition } = shown;
   const individual = definition.enrollment === 'individual';
   const revision = enrollmentRevision(group);
   const enrolled = individual || group.enrolled?.revision === revision;
   const refused = !enrolled && group.refusal?.revision === revision ? group.refusal.reason : undefined;
-  const { id: _id, ...accepted } = inForce(group).definition;
+  const { id: _id, ...accepted } = shownDefinition(inForce(group).definition);
   return {
     id,
     definition,

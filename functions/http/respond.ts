@@ -2,6 +2,7 @@ import type { HttpHandler, HttpRequest, HttpResponseInit } from '@azure/function
 import { type Caller, createAccess, type Operation, requiredRole } from '../../lib/access/access.ts';
 import { asFleetError, FleetError } from '../../lib/errors.ts';
 import { withLog } from '../../lib/log.ts';
+import { limitToGroups } from '../../lib/pipeline/limit-to-groups.ts';
 import { readEarlyConfig } from '../config.ts';
 import { logTo } from '../log.ts';
 import { type Services, services } from '../services.ts';
@@ -21,8 +22,9 @@ export interface Call {
 }
 
 /**
- * Wraps the handler of an operation: checks that the caller may call it and that the body is not too large, and answers every
- * error as a problem document (RFC 9457). Errors of this app (5xx) are logged.
+ * Wraps the handler of an operation: checks that the caller may call it and that the body is not too large, gives it services
+ * that reach the caller's enrollment groups only, and answers every error as a problem document (RFC 9457). Errors of this app
+ * (5xx) are logged.
  * @param operation the name of the function
  */
 export function respond(
@@ -39,7 +41,7 @@ export function respond(
       checkContentLength(operation, request);
       // Calls that change something or take a key away are recorded with their caller.
       if (requiredRole[operation] !== 'reader') log.info('request', { operation, caller: caller.id ?? caller.name });
-      return await withLog(log, () => handle(request, services(), { caller, requestId }));
+      return await withLog(log, () => handle(request, limited(caller), { caller, requestId }));
     } catch (thrown) {
       const error = asFleetError(thrown);
       if (error.status >= 500) {
@@ -50,10 +52,15 @@ export function respond(
   };
 }
 
+/** The services, as far as the caller's enrollment groups reach. */
+function limited({ enrollmentGroups }: Caller): Services {
+  return enrollmentGroups === undefined ? services() : limitToGroups(services(), enrollmentGroups);
+}
+
 function authenticate(operation: Operation, request: HttpRequest): Caller {
-  const { httpAccess, accessIssue } = readEarlyConfig();
+  const { httpAccess, accessIssue, groupRoles } = readEarlyConfig();
   if (accessIssue !== undefined) throw FleetError.of('setting-invalid', 'The configuration', [accessIssue]);
-  return createAccess(httpAccess)(operation, request.headers.get('x-ms-client-principal'));
+  return createAccess(httpAccess, groupRoles)(operation, request.headers.get('x-ms-client-principal'));
 }
 
 /** The problem document of an error. `type` is a name, not the address of a page; docs/errors.md lists the codes. */

@@ -78,10 +78,19 @@ param routeDeviceEvents bool = false
 @description('Application (client) id of an Entra app registration with the app roles of app-roles.json. Callers sign in with it. Empty: callers use function keys.')
 param entraClientId string = ''
 
+@allowed(['none', 'est'])
+@description('Which URLs in the definition of an enrollment group may name a private address: none, or those of EST servers.')
+param allowPrivateUrls string = 'none'
+
+@description('Logs each request to the data in storage and Cosmos DB. Billed per gigabyte by Log Analytics.')
+param dataPlaneLogs bool = true
+
 @description('Email address that receives alerts. Empty: alerts show in the portal only.')
 param alertEmail string = ''
 
 var abbreviations = loadJsonContent('abbreviations.json')
+// Roles that are limited to enrollment groups: docs/settings.md, GROUP_ROLES.
+var groupRoles = loadJsonContent('group-roles.json')
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
 var functionAppName = '${abbreviations.webSitesFunctions}${token}'
@@ -220,6 +229,16 @@ module roles 'app/roles.bicep' = {
   }
 }
 
+module dataLogs 'app/data-logs.bicep' = if (dataPlaneLogs) {
+  name: 'data-logs'
+  scope: group
+  params: {
+    storageAccountName: storage.outputs.name
+    cosmosAccountName: cosmos.outputs.name
+    workspaceId: monitoring.outputs.workspaceId
+  }
+}
+
 module functionApp 'app/function-app.bicep' = {
   name: 'function-app'
   scope: group
@@ -247,6 +266,8 @@ module functionApp 'app/function-app.bicep' = {
       ROOT_CA_NAME: rootCaName
       // string() would write True or False.
       ALLOW_PLAIN_KEYS: allowPlainKeys ? 'true' : 'false'
+      ALLOW_PRIVATE_URLS: allowPrivateUrls
+      GROUP_ROLES: string(groupRoles)
       CHUNK_ROWS: string(chunkRows)
       BUNDLE_RETENTION_DAYS: string(bundleRetentionDays)
       RECONCILE_SCHEDULE: reconcileSchedule

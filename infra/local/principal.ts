@@ -1,11 +1,9 @@
-import type { Role } from '../../lib/access/principal.ts';
-
 /**
  * Makes the header `x-ms-client-principal` that built-in authentication sets for a user of Microsoft Entra. With
  * HTTP_ACCESS=entra the local host passes it to the app, so a test can take any role:
  * https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities
  */
-export function principalHeader({ name, roles }: { name: string; roles: readonly Role[] }): string {
+export function principalHeader({ name, roles }: { name: string; roles: readonly string[] }): string {
   const claims = [
     {
       typ: 'http://schemas.microsoft.com/identity/claims/objectidentifier',

@@ -5,6 +5,8 @@ import { emulatorKey } from 'fleet-emulators/cosmos';
 import { wellKnownKey } from 'fleet-emulators/dps';
 import { ensureLocalTls } from 'fleet-emulators/tls';
 import { settingMeta, settingNames } from '../../functions/config/settings.ts';
+import { operationsOf } from '../../lib/access/access.ts';
+import { type Role, roles } from '../../lib/access/principal.ts';
 import { defaults, type PortName, portsInUse } from './settings.ts';
 import { type Child, startChild } from './stack/child.ts';
 import { createResources } from './stack/create-resources.ts';
@@ -57,6 +59,8 @@ export type ProcessName =
 export interface Stack {
   readonly urls: Readonly<Record<PortName, string>>;
   readonly functionsKey: string;
+  /** One key per role. It opens the functions that the role may call. */
+  readonly roleKeys: Readonly<Record<Role, string>>;
   readonly storageConnectionString: string;
   readonly cosmos: { readonly endpoint: string; readonly key: string; readonly database: string };
   readonly dps: { readonly host: string; readonly port: number; readonly idScope: string };
@@ -79,6 +83,8 @@ export interface Stack {
 // https://learn.microsoft.com/azure/storage/common/storage-connect-azurite
 const storageAccount = 'devstoreaccount1';
 const storageKey = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
+
+const roleKeys = { reader: 'local-reader-key', submitter: 'local-submitter-key', operator: 'local-operator-key' };
 
 const idScope = '0ne00000000';
 /** Two hubs, so that allocation has a choice. */
@@ -141,6 +147,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     ROOT_CA_NAME: 'Fleet root CA',
     // The 2 s of host.json keep the cost of polling low. Here polling costs nothing, and a person waits.
     AzureFunctionsJobHost__extensions__queues__maxPollingInterval: '00:00:00.250',
+    // Tests call webhooks on this machine and act as any signed-in user. Both settings are refused in Azure.
+    ALLOW_PRIVATE_URLS: 'all',
+    LOCAL_TRUST_PRINCIPAL_HEADER: 'true',
     ...inherited,
     FUNCTIONS_WORKER_RUNTIME: 'node',
     AzureWebJobsStorage: storageConnectionString,
@@ -231,6 +240,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
           [
             ...['--app', appDirectory, '--state', join(directory, 'functions'), '--port'],
             ...[index === 0 ? String(ports.functions) : '0', '--key', functionsKey, '--lease', leaseSeconds],
+            ...roles.flatMap((role) =>
+              operationsOf(role).flatMap((operation) => ['--function-key', `${operation}=${roleKeys[role]}`]),
+            ),
             ...(appSettings['HTTP_ACCESS'] === 'entra' ? ['--pass-principal'] : []),
           ],
           hostEnvironment,
@@ -243,7 +255,18 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 
   return {
-    ...{ urls, functionsKey, storageConnectionString, cosmos, caPath: tls.caPath, appSettings, processes, stop, kill },
+    ...{
+      urls,
+      functionsKey,
+      roleKeys,
+      storageConnectionString,
+      cosmos,
+      caPath: tls.caPath,
+      appSettings,
+      processes,
+      stop,
+      kill,
+    },
     dps: { host: 'localhost', port: ports.dps, idScope },
     dpsConnectionString: appSettings['DPS_CONNECTION_STRING'] ?? '',
     hubConnectionString: appSettings['HUB_CONNECTION_STRING'] ?? '',

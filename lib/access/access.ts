@@ -26,11 +26,50 @@ export const requiredRole = {
 
 export type Operation = keyof typeof requiredRole;
 
+/** The operations that a role may call, by name. */
+export function operationsOf(role: Role): Operation[] {
+  const held = roles.slice(0, roles.indexOf(role) + 1);
+  const operations = Object.keys(requiredRole) as Operation[];
+  return operations.filter((operation) => held.includes(requiredRole[operation])).sort();
+}
+
+/**
+ * Operations that a caller may use whose role is limited to enrollment groups. They reach jobs, devices and groups only
+ * through lib/pipeline/limit-to-groups.ts. Every other operation shows or changes things of all groups.
+ */
+const limitable: ReadonlySet<Operation> = new Set([
+  'list-jobs',
+  'get-job',
+  'get-job-errors',
+  'get-job-results',
+  'list-devices',
+  'get-device',
+  'list-enrollment-groups',
+  'get-enrollment-group',
+  'submit-job',
+  'cancel-job',
+  'retry-job',
+  'put-enrollment-group',
+  'roll-over-enrollment-group',
+  'get-device-bundle',
+]);
+
+/** A role that is limited to enrollment groups. */
+export interface GroupRole {
+  readonly role: Role;
+  readonly enrollmentGroups: readonly string[];
+}
+
+/** The setting GROUP_ROLES. The key is the value of an app role, or the object id of a security group, user or application. */
+export type GroupRoles = ReadonlyMap<string, GroupRole>;
+
 /** The caller of a request, as recorded in the history of a device. */
 export interface Caller {
   readonly name: string;
   /** Object id in the directory; absent when the caller used a function key. */
   readonly id?: string;
+  /** The enrollment groups for which the caller has the role of the operation. Absent: all of them. */
+  readonly enrollmentGroups?: readonly string[];
 }
 
 /**
@@ -42,21 +81,28 @@ export type Access = (operation: Operation, principalHeader: string | null | und
 
 /**
  * @param mode `keys`: the host has checked the function key before this code runs, and the header is ignored.
- * `entra`: the signed-in principal needs the role of the operation.
+ * `entra`: the signed-in principal needs the role of the operation, for all enrollment groups or for some.
+ * @param groupRoles the roles that are limited to enrollment groups. They only add to what the app roles of a principal allow.
  */
-export function createAccess(mode: 'keys' | 'entra'): Access {
+export function createAccess(mode: 'keys' | 'entra', groupRoles: GroupRoles = new Map()): Access {
   if (mode === 'keys') return () => ({ name: 'function key' });
   return (operation, principalHeader) => {
     const principal = parsePrincipal(principalHeader);
     if (principal === undefined) throw new FleetError('unauthorized', 'No user is signed in.');
+    const { id, name } = principal;
     const required = requiredRole[operation];
-    const enough = roles.slice(roles.indexOf(required));
-    if (!principal.roles.some((role) => enough.includes(role))) {
-      const has = principal.roles.length === 0 ? 'has no app role' : `is ${principal.roles.join(' and ')}`;
-      throw new FleetError('forbidden', `${operation} takes the app role "${required}"; ${principal.name} ${has}.`, {
-        expected: required,
-      });
-    }
-    return { name: principal.name, id: principal.id };
+    const enough: readonly Role[] = roles.slice(roles.indexOf(required));
+    if (principal.roles.some((role) => enough.includes(role))) return { name, id };
+
+    const limited = principal.mappable.flatMap((key) => groupRoles.get(key) ?? []);
+    const sufficient = limited.filter(({ role }) => enough.includes(role));
+    const enrollmentGroups = [...new Set(sufficient.flatMap((each) => each.enrollmentGroups))];
+    if (enrollmentGroups.length > 0 && limitable.has(operation)) return { name, id, enrollmentGroups };
+
+    const has = principal.roles.length === 0 ? 'has no app role' : `is ${principal.roles.join(' and ')}`;
+    const limit = limited.length === 0 ? '' : ' for all enrollment groups';
+    throw new FleetError('forbidden', `${operation} takes the app role "${required}"; ${name} ${has}${limit}.`, {
+      expected: required,
+    });
   };
 }

@@ -11,6 +11,8 @@ export interface Principal {
   /** A user's name, or an application's client id. */
   readonly name: string;
   readonly roles: readonly Role[];
+  /** All that the setting GROUP_ROLES may name: values of app roles, object ids of security groups, and `id`. */
+  readonly mappable: readonly string[];
 }
 
 // Front ends allow 32 KB for all headers of a request, so built-in authentication cannot have sent a longer one.
@@ -28,6 +30,7 @@ const claimNames = {
   id: ['http://schemas.microsoft.com/identity/claims/objectidentifier', 'oid'],
   name: ['preferred_username', 'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name', 'appid', 'azp'],
   role: ['roles', 'http://schemas.microsoft.com/ws/2008/06/identity/claims/role'],
+  group: ['groups', 'http://schemas.microsoft.com/ws/2008/06/identity/claims/groups'],
 } as const;
 
 /**
@@ -47,7 +50,8 @@ export function parsePrincipal(header: string | null | undefined): Principal | u
   if (id === undefined) return undefined;
   const held = new Set(valuesOf([...claimNames.role, role_typ]));
   const name = [name_typ, ...claimNames.name].flatMap((type) => valuesOf([type])).at(0) ?? id;
-  return { id, name, roles: roles.filter((role) => held.has(role)) };
+  const mappable = [...new Set([...held, ...valuesOf(claimNames.group), id])];
+  return { id, name, roles: roles.filter((role) => held.has(role)), mappable };
 }
 
 function parseJson(text: string): unknown {

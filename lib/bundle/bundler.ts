@@ -37,7 +37,7 @@ export interface Bundler {
 export async function createBundler(given: BundleOptions): Promise<Bundler> {
   const { id, ...declared } = given.group;
   // A definition that an earlier release stored lacks the settings that are newer.
-  const options = { ...given, group: parseGroupDefinition(id, declared) };
+  const options = { ...given, group: parseGroupDefinition(id, declared, { privateUrls: 'stored' }) };
   const { group, chainPem } = options;
   const issues = [...checkGroup(group, options.now, options), ...checkConfiguration(options)];
   if (issues.length > 0) throw FleetError.of('group-invalid', `The definition of group "${id}"`, issues);

@@ -22,6 +22,7 @@ import {
   inForce,
   keepAccepted,
 } from '../groups/group.ts';
+import type { PrivateUrls } from '../groups/url-rule.ts';
 import { currentLog } from '../log.ts';
 import { type RetryOptions, retrying } from '../retry.ts';
 import type { Versioned } from '../storage.ts';
@@ -94,11 +95,14 @@ export interface GroupsOptions {
   readonly enrollments: Enrollments;
   /** Whether the deployment allows private keys that travel unencrypted. */
   readonly allowPlainKeys: boolean;
+  /** Which URLs of a definition may name a private address. Default: none. */
+  readonly privateUrls?: PrivateUrls;
   readonly retry: RetryOptions;
   readonly now: () => Date;
 }
 
-export function createGroups({ store, authority, enrollments, allowPlainKeys, retry, now }: GroupsOptions): Groups {
+export function createGroups(options: GroupsOptions): Groups {
+  const { store, authority, enrollments, allowPlainKeys, privateUrls, retry, now } = options;
   const directory = createGroupDirectory(store, now);
   const update = (id: string, change: (group: GroupRecord) => GroupRecord) =>
     updateGroup(directory, id, now, (latest) => {
@@ -202,7 +206,7 @@ export function createGroups({ store, authority, enrollments, allowPlainKeys, re
     ensure,
 
     async declare(id, input, by = unknownActor) {
-      const definition = parseGroupDefinition(id, input);
+      const definition = parseGroupDefinition(id, input, { privateUrls });
       // An imported CA brings its own root, which is checked at its import.
       const issuedByFleet = definition.issuingCa.origin === 'fleet';
       const root = definition.target === 'iotedge-1.1' && issuedByFleet ? await authority.rootCa() : undefined;

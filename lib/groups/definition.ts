@@ -5,6 +5,7 @@ import { twinIssues } from '../devices/twin.ts';
 import { excerpt, FleetError, type Issue } from '../errors.ts';
 import { untrustedJsonIssue } from '../json.ts';
 import type { EdgeCaKind } from '../pki/edge-ca.ts';
+import { type PrivateUrls, urlIssue, withoutQuery } from './url-rule.ts';
 
 /**
  * The definition of an enrollment group, as a user declares it (PUT /api/enrollment-groups/{id}). Settings that DPS has too
@@ -177,16 +178,29 @@ const schema = z.strictObject({
 
 export type GroupInput = z.input<typeof schema>;
 
-/** A group as declared, with the defaults filled in. It has no secrets. */
+/** A group as declared, with the defaults filled in. Its only secret can be the query of a URL (`shownDefinition`). */
 export type GroupDefinition = Readonly<z.output<typeof schema>> & { readonly id: string };
+
+export interface ParseOptions {
+  /**
+   * Which URLs may name a private address. `stored`: the URLs of a definition that was declared are not checked again, since an
+   * earlier release took more of them.
+   */
+  readonly privateUrls?: PrivateUrls | 'stored';
+}
 
 /**
  * Checks a definition and fills in the defaults.
+ * @param options default: no URL may name a private address
  * @throws FleetError `group-invalid` with every fault and its path
  * @example
  * parseGroupDefinition('line7', { keyCustody: 'device' }).target // 'iotedge-1.6'
  */
-export function parseGroupDefinition(id: string, input: unknown): GroupDefinition {
+export function parseGroupDefinition(
+  id: string,
+  input: unknown,
+  { privateUrls = 'none' }: ParseOptions = {},
+): GroupDefinition {
   const faults: Issue[] = enrollmentGroupId.test(id)
     ? []
     : [
@@ -207,6 +221,7 @@ export function parseGroupDefinition(id: string, input: unknown): GroupDefinitio
     }
   } else {
     faults.push(...crossFieldFaults(parsed.data));
+    if (privateUrls !== 'stored') faults.push(...urlFaults(parsed.data, privateUrls));
   }
   if (faults.length > 0 || !parsed.success) {
     throw FleetError.of('group-invalid', `The definition of group "${id.slice(0, 128)}"`, faults);
@@ -239,6 +254,30 @@ function crossFieldFaults(group: z.output<typeof schema>): Issue[] {
   }
   faults.push(...targetFaults(group));
   return faults;
+}
+
+/** Every URL that a caller gives is here: one that is missing would be neither checked nor redacted. */
+function urlFaults({ customAllocation, est }: z.output<typeof schema>, allowed: PrivateUrls): Issue[] {
+  const webhook = customAllocation && urlIssue(customAllocation.webhookUrl, { allowPrivate: allowed === 'all' });
+  const server = est && urlIssue(est.url, { allowPrivate: allowed !== 'none' });
+  return [
+    ...(webhook === undefined ? [] : [{ path: 'customAllocation.webhookUrl', message: webhook }]),
+    ...(server === undefined ? [] : [{ path: 'est.url', message: server }]),
+  ];
+}
+
+/** The definition without the queries of its URLs, as everyone may see it who may read groups. */
+export function shownDefinition<Definition extends Pick<GroupDefinition, 'customAllocation' | 'est'>>(
+  definition: Definition,
+): Definition {
+  const { customAllocation, est } = definition;
+  return {
+    ...definition,
+    ...(customAllocation && {
+      customAllocation: { ...customAllocation, webhookUrl: withoutQuery(customAllocation.webhookUrl) },
+    }),
+    ...(est && { est: { ...est, url: withoutQuery(est.url) } }),
+  };
 }
 
 /** Settings that the target or another setting rules out. */

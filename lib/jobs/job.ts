@@ -38,6 +38,11 @@ export interface Job {
   readonly format: ManifestFormat;
   readonly defaultGroup?: string;
   readonly onConflict: ConflictPolicy;
+  /**
+   * The enrollment groups that its submitter may use, when they are limited. Rows of other groups, and of devices in other
+   * groups, are rejected. Absent: all groups.
+   */
+  readonly allowedGroups?: readonly string[];
   /** As it was written last. `currentStatus` is the status to show: a worker can die before it writes this one. */
   readonly status: JobStatus;
   /** Why it failed. */

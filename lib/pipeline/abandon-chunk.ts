@@ -3,7 +3,7 @@ import { archiveName, type Job, partName } from '../jobs/job.ts';
 import type { ChunkMessage } from '../jobs/messages.ts';
 import { type DeviceRequest, type RowError, rowError } from '../manifest/manifest.ts';
 import type { Ports } from './ports.ts';
-import { type ClaimedRow, deviceError, lookUpClaims, recordsOfAttempt } from './steps/claim.ts';
+import { type ClaimedRow, claimOptions, deviceError, lookUpClaims, recordsOfAttempt } from './steps/claim.ts';
 import { type Committed, findArchive } from './steps/commit.ts';
 import { readRows } from './steps/read.ts';
 import { type RecordPorts, recordOutcome, type SettleOptions, settleRows } from './steps/record.ts';
@@ -44,11 +44,9 @@ async function abandonedRows(
   reason: FailureReason,
   ports: AbandonPorts,
 ): Promise<AbandonedRows> {
-  const { jobId, chunk, attempt } = message;
   try {
     const rows = await readRows(job, message, ports);
-    const options = { jobId, chunk, attempt, onConflict: job.onConflict };
-    const { claimed, unchanged, errors, open } = await lookUpClaims(rows.requests, options, ports);
+    const { claimed, unchanged, errors, open } = await lookUpClaims(rows.requests, claimOptions(job, message), ports);
     const lost = open.map(({ request }) => gaveUp(request, reason));
     const unissued = ({ request }: ClaimedRow) => gaveUp(request, reason);
     return { claimed, unchanged, errors: [...rows.faults, ...errors, ...lost], unissued };

@@ -93,9 +93,9 @@ export async function createSubmitted(job: Job, jobs: JobStore): Promise<void> {
 }
 
 /**
- * A job as it is first recorded; the same from an event, an upload or an order. Two keys of the blob's metadata count, set by
- * this app or by any other uploader: `onconflict`, a ConflictPolicy (anything else means `reject`), and `orderid`, as
- * base64url of its UTF-8, since metadata is ASCII.
+ * A job as it is first recorded; the same from an event, an upload or an order. Three keys of the blob's metadata count, set by
+ * this app or by any other uploader: `onconflict`, a ConflictPolicy (anything else means `reject`), `orderid`, as base64url of
+ * its UTF-8, since metadata is ASCII, and `allowedgroups`, ids of enrollment groups with commas between (`allowedGroups`).
  */
 export function describeJob(manifest: {
   blob: string;
@@ -106,6 +106,7 @@ export function describeJob(manifest: {
   const { blob, etag, metadata, at } = manifest;
   const { format, defaultGroup } = manifestDefaults(blob);
   const order = metadata['orderid'];
+  const allowedGroups = metadata['allowedgroups']?.split(',');
   return {
     jobId: jobIdOf({ blob, etag }),
     source: order !== undefined ? 'order' : blob.startsWith('_http/') || blob.includes('/_http/') ? 'http' : 'blob',
@@ -114,6 +115,7 @@ export function describeJob(manifest: {
     format,
     ...(defaultGroup === undefined ? {} : { defaultGroup }),
     onConflict: conflictPolicies.find((policy) => policy === metadata['onconflict']) ?? 'reject',
+    ...(allowedGroups === undefined ? {} : { allowedGroups }),
     status: 'received',
     chunks: 0,
     counts: noRows,

@@ -40,6 +40,8 @@ export interface Ports {
   readonly chunkRows: number;
   /** Days after which a rule of the storage account deletes bundles; absent where there is no such rule. */
   readonly bundleRetentionDays?: number | undefined;
+  /** The enrollment groups that the caller may use, when they are limited. Absent: all groups. */
+  readonly allowedGroups?: readonly string[];
   readonly now: () => Date;
   /** A name that is used once, for a new blob. */
   readonly newId: () => string;

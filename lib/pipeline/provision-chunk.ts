@@ -6,7 +6,7 @@ import { type DeviceRequest, type RowError, rowError } from '../manifest/manifes
 import { queues } from '../resource-names.ts';
 import { metrics } from '../telemetry.ts';
 import type { Ports } from './ports.ts';
-import { type ClaimedRow, type Claims, claimRows, deviceError, lookUpClaims } from './steps/claim.ts';
+import { type ClaimedRow, type Claims, claimOptions, claimRows, deviceError, lookUpClaims } from './steps/claim.ts';
 import { type Committed, commitArchive, findArchive } from './steps/commit.ts';
 import { type EnsuredGroups, ensureGroups } from './steps/ensure-groups.ts';
 import { issueArchive } from './steps/issue.ts';
@@ -40,7 +40,7 @@ export async function provisionChunk(message: ChunkMessage, ports: ProvisionPort
   if (isStopped(job) && !(await hasBegun(rows.requests, job, message, ports))) return dropChunk(job, message, ports);
 
   // Steps 2 and 3: claim the devices, and compare with the records that exist.
-  const claims = await claimRows(rows.requests, { jobId, chunk, attempt, onConflict: job.onConflict }, ports);
+  const claims = await claimRows(rows.requests, claimOptions(job, message), ports);
 
   // Step 4: make sure that DPS holds each group and its issuing CA as declared.
   const groups = await ensureGroups(claims.claimed, { jobId, chunk, attempt }, ports);
@@ -99,11 +99,11 @@ function isStopped({ status }: Job): boolean {
 /** Whether an earlier delivery of the message has claimed any of its devices. */
 async function hasBegun(
   requests: readonly DeviceRequest[],
-  { onConflict }: Job,
-  { jobId, chunk, attempt }: ChunkMessage,
+  job: Job,
+  message: ChunkMessage,
   ports: ProvisionPorts,
 ): Promise<boolean> {
-  return (await lookUpClaims(requests, { jobId, chunk, attempt, onConflict }, ports)).hasPriorClaims;
+  return (await lookUpClaims(requests, claimOptions(job, message), ports)).hasPriorClaims;
 }
 
 /**

@@ -3,6 +3,7 @@ import { FleetError } from '../errors.ts';
 import type { ConflictPolicy, Job } from '../jobs/job.ts';
 import type { ManifestFormat } from '../manifest/manifest.ts';
 import { createSubmitted, describeJob } from './ingest-manifest.ts';
+import { requireGroup } from './limit-to-groups.ts';
 import type { Ports } from './ports.ts';
 
 export interface Submission {
@@ -18,17 +19,20 @@ export interface Submission {
  * nothing is lost if we stop between the two writes.
  * @param by who submits it; recorded on the job
  * @returns its job
- * @throws FleetError `throttled`, `unavailable`, and any error of `body`; nothing is stored then
+ * @throws FleetError `forbidden` when the caller may not use the default group, `throttled`, `unavailable`, and any error of `body`; nothing is stored then
  */
 export async function submitManifest(
   submission: Submission,
-  { jobs, manifests, now, newId }: Pick<Ports, 'jobs' | 'manifests' | 'now' | 'newId'>,
+  { jobs, manifests, allowedGroups, now, newId }: Pick<Ports, 'jobs' | 'manifests' | 'allowedGroups' | 'now' | 'newId'>,
   by: string = unknownActor,
 ): Promise<Job> {
   const { body, format, defaultGroup, onConflict } = submission;
+  if (defaultGroup !== undefined) requireGroup(defaultGroup, allowedGroups);
   const folder = defaultGroup === undefined ? '_http' : `${defaultGroup}/_http`;
   const blob = `${folder}/${newId()}.${format}`;
-  const metadata = { onconflict: onConflict };
+  // The job may be made from the blob alone, by its event. So the limit travels with the blob.
+  const metadata: Record<string, string> = { onconflict: onConflict };
+  if (allowedGroups !== undefined) metadata['allowedgroups'] = allowedGroups.join(',');
   const contentType = format === 'csv' ? 'text/csv' : 'application/x-ndjson';
   const created = await manifests.createFrom(blob, body, { contentType, metadata });
   // The name is ours alone. If it is taken, an earlier try of ours succeeded and its answer was lost.

@@ -7,6 +7,7 @@ import { requiredRole } from '../../lib/access/access.ts';
 import { roles } from '../../lib/access/principal.ts';
 
 process.env['HTTP_ACCESS'] = 'entra';
+process.env['LOCAL_TRUST_PRINCIPAL_HEADER'] = 'true';
 const core = provideFunctionsCore(() => {});
 
 interface Answer {
@@ -64,21 +65,34 @@ describe('HTTP functions with signed-in callers', () => {
     }
   });
 
-  it('refuse every caller, and show no other setting, when built-in authentication is off', async () => {
-    process.env['WEBSITE_SITE_NAME'] = 'func-fleet';
-    try {
-      for (const registered of http) {
-        const { status, body } = await call(registered, principalHeader({ name: 'mallory', roles: ['operator'] }));
-        assert.equal(status, 500, registered.name);
-        const { title, faults } = JSON.parse(body);
-        assert.equal(title, 'setting-invalid');
-        assert.deepEqual(
-          faults.map(({ path }: { path: string }) => path),
-          ['HTTP_ACCESS'],
-        );
+  const unsafe: [string, Record<string, string>, string][] = [
+    [
+      'built-in authentication is off',
+      { WEBSITE_SITE_NAME: 'func-fleet', LOCAL_TRUST_PRINCIPAL_HEADER: '' },
+      'HTTP_ACCESS',
+    ],
+    ['the app does not run in Azure', { LOCAL_TRUST_PRINCIPAL_HEADER: '' }, 'HTTP_ACCESS'],
+    ['the local setting is used in Azure', { WEBSITE_POD_NAME: 'pod' }, 'LOCAL_TRUST_PRINCIPAL_HEADER'],
+  ];
+  for (const [when, changes, setting] of unsafe) {
+    it(`refuse every caller, and show no other setting, when ${when}`, async () => {
+      const before = { ...process.env };
+      Object.assign(process.env, changes);
+      try {
+        for (const registered of http) {
+          const { status, body } = await call(registered, principalHeader({ name: 'mallory', roles: ['operator'] }));
+          assert.equal(status, 500, registered.name);
+          const { title, faults } = JSON.parse(body);
+          assert.equal(title, 'setting-invalid');
+          assert.deepEqual(
+            faults.map(({ path }: { path: string }) => path),
+            [setting],
+          );
+        }
+      } finally {
+        for (const name of Object.keys(changes)) delete process.env[name];
+        Object.assign(process.env, before);
       }
-    } finally {
-      delete process.env['WEBSITE_SITE_NAME'];
-    }
-  });
+    });
+  }
 });

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { loadApp } from '../../infra/measure-load.ts';
 import { packageApp } from '../../infra/package-app.ts';
+import { thirdPartyOf } from '../../infra/third-party.ts';
 import type { LoadedApp } from '../../infra/tools/load-app.ts';
 import { requiredRole } from '../../lib/access/access.ts';
 
@@ -67,7 +68,14 @@ describe('the package', () => {
   after(() => rmSync(directory, { recursive: true }));
 
   it('contains what the worker needs and nothing else', () => {
-    assert.deepEqual(readdirSync(directory).sort(), ['dist', 'host.json', 'package.json']);
+    assert.deepEqual(readdirSync(directory).sort(), [
+      'LICENSE',
+      'THIRD-PARTY-NOTICES.txt',
+      'bom.cdx.json',
+      'dist',
+      'host.json',
+      'package.json',
+    ]);
     const manifest = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
     assert.equal(manifest.main, 'dist/functions/*.js');
     assert.equal(manifest.type, 'module');
@@ -77,6 +85,69 @@ describe('the package', () => {
     );
     const files = readdirSync(join(directory, 'dist'), { recursive: true, withFileTypes: true });
     for (const { name } of files.filter((entry) => entry.isFile())) assert.match(name, /\.js(\.map)?$/);
+  });
+
+  /** Names of the packages in node_modules whose code is in the bundle: esbuild writes the path of each file above its code. */
+  function bundledPackages(): string[] {
+    const names = globSync('dist/**/*.js', { cwd: directory }).flatMap((path) => {
+      const code = readFileSync(join(directory, path), 'utf8');
+      return [...code.matchAll(/^ *\/\/ .*node_modules\/((?:@[\w.-]+\/)?[\w.-]+)\/[^\n]*\.\w+$/gm)].map(
+        ([, name]) => name ?? '',
+      );
+    });
+    return [...new Set(names)].sort();
+  }
+
+  it('has the license text of every library in it', () => {
+    const text = readFileSync(join(directory, 'THIRD-PARTY-NOTICES.txt'), 'utf8');
+    const parts = text.split(`\n\n${'-'.repeat(80)}\n\n`).slice(1);
+    const names = parts.map((part) => /^(\S+) \d[^ ]* \(.+\)\n\n/.exec(part)?.[1] ?? part.slice(0, 60));
+    assert.ok(names.length > 30);
+    assert.deepEqual([...new Set(names)].sort(), bundledPackages());
+    for (const part of parts) assert.match(part, /copyright|permission/i, part.slice(0, 60));
+  });
+
+  it('has a bill of materials with every library in it, its version, license and digest', () => {
+    const text = readFileSync(join(directory, 'bom.cdx.json'), 'utf8');
+    const { bomFormat, specVersion, components } = JSON.parse(text);
+    assert.deepEqual([bomFormat, specVersion], ['CycloneDX', '1.5']);
+    const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')).packages;
+    for (const { name, version, purl, licenses, hashes } of components) {
+      const locked = Object.entries<{ version: string; integrity: string }>(lock).filter(([path]) =>
+        path.endsWith(`node_modules/${name}`),
+      );
+      const integrity = locked.map(([, each]) => each).find((each) => each.version === version)?.integrity;
+      assert.equal(purl, `pkg:npm/${name.replace('@', '%40')}@${version}`);
+      assert.equal(licenses.length, 1, name);
+      assert.equal(`sha512-${Buffer.from(hashes[0].content, 'hex').toString('base64')}`, integrity, name);
+    }
+    const refs = components.map((each: Record<string, string>) => each['bom-ref']);
+    assert.equal(new Set(refs).size, refs.length, 'a reference names one component');
+    const names = components.map(({ name }: { name: string }) => name);
+    assert.deepEqual([...new Set(names)].sort(), bundledPackages());
+  });
+
+  it('is the same, byte for byte, when it is made again from the same code', async () => {
+    const again = mkdtempSync(join(tmpdir(), 'fleet-package-'));
+    try {
+      await packageApp(again);
+      for (const file of globSync('**/*.*', { cwd: directory })) {
+        assert.ok(readFileSync(join(directory, file)).equals(readFileSync(join(again, file))), file);
+      }
+    } finally {
+      rmSync(again, { recursive: true });
+    }
+  });
+
+  it('is not made when the license of a library is unknown', async () => {
+    const none = join('dist', 'unlicensed', 'node_modules', 'unlicensed');
+    mkdirSync(none, { recursive: true });
+    try {
+      writeFileSync(join(none, 'package.json'), '{"name": "unlicensed", "version": "1.0.0"}');
+      await assert.rejects(thirdPartyOf([join(none, 'index.js')]), /No license text was found for unlicensed/);
+    } finally {
+      rmSync('dist/unlicensed', { recursive: true });
+    }
   });
 
   // `import { z } from 'zod'` includes the messages in every language: half a megabyte to compile at each cold start.

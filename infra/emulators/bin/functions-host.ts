@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { resolve } from 'node:path';
-import { parseOptions, portNumber, runProgram, wholeNumber } from '../command-line.ts';
+import { parseOptions, portNumber, runProgram, UsageError, wholeNumber } from '../command-line.ts';
 import { exitWithParent } from '../exit-with-parent.ts';
 import { type HostLog, startFunctionsHost } from '../functions-host/functions-host.ts';
 
@@ -11,7 +11,9 @@ Runs a built Azure Functions app (Node.js programming model v4). App settings co
   --app DIR           app folder with host.json and package.json, whose "main" is a file or a glob (default: .)
   --port N            HTTP port on 127.0.0.1; 0 takes a free one (default: 7071)
   --state DIR         folder of the timers' status (default: .local/host)
-  --key TEXT          key for functions of level "function" (default: local-function-key)
+  --key TEXT          host key: opens every function of level "function" (default: local-function-key)
+  --function-key NAME=TEXT
+                      key of one function of level "function"; may be repeated
   --master-key TEXT   key for functions of level "admin" and for /admin (default: local-master-key)
   --lease SECONDS     how long a received queue message stays hidden, from 1; a shorter time shows sooner what follows a crash
                       (default: 600, as in Azure)
@@ -30,6 +32,7 @@ await runProgram({
       port: { type: 'string', default: '7071' },
       state: { type: 'string', default: '.local/host' },
       key: { type: 'string', default: 'local-function-key' },
+      'function-key': { type: 'string', multiple: true, default: [] },
       'master-key': { type: 'string', default: 'local-master-key' },
       lease: { type: 'string', default: '600' },
       'pass-principal': { type: 'boolean', default: false },
@@ -40,6 +43,7 @@ await runProgram({
       stateDirectory: resolve(values.state),
       port: portNumber(values.port),
       functionKey: values.key,
+      keysOfFunctions: keysByFunction(values['function-key']),
       masterKey: values['master-key'],
       // Seven days is the longest time that a storage queue hides a message.
       leaseSeconds: wholeNumber('lease', values.lease, [1, 604_800]),
@@ -54,6 +58,19 @@ await runProgram({
     return stop;
   },
 });
+
+/** @throws UsageError unless each text is NAME=TEXT */
+function keysByFunction(texts: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const keys = new Map<string, string[]>();
+  for (const text of texts) {
+    const [, name, key] = /^([\w-]+)=(.+)$/.exec(text) ?? [];
+    if (name === undefined || key === undefined) {
+      throw new UsageError('Invalid value for --function-key. Expected the name of a function, "=" and the key.');
+    }
+    keys.set(name, [...(keys.get(name) ?? []), key]);
+  }
+  return keys;
+}
 
 function logJson(line: Parameters<HostLog>[0]): void {
   process.stdout.write(`${JSON.stringify({ at: new Date().toISOString(), ...line })}\n`);

@@ -20,8 +20,10 @@ export interface FunctionsHostOptions {
   readonly stateDirectory: string;
   /** On 127.0.0.1; 0 takes a free one. */
   readonly port: number;
-  /** Opens functions of level `function`. */
+  /** Host key: opens every function of level `function`. */
   readonly functionKey: string;
+  /** Keys of single functions, by the name of the function. Each opens that function only. Default: none. */
+  readonly keysOfFunctions?: ReadonlyMap<string, readonly string[]>;
   /** Opens every function and `/admin`. */
   readonly masterKey: string;
   /** How long a received queue message stays hidden, in seconds. Azure: 600. */
@@ -49,7 +51,7 @@ export interface FunctionsHost {
  */
 export async function startFunctionsHost(options: FunctionsHostOptions): Promise<FunctionsHost> {
   const { appDirectory, stateDirectory, functionKey, masterKey, leaseSeconds, settings, log } = options;
-  const { passPrincipal = false } = options;
+  const { keysOfFunctions = new Map(), passPrincipal = false } = options;
   const core = provideFunctionsCore((level, category, message) => log({ level, category, message }));
   const host = await readHostJson(appDirectory, settings);
   const { workerUrl } = await loadApp(appDirectory, core);
@@ -61,6 +63,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     settings,
     log,
     functionKey,
+    keysOfFunctions,
     masterKey,
     routePrefix: host.routePrefix,
     passPrincipal,

@@ -11,8 +11,10 @@ export interface HttpServerOptions {
   readonly core: FunctionsCore;
   readonly invoke: Invoke;
   readonly routePrefix: string;
-  /** Key for functions of level `function`. */
+  /** Host key: opens every function of level `function`. */
   readonly functionKey: string;
+  /** Keys of single functions, by the name of the function. Each opens that function only. */
+  readonly keysOfFunctions: ReadonlyMap<string, readonly string[]>;
   /** Key for every function and for `/admin`. */
   readonly masterKey: string;
   /**
@@ -52,11 +54,11 @@ export function createHttpServer(options: HttpServerOptions): Server {
     return context.json({ id: 'local', state: 'Running', functions: [...core.functions.keys()] });
   });
   for (const target of specificFirst(core, settings)) {
-    const { methods, path, authLevel } = target.http;
+    const { methods, path } = target.http;
     // As on the real host, a method that no function of the route has is 404. Hono would treat HEAD as GET.
     app.on(methods, `/${routePrefix}/${path}`, async (context) => {
       if (!methods.includes(context.req.raw.method)) return new Response(null, { status: 404 });
-      if (!isAllowed(authLevel, keyOf(context.req.raw), options)) return new Response(null, { status: 401 });
+      if (!isAllowed(target, keyOf(context.req.raw), options)) return new Response(null, { status: 401 });
       return answer(target.registered, context.req.raw, context.req.param(), options);
     });
   }
@@ -105,9 +107,14 @@ function keyOf(request: Request): string | null {
   return request.headers.get('x-functions-key') ?? new URL(request.url).searchParams.get('code');
 }
 
-function isAllowed(authLevel: string, key: string | null, { functionKey, masterKey }: HttpServerOptions): boolean {
+function isAllowed(
+  { registered, http: { authLevel } }: HttpFunction,
+  key: string | null,
+  { functionKey, keysOfFunctions, masterKey }: HttpServerOptions,
+): boolean {
   if (authLevel === 'anonymous' || key === masterKey) return true;
-  return authLevel === 'function' && key === functionKey;
+  if (authLevel !== 'function' || key === null) return false;
+  return key === functionKey || (keysOfFunctions.get(registered.name) ?? []).includes(key);
 }
 
 async function answer(

@@ -1,5 +1,5 @@
 import { type DeviceRecord, withEvent } from '../../devices/device.ts';
-import type { ConflictPolicy } from '../../jobs/job.ts';
+import type { ConflictPolicy, Job } from '../../jobs/job.ts';
 import type { ChunkAttempt } from '../../jobs/messages.ts';
 import { contentHash, type DeviceRequest, type RowError, rowError } from '../../manifest/manifest.ts';
 import { newSerialNumber } from '../../pki/serial.ts';
@@ -43,10 +43,21 @@ export interface OpenRow {
 
 export interface ClaimOptions extends ChunkAttempt {
   readonly onConflict: ConflictPolicy;
+  /** Devices in other enrollment groups are not taken over. Absent: all groups. See Job. */
+  readonly allowedGroups?: readonly string[];
+}
+
+/** How the rows of an attempt claim their devices, by the rules of their job. */
+export function claimOptions(
+  { onConflict, allowedGroups }: Job,
+  { jobId, chunk, attempt }: ChunkAttempt,
+): ClaimOptions {
+  return { jobId, chunk, attempt, onConflict, allowedGroups };
 }
 
 /** Further attempts for a record that changes between our read and our write. After the last one the row is `device-busy`. */
 const maxAttempts = 3;
+const foreignDevice = 'The device is in an enrollment group for which the submitter of this job has no role.';
 const otherRows = 'Other rows claimed the device at the same moment.';
 
 /**
@@ -130,7 +141,7 @@ async function writeClaims(
 /** Compares each row with the record of its device. */
 async function findClaims(
   rows: readonly OpenRow[],
-  { onConflict }: ClaimOptions,
+  { onConflict, allowedGroups }: ClaimOptions,
   devices: Ports['devices'],
 ): Promise<FoundClaims> {
   const claimed: ClaimedRow[] = [];
@@ -143,6 +154,10 @@ async function findClaims(
     const record = records.get(proposed.id);
     if (record === undefined) {
       open.push({ request, proposed });
+      continue;
+    }
+    if (allowedGroups !== undefined && !allowedGroups.includes(record.value.enrollmentGroup)) {
+      errors.push(deviceError(request, 'forbidden', foreignDevice));
       continue;
     }
     const comparison = compare(record.value, proposed, onConflict);

@@ -2,7 +2,7 @@ import { FleetError } from '../../errors.ts';
 import { type GroupRecord, inForce } from '../../groups/group.ts';
 import type { Job } from '../../jobs/job.ts';
 import type { ChunkMessage } from '../../jobs/messages.ts';
-import { manifestGone } from '../../manifest/manifest.ts';
+import { type DeviceRequest, manifestGone, type RowError, rowError } from '../../manifest/manifest.ts';
 import { type ChunkRows, createRowReader } from '../../manifest/rows.ts';
 import type { Versioned } from '../../storage.ts';
 import { step } from '../../telemetry.ts';
@@ -18,15 +18,17 @@ export function readRows(
   { groups, manifests }: Pick<Ports, 'groups' | 'manifests'>,
 ): Promise<ChunkRows> {
   const { jobId, chunk, attempt, start, end, firstLine } = message;
-  const { manifest, shape, defaultGroup } = job;
+  const { manifest, shape, defaultGroup, allowedGroups } = job;
   return step('1 read', { jobId, chunk, attempt }, async () => {
     if (shape === undefined) throw new FleetError('internal', `Job ${jobId} has chunks and no shape.`);
     const { blob, ...version } = manifest;
     const bytes = await manifests.readRange(blob, { offset: start, length: end - start, ...version });
     if (bytes === undefined) throw manifestGone(blob);
 
-    const readWith = (known: ReadonlyMap<string, Versioned<GroupRecord>>) =>
-      createRowReader({ shape, defaultGroup, group: (id) => definitionOf(known.get(id)) })(bytes, firstLine);
+    const readWith = (known: ReadonlyMap<string, Versioned<GroupRecord>>) => {
+      const read = createRowReader({ shape, defaultGroup, group: (id) => definitionOf(known.get(id)) });
+      return withinGroups(read(bytes, firstLine), allowedGroups);
+    };
     const rows = readWith(await groups.directory());
     if (!rows.faults.some(({ code }) => code === 'group-unknown')) return ofMessage(message, rows);
     // The directory is a cache: the group may have been declared a moment ago.
@@ -37,6 +39,20 @@ export function readRows(
 /** The definition by which rows are checked is the one by which they are provisioned. */
 function definitionOf(group: Versioned<GroupRecord> | undefined) {
   return group && inForce(group.value).definition;
+}
+
+/** Rejects the rows of enrollment groups that the submitter of the job may not use. */
+function withinGroups(rows: ChunkRows, allowed: readonly string[] | undefined): ChunkRows {
+  if (allowed === undefined) return rows;
+  const isAllowed = ({ enrollmentGroup }: DeviceRequest) => allowed.includes(enrollmentGroup);
+  const refused = rows.requests.filter((row) => !isAllowed(row)).map(forbiddenGroup);
+  const faults = [...rows.faults, ...refused].sort((a, b) => a.line - b.line);
+  return { requests: rows.requests.filter(isAllowed), faults };
+}
+
+function forbiddenGroup(row: DeviceRequest): RowError {
+  const message = `The submitter of this job has no role for the enrollment group "${row.enrollmentGroup}".`;
+  return rowError(row, { code: 'forbidden', message, column: 'enrollmentGroup', value: row.enrollmentGroup });
 }
 
 /** The rows that the message is about: all of the chunk, or the lines that a retry names. */

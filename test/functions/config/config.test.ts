@@ -31,6 +31,11 @@ const azure = {
   RECONCILE_SCHEDULE: '0 */10 * * * *',
 } satisfies Partial<Record<SettingName, string>>;
 
+/** One group more than DPS takes. */
+const manyGroups = JSON.stringify({
+  lines: { role: 'submitter', enrollmentGroups: Array.from({ length: 101 }, (_, index) => `line${index}`) },
+});
+
 function faultsOf(env: NodeJS.ProcessEnv): Map<string, string> {
   try {
     readConfig(env);
@@ -57,6 +62,7 @@ describe('readConfig', () => {
       keys: { directory: '.local/ca' },
       rootCaName: 'Fleet root CA',
       allowPlainKeys: false,
+      privateUrls: 'none',
       chunkRows: 250,
     });
   });
@@ -78,6 +84,7 @@ describe('readConfig', () => {
       keys: { vaultUrl: 'https://fleet.vault.azure.net' },
       rootCaName: 'Fleet root CA',
       allowPlainKeys: false,
+      privateUrls: 'none',
       chunkRows: 250,
       identityClientId: identity,
     });
@@ -131,6 +138,16 @@ describe('readConfig', () => {
     ['RECONCILE_SCHEDULE', '*/10 * * * *', /six fields/],
     ['RECONCILE_SCHEDULE', '60 * * * * *', /six fields/],
     ['HTTP_ACCESS', 'anonymous', /keys or entra/],
+    ['LOCAL_TRUST_PRINCIPAL_HEADER', 'yes', /true or false/],
+    ['ALLOW_PRIVATE_URLS', 'true', /none, est or all/],
+    ['GROUP_ROLES', 'line7', /expected JSON/],
+    ['GROUP_ROLES', '[]', /expected JSON/],
+    ['GROUP_ROLES', '{"line7": "submitter"}', /expected JSON/],
+    ['GROUP_ROLES', '{"line7": {"role": "owner", "enrollmentGroups": ["line7"]}}', /expected JSON/],
+    ['GROUP_ROLES', '{"line7": {"role": "submitter", "enrollmentGroups": []}}', /expected JSON/],
+    ['GROUP_ROLES', '{"line7": {"role": "submitter", "enrollmentGroups": ["a,b"]}}', /expected JSON/],
+    ['GROUP_ROLES', '{"submitter": {"role": "submitter", "enrollmentGroups": ["line7"]}}', /expected JSON/],
+    ['GROUP_ROLES', manyGroups, /100 groups at most/],
     ['AZURE_CLIENT_ID', 'fleet-identity', /GUID/],
     ['AzureWebJobsStorage__credential', 'default', /expected managedidentity/],
     ['APPLICATIONINSIGHTS_AUTHENTICATION_STRING', 'Authorization=Key', /Authorization=AAD/],
@@ -176,18 +193,85 @@ describe('readConfig', () => {
     );
   });
 
-  it('accepts signed-in users in Azure only with built-in authentication', () => {
-    const inAzure = { ...azure, HTTP_ACCESS: 'entra', WEBSITE_SITE_NAME: 'func-fleet' };
-    assert.match(faultsOf(inAzure).get('HTTP_ACCESS') ?? '', /built-in authentication is off/);
-    assert.match(readEarlyConfig(inAzure).accessIssue?.message ?? '', /built-in authentication is off/);
-    for (const env of [
-      { ...inAzure, WEBSITE_AUTH_ENABLED: 'True' },
-      { ...local, HTTP_ACCESS: 'entra' },
-    ]) {
+  const forged = { HTTP_ACCESS: 'entra' };
+  const believed: [string, NodeJS.ProcessEnv][] = [
+    [
+      'in Azure with built-in authentication',
+      { ...azure, ...forged, WEBSITE_SITE_NAME: 'func-fleet', WEBSITE_AUTH_ENABLED: 'True' },
+    ],
+    ['outside Azure, if the local setting says so', { ...local, ...forged, LOCAL_TRUST_PRINCIPAL_HEADER: 'true' }],
+  ];
+  for (const [where, env] of believed) {
+    it(`believes the header of a signed-in user ${where}`, () => {
       assert.deepEqual(faultsOf(env), new Map());
       const { httpAccess, accessIssue } = readEarlyConfig(env);
       assert.deepEqual([httpAccess, accessIssue], ['entra', undefined]);
-    }
+    });
+  }
+
+  const refused: [string, NodeJS.ProcessEnv, string, RegExp][] = [
+    [
+      'in Azure without built-in authentication',
+      { ...azure, ...forged, WEBSITE_SITE_NAME: 'func-fleet' },
+      'HTTP_ACCESS',
+      /built-in authentication is off for this app; turn it on, or use keys/,
+    ],
+    [
+      'on an instance of Azure that has no site name',
+      { ...azure, ...forged, WEBSITE_POD_NAME: 'pod', WEBSITE_AUTH_ENABLED: 'false' },
+      'HTTP_ACCESS',
+      /built-in authentication is off/,
+    ],
+    [
+      'outside Azure',
+      { ...local, ...forged },
+      'HTTP_ACCESS',
+      /outside Azure, where any caller can forge its identity; use keys, or set LOCAL_TRUST_PRINCIPAL_HEADER=true/,
+    ],
+    [
+      'outside Azure, where nothing but a setting says that built-in authentication is on',
+      { ...local, ...forged, WEBSITE_AUTH_ENABLED: 'true' },
+      'HTTP_ACCESS',
+      /outside Azure/,
+    ],
+    [
+      'if the local setting has another value than true',
+      { ...local, ...forged, LOCAL_TRUST_PRINCIPAL_HEADER: 'false' },
+      'HTTP_ACCESS',
+      /outside Azure/,
+    ],
+    ...['WEBSITE_SITE_NAME', 'WEBSITE_INSTANCE_ID', 'WEBSITE_POD_NAME', 'WEBSITE_OWNER_NAME'].map(
+      (marker): [string, NodeJS.ProcessEnv, string, RegExp] => [
+        `if the local setting is used in Azure, shown by ${marker}`,
+        { ...azure, ...forged, [marker]: 'x', WEBSITE_AUTH_ENABLED: 'True', LOCAL_TRUST_PRINCIPAL_HEADER: 'true' },
+        'LOCAL_TRUST_PRINCIPAL_HEADER',
+        /is true in Azure, .* remove the setting/,
+      ],
+    ),
+  ];
+  for (const [where, env, path, message] of refused) {
+    it(`refuses every request ${where}`, () => {
+      assert.match(faultsOf(env).get(path) ?? '(no fault)', message);
+      const { accessIssue } = readEarlyConfig(env);
+      assert.equal(accessIssue?.path, path);
+      assert.match(accessIssue?.message ?? '', message);
+    });
+  }
+
+  it('refuses limits to groups where callers use keys, which have none', () => {
+    const GROUP_ROLES = JSON.stringify({ 'line7-reader': { role: 'reader', enrollmentGroups: ['line7'] } });
+    assert.match(faultsOf({ ...azure, GROUP_ROLES }).get('GROUP_ROLES') ?? '', /set HTTP_ACCESS=entra, or remove it/);
+    assert.deepEqual(faultsOf({ ...azure, GROUP_ROLES: '{}' }), new Map());
+  });
+
+  it('refuses URLs at any private address in Azure', () => {
+    assert.equal(readConfig({ ...local, ALLOW_PRIVATE_URLS: 'all' }).privateUrls, 'all');
+    const inAzure = { ...azure, WEBSITE_SITE_NAME: 'func-fleet' };
+    assert.equal(readConfig({ ...inAzure, ALLOW_PRIVATE_URLS: 'est' }).privateUrls, 'est');
+    assert.match(
+      faultsOf({ ...inAzure, ALLOW_PRIVATE_URLS: 'all' }).get('ALLOW_PRIVATE_URLS') ?? '',
+      /use est or none/,
+    );
   });
 
   it('never shows a secret that is wrong', () => {
@@ -228,6 +312,17 @@ describe('readEarlyConfig', () => {
     assert.equal(accessOf({ HTTP_ACCESS: 'keys' }), 'keys');
     assert.equal(accessOf({ HTTP_ACCESS: 'Entra' }), 'keys');
     assert.equal(accessOf({ HTTP_ACCESS: 'entra' }), 'entra');
+  });
+
+  it('reads the roles that are limited to groups, and reads none of a wrong setting', () => {
+    const line7 = { role: 'submitter', enrollmentGroups: ['line7'] };
+    const GROUP_ROLES = JSON.stringify({ 'line7-submitter': line7 });
+    assert.deepEqual([...readEarlyConfig({ GROUP_ROLES }).groupRoles], [['line7-submitter', line7]]);
+    for (const wrong of ['', '{', '{"a":1}', manyGroups]) {
+      assert.equal(readEarlyConfig({ GROUP_ROLES: wrong }).groupRoles.size, 0, wrong.slice(0, 20));
+    }
+    const inherited = readEarlyConfig({ GROUP_ROLES: `{"__proto__": ${JSON.stringify(line7)}}` }).groupRoles;
+    assert.equal(inherited.get('toString'), undefined);
   });
 
   it('sends telemetry to Azure, to the console or nowhere', () => {

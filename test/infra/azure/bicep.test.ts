@@ -304,6 +304,11 @@ describe('names in the Bicep files and in the code', () => {
     }
   });
 
+  it('agree on roles that are limited to groups: the file is a value of GROUP_ROLES', () => {
+    const text = readFileSync(join(folder, 'group-roles.json'), 'utf8');
+    assert.ok(settings.shape.GROUP_ROLES.safeParse(text).success);
+  });
+
   it('agree on app roles', () => {
     const declared = readJson('app-roles.json') as { value: string; id: string }[];
     assert.deepEqual(
@@ -311,6 +316,40 @@ describe('names in the Bicep files and in the code', () => {
       [...roles],
     );
     assert.equal(new Set(declared.map(({ id }) => id)).size, roles.length);
+  });
+});
+
+describe('the logs of the data', () => {
+  const logsOf = (symbol: string) => {
+    const { scope, properties } = resource('app/data-logs.bicep', symbol, 'Microsoft.Insights/diagnosticSettings');
+    const { workspaceId, logs } = properties as Record<string, Literal>;
+    assert.equal(workspaceId, 'workspaceId', 'goes to the workspace of the app');
+    assert.ok(Array.isArray(logs));
+    const categories = logs.map((log) => {
+      const { category, enabled } = log as Record<string, Literal>;
+      assert.equal(enabled, true);
+      return category;
+    });
+    return [scope, categories];
+  };
+
+  it('show every read, write and delete of a blob', () => {
+    assert.deepEqual(logsOf('blobLogs'), ['storage::blobs', ['StorageRead', 'StorageWrite', 'StorageDelete']]);
+  });
+
+  it('show who sent and deleted queue messages, and leave out the polls', () => {
+    assert.deepEqual(logsOf('queueLogs'), ['storage::queues', ['StorageWrite', 'StorageDelete']]);
+  });
+
+  it('show every request to Cosmos DB', () => {
+    assert.deepEqual(logsOf('cosmosLogs'), ['cosmos', ['DataPlaneRequests', 'ControlPlaneRequests']]);
+  });
+
+  it('are on unless the deployment says otherwise', () => {
+    const [parameter] = declarationsOf(bicepFile('main.bicep'), 'parameter').filter(
+      ({ symbol }) => symbol === 'dataPlaneLogs',
+    );
+    assert.equal(parameter?.value?.text, 'true');
   });
 });
 
@@ -432,7 +471,7 @@ describe('the files that Bicep loads', () => {
   it('exist', () => {
     const loads = bicepFiles.flatMap((file) => callsOf(file.root).map(({ name, node }) => ({ file, name, node })));
     const loaded = loads.filter(({ name }) => name === 'loadJsonContent' || name === 'loadTextContent');
-    assert.equal(loaded.length, 2);
+    assert.equal(loaded.length, 3);
     for (const { file, node } of loaded) {
       const path = /\('([^']+)'\)/.exec(node.text)?.[1] ?? '';
       assert.ok(existsSync(join(folder, dirname(file.path), path)), `${placeOf(file, node)} ${path}`);

@@ -42,28 +42,115 @@ describe('functions/requests.http', () => {
   });
 });
 
-describe('the workflows', () => {
-  const workflows = ['check', 'deploy'].map((name) => [name, read(`.github/workflows/${name}.yml`)] as const);
+interface Step {
+  readonly uses?: string;
+  readonly run?: string;
+}
 
-  it('can read the code, and only the deployment can request a token', () => {
-    const permissions = Object.fromEntries(workflows.map(([name, text]) => [name, parse(text).permissions]));
-    assert.deepEqual(permissions, {
-      check: { contents: 'read' },
-      deploy: { contents: 'read', 'id-token': 'write' },
-    });
+interface Workflow {
+  readonly permissions: Readonly<Record<string, string>>;
+  readonly jobs: Readonly<
+    Record<
+      string,
+      {
+        readonly needs?: string;
+        readonly permissions?: Readonly<Record<string, string>>;
+        readonly env?: Readonly<Record<string, string>>;
+        readonly steps: readonly Step[];
+      }
+    >
+  >;
+}
+
+describe('the workflows', () => {
+  const names = globSync('.github/workflows/*').map((path) => path.replaceAll('\\', '/'));
+  const workflows = names.map((name) => ({ name, text: read(name), workflow: parse(read(name)) as Workflow }));
+  const jobs = workflows.flatMap(({ name, workflow }) =>
+    Object.entries(workflow.jobs).map(([id, job]) => {
+      return { place: `${name} ${id}`, ...job, permissions: job.permissions ?? workflow.permissions };
+    }),
+  );
+  const deploy = jobs.find(({ place }) => place.endsWith('deploy.yml deploy'));
+
+  it('are found', () => {
+    assert.deepEqual(names.sort(), ['.github/workflows/check.yml', '.github/workflows/deploy.yml']);
+    assert.ok(jobs.length >= 5);
   });
 
-  it('pin every action to a commit, except one whose commit is not known', () => {
-    const uses = workflows.flatMap(([, text]) => [...text.matchAll(/uses: (\S+)(?: # (v[\d.]+))?/g)]);
-    assert.ok(uses.length >= 6);
+  it('can read the code, and only the deployment can request a token', () => {
+    for (const { place, permissions } of jobs) {
+      const token = place.endsWith('deploy.yml deploy') ? { 'id-token': 'write' } : {};
+      assert.deepEqual(permissions, { contents: 'read', ...token }, place);
+    }
+  });
+
+  it('run no code of a dependency where a token can be requested', () => {
+    assert.equal(deploy?.needs, 'build');
+    for (const { run = '' } of deploy?.steps ?? []) {
+      assert.doesNotMatch(run, /\b(npm|npx|node|curl|wget|pip)\b/, run);
+    }
+    const actions = deploy?.steps.flatMap(({ uses }) => uses?.split('@')[0] ?? []);
+    assert.deepEqual(actions, ['actions/checkout', 'actions/download-artifact', 'azure/login']);
+  });
+
+  it('run no install script of a dependency', () => {
+    const installs = jobs.flatMap(({ steps }) =>
+      steps.flatMap(({ run = '' }) => run.match(/npm (ci|i|install)\b.*/g) ?? []),
+    );
+    assert.ok(installs.length >= 3);
+    for (const install of installs) assert.match(install, /^npm ci --ignore-scripts/);
+  });
+
+  it('look for known weaknesses in what is deployed, before it is', () => {
+    for (const place of ['check.yml dependencies', 'deploy.yml build']) {
+      const job = jobs.find((each) => each.place.endsWith(place));
+      assert.ok(
+        job?.steps.some(({ run }) => run === 'npm audit --omit=dev --audit-level=high'),
+        place,
+      );
+    }
+  });
+
+  it('pin every action to a commit', () => {
+    const uses = workflows.flatMap(({ text }) => [...text.matchAll(/uses: (\S+)(?: # (v[\d.]+))?/g)]);
+    assert.ok(uses.length >= 9);
     for (const [, action = '', version] of uses) {
-      if (action === 'Azure/setup-azd@v2') continue;
       assert.match(action, /^[\w-]+\/[\w-]+@[0-9a-f]{40}$/);
       assert.match(version ?? '', /^v\d+\.\d+\.\d+$/, action);
     }
   });
 
+  it('name every parameter of the deployment that azd names, with its variable', () => {
+    const { parameters } = JSON.parse(read('infra/azure/main.parameters.json'));
+    const variables = Object.fromEntries(
+      Object.entries<{ value: string }>(parameters).map(([name, { value }]) => [name, /^\$\{(\w+)/.exec(value)?.[1]]),
+    );
+    const script = deploy?.steps.find(({ run }) => run?.includes('parameters.json'))?.run ?? '';
+    const named = [...script.matchAll(/^ *(\w+): \(?env\.(\w+)/gm)].map(([, name, variable]) => [name, variable]);
+    assert.deepEqual(Object.fromEntries(named), variables);
+    for (const name of Object.values(variables)) assert.ok(Object.hasOwn(deploy?.env ?? {}, name ?? ''), name);
+  });
+
+  it('give no text of a variable to a shell as part of a command', () => {
+    for (const { place, steps } of jobs) for (const { run = '' } of steps) assert.doesNotMatch(run, /\$\{\{/, place);
+  });
+
   it('use no secrets', () => {
-    for (const [name, text] of workflows) assert.doesNotMatch(text, /secrets\./, name);
+    for (const { name, text } of workflows) assert.doesNotMatch(text, /secrets\./, name);
+  });
+});
+
+describe('the updates of dependencies', () => {
+  it('cover the packages and the actions', () => {
+    const { version, updates } = parse(read('.github/dependabot.yml'));
+    assert.equal(version, 2);
+    const ecosystems = updates.map((update: Record<string, string>) => [
+      update['package-ecosystem'],
+      update['directory'],
+    ]);
+    assert.deepEqual(ecosystems, [
+      ['npm', '/'],
+      ['github-actions', '/'],
+    ]);
   });
 });

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type Access, createAccess, type Operation, requiredRole } from '../../../lib/access/access.ts';
+import { type Access, createAccess, type GroupRole, type Operation, requiredRole } from '../../../lib/access/access.ts';
 import { parsePrincipal } from '../../../lib/access/principal.ts';
 import { FleetError } from '../../../lib/errors.ts';
 
 const objectId = '0b2e6b4e-3d3c-4a53-9d0a-6f5b8f8f0001';
+const securityGroup = '5f0c8a52-3f0b-4a57-8f3e-000000000007';
 
 /** The header as built-in authentication writes it for a user of Microsoft Entra. */
 function header({ roles = [] as string[], ...changes }: Record<string, unknown> & { roles?: string[] } = {}): string {
@@ -41,6 +42,7 @@ describe('parsePrincipal', () => {
       id: objectId,
       name: 'mona@example.com',
       roles: ['reader', 'operator'],
+      mappable: ['operator', 'reader', 'Owner', objectId],
     });
   });
 
@@ -49,8 +51,14 @@ describe('parsePrincipal', () => {
       { typ: 'oid', val: objectId },
       { typ: 'appid', val: 'b7c7' },
       { typ: 'http://schemas.microsoft.com/ws/2008/06/identity/claims/role', val: 'submitter' },
+      { typ: 'groups', val: securityGroup },
     ];
-    assert.deepEqual(parsePrincipal(header({ claims })), { id: objectId, name: 'b7c7', roles: ['submitter'] });
+    assert.deepEqual(parsePrincipal(header({ claims })), {
+      id: objectId,
+      name: 'b7c7',
+      roles: ['submitter'],
+      mappable: ['submitter', securityGroup, objectId],
+    });
   });
 
   it('returns undefined for any other header', () => {
@@ -134,5 +142,54 @@ describe('createAccess', () => {
     assert.deepEqual(createAccess('keys')('get-device-bundle', header({ roles: ['operator'] })), {
       name: 'function key',
     });
+  });
+});
+
+describe('a role that is limited to enrollment groups', () => {
+  const limited = createAccess(
+    'entra',
+    new Map<string, GroupRole>([
+      ['line7-submitter', { role: 'submitter', enrollmentGroups: ['line7'] }],
+      ['lines-reader', { role: 'reader', enrollmentGroups: ['line7', 'line8'] }],
+      [securityGroup, { role: 'operator', enrollmentGroups: ['line9'] }],
+      [objectId, { role: 'reader', enrollmentGroups: ['lab'] }],
+    ]),
+  );
+  const groupsFor = (operation: Operation, roles: string[]) => limited(operation, header({ roles })).enrollmentGroups;
+
+  it('names the groups for which the caller has the role of the operation', () => {
+    assert.deepEqual(groupsFor('submit-job', ['line7-submitter', 'lines-reader']), ['line7']);
+    assert.deepEqual(groupsFor('get-job', ['line7-submitter', 'lines-reader']), ['line7', 'line8', 'lab']);
+    assert.equal(codeOf(limited, 'put-enrollment-group', header({ roles: ['line7-submitter'] })), 'forbidden');
+  });
+
+  it('is found by security group and by object id', () => {
+    const claims = [
+      { typ: 'oid', val: objectId },
+      { typ: 'groups', val: securityGroup },
+    ];
+    assert.deepEqual(limited('get-device-bundle', header({ claims })).enrollmentGroups, ['line9']);
+    assert.deepEqual(limited('get-device', header()).enrollmentGroups, ['lab']);
+  });
+
+  it('does not limit an app role, which holds for all groups', () => {
+    assert.equal(groupsFor('submit-job', ['line7-submitter', 'submitter']), undefined);
+    assert.deepEqual(groupsFor('submit-job', ['line7-submitter', 'reader']), ['line7']);
+  });
+
+  it('allows no operation on things of all groups', () => {
+    const claims = [
+      { typ: 'oid', val: objectId },
+      { typ: 'groups', val: securityGroup },
+    ];
+    for (const operation of ['health', 'list-dead-letters', 'redrive-dead-letters'] as const) {
+      assert.equal(codeOf(limited, operation, header({ claims })), 'forbidden', operation);
+    }
+    assert.throws(() => limited('redrive-dead-letters', header({ claims })), /for all enrollment groups\.$/);
+  });
+
+  it('is ignored when callers use keys', () => {
+    const roles = new Map<string, GroupRole>([[objectId, { role: 'reader', enrollmentGroups: ['lab'] }]]);
+    assert.equal(createAccess('keys', roles)('get-device', header()).enrollmentGroups, undefined);
   });
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Readable, Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { it } from 'node:test';
 import { type Job, waiting } from '../../../lib/jobs/job.ts';
 import { ingestManifest } from '../../../lib/pipeline/ingest-manifest.ts';

@@ -11,7 +11,15 @@ before(async () => {
   lab = await createHostLab();
   url = lab.url;
   const env = { 'AzureWebJobs.switched-off.Disabled': 'true', 'AzureWebJobs.tick.Disabled': '1' };
-  await lab.startHost('host', { args: ['--port', String(lab.port)], env });
+  const keys = [
+    '--function-key',
+    'echo=an echo key',
+    '--function-key',
+    'echo=another=key',
+    '--function-key',
+    'master-only=x',
+  ];
+  await lab.startHost('host', { args: ['--port', String(lab.port), ...keys], env });
 });
 after(() => lab?.close());
 
@@ -40,6 +48,16 @@ test('a call needs a key in the header or as code, and the answer without one is
   // The header takes precedence.
   const both = await fetch(`${url}/api/things/a?code=a%20function%20key`, { headers: { 'x-functions-key': 'wrong' } });
   assert.equal(both.status, 401);
+});
+
+test('the key of a function opens that function only, and no function of level admin', async () => {
+  const statusOf = async (path: string, key: string) =>
+    (await fetch(`${url}/api/${path}`, { headers: { 'x-functions-key': key } })).status;
+  assert.equal(await statusOf('things/a', 'an echo key'), 200);
+  assert.equal(await statusOf('things/a', 'another=key'), 200);
+  assert.equal(await statusOf('things/a', 'x'), 401);
+  assert.equal(await statusOf('master-only', 'x'), 401);
+  assert.equal(await statusOf('master-only', 'an echo key'), 401);
 });
 
 test('level admin needs the master key', async () => {

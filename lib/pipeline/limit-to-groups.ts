@@ -1,0 +1,163 @@
+import type { DeviceFilter, DeviceRecord, DeviceStore } from '../devices/device.ts';
+import type { Groups } from '../enrollment/groups.ts';
+import { excerpt, FleetError } from '../errors.ts';
+import type { Job, JobStore } from '../jobs/job.ts';
+import type { Page } from '../storage.ts';
+import type { Ports } from './ports.ts';
+
+/*
+ * The ports of a caller whose role is limited to enrollment groups. The handlers of such a caller get these ports, so no
+ * handler can forget a check. Each port lists its methods: a new method does not compile until its limit is decided.
+ */
+
+/** @throws FleetError `forbidden` when `allowed` is given and lacks the group */
+export function requireGroup(group: string, allowed: readonly string[] | undefined): void {
+  if (allowed === undefined || allowed.includes(group)) return;
+  const message = `The caller has no role for the enrollment group "${excerpt(group)}".`;
+  throw new FleetError('forbidden', message, { column: 'enrollmentGroup', value: excerpt(group) });
+}
+
+/**
+ * The same ports, limited to enrollment groups. They throw FleetError `forbidden` for a job, a device or a group that the
+ * caller may not use, and leave it out of lists. Jobs that are submitted through them carry the limit on to their rows.
+ * @param allowed ids of enrollment groups; the caller has the role of the operation for them
+ */
+export function limitToGroups<Limited extends Pick<Ports, 'jobs' | 'devices' | 'groups'>>(
+  ports: Limited,
+  allowed: readonly string[],
+): Limited {
+  const jobs = limitedJobs(ports.jobs, allowed);
+  const devices = limitedDevices(ports.devices, allowed);
+  const groups = limitedGroups(ports.groups, allowed);
+  return { ...ports, jobs, devices, groups, allowedGroups: allowed };
+}
+
+/**
+ * A job without a limit of its own can hold rows of any group, also if its manifest lies in the folder of one group. So a
+ * limited caller reaches the jobs whose limit lies within the caller's.
+ */
+function limitedJobs(jobs: JobStore, allowed: readonly string[]): JobStore {
+  const isWithin = ({ allowedGroups }: Job) => allowedGroups?.every((group) => allowed.includes(group)) ?? false;
+  const refuse = ({ jobId }: Job): never => {
+    const message = `Job ${jobId} can have rows of enrollment groups for which the caller has no role.`;
+    throw new FleetError('forbidden', message);
+  };
+  async function read(jobId: string): Promise<Job | undefined> {
+    const job = await jobs.read(jobId);
+    return job === undefined || isWithin(job) ? job : refuse(job);
+  }
+  return {
+    read,
+    create: async (job) => (isWithin(job) ? jobs.create(job) : refuse(job)),
+    async readWithPart(jobId, part) {
+      await read(jobId);
+      return jobs.readWithPart(jobId, part);
+    },
+    async update(jobId, from, change) {
+      await read(jobId);
+      return jobs.update(jobId, from, change);
+    },
+    async readVersion(jobId) {
+      const found = await jobs.readVersion(jobId);
+      return found === undefined || isWithin(found.value) ? found : refuse(found.value);
+    },
+    async updateVersion(version, change) {
+      return isWithin(version.value) ? jobs.updateVersion(version, change) : refuse(version.value);
+    },
+    async count(jobId, part) {
+      await read(jobId);
+      return jobs.count(jobId, part);
+    },
+    async *parts(jobId) {
+      await read(jobId);
+      yield* jobs.parts(jobId);
+    },
+    // A page can be shorter than its size, and empty before the last one.
+    async list(page) {
+      const { items, ...rest } = await jobs.list(page);
+      return { ...rest, items: items.filter(isWithin) };
+    },
+  };
+}
+
+function limitedDevices(devices: DeviceStore, allowed: readonly string[]): DeviceStore {
+  const requireAll = (records: Iterable<DeviceRecord>) => {
+    for (const { enrollmentGroup } of records) requireGroup(enrollmentGroup, allowed);
+  };
+  return {
+    async create(records) {
+      requireAll(records);
+      return devices.create(records);
+    },
+    async read(ids) {
+      const found = await devices.read(ids);
+      for (const { value } of found.values()) {
+        if (allowed.includes(value.enrollmentGroup)) continue;
+        // The answer does not name the group of a device that the caller may not see.
+        throw new FleetError('forbidden', `The caller has no role for the enrollment group of device "${value.id}".`);
+      }
+      return found;
+    },
+    async replace(records) {
+      requireAll(records.map(({ value }) => value));
+      return devices.replace(records);
+    },
+    async list(filter, page): Promise<Page<DeviceRecord>> {
+      return devices.list({ ...filter, enrollmentGroup: groupOf(filter, allowed) }, page);
+    },
+    async countEnding({ enrollmentGroups, ...period }) {
+      const permitted = enrollmentGroups.filter((group) => allowed.includes(group));
+      return devices.countEnding({ ...period, enrollmentGroups: permitted });
+    },
+    async waitingIds(enrollmentGroup, limit) {
+      requireGroup(enrollmentGroup, allowed);
+      return devices.waitingIds(enrollmentGroup, limit);
+    },
+  };
+}
+
+/** The group that a list of devices is of. A caller with several groups names one, so that each page is full. */
+function groupOf({ enrollmentGroup }: DeviceFilter, allowed: readonly string[]): string {
+  const [first, ...more] = allowed;
+  const group = enrollmentGroup ?? (more.length === 0 ? first : undefined);
+  if (group === undefined) {
+    const expected = `one of ${allowed.join(', ')}`;
+    const message = `The parameter group is missing. The caller has a role for some enrollment groups; expected ${expected}.`;
+    throw new FleetError('request-invalid', message, { column: 'group', expected: excerpt(expected) });
+  }
+  requireGroup(group, allowed);
+  return group;
+}
+
+function limitedGroups(groups: Groups, allowed: readonly string[]): Groups {
+  return {
+    async directory(options) {
+      const all = await groups.directory(options);
+      return new Map([...all].filter(([id]) => allowed.includes(id)));
+    },
+    async declare(id, input, by) {
+      requireGroup(id, allowed);
+      return groups.declare(id, input, by);
+    },
+    async ensure(group) {
+      requireGroup(group.value.id, allowed);
+      return groups.ensure(group);
+    },
+    async rollOver(id, options, by) {
+      requireGroup(id, allowed);
+      return groups.rollOver(id, options, by);
+    },
+    async requestIssuingCa(id) {
+      requireGroup(id, allowed);
+      return groups.requestIssuingCa(id);
+    },
+    async importIssuingCa(id, ca, options) {
+      requireGroup(id, allowed);
+      return groups.importIssuingCa(id, ca, options);
+    },
+    async noteRegistration(id, ca, name) {
+      requireGroup(id, allowed);
+      return groups.noteRegistration(id, ca, name);
+    },
+  };
+}
