@@ -1,8 +1,8 @@
 import { createECDH, generateKeyPair, hash, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
-import { toPem } from './certificate.ts';
 import { bitStringOctets, derTag, readConstructed } from './der.ts';
 import type { CaKeyType } from './key-store.ts';
+import { encodePrivateKeyPem } from './private-key-pem.ts';
 import { type SignatureAlgorithm, signatureAlgorithms } from './x509.ts';
 
 /** Keys of devices: the two that IoT Edge is tested with (learn.microsoft.com/azure/iot-edge/iot-edge-certs). */
@@ -130,13 +130,13 @@ export interface DeviceKey {
   readonly type: DeviceKeyType;
   /** Content of the BIT STRING that a certificate carries. */
   readonly publicKey: Buffer;
-  /** PKCS#8; absent where the device keeps its key. */
-  readonly privateKeyPem?: string;
+  /** PKCS#8, to be zeroed once the bundle is made; absent where the device keeps its key. */
+  readonly privateKeyPem?: Buffer;
 }
 
 /** The key of a device, made here. */
 export interface NewDeviceKey extends DeviceKey {
-  readonly privateKeyPem: string;
+  readonly privateKeyPem: Buffer;
 }
 
 /** PKCS#8 of a P-256 key (RFC 5208 around RFC 5915), with zeros in place of the scalar and the point. */
@@ -150,18 +150,20 @@ const scalarEnd = pkcs8.length - 65 - 5;
 
 /**
  * Makes P-256 keys with OpenSSL's generator. One ECDH object is used for all of them: that is three times as fast as making
- * a KeyObject and exporting it. Our buffers are zeroed once the PEM is written.
+ * a KeyObject and exporting it. Our buffers are zeroed once the
+ * PEM is written. The ECDH object keeps the last key until it makes the next one.
  */
 export function createP256KeyGenerator(): () => NewDeviceKey {
   const ecdh = createECDH('prime256v1');
-  const encoding = Buffer.from(pkcs8);
+  const encoding = Buffer.alloc(pkcs8.length);
+  pkcs8.copy(encoding);
   return () => {
     const publicKey = ecdh.generateKeys();
     const scalar = ecdh.getPrivateKey();
     // Node drops leading zero octets of the scalar, and RFC 5915 3 wants all 32. The buffer still has zeros there.
     scalar.copy(encoding, scalarEnd - scalar.length);
     publicKey.copy(encoding, pkcs8.length - 65);
-    const privateKeyPem = toPem('PRIVATE KEY', encoding);
+    const privateKeyPem = encodePrivateKeyPem(encoding);
     encoding.fill(0, scalarEnd - 32, scalarEnd);
     scalar.fill(0);
     return { type: 'ec-p256', publicKey, privateKeyPem };
@@ -178,7 +180,7 @@ export async function generateRsaKey(): Promise<NewDeviceKey> {
     publicKeyEncoding: { type: 'spki', format: 'der' },
     privateKeyEncoding: { type: 'pkcs8', format: 'der' },
   });
-  const privateKeyPem = toPem('PRIVATE KEY', privateKey);
+  const privateKeyPem = encodePrivateKeyPem(privateKey);
   privateKey.fill(0);
   return { type: 'rsa-2048', publicKey: publicKeyOf(publicKey), privateKeyPem };
 }
