@@ -66,6 +66,8 @@ export interface DeviceIssuer {
    * `unavailable` from a CA key that is not local
    */
   issue(request: DeviceIssueRequest): Promise<DeviceIdentity>;
+  /** Overwrites the last private key that was made, which OpenSSL keeps otherwise. To be called after a group of devices. */
+  forgetKeys(): void;
 }
 
 /**
@@ -78,7 +80,7 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
   const { keyType, validityDays, now } = options;
   const issuer = readIssuer(options.issuer);
   const signing = createCertificateSigning(issuer);
-  const generateP256Key = createP256KeyGenerator();
+  const p256Keys = createP256KeyGenerator();
   const owners = createKeyOwners();
   owners.add(issuer.keyIdentifier, 'the issuing CA');
 
@@ -163,8 +165,8 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
       let key: DeviceKey;
       if (request.csr !== undefined) key = readCertificationRequest(request.csr, request.deviceId, identityProfile);
       else if (keyType === 'rsa-2048') key = await generateRsaKey();
-      else key = generateP256Key();
-      const edgeCaKey = draftEdgeCa && generateP256Key();
+      else key = p256Keys.generate();
+      const edgeCaKey = draftEdgeCa && p256Keys.generate();
       try {
         return await certify(request, key, edgeCaKey);
       } catch (error) {
@@ -173,6 +175,8 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
         throw error;
       }
     },
+
+    forgetKeys: p256Keys.forget,
   };
 }
 

@@ -139,6 +139,12 @@ export interface NewDeviceKey extends DeviceKey {
   readonly privateKeyPem: Buffer;
 }
 
+export interface P256KeyGenerator {
+  generate(): NewDeviceKey;
+  /** Makes a key that belongs to no device: OpenSSL overwrites the last key with it, and no API of Node clears that one. */
+  forget(): void;
+}
+
 /** PKCS#8 of a P-256 key (RFC 5208 around RFC 5915), with zeros in place of the scalar and the point. */
 const pkcs8 = Buffer.concat([
   Buffer.from('308187020100301306072a8648ce3d020106082a8648ce3d030107046d306b0201010420', 'hex'),
@@ -150,14 +156,13 @@ const scalarEnd = pkcs8.length - 65 - 5;
 
 /**
  * Makes P-256 keys with OpenSSL's generator. One ECDH object is used for all of them: that is three times as fast as making
- * a KeyObject and exporting it. Our buffers are zeroed once the
- * PEM is written. The ECDH object keeps the last key until it makes the next one.
+ * a KeyObject and exporting it. Our buffers are zeroed once the PEM is written.
  */
-export function createP256KeyGenerator(): () => NewDeviceKey {
+export function createP256KeyGenerator(): P256KeyGenerator {
   const ecdh = createECDH('prime256v1');
   const encoding = Buffer.alloc(pkcs8.length);
   pkcs8.copy(encoding);
-  return () => {
+  const generate = () => {
     const publicKey = ecdh.generateKeys();
     const scalar = ecdh.getPrivateKey();
     // Node drops leading zero octets of the scalar, and RFC 5915 3 wants all 32. The buffer still has zeros there.
@@ -166,8 +171,9 @@ export function createP256KeyGenerator(): () => NewDeviceKey {
     const privateKeyPem = encodePrivateKeyPem(encoding);
     encoding.fill(0, scalarEnd - 32, scalarEnd);
     scalar.fill(0);
-    return { type: 'ec-p256', publicKey, privateKeyPem };
+    return { type: 'ec-p256', publicKey, privateKeyPem } as const;
   };
+  return { generate, forget: () => void ecdh.generateKeys() };
 }
 
 const generateRsaKeyPair = promisify(generateKeyPair);

@@ -16,8 +16,8 @@ const padding = 0x3d;
 /** Base64 (RFC 4648 4): the character of each value, and the value of each character. */
 const characters = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
 const noValue = 0xff;
-const valueOf = Buffer.alloc(256, noValue);
-for (const [value, character] of characters.entries()) valueOf[character] = value;
+const valueFor = Buffer.alloc(256, noValue);
+for (const [value, character] of characters.entries()) valueFor[character] = value;
 
 /**
  * Encodes PKCS#8 as PEM, with lines of 64 characters.
@@ -67,7 +67,7 @@ export function decodePrivateKeyPem(pem: Buffer): Buffer | undefined {
   let bits = 0;
   let bitCount = 0;
   for (let from = begin.length; from < bodyEnd; from++) {
-    const value = at(valueOf, at(pem, from));
+    const value = at(valueFor, at(pem, from));
     // Newlines and padding. A character that is wrong is found below.
     if (value === noValue) continue;
     bits = ((bits << 6) | value) & 0xffff;

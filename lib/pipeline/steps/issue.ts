@@ -75,6 +75,7 @@ export async function issueRows(
     },
     { concurrency: rowsAtOnce },
   );
+  for (const { issuer } of issuances.values()) issuer.forgetKeys();
   for (const outcome of outcomes) {
     if (outcome === undefined) continue;
     if ('code' in outcome) errors.push(outcome);
