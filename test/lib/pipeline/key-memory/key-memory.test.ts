@@ -117,11 +117,11 @@ describe('after a chunk of 50 devices, the memory of the worker', { skip }, () =
     assert.equal(foundOf('control').length, 3);
   });
 
-  it('holds the text of no key', () => {
+  it('holds no text of a key, in one byte or two bytes per character', () => {
     assert.deepEqual(foundOf('text'), []);
   });
 
-  it('holds numbers of keys', () => {
+  it('holds no private number of a key, in either order of its octets', () => {
     assert.deepEqual(foundOf('number'), []);
   });
 });
