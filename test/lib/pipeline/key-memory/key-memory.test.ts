@@ -54,8 +54,8 @@ describe('after a chunk of 50 devices, the memory of the worker', { skip }, () =
       archives.push(await container.getBlobClient(name).downloadToBuffer());
     assert.equal(archives.length, 1);
     const keys = archives.flatMap(keysOf);
-    // 50 identities, and the Edge CA of 34 of them.
-    assert.equal(keys.length, 84);
+    // 50 identities, and the Edge CA of 42 of them.
+    assert.equal(keys.length, 92);
     for (const { name, pem } of keys) addPatterns(name, pem);
     for (const form of ['one-byte string', 'two-byte string', 'buffer']) {
       const text = createHash('sha512').update(form).digest('base64');

@@ -5,6 +5,8 @@ const prefixLength = 4;
 /** Bytes read at once, and those that two readings share, so that a pattern across their border is found. */
 const windowLength = 4 * 1024 * 1024;
 const overlap = 256;
+/** V8 reserves some 500 MB for code. Pages of it that were never used are zeros, and are not searched. */
+const emptyPage = Buffer.alloc(4096);
 
 /**
  * Searches all readable memory of a process on Linux. The process must not run meanwhile, or wait for input.
@@ -23,6 +25,10 @@ export function findInMemory(pid: number, patterns: ReadonlyMap<string, Buffer>)
   const found = new Map<string, number>();
   const search = (bytes: Buffer, end: number) => {
     for (let at = 0; at < end; at++) {
+      if (at % emptyPage.length === 0 && emptyPage.compare(bytes, at, Math.min(at + emptyPage.length, bytes.length)) === 0) {
+        at += emptyPage.length - 1;
+        continue;
+      }
       if (starts[(bytes[at] as number) | ((bytes[at + 1] as number) << 8)] === 0) continue;
       for (const { name, pattern } of byPrefix.get(bytes.readUInt32LE(at)) ?? [])
         if (pattern.compare(bytes, at, Math.min(at + pattern.length, bytes.length)) === 0)
@@ -51,7 +57,7 @@ function readableRegions(pid: number): { from: number; to: number }[] {
     .split('\n')
     .flatMap((line) => {
       const [, from = '', to = '', mode = '', file = ''] = /^(\w+)-(\w+) (\S+) \S+ \S+ \S+\s*(.*)$/.exec(line) ?? [];
-      // Code of programs and libraries cannot hold keys. The kernel gives no access to its own pages.
+      // Files that are mapped without the right to write cannot hold keys. The kernel gives no access to its own pages.
       if (!mode.startsWith('r') || (mode[1] !== 'w' && file !== '') || file.startsWith('[v')) return [];
       return [{ from: Number.parseInt(from, 16), to: Number.parseInt(to, 16) }];
     });

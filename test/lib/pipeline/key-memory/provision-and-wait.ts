@@ -26,7 +26,7 @@ await world.declare('plain', { keyCustody: 'plain', edgeCa: 'issued' });
 await world.declare('sealed', { keyCustody: 'sealed', recipients });
 await world.declare('plain-rsa', { keyCustody: 'plain', keyType: 'rsa-2048' });
 await world.declare('sealed-rsa', { keyCustody: 'sealed', keyType: 'rsa-2048', recipients });
-const groupOf = (row: number) => (row < 34 ? 'plain' : row < 48 ? 'sealed' : row === 48 ? 'plain-rsa' : 'sealed-rsa');
+const groupOf = (row: number) => (row < 42 ? 'plain' : row < 48 ? 'sealed' : row === 48 ? 'plain-rsa' : 'sealed-rsa');
 const rows = Array.from({ length: 50 }, (_, row) => `gw-${row + 10},${groupOf(row)}`);
 await world.upload('list.csv', ['deviceId,enrollmentGroup', ...rows, ''].join('\n'));
 await world.queue.shift()?.run();
