@@ -7,7 +7,7 @@ import { checkConfiguration, checkGroup } from './check-group.ts';
 import { createIdentityCheck, refusal } from './check-identity.ts';
 import type { VerifierGroup } from './dps-decision.ts';
 import { createSeal } from './seal.ts';
-import { createTarTemplate } from './tar.ts';
+import { createTarTemplate, type SlotValue } from './tar.ts';
 import type { BundleOptions, DeviceSlot } from './targets.ts';
 import { verifyBundle } from './verify-bundle.ts';
 
@@ -18,7 +18,8 @@ export interface Bundler {
   /** The end of a bundle's file name, after the device id: `.tar.gz` or `.tar.gz.cms`. */
   readonly fileExtension: string;
   /**
-   * Makes the bundle of one device: a tar.gz of the target's files, sealed where the group says so.
+   * Makes the bundle of one device: a tar.gz of the target's files, sealed where the group says so. The keys of the identity
+   * stay as they are; what else is made of them on the way is zeroed.
    * @throws FleetError `bundle-invalid` when it would not work on the device
    */
   bundle(device: { readonly deviceId: string; readonly identity: DeviceIdentity }): Buffer;
@@ -53,7 +54,12 @@ export async function createBundler(given: BundleOptions): Promise<Bundler> {
     bundle({ deviceId, identity }) {
       checkIdentity(deviceId, identity);
       const archive = template.fill(deviceId, slotValues(deviceId, identity, group));
-      return seal === undefined ? archive : seal(archive);
+      if (seal === undefined) return archive;
+      try {
+        return seal(archive);
+      } finally {
+        archive.fill(0);
+      }
     },
   };
 }
@@ -62,7 +68,7 @@ function slotValues(
   deviceId: string,
   { certificatePem, privateKeyPem, edgeCa }: DeviceIdentity,
   group: GroupDefinition,
-): Record<DeviceSlot, string> {
+): Record<DeviceSlot, SlotValue> {
   return {
     id: deviceId,
     identity: certificatePem,
@@ -82,10 +88,10 @@ function createFirstBundleCheck({ group: { id }, chainPem, rootPem, now }: Bundl
     provisioningStatus: 'enabled',
     issuingCas: [{ certificatePem: chainPem[0] ?? rootPem, chainPem: [...chainPem.slice(1), rootPem] }],
   };
-  return (archive: Buffer, { id: deviceId }: Readonly<Record<DeviceSlot, string>>): void => {
+  return (archive: Buffer, { id: deviceId }: Readonly<Record<DeviceSlot, SlotValue>>): void => {
     const { checks, dps } = verifyBundle(archive, [group], now);
     const faults = checks.flatMap(({ fault }) => fault ?? []);
     if (!dps.accepted) faults.push(`DPS would answer ${dps.text}`);
-    if (faults.length > 0) throw refusal(deviceId, faults.join('; '));
+    if (faults.length > 0) throw refusal(String(deviceId), faults.join('; '));
   };
 }

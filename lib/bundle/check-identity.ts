@@ -1,8 +1,10 @@
-import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { FleetError } from '../errors.ts';
 import type { GroupDefinition } from '../groups/definition.ts';
 import { readCertificate } from '../pki/certificate.ts';
+import { DerError, derTag, readConstructed } from '../pki/der.ts';
 import type { DeviceIdentity } from '../pki/device-issuer.ts';
+import { decodePrivateKeyPem, p256PointOf } from '../pki/private-key-pem.ts';
 
 /**
  * Makes the check that each device's identity passes before it goes into a bundle: the certificate is from the group's
@@ -19,7 +21,7 @@ export function createIdentityCheck(
   const issuer = readCertificate(new X509Certificate(issuingCaPem).raw).subject;
 
   /** @returns the certificate, DER */
-  function check(deviceId: string, kind: string, certificatePem: string, privateKeyPem: string | undefined): Buffer {
+  function check(deviceId: string, kind: string, certificatePem: string, privateKeyPem: Buffer | undefined): Buffer {
     const certificate = pemBody(certificatePem);
     if (!certificate.includes(issuer))
       throw refusal(deviceId, `the ${kind} certificate is not from the group's issuing CA`);
@@ -58,21 +60,28 @@ function encodedCommonName(commonName: string): Buffer {
   return Buffer.concat([Buffer.from([0x06, 0x03, 0x55, 0x04, 0x03, 0x0c, commonName.length]), Buffer.from(commonName)]);
 }
 
-/** PKCS#8 of a P-256 key whose public point is at its end (RFC 5915), as lib/pki/keys.ts makes it. In octets. */
-const [p256Length, pointLength] = [138, 65];
-
 /** The public key that belongs to a private key, in octets that its certificate holds as they are. */
-function publicKeyOf(deviceId: string, kind: string, privateKeyPem: string): Buffer {
-  const der = pemBody(privateKeyPem);
+function publicKeyOf(deviceId: string, kind: string, privateKeyPem: Buffer): Buffer {
+  const point = p256PointOf(privateKeyPem);
+  if (point !== undefined) return point;
+  const der = decodePrivateKeyPem(privateKeyPem);
   try {
-    if (der.length === p256Length) return Buffer.from(der.subarray(-pointLength));
-    return createPublicKey(createPrivateKey(privateKeyPem)).export({ type: 'spki', format: 'der' });
-  } catch {
-    // Without its cause, which might quote the key.
-    throw refusal(deviceId, `the ${kind} key cannot be read`);
+    if (der !== undefined) return rsaNumbersOf(der);
+  } catch (error) {
+    if (!(error instanceof DerError)) throw error;
   } finally {
-    der.fill(0);
+    der?.fill(0);
   }
+  throw refusal(deviceId, `the ${kind} key cannot be read`);
+}
+
+/** Modulus and exponent of an RSAPrivateKey (RFC 8017 A.1.2) in PKCS#8 (RFC 5208 5), as an RSAPublicKey holds them. */
+function rsaNumbersOf(der: Buffer): Buffer {
+  const [, , privateKey] = readConstructed(der, derTag.sequence);
+  if (privateKey?.tag !== derTag.octetString) throw new DerError('lacks a private key');
+  const [, modulus, exponent] = readConstructed(privateKey.content, derTag.sequence);
+  if (modulus?.tag !== derTag.integer || exponent?.tag !== derTag.integer) throw new DerError('is not an RSA key');
+  return Buffer.concat([modulus.whole, exponent.whole]);
 }
 
 /** Content of a text with one PEM object and nothing else. */

@@ -87,6 +87,7 @@ export function createSeal(recipients: readonly string[]): (content: Buffer) => 
     const cipher = createCipheriv('aes-256-cbc', key, iv);
     const encrypted = Buffer.concat([cipher.update(content), cipher.final()]);
     const values = [iv, encrypted, ...parties.flatMap((party) => party.values(key))];
+    key.fill(0);
     const { image, offsets } = layoutFor(encrypted.length);
     const sealed = Buffer.from(image);
     for (const [index, value] of values.entries()) value.copy(sealed, offsets[index]);
@@ -176,12 +177,15 @@ function byKeyAgreement(publicKey: KeyObject, name: IssuerAndSerialNumber, certi
     values(contentKey) {
       const ephemeral = createECDH(curve);
       const ephemeralPoint = ephemeral.generateKeys();
+      const secret = ephemeral.computeSecret(point);
       const keyEncryptionKey = createHash('sha256')
-        .update(ephemeral.computeSecret(point))
+        .update(secret)
         .update(Buffer.from([0, 0, 0, 1]))
         .update(sharedInfo)
         .digest();
+      secret.fill(0);
       const cipher = createCipheriv('id-aes256-wrap', keyEncryptionKey, keyWrapIv);
+      keyEncryptionKey.fill(0);
       return [ephemeralPoint, Buffer.concat([cipher.update(contentKey), cipher.final()])];
     },
   };

@@ -17,12 +17,16 @@ export interface TemplateFile<Slot extends string> {
 
 interface TarTemplate<Slot extends string> {
   /**
-   * Makes an archive, tar.gz, with every file below `folder`. The same values give the same bytes.
+   * Makes an archive, tar.gz, with every file below `folder`. The same values give the same bytes. The archive has an
+   * allocation of its own, and nothing else here keeps a value.
    * @param folder at most 155 characters
-   * @param values ASCII text
+   * @param values ASCII text; a private key as a Buffer, which the caller zeroes
    */
-  fill(folder: string, values: Readonly<Record<Slot, string>>): Buffer;
+  fill(folder: string, values: Readonly<Record<Slot, SlotValue>>): Buffer;
 }
+
+/** A value of a slot, ASCII. */
+export type SlotValue = string | Buffer;
 
 const block = 512;
 /** Offsets of the fields of a header, in bytes. */
@@ -50,7 +54,7 @@ const maxLayouts = 256;
  */
 export function createTarTemplate<Slot extends string>(
   files: readonly TemplateFile<Slot>[],
-  inspect: (archive: Buffer, values: Readonly<Record<Slot, string>>) => void = () => {},
+  inspect: (archive: Buffer, values: Readonly<Record<Slot, SlotValue>>) => void = () => {},
 ): TarTemplate<Slot> {
   const slots = [...new Set(files.flatMap(({ parts }) => parts.flatMap((part) => (isSlot(part) ? [part.slot] : []))))];
   const layouts = new Map<string, Layout<Slot>>();
@@ -75,7 +79,7 @@ export function createTarTemplate<Slot extends string>(
 function fillIn<Slot extends string>(
   { image, compress, headers, values: places }: Layout<Slot>,
   folder: string,
-  values: Readonly<Record<Slot, string>>,
+  values: Readonly<Record<Slot, SlotValue>>,
 ): Buffer {
   let folderSum = 0;
   for (let index = 0; index < folder.length; index++) folderSum += folder.charCodeAt(index);
@@ -83,7 +87,11 @@ function fillIn<Slot extends string>(
     image.write(folder, at + prefixAt, 'latin1');
     writeOctal(image, sum + folderSum, at + checksumAt, checksumDigits);
   }
-  for (const { at, slot } of places) image.write(values[slot], at, 'latin1');
+  for (const { at, slot } of places) {
+    const value = values[slot];
+    if (typeof value === 'string') image.write(value, at, 'latin1');
+    else value.copy(image, at);
+  }
   const archive = compress(image);
   // The layout stays in memory, and one of the values is a private key.
   for (const { at, slot } of places) image.fill(0, at, at + values[slot].length);
@@ -97,7 +105,7 @@ function isSlot<Slot>(part: string | { readonly slot: Slot }): part is { readonl
 function layOut<Slot extends string>(
   files: readonly TemplateFile<Slot>[],
   folderLength: number,
-  values: Readonly<Record<Slot, string>>,
+  values: Readonly<Record<Slot, SlotValue>>,
 ): Layout<Slot> {
   const sized = files.map((file) => {
     const size = file.parts.reduce((sum, part) => sum + (isSlot(part) ? values[part.slot] : part).length, 0);
@@ -167,13 +175,15 @@ export interface TarFile {
 
 /** In bytes, some hundred times a bundle. A file that unpacks to more is not a bundle, and could exhaust the memory. */
 const maxUnpacked = 4 * 1024 * 1024;
+/** The least `chunkSize` of node:zlib, in bytes. */
+const leastChunk = 64;
 
 /**
  * Reads the files of a ustar archive from any source, compressed or not, in order. Leaves directories out.
  * @throws FleetError `bundle-invalid`, also for links, devices, and paths that lead out of the archive
  */
 export function readTar(archive: Buffer): TarFile[] {
-  const tar = archive[0] === 0x1f && archive[1] === 0x8b ? unpacked(archive) : archive;
+  const tar = unpack(archive);
   const files: TarFile[] = [];
   let at = 0;
   while (at + block <= tar.length) {
@@ -197,9 +207,19 @@ export function readTar(archive: Buffer): TarFile[] {
   throw invalid('it has no end');
 }
 
-function unpacked(gzip: Buffer): Buffer {
+/**
+ * Unpacks a tar.gz in one piece, so that the caller can zero all of it. With several pieces, zlib keeps a window of the text
+ * in memory that it frees as it is.
+ * @returns the archive itself when it is not compressed
+ * @throws FleetError `bundle-invalid`
+ */
+export function unpack(archive: Buffer): Buffer {
+  if (archive[0] !== 0x1f || archive[1] !== 0x8b) return archive;
+  // RFC 1952 2.3.1: the trailer ends with the length. One byte more, and inflate sees the end without another piece.
+  const length = archive.length < 18 ? 0 : archive.readUInt32LE(archive.length - 4);
+  const chunkSize = Math.min(Math.max(length, leastChunk) + 1, maxUnpacked + 1);
   try {
-    return gunzipSync(gzip, { maxOutputLength: maxUnpacked });
+    return gunzipSync(archive, { maxOutputLength: maxUnpacked, chunkSize });
   } catch (error) {
     throw new FleetError('bundle-invalid', 'The file holds no bundle: it cannot be unpacked.', { cause: error });
   }

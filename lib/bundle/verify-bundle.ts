@@ -1,14 +1,15 @@
-import { createPrivateKey, sign, verify, X509Certificate } from 'node:crypto';
+import { sign, verify, X509Certificate } from 'node:crypto';
 import { id_kp_clientAuth, KeyUsageFlags } from '@peculiar/asn1-x509';
 import { FleetError } from '../errors.ts';
 import { y2038DateIssue } from '../groups/y2038.ts';
 import { readCertificate } from '../pki/certificate.ts';
+import { readPrivateKey } from '../pki/private-key-pem.ts';
 import { isIssuedBy } from '../pki/x509.ts';
 import { readConfigToml } from './config-toml.ts';
 import { readConfigYaml } from './config-yaml.ts';
 import { readDpsDeviceConfig } from './device-json.ts';
 import { type DpsDecision, predictDpsDecision, type VerifiedCas, type VerifierGroup } from './dps-decision.ts';
-import { readTar, type TarFile } from './tar.ts';
+import { readTar, type TarFile, unpack } from './tar.ts';
 import type { ConfigPath } from './targets.ts';
 
 /** The result of verifying a bundle. */
@@ -40,7 +41,22 @@ export function verifyBundle(
   at: Date,
   verifiedCas?: VerifiedCas,
 ): BundleReport {
-  const contents = openBundle(bundle);
+  refuseSealed(bundle);
+  const tar = unpack(bundle);
+  try {
+    return verifyContents(openBundle(tar), groups, at, verifiedCas);
+  } finally {
+    // It holds private keys.
+    if (tar !== bundle) tar.fill(0);
+  }
+}
+
+function verifyContents(
+  contents: BundleContents,
+  groups: readonly VerifierGroup[],
+  at: Date,
+  verifiedCas?: VerifiedCas,
+): BundleReport {
   const checks: { name: string; fault?: string }[] = [];
   const check = (name: string, faults: readonly string[]) =>
     checks.push(...(faults.length === 0 ? [{ name }] : faults.map((fault) => ({ name, fault }))));
@@ -142,7 +158,7 @@ function keyFaults(
   const file = files.get(path);
   if (file === undefined || certificate === undefined) return [];
   try {
-    const privateKey = createPrivateKey(file.body);
+    const privateKey = readPrivateKey(file.body);
     // This compares the certificate with the public key that the file holds beside the private one.
     if (!certificate.checkPrivateKey(privateKey)) return [`the ${kind} key is another one`];
     const data = Buffer.from('any text');
@@ -211,12 +227,16 @@ interface BundleSettings {
   readonly estTrust?: readonly string[];
 }
 
-/** @throws FleetError `bundle-invalid` when the file is not a bundle */
-function openBundle(bundle: Buffer): BundleContents {
+/** @throws FleetError `bundle-invalid` */
+function refuseSealed(bundle: Buffer): void {
   // DER begins with a SEQUENCE, PEM with dashes; a tar with a file name, gzip with 1F.
   if (bundle[0] === 0x30 || bundle.subarray(0, 5).equals(Buffer.from('-----')))
     throw new FleetError('bundle-invalid', 'The bundle is sealed. Decrypt it first, with openssl cms -decrypt.');
-  const all = readTar(bundle);
+}
+
+/** @param tar its files are views of it. @throws FleetError `bundle-invalid` when the file is not a bundle */
+function openBundle(tar: Buffer): BundleContents {
+  const all = readTar(tar);
   const folder = all[0]?.path.split('/')[0] ?? '';
   const files = new Map<string, TarFile>();
   for (const file of all) {

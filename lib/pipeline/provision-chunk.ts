@@ -75,8 +75,13 @@ async function issueAndCommit(
   const earlier = hasPriorClaims ? await findArchive(archive, bundles) : undefined;
   const toIssue = claimed.filter(({ request }) => !earlier?.has(request.deviceId));
   const issued = await issueArchive(toIssue, issuances, attempt);
-  const committed = earlier ?? (await commitArchive(archive, issued.archive, attempt, bundles));
-  return { committed, errors: issued.errors };
+  try {
+    const committed = earlier ?? (await commitArchive(archive, issued.archive, attempt, bundles));
+    return { committed, errors: issued.errors };
+  } finally {
+    // It holds private keys. An upload that has failed or was aborted sends nothing more.
+    issued.archive.body.fill(0);
+  }
 }
 
 /** The row's error where its group was refused. */

@@ -130,7 +130,7 @@ function expect(element: DerElement | undefined, tag: number): DerElement {
   return element;
 }
 
-export type PemLabel = 'CERTIFICATE' | 'PRIVATE KEY' | 'PUBLIC KEY' | 'CERTIFICATE REQUEST';
+export type PemLabel = 'CERTIFICATE' | 'PUBLIC KEY' | 'CERTIFICATE REQUEST';
 
 /** @returns PEM (RFC 7468): lines of 64 characters, each with a newline at its end */
 export function toPem(label: PemLabel, der: Buffer): string {

@@ -5,7 +5,13 @@ import { toPem } from './certificate.ts';
 import { readCertificationRequest } from './csr.ts';
 import { type EdgeCaKind, edgeCaCommonName, edgeCaPathLength } from './edge-ca.ts';
 import { type Authority, createCertificateSigning, readIssuer } from './issuer.ts';
-import { createP256KeyGenerator, type DeviceKey, type DeviceKeyType, generateRsaKey } from './keys.ts';
+import {
+  createP256KeyGenerator,
+  type DeviceKey,
+  type DeviceKeyType,
+  generateRsaKey,
+  type NewDeviceKey,
+} from './keys.ts';
 import { profiles, validityFrom } from './profiles.ts';
 import { companionSerialNumber } from './serial.ts';
 import { createTemplates, draftCertificate } from './template.ts';
@@ -15,15 +21,21 @@ export interface DeviceIdentity {
   /** Hex, as in the device record. */
   readonly serialNumber: string;
   readonly certificatePem: string;
-  /** PKCS#8; absent where the device made its key and sent a request. */
-  readonly privateKeyPem?: string;
+  /** PKCS#8; absent where the device made its key and sent a request. To be zeroed with `eraseKeys`. */
+  readonly privateKeyPem?: Buffer;
   /** Upper-case hex, as IoT Hub shows thumbprints. */
   readonly sha1Thumbprint: string;
   readonly sha256Thumbprint: string;
   readonly notBefore: Date;
   readonly notAfter: Date;
   /** The device's own CA for its modules, where the group has us issue it (IoT Edge only). */
-  readonly edgeCa?: { readonly certificatePem: string; readonly privateKeyPem: string };
+  readonly edgeCa?: { readonly certificatePem: string; readonly privateKeyPem: Buffer };
+}
+
+/** Overwrites the private keys of an identity with zeros, once they are in the bundle or are not needed. */
+export function eraseKeys({ privateKeyPem, edgeCa }: Pick<DeviceIdentity, 'privateKeyPem' | 'edgeCa'>): void {
+  privateKeyPem?.fill(0);
+  edgeCa?.privateKeyPem.fill(0);
 }
 
 export interface DeviceIssuerOptions {
@@ -54,6 +66,8 @@ export interface DeviceIssuer {
    * `unavailable` from a CA key that is not local
    */
   issue(request: DeviceIssueRequest): Promise<DeviceIdentity>;
+  /** Overwrites the last private key that was made, which OpenSSL keeps otherwise. To be called after a group of devices. */
+  forgetKeys(): void;
 }
 
 /**
@@ -66,7 +80,7 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
   const { keyType, validityDays, now } = options;
   const issuer = readIssuer(options.issuer);
   const signing = createCertificateSigning(issuer);
-  const generateP256Key = createP256KeyGenerator();
+  const p256Keys = createP256KeyGenerator();
   const owners = createKeyOwners();
   owners.add(issuer.keyIdentifier, 'the issuing CA');
 
@@ -92,8 +106,7 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
       issuer,
       now,
     );
-    return async ({ deviceId, serialNumber }: DeviceIssueRequest) => {
-      const { publicKey, privateKeyPem } = generateP256Key();
+    return async ({ deviceId, serialNumber }: DeviceIssueRequest, { publicKey, privateKeyPem }: NewDeviceKey) => {
       const companion = companionSerialNumber(serialNumber, kind);
       const template = templates.find(deviceId) ?? (await templates.make(deviceId));
       const request = { deviceId, serialNumber: companion, publicKey };
@@ -106,7 +119,7 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
 
   function toIdentity(
     { serialNumber }: DeviceIssueRequest,
-    privateKeyPem: string | undefined,
+    privateKeyPem: Buffer | undefined,
     der: Buffer,
   ): DeviceIdentity {
     return {
@@ -120,34 +133,50 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
     };
   }
 
+  async function certify(
+    request: DeviceIssueRequest,
+    key: DeviceKey,
+    edgeCaKey?: NewDeviceKey,
+  ): Promise<DeviceIdentity> {
+    const { deviceId, serialNumber, csr } = request;
+
+    // 1. Draft every certificate of the device: if one breaks a rule, none is signed.
+    const templates = identityTemplates[key.type];
+    const template = templates.find(deviceId) ?? (await templates.make(deviceId));
+    const identity = draftCertificate(template, { deviceId, serialNumber, publicKey: key.publicKey });
+    const owner = owners.add(identity.subjectKeyIdentifier, deviceId);
+    if (owner !== undefined) throw keyReuse(owner, csr);
+    const edgeCa = edgeCaKey && draftEdgeCa && (await draftEdgeCa(request, edgeCaKey));
+
+    // 2. Sign them.
+    if (edgeCa === undefined) {
+      const der = signing.isLocal ? signing.sign(identity.tbs) : await signing.sign(identity.tbs);
+      return toIdentity(request, key.privateKeyPem, der);
+    }
+    const [der, edgeCaDer] = await Promise.all([signing.sign(identity.tbs), signing.sign(edgeCa.tbs)]);
+    return {
+      ...toIdentity(request, key.privateKeyPem, der),
+      edgeCa: { certificatePem: toPem('CERTIFICATE', edgeCaDer), privateKeyPem: edgeCa.privateKeyPem },
+    };
+  }
+
   return {
     async issue(request) {
-      const { deviceId, serialNumber, csr } = request;
-
-      // 1. Draft every certificate of the device: if one breaks a rule, none is signed.
       let key: DeviceKey;
-      if (csr !== undefined) key = readCertificationRequest(csr, deviceId, identityProfile);
+      if (request.csr !== undefined) key = readCertificationRequest(request.csr, request.deviceId, identityProfile);
       else if (keyType === 'rsa-2048') key = await generateRsaKey();
-      else key = generateP256Key();
-      const { type, publicKey, privateKeyPem } = key;
-      const templates = identityTemplates[type];
-      const template = templates.find(deviceId) ?? (await templates.make(deviceId));
-      const identity = draftCertificate(template, { deviceId, serialNumber, publicKey });
-      const owner = owners.add(identity.subjectKeyIdentifier, deviceId);
-      if (owner !== undefined) throw keyReuse(owner, csr);
-      const edgeCa = draftEdgeCa && (await draftEdgeCa(request));
-
-      // 2. Sign them.
-      if (edgeCa === undefined) {
-        const der = signing.isLocal ? signing.sign(identity.tbs) : await signing.sign(identity.tbs);
-        return toIdentity(request, privateKeyPem, der);
+      else key = p256Keys.generate();
+      const edgeCaKey = draftEdgeCa && p256Keys.generate();
+      try {
+        return await certify(request, key, edgeCaKey);
+      } catch (error) {
+        key.privateKeyPem?.fill(0);
+        edgeCaKey?.privateKeyPem.fill(0);
+        throw error;
       }
-      const [der, edgeCaDer] = await Promise.all([signing.sign(identity.tbs), signing.sign(edgeCa.tbs)]);
-      return {
-        ...toIdentity(request, privateKeyPem, der),
-        edgeCa: { certificatePem: toPem('CERTIFICATE', edgeCaDer), privateKeyPem: edgeCa.privateKeyPem },
-      };
     },
+
+    forgetKeys: p256Keys.forget,
   };
 }
 

@@ -1,8 +1,8 @@
 import { createECDH, generateKeyPair, hash, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
-import { toPem } from './certificate.ts';
 import { bitStringOctets, derTag, readConstructed } from './der.ts';
 import type { CaKeyType } from './key-store.ts';
+import { encodePrivateKeyPem } from './private-key-pem.ts';
 import { type SignatureAlgorithm, signatureAlgorithms } from './x509.ts';
 
 /** Keys of devices: the two that IoT Edge is tested with (learn.microsoft.com/azure/iot-edge/iot-edge-certs). */
@@ -130,13 +130,19 @@ export interface DeviceKey {
   readonly type: DeviceKeyType;
   /** Content of the BIT STRING that a certificate carries. */
   readonly publicKey: Buffer;
-  /** PKCS#8; absent where the device keeps its key. */
-  readonly privateKeyPem?: string;
+  /** PKCS#8, to be zeroed once the bundle is made; absent where the device keeps its key. */
+  readonly privateKeyPem?: Buffer;
 }
 
 /** The key of a device, made here. */
 export interface NewDeviceKey extends DeviceKey {
-  readonly privateKeyPem: string;
+  readonly privateKeyPem: Buffer;
+}
+
+export interface P256KeyGenerator {
+  generate(): NewDeviceKey;
+  /** Makes a key that belongs to no device: OpenSSL overwrites the last key with it, and no API of Node clears that one. */
+  forget(): void;
 }
 
 /** PKCS#8 of a P-256 key (RFC 5208 around RFC 5915), with zeros in place of the scalar and the point. */
@@ -152,20 +158,22 @@ const scalarEnd = pkcs8.length - 65 - 5;
  * Makes P-256 keys with OpenSSL's generator. One ECDH object is used for all of them: that is three times as fast as making
  * a KeyObject and exporting it. Our buffers are zeroed once the PEM is written.
  */
-export function createP256KeyGenerator(): () => NewDeviceKey {
+export function createP256KeyGenerator(): P256KeyGenerator {
   const ecdh = createECDH('prime256v1');
-  const encoding = Buffer.from(pkcs8);
-  return () => {
+  const encoding = Buffer.alloc(pkcs8.length);
+  pkcs8.copy(encoding);
+  const generate = () => {
     const publicKey = ecdh.generateKeys();
     const scalar = ecdh.getPrivateKey();
     // Node drops leading zero octets of the scalar, and RFC 5915 3 wants all 32. The buffer still has zeros there.
     scalar.copy(encoding, scalarEnd - scalar.length);
     publicKey.copy(encoding, pkcs8.length - 65);
-    const privateKeyPem = toPem('PRIVATE KEY', encoding);
+    const privateKeyPem = encodePrivateKeyPem(encoding);
     encoding.fill(0, scalarEnd - 32, scalarEnd);
     scalar.fill(0);
-    return { type: 'ec-p256', publicKey, privateKeyPem };
+    return { type: 'ec-p256', publicKey, privateKeyPem } as const;
   };
+  return { generate, forget: () => void ecdh.generateKeys() };
 }
 
 const generateRsaKeyPair = promisify(generateKeyPair);
@@ -178,7 +186,7 @@ export async function generateRsaKey(): Promise<NewDeviceKey> {
     publicKeyEncoding: { type: 'spki', format: 'der' },
     privateKeyEncoding: { type: 'pkcs8', format: 'der' },
   });
-  const privateKeyPem = toPem('PRIVATE KEY', privateKey);
+  const privateKeyPem = encodePrivateKeyPem(privateKey);
   privateKey.fill(0);
   return { type: 'rsa-2048', publicKey: publicKeyOf(publicKey), privateKeyPem };
 }

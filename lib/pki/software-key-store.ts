@@ -1,10 +1,11 @@
-import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { createPublicKey, generateKeyPair, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { link, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { FleetError } from '../errors.ts';
 import type { CaKeyType, KeyStore, LocalSigner, Signer } from './key-store.ts';
 import { describeKey, keyTypeOf, signatureAlgorithm } from './keys.ts';
+import { encodePrivateKeyPem, readPrivateKey } from './private-key-pem.ts';
 
 /** Names become file names, so they have no separator and do not begin with a dot. */
 const keyName = /^[a-z0-9][a-z0-9._-]{0,127}$/;
@@ -90,14 +91,17 @@ async function readKey(path: string): Promise<KeyObject | undefined> {
     throw new FleetError('setting-invalid', `The key file ${path} cannot be opened (${error.code ?? 'unknown'}).`);
   });
   if (file === undefined) return undefined;
+  let pem: Buffer | undefined;
   try {
     refuseMode(path, (await file.stat()).mode, '600');
-    return createPrivateKey(await file.readFile('utf8'));
+    pem = await file.readFile();
+    return readPrivateKey(pem);
   } catch (error) {
     if (error instanceof FleetError) throw error;
     // Without the cause: the parser's message may quote the key.
     throw new FleetError('setting-invalid', `The key file ${path} does not hold a private key in PEM.`);
   } finally {
+    pem?.fill(0);
     await file.close();
   }
 }
@@ -106,10 +110,14 @@ async function readKey(path: string): Promise<KeyObject | undefined> {
 async function keepKey(directory: string, path: string, key: KeyObject): Promise<KeyObject> {
   const temporary = join(directory, `.${randomBytes(8).toString('hex')}.tmp`);
   const file = await open(temporary, 'wx', 0o600);
+  const der = key.export({ type: 'pkcs8', format: 'der' });
+  const pem = encodePrivateKeyPem(der);
+  der.fill(0);
   try {
-    await file.writeFile(key.export({ type: 'pkcs8', format: 'pem' }));
+    await file.writeFile(pem);
     await file.sync();
   } finally {
+    pem.fill(0);
     await file.close();
   }
   try {

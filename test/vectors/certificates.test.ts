@@ -63,11 +63,11 @@ async function identities(
   const path = { between: [authority.certificatePem], rootPem: authority.chainPem.at(-1) ?? '' };
   const says = options.keyType === 'rsa-2048' ? rsaIdentitySays : identitySays;
   const vectors: Vector[] = [
-    { ...path, pem: identity.certificatePem, keyPem: identity.privateKeyPem, says, client: true },
+    { ...path, pem: identity.certificatePem, keyPem: identity.privateKeyPem?.toString(), says, client: true },
   ];
   if (edgeCa !== undefined) {
     const pathLength = options.edgeCa === 'edge-ca' ? 0 : 1;
-    vectors.push({ ...path, pem: edgeCa.certificatePem, keyPem: edgeCa.privateKeyPem, says: edgeCaSays(pathLength) });
+    vectors.push({ ...path, pem: edgeCa.certificatePem, keyPem: edgeCa.privateKeyPem.toString(), says: edgeCaSays(pathLength) });
   }
   return vectors;
 }

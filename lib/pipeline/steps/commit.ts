@@ -37,7 +37,12 @@ export function commitArchive(
  */
 export async function findArchive(name: string, bundles: BlobStore): Promise<Committed | undefined> {
   const archive = await bundles.read(name);
-  return archive === undefined ? undefined : byDevice(readArchiveIndex<Issued>(archive));
+  if (archive === undefined) return undefined;
+  try {
+    return byDevice(readArchiveIndex<Issued>(archive));
+  } finally {
+    archive.fill(0);
+  }
 }
 
 function byDevice(index: readonly ArchiveIndexEntry<Issued>[]): Committed {

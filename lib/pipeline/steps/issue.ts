@@ -1,8 +1,10 @@
 import pMap from 'p-map';
 import { type ArchiveEntry, type PackedArchive, packArchive } from '../../bundle/archive.ts';
+import type { Bundler } from '../../bundle/bundler.ts';
 import { FleetError } from '../../errors.ts';
 import type { ChunkAttempt } from '../../jobs/messages.ts';
 import { type RowError, rowError } from '../../manifest/manifest.ts';
+import { type DeviceIdentity, eraseKeys } from '../../pki/device-issuer.ts';
 import { metrics, step } from '../../telemetry.ts';
 import { yieldToEventLoop } from '../../yield-to-event-loop.ts';
 import type { Issuance } from '../issuance.ts';
@@ -24,8 +26,8 @@ export interface Issued {
 }
 
 /**
- * Step 5: issues the rows and packs their bundles into one archive. The bundles are released when the archive is packed,
- * so that each is in memory once while the archive is being stored.
+ * Step 5: issues the rows and packs their bundles into one archive. The bundles are zeroed and released when the archive is
+ * packed, so that each is in memory once while the archive is being stored.
  * @returns the archive, and the error of each row that nothing was issued for
  * @throws FleetError where trying the whole chunk again can help: a signer that fails or throttles
  */
@@ -36,7 +38,11 @@ export function issueArchive(
 ): Promise<{ readonly archive: PackedArchive<Issued>; readonly errors: readonly RowError[] }> {
   return step('5 issue', attempt, async () => {
     const { entries, errors } = await issueRows(rows, issuances);
-    return { archive: packArchive(entries), errors };
+    try {
+      return { archive: packArchive(entries), errors };
+    } finally {
+      erase(entries);
+    }
   });
 }
 
@@ -58,23 +64,36 @@ export async function issueRows(
 ): Promise<{ readonly entries: ArchiveEntry<Issued>[]; readonly errors: RowError[] }> {
   const entries: ArchiveEntry<Issued>[] = [];
   const errors: RowError[] = [];
+  const failures: unknown[] = [];
   const outcomes = await pMap(
     rows,
     async (row) => {
       await yieldToEventLoop();
-      return issueRow(row, issuances);
+      if (failures.length > 0) return undefined;
+      // Not thrown here: the bundles of the rows at work would be lost before they are zeroed.
+      return issueRow(row, issuances).catch((error: unknown) => void failures.push(error));
     },
     { concurrency: rowsAtOnce },
   );
+  for (const { issuer } of issuances.values()) issuer.forgetKeys();
   for (const outcome of outcomes) {
     if (outcome === undefined) continue;
     if ('code' in outcome) errors.push(outcome);
     else entries.push(outcome);
   }
+  if (failures.length > 0) {
+    erase(entries);
+    throw failures[0];
+  }
   for (const [group, { length }] of Map.groupBy(entries, ({ info }) => info.enrollmentGroup)) {
     metrics.certificates.add(length, { group });
   }
   return { entries, errors };
+}
+
+/** Overwrites bundles, which hold private keys. */
+function erase(entries: readonly ArchiveEntry<Issued>[]): void {
+  for (const { body } of entries) body.fill(0);
 }
 
 /** @returns undefined when the row's group is not open; its refusal is known already */
@@ -88,7 +107,7 @@ async function issueRow(
   const { issuer, bundler, group } = issuance;
   try {
     const identity = await issuer.issue({ deviceId, csr, serialNumber: record.value.serialNumber });
-    const body = await bundler.bundle({ deviceId, identity });
+    const body = bundleAndErase(bundler, deviceId, identity);
     const individual = group.definition.enrollment === 'individual';
     const info: Issued = {
       deviceId,
@@ -108,5 +127,13 @@ async function issueRow(
     const { code, message, details } = error;
     const { column = 'deviceId', expected, value } = details;
     return rowError(request, { code, message, column, value, expected });
+  }
+}
+
+function bundleAndErase(bundler: Bundler, deviceId: string, identity: DeviceIdentity): Buffer {
+  try {
+    return bundler.bundle({ deviceId, identity });
+  } finally {
+    eraseKeys(identity);
   }
 }

@@ -16,6 +16,7 @@ import { readTar } from '../../../lib/bundle/tar.ts';
 import { deviceId as deviceIdRule } from '../../../lib/devices/ids.ts';
 import { FleetError } from '../../../lib/errors.ts';
 import type { GroupDefinition } from '../../../lib/groups/definition.ts';
+import { encodePrivateKeyPem } from '../../../lib/pki/private-key-pem.ts';
 import { someGroup, someTime } from '../../factories.ts';
 import { lacks, run } from './command.ts';
 import { someBundler, someDps } from './some-bundle.ts';
@@ -140,20 +141,20 @@ describe('a bundle that would not work', () => {
   it('is not made with the key of another device', async () => {
     const { bundler, identity } = await someBundler();
     const [one, two] = [await identity('gw-1'), await identity('gw-2')];
-    const mixed = { ...one, privateKeyPem: two.privateKeyPem ?? '' };
+    const mixed = { ...one, privateKeyPem: two.privateKeyPem ?? Buffer.of() };
     assert.throws(() => bundler.bundle({ deviceId: 'gw-1', identity: mixed }), refused(/identity key is not the one/));
-    const broken = { ...one, privateKeyPem: 'not a key' };
+    const broken = { ...one, privateKeyPem: Buffer.from('not a key') };
     assert.throws(() => bundler.bundle({ deviceId: 'gw-1', identity: broken }), refused(/cannot be read/));
   });
 
   it('is not made with the right point beside another scalar', async () => {
     const { bundler, identity } = await someBundler();
     const [one, two] = [await identity('gw-1'), await identity('gw-2')];
-    const der = ({ privateKeyPem = '' }: typeof one) =>
+    const der = ({ privateKeyPem = Buffer.of() }: typeof one) =>
       createPrivateKey(privateKeyPem).export({ type: 'pkcs8', format: 'der' });
     // RFC 5915: the point is the last 65 octets.
     const patched = Buffer.concat([der(two).subarray(0, -65), der(one).subarray(-65)]);
-    const privateKeyPem = `-----BEGIN PRIVATE KEY-----\n${patched.toString('base64')}\n-----END PRIVATE KEY-----\n`;
+    const privateKeyPem = encodePrivateKeyPem(patched);
     assert.throws(
       () => bundler.bundle({ deviceId: 'gw-1', identity: { ...one, privateKeyPem } }),
       refused(/identity key is not the one/),
@@ -164,7 +165,7 @@ describe('a bundle that would not work', () => {
     const { bundler, identity } = await someBundler({ keyType: 'rsa-2048' });
     const [one, two] = [await identity('gw-1'), await identity('gw-2')];
     assert.ok(await bundler.bundle({ deviceId: 'gw-1', identity: one }));
-    const mixed = { ...one, privateKeyPem: two.privateKeyPem ?? '' };
+    const mixed = { ...one, privateKeyPem: two.privateKeyPem ?? Buffer.of() };
     assert.throws(() => bundler.bundle({ deviceId: 'gw-1', identity: mixed }), refused(/identity key/));
   });
 

@@ -9,7 +9,7 @@ it('a template has the first archive of each layout inspected, and no other', ()
   const inspected: string[] = [];
   const template = createTarTemplate(files, (archive, { value }) => {
     assert.equal(textOf(archive), `value: ${value}\n`);
-    inspected.push(value);
+    inspected.push(String(value));
   });
   for (const value of ['one', 'two', 'three', 'four', 'seven'])
     assert.equal(textOf(template.fill('folder', { value })), `value: ${value}\n`);

@@ -50,7 +50,7 @@ export async function startFleet({ keys }: { keys?: KeyStore } = {}) {
     const devices = await createDeviceIssuer({ issuer, keyType: 'ec-p256', validityDays: 30, now: now() });
     const identity = await devices.issue({ deviceId, serialNumber: newSerialNumber() });
     const chain = [identity.certificatePem, ca.certificatePem, ...ca.chainPem.slice(0, -1)];
-    return { chainPem: chain.join(''), keyPem: identity.privateKeyPem ?? '' };
+    return { chainPem: chain.join(''), keyPem: identity.privateKeyPem?.toString() ?? '' };
   }
 
   return {

@@ -4,7 +4,7 @@ import { FleetError } from '../../../../lib/errors.ts';
 import type { GroupRecord } from '../../../../lib/groups/group.ts';
 import type { Issuance } from '../../../../lib/pipeline/issuance.ts';
 import type { ClaimedRow } from '../../../../lib/pipeline/steps/claim.ts';
-import { issueRows } from '../../../../lib/pipeline/steps/issue.ts';
+import { issueArchive, issueRows } from '../../../../lib/pipeline/steps/issue.ts';
 import { createDeviceIssuer, type DeviceIssuer } from '../../../../lib/pki/device-issuer.ts';
 import type { LocalSigner, RemoteSigner } from '../../../../lib/pki/key-store.ts';
 import { newSerialNumber } from '../../../../lib/pki/serial.ts';
@@ -80,5 +80,68 @@ describe('issuing the rows of a chunk', () => {
       return signer.sign(data);
     });
     await assert.rejects(issueRows(rows(ids), issuancesWith(issuer)), throttled);
+  });
+});
+
+describe('private keys', () => {
+  const isErased = (bytes: Buffer) => bytes.every((octet) => octet === 0);
+  const attempt = { jobId: '0123456789abcdef01234567', chunk: 0, attempt: 1 };
+
+  /** Keeps what the rows go through, to look at afterwards. */
+  async function observed(
+    bundle = () => Buffer.from('bundle'),
+    sign = async (signer: LocalSigner, data: Uint8Array) => signer.sign(data),
+  ) {
+    const inner = await issuerThatSigns(sign);
+    const keys: Buffer[] = [];
+    const bundles: Buffer[] = [];
+    const issuer: DeviceIssuer = {
+      ...inner,
+      async issue(request) {
+        const identity = await inner.issue(request);
+        keys.push(identity.privateKeyPem ?? assert.fail('no key'));
+        return identity;
+      },
+    };
+    const bundler = {
+      mediaType: 'text/plain',
+      fileExtension: '.txt',
+      bundle() {
+        const made = bundle();
+        bundles.push(made);
+        return made;
+      },
+    };
+    return { keys, bundles, issuances: new Map([['line7', { group, issuer, bundler }]]) };
+  }
+
+  it('are zeroed with the bundles once the archive is packed', async () => {
+    const { keys, bundles, issuances } = await observed();
+    const { archive } = await issueArchive(rows(ids), issuances, attempt);
+    assert.ok(archive.body.includes('bundle'));
+    assert.deepEqual([keys.length, bundles.length], [50, 50]);
+    assert.ok([...keys, ...bundles].every(isErased));
+  });
+
+  it('are zeroed when their bundle is refused', async () => {
+    const { keys, issuances } = await observed(() => {
+      throw new FleetError('bundle-invalid', 'The bundle was not made.');
+    });
+    const { errors } = await issueArchive(rows(ids), issuances, attempt);
+    assert.deepEqual([errors.length, keys.length], [50, 50]);
+    assert.ok(keys.every(isErased));
+  });
+
+  it('are zeroed with the bundles when the key throttles in the middle', async () => {
+    let signatures = 0;
+    const throttled = new FleetError('throttled', 'The vault asks to wait.', { retryAfter: 3 });
+    const { keys, bundles, issuances } = await observed(undefined, async (signer, data) => {
+      await turn();
+      if (++signatures === 20) throw throttled;
+      return signer.sign(data);
+    });
+    await assert.rejects(issueArchive(rows(ids), issuances, attempt), throttled);
+    assert.ok(bundles.length >= 19 && bundles.length < 50);
+    assert.ok([...keys, ...bundles].every(isErased));
   });
 });
