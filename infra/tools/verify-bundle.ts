@@ -1,24 +1,27 @@
 /**
  * `npm run verify-bundle -- BUNDLE --groups FILE`: checks a bundle, and predicts whether DPS accepts the device.
  */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import type { VerifierGroup } from '../../lib/bundle/dps-decision.ts';
 import { type BundleReport, verifyBundle } from '../../lib/bundle/verify-bundle.ts';
+import { FleetError } from '../../lib/errors.ts';
+import { type FoundBundle, findBundles } from './find-bundles.ts';
 
 const usage = `Usage: npm run verify-bundle -- BUNDLE --groups FILE [--at TIME] [--json]
 
-  BUNDLE         a downloaded bundle, or the output of openssl cms -decrypt
+  BUNDLE         a downloaded bundle, the output of openssl cms -decrypt, an unpacked bundle, or a folder of bundles
   --groups FILE  the answer of GET /api/enrollment-groups, or one group of it
   --at TIME      check for this time, ISO 8601 (default: now)
   --json         print the report as JSON
   -h, --help     show this text
 
-Exit codes: 0 valid and accepted by DPS, 1 invalid or refused, 2 invalid command line or unreadable file.
+Exit codes: 0 all valid and accepted by DPS, 1 one is invalid or refused, 2 invalid command line or unreadable file.
 
 Example: curl -H "x-functions-key: $KEY" http://localhost:7071/api/enrollment-groups > groups.json
-         npm run verify-bundle -- gw-000001.tar.gz --groups groups.json`;
+         npm run verify-bundle -- gw-000001.tar.gz --groups groups.json
+         npm run verify-bundle -- result/devices --groups groups.json`;
 
 const group = z.object({
   id: z.string(),
@@ -72,12 +75,53 @@ async function main(): Promise<number> {
   const [file] = positionals;
   const at = values.at === undefined ? new Date() : new Date(values.at);
   if (file === undefined || positionals.length > 1 || values.groups === undefined || Number.isNaN(at.getTime())) {
-    console.error(usage);
+    console.error(`error: ${mistakeOf(positionals, values.groups)}\n\n${usage}`);
     return 2;
   }
-  const report = verifyBundle(await readFile(file), await readGroups(values.groups), at);
+  const groups = await readGroups(values.groups);
+  const bundles = await findBundles(file);
+  if ((await stat(file)).isDirectory())
+    return verifyFolder(bundles, (bundle) => verifyBundle(bundle, groups, at), values);
+  const report = verifyBundle(await readFile(file), groups, at);
   console.log(values.json ? JSON.stringify(report, null, 2) : describe(report));
   return report.ok ? 0 : 1;
+}
+
+/** Verifies every bundle. A file that is not a bundle is a fault, and the others are still verified. @returns the exit code */
+async function verifyFolder(
+  bundles: readonly FoundBundle[],
+  verify: (bundle: Buffer) => BundleReport,
+  { json }: { json: boolean },
+): Promise<number> {
+  const results: (BundleReport | { readonly ok: false; readonly fault: string })[] = [];
+  for (const { path, read } of bundles) {
+    const result = await resultOf(read, verify);
+    results.push(result);
+    if (json) continue;
+    console.log('fault' in result ? `${path}: not good\n  FAULT  ${result.fault}` : describe(result));
+  }
+  const failed = results.filter(({ ok }) => !ok).length;
+  if (json) {
+    const reports = results.map((result, index) => ({ bundle: bundles[index]?.path, ...result }));
+    console.log(JSON.stringify(reports, null, 2));
+  } else {
+    console.log(`\n${results.length - failed} of ${results.length} bundles are good.`);
+  }
+  return failed === 0 ? 0 : 1;
+}
+
+async function resultOf(read: FoundBundle['read'], verify: (bundle: Buffer) => BundleReport) {
+  try {
+    return verify(await read());
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    return { ok: false, fault: error.message } as const;
+  }
+}
+
+function mistakeOf(positionals: readonly string[], groups: string | undefined): string {
+  if (positionals.length !== 1) return `Expected one BUNDLE, found ${positionals.length}.`;
+  return groups === undefined ? '--groups FILE is missing.' : 'Invalid value for --at. Expected a time in ISO 8601.';
 }
 
 try {
