@@ -48,6 +48,20 @@ describe('every npm script', () => {
   }
 });
 
+describe('npm run check', () => {
+  it('is what CI runs', () => {
+    for (const file of ['.ci/run', '.github/workflows/check.yml']) {
+      const commands = [...readFileSync(join(root, file), 'utf8').matchAll(/^\s*(?:- run: )?(npm .*)$/gm)];
+      assert.deepEqual(
+        commands.map(([, command]) => command),
+        ['npm ci', 'npm run check'],
+        file,
+      );
+    }
+    assert.equal(scripts['check'], 'npm run lint && npm run typecheck && npm run demo && npm test');
+  });
+});
+
 describe('parseCommandLine', () => {
   const line = { usage: '', operands: ['FILE', '[DIRECTORY]'], options: { group: { type: 'string' } } } as const;
 
