@@ -17,6 +17,7 @@ import { type DemoOptions, options, readOptions, usage } from './demo/options.ts
 import { registerDevice } from './demo/register-device.ts';
 import { writeResult } from './demo/result-directory.ts';
 import { deviceTable, errorTable, jobTable, type Registered } from './demo/summary.ts';
+import type { Child } from './stack/child.ts';
 import { type Stack, startStack } from './stack.ts';
 
 /*
@@ -52,12 +53,16 @@ async function runDemo(demo: DemoOptions): Promise<number> {
   // This covers a crash of this process too.
   process.once('exit', remove);
   const { signal, interrupted } = onSignal();
+  const { promise: processEnded, reject } = Promise.withResolvers<never>();
+  // Nothing waits for it while the stack starts.
+  processEnded.catch(() => {});
+  const onUnexpectedEnd = ({ name }: Child, how: string) => reject(new Error(`${name} ended (${how}).`));
   let stack: Stack | undefined;
   let exitCode = 1;
   try {
     say(`Starting the local stack in ${directory} ...`);
-    stack = await startStack({ directory, ports: 'free', dpsArguments, signal });
-    const problems = await Promise.race([demonstrate(demo, stack), interrupted]);
+    stack = await startStack({ directory, ports: 'free', dpsArguments, signal, onUnexpectedEnd });
+    const problems = await Promise.race([demonstrate(demo, stack), interrupted, processEnded]);
     for (const problem of problems.slice(0, 20)) say(`problem: ${problem}`);
     exitCode = problems.length === 0 ? 0 : 1;
     say(problems.length === 0 ? '\nAll checks passed.' : `\n${problems.length} checks failed.`);

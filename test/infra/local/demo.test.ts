@@ -82,6 +82,23 @@ describe('npm run demo', () => {
     assert.deepEqual(readdirSync(temporary), []);
   });
 
+  test('ends at once when a process of the stack ends, and says which', limit, async () => {
+    const temporary = join(directory, 'killed');
+    const running = spawn(process.execPath, [program], {
+      env: environment(temporary),
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let output = '';
+    running.stderr.on('data', (part) => (output += part));
+    await until(() => output.includes('Declaring'));
+    process.kill(processWith(temporary, 'cosmos-emulator'), 'SIGKILL');
+    const [code] = await once(running, 'exit');
+    assert.equal(code, 1, output);
+    assert.match(output, /error: cosmos ended \(signal SIGKILL\)\./);
+    assert.match(output, /The logs are in /);
+    assert.ok(readdirSync(temporary).every((name) => name.startsWith('fleet-demo-logs-')));
+  });
+
   test('deletes its folder when a check fails, and says where the logs are', limit, async () => {
     const temporary = join(directory, 'failed');
     const group = { keyCustody: 'plain', allocationPolicy: 'static', iotHubs: ['not-linked.example.com'] };
@@ -126,4 +143,17 @@ describe('npm run demo', () => {
 
 function leftovers(): string[] {
   return readdirSync(join(directory, 'tmp'));
+}
+
+/** The process whose command line has both texts. */
+function processWith(...texts: readonly string[]): number {
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      if (texts.every((text) => command.includes(text))) return Number(pid);
+    } catch {
+      // It has ended since the directory was read.
+    }
+  }
+  throw new Error(`No process has ${texts.join(' and ')}.`);
 }
