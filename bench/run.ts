@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
+import { type CommandArguments, runCommand, UsageError, wholeNumber } from '../infra/tools/command-line.ts';
 import type { Benchmark, Measurement } from './benchmark.ts';
 import { benchmarks } from './benchmarks.ts';
 import { formatBar, formatValue } from './format.ts';
@@ -10,50 +10,63 @@ import { type Result, readResults, writeResults } from './results.ts';
 const names = benchmarks.map(({ name }) => name);
 const usage = `Usage: npm run bench -- [--only NAME[,NAME]] [--rounds N] [--quick]
 
-  --only NAME   ${names.join(', ')}
-  --rounds N    how often everything is measured; default 5; results of fewer rounds are not saved
-  --quick       one round of a tenth of the work, to see that it runs; not saved
-
 Prints one line of JSON per measurement, then a table. Writes bench/results.json and docs/performance.md.
-Exit codes: 0 every bar is reached, 1 a bar is missed, 2 usage.`;
+
+  --only NAME   ${names.join(', ')} (default: all)
+  --rounds N    how often everything is measured (default: 5); results of fewer than 5 rounds are not saved
+  --quick       one round of a tenth of the work, to see that it runs; not saved
+  -h, --help    show this text
+
+Exit codes: 0 every bar is reached, 1 a bar is missed, 2 invalid command line.
+
+Example: npm run bench -- --only ${names[0]} --quick`;
 
 /** A median of fewer rounds is not a result. */
 const minRounds = 5;
 
-const options = readOptions();
+interface BenchOptions {
+  readonly chosen: readonly Benchmark[];
+  readonly rounds: number;
+  /** Share of the full work. */
+  readonly scale: number;
+  /** Whether the results are saved. */
+  readonly kept: boolean;
+}
+
+const commandOptions = {
+  only: { type: 'string' },
+  rounds: { type: 'string' },
+  quick: { type: 'boolean', default: false },
+} as const;
+
 const machine = thisMachine();
-const results: Result[] = [];
-for (const benchmark of options.chosen) results.push(await runOne(benchmark));
-process.stdout.write(`${tableOf(results)}\n`);
-if (options.kept) {
-  const others = (await readResults()).filter(({ name }) => !results.some((result) => result.name === name));
-  const all = [...others, ...results].sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
-  await writeResults(all);
-  await writePerformancePage();
-}
-// Without this, keep-alive connections to a stopped stack would delay the exit.
-process.exit(results.some(({ measurements }) => measurements.some(({ met }) => met === false)) ? 1 : 0);
 
-function readOptions() {
-  try {
-    const { values } = parseArgs({
-      options: { only: { type: 'string' }, rounds: { type: 'string' }, quick: { type: 'boolean', default: false } },
-    });
-    const only = values.only?.split(',') ?? names;
-    const unknown = only.find((name) => !names.includes(name));
-    if (unknown !== undefined) throw new Error(`There is no benchmark "${unknown}".`);
-    const rounds = Number(values.rounds ?? (values.quick ? 1 : minRounds));
-    if (!(Number.isInteger(rounds) && rounds > 0))
-      throw new Error(`--rounds is "${values.rounds}". Expected a whole number.`);
-    const chosen = benchmarks.filter(({ name }) => only.includes(name));
-    return { chosen, rounds, scale: values.quick ? 0.1 : 1, kept: rounds >= minRounds && !values.quick };
-  } catch (error) {
-    process.stderr.write(`error: ${(error as Error).message}\n\n${usage}\n`);
-    process.exit(2);
+await runCommand({ usage, options: commandOptions }, async (given) => {
+  const options = readOptions(given);
+  const results: Result[] = [];
+  for (const benchmark of options.chosen) results.push(await runOne(benchmark, options));
+  process.stdout.write(`${tableOf(results)}\n`);
+  if (options.kept) {
+    const others = (await readResults()).filter(({ name }) => !results.some((result) => result.name === name));
+    const all = [...others, ...results].sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
+    await writeResults(all);
+    await writePerformancePage();
   }
+  return results.some(({ measurements }) => measurements.some(({ met }) => met === false)) ? 1 : 0;
+});
+
+/** @throws UsageError */
+function readOptions({ values }: CommandArguments<typeof commandOptions>): BenchOptions {
+  const only = values.only?.split(',') ?? names;
+  const unknown = only.find((name) => !names.includes(name));
+  if (unknown !== undefined)
+    throw new UsageError(`Unknown benchmark "${unknown}". Expected some of ${names.join(', ')}.`);
+  const rounds = values.rounds === undefined ? (values.quick ? 1 : minRounds) : wholeNumber('rounds', values.rounds, 1);
+  const chosen = benchmarks.filter(({ name }) => only.includes(name));
+  return { chosen, rounds, scale: values.quick ? 0.1 : 1, kept: rounds >= minRounds && !values.quick };
 }
 
-async function runOne({ name, run }: Benchmark): Promise<Result> {
+async function runOne({ name, run }: Benchmark, options: BenchOptions): Promise<Result> {
   const say = (text: string) => process.stderr.write(`${text}\n`);
   const loadBefore = load();
   say(`${name} (load of the machine ${loadBefore}) ...`);

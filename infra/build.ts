@@ -1,6 +1,17 @@
 import { bundleFunctions } from './bundle-functions.ts';
+import { runCommand } from './tools/command-line.ts';
 
-/** `npm run build`: bundles the functions into dist/, for the local host and for `func start`. See `main` in package.json. */
+const usage = `Usage: npm run build
+
+Bundles the functions into dist/, for the local host and for func start.
+
+  -h, --help   show this text
+
+Exit codes: 0 built, 1 failure, 2 invalid command line.
+
+Example: npm run build`;
+
+/** Bundles the functions into dist/. See `main` in package.json. */
 export async function buildApp(): Promise<void> {
   const started = performance.now();
   const { bytes } = await bundleFunctions('dist');
@@ -9,4 +20,9 @@ export async function buildApp(): Promise<void> {
   process.stderr.write(`Built the functions, ${megabytes} MB, in ${seconds} s.\n`);
 }
 
-if (import.meta.main) await buildApp();
+if (import.meta.main) {
+  await runCommand({ usage }, async () => {
+    await buildApp();
+    return 0;
+  });
+}

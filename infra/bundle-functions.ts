@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { build, type Plugin, stop } from 'esbuild';
 
 export interface Bundle {
   /** The source file of each entry, from the root of the project. */
@@ -57,7 +57,7 @@ export async function bundleFunctions(outdir: string, { minify = false } = {}): 
     plugins: [shellScripts],
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
     logLevel: 'warning',
-  });
+  }).finally(stop);
 
   // The file of a function that was removed would still be loaded and deployed.
   for (const folder of ['functions', 'chunks']) await rm(`${outdir}/${folder}`, { recursive: true, force: true });

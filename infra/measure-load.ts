@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { build } from 'esbuild';
+import { build, stop } from 'esbuild';
 import { shellScripts } from './bundle-functions.ts';
 import type { LoadedApp } from './tools/load-app.ts';
 
@@ -27,7 +27,7 @@ export async function measureLoad(app: string, entryPoints: readonly string[], r
       outdir: join(unbundled, 'dist/functions'),
       ...{ bundle: true, splitting: true, packages: 'external', format: 'esm', platform: 'node', target: 'node22' },
       plugins: [shellScripts],
-    });
+    }).finally(stop);
     const { type, main } = JSON.parse(await readFile('package.json', 'utf8'));
     await writeFile(join(unbundled, 'package.json'), JSON.stringify({ type, main }));
     const times = { bundled: [] as number[], unbundled: [] as number[] };

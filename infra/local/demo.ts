@@ -1,26 +1,29 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { cp, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
-import { parse } from 'csv-parse/sync';
 import pMap from 'p-map';
 import { buildApp } from '../build.ts';
+import { errorText, runCommand } from '../tools/command-line.ts';
 import { type Api, createApi, type DeviceAnswer, type GroupAnswer, type JobAnswer } from './demo/api.ts';
 import { readBundle } from './demo/bundle-files.ts';
+import { type ErrorRow, readErrorReport } from './demo/error-report.ts';
 import { createHubTwinReader } from './demo/hub-twin.ts';
-import { type DemoOptions, readOptions, usage } from './demo/options.ts';
+import { type DemoOptions, options, readOptions, usage } from './demo/options.ts';
 import { registerDevice } from './demo/register-device.ts';
 import { writeResult } from './demo/result-directory.ts';
 import { deviceTable, errorTable, jobTable, type Registered } from './demo/summary.ts';
+import type { Child } from './stack/child.ts';
 import { type Stack, startStack } from './stack.ts';
 
 /*
  * `npm run demo`: declares a group, submits a manifest and an order, waits for the jobs, registers the devices with the
  * content of their bundles, reads their twins from the hub, and checks the results. Progress goes to stderr, the result to
- * stdout. Exit code 0 if every check passed, otherwise 1.
+ * stdout.
  */
 
 /** Parallel requests to the API. */
@@ -34,43 +37,64 @@ const progressTimeout = 120_000;
 
 const say = (text: string) => process.stderr.write(`${text}\n`);
 
-const options = await readOptions(process.argv.slice(2)).catch((error: Error) => {
-  say(`error: ${error.message}\n\n${usage}`);
-  process.exit(2);
-});
-if (options === 'help') {
-  process.stdout.write(`${usage}\n`);
-} else {
+/** Exit code of a command that Ctrl-C ended: 128 and the number of SIGINT. */
+const interruptedCode = 130;
+
+await runCommand({ usage, options }, async (given) => {
+  const demo = await readOptions(given);
   await buildApp();
+  return runDemo(demo);
+});
+
+/** Runs the demo in a temporary folder, which is always deleted: it contains CA keys. @returns the exit code */
+async function runDemo(demo: DemoOptions): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), 'fleet-demo-'));
-  say(`Starting the local stack in ${directory} ...`);
+  const remove = () => rmSync(directory, { recursive: true, force: true });
+  // This covers a crash of this process too.
+  process.once('exit', remove);
+  const { signal, interrupted } = onSignal();
+  const { promise: processEnded, reject } = Promise.withResolvers<never>();
+  // Nothing waits for it while the stack starts.
+  processEnded.catch(() => {});
+  const onUnexpectedEnd = ({ name }: Child, how: string) => reject(new Error(`${name} ended (${how}).`));
   let stack: Stack | undefined;
+  let exitCode = 1;
   try {
-    stack = await startStack({ directory, ports: 'free', dpsArguments });
-    endOnSignal(stack, directory);
-    const problems = await demonstrate(options, stack);
+    say(`Starting the local stack in ${directory} ...`);
+    stack = await startStack({ directory, ports: 'free', dpsArguments, signal, onUnexpectedEnd });
+    const problems = await Promise.race([demonstrate(demo, stack), interrupted, processEnded]);
     for (const problem of problems.slice(0, 20)) say(`problem: ${problem}`);
-    process.exitCode = problems.length === 0 ? 0 : 1;
+    exitCode = problems.length === 0 ? 0 : 1;
     say(problems.length === 0 ? '\nAll checks passed.' : `\n${problems.length} checks failed.`);
   } catch (error) {
-    process.exitCode = 1;
-    say(`error: ${(error as Error).message}`);
+    if (signal.aborted) exitCode = interruptedCode;
+    say(signal.aborted ? 'Interrupted.' : `error: ${errorText(error)}`);
   }
-  await stack?.stop();
-  if (process.exitCode === 0) await rm(directory, { recursive: true, force: true });
-  else say(`Logs are in ${join(directory, 'logs')}.`);
-  // Open keep-alive connections to stopped services would delay the end of this process.
-  process.exit();
+  await (signal.aborted ? stack?.kill() : stack?.stop());
+  if (exitCode === 1) await keepLogs(directory, demo);
+  remove();
+  return exitCode;
 }
 
-/** On Ctrl-C: stops the stack and deletes its directory. */
-function endOnSignal(stack: Stack, directory: string): void {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, async () => {
-      await stack.kill();
-      await rm(directory, { recursive: true, force: true });
-      process.exit(1);
-    });
+/** @returns a signal that Ctrl-C aborts, and a promise that is then rejected */
+function onSignal(): { signal: AbortSignal; interrupted: Promise<never> } {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const controller = new AbortController();
+  controller.signal.addEventListener('abort', () => reject(controller.signal.reason));
+  // Nothing waits for it while the stack starts.
+  promise.catch(() => {});
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => controller.abort());
+  return { signal: controller.signal, interrupted: promise };
+}
+
+/** Copies the logs of a failed demo out of its folder, and says where they are. Logs contain no keys. */
+async function keepLogs(directory: string, { out }: DemoOptions): Promise<void> {
+  const kept = out === undefined ? await mkdtemp(join(tmpdir(), 'fleet-demo-logs-')) : join(out, 'logs');
+  try {
+    await cp(join(directory, 'logs'), kept, { recursive: true });
+    say(`The logs are in ${kept}. Keys and data of the demo were deleted.`);
+  } catch (error) {
+    say(`The logs could not be kept: ${errorText(error)}`);
   }
 }
 
@@ -95,7 +119,7 @@ async function demonstrate(demo: DemoOptions, stack: Stack): Promise<string[]> {
 
   const jobs = await waitForJobs(api, demo.order === undefined ? 1 : 2);
   const errors: ErrorRow[] = [];
-  for (const { jobId } of jobs) errors.push(...errorRows(await api.getText(`jobs/${jobId}/errors`)));
+  for (const { jobId } of jobs) errors.push(...readErrorReport(await api.getText(`jobs/${jobId}/errors`)));
   problems.push(...jobProblems(jobs), ...errorProblems(errors, demo.expectedErrors));
 
   const devices = await listDevices(api, jobs);
@@ -117,12 +141,6 @@ async function demonstrate(demo: DemoOptions, stack: Stack): Promise<string[]> {
     process.stdout.write(`\n${registered.length} devices registered with DPS:\n${deviceTable(registered)}\n`);
   if (demo.out !== undefined) say(`\nSee ${demo.out}/: results.csv, errors.csv, devices/, ca/.`);
   return problems;
-}
-
-type ErrorRow = Record<'line' | 'code' | 'message', string>;
-
-function errorRows(csv: string): ErrorRow[] {
-  return parse<ErrorRow>(csv, { columns: true, relax_column_count: true });
 }
 
 /** Shows progress until `count` jobs exist and all have ended. @returns the jobs, oldest first */

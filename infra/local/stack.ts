@@ -10,7 +10,8 @@ import { type Role, roles } from '../../lib/access/principal.ts';
 import { defaults, type PortName, portsInUse } from './settings.ts';
 import { type Child, startChild } from './stack/child.ts';
 import { createResources } from './stack/create-resources.ts';
-import { lockDirectory } from './stack/lock-directory.ts';
+import { diskProblem } from './stack/disk.ts';
+import { type DirectoryLock, lockDirectory } from './stack/lock-directory.ts';
 import { freePorts, type Ports, requireFree } from './stack/ports.ts';
 import { trustRoot } from './stack/trust-root.ts';
 import { trustTls } from './stack/trust-tls.ts';
@@ -42,8 +43,12 @@ export interface StackOptions {
   readonly cosmosArguments?: readonly string[];
   /** Folder of the built app: host.json, package.json, dist. Default: this project. */
   readonly appDirectory?: string;
+  /** Called before any process starts, when the directory is locked and the ports are free. It may build the app. */
+  readonly prepare?: () => Promise<void>;
+  /** Stops a start that has not ended. All processes are dead when `startStack` then rejects. */
+  readonly signal?: AbortSignal;
   /** Called when a process ends without being stopped. */
-  readonly onUnexpectedEnd?: (child: Child, how: string) => void;
+  readonly onUnexpectedEnd?: (child: Child, how: string, ranMs: number) => void;
 }
 
 export type ProcessName =
@@ -99,13 +104,29 @@ const emulator = (program: string) => fileURLToPath(import.meta.resolve(`fleet-e
 
 /** Milliseconds that hosts have to finish their invocations. Then they are killed, and their messages are delivered again. */
 const drainTimeout = 15_000;
+/** Milliseconds that the processes of a killed stack have to end. */
+const orphanTimeout = 10_000;
 
 /**
- * Starts the stack and waits until every process is ready. Build the app first.
- * @throws Error if a port is in use, another stack runs in the directory, or a process fails to start (with the end of its log)
+ * Starts the stack and waits until every process is ready. Build the app first, or in `prepare`.
+ * @throws Error if a port is in use, another stack runs in the directory, the disk is full, or a process fails to start (with
+ *   the end of its log)
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const directory = resolve(options.directory);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const problem = await diskProblem(directory);
+  if (problem !== undefined) throw new Error(problem);
+  const lock = await lockDirectory(directory);
+  try {
+    return await startLocked(directory, options, lock);
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+async function startLocked(directory: string, options: StackOptions, lock: DirectoryLock): Promise<Stack> {
   const {
     keyVault = false,
     hosts = 1,
@@ -115,10 +136,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   } = options;
   const ports = options.ports === 'free' ? await freePorts() : options.ports;
   if (options.ports !== 'free') {
-    await requireFree(ports, portsInUse({ emulatorsOnly: hosts === 0, keyVault }));
+    const waitMs = lock.isAfterKill ? orphanTimeout : 0;
+    await requireFree(ports, portsInUse({ emulatorsOnly: hosts === 0, keyVault }), waitMs);
   }
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  const unlock = lockDirectory(directory);
+  await options.prepare?.();
   const tls = await ensureLocalTls({ directory: join(directory, 'tls'), hostNames: hubs });
   trustTls(tls.caPem);
 
@@ -175,22 +196,24 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       env: { ...environmentWithoutSettings(), ...env },
       logFile: join(directory, 'logs', `${name}.log`),
       ready: /\bready\b|successfully listens/,
-      ...(options.onUnexpectedEnd === undefined ? {} : { onUnexpectedEnd: options.onUnexpectedEnd }),
+      onUnexpectedEnd: options.onUnexpectedEnd,
+      signal: options.signal,
     });
     processes.set(name, child);
   }
 
   const kill = async () => {
     await Promise.all([...processes.values()].map((child) => child.kill('SIGKILL')));
-    unlock();
+    lock.release();
   };
   async function stop(): Promise<void> {
+    lock.announceEnd();
     const named = (pattern: RegExp) => [...processes.values()].filter(({ name }) => pattern.test(name));
     const timer = setTimeout(() => void kill(), drainTimeout);
     for (const pattern of [/^(functions|events)/, /^(cosmos|dps|key-vault)$/, /^(blobs|queues)$/])
       await Promise.all(named(pattern).map((child) => child.kill('SIGTERM')));
     clearTimeout(timer);
-    unlock();
+    lock.release();
   }
 
   /** Waits for all of them. @throws the first error, after every start has ended */

@@ -1,11 +1,10 @@
-import { mkdir } from 'node:fs/promises';
 import { relative } from 'node:path';
-import { parseArgs } from 'node:util';
 import { buildApp } from '../build.ts';
-import { portsInUse, readLocalSettings } from './settings.ts';
-import type { Child } from './stack/child.ts';
-import { lockDirectory } from './stack/lock-directory.ts';
-import { requireFree } from './stack/ports.ts';
+import { runCommand } from '../tools/command-line.ts';
+import { readLocalSettings } from './settings.ts';
+import { createResources } from './stack/create-resources.ts';
+import { diskProblem } from './stack/disk.ts';
+import { keepRunning, type Restartable } from './stack/keep-running.ts';
 import { announceStack } from './stack/running-stack.ts';
 import { type Stack, startStack } from './stack.ts';
 
@@ -14,51 +13,78 @@ import { type Stack, startStack } from './stack.ts';
  * emulators, for a Functions host of your own. Ctrl-C stops it. A second Ctrl-C kills it.
  */
 
-const { values } = parseArgs({ options: { emulators: { type: 'boolean', default: false } } });
-const emulatorsOnly = values.emulators;
+const usage = `Usage: npm start
+       npm run services
+
+npm start runs the whole stack on this machine: the functions and the emulators of the Azure services.
+npm run services runs only the emulators, for a Functions host of your own (func start).
+
+  -h, --help   show this text
+
+Settings are variables of the environment: the folder of all data (LOCAL_DIR, default .local), the ports, the function key.
+infra/local/README.md lists them.
+
+Exit codes: 0 after Ctrl-C, 1 if the stack cannot start or a service cannot be kept running, 2 invalid command line.
+
+Example: LOCAL_DIR=/tmp/fleet FUNCTIONS_PORT=7072 npm start`;
+
+/** Milliseconds between two checks of the disk. */
+const diskInterval = 5_000;
 
 let stack: Stack | undefined;
 let withdrawAnnouncement = async () => {};
 let isEnding = false;
-let leaseText = '';
 
-try {
-  const { ports, directory, functionsKey, leaseSeconds, reconcileSchedule, keyVault } = readLocalSettings();
-  leaseText = `${leaseSeconds} s`;
-  // Fail before the build if another stack runs here. `startStack` takes the lock for good.
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  lockDirectory(directory)();
-  await requireFree(ports, portsInUse({ emulatorsOnly, keyVault }));
-  if (!emulatorsOnly) await buildApp();
-  say(`Starting ${emulatorsOnly ? 'the emulators' : 'the local stack'} in ${directory} ...`);
-  const hosts = emulatorsOnly ? 0 : 1;
-  const started = { directory, ports, functionsKey, leaseSeconds, reconcileSchedule, keyVault, hosts, onUnexpectedEnd };
-  stack = await startStack(started);
+await runCommand({ usage, options: { emulators: { type: 'boolean', default: false } } }, async ({ values }) => {
+  await start(values.emulators);
+  return undefined;
+});
+
+async function start(emulatorsOnly: boolean): Promise<void> {
+  const { directory, leaseSeconds, ...settings } = readLocalSettings();
+  const onUnexpectedEnd = keepRunning({
+    directory,
+    say,
+    onRestart: (child) => afterRestart(child, leaseSeconds),
+    onGiveUp: () => void end(1),
+    isEnding: () => isEnding,
+  });
+  stack = await startStack({
+    ...settings,
+    directory,
+    leaseSeconds,
+    hosts: emulatorsOnly ? 0 : 1,
+    onUnexpectedEnd,
+    prepare: async () => {
+      if (!emulatorsOnly) await buildApp();
+      say(`Starting ${emulatorsOnly ? 'the emulators' : 'the local stack'} in ${directory} ...`);
+    },
+  });
   if (!emulatorsOnly) withdrawAnnouncement = await announceStack(directory, stack);
-  process.on('SIGINT', () => void end(0));
-  process.on('SIGTERM', () => void end(0));
-  process.on('SIGHUP', () => void end(0));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end(0));
   endWithNpm();
+  watchDisk(directory);
   process.stdout.write(emulatorsOnly ? emulatorsText(stack) : stackText(stack));
   say(`Logs: ${relative('.', directory) || '.'}/logs/. Ctrl-C stops it.`);
-} catch (error) {
-  say(`error: ${(error as Error).message}`);
-  process.exitCode = 1;
 }
 
-/** Restarts a Functions host, as Azure does. Stops the stack if another process ends, because the app needs all of them. */
-function onUnexpectedEnd(child: Child, how: string): void {
-  if (isEnding) return;
-  say(`${child.name} ended (${how}). See ${child.logFile}`);
-  if (!child.name.startsWith('functions')) return void end(1);
-  child.restart().then(
-    () =>
-      say(`${child.name} was restarted. The messages that it was processing are delivered again within ${leaseText}.`),
-    (error: Error) => {
-      say(`error: ${error.message}`);
-      void end(1);
-    },
-  );
+/** @returns what a restart of the process means for the user */
+async function afterRestart({ name }: Restartable, leaseSeconds: number): Promise<string> {
+  if (name.startsWith('functions'))
+    return `The messages that it was processing are delivered again within ${leaseSeconds} s.`;
+  // Azurite saves its index every few seconds only, so a young container or queue may be lost.
+  if (stack !== undefined) await createResources(stack);
+  return '';
+}
+
+/** Says once that the disk is full, and again after it had room. The services may answer errors instead of ending. */
+function watchDisk(directory: string): void {
+  let isFull = false;
+  setInterval(async () => {
+    const problem = await diskProblem(directory).catch(() => undefined);
+    if (problem !== undefined && !isFull) say(problem);
+    isFull = problem !== undefined;
+  }, diskInterval).unref();
 }
 
 /** npm sends a signal only to the shell that runs the script, and the shell does not pass it on. So watch the parent. */
@@ -125,6 +151,10 @@ Submit an order to the queue:
 
 Submit a manifest by HTTP:
   curl -i -X POST "${api}/jobs?enrollmentGroup=line7" ${key} -H "content-type: text/csv" --data-binary @samples/gateways.csv
+
+Register a device with DPS, with the bundle that the app made for it:
+  curl -OJ ${api}/devices/gw-000001/bundle ${key}
+  npm run register -- gw-000001.tar.gz
 
 Read the results:
   curl ${api}/jobs ${key}

@@ -1,39 +1,50 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { parseArgs } from 'node:util';
 import { BlobServiceClient } from '@azure/storage-blob';
+import { jobIdOf } from '../../lib/jobs/job.ts';
 import { manifestDefaults } from '../../lib/manifest/manifest.ts';
+import { runCommand } from '../tools/command-line.ts';
 import { findStack } from './stack/running-stack.ts';
 
 /*
  * `npm run upload -- FILE [--group ID]`: uploads a manifest to blob storage of the local stack, as any tool does with the
- * connection string. The group applies to rows that name none.
+ * connection string.
  */
 
-try {
-  const { file, group } = readArguments();
-  const name = group === undefined ? basename(file) : `${group}/${basename(file)}`;
-  // Event Grid's filter ignores other names, so such an upload would have no effect. Refuse it here.
-  manifestDefaults(name);
-  const body = await readFile(file);
-  const { storageConnectionString } = await findStack();
-  const manifests = BlobServiceClient.fromConnectionString(storageConnectionString).getContainerClient('manifests');
-  await manifests.getBlockBlobClient(name).upload(body, body.length);
-  process.stdout.write(`Uploaded ${body.length} bytes as manifests/${name}. GET /api/jobs shows its job first.\n`);
-} catch (error) {
-  const { message, hint } = error as Error & { hint?: string };
-  process.stderr.write(`error: ${message}${hint === undefined ? '' : ` ${hint}`}\n`);
-  process.exitCode = 1;
-}
+const usage = `Usage: npm run upload -- FILE [--group ID]
 
-function readArguments(): { file: string; group?: string } {
-  try {
-    const { values, positionals } = parseArgs({ options: { group: { type: 'string' } }, allowPositionals: true });
-    const [file, ...more] = positionals;
-    if (file !== undefined && more.length === 0) return { ...values, file };
-  } catch (error) {
-    process.stderr.write(`error: ${(error as Error).message}\n`);
-  }
-  process.stderr.write('Usage: npm run upload -- FILE [--group ID]\n');
-  process.exit(2);
+Uploads a manifest to the running local stack (npm start) and prints the id of its job.
+
+  FILE         a manifest, .csv, .ndjson or .jsonl
+  --group ID   enrollment group of the rows that name none (default: every row names its group)
+  -h, --help   show this text
+
+Exit codes: 0 uploaded, 1 failure, 2 invalid command line.
+
+Example: npm run upload -- samples/gateways.csv --group line7`;
+
+await runCommand(
+  { usage, operands: ['FILE'], options: { group: { type: 'string' } } },
+  async ({ values, operands }) => {
+    const [file = ''] = operands;
+    const { group } = values;
+    const name = group === undefined ? basename(file) : `${group}/${basename(file)}`;
+    // Event Grid's filter ignores other names, so such an upload would have no effect. Refuse it here.
+    manifestDefaults(name);
+    const body = await readFile(file);
+    const { storageConnectionString, urls, functionsKey } = await findStack();
+    const manifests = BlobServiceClient.fromConnectionString(storageConnectionString).getContainerClient('manifests');
+    const { etag } = await manifests.getBlockBlobClient(name).upload(body, body.length);
+    process.stdout.write(`Uploaded ${body.length} bytes as manifests/${name}.\n`);
+    if (etag === undefined) throw new Error('The storage service returned no ETag. GET /api/jobs lists the job.');
+    const jobId = jobIdOf({ blob: name, etag: bare(etag) });
+    process.stdout.write(`Its job is ${jobId}. The job appears within seconds:
+  curl ${urls.functions}/api/jobs/${jobId} -H "x-functions-key: ${functionsKey}"\n`);
+    return 0;
+  },
+);
+
+/** The ETag as Event Grid announces it: without the quotes of HTTP (RFC 9110, section 8.8.3). */
+function bare(etag: string): string {
+  return etag.replace(/^"(.*)"$/, '$1');
 }

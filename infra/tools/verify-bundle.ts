@@ -2,15 +2,17 @@
  * `npm run verify-bundle -- BUNDLE --groups FILE`: checks a bundle, and predicts whether DPS accepts the device.
  */
 import { hash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import type { VerifierGroup } from '../../lib/bundle/dps-decision.ts';
 import { type BundleReport, verifyBundle } from '../../lib/bundle/verify-bundle.ts';
+import { FleetError } from '../../lib/errors.ts';
+import { type FoundBundle, findBundles } from './find-bundles.ts';
 
 const usage = `Usage: npm run verify-bundle -- BUNDLE --groups FILE [--sha256 HEX] [--dps ID] [--at TIME] [--json]
 
-  BUNDLE         a downloaded bundle, or the output of openssl cms -decrypt
+  BUNDLE         a downloaded bundle, the output of openssl cms -decrypt, an unpacked bundle, or a folder of bundles
   --groups FILE  the answer of GET /api/enrollment-groups, or one group of it
   --dps ID       ask this DPS which CAs are verified: the resource id of the provisioning service (az login), or
                  "local" for the stack of npm start. Without it, the roots of the groups count as verified
@@ -20,10 +22,11 @@ const usage = `Usage: npm run verify-bundle -- BUNDLE --groups FILE [--sha256 HE
   --json         print the report as JSON
   -h, --help     show this text
 
-Exit codes: 0 valid and accepted by DPS, 1 invalid or refused, 2 invalid command line or unreadable file.
+Exit codes: 0 all valid and accepted by DPS, 1 one is invalid or refused, 2 invalid command line or unreadable file.
 
 Example: curl -H "x-functions-key: $KEY" http://localhost:7071/api/enrollment-groups > groups.json
-         npm run verify-bundle -- gw-000001.tar.gz --groups groups.json`;
+         npm run verify-bundle -- gw-000001.tar.gz --groups groups.json
+         npm run verify-bundle -- result/devices --groups groups.json`;
 
 const group = z.object({
   id: z.string(),
@@ -101,16 +104,63 @@ async function main(): Promise<number> {
   const hasBadHash = values.sha256 !== undefined && !/^[0-9a-f]{64}$/i.test(values.sha256);
   const hasBadTime = Number.isNaN(at.getTime());
   if (file === undefined || positionals.length > 1 || values.groups === undefined || hasBadTime || hasBadHash) {
-    console.error(usage);
+    console.error(`error: ${mistakeOf(positionals, values.groups, hasBadHash)}\n\n${usage}`);
     return 2;
   }
-  const bundle = await readFile(file);
   const groups = await readGroups(values.groups);
   const verifiedCas = values.dps === undefined ? undefined : await readVerifiedCas(values.dps);
-  const verified = verifyBundle(bundle, groups, at, verifiedCas);
-  const report = withSha256(verified, hash('sha256', bundle), values.sha256);
+  const verify = (bundle: Buffer) => verifyBundle(bundle, groups, at, verifiedCas);
+  const bundles = await findBundles(file);
+  if ((await stat(file)).isDirectory()) {
+    if (values.sha256 !== undefined) {
+      console.error('error: --sha256 is for one bundle file, and this is a folder.');
+      return 2;
+    }
+    return verifyFolder(bundles, verify, values);
+  }
+  const bundle = await readFile(file);
+  const report = withSha256(verify(bundle), hash('sha256', bundle), values.sha256);
   console.log(values.json ? JSON.stringify(report, null, 2) : describe(report));
   return report.ok ? 0 : 1;
+}
+
+/** Verifies every bundle. A file that is not a bundle is a fault, and the others are still verified. @returns the exit code */
+async function verifyFolder(
+  bundles: readonly FoundBundle[],
+  verify: (bundle: Buffer) => BundleReport,
+  { json }: { json: boolean },
+): Promise<number> {
+  const results: (FileReport | { readonly ok: false; readonly fault: string })[] = [];
+  for (const { path, read } of bundles) {
+    const result = await resultOf(read, verify);
+    results.push(result);
+    if (json) continue;
+    console.log('fault' in result ? `${path}: not good\n  FAULT  ${result.fault}` : describe(result));
+  }
+  const failed = results.filter(({ ok }) => !ok).length;
+  if (json) {
+    const reports = results.map((result, index) => ({ bundle: bundles[index]?.path, ...result }));
+    console.log(JSON.stringify(reports, null, 2));
+  } else {
+    console.log(`\n${results.length - failed} of ${results.length} bundles are good.`);
+  }
+  return failed === 0 ? 0 : 1;
+}
+
+async function resultOf(read: FoundBundle['read'], verify: (bundle: Buffer) => BundleReport) {
+  try {
+    const bundle = await read();
+    return withSha256(verify(bundle), hash('sha256', bundle), undefined);
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    return { ok: false, fault: error.message } as const;
+  }
+}
+
+function mistakeOf(positionals: readonly string[], groups: string | undefined, hasBadHash: boolean): string {
+  if (positionals.length !== 1) return `Expected one BUNDLE, found ${positionals.length}.`;
+  if (hasBadHash) return 'Invalid value for --sha256. Expected 64 hexadecimal digits.';
+  return groups === undefined ? '--groups FILE is missing.' : 'Invalid value for --at. Expected a time in ISO 8601.';
 }
 
 try {

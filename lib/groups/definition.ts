@@ -20,7 +20,10 @@ const days = (least: number, most: number) => z.int().min(least).max(most);
 const twinDocument = z.record(z.string(), z.json());
 
 const initialTwin = z
-  .strictObject({ tags: twinDocument.default({}), desired: twinDocument.default({}) })
+  .strictObject({
+    tags: twinDocument.default({}).describe('Tags. Those of a row are added, and win.'),
+    desired: twinDocument.default({}).describe('Desired properties. Those of a row are added, and win.'),
+  })
   .check((context) => {
     for (const fault of twinIssues(context.value)) {
       context.issues.push({
@@ -84,15 +87,17 @@ const schema = z.strictObject({
       'Where the private key is: on the device (it sends a CSR), in a bundle encrypted to `recipients`, or in a plain bundle.',
     ),
   keyType: z.enum(['ec-p256', 'rsa-2048']).default('ec-p256').describe('Type of the key of a device identity.'),
-  validityDays: days(1, 3650).default(365).describe('Life of a device identity. It never outlives its issuing CA.'),
+  validityDays: days(1, 3650)
+    .default(365)
+    .describe('Life of a device identity in days. It never outlives its issuing CA.'),
   issuingCa: z
     .strictObject({
       origin: z
         .enum(['fleet', 'outside'])
         .default('fleet')
         .describe('Signed by our root at its first use, or signed elsewhere and imported (npm run ca -- csr, import).'),
-      keyType: z.enum(['ec-p256', 'ec-p384', 'rsa-4096']).default('ec-p256'),
-      validityDays: days(30, 7300).default(1825),
+      keyType: z.enum(['ec-p256', 'ec-p384', 'rsa-4096']).default('ec-p256').describe('Type of the key of the CA.'),
+      validityDays: days(30, 7300).default(1825).describe('Life of the CA in days. It never outlives its root.'),
     })
     .prefault({})
     .describe('The intermediate CA of the group. A change takes effect at the next rollover.'),
@@ -134,12 +139,17 @@ const schema = z.strictObject({
     .describe('Where the device keeps its key. Only with keyCustody "device".'),
   pkcs11: z
     .strictObject({
-      libraryPath: z.string().max(256).regex(absolutePath, 'expected an absolute path'),
+      libraryPath: z
+        .string()
+        .max(256)
+        .regex(absolutePath, 'expected an absolute path')
+        .describe('Path of the PKCS#11 library on the device.'),
       baseSlot: z
         .string()
         .max(512)
         .regex(pkcs11Uri, 'expected a pkcs11: URI without a query; give a PIN to install.sh (--pin-file)')
-        .optional(),
+        .optional()
+        .describe('The slot for new keys, as a pkcs11: URI.'),
     })
     .optional()
     .describe('The PKCS#11 library, and the slot for new keys. Only with a pkcs11: `keyUri` on IoT Edge.'),
@@ -155,8 +165,14 @@ const schema = z.strictObject({
     .optional()
     .describe('Image of the Edge Agent. Default: the image at mcr.microsoft.com for the target.'),
   initialTwin: initialTwin.prefault({}),
-  provisioningStatus: z.enum(['enabled', 'disabled']).default('enabled'),
-  allocationPolicy: z.enum(['hashed', 'geoLatency', 'static', 'custom']).default('hashed'),
+  provisioningStatus: z
+    .enum(['enabled', 'disabled'])
+    .default('enabled')
+    .describe('Whether DPS lets devices of the group register.'),
+  allocationPolicy: z
+    .enum(['hashed', 'geoLatency', 'static', 'custom'])
+    .default('hashed')
+    .describe('How DPS chooses the hub of a device: evenly, by latency, always the same hub, or by your webhook.'),
   iotHubs: z
     .array(
       z
@@ -168,15 +184,30 @@ const schema = z.strictObject({
     .default([])
     .describe('Host names of linked hubs. Empty: all linked hubs.'),
   customAllocation: z
-    .strictObject({ webhookUrl: z.url().max(2048), apiVersion: z.string().max(64).default('2021-10-01') })
+    .strictObject({
+      webhookUrl: z.url().max(2048).describe('URL that DPS calls to choose the hub of a device.'),
+      apiVersion: z.string().max(64).default('2021-10-01').describe('Version of the request that DPS sends.'),
+    })
     .optional()
-    .describe('Only with allocationPolicy "custom".'),
+    .describe('The webhook that chooses the hub. Only with allocationPolicy "custom".'),
   reprovisionPolicy: z
-    .strictObject({ updateHubAssignment: z.boolean().default(true), migrateDeviceData: z.boolean().default(true) })
-    .prefault({}),
+    .strictObject({
+      updateHubAssignment: z
+        .boolean()
+        .default(true)
+        .describe('A device that registers again may be assigned to another hub.'),
+      migrateDeviceData: z.boolean().default(true).describe('Its twin moves to the other hub with it.'),
+    })
+    .prefault({})
+    .describe('What DPS does when a device registers again.'),
 });
 
 export type GroupInput = z.input<typeof schema>;
+
+/** The settings of a definition as JSON Schema, draft 2020-12: types, limits, defaults and descriptions. */
+export function groupJsonSchema() {
+  return z.toJSONSchema(schema, { io: 'input' });
+}
 
 /** A group as declared, with the defaults filled in. Its only secret can be the query of a URL (`shownDefinition`). */
 export type GroupDefinition = Readonly<z.output<typeof schema>> & { readonly id: string };

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, fstatSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { diskProblem } from './disk.ts';
 
 export interface ChildOptions {
   readonly name: string;
@@ -15,8 +16,10 @@ export interface ChildOptions {
   readonly logFile: string;
   /** Matches its output once it is ready. */
   readonly ready: RegExp;
-  /** Called when it ends without `kill` or `restart`. */
-  readonly onUnexpectedEnd?: (child: Child, how: string) => void;
+  /** Called when it ends without `kill` or `restart`. `ranMs` is the time since it was ready, in milliseconds. */
+  readonly onUnexpectedEnd?: ((child: Child, how: string, ranMs: number) => void) | undefined;
+  /** Kills a process that is not ready yet. `startChild` then rejects. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** One process of the stack. It can be killed and restarted alone. */
@@ -47,7 +50,7 @@ const tailBytes = 2_000;
  * @throws Error with the end of its log, if it ends or is not ready within 60 seconds
  */
 export async function startChild(options: ChildOptions): Promise<Child> {
-  const { name, args, env, logFile, ready, onUnexpectedEnd } = options;
+  const { name, args, env, logFile, ready, onUnexpectedEnd, signal } = options;
   let running: ChildProcess | undefined;
   /** Whether the running process was asked to end. */
   let isStopping = false;
@@ -75,7 +78,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     running = started;
     isStopping = false;
     let ended: string | undefined;
-    let isReady = false;
+    let readyAt: number | undefined;
     started.once('error', (error) => {
       ended = error.message;
       running = undefined;
@@ -83,18 +86,22 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     started.once('exit', (code, signal) => {
       ended = signal === null ? `exit code ${code}` : `signal ${signal}`;
       running = undefined;
-      if (isReady && !isStopping) onUnexpectedEnd?.(child, ended);
+      if (readyAt !== undefined && !isStopping) onUnexpectedEnd?.(child, ended, performance.now() - readyAt);
     });
     for (const deadline = Date.now() + startTimeout; ; await sleep(pollInterval)) {
       const output = await readFrom(logFile, offset);
       if (ready.test(output)) break;
-      if (ended !== undefined || Date.now() > deadline) {
-        const reason = ended === undefined ? `was not ready within ${startTimeout / 1000} s` : `ended (${ended})`;
-        await kill('SIGKILL');
-        throw new Error(`${name} ${reason}. See ${logFile}:\n${output.slice(-tailBytes)}`);
-      }
+      // A process that cannot write its log never shows that it is ready.
+      const problem = await diskProblem(dirname(logFile));
+      const isStopped = signal?.aborted === true;
+      if (ended === undefined && problem === undefined && !isStopped && Date.now() <= deadline) continue;
+      await kill('SIGKILL');
+      if (problem !== undefined) throw new Error(`${name} cannot start. ${problem}`);
+      if (isStopped) throw new Error(`${name} was stopped while it started.`);
+      const reason = ended === undefined ? `was not ready within ${startTimeout / 1000} s` : `ended (${ended})`;
+      throw new Error(`${name} ${reason}. See ${logFile}:\n${output.slice(-tailBytes)}`);
     }
-    isReady = true;
+    readyAt = performance.now();
   }
 
   async function kill(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
@@ -120,6 +127,12 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   };
   await start();
   return child;
+}
+
+/** The end of a log, at most 2,000 bytes. */
+export async function logTail(file: string): Promise<string> {
+  const { size } = await stat(file);
+  return readFrom(file, Math.max(size - tailBytes, 0));
 }
 
 async function readFrom(file: string, offset: number): Promise<string> {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type PortName, portNames, portVariables } from '../settings.ts';
 
 export type Ports = Readonly<Record<PortName, number>>;
@@ -18,14 +19,27 @@ export async function freePorts(): Promise<Ports> {
   return Object.fromEntries(portNames.map((name, index) => [name, ports[index]])) as Record<PortName, number>;
 }
 
-/** @throws Error that names each used port and the variable that changes it */
-export async function requireFree(ports: Ports, names: readonly PortName[]): Promise<void> {
-  const used: PortName[] = [];
-  for (const name of names) if (!(await isFree(ports[name]))) used.push(name);
+/**
+ * Waits until the ports are free.
+ * @param waitMs milliseconds to wait
+ * @throws Error that names each used port and the variable that changes it
+ */
+export async function requireFree(ports: Ports, names: readonly PortName[], waitMs = 0): Promise<void> {
+  let used = await usedPorts(ports, names);
+  for (const deadline = Date.now() + waitMs; used.length > 0 && Date.now() < deadline; ) {
+    await sleep(100);
+    used = await usedPorts(ports, names);
+  }
   if (used.length === 0) return;
   const line = (name: PortName) =>
     `Port ${ports[name]} (${name}) is in use. Set ${portVariables[name]} to another port, or stop the program that listens there.`;
   throw new Error(used.map(line).join('\n'));
+}
+
+async function usedPorts(ports: Ports, names: readonly PortName[]): Promise<PortName[]> {
+  const used: PortName[] = [];
+  for (const name of names) if (!(await isFree(ports[name]))) used.push(name);
+  return used;
 }
 
 async function isFree(port: number): Promise<boolean> {

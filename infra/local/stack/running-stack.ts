@@ -3,15 +3,18 @@ import { join } from 'node:path';
 import { readLocalSettings } from '../settings.ts';
 import type { Stack } from '../stack.ts';
 
-/** The part of a running stack that other commands need: `npm run upload`, `order` and `ca`. */
-export type RunningStack = Pick<Stack, 'urls' | 'functionsKey' | 'storageConnectionString' | 'appSettings' | 'caPath'>;
+/** The part of a running stack that other commands need: `npm run upload`, `order`, `register` and `ca`. */
+export type RunningStack = Pick<
+  Stack,
+  'urls' | 'dps' | 'functionsKey' | 'storageConnectionString' | 'appSettings' | 'caPath'
+>;
 
 const fileIn = (directory: string) => join(directory, 'stack.json');
 
 /** Writes stack.json into the stack's directory. @returns the function that deletes it */
 export async function announceStack(directory: string, stack: Stack): Promise<() => Promise<void>> {
-  const { urls, functionsKey, storageConnectionString, appSettings, caPath } = stack;
-  const running: RunningStack = { urls, functionsKey, storageConnectionString, appSettings, caPath };
+  const { urls, dps, functionsKey, storageConnectionString, appSettings, caPath } = stack;
+  const running: RunningStack = { urls, dps, functionsKey, storageConnectionString, appSettings, caPath };
   await writeFile(fileIn(directory), JSON.stringify(running, undefined, 2), { mode: 0o600 });
   return () => rm(fileIn(directory), { force: true });
 }
