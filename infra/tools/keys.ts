@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { operationsOf } from '../../lib/access/access.ts';
 import { type Role, roles } from '../../lib/access/principal.ts';
 
-const usage = `Usage: npm run --silent keys -- ROLE [--delete]
+const usage = `Usage: npm run keys -- ROLE [--delete]
 
 Prints one Azure CLI command per function that the role may call. They take the names of the resource group and of the app
 from AZURE_RESOURCE_GROUP and AZURE_FUNCTION_APP_NAME (azd env get-values), and the key from KEY.

@@ -50,11 +50,13 @@ describe('every npm script', () => {
 
 describe('npm run check', () => {
   it('is what CI runs', () => {
-    for (const file of ['.ci/run', '.github/workflows/check.yml']) {
+    // The workflow holds a token of the repository, so nothing that is installed runs there.
+    const install = { '.ci/run': 'npm ci', '.github/workflows/check.yml': 'npm ci --ignore-scripts' };
+    for (const [file, ci] of Object.entries(install)) {
       const commands = [...readFileSync(join(root, file), 'utf8').matchAll(/^\s*(?:- run: )?(npm .*)$/gm)];
       assert.deepEqual(
         commands.map(([, command]) => command),
-        ['npm ci', 'npm run check'],
+        [ci, 'npm run check'],
         file,
       );
     }
