@@ -50,7 +50,7 @@ describe('health of groups whose CA keys are files', () => {
       ['gone', /The CA has no key "issuing-gone-1" in .*docs\/certificates\.md/],
       ['open', /issuing-open-1\.pem has mode 644.*chmod 600/],
       ['garbage', /issuing-garbage-1\.pem does not hold a private key in PEM/],
-      ['swapped', /CA key "issuing-swapped-1" is another than that of the CA certificate/],
+      ['swapped', /CA key "issuing-swapped-1" is not the key of the CA certificate/],
     ];
     for (const [id, problem] of problems) {
       const found = check(`issuing CA of group ${id}`);
