@@ -51,6 +51,7 @@ function deviceView(record: DeviceRecord, twin: Twin = { tags: {}, desired: {} }
   const { id, status, statusSince, enrollmentGroup, serialNumber, claim, bundle } = record;
   return {
     deviceId: id,
+    writtenId: record.writtenId,
     status,
     statusSince,
     enrollmentGroup,

@@ -4,6 +4,7 @@ import { excerpt, FleetError } from '../../lib/errors.ts';
 import { conflictPolicies, isFinished, type Job, type JobStore, waiting } from '../../lib/jobs/job.ts';
 import { jobErrors, jobResults } from '../../lib/jobs/reports.ts';
 import type { ManifestFormat } from '../../lib/manifest/manifest.ts';
+import { repairsAndWarnings } from '../../lib/manifest/repairs.ts';
 import { errorsCsv, resultsCsv } from '../../lib/manifest/report.ts';
 import { cancelJob } from '../../lib/pipeline/cancel-job.ts';
 import { retryJob } from '../../lib/pipeline/retry-job.ts';
@@ -152,6 +153,8 @@ export function jobView(job: Job, at: Date) {
     format: job.format,
     onConflict: job.onConflict,
     counts: { ...counts, waiting: open },
+    ...repairsAndWarnings(job.repairs ?? {}),
+    renamedColumns: job.shape?.renamed,
     percent: counts.total === 0 ? 0 : Math.floor((100 * done) / counts.total),
     rowsPerSecond: Math.round(rowsPerSecond * 10) / 10,
     remainingSeconds: running && rowsPerSecond > 0 && silentSeconds <= remaining ? remaining : undefined,

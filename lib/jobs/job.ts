@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FailureReason } from '../errors.ts';
 import type { ManifestFormat, ManifestShape } from '../manifest/manifest.ts';
+import type { Repairs } from '../manifest/repairs.ts';
 import type { Page, PageRequest } from '../storage.ts';
 
 /**
@@ -44,6 +45,8 @@ export interface Job {
   readonly chunkRows?: number;
   readonly chunks: number;
   readonly counts: RowCounts;
+  /** Repairs and warnings so far: of the file when it is split, of rows as parts are counted. Absent before that. */
+  readonly repairs?: Repairs;
   readonly receivedAt: string;
   readonly startedAt?: string;
   /** All chunk messages are on the queue. */
@@ -90,6 +93,8 @@ export interface Part {
   readonly part: string;
   readonly chunk: number;
   readonly outcome: Omit<RowCounts, 'total'>;
+  /** Repairs to its rows. Only for a job that has `repairs`. */
+  readonly repairs?: Repairs;
   readonly finishedAt: string;
   /** The chunk's place in the manifest, for a retry. */
   readonly range?: ChunkPlace;
@@ -152,7 +157,7 @@ export interface JobStore {
    */
   update(jobId: string, from: readonly JobStatus[], change: JobChange): Promise<Job | undefined>;
   /**
-   * Stores a part and adds its outcome to the job's counters, in one transaction. A part that is stored already changes
+   * Stores a part and adds its outcome and repairs to the job's counters, in one transaction. A part that is stored already changes
    * nothing.
    * @returns the job as it is afterwards
    * @throws FleetError `concurrent-change` when the counters change faster than they can be written
@@ -165,5 +170,8 @@ export interface JobStore {
 }
 
 export type JobChange = Partial<
-  Pick<Job, 'status' | 'reason' | 'shape' | 'chunkRows' | 'chunks' | 'startedAt' | 'dispatchedAt' | 'finishedAt'>
+  Pick<
+    Job,
+    'status' | 'reason' | 'shape' | 'repairs' | 'chunkRows' | 'chunks' | 'startedAt' | 'dispatchedAt' | 'finishedAt'
+  >
 > & { readonly total?: number };

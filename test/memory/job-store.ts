@@ -36,7 +36,10 @@ export function createMemoryJobStore(): JobStore {
         counted.set(part.part, structuredClone(part));
         const counts: Record<string, number> = { ...job.counts };
         for (const [name, value] of Object.entries(part.outcome)) counts[name] = (counts[name] ?? 0) + value;
-        jobs.set(jobId, { ...job, counts: counts as unknown as RowCounts, lastPartAt: part.finishedAt });
+        const change = { counts: counts as unknown as RowCounts, lastPartAt: part.finishedAt };
+        const repairs: Record<string, number> = { ...job.repairs };
+        for (const [name, value] of Object.entries(part.repairs ?? {})) repairs[name] = (repairs[name] ?? 0) + value;
+        jobs.set(jobId, { ...job, ...change, ...(job.repairs !== undefined && { repairs }) });
       }
       return structuredClone(jobs.get(jobId)) as Job;
     },

@@ -27,15 +27,19 @@ export function readRows(
     const readWith = (known: ReadonlyMap<string, Versioned<GroupRecord>>) =>
       createRowReader({ shape, defaultGroup, group: (id) => known.get(id)?.value.definition })(bytes, firstLine);
     const rows = readWith(await groups.directory());
-    if (!rows.faults.some(({ code }) => code === 'group-unknown')) return ofMessage(message, rows);
+    if (!rows.faults.some(({ code }) => code === 'group-unknown')) return ofMessage(message, rows, job);
     // The directory is a cache: the group may have been declared a moment ago.
-    return ofMessage(message, readWith(await groups.directory({ maxAgeSeconds: 0 })));
+    return ofMessage(message, readWith(await groups.directory({ maxAgeSeconds: 0 })), job);
   });
 }
 
-/** The rows that the message is about: all of the chunk, or the lines that a retry names. */
-function ofMessage({ lines }: ChunkMessage, rows: ChunkRows): ChunkRows {
-  if (lines === undefined) return rows;
+/**
+ * The rows that the message is about: all of the chunk, or the lines that a retry names. Repairs count once, so not for a
+ * retry; a job that was split before there were repairs has no counters for them.
+ */
+function ofMessage({ lines }: ChunkMessage, rows: ChunkRows, job: Job): ChunkRows {
+  const repairs = lines === undefined && job.repairs !== undefined ? rows.repairs : {};
+  if (lines === undefined) return { ...rows, repairs };
   const wanted = ({ line }: { line: number }) => lines.includes(line);
-  return { requests: rows.requests.filter(wanted), faults: rows.faults.filter(wanted) };
+  return { requests: rows.requests.filter(wanted), faults: rows.faults.filter(wanted), repairs };
 }
