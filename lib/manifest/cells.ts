@@ -95,9 +95,11 @@ export function characterName(character: string): string {
 export function numberHint(cell: string): string {
   if (/[\uff10-\uff19\uff0e\uff0c]/.test(cell))
     return ` Write it without full-width digits: ${excerpt(cell.normalize('NFKC'))}.`;
-  if (/^-?\d+,\d+$/.test(cell)) return ` It has a decimal comma. Write ${cell.replace(',', '.')}.`;
-  if (/^-?\d{1,3}(?:\.\d{3})*,\d+$/.test(cell))
-    return ` It has a decimal comma. Write ${cell.replaceAll('.', '').replace(',', '.')}.`;
+  if (/^-?\d{1,3}(?:,\d{3})+$/.test(cell))
+    return ' It has a comma. Write a decimal point, and no comma between thousands.';
+  if (/^-?[\d.]+,\d+$/.test(cell)) {
+    return ` It has a decimal comma. Write ${excerpt(cell.replaceAll('.', '').replace(',', '.'))}.`;
+  }
   if (/[“”„’]/.test(cell)) return ' It has curly quotes. Remove them.';
   return '';
 }

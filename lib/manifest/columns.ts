@@ -163,7 +163,7 @@ function suggestion(name: string): string {
   if (near !== undefined) return `did you mean ${near}?`;
   const [, section = '', path = ''] = otherSection.exec(name) ?? [];
   if (path !== '') return `did you mean ${/^tag/i.test(section) ? 'tags' : 'desired'}.${path.trim()}?`;
-  const isPlain = /^[\p{L}\p{N}_-]{1,40}$/u.test(name);
+  const isPlain = /^\p{L}[\p{L}_-]{0,39}$/u.test(name);
   return isPlain ? `for a tag write tags.${name}; expected ${knownColumns}` : `expected ${knownColumns}`;
 }
 

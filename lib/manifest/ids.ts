@@ -1,6 +1,5 @@
 import { deviceId as deviceIdRule, idRule } from '../devices/ids.ts';
 import { excerpt } from '../errors.ts';
-import { looseName } from './blanks.ts';
 import { characterName, textDamage } from './cells.ts';
 import { noDeviceId } from './device-fields.ts';
 import type { CellError, ManifestFormat } from './manifest.ts';
@@ -72,7 +71,7 @@ function habitOf(id: string, format: ManifestFormat): string | undefined {
 
 /** True when the cells repeat the header. */
 export function isHeaderAgain(id: string): boolean {
-  return looseName(id) === 'deviceid';
+  return /^device[\s_-]*id$/i.test(id);
 }
 
 /** What breaks the rule, as the end of a sentence. */

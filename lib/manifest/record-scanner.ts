@@ -106,11 +106,17 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
     let quote = delimiter === undefined ? length : -1;
     while (at < length) {
       if (state < quoted) {
-        if (lineEnd < at) lineEnd = indexOrLength(bytes, newline, at);
+        if (lineEnd < at) {
+          lineEnd = bytes.indexOf(newline, at);
+          if (lineEnd === -1) lineEnd = length;
+        }
         if (cr < at) cr = indexOrLength(bytes, carriageReturn, at);
         if (quote < at) quote = indexOrLength(bytes, quoteByte, at);
         if (quote >= lineEnd) {
-          if (!hasText) hasText = containsText(bytes, at, Math.min(cr, lineEnd));
+          const first = bytes[at] ?? 0;
+          // Nearly all records begin with a printable character of ASCII.
+          if (first > 0x20 && first < 0x80 && first !== delimiter) hasText = true;
+          else if (!hasText) hasText = containsText(bytes, at, Math.min(cr, lineEnd));
           if (cr < lineEnd) {
             at = scanReturns(bytes, cr);
           } else if (lineEnd < length) {

@@ -84,7 +84,8 @@ function createSplitter(format: ManifestFormat, chunkRows: number) {
   let zeroByte: FleetError | undefined;
   let tailLength = 0;
   let total = 0;
-  // The chunk that is being filled: bytes `start` to `end` (exclusive).
+  let maxChunkUnits = maxChunkBytes;
+  // The chunk that is being filled: code units `start` to `end` (exclusive).
   let start = 0;
   let end = 0;
   let firstLine = 1;
@@ -92,13 +93,12 @@ function createSplitter(format: ManifestFormat, chunkRows: number) {
 
   /** @param from first code unit of the record. @param next code unit behind it */
   function onRecord(from: number, next: number, line: number): void {
-    const size = unitBytes(encoding);
-    if (rows === chunkRows || (rows > 0 && next * size - start > maxChunkBytes)) closeChunk();
+    if (rows === chunkRows || (rows > 0 && next - start > maxChunkUnits)) closeChunk();
     if (rows === 0) {
-      start = from * size;
+      start = from;
       firstLine = line;
     }
-    end = next * size;
+    end = next;
     rows += 1;
   }
 
@@ -108,7 +108,8 @@ function createSplitter(format: ManifestFormat, chunkRows: number) {
       const expected = `at most ${maxChunks * chunkRows} rows`;
       throw new FleetError('manifest-too-large', message, { line: firstLine, expected });
     }
-    chunks.push({ chunk: chunks.length, start, end, firstLine, rows });
+    const size = unitBytes(encoding);
+    chunks.push({ chunk: chunks.length, start: start * size, end: end * size, firstLine, rows });
     total += rows;
     rows = 0;
   }
@@ -116,6 +117,7 @@ function createSplitter(format: ManifestFormat, chunkRows: number) {
   function add(block: Buffer): void {
     if (offset === 0) encoding = encodingOf(block);
     const size = unitBytes(encoding);
+    maxChunkUnits = maxChunkBytes / size;
     // The last block of a damaged file may end within a code unit.
     const bytes = block.subarray(0, block.length - (block.length % size));
     const units = size === 1 ? bytes : narrowed(bytes, encoding);
@@ -189,7 +191,8 @@ function halfUnit(block: Buffer, size: number): TextError | undefined {
 
 /** @param offset position in the file, from 0 */
 function notText({ code, message, value }: TextError, offset: number, line: number): FleetError {
-  const withPlace = `${message} See byte ${offset}, on line ${line}.`;
+  const advice = code === 'manifest-encoding' ? ' In a spreadsheet, save it as "CSV UTF-8".' : '';
+  const withPlace = `${message} See byte ${offset}, on line ${line}.${advice}`;
   const expected = 'text as UTF-8, or as UTF-16 with a byte order mark';
   return new FleetError(code, withPlace, { line, expected, value: `0x${value}` });
 }
