@@ -13,7 +13,7 @@ export function suspectRow(delimiter: Delimiter): RegExp {
   const edge = delimiter === '\t' ? '\\t' : `\\${delimiter}`;
   const plain = `\\x20-\\x7e${delimiter === '\t' ? '\\t' : ''}`;
   const words = 'null|n\\/?a|nan|none|undefined|-';
-  return new RegExp(`[^${plain}]|['"#]|e\\+|err:|^ | $| ${edge}|${edge}(?: |(?:${words})(?:$|${edge}))`, 'i');
+  return new RegExp(`[^${plain}]|['"#]|e\\+|err:| $| ${edge}|(?:^|${edge})(?: |(?:${words})(?:$|${edge}))`, 'i');
 }
 
 /** The text of a cell, repaired. */

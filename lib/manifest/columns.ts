@@ -120,13 +120,15 @@ function isKnown(name: string): boolean {
   return name !== '' && typeof parseColumn(name) !== 'string';
 }
 
+const unknownColumn = 'unknown column';
+
 /** @returns the column, or why the name is not one */
 function parseColumn(name: string): Column | string {
   const field = fields.get(name);
   if (field !== undefined) return field;
   if (isBlank(name)) return { kind: 'nameless' };
   const match = /^(tags|desired)\.([^:]+)(?::(.*))?$/s.exec(name);
-  if (match === null) return `unknown column (${suggestion(name)})`;
+  if (match === null) return unknownColumn;
   const [, prefix, path = '', suffix] = match;
   const section = prefix === 'tags' ? 'tags' : 'desired';
   const type = suffix === undefined ? 'string' : valueTypes.find((known) => known === suffix);
@@ -209,7 +211,7 @@ function columnIssues(names: readonly string[], columns: readonly string[]): Iss
     const path = excerpt(names[index] ?? name) || `column ${index + 1}`;
     const column = parseColumn(name);
     if (typeof column === 'string') {
-      issues.push({ path, message: column });
+      issues.push({ path, message: column === unknownColumn ? `${column} (${suggestion(name)})` : column });
       continue;
     }
     if (column.kind === 'nameless') continue;

@@ -44,6 +44,8 @@ export function openManifest(head: Head, format: ManifestFormat, count: RepairCo
   const { encoding, units, isWhole } = head;
   if (units.length < 3 && !isWhole) return undefined;
   const marks = byteOrderMarks(head);
+  // A file of byte order marks.
+  if (marks.end >= maxHeaderUnits) throw longHeader(1);
   if (marks.end + 3 > units.length && !isWhole && !head.isLast) return undefined;
   const base = {
     ...(marks.count > 0 && { bom: true }),

@@ -12,7 +12,7 @@ import type { CellError, ManifestFormat } from './manifest.ts';
 export function idError(id: string, format: ManifestFormat): CellError | undefined {
   if (id === '') return noDeviceId;
   const habit = mayBeHabit.test(id) ? habitOf(id, format) : undefined;
-  if (habit !== undefined) return refused(id, `${habit}`);
+  if (habit !== undefined) return refused(id, habit);
   if (deviceIdRule.test(id)) return undefined;
   const damage = textDamage(id);
   if (damage !== undefined) return refused(id, damage);
@@ -38,8 +38,11 @@ function refused(id: string, what: string): CellError {
   return { column: 'deviceId', code: 'device-id-invalid', message, expected: idRule, value };
 }
 
+/** Longest id for which an accepted form is looked for, in characters: 64, with brackets or blanks around it. */
+const maxMendedLength = 80;
+
 /** Whether an id can be one of the habits below: a cheap test that nearly all ids fail. */
-const mayBeHabit = /^(?:[\d+-]|#|[([<]?[a-z./ ]{2,16}[)\]>]?$|[a-z]{3,9}[-. ])/i;
+const mayBeHabit = /^(?:[\d+-]|#|[([<]?[a-z./ä ]{2,16}:?[)\]>]?$|[a-zä]{3,9}[-. ])/i;
 
 const noValue = /^[([<]?(?:null|nil|none|nan|na|n\/a|n\.a\.?|undefined|true|false|blank|empty|0|-+)[)\]>]?$/i;
 const footer =
@@ -96,6 +99,8 @@ function faultsOf(id: string): string {
  * @returns undefined when more than that is wrong
  */
 function acceptedForm(id: string): string | undefined {
+  // Also bounds the time of the expressions below.
+  if (id.length > maxMendedLength) return undefined;
   const mended = id
     .normalize('NFKC')
     .toLowerCase()

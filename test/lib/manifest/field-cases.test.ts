@@ -331,6 +331,25 @@ describe('a cell that holds whole rows', () => {
     holds('deviceId,tags.note\ngw-1,"left, below\nright, above"\ngw-2,"Halle\n3"\n', { devices: ['gw-1', 'gw-2'] }));
 });
 
+it('a row that was made to take long is read in time', async () => {
+  const long = (part: string) => part.repeat(Math.floor(400_000 / part.length));
+  const cells = ['}', '" ', ' x', "'", '1,', '","', '\ufeff}', '1.'].map(long);
+  for (const value of [...cells, `="${long('x')}"`, `x${long(' ')}x`, `{"a":${long(' ')}x`]) {
+    const cell = `"${value.replaceAll('"', '""')}"`;
+    const manifest = `tags.a:json;tags.b;tags.c:number;deviceId\n${cell};;;gw-1\n;${cell};;gw-2\n;;${cell};gw-3\n;;;${cell}\n`;
+    const began = performance.now();
+    const { rows } = await readManifest(manifest);
+    assert.equal(rows, 4);
+    assert.ok(
+      performance.now() - began < 5000,
+      `${JSON.stringify(value.slice(0, 10))} took ${performance.now() - began} ms`,
+    );
+  }
+});
+
+it('a word for "no value" is counted in any column', () =>
+  holds('tags.a,deviceId,tags.b\nNULL,gw-1,-\n', { devices: ['gw-1'], repairs: { 'empty-words': 2 } }));
+
 it('a value in a column without a name is refused', () =>
   holds('deviceId,,\ngw-1,,\ngw-2,x,\n', {
     devices: ['gw-1'],

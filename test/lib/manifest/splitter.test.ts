@@ -221,6 +221,20 @@ describe('a file that does not end', () => {
     });
   }
 
+  it('is refused by its first megabyte when it is byte order marks', async () => {
+    for (const format of ['csv', 'ndjson'] as const) {
+      const { source, stream } = endless('', Buffer.from('\ufeff'.repeat(300_000)), 100);
+      await assert.rejects(splitManifest(stream, { format, chunkRows: 250 }), { code: 'manifest-row-too-long' });
+      assert.ok(source.sent <= megabyte.length);
+    }
+  });
+
+  it('is refused by its first megabytes when it is zero bytes behind the rows', async () => {
+    const { source, stream } = endless('deviceId\ngw-1\n', Buffer.alloc(megabyte.length), 100);
+    await assert.rejects(splitManifest(stream, { format: 'csv', chunkRows: 250 }), { code: 'manifest-not-text' });
+    assert.ok(source.sent <= 3 * megabyte.length);
+  });
+
   it('is refused by its first megabyte when it is blank lines', async () => {
     const { source, stream } = endless('', Buffer.alloc(1024 * 1024, '\n'), 100);
     await assert.rejects(splitManifest(stream, { format: 'csv', chunkRows: 250 }), { code: 'manifest-row-too-long' });
