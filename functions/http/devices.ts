@@ -60,6 +60,7 @@ export function deviceView(record: DeviceRecord, { twin, bundleRetentionDays, at
   const expiry = bundleExpiry(record, bundleRetentionDays);
   return {
     deviceId: id,
+    writtenId: record.writtenId,
     status,
     statusSince,
     enrollmentGroup,

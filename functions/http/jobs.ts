@@ -13,6 +13,7 @@ import {
 } from '../../lib/jobs/job.ts';
 import { jobErrors, jobResults } from '../../lib/jobs/reports.ts';
 import type { ManifestFormat } from '../../lib/manifest/manifest.ts';
+import { repairsAndWarnings } from '../../lib/manifest/repairs.ts';
 import { errorsCsv, resultsCsv } from '../../lib/manifest/report.ts';
 import { cancelJob } from '../../lib/pipeline/cancel-job.ts';
 import { retryJob } from '../../lib/pipeline/retry-job.ts';
@@ -167,6 +168,8 @@ export function jobView(job: Job, at: Date) {
     onConflict: job.onConflict,
     counts: { ...counts, waiting: waiting(counts) },
     retrying,
+    ...repairsAndWarnings(job.repairs ?? {}),
+    renamedColumns: job.shape?.renamed,
     percent: counts.total === 0 ? 0 : Math.floor((100 * done) / counts.total),
     rowsPerSecond: Math.round(rowsPerSecond * 10) / 10,
     remainingSeconds: running && rowsPerSecond > 0 && silentSeconds <= remaining ? remaining : undefined,

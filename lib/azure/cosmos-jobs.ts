@@ -39,20 +39,31 @@ export function createCosmosJobStore(container: Container): JobStore {
     if (part.retried !== undefined) operations.push({ op: 'incr', path: '/retrying', value: -part.retried });
     // A patch needs at least one operation, also when no counter changes.
     operations.push({ op: 'set', path: '/lastPartAt', value: part.finishedAt });
+    const repairs = Object.entries(part.repairs ?? {}).map(([name, value]): PatchOperation => {
+      return { op: 'incr', path: `/repairs/${name}`, value };
+    });
+    // A patch takes at most 10 operations, so repairs have their own: there are fewer names of repairs to rows.
+    const patches = repairs.length === 0 ? [operations] : [operations, repairs];
     const partDocument = { ...part, id: part.part, jobId, type: 'part' };
     for (let attempt = 1; attempt <= maxWriteAttempts; attempt++) {
       const { result, code } = await callingCosmos(() =>
         container.items.batch(
           [
             { operationType: BulkOperationType.Create, resourceBody: partDocument as unknown as JSONObject },
-            { operationType: BulkOperationType.Patch, id: jobDocumentId, resourceBody: { operations } },
+            ...patches.map((each) => ({
+              operationType: BulkOperationType.Patch,
+              id: jobDocumentId,
+              resourceBody: { operations: each },
+            })),
           ],
           jobId,
         ),
       );
-      const [created, patched] = result ?? [];
-      const overtaken = created?.statusCode === 449 || patched?.statusCode === 449 || code === 449;
-      const throttled = created?.statusCode === 429 || patched?.statusCode === 429 || code === 429;
+      const created = result?.[0];
+      const patched = result?.at(-1);
+      const answered = (status: number) => code === status || result?.some(({ statusCode }) => statusCode === status);
+      const overtaken = answered(449);
+      const throttled = answered(429);
       if (throttled) throw new FleetError('throttled', 'Cosmos DB is throttling this app.', { retryAfter: 1 });
       if (overtaken) continue;
       // 409: the part was counted before, and neither operation took effect.

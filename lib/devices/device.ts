@@ -28,6 +28,8 @@ export interface Claim {
 export interface DeviceRecord {
   /** The device id, lower case. */
   readonly id: string;
+  /** The id as its manifest has it, where that has upper case (`deviceIdCase` "fold" of the group). */
+  readonly writtenId?: string;
   readonly enrollmentGroup: string;
   readonly status: DeviceStatus;
   /** When `status` changed last: ISO 8601, UTC. */

@@ -86,6 +86,10 @@ const schema = z.strictObject({
     .describe(
       'Where the private key is: on the device (it sends a CSR), in a bundle encrypted to `recipients`, or in a plain bundle.',
     ),
+  deviceIdCase: z
+    .enum(['refuse', 'fold'])
+    .default('refuse')
+    .describe('Device ids in upper case are refused, or lower-cased; the device record keeps the id as written.'),
   keyType: z.enum(['ec-p256', 'rsa-2048']).default('ec-p256').describe('Type of the key of a device identity.'),
   validityDays: days(1, 3650)
     .default(365)

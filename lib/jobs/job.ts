@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Act } from '../access/act.ts';
 import type { FailureReason } from '../errors.ts';
 import type { ManifestFormat, ManifestShape } from '../manifest/manifest.ts';
+import type { Repairs } from '../manifest/repairs.ts';
 import type { Page, PageRequest, Versioned } from '../storage.ts';
 
 /**
@@ -60,6 +61,8 @@ export interface Job {
   readonly chunkRows?: number;
   readonly chunks: number;
   readonly counts: RowCounts;
+  /** Repairs and warnings so far: of the file when it is split, of rows as parts are counted. Absent before that. */
+  readonly repairs?: Repairs;
   readonly receivedAt: string;
   readonly startedAt?: string;
   /** All chunk messages are on the queue. */
@@ -147,6 +150,8 @@ export interface Part {
   readonly outcome: Omit<RowCounts, 'total'>;
   /** Rows of a retry that this part counts again. */
   readonly retried?: number;
+  /** Repairs to its rows. Only for a job that has `repairs`. */
+  readonly repairs?: Repairs;
   readonly finishedAt: string;
   /** The chunk's place in the manifest, for a retry. */
   readonly range?: ChunkPlace;
@@ -216,7 +221,8 @@ export interface JobStore {
    */
   updateVersion(read: Versioned<Job>, change: JobChange): Promise<Job | undefined>;
   /**
-   * Stores a part, adds its outcome to the job's counters and takes its retried rows off `retrying`, in one transaction. A part that is stored already changes
+   * Stores a part, adds its outcome and repairs to the job's counters and takes its retried rows off `retrying`, in one
+   * transaction. A part that is stored already changes
    * nothing.
    * @returns the job as it is afterwards
    * @throws FleetError `concurrent-change` when the counters change faster than they can be written
@@ -235,6 +241,7 @@ export type JobChange = Partial<
     | 'reason'
     | 'manifest'
     | 'shape'
+    | 'repairs'
     | 'chunkRows'
     | 'chunks'
     | 'startedAt'

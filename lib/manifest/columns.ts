@@ -2,7 +2,10 @@ import { parse } from 'csv-parse/sync';
 import { deviceId } from '../devices/ids.ts';
 import { type TwinSection, twinSectionIssues } from '../devices/twin.ts';
 import { excerpt, FleetError, type Issue } from '../errors.ts';
-import type { CellError, Delimiter, ManifestShape } from './manifest.ts';
+import { isBlank, looseName, trimBlanks } from './blanks.ts';
+import { numberHint } from './cells.ts';
+import { jsonProblem, repeatedMember } from './json-text.ts';
+import type { CellError, Delimiter, ManifestShape, RenamedColumn } from './manifest.ts';
 
 /** The meaning of one column of a CSV manifest. */
 export type Column =
@@ -11,6 +14,8 @@ export type Column =
   | { readonly kind: 'row' }
   /** A column that an error report adds. Ignored. */
   | { readonly kind: 'report' }
+  /** A column without a name. Its cells must be empty. */
+  | { readonly kind: 'nameless' }
   | {
       readonly kind: 'twin';
       readonly section: TwinSection;
@@ -27,7 +32,7 @@ export const reportColumns = ['line', 'code', 'message'] as const;
 /** Cell of an error report for a cell that the row did not have. A row with such a cell is refused. */
 export const missingCell = '<missing>';
 
-const delimiters: readonly Delimiter[] = [',', ';', '\t'];
+export const delimiters: readonly Delimiter[] = [',', ';', '\t', '|'];
 const fields: ReadonlyMap<string, Column> = new Map<string, Column>([
   ['deviceId', { kind: 'deviceId' }],
   ['enrollmentGroup', { kind: 'enrollmentGroup' }],
@@ -39,24 +44,52 @@ const valueTypes: readonly ValueType[] = ['number', 'boolean', 'json'];
 const knownColumns = 'deviceId, enrollmentGroup, csr, tags.<path> or desired.<path>';
 const knownTypes = ':number, :boolean or :json';
 
+/** What the header of a CSV manifest says. */
+export type Header = Required<Pick<ManifestShape, 'delimiter' | 'columns'>> & Pick<ManifestShape, 'renamed'>;
+
 /**
- * Reads the header of a CSV manifest. Its delimiter is the one that gives the most known columns.
+ * Reads the header of a CSV manifest. Its delimiter is the one that gives the most known columns. The names of fields may be
+ * in any case and have blanks, `_` or `-` in them.
  * @param text the header without its line end
  * @param line line of the file on which it is, from 1
+ * @param only the delimiter, where the file names it
  * @throws FleetError `manifest-header` with every issue
  * @example
- * parseHeader('deviceId;tags.site', 1); // { delimiter: ';', columns: ['deviceId', 'tags.site'] }
+ * parseHeader('Device ID;tags.site', 1);
+ * // { delimiter: ';', columns: ['deviceId', 'tags.site'], renamed: [{ written: 'Device ID', read: 'deviceId' }] }
  */
-export function parseHeader(text: string, line: number): Required<Pick<ManifestShape, 'delimiter' | 'columns'>> {
-  const readings = delimiters.map((delimiter) => ({ delimiter, columns: cells(text, delimiter) }));
-  const [best] = readings
-    .map(({ delimiter, columns = [] }) => ({ delimiter, columns, known: columns.filter(isKnown).length }))
-    .sort((a, b) => b.known - a.known || b.columns.length - a.columns.length);
-  const { delimiter, columns } = best ?? { delimiter: ',', columns: [] };
-  const issues = headerIssues(text, columns);
-  if (issues.length === 0) return { delimiter, columns };
-  const expected = `${knownColumns} with ${knownTypes}`;
-  throw FleetError.of('manifest-header', `The header on line ${line}`, issues, { line, expected });
+export function parseHeader(text: string, line: number, only?: Delimiter): Header {
+  const { delimiter, names } = bestReading(text, only === undefined ? delimiters : [only]);
+  const columns = names.map(readName);
+  const issues = headerIssues(text, names, columns);
+  if (issues.length > 0) {
+    const expected = `${knownColumns} with ${knownTypes}`;
+    throw FleetError.of('manifest-header', `The header on line ${line}`, issues, { line, expected });
+  }
+  const renamed = names
+    .map((written, index): RenamedColumn => ({ written, read: columns[index] ?? written }))
+    .filter(({ written, read }) => written !== read && read !== '');
+  return { delimiter, columns, ...(renamed.length > 0 && { renamed }) };
+}
+
+/** The reading with the most known columns, then with the most columns. */
+function bestReading(text: string, candidates: readonly Delimiter[]): { delimiter: Delimiter; names: string[] } {
+  const readings = candidates.map((delimiter) => {
+    const names = cells(text, delimiter) ?? [];
+    return { delimiter, names, known: names.filter((name) => isKnown(readName(name))).length };
+  });
+  const [best] = readings.sort((a, b) => b.known - a.known || b.names.length - a.names.length);
+  return best ?? { delimiter: ',', names: [] };
+}
+
+/** The name of a column as the reader knows it; the name as written when it is not one. */
+function readName(written: string): string {
+  const name = trimBlanks(written);
+  if (isKnown(name)) return name;
+  const loose = looseName(name);
+  const field = [...fields.keys()].find((known) => known.toLowerCase() === loose);
+  // The path of a twin is case-sensitive; its section is not.
+  return field ?? name.replace(/^(?:tags|desired)\./i, (section) => section.toLowerCase());
 }
 
 /**
@@ -84,16 +117,18 @@ function cells(text: string, delimiter: Delimiter): string[] | undefined {
 }
 
 function isKnown(name: string): boolean {
-  return typeof parseColumn(name) !== 'string';
+  return name !== '' && typeof parseColumn(name) !== 'string';
 }
+
+const unknownColumn = 'unknown column';
 
 /** @returns the column, or why the name is not one */
 function parseColumn(name: string): Column | string {
   const field = fields.get(name);
   if (field !== undefined) return field;
-  if (name === '') return 'has no name (name the column or remove it)';
+  if (isBlank(name)) return { kind: 'nameless' };
   const match = /^(tags|desired)\.([^:]+)(?::(.*))?$/s.exec(name);
-  if (match === null) return `unknown column (${suggestion(name)})`;
+  if (match === null) return unknownColumn;
   const [, prefix, path = '', suffix] = match;
   const section = prefix === 'tags' ? 'tags' : 'desired';
   const type = suffix === undefined ? 'string' : valueTypes.find((known) => known === suffix);
@@ -109,16 +144,52 @@ function pathProblem(section: TwinSection, path: readonly string[]): string | un
   return twinSectionIssues(section, document)[0]?.message;
 }
 
+/** Names under which other systems export the id of a device. */
+const otherIdNames = new Set([
+  'id',
+  'device',
+  'devicename',
+  'name',
+  'registrationid',
+  'serial',
+  'serialnumber',
+  'hostname',
+]);
+const otherSection = /^(tags?|property|properties|prop|desired(?:properties)?)[:./_ -]+(.+)$/i;
+
+/** What to write in place of a name that is not a column. */
 function suggestion(name: string): string {
-  const near = [...fields.keys()].find((field) => field.toLowerCase() === name.trim().toLowerCase());
-  if (near !== undefined) return `write ${near}`;
-  return name === name.trim() ? `expected ${knownColumns}` : 'remove the white space around it';
+  const loose = looseName(name);
+  if (otherIdNames.has(loose)) return 'if it identifies the device, write deviceId';
+  const near = [...fields.keys()].find((field) => isNear(field.toLowerCase(), loose));
+  if (near !== undefined) return `did you mean ${near}?`;
+  const [, section = '', path = ''] = otherSection.exec(name) ?? [];
+  if (path !== '') return `did you mean ${/^tag/i.test(section) ? 'tags' : 'desired'}.${path.trim()}?`;
+  const isPlain = /^\p{L}[\p{L}_-]{0,39}$/u.test(name);
+  return isPlain ? `for a tag write tags.${name}; expected ${knownColumns}` : `expected ${knownColumns}`;
 }
 
-function headerIssues(text: string, names: readonly string[]): Issue[] {
+/** True when one text becomes the other by at most two insertions, deletions or replacements of a character; one in short texts. */
+export function isNear(one: string, other: string): boolean {
+  const most = one.length > 5 ? 2 : 1;
+  if (Math.abs(one.length - other.length) > most || one.length > 40) return false;
+  let above = Array.from({ length: other.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= one.length; i += 1) {
+    const row = [i];
+    for (let j = 1; j <= other.length; j += 1) {
+      const replaced = (above[j - 1] ?? 0) + (one[i - 1] === other[j - 1] ? 0 : 1);
+      row.push(Math.min(replaced, (above[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
+    }
+    above = row;
+  }
+  return (above[other.length] ?? one.length) <= most;
+}
+
+function headerIssues(text: string, names: readonly string[], columns: readonly string[]): Issue[] {
   if (names.length === 0) return [wrongQuotes(text)];
-  if (text.includes('\r')) return [loneReturn];
-  return [...columnIssues(names), ...nestingIssues(names), ...requiredIssues(names)];
+  if (names.length === 1 && text.trimStart().startsWith('"') && /[,;\t|]/.test(names[0] ?? ''))
+    return [wholeLineQuoted];
+  return [...columnIssues(names, columns), ...nestingIssues(columns), ...requiredIssues(columns)];
 }
 
 function wrongQuotes(text: string): Issue {
@@ -126,24 +197,31 @@ function wrongQuotes(text: string): Issue {
   return { path: 'header', message };
 }
 
-const loneReturn: Issue = {
+const wholeLineQuoted: Issue = {
   path: 'header',
-  message: 'contains a carriage return (end lines with LF or CRLF, not with CR alone)',
+  message: 'the whole line is in quotes (remove the quotes around each line, or quote each name by itself)',
 };
 
 /** Names that are not columns, and columns that hold the same value. */
-function columnIssues(names: readonly string[]): Issue[] {
+function columnIssues(names: readonly string[], columns: readonly string[]): Issue[] {
   const issues: Issue[] = [];
   const seen = new Set<string>();
-  for (const [index, name] of names.entries()) {
+  const isReport = reportColumns.every((name) => columns.includes(name));
+  for (const [index, name] of columns.entries()) {
+    const path = excerpt(names[index] ?? name) || `column ${index + 1}`;
     const column = parseColumn(name);
     if (typeof column === 'string') {
-      issues.push({ path: excerpt(name) || `column ${index + 1}`, message: column });
+      issues.push({ path, message: column === unknownColumn ? `${column} (${suggestion(name)})` : column });
+      continue;
+    }
+    if (column.kind === 'nameless') continue;
+    if (column.kind === 'report' && !isReport) {
+      const message = `is a column of an error report only together with ${reportColumns.join(', ')} (for a tag write tags.${name})`;
+      issues.push({ path, message });
       continue;
     }
     const meaning = column.kind === 'twin' ? [column.section, ...column.path].join('.') : name;
-    if (seen.has(meaning))
-      issues.push({ path: excerpt(name), message: 'appears twice (remove one of the two columns)' });
+    if (seen.has(meaning)) issues.push({ path, message: 'appears twice (remove one of the two columns)' });
     seen.add(meaning);
   }
   return issues;
@@ -172,7 +250,9 @@ function nestingIssues(names: readonly string[]): Issue[] {
 
 function requiredIssues(names: readonly string[]): Issue[] {
   if (names.includes('row')) {
-    const others = names.filter((name) => name !== 'row' && !reportColumns.some((report) => report === name));
+    const others = names.filter(
+      (name) => name !== 'row' && name !== '' && !reportColumns.some((report) => report === name),
+    );
     if (others.length === 0) return [];
     return [
       {
@@ -215,7 +295,8 @@ export function cellValue(cell: string, type: ValueType): { readonly value: unkn
     return word === 'true' || word === 'false' ? { value: word === 'true' } : undefined;
   }
   try {
-    return { value: JSON.parse(cell) };
+    const value: unknown = JSON.parse(cell);
+    return repeatedMember(cell) === undefined ? { value } : undefined;
   } catch {
     return undefined;
   }
@@ -225,8 +306,18 @@ export function cellValue(cell: string, type: ValueType): { readonly value: unkn
 export function wrongType(column: string, type: ValueType, cell: string): CellError {
   const expected = expectedValues[type];
   const value = excerpt(cell);
-  const message = `${excerpt(column)} is ${JSON.stringify(value)}. Expected ${expected}.`;
+  const hint = type === 'number' ? numberHint(cell) : type === 'json' ? jsonHint(cell) : '';
+  const message = `${excerpt(column)} is ${JSON.stringify(value)}. Expected ${expected}.${hint}`;
   return { code: 'value-type', message, column, expected, value };
+}
+
+function jsonHint(cell: string): string {
+  try {
+    JSON.parse(cell);
+  } catch (error) {
+    return ` ${jsonProblem(cell, error)}`.trimEnd();
+  }
+  return ` Member ${JSON.stringify(excerpt(repeatedMember(cell) ?? ''))} stands twice. Remove one of the two.`;
 }
 
 /**

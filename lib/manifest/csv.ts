@@ -33,14 +33,29 @@ export function cellsOf(source: string, delimiter: Delimiter): readonly string[]
 
 function parseAll(sources: readonly string[], delimiter: Delimiter): readonly (readonly string[] | undefined)[] {
   if (sources.length === 0) return [];
+  const rows = parsedRows(sources, delimiter);
+  if (rows !== undefined) return rows;
+  // Some record is wrong. Parsing them one by one shows which.
+  return sources.map(
+    (source) => (parsedRows([source], delimiter) ?? parsedRows([quotedMarks(source, delimiter)], delimiter))?.[0],
+  );
+}
+
+/** @returns undefined when a record is wrong */
+function parsedRows(sources: readonly string[], delimiter: Delimiter): string[][] | undefined {
   try {
     // rows.ts reports rows that are too short or too long.
     const rows: string[][] = parse(sources.join('\n'), { delimiter, record_delimiter: '\n', relax_column_count: true });
-    if (rows.length === sources.length) return rows;
+    return rows.length === sources.length ? rows : undefined;
   } catch {
-    // Some record is wrong. Parsing them one by one shows which.
+    return undefined;
   }
-  return sources.length === 1 ? [undefined] : sources.map((source) => parseAll([source], delimiter)[0]);
+}
+
+/** The record with each bare `="00124"` in quotes, as RFC 4180 has it. Excel writes and reads it without. */
+function quotedMarks(source: string, delimiter: Delimiter): string {
+  const mark = new RegExp(`(^|\\${delimiter})="([^"\\r\\n]*)"(?=\\${delimiter}|$)`, 'g');
+  return source.replace(mark, (_, before: string, text: string) => `${before}"=""${text}"""`);
 }
 
 /*
@@ -49,10 +64,13 @@ function parseAll(sources: readonly string[], delimiter: Delimiter): readonly (r
  * spreadsheet reads it as "this is text". The reader removes one such apostrophe, so that an error report can be fixed
  * and sent back. A value that really begins with an apostrophe and a formula is written with one apostrophe more.
  * A negative number is not a formula, and stays a number for the spreadsheet.
+ *
+ * People write the apostrophe before digits too, and `="00124"`, so that a spreadsheet keeps leading zeros. Both are removed.
  */
-const guarded = /^'*[=+\-@\t\r\n＝＋－＠]/;
-const guard = /^'+[=+\-@\t\r\n＝＋－＠]/;
+const guarded = /^'*[=+\-@\t\r\n＝＋－＠]|^'+\d[^']*$/;
+const guard = /^'+(?:[=+\-@\t\r\n＝＋－＠]|\d[^']*$)/;
 const negativeNumber = /^-\d{1,15}(?:\.\d{1,15})?$/;
+const textFormula = /^="((?:[^"]|"")*)"$/;
 
 /**
  * The cell as text that no spreadsheet runs.
@@ -64,7 +82,14 @@ export function withGuard(cell: string): string {
   return guarded.test(cell) && !negativeNumber.test(cell) ? `'${cell}` : cell;
 }
 
-/** The inverse of `withGuard`. */
+/**
+ * The cell without its mark for text. The inverse of `withGuard`.
+ * @example
+ * withoutGuard("'=1+1"); // '=1+1'
+ * withoutGuard('="00124"'); // '00124'
+ */
 export function withoutGuard(cell: string): string {
-  return guard.test(cell) ? cell.slice(1) : cell;
+  if (guard.test(cell)) return cell.slice(1);
+  const [, text] = textFormula.exec(cell) ?? [];
+  return text === undefined ? cell : text.replaceAll('""', '"');
 }

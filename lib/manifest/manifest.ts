@@ -1,18 +1,25 @@
 import { createHash } from 'node:crypto';
 import { type ErrorCode, excerpt, FleetError } from '../errors.ts';
 import { canonicalJson } from '../json.ts';
+import type { Encoding } from './encoding.ts';
 
 /*
  * How a manifest becomes device requests, and where each step is:
  *
- * 1. text-check.ts      are the bytes UTF-8 text, or another kind of file?
- * 2. columns.ts         the header: its delimiter, its columns and the type of each
+ * 1. encoding.ts        UTF-8, or UTF-16 with a byte order mark
+ *    text-check.ts      are the bytes text, or another kind of file?
+ * 2. header.ts          which line is the header
+ *    columns.ts         its delimiter, its columns and the type of each
  * 3. record-scanner.ts  where each record begins and ends
  * 4. splitter.ts        steps 1 to 3 over the whole file, in one pass: its shape and its chunks
  * 5. csv.ts             the records of one chunk, as cells
+ *    cells.ts           the text of one cell: what is repaired and what is refused
  *    device-fields.ts   a JSON object, as the fields of one device
  * 6. rows.ts            the fields of each row, checked: one request or one error per row
+ *    ids.ts             what is wrong with a device id, and how it would be accepted
  * 7. report.ts          errors and results, as CSV; an error report is a manifest again
+ *
+ * The reader repairs what has one meaning only, and counts each repair (repairs.ts). It refuses what has lost information.
  *
  * Chunks count from 0. Lines count from 1, as an editor counts them. Positions are bytes of the file, an end is exclusive.
  */
@@ -24,13 +31,23 @@ export interface ManifestShape {
   readonly format: ManifestFormat;
   /** CSV only. */
   readonly delimiter?: Delimiter;
-  /** CSV only: the cells of the header, as written. */
+  /** CSV only: the names of the columns, as the reader knows them. A column without a name is empty. */
   readonly columns?: readonly string[];
+  /** CSV only: names that the header writes in another way than `columns`. */
+  readonly renamed?: readonly RenamedColumn[];
+  /** UTF-8 when absent. */
+  readonly encoding?: Exclude<Encoding, 'utf-8'>;
   /** True when the file begins with a byte order mark. Its error report then has one too, for spreadsheets that need it. */
   readonly bom?: boolean;
 }
 
-export type Delimiter = ',' | ';' | '\t';
+/** A column whose name was matched: `Device ID` is read as `deviceId`. */
+export interface RenamedColumn {
+  readonly written: string;
+  readonly read: string;
+}
+
+export type Delimiter = ',' | ';' | '\t' | '|';
 
 /** Consecutive rows of a manifest. */
 export interface ChunkRange {
@@ -52,6 +69,8 @@ export interface DeviceRequest {
   /** The row's text as in the file, without its line end. */
   readonly source: string;
   readonly deviceId: string;
+  /** The device id as the row has it, where its group folds the case and the row has upper case. */
+  readonly writtenId?: string;
   readonly enrollmentGroup: string;
   /** PKCS#10 (RFC 2986), PEM or base64 DER. Not checked yet. */
   readonly csr?: string;

@@ -1,5 +1,7 @@
 import { FleetError } from '../errors.ts';
+import { isBlank } from './blanks.ts';
 import { type Delimiter, maxRecordBytes } from './manifest.ts';
+import type { FileRepair } from './repairs.ts';
 
 /** One record of a manifest as text. */
 export interface RecordText {
@@ -20,13 +22,15 @@ export interface ScannerOptions {
   readonly maxRecordBytes: number;
   /**
    * Called for each record, in order. Its bytes are `start` to `next` (exclusive) with its line end, and it begins on
-   * `line`. Not called for blank lines.
+   * `line`. Not called for blank lines, nor for rows of delimiters and blanks.
    */
   readonly onRecord: (start: number, next: number, line: number) => void;
+  /** Called for each row of delimiters or blanks, and for each unusual line end. */
+  readonly onRepair?: (repair: FileRepair) => void;
 }
 
 export interface RecordScanner {
-  /** Scans the next bytes of the file, cut anywhere. @throws FleetError `manifest-row-too-long` */
+  /** Scans the next bytes of the file, cut anywhere between characters. @throws FleetError `manifest-row-too-long` */
   scan(bytes: Buffer): void;
   /** Ends the last record. @returns the line on which an unclosed quoted field opened, if there is one */
   finish(): number | undefined;
@@ -37,7 +41,6 @@ export interface RecordScanner {
 const quoteByte = 0x22;
 const newline = 0x0a;
 const carriageReturn = 0x0d;
-const nothing = Buffer.alloc(0);
 
 // Where in a CSV record the next byte is. Numbers, not strings: this is compared once per byte.
 const fieldStart = 0;
@@ -47,17 +50,17 @@ const quoted = 2;
 const afterQuote = 3;
 
 /**
- * Finds where records begin and end, by RFC 4180. A line end inside a quoted field belongs to the field. A quote opens a
- * field only as its first byte.
+ * Finds where records begin and end, by RFC 4180. A record ends with LF, CRLF, CR alone (Excel for Mac) or CRCRLF (text mode
+ * applied twice). A line end inside a quoted field belongs to the field. A quote opens a field only as its first byte.
  *
  * Text between a closing quote and the delimiter is an error, which the row reader reports. The scanner takes it as plain
  * text, so that the error does not spread to the next rows.
  *
  * Memory does not grow with the input: the scanner keeps positions, not bytes. A line without a quote, as nearly all are,
- * costs one native search.
+ * costs one native search, or two with CRLF.
  */
 export function createRecordScanner(options: ScannerOptions): RecordScanner {
-  const { onRecord, maxRecordBytes } = options;
+  const { onRecord, onRepair, maxRecordBytes } = options;
   const delimiter = options.delimiter?.charCodeAt(0);
   let state = fieldStart;
   /** File position of the bytes being scanned. */
@@ -66,20 +69,24 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
   let line = options.line;
   let startLine = options.line;
   let quoteLine = options.line;
-  let lastByte = 0;
+  /** The record has more than delimiters, blanks and empty quotes. */
+  let hasText = false;
+  /** Carriage returns that end the scanned bytes. The next byte decides whether they belong to one line end. */
+  let openReturns = 0;
 
-  /** @param end index behind the newline of the record, or behind the last byte */
-  function endRecord(bytes: Buffer, end: number, terminated: boolean): void {
-    const next = base + end;
-    const length = next - start - (terminated ? 1 : 0);
-    if (length > maxRecordBytes) throw tooLong();
-    const last = terminated ? end - 2 : end - 1;
-    const blank = length === 0 || (length === 1 && (last < 0 ? lastByte : bytes[last]) === carriageReturn);
-    if (!blank) onRecord(start, next, startLine);
-    if (terminated) line += 1;
+  /**
+   * @param end file position behind the record's last byte
+   * @param next file position behind its line end
+   */
+  function endRecord(end: number, next: number): void {
+    if (end - start > maxRecordBytes) throw tooLong();
+    if (hasText) onRecord(start, next, startLine);
+    else if (end > start) onRepair?.('blank-rows');
+    line += 1;
     start = next;
     startLine = line;
     state = fieldStart;
+    hasText = false;
   }
 
   function tooLong(): FleetError {
@@ -93,31 +100,39 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
 
   function scan(bytes: Buffer): void {
     const { length } = bytes;
-    let at = 0;
-    let quote = delimiter === undefined ? -1 : bytes.indexOf(quoteByte);
-    if (quote === -1) quote = length;
+    let at = openReturns > 0 ? endReturns(bytes) : 0;
+    let lineEnd = -1;
+    let cr = -1;
+    let quote = delimiter === undefined ? length : -1;
     while (at < length) {
       if (state < quoted) {
-        const end = bytes.indexOf(newline, at);
-        if (quote < at) {
-          quote = bytes.indexOf(quoteByte, at);
-          if (quote === -1) quote = length;
+        if (lineEnd < at) {
+          lineEnd = bytes.indexOf(newline, at);
+          if (lineEnd === -1) lineEnd = length;
         }
-        if (end === -1 && quote === length) {
-          state = bytes[length - 1] === delimiter ? fieldStart : unquoted;
-          break;
-        }
-        if (end !== -1 && end < quote) {
-          at = end + 1;
-          endRecord(bytes, at, true);
+        if (cr < at) cr = indexOrLength(bytes, carriageReturn, at);
+        if (quote < at) quote = indexOrLength(bytes, quoteByte, at);
+        if (quote >= lineEnd) {
+          const first = bytes[at] ?? 0;
+          // Nearly all records begin with a printable character of ASCII.
+          if (first > 0x20 && first < 0x80 && first !== delimiter) hasText = true;
+          else if (!hasText) hasText = containsText(bytes, at, Math.min(cr, lineEnd));
+          if (cr < lineEnd) {
+            at = scanReturns(bytes, cr);
+          } else if (lineEnd < length) {
+            at = lineEnd + 1;
+            endRecord(base + lineEnd, base + at);
+          } else {
+            state = bytes[length - 1] === delimiter ? fieldStart : unquoted;
+            at = length;
+          }
           continue;
         }
       }
       at = scanQuotedRecord(bytes, at);
     }
-    lastByte = bytes[length - 1] ?? lastByte;
     base += length;
-    if (base - start > maxRecordBytes) throw tooLong();
+    if (base - openReturns - start > maxRecordBytes) throw tooLong();
   }
 
   /** Scans byte by byte to the end of the record. @returns the index behind it, or behind the last byte */
@@ -125,26 +140,77 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
     for (let at = from; at < bytes.length; at += 1) {
       const byte = bytes[at];
       if (state === quoted) {
-        if (byte === quoteByte) state = afterQuote;
-        else if (byte === newline) line += 1;
+        if (byte === quoteByte) {
+          state = afterQuote;
+        } else {
+          if (byte === newline) line += 1;
+          hasText ||= isText(bytes, at);
+        }
       } else if (byte === newline) {
-        endRecord(bytes, at + 1, true);
+        endRecord(base + at, base + at + 1);
         return at + 1;
+      } else if (byte === carriageReturn) {
+        return scanReturns(bytes, at);
       } else if (byte === delimiter) {
         state = fieldStart;
       } else if (byte === quoteByte && state !== unquoted) {
         if (state === fieldStart) quoteLine = line;
+        else hasText = true;
         state = quoted;
       } else {
         state = unquoted;
+        hasText ||= isText(bytes, at);
       }
     }
     return bytes.length;
   }
 
+  /** @param from index of a carriage return outside quotes. @returns the index behind the line end */
+  function scanReturns(bytes: Buffer, from: number): number {
+    let at = from;
+    while (bytes[at] === carriageReturn) at += 1;
+    openReturns = at - from;
+    if (at === bytes.length) return at;
+    return closeReturns(bytes[at] === newline, at);
+  }
+
+  /** Ends the carriage returns that ended the bytes before. @returns the index behind the line end */
+  function endReturns(bytes: Buffer): number {
+    let at = 0;
+    while (bytes[at] === carriageReturn) at += 1;
+    openReturns += at;
+    return at === bytes.length ? at : closeReturns(bytes[at] === newline, at);
+  }
+
+  /** @param at index of the byte behind the carriage returns */
+  function closeReturns(endsWithNewline: boolean, at: number): number {
+    const next = base + at;
+    const end = next - openReturns;
+    if (endsWithNewline) {
+      if (openReturns > 1) onRepair?.('line-ends');
+      openReturns = 0;
+      endRecord(end, next + 1);
+      return at + 1;
+    }
+    // Each one is a line end. All but the first end a blank line.
+    for (let position = end; position < next; position += 1) {
+      onRepair?.('line-ends');
+      endRecord(position, position + 1);
+    }
+    openReturns = 0;
+    return at;
+  }
+
+  /** @param to index behind the last byte */
+  function containsText(bytes: Buffer, from: number, to: number): boolean {
+    for (let at = from; at < to; at += 1) if (bytes[at] !== delimiter && isText(bytes, at)) return true;
+    return false;
+  }
+
   function finish(): number | undefined {
     const open = state === quoted ? quoteLine : undefined;
-    if (base > start) endRecord(nothing, 0, false);
+    if (openReturns > 0) closeReturns(false, 0);
+    if (base > start) endRecord(base, base);
     return open;
   }
 
@@ -155,6 +221,19 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
       return line;
     },
   };
+}
+
+function indexOrLength(bytes: Buffer, byte: number, from: number): number {
+  const at = bytes.indexOf(byte, from);
+  return at === -1 ? bytes.length : at;
+}
+
+/** Whether a character that is not blank begins with that byte. */
+function isText(bytes: Buffer, at: number): boolean {
+  const byte = bytes[at] ?? 0;
+  if (byte < 0x80) return byte > 0x20;
+  // Bytes 0x80 to 0xbf continue a character. The blanks beyond ASCII have two or three bytes.
+  return byte >= 0xc0 && !isBlank(bytes.toString('utf8', at, at + (byte < 0xe0 ? 2 : 3)));
 }
 
 /**
@@ -173,6 +252,9 @@ export function recordsIn(bytes: Buffer, firstLine: number, delimiter?: Delimite
 }
 
 function withoutLineEnd(text: string): string {
-  if (text.endsWith('\r\n')) return text.slice(0, -2);
-  return text.endsWith('\n') || text.endsWith('\r') ? text.slice(0, -1) : text;
+  let { length } = text;
+  while (length > 0 && (text.charCodeAt(length - 1) === newline || text.charCodeAt(length - 1) === carriageReturn)) {
+    length -= 1;
+  }
+  return text.slice(0, length);
 }

@@ -1,5 +1,6 @@
 import { FleetError } from '../errors.ts';
-import { parseHeader } from './columns.ts';
+import { type Encoding, encodingOf, narrowed, unitBytes } from './encoding.ts';
+import { openManifest } from './header.ts';
 import {
   type ChunkRange,
   type ManifestFormat,
@@ -9,10 +10,8 @@ import {
   maxRecordBytes,
 } from './manifest.ts';
 import { createRecordScanner, type RecordScanner } from './record-scanner.ts';
+import { createRepairCount, type Repairs } from './repairs.ts';
 import { detectForeignFormat, incompleteTail, type TextError, textError } from './text-check.ts';
-
-/** Longest header with the blank lines before it, in bytes: a thousand columns of 64 characters. */
-const maxHeaderBytes = 64 * 1024;
 
 /** Bytes that are checked and scanned in one piece: large enough for native searches, small enough for the CPU cache. */
 const defaultBlockBytes = 256 * 1024;
@@ -31,6 +30,8 @@ export interface SplitManifest {
   readonly chunks: ChunkRange[];
   /** Rows of all chunks. */
   readonly rows: number;
+  /** Repairs to the file and its header. */
+  readonly repairs: Repairs;
 }
 
 /**
@@ -49,7 +50,9 @@ export async function splitManifest(
 
 /** The stream in pieces of one size that end between characters. A piece is valid only until the next one. */
 async function* blocks(source: AsyncIterable<Uint8Array>, size: number): AsyncIterable<Buffer> {
-  const block = Buffer.allocUnsafe(Math.max(size, 8));
+  // A size of whole code units of UTF-16.
+  const block = Buffer.allocUnsafe(Math.max(size - (size % 2), 8));
+  let encoding: Encoding | undefined;
   let filled = 0;
   for await (const piece of source) {
     for (let at = 0; at < piece.length; ) {
@@ -58,7 +61,8 @@ async function* blocks(source: AsyncIterable<Uint8Array>, size: number): AsyncIt
       filled += part.length;
       at += part.length;
       if (filled < block.length) continue;
-      const tail = incompleteTail(block);
+      encoding ??= encodingOf(block);
+      const tail = encoding === 'utf-8' ? incompleteTail(block) : 0;
       yield block.subarray(0, filled - tail);
       block.copyWithin(0, filled - tail, filled);
       filled = tail;
@@ -68,20 +72,28 @@ async function* blocks(source: AsyncIterable<Uint8Array>, size: number): AsyncIt
 }
 
 function createSplitter(format: ManifestFormat, chunkRows: number) {
+  const count = createRepairCount();
   const chunks: ChunkRange[] = [];
+  let encoding: Encoding = 'utf-8';
   let head = Buffer.alloc(0);
+  /** Bytes of the file that were added. */
   let offset = 0;
   let scanner: RecordScanner | undefined;
   let shape: ManifestShape | undefined;
+  /** The error of a zero byte, to be thrown unless it begins the tail of the file. */
+  let zeroByte: FleetError | undefined;
+  let tailLength = 0;
   let total = 0;
-  // The chunk that is being filled: bytes `start` to `end` (exclusive).
+  let maxChunkUnits = maxChunkBytes;
+  // The chunk that is being filled: code units `start` to `end` (exclusive).
   let start = 0;
   let end = 0;
   let firstLine = 1;
   let rows = 0;
 
+  /** @param from first code unit of the record. @param next code unit behind it */
   function onRecord(from: number, next: number, line: number): void {
-    if (rows === chunkRows || (rows > 0 && next - start > maxChunkBytes)) closeChunk();
+    if (rows === chunkRows || (rows > 0 && next - start > maxChunkUnits)) closeChunk();
     if (rows === 0) {
       start = from;
       firstLine = line;
@@ -96,36 +108,59 @@ function createSplitter(format: ManifestFormat, chunkRows: number) {
       const expected = `at most ${maxChunks * chunkRows} rows`;
       throw new FleetError('manifest-too-large', message, { line: firstLine, expected });
     }
-    chunks.push({ chunk: chunks.length, start, end, firstLine, rows });
+    const size = unitBytes(encoding);
+    chunks.push({ chunk: chunks.length, start: start * size, end: end * size, firstLine, rows });
     total += rows;
     rows = 0;
   }
 
   function add(block: Buffer): void {
-    const error = (offset === 0 ? detectForeignFormat(block) : undefined) ?? textError(block);
+    if (offset === 0) encoding = encodingOf(block);
+    const size = unitBytes(encoding);
+    maxChunkUnits = maxChunkBytes / size;
+    // The last block of a damaged file may end within a code unit.
+    const bytes = block.subarray(0, block.length - (block.length % size));
+    const units = size === 1 ? bytes : narrowed(bytes, encoding);
+    if (zeroByte !== undefined) {
+      checkTail(units, zeroByte);
+      return;
+    }
+    const error = (offset === 0 ? detectForeignFormat(bytes) : undefined) ?? textError(units) ?? halfUnit(block, size);
     // The text before the error is scanned first: the error that comes first in the file is the one to report.
-    const text = error === undefined ? block : block.subarray(0, error.index);
+    const text = error === undefined ? units : units.subarray(0, error.index);
     if (scanner !== undefined) scanner.scan(text);
-    else addToHead(text, false);
-    if (error !== undefined) throw notText(error, offset + error.index, scanner?.line ?? linesIn(head));
+    else addToHead(bytes.subarray(0, text.length * size), { isLast: error !== undefined });
+    if (error !== undefined) {
+      const found = notText(error, offset + error.index * size, scanner?.line ?? linesIn(head));
+      if (units[error.index] !== 0) throw found;
+      zeroByte = found;
+      checkTail(units.subarray(error.index), found);
+    }
     offset += block.length;
   }
 
+  /** Zero bytes and Ctrl-Z end a file that a copy filled up. @throws the error of the first zero byte, when text follows */
+  function checkTail(units: Buffer, found: FleetError): void {
+    tailLength += units.length;
+    if (tailLength > maxRecordBytes || units.some((unit) => unit > 0x20)) throw found;
+  }
+
   /** Collects bytes until the header is complete (CSV) or the first bytes are known (NDJSON), then begins to scan. */
-  function addToHead(text: Buffer, last: boolean): void {
-    head = Buffer.concat([head, text]);
-    const found = openManifest(head, format, last);
+  function addToHead(bytes: Buffer, { isWhole = false, isLast = false }): void {
+    head = Buffer.concat([head, bytes]);
+    const units = unitBytes(encoding) === 1 ? head : narrowed(head, encoding);
+    const found = openManifest({ bytes: head, units, encoding, isWhole, isLast }, format, count);
     if (found === undefined) return;
     ({ shape } = found);
     const { offset: at, line } = found;
-    scanner = createRecordScanner({ delimiter: shape.delimiter, offset: at, line, maxRecordBytes, onRecord });
-    const rest = head.subarray(at);
+    const onRepair = count.add;
+    scanner = createRecordScanner({ delimiter: shape.delimiter, offset: at, line, maxRecordBytes, onRecord, onRepair });
     head = Buffer.alloc(0);
-    scanner.scan(rest);
+    scanner.scan(units.subarray(at));
   }
 
   function finish(): SplitManifest {
-    if (scanner === undefined) addToHead(Buffer.alloc(0), true);
+    if (scanner === undefined) addToHead(Buffer.alloc(0), { isWhole: true });
     const openQuote = scanner?.finish();
     if (openQuote !== undefined) {
       throw new FleetError('manifest-quote', `The quoted field that opens on line ${openQuote} never closes.`, {
@@ -135,80 +170,31 @@ function createSplitter(format: ManifestFormat, chunkRows: number) {
     }
     if (rows > 0) closeChunk();
     if (shape === undefined || total === 0) {
+      if (zeroByte !== undefined && shape === undefined) throw zeroByte;
       const what = shape?.columns === undefined ? 'The manifest is empty.' : 'The manifest has a header but no row.';
       throw new FleetError('manifest-empty', what, { expected: 'at least one device' });
     }
-    return { shape, chunks, rows: total };
+    if (zeroByte !== undefined) count.add('tail');
+    return { shape, chunks, rows: total, repairs: count.repairs };
   }
 
   return { add, end: finish };
 }
 
-interface Opening {
-  readonly shape: ManifestShape;
-  /** First byte of the rows. */
-  readonly offset: number;
-  /** Line of that byte, from 1. */
-  readonly line: number;
-}
-
-/**
- * Reads the shape of a manifest from its first bytes.
- * @param last true when `head` is the whole file
- * @returns undefined when more bytes are needed
- */
-function openManifest(head: Buffer, format: ManifestFormat, last: boolean): Opening | undefined {
-  const bom = head.length >= 3 && head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf;
-  if (head.length < 3 && !last) return undefined;
-  const begin = { at: bom ? 3 : 0, mark: bom ? { bom } : {} };
-  return format === 'csv' ? openCsv(head, last, begin) : openNdjson(head, begin);
-}
-
-interface Begin {
-  /** First byte behind the byte order mark. */
-  readonly at: number;
-  readonly mark: { bom?: true };
-}
-
-/** The header is the first line that is not blank. It is one line: the name of a column cannot contain a line end. */
-function openCsv(head: Buffer, last: boolean, { at, mark }: Begin): Opening | undefined {
-  let line = 1;
-  for (let from = at; from < head.length; line += 1) {
-    const newline = head.indexOf(0x0a, from);
-    const end = newline === -1 ? head.length : newline + 1;
-    // Checked per line, so that the result does not depend on the pieces. Blank lines count: `head` must stay small.
-    if (end > maxHeaderBytes) throw longHeader(line);
-    if (newline === -1 && !last) return undefined;
-    const text = head.toString('utf8', from, end).replace(/\r?\n$|\r$/, '');
-    if (text.length > 0) {
-      const shape = { format: 'csv', ...parseHeader(text, line), ...mark } as const;
-      return { shape, offset: end, line: line + 1 };
-    }
-    from = end;
-  }
-  return undefined;
-}
-
-function openNdjson(head: Buffer, { at, mark }: Begin): Opening {
-  const first = head.subarray(at).find((byte) => byte > 0x20);
-  if (first !== '['.charCodeAt(0)) return { shape: { format: 'ndjson', ...mark }, offset: at, line: 1 };
-  const message =
-    'The file is one JSON array. Write one JSON object per line, without brackets and commas around them.';
-  throw new FleetError('manifest-format', message, { expected: 'one JSON object per line', value: '[' });
-}
-
-function longHeader(line: number): FleetError {
-  const message = `No header ends within the first ${maxHeaderBytes} bytes of the file.`;
-  return new FleetError('manifest-row-too-long', message, {
-    line,
-    expected: `a header within ${maxHeaderBytes} bytes`,
-  });
+/** The error of a file of UTF-16 that ends within a code unit. */
+function halfUnit(block: Buffer, size: number): TextError | undefined {
+  const index = Math.floor(block.length / size);
+  const rest = block.subarray(index * size);
+  if (rest.length === 0) return undefined;
+  return { index, code: 'manifest-encoding', message: 'The file is not UTF-16.', value: rest.toString('hex') };
 }
 
 /** @param offset position in the file, from 0 */
 function notText({ code, message, value }: TextError, offset: number, line: number): FleetError {
-  const withPlace = `${message} See byte ${offset}, on line ${line}.`;
-  return new FleetError(code, withPlace, { line, expected: 'UTF-8 text', value: `0x${value}` });
+  const advice = code === 'manifest-encoding' ? ' In a spreadsheet, save it as "CSV UTF-8".' : '';
+  const withPlace = `${message} See byte ${offset}, on line ${line}.${advice}`;
+  const expected = 'text as UTF-8, or as UTF-16 with a byte order mark';
+  return new FleetError(code, withPlace, { line, expected, value: `0x${value}` });
 }
 
 function linesIn(text: Buffer): number {

@@ -17,23 +17,23 @@ const foreign: readonly (readonly [signature: string, code: ErrorCode, kind: str
   ['d0cf11e0', 'manifest-not-text', 'an old Excel workbook'],
   ['1f8b', 'manifest-not-text', 'a gzip archive'],
   ['25504446', 'manifest-not-text', 'a PDF document'],
-  ['fffe', 'manifest-encoding', 'UTF-16 text'],
-  ['feff', 'manifest-encoding', 'UTF-16 text'],
+  ['7b5c727466', 'manifest-not-text', 'an RTF document'],
 ];
 
 /**
  * Recognizes a file of another kind by its first bytes.
- * @param head the beginning of the file, at least 4 bytes of it if it has so many
+ * @param head the beginning of the file, at least 8 bytes of it if it has so many
  */
 export function detectForeignFormat(head: Buffer): TextError | undefined {
   const value = head.subarray(0, 4).toString('hex');
-  const known = foreign.find(([signature]) => value.startsWith(signature));
+  const start = head.subarray(0, 8).toString('hex');
+  const known = foreign.find(([signature]) => start.startsWith(signature));
   if (known !== undefined) return { index: 0, code: known[1], message: `The file is ${known[2]}.`, value };
   // ASCII in UTF-16 without a byte order mark: every second byte is zero.
   const [a, b, c, d] = head;
   const utf16 = (a === 0 && c === 0 && b !== 0 && d !== 0) || (a !== 0 && c !== 0 && b === 0 && d === 0);
   if (!utf16) return undefined;
-  return { index: 0, code: 'manifest-encoding', message: 'The file is UTF-16 text.', value };
+  return { index: 0, code: 'manifest-encoding', message: 'The file is UTF-16 without a byte order mark.', value };
 }
 
 /**

@@ -64,9 +64,11 @@ async function dispatch(job: Job, ports: IngestPorts): Promise<void> {
   const { blob, ...version } = manifest;
   const source = await manifests.open(blob, version);
   if (source === undefined) throw manifestGone(blob);
-  const { shape, chunks, rows } = await step('split', { jobId }, () => splitManifest(source, { format, chunkRows }));
+  const { shape, chunks, rows, repairs } = await step('split', { jobId }, () =>
+    splitManifest(source, { format, chunkRows }),
+  );
   // Totals first: a chunk may be done before the last message is sent, and it is counted against them.
-  const change = { status: 'provisioning', shape, chunkRows, chunks: chunks.length, total: rows } as const;
+  const change = { status: 'provisioning', shape, repairs, chunkRows, chunks: chunks.length, total: rows } as const;
   const current = await jobs.update(jobId, ['splitting'], change);
   // The job was cancelled while it was split: no row was counted, and none may come.
   if (current === undefined || current.counts.total === 0) return;

@@ -60,7 +60,7 @@ export async function provisionChunk(message: ChunkMessage, ports: ProvisionPort
     archive,
     at: now().toISOString(),
   });
-  await recordOutcome(message, outcome, ports);
+  await recordOutcome(message, { ...outcome, repairs: rows.repairs }, ports);
   metrics.chunkDuration.record((performance.now() - startedAt) / 1000);
 }
 

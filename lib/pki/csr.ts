@@ -3,6 +3,7 @@ import { AsnConvert } from '@peculiar/asn1-schema';
 import { Name } from '@peculiar/asn1-x509';
 import { excerpt, FleetError } from '../errors.ts';
 import { toPem } from './certificate.ts';
+import { decodeRequest } from './csr-text.ts';
 import { bitStringOctets, type DerElement, DerError, derTag, readConstructed, readElements } from './der.ts';
 import {
   type DeviceSubjectKey,
@@ -19,7 +20,7 @@ import { commonNameId, commonNameIdDer, readSignatureAlgorithm } from './x509.ts
 /**
  * Reads a device's PKCS#10 request (RFC 2986). Its common name must be the device id, or absent; everything else that it asks
  * for is ignored, since the profile decides. Its signature must verify, which proves that the sender has the private key.
- * @param text PEM, or base64 of DER
+ * @param text PEM or base64 of DER, in any writing that `decodeRequest` reads
  * @returns the public key of the request
  * @throws FleetError `csr-invalid`
  */
@@ -33,26 +34,10 @@ export function readCertificationRequest(text: string, deviceId: string, profile
   }
 }
 
-/** Characters. An RSA-2048 request with a dozen extensions has 3 KB of DER. */
-const maxTextLength = 12 * 1024;
-
-const pem = /^-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----([^-]*)-----END (?:NEW )?CERTIFICATE REQUEST-----$/;
-
 function decode(text: string): Buffer {
-  if (text.length > maxTextLength)
-    throw invalid(`The request has ${text.length} characters; expected at most ${maxTextLength}`);
-  const trimmed = text.trim();
-  if (trimmed.includes('PRIVATE KEY-----'))
-    throw invalid('A private key was sent in place of a request; replace that key');
-  const armoured = trimmed.startsWith('-----');
-  const [, body] = armoured ? (pem.exec(trimmed) ?? []) : [trimmed, trimmed];
-  if (body === undefined) throw invalid('The PEM is not one whole "CERTIFICATE REQUEST"');
-  const packed = body.replace(/\s+/g, '');
-  if (packed === '') throw invalid('The request is empty');
-  const der = Buffer.from(packed, 'base64');
-  // Node skips characters that are not base64. If the text comes out as it went in, there were none.
-  if (der.toString('base64') !== packed) throw invalid('The request is not base64', 'PEM, or base64 of DER');
-  return der;
+  const decoded = decodeRequest(text);
+  if ('problem' in decoded) throw invalid(decoded.problem, decoded.expected);
+  return decoded.der;
 }
 
 function read(der: Buffer, deviceId: string, profile: Profile): DeviceSubjectKey {
@@ -133,12 +118,20 @@ function acceptKey(info: Buffer, profile: Profile): DeviceSubjectKey {
   const key = subjectKeyOf(publicKey);
   if (key === undefined || !isDeviceKey(key) || !profile.keyTypes.includes(key.type))
     throw invalid(`The key of the request is ${describeKey(publicKey)}`, profile.keyTypes.join(' or '));
-  if (key.type === 'ec-p256' || !key.info.equals(info))
+  // Explicit curve parameters and compressed points, as some HSMs write them. Only the key itself is taken.
+  if (key.type === 'ec-p256') return subjectKeyFrom('ec-p256', uncompressedPoint(publicKey));
+  if (!key.info.equals(info))
     throw invalid(
       `The ${key.type} key of the request is encoded in an unusual form`,
       'an uncompressed point, or plain RSA',
     );
   return key;
+}
+
+/** The point of a P-256 key as SEC 1 2.3.3 writes it: 04, then x and y of 32 bytes each. */
+function uncompressedPoint(key: KeyObject): Buffer {
+  const { x = '', y = '' } = key.export({ format: 'jwk' });
+  return Buffer.concat([Buffer.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')]);
 }
 
 function checkSignature(signed: Buffer, algorithm: Buffer, signature: Buffer, key: SubjectKey): void {

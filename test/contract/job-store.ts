@@ -60,6 +60,19 @@ export function jobStoreContract(name: string, open: () => Promise<JobStore> | J
       assert.deepEqual(part, somePart(0, { provisioned: 8, rejected: 2 }));
     });
 
+    it('adds the repairs of a part once, beside those of the file', async () => {
+      const store = await open();
+      const job = newJob({ status: 'splitting' });
+      await store.create(job);
+      await store.update(job.jobId, ['splitting'], { status: 'provisioning', total: 30, repairs: { 'utf-16': 1 } });
+      const part = { ...somePart(0, { provisioned: 8 }), repairs: { 'trimmed-cells': 3, nfc: 1 } };
+      await store.count(job.jobId, part);
+      await store.count(job.jobId, part);
+      const after = await store.count(job.jobId, { ...somePart(1, {}), repairs: { nfc: 2 } });
+      assert.deepEqual(after.repairs, { 'utf-16': 1, 'trimmed-cells': 3, nfc: 3 });
+      assert.equal(after.counts.provisioned, 8);
+    });
+
     it('counts every part when many arrive at once', async () => {
       const store = await open();
       const job = newJob({ status: 'provisioning', counts: { ...nothing, total: 400 } });

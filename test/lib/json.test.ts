@@ -4,6 +4,7 @@ import { twinIssues } from '../../lib/devices/twin.ts';
 import { parseGroupDefinition } from '../../lib/groups/definition.ts';
 import { canonicalJson, untrustedJsonIssue } from '../../lib/json.ts';
 import { parseDeviceObject } from '../../lib/manifest/device-fields.ts';
+import { createRepairCount } from '../../lib/manifest/repairs.ts';
 
 const nested = (depth: number): unknown => JSON.parse(`${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`);
 
@@ -68,7 +69,7 @@ describe('untrusted JSON', () => {
     assert.throws(() => parseGroupDefinition('line7', { keyCustody: 'plain', initialTwin: { tags } }), tooMany);
     assert.throws(() => parseGroupDefinition('line7', Array(50_001).fill(1)), { code: 'group-invalid' });
     assert.deepEqual(twinIssues({ tags, desired: {} }), [{ path: 'tags.a', message: 'more than 50000 values' }]);
-    const row = parseDeviceObject(JSON.stringify({ deviceId: 'gw-1', tags }));
+    const row = parseDeviceObject(JSON.stringify({ deviceId: 'gw-1', tags }), createRepairCount());
     assert.ok('errors' in row);
     assert.deepEqual(
       row.errors.map(({ code, column }) => [code, column]),

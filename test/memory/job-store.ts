@@ -54,11 +54,14 @@ export function createMemoryJobStore(): JobStore {
         const counts: Record<string, number> = { ...job.counts };
         for (const [name, value] of Object.entries(part.outcome)) counts[name] = (counts[name] ?? 0) + value;
         const { retried } = part;
+        const repairs: Record<string, number> = { ...job.repairs };
+        for (const [name, value] of Object.entries(part.repairs ?? {})) repairs[name] = (repairs[name] ?? 0) + value;
         put({
           ...job,
           counts: counts as unknown as RowCounts,
           lastPartAt: part.finishedAt,
-          ...(retried === undefined ? {} : { retrying: (job.retrying ?? 0) - retried }),
+          ...(retried !== undefined && { retrying: (job.retrying ?? 0) - retried }),
+          ...(job.repairs !== undefined && { repairs }),
         });
       }
       return structuredClone(jobs.get(jobId)) as Job;

@@ -213,6 +213,7 @@ export function deviceError(
 function newClaim(request: DeviceRequest, { jobId, chunk, attempt }: ClaimOptions, at: string): DeviceRecord {
   return {
     id: request.deviceId,
+    ...(request.writtenId !== undefined && { writtenId: request.writtenId }),
     enrollmentGroup: request.enrollmentGroup,
     status: 'claimed',
     statusSince: at,

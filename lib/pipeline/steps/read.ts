@@ -30,9 +30,9 @@ export function readRows(
       return withinGroups(read(bytes, firstLine), allowedGroups);
     };
     const rows = readWith(await groups.directory());
-    if (!rows.faults.some(({ code }) => code === 'group-unknown')) return ofMessage(message, rows);
+    if (!rows.faults.some(({ code }) => code === 'group-unknown')) return ofMessage(message, rows, job);
     // The directory is a cache: the group may have been declared a moment ago.
-    return ofMessage(message, readWith(await groups.directory({ maxAgeSeconds: 0 })));
+    return ofMessage(message, readWith(await groups.directory({ maxAgeSeconds: 0 })), job);
   });
 }
 
@@ -47,7 +47,7 @@ function withinGroups(rows: ChunkRows, allowed: readonly string[] | undefined): 
   const isAllowed = ({ enrollmentGroup }: DeviceRequest) => allowed.includes(enrollmentGroup);
   const refused = rows.requests.filter((row) => !isAllowed(row)).map(forbiddenGroup);
   const faults = [...rows.faults, ...refused].sort((a, b) => a.line - b.line);
-  return { requests: rows.requests.filter(isAllowed), faults };
+  return { ...rows, requests: rows.requests.filter(isAllowed), faults };
 }
 
 function forbiddenGroup(row: DeviceRequest): RowError {
@@ -55,9 +55,13 @@ function forbiddenGroup(row: DeviceRequest): RowError {
   return rowError(row, { code: 'forbidden', message, column: 'enrollmentGroup', value: row.enrollmentGroup });
 }
 
-/** The rows that the message is about: all of the chunk, or the lines that a retry names. */
-function ofMessage({ lines }: ChunkMessage, rows: ChunkRows): ChunkRows {
-  if (lines === undefined) return rows;
+/**
+ * The rows that the message is about: all of the chunk, or the lines that a retry names. Repairs count once, so not for a
+ * retry; a job that was split before there were repairs has no counters for them.
+ */
+function ofMessage({ lines }: ChunkMessage, rows: ChunkRows, job: Job): ChunkRows {
+  const repairs = lines === undefined && job.repairs !== undefined ? rows.repairs : {};
+  if (lines === undefined) return { ...rows, repairs };
   const wanted = ({ line }: { line: number }) => lines.includes(line);
-  return { requests: rows.requests.filter(wanted), faults: rows.faults.filter(wanted) };
+  return { requests: rows.requests.filter(wanted), faults: rows.faults.filter(wanted), repairs };
 }

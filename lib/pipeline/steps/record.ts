@@ -7,6 +7,7 @@ import { partName, type RowCounts, reportName } from '../../jobs/job.ts';
 import { type ChunkMessage, placeOf } from '../../jobs/messages.ts';
 import { type ChunkReport, resultRow, writeChunkReport } from '../../jobs/reports.ts';
 import type { DeviceRequest, RowError } from '../../manifest/manifest.ts';
+import type { Repairs } from '../../manifest/repairs.ts';
 import type { ResultRow } from '../../manifest/report.ts';
 import type { Versioned } from '../../storage.ts';
 import { step } from '../../telemetry.ts';
@@ -22,6 +23,8 @@ export interface ChunkOutcome {
   readonly counts: Omit<RowCounts, 'total'>;
   /** Rows that wait for their individual enrollment. They are counted by the enrollments part of the chunk. */
   readonly enrolling: number;
+  /** Repairs to the rows. */
+  readonly repairs?: Repairs;
 }
 
 export interface SettleOptions {
@@ -93,7 +96,7 @@ export function settleRows(options: SettleOptions): ChunkOutcome {
  */
 export function recordOutcome(
   message: ChunkMessage,
-  { records, report, counts, enrolling }: ChunkOutcome,
+  { records, report, counts, enrolling, repairs }: ChunkOutcome,
   { devices, reports, jobs, enrollmentQueue, now }: RecordPorts,
 ): Promise<void> {
   const { jobId, chunk, attempt, lines = [] } = message;
@@ -107,7 +110,7 @@ export function recordOutcome(
     const outcome = { ...counts, failed: counts.failed - lines.length };
     const finishedAt = now().toISOString();
     const retried = message.lines === undefined ? {} : { retried: message.lines.length };
-    const counted = { part, chunk, outcome, ...retried, finishedAt, range: placeOf(message), report: name };
+    const counted = { part, chunk, outcome, ...retried, finishedAt, range: placeOf(message), report: name, repairs };
     await countPart(jobs, jobId, counted, report.faults, now());
   });
 }

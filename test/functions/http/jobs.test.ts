@@ -60,3 +60,14 @@ test('a job shows no remaining time before its first rows and after its end', ()
   };
   assert.equal(jobView(ended, new Date(job.receivedAt)).remainingSeconds, undefined);
 });
+
+test('a job shows its repairs, its warnings and the columns that were matched', () => {
+  const renamed = [{ written: 'Device ID', read: 'deviceId' }];
+  const shape = { format: 'csv', delimiter: ',', columns: ['deviceId'], renamed } as const;
+  const view = jobView({ ...job, shape, repairs: { 'header-names': 1, 'leading-zeros': 2 } }, new Date(0));
+  assert.deepEqual(view.repairs, { 'header-names': 1 });
+  assert.deepEqual(view.warnings, { 'leading-zeros': 2 });
+  assert.deepEqual(view.renamedColumns, renamed);
+  // Jobs of before have no counts of repairs.
+  assert.deepEqual(jobView(job, new Date(0)).repairs, {});
+});

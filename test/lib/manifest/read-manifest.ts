@@ -1,5 +1,6 @@
 import type { GroupInput } from '../../../lib/groups/definition.ts';
 import type { DeviceRequest, ManifestFormat, RowError } from '../../../lib/manifest/manifest.ts';
+import { createRepairCount, type RepairName, type Repairs } from '../../../lib/manifest/repairs.ts';
 import { createRowReader } from '../../../lib/manifest/rows.ts';
 import { type SplitManifest, splitManifest } from '../../../lib/manifest/splitter.ts';
 import { someGroup } from '../../factories.ts';
@@ -17,6 +18,8 @@ export interface ReadOptions {
 export interface ReadManifest extends SplitManifest {
   readonly requests: DeviceRequest[];
   readonly faults: RowError[];
+  /** Repairs to the rows. */
+  readonly rowRepairs: Repairs;
 }
 
 /** Reads a manifest as the pipeline does: split as a stream, then each chunk from its own bytes. */
@@ -38,8 +41,12 @@ export async function readManifest(manifest: string | Uint8Array, options: ReadO
     group: (id) => known.get(id),
   });
   const chunks = split.chunks.map(({ start, end, firstLine }) => read(bytes.subarray(start, end), firstLine));
+  const count = createRepairCount();
+  for (const { repairs } of chunks)
+    for (const [name, times] of Object.entries(repairs)) count.add(name as RepairName, times);
   return {
     ...split,
+    rowRepairs: count.repairs,
     requests: chunks.flatMap(({ requests }) => requests),
     faults: chunks.flatMap(({ faults }) => faults),
   };

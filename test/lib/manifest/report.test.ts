@@ -17,7 +17,7 @@ describe('an error report', () => {
     assert.equal(
       await report(manifest),
       'deviceId;tags.a;line;code;message\nGW-2;"a;b";3;device-id-invalid;' +
-        '"Device id ""GW-2"" has upper case. Use 1 to 64 of a-z, 0-9, ""-"", ""."" and ""_"", beginning and ending with a letter or digit."\n',
+        '"Device id ""GW-2"" has upper case. Write ""gw-2"". Use 1 to 64 of a-z, 0-9, ""-"", ""."" and ""_"", beginning and ending with a letter or digit."\n',
     );
   });
 

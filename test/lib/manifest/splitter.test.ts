@@ -85,6 +85,47 @@ describe('splitting a manifest', () => {
   });
 });
 
+describe('a file that another program wrote in its own way', () => {
+  const rows = 'deviceId;tags.a\r\ngw-1;ä\r\ngw-2;2\r\n';
+  const repaired: [what: string, file: string | Buffer, repairs: object][] = [
+    ['has several byte order marks', `\ufeff\ufeff\ufeff${rows}`, { bom: 1 }],
+    ['is UTF-16', Buffer.from(`\ufeff${rows}`, 'utf16le'), { 'utf-16': 1 }],
+    ['is big-endian UTF-16', Buffer.from(`\ufeff${rows}`, 'utf16le').swap16(), { 'utf-16': 1 }],
+    ['has lines that end in CR', rows.replaceAll('\n', ''), { 'line-ends': 2 }],
+    ['has lines that end in CRCRLF', rows.replaceAll('\r', '\r\r'), { 'line-ends': 2 }],
+    ['has one CR among its line ends', rows.replace('ä\r\n', 'ä\r'), { 'line-ends': 1 }],
+    ['names its delimiter', `sep=;\r\n${rows}`, { 'sep-line': 1 }],
+    ['names its delimiter and was saved again', `\ufeff"sep=;";;\r\n${rows}`, { 'sep-line': 1 }],
+    ['has rows of delimiters', `;;\r\n${rows};\r\n"" ; \r\n;\u00a0\r\n`.replace('"" ', '""'), { 'blank-rows': 4 }],
+    ['has rows of blanks', rows.replace('gw-2', ' \t\r\n\f\r\n\ufeff\r\ngw-2'), { 'blank-rows': 3 }],
+    ['ends with Ctrl-Z', `${rows}\x1a`, { 'blank-rows': 1 }],
+    ['ends with zero bytes', `${rows}${'\0'.repeat(300)}`, { tail: 1 }],
+    ['has other names of columns', rows.replace('deviceId', 'Device ID'), { 'header-names': 1 }],
+    ['has columns without a name', rows.replaceAll('\r\n', ';;\r\n'), { 'empty-columns': 2 }],
+    ['has bars between its cells', rows.replaceAll(';', '|'), {}],
+  ];
+  for (const [what, file, repairs] of repaired) {
+    it(`is read, and its repairs are counted, when it ${what}`, async () => {
+      for (const [pieceBytes, blockBytes] of [
+        [undefined, undefined],
+        [1, 8],
+        [3, 8],
+        [7, 11],
+      ]) {
+        const read = await readManifest(file, { chunkRows: 1, pieceBytes, blockBytes });
+        assert.deepEqual(
+          read.requests.map(({ deviceId, tags }) => [deviceId, tags]),
+          [
+            ['gw-1', { a: 'ä' }],
+            ['gw-2', { a: '2' }],
+          ],
+        );
+        assert.deepEqual([read.faults, read.repairs], [[], repairs]);
+      }
+    });
+  }
+});
+
 describe('a file that is not a manifest', () => {
   const text = 'deviceId,tags.a\ngw-1,ä\n';
   const refused: [what: string, file: string | Buffer, code: string, message: RegExp][] = [
@@ -94,12 +135,6 @@ describe('a file that is not a manifest', () => {
     ['has a header only', 'deviceId,tags.a\n\n', 'manifest-empty', /a header but no row/],
     ['has only a header without a line end', 'deviceId', 'manifest-empty', /a header but no row/],
     ['has no header', 'gw-1,line7\ngw-2,line7\n', 'manifest-header', /the line looks like a device/],
-    [
-      'is UTF-16 with a mark',
-      Buffer.from(`\ufeff${text}`, 'utf16le'),
-      'manifest-encoding',
-      /UTF-16 text.*byte 0, on line 1/,
-    ],
     ['is UTF-16 without a mark', Buffer.from(text, 'utf16le'), 'manifest-encoding', /UTF-16/],
     ['is big-endian UTF-16', Buffer.from(text, 'utf16le').swap16(), 'manifest-encoding', /UTF-16/],
     ['is Latin-1', Buffer.from(text, 'latin1'), 'manifest-encoding', /not UTF-8. See byte 21, on line 2/],
@@ -120,7 +155,25 @@ describe('a file that is not a manifest', () => {
       'manifest-quote',
       /opens on line 3/,
     ],
-    ['has lines that end in CR', 'deviceId\rgw-1\rgw-2\r', 'manifest-header', /CR alone/],
+    [
+      'ends within a code unit of UTF-16',
+      Buffer.from('fffe6400', 'hex').subarray(0, 3),
+      'manifest-encoding',
+      /not UTF-16/,
+    ],
+    ['has zero bytes before more rows', 'deviceId\ngw-1\n\0\0gw-2\n', 'manifest-not-text', /See byte 14, on line 3/],
+    ['is zero bytes only', Buffer.alloc(100), 'manifest-not-text', /zero byte/],
+    ['is RTF', '{\\rtf1\\ansi deviceId', 'manifest-not-text', /RTF document/],
+    ['is HTML', '<!DOCTYPE html>\n<html>', 'manifest-not-text', /is HTML/],
+    ['is XML', '<?xml version="1.0"?>\n<Workbook>', 'manifest-not-text', /is XML/],
+    ['is JSON', '[{"deviceId":"gw-1"}]', 'manifest-format', /is JSON/],
+    [
+      'has a title',
+      'Shipping list 4711,,\n,,\ndeviceId,tags.a,tags.b\ngw-1,1,2\n',
+      'manifest-header',
+      /seems to be on line 3/,
+    ],
+    ['has comment lines', '# made by us\n# today\ndeviceId\ngw-1\n', 'manifest-header', /seems to be on line 3/],
   ];
   for (const [what, file, code, message] of refused) {
     it(`is refused when it ${what}`, () => assert.rejects(split(file), { code, message }));
@@ -130,6 +183,12 @@ describe('a file that is not a manifest', () => {
     assert.rejects(split('[\n{"deviceId":"gw-1"}]', 2, 'ndjson'), {
       code: 'manifest-format',
       message: /without brackets/,
+    }));
+
+  it('is refused when it is CSV instead of NDJSON', () =>
+    assert.rejects(split('\n\ndeviceId,tags.a\ngw-1,1\n', 2, 'ndjson'), {
+      code: 'manifest-format',
+      message: /is CSV/,
     }));
 
   it('is refused for its first error, whatever the size of its pieces', async () => {
@@ -161,6 +220,20 @@ describe('a file that does not end', () => {
       assert.ok(source.sent <= 3 * megabyte.length, `${source.sent} bytes were read`);
     });
   }
+
+  it('is refused by its first megabyte when it is byte order marks', async () => {
+    for (const format of ['csv', 'ndjson'] as const) {
+      const { source, stream } = endless('', Buffer.from('\ufeff'.repeat(300_000)), 100);
+      await assert.rejects(splitManifest(stream, { format, chunkRows: 250 }), { code: 'manifest-row-too-long' });
+      assert.ok(source.sent <= megabyte.length);
+    }
+  });
+
+  it('is refused by its first megabytes when it is zero bytes behind the rows', async () => {
+    const { source, stream } = endless('deviceId\ngw-1\n', Buffer.alloc(megabyte.length), 100);
+    await assert.rejects(splitManifest(stream, { format: 'csv', chunkRows: 250 }), { code: 'manifest-not-text' });
+    assert.ok(source.sent <= 3 * megabyte.length);
+  });
 
   it('is refused by its first megabyte when it is blank lines', async () => {
     const { source, stream } = endless('', Buffer.alloc(1024 * 1024, '\n'), 100);

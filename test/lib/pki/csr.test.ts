@@ -124,14 +124,40 @@ describe('a certification request', () => {
     });
   }
 
-  it('is refused with a point in compressed form', () => {
+  it('is accepted with a point in compressed form, and gives its key', () => {
     const point = p256.publicKey.export({ type: 'spki', format: 'der' }).subarray(-65);
     const compressed = ECDH.convertKey(point, 'prime256v1', undefined, undefined, 'compressed') as Buffer;
     const header = Buffer.from('3039301306072a8648ce3d020106082a8648ce3d030107032200', 'hex');
     const publicKey = createPublicKey({ key: Buffer.concat([header, compressed]), type: 'spki', format: 'der' });
     const der = makeRequestDer({ privateKey: p256.privateKey, publicKey, commonName: 'gw-1' });
     assert.ok(der.includes(header), 'the request has the point as it was given');
-    refuses(pemOf(der), /encoded in an unusual form/);
+    assert.deepEqual(read(pemOf(der)).info, p256.publicKey.export({ type: 'spki', format: 'der' }));
+  });
+
+  it('is accepted in every writing that has all of its bytes', () => {
+    const der = makeRequestDer({ ...p256, commonName: 'gw-1' });
+    const pem = pemOf(der);
+    const writings: [string, string][] = [
+      ['text before BEGIN', `Certificate Request:\n    Data:\n        Version: 1 (0x0)\n${pem}`],
+      ['literal \\n', pem.replaceAll('\n', '\\n')],
+      ['literal \\r\\n', pem.replaceAll('\n', '\\r\\n')],
+      ['base64url', der.toString('base64url')],
+      ['base64 of PEM', Buffer.from(pem).toString('base64')],
+      ['blanks for line ends', pem.replaceAll('\n', ' ')],
+      ['byte order mark', `\ufeff${pem}`],
+      ['no padding', der.toString('base64').replace(/=+$/, '')],
+    ];
+    for (const [what, text] of writings) assert.equal(read(text).type, 'ec-p256', what);
+  });
+
+  it('is refused with a reason when its writing has lost something', () => {
+    const der = makeRequestDer({ ...p256, commonName: 'gw-1' });
+    const pem = pemOf(der);
+    refuses(der.toString('hex'), /is hexadecimal; send base64/);
+    refuses(pem.replaceAll('-----', '——'), /typographic dashes \(U\+2014\)/);
+    refuses(pem.replaceAll('CERTIFICATE REQUEST', 'CERTIFICATE'), /it is a certificate/);
+    refuses(pem.slice(0, 200), /END line is missing/);
+    refuses(pem + pem, /it has 2 blocks/);
   });
 
   it('is refused with a point that is not on its curve', () => {

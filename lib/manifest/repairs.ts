@@ -1,0 +1,83 @@
+/** How a repair or warning reads, and the unit in which it is counted. */
+interface Description {
+  /** What was found and what was done. */
+  readonly text: string;
+  readonly unit: 'files' | 'lines' | 'rows' | 'columns' | 'cells';
+}
+
+/**
+ * All that the reader repairs. It repairs what has one meaning only, and counts each repair. These are found where the file
+ * is split.
+ */
+const fileRepairs = {
+  bom: { text: 'more than one byte order mark: skipped', unit: 'files' },
+  'utf-16': { text: 'UTF-16 with a byte order mark: decoded', unit: 'files' },
+  'sep-line': { text: 'first line `sep=;`: taken as the delimiter', unit: 'lines' },
+  'line-ends': { text: 'line ends with CR alone, or with several CR: taken as one line end', unit: 'lines' },
+  'blank-rows': { text: 'rows of delimiters or blanks: skipped', unit: 'rows' },
+  tail: { text: 'zero bytes at the end of the file: skipped', unit: 'files' },
+  'header-names': {
+    text: 'column names in other spelling, such as `Device ID` or `device_id`: matched',
+    unit: 'columns',
+  },
+  'empty-columns': { text: 'columns without a name: skipped while their cells are empty', unit: 'columns' },
+} as const satisfies Record<string, Description>;
+
+/** The repairs that are found where rows are read. */
+const rowRepairs = {
+  'extra-cells': { text: 'empty cells behind the last column: skipped', unit: 'rows' },
+  'trimmed-cells': { text: 'blanks, no-break spaces or zero-width characters around a value: removed', unit: 'cells' },
+  'text-marks': { text: 'marks of spreadsheets for text, `="00124"` or `\'00124`: read as `00124`', unit: 'cells' },
+  nfc: { text: 'letters and accents as separate characters: composed (Unicode NFC)', unit: 'cells' },
+  'csr-writing': { text: 'a CSR in an unusual writing, such as `\\n` in place of line ends: decoded', unit: 'cells' },
+  'folded-ids': {
+    text: 'device ids in upper case, for a group with `deviceIdCase` `fold`: lower-cased',
+    unit: 'cells',
+  },
+} as const satisfies Record<string, Description>;
+
+/** Values that are accepted and may be wrong. */
+const warnings = {
+  'leading-zeros': {
+    text: 'device ids of digits only that are shorter than others: leading zeros may be lost',
+    unit: 'rows',
+  },
+  'empty-words': { text: 'values such as `NULL`, `N/A` or `-`: taken as text', unit: 'cells' },
+} as const satisfies Record<string, Description>;
+
+export type FileRepair = keyof typeof fileRepairs;
+export type RowRepair = keyof typeof rowRepairs | keyof typeof warnings;
+export type RepairName = FileRepair | RowRepair;
+
+/** How often each repair was made and each warning found. A name is absent when its count is 0. */
+export type Repairs = Readonly<Partial<Record<RepairName, number>>>;
+
+/** Each repair with its description, in the order of docs/manifests.md. */
+export const repairDescriptions: Readonly<Partial<Record<RepairName, Description>>> = { ...fileRepairs, ...rowRepairs };
+
+/** Each warning with its description, in the order of docs/manifests.md. */
+export const warningDescriptions: Readonly<Partial<Record<RepairName, Description>>> = warnings;
+
+/** Counts repairs. */
+export interface RepairCount {
+  /** @param times 1 when absent */
+  add(name: RepairName, times?: number): void;
+  readonly repairs: Repairs;
+}
+
+export function createRepairCount(): RepairCount {
+  const repairs: Partial<Record<RepairName, number>> = {};
+  return {
+    repairs,
+    add(name, times = 1) {
+      if (times > 0) repairs[name] = (repairs[name] ?? 0) + times;
+    },
+  };
+}
+
+/** Splits the counts of a job into what was repaired and what should be checked. */
+export function repairsAndWarnings(counts: Repairs): { readonly repairs: Repairs; readonly warnings: Repairs } {
+  const named = (descriptions: object): Repairs =>
+    Object.fromEntries(Object.entries(counts).filter(([name]) => Object.hasOwn(descriptions, name)));
+  return { repairs: named(repairDescriptions), warnings: named(warningDescriptions) };
+}
