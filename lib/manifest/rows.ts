@@ -88,15 +88,10 @@ export function createRowReader({
     const { enrollmentGroup = defaultGroup ?? '', csr, tags, desired } = fields;
     const writtenId = fields.deviceId;
     const deviceId = group(enrollmentGroup)?.deviceIdCase === 'fold' ? writtenId.toLowerCase() : writtenId;
-    const isFolded = deviceId !== writtenId;
-    if (isFolded) count.add('folded-ids');
-    return {
-      ...{ line, source, deviceId },
-      ...(isFolded && { writtenId }),
-      enrollmentGroup,
-      ...(csr === undefined ? {} : { csr }),
-      ...{ tags, desired },
-    };
+    const request = { line, source, deviceId, enrollmentGroup, ...(csr === undefined ? {} : { csr }), tags, desired };
+    if (deviceId === writtenId) return request;
+    count.add('folded-ids');
+    return { ...request, writtenId };
   }
 
   function check(request: DeviceRequest): CellError[] {
@@ -276,9 +271,11 @@ interface CsvRow extends RecordText {
 function csvRow({ line, source, cells }: CsvRow, table: Table): Reading {
   const { names, columns, isReport, suspect, count } = table;
   if (cells === undefined) return { errors: [wrongQuotes(line, source, table)] };
-  const surplus = cells.slice(columns.length);
-  if (cells.length < columns.length || !surplus.every(isBlank)) return { errors: [wrongCount(cells, table)] };
-  if (surplus.length > 0) count.add('extra-cells');
+  if (cells.length !== columns.length) {
+    const isExtra = cells.length > columns.length && cells.slice(columns.length).every(isBlank);
+    if (!isExtra) return { errors: [wrongCount(cells, table)] };
+    count.add('extra-cells');
+  }
   if (isReport && cells.includes(missingCell)) return { errors: [stillMissing(names[cells.indexOf(missingCell)])] };
 
   const isSuspect = suspect.test(source);
