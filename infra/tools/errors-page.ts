@@ -1,8 +1,8 @@
 /**
  * Writes docs/errors.md from the codes in lib/errors.ts.
- * `node infra/tools/errors-page.ts` writes it, `--check` only compares it (exit code 1 if it is out of date).
+ * Run: `npx node infra/tools/errors-page.ts`. A test compares the page with the code.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { errorCodes, FleetError } from '../../lib/errors.ts';
 
@@ -39,15 +39,4 @@ report, and the \`reason.code\` of a failed job, a failed device or a dead lette
 | code | acts | status | next |
 | --- | --- | --- | --- |`;
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const wanted = errorsPage();
-  if (process.argv.includes('--check')) {
-    const found = await readFile(page, 'utf8').catch(() => '');
-    if (found !== wanted) {
-      console.error('docs/errors.md is out of date. Run: node infra/tools/errors-page.ts');
-      process.exitCode = 1;
-    }
-  } else {
-    await writeFile(page, wanted);
-  }
-}
+if (process.argv[1] === fileURLToPath(import.meta.url)) await writeFile(page, errorsPage());

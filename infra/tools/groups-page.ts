@@ -1,8 +1,8 @@
 /**
  * Writes docs/groups.md from the schema in lib/groups/definition.ts.
- * `node infra/tools/groups-page.ts` writes it, `--check` only compares it (exit code 1 if it is out of date).
+ * Run: `npx node infra/tools/groups-page.ts`. A test compares the page with the code.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { type GroupInput, groupJsonSchema } from '../../lib/groups/definition.ts';
 
@@ -190,15 +190,4 @@ function expectedText({ type, enum: values, minimum, maximum, maxLength, maxItem
   return pattern === undefined ? length : `${length} that matches the pattern below`;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const wanted = groupsPage();
-  if (process.argv.includes('--check')) {
-    const found = await readFile(page, 'utf8').catch(() => '');
-    if (found !== wanted) {
-      console.error('docs/groups.md is out of date. Run: npx node infra/tools/groups-page.ts');
-      process.exitCode = 1;
-    }
-  } else {
-    await writeFile(page, wanted);
-  }
-}
+if (process.argv[1] === fileURLToPath(import.meta.url)) await writeFile(page, groupsPage());

@@ -1,8 +1,8 @@
 /**
  * Writes docs/settings.md from the schema in functions/config/settings.ts.
- * `node infra/tools/settings-page.ts` writes it, `--check` only compares it (exit code 1 if it is out of date).
+ * Run: `npx node infra/tools/settings-page.ts`. A test compares the page with the code.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import {
   type SettingMeta,
@@ -79,15 +79,4 @@ function defaultText(name: SettingName): string {
   return absent.data === undefined ? '' : `Default: \`${absent.data}\`.`;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const wanted = settingsPage();
-  if (process.argv.includes('--check')) {
-    const found = await readFile(page, 'utf8').catch(() => '');
-    if (found !== wanted) {
-      console.error('docs/settings.md is out of date. Run: node infra/tools/settings-page.ts');
-      process.exitCode = 1;
-    }
-  } else {
-    await writeFile(page, wanted);
-  }
-}
+if (process.argv[1] === fileURLToPath(import.meta.url)) await writeFile(page, settingsPage());
