@@ -68,7 +68,15 @@ async function dispatch(job: Job, ports: IngestPorts): Promise<void> {
     splitManifest(source, { format, chunkRows }),
   );
   // Totals first: a chunk may be done before the last message is sent, and it is counted against them.
-  const change = { status: 'provisioning', shape, repairs, chunkRows, chunks: chunks.length, total: rows } as const;
+  const change = {
+    status: 'provisioning',
+    shape,
+    chunkRows,
+    chunks: chunks.length,
+    total: rows,
+    // Chunks that were counted before a redrive have added theirs.
+    ...(job.repairs === undefined && { repairs }),
+  } as const;
   const current = await jobs.update(jobId, ['splitting'], change);
   // The job was cancelled while it was split: no row was counted, and none may come.
   if (current === undefined || current.counts.total === 0) return;

@@ -50,3 +50,22 @@ it('a job that was split before repairs were counted ends as ever', async () => 
   const { status, counts, repairs } = await world.job(jobId);
   assert.deepEqual([status, counts.provisioned, repairs], ['completed', 3, undefined]);
 });
+
+it('a job that is redriven keeps the repairs of the chunks that were counted', async () => {
+  using world = createWorld({ chunkRows: 2 });
+  await world.declare('line7', { keyCustody: 'plain', deviceIdCase: 'fold' });
+  const jobId = await world.upload('line7/list.csv', manifest);
+  const [split] = world.queue.splice(0);
+  await split?.run();
+  const [first] = world.queue.splice(0);
+  await first?.run();
+  const before = (await world.job(jobId)).repairs;
+  assert.equal(before?.['folded-ids'], 1);
+  // The upload was given up before all of its chunks were sent, and begins again.
+  await world.jobs.update(jobId, ['provisioning'], { status: 'received', dispatchedAt: undefined });
+  await split?.run();
+  assert.deepEqual((await world.job(jobId)).repairs, before);
+  await world.settle();
+  const { counts, repairs } = await world.job(jobId);
+  assert.deepEqual([counts.provisioned, repairs?.['folded-ids'], repairs?.['trimmed-cells']], [3, 1, 2]);
+});
