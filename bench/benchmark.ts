@@ -41,7 +41,7 @@ export interface Run {
 export interface Benchmark {
   /** The name that `--only` takes. */
   readonly name: string;
-  /** What is measured, and what it is compared with: a sentence or two for docs/performance.md. */
+  /** The measurement and its comparison, in a sentence or two for docs/performance.md. */
   readonly what: string;
   run(run: Run): Promise<Findings>;
 }

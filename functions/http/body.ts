@@ -25,7 +25,7 @@ export const maxBodyBytes = {
   'get-device': unread,
   'list-enrollment-groups': unread,
   'get-enrollment-group': unread,
-  // What the host takes by default. The body is stored as it comes, never as a whole in memory.
+  // The default limit of the host. The body is stored as it comes, never as a whole in memory.
   'submit-job': 100 * MiB,
   'cancel-job': unread,
   'retry-job': unread,

@@ -32,7 +32,7 @@ export interface DpsCaStore {
 /** Whether DPS trusts a CA, as far as it was seen. */
 export interface DpsTrust {
   readonly trusted: boolean;
-  /** What was seen and when, in one sentence. */
+  /** The observation and its time, in one sentence. */
   readonly text: string;
 }
 
