@@ -67,7 +67,7 @@ function unknownNames(query: URLSearchParams, names: readonly string[]): Fault[]
   );
   return unknown.map((found) => {
     const name = excerpt(found);
-    const meant = suggestion(found, names);
+    const meant = suggestion(found, names) ?? longerName(found, names);
     if (meant !== undefined) {
       const sentence = `There is no parameter "${name}". Did you mean ${meant}?`;
       return { kind: 'parameter', name, expected: meant, sentence };
@@ -75,6 +75,12 @@ function unknownNames(query: URLSearchParams, names: readonly string[]): Fault[]
     const expected = names.length === 0 ? 'no parameters' : names.join(', ');
     return { kind: 'parameter', name, expected, sentence: `There is no parameter "${name}". Expected ${expected}.` };
   });
+}
+
+/** A name that has the given one in it: `group` for `enrollmentGroup`. */
+function longerName(found: string, names: readonly string[]): string | undefined {
+  const part = found.toLowerCase();
+  return part.length < 3 ? undefined : names.find((name) => name.toLowerCase().includes(part));
 }
 
 function repeatedNames(query: URLSearchParams): Fault[] {
