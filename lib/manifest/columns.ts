@@ -310,11 +310,13 @@ function jsonHint(cell: string): string {
  */
 export function place(section: Record<string, unknown>, path: readonly string[], value: unknown): void {
   let node = section;
-  for (const step of path.slice(0, -1)) {
+  const last = path.length - 1;
+  for (let depth = 0; depth < last; depth += 1) {
+    const step = path[depth] ?? '';
     const member = Object.hasOwn(node, step) ? node[step] : undefined;
     const inner = (member ?? {}) as Record<string, unknown>;
     node[step] = inner;
     node = inner;
   }
-  node[path.at(-1) ?? ''] = value;
+  node[path[last] ?? ''] = value;
 }

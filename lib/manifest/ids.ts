@@ -29,7 +29,7 @@ export function dateSerialError(id: string): CellError {
 
 /** True for a number that a spreadsheet may show for a date of 2000 to 2050. */
 export function mayBeDateSerial(id: string): boolean {
-  return /^\d{5}$/.test(id) && id >= '36526' && id <= '55153';
+  return id.length === 5 && id >= '36526' && id <= '55153' && /^\d+$/.test(id);
 }
 
 function refused(id: string, what: string): CellError {

@@ -1,10 +1,11 @@
+import { isAscii } from 'node:buffer';
 import { isEmptyTwin, mergeTwins, twinIssues } from '../devices/twin.ts';
 import { excerpt } from '../errors.ts';
 import type { GroupDefinition } from '../groups/definition.ts';
 import { isObject } from '../json.ts';
 import { isUsualWriting } from '../pki/csr-text.ts';
 import { isBlank } from './blanks.ts';
-import { cellText, isEmptyWord, suspectRow, textDamage } from './cells.ts';
+import { cellText, isEmptyWord, isSuspect, textDamage } from './cells.ts';
 import { type Column, cellValue, columnsOf, delimiters, missingCell, place, wrongType } from './columns.ts';
 import { csvRecords } from './csv.ts';
 import { type DeviceFields, parseDeviceObject } from './device-fields.ts';
@@ -187,11 +188,9 @@ function withoutClashes(
 
 /** How many ids of digits only are shorter than the longest such id. */
 function shorterNumbers(requests: readonly DeviceRequest[]): number {
-  const lengths = requests
-    .map(({ deviceId }) => deviceId)
-    .filter((id) => /^\d+$/.test(id))
-    .map(({ length }) => length);
-  const longest = Math.max(...lengths);
+  const lengths: number[] = [];
+  for (const { deviceId } of requests) if (/^\d+$/.test(deviceId)) lengths.push(deviceId.length);
+  const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
   return lengths.filter((length) => length < longest).length;
 }
 
@@ -231,7 +230,7 @@ function readRows(bytes: Uint8Array, shape: ManifestShape, firstLine: number, co
   const { delimiter = ',', columns: names = [] } = shape;
   const columns = columnsOf(names);
   const isReport = columns.some(({ kind }) => kind === 'report');
-  const table: Table = { names, columns, isReport, delimiter, suspect: suspectRow(delimiter), count };
+  const table: Table = { names, columns, isReport, delimiter, isAscii: isAscii(buffer), count };
   const rows = csvRecords(buffer, delimiter, firstLine).map(({ line, source, cells }): ManifestRow => {
     return { line, source, ...csvRow({ line, source, cells }, table) };
   });
@@ -259,17 +258,22 @@ interface Table {
   /** True for an error report that was sent back as a manifest. */
   readonly isReport: boolean;
   readonly delimiter: Delimiter;
-  /** Finds rows whose cells need a closer look. */
-  readonly suspect: RegExp;
+  /** All rows of the chunk are ASCII. */
+  readonly isAscii: boolean;
   readonly count: RepairCount;
 }
+
+/** The fields of a row while it is read. */
+type Fields = { -readonly [Name in keyof DeviceFields]: DeviceFields[Name] };
+
+const beyondAscii = /[\u0080-\uffff]/;
 
 interface CsvRow extends RecordText {
   readonly cells: readonly string[] | undefined;
 }
 
 function csvRow({ line, source, cells }: CsvRow, table: Table): Reading {
-  const { names, columns, isReport, suspect, count } = table;
+  const { names, columns, isReport, count } = table;
   if (cells === undefined) return { errors: [wrongQuotes(line, source, table)] };
   if (cells.length !== columns.length) {
     const isExtra = cells.length > columns.length && cells.slice(columns.length).every(isBlank);
@@ -278,15 +282,15 @@ function csvRow({ line, source, cells }: CsvRow, table: Table): Reading {
   }
   if (isReport && cells.includes(missingCell)) return { errors: [stillMissing(names[cells.indexOf(missingCell)])] };
 
-  const isSuspect = suspect.test(source);
-  const named: Partial<Record<'deviceId' | 'enrollmentGroup' | 'csr', string>> = {};
-  const twin = { tags: {}, desired: {} };
+  const isUnusual = source.includes('"') || (!table.isAscii && beyondAscii.test(source));
+  const fields: Fields = { deviceId: '', enrollmentGroup: undefined, csr: undefined, tags: {}, desired: {} };
   const errors: CellError[] = [];
   for (const [index, column] of columns.entries()) {
     const written = cells[index] ?? '';
     // An empty cell is an absent value.
     if (written === '' || column.kind === 'report') continue;
-    const cell = isSuspect && column.kind !== 'csr' ? cellText(written, count) : written;
+    const needsCare = isUnusual || isSuspect(written);
+    const cell = needsCare && column.kind !== 'csr' ? cellText(written, count) : written;
     if (cell === '') continue;
     if (column.kind === 'row') return { errors: [], ...parseDeviceObject(cell, count) };
     if (column.kind === 'nameless') {
@@ -294,12 +298,12 @@ function csvRow({ line, source, cells }: CsvRow, table: Table): Reading {
       continue;
     }
     if (column.kind !== 'twin') {
-      named[column.kind] = cell;
+      fields[column.kind] = cell;
       if (column.kind === 'csr' && !isUsualWriting(cell)) count.add('csr-writing');
       continue;
     }
     const name = names[index] ?? '';
-    if (isSuspect && column.type !== 'json') {
+    if (needsCare && column.type !== 'json') {
       const damage = damageOf(cell, column.type, { line, source }, table);
       if (damage !== undefined) {
         errors.push({ code: 'value-type', column: name, message: `${excerpt(name)} ${damage}`, value: excerpt(cell) });
@@ -309,10 +313,10 @@ function csvRow({ line, source, cells }: CsvRow, table: Table): Reading {
     }
     const read = cellValue(cell, column.type);
     if (read === undefined) errors.push(wrongType(name, column.type, cell));
-    else place(twin[column.section], column.path, read.value);
+    else place(fields[column.section], column.path, read.value);
   }
-  if (named.deviceId !== undefined && isHeaderAgain(named.deviceId)) return { errors: [headerAgain] };
-  return { fields: { deviceId: '', ...named, ...twin }, errors };
+  if (isHeaderAgain(fields.deviceId)) return { errors: [headerAgain] };
+  return { fields, errors };
 }
 
 /** What is wrong with the text of a cell, whatever its column means. @returns the end of a sentence */
