@@ -57,7 +57,8 @@ export function createX509Attestation({ entries, cas, now }: X509AttestationPart
    */
   function blockOf(registrationId: string, presented: readonly Certificate[]): Entry | undefined {
     const entry = entries.get('individual', registrationId);
-    if (entry?.attestation.type !== 'symmetricKey' || entry.settings.provisioningStatus !== 'disabled') return undefined;
+    if (entry?.attestation.type !== 'symmetricKey' || entry.settings.provisioningStatus !== 'disabled')
+      return undefined;
     chainOf(presented);
     return entry;
   }
