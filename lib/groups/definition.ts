@@ -208,6 +208,9 @@ const schema = z.strictObject({
     .describe('What DPS does when a device registers again.'),
 });
 
+/** A definition as it is sent: the body of PUT /api/enrollment-groups/{id}. */
+export const groupDefinitionSchema = schema;
+
 export type GroupInput = z.input<typeof schema>;
 
 const storedSchema = schema.extend({ initialTwin: storedTwin.prefault({}) });
