@@ -139,6 +139,11 @@ const definitions = {
     status: 422,
     hint: 'Resolve what DPS says, then retry the job.',
   },
+  'enrollment-exists': {
+    acts: 'operator',
+    status: 409,
+    hint: 'Delete the enrollment in DPS, or replace it: retry the job with adopt=true.',
+  },
   'gave-up': {
     acts: 'operator',
     status: 500,
@@ -177,6 +182,11 @@ const definitions = {
     status: 422,
     hint: 'Resolve what DPS says, then retry the job.',
   },
+  'group-exists': {
+    acts: 'operator',
+    status: 409,
+    hint: 'Delete the enrollment group in DPS, or take it over: declare the group with adopt=true. Then retry the job.',
+  },
   'order-invalid': {
     acts: 'sender',
     status: 422,
@@ -213,6 +223,11 @@ const definitions = {
     acts: 'sender',
     status: 409,
     hint: 'Read the resource again and decide by its present state.',
+  },
+  'precondition-failed': {
+    acts: 'sender',
+    status: 412,
+    hint: 'Read the resource again, decide by its present state, and send its new ETag in If-Match.',
   },
   'bundle-unavailable': {
     acts: 'sender',

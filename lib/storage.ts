@@ -33,6 +33,12 @@ export interface BlobStore {
   createFrom(name: string, body: AsyncIterable<Uint8Array>, options: BlobOptions): Promise<string | undefined>;
   /** Writes a blob and replaces the one of that name, if there is one. */
   write(name: string, body: Uint8Array, options: BlobOptions): Promise<void>;
+  /** Replaces a blob that still has the `etag`. @returns its new ETag, or undefined when it changed or was deleted */
+  replace(
+    name: string,
+    body: Uint8Array,
+    options: BlobOptions & { readonly etag: string },
+  ): Promise<string | undefined>;
   /** Reads a whole blob into memory. @returns undefined when there is none */
   read(name: string): Promise<Buffer | undefined>;
   /**

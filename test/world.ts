@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createCertificateAuthority } from '../lib/authorities/certificate-authority.ts';
-import { createGroups } from '../lib/enrollment/groups.ts';
+import type { HubTwins } from '../lib/enrollment/enrollments.ts';
+import { createGroups, type DeclareOptions } from '../lib/enrollment/groups.ts';
 import type { GroupInput } from '../lib/groups/definition.ts';
 import type { Job } from '../lib/jobs/job.ts';
 import { jobIdOf } from '../lib/jobs/job.ts';
@@ -20,6 +22,9 @@ import { createMemoryDeviceStore } from './memory/device-store.ts';
 import { createMemoryEnrollments } from './memory/enrollments.ts';
 import { createMemoryGroupStore } from './memory/group-store.ts';
 import { createMemoryJobStore } from './memory/job-store.ts';
+
+/** Hubs without devices. */
+export const noTwins: HubTwins = { merge: async () => {}, remove: async () => 'absent' };
 
 /** Thrown in the place of a crash. */
 export class Interruption extends Error {}
@@ -112,6 +117,8 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
     ...{ jobs, devices, manifests, bundles, reports, enrollments, chunkQueue, enrollmentQueue, now, retry, chunkRows },
     groups: newGroups(),
     random: Math.random,
+    newId: randomUUID,
+    twins: cuttable({ ...noTwins }),
     openIssuance: createIssuanceCache({ authority, dps, now }),
     rateLimiter: createRateLimiter({ perMinute: 1_000_000, now, sleep }),
   });
@@ -121,7 +128,8 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
     services,
     queue,
 
-    declare: (id: string, input: GroupInput) => newGroups().declare(id, input),
+    declare: (id: string, input: GroupInput, by?: string, options?: DeclareOptions) =>
+      newGroups().declare(id, input, by, options),
 
     /** Uploads a manifest and announces it. @returns the id of its job */
     async upload(blobName: string, text: string, metadata: Record<string, string> = {}): Promise<string> {

@@ -13,7 +13,8 @@ export interface Rollover {
 }
 
 /** @returns the number of the group's next CA; the first is 1 */
-export const nextGeneration = ({ issuingCas }: GroupRecord): number => (issuingCas[0]?.generation ?? 0) + 1;
+export const nextGeneration = ({ issuingCas: [current], formerCas = [] }: GroupRecord): number =>
+  (current?.generation ?? formerCas[0]?.generation ?? 0) + 1;
 
 /** The group with a new issuing CA in front. DPS holds two certificates per group, a primary and a secondary. */
 export function withCurrent(group: GroupRecord, issuingCa: IssuingCa): GroupRecord {

@@ -58,6 +58,16 @@ export function createBlobStore(container: ContainerClient, { timeoutMs = storag
       );
     },
 
+    async replace(name, body, { etag, ...options }) {
+      const blob = container.getBlockBlobClient(name);
+      const answer = await ifPresent(() =>
+        withInactivityTimeout(timeoutMs, (abortSignal) =>
+          blob.upload(body, body.length, { ...uploadOptions(options), conditions: ifMatch(etag), abortSignal }),
+        ),
+      );
+      return answer && unquoted(answer.etag);
+    },
+
     read(name) {
       const blob = container.getBlobClient(name);
       return ifPresent(() =>

@@ -1,20 +1,25 @@
-import { X509Certificate } from 'node:crypto';
 import { ProvisioningServiceClient } from 'azure-iot-provisioning-service';
-import type {
-  IndividualEnrollment as DpsEnrollment,
-  EnrollmentGroup,
-} from 'azure-iot-provisioning-service/dist/interfaces.js';
+import type { IndividualEnrollment as DpsEnrollment } from 'azure-iot-provisioning-service/dist/interfaces.js';
 import type { Registration } from '../devices/device.ts';
 import type {
+  Deletion,
   EnrollmentError,
   Enrollments,
+  FoundEntry,
   GroupEnrollment,
   IndividualEnrollment,
   RegistrationOf,
 } from '../enrollment/enrollments.ts';
 import { FleetError } from '../errors.ts';
-import type { GroupDefinition } from '../groups/definition.ts';
-import { canonicalJson } from '../json.ts';
+import {
+  blockingEnrollment,
+  type DpsEntry,
+  foundEntry,
+  isSameGroup,
+  sha256Of,
+  toDpsEnrollment,
+  toEnrollmentGroup,
+} from './dps-entries.ts';
 import { callingIot, type IotConnection, iotAnswer, iotClient, iotStatus } from './iot.ts';
 
 const service = 'DPS';
@@ -32,16 +37,27 @@ const [enrollmentExists, groupExists, preconditionFailed] = [409201, 409202, 409
 export function createDpsEnrollments(connection: IotConnection): Enrollments {
   const client = iotClient(ProvisioningServiceClient, connection);
 
-  async function ensureGroup(group: GroupEnrollment): Promise<void> {
+  const findGroup = (id: string) => unlessMissing(() => client.getEnrollmentGroup(id));
+  const findEnrollment = (id: string) => unlessMissing(() => client.getIndividualEnrollment(id));
+
+  async function ensureGroup(
+    group: GroupEnrollment,
+    mayWrite: (found: FoundEntry | undefined) => Promise<void>,
+  ): Promise<FoundEntry> {
     const { id } = group.definition;
     for (let attempt = 1; attempt <= maxAttempts; attempt++) {
-      const existing = await unlessMissing(() => client.getEnrollmentGroup(id));
+      const existing = await findGroup(id);
+      const found = existing && foundEntry(existing);
       const declared = toEnrollmentGroup(group);
-      if (existing !== undefined && isSameGroup(existing, declared)) return;
+      await mayWrite(found);
+      if (existing !== undefined && found !== undefined && isSameGroup(existing, declared)) return found;
       try {
+        // Without an etag DPS only creates.
         const etag = existing === undefined ? {} : { etag: existing.etag };
-        await callingIot(service, () => client.createOrUpdateEnrollmentGroup({ ...declared, ...etag }));
-        return;
+        const { responseBody } = await callingIot(service, () =>
+          client.createOrUpdateEnrollmentGroup({ ...declared, ...etag }),
+        );
+        return foundEntry(responseBody);
       } catch (error) {
         if (isRace(error)) continue;
         throw refused(error, `DPS refuses enrollment group "${id}"`);
@@ -51,14 +67,13 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
   }
 
   async function enroll(devices: readonly IndividualEnrollment[]): Promise<(EnrollmentError | undefined)[]> {
-    const enrollments = devices.map(toDpsEnrollment);
-    const errors = await runBulk(enrollments);
-    if (errors === undefined) return Promise.all(enrollments.map((enrollment) => enrollOne(enrollment)));
+    const errors = await runBulk(devices.map(toDpsEnrollment));
+    if (errors === undefined) return Promise.all(devices.map((device) => enrollOne(device)));
     return Promise.all(
-      enrollments.map((enrollment) => {
-        const error = errors.get(enrollment.registrationId.toLowerCase());
-        // The enrollment of an earlier delivery, or an older one that this one replaces.
-        return error?.errorCode === enrollmentExists ? enrollOne(enrollment) : error;
+      devices.map((device) => {
+        const error = errors.get(device.deviceId.toLowerCase());
+        // The enrollment of an earlier delivery, an older one that this one replaces, or one that is not ours.
+        return error?.errorCode === enrollmentExists ? enrollOne(device) : error;
       }),
     );
   }
@@ -80,11 +95,17 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
     }
   }
 
-  /** Enrolls one device, replacing an enrollment with another certificate. @returns DPS's refusal, if any */
-  async function enrollOne(enrollment: DpsEnrollment): Promise<EnrollmentError | undefined> {
+  /** Enrolls one device. Replaces an enrollment of ours that has another certificate. @returns why not, if so */
+  async function enrollOne(device: IndividualEnrollment): Promise<EnrollmentError | undefined> {
+    const { deviceId, certificatePem, own, adopt } = device;
+    const enrollment = toDpsEnrollment(device);
     try {
-      const existing = await unlessMissing(() => client.getIndividualEnrollment(enrollment.registrationId));
-      if (existing !== undefined && holdsCertificate(existing, enrollment)) return undefined;
+      const existing = await findEnrollment(deviceId);
+      const found = existing && foundEntry(existing);
+      const held = found?.thumbprints[0] ?? found?.mark;
+      if (held !== undefined && held === sha256Of(certificatePem)) return undefined;
+      if (found !== undefined && !adopt && (held === undefined || !own.includes(held)))
+        return { exists: found, errorCode: enrollmentExists, message: 'Enrollment already exists.' };
       const etag = existing === undefined ? {} : { etag: existing.etag };
       await callingIot(service, () => client.createOrUpdateIndividualEnrollment({ ...enrollment, ...etag }));
       return undefined;
@@ -96,9 +117,57 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
     }
   }
 
+  async function deleteEntry(
+    find: () => Promise<DpsEntry | undefined>,
+    isOwn: (found: FoundEntry) => boolean,
+    remove: (etag: string) => Promise<unknown>,
+  ): Promise<Deletion> {
+    for (let attempt = 1; attempt <= maxAttempts; attempt++) {
+      const existing = await find();
+      if (existing === undefined) return 'absent';
+      if (!isOwn(foundEntry(existing))) return 'other';
+      try {
+        await callingIot(service, () => remove(existing.etag ?? ''));
+        return 'deleted';
+      } catch (error) {
+        // Deleted or changed meanwhile: look again.
+        if (iotStatus(error) !== 404 && !isRace(error)) throw error;
+      }
+    }
+    throw new FleetError('concurrent-change', 'An entry changes in DPS faster than it can be deleted.');
+  }
+
   return {
     ensureGroup,
     enroll,
+
+    deleteGroup: (id, isOwn) =>
+      deleteEntry(
+        () => findGroup(id),
+        isOwn,
+        (etag) => client.deleteEnrollmentGroup(id, etag),
+      ),
+
+    deleteEnrollment: (id, isOwn) =>
+      deleteEntry(
+        () => findEnrollment(id),
+        isOwn,
+        (etag) => client.deleteIndividualEnrollment(id, etag),
+      ),
+
+    async block(deviceId, mark) {
+      try {
+        // DPS makes the key. The answer has it, and is dropped.
+        await callingIot(service, () => client.createOrUpdateIndividualEnrollment(blockingEnrollment(deviceId, mark)));
+        return undefined;
+      } catch (error) {
+        if (!isRace(error)) throw error;
+      }
+      const existing = await findEnrollment(deviceId);
+      if (existing === undefined) throw new FleetError('concurrent-change', 'An enrollment was deleted meanwhile.');
+      const found = foundEntry(existing);
+      return found.mark === mark ? undefined : found;
+    },
 
     async *groupRegistrations(enrollmentGroup) {
       const query = client.createEnrollmentGroupDeviceRegistrationStateQuery(
@@ -118,6 +187,14 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
     async registration(deviceId) {
       const state = await unlessMissing(() => client.getDeviceRegistrationState(deviceId));
       return state && toRegistration(state as unknown as DpsRegistration).registration;
+    },
+
+    async deleteRegistration(deviceId) {
+      try {
+        await callingIot(service, () => client.deleteDeviceRegistrationState(deviceId));
+      } catch (error) {
+        if (iotStatus(error) !== 404) throw error;
+      }
     },
   };
 }
@@ -160,62 +237,6 @@ function refused(error: unknown, what: string): unknown {
   return new FleetError('group-refused', `${what}: ${errorCode} ${message}`, { cause: error });
 }
 
-/** The part that groups and individual enrollments have in common. DPS leaves out members that are null. */
-function common({
-  target,
-  provisioningStatus,
-  reprovisionPolicy,
-  allocationPolicy,
-  iotHubs,
-  customAllocation,
-}: GroupDefinition) {
-  return {
-    capabilities: { iotEdge: target !== 'dps-device' },
-    provisioningStatus,
-    reprovisionPolicy: { ...reprovisionPolicy },
-    allocationPolicy,
-    ...(iotHubs.length === 0 ? {} : { iotHubs: [...iotHubs] }),
-    ...(customAllocation === undefined ? {} : { customAllocationDefinition: { ...customAllocation } }),
-  };
-}
-
-function toEnrollmentGroup({
-  definition,
-  primaryCertificatePem,
-  secondaryCertificatePem,
-  caReferences,
-}: GroupEnrollment): EnrollmentGroup {
-  const { tags, desired } = definition.initialTwin;
-  const signingCertificates = {
-    primary: { certificate: primaryCertificatePem },
-    ...(secondaryCertificatePem === undefined ? {} : { secondary: { certificate: secondaryCertificatePem } }),
-  };
-  const x509 = caReferences === undefined ? { signingCertificates } : { caReferences: { ...caReferences } };
-  // The SDK's types require members that only the service sets.
-  return {
-    enrollmentGroupId: definition.id,
-    attestation: { type: 'x509', x509 },
-    initialTwin: { tags, properties: { desired } },
-    ...common(definition),
-  } as unknown as EnrollmentGroup;
-}
-
-function toDpsEnrollment({ deviceId, certificatePem, definition, twin }: IndividualEnrollment): DpsEnrollment {
-  return {
-    registrationId: deviceId,
-    deviceId,
-    attestation: { type: 'x509', x509: { clientCertificates: { primary: { certificate: certificatePem } } } },
-    initialTwin: { tags: twin.tags, properties: { desired: twin.desired } },
-    ...common(definition),
-  } as unknown as DpsEnrollment;
-}
-
-function holdsCertificate(existing: DpsEnrollment, wanted: DpsEnrollment): boolean {
-  const held = existing.attestation.x509?.clientCertificates?.primary.info?.sha256Thumbprint;
-  const pem = wanted.attestation.x509?.clientCertificates?.primary.certificate;
-  return pem !== undefined && held === new X509Certificate(pem).fingerprint256.replaceAll(':', '');
-}
-
 /** DeviceRegistrationState as it is on the wire: dates are ISO 8601 text. */
 interface DpsRegistration {
   readonly registrationId: string;
@@ -235,51 +256,4 @@ function toRegistration(state: DpsRegistration): RegistrationOf {
     deviceId: registrationId.toLowerCase(),
     registration: { status, ...hub, at: lastUpdatedDateTimeUtc, ...failure },
   };
-}
-
-/**
- * Whether DPS has the group as declared. DPS does not return certificates, only facts read from them, and leaves out null
- * members. Therefore both sides are reduced to the parts that are declared.
- */
-function isSameGroup(existing: EnrollmentGroup, declared: EnrollmentGroup): boolean {
-  return canonicalJson(comparablePart(existing)) === canonicalJson(comparablePart(declared));
-}
-
-function comparablePart(group: EnrollmentGroup) {
-  const { attestation, capabilities, initialTwin, provisioningStatus, reprovisionPolicy, allocationPolicy, iotHubs } =
-    group;
-  const { primary, secondary } = attestation.x509?.signingCertificates ?? {};
-  const { caReferences } = attestation.x509 ?? {};
-  const thumbprints = [thumbprint(primary), thumbprint(secondary)];
-  const { customAllocationDefinition } = group as {
-    customAllocationDefinition?: { webhookUrl?: string; apiVersion?: string };
-  };
-  return {
-    caReferences: [caReferences?.primary ?? null, caReferences?.secondary ?? null],
-    // A secondary that repeats the primary is the same as none.
-    thumbprints: thumbprints[1] === thumbprints[0] ? [thumbprints[0], null] : thumbprints,
-    iotEdge: capabilities?.iotEdge ?? false,
-    tags: withoutSystemMembers(initialTwin?.tags),
-    desired: withoutSystemMembers(initialTwin?.properties?.desired),
-    provisioningStatus: provisioningStatus ?? 'enabled',
-    reprovisionPolicy,
-    allocationPolicy,
-    iotHubs: [...(iotHubs ?? [])].sort(),
-    webhook: [customAllocationDefinition?.webhookUrl ?? null, customAllocationDefinition?.apiVersion ?? null],
-  };
-}
-
-/** @returns SHA-256, upper-case hex; null without a certificate */
-function thumbprint(
-  certificate: { certificate?: string; info?: { sha256Thumbprint: string } } | undefined,
-): string | null {
-  if (certificate?.info !== undefined) return certificate.info.sha256Thumbprint;
-  if (certificate?.certificate === undefined) return null;
-  return new X509Certificate(certificate.certificate).fingerprint256.replaceAll(':', '');
-}
-
-/** A twin collection without the members that DPS adds (`$version`, `$metadata`). */
-function withoutSystemMembers(collection: unknown): Record<string, unknown> {
-  const members = Object.entries((collection ?? {}) as Record<string, unknown>);
-  return Object.fromEntries(members.filter(([name]) => !name.startsWith('$')));
 }

@@ -29,5 +29,20 @@ export function createHubTwins(connection: IotConnection): HubTwins {
         throw new FleetError('not-found', `IoT hub ${hub} has no device "${deviceId}".`, { cause: error });
       }
     },
+
+    async remove(hub, deviceId, thumbprints) {
+      const registry = await registryOf(hub);
+      try {
+        const { responseBody } = await callingIot(`IoT Hub ${hub}`, () => registry.get(deviceId));
+        const held = responseBody.authentication?.x509Thumbprint?.primaryThumbprint;
+        if (held === undefined || held === null || !thumbprints.includes(held.toUpperCase())) return 'other';
+        // The SDK deletes any version ("*"). DPS, which could write the identity again, is closed by then.
+        await callingIot(`IoT Hub ${hub}`, () => registry.delete(deviceId));
+        return 'removed';
+      } catch (error) {
+        if (iotStatus(error) === 404) return 'absent';
+        throw error;
+      }
+    },
   };
 }

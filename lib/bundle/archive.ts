@@ -233,6 +233,50 @@ export async function readBundle(
   );
 }
 
+/** Attempts to write an archive while other bundles of it are erased. */
+const maxEraseAttempts = 10;
+
+/**
+ * Overwrites the bundle of one device in the archive of its chunk with zeros. The archive stays readable: a chunk or its
+ * enrollments may still be in work. Erasing it again, or from an archive that was deleted, changes nothing.
+ * @throws FleetError `archive-damaged`, `concurrent-change`, and `throttled` or `unavailable` from the storage
+ */
+export async function eraseBundle(bundles: BlobStore, { archive: name, fileName }: BundleLocation): Promise<void> {
+  for (let attempt = 1; attempt <= maxEraseAttempts; attempt++) {
+    const properties = await bundles.properties(name);
+    if (properties === undefined) return;
+    const { etag, bytes } = properties;
+    const archive = await bundles.readRange(name, { offset: 0, length: bytes, etag });
+    if (archive === undefined) continue;
+    const erased = withoutBundle(archive, fileName);
+    try {
+      if (erased === undefined) return;
+      if ((await bundles.replace(name, erased, { contentType: 'application/zip', etag })) !== undefined) return;
+    } finally {
+      // They hold the private keys of other devices.
+      archive.fill(0);
+      erased?.fill(0);
+    }
+  }
+  throw new FleetError('concurrent-change', `The archive ${name} changes faster than it can be written.`);
+}
+
+/**
+ * The same archive with zeros in the place of one bundle. The index comes last, so every bundle stays where its record says.
+ * @returns undefined when there are only zeros already
+ */
+function withoutBundle(archive: Buffer, name: string): Buffer | undefined {
+  const index = readArchiveIndex<unknown>(archive);
+  const bodyOf = ({ offset, length }: ArchiveIndexEntry<unknown>) => archive.subarray(offset, offset + length);
+  const entry = index.find((each) => each.name === name);
+  if (entry === undefined) throw damaged(`it has no entry ${name}`);
+  if (bodyOf(entry).every((byte) => byte === 0)) return undefined;
+  const entries = index.map((each) => {
+    return { name: each.name, info: each.info, body: each === entry ? Buffer.alloc(entry.length) : bodyOf(each) };
+  });
+  return packArchive(entries).body;
+}
+
 /** @returns whether the bytes are a local header with that name, and a body with its CRC-32 */
 function isEntry(bytes: Buffer, name: string): boolean {
   const bodyStart = localHeaderLength + name.length;

@@ -9,9 +9,11 @@ import type { Twin } from './twin.ts';
  * `provisioned`: certificate issued, enrolled, bundle ready.
  * `assigned`: the device has registered, and DPS assigned it to a hub.
  * `failed`: see `failure`. Another row can claim the id.
+ * `deleting`: an operator deletes it. Nothing else happens to it until that is done.
+ * `deleted`: its certificate is revoked. Another row can claim the id.
  */
-export type DeviceStatus = 'claimed' | 'provisioned' | 'assigned' | 'failed';
-export const deviceStatuses: readonly DeviceStatus[] = ['claimed', 'provisioned', 'assigned', 'failed'];
+export type DeviceStatus = (typeof deviceStatuses)[number];
+export const deviceStatuses = ['claimed', 'provisioned', 'assigned', 'failed', 'deleting', 'deleted'] as const;
 
 /** The row that holds a device. */
 export interface Claim {
@@ -44,6 +46,16 @@ export interface DeviceRecord {
   readonly identity?: DeviceIdentity;
   readonly bundle?: BundleLocation;
   readonly registration?: Registration;
+  /**
+   * The certificates that the individual enrollment of the device in DPS can hold if this deployment wrote it: SHA-256,
+   * upper-case hex. The first is the one that DPS accepted last; the others may have been sent since. A certificate is stored
+   * here before it is sent, so a crash leaves no enrollment that looks like someone else's.
+   */
+  readonly enrolledCertificates?: readonly string[];
+  /** Earlier certificates of the device, newest first. */
+  readonly formerCertificates?: readonly FormerCertificate[];
+  /** Who deletes or deleted it. */
+  readonly deletion?: DeviceDeletion;
   /** Why `status` is `failed`. */
   readonly failure?: { readonly code: ErrorCode; readonly message: string };
   /** The latest 20 events, oldest first. */
@@ -60,6 +72,69 @@ export interface DeviceIdentity {
   readonly notBefore: string;
   /** ISO 8601, UTC. */
   readonly notAfter: string;
+}
+
+/** A certificate that the device had before. */
+export interface FormerCertificate extends DeviceIdentity {
+  /** Hex. */
+  readonly serialNumber: string;
+  /** `superseded`: another row took the device over. `revoked`: the device was deleted. */
+  readonly status: 'superseded' | 'revoked';
+  /** When it became so: ISO 8601, UTC. */
+  readonly since: string;
+  /** The hub that the device was assigned to with it. */
+  readonly assignedHub?: string;
+}
+
+/** The deletion of a device. */
+export interface DeviceDeletion {
+  /** As `Act`. */
+  readonly by: string;
+  readonly at: string;
+  /** Mark of the enrollment in DPS that blocks the device (`Enrollments.block`), from before it is written. */
+  readonly block?: string;
+}
+
+/** Former certificates that a record keeps, so that its size is bounded. */
+const maxFormerCertificates = 20;
+
+/** @returns the former certificates once the present one is replaced */
+export function formerCertificates(
+  { serialNumber, identity, registration, status, statusSince, formerCertificates: earlier = [] }: DeviceRecord,
+  since: string,
+): readonly FormerCertificate[] {
+  if (identity === undefined) return earlier;
+  const ended =
+    status === 'deleted'
+      ? ({ status: 'revoked', since: statusSince } as const)
+      : ({ status: 'superseded', since } as const);
+  const { assignedHub } = registration ?? {};
+  const former = { ...identity, serialNumber, ...ended, ...(assignedHub !== undefined && { assignedHub }) };
+  return [former, ...earlier].slice(0, maxFormerCertificates);
+}
+
+/** Certificates kept in `enrolledCertificates`: the accepted one and the latest others. */
+const maxEnrolledCertificates = 10;
+
+/**
+ * The certificates that an individual enrollment of the device can hold if this deployment wrote it. A record of an earlier
+ * version has no list; if it was enrolled, its certificate is the one.
+ */
+export function enrolledCertificates({
+  enrolledCertificates: noted,
+  identity,
+  history,
+}: DeviceRecord): readonly string[] {
+  if (noted !== undefined || identity === undefined) return noted ?? [];
+  return history.some(({ event }) => event === 'enrolled') ? [identity.sha256Thumbprint] : [];
+}
+
+/** @returns the list with a certificate that is about to be sent */
+export function withEnrolledCertificate(noted: readonly string[], sha256Thumbprint: string): readonly string[] {
+  if (noted.includes(sha256Thumbprint)) return noted;
+  const [accepted, ...sent] = noted;
+  const first = accepted === undefined ? [] : [accepted];
+  return [...first, ...[...sent, sha256Thumbprint].slice(1 - maxEnrolledCertificates)];
 }
 
 /** The place of a device's bundle: a range of bytes in the archive of its chunk. */
@@ -105,13 +180,14 @@ export type DeviceEventName =
   | 'enrolled'
   | 'failed'
   | 'bundle downloaded'
+  | 'deleted'
   /** Another row took the device over while it had this status. */
   | `superseded ${DeviceStatus}`
   /** DPS reported this status of the registration. */
   | `registration ${Registration['status']}`;
 
 /** Events that a record keeps. Enough for a support call, and bounded, since the cost of a record grows with its size. */
-const historyLength = 20;
+export const historyLength = 20;
 
 /** @returns the history with the event added, and its oldest event dropped if there are more than 20 */
 export function withEvent(history: readonly DeviceEvent[], event: DeviceEvent): DeviceEvent[] {

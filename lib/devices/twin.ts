@@ -9,8 +9,8 @@ export interface Twin {
 
 /*
  * Limits of a twin in IoT Hub, https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-device-twins:
- * tags 8 KB, desired 32 KB, depth 10, keys up to 1 KB without control characters, ".", "$" and space,
- * string values up to 4 KB, integers within 53 bits less one.
+ * tags 8 KB, desired 32 KB, objects and arrays nested 10 deep, keys up to 1 KB without control characters, ".", "$" and
+ * space, string values up to 4 KB, integers within 53 bits less one.
  */
 const sectionBytes = { tags: 8 * 1024, desired: 32 * 1024 };
 const maxDepth = 10;
@@ -21,17 +21,21 @@ const maxInteger = 4503599627370495;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what the rule forbids
 const forbiddenInKey = /[\u0000-\u001f\u007f-\u009f.$ ]/;
 
+/** Sizes by "Device twin size" of the same page. Control characters of a string value do not count. */
+const numberBytes = 8;
+const booleanBytes = 4;
+const controlCharacter = /\p{Cc}/u;
+
 /**
  * Finds everything in a twin that IoT Hub would refuse. Values nested too deeply, and sections of too many values, are
- * neither walked nor measured, so that untrusted input cannot overflow the stack or block the event loop.
+ * not walked, so that untrusted input cannot overflow the stack or block the event loop.
  * @returns one issue per violation, with a path that begins with `tags` or `desired`; empty when the twin is valid
  */
 export function twinIssues(twin: Twin): Issue[] {
   const issues: Issue[] = [];
   for (const section of ['tags', 'desired'] as const) {
-    if (!isWalkable(twin[section], section, 0, { issues, nodes: 0 })) continue;
-    const bytes = Buffer.byteLength(JSON.stringify(twin[section]));
-    if (bytes > sectionBytes[section]) {
+    const bytes = sizeOf(twin[section], section, 0, { issues, nodes: 0 });
+    if (bytes !== undefined && bytes > sectionBytes[section]) {
       issues.push({ path: section, message: `${bytes} bytes where IoT Hub takes ${sectionBytes[section]}` });
     }
   }
@@ -44,44 +48,77 @@ interface Walk {
   nodes: number;
 }
 
-/** Adds the issues of a value. @returns false when it is too deep or has too many values, so it must not be walked */
-function isWalkable(value: unknown, path: string, depth: number, walk: Walk): boolean {
+/**
+ * Adds the issues of a value.
+ * @param depth of objects and arrays around the value; 0 for a section
+ * @returns its size in bytes as IoT Hub counts it; undefined when it is too deep or has too many values to be walked
+ */
+function sizeOf(value: unknown, path: string, depth: number, walk: Walk): number | undefined {
+  switch (typeof value) {
+    case 'string':
+      return stringSize(value, path, walk);
+    case 'number':
+      checkNumber(value, path, walk);
+      return numberBytes;
+    case 'boolean':
+      return booleanBytes;
+    default:
+      if (value !== null && typeof value === 'object') return containerSize(value, path, depth, walk);
+      // In a patch, null removes a member. A twin that holds it is refused: "Value of Property or Tag cannot be null".
+      walk.issues.push({ path, message: 'null, which no twin can hold; leave the member out, or give it a value' });
+      return 0;
+  }
+}
+
+function stringSize(text: string, path: string, { issues }: Walk): number {
+  const bytes = Buffer.byteLength(text);
+  if (bytes > maxStringBytes) issues.push({ path, message: `longer than ${maxStringBytes} bytes` });
+  return controlCharacter.test(text) ? Buffer.byteLength(text.replaceAll(/\p{Cc}/gu, '')) : bytes;
+}
+
+function checkNumber(value: number, path: string, { issues }: Walk): void {
+  if (!Number.isFinite(value)) issues.push({ path, message: 'not a number' });
+  if (Number.isInteger(value) && (value < minInteger || value > maxInteger)) {
+    issues.push({ path, message: `outside ${minInteger} to ${maxInteger}` });
+  }
+}
+
+function containerSize(value: object, path: string, depth: number, walk: Walk): number | undefined {
   const { issues } = walk;
   if (depth > maxDepth) {
     issues.push({ path, message: `nested deeper than ${maxDepth}` });
-    return false;
+    return undefined;
   }
-  let walkable = true;
-  if (typeof value === 'string') {
-    if (Buffer.byteLength(value) > maxStringBytes)
-      issues.push({ path, message: `longer than ${maxStringBytes} bytes` });
-  } else if (typeof value === 'number') {
-    if (!Number.isFinite(value)) issues.push({ path, message: 'not a number' });
-    if (Number.isInteger(value) && (value < minInteger || value > maxInteger)) {
-      issues.push({ path, message: `outside ${minInteger} to ${maxInteger}` });
-    }
-  } else if (value !== null && typeof value === 'object') {
-    walk.nodes += Array.isArray(value) ? value.length : Object.keys(value).length;
-    if (walk.nodes > maxNodes) {
-      issues.push({ path, message: `more than ${maxNodes} values` });
-      return false;
-    }
-    for (const [key, member] of Object.entries(value)) {
-      if (!Array.isArray(value) && (key === '' || forbiddenInKey.test(key) || Buffer.byteLength(key) > maxKeyBytes)) {
-        issues.push({
-          path,
-          message: `key ${JSON.stringify(key.slice(0, 40))} is empty, too long, or holds ".", "$", a space or a control character`,
-        });
-      }
-      // Assigning this key to an object would replace its prototype.
-      if (key === '__proto__') issues.push({ path, message: 'key "__proto__" is not allowed' });
-      walkable = isWalkable(member, `${path}.${key.slice(0, 40)}`, depth + 1, walk) && walkable;
-    }
+  const isArray = Array.isArray(value);
+  walk.nodes += isArray ? value.length : Object.keys(value).length;
+  if (walk.nodes > maxNodes) {
+    issues.push({ path, message: `more than ${maxNodes} values` });
+    return undefined;
   }
-  return walkable;
+  let bytes: number | undefined = 0;
+  for (const [key, member] of Object.entries(value)) {
+    if (!isArray) checkKey(key, path, walk);
+    const ofKey = isArray ? 0 : Buffer.byteLength(key);
+    const ofMember = sizeOf(member, `${path}.${key.slice(0, 40)}`, depth + 1, walk);
+    bytes = bytes === undefined || ofMember === undefined ? undefined : bytes + ofKey + ofMember;
+  }
+  return bytes;
 }
 
-/** Merges `over` into a copy of `base`: objects member by member, any other value replaces. */
+function checkKey(key: string, path: string, { issues }: Walk): void {
+  if (key === '' || forbiddenInKey.test(key) || Buffer.byteLength(key) > maxKeyBytes) {
+    const shown = JSON.stringify(key.slice(0, 40));
+    const message = `key ${shown} is empty, too long, or holds ".", "$", a space or a control character`;
+    issues.push({ path, message });
+  }
+  // Assigning this key to an object would replace its prototype.
+  if (key === '__proto__') issues.push({ path, message: 'key "__proto__" is not allowed' });
+}
+
+/**
+ * Merges `over` into a copy of `base`: objects member by member, any other value replaces. Members that are null are left
+ * out: records and groups of earlier versions have some, and DPS and IoT Hub refuse them.
+ */
 export function mergeTwins(base: Twin, over: Twin): Twin {
   return { tags: merge(base.tags, over.tags), desired: merge(base.desired, over.desired) };
 }
@@ -94,10 +131,13 @@ function merge(
   base: Readonly<Record<string, unknown>>,
   over: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
-  const merged: Record<string, unknown> = { ...base };
-  for (const [key, value] of Object.entries(over)) {
-    const before = merged[key];
-    merged[key] = isObject(before) && isObject(value) ? merge(before, value) : value;
+  const merged: Record<string, unknown> = {};
+  for (const members of [base, over]) {
+    for (const [key, value] of Object.entries(members)) {
+      const before = merged[key];
+      if (isObject(value)) merged[key] = merge(isObject(before) ? before : {}, value);
+      else if (value !== null) merged[key] = value;
+    }
   }
   return merged;
 }

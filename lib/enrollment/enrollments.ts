@@ -1,5 +1,6 @@
 import type { Registration } from '../devices/device.ts';
 import type { Twin } from '../devices/twin.ts';
+import type { ErrorCode } from '../errors.ts';
 import type { GroupDefinition } from '../groups/definition.ts';
 
 /**
@@ -9,19 +10,71 @@ import type { GroupDefinition } from '../groups/definition.ts';
 export interface Enrollments {
   /**
    * Creates or updates the enrollment group so that it is as declared; writes nothing when it is already.
-   * @throws FleetError `group-refused` with DPS's code and message, `concurrent-change`
+   * @param mayWrite is awaited before DPS is changed, with the group that DPS has; throws to leave it. It can be called several
+   * times, and what it returns then allows a write of that version only
+   * @returns the group as DPS has it now
+   * @throws FleetError `group-refused` with DPS's code and message, `concurrent-change`, and what `mayWrite` throws
    */
-  ensureGroup(group: GroupEnrollment): Promise<void>;
+  ensureGroup(group: GroupEnrollment, mayWrite: (found: FoundEntry | undefined) => Promise<void>): Promise<FoundEntry>;
+  /** Deletes an enrollment group if `isOwn` says so of the version that is deleted. @throws FleetError `concurrent-change` */
+  deleteGroup(id: string, isOwn: (found: FoundEntry) => boolean): Promise<Deletion>;
   /**
-   * Enrolls devices (10 at most, see `enrollmentsPerCall`), replacing enrollments with another certificate.
-   * @returns for each device, in order: undefined when it is enrolled, or why DPS refuses it
+   * Enrolls devices (10 at most, see `enrollmentsPerCall`). Replaces an enrollment that is one of `own`, and any
+   * with `adopt`.
+   * @returns for each device, in order: undefined when it is enrolled, or why it is not
    * @throws FleetError `concurrent-change`; some of the devices may be enrolled then
    */
   enroll(devices: readonly IndividualEnrollment[]): Promise<(EnrollmentError | undefined)[]>;
+  /** Deletes an individual enrollment if `isOwn` says so of the version that is deleted. @throws FleetError `concurrent-change` */
+  deleteEnrollment(deviceId: string, isOwn: (found: FoundEntry) => boolean): Promise<Deletion>;
+  /**
+   * Blocks a device of an enrollment group: creates a disabled individual enrollment, which DPS prefers to the group. It has
+   * a symmetric key that is never read, so the registration id alone decides.
+   * https://learn.microsoft.com/azure/iot-dps/how-to-revoke-device-access-portal
+   * @param mark is in its initial twin, and tells it from an enrollment that was made elsewhere
+   * @returns the enrollment that is in the way; undefined when the device is blocked
+   */
+  block(deviceId: string, mark: string): Promise<FoundEntry | undefined>;
   /** All registrations of an enrollment group, in pages of 100 at most. Empty when DPS does not have the group. */
   groupRegistrations(enrollmentGroup: string): AsyncIterable<RegistrationOf[]>;
   /** @returns the registration of one device; undefined when it has none */
   registration(deviceId: string): Promise<Registration | undefined>;
+  /** Deletes the registration of a device, if it has one. */
+  deleteRegistration(deviceId: string): Promise<void>;
+}
+
+/** `other`: the entry is not ours, and was left. */
+export type Deletion = 'deleted' | 'absent' | 'other';
+
+/** An enrollment group or an individual enrollment that DPS has. */
+export interface FoundEntry {
+  /** Its version: a write names it, and fails when it is another one by then. */
+  readonly etag: string;
+  /** When it was created: ISO 8601, UTC. It stays when the entry is updated, and is another one after it was deleted. */
+  readonly createdAt: string;
+  /** `x509`, `tpm`, `symmetricKey` or `none`. */
+  readonly attestation: string;
+  /** SHA-256 of its certificates, upper-case hex; the primary one first. */
+  readonly thumbprints: readonly string[];
+  /** Names of the CAs that a group refers to; the primary one first. */
+  readonly caReferences: readonly string[];
+  /** The device id that an individual enrollment gives, where it has one. */
+  readonly deviceId?: string;
+  /** The mark of an enrollment that `block` made. */
+  readonly mark?: string;
+}
+
+/** An entry in DPS in one sentence, for the error that refuses to overwrite it. */
+export function describeEntry({
+  attestation,
+  deviceId,
+  createdAt,
+  etag,
+  thumbprints: [thumbprint],
+}: FoundEntry): string {
+  const certificate = thumbprint === undefined ? '' : `, certificate SHA-256 ${thumbprint}`;
+  const device = deviceId === undefined ? '' : `, device id "${deviceId}"`;
+  return `It has attestation ${attestation}${certificate}${device}, was created at ${createdAt}, and has the ETag ${etag}.`;
 }
 
 /** An enrollment group as DPS is to hold it. */
@@ -40,10 +93,19 @@ export interface IndividualEnrollment {
   readonly certificatePem: string;
   readonly definition: GroupDefinition;
   readonly twin: Twin;
+  /**
+   * By which an enrollment of this deployment is known: certificates that it can hold (SHA-256, upper-case hex), and the mark
+   * of `block`.
+   */
+  readonly own: readonly string[];
+  /** Replace an enrollment that this deployment did not write. */
+  readonly adopt: boolean;
 }
 
-/** Why DPS refuses an enrollment. */
+/** Why a device is not enrolled. */
 export interface EnrollmentError {
+  /** The enrollment that is in the way, and that this deployment did not write. Absent: DPS refuses the new one. */
+  readonly exists?: FoundEntry;
   /** DPS's code, such as 409201, or the HTTP status when the answer has no code. */
   readonly errorCode: number;
   readonly message: string;
@@ -52,6 +114,11 @@ export interface EnrollmentError {
 export interface RegistrationOf {
   readonly deviceId: string;
   readonly registration: Registration;
+}
+
+/** The codes of rows that hold a device, and whose enrollment DPS does not have. */
+export function isEnrollmentFailure(code: ErrorCode | undefined): boolean {
+  return code === 'enrollment-refused' || code === 'enrollment-exists';
 }
 
 /** DPS: "maximum 10" entries per bulk call (service API 2021-10-01, BulkEnrollmentOperation). */
@@ -65,4 +132,10 @@ export interface HubTwins {
    * @throws FleetError `throttled`, `unavailable`, `not-found` when the hub does not have the device
    */
   merge(hub: string, deviceId: string, twin: Twin): Promise<void>;
+  /**
+   * Deletes the identity of a device and its twin, if the identity has the certificate given.
+   * @param thumbprints of the certificate, SHA-1 and SHA-256, upper-case hex: a hub takes either
+   * @returns `other` when the identity has another credential and was left
+   */
+  remove(hub: string, deviceId: string, thumbprints: readonly string[]): Promise<'removed' | 'absent' | 'other'>;
 }

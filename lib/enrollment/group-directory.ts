@@ -6,20 +6,26 @@ import type { Versioned } from '../storage.ts';
 export type GroupsById = ReadonlyMap<string, Versioned<GroupRecord>>;
 
 /** The group store with a cache of all groups. A write through it makes the next `all` read again. */
-export interface GroupDirectory extends Pick<GroupStore, 'read' | 'create' | 'replace'> {
+export interface GroupDirectory extends Pick<GroupStore, 'create' | 'replace'> {
+  /** @returns undefined when there is no such group, or it was deleted */
+  read(id: string): Promise<Versioned<GroupRecord> | undefined>;
+  /** @returns also what stays of a deleted group */
+  readAny(id: string): Promise<Versioned<GroupRecord> | undefined>;
   /** All groups, as they were at most `maxAgeSeconds` ago. @throws FleetError `throttled`, `unavailable` */
   all(options?: { maxAgeSeconds?: number }): Promise<GroupsById>;
 }
 
 /** Seconds after which a changed definition takes effect on chunks. Fresher groups would cost a query per chunk. */
-const defaultMaxAgeSeconds = 10;
+export const defaultMaxAgeSeconds = 10;
+
+const isLive = ({ value }: Versioned<GroupRecord>): boolean => value.deletedBy === undefined;
 
 export function createGroupDirectory(store: GroupStore, now: () => Date): GroupDirectory {
   let cache: { readAt: number; groups: Promise<GroupsById> } | undefined;
 
   async function readAll(): Promise<GroupsById> {
     const groups = await store.all();
-    return new Map(groups.map((group) => [group.value.id, group]));
+    return new Map(groups.filter(isLive).map((group) => [group.value.id, group]));
   }
 
   return {
@@ -36,7 +42,12 @@ export function createGroupDirectory(store: GroupStore, now: () => Date): GroupD
       return cache.groups;
     },
 
-    read: (id) => store.read(id),
+    async read(id) {
+      const group = await store.read(id);
+      return group !== undefined && isLive(group) ? group : undefined;
+    },
+
+    readAny: (id) => store.read(id),
 
     async create(group) {
       const etag = await store.create(group);
@@ -72,11 +83,11 @@ export async function updateGroup(
   directory: GroupDirectory,
   id: string,
   now: () => Date,
-  change: (group: GroupRecord) => GroupRecord,
+  change: (group: GroupRecord, etag: string) => GroupRecord,
 ): Promise<Versioned<GroupRecord>> {
   for (let attempt = 1; attempt <= maxUpdateAttempts; attempt++) {
     const current = await readGroup(directory, id);
-    const changed = change(current.value);
+    const changed = change(current.value, current.etag);
     if (changed === current.value) return current;
     const value = { ...changed, updatedAt: now().toISOString() };
     const etag = await directory.replace({ value, etag: current.etag });

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { unknownActor } from '../access/act.ts';
+import { type Act, unknownActor } from '../access/act.ts';
 import { type CertificateAuthority, issuingCaFits } from '../authorities/certificate-authority.ts';
 import type { ImportedCa } from '../authorities/imported-ca.ts';
 import {
@@ -24,9 +24,11 @@ import {
 } from '../groups/group.ts';
 import type { PrivateUrls } from '../groups/url-rule.ts';
 import { currentLog } from '../log.ts';
+import { checkPrecondition, type Precondition } from '../precondition.ts';
 import { type RetryOptions, retrying } from '../retry.ts';
 import type { Versioned } from '../storage.ts';
-import type { Enrollments } from './enrollments.ts';
+import type { Enrollments, FoundEntry, GroupEnrollment } from './enrollments.ts';
+import { beingDeleted, createGroupDeletion, type GroupDeletion } from './group-deletion.ts';
 import {
   changesTooFast,
   createGroupDirectory,
@@ -35,27 +37,29 @@ import {
   readGroup,
   updateGroup,
 } from './group-directory.ts';
+import { groupExists, intentOf, isOwnGroup, withIntent, withOwnGroup } from './group-ownership.ts';
 
 /**
  * Enrollment groups: their definitions, their issuing CAs, and keeping DPS as declared. Every method throws FleetError
  * `throttled` or `unavailable` from the stores, and `concurrent-change` when a group changes faster than it can be written.
  */
-export interface Groups {
+export interface Groups extends GroupDeletion {
   /**
    * Stores the definition, makes the group's issuing CA and updates DPS. Until DPS accepts it, what was in force stays so.
    * @param input the definition, as a caller sent it
    * @param by who declares it; recorded on the group
-   * @throws FleetError `group-invalid`, `custody-not-allowed`, `ca-key-unusable`; `group-refused` when DPS refuses it: the
-   * group is stored with the reason, and devices are provisioned as before
+   * @throws FleetError `group-invalid`, `custody-not-allowed`, `ca-key-unusable`, `precondition-failed`; `group-refused` when
+   * DPS refuses it, `group-exists` when DPS has a group of that name that this deployment did not create: the group is stored
+   * with the reason, and devices are provisioned as before
    */
-  declare(id: string, input: unknown, by?: string): Promise<StoredGroup & { created: boolean }>;
+  declare(id: string, input: unknown, by?: string, options?: DeclareOptions): Promise<DeclaredGroup>;
   /** All groups, as they were at most `maxAgeSeconds` ago (default: 10). */
   directory(options?: { maxAgeSeconds?: number }): Promise<GroupsById>;
   /**
    * Makes the group's issuing CA if it has none, and brings DPS up to date. Does nothing when both are done. If a person has
    * to act before DPS takes the latest change, what was in force before stays so.
    * @returns the group that is in force afterwards
-   * @throws FleetError `group-refused`, `ca-missing`, `ca-unregistered`, `ca-key-unusable`
+   * @throws FleetError `group-refused`, `group-exists`, `ca-missing`, `ca-unregistered`, `ca-key-unusable`
    */
   ensure(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>>;
   /**
@@ -85,8 +89,21 @@ export interface Groups {
 /** A group that was stored. */
 export interface StoredGroup {
   readonly group: GroupRecord;
+  /** Its version. */
+  readonly etag: string;
   /** Why DPS does not hold it yet. The reconciler and the next chunk of the group try again. */
   readonly pending?: FleetError;
+}
+
+export interface DeclareOptions {
+  /** Take over an enrollment group that DPS has and that this deployment did not create. Default: refuse. */
+  readonly adopt?: boolean | undefined;
+  /** Which version of the group the caller means. Default: any, or none. */
+  readonly precondition?: Precondition | undefined;
+}
+
+export interface DeclaredGroup extends StoredGroup {
+  readonly created: boolean;
 }
 
 export interface GroupsOptions {
@@ -104,9 +121,9 @@ export interface GroupsOptions {
 export function createGroups(options: GroupsOptions): Groups {
   const { store, authority, enrollments, allowPlainKeys, privateUrls, retry, now } = options;
   const directory = createGroupDirectory(store, now);
-  const update = (id: string, change: (group: GroupRecord) => GroupRecord) =>
-    updateGroup(directory, id, now, (latest) => {
-      const changed = change(latest);
+  const update = (id: string, change: (group: GroupRecord, etag: string) => GroupRecord) =>
+    updateGroup(directory, id, now, (latest, etag) => {
+      const changed = change(latest, etag);
       return changed === latest ? latest : keepAccepted(latest, changed);
     });
 
@@ -116,12 +133,17 @@ export function createGroups(options: GroupsOptions): Groups {
    * Applies a change and adds an issuing CA if the group then needs one, in one write. The CA is made before the write is
    * attempted. It is made again only if the definition changed or another CA was added in between.
    */
-  async function updateIssuingCa(id: string, { change = unchanged, needsCa, makeCa }: CaChange) {
+  async function updateIssuingCa(id: string, { precondition, change = unchanged, needsCa, makeCa }: CaChange) {
+    const checked = ({ value, etag }: Versioned<GroupRecord>) => {
+      checkPrecondition(precondition, etag, `Enrollment group "${id}"`);
+      if (value.deleting !== undefined) throw beingDeleted(value);
+      return change(value);
+    };
     for (let attempt = 1; attempt <= maxUpdateAttempts; attempt++) {
-      const planned = change((await readGroup(directory, id)).value);
+      const planned = checked(await readGroup(directory, id));
       const ca = needsCa(planned) ? await makeCa(planned) : undefined;
-      const updated = await update(id, (latest) => {
-        const changed = change(latest);
+      const updated = await update(id, (latest, etag) => {
+        const changed = checked({ value: latest, etag });
         if (!needsCa(changed)) return changed;
         const fits =
           ca?.generation === nextGeneration(changed) && isDeepStrictEqual(changed.definition, planned.definition);
@@ -163,21 +185,36 @@ export function createGroups(options: GroupsOptions): Groups {
     // DPS is not asked again per chunk while there is something to fall back to. Declaring the group again asks it.
     if (refusal?.revision === revision && accepted !== undefined)
       throw new FleetError(refusal.reason.code, refusal.reason.message);
-    const wanted = {
+    const wanted: GroupEnrollment = {
       definition,
       primaryCertificatePem: primary.certificatePem,
       secondaryCertificatePem: secondary?.certificatePem,
       caReferences: definition.attestation === 'caReference' ? caReferences(group.value) : undefined,
     };
-    try {
-      await retrying(() => enrollments.ensureGroup(wanted), retry);
-    } catch (error) {
-      if (error instanceof FleetError && error.code === 'group-refused') await noteRefusal(id, revision, error);
-      throw error;
-    }
+    const { written, adoptedBy } = await send(id, wanted, revision);
     // Records what was sent to DPS. A definition that changed meanwhile has another revision and is sent next time.
     const sent = { revision, at: now().toISOString() };
-    return update(id, (latest) => withEnrolled(latest, { before: enrolled, sent }));
+    return update(id, (latest) => withEnrolled(withOwnGroup(latest, written, adoptedBy), { before: enrolled, sent }));
+  }
+
+  /** Writes the group to DPS, unless DPS has one that this deployment did not write. */
+  async function send(id: string, wanted: GroupEnrollment, revision: string): Promise<Sent> {
+    let adoptedBy: Act | undefined;
+    async function mayWrite(found: FoundEntry | undefined): Promise<void> {
+      const { value } = await readGroup(directory, id);
+      if (value.deleting !== undefined) throw beingDeleted(value);
+      adoptedBy = found === undefined || isOwnGroup(value, found) ? undefined : value.adopt;
+      if (found === undefined) await update(id, (latest) => withIntent(latest, intentOf(wanted)));
+      else if (adoptedBy === undefined && !isOwnGroup(value, found)) throw groupExists(id, found);
+    }
+    try {
+      return { written: await retrying(() => enrollments.ensureGroup(wanted, mayWrite), retry), adoptedBy };
+    } catch (error) {
+      const isRefusal =
+        error instanceof FleetError && (error.code === 'group-refused' || error.code === 'group-exists');
+      if (isRefusal) await noteRefusal(id, revision, error);
+      throw error;
+    }
   }
 
   async function noteRefusal(id: string, revision: string, { reason }: FleetError): Promise<void> {
@@ -192,20 +229,41 @@ export function createGroups(options: GroupsOptions): Groups {
   /** Brings DPS up to date if that is possible now. If not, the stored change stays. */
   async function syncOrPending(stored: Versioned<GroupRecord>): Promise<StoredGroup> {
     try {
-      return { group: (await complete(stored)).value };
+      const { value, etag } = await complete(stored);
+      return { group: value, etag };
     } catch (error) {
       if (!(error instanceof FleetError) || !isPending(error)) throw error;
       // The issuing CA may have been added before the failure.
-      const current = await directory.read(stored.value.id);
-      return { group: current?.value ?? stored.value, pending: error };
+      const { value, etag } = (await directory.read(stored.value.id)) ?? stored;
+      return { group: value, etag, pending: error };
     }
   }
 
+  /**
+   * Stores a group if there is none of its id, or it was deleted.
+   * @returns false when there is one
+   * @throws FleetError `precondition-failed`
+   */
+  async function createGroup(group: GroupRecord, precondition: Precondition | undefined): Promise<boolean> {
+    const what = `Enrollment group "${group.id}"`;
+    for (let attempt = 1; attempt <= maxUpdateAttempts; attempt++) {
+      const current = await directory.readAny(group.id);
+      if (current !== undefined && current.value.deletedBy === undefined) return false;
+      checkPrecondition(precondition, undefined, what);
+      const value = current === undefined ? group : { ...group, formerCas: current.value.formerCas };
+      const etag =
+        current === undefined ? await directory.create(value) : await directory.replace({ value, etag: current.etag });
+      if (etag !== undefined) return true;
+    }
+    throw changesTooFast(group.id);
+  }
+
   return {
+    ...createGroupDeletion({ directory, enrollments, retry, now }),
     directory: directory.all,
     ensure,
 
-    async declare(id, input, by = unknownActor) {
+    async declare(id, input, by = unknownActor, { adopt = false, precondition } = {}) {
       const definition = parseGroupDefinition(id, input, { privateUrls });
       // An imported CA brings its own root, which is checked at its import.
       const issuedByFleet = definition.issuingCa.origin === 'fleet';
@@ -214,12 +272,15 @@ export function createGroups(options: GroupsOptions): Groups {
       checkDeclaration(definition, { allowPlainKeys, rootPem, now: now() });
       const createdAt = now().toISOString();
       const declaredBy = { by, at: createdAt };
-      const group = { id, definition, issuingCas: [], declaredBy, createdAt, updatedAt: createdAt };
-      const etag = await directory.create(group);
-      const created = etag !== undefined;
+      const permission = adopt ? { adopt: declaredBy } : {};
+      const group = { id, definition, issuingCas: [], declaredBy, ...permission, createdAt, updatedAt: createdAt };
+      const created = await createGroup(group, precondition);
       if (!created) {
         await updateIssuingCa(id, {
-          change: ({ refusal: _refusal, ...current }) => ({ ...current, definition, declaredBy }),
+          precondition,
+          change: ({ refusal: _refusal, adopt: _adopt, ...current }) => {
+            return { ...current, definition, declaredBy, ...permission };
+          },
           needsCa: ({ issuingCas: [current] }) => current !== undefined && !issuingCaFits(definition, current),
           makeCa: createCa,
         });
@@ -271,6 +332,7 @@ export function createGroups(options: GroupsOptions): Groups {
 
 /** A change after which a group may need a new issuing CA. */
 interface CaChange {
+  readonly precondition?: Precondition | undefined;
   /** Pure. Default: no change but the CA. */
   readonly change?: (group: GroupRecord) => GroupRecord;
   /** Pure. Whether the changed group needs a new issuing CA. */
@@ -282,6 +344,14 @@ interface CaChange {
 const unchanged = (group: GroupRecord): GroupRecord => group;
 
 type Enrolled = NonNullable<GroupRecord['enrolled']>;
+
+/** What `send` did. */
+interface Sent {
+  /** The group as DPS has it. */
+  readonly written: FoundEntry;
+  /** Who allowed it, when DPS had a group that this deployment did not create. */
+  readonly adoptedBy: Act | undefined;
+}
 
 /** The group with the note of what DPS holds. */
 function withEnrolled(

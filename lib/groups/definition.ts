@@ -19,11 +19,13 @@ const days = (least: number, most: number) => z.int().min(least).max(most);
 
 const twinDocument = z.record(z.string(), z.json());
 
-const initialTwin = z
-  .strictObject({
-    tags: twinDocument.default({}).describe('Tags. Those of a row are added, and win.'),
-    desired: twinDocument.default({}).describe('Desired properties. Those of a row are added, and win.'),
-  })
+/** The initial twin of a definition that was declared. Earlier releases took some that no hub takes, such as one with null. */
+const storedTwin = z.strictObject({
+  tags: twinDocument.default({}).describe('Tags. Those of a row are added, and win.'),
+  desired: twinDocument.default({}).describe('Desired properties. Those of a row are added, and win.'),
+});
+
+const initialTwin = storedTwin
   .check((context) => {
     for (const fault of twinIssues(context.value)) {
       context.issues.push({
@@ -211,6 +213,8 @@ export const groupDefinitionSchema = schema;
 
 export type GroupInput = z.input<typeof schema>;
 
+const storedSchema = schema.extend({ initialTwin: storedTwin.prefault({}) });
+
 /** The settings of a definition as JSON Schema, draft 2020-12: types, limits, defaults and descriptions. */
 export function groupJsonSchema() {
   return z.toJSONSchema(schema, { io: 'input' });
@@ -221,8 +225,8 @@ export type GroupDefinition = Readonly<z.output<typeof schema>> & { readonly id:
 
 export interface ParseOptions {
   /**
-   * Which URLs may name a private address. `stored`: the URLs of a definition that was declared are not checked again, since an
-   * earlier release took more of them.
+   * Which URLs may name a private address. `stored`: URLs and twin of a definition that was declared are not checked again,
+   * since earlier releases took more of them.
    */
   readonly privateUrls?: PrivateUrls | 'stored';
 }
@@ -252,7 +256,7 @@ export function parseGroupDefinition(
     const path = unsafe.path || '(body)';
     throw new FleetError('group-invalid', `${path}: ${unsafe.message}`, { faults: [{ ...unsafe, path }] });
   }
-  const parsed = schema.safeParse(input);
+  const parsed = (privateUrls === 'stored' ? storedSchema : schema).safeParse(input);
   if (!parsed.success) {
     for (const { path, message } of parsed.error.issues) {
       faults.push({ path: excerpt(path.join('.')) || '(body)', message: message.slice(0, 500) });

@@ -16,6 +16,18 @@ export interface GroupRecord {
   readonly issuingCas: readonly IssuingCa[];
   /** The revision (`enrollmentRevision`) that DPS has, and since when. Absent until the group is in DPS. */
   readonly enrolled?: { readonly revision: string; readonly at: string };
+  /** The enrollment group in DPS that this deployment wrote. Absent while there is none, and on records of earlier versions. */
+  readonly inDps?: OwnGroup;
+  /** Who allowed the latest declaration to take over an enrollment group that this deployment did not write. */
+  readonly adopt?: Act;
+  /** Who took over an enrollment group that this deployment did not write. */
+  readonly adoptedBy?: Act;
+  /** Who deletes it, from the first step of the deletion on: no row is provisioned in it. */
+  readonly deleting?: Act;
+  /** Who deleted it. The record stays for its former CAs, and the id is free. */
+  readonly deletedBy?: Act;
+  /** CAs of groups of this id that were deleted, newest first. */
+  readonly formerCas?: readonly FormerCa[];
   /** What was in force before the latest change. Absent when DPS has the group as declared, or never had it. */
   readonly accepted?: Pick<GroupRecord, 'definition' | 'issuingCas'>;
   /** Why DPS refused the group as declared. Absent when it was not asked yet, or accepted it. */
@@ -27,6 +39,19 @@ export interface GroupRecord {
   /** This and the other times: ISO 8601, UTC. */
   readonly createdAt: string;
   readonly updatedAt: string;
+}
+
+/** What is known of the enrollment group that this deployment wrote to DPS. */
+export interface OwnGroup {
+  /** When DPS created it, ISO 8601, UTC. DPS never changes it, and a group that is deleted and made again has another one. */
+  readonly createdAt?: string;
+  /** Its primary CA, from before the group is created until `createdAt` is noted (lib/enrollment/group-ownership.ts). */
+  readonly intent?: string;
+}
+
+/** An issuing CA of a group that was deleted. Nothing is signed with it any more. */
+export interface FormerCa extends IssuingCa {
+  readonly revokedAt: string;
 }
 
 /** The intermediate CA of one group. DPS finds the group of a device by it, so no two groups share one. */

@@ -39,6 +39,8 @@ export interface Job {
   readonly format: ManifestFormat;
   readonly defaultGroup?: string;
   readonly onConflict: ConflictPolicy;
+  /** Individual enrollments that DPS has and that this deployment did not write are replaced. Absent: they are refused. */
+  readonly adopt?: true;
   /**
    * The enrollment groups that its submitter may use, when they are limited. Rows of other groups, and of devices in other
    * groups, are rejected. Absent: all groups.
@@ -74,6 +76,8 @@ export interface Job {
 
 /** A retry of a job: who asked for it, and how many rows it sent. */
 export interface Retry extends Act {
+  /** It replaced enrollments that this deployment did not write. */
+  readonly adopt?: true;
   readonly rows: number;
 }
 

@@ -21,12 +21,16 @@ const chunkMessage = z.strictObject({
   attempt: z.int().min(1),
   /** Lines of the rows that a retry is about; all rows of the chunk if absent. */
   lines: z.array(z.int().min(1)).max(1000).optional(),
+  /** The retry replaces enrollments that this deployment did not write. Absent: as the job says. */
+  adopt: z.literal(true).optional(),
 });
 
 const enrollmentMessage = z.strictObject({
   jobId: z.string().regex(/^[0-9a-f]{24}$/),
   chunk: count,
   attempt: z.int().min(1),
+  /** As in the message of the chunk. */
+  adopt: z.literal(true).optional(),
 });
 
 /** One chunk of a manifest, on queue `chunks`. */

@@ -77,6 +77,7 @@ const schema = z
       ),
     enrollmentGroup: z.string().regex(enrollmentGroupId, `expected ${idRule}`),
     onConflict: z.enum(conflictPolicies).optional(),
+    adopt: z.boolean().optional(),
     tags: sharedSection('tags'),
     desired: sharedSection('desired'),
     devices: z.array(deviceObject).min(1).optional(),
@@ -112,9 +113,10 @@ export function parseOrder(body: unknown): Order {
  * SHA-256 (hex) of the content of an order. Does not depend on the envelope, on the order of keys, or on whether a default
  * is written out. Two orders with equal digests ask for the same.
  */
-export function orderDigest({ onConflict = 'reject', ...order }: Order): string {
+export function orderDigest({ onConflict = 'reject', adopt = false, ...order }: Order): string {
+  // Only when it is true: orders of earlier versions keep their digest.
   return createHash('sha256')
-    .update(canonicalJson({ ...order, onConflict }))
+    .update(canonicalJson({ ...order, onConflict, ...(adopt && { adopt }) }))
     .digest('hex');
 }
 

@@ -1,3 +1,4 @@
+import { isEnrollmentFailure } from '../enrollment/enrollments.ts';
 import { type FailureReason, FleetError, isRetriable } from '../errors.ts';
 import { archiveName, type Job, partName } from '../jobs/job.ts';
 import type { ChunkMessage } from '../jobs/messages.ts';
@@ -72,7 +73,7 @@ async function rowsByRecords(
     const request = { deviceId, enrollmentGroup, line: claim.line, source: '', tags: {}, desired: {} };
     if (status !== 'failed') claimed.push({ request, record });
     // A refused enrollment is counted by the enrollments part. An error of the sender is final already.
-    else if (failure !== undefined && (failure.code === 'enrollment-refused' || !isRetriable(failure.code)))
+    else if (failure !== undefined && (isEnrollmentFailure(failure.code) || !isRetriable(failure.code)))
       errors.push(deviceError(request, failure.code, failure.message));
     else errors.push(lostRow(request, failure ?? reason));
   }

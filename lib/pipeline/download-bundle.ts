@@ -36,7 +36,7 @@ export async function downloadBundle(
   for (let attempt = 1; attempt <= maxWriteAttempts; attempt++) {
     const { value: record, etag } = await readDevice(deviceId, devices);
     const { bundle, status, history } = record;
-    if (bundle === undefined || status === 'claimed' || status === 'failed') {
+    if (bundle === undefined || (status !== 'provisioned' && status !== 'assigned')) {
       throw new FleetError('bundle-unavailable', `Device "${deviceId}" is ${status} and has no bundle.`);
     }
     await refuseDeleted(record, { bundles, bundleRetentionDays, now });

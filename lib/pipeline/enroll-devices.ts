@@ -1,6 +1,12 @@
 import { type DeviceRecord, withEvent } from '../devices/device.ts';
 import { mergeTwins } from '../devices/twin.ts';
-import { enrollmentsPerCall, type IndividualEnrollment } from '../enrollment/enrollments.ts';
+import {
+  describeEntry,
+  type EnrollmentError,
+  enrollmentsPerCall,
+  type IndividualEnrollment,
+  isEnrollmentFailure,
+} from '../enrollment/enrollments.ts';
 import { type FailureReason, FleetError } from '../errors.ts';
 import { inForce } from '../groups/group.ts';
 import { countPart, finishIfDone } from '../jobs/count-part.ts';
@@ -74,12 +80,13 @@ export async function enrollDevices(message: EnrollmentMessage, ports: EnrollPor
   const rows = [...archive.values()].flatMap(({ info }) => enrollingRow(info));
   const { held, errors } = await heldRows(rows, message, ports);
 
+  const adopt = job.adopt === true || message.adopt === true;
   const [open, done] = partition(held, ({ record }) => record.value.status === 'claimed');
   const startedAt = now().getTime();
   for (let from = 0; from < open.length; from += enrollmentsPerCall) {
     // A new message does not use up deliveries. The records written so far tell the next run what is done.
     if (now().getTime() - startedAt > longestRunMs) return enrollmentQueue.send([message]);
-    done.push(...(await enrollBatch(open.slice(from, from + enrollmentsPerCall), ports)));
+    done.push(...(await enrollBatch(open.slice(from, from + enrollmentsPerCall), adopt, ports)));
   }
   await recordEnrollments(message, done, errors, ports);
 }
@@ -117,6 +124,7 @@ export async function abandonEnrollments(
 /** One bulk call to DPS, and the records that follow from its answer. */
 async function enrollBatch(
   batch: readonly HeldRow<CertifiedRow>[],
+  adopt: boolean,
   { groups, devices, enrollments, rateLimiter, retry, now }: EnrollPorts,
 ): Promise<HeldRow<CertifiedRow>[]> {
   const directory = await groups.directory();
@@ -127,7 +135,7 @@ async function enrollBatch(
       throw new FleetError('concurrent-change', `Enrollment group "${enrollmentGroup}" was deleted.`);
     const { definition } = inForce(group.value);
     const twin = mergeTwins(definition.initialTwin, record.value.twin ?? { tags: {}, desired: {} });
-    return { deviceId, certificatePem, definition, twin };
+    return { deviceId, certificatePem, definition, twin, own: ownMarks(record.value), adopt };
   });
 
   // Whether DPS counts a bulk call once or once per entry is not documented; per entry is the safe reading.
@@ -137,11 +145,10 @@ async function enrollBatch(
   const at = now().toISOString();
   const answered = batch.map(({ row, record }, index) => {
     const refused = answers[index];
-    const message = refused && `DPS refused the enrollment: ${refused.errorCode} ${refused.message}`;
     const value =
-      message === undefined
+      refused === undefined
         ? enrolledRecord(record.value, at)
-        : failedRecord(record.value, { code: 'enrollment-refused', message }, at);
+        : failedRecord(record.value, enrollmentFailure(row.deviceId, refused), at);
     return { row, record: { value, etag: record.etag } };
   });
   await replaceRecords(
@@ -215,18 +222,37 @@ async function rowsByRecords(message: EnrollmentMessage, { devices }: EnrollPort
   const rows: EnrollingRow[] = [];
   for await (const { value } of recordsOfAttempt(message, devices)) {
     const { id: deviceId, claim, status, identity, failure, history, enrollmentGroup, serialNumber } = value;
-    const answered = failure?.code === 'enrollment-refused' || history.some(({ event }) => event === 'enrolled');
+    const answered = isEnrollmentFailure(failure?.code) || history.some(({ event }) => event === 'enrolled');
     if (identity !== undefined && (status === 'claimed' || answered))
       rows.push({ deviceId, line: claim.line, source: '', enrollmentGroup, serialNumber });
   }
   return rows;
 }
 
+/** Certificates, and the mark of a block, by which an enrollment is known as ours. The record of an earlier version names only its present one. */
+function ownMarks({ enrolledCertificates, identity, deletion }: DeviceRecord): readonly string[] {
+  const certificates = enrolledCertificates ?? (identity === undefined ? [] : [identity.sha256Thumbprint]);
+  return deletion?.block === undefined ? certificates : [...certificates, deletion.block];
+}
+
+function enrollmentFailure(
+  deviceId: string,
+  { exists, errorCode, message }: EnrollmentError,
+): Pick<RowError, 'code' | 'message'> {
+  if (exists === undefined) {
+    return { code: 'enrollment-refused', message: `DPS refused the enrollment: ${errorCode} ${message}` };
+  }
+  const found = `DPS has an individual enrollment "${deviceId}" that this deployment did not create, so it is not overwritten.`;
+  return { code: 'enrollment-exists', message: `${found} ${describeEntry(exists)}` };
+}
+
 function enrolledRecord(record: DeviceRecord, at: string): DeviceRecord {
+  const { deletion: _deletion, ...rest } = record;
   return {
-    ...record,
+    ...rest,
     status: 'provisioned',
     statusSince: at,
+    ...(record.identity !== undefined && { enrolledCertificates: [record.identity.sha256Thumbprint] }),
     history: withEvent(record.history, { at, event: 'enrolled' }),
   };
 }

@@ -103,8 +103,8 @@ export async function createSubmitted(job: Job, jobs: JobStore): Promise<void> {
 }
 
 /**
- * A job as it is first recorded; the same from an event, an upload or an order. Three keys of the blob's metadata count, set by
- * this app or by any other uploader: `onconflict`, a ConflictPolicy (anything else means `reject`), `orderid`, as base64url of
+ * A job as it is first recorded; the same from an event, an upload or an order. Four keys of the blob's metadata count, set by
+ * this app or by any other uploader: `onconflict`, a ConflictPolicy (anything else means `reject`), `adopt`, which is `true` or absent, `orderid`, as base64url of
  * its UTF-8, since metadata is ASCII, and `allowedgroups`, ids of enrollment groups with commas between (`allowedGroups`).
  */
 export function describeJob(manifest: {
@@ -125,6 +125,7 @@ export function describeJob(manifest: {
     format,
     ...(defaultGroup === undefined ? {} : { defaultGroup }),
     onConflict: conflictPolicies.find((policy) => policy === metadata['onconflict']) ?? 'reject',
+    ...(metadata['adopt'] === 'true' && { adopt: true }),
     ...(allowedGroups === undefined ? {} : { allowedGroups }),
     status: 'received',
     chunks: 0,

@@ -24,6 +24,7 @@ export async function ingestOrder(
     orderid: Buffer.from(order.orderId).toString('base64url'),
     orderdigest: digest,
     onconflict: order.onConflict ?? 'reject',
+    ...(order.adopt && { adopt: 'true' }),
   };
   const at = now().toISOString();
   // Look first: a range can be a gigabyte, and a second delivery need not send it to find that it exists.

@@ -135,9 +135,21 @@ function limitedGroups(groups: Groups, allowed: readonly string[]): Groups {
       const all = await groups.directory(options);
       return new Map([...all].filter(([id]) => allowed.includes(id)));
     },
-    async declare(id, input, by) {
+    async declare(id, input, by, options) {
       requireGroup(id, allowed);
-      return groups.declare(id, input, by);
+      return groups.declare(id, input, by, options);
+    },
+    async markDeleting(id, by, precondition) {
+      requireGroup(id, allowed);
+      return groups.markDeleting(id, by, precondition);
+    },
+    async unmarkDeleting(id) {
+      requireGroup(id, allowed);
+      return groups.unmarkDeleting(id);
+    },
+    async finishDeletion(id) {
+      requireGroup(id, allowed);
+      return groups.finishDeletion(id);
     },
     async ensure(group) {
       requireGroup(group.value.id, allowed);

@@ -12,10 +12,22 @@ import { type EnsuredGroups, ensureGroups } from './steps/ensure-groups.ts';
 import { issueArchive } from './steps/issue.ts';
 import { readRows } from './steps/read.ts';
 import { recordOutcome, settleRows } from './steps/record.ts';
+import { unblockDevices } from './steps/unblock.ts';
 
 export type ProvisionPorts = Pick<
   Ports,
-  'jobs' | 'devices' | 'groups' | 'manifests' | 'bundles' | 'reports' | 'enrollmentQueue' | 'openIssuance' | 'now'
+  | 'jobs'
+  | 'devices'
+  | 'groups'
+  | 'manifests'
+  | 'bundles'
+  | 'reports'
+  | 'enrollments'
+  | 'rateLimiter'
+  | 'retry'
+  | 'enrollmentQueue'
+  | 'openIssuance'
+  | 'now'
 >;
 
 /**
@@ -44,6 +56,7 @@ export async function provisionChunk(message: ChunkMessage, ports: ProvisionPort
 
   // Step 4: make sure that DPS holds each group and its issuing CA as declared.
   const groups = await ensureGroups(claims.claimed, { jobId, chunk, attempt }, ports);
+  await unblockDevices(claims.claimed, groups, ports);
 
   // Steps 5 and 6: issue and commit. Certificates that an earlier delivery committed are not issued again.
   const archive = archiveName(jobId, part);

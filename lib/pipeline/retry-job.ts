@@ -1,6 +1,6 @@
 import { unknownActor } from '../access/act.ts';
 import { FleetError, isRetriable } from '../errors.ts';
-import { currentStatus, type Job, type Part, partAttempt, partName } from '../jobs/job.ts';
+import { currentStatus, type Job, type Part, partAttempt, partName, type Retry } from '../jobs/job.ts';
 import type { ChunkMessage } from '../jobs/messages.ts';
 import { createOutcomeReader } from '../jobs/reports.ts';
 import { manifestGone } from '../manifest/manifest.ts';
@@ -13,6 +13,11 @@ export interface Retried {
   readonly rows: number;
   /** The chunks with these rows, from 0. */
   readonly chunks: ReadonlySet<number>;
+}
+
+export interface RetryJobOptions {
+  /** Replace individual enrollments that DPS has and that this deployment did not write. Default: refuse them. */
+  readonly adopt?: boolean | undefined;
 }
 
 /** Retries that a job records. */
@@ -28,7 +33,12 @@ const maxRecordAttempts = 20;
  * @throws FleetError `method-conflict` when the job has no failed rows, was cancelled, or failed as a whole;
  * `manifest-gone` when its rows cannot be read again, `report-missing` when no report names them; `concurrent-change` when the retry runs and could not be recorded
  */
-export async function retryJob(job: Job, ports: RetryPorts, by: string = unknownActor): Promise<Retried> {
+export async function retryJob(
+  job: Job,
+  ports: RetryPorts,
+  by: string = unknownActor,
+  { adopt = false }: RetryJobOptions = {},
+): Promise<Retried> {
   const { jobId } = job;
   const status = currentStatus(job);
   // The chunks of a cancelled job would be dropped as they come.
@@ -37,7 +47,8 @@ export async function retryJob(job: Job, ports: RetryPorts, by: string = unknown
     const message = `Job ${jobId} failed as a whole. To begin it again, redrive its dead letter or send the manifest again.`;
     throw new FleetError('method-conflict', message);
   }
-  const { messages, missing } = await failedRows(jobId, ports);
+  const { messages: unmarked, missing } = await failedRows(jobId, ports);
+  const messages = adopt ? unmarked.map((message) => ({ ...message, adopt: true as const })) : unmarked;
   if (messages.length === 0 && missing > 0)
     throw new FleetError('report-missing', `${missing} failed or rejected rows of job ${jobId} are in no report.`);
   if (messages.length === 0) {
@@ -51,7 +62,7 @@ export async function retryJob(job: Job, ports: RetryPorts, by: string = unknown
   await ports.chunkQueue.send(messages);
   // Recorded last: a crash before it leaves a retry that runs and is not shown. The other way round, it would leave a job
   // that waits for messages that were never sent.
-  await recordRetry(jobId, messages, by, ports);
+  await recordRetry(jobId, messages, { by, ...(adopt && { adopt: true }) }, ports);
   return { rows: rowsIn(messages), chunks: new Set(messages.map(({ chunk }) => chunk)) };
 }
 
@@ -88,10 +99,10 @@ async function failedRows(jobId: string, ports: RetryPorts): Promise<FailedRows>
 async function recordRetry(
   jobId: string,
   messages: readonly ChunkMessage[],
-  by: string,
+  asked: Pick<Retry, 'by' | 'adopt'>,
   { jobs, now }: RetryPorts,
 ): Promise<void> {
-  const retry = { by, at: now().toISOString(), rows: rowsIn(messages) };
+  const retry = { ...asked, at: now().toISOString(), rows: rowsIn(messages) };
   for (let tries = 1; tries <= maxRecordAttempts; tries++) {
     const read = await jobs.readVersion(jobId);
     if (read === undefined) return;

@@ -12,6 +12,8 @@ export interface Submission {
   readonly format: ManifestFormat;
   readonly defaultGroup?: string;
   readonly onConflict: ConflictPolicy;
+  /** Replace individual enrollments that this deployment did not write. */
+  readonly adopt?: boolean | undefined;
 }
 
 /**
@@ -26,12 +28,13 @@ export async function submitManifest(
   { jobs, manifests, allowedGroups, now, newId }: Pick<Ports, 'jobs' | 'manifests' | 'allowedGroups' | 'now' | 'newId'>,
   by: string = unknownActor,
 ): Promise<Job> {
-  const { body, format, defaultGroup, onConflict } = submission;
+  const { body, format, defaultGroup, onConflict, adopt = false } = submission;
   if (defaultGroup !== undefined) requireGroup(defaultGroup, allowedGroups);
   const folder = defaultGroup === undefined ? '_http' : `${defaultGroup}/_http`;
   const blob = `${folder}/${newId()}.${format}`;
   // The job may be made from the blob alone, by its event. So the limit travels with the blob.
   const metadata: Record<string, string> = { onconflict: onConflict };
+  if (adopt) metadata['adopt'] = 'true';
   if (allowedGroups !== undefined) metadata['allowedgroups'] = allowedGroups.join(',');
   const contentType = format === 'csv' ? 'text/csv' : 'application/x-ndjson';
   const created = await manifests.createFrom(blob, body, { contentType, metadata });

@@ -38,6 +38,17 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStore> |
       assert.equal(properties?.metadata['orderid'], 'abc');
     });
 
+    it('replaces a blob only while it has the etag given', async () => {
+      const store = await open();
+      const blob = randomUUID();
+      const etag = (await store.create(blob, Buffer.from('before'), text)) ?? assert.fail();
+      const next = (await store.replace(blob, Buffer.from('after'), { ...text, etag })) ?? assert.fail();
+      assert.notEqual(next, etag);
+      assert.equal(await store.replace(blob, Buffer.from('late'), { ...text, etag }), undefined);
+      assert.equal((await store.read(blob))?.toString(), 'after');
+      assert.equal(await store.replace(randomUUID(), Buffer.from('new'), { ...text, etag }), undefined);
+    });
+
     it('overwrites with write, and gives the blob a new etag', async () => {
       const store = await open();
       const blob = randomUUID();

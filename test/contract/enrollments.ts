@@ -1,8 +1,18 @@
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
-import type { Enrollments, IndividualEnrollment, RegistrationOf } from '../../lib/enrollment/enrollments.ts';
+import type {
+  Enrollments,
+  FoundEntry,
+  IndividualEnrollment,
+  RegistrationOf,
+} from '../../lib/enrollment/enrollments.ts';
+import { FleetError } from '../../lib/errors.ts';
 import { someGroup } from '../factories.ts';
 import { makeCertificate } from '../infra/emulators/dps/certificates.ts';
+
+/** Any version of a group may be written. */
+const anything = async () => {};
 
 export interface EnrollmentsUnderTest {
   readonly enrollments: Enrollments;
@@ -30,6 +40,8 @@ export function enrollmentsContract(
       certificatePem,
       definition: someGroup(`${run}-i`, { enrollment: 'individual' }),
       twin,
+      own: [],
+      adopt: false,
       ...change,
     };
   }
@@ -39,15 +51,15 @@ export function enrollmentsContract(
       const { enrollments } = open();
       const primaryCertificatePem = (await makeCertificate({ name: `${run} CA 1`, ca: true })).pem;
       const definition = someGroup(`${run}-a`);
-      await enrollments.ensureGroup({ definition, primaryCertificatePem });
-      await enrollments.ensureGroup({ definition, primaryCertificatePem });
+      await enrollments.ensureGroup({ definition, primaryCertificatePem }, anything);
+      await enrollments.ensureGroup({ definition, primaryCertificatePem }, anything);
       const changed = someGroup(`${run}-a`, {
         provisioningStatus: 'disabled',
         initialTwin: { tags: { site: 'paris' } },
       });
       const next = (await makeCertificate({ name: `${run} CA 2`, ca: true })).pem;
       const rolledOver = { primaryCertificatePem: next, secondaryCertificatePem: primaryCertificatePem };
-      await enrollments.ensureGroup({ definition: changed, ...rolledOver });
+      await enrollments.ensureGroup({ definition: changed, ...rolledOver }, anything);
     });
 
     it('enrolls ten devices in one call, and again without an error', async () => {
@@ -60,8 +72,77 @@ export function enrollmentsContract(
 
     it('replaces the certificate of an enrolled device', async () => {
       const { enrollments } = open();
-      assert.deepEqual(await enrollments.enroll([await individual(`${run}-new`)]), [undefined]);
-      assert.deepEqual(await enrollments.enroll([await individual(`${run}-new`)]), [undefined]);
+      const first = await individual(`${run}-new`);
+      const second = await individual(`${run}-new`, { own: [sha256Of(first)] });
+      assert.deepEqual(await enrollments.enroll([first]), [undefined]);
+      assert.deepEqual(await enrollments.enroll([second]), [undefined]);
+      assert.deepEqual(await enrollments.enroll([second]), [undefined]);
+    });
+
+    it('does not replace an enrollment with a certificate that is not ours, unless it is adopted', async () => {
+      const { enrollments } = open();
+      const theirs = await individual(`${run}-foreign`);
+      assert.deepEqual(await enrollments.enroll([theirs]), [undefined]);
+      const ours = await individual(`${run}-foreign`, { own: ['F'.repeat(64)] });
+      const other = await individual(`${run}-beside`);
+      const [refused, beside] = await enrollments.enroll([ours, other]);
+      assert.equal(beside, undefined);
+      assert.equal(refused?.exists?.attestation, 'x509');
+      assert.deepEqual(refused.exists.thumbprints, [sha256Of(theirs)]);
+      assert.ok(refused.exists.etag !== '' && !Number.isNaN(Date.parse(refused.exists.createdAt)));
+      assert.deepEqual(await enrollments.enroll([{ ...ours, adopt: true }]), [undefined]);
+      assert.deepEqual(await enrollments.enroll([ours]), [undefined]);
+    });
+
+    it('asks before it writes a group, and writes nothing when it may not', async () => {
+      const { enrollments } = open();
+      const definition = someGroup(`${run}-asked`);
+      const primaryCertificatePem = (await makeCertificate({ name: `${run} CA asked`, ca: true })).pem;
+      const group = { definition, primaryCertificatePem };
+      const seen: (FoundEntry | undefined)[] = [];
+      const written = await enrollments.ensureGroup(group, async (found) => void seen.push(found));
+      assert.deepEqual(seen, [undefined]);
+      assert.equal(written.thumbprints[0], sha256Of({ certificatePem: primaryCertificatePem }));
+      const changed = { ...group, definition: someGroup(definition.id, { provisioningStatus: 'disabled' }) };
+      const refusal = new FleetError('group-exists', 'It may not be written.');
+      const refusing = enrollments.ensureGroup(changed, async (found) => {
+        assert.deepEqual(found?.createdAt, written.createdAt);
+        throw refusal;
+      });
+      await assert.rejects(refusing, refusal);
+      const updated = await enrollments.ensureGroup(changed, anything);
+      assert.equal(updated.createdAt, written.createdAt);
+      assert.notEqual(updated.etag, written.etag);
+    });
+
+    it('deletes entries that are ours, and leaves others', async () => {
+      const { enrollments } = open();
+      const definition = someGroup(`${run}-gone`);
+      const primaryCertificatePem = (await makeCertificate({ name: `${run} CA gone`, ca: true })).pem;
+      await enrollments.ensureGroup({ definition, primaryCertificatePem }, anything);
+      assert.equal(await enrollments.deleteGroup(definition.id, () => false), 'other');
+      assert.equal(await enrollments.deleteGroup(definition.id, () => true), 'deleted');
+      assert.equal(await enrollments.deleteGroup(definition.id, () => true), 'absent');
+      const device = await individual(`${run}-gone`);
+      await enrollments.enroll([device]);
+      assert.equal(await enrollments.deleteEnrollment(device.deviceId, () => false), 'other');
+      const isOurs = ({ thumbprints: [held] }: FoundEntry) => held === sha256Of(device);
+      assert.equal(await enrollments.deleteEnrollment(device.deviceId, isOurs), 'deleted');
+      assert.equal(await enrollments.deleteEnrollment(device.deviceId, isOurs), 'absent');
+      await enrollments.deleteRegistration(`${run}-nobody`);
+    });
+
+    it('blocks a device once, and knows its own block from an enrollment that is in the way', async () => {
+      const { enrollments } = open();
+      const id = `${run}-blocked`;
+      assert.equal(await enrollments.block(id, 'deleted 1'), undefined);
+      assert.equal(await enrollments.block(id, 'deleted 1'), undefined);
+      assert.equal((await enrollments.block(id, 'deleted 2'))?.mark, 'deleted 1');
+      // A new enrollment replaces the block by its mark only.
+      const device = await individual(id);
+      assert.equal((await enrollments.enroll([device]))[0]?.exists?.attestation, 'symmetricKey');
+      assert.deepEqual(await enrollments.enroll([{ ...device, own: ['deleted 1'] }]), [undefined]);
+      assert.equal((await enrollments.block(id, 'deleted 1'))?.attestation, 'x509');
     });
 
     it('has no registration of a device or group that does not exist', async () => {
@@ -74,7 +155,7 @@ export function enrollmentsContract(
       const { enrollments, register } = open();
       if (register === undefined) return t.skip('no device can register here');
       const definition = someGroup(`${run}-r`);
-      await enrollments.ensureGroup({ definition, primaryCertificatePem: await signingCertificate() });
+      await enrollments.ensureGroup({ definition, primaryCertificatePem: await signingCertificate() }, anything);
       assert.deepEqual(await all(enrollments.groupRegistrations(definition.id)), []);
       const ids = Array.from({ length: 105 }, (_, index) => `${run}-r-${String(index).padStart(3, '0')}`);
       await register(definition.id, ids);
@@ -91,6 +172,10 @@ export function enrollmentsContract(
       );
     });
   });
+}
+
+function sha256Of({ certificatePem }: Pick<IndividualEnrollment, 'certificatePem'>): string {
+  return new X509Certificate(certificatePem).fingerprint256.replaceAll(':', '');
 }
 
 async function all(pages: AsyncIterable<RegistrationOf[]>): Promise<RegistrationOf[]> {

@@ -40,6 +40,9 @@ export function createMemoryBlobStore(): BlobStore & {
     async write(name, body, options) {
       put(name, body, options);
     },
+    async replace(name, body, { etag, ...options }) {
+      return blobs.get(name)?.etag === etag ? put(name, body, options) : undefined;
+    },
     async read(name) {
       return get(name);
     },

@@ -1,33 +1,97 @@
+import { X509Certificate } from 'node:crypto';
 import type {
+  Deletion,
   Enrollments,
+  FoundEntry,
   GroupEnrollment,
   IndividualEnrollment,
   RegistrationOf,
 } from '../../lib/enrollment/enrollments.ts';
 
+const sha256Of = (pem: string) => new X509Certificate(pem).fingerprint256.replaceAll(':', '');
+
 /** DPS in memory: groups and enrollments as they were sent, and registrations that a test adds. */
 export function createMemoryEnrollments() {
   const groups = new Map<string, GroupEnrollment>();
   const individuals = new Map<string, IndividualEnrollment>();
+  /** What DPS shows of each entry. A test adds entries that were made elsewhere. */
+  const entries = { groups: new Map<string, FoundEntry>(), individuals: new Map<string, FoundEntry>() };
   const registrations = new Map<string, RegistrationOf[]>();
   const calls = { ensureGroup: 0, enroll: 0 };
+  let version = 0;
+  const entry = (before: FoundEntry | undefined, thumbprints: readonly string[]): FoundEntry => {
+    version += 1;
+    const created = new Date(Date.UTC(2026, 10, 24) + version).toISOString();
+    const createdAt = before?.createdAt ?? created;
+    return { etag: `"${version}"`, createdAt, attestation: 'x509', thumbprints, caReferences: [] };
+  };
+  const remove = (found: Map<string, FoundEntry>, id: string, isOwn: (found: FoundEntry) => boolean): Deletion => {
+    const existing = found.get(id);
+    if (existing === undefined) return 'absent';
+    if (!isOwn(existing)) return 'other';
+    found.delete(id);
+    return 'deleted';
+  };
   const enrollments: Enrollments = {
-    async ensureGroup(group) {
+    async ensureGroup(group, mayWrite) {
       calls.ensureGroup += 1;
-      groups.set(group.definition.id, group);
+      const { id } = group.definition;
+      for (;;) {
+        const found = entries.groups.get(id);
+        await mayWrite(found);
+        if (found !== entries.groups.get(id)) continue;
+        groups.set(id, group);
+        const secondary = group.secondaryCertificatePem === undefined ? [] : [sha256Of(group.secondaryCertificatePem)];
+        const written = entry(found, [sha256Of(group.primaryCertificatePem), ...secondary]);
+        entries.groups.set(id, written);
+        return written;
+      }
+    },
+    async deleteGroup(id, isOwn) {
+      const result = remove(entries.groups, id, isOwn);
+      if (result === 'deleted') groups.delete(id);
+      return result;
     },
     async enroll(devices) {
       calls.enroll += 1;
-      for (const device of devices) individuals.set(device.deviceId, device);
-      return devices.map(() => undefined);
+      return devices.map((device) => {
+        const { deviceId, own, adopt } = device;
+        const thumbprint = sha256Of(device.certificatePem);
+        const exists = entries.individuals.get(deviceId);
+        const held = exists?.thumbprints[0] ?? exists?.mark ?? '';
+        if (exists !== undefined && held !== thumbprint && !adopt && !own.includes(held))
+          return { exists, errorCode: 409201, message: 'Enrollment already exists.' };
+        individuals.set(deviceId, device);
+        entries.individuals.set(deviceId, entry(exists, [thumbprint]));
+        return undefined;
+      });
+    },
+    async deleteEnrollment(deviceId, isOwn) {
+      const result = remove(entries.individuals, deviceId, isOwn);
+      if (result === 'deleted') individuals.delete(deviceId);
+      return result;
+    },
+    async block(deviceId, mark) {
+      const exists = entries.individuals.get(deviceId);
+      if (exists !== undefined) return exists.mark === mark ? undefined : exists;
+      entries.individuals.set(deviceId, { ...entry(undefined, []), attestation: 'symmetricKey', mark });
+      return undefined;
     },
     async *groupRegistrations(enrollmentGroup) {
       const all = registrations.get(enrollmentGroup) ?? [];
       for (let from = 0; from < all.length; from += 100) yield all.slice(from, from + 100);
     },
     async registration(deviceId) {
-      return [...registrations.values()].flat().find((entry) => entry.deviceId === deviceId)?.registration;
+      return [...registrations.values()].flat().find((each) => each.deviceId === deviceId)?.registration;
+    },
+    async deleteRegistration(deviceId) {
+      for (const [group, all] of registrations) {
+        registrations.set(
+          group,
+          all.filter((each) => each.deviceId !== deviceId),
+        );
+      }
     },
   };
-  return { ...enrollments, groups, individuals, registrations, calls };
+  return { ...enrollments, groups, individuals, entries, registrations, calls };
 }

@@ -7,6 +7,7 @@ import { enrollmentsContract } from '../contract/enrollments.ts';
 import { groupStoreContract } from '../contract/group-store.ts';
 import { jobStoreContract } from '../contract/job-store.ts';
 import { lockContract } from '../contract/lock.ts';
+import { makeCertificate } from '../infra/emulators/dps/certificates.ts';
 import { createMemoryBlobStore } from './blob-store.ts';
 import { createMemoryCaRegistry } from './ca-registry.ts';
 import { createMemoryDeadLetterStore } from './dead-letter-store.ts';
@@ -50,5 +51,5 @@ enrollmentsContract(
       );
     },
   }),
-  async () => 'a certificate',
+  async () => (await makeCertificate({ name: 'memory CA', ca: true })).pem,
 );

@@ -51,7 +51,9 @@ function sizeOf(value: unknown, path: string, depth: number): number {
   if (typeof value === 'string') return stringSize(value, path);
   if (typeof value === 'number') return numberSize(value, path);
   if (typeof value === 'boolean') return booleanBytes;
-  if (typeof value !== 'object' || value === null) return 0;
+  // The answer of the service: https://github.com/Azure/azure-iot-cli-extension/issues/693
+  if (value === null) throw new Violation(`${path}: Value of Property or Tag cannot be null`);
+  if (typeof value !== 'object') return 0;
   if (depth > maxDepth) throw new Violation(`${path}: objects are nested deeper than ${maxDepth} levels`);
   if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + sizeOf(item, path, depth + 1), 0);
   return Object.entries(value).reduce(

@@ -1,4 +1,4 @@
-import { type DeviceRecord, withEvent } from '../../devices/device.ts';
+import { type DeviceRecord, enrolledCertificates, formerCertificates, withEvent } from '../../devices/device.ts';
 import type { ConflictPolicy, Job } from '../../jobs/job.ts';
 import type { ChunkAttempt } from '../../jobs/messages.ts';
 import { contentHash, type DeviceRequest, type RowError, rowError } from '../../manifest/manifest.ts';
@@ -224,12 +224,21 @@ function newClaim(request: DeviceRequest, { jobId, chunk, attempt }: ClaimOption
   };
 }
 
-/** The claim with what its predecessor leaves behind: its history, and the serial number of its certificate. */
+/** The claim with what its predecessor leaves behind: its history, its certificates, and what DPS has of it. */
 function supersede(claim: DeviceRecord, predecessor: DeviceRecord): DeviceRecord {
   const { jobId, line } = predecessor.claim;
   const detail = `job ${jobId}, line ${line}, certificate ${predecessor.serialNumber}`;
   const event = { at: claim.statusSince, event: `superseded ${predecessor.status}` as const, detail };
-  return { ...claim, history: withEvent(predecessor.history, event) };
+  const enrolled = enrolledCertificates(predecessor);
+  const former = formerCertificates(predecessor, claim.statusSince);
+  return {
+    ...claim,
+    ...(enrolled.length > 0 && { enrolledCertificates: enrolled }),
+    ...(former.length > 0 && { formerCertificates: former }),
+    // The block of a deleted device stays until its new certificate is recorded.
+    ...(predecessor.deletion !== undefined && { deletion: predecessor.deletion }),
+    history: withEvent(predecessor.history, event),
+  };
 }
 
 const byLine = (a: ClaimedRow, b: ClaimedRow) => a.request.line - b.request.line;

@@ -27,7 +27,10 @@ export function compare(existing: DeviceRecord, wanted: DeviceRecord, onConflict
     const message = `Line ${claim.line} of this manifest names the same device.`;
     return { verdict: 'refused', code: 'device-id-duplicate', message };
   }
-  if (existing.status === 'failed') return { verdict: 'take-over' };
+  if (existing.status === 'failed' || existing.status === 'deleted') return { verdict: 'take-over' };
+  if (existing.status === 'deleting') {
+    return beingDeleted;
+  }
   if (existing.status === 'claimed') {
     return {
       verdict: 'refused',
@@ -42,16 +45,24 @@ export function compare(existing: DeviceRecord, wanted: DeviceRecord, onConflict
   return { verdict: 'refused', code: 'device-exists', message };
 }
 
+const beingDeleted = {
+  verdict: 'refused',
+  code: 'device-busy',
+  message: 'The device is being deleted. Repeat its DELETE request if this lasts, then send the row again.',
+} as const;
+
 /** The record is the row's own. All deliveries of one attempt give the row the same end. */
-function compareOwn({ claim, status, failure }: DeviceRecord, wanted: DeviceRecord): Comparison {
+function compareOwn({ claim, status, identity, failure }: DeviceRecord, wanted: DeviceRecord): Comparison {
   if (claim.attempt > wanted.claim.attempt) {
     return { verdict: 'refused', code: 'chunk-superseded', message: 'A later attempt at this row has begun.' };
   }
   if (claim.attempt === wanted.claim.attempt) {
-    if (status !== 'failed') return { verdict: 'ours' };
+    const isDeleted = status === 'deleting' || status === 'deleted';
+    if (status !== 'failed' && !(isDeleted && identity === undefined)) return { verdict: 'ours' };
     const { code = 'gave-up', message = 'The row failed in another delivery of its chunk.' } = failure ?? {};
     return { verdict: 'settled', code, message };
   }
+  if (status === 'deleting') return beingDeleted;
   // An earlier attempt: what it provisioned stays. What it only began loses its claim, or both would issue.
   return { verdict: status === 'provisioned' || status === 'assigned' ? 'unchanged' : 'take-over' };
 }

@@ -29,6 +29,8 @@ export function ensureGroups(
       const group = directory.get(id);
       try {
         if (group === undefined) throw new FleetError('group-unknown', `There is no enrollment group "${id}".`);
+        if (group.value.deleting !== undefined)
+          throw new FleetError('group-unknown', `Enrollment group "${id}" is being deleted.`);
         issuances.set(id, await openIssuance(await groups.ensure(group)));
       } catch (error) {
         if (!(error instanceof FleetError) || error.retry) throw error;

@@ -38,7 +38,8 @@ export function readRows(
 
 /** The definition by which rows are checked is the one by which they are provisioned. */
 function definitionOf(group: Versioned<GroupRecord> | undefined) {
-  return group && inForce(group.value).definition;
+  // A group that is being deleted takes no more rows.
+  return group?.value.deleting === undefined ? group && inForce(group.value).definition : undefined;
 }
 
 /** Rejects the rows of enrollment groups that the submitter of the job may not use. */

@@ -1,6 +1,13 @@
 import type { ArchiveIndexEntry } from '../../bundle/archive.ts';
-import { type DeviceRecord, type DeviceStatus, type DeviceStore, withEvent } from '../../devices/device.ts';
+import {
+  type DeviceRecord,
+  type DeviceStatus,
+  type DeviceStore,
+  withEnrolledCertificate,
+  withEvent,
+} from '../../devices/device.ts';
 import { isEmptyTwin } from '../../devices/twin.ts';
+import { isEnrollmentFailure } from '../../enrollment/enrollments.ts';
 import { FleetError, isRetriable } from '../../errors.ts';
 import { countPart } from '../../jobs/count-part.ts';
 import { partName, type RowCounts, reportName } from '../../jobs/job.ts';
@@ -99,13 +106,13 @@ export function recordOutcome(
   { records, report, counts, enrolling, repairs }: ChunkOutcome,
   { devices, reports, jobs, enrollmentQueue, now }: RecordPorts,
 ): Promise<void> {
-  const { jobId, chunk, attempt, lines = [] } = message;
+  const { jobId, chunk, attempt, adopt, lines = [] } = message;
   const part = partName(chunk, attempt);
   const name = reportName(jobId, part);
   return step('7 record', { jobId, chunk, attempt }, async () => {
     await replaceRecords(devices, records);
     await writeChunkReport(reports, name, report);
-    if (enrolling > 0) await enrollmentQueue.send([{ jobId, chunk, attempt }]);
+    if (enrolling > 0) await enrollmentQueue.send([{ jobId, chunk, attempt, ...(adopt && { adopt }) }]);
     // Retried rows are still counted as failed; subtract them.
     const outcome = { ...counts, failed: counts.failed - lines.length };
     const finishedAt = now().toISOString();
@@ -119,7 +126,7 @@ export type RecordPorts = Pick<Ports, 'devices' | 'reports' | 'jobs' | 'enrollme
 
 /** The error is about a row with an individual enrollment: its archive says so, or the error itself, where DPS refused it. */
 function isEnrolling({ value, line, code }: RowError, committed: Committed): boolean {
-  if (code === 'enrollment-refused') return true;
+  if (isEnrollmentFailure(code)) return true;
   const info = committed.get(value ?? '')?.info;
   return info?.line === line && info.individual !== undefined;
 }
@@ -136,15 +143,22 @@ function issuedRecord(
   entry: ArchiveIndexEntry<Issued>,
   { archive, status, at }: { archive: string; status: DeviceStatus; at: string },
 ): DeviceRecord {
-  const { sha1Thumbprint, sha256Thumbprint, notBefore, notAfter, mediaType, serialNumber } = entry.info;
+  const { sha1Thumbprint, sha256Thumbprint, notBefore, notAfter, mediaType, serialNumber, individual } = entry.info;
+  const { deletion, ...claim } = record;
   const twin = { tags: request.tags, desired: request.desired };
   return {
-    ...record,
+    ...claim,
+    // Step 4 has removed the block of a deleted device, unless the individual enrollment is to replace it.
+    ...(individual !== undefined && deletion !== undefined && { deletion }),
     status,
     statusSince: at,
     serialNumber,
     ...(!isEmptyTwin(twin) && { twin }),
     identity: { sha1Thumbprint, sha256Thumbprint, notBefore, notAfter },
+    // Stored before the enrollment is sent, so that it is known as ours whatever happens then.
+    ...(individual !== undefined && {
+      enrolledCertificates: withEnrolledCertificate(record.enrolledCertificates ?? [], sha256Thumbprint),
+    }),
     bundle: {
       archive,
       offset: entry.offset,

@@ -76,6 +76,9 @@ async function removeAll(client: ProvisioningServiceClient): Promise<void> {
   }
 }
 
+/** Any version of a group may be written. */
+const anything = async () => {};
+
 const hasCode = (code: string) => (error: unknown) => error instanceof FleetError && error.code === code;
 const enrollmentsOf = (running: RunningDps) => createDpsEnrollments({ connectionString: running.connectionString });
 
@@ -86,12 +89,12 @@ test('a group that is as declared is not written again, and one that was changed
     primaryCertificatePem: (await makeCertificate({ name: 'restore', ca: true })).pem,
   };
   const read = async () => (await dps.service.getEnrollmentGroup('restore')).responseBody;
-  await enrollments.ensureGroup(group);
+  await enrollments.ensureGroup(group, anything);
   const created = await read();
-  await enrollments.ensureGroup(group);
+  await enrollments.ensureGroup(group, anything);
   assert.equal((await read()).etag, created.etag);
   await dps.service.createOrUpdateEnrollmentGroup({ ...created, provisioningStatus: 'disabled' });
-  await enrollments.ensureGroup(group);
+  await enrollments.ensureGroup(group, anything);
   const restored = await read();
   assert.equal(restored.provisioningStatus, 'enabled');
   assert.deepEqual(restored.initialTwin, created.initialTwin);
@@ -100,7 +103,7 @@ test('a group that is as declared is not written again, and one that was changed
 test('concurrent calls that ensure the same group all succeed', async () => {
   const primaryCertificatePem = (await makeCertificate({ name: 'race', ca: true })).pem;
   const group = { definition: someGroup('race'), primaryCertificatePem };
-  await Promise.all(Array.from({ length: 8 }, () => enrollmentsOf(dps).ensureGroup(group)));
+  await Promise.all(Array.from({ length: 8 }, () => enrollmentsOf(dps).ensureGroup(group, anything)));
   assert.equal((await dps.service.getEnrollmentGroup('race')).responseBody.enrollmentGroupId, 'race');
 });
 
@@ -108,13 +111,13 @@ test('a refused group has the message of DPS', async () => {
   const enrollments = enrollmentsOf(dps);
   const primaryCertificatePem = (await makeCertificate({ name: 'refused', ca: true })).pem;
   const elsewhere = someGroup('refused-1', { iotHubs: ['nowhere.azure-devices.net'], allocationPolicy: 'static' });
-  await assert.rejects(enrollments.ensureGroup({ definition: elsewhere, primaryCertificatePem }), (error) => {
+  await assert.rejects(enrollments.ensureGroup({ definition: elsewhere, primaryCertificatePem }, anything), (error) => {
     assert.ok(error instanceof FleetError && error.code === 'group-refused');
     assert.match(error.message, /refused-1.*nowhere\.azure-devices\.net/);
     return true;
   });
-  await enrollments.ensureGroup({ definition: someGroup('refused-2'), primaryCertificatePem });
-  const again = enrollments.ensureGroup({ definition: someGroup('refused-3'), primaryCertificatePem });
+  await enrollments.ensureGroup({ definition: someGroup('refused-2'), primaryCertificatePem }, anything);
+  const again = enrollments.ensureGroup({ definition: someGroup('refused-3'), primaryCertificatePem }, anything);
   await assert.rejects(again, hasCode('group-refused'));
 });
 
@@ -125,7 +128,14 @@ test('a refused enrollment does not affect the others', async () => {
   const [pem, other, third] = await Promise.all(
     ['f-1', 'f-2', 'f-3'].map(async (name) => (await makeCertificate({ name })).pem),
   );
-  const one = (deviceId: string, certificatePem = '') => ({ deviceId, certificatePem, definition, twin });
+  const one = (deviceId: string, certificatePem = '') => ({
+    deviceId,
+    certificatePem,
+    definition,
+    twin,
+    own: [],
+    adopt: true,
+  });
   assert.deepEqual(await enrollments.enroll([one('f-1', pem)]), [undefined]);
   const [taken, fine] = await enrollments.enroll([one('f-2', pem), one('f-3', third)]);
   assert.equal(Math.trunc((taken?.errorCode ?? 0) / 1000), 409);
@@ -143,7 +153,7 @@ test('enrollments that exceed the size of one request are sent one by one', asyn
     Array.from({ length: 4 }, async (_, index) => {
       const deviceId = `large-${index}`;
       const certificatePem = (await makeCertificate({ name: deviceId })).pem;
-      return { deviceId, certificatePem, definition, twin: { tags: {}, desired } };
+      return { deviceId, certificatePem, definition, twin: { tags: {}, desired }, own: [], adopt: false };
     }),
   );
   assert.deepEqual(await enrollmentsOf(dps).enroll(large), [undefined, undefined, undefined, undefined]);
@@ -183,7 +193,7 @@ async function startTwoHubs(): Promise<RunningDps> {
   const running = await startDps({ hubs });
   await uploadVerifiedCa(running.port, 'root', root.pem);
   const definition = someGroup('twins', { iotHubs: ['hub-2.localhost'], allocationPolicy: 'static' });
-  await enrollmentsOf(running).ensureGroup({ definition, primaryCertificatePem: issuing.pem });
+  await enrollmentsOf(running).ensureGroup({ definition, primaryCertificatePem: issuing.pem }, anything);
   assert.equal((await running.register('twin-1', await identityOf('twin-1'))).assignedHub, 'hub-2.localhost');
   return running;
 }

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { mergeTwins, twinIssues } from '../../../lib/devices/twin.ts';
+import fc from 'fast-check';
+import { twinViolation } from '../../../infra/emulators/dps/twin-limits.ts';
+import { mergeTwins, type Twin, twinIssues } from '../../../lib/devices/twin.ts';
 
-const nested = (depth: number): Record<string, unknown> => (depth === 0 ? {} : { a: nested(depth - 1) });
+/** Objects nested `depth` deep; the innermost one has `value` as a member. */
+const nested = (depth: number, value?: unknown): Record<string, unknown> =>
+  depth === 0 ? (value === undefined ? {} : { a: value }) : { a: nested(depth - 1, value) };
 
 describe('limits of a twin', () => {
   const fine: [string, Record<string, unknown>][] = [
@@ -11,7 +15,11 @@ describe('limits of a twin', () => {
     ['has a key with letters of any alphabet', { straße: 'x', 工場: 1 }],
     ['has a string of 4 KB', { a: 'x'.repeat(4096) }],
     ['has the largest integer', { a: 4503599627370495, b: -4503599627370496 }],
-    ['has arrays, null and fractions', { a: [1, 2.5, null, { b: true }] }],
+    ['has arrays and fractions', { a: [1, 2.5, { b: true }] }],
+    ['has a value in the tenth nested object', nested(10, 'value')],
+    ['has 1000 numbers of many digits, which are 8 bytes each', { a: Array.from({ length: 1000 }, () => 1234567.891) }],
+    ['is 8 KB without the quotes and commas of its JSON', { a: 'x'.repeat(4096), b: 'x'.repeat(4094) }],
+    ['has control characters, which do not count', { a: 'x'.repeat(4095), b: '\n'.repeat(4096), c: 'y'.repeat(4094) }],
   ];
   for (const [what, tags] of fine) {
     it(`accepts a twin that ${what}`, () => assert.deepEqual(twinIssues({ tags, desired: {} }), []));
@@ -27,6 +35,8 @@ describe('limits of a twin', () => {
     ['has a key of more than 1 KB', { ['k'.repeat(1025)]: 1 }, /key/],
     ['has a string of more than 4 KB', { a: 'ä'.repeat(2049) }, /longer than 4096/],
     ['has an integer that is too large', { a: 4503599627370496 }, /outside/],
+    ['has null', { a: { b: null } }, /^null, which no twin can hold/],
+    ['has null in an array', { a: [1, [2, null]] }, /^null, which no twin can hold/],
     [
       'is larger than 8 KB in tags',
       { a: 'x'.repeat(4000), b: 'x'.repeat(4000), c: 'x'.repeat(400) },
@@ -51,6 +61,84 @@ describe('limits of a twin', () => {
   });
 });
 
+describe('the two readings of the limits', () => {
+  // The app and the emulator read the documentation independently. Keys that only the app refuses are left out.
+  const key = fc.oneof(
+    fc.constantFrom('a', 'straße', 'a.b', '$x', 'a b', '\u0085', 'k'.repeat(1025)),
+    fc.string({ minLength: 1 }),
+  );
+  const text = fc.oneof(
+    fc.string(),
+    fc.string({ unit: 'binary' }),
+    fc.nat(4200).map((length) => 'x'.repeat(length)),
+    fc.nat(2100).map((length) => 'ä\n'.repeat(length)),
+  );
+  const number = fc.oneof(
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+    fc.maxSafeInteger(),
+    fc.constantFrom(4503599627370495, 4503599627370496),
+  );
+  const { twin } = fc.letrec<{ value: unknown; section: Record<string, unknown>; twin: Twin }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 14, depthSize: 'max', withCrossShrink: true },
+      fc.oneof(text, number, fc.boolean(), fc.constant(null)),
+      tie('section'),
+      fc.array(tie('value'), { maxLength: 3 }),
+    ),
+    section: fc.dictionary(
+      key.filter((name) => name !== '__proto__'),
+      tie('value'),
+      { maxKeys: 4, noNullPrototype: true },
+    ) as fc.Arbitrary<Record<string, unknown>>,
+    twin: fc.record({ tags: tie('section'), desired: tie('section') }) as fc.Arbitrary<Twin>,
+  }));
+
+  it('agree on every twin', () => {
+    const outcomes = { taken: 0, refused: 0 };
+    fc.assert(
+      fc.property(twin, ({ tags, desired }) => {
+        const emulator = twinViolation(tags, desired);
+        outcomes[emulator === undefined ? 'taken' : 'refused'] += 1;
+        assert.equal(twinIssues({ tags, desired }).length === 0, emulator === undefined, emulator);
+      }),
+      { numRuns: 2000 },
+    );
+    assert.ok(outcomes.taken > 100 && outcomes.refused > 100, JSON.stringify(outcomes));
+  });
+
+  it('agree on the size, to the byte', () => {
+    const values = fc.array(
+      fc.oneof(
+        text,
+        number.filter((value) => Math.abs(value) < 1e15),
+        fc.boolean(),
+      ),
+      { maxLength: 6 },
+    );
+    fc.assert(
+      fc.property(values, fc.integer({ min: -3, max: 3 }), (given, off) => {
+        const members = Object.fromEntries(given.map((value, index) => [`k${index}`, value]));
+        const limit = Number(
+          / (\d+) bytes where/.exec(
+            twinIssues({ tags: { ...members, z: 'y'.repeat(4096), zz: 'y'.repeat(4096) }, desired: {} })[0]?.message ??
+              '',
+          )?.[1] ?? 0,
+        );
+        const used = limit - 8192 - 3;
+        const rest = 8192 - used - 2 + off;
+        if (limit === 0 || rest < 0 || rest > 8192) return;
+        const tags = {
+          ...members,
+          y: 'y'.repeat(Math.min(rest, 4096)),
+          ...(rest > 4096 ? { w: 'y'.repeat(rest - 4096) } : {}),
+        };
+        assert.equal(twinIssues({ tags, desired: {} }).length === 0, twinViolation(tags) === undefined);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
 describe('merging twins', () => {
   it('merges objects member by member and replaces any other value', () => {
     const base = { tags: { site: 'berlin', place: { hall: 1, row: 2 } }, desired: { list: [1, 2] } };
@@ -60,5 +148,11 @@ describe('merging twins', () => {
       desired: { list: [3] },
     });
     assert.deepEqual(base.tags.place, { hall: 1, row: 2 });
+  });
+
+  it('leaves out null, which groups and records of earlier versions have', () => {
+    const base = { tags: { site: null, place: { hall: null, row: 2 } }, desired: {} };
+    const over = { tags: { row: 1, place: { row: null } }, desired: { a: null } };
+    assert.deepEqual(mergeTwins(base, over), { tags: { place: { row: 2 }, row: 1 }, desired: {} });
   });
 });

@@ -11,7 +11,7 @@ import { reconcileRegistrations } from '../../../lib/pipeline/reconcile-registra
 import { createSoftwareKeyStore } from '../../../lib/pki/software-key-store.ts';
 import { createMemoryEnrollments } from '../../memory/enrollments.ts';
 import { createMemoryGroupStore } from '../../memory/group-store.ts';
-import { createWorld, Interruption, type World } from '../../world.ts';
+import { createWorld, Interruption, noTwins, type World } from '../../world.ts';
 
 const before = { keyCustody: 'plain' } as const;
 const after = { keyCustody: 'plain', provisioningStatus: 'disabled' } as const;
@@ -21,7 +21,7 @@ const recordOf = async (world: World): Promise<GroupRecord> =>
 const statusInDps = (world: World) => world.enrollments.groups.get('line7')?.definition.provisioningStatus;
 
 async function reconcile(world: World): Promise<void> {
-  await reconcileRegistrations({ ...world.services(), twins: { merge: async () => {} } });
+  await reconcileRegistrations({ ...world.services(), twins: noTwins });
 }
 
 describe('a declared group', () => {
@@ -49,14 +49,15 @@ describe('a declared group', () => {
     await world.declare('line7', before);
     const older = world.enrollments.groups.get('line7') ?? assert.fail();
     const { ensureGroup } = world.enrollments;
-    world.enrollments.ensureGroup = async (group) => {
-      await ensureGroup(group);
+    world.enrollments.ensureGroup = async (group, mayWrite) => {
+      const written = await ensureGroup(group, mayWrite);
       world.enrollments.ensureGroup = ensureGroup;
       // The other worker is the last to write to DPS, and the first to record that.
-      await ensureGroup(older);
+      await ensureGroup(older, async () => {});
       const stored = (await world.groupStore.read('line7')) ?? assert.fail();
       const enrolled = { revision: stored.value.enrolled?.revision ?? '', at: '2026-11-24T00:00:01.000Z' };
       await world.groupStore.replace({ ...stored, value: { ...stored.value, enrolled } });
+      return written;
     };
     await world.declare('line7', after);
     await reconcile(world);
@@ -73,8 +74,8 @@ describe('a definition that DPS refuses', () => {
   function refuse(world: World) {
     const asked = { times: 0 };
     const { ensureGroup } = world.enrollments;
-    world.enrollments.ensureGroup = async (group) => {
-      if (group.definition.initialTwin.tags['site'] !== 'refused') return ensureGroup(group);
+    world.enrollments.ensureGroup = async (group, mayWrite) => {
+      if (group.definition.initialTwin.tags['site'] !== 'refused') return ensureGroup(group, mayWrite);
       asked.times += 1;
       throw new FleetError('group-refused', 'DPS refused the enrollment group: 400004 No such hub.');
     };

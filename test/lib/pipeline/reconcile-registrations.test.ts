@@ -4,13 +4,13 @@ import type { DeviceStore } from '../../../lib/devices/device.ts';
 import { FleetError } from '../../../lib/errors.ts';
 import { type ReconcilePorts, reconcileRegistrations } from '../../../lib/pipeline/reconcile-registrations.ts';
 import { someDevice } from '../../factories.ts';
-import { createWorld, type World } from '../../world.ts';
+import { createWorld, noTwins, type World } from '../../world.ts';
 
 const idOf = (index: number) => `gw-${String(index).padStart(7, '0')}`;
 const waitingDevice = (id: string) => someDevice({ id, enrollmentGroup: 'line7', status: 'provisioned' });
 
 function services(world: World, own: Partial<ReconcilePorts>): ReconcilePorts {
-  const twins = { merge: async () => {} };
+  const twins = noTwins;
   return { ...world.services(), twins, ...own };
 }
 
@@ -82,6 +82,6 @@ it('twins are written two at a time', async () => {
     await new Promise((resolve) => setImmediate(resolve));
     open -= 1;
   };
-  assert.equal(await reconcileRegistrations(services(world, { twins: { merge } })), 20);
+  assert.equal(await reconcileRegistrations(services(world, { twins: { ...noTwins, merge } })), 20);
   assert.equal(most, 2);
 });

@@ -32,7 +32,7 @@ export function createX509Attestation({ entries, cas, now }: X509AttestationPart
     const presented = presentedChain(socket);
     const [leaf] = presented;
     if (!leaf) throw unauthorized('Unauthorized. The device presented neither a client certificate nor a signature.');
-    const entry = individualOf(leaf, presented) ?? groupOf(presented);
+    const entry = individualOf(leaf, presented) ?? blockOf(registrationId, presented) ?? groupOf(presented);
     checkCommonName(leaf, registrationId, entry);
     return {
       entry,
@@ -48,6 +48,18 @@ export function createX509Attestation({ entries, cas, now }: X509AttestationPart
     const fault = isSelfSigned(leaf) ? validityFault(leaf, now()) : undefined;
     if (fault) throw unauthorized(fault);
     if (!isSelfSigned(leaf)) chainOf(presented);
+    return entry;
+  }
+
+  /**
+   * A disabled individual enrollment with a symmetric key blocks a device of a group by its registration id:
+   * https://learn.microsoft.com/azure/iot-dps/how-to-revoke-device-access-portal
+   */
+  function blockOf(registrationId: string, presented: readonly Certificate[]): Entry | undefined {
+    const entry = entries.get('individual', registrationId);
+    if (entry?.attestation.type !== 'symmetricKey' || entry.settings.provisioningStatus !== 'disabled')
+      return undefined;
+    chainOf(presented);
     return entry;
   }
 

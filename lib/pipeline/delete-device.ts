@@ -1,0 +1,170 @@
+import { eraseBundle } from '../bundle/archive.ts';
+import { type DeviceRecord, enrolledCertificates, historyLength, withEvent } from '../devices/device.ts';
+import { type Deletion, describeEntry } from '../enrollment/enrollments.ts';
+import { FleetError } from '../errors.ts';
+import { retrying } from '../retry.ts';
+import type { Versioned } from '../storage.ts';
+import type { Ports } from './ports.ts';
+import { readDevice } from './read-device.ts';
+
+export type DeleteDevicePorts = Pick<
+  Ports,
+  'devices' | 'groups' | 'bundles' | 'enrollments' | 'twins' | 'rateLimiter' | 'retry' | 'now' | 'newId'
+>;
+
+/** Attempts to write a record while others write it. */
+const maxWriteAttempts = 10;
+
+/** Seconds after which a registration that is under way has ended: DPS answers within some. */
+const registrationSeconds = 5;
+
+/**
+ * Deletes a device that was never assigned to a hub: one that failed, or that is provisioned and has not registered. Closes
+ * DPS first, then removes its registration, its identity in the hub and its bundle. The record stays, with the status
+ * `deleted` and its certificate; another row can use the id.
+ *
+ * Every step can be repeated, so a request that was cut short is finished by the next one. Deleting a device twice changes
+ * nothing.
+ * @param by who deletes it; recorded on the device
+ * @returns the device as it is afterwards
+ * @throws FleetError `not-found`; `method-conflict` when it has registered or a job works on it; `enrollment-exists` when DPS
+ * has an enrollment of its id that is not ours, in the way of its block; `concurrent-change`, `throttled`, `unavailable`
+ */
+export async function deleteDevice(id: string, by: string, ports: DeleteDevicePorts): Promise<DeviceRecord> {
+  const record = await markDeleting(id, by, ports);
+  if (record.status === 'deleted') return record;
+  const enrollment = await closeDps(record, ports);
+  if (enrollment !== 'other') await removeRegistration(record, ports);
+  if (record.bundle !== undefined) await eraseBundle(ports.bundles, record.bundle);
+  return write(id, ports, (latest) => (latest.status === 'deleting' ? deletedRecord(latest, ports.now()) : latest));
+}
+
+/** Refuses a device that may be in use, then marks it: from here on no bundle leaves and no row takes it. */
+async function markDeleting(id: string, by: string, ports: DeleteDevicePorts): Promise<DeviceRecord> {
+  const { value: first } = await readDevice(id, ports.devices);
+  refuseUsed(first);
+  if (first.status === 'provisioned' || first.formerCertificates !== undefined) await refuseRegistered(id, ports);
+  const directory = await ports.groups.directory({ maxAgeSeconds: 0 });
+  const mark = `deleted ${ports.newId()}`;
+  return write(id, ports, (record) => {
+    refuseUsed(record);
+    if (record.status === 'deleting' || record.status === 'deleted') return record;
+    const group = directory.get(record.enrollmentGroup)?.value;
+    const isInDps = group !== undefined && (group.inDps !== undefined || group.enrolled !== undefined);
+    const block = record.deletion?.block ?? (isInDps && mayBeOut(record) ? mark : undefined);
+    const at = ports.now().toISOString();
+    return {
+      ...record,
+      status: 'deleting',
+      statusSince: at,
+      deletion: { by, at, ...(block !== undefined && { block }) },
+    };
+  });
+}
+
+/** @throws FleetError `method-conflict` */
+function refuseUsed({ id, status, claim, registration, formerCertificates = [], history }: DeviceRecord): void {
+  const conflict = (why: string) =>
+    new FleetError('method-conflict', `Device "${id}" ${why}. Only a device that never reached a hub can be deleted.`);
+  if (status === 'claimed') throw conflict(`is in work: job ${claim.jobId} provisions it`);
+  const hub = registration?.assignedHub ?? formerCertificates.find(({ assignedHub }) => assignedHub)?.assignedHub;
+  if (hub !== undefined) throw conflict(`was assigned to ${hub}`);
+  const assigned = history.find(({ event }) => event === 'registration assigned' || event === 'superseded assigned');
+  if (status === 'assigned' || assigned !== undefined) throw conflict(`was assigned to a hub`);
+}
+
+/** The record can be some minutes late (reconcile-registrations.ts), so DPS is asked. @throws FleetError `method-conflict` */
+async function refuseRegistered(id: string, { enrollments, rateLimiter, retry }: DeleteDevicePorts): Promise<void> {
+  await rateLimiter.acquire(1);
+  const { status, assignedHub } = (await retrying(() => enrollments.registration(id), retry)) ?? {};
+  if (status !== 'assigned' && status !== 'assigning') return;
+  const hub = assignedHub === undefined ? 'is being assigned to a hub' : `is assigned to ${assignedHub}`;
+  throw new FleetError('method-conflict', `Device "${id}" has registered with DPS and ${hub}. It cannot be deleted.`);
+}
+
+/** Whether someone may have the certificate: a bundle was downloaded, or the history is too short to tell. */
+function mayBeOut({ identity, formerCertificates, history }: DeviceRecord): boolean {
+  const hasCertificate = identity !== undefined || formerCertificates !== undefined;
+  return (
+    hasCertificate && (history.length >= historyLength || history.some(({ event }) => event === 'bundle downloaded'))
+  );
+}
+
+/**
+ * Deletes the individual enrollment if this deployment wrote it, and blocks a device of an enrollment group whose
+ * certificate may be out.
+ */
+async function closeDps(
+  record: DeviceRecord,
+  { enrollments, rateLimiter, retry }: DeleteDevicePorts,
+): Promise<Deletion> {
+  const { id, deletion } = record;
+  const own = enrolledCertificates(record);
+  let result: Deletion = 'absent';
+  if (own.length > 0) {
+    await rateLimiter.acquire(2);
+    const isOwn = ({ thumbprints: [held] }: { readonly thumbprints: readonly string[] }) =>
+      held !== undefined && own.includes(held);
+    result = await retrying(() => enrollments.deleteEnrollment(id, isOwn), retry);
+  }
+  const mark = deletion?.block;
+  if (mark === undefined) return result;
+  await rateLimiter.acquire(2);
+  const inTheWay = await retrying(() => enrollments.block(id, mark), retry);
+  if (inTheWay === undefined) return result;
+  const message = `DPS cannot block device "${id}": it has an individual enrollment of that id that this deployment did not create. ${describeEntry(inTheWay)} Delete it in DPS, then repeat the request.`;
+  throw new FleetError('enrollment-exists', message);
+}
+
+/** Removes what a device left that registered after it was asked whether it has. */
+async function removeRegistration(record: DeviceRecord, ports: DeleteDevicePorts): Promise<void> {
+  const { enrollments, twins, rateLimiter, retry } = ports;
+  const { id } = record;
+  const thumbprints = thumbprintsOf(record);
+  if (thumbprints.length === 0) return;
+  await rateLimiter.acquire(2);
+  const registration = await retrying(() => enrollments.registration(id), retry);
+  if (registration === undefined) return;
+  const { status, assignedHub } = registration;
+  if (status === 'assigning') {
+    const message = `Device "${id}" registers at this moment. Repeat the request in some seconds to finish its deletion.`;
+    throw new FleetError('concurrent-change', message, { retryAfter: registrationSeconds });
+  }
+  if (assignedHub !== undefined) {
+    const removal = await retrying(() => twins.remove(assignedHub, id, thumbprints), retry);
+    // The hub has another device of this id, and so the registration is that of the other one.
+    if (removal === 'other') return;
+  }
+  await retrying(() => enrollments.deleteRegistration(id), retry);
+}
+
+function thumbprintsOf({ identity, formerCertificates = [] }: DeviceRecord): string[] {
+  const all = [...(identity === undefined ? [] : [identity]), ...formerCertificates];
+  return all.flatMap(({ sha1Thumbprint, sha256Thumbprint }) => [sha1Thumbprint, sha256Thumbprint]);
+}
+
+/** The certificate stays on record: the status says that it is revoked. */
+function deletedRecord(record: DeviceRecord, now: Date): DeviceRecord {
+  const { bundle: _bundle, registration: _registration, enrolledCertificates: _enrolled, ...rest } = record;
+  const at = now.toISOString();
+  const certificate = record.identity === undefined ? '' : `, certificate ${record.serialNumber} revoked`;
+  const event = { at, event: 'deleted' as const, detail: `by ${record.deletion?.by ?? 'unknown'}${certificate}` };
+  return { ...rest, status: 'deleted', statusSince: at, history: withEvent(record.history, event) };
+}
+
+/** Applies a change to the record, and again to the newer version whenever another writer came first. */
+async function write(
+  id: string,
+  { devices }: Pick<Ports, 'devices'>,
+  change: (record: DeviceRecord) => DeviceRecord,
+): Promise<DeviceRecord> {
+  for (let attempt = 1; attempt <= maxWriteAttempts; attempt++) {
+    const { value: record, etag }: Versioned<DeviceRecord> = await readDevice(id, devices);
+    const value = change(record);
+    if (value === record || (await devices.replace([{ value, etag }])).conflicts.length === 0) return value;
+  }
+  throw new FleetError(
+    'concurrent-change',
+    `Device "${id}" changes faster than it can be written. Repeat the request.`,
+  );
+}
