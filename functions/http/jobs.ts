@@ -12,27 +12,26 @@ import {
   waiting,
 } from '../../lib/jobs/job.ts';
 import { jobErrors, jobResults } from '../../lib/jobs/reports.ts';
-import type { ManifestFormat } from '../../lib/manifest/manifest.ts';
 import { repairsAndWarnings } from '../../lib/manifest/repairs.ts';
 import { errorsCsv, resultsCsv } from '../../lib/manifest/report.ts';
 import { cancelJob } from '../../lib/pipeline/cancel-job.ts';
 import { retryJob } from '../../lib/pipeline/retry-job.ts';
 import { submitManifest } from '../../lib/pipeline/submit-manifest.ts';
-import { bodyOf } from './body.ts';
+import { bodyOf, maxBodyBytes } from './body.ts';
 import { jobIdFrom, nextLink, pageFrom, wordFrom } from './parameters.ts';
 import { authLevel, download, json, respond } from './respond.ts';
 import { streamed } from './response-stream.ts';
+import { readUpload } from './upload.ts';
 
 app.http('submit-job', {
   route: 'jobs',
   methods: ['POST'],
   authLevel,
   handler: respond('submit-job', async (request, services, { caller }) => {
-    const format = formatOf(request);
     const defaultGroup = groupOf(request);
     const onConflict = wordFrom(request, 'onConflict', conflictPolicies) ?? 'reject';
-    const body = await notEmpty(bodyOf('submit-job', request));
-    const job = await submitManifest({ body, format, defaultGroup, onConflict }, services, actorName(caller));
+    const upload = await readUpload(request.headers, bodyOf('submit-job', request), maxBodyBytes['submit-job']);
+    const job = await submitManifest({ ...upload, defaultGroup, onConflict }, services, actorName(caller));
     return json(jobView(job, services.now()), { status: 202, headers: { location: `/api/jobs/${job.jobId}` } });
   }),
 });
@@ -105,25 +104,6 @@ async function findJob(request: HttpRequest, jobs: JobStore): Promise<Job> {
   return job;
 }
 
-/** @returns the same body, when it has at least one byte. @throws FleetError `manifest-empty`, before anything is stored */
-async function notEmpty(body: AsyncGenerator<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
-  const first = await body.next();
-  if (first.done) throw new FleetError('manifest-empty', 'The request has no body. Send the manifest as the body.');
-  return (async function* () {
-    yield first.value;
-    yield* body;
-  })();
-}
-
-function formatOf(request: HttpRequest): ManifestFormat {
-  const mediaType = (request.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
-  if (mediaType === 'text/csv') return 'csv';
-  if (mediaType === 'application/x-ndjson' || mediaType === 'application/jsonl') return 'ndjson';
-  const [expected, value] = ['text/csv or application/x-ndjson', excerpt(mediaType)];
-  const message = `The Content-Type is "${value}". Expected ${expected}.`;
-  throw new FleetError('manifest-format', message, { column: 'content-type', expected, value });
-}
-
 function groupOf(request: HttpRequest): string | undefined {
   const group = request.query.get('enrollmentGroup');
   if (group === null || group === '') return undefined;
@@ -166,6 +146,7 @@ export function jobView(job: Job, at: Date) {
     enrollmentGroup: job.defaultGroup,
     format: job.format,
     onConflict: job.onConflict,
+    reference: job.reference,
     counts: { ...counts, waiting: waiting(counts) },
     retrying,
     ...repairsAndWarnings(job.repairs ?? {}),
