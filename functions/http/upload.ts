@@ -19,8 +19,16 @@ export interface Upload {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
-/** Media types of a manifest as the body of a request, and of a form that holds one. */
-export const uploadMediaTypes: readonly string[] = [...formatMediaTypes, ...vagueMediaTypes, 'multipart/form-data'];
+/** The media types that are taken, with what each is. */
+export const uploadMediaTypes: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(formatMediaTypes.map((type) => [type, whatIs(formatOfMediaType(type))])),
+  ...Object.fromEntries(vagueMediaTypes.map((type) => [type, 'CSV or NDJSON. The first bytes tell which.'])),
+  'multipart/form-data': 'A form with one file and nothing else. The name of the file gives the format.',
+};
+
+function whatIs(format: ManifestFormat | undefined): string {
+  return format === 'ndjson' ? 'One JSON object per line and device.' : 'A header and one line per device.';
+}
 
 /**
  * Reads a manifest from the body of a request: takes it out of a form, unpacks gzip, decodes `charset` and finds the format. No

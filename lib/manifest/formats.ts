@@ -39,6 +39,9 @@ const formats = [
   },
 ] as const;
 
+/** Every format. */
+export const manifestFormats: readonly ManifestFormat[] = formats.map(({ format }) => format);
+
 /**
  * Media types that say nothing of the format; the first bytes do. Browsers on Windows send the type of Excel for every CSV
  * file, curl sends the type of a form with `--data-binary` unless it is told another.

@@ -65,7 +65,6 @@ export function listenToQueue(options: QueueListenerOptions): QueueListener {
 
   async function receive(): Promise<DequeuedMessageItem[]> {
     try {
-      const numberOfMessages = settings.batchSize;
       const answer = await queue.receiveMessages({
         numberOfMessages: settings.batchSize,
         visibilityTimeout: leaseSeconds,
