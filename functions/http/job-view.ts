@@ -8,8 +8,9 @@ import {
   jobStatuses,
   waiting,
 } from '../../lib/jobs/job.ts';
+import { manifestFormats } from '../../lib/manifest/formats.ts';
 import { repairsAndWarnings } from '../../lib/manifest/repairs.ts';
-import { act, count, failureReason, time } from './schemas.ts';
+import { act, count, failureReason, reference, time } from './schemas.ts';
 
 const repairCounts = z.record(z.string(), count.optional());
 
@@ -22,8 +23,9 @@ export const jobSchema = z
     source: z.enum(['blob', 'order', 'http']),
     name: z.string().describe("The blob's name or the order's id."),
     enrollmentGroup: z.string().optional().describe('The group of rows that name none.'),
-    format: z.enum(['csv', 'ndjson']),
+    format: z.enum(manifestFormats).optional().describe('Absent when the name of the blob gives none.'),
     onConflict: z.enum(conflictPolicies),
+    reference: reference.optional().describe("The sender's own keys, from its order."),
     counts: z
       .object({
         total: count,
@@ -93,6 +95,7 @@ export function jobView(job: Job, at: Date): z.input<typeof jobSchema> {
     enrollmentGroup: job.defaultGroup,
     format: job.format,
     onConflict: job.onConflict,
+    reference: job.reference,
     counts: { ...counts, waiting: waiting(counts) },
     retrying,
     ...repairsAndWarnings(job.repairs ?? {}),

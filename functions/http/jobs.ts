@@ -1,11 +1,9 @@
-import type { HttpRequest } from '@azure/functions';
 import * as z from 'zod';
 import { actorName } from '../../lib/access/act.ts';
 import { enrollmentGroupId } from '../../lib/devices/ids.ts';
-import { excerpt, FleetError } from '../../lib/errors.ts';
+import { FleetError } from '../../lib/errors.ts';
 import { conflictPolicies, type Job, type JobStore } from '../../lib/jobs/job.ts';
 import { jobErrors, jobResults } from '../../lib/jobs/reports.ts';
-import type { ManifestFormat } from '../../lib/manifest/manifest.ts';
 import { errorsCsv, resultsCsv } from '../../lib/manifest/report.ts';
 import { cancelJob } from '../../lib/pipeline/cancel-job.ts';
 import { retryJob } from '../../lib/pipeline/retry-job.ts';
@@ -19,6 +17,7 @@ import { jobIdInPath, linksToNext, pageOf, pageQuery, word } from './parameters.
 import type { File } from './reply.ts';
 import { streamed } from './response-stream.ts';
 import { count, pageLinks } from './schemas.ts';
+import { readUpload, uploadMediaTypes } from './upload.ts';
 
 const location = z.string().describe('Path of the job.');
 const retryAfter = z.string().describe('Seconds until it is worth asking for the job.');
@@ -27,6 +26,7 @@ const accepted = { location, 'retry-after': retryAfter };
 /** The local host polls its queues every 250 ms, the host in Azure every 2 seconds. */
 const again = { 'retry-after': '2' };
 const pathParameters = z.object({ jobId: jobIdInPath });
+const maxUploadBytes = 100 * MiB;
 
 /** A structured-field string (draft-ietf-httpapi-idempotency-key-header), or the same without its quotes. */
 const idempotencyKey = z
@@ -65,22 +65,27 @@ const submitJob = defineOperation({
   headers: z.object({ 'idempotency-key': idempotencyKey.optional() }),
   body: {
     kind: 'stream',
-    description: 'The manifest (docs/manifests.md).',
-    mediaTypes: {
-      'text/csv': 'A header and one line per device.',
-      'application/x-ndjson': 'One JSON object per line and device.',
-      'application/jsonl': 'The same.',
-    },
+    description: 'The manifest (docs/manifests.md), also with Content-Encoding: gzip.',
+    mediaTypes: uploadMediaTypes,
     // The default limit of the host. The body is stored as it comes, never as a whole in memory.
-    maxBytes: 100 * MiB,
+    maxBytes: maxUploadBytes,
     tooLarge: 'manifest-too-large',
   },
   answers: { 202: { description: 'The job.', schema: jobSchema, headers: accepted } },
-  errors: ['manifest-empty', 'manifest-format', 'manifest-too-large', 'idempotency-key-reused'],
+  errors: [
+    'manifest-empty',
+    'manifest-format',
+    'manifest-encoding',
+    'manifest-too-large',
+    'request-invalid',
+    'not-found',
+    'forbidden',
+    'idempotency-key-reused',
+  ],
   async handle({ query, headers, body, request, services, caller }) {
-    const format = formatOf(request);
     const { enrollmentGroup: defaultGroup, onConflict = 'reject' } = query;
-    const submission = { body: await notEmpty(body), format, defaultGroup, onConflict };
+    const upload = await readUpload(request.headers, body, maxUploadBytes);
+    const submission = { ...upload, defaultGroup, onConflict };
     const key = headers['idempotency-key'];
     const by = actorName(caller);
     const job =
@@ -232,25 +237,6 @@ async function findJob(jobId: string, jobs: JobStore): Promise<Job> {
   const job = await jobs.read(jobId);
   if (job === undefined) throw new FleetError('not-found', `There is no job "${jobId}".`);
   return job;
-}
-
-/** @returns the same body, when it has at least one byte. @throws FleetError `manifest-empty`, before anything is stored */
-async function notEmpty(body: AsyncGenerator<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
-  const first = await body.next();
-  if (first.done) throw new FleetError('manifest-empty', 'The request has no body. Send the manifest as the body.');
-  return (async function* () {
-    yield first.value;
-    yield* body;
-  })();
-}
-
-function formatOf(request: HttpRequest): ManifestFormat {
-  const mediaType = (request.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
-  if (mediaType === 'text/csv') return 'csv';
-  if (mediaType === 'application/x-ndjson' || mediaType === 'application/jsonl') return 'ndjson';
-  const [expected, value] = ['text/csv or application/x-ndjson', excerpt(mediaType)];
-  const message = `The Content-Type is "${value}". Expected ${expected}.`;
-  throw new FleetError('manifest-format', message, { column: 'content-type', expected, value });
 }
 
 function csv(name: string, body: ReadableStream<Uint8Array>): File {

@@ -4,6 +4,7 @@ import type { FailureReason } from '../errors.ts';
 import type { ManifestFormat, ManifestShape } from '../manifest/manifest.ts';
 import type { Repairs } from '../manifest/repairs.ts';
 import type { Page, PageRequest, Versioned } from '../storage.ts';
+import type { OrderReference } from './order-reference.ts';
 
 /**
  * `received`: known, not begun. `splitting`: row boundaries are being found. `provisioning`: chunks are in work.
@@ -36,11 +37,14 @@ export interface Job {
   /** The blob's name or the order's id. */
   readonly name: string;
   readonly manifest: ManifestVersion;
-  readonly format: ManifestFormat;
+  /** Absent when the name of the blob gives none; the job is then failed. */
+  readonly format?: ManifestFormat;
   readonly defaultGroup?: string;
   readonly onConflict: ConflictPolicy;
   /** Individual enrollments that DPS has and that this deployment did not write are replaced. Absent: they are refused. */
   readonly adopt?: true;
+  /** The sender's own keys, from its order. */
+  readonly reference?: OrderReference;
   /**
    * The enrollment groups that its submitter may use, when they are limited. Rows of other groups, and of devices in other
    * groups, are rejected. Absent: all groups.

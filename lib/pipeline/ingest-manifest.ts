@@ -1,43 +1,48 @@
-import { FleetError } from '../errors.ts';
+import { excerpt, FleetError } from '../errors.ts';
 import { failUndispatched } from '../jobs/count-part.ts';
-import {
-  conflictPolicies,
-  type Job,
-  type JobStore,
-  jobIdOf,
-  jobStatuses,
-  type ManifestVersion,
-  noRows,
-} from '../jobs/job.ts';
-import { manifestDefaults, manifestGone } from '../manifest/manifest.ts';
+import { type Job, type JobStore, jobIdOf, jobStatuses, type ManifestVersion, noRows } from '../jobs/job.ts';
+import { readMetadata } from '../jobs/manifest-metadata.ts';
+import { currentLog } from '../log.ts';
+import { formatOfName, requireFormat } from '../manifest/formats.ts';
+import { folderGroup, manifestGone } from '../manifest/manifest.ts';
 import { splitManifest } from '../manifest/splitter.ts';
 import type { BlobCreated } from '../manifest/upload-event.ts';
 import type { BlobProperties, BlobStore } from '../storage.ts';
 import { step } from '../telemetry.ts';
+import { refuseLookalike } from './known-group.ts';
 import type { Ports } from './ports.ts';
 
-export type IngestPorts = Pick<Ports, 'jobs' | 'manifests' | 'chunkQueue' | 'chunkRows' | 'now'>;
+export type IngestPorts = Pick<Ports, 'jobs' | 'manifests' | 'groups' | 'chunkQueue' | 'chunkRows' | 'now'>;
 
 /**
  * Turns an uploaded manifest into a job and its chunks. First takes a snapshot of the version that was announced: all rows
  * are read from it, so that the job does not change when the blob is overwritten. Where chunks begin follows from its bytes
  * and the job's rows per chunk, so a second delivery sends the same messages again, which is harmless.
- * @throws FleetError `manifest-format` for a blob name that is not a manifest's: it makes no job and becomes a dead letter
+ *
+ * Every blob gets an answer: one that is not a manifest is a failed job. An empty one is not announced as a manifest: some
+ * tools create a file before they write it, and the event of the empty file can come last.
  */
 export async function ingestManifest(event: BlobCreated, ports: IngestPorts): Promise<void> {
-  const { jobs, manifests, now } = ports;
+  const { jobs, manifests, groups, now } = ports;
+  if (event.bytes === 0) {
+    currentLog().info('empty blob', { blob: excerpt(event.blobName) });
+    return;
+  }
   const jobId = jobIdOf({ blob: event.blobName, etag: event.etag });
   const at = now().toISOString();
   const known = await jobs.read(jobId);
-  if (known === undefined) await jobs.create(await newJob(event, manifests, at));
-  if (known?.finishedAt !== undefined || known?.dispatchedAt !== undefined) return;
+  const job = known ?? (await newJob(event, manifests, at));
+  if (known === undefined) await jobs.create(job);
+  if (job.finishedAt !== undefined || job.dispatchedAt !== undefined) return;
   try {
-    const startedAt = known?.startedAt ?? at;
-    const manifest = await withSnapshot(known?.manifest ?? { blob: event.blobName, etag: event.etag }, manifests);
-    const job = await jobs.update(jobId, ['received', 'splitting'], { status: 'splitting', startedAt, manifest });
+    const isNew = job.startedAt === undefined;
+    if (isNew && job.defaultGroup !== undefined) await refuseLookalike(job.defaultGroup, groups);
+    const startedAt = job.startedAt ?? at;
+    const manifest = await withSnapshot(job.manifest, manifests);
+    const begun = await jobs.update(jobId, ['received', 'splitting'], { status: 'splitting', startedAt, manifest });
     // The status does not tell: a job that was cancelled while its messages were sent needs the rest of them, to drop them.
-    if (job === undefined || job.finishedAt !== undefined || job.dispatchedAt !== undefined) return;
-    await dispatch(job, ports);
+    if (begun === undefined || begun.finishedAt !== undefined || begun.dispatchedAt !== undefined) return;
+    await dispatch(begun, ports);
   } catch (error) {
     if (!(error instanceof FleetError) || error.retry) throw error;
     await failUndispatched(jobId, error.reason, { jobs, now });
@@ -60,8 +65,9 @@ async function withSnapshot(manifest: ManifestVersion, manifests: BlobStore): Pr
 async function dispatch(job: Job, ports: IngestPorts): Promise<void> {
   const { jobs, manifests, chunkQueue, now } = ports;
   // A setting that changes between two deliveries must not move the chunks of a job that is half sent.
-  const { jobId, format, manifest, chunkRows = ports.chunkRows } = job;
+  const { jobId, manifest, chunkRows = ports.chunkRows } = job;
   const { blob, ...version } = manifest;
+  const format = job.format ?? requireFormat(blob);
   const source = await manifests.open(blob, version);
   if (source === undefined) throw manifestGone(blob);
   const { shape, chunks, rows, repairs } = await step('split', { jobId }, () =>
@@ -103,9 +109,8 @@ export async function createSubmitted(job: Job, jobs: JobStore): Promise<void> {
 }
 
 /**
- * A job as it is first recorded; the same from an event, an upload or an order. Four keys of the blob's metadata count, set by
- * this app or by any other uploader: `onconflict`, a ConflictPolicy (anything else means `reject`), `adopt`, which is `true` or absent, `orderid`, as base64url of
- * its UTF-8, since metadata is ASCII, and `allowedgroups`, ids of enrollment groups with commas between (`allowedGroups`).
+ * A job as it is first recorded; the same from an event, an upload or an order. A blob whose name gives no format, or whose
+ * metadata says what is not known, is a failed job.
  */
 export function describeJob(manifest: {
   blob: string;
@@ -114,22 +119,36 @@ export function describeJob(manifest: {
   at: string;
 }): Job {
   const { blob, etag, metadata, at } = manifest;
-  const { format, defaultGroup } = manifestDefaults(blob);
-  const order = metadata['orderid'];
-  const allowedGroups = metadata['allowedgroups']?.split(',');
+  const { onConflict = 'reject', adopt, orderId, reference, allowedGroups, refusal } = readMetadata(metadata);
+  const format = formatOfName(blob);
+  const defaultGroup = folderGroup(blob);
+  const reason = (format === undefined ? formatRefusal(blob) : refusal)?.reason;
   return {
     jobId: jobIdOf({ blob, etag }),
-    source: order !== undefined ? 'order' : blob.startsWith('_http/') || blob.includes('/_http/') ? 'http' : 'blob',
-    name: order === undefined ? blob : Buffer.from(order, 'base64url').toString('utf8'),
+    source: orderId !== undefined ? 'order' : blob.startsWith('_http/') || blob.includes('/_http/') ? 'http' : 'blob',
+    name: orderId ?? blob,
     manifest: { blob, etag },
-    format,
+    ...(format === undefined ? {} : { format }),
     ...(defaultGroup === undefined ? {} : { defaultGroup }),
-    onConflict: conflictPolicies.find((policy) => policy === metadata['onconflict']) ?? 'reject',
-    ...(metadata['adopt'] === 'true' && { adopt: true }),
+    onConflict,
+    ...(adopt && { adopt }),
+    ...(reference === undefined ? {} : { reference }),
     ...(allowedGroups === undefined ? {} : { allowedGroups }),
     status: 'received',
     chunks: 0,
     counts: noRows,
     receivedAt: at,
+    ...(reason === undefined ? {} : { status: 'failed', reason, finishedAt: at }),
   };
+}
+
+/** Why a name gives no format. */
+function formatRefusal(blob: string): FleetError | undefined {
+  try {
+    requireFormat(blob);
+    return undefined;
+  } catch (error) {
+    if (error instanceof FleetError) return error;
+    throw error;
+  }
 }
