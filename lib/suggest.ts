@@ -3,6 +3,9 @@ import { closestMatch } from 'leven';
 /** Longest text that is compared, in characters. Longer ones are not misspelt names, and the time grows with its square. */
 const maxLength = 128;
 
+/** Shortest part of a name that stands for the name, in characters. */
+const minPart = 4;
+
 /** Most characters to insert, delete or replace between a text and the name that was meant. */
 const maxEdits = 3;
 
@@ -10,7 +13,8 @@ const maxEdits = 3;
  * The known name that was meant by a text which is none of them. Case, white space and punctuation do not count. Names that
  * differ in digits are not near: `line7` is not a misspelt `line8`.
  * @param found any text, also a hostile one
- * @returns undefined when no name is near: more than one edit per three letters, or more than three in all
+ * @returns undefined when no name is near: more than one edit per three letters, or more than three in all. A part of one name
+ * only, such as `group`, means that name.
  * @example
  * suggestion('on_conflict', ['onConflict', 'enrollmentGroup']); // 'onConflict'
  * suggestion('enrolmentGroup', ['onConflict', 'enrollmentGroup']); // 'enrollmentGroup'
@@ -28,7 +32,9 @@ export function suggestion(found: string, known: Iterable<string>): string | und
   const candidates = [...names.keys()];
   const maxDistance = Math.min(maxEdits, Math.floor(text.length / 3));
   const near = candidates.find((name) => isSwap(text, name)) ?? closestMatch(text, candidates, { maxDistance });
-  return near === undefined ? undefined : names.get(near);
+  if (near !== undefined) return names.get(near);
+  const [whole, ...others] = text.length < minPart ? [] : candidates.filter((name) => name.includes(text));
+  return whole === undefined || others.length > 0 ? undefined : names.get(whole);
 }
 
 /** The letters and digits of a text, in lower case. */

@@ -70,8 +70,8 @@ app.http('get-job-results', {
   methods: ['GET'],
   authLevel,
   handler: respond('get-job-results', async (request, services, { requestId }) => {
-    const { jobId } = await findJob(request, services.jobs);
-    return csv(`${jobId}-results.csv`, await streamed(requestId, resultsCsv(jobResults(jobId, services))));
+    const { jobId, shape } = await findJob(request, services.jobs);
+    return csv(`${jobId}-results.csv`, await streamed(requestId, resultsCsv(jobResults(jobId, services), shape)));
   }),
 });
 

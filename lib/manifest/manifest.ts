@@ -37,7 +37,7 @@ export interface ManifestShape {
   readonly renamed?: readonly RenamedColumn[];
   /** UTF-8 when absent. */
   readonly encoding?: Exclude<Encoding, 'utf-8'>;
-  /** True when the file begins with a byte order mark. Its error report then has one too, for spreadsheets that need it. */
+  /** True when the file begins with a byte order mark. */
   readonly bom?: boolean;
 }
 

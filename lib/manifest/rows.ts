@@ -6,7 +6,7 @@ import { isUsualWriting } from '../pki/csr-text.ts';
 import { isBlank } from './blanks.ts';
 import { cellText, isEmptyWord, suspectRow, textDamage } from './cells.ts';
 import { type Column, cellValue, columnsOf, delimiters, missingCell, place, wrongType } from './columns.ts';
-import { csvRecords } from './csv.ts';
+import { csvRecords, withoutGuard } from './csv.ts';
 import { type DeviceFields, parseDeviceObject } from './device-fields.ts';
 import { decodeText } from './encoding.ts';
 import { dateSerialError, idError, isHeaderAgain, mayBeDateSerial } from './ids.ts';
@@ -286,7 +286,7 @@ function csvRow({ line, source, cells }: CsvRow, table: Table): Reading {
     const written = cells[index] ?? '';
     // An empty cell is an absent value.
     if (written === '' || column.kind === 'report') continue;
-    const cell = isSuspect && column.kind !== 'csr' ? cellText(written, count) : written;
+    const cell = !isSuspect ? written : column.kind === 'csr' ? withoutGuard(written) : cellText(written, count);
     if (cell === '') continue;
     if (column.kind === 'row') return { errors: [], ...parseDeviceObject(cell, count) };
     if (column.kind === 'nameless') {
