@@ -21,20 +21,35 @@ const maxEdits = 3;
  * suggestion('colour', ['onConflict', 'enrollmentGroup']); // undefined
  */
 export function suggestion(found: string, known: Iterable<string>): string | undefined {
-  if (found.length > maxLength) return undefined;
-  const text = comparable(found);
-  if (text === '') return undefined;
-  const names = new Map<string, string>();
+  return suggester(known)(found);
+}
+
+/** `suggestion` for many texts: the known names are prepared once. */
+export function suggester(known: Iterable<string>): (found: string) => string | undefined {
+  /** By their digits, then by their text. */
+  const prepared = new Map<string, Map<string, string>>();
   for (const name of known) {
-    const other = comparable(name.slice(0, maxLength));
-    if (digitsOf(other) === digitsOf(text) && !names.has(other)) names.set(other, name);
+    const text = comparable(name.slice(0, maxLength));
+    const names = prepared.get(digitsOf(text)) ?? new Map<string, string>();
+    if (!names.has(text)) names.set(text, name);
+    prepared.set(digitsOf(text), names);
   }
-  const candidates = [...names.keys()];
+
+  return (found) => {
+    if (found.length > maxLength) return undefined;
+    const text = comparable(found);
+    const names = prepared.get(digitsOf(text));
+    if (text === '' || names === undefined) return undefined;
+    return names.get(nearest(text, [...names.keys()]) ?? '');
+  };
+}
+
+function nearest(text: string, candidates: readonly string[]): string | undefined {
   const maxDistance = Math.min(maxEdits, Math.floor(text.length / 3));
   const near = candidates.find((name) => isSwap(text, name)) ?? closestMatch(text, candidates, { maxDistance });
-  if (near !== undefined) return names.get(near);
-  const [whole, ...others] = text.length < minPart ? [] : candidates.filter((name) => name.includes(text));
-  return whole === undefined || others.length > 0 ? undefined : names.get(whole);
+  if (near !== undefined || text.length < minPart) return near;
+  const [whole, ...others] = candidates.filter((name) => name.includes(text));
+  return others.length > 0 ? undefined : whole;
 }
 
 /** The letters and digits of a text, in lower case. */

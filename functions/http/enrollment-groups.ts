@@ -1,5 +1,6 @@
 import { app, type HttpRequest } from '@azure/functions';
 import { actorName } from '../../lib/access/act.ts';
+import { unknownGroup } from '../../lib/enrollment/group-directory.ts';
 import { FleetError } from '../../lib/errors.ts';
 import { shownDefinition } from '../../lib/groups/definition.ts';
 import { enrollmentRevision, type GroupRecord, inForce } from '../../lib/groups/group.ts';
@@ -25,8 +26,9 @@ app.http('get-enrollment-group', {
   authLevel,
   handler: respond('get-enrollment-group', async (request, { groups }) => {
     const id = idFrom(request, 'id');
-    const group = (await groups.directory({ maxAgeSeconds: 0 })).get(id);
-    if (group === undefined) throw new FleetError('not-found', `There is no enrollment group "${id}".`);
+    const all = await groups.directory({ maxAgeSeconds: 0 });
+    const group = all.get(id);
+    if (group === undefined) throw unknownGroup('not-found', id, all.keys());
     return json(groupView(group.value));
   }),
 });

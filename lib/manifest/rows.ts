@@ -27,6 +27,8 @@ export interface RowReaderOptions {
   readonly defaultGroup?: string;
   /** Looks a declared group up. */
   readonly group: (id: string) => Pick<GroupDefinition, 'keyCustody' | 'initialTwin' | 'deviceIdCase'> | undefined;
+  /** The group that was meant by an unknown one, of those that the sender may use. */
+  readonly meantGroup?: (id: string) => string | undefined;
 }
 
 /** Each row of a chunk is in exactly one of `requests` and `faults`, in the order of the file. */
@@ -53,6 +55,7 @@ export function createRowReader({
   shape,
   defaultGroup,
   group,
+  meantGroup = () => undefined,
 }: RowReaderOptions): (bytes: Uint8Array, firstLine: number) => ChunkRows {
   return (bytes, firstLine) => {
     const count = createRepairCount();
@@ -109,11 +112,7 @@ export function createRowReader({
     const definition = group(enrollmentGroup);
     if (definition === undefined) {
       const value = excerpt(enrollmentGroup);
-      const near = [
-        enrollmentGroup.toLowerCase().replace(/\s+/g, ''),
-        enrollmentGroup.toLowerCase().replace(/\s+/g, '-'),
-      ];
-      const meant = near.find((id) => group(id) !== undefined);
+      const meant = meantGroup(enrollmentGroup);
       const advice = meant === undefined ? 'Correct the id, or declare the group.' : `Did you mean "${meant}"?`;
       const message = `There is no enrollment group ${JSON.stringify(value)}. ${advice}`;
       return [{ column, code: 'group-unknown', message, expected: 'the id of a declared enrollment group', value }];

@@ -6,6 +6,7 @@ import { FleetError, type Issue } from '../errors.ts';
 import { conflictPolicies } from '../jobs/job.ts';
 import { canonicalJson, isObject, untrustedJsonIssue } from '../json.ts';
 import { deviceObject } from '../manifest/device-fields.ts';
+import { strictObject } from '../strict-object.ts';
 import { openEnvelope } from './cloud-event.ts';
 
 /**
@@ -33,26 +34,24 @@ const maxOrderRowsBytes = 1024 ** 3;
 /** Bytes of rows that are written to the blob in one piece. One write per row would cost more. */
 const pieceBytes = 64 * 1024;
 
-const range = z
-  .strictObject({
-    prefix: z.string().max(63),
-    start: z.int().min(0),
-    count: z.int().min(1).max(maxRangeCount),
-    width: z.int().min(1).max(64),
-  })
-  .superRefine((value, context) => {
-    const last = String(value.start + value.count - 1);
-    if (last.length > value.width) {
-      const message = `too narrow (number ${last}, the last of the range, has ${last.length} digits)`;
-      context.addIssue({ code: 'custom', path: ['width'], message });
-      return;
-    }
-    // The ids of a range differ in digits only and have one length: if the first is valid, all are.
-    const first = serialId(value, 0);
-    if (deviceIdRule.test(first)) return;
-    const message = `makes invalid device ids such as ${JSON.stringify(first.slice(0, 80))} (expected ${idRule})`;
-    context.addIssue({ code: 'custom', path: ['prefix'], message });
-  });
+const range = strictObject({
+  prefix: z.string().max(63),
+  start: z.int().min(0),
+  count: z.int().min(1).max(maxRangeCount),
+  width: z.int().min(1).max(64),
+}).superRefine((value, context) => {
+  const last = String(value.start + value.count - 1);
+  if (last.length > value.width) {
+    const message = `too narrow (number ${last}, the last of the range, has ${last.length} digits)`;
+    context.addIssue({ code: 'custom', path: ['width'], message });
+    return;
+  }
+  // The ids of a range differ in digits only and have one length: if the first is valid, all are.
+  const first = serialId(value, 0);
+  if (deviceIdRule.test(first)) return;
+  const message = `makes invalid device ids such as ${JSON.stringify(first.slice(0, 80))} (expected ${idRule})`;
+  context.addIssue({ code: 'custom', path: ['prefix'], message });
+});
 
 /** A section of the twin that all devices of the order start with. If it is invalid, every row would be refused for it. */
 function sharedSection(section: TwinSection) {
@@ -63,30 +62,28 @@ function sharedSection(section: TwinSection) {
   });
 }
 
-const schema = z
-  .strictObject({
-    orderId: z
-      .string()
-      .min(1)
-      // It travels as metadata of a blob, which has 8 KB in all, and lists show it.
-      .max(200)
-      .refine((id) => id === id.trim(), 'has white space around it')
-      .refine(
-        (id) => id.isWellFormed() && !/\p{Cc}/u.test(id),
-        'contains a control character or half of a surrogate pair',
-      ),
-    enrollmentGroup: z.string().regex(enrollmentGroupId, `expected ${idRule}`),
-    onConflict: z.enum(conflictPolicies).optional(),
-    tags: sharedSection('tags'),
-    desired: sharedSection('desired'),
-    devices: z.array(deviceObject).min(1).optional(),
-    range: range.optional(),
-  })
-  .refine(({ devices, range: serials }) => (devices === undefined) !== (serials === undefined), {
-    error: 'expected either "devices" or "range"',
-    // Also when a member is wrong: the sender sees every issue at once.
-    when: ({ value }) => isObject(value),
-  });
+const schema = strictObject({
+  orderId: z
+    .string()
+    .min(1)
+    // It travels as metadata of a blob, which has 8 KB in all, and lists show it.
+    .max(200)
+    .refine((id) => id === id.trim(), 'has white space around it')
+    .refine(
+      (id) => id.isWellFormed() && !/\p{Cc}/u.test(id),
+      'contains a control character or half of a surrogate pair',
+    ),
+  enrollmentGroup: z.string().regex(enrollmentGroupId, `expected ${idRule}`),
+  onConflict: z.enum(conflictPolicies).optional(),
+  tags: sharedSection('tags'),
+  desired: sharedSection('desired'),
+  devices: z.array(deviceObject).min(1).optional(),
+  range: range.optional(),
+}).refine(({ devices, range: serials }) => (devices === undefined) !== (serials === undefined), {
+  error: 'expected either "devices" or "range"',
+  // Also when a member is wrong: the sender sees every issue at once.
+  when: ({ value }) => isObject(value),
+});
 
 /**
  * Reads an order, plain or in a CloudEvents 1.0 envelope (JSON format). Its devices become rows of a manifest, so rules of
