@@ -39,7 +39,7 @@ export interface ChunkRows {
   readonly repairs: Repairs;
 }
 
-/** Most messages that one row's error joins. */
+/** Most messages that one row's error joins. More do not fit a cell that people read. */
 const maxMessages = 10;
 
 /**
@@ -204,8 +204,9 @@ function valueAt(twin: Record<string, unknown>, path: string): string | undefine
 /** The first error of a row, with the messages of the others, so that the sender can fix all of them at once. */
 function joined(row: ManifestRow, errors: readonly CellError[]): RowError {
   const [first = unreadable] = errors;
-  const messages = errors.slice(0, maxMessages).map(({ message }) => message);
-  return rowError(row, { ...first, message: messages.join(' ') || first.message });
+  const messages = [...new Set(errors.map(({ message }) => message))];
+  const more = messages.length > maxMessages ? [`And ${messages.length - maxMessages} more faults.`] : [];
+  return rowError(row, { ...first, message: [...messages.slice(0, maxMessages), ...more].join(' ') || first.message });
 }
 
 const unreadable: CellError = { code: 'row-syntax', message: 'The row cannot be read.' };
