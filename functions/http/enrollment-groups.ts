@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { actorName } from '../../lib/access/act.ts';
 import { deviceId } from '../../lib/devices/ids.ts';
-import { FleetError } from '../../lib/errors.ts';
+import { unknownGroup } from '../../lib/enrollment/group-directory.ts';
 import { MiB } from './body.ts';
 import { groupDefinition, groupSchema, groupView } from './group-view.ts';
 import { defineOperation } from './operation.ts';
@@ -40,8 +40,9 @@ const getGroup = defineOperation({
   answers: { 200: { description: 'The group.', schema: groupSchema } },
   errors: ['not-found'],
   async handle({ path: { id }, services }) {
-    const group = (await services.groups.directory({ maxAgeSeconds: 0 })).get(id);
-    if (group === undefined) throw new FleetError('not-found', `There is no enrollment group "${id}".`);
+    const all = await services.groups.directory({ maxAgeSeconds: 0 });
+    const group = all.get(id);
+    if (group === undefined) throw unknownGroup('not-found', id, all.keys());
     return { status: 200, json: groupView(group.value) };
   },
 });

@@ -175,8 +175,8 @@ const getJobResults = defineOperation({
   answers: { 200: { description: 'One line per device, while they are read.', mediaTypes: ['text/csv'] } },
   errors: ['not-found'],
   async handle({ path, services, requestId }) {
-    const { jobId } = await findJob(path.jobId, services.jobs);
-    const rows = resultsCsv(jobResults(jobId, services));
+    const { jobId, shape } = await findJob(path.jobId, services.jobs);
+    const rows = resultsCsv(jobResults(jobId, services), shape);
     return { status: 200, file: csv(`${jobId}-results.csv`, await streamed(requestId, rows)) };
   },
 });

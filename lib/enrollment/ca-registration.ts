@@ -4,6 +4,7 @@ import type { DpsCa, DpsCaList, DpsCaStore } from '../authorities/dps-cas.ts';
 import { registrationName } from '../authorities/issuing-cas.ts';
 import { FleetError } from '../errors.ts';
 import type { GroupStore } from '../groups/group.ts';
+import { unknownGroup } from './group-directory.ts';
 import type { Groups } from './groups.ts';
 
 /**
@@ -129,8 +130,9 @@ export async function registerIssuingCa(
   { name, withoutProof = false, proofPem }: CaRegistrationOptions = {},
 ): Promise<CaUploadResult> {
   const { authority, groups, registry } = services;
-  const group = (await groups.directory({ maxAgeSeconds: 0 })).get(id)?.value;
-  if (group === undefined) throw new FleetError('not-found', `There is no enrollment group "${id}".`);
+  const all = await groups.directory({ maxAgeSeconds: 0 });
+  const group = all.get(id)?.value;
+  if (group === undefined) throw unknownGroup('not-found', id, all.keys());
   const [ca] = group.issuingCas;
   if (ca === undefined) throw new FleetError('ca-missing', `Group "${id}" has no issuing CA yet.`);
   const result = await uploadCa(registry, {

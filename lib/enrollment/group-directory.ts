@@ -1,6 +1,7 @@
-import { FleetError } from '../errors.ts';
+import { excerpt, FleetError } from '../errors.ts';
 import type { GroupRecord, GroupStore } from '../groups/group.ts';
 import type { Versioned } from '../storage.ts';
+import { suggestion } from '../suggest.ts';
 
 /** All groups by id. DPS takes 100 X.509 groups, so they fit in memory. */
 export type GroupsById = ReadonlyMap<string, Versioned<GroupRecord>>;
@@ -66,8 +67,25 @@ export function createGroupDirectory(store: GroupStore, now: () => Date): GroupD
 /** @throws FleetError `not-found` */
 export async function readGroup(directory: GroupDirectory, id: string): Promise<Versioned<GroupRecord>> {
   const group = await directory.read(id);
-  if (group === undefined) throw new FleetError('not-found', `There is no enrollment group "${id}".`);
+  if (group === undefined) throw unknownGroup('not-found', id);
   return group;
+}
+
+/**
+ * The error of an id that is not that of a group.
+ * @param known ids that the caller may see; the message names the one that was meant
+ * @param advice a sentence that follows, with a blank before it
+ */
+export function unknownGroup(
+  code: 'not-found' | 'group-unknown',
+  id: string,
+  known: Iterable<string> = [],
+  advice = '',
+): FleetError {
+  const meant = suggestion(id, known);
+  const hint = meant === undefined ? '' : ` Did you mean ${JSON.stringify(meant)}?`;
+  const message = `There is no enrollment group ${JSON.stringify(excerpt(id))}.${hint}${advice}`;
+  return new FleetError(code, message, { column: 'enrollmentGroup', value: excerpt(id) });
 }
 
 /** Attempts of a change while others change the same group. */

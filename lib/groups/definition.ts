@@ -5,6 +5,7 @@ import { twinIssues } from '../devices/twin.ts';
 import { excerpt, FleetError, type Issue } from '../errors.ts';
 import { untrustedJsonIssue } from '../json.ts';
 import type { EdgeCaKind } from '../pki/edge-ca.ts';
+import { strictObject } from '../strict-object.ts';
 import { type PrivateUrls, urlIssue, withoutQuery } from './url-rule.ts';
 
 /**
@@ -20,7 +21,7 @@ const days = (least: number, most: number) => z.int().min(least).max(most);
 const twinDocument = z.record(z.string(), z.json());
 
 /** The initial twin of a definition that was declared. Earlier releases took some that no hub takes, such as one with null. */
-const storedTwin = z.strictObject({
+const storedTwin = strictObject({
   tags: twinDocument.default({}).describe('Tags. Those of a row are added, and win.'),
   desired: twinDocument.default({}).describe('Desired properties. Those of a row are added, and win.'),
 });
@@ -56,7 +57,7 @@ const renewalPolicy = z
     'expected a share of the life ("80%") or time left ("30min", "10day")',
   );
 
-const estServer = z.strictObject({
+const estServer = strictObject({
   url: z
     .url({ protocol: /^https$/ })
     .max(512)
@@ -75,7 +76,7 @@ const estServer = z.strictObject({
     .describe('PEM certificate of the CA that issued its TLS certificate. Default: our root.'),
 });
 
-const schema = z.strictObject({
+const schema = strictObject({
   description: z.string().max(500).optional().describe('A note for people.'),
   enrollment: z
     .enum(['group', 'individual'])
@@ -96,15 +97,14 @@ const schema = z.strictObject({
   validityDays: days(1, 3650)
     .default(365)
     .describe('Life of a device identity in days. It never outlives its issuing CA.'),
-  issuingCa: z
-    .strictObject({
-      origin: z
-        .enum(['fleet', 'outside'])
-        .default('fleet')
-        .describe('Signed by our root at its first use, or signed elsewhere and imported (npm run ca -- csr, import).'),
-      keyType: z.enum(['ec-p256', 'ec-p384', 'rsa-4096']).default('ec-p256').describe('Type of the key of the CA.'),
-      validityDays: days(30, 7300).default(1825).describe('Life of the CA in days. It never outlives its root.'),
-    })
+  issuingCa: strictObject({
+    origin: z
+      .enum(['fleet', 'outside'])
+      .default('fleet')
+      .describe('Signed by our root at its first use, or signed elsewhere and imported (npm run ca -- csr, import).'),
+    keyType: z.enum(['ec-p256', 'ec-p384', 'rsa-4096']).default('ec-p256').describe('Type of the key of the CA.'),
+    validityDays: days(30, 7300).default(1825).describe('Life of the CA in days. It never outlives its root.'),
+  })
     .prefault({})
     .describe('The intermediate CA of the group. A change takes effect at the next rollover.'),
   attestation: z
@@ -143,20 +143,19 @@ const schema = z.strictObject({
     .regex(keyUri, 'expected a file:/// or pkcs11: URI without a query; give a PIN to install.sh (--pin-file)')
     .optional()
     .describe('Where the device keeps its key. Only with keyCustody "device".'),
-  pkcs11: z
-    .strictObject({
-      libraryPath: z
-        .string()
-        .max(256)
-        .regex(absolutePath, 'expected an absolute path')
-        .describe('Path of the PKCS#11 library on the device.'),
-      baseSlot: z
-        .string()
-        .max(512)
-        .regex(pkcs11Uri, 'expected a pkcs11: URI without a query; give a PIN to install.sh (--pin-file)')
-        .optional()
-        .describe('The slot for new keys, as a pkcs11: URI.'),
-    })
+  pkcs11: strictObject({
+    libraryPath: z
+      .string()
+      .max(256)
+      .regex(absolutePath, 'expected an absolute path')
+      .describe('Path of the PKCS#11 library on the device.'),
+    baseSlot: z
+      .string()
+      .max(512)
+      .regex(pkcs11Uri, 'expected a pkcs11: URI without a query; give a PIN to install.sh (--pin-file)')
+      .optional()
+      .describe('The slot for new keys, as a pkcs11: URI.'),
+  })
     .optional()
     .describe('The PKCS#11 library, and the slot for new keys. Only with a pkcs11: `keyUri` on IoT Edge.'),
   trustBundle: z
@@ -189,21 +188,19 @@ const schema = z.strictObject({
     .max(50)
     .default([])
     .describe('Host names of linked hubs. Empty: all linked hubs.'),
-  customAllocation: z
-    .strictObject({
-      webhookUrl: z.url().max(2048).describe('URL that DPS calls to choose the hub of a device.'),
-      apiVersion: z.string().max(64).default('2021-10-01').describe('Version of the request that DPS sends.'),
-    })
+  customAllocation: strictObject({
+    webhookUrl: z.url().max(2048).describe('URL that DPS calls to choose the hub of a device.'),
+    apiVersion: z.string().max(64).default('2021-10-01').describe('Version of the request that DPS sends.'),
+  })
     .optional()
     .describe('The webhook that chooses the hub. Only with allocationPolicy "custom".'),
-  reprovisionPolicy: z
-    .strictObject({
-      updateHubAssignment: z
-        .boolean()
-        .default(true)
-        .describe('A device that registers again may be assigned to another hub.'),
-      migrateDeviceData: z.boolean().default(true).describe('Its twin moves to the other hub with it.'),
-    })
+  reprovisionPolicy: strictObject({
+    updateHubAssignment: z
+      .boolean()
+      .default(true)
+      .describe('A device that registers again may be assigned to another hub.'),
+    migrateDeviceData: z.boolean().default(true).describe('Its twin moves to the other hub with it.'),
+  })
     .prefault({})
     .describe('What DPS does when a device registers again.'),
 });

@@ -1,6 +1,8 @@
 import { parse } from 'csv-parse/sync';
+import { trimBlanks } from './blanks.ts';
 import type { Delimiter } from './manifest.ts';
 import { type RecordText, recordsIn } from './record-scanner.ts';
+import { isChangedBySpreadsheet } from './spreadsheet.ts';
 
 export interface CsvRecord extends RecordText {
   /** Undefined when a quote is where RFC 4180 does not allow one. */
@@ -60,26 +62,29 @@ function quotedMarks(source: string, delimiter: Delimiter): string {
 
 /*
  * A spreadsheet runs a cell that begins with one of these as a formula (CWE-1236; OWASP "CSV Injection" names = + - @,
- * tab, carriage return and line feed, and their full-width forms). The usual guard is an apostrophe before the cell: a
- * spreadsheet reads it as "this is text". The reader removes one such apostrophe, so that an error report can be fixed
- * and sent back. A value that really begins with an apostrophe and a formula is written with one apostrophe more.
- * A negative number is not a formula, and stays a number for the spreadsheet.
+ * tab, carriage return and line feed, and their full-width forms), and it changes cells that look like numbers or dates
+ * (spreadsheet.ts). Both are marked with an apostrophe before the cell. Spreadsheets take such a cell of a CSV file for text and
+ * save it with the apostrophe, as often as it is opened. The reader removes one apostrophe, so that an error report can be
+ * fixed and sent back. A value that really begins with an apostrophe and such a text is written with one apostrophe more.
  *
- * People write the apostrophe before digits too, and `="00124"`, so that a spreadsheet keeps leading zeros. Both are removed.
+ * `="00124"` is a mark too, which people write to keep leading zeros. The reader removes it, and this app does not write it:
+ * it is gone once the file has been saved, so the second time that the file is opened the zeros are lost.
  */
-const guarded = /^'*[=+\-@\t\r\n＝＋－＠]|^'+\d[^']*$/;
-const guard = /^'+(?:[=+\-@\t\r\n＝＋－＠]|\d[^']*$)/;
+const formula = /^[=+\-@\t\r\n＝＋－＠]/;
 const negativeNumber = /^-\d{1,15}(?:\.\d{1,15})?$/;
 const textFormula = /^="((?:[^"]|"")*)"$/;
 
 /**
- * The cell as text that no spreadsheet runs.
+ * The cell as text that a spreadsheet neither runs nor changes.
  * @example
  * withGuard('=1+1'); // "'=1+1"
+ * withGuard('00071'); // "'00071"
  * withGuard('-5'); // '-5'
  */
 export function withGuard(cell: string): string {
-  return guarded.test(cell) && !negativeNumber.test(cell) ? `'${cell}` : cell;
+  if (cell.startsWith("'")) return hasGuard(cell) ? `'${cell}` : cell;
+  const runs = formula.test(cell) && !negativeNumber.test(cell);
+  return runs || isChangedBySpreadsheet(cell) ? `'${cell}` : cell;
 }
 
 /**
@@ -89,7 +94,14 @@ export function withGuard(cell: string): string {
  * withoutGuard('="00124"'); // '00124'
  */
 export function withoutGuard(cell: string): string {
-  if (guard.test(cell)) return cell.slice(1);
+  if (hasGuard(cell)) return cell.slice(1);
   const [, text] = textFormula.exec(cell) ?? [];
-  return text === undefined ? cell : text.replaceAll('""', '"');
+  return text === undefined ? cell : trimBlanks(text.replaceAll('""', '"'));
+}
+
+/** Whether a cell begins with an apostrophe that marks text. */
+function hasGuard(cell: string): boolean {
+  if (!cell.startsWith("'")) return false;
+  const text = cell.replace(/^'+/, '');
+  return formula.test(text) || /^\d[^']*$/.test(text) || isChangedBySpreadsheet(text);
 }

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { idRule } from '../devices/ids.ts';
 import { excerpt, type Issue } from '../errors.ts';
 import { isObject, untrustedJsonIssue } from '../json.ts';
+import { strictObject } from '../strict-object.ts';
 import { suggestion } from '../suggest.ts';
 import { looseName, trimBlanks } from './blanks.ts';
 import { composed } from './cells.ts';
@@ -29,7 +30,7 @@ const section = z
   .transform((members) => members ?? {});
 
 /** One device as a JSON object: a row of NDJSON, or a device of an order. rows.ts checks the limits of its twin. */
-export const deviceObject = z.strictObject({
+export const deviceObject = strictObject({
   deviceId: z.string(),
   csr: optionalText,
   tags: section,

@@ -39,7 +39,7 @@ export interface ManifestShape {
   readonly renamed?: readonly RenamedColumn[];
   /** UTF-8 when absent. */
   readonly encoding?: Exclude<Encoding, 'utf-8'>;
-  /** True when the file begins with a byte order mark. Its error report then has one too, for spreadsheets that need it. */
+  /** True when the file begins with a byte order mark. */
   readonly bom?: boolean;
 }
 
@@ -90,6 +90,18 @@ export interface CellError {
   readonly expected?: string;
   /** The value found, cut to a readable length (`excerpt`). */
   readonly value?: string;
+  /** With `device-exists`: the columns in which row and record differ, 20 at most. */
+  readonly differences?: readonly Difference[];
+}
+
+/** A column in which a row differs from the record of its device. `csr` has neither value: records do not hold requests. */
+export interface Difference {
+  /** `enrollmentGroup`, `csr`, or the path in the twin with dots, such as `tags.site`. */
+  readonly column: string;
+  /** The value in the record as JSON, cut (`excerpt`). Undefined when the record has none. */
+  readonly was?: string;
+  /** The value in the row as JSON, cut (`excerpt`). Undefined when the row has none. */
+  readonly is?: string;
 }
 
 /** A row that is not provisioned: its first error, with the messages of all of them. */
@@ -106,8 +118,8 @@ export interface RowError extends CellError {
  * rowError(request, { code: 'device-busy', message, column: 'deviceId', value: request.deviceId });
  */
 export function rowError({ line, source }: Pick<RowError, 'line' | 'source'>, error: CellError): RowError {
-  const { code, message, column, expected, value } = error;
-  return { line, source, code, message, column, expected, value };
+  const { code, message, column, expected, value, differences } = error;
+  return { line, source, code, message, column, expected, value, ...(differences !== undefined && { differences }) };
 }
 
 /** The error of a job whose manifest is no longer the blob that it was made of. */

@@ -1,7 +1,8 @@
 import { stringify } from 'csv-stringify/sync';
+import { trimBlanks } from './blanks.ts';
 import { columnsOf, missingCell, reportColumns } from './columns.ts';
 import { cellsOf, withGuard, withoutGuard } from './csv.ts';
-import type { ManifestShape, RowError } from './manifest.ts';
+import type { Delimiter, ManifestShape, RowError } from './manifest.ts';
 
 /** A row whose device is provisioned, by this job or by an earlier one with the same content (`unchanged`). */
 export interface ResultRow {
@@ -20,6 +21,9 @@ export interface ResultRow {
 
 /** In place of rows that no report has: the text says how many, and of which chunk. Such a row has no device. */
 export type MissingRows = `report-missing: ${string}`;
+
+/** Without it, Excel takes UTF-8 for the code page of its country. */
+const byteOrderMark = '\ufeff';
 
 /** Rows per piece of a report. One piece per row would cost more. */
 const rowsPerPiece = 500;
@@ -45,12 +49,12 @@ const shownOfLongRow = 1024;
  * - A row of more than 128 Ki characters is cut: its beginning is one text in the first column, and ends with "...". The
  *   message names the line of the manifest that has the whole row. Sent again, it fails again, and does not provision a part.
  * - A row of NDJSON is unchanged, in the column `row`.
- * - A formula has an apostrophe before it, which the reader removes.
- * - Delimiter and byte order mark are those of the manifest.
+ * - A formula, and a cell that a spreadsheet would change, has an apostrophe before it, which the reader removes.
+ * - The delimiter is that of the manifest. A byte order mark tells Excel that the file is UTF-8.
  * @param shape undefined for a job that was never split; its report is a header only
  */
 export function errorsCsv(errors: AsyncIterable<RowError>, shape?: ManifestShape): AsyncIterable<string> {
-  const { delimiter = ',', columns: names = ['row'], bom = false } = shape ?? {};
+  const { delimiter = ',', columns: names = ['row'] } = shape ?? {};
   const columns = columnsOf(names);
   const isOwn = (_: unknown, index: number) => columns[index]?.kind !== 'report';
   const header = [...names.filter(isOwn), ...reportColumns];
@@ -61,17 +65,28 @@ export function errorsCsv(errors: AsyncIterable<RowError>, shape?: ManifestShape
       const pointer = `The row has ${source.length} characters and is cut here; line ${line} of the manifest has the whole row.`;
       return [...asText(cut), String(line), code, `${message} ${pointer}`];
     }
-    const cells = shape?.columns === undefined ? [source] : cellsOf(source, delimiter)?.map(withoutGuard);
+    const cells = shape?.columns === undefined ? [source] : cellsOf(source, delimiter)?.map(asRead);
     const own =
-      cells === undefined ? asText(source) : names.map((_, index) => cells[index] ?? missingCell).filter(isOwn);
+      cells === undefined
+        ? asText(trimBlanks(source))
+        : names.map((_, index) => cells[index] ?? missingCell).filter(isOwn);
     return [...own, String(line), code, message, ...(cells ?? []).slice(names.length)];
+  }
+
+  function guarded(error: RowError): string[] {
+    return row(error).map(withGuard);
+  }
+
+  /** The cell as the reader takes it: blanks outside a mark do not count. */
+  function asRead(cell: string, index: number): string {
+    return withoutGuard(columns[index]?.kind === 'csr' ? cell : trimBlanks(cell));
   }
 
   function asText(source: string): string[] {
     return names.filter(isOwn).map((_, index) => (index === 0 ? source : ''));
   }
 
-  return csv(header, errors, row, { delimiter, bom });
+  return csv(header, errors, guarded, delimiter);
 }
 
 const resultColumns = [
@@ -84,27 +99,34 @@ const resultColumns = [
   'notAfter',
 ] as const satisfies (keyof ResultRow)[];
 
-/** The result report of a job, as CSV: one line per provisioned device. */
-export function resultsCsv(results: AsyncIterable<ResultRow>): AsyncIterable<string> {
-  return csv(resultColumns, results, (result) => resultColumns.map((name) => String(result[name])), {
-    delimiter: ',',
-    bom: false,
-  });
+/**
+ * The result report of a job, as CSV: one line per provisioned device. Byte order mark, delimiter and apostrophes are as in
+ * the error report. A hexadecimal number of digits only, or such as `5e10`, has an apostrophe as well.
+ * @param shape of the job's manifest; undefined for a job that was never split
+ */
+export function resultsCsv(results: AsyncIterable<ResultRow>, shape?: ManifestShape): AsyncIterable<string> {
+  const row = ({ line, deviceId, status, enrollmentGroup, serialNumber, sha256Thumbprint, notAfter }: ResultRow) => [
+    ...[String(line), withGuard(deviceId), status, withGuard(enrollmentGroup)],
+    ...[hexText(serialNumber), hexText(sha256Thumbprint), notAfter],
+  ];
+  return csv(resultColumns, results, row, shape?.delimiter ?? ',');
+}
+
+/** A hexadecimal number as a cell that no spreadsheet takes for a decimal one. */
+function hexText(digits: string): string {
+  return /^\d+(?:e\d+)?$/i.test(digits) ? `'${digits}` : digits;
 }
 
 async function* csv<T>(
   header: readonly string[],
   items: AsyncIterable<T>,
   row: (item: T) => string[],
-  { delimiter, bom }: { delimiter: string; bom: boolean },
+  delimiter: Delimiter,
 ): AsyncIterable<string> {
   const write = (rows: readonly (readonly string[])[]) =>
-    stringify(
-      rows.map((cells) => cells.map(withGuard)),
-      // Some readers take a lone carriage return for a line end.
-      { delimiter, quoted_match: /[\r\n]/ },
-    );
-  yield (bom ? '\ufeff' : '') + write([header]);
+    // Some readers take a lone carriage return for a line end.
+    stringify([...rows], { delimiter, quoted_match: /[\r\n]/ });
+  yield byteOrderMark + write([header]);
   let rows: string[][] = [];
   let characters = 0;
   for await (const item of items) {

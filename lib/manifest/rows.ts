@@ -7,7 +7,7 @@ import { isUsualWriting } from '../pki/csr-text.ts';
 import { isBlank } from './blanks.ts';
 import { cellText, isEmptyWord, isSuspect, textDamage } from './cells.ts';
 import { type Column, cellValue, columnsOf, delimiters, missingCell, place, wrongType } from './columns.ts';
-import { csvRecords } from './csv.ts';
+import { csvRecords, withoutGuard } from './csv.ts';
 import { type DeviceFields, parseDeviceObject } from './device-fields.ts';
 import { decodeText } from './encoding.ts';
 import { dateSerialError, idError, isHeaderAgain, mayBeDateSerial } from './ids.ts';
@@ -28,6 +28,8 @@ export interface RowReaderOptions {
   readonly defaultGroup?: string;
   /** Looks a declared group up. */
   readonly group: (id: string) => Pick<GroupDefinition, 'keyCustody' | 'initialTwin' | 'deviceIdCase'> | undefined;
+  /** The group that was meant by an unknown one, of those that the sender may use. */
+  readonly meantGroup?: (id: string) => string | undefined;
 }
 
 /** Each row of a chunk is in exactly one of `requests` and `faults`, in the order of the file. */
@@ -38,7 +40,7 @@ export interface ChunkRows {
   readonly repairs: Repairs;
 }
 
-/** Most messages that one row's error joins. */
+/** Most messages that one row's error joins. More do not fit a cell that people read. */
 const maxMessages = 10;
 
 /**
@@ -54,6 +56,7 @@ export function createRowReader({
   shape,
   defaultGroup,
   group,
+  meantGroup = () => undefined,
 }: RowReaderOptions): (bytes: Uint8Array, firstLine: number) => ChunkRows {
   return (bytes, firstLine) => {
     const count = createRepairCount();
@@ -110,11 +113,7 @@ export function createRowReader({
     const definition = group(enrollmentGroup);
     if (definition === undefined) {
       const value = excerpt(enrollmentGroup);
-      const near = [
-        enrollmentGroup.toLowerCase().replace(/\s+/g, ''),
-        enrollmentGroup.toLowerCase().replace(/\s+/g, '-'),
-      ];
-      const meant = near.find((id) => group(id) !== undefined);
+      const meant = meantGroup(enrollmentGroup);
       const advice = meant === undefined ? 'Correct the id, or declare the group.' : `Did you mean "${meant}"?`;
       const message = `There is no enrollment group ${JSON.stringify(value)}. ${advice}`;
       return [{ column, code: 'group-unknown', message, expected: 'the id of a declared enrollment group', value }];
@@ -204,8 +203,9 @@ function valueAt(twin: Record<string, unknown>, path: string): string | undefine
 /** The first error of a row, with the messages of the others, so that the sender can fix all of them at once. */
 function joined(row: ManifestRow, errors: readonly CellError[]): RowError {
   const [first = unreadable] = errors;
-  const messages = errors.slice(0, maxMessages).map(({ message }) => message);
-  return rowError(row, { ...first, message: messages.join(' ') || first.message });
+  const messages = [...new Set(errors.map(({ message }) => message))];
+  const more = messages.length > maxMessages ? [`And ${messages.length - maxMessages} more faults.`] : [];
+  return rowError(row, { ...first, message: [...messages.slice(0, maxMessages), ...more].join(' ') || first.message });
 }
 
 const unreadable: CellError = { code: 'row-syntax', message: 'The row cannot be read.' };
@@ -290,7 +290,7 @@ function csvRow({ line, source, cells }: CsvRow, table: Table): Reading {
     // An empty cell is an absent value.
     if (written === '' || column.kind === 'report') continue;
     const needsCare = isUnusual || isSuspect(written);
-    const cell = needsCare && column.kind !== 'csr' ? cellText(written, count) : written;
+    const cell = !needsCare ? written : column.kind === 'csr' ? withoutGuard(written) : cellText(written, count);
     if (cell === '') continue;
     if (column.kind === 'row') return { errors: [], ...parseDeviceObject(cell, count) };
     if (column.kind === 'nameless') {

@@ -1,7 +1,7 @@
+import { unknownGroup } from '../enrollment/group-directory.ts';
 import type { Groups } from '../enrollment/groups.ts';
-import { type ErrorCode, excerpt, FleetError } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
 import { looseName } from '../manifest/blanks.ts';
-import { suggestion } from '../suggest.ts';
 
 /*
  * Whether the one group that a whole submission names is declared. Rows that name groups of their own are checked row by row
@@ -20,7 +20,7 @@ export async function requireKnownGroup(
   code: Extract<ErrorCode, 'group-unknown' | 'not-found'>,
 ): Promise<void> {
   const others = await othersUnlessKnown(id, groups);
-  if (others !== undefined) throw unknownGroup(id, suggestion(id, others), code);
+  if (others !== undefined) throw unknownGroup(code, id, others);
 }
 
 /**
@@ -33,7 +33,7 @@ export async function refuseLookalike(folder: string, groups: Directory): Promis
   const loose = looseName(folder.normalize('NFKC'));
   const meant = others?.find((id) => looseName(id) === loose);
   if (meant === undefined) return;
-  throw unknownGroup(folder, meant, 'group-unknown', ` Upload the manifest to the folder ${meant}/.`);
+  throw unknownGroup('group-unknown', folder, [meant], ` Upload the manifest to the folder ${meant}/.`);
 }
 
 /** @returns the groups that there are, when `id` is none of them */
@@ -41,11 +41,4 @@ async function othersUnlessKnown(id: string, groups: Directory): Promise<readonl
   if ((await groups.directory()).has(id)) return undefined;
   const latest = await groups.directory({ maxAgeSeconds: 0 });
   return latest.has(id) ? undefined : [...latest.keys()];
-}
-
-function unknownGroup(id: string, meant: string | undefined, code: ErrorCode, advice = ''): FleetError {
-  const value = excerpt(id);
-  const hint = meant === undefined ? '' : ` Did you mean "${meant}"?`;
-  const message = `There is no enrollment group "${value}".${hint}${advice}`;
-  return new FleetError(code, message, { column: 'enrollmentGroup', value });
 }

@@ -17,9 +17,13 @@ describe('the name that was meant', () => {
     ['ｌｉｎｅ７', 'line7'],
     ['lnie8', 'line8'],
     ['Lager Süd', 'lager-süd'],
+    ['group', 'enrollmentGroup'],
+    ['conflict', 'onConflict'],
+    // A part of two names, of one name with other digits, and a part that is too short.
+    ['line', undefined],
+    ['lag', undefined],
     // Other digits are another name.
     ['line9', undefined],
-    ['line', undefined],
     ['line77', undefined],
     ['colour', undefined],
     ['site', undefined],

@@ -7,6 +7,7 @@ import type { Versioned } from '../../storage.ts';
 import { step } from '../../telemetry.ts';
 import type { Ports } from '../ports.ts';
 import { compare } from './compare.ts';
+import { deviceExists } from './differences.ts';
 
 /** A row that holds its device: the record names this row, and the serial number that its certificate will have. */
 export interface ClaimedRow {
@@ -177,11 +178,19 @@ async function findClaims(
         errors.push(deviceError(request, comparison.code, comparison.message));
         break;
       case 'refused':
-        errors.push(deviceError(request, comparison.code, comparison.message));
+        errors.push(refusal(request, record.value, comparison));
         break;
     }
   }
   return { claimed, unchanged, errors, open, hasPriorClaims };
+}
+
+function refusal(
+  request: DeviceRequest,
+  record: DeviceRecord,
+  { code, message }: { readonly code: RowError['code']; readonly message: string },
+): RowError {
+  return code === 'device-exists' ? deviceExists(request, record, message) : deviceError(request, code, message);
 }
 
 /** The device records that an attempt holds or has failed, without reading the manifest. */

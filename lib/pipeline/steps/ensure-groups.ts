@@ -1,3 +1,4 @@
+import { unknownGroup } from '../../enrollment/group-directory.ts';
 import { FleetError } from '../../errors.ts';
 import type { ChunkAttempt } from '../../jobs/messages.ts';
 import { step } from '../../telemetry.ts';
@@ -28,7 +29,7 @@ export function ensureGroups(
     for (const id of new Set(claimed.map(({ request }) => request.enrollmentGroup))) {
       const group = directory.get(id);
       try {
-        if (group === undefined) throw new FleetError('group-unknown', `There is no enrollment group "${id}".`);
+        if (group === undefined) throw unknownGroup('group-unknown', id);
         if (group.value.deleting !== undefined)
           throw new FleetError('group-unknown', `Enrollment group "${id}" is being deleted.`);
         issuances.set(id, await openIssuance(await groups.ensure(group)));

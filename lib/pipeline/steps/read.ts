@@ -5,6 +5,7 @@ import type { ChunkMessage } from '../../jobs/messages.ts';
 import { type DeviceRequest, manifestGone, type RowError, rowError } from '../../manifest/manifest.ts';
 import { type ChunkRows, createRowReader } from '../../manifest/rows.ts';
 import type { Versioned } from '../../storage.ts';
+import { suggester } from '../../suggest.ts';
 import { step } from '../../telemetry.ts';
 import type { Ports } from '../ports.ts';
 
@@ -26,7 +27,8 @@ export function readRows(
     if (bytes === undefined) throw manifestGone(blob);
 
     const readWith = (known: ReadonlyMap<string, Versioned<GroupRecord>>) => {
-      const read = createRowReader({ shape, defaultGroup, group: (id) => definitionOf(known.get(id)) });
+      const meantGroup = suggester(allowedGroups?.filter((id) => known.has(id)) ?? known.keys());
+      const read = createRowReader({ shape, defaultGroup, group: (id) => definitionOf(known.get(id)), meantGroup });
       return withinGroups(read(bytes, firstLine), allowedGroups);
     };
     const rows = readWith(await groups.directory());

@@ -3,6 +3,7 @@ import type { DeviceRequest, ManifestFormat, RowError } from '../../../lib/manif
 import { createRepairCount, type RepairName, type Repairs } from '../../../lib/manifest/repairs.ts';
 import { createRowReader } from '../../../lib/manifest/rows.ts';
 import { type SplitManifest, splitManifest } from '../../../lib/manifest/splitter.ts';
+import { suggester } from '../../../lib/suggest.ts';
 import { someGroup } from '../../factories.ts';
 
 export interface ReadOptions {
@@ -39,6 +40,7 @@ export async function readManifest(manifest: string | Uint8Array, options: ReadO
     shape: JSON.parse(JSON.stringify(split.shape)),
     ...(defaultGroup === null ? {} : { defaultGroup }),
     group: (id) => known.get(id),
+    meantGroup: suggester(known.keys()),
   });
   const chunks = split.chunks.map(({ start, end, firstLine }) => read(bytes.subarray(start, end), firstLine));
   const count = createRepairCount();

@@ -16,7 +16,7 @@ describe('an error report', () => {
     const manifest = 'deviceId;tags.a\r\ngw-1;1\r\nGW-2;"a;b"\r\n';
     assert.equal(
       await report(manifest),
-      'deviceId;tags.a;line;code;message\nGW-2;"a;b";3;device-id-invalid;' +
+      '\ufeffdeviceId;tags.a;line;code;message\nGW-2;"a;b";3;device-id-invalid;' +
         '"Device id ""GW-2"" has upper case. Write ""gw-2"". Use 1 to 64 of a-z, 0-9, ""-"", ""."" and ""_"", beginning and ending with a letter or digit."\n',
     );
   });
@@ -65,13 +65,13 @@ describe('an error report', () => {
 
   it('of NDJSON is CSV with the rows unchanged, and is accepted as a manifest', async () => {
     const errors = await report('{"deviceId":"GW-1","tags":{"a":"x,\\n"}}\n', { format: 'ndjson' });
-    assert.match(errors, /^row,line,code,message\n"{""deviceId"":""GW-1""/);
+    assert.match(errors, /^\ufeffrow,line,code,message\n"{""deviceId"":""GW-1""/);
     const { requests } = await readManifest(errors.replace('GW-1', 'gw-1'));
     assert.deepEqual(requests[0]?.tags, { a: 'x,\n' });
   });
 
   it('of a job that was never split is a header only', async () => {
-    assert.equal(await text(errorsCsv(each([]))), 'row,line,code,message\n');
+    assert.equal(await text(errorsCsv(each([]))), '\ufeffrow,line,code,message\n');
   });
 
   it('comes in pieces of bounded size', async () => {
@@ -180,6 +180,6 @@ it('a result report has one line per device', async () => {
   };
   assert.equal(
     await text(resultsCsv(each([result]))),
-    'line,deviceId,status,enrollmentGroup,serialNumber,sha256Thumbprint,notAfter\n2,gw-1,provisioned,line7,0a,AB,2027-01-01T00:00:00.000Z\n',
+    '\ufeffline,deviceId,status,enrollmentGroup,serialNumber,sha256Thumbprint,notAfter\n2,gw-1,provisioned,line7,0a,AB,2027-01-01T00:00:00.000Z\n',
   );
 });
