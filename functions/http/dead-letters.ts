@@ -11,8 +11,8 @@ app.http('list-dead-letters', {
   authLevel,
   handler: respond('list-dead-letters', async (request, { deadLetters }) => {
     const queue = wordFrom(request, 'queue', queueNames);
-    const redriven = wordFrom(request, 'redriven', ['true', 'false']) === 'true';
-    const { items, continuation } = await deadLetters.list({ ...pageFrom(request), queue, redriven });
+    const state = wordFrom(request, 'redriven', ['true', 'false']) === 'true' ? 'redriven' : 'waiting';
+    const { items, continuation } = await deadLetters.list({ ...pageFrom(request), queue, state });
     return json({ deadLetters: items, continuation, next: nextLink(request, continuation) });
   }),
 });

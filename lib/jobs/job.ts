@@ -3,7 +3,7 @@ import type { Act } from '../access/act.ts';
 import type { FailureReason } from '../errors.ts';
 import type { ManifestFormat, ManifestShape } from '../manifest/manifest.ts';
 import type { Repairs } from '../manifest/repairs.ts';
-import type { Page, PageRequest, Versioned } from '../storage.ts';
+import type { Measured, Page, PageRequest, Versioned } from '../storage.ts';
 
 /**
  * `received`: known, not begun. `splitting`: row boundaries are being found. `provisioning`: chunks are in work.
@@ -127,6 +127,14 @@ export function currentStatus(job: Pick<Job, 'status' | 'counts' | 'retrying'>):
   return finalStatus(counts);
 }
 
+/**
+ * Whether the stored status is the final one and stays it until the job changes again: nothing is retried, and a worker that
+ * died has not left a status behind that the counters contradict.
+ */
+export function isSettled(job: Pick<Job, 'status' | 'counts' | 'retrying'>): boolean {
+  return isFinished(job.status) && !isRetrying(job) && currentStatus(job) === job.status;
+}
+
 /** When a job ended, ISO 8601, UTC. Where the end was not written, it is when the last part was counted. */
 export function endedAt(job: Job): string | undefined {
   if (!isFinished(currentStatus(job)) || isRetrying(job)) return undefined;
@@ -228,10 +236,37 @@ export interface JobStore {
    * @throws FleetError `concurrent-change` when the counters change faster than they can be written
    */
   count(jobId: string, part: Part): Promise<Job>;
-  /** All parts of a job, by name, ascending. */
-  parts(jobId: string): AsyncIterable<Part>;
-  /** Jobs by `receivedAt`, newest first. */
-  list(page: PageRequest): Promise<Page<Job>>;
+  /** The parts of a job, by name, ascending: all, or those from the name given on. */
+  parts(jobId: string, from?: string): AsyncIterable<Part>;
+  /**
+   * Jobs that match every member of the filter, by `receivedAt`, newest first. A page can be shorter than its size, and empty
+   * before the last one.
+   */
+  list(page: PageRequest & JobFilter): Promise<Page<Job>>;
+  /** Counts the jobs that were received since a time, and all that are not settled (`isSettled`). In no order, and no zeros. */
+  countByStatus(since: string): Promise<Measured<JobCount[]>>;
+}
+
+export interface JobFilter {
+  /** The current status (`currentStatus`) is one of these. */
+  readonly status?: readonly JobStatus[] | undefined;
+  readonly source?: Job['source'] | undefined;
+  /** Received at this time or later: ISO 8601, UTC, with milliseconds, as in `receivedAt`. */
+  readonly since?: string | undefined;
+  /** Received before this time, in the same form. */
+  readonly until?: string | undefined;
+}
+
+/** Jobs that have one status, were received in one hour, and have one limit to enrollment groups. */
+export interface JobCount {
+  /** See `currentStatus`. */
+  readonly status: JobStatus;
+  /** `2026-11-27T18`, UTC. */
+  readonly hour: string;
+  /** See `Job.allowedGroups`; sorted. */
+  readonly allowedGroups?: readonly string[];
+  /** 1 or more. */
+  readonly jobs: number;
 }
 
 export type JobChange = Partial<

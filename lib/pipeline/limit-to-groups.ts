@@ -37,7 +37,8 @@ export function limitToGroups<Limited extends Pick<Ports, 'jobs' | 'devices' | '
  * limited caller reaches the jobs whose limit lies within the caller's.
  */
 function limitedJobs(jobs: JobStore, allowed: readonly string[]): JobStore {
-  const isWithin = ({ allowedGroups }: Job) => allowedGroups?.every((group) => allowed.includes(group)) ?? false;
+  const isWithin = ({ allowedGroups }: Pick<Job, 'allowedGroups'>) =>
+    allowedGroups?.every((group) => allowed.includes(group)) ?? false;
   const refuse = ({ jobId }: Job): never => {
     const message = `Job ${jobId} can have rows of enrollment groups for which the caller has no role.`;
     throw new FleetError('forbidden', message);
@@ -68,14 +69,18 @@ function limitedJobs(jobs: JobStore, allowed: readonly string[]): JobStore {
       await read(jobId);
       return jobs.count(jobId, part);
     },
-    async *parts(jobId) {
+    async *parts(jobId, from) {
       await read(jobId);
-      yield* jobs.parts(jobId);
+      yield* jobs.parts(jobId, from);
     },
     // A page can be shorter than its size, and empty before the last one.
     async list(page) {
       const { items, ...rest } = await jobs.list(page);
       return { ...rest, items: items.filter(isWithin) };
+    },
+    async countByStatus(since) {
+      const { value, requestUnits } = await jobs.countByStatus(since);
+      return { value: value.filter(isWithin), requestUnits };
     },
   };
 }
@@ -108,6 +113,10 @@ function limitedDevices(devices: DeviceStore, allowed: readonly string[]): Devic
     async countEnding({ enrollmentGroups, ...period }) {
       const permitted = enrollmentGroups.filter((group) => allowed.includes(group));
       return devices.countEnding({ ...period, enrollmentGroups: permitted });
+    },
+    async countByStatus(period) {
+      const { value, requestUnits } = await devices.countByStatus(period);
+      return { value: value.filter(({ enrollmentGroup }) => allowed.includes(enrollmentGroup)), requestUnits };
     },
     async waitingIds(enrollmentGroup, limit) {
       requireGroup(enrollmentGroup, allowed);

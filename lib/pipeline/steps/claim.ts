@@ -1,4 +1,4 @@
-import { type DeviceRecord, withEvent } from '../../devices/device.ts';
+import { type DeviceRecord, formerCertificatesAfter, withEvent } from '../../devices/device.ts';
 import type { ConflictPolicy, Job } from '../../jobs/job.ts';
 import type { ChunkAttempt } from '../../jobs/messages.ts';
 import { contentHash, type DeviceRequest, type RowError, rowError } from '../../manifest/manifest.ts';
@@ -224,12 +224,13 @@ function newClaim(request: DeviceRequest, { jobId, chunk, attempt }: ClaimOption
   };
 }
 
-/** The claim with what its predecessor leaves behind: its history, and the serial number of its certificate. */
+/** The claim with what its predecessor leaves behind: its history, and what names its certificates. */
 function supersede(claim: DeviceRecord, predecessor: DeviceRecord): DeviceRecord {
   const { jobId, line } = predecessor.claim;
   const detail = `job ${jobId}, line ${line}, certificate ${predecessor.serialNumber}`;
   const event = { at: claim.statusSince, event: `superseded ${predecessor.status}` as const, detail };
-  return { ...claim, history: withEvent(predecessor.history, event) };
+  const formerCertificates = formerCertificatesAfter(predecessor);
+  return { ...claim, formerCertificates, history: withEvent(predecessor.history, event) };
 }
 
 const byLine = (a: ClaimedRow, b: ClaimedRow) => a.request.line - b.request.line;
