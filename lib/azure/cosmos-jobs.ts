@@ -263,10 +263,10 @@ function toJob(document: JobDocument): Job {
   const {
     id: _id,
     type: _type,
-    listKey,
+    listKey: _key,
     listStatus: _status,
-    listGroups,
-    listHour,
+    listGroups: _groups,
+    listHour: _hour,
     ...job
   } = withoutSystemProperties(document);
   return Object.fromEntries(Object.entries(job).filter(([, value]) => value !== null)) as unknown as Job;
