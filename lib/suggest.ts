@@ -1,42 +1,50 @@
+import { closestMatch } from 'leven';
+
+/** Longest text that is compared, in characters. Longer ones are not misspelt names, and the time grows with its square. */
+const maxLength = 128;
+
+/** Most characters to insert, delete or replace between a text and the name that was meant. */
+const maxEdits = 3;
+
 /**
- * The known name that a wrong one was probably meant to be. Case and separators do not count: `onconflict` and `on-conflict`
- * both mean `onConflict`.
- * @returns undefined when no name is near enough
+ * The known name that was meant by a text which is none of them. Case, white space and punctuation do not count. Names that
+ * differ in digits are not near: `line7` is not a misspelt `line8`.
+ * @param found any text, also a hostile one
+ * @returns undefined when no name is near: more than one edit per three letters, or more than three in all
  * @example
- * suggestion('group', ['enrollmentGroup', 'onConflict']) // 'enrollmentGroup'
+ * suggestion('on_conflict', ['onConflict', 'enrollmentGroup']); // 'onConflict'
+ * suggestion('enrolmentGroup', ['onConflict', 'enrollmentGroup']); // 'enrollmentGroup'
+ * suggestion('colour', ['onConflict', 'enrollmentGroup']); // undefined
  */
-export function suggestion(found: string, known: readonly string[]): string | undefined {
-  // A name of ours is short. A longer text is not a slip of the pen, and comparing it costs time.
-  if (found.length > 64) return undefined;
-  const wanted = plain(found);
-  const ranked = known
-    .map((name) => ({ name, distance: distanceBetween(wanted, plain(name)) }))
-    .sort((a, b) => a.distance - b.distance);
-  const [nearest] = ranked;
-  if (nearest !== undefined && nearest.distance <= Math.floor(wanted.length / 3)) return nearest.name;
-  if (wanted.length < 3) return undefined;
-  return known.find((name) => plain(name).includes(wanted) || wanted.includes(plain(name)));
-}
-
-function plain(name: string): string {
-  return name.toLowerCase().replaceAll(/[\s_.-]/g, '');
-}
-
-/** Edits that turn one text into the other: insert, delete or replace one character, or swap two neighbours. */
-function distanceBetween(a: string, b: string): number {
-  let beforeLast: number[] = [];
-  let last = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const cost = a[i - 1] === b[j - 1] ? 0 : 1;
-      let least = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + cost);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        least = Math.min(least, (beforeLast[j - 2] ?? 0) + 1);
-      row.push(least);
-    }
-    beforeLast = last;
-    last = row;
+export function suggestion(found: string, known: Iterable<string>): string | undefined {
+  if (found.length > maxLength) return undefined;
+  const text = comparable(found);
+  if (text === '') return undefined;
+  const names = new Map<string, string>();
+  for (const name of known) {
+    const other = comparable(name.slice(0, maxLength));
+    if (digitsOf(other) === digitsOf(text) && !names.has(other)) names.set(other, name);
   }
-  return last[b.length] ?? 0;
+  const candidates = [...names.keys()];
+  const maxDistance = Math.min(maxEdits, Math.floor(text.length / 3));
+  const near = candidates.find((name) => isSwap(text, name)) ?? closestMatch(text, candidates, { maxDistance });
+  return near === undefined ? undefined : names.get(near);
+}
+
+/** The letters and digits of a text, in lower case. */
+function comparable(text: string): string {
+  const folded = text.normalize('NFKC').toLowerCase();
+  return folded.replace(/[^\p{L}\p{N}]+/gu, '').slice(0, maxLength);
+}
+
+function digitsOf(text: string): string {
+  return text.replace(/\D+/g, '');
+}
+
+/** True when two neighbors changed places. An edit distance counts that as two, which is too many in a short name. */
+function isSwap(one: string, other: string): boolean {
+  if (one.length !== other.length) return false;
+  let at = 0;
+  while (at < one.length && one[at] === other[at]) at += 1;
+  return at + 1 < one.length && `${one.slice(0, at)}${one[at + 1]}${one[at]}${one.slice(at + 2)}` === other;
 }

@@ -2,9 +2,8 @@ import * as z from 'zod';
 import { actorName } from '../../lib/access/act.ts';
 import { deviceId } from '../../lib/devices/ids.ts';
 import { FleetError } from '../../lib/errors.ts';
-import { groupDefinitionSchema } from '../../lib/groups/definition.ts';
 import { MiB } from './body.ts';
-import { groupSchema, groupView } from './group-view.ts';
+import { groupDefinition, groupSchema, groupView } from './group-view.ts';
 import { defineOperation } from './operation.ts';
 import { flag, resourceId, wholeNumber } from './parameters.ts';
 
@@ -63,7 +62,7 @@ const putGroup = defineOperation({
   body: {
     kind: 'json-unchecked',
     description: 'The definition.',
-    schema: groupDefinitionSchema,
+    schema: groupDefinition,
     // A definition has at most 31 certificates of 16 KiB, and a twin of 40 KB.
     maxBytes: 1 * MiB,
   },

@@ -4,13 +4,13 @@ import { groupDefinitionSchema, shownDefinition } from '../../lib/groups/definit
 import { enrollmentStatus, type GroupRecord, inForce } from '../../lib/groups/group.ts';
 import { act, failureReason, time } from './schemas.ts';
 
-const definition = groupDefinitionSchema.meta({ id: 'GroupDefinition' });
+export const groupDefinition = groupDefinitionSchema.meta({ id: 'GroupDefinition' });
 
 /** An enrollment group as the API shows it. */
 export const groupSchema = z
   .object({
     id: z.string(),
-    definition: definition.describe('As declared last. Queries of URLs are shown in the answer to PUT only.'),
+    definition: groupDefinition.describe('As declared last. Queries of URLs are shown in the answer to PUT only.'),
     enrollment: z
       .object({
         status: z.enum(['enrolled', 'pending', 'refused']),
@@ -18,7 +18,7 @@ export const groupSchema = z
         reason: failureReason.optional(),
       })
       .describe('Whether DPS has the group as declared.'),
-    inForce: definition
+    inForce: groupDefinition
       .optional()
       .describe('By which devices are provisioned until DPS accepts the definition. Absent when that is in force.'),
     issuingCas: z

@@ -67,7 +67,7 @@ function unknownNames(query: URLSearchParams, names: readonly string[]): Fault[]
   );
   return unknown.map((found) => {
     const name = excerpt(found);
-    const meant = suggestion(found, names);
+    const meant = suggestion(found, names) ?? longerName(found, names);
     if (meant !== undefined) {
       const sentence = `There is no parameter "${name}". Did you mean ${meant}?`;
       return { kind: 'parameter', name, expected: meant, sentence };
@@ -75,6 +75,12 @@ function unknownNames(query: URLSearchParams, names: readonly string[]): Fault[]
     const expected = names.length === 0 ? 'no parameters' : names.join(', ');
     return { kind: 'parameter', name, expected, sentence: `There is no parameter "${name}". Expected ${expected}.` };
   });
+}
+
+/** A name that has the given one in it: `group` for `enrollmentGroup`. */
+function longerName(found: string, names: readonly string[]): string | undefined {
+  const part = found.toLowerCase();
+  return part.length < 3 ? undefined : names.find((name) => name.toLowerCase().includes(part));
 }
 
 function repeatedNames(query: URLSearchParams): Fault[] {
@@ -112,6 +118,9 @@ function sentenceOf({ kind, name, expected, value, sentence }: Fault): string {
   return `The ${kind} ${name} is ${value === undefined ? 'missing' : `"${value}"`}. Expected ${expected}.`;
 }
 
+/** A parameter is text; docs/openapi.json shows the number that is in it. */
+const asInteger = { type: 'integer', pattern: undefined };
+
 /** The id of a device or group in the path. */
 export const resourceId = z
   .string()
@@ -138,7 +147,7 @@ export const pageQuery = {
     .optional()
     .meta({
       description: 'Items per page, 100 when absent. A page can have fewer, and more can follow it.',
-      override: { type: 'integer', minimum: 1, maximum: 1000, default: 100 },
+      override: { ...asInteger, minimum: 1, maximum: 1000, default: 100 },
     }),
   continuation: z
     .string()
@@ -162,7 +171,7 @@ export const wholeNumber = z
   .string()
   .regex(/^\d{1,9}$/, 'a whole number')
   .transform(Number)
-  .meta({ override: { type: 'integer', minimum: 0, maximum: 999_999_999 } });
+  .meta({ override: { ...asInteger, minimum: 0, maximum: 999_999_999 } });
 
 /** One word of a list. */
 export function word<const Words extends readonly [string, ...string[]] | readonly string[]>(words: Words) {
@@ -172,7 +181,7 @@ export function word<const Words extends readonly [string, ...string[]] | readon
 /** `true` or `false`. */
 export const flag = word(['true', 'false'])
   .transform((text) => text === 'true')
-  .meta({ override: { type: 'boolean' } });
+  .meta({ override: { type: 'boolean', enum: undefined } });
 
 /** A moment that can depend on the present one. */
 export type Moment = (now: Date) => Date;
