@@ -16,7 +16,10 @@ const notFilters = ['continuation', 'limit', 'code'];
 function digestOf(request: HttpRequest): string {
   const { pathname, searchParams } = new URL(request.url);
   const filters = [...searchParams].filter(([name, value]) => !notFilters.includes(name) && value !== '').sort();
-  return createHash('sha256').update(JSON.stringify([pathname, filters])).digest('hex').slice(0, 12);
+  return createHash('sha256')
+    .update(JSON.stringify([pathname, filters]))
+    .digest('hex')
+    .slice(0, 12);
 }
 
 /** The page that a request asks for. @throws FleetError `request-invalid` for a continuation of another list */

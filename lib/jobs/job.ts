@@ -21,6 +21,10 @@ export const jobStatuses = [
   'cancelled',
 ] as const;
 
+/** How its manifest came. */
+export type JobSource = (typeof jobSources)[number];
+export const jobSources = ['blob', 'order', 'http'] as const;
+
 /**
  * What happens to a device that is provisioned already. `reject`: other content is refused. `replace`: other content
  * provisions it again. `reissue`: it is provisioned again in any case, for a certificate that ends or is to come from another
@@ -32,7 +36,7 @@ export const conflictPolicies = ['reject', 'replace', 'reissue'] as const;
 /** One submitted manifest and everything that becomes of it. Times are ISO 8601, UTC. */
 export interface Job {
   readonly jobId: string;
-  readonly source: 'blob' | 'order' | 'http';
+  readonly source: JobSource;
   /** The blob's name or the order's id. */
   readonly name: string;
   readonly manifest: ManifestVersion;
@@ -250,7 +254,7 @@ export interface JobStore {
 export interface JobFilter {
   /** The current status (`currentStatus`) is one of these. */
   readonly status?: readonly JobStatus[] | undefined;
-  readonly source?: Job['source'] | undefined;
+  readonly source?: JobSource | undefined;
   /** Received at this time or later: ISO 8601, UTC, with milliseconds, as in `receivedAt`. */
   readonly since?: string | undefined;
   /** Received before this time, in the same form. */
