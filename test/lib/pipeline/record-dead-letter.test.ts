@@ -88,6 +88,7 @@ describe('a chunk that failed at each delivery', () => {
       redriven: 1,
       left: 0,
       reasons: [],
+      more: false,
     });
     await world.settle();
     const { counts, retries } = await world.job(jobId);
