@@ -3,6 +3,7 @@ import { certificateNameIn, deviceStatuses } from '../../lib/devices/device.ts';
 import { downloadBundle } from '../../lib/pipeline/download-bundle.ts';
 import { describeDevice } from '../../lib/pipeline/read-device.ts';
 import { deviceSchema, deviceView } from './device-view.ts';
+import { etagHeader, etagOf, ifNoneMatch, unlessKnown } from './etag.ts';
 import { defineOperation } from './operation.ts';
 import { pageEnd, pageIn } from './pages.ts';
 import { moment, pageQuery, resourceId, word } from './parameters.ts';
@@ -76,12 +77,17 @@ const getDevice = defineOperation({
   role: 'reader',
   perGroup: true,
   pathParameters,
-  answers: { 200: { description: 'The device.', schema: deviceSchema } },
+  headers: z.object(ifNoneMatch),
+  answers: {
+    200: { description: 'The device.', schema: deviceSchema, headers: etagHeader },
+    304: { description: 'The device is as it was.', headers: etagHeader },
+  },
   errors: ['not-found'],
-  async handle({ path, services }) {
+  async handle({ path, headers, services }) {
     const { record, initialTwin } = await describeDevice(path.deviceId, services);
     const { bundleRetentionDays, now } = services;
-    return { status: 200, json: deviceView(record, { twin: initialTwin, bundleRetentionDays, at: now() }) };
+    const view = deviceView(record, { twin: initialTwin, bundleRetentionDays, at: now() });
+    return unlessKnown(etagOf(view), headers['if-none-match'], view);
   },
 });
 

@@ -4,12 +4,14 @@ import { actorName } from '../../lib/access/act.ts';
 import { enrollmentGroupId } from '../../lib/devices/ids.ts';
 import { excerpt, FleetError } from '../../lib/errors.ts';
 import { findJob } from '../../lib/jobs/find-job.ts';
-import { conflictPolicies, jobSources, jobStatuses } from '../../lib/jobs/job.ts';
+import { conflictPolicies, type Job, jobSources, jobStatuses } from '../../lib/jobs/job.ts';
 import type { ManifestFormat } from '../../lib/manifest/manifest.ts';
 import { cancelJob } from '../../lib/pipeline/cancel-job.ts';
 import { retryJob } from '../../lib/pipeline/retry-job.ts';
 import { submitManifest } from '../../lib/pipeline/submit-manifest.ts';
+import { submitOnce } from '../../lib/pipeline/submit-once.ts';
 import { MiB } from './body.ts';
+import { etagHeader, etagOf, ifNoneMatch, unlessKnown } from './etag.ts';
 import { jobSchema, jobView } from './job-view.ts';
 import { defineOperation } from './operation.ts';
 import { pageEnd, pageIn } from './pages.ts';
@@ -17,7 +19,24 @@ import { jobIdInPath, pageQuery, past, word, words } from './parameters.ts';
 import { count, pageLinks } from './schemas.ts';
 
 const location = z.string().describe('Path of the job.');
+const retryAfter = z.string().describe('Seconds until it is worth asking for the job.');
+const accepted = { location, 'retry-after': retryAfter };
+
+/** The local host polls its queues every 250 ms, the host in Azure every 2 seconds. */
+const again = { 'retry-after': '2' };
 const pathParameters = z.object({ jobId: jobIdInPath });
+
+/** A structured-field string (draft-ietf-httpapi-idempotency-key-header), or the same without its quotes. */
+const idempotencyKey = z
+  .string()
+  .regex(
+    /^(?:"[\x20-\x21\x23-\x5b\x5d-\x7e]{1,255}"|[\x21\x23-\x5b\x5d-\x7e]{1,255})$/,
+    '1 to 255 printable ASCII characters',
+  )
+  .transform((text) => text.replaceAll('"', ''))
+  .describe(
+    'Makes a repeated request safe: the same request with the same key is the same job. Use a new UUID per list.',
+  );
 
 const submitJob = defineOperation({
   id: 'submit-job',
@@ -41,6 +60,7 @@ const submitJob = defineOperation({
         override: { default: 'reject' },
       }),
   }),
+  headers: z.object({ 'idempotency-key': idempotencyKey.optional() }),
   body: {
     kind: 'stream',
     description: 'The manifest (docs/manifests.md).',
@@ -53,14 +73,19 @@ const submitJob = defineOperation({
     maxBytes: 100 * MiB,
     tooLarge: 'manifest-too-large',
   },
-  answers: { 202: { description: 'The job.', schema: jobSchema, headers: { location } } },
-  errors: ['manifest-empty', 'manifest-format', 'manifest-too-large', 'forbidden'],
-  async handle({ query, body, request, services, caller }) {
+  answers: { 202: { description: 'The job.', schema: jobSchema, headers: accepted } },
+  errors: ['manifest-empty', 'manifest-format', 'manifest-too-large', 'idempotency-key-reused'],
+  async handle({ query, headers, body, request, services, caller }) {
     const format = formatOf(request);
     const { enrollmentGroup: defaultGroup, onConflict = 'reject' } = query;
     const submission = { body: await notEmpty(body), format, defaultGroup, onConflict };
-    const job = await submitManifest(submission, services, actorName(caller));
-    return { status: 202, json: jobView(job, services.now()), headers: { location: `/api/jobs/${job.jobId}` } };
+    const key = headers['idempotency-key'];
+    const by = actorName(caller);
+    const job =
+      key === undefined
+        ? await submitManifest(submission, services, by)
+        : await submitOnce(key, submission, services, by);
+    return { status: 202, json: jobView(job, services.now()), headers: monitor(job) };
   },
 });
 
@@ -103,10 +128,23 @@ const getJob = defineOperation({
   role: 'reader',
   perGroup: true,
   pathParameters,
-  answers: { 200: { description: 'The job.', schema: jobSchema } },
+  headers: z.object(ifNoneMatch),
+  answers: {
+    200: {
+      description: 'The job. `retry-after` is there until it has ended.',
+      schema: jobSchema,
+      headers: { ...etagHeader, 'retry-after': retryAfter.optional() },
+    },
+    304: { description: 'The job is as it was.', headers: { ...etagHeader, 'retry-after': retryAfter.optional() } },
+  },
   errors: ['not-found'],
-  async handle({ path, services }) {
-    return { status: 200, json: jobView(await findJob(path.jobId, services.jobs), services.now()) };
+  async handle({ path, headers, services }) {
+    const job = await findJob(path.jobId, services.jobs);
+    const view = jobView(job, services.now());
+    // Rate and remaining time change by themselves. Only that a job stands still is news.
+    const { rowsPerSecond: _, remainingSeconds, ...said } = view;
+    const etag = etagOf({ ...said, isMoving: remainingSeconds !== undefined });
+    return unlessKnown(etag, headers['if-none-match'], view, view.finishedAt === undefined ? again : {});
   },
 });
 
@@ -119,11 +157,11 @@ const cancel = defineOperation({
   role: 'submitter',
   perGroup: true,
   pathParameters,
-  answers: { 202: { description: 'The job.', schema: jobSchema } },
+  answers: { 202: { description: 'The job.', schema: jobSchema, headers: accepted } },
   errors: ['not-found', 'method-conflict'],
   async handle({ path, services, caller }) {
     const job = await cancelJob(path.jobId, services, actorName(caller));
-    return { status: 202, json: jobView(job, services.now()) };
+    return { status: 202, json: jobView(job, services.now()), headers: monitor(job) };
   },
 });
 
@@ -142,7 +180,7 @@ const retry = defineOperation({
       schema: z
         .object({ jobId: z.string(), rows: count, links: z.object({ self: z.string().describe('Path of the job.') }) })
         .meta({ id: 'StartedRetry' }),
-      headers: { location },
+      headers: accepted,
     },
   },
   errors: ['not-found', 'method-conflict', 'manifest-gone', 'report-missing'],
@@ -150,11 +188,16 @@ const retry = defineOperation({
     const job = await findJob(path.jobId, services.jobs);
     const { rows } = await retryJob(job, services, actorName(caller));
     const self = `/api/jobs/${job.jobId}`;
-    return { status: 202, json: { jobId: job.jobId, rows, links: { self } }, headers: { location: self } };
+    return { status: 202, json: { jobId: job.jobId, rows, links: { self } }, headers: monitor(job) };
   },
 });
 
 export const jobOperations = [submitJob, listJobs, getJob, cancel, retry];
+
+/** Where an accepted job is watched, and how often. */
+function monitor({ jobId }: Job) {
+  return { location: `/api/jobs/${jobId}`, ...again };
+}
 
 /** @returns the same body, when it has at least one byte. @throws FleetError `manifest-empty`, before anything is stored */
 async function notEmpty(body: AsyncGenerator<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {

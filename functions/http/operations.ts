@@ -6,6 +6,7 @@ import { groupOperations } from './enrollment-groups.ts';
 import { healthOperations } from './health.ts';
 import { jobReportOperations } from './job-reports.ts';
 import { jobOperations } from './jobs.ts';
+import { meOperation } from './me.ts';
 import { descriptionOperations } from './openapi.ts';
 import type { Operation } from './operation.ts';
 import { summaryOperations } from './summary.ts';
@@ -23,6 +24,7 @@ export const operations: readonly Operation[] = [
   ...summaryOperations,
   ...healthOperations,
   ...descriptionOperations,
+  meOperation(() => operations),
 ];
 
 /** The names of the operations that a role may call, in the order of the alphabet. */

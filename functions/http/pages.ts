@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { HttpRequest } from '@azure/functions';
 import { excerpt, FleetError } from '../../lib/errors.ts';
 import type { PageRequest } from '../../lib/storage.ts';
-import { nextLink, pageOf } from './parameters.ts';
+import { linksToNext, pageOf } from './parameters.ts';
 
 /*
  * The continuation of a list, as clients see it: a digest of the list and its filters, then the key at which the next page
@@ -41,7 +41,6 @@ export function pageIn(
 
 /** The members of an answer that lead to the next page. */
 export function pageEnd(request: HttpRequest, key: string | undefined) {
-  if (key === undefined) return {};
-  const continuation = `${digestOf(request)}.${Buffer.from(key).toString('base64url')}`;
-  return { continuation, next: nextLink(request, continuation) };
+  const continuation = key && `${digestOf(request)}.${Buffer.from(key).toString('base64url')}`;
+  return linksToNext(request, continuation);
 }
