@@ -26,6 +26,7 @@ import type { GroupStore } from '../lib/groups/group.ts';
 import type { ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
 import type { Lock } from '../lib/lock.ts';
 import { createIssuanceCache } from '../lib/pipeline/issuance.ts';
+import { createOverview } from '../lib/pipeline/overview.ts';
 import type { Ports } from '../lib/pipeline/ports.ts';
 import type { KeyStore } from '../lib/pki/key-store.ts';
 import { journaled } from '../lib/pki/signing-journal.ts';
@@ -91,6 +92,8 @@ export function createServices(config: Config): Services {
   const dpsCas = createCosmosDpsCaStore(cosmos.container(cosmosContainers.groups));
   const deadLetters = createCosmosDeadLetterStore(cosmos.container(cosmosContainers.deadLetters));
 
+  const overview = createOverview({ devices, jobs, deadLetters, queue, now });
+
   const enrollments = createDpsEnrollments(dpsConnection(config, credential));
   const twins = createHubTwins(hubConnection(config, credential));
   const rateLimiter = createRateLimiter({ perMinute: config.dps.operationsPerMinute, now, sleep: pause });
@@ -129,6 +132,7 @@ export function createServices(config: Config): Services {
     groupStore,
     dpsCas,
     deadLetters,
+    overview,
     manifests,
     bundles,
     reports,

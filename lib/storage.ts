@@ -20,6 +20,13 @@ export interface PageRequest {
   readonly continuation?: string | undefined;
 }
 
+/** What was read, and what reading it cost. */
+export interface Measured<T> {
+  readonly value: T;
+  /** Request units of Cosmos DB; 0 for a store that has none. */
+  readonly requestUnits: number;
+}
+
 /**
  * One container of blobs. It knows nothing of what the blobs are: a blob that is not there is `undefined`, and the caller
  * names the error. Adapters: lib/azure/blobs.ts.
@@ -100,4 +107,14 @@ export interface MessageQueue<Message> {
 export interface CountableQueue<Message> extends MessageQueue<Message> {
   /** Approximate number of messages on the queue, hidden ones included. @throws FleetError `throttled`, `unavailable` */
   waiting(): Promise<number>;
+}
+
+/** A queue that can also tell how long messages wait. */
+export interface ObservableQueue<Message> extends CountableQueue<Message> {
+  /**
+   * When the first message that can be received was sent; undefined if there is none. Hidden messages are not seen: those in
+   * work, and those that wait for another delivery. Queues are not strictly in order, so an older message can be behind it.
+   * @throws FleetError `throttled`, `unavailable`
+   */
+  oldest(): Promise<Date | undefined>;
 }

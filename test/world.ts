@@ -12,12 +12,14 @@ import type { ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
 import { enrollDevices } from '../lib/pipeline/enroll-devices.ts';
 import { ingestManifest } from '../lib/pipeline/ingest-manifest.ts';
 import { createIssuanceCache } from '../lib/pipeline/issuance.ts';
+import { createOverview } from '../lib/pipeline/overview.ts';
 import { provisionChunk } from '../lib/pipeline/provision-chunk.ts';
 import type { KeyStore } from '../lib/pki/key-store.ts';
 import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
 import { createRateLimiter } from '../lib/rate-limiter.ts';
 import { someTime } from './factories.ts';
 import { createMemoryBlobStore } from './memory/blob-store.ts';
+import { createMemoryDeadLetterStore } from './memory/dead-letter-store.ts';
 import { createMemoryDeviceStore } from './memory/device-store.ts';
 import { createMemoryEnrollments } from './memory/enrollments.ts';
 import { createMemoryGroupStore } from './memory/group-store.ts';
@@ -25,6 +27,7 @@ import { createMemoryJobStore } from './memory/job-store.ts';
 
 /** Hubs without devices. */
 export const noTwins: HubTwins = { merge: async () => {}, remove: async () => 'absent' };
+const emptyQueue = { waiting: async () => 0, oldest: async () => undefined };
 
 /** Thrown in the place of a crash. */
 export class Interruption extends Error {}
@@ -116,6 +119,13 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
   const services = () => ({
     ...{ jobs, devices, manifests, bundles, reports, enrollments, chunkQueue, enrollmentQueue, now, retry, chunkRows },
     groups: newGroups(),
+    overview: createOverview({
+      devices,
+      jobs,
+      deadLetters: createMemoryDeadLetterStore(),
+      queue: () => emptyQueue,
+      now,
+    }),
     random: Math.random,
     newId: randomUUID,
     twins: cuttable({ ...noTwins }),

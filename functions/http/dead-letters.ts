@@ -1,13 +1,46 @@
 import * as z from 'zod';
 import { actorName } from '../../lib/access/act.ts';
+import { errorCodes, excerpt, FleetError } from '../../lib/errors.ts';
+import { type LetterFilter, letterStates } from '../../lib/jobs/dead-letters.ts';
+import { discardDeadLetters } from '../../lib/pipeline/discard-dead-letters.ts';
 import { redriveDeadLetters } from '../../lib/pipeline/redrive-dead-letters.ts';
 import { queueNames } from '../../lib/resource-names.ts';
 import { defineOperation } from './operation.ts';
-import { flag, linksToNext, pageOf, pageQuery, word } from './parameters.ts';
+import { pageEnd, pageIn } from './pages.ts';
+import { flag, pageQuery, word } from './parameters.ts';
 import { act, count, failureReason, pageLinks, reference, time } from './schemas.ts';
 
 const queue = z.enum(queueNames);
-const queueQuery = word(queueNames).optional().describe('Letters of this queue only.');
+const more = z.boolean().describe('True: 60 seconds were over before all letters were met. Send the request again.');
+
+const letterId = /^[0-9a-f]{32}$/;
+const maxIds = 100;
+
+const letterIds = z
+  .string()
+  .transform((text, context) => {
+    const ids = text.split(',', maxIds + 1);
+    if (ids.length <= maxIds && ids.every((id) => letterId.test(id))) return ids;
+    context.addIssue(`1 to ${maxIds} ids of dead letters, with commas between`);
+    return z.NEVER;
+  })
+  .meta({ override: { type: 'string' } });
+
+const letterIdInPath = z
+  .string()
+  .regex(letterId, { error: ({ input }) => `There is no dead letter "${excerpt(String(input))}".` })
+  .describe('Id of a dead letter, 32 hex digits.');
+
+/** Which letters: the same for a list and for what is done to its letters. */
+const filterQuery = {
+  queue: word(queueNames).optional().describe('Letters of this queue only.'),
+  reason: word(errorCodes).optional().describe('Letters with this code only.'),
+  ids: letterIds.optional().describe('Letters with these ids only: up to 100, with commas between.'),
+};
+
+function filterOf({ queue, reason: code, ids }: z.output<z.ZodObject<typeof filterQuery>>): LetterFilter {
+  return { queue, code, ids };
+}
 
 const deadLetter = z
   .object({
@@ -20,6 +53,7 @@ const deadLetter = z
     at: time.describe('When it failed last.'),
     times: z.int().min(1).describe('How often it has failed for good.'),
     redriven: act.readonly().optional(),
+    discarded: act.readonly().optional(),
   })
   .readonly()
   .meta({ id: 'DeadLetter', description: 'A message that failed for good, and why.' });
@@ -34,8 +68,13 @@ const listDeadLetters = defineOperation({
   perGroup: false,
   query: z.object({
     ...pageQuery,
-    queue: queueQuery,
-    redriven: flag.optional().describe('The letters that were redriven in the last 30 days, and not those that wait.'),
+    ...filterQuery,
+    state: word(letterStates)
+      .optional()
+      .describe(
+        'Letters that wait (default), that were redriven in the last 30 days, or that were discarded in the last year.',
+      ),
+    redriven: flag.optional().describe('`true` is `state=redriven`.'),
   }),
   answers: {
     200: {
@@ -44,9 +83,27 @@ const listDeadLetters = defineOperation({
     },
   },
   async handle({ query, request, services }) {
-    const filter = { queue: query.queue, redriven: query.redriven ?? false };
-    const { items, continuation } = await services.deadLetters.list({ ...pageOf(query), ...filter });
-    return { status: 200, json: { deadLetters: items, ...linksToNext(request, continuation) } };
+    const state = query.state ?? (query.redriven === true ? 'redriven' : 'waiting');
+    const page = { ...pageIn(request, query), ...filterOf(query), state };
+    const { items, continuation } = await services.deadLetters.list(page);
+    return { status: 200, json: { deadLetters: items, ...pageEnd(request, continuation) } };
+  },
+});
+
+const getDeadLetter = defineOperation({
+  id: 'get-dead-letter',
+  method: 'GET',
+  path: 'dead-letters/{letterId}',
+  summary: 'One dead letter, in any state',
+  role: 'operator',
+  perGroup: false,
+  pathParameters: z.object({ letterId: letterIdInPath }),
+  answers: { 200: { description: 'The letter, with the message as it was sent.', schema: deadLetter } },
+  errors: ['not-found'],
+  async handle({ path, services }) {
+    const letter = await services.deadLetters.read(path.letterId);
+    if (letter === undefined) throw new FleetError('not-found', `There is no dead letter "${path.letterId}".`);
+    return { status: 200, json: letter };
   },
 });
 
@@ -58,7 +115,7 @@ const redrive = defineOperation({
   description: 'The failed rows of a chunk are retried with their job. Any other message goes back to its queue.',
   role: 'operator',
   perGroup: false,
-  query: z.object({ queue: queueQuery }),
+  query: z.object(filterQuery),
   answers: {
     202: {
       description: 'What was done.',
@@ -70,13 +127,46 @@ const redrive = defineOperation({
             .array(z.object({ id: z.string(), queue, reason: failureReason.readonly() }).readonly())
             .readonly()
             .describe('Why: the first 100 of them.'),
+          more,
         })
         .meta({ id: 'Redrive' }),
     },
   },
   async handle({ query, services, caller }) {
-    return { status: 202, json: await redriveDeadLetters({ queue: query.queue }, services, actorName(caller)) };
+    return { status: 202, json: await redriveDeadLetters(filterOf(query), services, actorName(caller)) };
   },
 });
 
-export const deadLetterOperations = [listDeadLetters, redrive];
+const discard = defineOperation({
+  id: 'discard-dead-letters',
+  method: 'POST',
+  path: 'dead-letters/discard',
+  summary: 'Discard dead letters',
+  description:
+    'Takes letters off the list whose work is not wanted any more. Each keeps who did it and when, and can be read for a year.',
+  role: 'operator',
+  perGroup: false,
+  query: z.object({
+    ...filterQuery,
+    all: flag.optional().describe('`true` discards all letters that wait. Needed when nothing else selects letters.'),
+  }),
+  answers: {
+    200: {
+      description: 'What was done.',
+      schema: z
+        .object({
+          discarded: count,
+          left: count.describe('Letters that changed meanwhile. They stay as they are.'),
+          more,
+        })
+        .readonly()
+        .meta({ id: 'Discard' }),
+    },
+  },
+  async handle({ query, services, caller }) {
+    const selection = { ...filterOf(query), all: query.all };
+    return { status: 200, json: await discardDeadLetters(selection, services, actorName(caller)) };
+  },
+});
+
+export const deadLetterOperations = [listDeadLetters, getDeadLetter, redrive, discard];

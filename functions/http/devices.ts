@@ -1,14 +1,37 @@
 import * as z from 'zod';
-import { deviceStatuses } from '../../lib/devices/device.ts';
+import { certificateNameIn, deviceStatuses } from '../../lib/devices/device.ts';
 import { downloadBundle } from '../../lib/pipeline/download-bundle.ts';
 import { describeDevice } from '../../lib/pipeline/read-device.ts';
 import { deviceSchema, deviceView } from './device-view.ts';
 import { etagHeader, etagOf, ifNoneMatch, unlessKnown } from './etag.ts';
 import { defineOperation } from './operation.ts';
-import { linksToNext, moment, pageOf, pageQuery, resourceId, word } from './parameters.ts';
+import { pageEnd, pageIn } from './pages.ts';
+import { moment, pageQuery, resourceId, word } from './parameters.ts';
 import { pageLinks } from './schemas.ts';
 
 const pathParameters = z.object({ deviceId: resourceId });
+
+const devicePrefix = z
+  .string()
+  .transform((text) => text.toLowerCase())
+  .pipe(z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'the first 1 to 64 characters of a device id'))
+  .describe('Devices whose id begins with this, in any case.')
+  .meta({ override: { type: 'string' } });
+
+const certificate = z
+  .string()
+  .transform((text, context) => {
+    const name = certificateNameIn(text);
+    if (name !== undefined) return name;
+    context.addIssue('a serial number (32 hex digits), or a SHA-1 (40) or SHA-256 (64) thumbprint');
+    return z.NEVER;
+  })
+  .meta({
+    description:
+      'The device that has this certificate, or had it: serial number, SHA-1 or SHA-256 thumbprint, as hex in any case, ' +
+      'with or without colons or blanks.',
+    override: { type: 'string' },
+  });
 
 const listDevices = defineOperation({
   id: 'list-devices',
@@ -26,6 +49,8 @@ const listDevices = defineOperation({
       .describe('Devices of this enrollment group. A caller with roles for several groups has to name one.'),
     status: word(deviceStatuses).optional(),
     expiresBefore: moment.optional().describe('Devices whose certificate ends before this.'),
+    idPrefix: devicePrefix.optional(),
+    certificate: certificate.optional(),
   }),
   answers: {
     200: {
@@ -35,11 +60,12 @@ const listDevices = defineOperation({
   },
   async handle({ query, request, services }) {
     const { devices, bundleRetentionDays, now } = services;
-    const { job: jobId, group: enrollmentGroup, status, expiresBefore } = query;
-    const filter = { jobId, enrollmentGroup, status, expiresBefore: expiresBefore?.(now()).toISOString() };
-    const { items, continuation } = await devices.list(filter, pageOf(query));
+    const { job: jobId, group: enrollmentGroup, status, idPrefix } = query;
+    const expiresBefore = query.expiresBefore?.(now()).toISOString();
+    const filter = { jobId, enrollmentGroup, status, expiresBefore, idPrefix, certificate: query.certificate };
+    const { items, continuation } = await devices.list(filter, pageIn(request, query));
     const views = items.map((record) => deviceView(record, { twin: record.twin, bundleRetentionDays, at: now() }));
-    return { status: 200, json: { devices: views, ...linksToNext(request, continuation) } };
+    return { status: 200, json: { devices: views, ...pageEnd(request, continuation) } };
   },
 });
 

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { FleetError } from '../../lib/errors.ts';
 import { groupDefinitionSchema, shownDefinition } from '../../lib/groups/definition.ts';
-import { enrollmentRevision, type GroupRecord, inForce } from '../../lib/groups/group.ts';
+import { enrollmentStatus, type GroupRecord, inForce } from '../../lib/groups/group.ts';
 import { act, failureReason, time } from './schemas.ts';
 
 export const groupDefinition = groupDefinitionSchema.meta({ id: 'GroupDefinition' });
@@ -50,21 +50,19 @@ export function groupView(
   shown = shownDefinition(group.definition),
 ): z.output<typeof groupSchema> {
   const { id, ...declared } = shown;
-  const individual = declared.enrollment === 'individual';
-  const revision = enrollmentRevision(group);
-  const enrolled = individual || group.enrolled?.revision === revision;
-  const refused = !enrolled && group.refusal?.revision === revision ? group.refusal.reason : undefined;
+  const status = enrollmentStatus(group);
+  const refused = status === 'refused' ? group.refusal?.reason : undefined;
   const { id: _id, ...accepted } = shownDefinition(inForce(group).definition);
   return {
     id,
     definition: declared,
     enrollment: {
-      status: enrolled ? 'enrolled' : refused === undefined ? 'pending' : 'refused',
+      status,
       at: group.enrolled?.at,
       reason: pending?.reason ?? refused,
     },
     // By which devices are provisioned until DPS accepts the definition above.
-    inForce: group.accepted === undefined || enrolled ? undefined : accepted,
+    inForce: group.accepted === undefined || status === 'enrolled' ? undefined : accepted,
     issuingCas: group.issuingCas.map(({ generation, notAfter, certificatePem, chainPem, registration }) => {
       return { generation, notAfter, certificatePem, chainPem, registration };
     }),

@@ -1,10 +1,8 @@
 import * as z from 'zod';
 import { actorName } from '../../lib/access/act.ts';
 import { enrollmentGroupId } from '../../lib/devices/ids.ts';
-import { FleetError } from '../../lib/errors.ts';
-import { conflictPolicies, type Job, type JobStore } from '../../lib/jobs/job.ts';
-import { jobErrors, jobResults } from '../../lib/jobs/reports.ts';
-import { errorsCsv, resultsCsv } from '../../lib/manifest/report.ts';
+import { findJob } from '../../lib/jobs/find-job.ts';
+import { conflictPolicies, type Job, jobSources, jobStatuses } from '../../lib/jobs/job.ts';
 import { cancelJob } from '../../lib/pipeline/cancel-job.ts';
 import { retryJob } from '../../lib/pipeline/retry-job.ts';
 import { submitManifest } from '../../lib/pipeline/submit-manifest.ts';
@@ -13,9 +11,8 @@ import { MiB } from './body.ts';
 import { etagHeader, etagOf, ifNoneMatch, unlessKnown } from './etag.ts';
 import { jobSchema, jobView } from './job-view.ts';
 import { defineOperation } from './operation.ts';
-import { jobIdInPath, linksToNext, pageOf, pageQuery, word } from './parameters.ts';
-import type { File } from './reply.ts';
-import { streamed } from './response-stream.ts';
+import { pageEnd, pageIn } from './pages.ts';
+import { jobIdInPath, pageQuery, past, word, words } from './parameters.ts';
 import { count, pageLinks } from './schemas.ts';
 import { readUpload, uploadMediaTypes } from './upload.ts';
 
@@ -103,18 +100,27 @@ const listJobs = defineOperation({
   summary: 'Jobs, newest first',
   role: 'reader',
   perGroup: true,
-  query: z.object(pageQuery),
+  query: z.object({
+    ...pageQuery,
+    status: words(jobStatuses).optional().describe('Jobs that have one of these statuses, with commas between.'),
+    source: word(jobSources).optional(),
+    since: past.optional().describe('Jobs received at this time or later.'),
+    until: past.optional().describe('Jobs received before this time.'),
+  }),
   answers: {
     200: {
-      description: 'One page.',
+      description: 'One page. It can have fewer jobs than its limit, and more can follow it.',
       schema: z.object({ jobs: z.array(jobSchema), ...pageLinks }).meta({ id: 'Jobs' }),
     },
   },
   async handle({ query, request, services }) {
-    const { items, continuation } = await services.jobs.list(pageOf(query));
     const at = services.now();
+    const { status, source } = query;
+    const [since, until] = [query.since?.(at).toISOString(), query.until?.(at).toISOString()];
+    const filter = { status, source, since, until };
+    const { items, continuation } = await services.jobs.list({ ...pageIn(request, query), ...filter });
     const jobs = items.map((job) => jobView(job, at));
-    return { status: 200, json: { jobs, ...linksToNext(request, continuation) } };
+    return { status: 200, json: { jobs, ...pageEnd(request, continuation) } };
   },
 });
 
@@ -143,41 +149,6 @@ const getJob = defineOperation({
     const { rowsPerSecond: _, remainingSeconds, ...said } = view;
     const etag = etagOf({ ...said, isMoving: remainingSeconds !== undefined });
     return unlessKnown(etag, headers['if-none-match'], view, view.finishedAt === undefined ? again : {});
-  },
-});
-
-const getJobErrors = defineOperation({
-  id: 'get-job-errors',
-  method: 'GET',
-  path: 'jobs/{jobId}/errors',
-  summary: 'Rejected and failed rows',
-  description: 'The rows as they were sent, with line, code and message. Fix them and submit the file again.',
-  role: 'reader',
-  perGroup: true,
-  pathParameters,
-  answers: { 200: { description: 'The rows, while they are read.', mediaTypes: ['text/csv'] } },
-  errors: ['not-found'],
-  async handle({ path, services, requestId }) {
-    const { jobId, shape } = await findJob(path.jobId, services.jobs);
-    const rows = errorsCsv(jobErrors(jobId, services), shape);
-    return { status: 200, file: csv(`${jobId}-errors.csv`, await streamed(requestId, rows)) };
-  },
-});
-
-const getJobResults = defineOperation({
-  id: 'get-job-results',
-  method: 'GET',
-  path: 'jobs/{jobId}/results',
-  summary: 'Provisioned devices of a job',
-  role: 'reader',
-  perGroup: true,
-  pathParameters,
-  answers: { 200: { description: 'One line per device, while they are read.', mediaTypes: ['text/csv'] } },
-  errors: ['not-found'],
-  async handle({ path, services, requestId }) {
-    const { jobId, shape } = await findJob(path.jobId, services.jobs);
-    const rows = resultsCsv(jobResults(jobId, services), shape);
-    return { status: 200, file: csv(`${jobId}-results.csv`, await streamed(requestId, rows)) };
   },
 });
 
@@ -225,20 +196,9 @@ const retry = defineOperation({
   },
 });
 
-export const jobOperations = [submitJob, listJobs, getJob, getJobErrors, getJobResults, cancel, retry];
+export const jobOperations = [submitJob, listJobs, getJob, cancel, retry];
 
 /** Where an accepted job is watched, and how often. */
 function monitor({ jobId }: Job) {
   return { location: `/api/jobs/${jobId}`, ...again };
-}
-
-/** @throws FleetError `not-found` */
-async function findJob(jobId: string, jobs: JobStore): Promise<Job> {
-  const job = await jobs.read(jobId);
-  if (job === undefined) throw new FleetError('not-found', `There is no job "${jobId}".`);
-  return job;
-}
-
-function csv(name: string, body: ReadableStream<Uint8Array>): File {
-  return { name, mediaType: 'text/csv; charset=utf-8', body };
 }

@@ -4,10 +4,12 @@ import { deadLetterOperations } from './dead-letters.ts';
 import { deviceOperations } from './devices.ts';
 import { groupOperations } from './enrollment-groups.ts';
 import { healthOperations } from './health.ts';
+import { jobReportOperations } from './job-reports.ts';
 import { jobOperations } from './jobs.ts';
 import { meOperation } from './me.ts';
 import { descriptionOperations } from './openapi.ts';
 import type { Operation } from './operation.ts';
+import { summaryOperations } from './summary.ts';
 
 /**
  * Every operation of the HTTP API, in the order of docs/openapi.json. It is the only source of routes, roles, limits of
@@ -16,8 +18,10 @@ import type { Operation } from './operation.ts';
 export const operations: readonly Operation[] = [
   ...groupOperations,
   ...jobOperations,
+  ...jobReportOperations,
   ...deviceOperations,
   ...deadLetterOperations,
+  ...summaryOperations,
   ...healthOperations,
   ...descriptionOperations,
   meOperation(() => operations),

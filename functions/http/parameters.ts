@@ -178,6 +178,23 @@ export function word<const Words extends readonly [string, ...string[]] | readon
   return z.enum(words, { error: words.join(', ') });
 }
 
+/** Most words of a list in one parameter. */
+const maxWords = 100;
+
+/** Words with commas between; each counts once. */
+export function words<const Words extends readonly [string, ...string[]] | readonly string[]>(list: Words) {
+  const one = z.enum(list);
+  return z
+    .string()
+    .transform((text, context) => {
+      const parsed = z.array(one).max(maxWords).safeParse(text.split(','));
+      if (parsed.success) return [...new Set(parsed.data)];
+      context.addIssue(`${list.join(', ')}, with commas between`);
+      return z.NEVER;
+    })
+    .meta({ override: { type: 'string' } });
+}
+
 /** `true` or `false`. */
 export const flag = word(['true', 'false'])
   .transform((text) => text === 'true')
@@ -188,20 +205,31 @@ export type Moment = (now: Date) => Date;
 
 const dayMilliseconds = 24 * 60 * 60 * 1000;
 
-/** A time, or a number of days from now such as `30d`. A date without a time is its first moment, UTC. */
-export const moment = z
-  .string()
-  .transform((text, context): Moment => {
-    const [, days] = /^(\d{1,5})d$/.exec(text) ?? [];
-    if (days !== undefined) return (now) => new Date(now.getTime() + Number(days) * dayMilliseconds);
-    const parsed = iso8601.test(text) ? new Date(text) : undefined;
-    // The day is compared too: `new Date` reads February 30 as March 2.
-    const isReal = parsed !== undefined && !Number.isNaN(parsed.getTime()) && isCalendarDay(text.slice(0, 10));
-    if (parsed !== undefined && isReal) return () => parsed;
-    context.addIssue('a date, a time with its zone (2027-01-31T00:00:00Z), or days from now (30d)');
-    return z.NEVER;
-  })
-  .describe('A date, a time with its zone (`2027-01-31T00:00:00Z`), or days from now (`30d`).');
+/**
+ * A time, or a number of days before or after now such as `30d`. A date without a time is its first moment, UTC.
+ * @param sign 1: days are after now; -1: before
+ */
+function momentWith(sign: 1 | -1, days: string) {
+  const expected = `a date, a time with its zone (2027-01-31T00:00:00Z), or ${days} (30d)`;
+  return z
+    .string()
+    .transform((text, context): Moment => {
+      const [, count] = /^(\d{1,5})d$/.exec(text) ?? [];
+      if (count !== undefined) return (now) => new Date(now.getTime() + sign * Number(count) * dayMilliseconds);
+      const parsed = iso8601.test(text) ? new Date(text) : undefined;
+      // The day is compared too: `new Date` reads February 30 as March 2.
+      const isReal = parsed !== undefined && !Number.isNaN(parsed.getTime()) && isCalendarDay(text.slice(0, 10));
+      if (parsed !== undefined && isReal) return () => parsed;
+      context.addIssue(expected);
+      return z.NEVER;
+    })
+    .describe(`A date, a time with its zone (\`2027-01-31T00:00:00Z\`), or ${days} (\`30d\`).`);
+}
+
+export const moment = momentWith(1, 'days from now');
+
+/** The same, for what has happened. */
+export const past = momentWith(-1, 'days ago');
 
 /** A date, or a date and time with its zone (RFC 3339 5.6). Without a zone it would mean the zone of the server. */
 const iso8601 = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;

@@ -4,7 +4,7 @@ import type * as z from 'zod';
 /** The answers of an operation, by status. */
 export type Answers = Readonly<Record<number, Answer>>;
 
-export type Answer = JsonAnswer | FileAnswer | EmptyAnswer;
+export type Answer = JsonAnswer | FileAnswer | JsonOrFileAnswer | EmptyAnswer;
 
 interface AnswerBase {
   /** When it is given, and what is in it. */
@@ -22,6 +22,9 @@ export interface FileAnswer extends AnswerBase {
   /** Media types of the file. */
   readonly mediaTypes: readonly [string, ...string[]];
 }
+
+/** JSON or a file, as the client asks. */
+export type JsonOrFileAnswer = JsonAnswer & FileAnswer;
 
 /** An answer without a body. */
 export interface EmptyAnswer extends AnswerBase {
@@ -42,7 +45,9 @@ export type Reply<Given extends Answers> = {
     readonly status: Status;
     readonly headers?: Readonly<Record<string, string>>;
   } & (Given[Status] extends { readonly schema: infer Schema extends z.ZodType }
-    ? { readonly json: z.input<Schema> }
+    ?
+        | { readonly json: z.input<Schema> }
+        | (Given[Status] extends { readonly mediaTypes: readonly string[] } ? { readonly file: File } : never)
     : Given[Status] extends { readonly mediaTypes: readonly string[] }
       ? { readonly file: File }
       : unknown);

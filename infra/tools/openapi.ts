@@ -105,6 +105,7 @@ const tagDescriptions: Readonly<Record<string, string>> = {
   jobs: 'Submitted manifests and what becomes of their rows.',
   devices: 'Device records and bundles.',
   'dead-letters': 'Messages that failed for good.',
+  summary: 'Counts of devices, jobs, certificates, groups, dead letters and messages.',
   health: 'The state of every dependency.',
   'openapi.json': 'This description.',
   me: 'The caller.',
@@ -177,14 +178,13 @@ export function errorsOf({ errors = [], pathParameters, method }: Operation): re
 }
 
 function response({ description, headers, ...rest }: Answer): ZodOpenApiResponseObject {
+  const json = 'schema' in rest && rest.schema ? { 'application/json': { schema: rest.schema } } : {};
+  const mediaTypes = ('mediaTypes' in rest && rest.mediaTypes) || [];
+  const content = { ...json, ...Object.fromEntries(mediaTypes.map((type) => [type, text()])) };
   return {
     description,
     ...(headers !== undefined && { headers: z.object(headers) }),
-    ...('schema' in rest && rest.schema && { content: { 'application/json': { schema: rest.schema } } }),
-    ...('mediaTypes' in rest &&
-      rest.mediaTypes && {
-        content: Object.fromEntries(rest.mediaTypes.map((type) => [type, text()])),
-      }),
+    ...(Object.keys(content).length > 0 && { content }),
   };
 }
 

@@ -1,15 +1,34 @@
 import type { Container } from '@azure/cosmos';
 import { FleetError } from '../errors.ts';
-import type { DeadLetter, DeadLetterStore } from '../jobs/dead-letters.ts';
-import { callingCosmos, createDocument, maxWriteAttempts, pageByKey, readDocument, replaceDocument } from './cosmos.ts';
+import type { DeadLetter, DeadLetterStore, LetterCount, LetterState } from '../jobs/dead-letters.ts';
+import {
+  type Condition,
+  callingCosmos,
+  createDocument,
+  maxWriteAttempts,
+  measuredQuery,
+  pageByKey,
+  readDocument,
+  replaceDocument,
+} from './cosmos.ts';
 
-type LetterDocument = DeadLetter & { readonly type: 'letter' | 'redriven'; readonly ttl?: number };
+type LetterDocument = DeadLetter & { readonly type: LetterType; readonly ttl?: number };
+type LetterType = 'letter' | 'redriven' | 'discarded';
+
+const typeOf: Readonly<Record<LetterState, LetterType>> = {
+  waiting: 'letter',
+  redriven: 'redriven',
+  discarded: 'discarded',
+};
 
 /** A message is delivered again within minutes. A week covers an app that is stopped between two deliveries. */
 const reasonTtlSeconds = 7 * 24 * 60 * 60;
 
 /** Long enough to answer which letters a redrive sent again. */
 const redrivenTtlSeconds = 30 * 24 * 60 * 60;
+
+/** Nothing else has the message then. A year covers the next audit. */
+const discardedTtlSeconds = 365 * 24 * 60 * 60;
 
 const reasonId = (id: string) => `reason-${id}`;
 
@@ -44,17 +63,50 @@ export function createCosmosDeadLetterStore(container: Container): DeadLetterSto
       throw new FleetError('concurrent-change', `Dead letter ${id} arrives faster than it can be counted.`);
     },
 
-    async list({ queue, redriven = false, ...page }) {
-      const where = { 'c.type =': redriven ? 'redriven' : 'letter', 'c.queue =': queue };
+    async list({ queue, code, ids, state = 'waiting', ...page }) {
+      const where: Condition[] = [
+        ['c.type = ?', typeOf[state]],
+        ['c.queue = ?', queue],
+        ['c.reason.code = ?', code],
+        ['c.id IN (?)', ids],
+      ];
+      if (ids?.length === 0) return { items: [] };
       const letters = await pageByKey<LetterDocument>(container, { where, orderBy: 'c.id ASC' }, page);
-      return { ...letters, items: letters.items.map(({ type: _type, ttl: _ttl, ...letter }) => letter) };
+      return { ...letters, items: letters.items.map(toLetter) };
+    },
+
+    async read(id) {
+      const where: Condition[] = [
+        ['c.id = ?', id],
+        ['c.type IN (?)', Object.values(typeOf)],
+      ];
+      const { items } = await pageByKey<LetterDocument>(container, { where, orderBy: 'c.id ASC' }, { size: 1 });
+      return items[0] && toLetter(items[0]);
+    },
+
+    countByReason() {
+      const fields = 'c.queue, c.reason.code';
+      const query = `SELECT ${fields}, COUNT(1) AS letters FROM c WHERE c.type = 'letter' GROUP BY ${fields}`;
+      return measuredQuery<LetterCount>(container, { query });
     },
 
     async noteRedriven({ id, queue, times }, redriven) {
       const found = await readDocument<LetterDocument>(container, { id, partition: queue });
       if (found?.value.times !== times) return;
-      const value = { ...found.value, redriven, type: 'redriven', ttl: redrivenTtlSeconds };
+      const { discarded: _, ...letter } = found.value;
+      const value = { ...letter, redriven, type: 'redriven', ttl: redrivenTtlSeconds };
       await replaceDocument(container, queue, { value, etag: found.etag });
     },
+
+    async noteDiscarded({ id, queue, times }, discarded) {
+      const found = await readDocument<LetterDocument>(container, { id, partition: queue });
+      if (found?.value.times !== times || found.value.type !== 'letter') return false;
+      const value = { ...found.value, discarded, type: 'discarded', ttl: discardedTtlSeconds };
+      return (await replaceDocument(container, queue, { value, etag: found.etag })) !== undefined;
+    },
   };
+}
+
+function toLetter({ type: _type, ttl: _ttl, ...letter }: LetterDocument): DeadLetter {
+  return letter;
 }

@@ -1,8 +1,25 @@
 import { BulkOperationType, type Container, type JSONObject, type OperationResponse } from '@azure/cosmos';
-import type { BatchWrite, DeviceRecord, DeviceStore, EndingDevices } from '../devices/device.ts';
+import type {
+  BatchWrite,
+  CertificateName,
+  DeviceCount,
+  DeviceFilter,
+  DeviceRecord,
+  DeviceStore,
+  EndingDevices,
+} from '../devices/device.ts';
 import { FleetError } from '../errors.ts';
 import type { Versioned } from '../storage.ts';
-import { bulk, callingCosmos, pageByKey, type SystemProperties, withoutSystemProperties } from './cosmos.ts';
+import {
+  bulk,
+  type Condition,
+  callingCosmos,
+  measuredQuery,
+  pageByKey,
+  type SystemProperties,
+  whereClause,
+  withoutSystemProperties,
+} from './cosmos.ts';
 
 type DeviceDocument = DeviceRecord & SystemProperties;
 
@@ -45,15 +62,17 @@ export function createCosmosDeviceStore(
       return batchWrite(values, await bulk(container, operations, sleep), [404, 412]);
     },
 
-    list({ jobId, enrollmentGroup, status, expiresBefore }, page) {
-      const where = {
-        'c.claim.jobId =': jobId,
-        'c.enrollmentGroup =': enrollmentGroup,
-        'c.status =': status,
-        // Text of this form sorts by time. A comparison with a missing property is undefined and selects nothing.
-        'c.identity.notAfter <': expiresBefore,
-      } as const;
-      return pageByKey<DeviceRecord>(container, { where, orderBy: 'c.id ASC' }, page);
+    async list({ certificate, ...filter }, page) {
+      const listWhere = (...further: readonly Condition[]) => {
+        const where = [...conditionsOf(filter), ...further];
+        return pageByKey<DeviceRecord>(container, { where, orderBy: 'c.id ASC' }, page);
+      };
+      if (certificate === undefined) return listWhere();
+      // A certificate belongs to one device, which has it or had it. Two queries, since each then uses one index.
+      const { kind, hex } = certificate;
+      const current = await listWhere([currentCertificate[kind], [hex, hex.toUpperCase()]]);
+      if (current.items.length > 0) return current;
+      return listWhere(['ARRAY_CONTAINS(c.formerCertificateNames, ?)', hex]);
     },
 
     async waitingIds(enrollmentGroup, limit) {
@@ -85,8 +104,38 @@ export function createCosmosDeviceStore(
       const { resources } = await callingCosmos(() => container.items.query<EndingDevices>(spec).fetchAll());
       return resources;
     },
+
+    countByStatus(period) {
+      const { text, parameters } = whereClause([
+        ['c.identity.notAfter >= ?', period?.from],
+        ['c.identity.notAfter < ?', period?.before],
+      ]);
+      const query =
+        `SELECT c.enrollmentGroup, c.status, COUNT(1) AS devices FROM c${text}` +
+        ' GROUP BY c.enrollmentGroup, c.status';
+      return measuredQuery<DeviceCount>(container, { query, parameters });
+    },
   };
 }
+
+function conditionsOf(filter: Omit<DeviceFilter, 'certificate'>): Condition[] {
+  const { jobId, enrollmentGroup, status, expiresBefore, idPrefix } = filter;
+  return [
+    ['c.claim.jobId = ?', jobId],
+    ['c.enrollmentGroup = ?', enrollmentGroup],
+    ['c.status = ?', status],
+    // Text of this form sorts by time. A comparison with a missing property is undefined and selects nothing.
+    ['c.identity.notAfter < ?', expiresBefore],
+    ['STARTSWITH(c.id, ?)', idPrefix],
+  ];
+}
+
+/** Records have hex in lower and in upper case. */
+const currentCertificate = {
+  serialNumber: 'c.serialNumber IN (?)',
+  sha1Thumbprint: 'c.identity.sha1Thumbprint IN (?)',
+  sha256Thumbprint: 'c.identity.sha256Thumbprint IN (?)',
+} as const satisfies Record<CertificateName['kind'], string>;
 
 /** @param conflict the statuses of an operation when another writer was first */
 function batchWrite(

@@ -1,13 +1,27 @@
 import { BulkOperationType, type Container, type JSONObject, type PatchOperation } from '@azure/cosmos';
 import { FleetError } from '../errors.ts';
-import type { Job, JobChange, JobStore, Part } from '../jobs/job.ts';
 import {
+  currentStatus,
+  isSettled,
+  type Job,
+  type JobChange,
+  type JobCount,
+  type JobStatus,
+  type JobStore,
+  jobStatuses,
+  type Part,
+} from '../jobs/job.ts';
+import { canonicalJson } from '../json.ts';
+import {
+  type Condition,
   callingCosmos,
   createDocument,
   ifMatch,
   maxWriteAttempts,
+  measuredQuery,
   pageByKey,
   readDocument,
+  whereClause,
   withoutSystemProperties,
 } from './cosmos.ts';
 import { unlessStatus } from './service-errors.ts';
@@ -18,7 +32,38 @@ import { unlessStatus } from './service-errors.ts';
  */
 const jobDocumentId = 'job';
 
-type JobDocument = Job & { readonly id: string; readonly type: 'job'; readonly listKey: string };
+type JobDocument = Job & ListMembers & { readonly id: string; readonly type: 'job' };
+
+/** Indexed members by which jobs are listed and counted. */
+interface ListMembers {
+  /** Sorts by time. The id makes it unique when two jobs arrive in the same millisecond. */
+  readonly listKey: string;
+  /**
+   * The status of a settled job, and `open` for any other one. The status of an open job follows from its counters, which a
+   * part changes in one batch with this member; so no query misses a job whose stored status is late. Absent on jobs of earlier
+   * versions until they change, which are handled as open.
+   */
+  readonly listStatus?: JobStatus | typeof open;
+  /** `allowedGroups`, sorted, as JSON; empty for a job without a limit. */
+  readonly listGroups?: string;
+  /** The hour of `receivedAt`: `2026-11-27T18`. */
+  readonly listHour?: string;
+}
+
+const open = 'open';
+
+/** Open jobs are read to know their status. One call reads at most this many jobs, and then gives a short page. */
+const maxJobsRead = 1000;
+
+/** What the status of an open job follows from. */
+type OpenJob = Pick<Job, 'status' | 'counts' | 'retrying' | 'allowedGroups' | 'receivedAt'>;
+
+interface CountedJobs {
+  readonly listStatus: JobStatus;
+  readonly listGroups: string;
+  readonly listHour: string;
+  readonly jobs: number;
+}
 type PartDocument = Part & { readonly id: string; readonly jobId: string; readonly type: 'part' };
 
 export function createCosmosJobStore(container: Container): JobStore {
@@ -39,6 +84,7 @@ export function createCosmosJobStore(container: Container): JobStore {
     if (part.retried !== undefined) operations.push({ op: 'incr', path: '/retrying', value: -part.retried });
     // A patch needs at least one operation, also when no counter changes.
     operations.push({ op: 'set', path: '/lastPartAt', value: part.finishedAt });
+    operations.push({ op: 'set', path: '/listStatus', value: open });
     const repairs = Object.entries(part.repairs ?? {}).map(([name, value]): PatchOperation => {
       return { op: 'incr', path: `/repairs/${name}`, value };
     });
@@ -80,7 +126,7 @@ export function createCosmosJobStore(container: Container): JobStore {
     count,
 
     async create(job) {
-      const document = { ...job, id: jobDocumentId, type: 'job', listKey: listKey(job) };
+      const document = { ...job, id: jobDocumentId, type: 'job', ...listMembers(job) };
       return (await createDocument(container, document)) !== undefined;
     },
 
@@ -101,7 +147,7 @@ export function createCosmosJobStore(container: Container): JobStore {
         const options = { accessCondition: ifMatch(current.etag) };
         // 412: a counter or the status changed since the job was read.
         const patched = await unlessStatus([412], () =>
-          callingCosmos(() => item.patch<JobDocument>(patchOf(change), options)),
+          callingCosmos(() => item.patch<JobDocument>(patchOf(current.value, change), options)),
         );
         if (patched !== undefined) return patched.resource && toJob(patched.resource);
       }
@@ -117,16 +163,18 @@ export function createCosmosJobStore(container: Container): JobStore {
       const item = container.item(jobDocumentId, value.jobId);
       const options = { accessCondition: ifMatch(etag) };
       const patched = await unlessStatus([404, 412], () =>
-        callingCosmos(() => item.patch<JobDocument>(patchOf(change), options)),
+        callingCosmos(() => item.patch<JobDocument>(patchOf(value, change), options)),
       );
       return patched?.resource && toJob(patched.resource);
     },
 
-    async *parts(jobId) {
-      const spec = {
-        query: "SELECT * FROM c WHERE c.jobId = @job AND c.type = 'part' ORDER BY c.id",
-        parameters: [{ name: '@job', value: jobId }],
-      };
+    async *parts(jobId, from) {
+      const { text, parameters } = whereClause([
+        ['c.jobId = ?', jobId],
+        ['c.type = ?', 'part'],
+        ['c.id >= ?', from],
+      ]);
+      const spec = { query: `SELECT * FROM c${text} ORDER BY c.id`, parameters };
       const query = container.items.query<PartDocument>(spec, { partitionKey: jobId, maxItemCount: 1000 });
       while (query.hasMoreResults()) {
         const { resources } = await callingCosmos(() => query.fetchNext());
@@ -134,15 +182,71 @@ export function createCosmosJobStore(container: Container): JobStore {
       }
     },
 
-    async list(page) {
-      const query = { where: { 'c.type =': 'job' }, orderBy: 'c.listKey DESC' } as const;
-      const jobs = await pageByKey<JobDocument>(container, query, page);
-      return { ...jobs, items: jobs.items.map(toJob) };
+    async list(asked) {
+      const { size, status, source, since, until } = asked;
+      const where: Condition[] = [
+        ['c.type = ?', 'job'],
+        ['(c.listStatus IN (?) OR NOT IS_DEFINED(c.listStatus))', status && [...status, open]],
+        ['c.source = ?', source],
+        ['c.listKey >= ?', since],
+        ['c.listKey < ?', until],
+      ];
+      const items: Job[] = [];
+      let continuation = asked.continuation;
+      let read = 0;
+      do {
+        const page = { size: size - items.length, continuation };
+        const found = await pageByKey<JobDocument>(container, { where, orderBy: 'c.listKey DESC' }, page);
+        const jobs = found.items.map(toJob);
+        items.push(...jobs.filter((job) => status === undefined || status.includes(currentStatus(job))));
+        continuation = found.continuation;
+        read += jobs.length;
+      } while (continuation !== undefined && items.length < size && read < maxJobsRead);
+      return continuation === undefined ? { items } : { items, continuation };
+    },
+
+    async countByStatus(since) {
+      const settledWhere = whereClause([
+        ['c.type = ?', 'job'],
+        ['c.listStatus IN (?)', jobStatuses],
+        ['c.listKey >= ?', since],
+      ]);
+      const fields = 'c.listStatus, c.listGroups, c.listHour';
+      const settled = await measuredQuery<CountedJobs>(container, {
+        query: `SELECT ${fields}, COUNT(1) AS jobs FROM c${settledWhere.text} GROUP BY ${fields}`,
+        parameters: settledWhere.parameters,
+      });
+      const openWhere = whereClause([
+        ['c.type = ?', 'job'],
+        [`(c.listStatus = '${open}' OR (NOT IS_DEFINED(c.listStatus) AND c.listKey >= ?))`, since],
+      ]);
+      const unsettled = await measuredQuery<OpenJob>(container, {
+        query: `SELECT c.status, c.counts, c.retrying, c.allowedGroups, c.receivedAt FROM c${openWhere.text}`,
+        parameters: openWhere.parameters,
+      });
+      const rows = [...settled.value, ...unsettled.value.map(asCounted)];
+      return { value: countsOf(rows), requestUnits: settled.requestUnits + unsettled.requestUnits };
     },
   };
 }
 
-function patchOf({ total, ...members }: JobChange): PatchOperation[] {
+function asCounted(job: OpenJob): CountedJobs {
+  return { listStatus: currentStatus(job), listGroups: listGroups(job), listHour: listHour(job), jobs: 1 };
+}
+
+function countsOf(rows: readonly CountedJobs[]): JobCount[] {
+  const alike = Map.groupBy(rows, ({ jobs: _jobs, ...members }) => canonicalJson(members));
+  return [...alike.values()].flatMap((each) => {
+    const [first] = each;
+    if (first === undefined) return [];
+    const { listStatus: status, listHour: hour, listGroups: groups } = first;
+    const jobs = each.reduce((sum, row) => sum + row.jobs, 0);
+    return [{ status, hour, ...(groups !== '' && { allowedGroups: JSON.parse(groups) as string[] }), jobs }];
+  });
+}
+
+/** @param before the job to which the change is made; a write with another version is refused */
+function patchOf(before: Job, { total, ...members }: JobChange): PatchOperation[] {
   const operations: PatchOperation[] = Object.entries(members).map(([name, value]) => ({
     op: 'set',
     path: `/${name}`,
@@ -150,17 +254,43 @@ function patchOf({ total, ...members }: JobChange): PatchOperation[] {
     value: value ?? null,
   }));
   if (total !== undefined) operations.push({ op: 'set', path: '/counts/total', value: total });
+  const counts = total === undefined ? before.counts : { ...before.counts, total };
+  operations.push({ op: 'set', path: '/listStatus', value: listStatus({ ...before, ...members, counts }) });
   return operations;
 }
 
 function toJob(document: JobDocument): Job {
-  const { id: _id, type: _type, listKey: _key, ...job } = withoutSystemProperties(document);
+  const {
+    id: _id,
+    type: _type,
+    listKey: _key,
+    listStatus: _status,
+    listGroups: _groups,
+    listHour: _hour,
+    ...job
+  } = withoutSystemProperties(document);
   return Object.fromEntries(Object.entries(job).filter(([, value]) => value !== null)) as unknown as Job;
 }
 
-/** Sorts by time. The id makes it unique when two jobs arrive in the same millisecond. */
-function listKey({ receivedAt, jobId }: Job): string {
-  return `${receivedAt}~${jobId}`;
+function listMembers(job: Job): ListMembers {
+  return {
+    listKey: `${job.receivedAt}~${job.jobId}`,
+    listStatus: listStatus(job),
+    listGroups: listGroups(job),
+    listHour: listHour(job),
+  };
+}
+
+function listGroups({ allowedGroups }: Pick<Job, 'allowedGroups'>): string {
+  return allowedGroups === undefined ? '' : JSON.stringify([...allowedGroups].sort());
+}
+
+function listHour({ receivedAt }: Pick<Job, 'receivedAt'>): string {
+  return receivedAt.slice(0, 'yyyy-mm-ddThh'.length);
+}
+
+function listStatus(job: Pick<Job, 'status' | 'counts' | 'retrying'>): JobStatus | typeof open {
+  return isSettled(job) ? job.status : open;
 }
 
 function toPart(document: PartDocument): Part {

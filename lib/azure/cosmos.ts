@@ -5,11 +5,12 @@ import {
   type OperationInput,
   type OperationResponse,
   type SqlParameter,
+  type SqlQuerySpec,
 } from '@azure/cosmos';
 import pMap from 'p-map';
 import { FleetError } from '../errors.ts';
 import { cosmosContainers } from '../resource-names.ts';
-import type { Page, PageRequest, Versioned } from '../storage.ts';
+import type { Measured, Page, PageRequest, Versioned } from '../storage.ts';
 import { calling, unlessStatus } from './service-errors.ts';
 
 /** Runs a call to Cosmos DB. @throws FleetError `throttled`, `unavailable` */
@@ -83,19 +84,40 @@ export interface DocumentKey {
   readonly partition: string;
 }
 
-/** A query for the documents that have the given values, in the order of one property. */
+/**
+ * A condition of a query, and the value of its question mark. The value is bound and never part of the text. An array fills a
+ * list: `IN (?)` becomes `IN (@p0, @p1)`. A condition without a value is left out.
+ */
+export type Condition = readonly [text: string, value: string | readonly string[] | undefined];
+
+/** A query for the documents that meet every condition, in the order of one property. */
 export interface KeyedQuery<T> {
-  /** Conditions and the values they ask for. A condition without a value is left out. */
-  readonly where: Readonly<Record<`c.${string} ${'=' | '<'}`, string | undefined>>;
+  readonly where: readonly Condition[];
   /** The values of this property are unique among the documents that match. */
   readonly orderBy: `c.${keyof T & string} ${'ASC' | 'DESC'}`;
+}
+
+/** @returns ` WHERE ...`, or nothing if no condition has a value; and the values */
+export function whereClause(conditions: readonly Condition[]): { readonly text: string; parameters: SqlParameter[] } {
+  const parameters: SqlParameter[] = [];
+  const bind = (value: string): string => {
+    const name = `@p${parameters.length}`;
+    parameters.push({ name, value });
+    return name;
+  };
+  const texts = conditions.flatMap(([text, value]) => {
+    if (value === undefined) return [];
+    const names = typeof value === 'string' ? [bind(value)] : value.map(bind);
+    return [text.replace('?', names.join(', '))];
+  });
+  return { text: texts.length === 0 ? '' : ` WHERE ${texts.join(' AND ')}`, parameters };
 }
 
 /**
  * Reads one page of a query. The continuation is the key of the page's last document and not the SDK's token: the token of
  * a query over many partitions is large and its format belongs to the SDK; a key stays valid forever.
  * @example
- * pageByKey<JobDocument>(container, { where: { 'c.type =': 'job' }, orderBy: 'c.listKey DESC' }, { size: 100 });
+ * pageByKey<JobDocument>(container, { where: [['c.type = ?', 'job']], orderBy: 'c.listKey DESC' }, { size: 100 });
  */
 export async function pageByKey<T extends object>(
   container: Container,
@@ -103,17 +125,9 @@ export async function pageByKey<T extends object>(
   { size, continuation }: PageRequest,
 ): Promise<Page<T>> {
   const [key = '', direction] = orderBy.split(' ');
-  const after = [`${key} ${direction === 'ASC' ? '>' : '<'}`, continuation] as const;
-  const conditions: string[] = [];
-  const parameters: SqlParameter[] = [];
-  for (const [condition, value] of [...Object.entries(where), after]) {
-    if (value === undefined) continue;
-    const name = `@p${parameters.length}`;
-    conditions.push(`${condition} ${name}`);
-    parameters.push({ name, value });
-  }
-  const filter = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
-  const spec = { query: `SELECT * FROM c${filter} ORDER BY ${orderBy}`, parameters };
+  const after: Condition = [`${key} ${direction === 'ASC' ? '>' : '<'} ?`, continuation];
+  const { text, parameters } = whereClause([...where, after]);
+  const spec = { query: `SELECT * FROM c${text} ORDER BY ${orderBy}`, parameters };
   // One document more than the page holds shows whether there is a next page.
   const query = container.items.query<T>(spec, { maxItemCount: size + 1 });
   const documents: T[] = [];
@@ -127,6 +141,12 @@ export async function pageByKey<T extends object>(
   return { items, continuation: String(last[key.slice('c.'.length) as keyof T]) };
 }
 
+/** Reads all results of a query, with its cost in request units. */
+export async function measuredQuery<T>(container: Container, spec: SqlQuerySpec): Promise<Measured<T[]>> {
+  const { resources, requestCharge } = await callingCosmos(() => container.items.query<T>(spec).fetchAll());
+  return { value: resources, requestUnits: requestCharge };
+}
+
 /**
  * The containers of the database, as the local stack and tests create them. infra/azure/app/cosmos.bicep declares the same.
  * Only properties that a query filters or sorts by are indexed: each indexed path costs request units at every write.
@@ -135,12 +155,29 @@ export const containerDefinitions: readonly (ContainerRequest & { readonly id: s
   {
     id: cosmosContainers.devices,
     partitionKey: { paths: ['/id'] },
-    indexingPolicy: indexing('/status/?', '/enrollmentGroup/?', '/claim/jobId/?', '/identity/notAfter/?'),
+    indexingPolicy: indexing(
+      '/status/?',
+      '/enrollmentGroup/?',
+      '/claim/jobId/?',
+      '/identity/notAfter/?',
+      '/serialNumber/?',
+      '/identity/sha1Thumbprint/?',
+      '/identity/sha256Thumbprint/?',
+      '/formerCertificateNames/[]/?',
+    ),
   },
   {
     id: cosmosContainers.jobs,
     partitionKey: { paths: ['/jobId'] },
-    indexingPolicy: indexing('/jobId/?', '/type/?', '/listKey/?'),
+    indexingPolicy: indexing(
+      '/jobId/?',
+      '/type/?',
+      '/listKey/?',
+      '/listStatus/?',
+      '/listGroups/?',
+      '/listHour/?',
+      '/source/?',
+    ),
   },
   { id: cosmosContainers.groups, partitionKey: { paths: ['/id'] } },
   // -1: documents do not expire unless they have a `ttl`, as reasons of failures have.
@@ -148,7 +185,7 @@ export const containerDefinitions: readonly (ContainerRequest & { readonly id: s
     id: cosmosContainers.deadLetters,
     partitionKey: { paths: ['/queue'] },
     defaultTtl: -1,
-    indexingPolicy: indexing('/queue/?', '/type/?'),
+    indexingPolicy: indexing('/queue/?', '/type/?', '/reason/code/?'),
   },
 ];
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { QueueClient } from '@azure/storage-queue';
 import pMap from 'p-map';
 import { type RetryOptions, retrying } from '../retry.ts';
-import type { CountableQueue } from '../storage.ts';
+import type { ObservableQueue } from '../storage.ts';
 import { calling } from './service-errors.ts';
 import { storageTimeoutMs, withInactivityTimeout } from './storage-timeouts.ts';
 
@@ -19,14 +19,14 @@ const retryOfOneMessage: RetryOptions = {
 };
 
 /**
- * A storage queue as a CountableQueue. Messages are plain JSON: host.json sets `messageEncoding: none`, and the functions
+ * A storage queue as an ObservableQueue. Messages are plain JSON: host.json sets `messageEncoding: none`, and the functions
  * that read accept plain and base64 messages.
  * @param options.timeoutMs a request fails when nothing arrives for this many milliseconds
  */
 export function createMessageQueue<Message>(
   queue: QueueClient,
   { timeoutMs = storageTimeoutMs, retry = retryOfOneMessage } = {},
-): CountableQueue<Message> {
+): ObservableQueue<Message> {
   const request = <T>(work: (abortSignal: AbortSignal) => Promise<T>): Promise<T> =>
     calling('Queue storage', () => withInactivityTimeout(timeoutMs, work));
 
@@ -45,6 +45,13 @@ export function createMessageQueue<Message>(
     async waiting() {
       const { approximateMessagesCount = 0 } = await request((abortSignal) => queue.getProperties({ abortSignal }));
       return approximateMessagesCount;
+    },
+
+    async oldest() {
+      const { peekedMessageItems } = await request((abortSignal) =>
+        queue.peekMessages({ numberOfMessages: 1, abortSignal }),
+      );
+      return peekedMessageItems[0]?.insertedOn;
     },
   };
 }

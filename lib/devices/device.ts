@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../errors.ts';
-import type { Page, PageRequest, Versioned } from '../storage.ts';
+import type { Measured, Page, PageRequest, Versioned } from '../storage.ts';
 import type { Twin } from './twin.ts';
 
 /**
@@ -41,6 +41,11 @@ export interface DeviceRecord {
   readonly contentHash: string;
   /** Serial number of the certificate, hex. It is stored before anything is signed. */
   readonly serialNumber: string;
+  /**
+   * What names the certificates that the device had before: serial number and, if one was issued, its SHA-1 and SHA-256
+   * thumbprint, lower-case hex. Of the latest 10, oldest first. Records of earlier versions do not have it.
+   */
+  readonly formerCertificateNames?: readonly string[];
   /** Tags and desired properties of the row, without those of its group. */
   readonly twin?: Twin;
   readonly identity?: DeviceIdentity;
@@ -194,6 +199,17 @@ export function withEvent(history: readonly DeviceEvent[], event: DeviceEvent): 
   return [...history, event].slice(-historyLength);
 }
 
+/** Names of certificates that a record keeps, three per certificate. Bounded, as the history is. */
+const formerNamesLength = 30;
+
+/** @returns `formerCertificateNames` of the record that takes the place of this one */
+export function formerCertificateNames(predecessor: DeviceRecord): readonly string[] {
+  const { formerCertificateNames: earlier = [], serialNumber, identity } = predecessor;
+  const names = identity === undefined ? [] : [identity.sha1Thumbprint, identity.sha256Thumbprint];
+  const latest = [serialNumber, ...names].map((name) => name.toLowerCase());
+  return [...earlier, ...latest].slice(-formerNamesLength);
+}
+
 /**
  * Device records by id. Adapter: lib/azure/cosmos-devices.ts.
  * Every method throws FleetError `throttled` or `unavailable`; some of the writes may have taken effect then.
@@ -211,6 +227,16 @@ export interface DeviceStore {
   waitingIds(enrollmentGroup: string, limit: number): Promise<string[]>;
   /** Counts the devices whose certificate ends in a period. One entry per group that has such devices, in no order. */
   countEnding(period: EndingPeriod): Promise<EndingDevices[]>;
+  /** Counts devices by group and status: all, or those whose certificate ends in a period. In no order, and no zeros. */
+  countByStatus(period?: Omit<EndingPeriod, 'enrollmentGroups'>): Promise<Measured<DeviceCount[]>>;
+}
+
+/** How many devices of a group have a status. */
+export interface DeviceCount {
+  readonly enrollmentGroup: string;
+  readonly status: DeviceStatus;
+  /** 1 or more. */
+  readonly devices: number;
 }
 
 export interface EndingPeriod {
@@ -248,4 +274,43 @@ export interface DeviceFilter {
    * certificate does not match.
    */
   readonly expiresBefore?: string;
+  /** The id begins with this text, lower case. */
+  readonly idPrefix?: string;
+  /** The device has this certificate, or had it (`formerCertificateNames`). */
+  readonly certificate?: CertificateName;
+}
+
+/** What names a certificate. Hexadecimal, lower case. */
+export interface CertificateName {
+  readonly kind: 'serialNumber' | 'sha1Thumbprint' | 'sha256Thumbprint';
+  readonly hex: string;
+}
+
+const namesByLength: ReadonlyMap<number, CertificateName['kind']> = new Map([
+  [32, 'serialNumber'],
+  [40, 'sha1Thumbprint'],
+  [64, 'sha256Thumbprint'],
+]);
+
+/** Longest text that is read: a SHA-256 thumbprint as two digits and a separator each, with some room. */
+const longestCertificateName = 256;
+
+/**
+ * Reads a serial number or a thumbprint as people copy it: any case, with colons, blanks or hyphens between, with `0x` or a
+ * zero octet before it. The length tells which it is: serial numbers of this fleet have 16 octets (`newSerialNumber`), SHA-1
+ * has 20, SHA-256 has 32.
+ * @returns undefined for any other text
+ * @example
+ * certificateNameIn('5F:0C:6F:0E:8F:1F:4D:6B:9F:5A:1C:2E:3D:4B:5A:69')?.kind // 'serialNumber'
+ */
+export function certificateNameIn(text: string): CertificateName | undefined {
+  if (text.length > longestCertificateName) return undefined;
+  // U+200E stands before thumbprints that are copied from the certificate dialog of Windows.
+  const bare = text
+    .replaceAll(/[\s:\u200e-]/g, '')
+    .toLowerCase()
+    .replace(/^0x/, '');
+  const hex = bare.length === 34 ? bare.replace(/^00/, '') : bare;
+  const kind = namesByLength.get(hex.length);
+  return kind === undefined || !/^[0-9a-f]+$/.test(hex) ? undefined : { kind, hex };
 }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Act } from '../access/act.ts';
-import type { FailureReason } from '../errors.ts';
+import type { ErrorCode, FailureReason } from '../errors.ts';
 import type { QueueName } from '../resource-names.ts';
-import type { Page, PageRequest } from '../storage.ts';
+import type { Measured, Page, PageRequest } from '../storage.ts';
 import type { OrderReference } from './order-reference.ts';
 
 /** A message that failed for good, and why. */
@@ -23,18 +23,35 @@ export interface DeadLetter {
   readonly times: number;
   /** When it was sent again or its job was retried, and by whom. */
   readonly redriven?: Act;
+  /** When it was discarded, and by whom. */
+  readonly discarded?: Act;
 }
+
+/** `waiting`: nothing was done for it yet. `redriven` and `discarded`: see the members of that name. */
+export type LetterState = (typeof letterStates)[number];
+export const letterStates = ['waiting', 'redriven', 'discarded'] as const;
 
 /** Digest of queue and body, 32 hex digits: the same message again has the same id. */
 export function deadLetterId(queue: QueueName, body: string): string {
   return createHash('sha256').update(`${queue}\n${body}`).digest('hex').slice(0, 32);
 }
 
+/** Letters that match every member. */
 export interface LetterFilter {
-  /** Letters of this queue; of all queues if absent. */
   readonly queue?: QueueName | undefined;
-  /** True: letters that were redriven. Otherwise letters that wait. */
-  readonly redriven?: boolean | undefined;
+  /** Code of the reason. */
+  readonly code?: ErrorCode | undefined;
+  /** The id is one of these. */
+  readonly ids?: readonly string[] | undefined;
+}
+
+/** How many letters of a queue wait for one reason. */
+export interface LetterCount {
+  readonly queue: QueueName;
+  /** Code of the reason. */
+  readonly code: ErrorCode;
+  /** 1 or more. */
+  readonly letters: number;
 }
 
 /**
@@ -48,11 +65,20 @@ export interface DeadLetterStore {
   readReason(id: string, queue: QueueName): Promise<DeadLetter['reason'] | undefined>;
   /** Adds a letter, or counts it once more. @throws FleetError `concurrent-change` when it arrives faster than it can be counted */
   put(letter: Omit<DeadLetter, 'times' | 'redriven'>): Promise<void>;
-  /** Letters by id, ascending: those that wait, or those that were redriven. */
-  list(page: PageRequest & LetterFilter): Promise<Page<DeadLetter>>;
+  /** Letters in one state (default: `waiting`), by id, ascending. */
+  list(page: PageRequest & LetterFilter & { readonly state?: LetterState | undefined }): Promise<Page<DeadLetter>>;
+  /** @returns the letter in any state; undefined when there is none */
+  read(id: string): Promise<DeadLetter | undefined>;
+  /** Counts the letters that wait. In no order, and no zeros. */
+  countByReason(): Promise<Measured<LetterCount[]>>;
   /**
    * Records that a letter was redriven. It no longer waits, and is deleted 30 days later. A letter that arrived again since it
    * was read stays as it is.
    */
   noteRedriven(letter: Pick<DeadLetter, 'id' | 'queue' | 'times'>, redriven: Act): Promise<void>;
+  /**
+   * Records that a letter was discarded. It no longer waits, and is deleted a year later.
+   * @returns false when the letter stays as it is, since it arrived again or no longer waited
+   */
+  noteDiscarded(letter: Pick<DeadLetter, 'id' | 'queue' | 'times'>, discarded: Act): Promise<boolean>;
 }

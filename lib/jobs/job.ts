@@ -3,7 +3,7 @@ import type { Act } from '../access/act.ts';
 import type { FailureReason } from '../errors.ts';
 import type { ManifestFormat, ManifestShape } from '../manifest/manifest.ts';
 import type { Repairs } from '../manifest/repairs.ts';
-import type { Page, PageRequest, Versioned } from '../storage.ts';
+import type { Measured, Page, PageRequest, Versioned } from '../storage.ts';
 import type { OrderReference } from './order-reference.ts';
 
 /**
@@ -22,6 +22,10 @@ export const jobStatuses = [
   'cancelled',
 ] as const;
 
+/** How its manifest came. */
+export type JobSource = (typeof jobSources)[number];
+export const jobSources = ['blob', 'order', 'http'] as const;
+
 /**
  * What happens to a device that is provisioned already. `reject`: other content is refused. `replace`: other content
  * provisions it again. `reissue`: it is provisioned again in any case, for a certificate that ends or is to come from another
@@ -33,7 +37,7 @@ export const conflictPolicies = ['reject', 'replace', 'reissue'] as const;
 /** One submitted manifest and everything that becomes of it. Times are ISO 8601, UTC. */
 export interface Job {
   readonly jobId: string;
-  readonly source: 'blob' | 'order' | 'http';
+  readonly source: JobSource;
   /** The blob's name or the order's id. */
   readonly name: string;
   readonly manifest: ManifestVersion;
@@ -133,6 +137,14 @@ export function currentStatus(job: Pick<Job, 'status' | 'counts' | 'retrying'>):
   if (counts.total === 0 || waiting(counts) > 0) return status;
   if (isRetrying(job)) return status === 'cancelled' ? 'cancelled' : 'provisioning';
   return finalStatus(counts);
+}
+
+/**
+ * Whether the stored status is the final one and stays it until the job changes again: nothing is retried, and a worker that
+ * died has not left a status behind that the counters contradict.
+ */
+export function isSettled(job: Pick<Job, 'status' | 'counts' | 'retrying'>): boolean {
+  return isFinished(job.status) && !isRetrying(job) && currentStatus(job) === job.status;
 }
 
 /** When a job ended, ISO 8601, UTC. Where the end was not written, it is when the last part was counted. */
@@ -236,10 +248,37 @@ export interface JobStore {
    * @throws FleetError `concurrent-change` when the counters change faster than they can be written
    */
   count(jobId: string, part: Part): Promise<Job>;
-  /** All parts of a job, by name, ascending. */
-  parts(jobId: string): AsyncIterable<Part>;
-  /** Jobs by `receivedAt`, newest first. */
-  list(page: PageRequest): Promise<Page<Job>>;
+  /** The parts of a job, by name, ascending: all, or those from the name given on. */
+  parts(jobId: string, from?: string): AsyncIterable<Part>;
+  /**
+   * Jobs that match every member of the filter, by `receivedAt`, newest first. A page can be shorter than its size, and empty
+   * before the last one.
+   */
+  list(page: PageRequest & JobFilter): Promise<Page<Job>>;
+  /** Counts the jobs that were received since a time, and all that are not settled (`isSettled`). In no order, and no zeros. */
+  countByStatus(since: string): Promise<Measured<JobCount[]>>;
+}
+
+export interface JobFilter {
+  /** The current status (`currentStatus`) is one of these. */
+  readonly status?: readonly JobStatus[] | undefined;
+  readonly source?: JobSource | undefined;
+  /** Received at this time or later: ISO 8601, UTC, with milliseconds, as in `receivedAt`. */
+  readonly since?: string | undefined;
+  /** Received before this time, in the same form. */
+  readonly until?: string | undefined;
+}
+
+/** Jobs that have one status, were received in one hour, and have one limit to enrollment groups. */
+export interface JobCount {
+  /** See `currentStatus`. */
+  readonly status: JobStatus;
+  /** `2026-11-27T18`, UTC. */
+  readonly hour: string;
+  /** See `Job.allowedGroups`; sorted. */
+  readonly allowedGroups?: readonly string[];
+  /** 1 or more. */
+  readonly jobs: number;
 }
 
 export type JobChange = Partial<

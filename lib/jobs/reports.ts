@@ -146,10 +146,7 @@ export async function* jobErrors(jobId: string, sources: ReportSources): AsyncIt
   const reader = createOutcomeReader(jobId, sources);
   for await (const parts of chunksWith(['rejected', 'failed'], jobId, sources.jobs)) {
     const { faults, missing } = await reader.chunk(parts);
-    if (missing.faults > 0) {
-      const { line, text } = gapOf(parts, missing.faults);
-      yield rowError({ line, source: '' }, { code: 'report-missing', message: text });
-    }
+    yield* missingErrors(parts, missing.faults);
     yield* faults;
   }
 }
@@ -159,13 +156,24 @@ export async function* jobResults(jobId: string, sources: ReportSources): AsyncI
   const reader = createOutcomeReader(jobId, sources);
   for await (const parts of chunksWith(['provisioned', 'unchanged'], jobId, sources.jobs)) {
     const { results, missing } = await reader.chunk(parts);
-    if (missing.results > 0) {
-      const { line, text } = gapOf(parts, missing.results);
-      const nothing = { deviceId: '', enrollmentGroup: '', serialNumber: '', sha256Thumbprint: '', notAfter: '' };
-      yield { line, status: `report-missing: ${text}`, ...nothing };
-    }
+    yield* missingResults(parts, missing.results);
     yield* results;
   }
+}
+
+/** @returns one error that stands for rows of a chunk that are in no report; none if no rows are missing */
+export function missingErrors(parts: readonly Part[], rows: number): RowError[] {
+  if (rows === 0) return [];
+  const { line, text } = gapOf(parts, rows);
+  return [rowError({ line, source: '' }, { code: 'report-missing', message: text })];
+}
+
+/** @returns one row that stands for rows of a chunk that are in no report; none if no rows are missing */
+export function missingResults(parts: readonly Part[], rows: number): ResultRow[] {
+  if (rows === 0) return [];
+  const { line, text } = gapOf(parts, rows);
+  const nothing = { deviceId: '', enrollmentGroup: '', serialNumber: '', sha256Thumbprint: '', notAfter: '' };
+  return [{ line, status: `report-missing: ${text}`, ...nothing }];
 }
 
 /** The line on which the chunk begins, 0 if that is not known, and what is missing, as a sentence. */
@@ -176,16 +184,20 @@ function gapOf(parts: readonly Part[], rows: number): { readonly line: number; r
   return { line: range?.firstLine ?? 0, text: `${rows} rows of chunk ${chunk}${place}, are in no report.` };
 }
 
-/** The parts of each chunk that counted such rows. The reports of other chunks need not be read. */
-async function* chunksWith(
+/**
+ * The parts of each chunk that counted such rows. The reports of other chunks need not be read.
+ * @param from name of the first part to read; the first one of its chunk
+ */
+export async function* chunksWith(
   outcomes: readonly Exclude<keyof RowCounts, 'total'>[],
   jobId: string,
   jobs: JobStore,
+  from?: string,
 ): AsyncIterable<readonly Part[]> {
   const wanted = (parts: readonly Part[]) => parts.some(({ outcome }) => outcomes.some((name) => outcome[name] > 0));
   let parts: Part[] = [];
   // Parts come in order of their names, which begin with the chunk.
-  for await (const part of jobs.parts(jobId)) {
+  for await (const part of jobs.parts(jobId, from)) {
     if (parts[0] !== undefined && parts[0].chunk !== part.chunk) {
       if (wanted(parts)) yield parts;
       parts = [];

@@ -1,8 +1,9 @@
-import type { DeviceFilter, DeviceRecord, DeviceStore } from '../devices/device.ts';
+import type { DeviceCount, DeviceFilter, DeviceRecord, DeviceStore } from '../devices/device.ts';
 import type { Groups } from '../enrollment/groups.ts';
 import { excerpt, FleetError } from '../errors.ts';
 import type { Job, JobStore } from '../jobs/job.ts';
 import type { Page } from '../storage.ts';
+import type { Overview } from './overview.ts';
 import type { Ports } from './ports.ts';
 
 /*
@@ -22,14 +23,15 @@ export function requireGroup(group: string, allowed: readonly string[] | undefin
  * caller may not use, and leave it out of lists. Jobs that are submitted through them carry the limit on to their rows.
  * @param allowed ids of enrollment groups; the caller has the role of the operation for them
  */
-export function limitToGroups<Limited extends Pick<Ports, 'jobs' | 'devices' | 'groups'>>(
+export function limitToGroups<Limited extends Pick<Ports, 'jobs' | 'devices' | 'groups' | 'overview'>>(
   ports: Limited,
   allowed: readonly string[],
 ): Limited {
   const jobs = limitedJobs(ports.jobs, allowed);
   const devices = limitedDevices(ports.devices, allowed);
   const groups = limitedGroups(ports.groups, allowed);
-  return { ...ports, jobs, devices, groups, allowedGroups: allowed };
+  const overview = limitedOverview(ports.overview, allowed);
+  return { ...ports, jobs, devices, groups, overview, allowedGroups: allowed };
 }
 
 /**
@@ -37,7 +39,7 @@ export function limitToGroups<Limited extends Pick<Ports, 'jobs' | 'devices' | '
  * limited caller reaches the jobs whose limit lies within the caller's.
  */
 function limitedJobs(jobs: JobStore, allowed: readonly string[]): JobStore {
-  const isWithin = ({ allowedGroups }: Job) => allowedGroups?.every((group) => allowed.includes(group)) ?? false;
+  const isWithin = (job: Pick<Job, 'allowedGroups'>) => isWithinLimit(job, allowed);
   const refuse = ({ jobId }: Job): never => {
     const message = `Job ${jobId} can have rows of enrollment groups for which the caller has no role.`;
     throw new FleetError('forbidden', message);
@@ -68,14 +70,18 @@ function limitedJobs(jobs: JobStore, allowed: readonly string[]): JobStore {
       await read(jobId);
       return jobs.count(jobId, part);
     },
-    async *parts(jobId) {
+    async *parts(jobId, from) {
       await read(jobId);
-      yield* jobs.parts(jobId);
+      yield* jobs.parts(jobId, from);
     },
     // A page can be shorter than its size, and empty before the last one.
     async list(page) {
       const { items, ...rest } = await jobs.list(page);
       return { ...rest, items: items.filter(isWithin) };
+    },
+    async countByStatus(since) {
+      const { value, requestUnits } = await jobs.countByStatus(since);
+      return { value: value.filter(isWithin), requestUnits };
     },
   };
 }
@@ -109,6 +115,10 @@ function limitedDevices(devices: DeviceStore, allowed: readonly string[]): Devic
       const permitted = enrollmentGroups.filter((group) => allowed.includes(group));
       return devices.countEnding({ ...period, enrollmentGroups: permitted });
     },
+    async countByStatus(period) {
+      const { value, requestUnits } = await devices.countByStatus(period);
+      return { value: value.filter(({ enrollmentGroup }) => allowed.includes(enrollmentGroup)), requestUnits };
+    },
     async waitingIds(enrollmentGroup, limit) {
       requireGroup(enrollmentGroup, allowed);
       return devices.waitingIds(enrollmentGroup, limit);
@@ -127,6 +137,35 @@ function groupOf({ enrollmentGroup }: DeviceFilter, allowed: readonly string[]):
   }
   requireGroup(group, allowed);
   return group;
+}
+
+function isWithinLimit({ allowedGroups }: Pick<Job, 'allowedGroups'>, allowed: readonly string[]): boolean {
+  return allowedGroups?.every((group) => allowed.includes(group)) ?? false;
+}
+
+/** Counts of the caller's groups. Dead letters and messages are of all groups. */
+function limitedOverview(overview: Overview, allowed: readonly string[]): Overview {
+  const own = (counts: readonly DeviceCount[]) => counts.filter((each) => allowed.includes(each.enrollmentGroup));
+  const refuse = async (): Promise<never> => {
+    throw new FleetError('forbidden', 'Dead letters and queues are of all enrollment groups.');
+  };
+  return {
+    async devices() {
+      const { value, observedAt } = await overview.devices();
+      return { value: own(value), observedAt };
+    },
+    async certificates() {
+      const { value, observedAt } = await overview.certificates();
+      const { ended, days30, days90 } = value;
+      return { value: { ended: own(ended), days30: own(days30), days90: own(days90) }, observedAt };
+    },
+    async jobs() {
+      const { value, observedAt } = await overview.jobs();
+      return { value: value.filter((job) => isWithinLimit(job, allowed)), observedAt };
+    },
+    deadLetters: refuse,
+    queues: refuse,
+  };
 }
 
 function limitedGroups(groups: Groups, allowed: readonly string[]): Groups {

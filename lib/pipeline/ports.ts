@@ -9,6 +9,7 @@ import type { PoisonQueueName, QueueName } from '../resource-names.ts';
 import type { RetryOptions } from '../retry.ts';
 import type { BlobStore, MessageQueue } from '../storage.ts';
 import type { OpenIssuance } from './issuance.ts';
+import type { Overview } from './overview.ts';
 
 /**
  * Everything that the pipeline reads, writes and waits for. A use case names what it takes: `Pick<Ports, 'jobs' | 'now'>`.
@@ -19,6 +20,7 @@ export interface Ports {
   readonly devices: DeviceStore;
   readonly groups: Groups;
   readonly deadLetters: DeadLetterStore;
+  readonly overview: Overview;
   /** Container `manifests`. */
   readonly manifests: BlobStore;
   /** Container `bundles`: one archive per part of a job. */

@@ -1,10 +1,11 @@
 import { unknownActor } from '../access/act.ts';
 import { type FailureReason, FleetError } from '../errors.ts';
-import type { DeadLetter } from '../jobs/dead-letters.ts';
+import type { DeadLetter, LetterFilter } from '../jobs/dead-letters.ts';
 import { jobIdOf } from '../jobs/job.ts';
 import { decodedBody } from '../jobs/messages.ts';
 import { type BlobCreated, parseBlobCreated } from '../manifest/upload-event.ts';
-import { type QueueName, queues } from '../resource-names.ts';
+import { queues } from '../resource-names.ts';
+import { forEachLetter } from './for-each-letter.ts';
 import type { Ports } from './ports.ts';
 import { type Retried, type RetryPorts, retryJob } from './retry-job.ts';
 
@@ -18,25 +19,27 @@ export interface Redrive {
   readonly left: number;
   /** Why: the first 100 of them. */
   readonly reasons: readonly LeftLetter[];
+  /** True: the time was over before all letters were met. */
+  readonly more: boolean;
 }
 
 export interface LeftLetter extends Pick<DeadLetter, 'id' | 'queue'> {
   readonly reason: FailureReason;
 }
 
-/** Letters per request to the store. */
-const pageSize = 100;
 const maxReasons = 100;
 
 /**
  * Gives dead letters another chance. The rows of a chunk were counted as failed, so its job is retried; any other message
  * goes back to its queue. A letter counts as redriven when that was done for it, and is noted so at once: after a crash the
  * list shows what was done. A letter whose work cannot be taken up again stays, with the reason in the answer.
+ * @param filter which of the letters that wait. A chunk's letter retries its whole job, so other letters of that job then have
+ * nothing left to do
  * @param by who asks for it; recorded on the letters and on retried jobs
  * @throws FleetError `throttled`, `unavailable`, `concurrent-change`; the letters that were not reached stay on the list
  */
 export async function redriveDeadLetters(
-  filter: { queue?: QueueName | undefined },
+  filter: LetterFilter,
   ports: RedrivePorts,
   by: string = unknownActor,
 ): Promise<Redrive> {
@@ -45,23 +48,18 @@ export async function redriveDeadLetters(
   const reasons: LeftLetter[] = [];
   let redriven = 0;
   let left = 0;
-  let continuation: string | undefined;
-  do {
-    const page = await deadLetters.list({ size: pageSize, continuation, queue: filter.queue });
-    for (const letter of page.items) {
-      const obstacle = await redrive(letter, retries, ports);
-      if (obstacle === undefined) {
-        // Noted last: after a crash in between, a letter is redriven twice, which is harmless, and not lost.
-        await deadLetters.noteRedriven(letter, { by, at: now().toISOString() });
-        redriven += 1;
-      } else {
-        left += 1;
-        if (reasons.length < maxReasons) reasons.push({ id: letter.id, queue: letter.queue, reason: obstacle.reason });
-      }
+  const more = await forEachLetter(filter, ports, async (letter) => {
+    const obstacle = await redrive(letter, retries, ports);
+    if (obstacle === undefined) {
+      // Noted last: after a crash in between, a letter is redriven twice, which is harmless, and not lost.
+      await deadLetters.noteRedriven(letter, { by, at: now().toISOString() });
+      redriven += 1;
+      return;
     }
-    continuation = page.continuation;
-  } while (continuation !== undefined);
-  return { redriven, left, reasons };
+    left += 1;
+    if (reasons.length < maxReasons) reasons.push({ id: letter.id, queue: letter.queue, reason: obstacle.reason });
+  });
+  return { redriven, left, reasons, more };
 }
 
 /** @returns why nothing was done for the letter; undefined when it was redriven */

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { DeviceFilter, DeviceIdentity, DeviceStore } from '../../lib/devices/device.ts';
+import {
+  certificateNameIn,
+  type DeviceFilter,
+  type DeviceIdentity,
+  type DeviceStore,
+  formerCertificateNames,
+} from '../../lib/devices/device.ts';
 import type { PageRequest } from '../../lib/storage.ts';
 import { someDevice } from '../factories.ts';
 
@@ -159,6 +165,81 @@ export function deviceStoreContract(name: string, open: () => Promise<DeviceStor
           { enrollmentGroup: second, devices: 1, earliest: '2027-01-01T00:00:00.000Z' },
         ],
       );
+    });
+
+    it('lists the devices whose id begins with a text, in pages', async () => {
+      const store = await open();
+      const ids = ['p-1', 'p-10', 'p-2', 'q-1'].map(id);
+      await store.create(ids.map((each) => someDevice({ id: each })));
+      const listed = async (idPrefix: string, page: PageRequest = { size: 10 }) =>
+        (await store.list({ idPrefix }, page)).items.map((record) => record.id);
+      assert.deepEqual(await listed(id('p-')), ids.slice(0, 3));
+      assert.deepEqual(await listed(id('p-1')), ids.slice(0, 2));
+      assert.deepEqual(await listed(id('p-'), { size: 1, continuation: id('p-1') }), [id('p-10')]);
+      for (const hostile of [`${id('p-')}%`, `${id('p-')}' OR '1'='1`, `${id('p-')}_`, 'x'.repeat(10_000)]) {
+        assert.deepEqual(await listed(hostile), [], hostile.slice(0, 60));
+      }
+    });
+
+    it('finds the device of a certificate that it has or had', async () => {
+      const store = await open();
+      const hex = (octets: number, digit: string) => run.replaceAll(/[^0-9a-f]/g, '').padEnd(2 * octets, digit);
+      const identity = {
+        ...endingAt('2027-01-01T00:00:00.000Z'),
+        sha1Thumbprint: hex(20, 'b').toUpperCase(),
+        sha256Thumbprint: hex(32, 'c').toUpperCase(),
+      };
+      const before = someDevice({ id: id('cert'), serialNumber: hex(16, 'a'), identity });
+      const after = someDevice({
+        id: id('cert'),
+        serialNumber: hex(16, 'd').toUpperCase(),
+        formerCertificateNames: formerCertificateNames(before),
+      });
+      const { written } = await store.create([
+        before,
+        someDevice({ id: id('cert-other'), serialNumber: hex(16, 'e') }),
+      ]);
+      const found = async (text: string, filter: DeviceFilter = {}) => {
+        const certificate = certificateNameIn(text) ?? assert.fail(text);
+        return (await store.list({ ...filter, certificate }, { size: 10 })).items.map((record) => record.id);
+      };
+      const names = [hex(16, 'a'), hex(20, 'b'), hex(32, 'c')];
+      for (const name of names) assert.deepEqual(await found(name), [id('cert')]);
+      await store.replace([{ value: after, etag: written.get(after.id)?.etag ?? '' }]);
+      for (const name of [...names, hex(16, 'd')])
+        assert.deepEqual(await found(name.toUpperCase()), [id('cert')], name);
+      assert.deepEqual(await found(hex(16, 'a'), { status: 'failed' }), []);
+      assert.deepEqual(await found(hex(16, 'f')), []);
+    });
+
+    it('counts devices by group and status: all, and those whose certificate ends in a period', async () => {
+      const store = await open();
+      const [first, second] = [`count-${run}-1`, `count-${run}-2`];
+      await store.create([
+        someDevice({
+          id: id('n1'),
+          enrollmentGroup: first,
+          status: 'assigned',
+          identity: endingAt('2027-01-01T00:00:00.000Z'),
+        }),
+        someDevice({
+          id: id('n2'),
+          enrollmentGroup: first,
+          status: 'assigned',
+          identity: endingAt('2027-01-31T00:00:00.000Z'),
+        }),
+        someDevice({ id: id('n3'), enrollmentGroup: first, status: 'failed' }),
+        someDevice({ id: id('n4'), enrollmentGroup: second, identity: endingAt('2027-01-15T00:00:00.000Z') }),
+      ]);
+      const counted = async (period?: { from: string; before: string }) => {
+        const { value, requestUnits } = await store.countByStatus(period);
+        assert.ok(requestUnits >= 0);
+        const ours = value.filter(({ enrollmentGroup }) => [first, second].includes(enrollmentGroup));
+        return ours.map((each) => `${each.enrollmentGroup} ${each.status} ${each.devices}`).sort();
+      };
+      assert.deepEqual(await counted(), [`${first} assigned 2`, `${first} failed 1`, `${second} claimed 1`]);
+      const period = { from: '2027-01-01T00:00:00.000Z', before: '2027-01-31T00:00:00.000Z' };
+      assert.deepEqual(await counted(period), [`${first} assigned 1`, `${second} claimed 1`]);
     });
 
     it('returns the ids of devices that DPS has not assigned', async () => {

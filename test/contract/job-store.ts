@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { JobStore } from '../../lib/jobs/job.ts';
-import { type Job, type Part, partName, waiting } from '../../lib/jobs/job.ts';
+import {
+  type Job,
+  type JobFilter,
+  type JobStore,
+  jobStatuses,
+  type Part,
+  partName,
+  waiting,
+} from '../../lib/jobs/job.ts';
 import { someJob, someTime } from '../factories.ts';
 
 let made = 0;
@@ -164,6 +171,117 @@ export function jobStoreContract(name: string, open: () => Promise<JobStore> | J
       }
       const expected = [...jobs].sort((a, b) => (`${a.receivedAt}~${a.jobId}` > `${b.receivedAt}~${b.jobId}` ? -1 : 1));
       assert.deepEqual(seen.slice(0, 7), expected);
+    });
+
+    it('reads parts from a name on', async () => {
+      const store = await open();
+      const job = newJob({ status: 'provisioning', counts: { ...nothing, total: 3 } });
+      await store.create(job);
+      for (const chunk of [2, 0, 1]) await store.count(job.jobId, somePart(chunk, { provisioned: 1 }));
+      const parts = await Array.fromAsync(store.parts(job.jobId, partName(1, 1)));
+      assert.deepEqual(
+        parts.map(({ chunk }) => chunk),
+        [1, 2],
+      );
+    });
+
+    /** Jobs of one minute, which no other test uses. */
+    const minute = () => {
+      const start = Date.UTC(2040, 0, 1) + 3_600_000 * made++ + (Date.now() % 1_000_000_000) * 1000;
+      const at = (seconds: number) => new Date(start + 1000 * seconds).toISOString();
+      return { at, since: at(0), until: at(60) };
+    };
+    const listed = async (store: JobStore, filter: JobFilter, size = 100): Promise<string[]> => {
+      const found: string[] = [];
+      let continuation: string | undefined;
+      do {
+        const page = await store.list({ ...filter, size, continuation });
+        assert.ok(page.items.length <= size);
+        found.push(...page.items.map(({ name: jobName }) => jobName));
+        continuation = page.continuation;
+      } while (continuation !== undefined);
+      return found;
+    };
+
+    it('lists jobs by source and by the time at which they were received', async () => {
+      const store = await open();
+      const { at, since, until } = minute();
+      await store.create(newJob({ name: 'first', source: 'http', receivedAt: at(0) }));
+      await store.create(newJob({ name: 'second', source: 'order', receivedAt: at(30) }));
+      await store.create(newJob({ name: 'third', source: 'http', receivedAt: at(60) }));
+      assert.deepEqual(await listed(store, { since, until }), ['second', 'first']);
+      assert.deepEqual(await listed(store, { since: at(30), until: at(61) }, 1), ['third', 'second']);
+      assert.deepEqual(await listed(store, { since, until: at(61), source: 'http' }, 1), ['third', 'first']);
+      assert.deepEqual(await listed(store, { since, until, source: 'blob' }), []);
+    });
+
+    it('lists and counts jobs by their current status, also where the stored one is late', async () => {
+      const store = await open();
+      const { at, since, until } = minute();
+      const total = { ...nothing, total: 2 };
+      const running = (jobName: string, change: Partial<Job> = {}) =>
+        newJob({ name: jobName, status: 'provisioning', counts: total, receivedAt: at(made % 60), ...change });
+      const created = async (job: Job) => {
+        await store.create(job);
+        return job.jobId;
+      };
+      await created(running('new', { status: 'received', counts: { ...nothing, total: 0 } }));
+      await created(running('runs'));
+      const counted = await created(running('all counted, worker died'));
+      await store.count(counted, somePart(0, { provisioned: 2 }));
+      const faulty = await created(running('counted with errors, worker died'));
+      await store.count(faulty, somePart(0, { provisioned: 1, rejected: 1 }));
+      const ended = await created(running('ended'));
+      await store.count(ended, somePart(0, { failed: 2 }));
+      await store.update(ended, ['provisioning'], { status: 'completedWithErrors', finishedAt: at(50) });
+      const retried = await created(running('retried'));
+      await store.count(retried, somePart(0, { failed: 2 }));
+      await store.update(retried, ['provisioning'], { status: 'completedWithErrors', finishedAt: at(50) });
+      const version = (await store.readVersion(retried)) ?? assert.fail();
+      await store.updateVersion(version, { retrying: 2 });
+      const repaired = await created(running('retry counted, worker died'));
+      await store.count(repaired, somePart(0, { failed: 2 }));
+      await store.update(repaired, ['provisioning'], { status: 'completedWithErrors', finishedAt: at(50) });
+      await store.count(repaired, { ...somePart(1, { provisioned: 2, failed: -2 }), retried: 0 });
+      const failed = await created(running('failed', { counts: { ...nothing, total: 0 } }));
+      await store.update(failed, ['provisioning'], { status: 'failed', finishedAt: at(50) });
+      const stopped = await created(running('cancelled'));
+      await store.update(stopped, ['provisioning'], { status: 'cancelled', finishedAt: at(50) });
+
+      const by = async (...status: Job['status'][]) => (await listed(store, { since, until, status }, 2)).sort();
+      assert.deepEqual(await by('received', 'splitting'), ['new']);
+      assert.deepEqual(await by('provisioning'), ['retried', 'runs']);
+      assert.deepEqual(await by('completed'), ['all counted, worker died', 'retry counted, worker died']);
+      assert.deepEqual(await by('completedWithErrors'), ['counted with errors, worker died', 'ended']);
+      assert.deepEqual(await by('failed'), ['failed']);
+      assert.deepEqual(await by('cancelled'), ['cancelled']);
+      assert.equal((await by(...jobStatuses)).length, 9);
+
+      const { value } = await store.countByStatus(since);
+      const hour = since.slice(0, 13);
+      const ours = value.filter((each) => each.hour === hour);
+      assert.deepEqual(Object.fromEntries(ours.map(({ status, jobs }) => [status, jobs])), {
+        ...{ received: 1, provisioning: 2, completed: 2, completedWithErrors: 2, failed: 1, cancelled: 1 },
+      });
+    });
+
+    it('counts jobs apart by their limit to enrollment groups, and running ones of any age', async () => {
+      const store = await open();
+      const { since } = minute();
+      const hour = since.slice(0, 13);
+      const end = { status: 'failed', receivedAt: since } as const;
+      await store.create(newJob({ ...end, allowedGroups: ['b', 'a'] }));
+      await store.create(newJob({ ...end, allowedGroups: ['a', 'b'] }));
+      await store.create(newJob({ ...end, allowedGroups: [] }));
+      await store.create(newJob(end));
+      await store.create(newJob({ status: 'splitting', receivedAt: since, allowedGroups: ['a'] }));
+      const counted = async (from: string) => {
+        const { value } = await store.countByStatus(from);
+        const ours = value.filter((each) => each.hour === hour);
+        return ours.map(({ status, allowedGroups, jobs }) => `${status} ${allowedGroups?.join('+')} ${jobs}`).sort();
+      };
+      assert.deepEqual(await counted(since), ['failed  1', 'failed a+b 2', 'failed undefined 1', 'splitting a 1']);
+      assert.deepEqual(await counted('2999-01-01T00:00:00.000Z'), ['splitting a 1']);
     });
   });
 }

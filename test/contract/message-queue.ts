@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { CountableQueue } from '../../lib/storage.ts';
+import type { ObservableQueue } from '../../lib/storage.ts';
 
 interface Opened {
-  readonly queue: CountableQueue<unknown>;
+  readonly queue: ObservableQueue<unknown>;
   /** Texts of up to 32 messages that can be received now. */
   receive(): Promise<string[]>;
 }
 
-/** Tests that every CountableQueue passes. Each test opens a queue of its own. */
+/** Tests that every ObservableQueue passes. Each test opens a queue of its own. */
 export function messageQueueContract(name: string, open: () => Promise<Opened>): void {
   describe(`message queue: ${name}`, () => {
     it('sends each message once, as JSON without further encoding', async () => {
@@ -42,6 +42,20 @@ export function messageQueueContract(name: string, open: () => Promise<Opened>):
       await queue.send([{ when: 'now' }]);
       assert.equal(await queue.waiting(), 2);
       assert.deepEqual(await receive(), ['{"when":"now"}']);
+    });
+
+    it('tells when the first message was sent that can be received', async () => {
+      const { queue, receive } = await open();
+      assert.equal(await queue.oldest(), undefined);
+      await queue.send([{ when: 'later' }], { delaySeconds: 600 });
+      assert.equal(await queue.oldest(), undefined);
+      // Storage has times of whole seconds.
+      const before = Math.floor(Date.now() / 1000) * 1000;
+      await queue.send([{ when: 'now' }]);
+      const sent = (await queue.oldest())?.getTime() ?? 0;
+      assert.ok(sent >= before && sent <= Date.now(), `${sent}`);
+      await receive();
+      assert.equal(await queue.oldest(), undefined, 'it is in work');
     });
   });
 }

@@ -1,4 +1,4 @@
-import type { DeadLetter, DeadLetterStore } from '../../lib/jobs/dead-letters.ts';
+import type { DeadLetter, DeadLetterStore, LetterState } from '../../lib/jobs/dead-letters.ts';
 
 /** Dead letters in memory. */
 export function createMemoryDeadLetterStore(): DeadLetterStore {
@@ -16,20 +16,46 @@ export function createMemoryDeadLetterStore(): DeadLetterStore {
       const times = (letters.get(key(letter.id, letter.queue))?.times ?? 0) + 1;
       letters.set(key(letter.id, letter.queue), { ...letter, times });
     },
-    async list({ size, continuation = '', queue, redriven = false }) {
+    async list(asked) {
+      const { size, continuation = '', queue, code, ids, state = 'waiting' } = asked;
       const sorted = [...letters.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
       const found = sorted.filter(
         (letter) =>
           letter.id > continuation &&
           (queue === undefined || letter.queue === queue) &&
-          (letter.redriven !== undefined) === redriven,
+          (code === undefined || letter.reason.code === code) &&
+          (ids === undefined || ids.includes(letter.id)) &&
+          stateOf(letter) === state,
       );
       const items = found.slice(0, size);
       return found.length > size ? { items, continuation: items.at(-1)?.id } : { items };
     },
+    async read(id) {
+      return [...letters.values()].find((letter) => letter.id === id);
+    },
+    async countByReason() {
+      const waiting = [...letters.values()].filter((letter) => stateOf(letter) === 'waiting');
+      const members = waiting.map(({ queue, reason: { code } }) => ({ queue, code }));
+      const alike = Map.groupBy(members, (each) => JSON.stringify(each));
+      const value = [...alike.values()].flatMap((each) => (each[0] ? { ...each[0], letters: each.length } : []));
+      return { value, requestUnits: 0 };
+    },
     async noteRedriven({ id, queue, times }, redriven) {
       const letter = letters.get(key(id, queue));
-      if (letter?.times === times) letters.set(key(id, queue), { ...letter, redriven });
+      if (letter?.times !== times) return;
+      const { discarded: _, ...rest } = letter;
+      letters.set(key(id, queue), { ...rest, redriven });
+    },
+    async noteDiscarded({ id, queue, times }, discarded) {
+      const letter = letters.get(key(id, queue));
+      if (letter?.times !== times || stateOf(letter) !== 'waiting') return false;
+      letters.set(key(id, queue), { ...letter, discarded });
+      return true;
     },
   };
+}
+
+function stateOf({ redriven, discarded }: DeadLetter): LetterState {
+  if (discarded !== undefined) return 'discarded';
+  return redriven === undefined ? 'waiting' : 'redriven';
 }

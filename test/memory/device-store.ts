@@ -1,4 +1,4 @@
-import type { BatchWrite, DeviceRecord, DeviceStore } from '../../lib/devices/device.ts';
+import type { BatchWrite, CertificateName, DeviceRecord, DeviceStore } from '../../lib/devices/device.ts';
 import type { Versioned } from '../../lib/storage.ts';
 
 /** Device records in memory, held to the same contract as the real store. */
@@ -39,14 +39,19 @@ export function createMemoryDeviceStore(): DeviceStore & { readonly records: Rea
         ({ id }) => documents.get(id)?.etag === etags.get(id),
       );
     },
-    async list({ jobId, enrollmentGroup, status, expiresBefore }, { size, continuation = '' }) {
+    async list(filter, page) {
+      const { size, continuation = '' } = page;
+      const { jobId, enrollmentGroup, status, expiresBefore, idPrefix = '', certificate } = filter;
       const found = sorted().filter(
         (record) =>
           record.id > continuation &&
           (jobId === undefined || record.claim.jobId === jobId) &&
           (enrollmentGroup === undefined || record.enrollmentGroup === enrollmentGroup) &&
           (status === undefined || record.status === status) &&
-          (expiresBefore === undefined || (record.identity !== undefined && record.identity.notAfter < expiresBefore)),
+          (expiresBefore === undefined ||
+            (record.identity !== undefined && record.identity.notAfter < expiresBefore)) &&
+          record.id.startsWith(idPrefix) &&
+          (certificate === undefined || hasOrHad(record, certificate)),
       );
       const items = found.slice(0, size);
       return found.length > size ? { items, continuation: items.at(-1)?.id } : { items };
@@ -68,5 +73,21 @@ export function createMemoryDeviceStore(): DeviceStore & { readonly records: Rea
         return { enrollmentGroup, devices: each.length, earliest };
       });
     },
+    async countByStatus(period) {
+      const counted = sorted().filter(({ identity }) => {
+        const notAfter = identity?.notAfter;
+        if (period === undefined) return true;
+        return notAfter !== undefined && notAfter >= period.from && notAfter < period.before;
+      });
+      const members = counted.map(({ enrollmentGroup, status }) => ({ enrollmentGroup, status }));
+      const alike = Map.groupBy(members, (each) => JSON.stringify(each));
+      const value = [...alike.values()].flatMap((each) => (each[0] ? { ...each[0], devices: each.length } : []));
+      return { value, requestUnits: 0 };
+    },
   };
+}
+
+function hasOrHad(record: DeviceRecord, { kind, hex }: CertificateName): boolean {
+  const current = kind === 'serialNumber' ? record.serialNumber : record.identity?.[kind];
+  return current?.toLowerCase() === hex || (record.formerCertificateNames ?? []).includes(hex);
 }

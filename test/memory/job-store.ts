@@ -1,4 +1,12 @@
-import type { Job, JobChange, JobStore, Part, RowCounts } from '../../lib/jobs/job.ts';
+import {
+  currentStatus,
+  isSettled,
+  type Job,
+  type JobChange,
+  type JobStore,
+  type Part,
+  type RowCounts,
+} from '../../lib/jobs/job.ts';
 
 /** Jobs in memory, held to the same contract as the real store. */
 export function createMemoryJobStore(): JobStore {
@@ -66,16 +74,35 @@ export function createMemoryJobStore(): JobStore {
       }
       return structuredClone(jobs.get(jobId)) as Job;
     },
-    async *parts(jobId) {
-      const counted = [...(parts.get(jobId)?.values() ?? [])];
+    async *parts(jobId, from = '') {
+      const counted = [...(parts.get(jobId)?.values() ?? [])].filter(({ part }) => part >= from);
       yield* structuredClone(counted.sort((a, b) => (a.part < b.part ? -1 : 1)));
     },
-    async list({ size, continuation }) {
+    async list(asked) {
+      const { size, continuation, status, source, since = '', until } = asked;
       const sorted = [...jobs.values()].sort((a, b) => (listKey(a) > listKey(b) ? -1 : 1));
-      const found = sorted.filter((job) => continuation === undefined || listKey(job) < continuation);
+      const found = sorted.filter(
+        (job) =>
+          (continuation === undefined || listKey(job) < continuation) &&
+          (status === undefined || status.includes(currentStatus(job))) &&
+          (source === undefined || source === job.source) &&
+          job.receivedAt >= since &&
+          (until === undefined || job.receivedAt < until),
+      );
       const items = structuredClone(found.slice(0, size));
       const last = items.at(-1);
       return found.length > size && last !== undefined ? { items, continuation: listKey(last) } : { items };
+    },
+    async countByStatus(since) {
+      const counted = [...jobs.values()].filter((job) => job.receivedAt >= since || !isSettled(job));
+      const members = counted.map((job) => ({
+        status: currentStatus(job),
+        hour: job.receivedAt.slice(0, 13),
+        ...(job.allowedGroups !== undefined && { allowedGroups: [...job.allowedGroups].sort() }),
+      }));
+      const alike = Map.groupBy(members, (each) => JSON.stringify(each));
+      const value = [...alike.values()].flatMap((each) => (each[0] ? { ...each[0], jobs: each.length } : []));
+      return { value, requestUnits: 0 };
     },
   };
 }

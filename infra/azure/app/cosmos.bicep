@@ -52,6 +52,10 @@ module account 'br/public:avm/res/document-db/database-account:0.16.0' = {
                 { path: '/status/?' }
                 { path: '/claim/jobId/?' }
                 { path: '/identity/notAfter/?' }
+                { path: '/serialNumber/?' }
+                { path: '/identity/sha1Thumbprint/?' }
+                { path: '/identity/sha256Thumbprint/?' }
+                { path: '/formerCertificateNames/[]/?' }
               ]
               excludedPaths: [{ path: '/*' }]
             }
@@ -69,6 +73,10 @@ module account 'br/public:avm/res/document-db/database-account:0.16.0' = {
                 { path: '/jobId/?' }
                 { path: '/type/?' }
                 { path: '/listKey/?' }
+                { path: '/listStatus/?' }
+                { path: '/listGroups/?' }
+                { path: '/listHour/?' }
+                { path: '/source/?' }
               ]
               excludedPaths: [{ path: '/*' }]
             }
@@ -94,6 +102,7 @@ module account 'br/public:avm/res/document-db/database-account:0.16.0' = {
               includedPaths: [
                 { path: '/queue/?' }
                 { path: '/type/?' }
+                { path: '/reason/code/?' }
               ]
               excludedPaths: [{ path: '/*' }]
             }

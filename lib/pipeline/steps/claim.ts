@@ -1,4 +1,10 @@
-import { type DeviceRecord, enrolledCertificates, formerCertificates, withEvent } from '../../devices/device.ts';
+import {
+  type DeviceRecord,
+  enrolledCertificates,
+  formerCertificateNames,
+  formerCertificates,
+  withEvent,
+} from '../../devices/device.ts';
 import type { ConflictPolicy, Job } from '../../jobs/job.ts';
 import type { ChunkAttempt } from '../../jobs/messages.ts';
 import { contentHash, type DeviceRequest, type RowError, rowError } from '../../manifest/manifest.ts';
@@ -242,6 +248,7 @@ function supersede(claim: DeviceRecord, predecessor: DeviceRecord): DeviceRecord
   const former = formerCertificates(predecessor, claim.statusSince);
   return {
     ...claim,
+    formerCertificateNames: formerCertificateNames(predecessor),
     ...(enrolled.length > 0 && { enrolledCertificates: enrolled }),
     ...(former.length > 0 && { formerCertificates: former }),
     // The block of a deleted device stays until its new certificate is recorded.

@@ -269,7 +269,12 @@ describe('names in the Bicep files and in the code', () => {
         new URL(`../../../lib/azure/cosmos-${container['name']}.ts`, import.meta.url),
         'utf8',
       );
-      const asked = [...source.matchAll(/\bc\.([a-z]\w*(?:\.\w+)*) (?:=|<|>|DESC)/gi)].map(([, path = '']) => path);
+      const asked = [...source.matchAll(/\bc\.([a-z]\w*(?:\.\w+)*) (?:=|<|>|DESC|IN\b)/gi)].map(
+        ([, path = '']) => path,
+      );
+      const inArrays = [...source.matchAll(/ARRAY_CONTAINS\(c\.(\w+)/g)].map(([, path = '']) => `${path}.[]`);
+      const grouped = [...source.matchAll(/GROUP BY (c\.[\w., ]+)/g)].flatMap(([, list = '']) => list.split(', '));
+      asked.push(...inArrays, ...grouped.map((path) => path.slice('c.'.length)));
       assert.ok(asked.length > 0, `no query found for ${container['name']}`);
       for (const path of asked.filter((name) => name !== 'id')) {
         assert.ok(indexed.has(`/${path.replaceAll('.', '/')}/?`), `${container['name']} is asked for ${path}`);

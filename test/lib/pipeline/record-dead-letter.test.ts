@@ -88,13 +88,14 @@ describe('a chunk that failed at each delivery', () => {
       redriven: 1,
       left: 0,
       reasons: [],
+      more: false,
     });
     await world.settle();
     const { counts, retries } = await world.job(jobId);
     assert.equal(counts.provisioned, 5);
     assert.deepEqual(retries, [{ by: 'an operator', at: someTime.toISOString(), rows: 1 }]);
     assert.deepEqual((await deadLetters.list({ size: 10 })).items, []);
-    const { items } = await deadLetters.list({ size: 10, redriven: true });
+    const { items } = await deadLetters.list({ size: 10, state: 'redriven' });
     assert.deepEqual(
       items.map(({ redriven }) => redriven),
       [{ by: 'an operator', at: someTime.toISOString() }],
@@ -145,7 +146,7 @@ describe('a chunk that failed at each delivery', () => {
     });
     const ports = { ...world.services(), deadLetters, queue };
     await assert.rejects(redriveDeadLetters({}, ports));
-    assert.equal((await deadLetters.list({ size: 10, redriven: true })).items.length, 2);
+    assert.equal((await deadLetters.list({ size: 10, state: 'redriven' })).items.length, 2);
     assert.equal((await deadLetters.list({ size: 10 })).items.length, 1);
     sent.length = 0;
     assert.equal((await redriveDeadLetters({}, ports)).redriven, 1);

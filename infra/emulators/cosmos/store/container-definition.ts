@@ -50,9 +50,13 @@ export function resourceName(id: unknown): string {
 export const isTtl = (value: unknown): value is number =>
   Number.isInteger(value) && (Number(value) > 0 || value === -1);
 
-/** The included paths that end in `/?`. Each gets an index. `/*` gets none. */
+/**
+ * The included paths that end in `/?`. Each gets an index. `/*` gets none, and neither do the elements of an array (`/[]/`):
+ * a query for one reads every document. On the service it uses the index.
+ */
 export function indexedPaths({ indexingPolicy }: ContainerDefinition): Steps[] {
-  const paths = (indexingPolicy?.includedPaths ?? []).map(({ path }) => path).filter((path) => path.endsWith('/?'));
+  const included = (indexingPolicy?.includedPaths ?? []).map(({ path }) => path);
+  const paths = included.filter((path) => path.endsWith('/?') && !path.includes('/[]/'));
   // The id already has an index.
   return paths.map((path) => pathSteps(path.slice(0, -2))).filter((steps) => steps.length > 0 && steps[0] !== 'id');
 }
