@@ -16,15 +16,20 @@ interface AnswerBase {
 export interface JsonAnswer extends AnswerBase {
   /** The JSON of the body. The value that a handler gives is typed by it; end-to-end tests parse every answer by it. */
   readonly schema: z.ZodType;
+  readonly mediaTypes?: never;
 }
 
 export interface FileAnswer extends AnswerBase {
   /** Media types of the file. */
   readonly mediaTypes: readonly [string, ...string[]];
+  readonly schema?: never;
 }
 
 /** JSON or a file, as the client asks. */
-export type JsonOrFileAnswer = JsonAnswer & FileAnswer;
+export interface JsonOrFileAnswer extends AnswerBase {
+  readonly schema: z.ZodType;
+  readonly mediaTypes: readonly [string, ...string[]];
+}
 
 /** An answer without a body. */
 export interface EmptyAnswer extends AnswerBase {
