@@ -227,8 +227,8 @@ test('an upload comes as a form, in gzip and in another charset, and for a decla
     const { status } = await fleet.ended(((await answer.json()) as JobAnswer).jobId);
     assert.equal(status, 'completed');
   }
-  const devices = ['form-1', 'gzip-1'].map((id) => fleet.api.get<{ tags: object }>(`devices/${id}`));
-  for (const { tags } of await Promise.all(devices)) assert.deepEqual(tags, { ort: 'Köln' });
+  const devices = ['form-1', 'gzip-1'].map((id) => fleet.api.get<{ twin: { tags: object } }>(`devices/${id}`));
+  for (const { twin } of await Promise.all(devices)) assert.deepEqual(twin.tags, { ort: 'Köln' });
 
   const unknown = await send('?enrollmentGroup=lnie7', 'deviceId\na\n', { 'content-type': 'text/csv' });
   assert.equal(unknown.status, 404);
@@ -248,33 +248,6 @@ test('an empty blob makes no job', limit, async () => {
   assert.equal(job.status, 'completed');
   const { jobs } = await fleet.api.get<{ jobs: JobAnswer[] }>('jobs?limit=1000');
   assert.ok(!jobs.some(({ jobId }) => jobId === empty));
-});
-
-test('a list of orders is one job per order; a bad one is named and can be sent again', limit, async () => {
-  const order = (orderId: string, enrollmentGroup = 'line7') => ({
-    ...{ orderId, enrollmentGroup, devices: [{ deviceId: orderId.toLowerCase() }] },
-    reference: { plant: 1000 },
-  });
-  const batch = [order('BATCH-1'), { ...order('BATCH-2'), devices: [] }, order('BATCH-3', 'not-yet')];
-  // As a file from Windows.
-  await fleet.queue('orders').sendMessage(JSON.stringify(batch, undefined, 2).replaceAll('\n', '\r\n'));
-  type Letter = { orderId?: string; reason: { code: string; message: string }; reference?: object };
-  const letters = await until(async () => {
-    const { deadLetters } = await fleet.api.get<{ deadLetters: Letter[] }>('dead-letters?queue=orders');
-    const found = deadLetters.filter(({ orderId, reason }) => orderId === 'BATCH-3' || /BATCH-2/.test(reason.message));
-    return found.length === 2 && found;
-  });
-  const [unknown] = letters.filter(({ orderId }) => orderId === 'BATCH-3');
-  assert.deepEqual([unknown?.reason.code, unknown?.reference], ['group-unknown', { plant: 1000 }]);
-  await fleet.api.put('enrollment-groups/not-yet', definition);
-  await fleet.queue('orders').sendMessage(JSON.stringify(order('BATCH-3', 'not-yet')));
-  const ended = await until(async () => {
-    const { jobs } = await fleet.api.get<{ jobs: (JobAnswer & { reference?: object })[] }>('jobs?limit=1000');
-    const found = jobs.filter(({ name, status }) => /^BATCH-/.test(name) && status === 'completed');
-    return found.length === 2 && found;
-  });
-  assert.deepEqual(ended.map(({ name }) => name).sort(), ['BATCH-1', 'BATCH-3']);
-  for (const { reference } of ended) assert.deepEqual(reference, { plant: 1000 });
 });
 
 test('a device with an individual enrollment registers', limit, async () => {
@@ -319,4 +292,31 @@ test('a message that cannot be processed is recorded with its reason and does no
   ]);
   const job = await fleet.ended(await fleet.upload('line7/after.csv', manifestOf('after', 3)));
   assert.equal(job.status, 'completed');
+});
+
+test('a list of orders is one job per order; a bad one is named and can be sent again', limit, async () => {
+  const order = (orderId: string, enrollmentGroup = 'line7') => ({
+    ...{ orderId, enrollmentGroup, devices: [{ deviceId: orderId.toLowerCase() }] },
+    reference: { plant: 1000 },
+  });
+  const batch = [order('BATCH-1'), { ...order('BATCH-2'), devices: [] }, order('BATCH-3', 'not-yet')];
+  // As a file from Windows.
+  await fleet.queue('orders').sendMessage(JSON.stringify(batch, undefined, 2).replaceAll('\n', '\r\n'));
+  type Letter = { orderId?: string; reason: { code: string; message: string }; reference?: object };
+  const letters = await until(async () => {
+    const { deadLetters } = await fleet.api.get<{ deadLetters: Letter[] }>('dead-letters?queue=orders');
+    const found = deadLetters.filter(({ orderId, reason }) => orderId === 'BATCH-3' || /BATCH-2/.test(reason.message));
+    return found.length === 2 && found;
+  });
+  const [unknown] = letters.filter(({ orderId }) => orderId === 'BATCH-3');
+  assert.deepEqual([unknown?.reason.code, unknown?.reference], ['group-unknown', { plant: 1000 }]);
+  await fleet.api.put('enrollment-groups/not-yet', definition);
+  await fleet.queue('orders').sendMessage(JSON.stringify(order('BATCH-3', 'not-yet')));
+  const ended = await until(async () => {
+    const { jobs } = await fleet.api.get<{ jobs: (JobAnswer & { reference?: object })[] }>('jobs?limit=1000');
+    const found = jobs.filter(({ name, status }) => /^BATCH-/.test(name) && status === 'completed');
+    return found.length === 2 && found;
+  });
+  assert.deepEqual(ended.map(({ name }) => name).sort(), ['BATCH-1', 'BATCH-3']);
+  for (const { reference } of ended) assert.deepEqual(reference, { plant: 1000 });
 });
