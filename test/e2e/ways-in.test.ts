@@ -228,7 +228,7 @@ test('an upload comes as a form, in gzip and in another charset, and for a decla
     assert.equal(status, 'completed');
   }
   const devices = ['form-1', 'gzip-1'].map((id) => fleet.api.get<{ twin: { tags: object } }>(`devices/${id}`));
-  for (const { twin } of await Promise.all(devices)) assert.deepEqual(twin.tags, { ort: 'Köln' });
+  for (const { twin } of await Promise.all(devices)) assert.deepEqual(twin.tags, { line: 7, ort: 'Köln' });
 
   const unknown = await send('?enrollmentGroup=lnie7', 'deviceId\na\n', { 'content-type': 'text/csv' });
   assert.equal(unknown.status, 404);
