@@ -5,7 +5,7 @@ import { isObject, untrustedJsonIssue } from '../json.ts';
 export type OrderReference = Readonly<Record<string, unknown>>;
 
 /** Longest reference, in bytes of JSON. It travels in the metadata of a blob, which has 8 KB in all. */
-export const maxReferenceBytes = 2048;
+const maxReferenceBytes = 2048;
 
 export const orderReference = z
   .custom<OrderReference>(isObject, 'expected a JSON object')

@@ -57,7 +57,7 @@ export const vagueMediaTypes: readonly string[] = [
 export const formatMediaTypes: readonly string[] = formats.flatMap(({ mediaTypes }) => mediaTypes);
 
 /** The suffixes of manifests, as one phrase: `.csv, .ndjson or .jsonl`. */
-export const suffixList = new Intl.ListFormat('en', { type: 'disjunction' })
+const suffixList = new Intl.ListFormat('en', { type: 'disjunction' })
   .format(formats.flatMap(({ suffixes }) => suffixes))
   .replace(', or ', ' or ');
 

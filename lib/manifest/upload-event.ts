@@ -67,7 +67,7 @@ export function parseBlobCreated(message: unknown): BlobCreated {
 }
 
 /** The text of a URL behind its host: the container comes first or, with an emulator, behind the account. */
-const behindHost = new RegExp(`^https?://[^/]*/(?:[^/]+/)?${container}/(.*)$`, 's');
+const behindHost = new RegExp(`^https?://[^/]*/(?:[^/]+/)??${container}/(.*)$`, 's');
 
 /**
  * The name of the blob from the URL of the event. The subject has the name as it is. The URL has it percent-encoded or, as was

@@ -2,6 +2,9 @@ import { type ErrorCode, FleetError, type Issue } from '../errors.ts';
 import { isObject } from '../json.ts';
 import type { MessageQueue } from '../storage.ts';
 
+/** Characters of the message of one bad item: a batch can have hundreds. */
+const maxMessage = 500;
+
 /**
  * Sends each item of a batch to its queue as a message of its own, so that each has its own deliveries and its own dead letter.
  * A second delivery of the batch sends them all again, which each of them is made for. Items that cannot be worked on stay
@@ -22,7 +25,7 @@ export async function takeApart(
       good.push(item);
     } catch (error) {
       if (!(error instanceof FleetError)) throw error;
-      issues.push({ path: nameOf(item, index), message: error.message });
+      issues.push({ path: nameOf(item, index), message: error.message.slice(0, maxMessage) });
     }
   }
   await queue.send(good);

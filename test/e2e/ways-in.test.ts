@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { CosmosClient } from '@azure/cosmos';
 import { parse } from 'csv-parse/sync';
 import type { DeviceAnswer, GroupAnswer, JobAnswer } from '../../infra/local/demo/api.ts';
@@ -204,6 +205,51 @@ test('devices of a manifest sent by HTTP register', limit, async () => {
   await comesAlive('http-3', { n: 3 });
 });
 
+test('an upload comes as a form, in gzip and in another charset, and for a declared group only', limit, async () => {
+  const send = (query: string, body: string | Buffer | FormData, headers: Record<string, string> = {}) =>
+    fetch(`${fleet.stack.urls.functions}/api/jobs${query}`, {
+      method: 'POST',
+      headers: { 'x-functions-key': fleet.stack.functionsKey, ...headers },
+      body: body as FormData,
+    });
+  const form = new FormData();
+  form.append('file', new Blob(['deviceId,tags.ort\nform-1,Köln\n'], { type: 'text/csv' }), 'list.csv');
+  const packed = gzipSync(Buffer.from('deviceId,tags.ort\ngzip-1,K\xf6ln\n', 'latin1'));
+  const answers = [
+    await send('?enrollmentGroup=line7', form),
+    await send('?enrollmentGroup=line7', packed, {
+      'content-type': 'application/vnd.ms-excel; charset=windows-1252',
+      'content-encoding': 'gzip',
+    }),
+  ];
+  for (const answer of answers) {
+    assert.equal(answer.status, 202, await answer.clone().text());
+    const { status } = await fleet.ended(((await answer.json()) as JobAnswer).jobId);
+    assert.equal(status, 'completed');
+  }
+  const devices = ['form-1', 'gzip-1'].map((id) => fleet.api.get<{ twin: { tags: object } }>(`devices/${id}`));
+  for (const { twin } of await Promise.all(devices)) assert.deepEqual(twin.tags, { line: 7, ort: 'Köln' });
+
+  const unknown = await send('?enrollmentGroup=lnie7', 'deviceId\na\n', { 'content-type': 'text/csv' });
+  assert.equal(unknown.status, 404);
+  assert.match(((await unknown.json()) as { detail: string }).detail, /Did you mean "line7"/);
+});
+
+test('names with #, %, blanks and characters beyond ASCII arrive whole', limit, async () => {
+  for (const [index, name] of ['a#1.csv', '100%.csv', 'a%20b.csv', 'Größe 9 + ü/📦.csv'].entries()) {
+    const job = await fleet.ended(await fleet.upload(`line7/${name}`, `deviceId\nname-${index}\n`));
+    assert.deepEqual([job.name, job.status], [`line7/${name}`, 'completed']);
+  }
+});
+
+test('an empty blob makes no job', limit, async () => {
+  const empty = await fleet.upload('line7/created-first.csv', '');
+  const job = await fleet.ended(await fleet.upload('line7/created-first.csv', 'deviceId\nwritten-later\n'));
+  assert.equal(job.status, 'completed');
+  const { jobs } = await fleet.api.get<{ jobs: JobAnswer[] }>('jobs?limit=1000');
+  assert.ok(!jobs.some(({ jobId }) => jobId === empty));
+});
+
 test('a device with an individual enrollment registers', limit, async () => {
   await fleet.api.put('enrollment-groups/singles', { ...definition, enrollment: 'individual' });
   const job = await fleet.ended(await fleet.upload('singles/list.csv', manifestOf('single', 12)));
@@ -216,7 +262,10 @@ test('a file that is not a manifest is a failed job with one reason', limit, asy
   const workbook = Buffer.from('504b0304140006000800000021', 'hex');
   const wrong: [string, string | Buffer, string][] = [
     ['line7/workbook.csv', workbook, 'manifest-not-text'],
-    ['line7/empty.csv', '', 'manifest-empty'],
+    ['line7/empty.csv', '\n', 'manifest-empty'],
+    ['line7/list.txt', 'deviceId\ntxt-1\n', 'manifest-format'],
+    ['line7/list.csv ', 'deviceId\ntxt-2\n', 'manifest-format'],
+    ['Line 7/list.csv', 'deviceId\ntxt-3\n', 'group-unknown'],
     ['line7/header.csv', 'name,place\na,b\n', 'manifest-header'],
     ['line7/quote.csv', 'deviceId,tags.a\nquote-1,"open\n', 'manifest-quote'],
   ];
@@ -243,4 +292,31 @@ test('a message that cannot be processed is recorded with its reason and does no
   ]);
   const job = await fleet.ended(await fleet.upload('line7/after.csv', manifestOf('after', 3)));
   assert.equal(job.status, 'completed');
+});
+
+test('a list of orders is one job per order; a bad one is named and can be sent again', limit, async () => {
+  const order = (orderId: string, enrollmentGroup = 'line7') => ({
+    ...{ orderId, enrollmentGroup, devices: [{ deviceId: orderId.toLowerCase() }] },
+    reference: { plant: 1000 },
+  });
+  const batch = [order('BATCH-1'), { ...order('BATCH-2'), devices: [] }, order('BATCH-3', 'not-yet')];
+  // As a file from Windows.
+  await fleet.queue('orders').sendMessage(JSON.stringify(batch, undefined, 2).replaceAll('\n', '\r\n'));
+  type Letter = { orderId?: string; reason: { code: string; message: string }; reference?: object };
+  const letters = await until(async () => {
+    const { deadLetters } = await fleet.api.get<{ deadLetters: Letter[] }>('dead-letters?queue=orders');
+    const found = deadLetters.filter(({ orderId, reason }) => orderId === 'BATCH-3' || /BATCH-2/.test(reason.message));
+    return found.length === 2 && found;
+  });
+  const [unknown] = letters.filter(({ orderId }) => orderId === 'BATCH-3');
+  assert.deepEqual([unknown?.reason.code, unknown?.reference], ['group-unknown', { plant: 1000 }]);
+  await fleet.api.put('enrollment-groups/not-yet', definition);
+  await fleet.queue('orders').sendMessage(JSON.stringify(order('BATCH-3', 'not-yet')));
+  const ended = await until(async () => {
+    const { jobs } = await fleet.api.get<{ jobs: (JobAnswer & { reference?: object })[] }>('jobs?limit=1000');
+    const found = jobs.filter(({ name, status }) => /^BATCH-/.test(name) && status === 'completed');
+    return found.length === 2 && found;
+  });
+  assert.deepEqual(ended.map(({ name }) => name).sort(), ['BATCH-1', 'BATCH-3']);
+  for (const { reference } of ended) assert.deepEqual(reference, { plant: 1000 });
 });

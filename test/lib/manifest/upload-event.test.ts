@@ -40,6 +40,16 @@ describe('a BlobCreated event', () => {
 
   it('may be the one of a list', () => assert.deepEqual(parseBlobCreated([gridEvent]), parseBlobCreated(gridEvent)));
 
+  it('may be of a folder that is named as the container is', () => {
+    const url = 'https://acct.blob.core.windows.net/manifests/manifests/list.csv';
+    assert.equal(parseBlobCreated(withData({ url })).blobName, 'manifests/list.csv');
+  });
+
+  it('may come from Data Lake storage', () => {
+    const url = 'https://acct.dfs.core.windows.net/manifests/line7/list.csv';
+    assert.equal(parseBlobCreated(withData({ url, api: 'FlushWithClose' })).blobName, 'line7/list.csv');
+  });
+
   const names = ['a#b.csv', 'a%20b.csv', '100%.csv', 'a b.csv', 'a?b=c.csv', 'a+b&c.csv', 'Größe 9/📦 é.csv', 'é.csv'];
   for (const name of names) {
     const { subject: _, ...rest } = gridEvent;
