@@ -112,7 +112,7 @@ export function openApi(): object {
 }
 
 /** The first segment of a path, and what is there. */
-const tagDescriptions: Readonly<Record<string, string>> = {
+export const tagDescriptions: Readonly<Record<string, string>> = {
   'enrollment-groups': 'What is declared of an enrollment group, and its issuing CAs.',
   jobs: 'Submitted manifests and what becomes of their rows.',
   devices: 'Device records and bundles.',
@@ -124,14 +124,15 @@ const tagDescriptions: Readonly<Record<string, string>> = {
 };
 
 function tags(): { name: string; description: string }[] {
-  return [...new Set(operations.map(tagOf))].map((name) => {
+  return [...new Set(operations.map(pathSegment))].map((name) => {
     const description = tagDescriptions[name];
     if (description === undefined) throw new Error(`tagDescriptions lacks ${name}.`);
     return { name, description };
   });
 }
 
-function tagOf({ path }: Operation): string {
+/** The first segment of the path of an operation, by which operations are grouped. */
+export function pathSegment({ path }: Pick<Operation, 'path'>): string {
   return path.split('/')[0] ?? path;
 }
 
@@ -149,7 +150,7 @@ function described(operation: Operation): ZodOpenApiOperationObject {
   const { id, summary, description, role, perGroup, pathParameters, query, headers, body } = operation;
   return {
     operationId: id,
-    tags: [tagOf(operation)],
+    tags: [pathSegment(operation)],
     summary,
     ...(description !== undefined && { description }),
     'x-required-role': role,

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { operations } from '../../functions/http/operations.ts';
+import { apiPage } from '../../infra/tools/api-page.ts';
 import { openApiFile, openApiTypesFile } from '../../infra/tools/openapi.ts';
 
 const file = 'docs/openapi.json';
@@ -16,6 +17,10 @@ interface Described {
 describe('docs/openapi.json', () => {
   it('is what the table of operations gives', () => {
     assert.equal(text, openApiFile(), 'run: npx node infra/tools/openapi.ts');
+  });
+
+  it('has a page for readers, from the same table', () => {
+    assert.equal(readFileSync('docs/api.md', 'utf8'), apiPage(), 'run: npx node infra/tools/api-page.ts');
   });
 
   it('has its types beside it', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { jobView } from '../../../functions/http/job-view.ts';
+import { jobSchema, jobView } from '../../../functions/http/job-view.ts';
 import { type Job, noRows } from '../../../lib/jobs/job.ts';
 
 const job: Job = {
@@ -71,3 +71,13 @@ test('a job shows its repairs, its warnings and the columns that were matched', 
   // Jobs of before have no counts of repairs.
   assert.deepEqual(jobView(job, new Date(0)).repairs, {});
 });
+
+for (const status of ['received', 'splitting', 'provisioning', 'completed'] as const) {
+  test(`a job with no row waiting is not shown as in work, although "${status}" was written last`, () => {
+    const counts = { ...noRows, total: 4, provisioned: 2, unchanged: 1, failed: 1 };
+    const view = jobView({ ...job, status, counts, retrying: 0 }, new Date('2026-11-24T12:01:30.000Z'));
+    assert.deepEqual([view.status, view.percent, view.finishedAt], ['completedWithErrors', 100, job.lastPartAt]);
+    const sent: unknown = JSON.parse(JSON.stringify(view));
+    assert.deepEqual(jobSchema.parse(sent), sent);
+  });
+}
