@@ -20,6 +20,7 @@ import { type ManifestFormat, requireFormat } from './formats.ts';
  * 6. rows.ts            the fields of each row, checked: one request or one error per row
  *    ids.ts             what is wrong with a device id, and how it would be accepted
  * 7. report.ts          errors and results, as CSV; an error report is a manifest again
+ *    spreadsheet.ts     the cells that a spreadsheet would change; csv.ts marks them as text
  *
  * The reader repairs what has one meaning only, and counts each repair (repairs.ts). It refuses what has lost information.
  *

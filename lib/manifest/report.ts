@@ -2,6 +2,7 @@ import { stringify } from 'csv-stringify/sync';
 import { trimBlanks } from './blanks.ts';
 import { columnsOf, missingCell, reportColumns } from './columns.ts';
 import { cellsOf, withGuard, withoutGuard } from './csv.ts';
+import { dateSerialError, mayBeDateSerial } from './ids.ts';
 import type { Delimiter, ManifestShape, RowError } from './manifest.ts';
 
 /** A row whose device is provisioned, by this job or by an earlier one with the same content (`unchanged`). */
@@ -73,8 +74,12 @@ export function errorsCsv(errors: AsyncIterable<RowError>, shape?: ManifestShape
     return [...own, String(line), code, message, ...(cells ?? []).slice(names.length)];
   }
 
+  const idColumn = columns.filter(isOwn).findIndex(({ kind }) => kind === 'deviceId');
+
   function guarded(error: RowError): string[] {
-    return row(error).map(withGuard);
+    return row(error).map((cell, index) =>
+      index === idColumn && isConfirmedSerial(cell, error) ? `'${cell}` : withGuard(cell),
+    );
   }
 
   /** The cell as the reader takes it: blanks outside a mark do not count. */
@@ -87,6 +92,11 @@ export function errorsCsv(errors: AsyncIterable<RowError>, shape?: ManifestShape
   }
 
   return csv(header, errors, guarded, delimiter);
+}
+
+/** An id that could be a date, and that the reader took for a serial number. In a report it would count as a date. */
+function isConfirmedSerial(id: string, { message }: RowError): boolean {
+  return mayBeDateSerial(id) && !message.includes(dateSerialError(id).message);
 }
 
 const resultColumns = [

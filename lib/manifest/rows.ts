@@ -214,6 +214,8 @@ const unreadable: CellError = { code: 'row-syntax', message: 'The row cannot be 
 interface ManifestRow extends RecordText {
   /** Undefined when the row cannot be read. */
   readonly fields?: DeviceFields;
+  /** The id is marked as text: no spreadsheet made it of a date. */
+  readonly isTextId?: boolean;
   /** Errors found while reading it. */
   readonly errors: readonly CellError[];
 }
@@ -242,7 +244,7 @@ function readRows(bytes: Uint8Array, shape: ManifestShape, firstLine: number, co
  * serial numbers.
  */
 function withDateSerials(rows: ManifestRow[], isReport: boolean): ManifestRow[] {
-  const idOf = ({ fields }: ManifestRow) => fields?.deviceId ?? '';
+  const idOf = ({ fields, isTextId }: ManifestRow) => (isTextId ? '' : (fields?.deviceId ?? ''));
   if (!rows.some((row) => mayBeDateSerial(idOf(row)))) return rows;
   if (!isReport && !rows.some((row) => /\D/.test(idOf(row)))) return rows;
   return rows.map((row) => {
@@ -250,7 +252,7 @@ function withDateSerials(rows: ManifestRow[], isReport: boolean): ManifestRow[] 
   });
 }
 
-type Reading = Pick<ManifestRow, 'fields' | 'errors'>;
+type Reading = Pick<ManifestRow, 'fields' | 'isTextId' | 'errors'>;
 
 interface Table {
   readonly names: readonly string[];
@@ -316,7 +318,8 @@ function csvRow({ line, source, cells }: CsvRow, table: Table): Reading {
     else place(fields[column.section], column.path, read.value);
   }
   if (isHeaderAgain(fields.deviceId)) return { errors: [headerAgain] };
-  return { fields, errors };
+  const isTextId = isUnusual && /^\s*['=]/.test(cells[columns.findIndex(({ kind }) => kind === 'deviceId')] ?? '');
+  return { fields, isTextId, errors };
 }
 
 /** What is wrong with the text of a cell, whatever its column means. @returns the end of a sentence */

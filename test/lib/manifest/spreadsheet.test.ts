@@ -138,6 +138,19 @@ describe('an error report that a spreadsheet saved', () => {
     }
   });
 
+  it('has the numbers of five digits that its manifest had, and not the dates', async () => {
+    const repaired = async (list: string) => {
+      const { faults, shape } = await readManifest(list);
+      const again = await readManifest(fixed(await text(errorsCsv(each(faults), shape)), ','));
+      return again.requests.map(({ deviceId }) => deviceId);
+    };
+    const header = 'deviceId,tags.slot:number';
+    assert.deepEqual(await repaired(`${header}\n44256,x\n44257,x\n44258,1\n`), ['44256', '44257']);
+    assert.deepEqual(await repaired(`${header}\ngw-1,1\n44256,x\n`), []);
+    const { requests } = await readManifest(`${header}\ngw-1,1\n'44256,1\n`);
+    assert.equal(requests[1]?.deviceId, '44256');
+  });
+
   it('has the signing request of its row, byte for byte', async () => {
     const pem = '-----BEGIN CERTIFICATE REQUEST-----\nMIIBADCB\n-----END CERTIFICATE REQUEST-----\n';
     const groups = { line7: { keyCustody: 'device' } } as const;
