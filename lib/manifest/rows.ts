@@ -36,6 +36,8 @@ export interface ChunkRows {
   readonly faults: RowError[];
   /** Repairs to the rows, and warnings about them. */
   readonly repairs: Repairs;
+  /** Ids that rows of the chunk write in different ways, with the line of the first. None of these rows is in `requests`. */
+  readonly clashes: ReadonlyMap<string, number>;
 }
 
 /** Most messages that one row's error joins. */
@@ -55,6 +57,7 @@ export function createRowReader({
   defaultGroup,
   group,
 }: RowReaderOptions): (bytes: Uint8Array, firstLine: number) => ChunkRows {
+  const clashing = new Map(Object.entries(shape.clashes ?? {}));
   return (bytes, firstLine) => {
     const count = createRepairCount();
     const rows = readRows(bytes, shape, firstLine, count);
@@ -81,7 +84,8 @@ export function createRowReader({
       faults.push(rowError(row, error));
     }
     if (shape.format === 'csv') count.add('leading-zeros', shorterNumbers(requests));
-    return { ...withoutClashes(requests, faults, clashes), repairs: count.repairs };
+    const lines = new Map([...clashes.keys()].map((id) => [id, first.get(id)?.line ?? firstLine]));
+    return { ...withoutClashes(requests, faults, clashes), repairs: count.repairs, clashes: lines };
   };
 
   function requestOf({ line, source, fields }: ManifestRow, count: RepairCount): DeviceRequest | undefined {
@@ -97,7 +101,25 @@ export function createRowReader({
 
   function check(request: DeviceRequest): CellError[] {
     const wrongId = idError(request.deviceId, shape.format);
-    return [...(wrongId === undefined ? [] : [wrongId]), ...groupErrors(request), ...twinErrors(request)];
+    return [
+      ...(wrongId === undefined ? [] : [wrongId]),
+      ...groupErrors(request),
+      ...twinErrors(request),
+      ...clashErrors(request),
+    ];
+  }
+
+  /** Rows of other chunks are not in sight here. They were compared when the manifest was split. */
+  function clashErrors(request: DeviceRequest): CellError[] {
+    const { deviceId, enrollmentGroup, line } = request;
+    const lines = clashing.get(deviceId);
+    if (lines === undefined || group(enrollmentGroup)?.deviceIdCase !== 'fold') return [];
+    const other = lines.find((candidate) => candidate !== line) ?? line;
+    const written = JSON.stringify(writtenIdOf(request));
+    const message = `Device ${deviceId} is ${written} here, and in another case on line ${other}. ${oneDevice}`;
+    return [
+      { column: 'deviceId', code: 'device-id-duplicate', message, expected: 'each device once', value: deviceId },
+    ];
   }
 
   function groupErrors({ enrollmentGroup, csr }: DeviceRequest): CellError[] {
@@ -157,10 +179,12 @@ export function createRowReader({
 function duplicate(request: DeviceRequest, first: DeviceRequest): CellError {
   const { deviceId } = request;
   const message = isClash(request, first)
-    ? `Device ${deviceId} is "${writtenIdOf(first)}" on line ${first.line} and "${writtenIdOf(request)}" on line ${request.line}. Ids that differ only in case are one device. Correct one of the two.`
+    ? `Device ${deviceId} is "${writtenIdOf(first)}" on line ${first.line} and "${writtenIdOf(request)}" on line ${request.line}. ${oneDevice}`
     : `Device ${deviceId} is on line ${first.line} already. Remove one of the two rows.`;
   return { column: 'deviceId', code: 'device-id-duplicate', message, expected: 'each device once', value: deviceId };
 }
+
+const oneDevice = 'Ids that differ only in case are one device. Correct one of the two.';
 
 const writtenIdOf = ({ deviceId, writtenId }: DeviceRequest) => writtenId ?? deviceId;
 

@@ -15,7 +15,7 @@ it('a job keeps its chunks when the rows per chunk change between two deliveries
   const jobId = await world.upload('line7/list.csv', manifest);
   const [event] = world.queue.splice(0);
   // Both messages are sent, and the worker dies before it says so.
-  world.interruptAfter(8);
+  world.interruptAfter(9);
   await assert.rejects(async () => event?.run());
   assert.equal(world.queue.length, 2);
   const blobName = 'line7/list.csv';
