@@ -17,7 +17,7 @@ const maxRows = 2_000_000;
  * @param chunks in the order of the file
  * @param read reads the rows of one chunk
  * @param folds whether an enrollment group folds the case of device ids
- * @throws FleetError `device-id-duplicate` for more than 1,000 such ids, `manifest-too-large` for more than 2 million rows
+ * @throws FleetError `manifest-too-large` for more than 2 million rows, or more than 1,000 such ids
  */
 export async function findClashes(
   source: AsyncIterable<Uint8Array>,
@@ -108,5 +108,5 @@ function tooManyRows(rows: number): FleetError {
 
 function tooManyClashes(): FleetError {
   const message = `More than ${maxClashes} device ids stand in the manifest in upper and in lower case. Write each device once.`;
-  return new FleetError('device-id-duplicate', message, { expected: 'each device once' });
+  return new FleetError('manifest-too-large', message, { expected: 'each device once' });
 }

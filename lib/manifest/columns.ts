@@ -155,11 +155,13 @@ const otherIdNames = new Set([
   'serialnumber',
   'hostname',
 ]);
-const otherSection = /^(tags?|property|properties|prop|desired(?:properties)?)[:./_ -]+(.+)$/i;
+const otherSection =
+  /^(tags?|propert(?:y|ies)[:./_ -]+desired|property|properties|prop|desired(?:properties)?)[:./_ -]+(.+)$/i;
 
 /** What to write in place of a name that is not a column. */
 function suggestion(name: string): string {
-  const loose = looseName(name);
+  if (/^device[\s_-]*id[\s:/]+[a-z]/i.test(name)) return 'separate the columns by comma, semicolon, tab or |';
+  const loose = looseName(name.replace(/\s*\([^)]*\)$|\*$/, '').replace(/^["'“”‘’#]|["'“”‘’]$/g, ''));
   if (otherIdNames.has(loose)) return 'if it identifies the device, write deviceId';
   const near = [...fields.keys()].find((field) => isNear(field.toLowerCase(), loose));
   if (near !== undefined) return `did you mean ${near}?`;
@@ -306,9 +308,16 @@ export function cellValue(cell: string, type: ValueType): { readonly value: unkn
 export function wrongType(column: string, type: ValueType, cell: string): CellError {
   const expected = expectedValues[type];
   const value = excerpt(cell);
-  const hint = type === 'number' ? numberHint(cell) : type === 'json' ? jsonHint(cell) : '';
+  const hint = type === 'number' ? numberHint(cell) : type === 'json' ? jsonHint(cell) : booleanHint(cell);
   const message = `${excerpt(column)} is ${JSON.stringify(value)}. Expected ${expected}.${hint}`;
   return { code: 'value-type', message, column, expected, value };
+}
+
+/** TRUE and FALSE as spreadsheets write them in other languages. */
+function booleanHint(cell: string): string {
+  if (/^(?:wahr|vrai|verdadero|verdadeiro|vero|waar|prawda|sant|sand)$/i.test(cell)) return ' Write true.';
+  if (/^(?:falsch|faux|falso|onwaar|fałsz|falskt|falsk)$/i.test(cell)) return ' Write false.';
+  return '';
 }
 
 function jsonHint(cell: string): string {

@@ -16,6 +16,7 @@ import type { Encoding } from './encoding.ts';
  *    cells.ts           the text of one cell: what is repaired and what is refused
  *    device-fields.ts   a JSON object, as the fields of one device
  * 6. rows.ts            the fields of each row, checked: one request or one error per row
+ *    row-faults.ts      what is wrong with a row as a whole
  *    ids.ts             what is wrong with a device id, and how it would be accepted
  *    clashes.ts         ids that only differ in case, over all chunks
  * 7. report.ts          errors and results, as CSV; an error report is a manifest again

@@ -77,7 +77,7 @@ function ofMessage({ lines }: ChunkMessage, rows: ChunkRows, job: Job): ChunkRow
 /**
  * Finds the ids that rows of different chunks write in different ways, before the first chunk is sent: no row of such a
  * device is provisioned then, whichever chunk comes first. Reads the manifest once more if a group folds the case of its ids.
- * @throws FleetError `manifest-gone`, `device-id-duplicate`, `manifest-too-large`, `throttled`, `unavailable`
+ * @throws FleetError `manifest-gone`, `manifest-too-large`, `throttled`, `unavailable`
  */
 export async function clashesOf(
   { manifest, defaultGroup }: Job,

@@ -50,7 +50,7 @@ describe('ids that differ only in case', () => {
   it('refuse the manifest when there are more than a thousand', async () => {
     const ids = Array.from({ length: 1001 }, (_, index) => [`gw-${index}`, `GW-${index}`]).flat();
     await assert.rejects(clashesIn(ids, { pieceBytes: 65_536 }), {
-      code: 'device-id-duplicate',
+      code: 'manifest-too-large',
       message: /^More than 1000 device ids/,
     });
   });
