@@ -4,7 +4,7 @@ import { withoutGuard } from './csv.ts';
 import type { RepairCount } from './repairs.ts';
 
 const emptyWord = /^(?:[(<[]?(?:null|n\/?a|nan|nat|none|nil|undefined)[)>\]]?|\\n|-{1,3})$/i;
-const calcError = /^err:5\d\d$/i;
+const shortWord = new RegExp(`${emptyWord.source}|^err:5\\d\\d$`, 'i');
 const maxWordLength = 11;
 
 /**
@@ -18,7 +18,7 @@ export function isSuspect(cell: string): boolean {
   if (first <= 0x2d || first === 0x3d || cell.charCodeAt(cell.length - 1) <= 0x20) return true;
   // Up to "9": digits.
   if (first <= 0x39) return cell.includes('+') || (cell.length > 16 && cell.endsWith('00'));
-  return cell.length <= maxWordLength && (emptyWord.test(cell) || calcError.test(cell));
+  return cell.length <= maxWordLength && shortWord.test(cell);
 }
 
 /** The text of a cell, repaired. */
