@@ -11,6 +11,7 @@ import type { BlobProperties, BlobStore } from '../storage.ts';
 import { step } from '../telemetry.ts';
 import { refuseLookalike } from './known-group.ts';
 import type { Ports } from './ports.ts';
+import { clashesOf } from './steps/read.ts';
 
 export type IngestPorts = Pick<Ports, 'jobs' | 'manifests' | 'groups' | 'chunkQueue' | 'chunkRows' | 'now'>;
 
@@ -70,9 +71,10 @@ async function dispatch(job: Job, ports: IngestPorts): Promise<void> {
   const format = job.format ?? requireFormat(blob);
   const source = await manifests.open(blob, version);
   if (source === undefined) throw manifestGone(blob);
-  const { shape, chunks, rows, repairs } = await step('split', { jobId }, () =>
-    splitManifest(source, { format, chunkRows }),
-  );
+  const split = await step('split', { jobId }, () => splitManifest(source, { format, chunkRows }));
+  const { chunks, rows, repairs } = split;
+  const clashes = await step('compare ids', { jobId }, () => clashesOf(job, split, ports));
+  const shape = clashes === undefined ? split.shape : { ...split.shape, clashes };
   // Totals first: a chunk may be done before the last message is sent, and it is counted against them.
   const change = {
     status: 'provisioning',

@@ -269,6 +269,43 @@ describe('a file is refused with its cause', () => {
 
 describe('a device id that a spreadsheet changed', () => {
   const refused: [id: string, message: RegExp][] = [
+    ['Mar 1, 2026', /is a date/],
+    ['1. März 2026', /is a date/],
+    ['déc-26', /is a date/],
+    ['2026年3月1日', /is a date/],
+    ['44256.5', /may be the date 2021-03-01/],
+    ['5E+10', /last digits are lost/],
+    ['1E-05', /last digits are lost/],
+    ['1E5', /has upper case\. Write "1e5"/],
+    ['NaT', /for "no value"/],
+    ['<NA>', /for "no value"/],
+    ['-inf', /for "no value"/],
+    ['\\N', /for "no value"/],
+    ['[object Object]', /for "no value"/],
+    ['System.Object[]', /for "no value"/],
+    ['#NOM?', /error value/],
+    ['#¡REF!', /error value/],
+    ['(3 rows)', /footer/],
+    ['3 row(s) affected', /footer/],
+    ['Total général', /footer/],
+    ['Anzahl: 2', /footer/],
+    ['Page 1 of 2', /footer/],
+    ['*** end of list ***', /footer/],
+    ['gw–1', /U\+2013, en dash\)\. Write "gw-1"/],
+    ['gw\u20111', /U\+2011, no-break hyphen\)\. Write "gw-1"/],
+    ['gw\u00ad1', /U\+00AD, soft hyphen/],
+    ['gw\u200e1', /U\+200E, left-to-right mark\)\. Write "gw1"/],
+    ['gw\u20281', /U\+2028, line separator\)\. Write "gw-1"/],
+    ['gw-\u04301', /"\u0430" \(U\+0430, Cyrillic letter\)/],
+    ['İ-1', /"İ" \(U\+0130\)/],
+    ['ｇｗ－１', /full-width character.*Write "gw-1"/],
+    ['gw²', /"²" \(U\+00B2\)\. Use/],
+    ['`gw-1`', /Write "gw-1"/],
+    ['‘gw-1’', /in curly quotes/],
+    ['{0A1B2C3D-0000-0000-0000-000000000001}', /Write "0a1b2c3d-0000-0000-0000-000000000001"/],
+    ['urn:uuid:0A1B', /Write "0a1b"/],
+    ['001A.2B3C.4D5E', /has upper case\. Write "001a\.2b3c\.4d5e"/],
+    ['gw:1/2', /it contains ":", "\/"\. Use/],
     ['01.03.2026', /is a date/],
     ['2026-03-01', /is a date/],
     ['3/1/2026', /is a date/],
@@ -287,7 +324,7 @@ describe('a device id that a spreadsheet changed', () => {
   ];
   for (const [id, message] of refused) {
     it(`is refused: ${id}`, async () => {
-      const { requests, faults } = await readManifest(`deviceId,tags.a\ngw-0,1\n${id},1\n`);
+      const { requests, faults } = await readManifest(`deviceId,tags.a\ngw-0,1\n"${id}",1\n`);
       assert.deepEqual(
         requests.map(({ deviceId }) => deviceId),
         ['gw-0'],
@@ -298,12 +335,18 @@ describe('a device id that a spreadsheet changed', () => {
   }
 
   it('is accepted when it only resembles one', () =>
-    holds('deviceId\n3e5\n12-04-07\nmay\ndec-12345\n1.2.3.4\n2026-13-01\ngw-44256\n', {
-      devices: ['3e5', '12-04-07', 'may', 'dec-12345', '1.2.3.4', '2026-13-01', 'gw-44256'],
+    holds('deviceId\n3e5\n5e10\n00e1\n12-04-07\nmay\ndec-12345\n1.2.3.4\n2026-13-01\ngw-44256\ntotal-1\nnull-1\n', {
+      devices: [
+        ...['3e5', '5e10', '00e1', '12-04-07', 'may', 'dec-12345', '1.2.3.4', '2026-13-01', 'gw-44256'],
+        ...['total-1', 'null-1'],
+      ],
     }));
 
   it('is a serial number where all ids are numbers of five digits', () =>
-    holds('deviceId\n44256\n44257\n', { devices: ['44256', '44257'] }));
+    holds('deviceId\n44256\n44257\n10001\n', {
+      devices: ['44256', '44257', '10001'],
+      repairs: { 'date-numbers': 2 },
+    }));
 
   it('is accepted from NDJSON, which no spreadsheet writes', () =>
     holds(
@@ -311,6 +354,83 @@ describe('a device id that a spreadsheet changed', () => {
       { devices: ['2026-03-01', 'gw-1', '44256'] },
       { format: 'ndjson' },
     ));
+});
+
+describe('a tag that a program changed', () => {
+  const refused: [header: string, cell: string, message: RegExp][] = [
+    ['tags.a', '#NOM?', /"#NOM\?", which is an error value/],
+    ['tags.a', '#ÜBERLAUF!', /error value/],
+    ['tags.a', '#N/D', /error value/],
+    ['tags.a:number', '#DIV/0!', /error value/],
+    ['tags.a:boolean', '#N/A', /error value/],
+    ['tags.a:json', '#REF!', /error value/],
+    ['tags.a', 'MÃ¼nchen', /UTF-8 that was read as Windows-1252\. Write "München"/],
+    ['tags.a', 'a\u00adb', /U\+00AD, soft hyphen/],
+    ['tags.a', 'a\u202eb', /U\+202E, right-to-left override/],
+    ['tags.a', '‘porto’', /in curly quotes/],
+    ['tags.a:number', '1 000', /marks between thousands\. Write 1000\./],
+    ['tags.a:number', '1\u202f000', /marks between thousands\. Write 1000\./],
+    ['tags.a:number', '−5', /minus sign \(U\+2212\)\. Write -5\./],
+    ['tags.a:number', '1.000,5', /decimal comma\. Write 1000\.5\./],
+    ['tags.a:boolean', 'WAHR', /Expected true or false\. Write true\./],
+    ['tags.a:boolean', 'FAUX', /Write false\./],
+  ];
+  for (const [header, cell, message] of refused) {
+    it(`is refused: ${cell}`, () =>
+      holds(`deviceId;${header}\ngw-1;${cell}\n`, { devices: [], faults: { 2: message } }));
+  }
+
+  const counted: [cell: string, repairs: Repairs][] = [
+    ['\u200eporto\u00ad', { 'trimmed-cells': 1 }],
+    ['porto\u202c\u2028', { 'trimmed-cells': 1 }],
+    ['<NA>', { 'empty-words': 1 }],
+    ['(null)', { 'empty-words': 1 }],
+    ['\\N', { 'empty-words': 1 }],
+    ['None', { 'empty-words': 1 }],
+    ['89652912345678900000', { 'lost-digits': 1 }],
+    ['8965291234567891', {}],
+  ];
+  for (const [cell, repairs] of counted) {
+    it(`is accepted, and counted: ${JSON.stringify(cell)}`, () =>
+      holds(`deviceId,tags.a\ngw-1,${cell}\n`, { devices: ['gw-1'], repairs }));
+  }
+});
+
+describe('a header from another program', () => {
+  const read: [header: string, renamed: number][] = [
+    ['DEVİCEID', 1],
+    ['devıceıd', 1],
+    ['ｄｅｖｉｃｅＩｄ', 1],
+    ['device\u00adId', 1],
+    ['\u200edeviceId', 1],
+    ['Device-ID', 1],
+  ];
+  for (const [header, renamed] of read) {
+    it(`is read: ${header}`, () =>
+      holds(`${header},tags.a\ngw-1,x\n`, { devices: ['gw-1'], repairs: { 'header-names': renamed } }));
+  }
+
+  const refused: [start: string, message: RegExp][] = [
+    ['#TYPE System.Object\n"deviceId","tags.a"', /The header seems to be on line 2/],
+    ['# written by a program\n\ndeviceId,tags.a', /The header seems to be on line 3/],
+    ['Table 1,\ndeviceId,tags.a', /The header seems to be on line 2/],
+    ['deviceId tags.a', /separate the columns by comma, semicolon, tab or \|/],
+    ['deviceId:tags.a', /separate the columns by/],
+    ['deviceId (required),tags.a', /did you mean deviceId\?/],
+    ['“deviceId”,tags.a', /did you mean deviceId\?/],
+    ['#deviceId,tags.a', /did you mean deviceId\?/],
+    ['d\u0435viceId,tags.a', /did you mean deviceId\?/],
+    ['deviceId,properties.desired.x', /did you mean desired\.x\?/],
+    ['deviceId,PROPERTY:x', /did you mean desired\.x\?/],
+    ['deviceId,TAG:x', /did you mean tags\.x\?/],
+  ];
+  for (const [start, message] of refused) {
+    it(`is refused: ${start.replaceAll('\n', ' / ')}`, () =>
+      assert.rejects(readManifest(`${start}\ngw-1,x\n`), { code: 'manifest-header', message }));
+  }
+
+  it('has empty columns around it, as SAP writes a list', () =>
+    holds('|deviceId|tags.a|\n|gw-1|x|\n', { devices: ['gw-1'], tags: { a: 'x' }, repairs: { 'empty-columns': 2 } }));
 });
 
 describe('a cell that holds whole rows', () => {
