@@ -317,6 +317,7 @@ function csvRow({ line, source, cells }: CsvRow, table: Table): Reading {
   const isUnusual = source.includes('"') || (!table.isAscii && beyondAscii.test(source));
   const fields: Fields = { deviceId: '', enrollmentGroup: undefined, csr: undefined, tags: {}, desired: {} };
   const errors: CellError[] = [];
+  let isTextId = false;
   for (const [index, column] of columns.entries()) {
     const written = cells[index] ?? '';
     // An empty cell is an absent value.
@@ -331,6 +332,7 @@ function csvRow({ line, source, cells }: CsvRow, table: Table): Reading {
     }
     if (column.kind !== 'twin') {
       fields[column.kind] = cell;
+      if (column.kind === 'deviceId') isTextId = needsCare && /^\s*['=]/.test(written);
       if (column.kind === 'csr' && !isUsualWriting(cell)) count.add('csr-writing');
       continue;
     }
@@ -349,6 +351,5 @@ function csvRow({ line, source, cells }: CsvRow, table: Table): Reading {
     else place(fields[column.section], column.path, read.value);
   }
   if (isHeaderAgain(fields.deviceId)) return { errors: [headerAgain] };
-  const isTextId = isUnusual && /^\s*['=]/.test(cells[columns.findIndex(({ kind }) => kind === 'deviceId')] ?? '');
   return { fields, isTextId, errors };
 }
