@@ -1693,6 +1693,7 @@ export interface operations {
                 onConflict?: "reject" | "replace" | "reissue";
             };
             header?: {
+                /** @description Makes a repeated request safe: the same request with the same key is the same job. Use a new UUID per list. */
                 "idempotency-key"?: string;
             };
             path?: never;
@@ -2168,6 +2169,7 @@ export interface operations {
                 job?: string;
                 /** @description Devices of this enrollment group. A caller with roles for several groups has to name one. */
                 group?: string;
+                /** @description Devices of this status. */
                 status?: "claimed" | "provisioned" | "assigned" | "failed" | "deleting" | "deleted";
                 /** @description Devices whose certificate ends before this. */
                 expiresBefore?: string;

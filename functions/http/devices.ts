@@ -47,7 +47,7 @@ const listDevices = defineOperation({
       .string()
       .optional()
       .describe('Devices of this enrollment group. A caller with roles for several groups has to name one.'),
-    status: word(deviceStatuses).optional(),
+    status: word(deviceStatuses).optional().describe('Devices of this status.'),
     expiresBefore: moment.optional().describe('Devices whose certificate ends before this.'),
     idPrefix: devicePrefix.optional(),
     certificate: certificate.optional(),

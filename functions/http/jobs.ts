@@ -33,6 +33,7 @@ const idempotencyKey = z
     '1 to 255 printable ASCII characters',
   )
   .transform((text) => text.replaceAll('"', ''))
+  .optional()
   .describe(
     'Makes a repeated request safe: the same request with the same key is the same job. Use a new UUID per list.',
   );
@@ -59,7 +60,7 @@ const submitJob = defineOperation({
         override: { default: 'reject' },
       }),
   }),
-  headers: z.object({ 'idempotency-key': idempotencyKey.optional() }),
+  headers: z.object({ 'idempotency-key': idempotencyKey }),
   body: {
     kind: 'stream',
     description: 'The manifest (docs/manifests.md), also with Content-Encoding: gzip.',

@@ -25,8 +25,8 @@ export async function submitOnce(
   by: string = unknownActor,
 ): Promise<Job> {
   const name = createHash('sha256').update(`${by}\n${key}`).digest('hex').slice(0, 32);
-  await reserve(name, submission, ports.reports);
-  return submitManifest(submission, { ...ports, newId: () => name, manifests: keepingContent(ports.manifests) }, by);
+  const manifests = keepingContent(ports.manifests, () => reserve(name, submission, ports.reports));
+  return submitManifest(submission, { ...ports, newId: () => name, manifests }, by);
 }
 
 /**
@@ -43,11 +43,15 @@ async function reserve(name: string, submission: Submission, reports: BlobStore)
   if (first !== undefined && !first.equals(written)) throw reused('parameters');
 }
 
-/** The store, where a name that is taken must hold the same bytes. */
-function keepingContent(manifests: BlobStore): BlobStore {
+/**
+ * The store, where a name that is taken must hold the same bytes.
+ * @param reserve runs before a blob is written, so that a request that is refused before that does not use up its key
+ */
+function keepingContent(manifests: BlobStore, reserve: () => Promise<void>): BlobStore {
   return {
     ...manifests,
     async createFrom(name, body, options) {
+      await reserve();
       const sent = createHash('sha256');
       const bytes = hashed(body, sent);
       const created = await manifests.createFrom(name, bytes, options);

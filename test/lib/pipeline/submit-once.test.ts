@@ -64,6 +64,18 @@ describe('a manifest with an Idempotency-Key', () => {
     });
   }
 
+  it('is not used up by a request that was refused', async () => {
+    using world = await someWorld();
+    const limited = { ...world.services(), newId: () => 'unused', allowedGroups: ['line8'] };
+    const body = async function* () {
+      yield Buffer.from(list);
+    };
+    const first = { body: body(), format: 'csv', defaultGroup: 'line7', onConflict: 'reject' } as const;
+    await assert.rejects(submitOnce('k1', first, limited, 'mona'), { code: 'forbidden' });
+    const second = { ...first, body: body(), defaultGroup: 'line8' };
+    assert.equal((await submitOnce('k1', second, limited, 'mona')).defaultGroup, 'line8');
+  });
+
   it('is one job when two requests come at once', async () => {
     using world = await someWorld();
     const jobs = await Promise.all([submit(world), submit(world), submit(world)]);
