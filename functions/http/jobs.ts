@@ -15,7 +15,7 @@ import { MiB } from './body.ts';
 import { etagHeader, etagOf, ifNoneMatch, unlessKnown } from './etag.ts';
 import { jobSchema, jobView } from './job-view.ts';
 import { defineOperation } from './operation.ts';
-import { jobIdInPath, linksToNext, pageOf, pageQuery, word } from './parameters.ts';
+import { flag, jobIdInPath, linksToNext, pageOf, pageQuery, word } from './parameters.ts';
 import type { File } from './reply.ts';
 import { streamed } from './response-stream.ts';
 import { count, pageLinks } from './schemas.ts';
@@ -61,6 +61,9 @@ const submitJob = defineOperation({
           'For devices that are provisioned already: refuse other content, replace it, or provision again in any case.',
         override: { default: 'reject' },
       }),
+    adopt: flag
+      .optional()
+      .describe('Replace individual enrollments that DPS has and that this deployment did not create.'),
   }),
   headers: z.object({ 'idempotency-key': idempotencyKey.optional() }),
   body: {
@@ -79,8 +82,8 @@ const submitJob = defineOperation({
   errors: ['manifest-empty', 'manifest-format', 'manifest-too-large', 'idempotency-key-reused'],
   async handle({ query, headers, body, request, services, caller }) {
     const format = formatOf(request);
-    const { enrollmentGroup: defaultGroup, onConflict = 'reject' } = query;
-    const submission = { body: await notEmpty(body), format, defaultGroup, onConflict };
+    const { enrollmentGroup: defaultGroup, onConflict = 'reject', adopt } = query;
+    const submission = { body: await notEmpty(body), format, defaultGroup, onConflict, adopt };
     const key = headers['idempotency-key'];
     const by = actorName(caller);
     const job =
@@ -202,6 +205,11 @@ const retry = defineOperation({
   role: 'submitter',
   perGroup: true,
   pathParameters,
+  query: z.object({
+    adopt: flag
+      .optional()
+      .describe('Replace individual enrollments that DPS has and that this deployment did not create.'),
+  }),
   answers: {
     202: {
       description: 'The rows that were sent again.',
@@ -212,9 +220,9 @@ const retry = defineOperation({
     },
   },
   errors: ['not-found', 'method-conflict', 'manifest-gone', 'report-missing'],
-  async handle({ path, services, caller }) {
+  async handle({ path, query, services, caller }) {
     const job = await findJob(path.jobId, services.jobs);
-    const { rows } = await retryJob(job, services, actorName(caller));
+    const { rows } = await retryJob(job, services, actorName(caller), query);
     const self = `/api/jobs/${job.jobId}`;
     return { status: 202, json: { jobId: job.jobId, rows, links: { self } }, headers: monitor(job) };
   },
