@@ -27,7 +27,7 @@ export interface OperationDefinition<
   readonly description?: string;
   /** Path parameters. Text that does not fit is an id that does not exist: `not-found`, with the error of the schema. */
   readonly pathParameters?: Path;
-  /** Query parameters, from text. The error of a schema says what is expected. An empty one counts as absent. */
+  /** Query parameters, from text. The error of a schema says what is expected. In a GET, an empty one counts as absent. */
   readonly query?: Query;
   /** Request headers that it reads, in lower case, likewise. */
   readonly headers?: Headers;
@@ -99,6 +99,7 @@ export function defineOperation<
 >(definition: OperationDefinition<Path, Query, Headers, Taken, Given>): Operation {
   const { handle, ...rest } = definition;
   const parts = {
+    method: definition.method,
     pathParameters: definition.pathParameters ?? none,
     query: definition.query ?? none,
     headers: definition.headers ?? none,

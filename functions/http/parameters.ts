@@ -10,6 +10,7 @@ import { suggestion } from '../../lib/suggest.ts';
  */
 
 interface ParameterSchemas {
+  readonly method: string;
   readonly pathParameters: z.ZodObject;
   readonly query: z.ZodObject;
   readonly headers: z.ZodObject;
@@ -22,16 +23,19 @@ interface Parameters {
 }
 
 /**
- * Reads the parameters of a request. An empty query parameter counts as absent.
+ * Reads the parameters of a request. In a GET, an empty query parameter counts as absent. Elsewhere it is a fault: it may come from
+ * a variable that was not set, and without `queue`, a redrive takes all queues.
  * @throws FleetError `not-found` when the path names what cannot exist; `request-invalid` with every other fault: a parameter
  * that does not exist, stands twice, or has another form
  */
-export function readParameters({ pathParameters, query, headers }: ParameterSchemas, request: HttpRequest): Parameters {
+export function readParameters(schemas: ParameterSchemas, request: HttpRequest): Parameters {
+  const { method, pathParameters, query, headers } = schemas;
   const path = pathParameters.safeParse(request.params);
   if (!path.success) throw new FleetError('not-found', path.error.issues[0]?.message ?? 'There is no such resource.');
 
   const names = Object.keys(query.shape);
-  const given = Object.fromEntries([...request.query].filter(([name, value]) => names.includes(name) && value !== ''));
+  const isGiven = (name: string, value: string) => names.includes(name) && (value !== '' || method !== 'GET');
+  const given = Object.fromEntries([...request.query].filter(([name, value]) => isGiven(name, value)));
   const readQuery = query.safeParse(given);
   const sent = Object.keys(headers.shape).map((name) => [name, request.headers.get(name) ?? undefined]);
   const readHeaders = headers.safeParse(Object.fromEntries(sent));
@@ -201,7 +205,16 @@ export const moment = z
     context.addIssue('a date, a time with its zone (2027-01-31T00:00:00Z), or days from now (30d)');
     return z.NEVER;
   })
-  .describe('A date, a time with its zone (`2027-01-31T00:00:00Z`), or days from now (`30d`).');
+  .meta({
+    description: 'A date, a time with its zone (`2027-01-31T00:00:00Z`), or days from now (`30d`).',
+    override: {
+      anyOf: [
+        { type: 'string', format: 'date' },
+        { type: 'string', format: 'date-time' },
+        { type: 'string', pattern: '^[0-9]{1,5}d$' },
+      ],
+    },
+  });
 
 /** A date, or a date and time with its zone (RFC 3339 5.6). Without a zone it would mean the zone of the server. */
 const iso8601 = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;

@@ -16,11 +16,13 @@ interface AnswerBase {
 export interface JsonAnswer extends AnswerBase {
   /** The JSON of the body. The value that a handler gives is typed by it; end-to-end tests parse every answer by it. */
   readonly schema: z.ZodType;
+  readonly mediaTypes?: never;
 }
 
 export interface FileAnswer extends AnswerBase {
   /** Media types of the file. */
   readonly mediaTypes: readonly [string, ...string[]];
+  readonly schema?: never;
 }
 
 /** An answer without a body. */

@@ -1,10 +1,12 @@
 /**
- * Writes docs/openapi.json from the table of operations (functions/http/operations.ts).
- * Run: `npx node infra/tools/openapi.ts`. A test compares the file with the table.
+ * Writes docs/openapi.json from the table of operations (functions/http/operations.ts), and docs/openapi.d.ts, the same as types
+ * for clients in TypeScript.
+ * Run: `npx node infra/tools/openapi.ts`. A test compares the files with the table.
  */
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import openapiTypes, { astToString } from 'openapi-typescript';
 import * as z from 'zod';
 import {
   createDocument,
@@ -19,8 +21,10 @@ import { operations } from '../../functions/http/operations.ts';
 import type { Answer } from '../../functions/http/reply.ts';
 import { problem } from '../../functions/http/schemas.ts';
 import { type ErrorCode, FleetError } from '../../lib/errors.ts';
+import { isObject } from '../../lib/json.ts';
 
 const file = new URL('../../docs/openapi.json', import.meta.url);
+const typesFile = new URL('../../docs/openapi.d.ts', import.meta.url);
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
@@ -48,7 +52,7 @@ const commonErrors: readonly ErrorCode[] = [
 
 /** The description of the API. */
 export function openApi(): object {
-  return createDocument(
+  const document = createDocument(
     {
       openapi: '3.1.1',
       info: {
@@ -91,12 +95,20 @@ export function openApi(): object {
       override: ({ jsonSchema, io }) => {
         // An answer can gain members in a later version, so a client must not refuse those that it does not know.
         if (io === 'output' && jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
+        // A name is text anyway. openapi-typescript makes an impossible type of it.
+        delete jsonSchema.propertyNames;
         // The limits of a JavaScript integer say nothing of the value.
         if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
         if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
       },
     },
   );
+  for (const { get } of Object.values(document.paths ?? {})) {
+    for (const parameter of get?.parameters ?? []) {
+      if ('in' in parameter && parameter.in === 'query') parameter.allowEmptyValue = true;
+    }
+  }
+  return document;
 }
 
 /** The first segment of a path, and what is there. */
@@ -156,8 +168,8 @@ function requestBody(body: BodyDefinition): NonNullable<ZodOpenApiOperationObjec
   return { description: `${description} At most ${maxBytes} bytes.`, required: true, content };
 }
 
-function text(description?: string): { schema: { type: 'string'; description?: string } } {
-  return { schema: { type: 'string', ...(description !== undefined && { description }) } };
+function text(description?: string): { schema: { type: 'string'; minLength?: number; description?: string } } {
+  return { schema: { type: 'string', ...(description !== undefined && { minLength: 1, description }) } };
 }
 
 function responses(operation: Operation): ZodOpenApiResponsesObject {
@@ -176,15 +188,13 @@ export function errorsOf({ errors = [], pathParameters, method }: Operation): re
   return [...new Set([...errors, ...notFound, ...race, ...commonErrors])];
 }
 
-function response({ description, headers, ...rest }: Answer): ZodOpenApiResponseObject {
+function response({ description, headers, schema, mediaTypes }: Answer): ZodOpenApiResponseObject {
+  const files = mediaTypes?.map((type) => [type, text()]);
   return {
     description,
     ...(headers !== undefined && { headers: z.object(headers) }),
-    ...('schema' in rest && rest.schema && { content: { 'application/json': { schema: rest.schema } } }),
-    ...('mediaTypes' in rest &&
-      rest.mediaTypes && {
-        content: Object.fromEntries(rest.mediaTypes.map((type) => [type, text()])),
-      }),
+    ...(schema !== undefined && { content: { 'application/json': { schema } } }),
+    ...(files !== undefined && { content: Object.fromEntries(files) }),
   };
 }
 
@@ -219,7 +229,31 @@ function problemOf(codes: readonly ErrorCode[]): z.ZodType {
   return problem.and(z.object({ title: z.enum(codes) }));
 }
 
-/** The file, as it is committed. */
-export const openApiFile = (): string => `${JSON.stringify(openApi(), null, 2)}\n`;
+/** docs/openapi.json, as it is committed. */
+export function openApiFile(): string {
+  return `${JSON.stringify(openApi(), tidied, 2)}\n`;
+}
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await writeFile(file, openApiFile());
+/**
+ * What zod and zod-openapi write beside the meaning. A twin holds any JSON: zod writes a schema that names itself, for each use,
+ * where no constraint says the same. And beside the `$ref` of a strict object, `additionalProperties` would refuse all members
+ * of the other schema.
+ */
+function tidied(name: string, value: unknown): unknown {
+  if (name.startsWith('__schema')) return undefined;
+  if (!isObject(value) || typeof value['$ref'] !== 'string') return value;
+  const { additionalProperties: _, ...reference } = value;
+  return value['$ref'].includes('/__schema') ? {} : reference;
+}
+
+/** docs/openapi.d.ts, as it is committed. */
+export async function openApiTypesFile(): Promise<string> {
+  // A member with a default may be left out of a request.
+  const types = astToString(await openapiTypes(openApiFile(), { defaultNonNullable: false }));
+  return `// Written by infra/tools/openapi.ts from docs/openapi.json; change it there.\n\n${types}`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await writeFile(file, openApiFile());
+  await writeFile(typesFile, await openApiTypesFile());
+}

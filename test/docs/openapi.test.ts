@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { operations } from '../../functions/http/operations.ts';
-import { openApiFile } from '../../infra/tools/openapi.ts';
+import { openApiFile, openApiTypesFile } from '../../infra/tools/openapi.ts';
 
 const file = 'docs/openapi.json';
 const text = readFileSync(file, 'utf8');
@@ -16,6 +16,11 @@ interface Described {
 describe('docs/openapi.json', () => {
   it('is what the table of operations gives', () => {
     assert.equal(text, openApiFile(), 'run: npx node infra/tools/openapi.ts');
+  });
+
+  it('has its types beside it', async () => {
+    const types = readFileSync('docs/openapi.d.ts', 'utf8');
+    assert.equal(types, await openApiTypesFile(), 'run: npx node infra/tools/openapi.ts');
   });
 
   it('has every operation under its method and path, with its role', () => {

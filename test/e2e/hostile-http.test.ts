@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { errorCodes } from '../../lib/errors.ts';
+import { checkAnswer } from './checked-answers.ts';
 import { startTestStack, type TestStack } from './test-stack.ts';
 
 /*
@@ -54,7 +55,10 @@ async function send({ method = 'GET', path, headers = {}, body = '' }: Hostile):
   // The server may close the connection before it has read everything. Its answer up to then counts.
   socket.on('error', () => {});
   await once(socket, 'close');
-  return parse(Buffer.concat(parts).toString('latin1'));
+  const answer = parse(Buffer.concat(parts).toString('latin1'));
+  const seen = { ...answer, method, path, headers: new Headers(answer.headers) };
+  checkAnswer(seen);
+  return answer;
 }
 
 function parse(raw: string): Answer {

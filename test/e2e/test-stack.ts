@@ -7,6 +7,7 @@ import { type Api, createApi, type DeviceAnswer, type JobAnswer } from '../../in
 import { type StackOptions, startStack } from '../../infra/local/stack.ts';
 import { jobIdOf } from '../../lib/jobs/job.ts';
 import { until } from '../until.ts';
+import { checkFetches } from './checked-answers.ts';
 
 /** Polls idle queues and redelivers failed messages sooner than host.json, which saves storage operations. */
 const soon = {
@@ -14,7 +15,7 @@ const soon = {
   AzureFunctionsJobHost__extensions__queues__visibilityTimeout: '00:00:01',
 };
 
-/** The built app on the whole local stack, in a temporary directory and on free ports. */
+/** The built app on the whole local stack, in a temporary directory and on free ports. Every answer to `fetch` is checked. */
 export async function startTestStack(options: Omit<StackOptions, 'directory' | 'ports'> = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'fleet-e2e-'));
   const settings = { ...soon, ...options.settings };
@@ -22,6 +23,7 @@ export async function startTestStack(options: Omit<StackOptions, 'directory' | '
     await rm(directory, { recursive: true, force: true });
     throw error;
   });
+  const answers = checkFetches(stack.urls.functions);
   const api: Api = createApi({ url: stack.urls.functions, key: stack.functionsKey });
   const manifests = BlobServiceClient.fromConnectionString(stack.storageConnectionString).getContainerClient(
     'manifests',
@@ -61,6 +63,7 @@ export async function startTestStack(options: Omit<StackOptions, 'directory' | '
     async close(): Promise<void> {
       await stack.stop();
       await rm(directory, { recursive: true, force: true });
+      answers.end();
     },
   };
 }

@@ -6,7 +6,7 @@ import { flag, moment, pageQuery, readParameters } from '../../../functions/http
 import { FleetError } from '../../../lib/errors.ts';
 
 const now = new Date('2026-11-23T08:00:00.000Z');
-const none = { pathParameters: z.object({}), query: z.object({}), headers: z.object({}) };
+const none = { method: 'GET', pathParameters: z.object({}), query: z.object({}), headers: z.object({}) };
 
 function read(value: string): string | undefined {
   const query = { expiresBefore: value };
@@ -57,9 +57,9 @@ describe('the parameter expiresBefore', () => {
 });
 
 describe('the parameters of a request', () => {
-  const { pathParameters, headers } = none;
+  const { method, pathParameters, headers } = none;
   const query = z.object({ ...pageQuery, enrollmentGroup: z.string().optional(), force: flag.optional() });
-  const all = { pathParameters, headers, query };
+  const all = { method, pathParameters, headers, query };
 
   function refusalOf(search: string): FleetError {
     const url = `http://localhost/api/jobs?${search}`;
@@ -103,7 +103,13 @@ describe('the parameters of a request', () => {
     assert.equal(details.faults?.at(1)?.message, 'The parameter limit is "0". Expected 1 to 1000.');
   });
 
-  it('can have the function key, and empty values, which count as absent', () => {
+  it('may not be empty where something changes', () => {
+    const request = new HttpRequest({ method: 'POST', url: 'http://localhost/', query: { force: '' } });
+    const message = 'The parameter force is "". Expected true, false.';
+    assert.throws(() => readParameters({ ...all, method: 'POST' }, request), { code: 'request-invalid', message });
+  });
+
+  it('can have the function key, and in a GET empty values, which count as absent', () => {
     const request = new HttpRequest({ method: 'GET', url: 'http://localhost/', query: { code: 'key', limit: '' } });
     assert.deepEqual(readParameters(all, request).query, {});
   });

@@ -1,0 +1,2122 @@
+// Written by infra/tools/openapi.ts from docs/openapi.json; change it there.
+
+export interface paths {
+    "/enrollment-groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All enrollment groups, by id */
+        get: operations["list-enrollment-groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enrollment-groups/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One enrollment group */
+        get: operations["get-enrollment-group"];
+        /**
+         * Declare an enrollment group
+         * @description Creates the group or changes it, makes its issuing CA, and brings DPS up to date (docs/groups.md).
+         */
+        put: operations["put-enrollment-group"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enrollment-groups/{id}/rollover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a new issuing CA the current one
+         * @description DPS keeps the previous one, so its devices can still register (docs/certificates.md).
+         */
+        post: operations["roll-over-enrollment-group"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Jobs, newest first */
+        get: operations["list-jobs"];
+        put?: never;
+        /**
+         * Submit a manifest
+         * @description Stores the list and answers at once. Ask for the job to see what becomes of its rows.
+         */
+        post: operations["submit-job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{jobId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One job: status, counts, rate */
+        get: operations["get-job"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{jobId}/errors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Rejected and failed rows
+         * @description The rows as they were sent, with line, code and message. Fix them and submit the file again.
+         */
+        get: operations["get-job-errors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{jobId}/results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Provisioned devices of a job */
+        get: operations["get-job-results"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{jobId}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a job
+         * @description Chunks that have not begun are dropped. Rows that are provisioned stay so.
+         */
+        post: operations["cancel-job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{jobId}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retry the failed rows of a job
+         * @description Rejected rows are not retried: only their sender can correct them.
+         */
+        post: operations["retry-job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Devices, by id */
+        get: operations["list-devices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/devices/{deviceId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One device */
+        get: operations["get-device"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/devices/{deviceId}/bundle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The bundle of a device
+         * @description What the device installs. It can hold a private key, so the download is recorded in its history.
+         */
+        get: operations["get-device-bundle"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Messages that could not be processed */
+        get: operations["list-dead-letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/dead-letters/redrive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Process dead letters again
+         * @description The failed rows of a chunk are retried with their job. Any other message goes back to its queue.
+         */
+        post: operations["redrive-dead-letters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Try every dependency */
+        get: operations["health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * This description
+         * @description OpenAPI 3.1, as docs/openapi.json in the repository.
+         */
+        get: operations["get-openapi"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller, and what this deployment allows */
+        get: operations["get-me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        GroupDefinition: {
+            /** @description A note for people. */
+            description?: string;
+            /**
+             * @description One DPS enrollment group for all devices (1 call), or one individual enrollment per device (10 per call).
+             * @default group
+             * @enum {string}
+             */
+            enrollment?: "group" | "individual";
+            /**
+             * @description Where the private key is: on the device (it sends a CSR), in a bundle encrypted to `recipients`, or in a plain bundle.
+             * @enum {string}
+             */
+            keyCustody: "device" | "sealed" | "plain";
+            /**
+             * @description Device ids in upper case are refused, or lower-cased; the device record keeps the id as written.
+             * @default refuse
+             * @enum {string}
+             */
+            deviceIdCase?: "refuse" | "fold";
+            /**
+             * @description Type of the key of a device identity.
+             * @default ec-p256
+             * @enum {string}
+             */
+            keyType?: "ec-p256" | "rsa-2048";
+            /**
+             * @description Life of a device identity in days. It never outlives its issuing CA.
+             * @default 365
+             */
+            validityDays?: number;
+            /**
+             * @description The intermediate CA of the group. A change takes effect at the next rollover.
+             * @default {}
+             */
+            issuingCa?: {
+                /**
+                 * @description Signed by our root at its first use, or signed elsewhere and imported (npm run ca -- csr, import).
+                 * @default fleet
+                 * @enum {string}
+                 */
+                origin?: "fleet" | "outside";
+                /**
+                 * @description Type of the key of the CA.
+                 * @default ec-p256
+                 * @enum {string}
+                 */
+                keyType?: "ec-p256" | "ec-p384" | "rsa-4096";
+                /**
+                 * @description Life of the CA in days. It never outlives its root.
+                 * @default 1825
+                 */
+                validityDays?: number;
+            };
+            /**
+             * @description How DPS has the CA of the group: in the enrollment group, or as a verified CA by name (npm run ca -- register).
+             * @default signingCertificate
+             * @enum {string}
+             */
+            attestation?: "signingCertificate" | "caReference";
+            /**
+             * @description The device software that a bundle installs on.
+             * @default iotedge-1.6
+             * @enum {string}
+             */
+            target?: "iotedge-1.6" | "iotedge-1.5" | "iotedge-1.4" | "iotedge-1.2" | "iotedge-1.1" | "dps-device";
+            /**
+             * @description PEM certificates that sealed bundles are encrypted to (CMS EnvelopedData).
+             * @default []
+             */
+            recipients?: string[];
+            /**
+             * @description IoT Edge `auto_reprovisioning_mode`.
+             * @default Dynamic
+             * @enum {string}
+             */
+            autoReprovisioningMode?: "Dynamic" | "AlwaysOnStartup" | "OnErrorOnly";
+            /**
+             * @description The CA of a gateway for its modules: made by its daemon, issued by us into the bundle, or issued by `est`.
+             * @default daemon
+             * @enum {string}
+             */
+            edgeCa?: "daemon" | "issued" | "est";
+            /** @description EST server (RFC 7030) that issues certificates to gateways. Their credential is the identity of the bundle. */
+            est?: {
+                /** @description Base URL, such as https://est.example.com/.well-known/est */
+                url: string;
+                /**
+                 * @description Gateways get and renew their identity there too. They start with the identity of the bundle.
+                 * @default false
+                 */
+                identity?: boolean;
+                /**
+                 * @description When a certificate is renewed: at this share of its life, or with this time left.
+                 * @default 80%
+                 */
+                threshold?: string;
+                /**
+                 * @description The time from a failed renewal to the next attempt.
+                 * @default 4%
+                 */
+                retry?: string;
+                /** @description PEM certificate of the CA that issued its TLS certificate. Default: our root. */
+                trustedCa?: string;
+            };
+            /** @description Where the device keeps its key. Only with keyCustody "device". */
+            keyUri?: string;
+            /** @description The PKCS#11 library, and the slot for new keys. Only with a pkcs11: `keyUri` on IoT Edge. */
+            pkcs11?: {
+                /** @description Path of the PKCS#11 library on the device. */
+                libraryPath: string;
+                /** @description The slot for new keys, as a pkcs11: URI. */
+                baseSlot?: string;
+            };
+            /**
+             * @description PEM certificates of more CAs that modules trust, besides the CA of their gateway.
+             * @default []
+             */
+            trustBundle?: string[];
+            /** @description Image of the Edge Agent. Default: the image at mcr.microsoft.com for the target. */
+            agentImage?: string;
+            /**
+             * @description The twin that DPS gives each device of the group at its first assignment.
+             * @default {}
+             */
+            initialTwin?: {
+                /**
+                 * @description Tags. Those of a row are added, and win.
+                 * @default {}
+                 */
+                tags?: {
+                    [key: string]: unknown;
+                };
+                /**
+                 * @description Desired properties. Those of a row are added, and win.
+                 * @default {}
+                 */
+                desired?: {
+                    [key: string]: unknown;
+                };
+            };
+            /**
+             * @description Whether DPS lets devices of the group register.
+             * @default enabled
+             * @enum {string}
+             */
+            provisioningStatus?: "enabled" | "disabled";
+            /**
+             * @description How DPS chooses the hub of a device: evenly, by latency, always the same hub, or by your webhook.
+             * @default hashed
+             * @enum {string}
+             */
+            allocationPolicy?: "hashed" | "geoLatency" | "static" | "custom";
+            /**
+             * @description Host names of linked hubs. Empty: all linked hubs.
+             * @default []
+             */
+            iotHubs?: string[];
+            /** @description The webhook that chooses the hub. Only with allocationPolicy "custom". */
+            customAllocation?: {
+                /**
+                 * Format: uri
+                 * @description URL that DPS calls to choose the hub of a device.
+                 */
+                webhookUrl: string;
+                /**
+                 * @description Version of the request that DPS sends.
+                 * @default 2021-10-01
+                 */
+                apiVersion?: string;
+            };
+            /**
+             * @description What DPS does when a device registers again.
+             * @default {}
+             */
+            reprovisionPolicy?: {
+                /**
+                 * @description A device that registers again may be assigned to another hub.
+                 * @default true
+                 */
+                updateHubAssignment?: boolean;
+                /**
+                 * @description Its twin moves to the other hub with it.
+                 * @default true
+                 */
+                migrateDeviceData?: boolean;
+            };
+        };
+        EnrollmentGroups: {
+            enrollmentGroups: components["schemas"]["EnrollmentGroup"][];
+        };
+        EnrollmentGroup: {
+            id: string;
+            /** @description As declared last. Queries of URLs are shown in the answer to PUT only. */
+            definition: components["schemas"]["GroupDefinitionOutput"];
+            /** @description Whether DPS has the group as declared. */
+            enrollment: {
+                /** @enum {string} */
+                status: "enrolled" | "pending" | "refused";
+                at?: components["schemas"]["Time"];
+                reason?: components["schemas"]["FailureReason"];
+            };
+            /** @description By which devices are provisioned until DPS accepts the definition. Absent when that is in force. */
+            inForce?: components["schemas"]["GroupDefinitionOutput"];
+            /** @description The current one, then at most one older one that DPS still accepts. */
+            issuingCas: {
+                generation: number;
+                notAfter: components["schemas"]["Time"];
+                certificatePem: string;
+                /** @description Its issuers, nearest first, with the root. */
+                readonly chainPem: string[];
+                /** @description In DPS. */
+                readonly registration?: {
+                    name: string;
+                    at: components["schemas"]["Time"];
+                };
+            }[];
+            readonly declaredBy?: components["schemas"]["Act"];
+            readonly rolledOverBy?: components["schemas"]["Act"];
+            createdAt: components["schemas"]["Time"];
+            updatedAt: components["schemas"]["Time"];
+        };
+        /**
+         * Format: date-time
+         * @description ISO 8601, UTC.
+         */
+        Time: string;
+        FailureReason: {
+            code: components["schemas"]["ErrorCode"];
+            message: string;
+            /** @description What to do next. */
+            hint: string;
+        };
+        /**
+         * @description See docs/errors.md.
+         * @enum {string}
+         */
+        ErrorCode: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+        /** @description Who did something, and when. */
+        Act: {
+            /** @description A signed-in user as `name (object id)`, `function key`, or `order` and its source. */
+            by: string;
+            at: components["schemas"]["Time"];
+        };
+        /** @description An error (RFC 9457). */
+        Problem: {
+            /** @description `urn:fleet-orchestrator:error:` and the code. */
+            type: string;
+            title: components["schemas"]["ErrorCode"];
+            /** @description The status of the answer. */
+            status: number;
+            /** @description What was found, and what was expected. */
+            detail: string;
+            /** @description What to do next. */
+            hint: string;
+            /** @description The path of the request. */
+            instance: string;
+            /** @description Line of a manifest, from 1; the header is line 1. */
+            line?: number;
+            /** @description Parameter, column, or path in JSON. */
+            column?: string;
+            expected?: string;
+            /** @description The value found, cut to 120 characters. */
+            value?: string;
+            /** @description All that one check found, 20 at most. */
+            faults?: {
+                path: string;
+                message: string;
+            }[];
+            /** @description Finds the request in the log. */
+            traceId: string;
+        };
+        /** @description One submitted manifest and everything that becomes of it. */
+        Job: {
+            jobId: string;
+            /** @enum {string} */
+            status: "received" | "splitting" | "provisioning" | "completed" | "completedWithErrors" | "failed" | "cancelled";
+            /** @description Why it failed. */
+            reason?: components["schemas"]["FailureReason"];
+            /** @enum {string} */
+            source: "blob" | "order" | "http";
+            /** @description The blob's name or the order's id. */
+            name: string;
+            /** @description The group of rows that name none. */
+            enrollmentGroup?: string;
+            /** @enum {string} */
+            format: "csv" | "ndjson";
+            /** @enum {string} */
+            onConflict: "reject" | "replace" | "reissue";
+            /** @description Rows by outcome. */
+            counts: {
+                total: number;
+                provisioned: number;
+                unchanged: number;
+                /** @description Only the sender can correct these rows. */
+                rejected: number;
+                /** @description A retry takes these rows up. */
+                failed: number;
+                cancelled: number;
+                waiting: number;
+            };
+            /** @description Rows of a retry that are not counted again yet. */
+            retrying: number;
+            /** @description What the reader repaired, and how often (docs/manifests.md). */
+            repairs: {
+                [key: string]: number;
+            };
+            /** @description Values that were accepted and may be wrong (docs/manifests.md). */
+            warnings: {
+                [key: string]: number;
+            };
+            /** @description Columns whose names were matched. */
+            readonly renamedColumns?: {
+                written: string;
+                read: string;
+            }[];
+            /** @description Share of rows that are done. */
+            percent: number;
+            rowsPerSecond: number;
+            /** @description Absent while it cannot be told. */
+            remainingSeconds?: number;
+            chunks: number;
+            receivedAt: components["schemas"]["Time"];
+            startedAt?: components["schemas"]["Time"];
+            lastProgressAt?: components["schemas"]["Time"];
+            finishedAt?: components["schemas"]["Time"];
+            /** @description Absent for a blob, whose uploader is not known. */
+            readonly submittedBy?: components["schemas"]["Act"];
+            readonly cancelledBy?: components["schemas"]["Act"];
+            /** @description The latest 20 retries, oldest first. */
+            readonly retries?: {
+                /** @description A signed-in user as `name (object id)`, `function key`, or `order` and its source. */
+                by: string;
+                at: components["schemas"]["Time"];
+                rows: number;
+            }[];
+            /** @description Paths. */
+            links: {
+                self: string;
+                errors: string;
+                results: string;
+                devices: string;
+            };
+        };
+        Jobs: {
+            jobs: components["schemas"]["Job"][];
+            /** @description Absent on the last page. */
+            continuation?: string;
+            /** @description Path and query of the next page. Absent on the last page. */
+            next?: string;
+            /** @description The same with scheme and host, as this app was called. */
+            nextLink?: string;
+        };
+        StartedRetry: {
+            jobId: string;
+            rows: number;
+            links: {
+                /** @description Path of the job. */
+                self: string;
+            };
+        };
+        Devices: {
+            devices: components["schemas"]["Device"][];
+            /** @description Absent on the last page. */
+            continuation?: string;
+            /** @description Path and query of the next page. Absent on the last page. */
+            next?: string;
+            /** @description The same with scheme and host, as this app was called. */
+            nextLink?: string;
+        };
+        Device: {
+            deviceId: string;
+            /** @description The id as its manifest has it, where that has upper case. */
+            writtenId?: string;
+            /** @enum {string} */
+            status: "claimed" | "provisioned" | "assigned" | "failed";
+            statusSince: components["schemas"]["Time"];
+            enrollmentGroup: string;
+            /** @description Why the status is `failed`. */
+            readonly failure?: {
+                code: components["schemas"]["ErrorCode"];
+                message: string;
+            };
+            /** @description Without thumbprints and validity while nothing is issued. */
+            certificate: {
+                /** @description Hex. It is stored before anything is signed. */
+                serialNumber: string;
+                /** @description Upper-case hex. */
+                sha1Thumbprint?: string;
+                /** @description Upper-case hex. */
+                sha256Thumbprint?: string;
+                notBefore?: components["schemas"]["Time"];
+                notAfter?: components["schemas"]["Time"];
+            };
+            /** @description The row that holds it. */
+            job: {
+                jobId: string;
+                line: number;
+                link: string;
+            };
+            /** @description In a list the device's own part, for one device its whole initial twin. */
+            readonly twin: {
+                readonly tags: {
+                    [key: string]: unknown;
+                };
+                readonly desired: {
+                    [key: string]: unknown;
+                };
+            };
+            /** @description As DPS reported it last. */
+            readonly registration: {
+                /** @enum {string} */
+                status: "unassigned" | "assigning" | "assigned" | "failed" | "disabled";
+                /** @description Host name of the hub. */
+                assignedHub?: string;
+                /** @description When DPS changed it last. */
+                at?: components["schemas"]["Time"];
+                errorCode?: number;
+                errorMessage?: string;
+                twinDeliveredAt?: components["schemas"]["Time"];
+            };
+            bundle?: {
+                fileName: string;
+                bytes: number;
+                /** @description Lower-case hex. */
+                sha256?: string;
+                keptUntil?: components["schemas"]["Time"];
+                /** @description Path. Absent when its retention has ended. */
+                link?: string;
+            };
+            /** @description The latest 20 events, oldest first. */
+            readonly history: {
+                at: components["schemas"]["Time"];
+                event: string;
+                /** @description For people. */
+                detail?: string;
+            }[];
+        };
+        DeadLetters: {
+            readonly deadLetters: components["schemas"]["DeadLetter"][];
+            /** @description Absent on the last page. */
+            continuation?: string;
+            /** @description Path and query of the next page. Absent on the last page. */
+            next?: string;
+            /** @description The same with scheme and host, as this app was called. */
+            nextLink?: string;
+        };
+        /** @description A message that failed for good, and why. */
+        DeadLetter: {
+            /** @description Digest of queue and body: the same message again has the same id. */
+            id: string;
+            /** @enum {string} */
+            queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
+            /** @description The message as it was sent. */
+            body: string;
+            readonly reason: components["schemas"]["FailureReason"];
+            /** @description When it failed last. */
+            at: components["schemas"]["Time"];
+            /** @description How often it has failed for good. */
+            times: number;
+            readonly redriven?: components["schemas"]["Act"];
+        };
+        Redrive: {
+            /** @description Letters that were sent again, or whose rows are retried. */
+            redriven: number;
+            /** @description Letters for which there was nothing to do. They stay on the list. */
+            left: number;
+            /** @description Why: the first 100 of them. */
+            readonly reasons: {
+                id: string;
+                /** @enum {string} */
+                queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
+                readonly reason: components["schemas"]["FailureReason"];
+            }[];
+        };
+        Health: {
+            /** @enum {string} */
+            status: "ok" | "failing";
+            checks: {
+                name: string;
+                ok: boolean;
+                /** @description What is wrong, and what the operator can do. */
+                problem?: string;
+                /** @description What an operator should know although nothing is wrong. */
+                note?: string;
+            }[];
+        };
+        Me: {
+            /**
+             * @description Whether callers have function keys or sign in with Microsoft Entra.
+             * @enum {string}
+             */
+            access: "keys" | "entra";
+            name: string;
+            /** @description Object id in the directory. Absent with a function key. */
+            id?: string;
+            /** @description Roles for all enrollment groups. Absent with a function key, whose role only the host knows. */
+            readonly roles?: ("reader" | "submitter" | "operator")[];
+            /** @description Roles for some enrollment groups. Absent with a function key. */
+            groupRoles?: {
+                /** @enum {string} */
+                role: "reader" | "submitter" | "operator";
+                readonly enrollmentGroups: string[];
+            }[];
+            /** @description What the caller may call. With a function key: all operations, which the key may or may not open. */
+            operations: {
+                /** @description The `operationId` of docs/openapi.json. */
+                id: string;
+                maxBodyBytes: number;
+                /** @description The groups for which the caller may call it. Absent: all. */
+                readonly enrollmentGroups?: string[];
+            }[];
+            deployment: {
+                /** @description Whether groups may have keyCustody "plain" (ALLOW_PLAIN_KEYS). */
+                plainKeys: boolean;
+                /** @description Which URLs of groups may name a private address (ALLOW_PRIVATE_URLS). */
+                privateUrls: string;
+                /** @description Rows per chunk of a new job. */
+                chunkRows: number;
+                dpsOperationsPerMinute: number;
+                /** @description Absent: bundles are kept. */
+                bundleRetentionDays?: number;
+            };
+        };
+        GroupDefinitionOutput: {
+            /** @description A note for people. */
+            description?: string;
+            /**
+             * @description One DPS enrollment group for all devices (1 call), or one individual enrollment per device (10 per call).
+             * @default group
+             * @enum {string}
+             */
+            enrollment: "group" | "individual";
+            /**
+             * @description Where the private key is: on the device (it sends a CSR), in a bundle encrypted to `recipients`, or in a plain bundle.
+             * @enum {string}
+             */
+            keyCustody: "device" | "sealed" | "plain";
+            /**
+             * @description Device ids in upper case are refused, or lower-cased; the device record keeps the id as written.
+             * @default refuse
+             * @enum {string}
+             */
+            deviceIdCase: "refuse" | "fold";
+            /**
+             * @description Type of the key of a device identity.
+             * @default ec-p256
+             * @enum {string}
+             */
+            keyType: "ec-p256" | "rsa-2048";
+            /**
+             * @description Life of a device identity in days. It never outlives its issuing CA.
+             * @default 365
+             */
+            validityDays: number;
+            /** @description The intermediate CA of the group. A change takes effect at the next rollover. */
+            issuingCa: {
+                /**
+                 * @description Signed by our root at its first use, or signed elsewhere and imported (npm run ca -- csr, import).
+                 * @default fleet
+                 * @enum {string}
+                 */
+                origin: "fleet" | "outside";
+                /**
+                 * @description Type of the key of the CA.
+                 * @default ec-p256
+                 * @enum {string}
+                 */
+                keyType: "ec-p256" | "ec-p384" | "rsa-4096";
+                /**
+                 * @description Life of the CA in days. It never outlives its root.
+                 * @default 1825
+                 */
+                validityDays: number;
+            };
+            /**
+             * @description How DPS has the CA of the group: in the enrollment group, or as a verified CA by name (npm run ca -- register).
+             * @default signingCertificate
+             * @enum {string}
+             */
+            attestation: "signingCertificate" | "caReference";
+            /**
+             * @description The device software that a bundle installs on.
+             * @default iotedge-1.6
+             * @enum {string}
+             */
+            target: "iotedge-1.6" | "iotedge-1.5" | "iotedge-1.4" | "iotedge-1.2" | "iotedge-1.1" | "dps-device";
+            /**
+             * @description PEM certificates that sealed bundles are encrypted to (CMS EnvelopedData).
+             * @default []
+             */
+            recipients: string[];
+            /**
+             * @description IoT Edge `auto_reprovisioning_mode`.
+             * @default Dynamic
+             * @enum {string}
+             */
+            autoReprovisioningMode: "Dynamic" | "AlwaysOnStartup" | "OnErrorOnly";
+            /**
+             * @description The CA of a gateway for its modules: made by its daemon, issued by us into the bundle, or issued by `est`.
+             * @default daemon
+             * @enum {string}
+             */
+            edgeCa: "daemon" | "issued" | "est";
+            /** @description EST server (RFC 7030) that issues certificates to gateways. Their credential is the identity of the bundle. */
+            est?: {
+                /** @description Base URL, such as https://est.example.com/.well-known/est */
+                url: string;
+                /**
+                 * @description Gateways get and renew their identity there too. They start with the identity of the bundle.
+                 * @default false
+                 */
+                identity: boolean;
+                /**
+                 * @description When a certificate is renewed: at this share of its life, or with this time left.
+                 * @default 80%
+                 */
+                threshold: string;
+                /**
+                 * @description The time from a failed renewal to the next attempt.
+                 * @default 4%
+                 */
+                retry: string;
+                /** @description PEM certificate of the CA that issued its TLS certificate. Default: our root. */
+                trustedCa?: string;
+            };
+            /** @description Where the device keeps its key. Only with keyCustody "device". */
+            keyUri?: string;
+            /** @description The PKCS#11 library, and the slot for new keys. Only with a pkcs11: `keyUri` on IoT Edge. */
+            pkcs11?: {
+                /** @description Path of the PKCS#11 library on the device. */
+                libraryPath: string;
+                /** @description The slot for new keys, as a pkcs11: URI. */
+                baseSlot?: string;
+            };
+            /**
+             * @description PEM certificates of more CAs that modules trust, besides the CA of their gateway.
+             * @default []
+             */
+            trustBundle: string[];
+            /** @description Image of the Edge Agent. Default: the image at mcr.microsoft.com for the target. */
+            agentImage?: string;
+            /** @description The twin that DPS gives each device of the group at its first assignment. */
+            initialTwin: {
+                /**
+                 * @description Tags. Those of a row are added, and win.
+                 * @default {}
+                 */
+                tags: {
+                    [key: string]: unknown;
+                };
+                /**
+                 * @description Desired properties. Those of a row are added, and win.
+                 * @default {}
+                 */
+                desired: {
+                    [key: string]: unknown;
+                };
+            };
+            /**
+             * @description Whether DPS lets devices of the group register.
+             * @default enabled
+             * @enum {string}
+             */
+            provisioningStatus: "enabled" | "disabled";
+            /**
+             * @description How DPS chooses the hub of a device: evenly, by latency, always the same hub, or by your webhook.
+             * @default hashed
+             * @enum {string}
+             */
+            allocationPolicy: "hashed" | "geoLatency" | "static" | "custom";
+            /**
+             * @description Host names of linked hubs. Empty: all linked hubs.
+             * @default []
+             */
+            iotHubs: string[];
+            /** @description The webhook that chooses the hub. Only with allocationPolicy "custom". */
+            customAllocation?: {
+                /**
+                 * Format: uri
+                 * @description URL that DPS calls to choose the hub of a device.
+                 */
+                webhookUrl: string;
+                /**
+                 * @description Version of the request that DPS sends.
+                 * @default 2021-10-01
+                 */
+                apiVersion: string;
+            };
+            /** @description What DPS does when a device registers again. */
+            reprovisionPolicy: {
+                /**
+                 * @description A device that registers again may be assigned to another hub.
+                 * @default true
+                 */
+                updateHubAssignment: boolean;
+                /**
+                 * @description Its twin moves to the other hub with it.
+                 * @default true
+                 */
+                migrateDeviceData: boolean;
+            };
+        };
+    };
+    responses: {
+        /** @description `request-invalid`: Correct the request as described. */
+        Error400: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    title: "request-invalid";
+                };
+            };
+        };
+        /** @description `unauthorized`: Send a function key in x-functions-key, or sign in. */
+        Error401: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content?: never;
+        };
+        /** @description `forbidden`: Ask for the role that the message names, and for the enrollment group if it names one. */
+        Error403: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    title: "forbidden";
+                };
+            };
+        };
+        /** @description `request-too-large`: Send a smaller body; docs/host.md lists the limits. */
+        Error413: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    title: "request-too-large";
+                };
+            };
+        };
+        /**
+         * @description `setting-invalid`: Correct the settings named (docs/settings.md).
+         *
+         *     `internal`: Report the trace id to the operator; the log has the cause.
+         */
+        Error500: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    title: "setting-invalid" | "internal";
+                };
+            };
+        };
+        /**
+         * @description `throttled`: Wait: the work is tried again when the service allows it.
+         *
+         *     `unavailable`: Wait: the work is tried again. If this lasts, look at GET /api/health.
+         */
+        Error503: {
+            headers: {
+                "retry-after"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    title: "throttled" | "unavailable";
+                };
+            };
+        };
+    };
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    "list-enrollment-groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. DPS takes 100 groups, so the list is not paged. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrollmentGroups"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "get-enrollment-group": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The group. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrollmentGroup"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "put-enrollment-group": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description The definition. At most 1048576 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GroupDefinition"];
+            };
+        };
+        responses: {
+            /** @description The group, changed or as it was. */
+            200: {
+                headers: {
+                    /** @description Path of the group. */
+                    location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrollmentGroup"];
+                };
+            };
+            /** @description The new group. */
+            201: {
+                headers: {
+                    /** @description Path of the group. */
+                    location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrollmentGroup"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /** @description `concurrent-change`: Read the resource again and repeat the request. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            /**
+             * @description `group-invalid`: Fix every fault and declare the group again.
+             *
+             *     `custody-not-allowed`: Use key custody "device" or "sealed", or set ALLOW_PLAIN_KEYS.
+             *
+             *     `group-refused`: Resolve what DPS says, then retry the job.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "group-invalid" | "custody-not-allowed" | "group-refused";
+                    };
+                };
+            };
+            /**
+             * @description `ca-key-unusable`: Restore the CA key (docs/certificates.md, "When a CA key is gone"), then retry the job.
+             *
+             *     `setting-invalid`: Correct the settings named (docs/settings.md).
+             *
+             *     `internal`: Report the trace id to the operator; the log has the cause.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "ca-key-unusable" | "setting-invalid" | "internal";
+                    };
+                };
+            };
+            503: components["responses"]["Error503"];
+        };
+    };
+    "roll-over-enrollment-group": {
+        parameters: {
+            query?: {
+                /** @description The generation that is current now. With it, a repeated request rolls over once. */
+                from?: number;
+                /** @description Roll over although devices of the oldest CA could no longer register. */
+                force?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The group. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrollmentGroup"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            /** @description `group-refused`: Resolve what DPS says, then retry the job. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "group-refused";
+                    };
+                };
+            };
+            /**
+             * @description `ca-key-unusable`: Restore the CA key (docs/certificates.md, "When a CA key is gone"), then retry the job.
+             *
+             *     `setting-invalid`: Correct the settings named (docs/settings.md).
+             *
+             *     `internal`: Report the trace id to the operator; the log has the cause.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "ca-key-unusable" | "setting-invalid" | "internal";
+                    };
+                };
+            };
+            503: components["responses"]["Error503"];
+        };
+    };
+    "list-jobs": {
+        parameters: {
+            query?: {
+                /** @description Items per page, 100 when absent. A page can have fewer, and more can follow it. */
+                limit?: number;
+                /** @description The `continuation` of the page before. */
+                continuation?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Jobs"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "submit-job": {
+        parameters: {
+            query?: {
+                /** @description The group of rows that name none. */
+                enrollmentGroup?: string;
+                /** @description For devices that are provisioned already: refuse other content, replace it, or provision again in any case. */
+                onConflict?: "reject" | "replace" | "reissue";
+            };
+            header?: {
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The manifest (docs/manifests.md). At most 104857600 bytes. */
+        requestBody: {
+            content: {
+                "text/csv": string;
+                "application/x-ndjson": string;
+                "application/jsonl": string;
+            };
+        };
+        responses: {
+            /** @description The job. */
+            202: {
+                headers: {
+                    /** @description Path of the job. */
+                    location: string;
+                    /** @description Seconds until it is worth asking for the job. */
+                    "retry-after": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `concurrent-change`: Read the resource again and repeat the request. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "concurrent-change";
+                    };
+                };
+            };
+            /**
+             * @description `manifest-too-large`: Split the list, or upload it to the container manifests, which takes any size.
+             *
+             *     `request-too-large`: Send a smaller body; docs/host.md lists the limits.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "manifest-too-large" | "request-too-large";
+                    };
+                };
+            };
+            /** @description `manifest-format`: Name the file .csv, .ndjson or .jsonl, or send text/csv or application/x-ndjson. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "manifest-format";
+                    };
+                };
+            };
+            /**
+             * @description `manifest-empty`: Send a header and at least one row.
+             *
+             *     `idempotency-key-reused`: Use one key per request; send another request with a new key.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "manifest-empty" | "idempotency-key-reused";
+                    };
+                };
+            };
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "get-job": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `etag` of an earlier answer. The answer is 304, without a body, while nothing has changed. */
+                "if-none-match"?: string;
+            };
+            path: {
+                /** @description Id of a job, 24 hex digits. */
+                jobId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job. `retry-after` is there until it has ended. */
+            200: {
+                headers: {
+                    /** @description Changes when the answer changes. */
+                    etag: string;
+                    "retry-after"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description The job is as it was. */
+            304: {
+                headers: {
+                    /** @description Changes when the answer changes. */
+                    etag: string;
+                    "retry-after"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "get-job-errors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a job, 24 hex digits. */
+                jobId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rows, while they are read. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "get-job-results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a job, 24 hex digits. */
+                jobId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One line per device, while they are read. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "cancel-job": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a job, 24 hex digits. */
+                jobId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job. */
+            202: {
+                headers: {
+                    /** @description Path of the job. */
+                    location: string;
+                    /** @description Seconds until it is worth asking for the job. */
+                    "retry-after": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "retry-job": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a job, 24 hex digits. */
+                jobId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rows that were sent again. */
+            202: {
+                headers: {
+                    /** @description Path of the job. */
+                    location: string;
+                    /** @description Seconds until it is worth asking for the job. */
+                    "retry-after": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StartedRetry"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "concurrent-change";
+                    };
+                };
+            };
+            /**
+             * @description `manifest-gone`: Upload the manifest again; it was deleted, or it was replaced before its job began.
+             *
+             *     `report-missing`: Restore the report in the container reports, or send the manifest again; provisioned rows stay unchanged.
+             */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "manifest-gone" | "report-missing";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "list-devices": {
+        parameters: {
+            query?: {
+                /** @description Items per page, 100 when absent. A page can have fewer, and more can follow it. */
+                limit?: number;
+                /** @description The `continuation` of the page before. */
+                continuation?: string;
+                /** @description Devices that a row of this job holds. */
+                job?: string;
+                /** @description Devices of this enrollment group. A caller with roles for several groups has to name one. */
+                group?: string;
+                status?: "claimed" | "provisioned" | "assigned" | "failed";
+                /** @description Devices whose certificate ends before this. */
+                expiresBefore?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Devices"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "get-device": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `etag` of an earlier answer. The answer is 304, without a body, while nothing has changed. */
+                "if-none-match"?: string;
+            };
+            path: {
+                /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
+                deviceId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The device. */
+            200: {
+                headers: {
+                    /** @description Changes when the answer changes. */
+                    etag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description The device is as it was. */
+            304: {
+                headers: {
+                    /** @description Changes when the answer changes. */
+                    etag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "get-device-bundle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
+                deviceId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive. A sealed one is encrypted to the recipients of the group (CMS). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/gzip": string;
+                    "application/cms": string;
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /**
+             * @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists.
+             *
+             *     `bundle-unavailable`: Look at the status of the device: it has a bundle once it is provisioned.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found" | "bundle-unavailable";
+                    };
+                };
+            };
+            /** @description `bundle-gone`: Send the row of the device again with onConflict=reissue; that makes a new certificate and a new bundle. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "bundle-gone";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            /**
+             * @description `archive-damaged`: Restore the archive in the container bundles, or send the rows with onConflict=reissue. Retry the job for its failed rows.
+             *
+             *     `setting-invalid`: Correct the settings named (docs/settings.md).
+             *
+             *     `internal`: Report the trace id to the operator; the log has the cause.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "archive-damaged" | "setting-invalid" | "internal";
+                    };
+                };
+            };
+            503: components["responses"]["Error503"];
+        };
+    };
+    "list-dead-letters": {
+        parameters: {
+            query?: {
+                /** @description Items per page, 100 when absent. A page can have fewer, and more can follow it. */
+                limit?: number;
+                /** @description The `continuation` of the page before. */
+                continuation?: string;
+                /** @description Letters of this queue only. */
+                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
+                /** @description The letters that were redriven in the last 30 days, and not those that wait. */
+                redriven?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetters"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "redrive-dead-letters": {
+        parameters: {
+            query?: {
+                /** @description Letters of this queue only. */
+                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was done. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Redrive"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `concurrent-change`: Read the resource again and repeat the request. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every dependency works. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            /** @description A dependency does not work. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    "get-openapi": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OpenAPI 3.1. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        openapi: string;
+                        paths: {
+                            [key: string]: unknown;
+                        };
+                    } & {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "get-me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The caller. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+}

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { after, before, test } from 'node:test';
+import { manifestOf, startTestStack, type TestStack } from './test-stack.ts';
+
+/*
+ * Schemathesis (https://schemathesis.readthedocs.io) calls every operation of docs/openapi.json with what fits the description
+ * and what does not, and holds the answers against it. It is a program in Python that the project does not need otherwise:
+ * `pip install schemathesis`, or .ci/run, which installs it where Python is.
+ */
+
+const isInstalled = spawnSync('schemathesis', ['--version']).status === 0;
+const skip = isInstalled ? false : 'schemathesis is not installed (pip install schemathesis)';
+
+/** Seconds for all operations together. */
+const seconds = 60;
+
+let fleet: TestStack;
+before(async () => {
+  if (isInstalled) fleet = await startTestStack();
+});
+after(() => fleet?.close());
+
+/** Ids that exist, so that the calls reach more than 404; and what the description cannot say. */
+function settings(jobId: string): string {
+  return `
+[parameters]
+"path.jobId" = "${jobId}"
+"path.deviceId" = "fuzz-1"
+
+[checks]
+# The host answers 404 to a method that no function has, and not 405 (docs/openapi.json says so).
+unsupported_method.enabled = false
+
+[[operations]]
+include-name = "PUT /enrollment-groups/{id}"
+# Settings that exclude each other, and URLs that are not public, are refused with 422.
+checks.positive_data_acceptance.enabled = false
+
+[[operations]]
+include-name = "POST /jobs"
+# Any text can be a list: one that is none is accepted and becomes a failed job. An Idempotency-Key may come once.
+checks.negative_data_rejection.enabled = false
+checks.positive_data_acceptance.enabled = false
+`;
+}
+
+/** Runs one phase of Schemathesis. @throws AssertionError with its report, which has a curl command per fault */
+async function fuzz(phase: string, config: string, more: readonly string[]): Promise<void> {
+  const { urls, functionsKey } = fleet.stack;
+  const args = [
+    ...['--config-file', config, 'run', resolve('docs/openapi.json'), '--url', `${urls.functions}/api`],
+    ...['--header', `x-functions-key: ${functionsKey}`, '--max-time', String(seconds / 2), '--seed', '1'],
+    ...['--phases', phase, '--no-shrink', '--no-color', ...more],
+  ];
+  // Its own files (.schemathesis, .hypothesis) go where the stack has its own.
+  const fuzzer = spawn('schemathesis', args, { cwd: fleet.directory, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  const keep = (part: Buffer) => {
+    output += part;
+  };
+  fuzzer.stdout.on('data', keep);
+  fuzzer.stderr.on('data', keep);
+  const [status] = await once(fuzzer, 'close');
+  assert.equal(status, 0, output);
+  assert.match(output, /Tested: \d+/);
+}
+
+test('every operation answers as docs/openapi.json says', { skip, timeout: 1000 * 4 * seconds }, async () => {
+  await fleet.api.put('enrollment-groups/line7', { keyCustody: 'plain' });
+  const jobId = await fleet.upload('line7/fuzz.csv', manifestOf('fuzz', 3));
+  await fleet.ended(jobId);
+  const config = join(fleet.directory, 'schemathesis.toml');
+  await writeFile(config, settings(jobId));
+
+  await fuzz('coverage', config, []);
+  // A wrong value that it chooses at random, such as an empty list, can leave nothing to send; the request is then a good one.
+  await fuzz('fuzzing', config, ['--exclude-checks', 'negative_data_rejection']);
+
+  const { status } = await fleet.api.get<{ status: string }>('health');
+  assert.equal(status, 'ok');
+});
