@@ -29,11 +29,15 @@ export interface paths {
         get: operations["get-enrollment-group"];
         /**
          * Declare an enrollment group
-         * @description Creates the group or changes it, makes its issuing CA, and brings DPS up to date (docs/groups.md).
+         * @description Creates the group or changes it, makes its issuing CA, and brings DPS up to date (docs/groups.md). Without adopt, a group that DPS has and that this deployment did not create is refused.
          */
         put: operations["put-enrollment-group"];
         post?: never;
-        delete?: never;
+        /**
+         * Delete an enrollment group without devices
+         * @description Deletes it here and in DPS. This takes some 11 seconds: no worker may use the group any more. Repeat a request that was cut short.
+         */
+        delete: operations["delete-enrollment-group"];
         options?: never;
         head?: never;
         patch?: never;
@@ -202,7 +206,11 @@ export interface paths {
         get: operations["get-device"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete a device that never reached a hub
+         * @description Takes a device that failed, or that is provisioned and has not registered. Removes its enrollment and its bundle. The device stays to be seen with the status `deleted`, and its certificate is revoked. Repeat a request that was cut short.
+         */
+        delete: operations["delete-device"];
         options?: never;
         head?: never;
         patch?: never;
@@ -518,10 +526,10 @@ export interface components {
             id: string;
             /** @description As declared last. Queries of URLs are shown in the answer to PUT only. */
             definition: components["schemas"]["GroupDefinitionOutput"];
-            /** @description Whether DPS has the group as declared. */
+            /** @description Whether DPS has the group as declared, and devices of it can register. */
             enrollment: {
                 /** @enum {string} */
-                status: "enrolled" | "pending" | "refused";
+                status: "enrolled" | "pending" | "refused" | "deleting";
                 at?: components["schemas"]["Time"];
                 reason?: components["schemas"]["FailureReason"];
             };
@@ -540,7 +548,18 @@ export interface components {
                     at: components["schemas"]["Time"];
                 };
             }[];
+            /** @description CAs of groups of this id that were deleted, newest first. */
+            formerCas?: {
+                generation: number;
+                notAfter: components["schemas"]["Time"];
+                certificatePem: string;
+                revokedAt: components["schemas"]["Time"];
+            }[];
             readonly declaredBy?: components["schemas"]["Act"];
+            /** @description Who deletes it, while the status is `deleting`. */
+            readonly deletedBy?: components["schemas"]["Act"];
+            /** @description Who took over a group in DPS that this deployment did not create. */
+            readonly adoptedBy?: components["schemas"]["Act"];
             readonly rolledOverBy?: components["schemas"]["Act"];
             createdAt: components["schemas"]["Time"];
             updatedAt: components["schemas"]["Time"];
@@ -560,7 +579,7 @@ export interface components {
          * @description See docs/errors.md.
          * @enum {string}
          */
-        ErrorCode: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+        ErrorCode: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
         /** @description Who did something, and when. */
         Act: {
             /** @description A signed-in user as `name (object id)`, `function key`, or `order` and its source. */
@@ -594,6 +613,26 @@ export interface components {
             }[];
             /** @description Finds the request in the log. */
             traceId: string;
+        };
+        DeletedEnrollmentGroup: {
+            id: string;
+            /**
+             * @description The enrollment group in DPS. `other`: this deployment did not create it, so it was left.
+             * @enum {string}
+             */
+            dps: "deleted" | "absent" | "other";
+            /** @description The CAs of the group, which stay on record as revoked. Newest first. */
+            formerCas: {
+                generation: number;
+                notAfter: components["schemas"]["Time"];
+                certificatePem: string;
+                revokedAt: components["schemas"]["Time"];
+                /** @description Its certificate in DPS. Remove it: npm run ca -- unregister GROUP. */
+                readonly registration?: {
+                    name: string;
+                    at: components["schemas"]["Time"];
+                };
+            }[];
         };
         /** @description One submitted manifest and everything that becomes of it. */
         Job: {
@@ -698,7 +737,7 @@ export interface components {
             /** @description The id as its manifest has it, where that has upper case. */
             writtenId?: string;
             /** @enum {string} */
-            status: "claimed" | "provisioned" | "assigned" | "failed";
+            status: "claimed" | "provisioned" | "assigned" | "failed" | "deleting" | "deleted";
             statusSince: components["schemas"]["Time"];
             enrollmentGroup: string;
             /** @description Why the status is `failed`. */
@@ -744,6 +783,24 @@ export interface components {
                 errorMessage?: string;
                 twinDeliveredAt?: components["schemas"]["Time"];
             };
+            /** @description Who deletes it, while the status is `deleting`, or deleted it. Its certificate is revoked. */
+            deletion?: {
+                by: string;
+                at: components["schemas"]["Time"];
+            };
+            /** @description Earlier certificates, newest first, 20 at most. */
+            readonly formerCertificates?: {
+                /** @description Hex. */
+                serialNumber: string;
+                sha1Thumbprint: string;
+                sha256Thumbprint: string;
+                notBefore: components["schemas"]["Time"];
+                notAfter: components["schemas"]["Time"];
+                /** @enum {string} */
+                status: "superseded" | "revoked";
+                since: components["schemas"]["Time"];
+                assignedHub?: string;
+            }[];
             bundle?: {
                 fileName: string;
                 bytes: number;
@@ -1153,6 +1210,8 @@ export interface operations {
             /** @description The group. */
             200: {
                 headers: {
+                    /** @description The version of the resource. Send it in `if-match`. */
+                    etag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1181,8 +1240,16 @@ export interface operations {
     };
     "put-enrollment-group": {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description Take over a group of this id that DPS has and that this deployment did not create. */
+                adopt?: boolean;
+            };
+            header?: {
+                /** @description The `etag` of the version that is meant, or `*` for any that exists. */
+                "if-match"?: string;
+                /** @description `*`: the resource must not exist. ETags: it must be none of these versions. */
+                "if-none-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -1200,6 +1267,8 @@ export interface operations {
                 headers: {
                     /** @description Path of the group. */
                     location: string;
+                    /** @description The version of the resource. Send it in `if-match`. */
+                    etag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1211,6 +1280,8 @@ export interface operations {
                 headers: {
                     /** @description Path of the group. */
                     location: string;
+                    /** @description The version of the resource. Send it in `if-match`. */
+                    etag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1232,7 +1303,13 @@ export interface operations {
                     };
                 };
             };
-            /** @description `concurrent-change`: Read the resource again and repeat the request. */
+            /**
+             * @description `group-exists`: Delete the enrollment group in DPS, or take it over: declare the group with adopt=true. Then retry the job.
+             *
+             *     `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1240,7 +1317,19 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        title: "concurrent-change";
+                        title: "group-exists" | "method-conflict" | "concurrent-change";
+                    };
+                };
+            };
+            /** @description `precondition-failed`: Read the resource again, decide by its present state, and send its new ETag in If-Match. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "precondition-failed";
                     };
                 };
             };
@@ -1284,15 +1373,13 @@ export interface operations {
             503: components["responses"]["Error503"];
         };
     };
-    "roll-over-enrollment-group": {
+    "delete-enrollment-group": {
         parameters: {
-            query?: {
-                /** @description The generation that is current now. With it, a repeated request rolls over once. */
-                from?: number;
-                /** @description Roll over although devices of the oldest CA could no longer register. */
-                force?: boolean;
+            query?: never;
+            header?: {
+                /** @description The `etag` of the version that is meant, or `*` for any that exists. */
+                "if-match"?: string;
             };
-            header?: never;
             path: {
                 /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
                 id: string;
@@ -1301,13 +1388,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The group. */
+            /** @description What was deleted. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["EnrollmentGroup"];
+                    "application/json": components["schemas"]["DeletedEnrollmentGroup"];
                 };
             };
             400: components["responses"]["Error400"];
@@ -1338,6 +1425,84 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         title: "method-conflict" | "concurrent-change";
+                    };
+                };
+            };
+            /** @description `precondition-failed`: Read the resource again, decide by its present state, and send its new ETag in If-Match. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "precondition-failed";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "roll-over-enrollment-group": {
+        parameters: {
+            query?: {
+                /** @description The generation that is current now. With it, a repeated request rolls over once. */
+                from?: number;
+                /** @description Roll over although devices of the oldest CA could no longer register. */
+                force?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The group. */
+            200: {
+                headers: {
+                    /** @description The version of the resource. Send it in `if-match`. */
+                    etag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrollmentGroup"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `group-exists`: Delete the enrollment group in DPS, or take it over: declare the group with adopt=true. Then retry the job.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "group-exists" | "concurrent-change";
                     };
                 };
             };
@@ -1413,6 +1578,8 @@ export interface operations {
                 enrollmentGroup?: string;
                 /** @description For devices that are provisioned already: refuse other content, replace it, or provision again in any case. */
                 onConflict?: "reject" | "replace" | "reissue";
+                /** @description Replace individual enrollments that DPS has and that this deployment did not create. */
+                adopt?: boolean;
             };
             header?: {
                 "idempotency-key"?: string;
@@ -1707,7 +1874,10 @@ export interface operations {
     };
     "retry-job": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Replace individual enrollments that DPS has and that this deployment did not create. */
+                adopt?: boolean;
+            };
             header?: never;
             path: {
                 /** @description Id of a job, 24 hex digits. */
@@ -1793,7 +1963,7 @@ export interface operations {
                 job?: string;
                 /** @description Devices of this enrollment group. A caller with roles for several groups has to name one. */
                 group?: string;
-                status?: "claimed" | "provisioned" | "assigned" | "failed";
+                status?: "claimed" | "provisioned" | "assigned" | "failed" | "deleting" | "deleted";
                 /** @description Devices whose certificate ends before this. */
                 expiresBefore?: string;
             };
@@ -1872,6 +2042,82 @@ export interface operations {
             };
             413: components["responses"]["Error413"];
             500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "delete-device": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
+                deviceId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The device as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `enrollment-exists`: Delete the enrollment in DPS, or replace it: retry the job with adopt=true.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "enrollment-exists" | "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            /**
+             * @description `archive-damaged`: Restore the archive in the container bundles, or send the rows with onConflict=reissue. Retry the job for its failed rows.
+             *
+             *     `setting-invalid`: Correct the settings named (docs/settings.md).
+             *
+             *     `internal`: Report the trace id to the operator; the log has the cause.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "archive-damaged" | "setting-invalid" | "internal";
+                    };
+                };
+            };
             503: components["responses"]["Error503"];
         };
     };
