@@ -651,6 +651,11 @@ export interface components {
             format: "csv" | "ndjson";
             /** @enum {string} */
             onConflict: "reject" | "replace" | "reissue";
+            /**
+             * @description Individual enrollments that this deployment did not create are replaced.
+             * @constant
+             */
+            adopt?: true;
             /** @description Rows by outcome. */
             counts: {
                 total: number;
@@ -697,6 +702,8 @@ export interface components {
                 by: string;
                 at: components["schemas"]["Time"];
                 rows: number;
+                /** @constant */
+                adopt?: true;
             }[];
             /** @description Paths. */
             links: {

@@ -24,6 +24,10 @@ export const jobSchema = z
     enrollmentGroup: z.string().optional().describe('The group of rows that name none.'),
     format: z.enum(['csv', 'ndjson']),
     onConflict: z.enum(conflictPolicies),
+    adopt: z
+      .literal(true)
+      .optional()
+      .describe('Individual enrollments that this deployment did not create are replaced.'),
     counts: z
       .object({
         total: count,
@@ -54,7 +58,7 @@ export const jobSchema = z
     submittedBy: act.readonly().optional().describe('Absent for a blob, whose uploader is not known.'),
     cancelledBy: act.readonly().optional(),
     retries: z
-      .array(act.extend({ rows: count }).readonly())
+      .array(act.extend({ rows: count, adopt: z.literal(true).optional() }).readonly())
       .readonly()
       .optional()
       .describe('The latest 20 retries, oldest first.'),
@@ -93,6 +97,7 @@ export function jobView(job: Job, at: Date): z.input<typeof jobSchema> {
     enrollmentGroup: job.defaultGroup,
     format: job.format,
     onConflict: job.onConflict,
+    adopt: job.adopt,
     counts: { ...counts, waiting: waiting(counts) },
     retrying,
     ...repairsAndWarnings(job.repairs ?? {}),
