@@ -29,11 +29,15 @@ export interface paths {
         get: operations["get-enrollment-group"];
         /**
          * Declare an enrollment group
-         * @description Creates the group or changes it, makes its issuing CA, and brings DPS up to date (docs/groups.md).
+         * @description Creates the group or changes it, makes its issuing CA, and brings DPS up to date (docs/groups.md). Without adopt, a group that DPS has and that this deployment did not create is refused.
          */
         put: operations["put-enrollment-group"];
         post?: never;
-        delete?: never;
+        /**
+         * Delete an enrollment group without devices
+         * @description Deletes it here and in DPS. This takes some 11 seconds: no worker may use the group any more. Repeat a request that was cut short.
+         */
+        delete: operations["delete-enrollment-group"];
         options?: never;
         head?: never;
         patch?: never;
@@ -219,7 +223,11 @@ export interface paths {
         get: operations["get-device"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete a device that never reached a hub
+         * @description Takes a device that failed, or that is provisioned and has not registered. Removes its enrollment and its bundle. The device stays to be seen with the status `deleted`, and its certificate is revoked. Repeat a request that was cut short.
+         */
+        delete: operations["delete-device"];
         options?: never;
         head?: never;
         patch?: never;
@@ -592,10 +600,10 @@ export interface components {
             id: string;
             /** @description As declared last. Queries of URLs are shown in the answer to PUT only. */
             definition: components["schemas"]["GroupDefinitionOutput"];
-            /** @description Whether DPS has the group as declared. */
+            /** @description Whether DPS has the group as declared, and devices of it can register. */
             enrollment: {
                 /** @enum {string} */
-                status: "enrolled" | "pending" | "refused";
+                status: "enrolled" | "pending" | "refused" | "deleting";
                 at?: components["schemas"]["Time"];
                 reason?: components["schemas"]["FailureReason"];
             };
@@ -614,7 +622,18 @@ export interface components {
                     at: components["schemas"]["Time"];
                 };
             }[];
+            /** @description CAs of groups of this id that were deleted, newest first. */
+            formerCas?: {
+                generation: number;
+                notAfter: components["schemas"]["Time"];
+                certificatePem: string;
+                revokedAt: components["schemas"]["Time"];
+            }[];
             readonly declaredBy?: components["schemas"]["Act"];
+            /** @description Who deletes it, while the status is `deleting`. */
+            readonly deletedBy?: components["schemas"]["Act"];
+            /** @description Who took over a group in DPS that this deployment did not create. */
+            readonly adoptedBy?: components["schemas"]["Act"];
             readonly rolledOverBy?: components["schemas"]["Act"];
             createdAt: components["schemas"]["Time"];
             updatedAt: components["schemas"]["Time"];
@@ -669,6 +688,26 @@ export interface components {
             /** @description Finds the request in the log. */
             traceId: string;
         };
+        DeletedEnrollmentGroup: {
+            id: string;
+            /**
+             * @description The enrollment group in DPS. `other`: this deployment did not create it, so it was left.
+             * @enum {string}
+             */
+            dps: "deleted" | "absent" | "other";
+            /** @description The CAs of the group, which stay on record as revoked. Newest first. */
+            formerCas: {
+                generation: number;
+                notAfter: components["schemas"]["Time"];
+                certificatePem: string;
+                revokedAt: components["schemas"]["Time"];
+                /** @description Its certificate in DPS. Remove it: npm run ca -- unregister GROUP. */
+                readonly registration?: {
+                    name: string;
+                    at: components["schemas"]["Time"];
+                };
+            }[];
+        };
         /** @description One submitted manifest and everything that becomes of it. */
         Job: {
             jobId: string;
@@ -693,6 +732,11 @@ export interface components {
             readonly reference?: {
                 [key: string]: unknown;
             };
+            /**
+             * @description Individual enrollments that this deployment did not create are replaced.
+             * @constant
+             */
+            adopt?: true;
             /** @description Rows by outcome. */
             counts: {
                 total: number;
@@ -739,6 +783,8 @@ export interface components {
                 by: string;
                 at: components["schemas"]["Time"];
                 rows: number;
+                /** @constant */
+                adopt?: true;
             }[];
             /** @description Paths. */
             links: {
@@ -880,6 +926,24 @@ export interface components {
                 errorMessage?: string;
                 twinDeliveredAt?: components["schemas"]["Time"];
             };
+            /** @description Who deletes it, while the status is `deleting`, or deleted it. Its certificate is revoked. */
+            deletion?: {
+                by: string;
+                at: components["schemas"]["Time"];
+            };
+            /** @description Earlier certificates, newest first, 20 at most. */
+            readonly formerCertificates?: {
+                /** @description Hex. */
+                serialNumber: string;
+                sha1Thumbprint: string;
+                sha256Thumbprint: string;
+                notBefore: components["schemas"]["Time"];
+                notAfter: components["schemas"]["Time"];
+                /** @enum {string} */
+                status: "superseded" | "revoked";
+                since: components["schemas"]["Time"];
+                assignedHub?: string;
+            }[];
             bundle?: {
                 fileName: string;
                 bytes: number;
@@ -1033,6 +1097,8 @@ export interface components {
                 readonly pending: string[];
                 /** @description Ids of groups that DPS refused. */
                 readonly refused: string[];
+                /** @description Ids of groups that are being deleted. */
+                readonly deleting: string[];
                 /** @description CA certificates that have ended or end within 90 days, soonest first. */
                 readonly endingCas: {
                     group: string;
@@ -1424,6 +1490,8 @@ export interface operations {
             /** @description The group. */
             200: {
                 headers: {
+                    /** @description The version of the resource. Send it in `if-match`. */
+                    etag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1452,8 +1520,16 @@ export interface operations {
     };
     "put-enrollment-group": {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description Take over a group of this id that DPS has and that this deployment did not create. */
+                adopt?: boolean;
+            };
+            header?: {
+                /** @description The `etag` of the version that is meant, or `*` for any that exists. */
+                "if-match"?: string;
+                /** @description `*`: the resource must not exist. ETags: it must be none of these versions. */
+                "if-none-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -1471,6 +1547,8 @@ export interface operations {
                 headers: {
                     /** @description Path of the group. */
                     location: string;
+                    /** @description The version of the resource. Send it in `if-match`. */
+                    etag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1482,6 +1560,8 @@ export interface operations {
                 headers: {
                     /** @description Path of the group. */
                     location: string;
+                    /** @description The version of the resource. Send it in `if-match`. */
+                    etag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1503,7 +1583,13 @@ export interface operations {
                     };
                 };
             };
-            /** @description `concurrent-change`: Read the resource again and repeat the request. */
+            /**
+             * @description `group-exists`: Delete the enrollment group in DPS, or take it over: declare the group with adopt=true. Then retry the job.
+             *
+             *     `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1511,7 +1597,19 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        title: "concurrent-change";
+                        title: "group-exists" | "method-conflict" | "concurrent-change";
+                    };
+                };
+            };
+            /** @description `precondition-failed`: Read the resource again, decide by its present state, and send its new ETag in If-Match. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "precondition-failed";
                     };
                 };
             };
@@ -1555,15 +1653,13 @@ export interface operations {
             503: components["responses"]["Error503"];
         };
     };
-    "roll-over-enrollment-group": {
+    "delete-enrollment-group": {
         parameters: {
-            query?: {
-                /** @description The generation that is current now. With it, a repeated request rolls over once. */
-                from?: number;
-                /** @description Roll over although devices of the oldest CA could no longer register. */
-                force?: boolean;
+            query?: never;
+            header?: {
+                /** @description The `etag` of the version that is meant, or `*` for any that exists. */
+                "if-match"?: string;
             };
-            header?: never;
             path: {
                 /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
                 id: string;
@@ -1572,13 +1668,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The group. */
+            /** @description What was deleted. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["EnrollmentGroup"];
+                    "application/json": components["schemas"]["DeletedEnrollmentGroup"];
                 };
             };
             400: components["responses"]["Error400"];
@@ -1609,6 +1705,84 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         title: "method-conflict" | "concurrent-change";
+                    };
+                };
+            };
+            /** @description `precondition-failed`: Read the resource again, decide by its present state, and send its new ETag in If-Match. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "precondition-failed";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "roll-over-enrollment-group": {
+        parameters: {
+            query?: {
+                /** @description The generation that is current now. With it, a repeated request rolls over once. */
+                from?: number;
+                /** @description Roll over although devices of the oldest CA could no longer register. */
+                force?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The group. */
+            200: {
+                headers: {
+                    /** @description The version of the resource. Send it in `if-match`. */
+                    etag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrollmentGroup"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `group-exists`: Delete the enrollment group in DPS, or take it over: declare the group with adopt=true. Then retry the job.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "group-exists" | "concurrent-change";
                     };
                 };
             };
@@ -1691,6 +1865,8 @@ export interface operations {
                 enrollmentGroup?: string;
                 /** @description For devices that are provisioned already: refuse other content, replace it, or provision again in any case. */
                 onConflict?: "reject" | "replace" | "reissue";
+                /** @description Replace individual enrollments that DPS has and that this deployment did not create. */
+                adopt?: boolean;
             };
             header?: {
                 /** @description Makes a repeated request safe: the same request with the same key is the same job. Use a new UUID per list. */
@@ -1936,7 +2112,10 @@ export interface operations {
     };
     "retry-job": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Replace individual enrollments that DPS has and that this deployment did not create. */
+                adopt?: boolean;
+            };
             header?: never;
             path: {
                 /** @description Id of a job, 24 hex digits. */
@@ -2251,6 +2430,82 @@ export interface operations {
             };
             413: components["responses"]["Error413"];
             500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "delete-device": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
+                deviceId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The device as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `enrollment-exists`: Delete the enrollment in DPS, or replace it: retry the job with adopt=true.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "enrollment-exists" | "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            /**
+             * @description `archive-damaged`: Restore the archive in the container bundles, or send the rows with onConflict=reissue. Retry the job for its failed rows.
+             *
+             *     `setting-invalid`: Correct the settings named (docs/settings.md).
+             *
+             *     `internal`: Report the trace id to the operator; the log has the cause.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "archive-damaged" | "setting-invalid" | "internal";
+                    };
+                };
+            };
             503: components["responses"]["Error503"];
         };
     };

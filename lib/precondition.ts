@@ -47,11 +47,13 @@ export function checkPrecondition(
     throw failed(`${what} has the ETag ${etag}, which If-None-Match excludes.`);
 }
 
+/** `*`, or a list of entity-tags (RFC 9110 8.8.3), which have no quote inside. */
+export const entityTags = /^(?:\*|(?:W\/)?"[\x21\x23-\x7e]*"(?:[ \t]*,[ \t]*(?:W\/)?"[\x21\x23-\x7e]*")*)$/;
+
 function tagsIn(header: string, value: string): '*' | readonly string[] {
-  if (value.trim() === '*') return '*';
-  // A list of entity-tag (RFC 9110 8.8.3), which have no quote inside.
-  if (/^\s*(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"(?:\s*,\s*(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*")*\s*$/.test(value))
-    return value.match(/(?:W\/)?"[^"]*"/g) ?? [];
+  const trimmed = value.trim();
+  if (trimmed === '*') return '*';
+  if (entityTags.test(trimmed)) return trimmed.match(/(?:W\/)?"[^"]*"/g) ?? [];
   const expected = '* or ETags in quotes';
   throw new FleetError(
     'request-invalid',

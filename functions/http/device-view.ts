@@ -44,6 +44,26 @@ export const deviceSchema = z
       })
       .readonly()
       .describe('As DPS reported it last.'),
+    deletion: z
+      .object({ by: z.string(), at: time })
+      .optional()
+      .describe('Who deletes it, while the status is `deleting`, or deleted it. Its certificate is revoked.'),
+    formerCertificates: z
+      .array(
+        z.object({
+          serialNumber: z.string().describe('Hex.'),
+          sha1Thumbprint: z.string(),
+          sha256Thumbprint: z.string(),
+          notBefore: time,
+          notAfter: time,
+          status: z.enum(['superseded', 'revoked']),
+          since: time,
+          assignedHub: z.string().optional(),
+        }),
+      )
+      .readonly()
+      .optional()
+      .describe('Earlier certificates, newest first, 20 at most.'),
     bundle: z
       .object({
         fileName: z.string(),
@@ -88,6 +108,8 @@ export function deviceView(
     job: { jobId: claim.jobId, line: claim.line, link: `/api/jobs/${claim.jobId}` },
     twin: twin ?? { tags: {}, desired: {} },
     registration: record.registration ?? { status: 'unassigned' },
+    deletion: shownDeletion(record),
+    formerCertificates: record.formerCertificates,
     bundle: bundle && {
       fileName: bundle.fileName,
       bytes: bundle.length,
@@ -97,4 +119,10 @@ export function deviceView(
     },
     history: record.history,
   };
+}
+
+/** The deletion of the device that is shown; not that of an earlier one with its id. */
+function shownDeletion({ status, deletion }: DeviceRecord) {
+  if (deletion === undefined || (status !== 'deleting' && status !== 'deleted')) return undefined;
+  return { by: deletion.by, at: deletion.at };
 }

@@ -4,8 +4,10 @@ import { deviceId } from '../../lib/devices/ids.ts';
 import { unknownGroup } from '../../lib/enrollment/group-directory.ts';
 import { MiB } from './body.ts';
 import { groupDefinition, groupSchema, groupView } from './group-view.ts';
+import { knownCas } from './known-cas.ts';
 import { defineOperation } from './operation.ts';
 import { flag, resourceId, wholeNumber } from './parameters.ts';
+import { ifVersion, preconditionIn, versionHeader } from './precondition.ts';
 
 const pathParameters = z.object({ id: resourceId });
 
@@ -24,8 +26,9 @@ const listGroups = defineOperation({
   },
   async handle({ services }) {
     const directory = await services.groups.directory({ maxAgeSeconds: 0 });
+    const known = await knownCas(services);
     const sorted = [...directory.values()].sort((a, b) => (a.value.id < b.value.id ? -1 : 1));
-    return { status: 200, json: { enrollmentGroups: sorted.map(({ value }) => groupView(value)) } };
+    return { status: 200, json: { enrollmentGroups: sorted.map(({ value }) => groupView(value, { known })) } };
   },
 });
 
@@ -37,29 +40,38 @@ const getGroup = defineOperation({
   role: 'reader',
   perGroup: true,
   pathParameters,
-  answers: { 200: { description: 'The group.', schema: groupSchema } },
+  answers: { 200: { description: 'The group.', schema: groupSchema, headers: versionHeader } },
   errors: ['not-found'],
   async handle({ path: { id }, services }) {
     const all = await services.groups.directory({ maxAgeSeconds: 0 });
     const group = all.get(id);
     if (group === undefined) throw unknownGroup('not-found', id, all.keys());
-    return { status: 200, json: groupView(group.value) };
+    const { value, etag } = group;
+    return { status: 200, json: groupView(value, { known: await knownCas(services) }), headers: { etag } };
   },
 });
 
 const location = z.string().describe('Path of the group.');
+const written = { location, ...versionHeader };
 
 const putGroup = defineOperation({
   id: 'put-enrollment-group',
   method: 'PUT',
   path: 'enrollment-groups/{id}',
   summary: 'Declare an enrollment group',
-  description: 'Creates the group or changes it, makes its issuing CA, and brings DPS up to date (docs/groups.md).',
+  description:
+    'Creates the group or changes it, makes its issuing CA, and brings DPS up to date (docs/groups.md). Without adopt, a group that DPS has and that this deployment did not create is refused.',
   // A group decides which devices are trusted and where they go.
   role: 'operator',
   perGroup: true,
   // The definition is checked with its id, so that one answer has every fault.
   pathParameters: z.object({ id: z.string().meta({ override: { pattern: deviceId.source } }) }),
+  query: z.object({
+    adopt: flag
+      .optional()
+      .describe('Take over a group of this id that DPS has and that this deployment did not create.'),
+  }),
+  headers: z.object(ifVersion),
   body: {
     kind: 'json-unchecked',
     description: 'The definition.',
@@ -68,17 +80,27 @@ const putGroup = defineOperation({
     maxBytes: 1 * MiB,
   },
   answers: {
-    200: { description: 'The group, changed or as it was.', schema: groupSchema, headers: { location } },
-    201: { description: 'The new group.', schema: groupSchema, headers: { location } },
+    200: { description: 'The group, changed or as it was.', schema: groupSchema, headers: written },
+    201: { description: 'The new group.', schema: groupSchema, headers: written },
   },
-  errors: ['group-invalid', 'custody-not-allowed', 'ca-key-unusable', 'group-refused'],
-  async handle({ path, body, services, caller }) {
-    const { group, created, pending } = await services.groups.declare(path.id, body, actorName(caller));
+  errors: [
+    'group-invalid',
+    'custody-not-allowed',
+    'ca-key-unusable',
+    'group-refused',
+    'group-exists',
+    'method-conflict',
+    'precondition-failed',
+  ],
+  async handle({ path, query: { adopt }, headers, body, services, caller }) {
+    const options = { adopt, precondition: preconditionIn(headers) };
+    const declared = await services.groups.declare(path.id, body, actorName(caller), options);
+    const { group, etag, created, pending } = declared;
     // Only the answer to the declaration shows the queries of URLs: its caller sent them.
     return {
       status: created ? 201 : 200,
-      json: groupView(group, pending, group.definition),
-      headers: { location: `/api/enrollment-groups/${group.id}` },
+      json: groupView(group, { known: await knownCas(services), pending, shown: group.definition }),
+      headers: { location: `/api/enrollment-groups/${group.id}`, etag },
     };
   },
 });
@@ -98,11 +120,12 @@ const rollOver = defineOperation({
       .describe('The generation that is current now. With it, a repeated request rolls over once.'),
     force: flag.optional().describe('Roll over although devices of the oldest CA could no longer register.'),
   }),
-  answers: { 200: { description: 'The group.', schema: groupSchema } },
-  errors: ['not-found', 'method-conflict', 'ca-key-unusable', 'group-refused'],
+  answers: { 200: { description: 'The group.', schema: groupSchema, headers: versionHeader } },
+  errors: ['not-found', 'method-conflict', 'ca-key-unusable', 'group-refused', 'group-exists'],
   async handle({ path, query: { from, force = false }, services, caller }) {
-    const { group, pending } = await services.groups.rollOver(path.id, { from, force }, actorName(caller));
-    return { status: 200, json: groupView(group, pending) };
+    const rolledOver = await services.groups.rollOver(path.id, { from, force }, actorName(caller));
+    const { group, etag, pending } = rolledOver;
+    return { status: 200, json: groupView(group, { known: await knownCas(services), pending }), headers: { etag } };
   },
 });
 

@@ -1,7 +1,8 @@
 import * as z from 'zod';
+import { enrollmentStatuses, groupStatus, type KnownCas } from '../../lib/enrollment/group-status.ts';
 import type { FleetError } from '../../lib/errors.ts';
-import { groupDefinitionSchema, shownDefinition } from '../../lib/groups/definition.ts';
-import { enrollmentStatus, type GroupRecord, inForce } from '../../lib/groups/group.ts';
+import { type GroupDefinition, groupDefinitionSchema, shownDefinition } from '../../lib/groups/definition.ts';
+import { type GroupRecord, inForce } from '../../lib/groups/group.ts';
 import { act, failureReason, time } from './schemas.ts';
 
 export const groupDefinition = groupDefinitionSchema.meta({ id: 'GroupDefinition' });
@@ -13,11 +14,11 @@ export const groupSchema = z
     definition: groupDefinition.describe('As declared last. Queries of URLs are shown in the answer to PUT only.'),
     enrollment: z
       .object({
-        status: z.enum(['enrolled', 'pending', 'refused']),
+        status: z.enum(enrollmentStatuses),
         at: time.optional(),
         reason: failureReason.optional(),
       })
-      .describe('Whether DPS has the group as declared.'),
+      .describe('Whether DPS has the group as declared, and devices of it can register.'),
     inForce: groupDefinition
       .optional()
       .describe('By which devices are provisioned until DPS accepts the definition. Absent when that is in force.'),
@@ -32,41 +33,53 @@ export const groupSchema = z
         }),
       )
       .describe('The current one, then at most one older one that DPS still accepts.'),
+    formerCas: z
+      .array(z.object({ generation: z.int().min(1), notAfter: time, certificatePem: z.string(), revokedAt: time }))
+      .optional()
+      .describe('CAs of groups of this id that were deleted, newest first.'),
     declaredBy: act.readonly().optional(),
+    deletedBy: act.readonly().optional().describe('Who deletes it, while the status is `deleting`.'),
+    adoptedBy: act.readonly().optional().describe('Who took over a group in DPS that this deployment did not create.'),
     rolledOverBy: act.readonly().optional(),
     createdAt: time,
     updatedAt: time,
   })
   .meta({ id: 'EnrollmentGroup' });
 
+export interface GroupViewOptions {
+  /** What is known of the CAs that DPS trusts. */
+  readonly known?: KnownCas | undefined;
+  /** Why DPS could not be updated now. */
+  readonly pending?: FleetError | undefined;
+  /** The definition to show. The default has no queries of URLs, which often hold a key. */
+  readonly shown?: GroupDefinition;
+}
+
 /**
  * An enrollment group as the API shows it: its definition, its CAs, and whether DPS has it in its current form.
- * @param pending why DPS could not be updated now
- * @param shown the definition to show; the default has no queries of URLs, which often hold a key
  */
 export function groupView(
   group: GroupRecord,
-  pending?: FleetError,
-  shown = shownDefinition(group.definition),
+  { known, pending, shown = shownDefinition(group.definition) }: GroupViewOptions = {},
 ): z.output<typeof groupSchema> {
   const { id, ...declared } = shown;
-  const status = enrollmentStatus(group);
-  const refused = status === 'refused' ? group.refusal?.reason : undefined;
+  const status = groupStatus(group, known, pending);
   const { id: _id, ...accepted } = shownDefinition(inForce(group).definition);
   return {
     id,
     definition: declared,
-    enrollment: {
-      status,
-      at: group.enrolled?.at,
-      reason: pending?.reason ?? refused,
-    },
+    enrollment: { ...status, at: group.enrolled?.at },
     // By which devices are provisioned until DPS accepts the definition above.
-    inForce: group.accepted === undefined || status === 'enrolled' ? undefined : accepted,
+    inForce: group.accepted === undefined || status.status === 'enrolled' ? undefined : accepted,
     issuingCas: group.issuingCas.map(({ generation, notAfter, certificatePem, chainPem, registration }) => {
       return { generation, notAfter, certificatePem, chainPem, registration };
     }),
+    formerCas: group.formerCas?.map(({ generation, notAfter, certificatePem, revokedAt }) => {
+      return { generation, notAfter, certificatePem, revokedAt };
+    }),
     declaredBy: group.declaredBy,
+    deletedBy: group.deleting,
+    adoptedBy: group.adoptedBy,
     rolledOverBy: group.rolledOverBy,
     createdAt: group.createdAt,
     updatedAt: group.updatedAt,

@@ -26,6 +26,10 @@ export const jobSchema = z
     format: z.enum(manifestFormats).optional().describe('Absent when the name of the blob gives none.'),
     onConflict: z.enum(conflictPolicies),
     reference: reference.optional().describe("The sender's own keys, from its order."),
+    adopt: z
+      .literal(true)
+      .optional()
+      .describe('Individual enrollments that this deployment did not create are replaced.'),
     counts: z
       .object({
         total: count,
@@ -56,7 +60,7 @@ export const jobSchema = z
     submittedBy: act.readonly().optional().describe('Absent for a blob, whose uploader is not known.'),
     cancelledBy: act.readonly().optional(),
     retries: z
-      .array(act.extend({ rows: count }).readonly())
+      .array(act.extend({ rows: count, adopt: z.literal(true).optional() }).readonly())
       .readonly()
       .optional()
       .describe('The latest 20 retries, oldest first.'),
@@ -96,6 +100,7 @@ export function jobView(job: Job, at: Date): z.input<typeof jobSchema> {
     format: job.format,
     onConflict: job.onConflict,
     reference: job.reference,
+    adopt: job.adopt,
     counts: { ...counts, waiting: waiting(counts) },
     retrying,
     ...repairsAndWarnings(job.repairs ?? {}),

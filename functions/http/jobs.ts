@@ -12,7 +12,7 @@ import { etagHeader, etagOf, ifNoneMatch, unlessKnown } from './etag.ts';
 import { jobSchema, jobView } from './job-view.ts';
 import { defineOperation } from './operation.ts';
 import { pageEnd, pageIn } from './pages.ts';
-import { jobIdInPath, pageQuery, past, word, words } from './parameters.ts';
+import { flag, jobIdInPath, pageQuery, past, word, words } from './parameters.ts';
 import { count, pageLinks } from './schemas.ts';
 import { readUpload, uploadMediaTypes } from './upload.ts';
 
@@ -59,6 +59,9 @@ const submitJob = defineOperation({
           'For devices that are provisioned already: refuse other content, replace it, or provision again in any case.',
         override: { default: 'reject' },
       }),
+    adopt: flag
+      .optional()
+      .describe('Replace individual enrollments that DPS has and that this deployment did not create.'),
   }),
   headers: z.object({ 'idempotency-key': idempotencyKey }),
   body: {
@@ -81,9 +84,9 @@ const submitJob = defineOperation({
     'idempotency-key-reused',
   ],
   async handle({ query, headers, body, request, services, caller }) {
-    const { enrollmentGroup: defaultGroup, onConflict = 'reject' } = query;
+    const { enrollmentGroup: defaultGroup, onConflict = 'reject', adopt } = query;
     const upload = await readUpload(request.headers, body, maxUploadBytes);
-    const submission = { ...upload, defaultGroup, onConflict };
+    const submission = { ...upload, defaultGroup, onConflict, adopt };
     const key = headers['idempotency-key'];
     const by = actorName(caller);
     const job =
@@ -179,6 +182,11 @@ const retry = defineOperation({
   role: 'submitter',
   perGroup: true,
   pathParameters,
+  query: z.object({
+    adopt: flag
+      .optional()
+      .describe('Replace individual enrollments that DPS has and that this deployment did not create.'),
+  }),
   answers: {
     202: {
       description: 'The rows that were sent again.',
@@ -189,9 +197,9 @@ const retry = defineOperation({
     },
   },
   errors: ['not-found', 'method-conflict', 'manifest-gone', 'report-missing'],
-  async handle({ path, services, caller }) {
+  async handle({ path, query, services, caller }) {
     const job = await findJob(path.jobId, services.jobs);
-    const { rows } = await retryJob(job, services, actorName(caller));
+    const { rows } = await retryJob(job, services, actorName(caller), query);
     const self = `/api/jobs/${job.jobId}`;
     return { status: 202, json: { jobId: job.jobId, rows, links: { self } }, headers: monitor(job) };
   },

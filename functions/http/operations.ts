@@ -1,6 +1,7 @@
 import { rolesUpTo } from '../../lib/access/access.ts';
 import type { Role } from '../../lib/access/principal.ts';
 import { deadLetterOperations } from './dead-letters.ts';
+import { deletions } from './deletions.ts';
 import { deviceOperations } from './devices.ts';
 import { groupOperations } from './enrollment-groups.ts';
 import { healthOperations } from './health.ts';
@@ -20,6 +21,7 @@ export const operations: readonly Operation[] = [
   ...jobOperations,
   ...jobReportOperations,
   ...deviceOperations,
+  ...deletions,
   ...deadLetterOperations,
   ...summaryOperations,
   ...healthOperations,

@@ -3,6 +3,7 @@ import { deviceStatuses } from '../../lib/devices/device.ts';
 import { jobStatuses } from '../../lib/jobs/job.ts';
 import { readSummary } from '../../lib/pipeline/summary.ts';
 import { queueNames } from '../../lib/resource-names.ts';
+import { knownCas } from './known-cas.ts';
 import { defineOperation } from './operation.ts';
 import { count, errorCode, time } from './schemas.ts';
 
@@ -54,6 +55,7 @@ const groups = z.object({
   enrolled: count,
   pending: z.array(z.string()).readonly().describe('Ids of groups that wait for DPS or for an operator.'),
   refused: z.array(z.string()).readonly().describe('Ids of groups that DPS refused.'),
+  deleting: z.array(z.string()).readonly().describe('Ids of groups that are being deleted.'),
   endingCas: z
     .array(
       z
@@ -125,7 +127,7 @@ const getSummary = defineOperation({
     },
   },
   async handle({ services }) {
-    return { status: 200, json: await readSummary(services) };
+    return { status: 200, json: await readSummary(services, await knownCas(services)) };
   },
 });
 

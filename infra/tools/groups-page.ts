@@ -157,6 +157,49 @@ curl -X PUT "http://localhost:7071/api/enrollment-groups/line7" -H "x-functions-
      -H "content-type: application/json" --data-binary @samples/line7.json
 \`\`\`
 
+## States
+
+\`enrollment.status\` says whether devices of the group can register:
+
+| status | meaning |
+| --- | --- |
+| \`enrolled\` | DPS has the group as declared, and is known to trust its CA |
+| \`pending\` | DPS does not have it yet, or would refuse its devices; \`reason\` has the cause and the next step |
+| \`refused\` | DPS does not take it as declared; devices are provisioned by what was in force before, if there was something |
+| \`deleting\` | an operator deletes it |
+
+A group whose issuing CA was imported is \`pending\` with \`ca-unregistered\` until DPS is known to have its root, verified. The app cannot
+ask DPS for its CAs: \`npm run ca -- register\` and \`npm run ca -- check\` do.
+
+## Versions
+
+Each answer about one group has an \`ETag\`. Send it in \`If-Match\` with \`PUT\` or \`DELETE\`: if the group has changed meanwhile, nothing
+happens and the answer is 412, \`precondition-failed\`. \`If-None-Match: *\` with \`PUT\` only creates.
+
+## Groups that DPS has already
+
+An enrollment group in DPS that this deployment did not create is not overwritten: \`PUT\` is refused with \`group-exists\` and what is
+there, and rows of the group fail until that is resolved. \`PUT ...?adopt=true\` takes it over: its certificates are replaced, so devices with
+certificates from its old CA can no longer register. The permission counts for that declaration only, and the group shows \`adoptedBy\`.
+
+The group is ours if DPS created it at the time that our record has. A group that was deleted in DPS and made again by hand is not ours.
+
+## Deleting
+
+\`DELETE /api/enrollment-groups/{id}\` takes a group without devices. It takes some 11 seconds: the group is marked, and no worker may use it
+any more. Then it is deleted in DPS, unless it was made elsewhere, and here. Its CAs stay on record as revoked (\`formerCas\`). The id can
+be used again, with another CA and another key. A CA that was registered by name stays in DPS: \`npm run ca -- unregister GROUP\`.
+
+\`DELETE /api/devices/{deviceId}\` takes a device that failed, or that is provisioned and has not registered. It removes the individual
+enrollment and the bundle. \`GET\` shows the device with the status \`deleted\` and its certificate, and lists show it too. The next row
+with its id makes another device: the old certificate is in \`formerCertificates\` as \`revoked\`.
+
+If its bundle was downloaded, its certificate may be out. In a group with one enrollment for all, DPS would still take it, so the device
+is blocked by a disabled individual enrollment of its id. **When the id is used again in that group, the block is removed, and the old
+certificate can register until it ends.** Roll the group over and end the old CA first, if the bundle may be in the wrong hands.
+
+A request that was cut short leaves the status \`deleting\`. Repeat it: each step can be done twice.
+
 ## Examples`;
 
 function exampleText({ title, text, definition }: (typeof examples)[number]): string {

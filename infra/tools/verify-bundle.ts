@@ -15,7 +15,7 @@ const usage = `Usage: npm run verify-bundle -- BUNDLE --groups FILE [--sha256 HE
   BUNDLE         a downloaded bundle, the output of openssl cms -decrypt, an unpacked bundle, or a folder of bundles
   --groups FILE  the answer of GET /api/enrollment-groups, or one group of it
   --dps ID       ask this DPS which CAs are verified: the resource id of the provisioning service (az login), or
-                 "local" for the stack of npm start. Without it, the roots of the groups count as verified
+                 "local" for the stack of npm start. Without it, the file says which groups DPS has and trusts
   --sha256 HEX   the SHA-256 that the device's record has: bundle.sha256 of GET /api/devices/{deviceId}. It is that of the
                  file as downloaded; for a sealed bundle, compare it before decrypting (sha256sum)
   --at TIME      check for this time, ISO 8601 (default: now)
@@ -35,6 +35,11 @@ const group = z.object({
     provisioningStatus: z.enum(['enabled', 'disabled']),
   }),
   issuingCas: z.array(z.object({ certificatePem: z.string(), chainPem: z.array(z.string()) })),
+  // Answers of earlier versions did not look at what DPS trusts.
+  enrollment: z
+    .object({ status: z.string(), reason: z.object({ code: z.string(), message: z.string() }).optional() })
+    .optional(),
+  inForce: z.unknown().optional(),
 });
 const groupsFile = z.union([
   z.object({ enrollmentGroups: z.array(group) }),
@@ -52,7 +57,19 @@ async function readGroups(file: string): Promise<VerifierGroup[]> {
   }
   const parsed = groupsFile.safeParse(document);
   if (!parsed.success) throw new Error(`${file} is not an answer of GET /api/enrollment-groups`);
-  return parsed.data.enrollmentGroups.map(({ id, definition, issuingCas }) => ({ id, ...definition, issuingCas }));
+  return parsed.data.enrollmentGroups.map(({ id, definition, issuingCas, ...state }) => {
+    return { id, ...definition, issuingCas, ...doubtsOf(state) };
+  });
+}
+
+/** Why DPS would refuse the devices of a group, as the API says. */
+function doubtsOf({ enrollment, inForce }: Pick<z.output<typeof group>, 'enrollment' | 'inForce'>) {
+  if (enrollment === undefined || enrollment.status === 'enrolled') return {};
+  const { status, reason } = enrollment;
+  if (reason?.code === 'ca-unregistered') return { untrusted: reason.message };
+  // A change waits, and DPS has what was in force before.
+  if (inForce !== undefined) return {};
+  return { missing: reason?.message ?? `it is ${status}` };
 }
 
 /** Asks DPS for its CA certificates. @param dps a resource id, or `local` */

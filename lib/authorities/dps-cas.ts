@@ -51,11 +51,11 @@ export function rootTrust(root: RootCa, list: DpsCaList | undefined): DpsTrust {
  * Whether DPS accepts devices of each issuing CA of a group. One CA of its chain must be verified in DPS, usually the root:
  * https://learn.microsoft.com/azure/iot-dps/concepts-x509-attestation. A group with `attestation` "caReference" also needs
  * the issuing CA itself.
- * @param root the root of the fleet; an imported issuing CA can have another one
+ * @param root the root of the fleet, if there is one; an imported issuing CA can have another one
  */
 export function groupTrust(
   { definition, issuingCas }: Pick<GroupRecord, 'definition' | 'issuingCas'>,
-  root: RootCa,
+  root: RootCa | undefined,
   list: DpsCaList | undefined,
 ): (DpsTrust & { readonly generation: number })[] {
   return issuingCas.map((ca) => {
@@ -67,9 +67,9 @@ export function groupTrust(
 }
 
 /** The chain of an issuing CA, root first. */
-function pathOf(ca: IssuingCa, root: RootCa): NotedCa[] {
+function pathOf(ca: IssuingCa, root: RootCa | undefined): NotedCa[] {
   const above = ca.chainPem.map((certificatePem) =>
-    certificatePem === root.certificatePem ? root : { certificatePem },
+    certificatePem === root?.certificatePem ? root : { certificatePem },
   );
   return [...above.toReversed(), ca];
 }

@@ -94,6 +94,7 @@ export function createCosmosDeviceStore(
         query:
           'SELECT c.enrollmentGroup, COUNT(1) AS devices, MIN(c.identity.notAfter) AS earliest FROM c' +
           ' WHERE c.identity.notAfter >= @from AND c.identity.notAfter < @before' +
+          " AND c.status != 'deleted'" +
           ' AND ARRAY_CONTAINS(@groups, c.enrollmentGroup) GROUP BY c.enrollmentGroup',
         parameters: [
           { name: '@from', value: from },

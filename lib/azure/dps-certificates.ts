@@ -100,6 +100,12 @@ export function createDpsCertificates({
         ),
       );
     },
+
+    async remove(ca) {
+      await manage(`DPS does not delete CA certificate "${ca.name}"`, () =>
+        dpsCertificate.delete(resourceGroup, dps, ca.name, ca.etag),
+      );
+    },
   };
 }
 

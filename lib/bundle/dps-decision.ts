@@ -9,6 +9,10 @@ export interface VerifierGroup {
   readonly provisioningStatus: 'enabled' | 'disabled';
   /** The current one first. DPS has it as primary certificate, and the one before it as secondary. PEM. */
   readonly issuingCas: readonly { readonly certificatePem: string; readonly chainPem: readonly string[] }[];
+  /** Why DPS does not have the group. Absent: it has it. */
+  readonly missing?: string;
+  /** Why DPS is not known to trust its CAs. Absent: it trusts them, as far as it is known. */
+  readonly untrusted?: string;
 }
 
 /** SHA-1 thumbprints of CAs, upper-case hex: the management API of DPS identifies certificates by them. */
@@ -31,29 +35,38 @@ const maxLength = 10;
  * https://learn.microsoft.com/azure/iot-dps/concepts-x509-attestation: the presented certificates must lead to a verified
  * CA, and then the enrollment group of the nearest issuer decides.
  * @param presented the chain that the device presents, leaf first
- * @param verifiedCas the verified CAs of DPS. When absent, the roots of the groups count as verified
+ * @param verifiedCas the verified CAs of DPS. When absent, the roots of the groups that are not `untrusted` count as verified
+ * @param registrationId the id under which the device registers; absent when its daemon takes that of the certificate
  */
 export function predictDpsDecision(
   presented: readonly X509Certificate[],
   groups: readonly VerifierGroup[],
   at: Date,
   verifiedCas?: VerifiedCas,
+  registrationId?: string,
 ): DpsDecision {
   const [leaf] = presented;
   if (leaf === undefined) return refused('the device presents no certificate');
+  const commonName = readCertificate(leaf.raw).commonName?.toString();
+  // DPS compares ids without case.
+  if (registrationId !== undefined && commonName?.toLowerCase() !== registrationId.toLowerCase()) {
+    const named = commonName === undefined ? 'no single common name' : `the common name "${commonName}"`;
+    return refused(`the registration id is "${registrationId}", and the certificate has ${named}`);
+  }
   const verified = verifiedCertificates(groups, verifiedCas);
   const isVerified = (certificate: X509Certificate) =>
     verifiedCas === undefined ? isAmong(certificate, verified) : verifiedCas.has(sha1Thumbprint(certificate));
 
   const { path, fault } = pathToVerified(presented, { verified, isVerified, at });
-  if (fault !== undefined) return refused(fault);
+  if (fault !== undefined) return refused(withReason(fault, presented, verifiedCas === undefined ? groups : []));
 
   for (const certificate of path.slice(1)) {
-    for (const { id, enrollment, provisioningStatus, issuingCas } of groups) {
+    for (const { id, enrollment, provisioningStatus, issuingCas, missing } of groups) {
       const place = issuingCas
         .slice(0, 2)
         .findIndex(({ certificatePem }) => isAmong(certificate, [new X509Certificate(certificatePem)]));
       if (place < 0) continue;
+      if (missing !== undefined) return { ...refused(`DPS does not have its group "${id}": ${missing}`), group: id };
       if (enrollment === 'individual') {
         const text = `matches the individual enrollment of the device, once group "${id}" has it enrolled`;
         return { accepted: true, text, group: id };
@@ -73,11 +86,25 @@ function verifiedCertificates(
   verifiedCas: VerifiedCas | undefined,
 ): X509Certificate[] {
   const chains = groups.flatMap(({ issuingCas }) => issuingCas.map((ca) => [ca.certificatePem, ...ca.chainPem]));
-  if (verifiedCas === undefined) return chains.flatMap((chain) => new X509Certificate(chain.at(-1) ?? ''));
+  if (verifiedCas === undefined) {
+    const trusted = groups.filter(({ untrusted }) => untrusted === undefined);
+    const roots = trusted.flatMap(({ issuingCas }) => issuingCas.map((ca) => ca.chainPem.at(-1) ?? ca.certificatePem));
+    return roots.map((pem) => new X509Certificate(pem));
+  }
   return chains
     .flat()
     .map((pem) => new X509Certificate(pem))
     .filter((certificate) => verifiedCas.has(sha1Thumbprint(certificate)));
+}
+
+/** The fault of a chain without a verified CA, and why the CA of its group is not verified. */
+function withReason(fault: string, presented: readonly X509Certificate[], groups: readonly VerifierGroup[]): string {
+  const holder = groups.find(({ untrusted, issuingCas }) => {
+    return (
+      untrusted !== undefined && issuingCas.some((ca) => isAmong(new X509Certificate(ca.certificatePem), presented))
+    );
+  });
+  return holder === undefined ? fault : `${fault}. ${holder.untrusted}`;
 }
 
 interface PathSearch {

@@ -30,7 +30,7 @@ export interface BundleReport {
  * @param bundle a tar or tar.gz. Decrypt a sealed bundle first
  * @param groups the enrollment groups in DPS
  * @param at the time at which certificates must be valid
- * @param verifiedCas the verified CAs of DPS. When absent, the roots of the groups count as verified
+ * @param verifiedCas the verified CAs of DPS. When absent, the roots of the groups that are not `untrusted` count as verified
  * @throws FleetError `bundle-invalid` when the file is not a bundle
  * @example
  * const { ok, checks } = verifyBundle(await readFile('gw-1.tar.gz'), groups, new Date());
@@ -79,7 +79,7 @@ function verifyContents(
   if (settings.edgeCa !== undefined) check('the Edge CA works for modules', edgeCaFaults(contents, settings, chain[0]));
   if (contents.configPath === 'config.yaml') check('IoT Edge 1.1 can read its dates', dateFaults(contents));
 
-  const dps = predictDpsDecision(chain, groups, at, verifiedCas);
+  const dps = predictDpsDecision(chain, groups, at, verifiedCas, settings.registrationId);
   return {
     deviceId: settings.registrationId ?? contents.folder,
     ok: dps.accepted && checks.every(({ fault }) => fault === undefined),

@@ -225,7 +225,7 @@ export interface DeviceStore {
   list(filter: DeviceFilter, page: PageRequest): Promise<Page<DeviceRecord>>;
   /** Ids of `provisioned` devices of a group, which DPS has not assigned yet; at most `limit`, in no order. */
   waitingIds(enrollmentGroup: string, limit: number): Promise<string[]>;
-  /** Counts the devices whose certificate ends in a period. One entry per group that has such devices, in no order. */
+  /** Counts the devices whose certificate ends in a period, deleted ones left out. One entry per group that has such devices, in no order. */
   countEnding(period: EndingPeriod): Promise<EndingDevices[]>;
   /** Counts devices by group and status: all, or those whose certificate ends in a period. In no order, and no zeros. */
   countByStatus(period?: Omit<EndingPeriod, 'enrollmentGroups'>): Promise<Measured<DeviceCount[]>>;

@@ -28,6 +28,8 @@ export interface CaRegistry {
   verificationCode(ca: RegisteredCa): Promise<{ code: string; ca: RegisteredCa }>;
   /** Submits the proof of possession: a certificate (PEM) signed by the CA, whose common name is the code. */
   verify(ca: RegisteredCa, proofPem: string): Promise<RegisteredCa>;
+  /** Deletes the certificate. */
+  remove(ca: RegisteredCa): Promise<void>;
 }
 
 /** A CA certificate as DPS has it. */
@@ -148,6 +150,51 @@ export async function registerIssuingCa(
   return result;
 }
 
+/**
+ * Removes the CAs of deleted groups of an id from DPS, where they were registered by name. Leaves a CA that another group or
+ * the root of the fleet uses, and a name under which DPS has another certificate. A second run changes nothing.
+ * @returns names in DPS
+ * @throws FleetError `not-found` when no group of that id was deleted, and the errors of CaRegistry
+ */
+export async function unregisterFormerCas(
+  services: Pick<CaRegistrationServices, 'groupStore' | 'registry' | 'dpsCas' | 'now'>,
+  id: string,
+): Promise<{ readonly removed: readonly string[]; readonly kept: readonly string[] }> {
+  const { groupStore, registry } = services;
+  const { formerCas = [] } = (await groupStore.read(id))?.value ?? {};
+  if (formerCas.length === 0) throw new FleetError('not-found', `No enrollment group "${id}" with a CA was deleted.`);
+  const inUse = await thumbprintsInUse(groupStore);
+  const removed: string[] = [];
+  const kept: string[] = [];
+  for (const ca of await registry.list()) {
+    const isFormer = formerCas.some(({ certificatePem, registration }) => {
+      return registration?.name === ca.name && sha1Of(certificatePem) === ca.sha1Thumbprint;
+    });
+    if (!isFormer) continue;
+    if (inUse.has(ca.sha1Thumbprint)) {
+      kept.push(ca.name);
+      continue;
+    }
+    await registry.remove(ca);
+    removed.push(ca.name);
+  }
+  await listDpsCas(services);
+  return { removed, kept };
+}
+
+/** SHA-1 of the root and of every CA that a group has, its issuers included. */
+async function thumbprintsInUse(groupStore: GroupStore): Promise<ReadonlySet<string>> {
+  const groups = await groupStore.all();
+  const root = await groupStore.readRoot();
+  const ofGroups = groups.flatMap(({ value }) => value.issuingCas.flatMap((ca) => [ca.certificatePem, ...ca.chainPem]));
+  return new Set([...(root === undefined ? [] : [root.value.certificatePem]), ...ofGroups].map(sha1Of));
+}
+
+/** @returns upper-case hex */
+function sha1Of(pem: string): string {
+  return new X509Certificate(pem).fingerprint.replaceAll(':', '');
+}
+
 interface CaUpload {
   /** Name in DPS: letters, digits, "-", "." and "_". */
   readonly name: string;
@@ -210,7 +257,7 @@ function findCa(
   registered: readonly RegisteredCa[],
   { name, certificatePem, requireName = false }: CaUpload,
 ): RegisteredCa | undefined {
-  const thumbprint = new X509Certificate(certificatePem).fingerprint.replaceAll(':', '');
+  const thumbprint = sha1Of(certificatePem);
   const same = registered.filter(({ sha1Thumbprint }) => sha1Thumbprint === thumbprint);
   // DPS compares names without case.
   const named = registered.find((ca) => ca.name.toLowerCase() === name.toLowerCase());

@@ -105,16 +105,6 @@ function isSettled(group: GroupRecord): boolean {
   return group.definition.enrollment === 'individual' || group.enrolled?.revision === enrollmentRevision(group);
 }
 
-/**
- * Whether DPS has the group as declared. A group with individual enrollments is not in DPS and counts as `enrolled`. `refused`:
- * DPS was asked and refused it. `pending`: it waits for DPS or for an operator.
- */
-export function enrollmentStatus(group: GroupRecord): 'enrolled' | 'pending' | 'refused' {
-  const revision = enrollmentRevision(group);
-  if (group.definition.enrollment === 'individual' || group.enrolled?.revision === revision) return 'enrolled';
-  return group.refusal?.revision === revision ? 'refused' : 'pending';
-}
-
 /** The group by which devices are provisioned: as DPS accepted it last, or as declared if DPS never had it. */
 export function inForce(group: GroupRecord): GroupRecord {
   if (group.accepted === undefined || isSettled(group)) return group;

@@ -1,6 +1,7 @@
 import { type ExpiringCertificate, expiringCertificates } from '../authorities/expiry.ts';
 import { type DeviceCount, type DeviceStatus, deviceStatuses } from '../devices/device.ts';
-import { enrollmentStatus, type GroupRecord } from '../groups/group.ts';
+import { type EnrollmentStatus, groupStatus, type KnownCas } from '../enrollment/group-status.ts';
+import type { GroupRecord } from '../groups/group.ts';
 import type { LetterCount } from '../jobs/dead-letters.ts';
 import { isFinished, type JobCount, type JobStatus, jobStatuses } from '../jobs/job.ts';
 import type { Observed } from '../observation.ts';
@@ -28,6 +29,7 @@ export interface Summary {
     readonly enrolled: number;
     readonly pending: readonly string[];
     readonly refused: readonly string[];
+    readonly deleting: readonly string[];
     /** CA certificates that have ended or end within 90 days, soonest first. */
     readonly endingCas: readonly ExpiringCertificate[];
   };
@@ -67,13 +69,14 @@ export interface EndingDevices {
 /** Days before its end at which a CA certificate is named. */
 const caDays = 90;
 
-/** @throws FleetError `throttled`, `unavailable` */
-export async function readSummary({
-  overview,
-  groups,
-  allowedGroups,
-  now,
-}: Pick<Ports, 'overview' | 'groups' | 'allowedGroups' | 'now'>): Promise<Summary> {
+/**
+ * @param known the CAs that DPS has verified, as far as it is known
+ * @throws FleetError `throttled`, `unavailable`
+ */
+export async function readSummary(
+  { overview, groups, allowedGroups, now }: Pick<Ports, 'overview' | 'groups' | 'allowedGroups' | 'now'>,
+  known: KnownCas,
+): Promise<Summary> {
   const isLimited = allowedGroups !== undefined;
   const [devices, jobs, certificates, directory, deadLetters, queues] = await Promise.all([
     overview.devices(),
@@ -88,7 +91,7 @@ export async function readSummary({
     devices: timed(devices, summarizeDevices),
     jobs: timed(jobs, (counts) => summarizeJobs(counts, new Date(jobs.observedAt))),
     certificates: timed(certificates, summarizeCertificates),
-    groups: summarizeGroups(records, now()),
+    groups: summarizeGroups(records, known, now()),
     ...(deadLetters && {
       deadLetters: timed(deadLetters, (byReason) => ({ total: total(byReason, 'letters'), byReason })),
     }),
@@ -96,14 +99,14 @@ export async function readSummary({
   };
 }
 
-function summarizeGroups(records: readonly GroupRecord[], at: Date): Summary['groups'] {
-  const withStatus = Map.groupBy(records, enrollmentStatus);
-  const idsOf = (status: ReturnType<typeof enrollmentStatus>) =>
-    (withStatus.get(status) ?? []).map(({ id }) => id).sort();
+function summarizeGroups(records: readonly GroupRecord[], known: KnownCas, at: Date): Summary['groups'] {
+  const withStatus = Map.groupBy(records, (group) => groupStatus(group, known).status);
+  const idsOf = (status: EnrollmentStatus) => (withStatus.get(status) ?? []).map(({ id }) => id).sort();
   return {
     enrolled: idsOf('enrolled').length,
     pending: idsOf('pending'),
     refused: idsOf('refused'),
+    deleting: idsOf('deleting'),
     endingCas: expiringCertificates(records, at, caDays).sort((a, b) => (a.notAfter < b.notAfter ? -1 : 1)),
   };
 }

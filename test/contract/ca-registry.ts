@@ -84,6 +84,15 @@ export function caRegistryContract(implementation: string, open: () => CaRegistr
       assert.equal((await listed(name))?.isVerified, false);
     });
 
+    it('removes the certificate that was read, and no other version', async () => {
+      const name = nameOf('removed');
+      const stale = await open().upload(name, ca.pem, { withoutProof });
+      const { ca: current } = await open().verificationCode(stale);
+      await assert.rejects(open().remove(stale), hasCode('concurrent-change'));
+      await open().remove(current);
+      assert.equal(await listed(name), undefined);
+    });
+
     it('refuses a name that DPS does not accept', async () => {
       await assert.rejects(open().upload('no/such name', ca.pem, { withoutProof }), hasCode('ca-refused'));
     });

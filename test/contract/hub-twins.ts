@@ -28,6 +28,13 @@ export function hubTwinsContract(name: string, open: () => Promise<HubTwinsUnder
       });
     });
 
+    it('removes no device that has another certificate', async () => {
+      const { twins, hub, otherHub, deviceId, read } = await open();
+      assert.equal(await twins.remove(hub, deviceId, ['AB'.repeat(20)]), 'other');
+      assert.ok(await read(hub, deviceId));
+      assert.equal(await twins.remove(otherHub, deviceId, ['AB'.repeat(20)]), 'absent');
+    });
+
     it('reports a device that the hub does not have', async () => {
       const { twins, hub, otherHub, deviceId } = await open();
       const notFound = (error: unknown) => error instanceof FleetError && error.code === 'not-found';

@@ -47,6 +47,9 @@ export function createMemoryCaRegistry(): CaRegistry {
       if (!signed || proof.subject !== `CN=${ca.code}`) throw new FleetError('ca-refused', 'DPS refuses the proof.');
       return save({ ...ca, isVerified: true });
     },
+    async remove(read) {
+      stored.delete(current(read).name);
+    },
   };
 }
 

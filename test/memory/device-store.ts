@@ -63,9 +63,10 @@ export function createMemoryDeviceStore(): DeviceStore & { readonly records: Rea
       return waiting.slice(0, limit).map(({ id }) => id);
     },
     async countEnding({ enrollmentGroups, from, before }) {
-      const ends = sorted().flatMap(({ enrollmentGroup, identity }) => {
+      const ends = sorted().flatMap(({ enrollmentGroup, identity, status }) => {
         const notAfter = identity?.notAfter ?? '';
-        const counts = notAfter >= from && notAfter < before && enrollmentGroups.includes(enrollmentGroup);
+        const counts =
+          status !== 'deleted' && notAfter >= from && notAfter < before && enrollmentGroups.includes(enrollmentGroup);
         return counts ? [{ enrollmentGroup, notAfter }] : [];
       });
       return [...Map.groupBy(ends, ({ enrollmentGroup }) => enrollmentGroup)].map(([enrollmentGroup, each]) => {

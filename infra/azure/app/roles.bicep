@@ -19,6 +19,7 @@ var builtInRoles = {
   storageQueueDataMessageSender: 'c6a89b2d-59bc-44d0-9896-0f6e12d7b80a'
   dpsDataContributor: 'dfce44e4-17b7-4bd1-a6d1-04996ec95633'
   hubTwinContributor: '494bdba2-168f-4f31-a0a1-191d2f7c028c'
+  hubRegistryContributor: '4ea46cd5-c1b2-4a8e-910b-273211f9ce47'
   monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
 }
 
@@ -108,6 +109,20 @@ resource appOnHub 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: hub
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', builtInRoles.hubTwinContributor)
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// The app removes the identity of a device that registered while it was deleted. No narrower role deletes identities.
+resource appOnHubRegistry 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(hub.id, appPrincipalId, builtInRoles.hubRegistryContributor)
+  scope: hub
+  properties: {
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      builtInRoles.hubRegistryContributor
+    )
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
   }

@@ -8,6 +8,7 @@ export const usage = `Usage: npm run ca -- COMMAND [GROUP] [options]
                       --name NAME     name in DPS (default: fleet-root, GROUP-1)
                       --vouched       mark it as verified in DPS, without a proof
                       --proof FILE    a proof signed elsewhere, for the code of an earlier run
+  unregister GROUP    removes the CAs of a deleted group from DPS, unless another group uses them
   root                uses your own root CA: --certificate FILE [--key FILE]; without its key it stays offline
   csr GROUP           writes a certificate request for the next issuing CA of a group [--out FILE]
   import GROUP        imports the signed issuing CA: --certificate FILE [--chain FILE] [--key FILE]
@@ -17,7 +18,7 @@ export const usage = `Usage: npm run ca -- COMMAND [GROUP] [options]
 
 The deployment is the running local stack (npm start), or
   --settings FILE     the app's settings: output of "az functionapp config appsettings list"
-  --dps ID            resource id of the provisioning service, for show, check, register
+  --dps ID            resource id of the provisioning service, for show, check, (un)register
   --json              print the result as JSON
   -h, --help          show this text
 
@@ -28,7 +29,7 @@ Example, an issuing CA signed by your own PKI:
   openssl x509 -req -in line7.csr -CA root.pem -CAkey root.key -days 1825 -copy_extensions copy -out line7.pem
   npm run ca -- import line7 --certificate line7.pem --chain root.pem`;
 
-const verbs = ['show', 'check', 'register', 'root', 'csr', 'import', 'rollover'] as const;
+const verbs = ['show', 'check', 'register', 'unregister', 'root', 'csr', 'import', 'rollover'] as const;
 export type Verb = (typeof verbs)[number];
 
 /** The command line is invalid. */
@@ -56,13 +57,14 @@ const optionsOf: Readonly<Record<Verb, readonly string[]>> = {
   show: [],
   check: [],
   register: ['name', 'vouched', 'proof'],
+  unregister: [],
   root: ['certificate', 'key'],
   csr: ['out'],
   import: ['certificate', 'chain', 'key', 'from', 'force'],
   rollover: ['from', 'force'],
 };
 const everywhere = ['settings', 'dps', 'json'];
-const needsGroup: readonly Verb[] = ['csr', 'import', 'rollover'];
+const needsGroup: readonly Verb[] = ['unregister', 'csr', 'import', 'rollover'];
 
 /** Reads the command line. @throws UsageError */
 export function parseArguments(args: readonly string[]): Arguments | 'help' {

@@ -3,7 +3,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { type DpsTrust, groupTrust, rootTrust } from '../../../lib/authorities/dps-cas.ts';
 import type { ImportedCa } from '../../../lib/authorities/imported-ca.ts';
 import type { CaRegistry, CaUploadResult } from '../../../lib/enrollment/ca-registration.ts';
-import { listDpsCas, registerIssuingCa, registerRoot } from '../../../lib/enrollment/ca-registration.ts';
+import {
+  listDpsCas,
+  registerIssuingCa,
+  registerRoot,
+  unregisterFormerCas,
+} from '../../../lib/enrollment/ca-registration.ts';
 import type { FleetError } from '../../../lib/errors.ts';
 import type { GroupRecord } from '../../../lib/groups/group.ts';
 import { type Arguments, UsageError, type Verb } from './arguments.ts';
@@ -77,6 +82,15 @@ export const runVerb: Readonly<Record<Verb, Run>> = {
     const outcome =
       group === undefined ? await registerRoot(parts, options) : await registerIssuingCa(parts, group, options);
     return { text: outcomeText(outcome), json: outcome };
+  },
+
+  async unregister({ services, registry }, args) {
+    const { removed, kept } = await unregisterFormerCas({ ...services, registry: needed(registry) }, groupOf(args));
+    const lines = [
+      ...removed.map((name) => `${name}: removed from DPS`),
+      ...kept.map((name) => `${name}: kept, because another group uses the certificate`),
+    ];
+    return { text: lines.join('\n') || 'DPS has none of its CAs by name.', json: { removed, kept } };
   },
 
   async root({ services }, args) {

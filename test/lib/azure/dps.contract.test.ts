@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { ProvisioningServiceClient } from 'azure-iot-provisioning-service';
 import pMap from 'p-map';
@@ -181,6 +182,19 @@ test('a service that is gone, or that refuses the key, is unavailable', async ()
   await assert.rejects(enrollmentsOf(gone).registration('x'), hasCode('unavailable'));
   const connectionString = dps.connectionString.replace(/SharedAccessKey=.*/, 'SharedAccessKey=bm90IHRoZSBrZXk=');
   await assert.rejects(createDpsEnrollments({ connectionString }).registration('x'), hasCode('unavailable'));
+});
+
+test('the identity of a device is removed from its hub by its certificate', async () => {
+  twoHubs ??= startTwoHubs();
+  const { hubConnectionString, register: registerDevice } = await twoHubs;
+  const connectionString = hubConnectionString.replace(/SharedAccessKey=.*/, `SharedAccessKey=${hubKey}`);
+  const identity = await identityOf('twin-2');
+  await registerDevice('twin-2', identity);
+  const { fingerprint, fingerprint256 } = new X509Certificate(identity.chainPem);
+  const thumbprints = [fingerprint, fingerprint256].map((text) => text.replaceAll(':', ''));
+  const twins = createHubTwins({ connectionString });
+  assert.equal(await twins.remove('hub-2.localhost', 'twin-2', thumbprints), 'removed');
+  assert.equal(await twins.remove('hub-2.localhost', 'twin-2', thumbprints), 'absent');
 });
 
 const hubKey = Buffer.from('key of the hubs').toString('base64');

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import type { VerifierGroup } from '../../../lib/bundle/dps-decision.ts';
 import { createTarTemplate, readTar, type TarFile } from '../../../lib/bundle/tar.ts';
 import { verifyBundle } from '../../../lib/bundle/verify-bundle.ts';
 import { FleetError } from '../../../lib/errors.ts';
@@ -45,6 +46,34 @@ const faultsOf = (bundle: Buffer, groups = [maker.group]) =>
   verifyBundle(bundle, groups, someTime).checks.flatMap(({ name, fault }) =>
     fault === undefined ? [] : [`${name}: ${fault}`],
   );
+
+describe('what DPS will say', () => {
+  const text = (group: Partial<VerifierGroup>, bundle = good) =>
+    verifyBundle(bundle, [{ ...maker.group, ...group }], someTime).dps;
+
+  it('is a refusal when DPS is not known to trust the CA of the group, with the reason', () => {
+    const untrusted = 'DPS did not have "CN=Their root" at 2026-11-01T00:00:00.000Z.';
+    const { accepted, text: why } = text({ untrusted });
+    assert.equal(accepted, false);
+    assert.match(why, /^401002, because no verified CA issued .*DPS did not have "CN=Their root"/);
+  });
+
+  it('is a refusal when DPS does not have the group', () => {
+    const { accepted, text: why, group } = text({ missing: 'DPS has another group of that name.' });
+    assert.deepEqual([accepted, group], [false, 'line7']);
+    assert.match(why, /^401002, because DPS does not have its group "line7": DPS has another group/);
+  });
+
+  it('is a refusal when the registration id is not the common name', () => {
+    const renamed = withFile('config.toml', (toml) =>
+      toml.replace(/registration_id = "gw-1"/, 'registration_id = "gw-9"'),
+    );
+    assert.deepEqual(text({}, renamed), {
+      accepted: false,
+      text: '401002, because the registration id is "gw-9", and the certificate has the common name "gw-1"',
+    });
+  });
+});
 
 describe('the verifier', () => {
   it('finds no fault in a good bundle', () => {

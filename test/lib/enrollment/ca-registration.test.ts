@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { createDpsCertificates, parseDpsResourceId } from '../../../lib/azure/dps-certificates.ts';
 import type { CaRegistry } from '../../../lib/enrollment/ca-registration.ts';
-import { registerIssuingCa, registerRoot } from '../../../lib/enrollment/ca-registration.ts';
+import { registerIssuingCa, registerRoot, unregisterFormerCas } from '../../../lib/enrollment/ca-registration.ts';
 import { FleetError } from '../../../lib/errors.ts';
 import { anyCredential, type Fleet, someResource, startFleet } from './fleet-on-dps.ts';
 
@@ -213,4 +213,52 @@ describe('parseDpsResourceId', () => {
       assert.throws(() => parseDpsResourceId(wrong), { code: 'request-invalid' });
     }
   });
+});
+
+describe('removing the CAs of a deleted group', () => {
+  it('removes what only that group used, by certificate and not by name, and nothing the second time', () =>
+    withFleet(async (fleet) => {
+      const { groups } = fleet;
+      await groups.declare('line7', definition);
+      await groups.declare('line8', definition);
+      const [first, other] = [await registerIssuingCa(fleet, 'line7'), await registerIssuingCa(fleet, 'line8')];
+      await assert.rejects(unregisterFormerCas(fleet, 'line7'), { code: 'not-found' });
+      await groups.markDeleting('line7', 'Ann');
+      await groups.finishDeletion('line7');
+      assert.deepEqual(await unregisterFormerCas(fleet, 'line7'), { removed: [first.name], kept: [] });
+      assert.deepEqual(await unregisterFormerCas(fleet, 'line7'), { removed: [], kept: [] });
+      assert.deepEqual(
+        (await fleet.registry.list()).map(({ name }) => name),
+        [other.name],
+      );
+    }));
+});
+
+describe('a deleted group on DPS', () => {
+  it('is gone, and its devices are refused; declared again it works with another CA', () =>
+    withFleet(async (fleet) => {
+      const { groups, dps } = fleet;
+      await registerRoot(fleet);
+      await groups.declare('line7', definition);
+      const identity = await fleet.issue('line7', 'gw-1');
+      await groups.markDeleting('line7', 'Ann');
+      assert.equal((await groups.finishDeletion('line7')).dps, 'deleted');
+      await assert.rejects(dps.register('gw-1', identity));
+      await groups.declare('line7', definition);
+      await assert.rejects(dps.register('gw-1', identity));
+      assert.ok(await fleet.provision('line7', 'gw-1'));
+    }));
+
+  it('of a device that is blocked, DPS refuses the device until the block is removed', () =>
+    withFleet(async (fleet) => {
+      const { groups, dps, enrollments } = fleet;
+      await registerRoot(fleet);
+      await groups.declare('line7', definition);
+      const identity = await fleet.issue('line7', 'gw-1');
+      assert.equal(await enrollments.block('gw-1', 'deleted 1'), undefined);
+      await assert.rejects(dps.register('gw-1', identity), /disabled/);
+      assert.ok(await fleet.provision('line7', 'gw-2'));
+      assert.equal(await enrollments.deleteEnrollment('gw-1', ({ mark }) => mark === 'deleted 1'), 'deleted');
+      assert.ok((await dps.register('gw-1', identity)).assignedHub);
+    }));
 });

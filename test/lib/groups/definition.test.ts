@@ -36,3 +36,14 @@ it('a definition stays smaller than the limit of a document', () => {
   const custom = { allocationPolicy: 'custom', customAllocation: { webhookUrl: long } };
   assert.equal(refusal({ keyCustody: 'plain', ...custom }).details.faults?.[0]?.path, 'customAllocation.webhookUrl');
 });
+
+it('null in the initial twin is refused with its path; a stored definition that has it stays readable', () => {
+  const input = { keyCustody: 'plain', initialTwin: { tags: { place: { hall: null } }, desired: { a: [null] } } };
+  const { code, details } = refusal(input);
+  assert.equal(code, 'group-invalid');
+  assert.deepEqual(
+    details.faults?.map(({ path }) => path),
+    ['initialTwin.tags.place.hall', 'initialTwin.desired.a.0'],
+  );
+  assert.deepEqual(parseGroupDefinition('line7', input, { privateUrls: 'stored' }).initialTwin, input.initialTwin);
+});

@@ -183,6 +183,7 @@ describe('a message that is not an order', () => {
       '(order)',
       /at most 65536/,
     ],
+    ['has null in a tag', { ...plain, tags: { place: { hall: null } } }, 'tags.place.hall', /^null, which no twin/],
     ['is deep', { ...plain, tags: deep }, 'tags.a', /nested deeper/],
     ['is deep all over', deep, 'a.a', /nested deeper/],
     ['would replace a prototype', JSON.parse('{"orderId":"PO","tags":{"__proto__":{"polluted":1}}}'), 'tags.__proto__'],

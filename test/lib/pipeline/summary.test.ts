@@ -53,7 +53,7 @@ async function somePorts(world: ReturnType<typeof createWorld>) {
 describe('the summary', () => {
   it('counts devices, jobs, ending certificates, groups, dead letters and messages', async () => {
     using world = createWorld();
-    const summary = await readSummary(await somePorts(world));
+    const summary = await readSummary(await somePorts(world), {});
     const observedAt = someTime.toISOString();
     assert.equal(summary.devices.observedAt, observedAt);
     assert.equal(summary.devices.total, 5);
@@ -81,7 +81,7 @@ describe('the summary', () => {
       { enrollmentGroup: 'line7', ended: 1, within30Days: 1, within90Days: 1 },
       { enrollmentGroup: 'line8', ended: 0, within30Days: 0, within90Days: 1 },
     ]);
-    assert.deepEqual(summary.groups, { enrolled: 2, pending: [], refused: [], endingCas: [] });
+    assert.deepEqual(summary.groups, { enrolled: 2, pending: [], refused: [], deleting: [], endingCas: [] });
     assert.equal(summary.deadLetters?.total, 2);
     assert.deepEqual(summary.deadLetters?.byReason, [{ queue: 'orders', code: 'unavailable', letters: 2 }]);
     const chunks = summary.queues?.byQueue.find(({ queue }) => queue === 'chunks');
@@ -90,7 +90,7 @@ describe('the summary', () => {
 
   it('has the caller’s groups only, and neither dead letters nor messages, for a limited role', async () => {
     using world = createWorld();
-    const summary = await readSummary(limitToGroups(await somePorts(world), ['line7']));
+    const summary = await readSummary(limitToGroups(await somePorts(world), ['line7']), {});
     assert.equal(summary.devices.total, 3);
     assert.deepEqual(
       summary.devices.byGroup.map(({ enrollmentGroup }) => enrollmentGroup),
@@ -119,9 +119,9 @@ describe('the summary', () => {
     const queue = () => ({ waiting: async () => 0, oldest: async () => undefined });
     const overview = createOverview({ ...ports, deadLetters: createMemoryDeadLetterStore(), devices, queue });
     const services = { ...ports, overview };
-    await readSummary(services);
-    await readSummary(limitToGroups(services, ['line7']));
-    await readSummary(limitToGroups(services, ['line8']));
+    await readSummary(services, {});
+    await readSummary(limitToGroups(services, ['line7']), {});
+    await readSummary(limitToGroups(services, ['line8']), {});
     // Devices, and three periods of certificates.
     assert.equal(reads, 4);
   });

@@ -1,0 +1,78 @@
+import * as z from 'zod';
+import { actorName } from '../../lib/access/act.ts';
+import { deleteDevice } from '../../lib/pipeline/delete-device.ts';
+import { deleteGroup } from '../../lib/pipeline/delete-group.ts';
+import { deviceSchema, deviceView } from './device-view.ts';
+import { defineOperation } from './operation.ts';
+import { resourceId } from './parameters.ts';
+import { ifVersion, preconditionIn } from './precondition.ts';
+import { time } from './schemas.ts';
+
+const entry = z
+  .enum(['deleted', 'absent', 'other'])
+  .describe('The enrollment group in DPS. `other`: this deployment did not create it, so it was left.');
+
+const deletedGroup = z
+  .object({
+    id: z.string(),
+    dps: entry,
+    formerCas: z
+      .array(
+        z.object({
+          generation: z.int().min(1),
+          notAfter: time,
+          certificatePem: z.string(),
+          revokedAt: time,
+          registration: z
+            .object({ name: z.string(), at: time })
+            .readonly()
+            .optional()
+            .describe('Its certificate in DPS. Remove it: npm run ca -- unregister GROUP.'),
+        }),
+      )
+      .describe('The CAs of the group, which stay on record as revoked. Newest first.'),
+  })
+  .meta({ id: 'DeletedEnrollmentGroup' });
+
+const removeGroup = defineOperation({
+  id: 'delete-enrollment-group',
+  method: 'DELETE',
+  path: 'enrollment-groups/{id}',
+  summary: 'Delete an enrollment group without devices',
+  description:
+    'Deletes it here and in DPS. This takes some 11 seconds: no worker may use the group any more. Repeat a request that was cut short.',
+  role: 'operator',
+  perGroup: true,
+  pathParameters: z.object({ id: resourceId }),
+  headers: z.object({ 'if-match': ifVersion['if-match'] }),
+  answers: { 200: { description: 'What was deleted.', schema: deletedGroup } },
+  errors: ['not-found', 'method-conflict', 'precondition-failed'],
+  async handle({ path: { id }, headers, services, caller }) {
+    const { dps, formerCas } = await deleteGroup(id, actorName(caller), services, preconditionIn(headers));
+    const cas = formerCas.map(({ generation, notAfter, certificatePem, revokedAt, registration }) => {
+      return { generation, notAfter, certificatePem, revokedAt, registration };
+    });
+    return { status: 200, json: { id, dps, formerCas: cas } };
+  },
+});
+
+const removeDevice = defineOperation({
+  id: 'delete-device',
+  method: 'DELETE',
+  path: 'devices/{deviceId}',
+  summary: 'Delete a device that never reached a hub',
+  description:
+    'Takes a device that failed, or that is provisioned and has not registered. Removes its enrollment and its bundle. The device stays to be seen with the status `deleted`, and its certificate is revoked. Repeat a request that was cut short.',
+  role: 'operator',
+  perGroup: true,
+  pathParameters: z.object({ deviceId: resourceId }),
+  answers: { 200: { description: 'The device as it is now.', schema: deviceSchema } },
+  errors: ['not-found', 'method-conflict', 'enrollment-exists', 'archive-damaged'],
+  async handle({ path, services, caller }) {
+    const record = await deleteDevice(path.deviceId, actorName(caller), services);
+    const { bundleRetentionDays, now } = services;
+    return { status: 200, json: deviceView(record, { twin: record.twin, bundleRetentionDays, at: now() }) };
+  },
+});
+
+export const deletions = [removeGroup, removeDevice];
