@@ -37,6 +37,8 @@ const expected: Record<string, string> = {
   'list-dead-letters': 'GET dead-letters',
   'redrive-dead-letters': 'POST dead-letters/redrive',
   health: 'GET health',
+  'get-openapi': 'GET openapi.json',
+  'get-me': 'GET me',
 };
 
 function triggersOf({ functions }: LoadedApp): Record<string, string> {
