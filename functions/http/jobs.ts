@@ -17,7 +17,7 @@ import { repairsAndWarnings } from '../../lib/manifest/repairs.ts';
 import { errorsCsv, resultsCsv } from '../../lib/manifest/report.ts';
 import { cancelJob } from '../../lib/pipeline/cancel-job.ts';
 import { retryJob } from '../../lib/pipeline/retry-job.ts';
-import { submitManifest } from '../../lib/pipeline/submit-manifest.ts';
+import { mediaTypes, submitManifest } from '../../lib/pipeline/submit-manifest.ts';
 import { bodyOf } from './body.ts';
 import { jobIdFrom, nextLink, pageFrom, wordFrom } from './parameters.ts';
 import { authLevel, download, json, respond } from './respond.ts';
@@ -119,7 +119,8 @@ function formatOf(request: HttpRequest): ManifestFormat {
   const mediaType = (request.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
   if (mediaType === 'text/csv') return 'csv';
   if (mediaType === 'application/x-ndjson' || mediaType === 'application/jsonl') return 'ndjson';
-  const [expected, value] = ['text/csv or application/x-ndjson', excerpt(mediaType)];
+  if (mediaType === mediaTypes.xlsx) return 'xlsx';
+  const [expected, value] = [`text/csv, application/x-ndjson or ${mediaTypes.xlsx}`, excerpt(mediaType)];
   const message = `The Content-Type is "${value}". Expected ${expected}.`;
   throw new FleetError('manifest-format', message, { column: 'content-type', expected, value });
 }

@@ -6,6 +6,7 @@ import type { Encoding } from './encoding.ts';
 /*
  * How a manifest becomes device requests, and where each step is:
  *
+ * 0. xlsx/           the first sheet of a workbook, as CSV
  * 1. encoding.ts        UTF-8, or UTF-16 with a byte order mark
  *    text-check.ts      are the bytes text, or another kind of file?
  * 2. header.ts          which line is the header
@@ -24,11 +25,17 @@ import type { Encoding } from './encoding.ts';
  * Chunks count from 0. Lines count from 1, as an editor counts them. Positions are bytes of the file, an end is exclusive.
  */
 
-export type ManifestFormat = 'csv' | 'ndjson';
+/** `xlsx`: a workbook, whose first sheet becomes a table in CSV (xlsx/table.ts). */
+export type ManifestFormat = TextFormat | 'xlsx';
+
+/** How rows are written. */
+export type TextFormat = 'csv' | 'ndjson';
 
 /** How a manifest is written: all that a worker needs besides its bytes. Stored with the job, as JSON. */
 export interface ManifestShape {
-  readonly format: ManifestFormat;
+  readonly format: TextFormat;
+  /** The name of the sheet, for the table of a workbook. Each of its records counts as one line, whatever its cells have. */
+  readonly sheet?: string;
   /** CSV only. */
   readonly delimiter?: Delimiter;
   /** CSV only: the names of the columns, as the reader knows them. A column without a name is empty. */
@@ -128,6 +135,7 @@ export const maxChunks = 100_000;
 
 const formats: readonly (readonly [suffix: string, format: ManifestFormat])[] = [
   ['.csv', 'csv'],
+  ['.xlsx', 'xlsx'],
   ['.ndjson', 'ndjson'],
   ['.jsonl', 'ndjson'],
 ];
@@ -145,9 +153,9 @@ export function manifestDefaults(blobName: string): { format: ManifestFormat; de
   if (format === undefined) {
     throw new FleetError(
       'manifest-format',
-      `The name "${excerpt(blobName)}" does not end in .csv, .ndjson or .jsonl.`,
+      `The name "${excerpt(blobName)}" does not end in .csv, .xlsx, .ndjson or .jsonl.`,
       {
-        expected: 'a name that ends in .csv, .ndjson or .jsonl',
+        expected: 'a name that ends in .csv, .xlsx, .ndjson or .jsonl',
         value: excerpt(blobName),
       },
     );

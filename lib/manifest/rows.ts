@@ -232,9 +232,11 @@ function readRows(bytes: Uint8Array, shape: ManifestShape, firstLine: number, co
   const columns = columnsOf(names);
   const isReport = columns.some(({ kind }) => kind === 'report');
   const table: Table = { names, columns, isReport, delimiter, suspect: suspectRow(delimiter), count };
-  const rows = csvRecords(buffer, delimiter, firstLine).map(({ line, source, cells }): ManifestRow => {
-    return { line, source, ...csvRow({ line, source, cells }, table) };
-  });
+  const rows = csvRecords(buffer, delimiter, firstLine, shape.sheet !== undefined).map(
+    ({ line, source, cells }): ManifestRow => {
+      return { line, source, ...csvRow({ line, source, cells }, table) };
+    },
+  );
   return withDateSerials(rows, isReport);
 }
 

@@ -8,15 +8,17 @@ import {
   jobStatuses,
   type ManifestVersion,
   noRows,
+  type TableVersion,
 } from '../jobs/job.ts';
 import { manifestDefaults, manifestGone } from '../manifest/manifest.ts';
-import { splitManifest } from '../manifest/splitter.ts';
+import { type SplitManifest, splitManifest } from '../manifest/splitter.ts';
 import type { BlobCreated } from '../manifest/upload-event.ts';
 import type { BlobProperties, BlobStore } from '../storage.ts';
 import { step } from '../telemetry.ts';
 import type { Ports } from './ports.ts';
+import { ofSheet, storeTable } from './workbook-table.ts';
 
-export type IngestPorts = Pick<Ports, 'jobs' | 'manifests' | 'chunkQueue' | 'chunkRows' | 'now'>;
+export type IngestPorts = Pick<Ports, 'jobs' | 'manifests' | 'reports' | 'chunkQueue' | 'chunkRows' | 'now'>;
 
 /**
  * Turns an uploaded manifest into a job and its chunks. First takes a snapshot of the version that was announced: all rows
@@ -58,19 +60,15 @@ async function withSnapshot(manifest: ManifestVersion, manifests: BlobStore): Pr
 
 /** Splits the manifest and sends one message per chunk. */
 async function dispatch(job: Job, ports: IngestPorts): Promise<void> {
-  const { jobs, manifests, chunkQueue, now } = ports;
+  const { jobs, chunkQueue, now } = ports;
   // A setting that changes between two deliveries must not move the chunks of a job that is half sent.
-  const { jobId, format, manifest, chunkRows = ports.chunkRows } = job;
-  const { blob, ...version } = manifest;
-  const source = await manifests.open(blob, version);
-  if (source === undefined) throw manifestGone(blob);
-  const { shape, chunks, rows, repairs } = await step('split', { jobId }, () =>
-    splitManifest(source, { format, chunkRows }),
-  );
+  const { jobId, chunkRows = ports.chunkRows } = job;
+  const { shape, chunks, rows, repairs, table } = await step('split', { jobId }, () => split(job, chunkRows, ports));
   // Totals first: a chunk may be done before the last message is sent, and it is counted against them.
   const change = {
     status: 'provisioning',
     shape,
+    ...(table !== undefined && { table }),
     chunkRows,
     chunks: chunks.length,
     total: rows,
@@ -84,6 +82,25 @@ async function dispatch(job: Job, ports: IngestPorts): Promise<void> {
   await jobs.update(jobId, ['provisioning', 'completed', 'completedWithErrors', 'cancelled'], {
     dispatchedAt: now().toISOString(),
   });
+}
+
+type Split = SplitManifest & { readonly table?: TableVersion };
+
+/** Finds the chunks of a manifest; of a workbook, in its table. */
+async function split({ jobId, format, manifest }: Job, chunkRows: number, ports: IngestPorts): Promise<Split> {
+  if (format !== 'xlsx') {
+    const { blob, ...version } = manifest;
+    const source = await ports.manifests.open(blob, version);
+    if (source === undefined) throw manifestGone(blob);
+    return splitManifest(source, { format, chunkRows });
+  }
+  const { table, source, sheet, repairs } = await storeTable({ jobId, manifest }, ports);
+  try {
+    const found = await splitManifest(source, { format: 'csv', sheet, chunkRows });
+    return { ...found, table, repairs: { ...repairs, ...found.repairs } };
+  } catch (error) {
+    throw error instanceof FleetError ? ofSheet(error, { sheet, repairs }) : error;
+  }
 }
 
 async function newJob({ blobName, etag }: BlobCreated, manifests: BlobStore, at: string): Promise<Job> {

@@ -6,6 +6,13 @@ import { createSubmitted, describeJob } from './ingest-manifest.ts';
 import { requireGroup } from './limit-to-groups.ts';
 import type { Ports } from './ports.ts';
 
+/** The media type of each format. */
+export const mediaTypes = {
+  csv: 'text/csv',
+  ndjson: 'application/x-ndjson',
+  xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
+} as const satisfies Record<ManifestFormat, string>;
+
 export interface Submission {
   /** Read once, as a stream: an upload of any size uses the memory of some blocks. */
   readonly body: AsyncIterable<Uint8Array>;
@@ -33,7 +40,7 @@ export async function submitManifest(
   // The job may be made from the blob alone, by its event. So the limit travels with the blob.
   const metadata: Record<string, string> = { onconflict: onConflict };
   if (allowedGroups !== undefined) metadata['allowedgroups'] = allowedGroups.join(',');
-  const contentType = format === 'csv' ? 'text/csv' : 'application/x-ndjson';
+  const contentType = mediaTypes[format];
   const created = await manifests.createFrom(blob, body, { contentType, metadata });
   // The name is ours alone. If it is taken, an earlier try of ours succeeded and its answer was lost.
   const etag = created ?? (await manifests.properties(blob))?.etag;

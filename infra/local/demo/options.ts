@@ -5,6 +5,8 @@ import { type GroupDefinition, parseGroupDefinition } from '../../../lib/groups/
 import { manifestDefaults } from '../../../lib/manifest/manifest.ts';
 import { createRowReader } from '../../../lib/manifest/rows.ts';
 import { splitManifest } from '../../../lib/manifest/splitter.ts';
+import { bytesSource } from '../../../lib/manifest/xlsx/package.ts';
+import { readWorkbook } from '../../../lib/manifest/xlsx/table.ts';
 import { type CommandArguments, errorText, UsageError, wholeNumber } from '../../tools/command-line.ts';
 
 export const usage = `Usage: npm run demo -- [--manifest FILE] [--group FILE] [--out DIR] [--register N]
@@ -88,7 +90,13 @@ async function readManifest(
   const name = basename(file);
   try {
     const { format } = manifestDefaults(name);
-    const { shape, chunks } = await splitManifest(pieces(body), { format, chunkRows });
+    const table = format === 'xlsx' ? await readWorkbook(bytesSource(body)) : undefined;
+    const text = table === undefined ? body : Buffer.concat(await Array.fromAsync(table.csv));
+    const { shape, chunks } = await splitManifest(pieces(text), {
+      format: format === 'xlsx' ? 'csv' : format,
+      sheet: table?.sheet,
+      chunkRows,
+    });
     const read = createRowReader({
       shape,
       defaultGroup: id,
@@ -96,7 +104,7 @@ async function readManifest(
     });
     let first: string | undefined;
     for (const { start, end, firstLine } of chunks) {
-      const { requests, faults } = read(body.subarray(start, end), firstLine);
+      const { requests, faults } = read(text.subarray(start, end), firstLine);
       if (requests.length > 0) return { name, body };
       first ??= `Line ${faults[0]?.line}: ${faults[0]?.message}`;
     }

@@ -2,11 +2,12 @@ import { FleetError } from '../../errors.ts';
 import { type GroupRecord, inForce } from '../../groups/group.ts';
 import type { Job } from '../../jobs/job.ts';
 import type { ChunkMessage } from '../../jobs/messages.ts';
-import { type DeviceRequest, manifestGone, type RowError, rowError } from '../../manifest/manifest.ts';
+import { type DeviceRequest, type RowError, rowError } from '../../manifest/manifest.ts';
 import { type ChunkRows, createRowReader } from '../../manifest/rows.ts';
 import type { Versioned } from '../../storage.ts';
 import { step } from '../../telemetry.ts';
 import type { Ports } from '../ports.ts';
+import { readRowBytes } from '../row-source.ts';
 
 /**
  * Step 1: reads and validates the rows of a chunk, from the version of the manifest that the job was made of.
@@ -15,15 +16,14 @@ import type { Ports } from '../ports.ts';
 export function readRows(
   job: Job,
   message: ChunkMessage,
-  { groups, manifests }: Pick<Ports, 'groups' | 'manifests'>,
+  ports: Pick<Ports, 'groups' | 'manifests' | 'reports'>,
 ): Promise<ChunkRows> {
   const { jobId, chunk, attempt, start, end, firstLine } = message;
-  const { manifest, shape, defaultGroup, allowedGroups } = job;
+  const { shape, defaultGroup, allowedGroups } = job;
+  const { groups } = ports;
   return step('1 read', { jobId, chunk, attempt }, async () => {
     if (shape === undefined) throw new FleetError('internal', `Job ${jobId} has chunks and no shape.`);
-    const { blob, ...version } = manifest;
-    const bytes = await manifests.readRange(blob, { offset: start, length: end - start, ...version });
-    if (bytes === undefined) throw manifestGone(blob);
+    const bytes = await readRowBytes(job, { offset: start, length: end - start }, ports);
 
     const readWith = (known: ReadonlyMap<string, Versioned<GroupRecord>>) => {
       const read = createRowReader({ shape, defaultGroup, group: (id) => definitionOf(known.get(id)) });
