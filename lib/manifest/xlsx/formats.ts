@@ -110,6 +110,7 @@ function isWhole(shown: string, value: number, text: string): boolean {
 
 /** The number with the 15 digits that a spreadsheet keeps. */
 export function plainNumber(value: number): string {
+  if (Number.isInteger(value) && Math.abs(value) < 1e15) return String(value);
   const kept = Number(value.toPrecision(15));
   if (kept === 0) return '0';
   const size = Math.abs(kept);

@@ -45,7 +45,9 @@ const keptPages = 3;
 export async function openPackage(source: RangeSource): Promise<Package> {
   const reader = new PagedReader(source);
   const options = { lazyEntries: true, autoClose: false, decodeStrings: true, validateEntrySizes: true };
-  const zip = await fromRandomAccessReaderPromise(reader, source.bytes, options).catch(refuse);
+  const zip = await fromRandomAccessReaderPromise(reader, source.bytes, options).catch((error) => {
+    throw reader.reasonOf(error);
+  });
   if (zip.entryCount > limits.parts)
     throw tooLarge(`The workbook has ${zip.entryCount} parts`, `${limits.parts} parts`);
   const entries = new Map<string, Entry>();
@@ -56,19 +58,19 @@ export async function openPackage(source: RangeSource): Promise<Package> {
       entries.set(key, entry);
     }
   } catch (error) {
-    refuse(error);
+    throw reader.reasonOf(error);
   }
   return {
     names: [...entries.values()].map(({ fileName }) => fileName),
     part(name, maxBytes) {
       const entry = entries.get(name.toLowerCase());
-      return entry && { name: entry.fileName, content: contentOf(zip, entry, maxBytes) };
+      return entry && { name: entry.fileName, content: contentOf(zip, entry, maxBytes, reader) };
     },
   };
 }
 
 /** Unpacks a part and checks its checksum, which yauzl does not. */
-async function* contentOf(zip: ZipFile, entry: Entry, maxBytes: number): AsyncGenerator<Buffer> {
+async function* contentOf(zip: ZipFile, entry: Entry, maxBytes: number, reader: PagedReader): AsyncGenerator<Buffer> {
   const { fileName, compressedSize, uncompressedSize } = entry;
   if (entry.isEncrypted())
     throw badWorkbook(`The part ${fileName} is encrypted. Save the workbook without a password.`);
@@ -90,15 +92,8 @@ async function* contentOf(zip: ZipFile, entry: Entry, maxBytes: number): AsyncGe
     }
     if (checksum !== entry.crc32) throw damaged(`the checksum of ${fileName} is wrong`);
   } catch (error) {
-    refuse(error);
+    throw reader.reasonOf(error);
   }
-}
-
-/** Errors of yauzl and zlib are about the archive. Errors of storage are not, and a retry can help. */
-function refuse(error: unknown): never {
-  if (error instanceof FleetError) throw error;
-  const text = error instanceof Error ? error.message : String(error);
-  throw damaged(text.replace(/\.$/, ''), error);
 }
 
 function damaged(what: string, cause?: unknown): FleetError {
@@ -111,6 +106,8 @@ class PagedReader extends RandomAccessReader {
   private readonly source: RangeSource;
   /** By position, the one read last at the end. */
   private readonly pages = new Map<number, Promise<Buffer>>();
+  /** The error of a read that failed. */
+  private failed: unknown;
 
   constructor(source: RangeSource) {
     super();
@@ -119,6 +116,13 @@ class PagedReader extends RandomAccessReader {
 
   override _readStreamForRange(start: number, end: number): Readable {
     return Readable.from(this.ranges(start, end), { objectMode: false });
+  }
+
+  /** An error of the source or of ours as it is. Any other error is yauzl's or zlib's, and about the archive. */
+  reasonOf(error: unknown): unknown {
+    if (error === this.failed || error instanceof FleetError) return error;
+    const text = error instanceof Error ? error.message : String(error);
+    return damaged(text.replace(/\.$/, ''), error);
   }
 
   override close(callback: (error: Error | null) => void): void {
@@ -142,8 +146,10 @@ class PagedReader extends RandomAccessReader {
     this.pages.set(number, page);
     const [oldest] = this.pages.keys();
     if (this.pages.size > keptPages && oldest !== undefined) this.pages.delete(oldest);
-    // A read that failed is not kept; its error reaches the caller.
-    page.catch(() => this.pages.delete(number));
+    page.catch((error) => {
+      this.failed = error;
+      this.pages.delete(number);
+    });
     return page;
   }
 }

@@ -156,5 +156,6 @@ async function* csvOf(
 
 /** In quotes where any delimiter, quote or line end is in it, so that only the comma can be the delimiter of the table. */
 function quoted(cell: string): string {
-  return /["\r\n,;\t|]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : isBlank(cell) ? '' : cell;
+  if (isBlank(cell)) return '';
+  return /["\r\n,;\t|]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
 }

@@ -49,30 +49,32 @@ export async function* parseXml(part: Part, handlers: XmlHandlers): AsyncGenerat
     parser.on('cdata', onText);
   }
 
-  const write = (text: string) => {
-    open += text.length;
-    // Before it is parsed: the parser keeps an attribute or text until it ends.
-    if (open > limits.tokenBytes + text.length) {
-      throw tooLarge(
-        `The part ${part.name} has a text of more than ${mebibytes(limits.tokenBytes)}`,
-        mebibytes(limits.tokenBytes),
-      );
+  /** @param piece undefined behind the last one */
+  function write(piece?: Buffer): void {
+    try {
+      if (piece !== undefined) decoder ??= new TextDecoder(encodingOf(piece), { fatal: true });
+      const text = decoder?.decode(piece, { stream: piece !== undefined }) ?? '';
+      // Before it is parsed: the parser keeps an attribute or text until it ends.
+      if (open > limits.tokenBytes) {
+        const most = mebibytes(limits.tokenBytes);
+        throw tooLarge(`The part ${part.name} has a text of more than ${most}`, most);
+      }
+      open += text.length;
+      parser.write(text);
+      if (piece === undefined) parser.close();
+    } catch (error) {
+      if (error instanceof FleetError) throw error;
+      throw notXml(part, error instanceof Error ? error.message.replace(/\.$/, '') : 'it cannot be parsed', error);
     }
-    parser.write(text);
-  };
-  try {
-    for await (const piece of part.content) {
-      decoder ??= new TextDecoder(encodingOf(piece), { fatal: true });
-      write(decoder.decode(piece, { stream: true }));
-      yield undefined;
-    }
-    write(decoder?.decode() ?? '');
-    parser.close();
-    yield undefined;
-  } catch (error) {
-    if (error instanceof FleetError) throw error;
-    throw notXml(part, error instanceof Error ? error.message.replace(/\.$/, '') : 'it cannot be parsed', error);
   }
+
+  // Errors of the content itself pass.
+  for await (const piece of part.content) {
+    write(piece);
+    yield undefined;
+  }
+  write();
+  yield undefined;
 }
 
 /** Parses a part to its end. */

@@ -170,7 +170,7 @@ export function rowsOf(table: readonly (readonly (string | number)[])[]): string
 }
 
 export function escaped(text: string): string {
-  const controls = /[\0-\x08\x0b\x0c\x0e-\x1f\r]|_(?=x[0-9A-Fa-f]{4}_)/gi;
+  const controls = /[\p{Cc}--[\t\n]]|_(?=x[0-9A-Fa-f]{4}_)/giv;
   const code = (character: string) => `_x${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}_`;
   return text
     .replace(controls, code)
