@@ -109,7 +109,7 @@ function isWhole(shown: string, value: number, text: string): boolean {
 }
 
 /** The number with the 15 digits that a spreadsheet keeps. */
-export function plainNumber(value: number): string {
+function plainNumber(value: number): string {
   if (Number.isInteger(value) && Math.abs(value) < 1e15) return String(value);
   const kept = Number(value.toPrecision(15));
   if (kept === 0) return '0';

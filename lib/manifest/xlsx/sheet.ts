@@ -49,7 +49,7 @@ export async function* sheetRows(part: Part, context: SheetContext): AsyncGenera
   let isData = false;
   let rowNumber = 0;
   let rowIsHidden = false;
-  let cells: (string | undefined)[] = [];
+  let cells: string[] = [];
   let column = 0;
   let cell: OpenCell | undefined;
   let isValue = false;
@@ -95,7 +95,8 @@ export async function* sheetRows(part: Part, context: SheetContext): AsyncGenera
         },
       );
     }
-    if (cells[read.column - 1] !== undefined) throw badCell(read, 'is there twice');
+    if ((cells[read.column - 1] ?? '') !== '') throw badCell(read, 'is there twice');
+    while (cells.length < read.column) cells.push('');
     cells[read.column - 1] = text;
   }
 
@@ -106,7 +107,7 @@ export async function* sheetRows(part: Part, context: SheetContext): AsyncGenera
       width = cells.length;
       count.add('hidden-columns', [...hiddenColumns].filter((hidden) => hidden <= width).length);
     }
-    batch.push({ number: rowNumber, cells: Array.from(cells, (text) => text ?? '') });
+    batch.push({ number: rowNumber, cells });
   }
 
   function hideColumns({ min = '1', max = min, hidden }: Attributes): void {
@@ -247,16 +248,18 @@ function badCell({ name }: OpenCell, what: string) {
 
 /** The column of a reference, from 1. @throws FleetError `manifest-workbook` when it is not of that row */
 function columnOf(reference: string, row: number): number {
-  const [, letters = '', digits] = /^([A-Z]{1,3})(\d{1,7})$/.exec(reference) ?? [];
-  if (Number(digits) !== row) {
-    const found = JSON.stringify(excerpt(reference));
-    throw badWorkbook(`Cell ${found} is in row ${row}. Save the workbook again in the spreadsheet.`, {
-      value: excerpt(reference),
-    });
-  }
   let column = 0;
-  for (const letter of letters) column = column * 26 + letter.charCodeAt(0) - 64;
-  return column;
+  let at = 0;
+  // By character: an expression takes a tenth of the time of the whole file.
+  for (; at < reference.length; at += 1) {
+    const letter = reference.charCodeAt(at) - 64;
+    if (letter < 1 || letter > 26) break;
+    column = column * 26 + letter;
+  }
+  if (at >= 1 && at <= 3 && reference.slice(at) === String(row)) return column;
+  const value = excerpt(reference);
+  const message = `Cell ${JSON.stringify(value)} is in row ${row}. Save the workbook again in the spreadsheet.`;
+  throw badWorkbook(message, { value });
 }
 
 function columnName(column: number): string {
