@@ -30,7 +30,7 @@ const definitions = {
   'manifest-not-text': {
     acts: 'sender',
     status: 422,
-    hint: 'Save the list as UTF-8 text, CSV or NDJSON.',
+    hint: 'Save the list as UTF-8 text, CSV or NDJSON, or as a workbook that is named .xlsx.',
   },
   'manifest-encoding': {
     acts: 'sender',

@@ -95,7 +95,7 @@ const idScope = '0ne00000000';
 /** Two hubs, so that allocation has a choice. */
 const hubs = ['hub-1.localhost', 'hub-2.localhost'];
 /** The filter of the Event Grid subscription in infra/azure/app/events.bicep. */
-const manifestSuffixes = ['.csv', '.ndjson', '.jsonl'];
+const manifestSuffixes = ['.csv', '.xlsx', '.ndjson', '.jsonl'];
 
 const projectDirectory = resolve(import.meta.dirname, '../..');
 const azurite = join(import.meta.dirname, 'stack/azurite.ts');

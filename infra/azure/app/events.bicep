@@ -93,7 +93,7 @@ resource manifestUploads 'Microsoft.EventGrid/systemTopics/eventSubscriptions@20
         {
           operatorType: 'StringEndsWith'
           key: 'subject'
-          values: ['.csv', '.ndjson', '.jsonl']
+          values: ['.csv', '.xlsx', '.ndjson', '.jsonl']
         }
       ]
     }

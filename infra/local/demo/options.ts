@@ -13,7 +13,7 @@ export const usage = `Usage: npm run demo -- [--manifest FILE] [--group FILE] [-
 
 Starts the stack in a temporary folder, submits a manifest, registers the devices and checks the results.
 
-  --manifest FILE   your manifest, .csv, .ndjson or .jsonl (default: samples/gateways.csv, and an order)
+  --manifest FILE   your manifest, .csv, .xlsx, .ndjson or .jsonl (default: samples/gateways.csv, and an order)
   --group FILE      JSON definition of the enrollment group (default: samples/line7.json)
                     Its "id", or else the name of the file, is the id of the group
   --out DIR         write results.csv, errors.csv, devices/<deviceId>/ and ca/ to this folder (default: nothing is kept)

@@ -263,7 +263,7 @@ describe('a file is refused with its cause', () => {
     ['c34-template-header-only.csv', 'manifest-empty', /a header but no row/],
     ['c45-json-array.csv', 'manifest-format', /The file is JSON/],
     ['d61-line-code-columns.csv', 'manifest-header', /only together with line, code, message .*write tags\.line/],
-    ['d66-xlsx-renamed.csv', 'manifest-not-text', /Excel workbook/],
+    ['d66-xlsx-renamed.csv', 'manifest-not-text', /The file is an Excel workbook\. Name it \.xlsx\./],
     ['d68-type-suffixes.csv', 'manifest-header', /has 5 faults: tags\.a:string: unknown type/],
     ['d70-colon-tag.csv', 'manifest-header', /did you mean tags\.site\?.*did you mean desired\.interval\?/],
     ['d76-each-line-quoted.csv', 'manifest-header', /the whole line is in quotes/],
