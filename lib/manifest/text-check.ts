@@ -13,7 +13,7 @@ export interface TextError {
 
 /** First bytes of files that people send as lists. An .xlsx file is a ZIP archive, an .xls file an OLE compound file. */
 const foreign: readonly (readonly [signature: string, code: ErrorCode, kind: string])[] = [
-  ['504b0304', 'manifest-not-text', 'a ZIP archive. Unpack it, and send the list itself'],
+  ['504b0304', 'manifest-not-text', 'a ZIP archive or an Excel workbook. Name a workbook .xlsx, and unpack an archive'],
   ['d0cf11e0', 'manifest-not-text', 'an old Excel workbook (.xls). Save it as .xlsx or as CSV UTF-8'],
   ['1f8b', 'manifest-not-text', 'a gzip archive'],
   ['25504446', 'manifest-not-text', 'a PDF document'],

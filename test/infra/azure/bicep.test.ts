@@ -285,7 +285,7 @@ describe('names in the Bicep files and in the code', () => {
     assert.equal(filter['subjectBeginsWith'], '/blobServices/default/containers/manifests/blobs/');
     assert.deepEqual(filter['includedEventTypes'], ['Microsoft.Storage.BlobCreated']);
     assert.deepEqual(filter['advancedFilters'], [
-      { operatorType: 'StringEndsWith', key: 'subject', values: ['.csv', '.ndjson', '.jsonl'] },
+      { operatorType: 'StringEndsWith', key: 'subject', values: ['.csv', '.xlsx', '.ndjson', '.jsonl'] },
     ]);
     const destination = deliveryWithResourceIdentity['destination'] as { properties: Record<string, Literal> };
     assert.equal(destination.properties['queueName'], queueNames[0]);

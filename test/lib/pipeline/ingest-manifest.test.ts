@@ -63,7 +63,7 @@ it('a job of an earlier version, which has no snapshot, reads the blob while it 
 
 it('a name that no manifest has is refused, so that a dead letter tells of it', async () => {
   using world = createWorld();
-  await assert.rejects(ingestManifest({ blobName: 'list.xlsx', etag: '1' }, world.services()), {
+  await assert.rejects(ingestManifest({ blobName: 'list.xls', etag: '1' }, world.services()), {
     code: 'manifest-format',
   });
 });
