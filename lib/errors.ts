@@ -30,7 +30,7 @@ const definitions = {
   'manifest-not-text': {
     acts: 'sender',
     status: 422,
-    hint: 'Save the list as UTF-8 text, CSV or NDJSON.',
+    hint: 'Save the list as UTF-8 text, CSV or NDJSON, or as a workbook that is named .xlsx.',
   },
   'manifest-encoding': {
     acts: 'sender',
@@ -51,7 +51,12 @@ const definitions = {
   'manifest-format': {
     acts: 'sender',
     status: 415,
-    hint: 'Name the file .csv, .ndjson or .jsonl, or send text/csv or application/x-ndjson.',
+    hint: 'Name the file .csv, .xlsx, .ndjson or .jsonl, or send text/csv, application/x-ndjson or the media type of .xlsx.',
+  },
+  'manifest-workbook': {
+    acts: 'sender',
+    status: 422,
+    hint: 'Save the list as "Excel Workbook (.xlsx)" without macros, links and password, or as CSV UTF-8.',
   },
   'manifest-metadata': {
     acts: 'sender',

@@ -64,8 +64,8 @@ export interface BlobStore {
    * @returns undefined when that version of the blob is not there
    */
   open(name: string, version: BlobVersion): Promise<AsyncIterable<Uint8Array> | undefined>;
-  /** @returns undefined when there is no such blob */
-  properties(name: string): Promise<BlobProperties | undefined>;
+  /** @returns undefined when that version of the blob is not there; the blob as it is now without one */
+  properties(name: string, version?: BlobVersion): Promise<BlobProperties | undefined>;
 }
 
 /** Which version of a blob to read: the snapshot, if one is named, or else the blob while it has the ETag. */

@@ -142,8 +142,8 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
       newGroups().declare(id, input, by, options),
 
     /** Uploads a manifest and announces it. @returns the id of its job */
-    async upload(blobName: string, text: string, metadata: Record<string, string> = {}): Promise<string> {
-      const body = Buffer.from(text);
+    async upload(blobName: string, text: string | Uint8Array, metadata: Record<string, string> = {}): Promise<string> {
+      const body = Buffer.from(text as string);
       await memory.manifests.write(blobName, body, { contentType: 'text/csv', metadata });
       const etag = (await memory.manifests.properties(blobName))?.etag ?? '';
       this.announce({ blobName, etag }, body.length);

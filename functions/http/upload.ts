@@ -6,6 +6,7 @@ import {
   formatOfMediaType,
   formatOfName,
   type ManifestFormat,
+  mediaTypeOf as typeOfFormat,
   vagueMediaTypes,
 } from '../../lib/manifest/formats.ts';
 import { asUtf8 } from './upload-charset.ts';
@@ -22,11 +23,14 @@ export interface Upload {
 /** The media types that are taken, with what each is. */
 export const uploadMediaTypes: Readonly<Record<string, string>> = {
   ...Object.fromEntries(formatMediaTypes.map((type) => [type, whatIs(formatOfMediaType(type))])),
-  ...Object.fromEntries(vagueMediaTypes.map((type) => [type, 'CSV or NDJSON. The first bytes tell which.'])),
+  ...Object.fromEntries(
+    vagueMediaTypes.map((type) => [type, 'CSV, NDJSON or a workbook. The first bytes tell which.']),
+  ),
   'multipart/form-data': 'A form with one file and nothing else. The name of the file gives the format.',
 };
 
 function whatIs(format: ManifestFormat | undefined): string {
+  if (format === 'xlsx') return 'An Excel workbook. Its first sheet is read.';
   return format === 'ndjson' ? 'One JSON object per line and device.' : 'A header and one line per device.';
 }
 
@@ -58,7 +62,8 @@ export async function readUpload(
 
 async function manifestIn(body: AsyncIterable<Uint8Array>, named?: ManifestFormat, charset?: string): Promise<Upload> {
   const { head, body: whole } = await begin(body);
-  return { format: named ?? formatOfBytes(head), body: asUtf8(whole, charset, head) };
+  const format = named ?? formatOfBytes(head);
+  return { format, body: format === 'xlsx' ? whole : asUtf8(whole, charset, head) };
 }
 
 /**
@@ -70,7 +75,7 @@ async function manifestIn(body: AsyncIterable<Uint8Array>, named?: ManifestForma
 function namedFormat(mediaType: string, fileName = ''): ManifestFormat | undefined {
   const named = formatOfName(fileName) ?? formatOfMediaType(mediaType);
   if (named !== undefined || vagueMediaTypes.includes(mediaType)) return named;
-  const [expected, value] = ['text/csv or application/x-ndjson', excerpt(mediaType)];
+  const [expected, value] = [`text/csv, application/x-ndjson or ${typeOfFormat('xlsx')}`, excerpt(mediaType)];
   const hint = /^(?:application|text)\/json$/.test(mediaType) ? ' Write one JSON object per line.' : '';
   const file = fileName === '' ? '' : ` of ${JSON.stringify(excerpt(fileName))}`;
   const message = `The Content-Type${file} is "${value}". Expected ${expected}.${hint}`;

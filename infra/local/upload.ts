@@ -15,7 +15,7 @@ const usage = `Usage: npm run upload -- FILE [--group ID]
 
 Uploads a manifest to the running local stack (npm start) and prints the id of its job.
 
-  FILE         a manifest, .csv, .ndjson or .jsonl
+  FILE         a manifest, .csv, .xlsx, .ndjson or .jsonl
   --group ID   enrollment group of the rows that name none (default: every row names its group)
   -h, --help   show this text
 

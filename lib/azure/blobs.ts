@@ -113,10 +113,10 @@ export function createBlobStore(container: ContainerClient, { timeoutMs = storag
       return withItemTimeout(answer.readableStreamBody as AsyncIterable<Buffer>, timeoutMs, abort);
     },
 
-    async properties(name) {
-      const blob = container.getBlobClient(name);
+    async properties(name, version = {}) {
+      const { blob, conditions } = versionOf(name, version);
       const answer = await ifPresent(() =>
-        withInactivityTimeout(timeoutMs, (abortSignal) => blob.getProperties({ abortSignal })),
+        withInactivityTimeout(timeoutMs, (abortSignal) => blob.getProperties({ conditions, abortSignal })),
       );
       if (answer === undefined) return undefined;
       return { etag: unquoted(answer.etag), bytes: answer.contentLength ?? 0, metadata: answer.metadata ?? {} };

@@ -43,6 +43,8 @@ export interface Job {
   readonly manifest: ManifestVersion;
   /** Absent when the name of the blob gives none; the job is then failed. */
   readonly format?: ManifestFormat;
+  /** The table of a workbook, from which its rows are read. Known once the manifest is split. */
+  readonly table?: TableVersion;
   readonly defaultGroup?: string;
   readonly onConflict: ConflictPolicy;
   /** Individual enrollments that DPS has and that this deployment did not write are replaced. Absent: they are refused. */
@@ -99,6 +101,13 @@ export interface ManifestVersion {
    * while it has the ETag.
    */
   readonly snapshot?: string;
+}
+
+/** The first sheet of a workbook as CSV: a blob of the container `reports`, which is deleted when manifests are. */
+export interface TableVersion {
+  readonly blob: string;
+  /** Without quotes. */
+  readonly etag: string;
 }
 
 /** Rows by outcome. A row that is in none of them waits (`waiting`). */
@@ -202,6 +211,11 @@ export function reportName(jobId: string, part: string): string {
   return `${jobId}/${part}.json`;
 }
 
+/** @returns the blob of container `reports` that holds the table of a workbook */
+export function tableName(jobId: string): string {
+  return `${jobId}/table.csv`;
+}
+
 /** @returns the attempt that a part's name carries, from 1 */
 export function partAttempt(part: string): number {
   return Number(/-retry-(\d+)$/.exec(part)?.[1] ?? 1);
@@ -287,6 +301,7 @@ export type JobChange = Partial<
     | 'status'
     | 'reason'
     | 'manifest'
+    | 'table'
     | 'shape'
     | 'repairs'
     | 'chunkRows'

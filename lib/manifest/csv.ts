@@ -15,9 +15,15 @@ export interface CsvRecord extends RecordText {
  * Records without a quote are split at the delimiter. All others go to csv-parse in one call, because a call costs as
  * much as five records. When that call fails they go one by one, so that a record with wrong quotes is the only one lost.
  * @param firstLine line of the file on which the chunk begins, from 1
+ * @param oneLinePerRecord for the table of a workbook
  */
-export function csvRecords(bytes: Buffer, delimiter: Delimiter, firstLine: number): CsvRecord[] {
-  const found = recordsIn(bytes, firstLine, delimiter);
+export function csvRecords(
+  bytes: Buffer,
+  delimiter: Delimiter,
+  firstLine: number,
+  oneLinePerRecord = false,
+): CsvRecord[] {
+  const found = recordsIn(bytes, firstLine, delimiter, oneLinePerRecord);
   const quoted = found.map(({ source }) => source).filter((source) => source.includes('"'));
   const parsed = parseAll(quoted, delimiter);
   let next = 0;

@@ -1,7 +1,10 @@
 import { excerpt, FleetError } from '../errors.ts';
 
-/** How a manifest is written. */
+/** How a manifest is written. `xlsx`: a workbook, whose first sheet becomes a table in CSV (xlsx/table.ts). */
 export type ManifestFormat = (typeof formats)[number]['format'];
+
+/** How rows are written. */
+export type TextFormat = Exclude<ManifestFormat, 'xlsx'>;
 
 /*
  * The one table of formats. A new format is a new line here: its suffix makes it known in blob storage, its media types over
@@ -36,6 +39,11 @@ const formats = [
       'application/json-seq',
       'text/x-ndjson',
     ],
+  },
+  {
+    format: 'xlsx',
+    suffixes: ['.xlsx'],
+    mediaTypes: ['application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'],
   },
 ] as const;
 
@@ -77,12 +85,16 @@ export function mediaTypeOf(format: ManifestFormat): string {
   return formats.find((each) => each.format === format)?.mediaTypes[0] ?? 'application/octet-stream';
 }
 
+/** The signature of a local file header (APPNOTE.TXT 4.3.7). A workbook is a ZIP archive. */
+const zipSignature = Buffer.from('PK\x03\x04', 'latin1');
+
 /**
  * The format of a list whose type says nothing. JSON begins with a bracket, and a name of a column does not. The reader names
  * a file of another kind.
  * @param head the beginning of the file
  */
 export function formatOfBytes(head: Buffer): ManifestFormat {
+  if (head.subarray(0, zipSignature.length).equals(zipSignature)) return 'xlsx';
   // Byte order marks, the zero bytes of UTF-16, blanks and record separators come before the first character.
   return /^[^!-~]*[{[]/.test(head.subarray(0, 512).toString('latin1')) ? 'ndjson' : 'csv';
 }

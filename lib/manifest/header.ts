@@ -2,7 +2,7 @@ import { FleetError } from '../errors.ts';
 import { isBlank } from './blanks.ts';
 import { delimiters, type Header, parseHeader } from './columns.ts';
 import { decodeText, type Encoding, unitBytes } from './encoding.ts';
-import type { Delimiter, ManifestFormat, ManifestShape } from './manifest.ts';
+import type { Delimiter, ManifestShape, TextFormat } from './manifest.ts';
 import type { RepairCount } from './repairs.ts';
 
 /** Longest header with the lines before it, in code units: a thousand columns of 64 characters. */
@@ -40,7 +40,7 @@ export interface Opening {
  * @returns undefined when more bytes are needed
  * @throws FleetError `manifest-header`, `-format`, `-not-text`, `-row-too-long`
  */
-export function openManifest(head: Head, format: ManifestFormat, count: RepairCount): Opening | undefined {
+export function openManifest(head: Head, format: TextFormat, count: RepairCount): Opening | undefined {
   const { encoding, units, isWhole } = head;
   if (units.length < 3 && !isWhole) return undefined;
   const marks = byteOrderMarks(head);

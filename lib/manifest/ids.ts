@@ -3,14 +3,14 @@ import { excerpt } from '../errors.ts';
 import { invisible } from './blanks.ts';
 import { characterName, textDamage } from './cells.ts';
 import { noDeviceId } from './device-fields.ts';
-import type { CellError, ManifestFormat } from './manifest.ts';
+import type { CellError, TextFormat } from './manifest.ts';
 
 /**
  * Everything that is wrong with a device id, in one error.
  * @param format words for "no value" are refused in each format, habits of spreadsheets in CSV
  * @returns undefined when the id is accepted
  */
-export function idError(id: string, format: ManifestFormat): CellError | undefined {
+export function idError(id: string, format: TextFormat): CellError | undefined {
   if (id === '') return noDeviceId;
   const habit = mayBeHabit.test(id) ? habitOf(id, format) : undefined;
   if (habit !== undefined) return refused(id, habit);
@@ -77,7 +77,7 @@ const dates = [
 const takeOriginal = 'Format the column as text, and take the id from the original list.';
 
 /** What programs write in place of an id, or make of it. */
-function habitOf(id: string, format: ManifestFormat): string | undefined {
+function habitOf(id: string, format: TextFormat): string | undefined {
   if (noValue.test(id)) return 'is what programs write for "no value". Fill in the id, or remove the row.';
   if (format !== 'csv') return undefined;
   if (footer.test(id)) return footerFound;

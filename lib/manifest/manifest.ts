@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import { type ErrorCode, FleetError } from '../errors.ts';
 import { canonicalJson } from '../json.ts';
 import type { Encoding } from './encoding.ts';
-import { type ManifestFormat, requireFormat } from './formats.ts';
+import { type ManifestFormat, requireFormat, type TextFormat } from './formats.ts';
 
 /*
  * How a manifest becomes device requests, and where each step is:
  *
  * 0. formats.ts         which format a name, a media type or the first bytes give
+ *    xlsx/              the first sheet of a workbook, as CSV
  * 1. encoding.ts        UTF-8, or UTF-16 with a byte order mark
  *    text-check.ts      are the bytes text, or another kind of file?
  * 2. header.ts          which line is the header
@@ -29,11 +30,13 @@ import { type ManifestFormat, requireFormat } from './formats.ts';
  * Chunks count from 0. Lines count from 1, as an editor counts them. Positions are bytes of the file, an end is exclusive.
  */
 
-export type { ManifestFormat } from './formats.ts';
+export type { ManifestFormat, TextFormat } from './formats.ts';
 
 /** How a manifest is written: all that a worker needs besides its bytes. Stored with the job, as JSON. */
 export interface ManifestShape {
-  readonly format: ManifestFormat;
+  readonly format: TextFormat;
+  /** The name of the sheet, for the table of a workbook. Each of its records counts as one line, whatever its cells have. */
+  readonly sheet?: string;
   /** CSV only. */
   readonly delimiter?: Delimiter;
   /** CSV only: the names of the columns, as the reader knows them. A column without a name is empty. */

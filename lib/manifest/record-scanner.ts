@@ -18,6 +18,8 @@ export interface ScannerOptions {
   readonly offset: number;
   /** Line of the file on which that byte is, from 1. */
   readonly line: number;
+  /** A record counts as one line, whatever line ends are in its quoted fields: a row of a sheet. */
+  readonly oneLinePerRecord?: boolean | undefined;
   /** Longest record, in bytes without its line end. */
   readonly maxRecordBytes: number;
   /**
@@ -66,7 +68,7 @@ const windowBytes = 64 * 1024;
  * costs one native search, or two with CRLF.
  */
 export function createRecordScanner(options: ScannerOptions): RecordScanner {
-  const { onRecord, onRepair, maxRecordBytes } = options;
+  const { onRecord, onRepair, maxRecordBytes, oneLinePerRecord = false } = options;
   const delimiter = options.delimiter?.charCodeAt(0);
   let state = fieldStart;
   /** File position of the bytes being scanned. */
@@ -162,7 +164,7 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
         if (byte === quoteByte) {
           state = afterQuote;
         } else {
-          if (byte === newline) line += 1;
+          if (byte === newline && !oneLinePerRecord) line += 1;
           hasText ||= isText(bytes, at);
         }
       } else if (byte === newline) {
@@ -254,12 +256,21 @@ function isText(bytes: Buffer, at: number): boolean {
  * The records of one chunk, in the order of the file.
  * @param firstLine line of the file on which the chunk begins, from 1
  * @param delimiter absent for NDJSON
+ * @param oneLinePerRecord for the table of a workbook
  */
-export function recordsIn(bytes: Buffer, firstLine: number, delimiter?: Delimiter): RecordText[] {
+export function recordsIn(
+  bytes: Buffer,
+  firstLine: number,
+  delimiter?: Delimiter,
+  oneLinePerRecord = false,
+): RecordText[] {
   const found: RecordText[] = [];
   const onRecord = (start: number, next: number, line: number) =>
     found.push({ line, source: withoutLineEnd(bytes.toString('utf8', start, next)) });
-  const scanner = createRecordScanner({ delimiter, offset: 0, line: firstLine, maxRecordBytes, onRecord });
+  const scanner = createRecordScanner({
+    ...{ delimiter, offset: 0, line: firstLine },
+    ...{ maxRecordBytes, oneLinePerRecord, onRecord },
+  });
   scanner.scan(bytes);
   scanner.finish();
   return found;

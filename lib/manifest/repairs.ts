@@ -2,7 +2,7 @@
 interface Description {
   /** What was found and what was done. */
   readonly text: string;
-  readonly unit: 'files' | 'lines' | 'rows' | 'columns' | 'cells';
+  readonly unit: 'files' | 'lines' | 'sheets' | 'rows' | 'columns' | 'cells';
 }
 
 /**
@@ -53,9 +53,26 @@ const warnings = {
   'empty-words': { text: 'values such as `NULL`, `N/A` or `-`: taken as text', unit: 'cells' },
 } as const satisfies Record<string, Description>;
 
+/** What a sheet shows in another way than a list can, or does not show. */
+const sheetWarnings = {
+  'other-sheets': { text: 'further sheets with values, hidden ones included: not read', unit: 'sheets' },
+  'hidden-rows': { text: 'rows that the sheet hides, by hand or by a filter: read like any other', unit: 'rows' },
+  'hidden-columns': { text: 'columns that the sheet hides: read like any other', unit: 'columns' },
+  'merged-cells': {
+    text: 'cells merged within a row: the first one has the value, the others are empty',
+    unit: 'cells',
+  },
+  'formula-cells': { text: 'formulas: the value that was saved with them is taken, none is calculated', unit: 'cells' },
+  'date-cells': { text: 'dates and times: written as `2026-03-01`; they may have been another text', unit: 'cells' },
+  'number-cells': {
+    text: 'numbers that the sheet shows shorter or with other signs, `3.52E+14` or `1,234`: taken in full',
+    unit: 'cells',
+  },
+} as const satisfies Record<string, Description>;
+
 export type FileRepair = keyof typeof fileRepairs;
 export type RowRepair = keyof typeof rowRepairs | keyof typeof warnings;
-export type RepairName = FileRepair | RowRepair;
+export type RepairName = FileRepair | RowRepair | keyof typeof sheetWarnings;
 
 /** How often each repair was made and each warning found. A name is absent when its count is 0. */
 export type Repairs = Readonly<Partial<Record<RepairName, number>>>;
@@ -64,7 +81,10 @@ export type Repairs = Readonly<Partial<Record<RepairName, number>>>;
 export const repairDescriptions: Readonly<Partial<Record<RepairName, Description>>> = { ...fileRepairs, ...rowRepairs };
 
 /** Each warning with its description, in the order of docs/manifests.md. */
-export const warningDescriptions: Readonly<Partial<Record<RepairName, Description>>> = warnings;
+export const warningDescriptions: Readonly<Partial<Record<RepairName, Description>>> = {
+  ...warnings,
+  ...sheetWarnings,
+};
 
 /** Counts repairs. */
 export interface RepairCount {

@@ -265,7 +265,8 @@ function readRows(bytes: Uint8Array, shape: ManifestShape, firstLine: number, co
   const columns = columnsOf(names);
   const isReport = columns.some(({ kind }) => kind === 'report');
   const table: Table = { names, columns, isReport, delimiter, isAscii: isAscii(buffer), count };
-  const rows = csvRecords(buffer, delimiter, firstLine).map(({ line, source, cells }): ManifestRow => {
+  const isSheet = shape.sheet !== undefined;
+  const rows = csvRecords(buffer, delimiter, firstLine, isSheet).map(({ line, source, cells }): ManifestRow => {
     return { line, source, ...csvRow({ line, source, cells }, table) };
   });
   return withDateSerials(rows, isReport);

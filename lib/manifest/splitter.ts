@@ -3,11 +3,11 @@ import { type Encoding, encodingOf, narrowed, unitBytes } from './encoding.ts';
 import { openManifest } from './header.ts';
 import {
   type ChunkRange,
-  type ManifestFormat,
   type ManifestShape,
   maxChunkBytes,
   maxChunks,
   maxRecordBytes,
+  type TextFormat,
 } from './manifest.ts';
 import { createRecordScanner, type RecordScanner } from './record-scanner.ts';
 import { createRepairCount, type Repairs } from './repairs.ts';
@@ -17,7 +17,9 @@ import { detectForeignFormat, incompleteTail, type TextError, textError } from '
 const defaultBlockBytes = 256 * 1024;
 
 export interface SplitOptions {
-  readonly format: ManifestFormat;
+  readonly format: TextFormat;
+  /** Name of the sheet, for the table of a workbook. */
+  readonly sheet?: string | undefined;
   /** Rows per chunk. A chunk has fewer when so many would exceed `maxChunkBytes`. */
   readonly chunkRows: number;
   /** Bytes per piece; for tests. */
@@ -41,9 +43,9 @@ export interface SplitManifest {
  */
 export async function splitManifest(
   source: AsyncIterable<Uint8Array>,
-  { format, chunkRows, blockBytes = defaultBlockBytes }: SplitOptions,
+  { format, sheet, chunkRows, blockBytes = defaultBlockBytes }: SplitOptions,
 ): Promise<SplitManifest> {
-  const splitter = createSplitter(format, chunkRows);
+  const splitter = createSplitter(format, chunkRows, sheet);
   for await (const block of blocks(source, blockBytes)) splitter.add(block);
   return splitter.end();
 }
@@ -71,7 +73,7 @@ async function* blocks(source: AsyncIterable<Uint8Array>, size: number): AsyncIt
   if (filled > 0) yield block.subarray(0, filled);
 }
 
-function createSplitter(format: ManifestFormat, chunkRows: number) {
+function createSplitter(format: TextFormat, chunkRows: number, sheet: string | undefined) {
   const count = createRepairCount();
   const chunks: ChunkRange[] = [];
   let encoding: Encoding = 'utf-8';
@@ -151,10 +153,14 @@ function createSplitter(format: ManifestFormat, chunkRows: number) {
     const units = unitBytes(encoding) === 1 ? head : narrowed(head, encoding);
     const found = openManifest({ bytes: head, units, encoding, isWhole, isLast }, format, count);
     if (found === undefined) return;
-    ({ shape } = found);
+    shape = sheet === undefined ? found.shape : { ...found.shape, sheet };
     const { offset: at, line } = found;
     const onRepair = count.add;
-    scanner = createRecordScanner({ delimiter: shape.delimiter, offset: at, line, maxRecordBytes, onRecord, onRepair });
+    scanner = createRecordScanner({
+      ...{ delimiter: shape.delimiter, offset: at, line },
+      ...{ maxRecordBytes, oneLinePerRecord: sheet !== undefined },
+      ...{ onRecord, onRepair },
+    });
     head = Buffer.alloc(0);
     scanner.scan(units.subarray(at));
   }

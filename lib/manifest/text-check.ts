@@ -13,8 +13,8 @@ export interface TextError {
 
 /** First bytes of files that people send as lists. An .xlsx file is a ZIP archive, an .xls file an OLE compound file. */
 const foreign: readonly (readonly [signature: string, code: ErrorCode, kind: string])[] = [
-  ['504b0304', 'manifest-not-text', 'a ZIP archive or an Excel workbook'],
-  ['d0cf11e0', 'manifest-not-text', 'an old Excel workbook'],
+  ['504b0304', 'manifest-not-text', 'a ZIP archive or an Excel workbook. Name a workbook .xlsx, and unpack an archive'],
+  ['d0cf11e0', 'manifest-not-text', 'an old Excel workbook (.xls). Save it as .xlsx or as CSV UTF-8'],
   ['1f8b', 'manifest-not-text', 'a gzip archive'],
   ['25504446', 'manifest-not-text', 'a PDF document'],
   ['7b5c727466', 'manifest-not-text', 'an RTF document'],
@@ -28,6 +28,10 @@ export function detectForeignFormat(head: Buffer): TextError | undefined {
   const value = head.subarray(0, 4).toString('hex');
   const start = head.subarray(0, 8).toString('hex');
   const known = foreign.find(([signature]) => start.startsWith(signature));
+  // The first part of a workbook names its parts.
+  if (known !== undefined && start.startsWith('504b') && /\[Content_Types\]\.xml|xl\//.test(head.toString('latin1'))) {
+    return { index: 0, code: known[1], message: 'The file is an Excel workbook. Name it .xlsx.', value };
+  }
   if (known !== undefined) return { index: 0, code: known[1], message: `The file is ${known[2]}.`, value };
   // ASCII in UTF-16 without a byte order mark: every second byte is zero.
   const [a, b, c, d] = head;

@@ -1,19 +1,28 @@
 import { excerpt, FleetError } from '../errors.ts';
 import { failUndispatched } from '../jobs/count-part.ts';
-import { type Job, type JobStore, jobIdOf, jobStatuses, type ManifestVersion, noRows } from '../jobs/job.ts';
+import {
+  type Job,
+  type JobStore,
+  jobIdOf,
+  jobStatuses,
+  type ManifestVersion,
+  noRows,
+  type TableVersion,
+} from '../jobs/job.ts';
 import { readMetadata } from '../jobs/manifest-metadata.ts';
 import { currentLog } from '../log.ts';
 import { formatOfName, requireFormat } from '../manifest/formats.ts';
 import { folderGroup, manifestGone } from '../manifest/manifest.ts';
-import { splitManifest } from '../manifest/splitter.ts';
+import { type SplitManifest, splitManifest } from '../manifest/splitter.ts';
 import type { BlobCreated } from '../manifest/upload-event.ts';
 import type { BlobProperties, BlobStore } from '../storage.ts';
 import { step } from '../telemetry.ts';
 import { refuseLookalike } from './known-group.ts';
 import type { Ports } from './ports.ts';
 import { clashesOf } from './steps/read.ts';
+import { ofSheet, storeTable } from './workbook-table.ts';
 
-export type IngestPorts = Pick<Ports, 'jobs' | 'manifests' | 'groups' | 'chunkQueue' | 'chunkRows' | 'now'>;
+export type IngestPorts = Pick<Ports, 'jobs' | 'manifests' | 'reports' | 'groups' | 'chunkQueue' | 'chunkRows' | 'now'>;
 
 /**
  * Turns an uploaded manifest into a job and its chunks. First takes a snapshot of the version that was announced: all rows
@@ -64,21 +73,20 @@ async function withSnapshot(manifest: ManifestVersion, manifests: BlobStore): Pr
 
 /** Splits the manifest and sends one message per chunk. */
 async function dispatch(job: Job, ports: IngestPorts): Promise<void> {
-  const { jobs, manifests, chunkQueue, now } = ports;
+  const { jobs, chunkQueue, now } = ports;
   // A setting that changes between two deliveries must not move the chunks of a job that is half sent.
-  const { jobId, manifest, chunkRows = ports.chunkRows } = job;
-  const { blob, ...version } = manifest;
-  const format = job.format ?? requireFormat(blob);
-  const source = await manifests.open(blob, version);
-  if (source === undefined) throw manifestGone(blob);
-  const split = await step('split', { jobId }, () => splitManifest(source, { format, chunkRows }));
-  const { chunks, rows, repairs } = split;
-  const clashes = await step('compare ids', { jobId }, () => clashesOf(job, split, ports));
-  const shape = clashes === undefined ? split.shape : { ...split.shape, clashes };
+  const { jobId, chunkRows = ports.chunkRows } = job;
+  const found = await step('split', { jobId }, () => split(job, chunkRows, ports));
+  const { chunks, rows, repairs, table } = found;
+  const clashes = await step('compare ids', { jobId }, () =>
+    clashesOf({ ...job, ...(table && { table }) }, found, ports),
+  );
+  const shape = clashes === undefined ? found.shape : { ...found.shape, clashes };
   // Totals first: a chunk may be done before the last message is sent, and it is counted against them.
   const change = {
     status: 'provisioning',
     shape,
+    ...(table !== undefined && { table }),
     chunkRows,
     chunks: chunks.length,
     total: rows,
@@ -92,6 +100,26 @@ async function dispatch(job: Job, ports: IngestPorts): Promise<void> {
   await jobs.update(jobId, ['provisioning', 'completed', 'completedWithErrors', 'cancelled'], {
     dispatchedAt: now().toISOString(),
   });
+}
+
+type Split = SplitManifest & { readonly table?: TableVersion };
+
+/** Finds the chunks of a manifest; of a workbook, in its table. */
+async function split(job: Job, chunkRows: number, ports: IngestPorts): Promise<Split> {
+  const { jobId, manifest, format = requireFormat(manifest.blob) } = job;
+  if (format !== 'xlsx') {
+    const { blob, ...version } = manifest;
+    const source = await ports.manifests.open(blob, version);
+    if (source === undefined) throw manifestGone(blob);
+    return splitManifest(source, { format, chunkRows });
+  }
+  const { table, source, sheet, repairs } = await storeTable({ jobId, manifest }, ports);
+  try {
+    const found = await splitManifest(source, { format: 'csv', sheet, chunkRows });
+    return { ...found, table, repairs: { ...repairs, ...found.repairs } };
+  } catch (error) {
+    throw error instanceof FleetError ? ofSheet(error, { sheet, repairs }) : error;
+  }
 }
 
 async function newJob({ blobName, etag }: BlobCreated, manifests: BlobStore, at: string): Promise<Job> {

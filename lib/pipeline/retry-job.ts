@@ -3,8 +3,8 @@ import { FleetError, isRetriable } from '../errors.ts';
 import { currentStatus, type Job, type Part, partAttempt, partName, type Retry } from '../jobs/job.ts';
 import type { ChunkMessage } from '../jobs/messages.ts';
 import { createOutcomeReader } from '../jobs/reports.ts';
-import { manifestGone } from '../manifest/manifest.ts';
 import type { Ports } from './ports.ts';
+import { readRowBytes } from './row-source.ts';
 
 export type RetryPorts = Pick<Ports, 'jobs' | 'devices' | 'manifests' | 'reports' | 'chunkQueue' | 'now'>;
 
@@ -55,9 +55,8 @@ export async function retryJob(
     const message = `Job ${jobId} has no failed rows. Rows that were rejected have to be fixed and sent again.`;
     throw new FleetError('method-conflict', message);
   }
-  const { blob, ...version } = job.manifest;
-  const firstByte = await ports.manifests.readRange(blob, { offset: 0, length: 1, ...version });
-  if (firstByte === undefined) throw manifestGone(blob);
+  // Throws when the rows can no longer be read.
+  await readRowBytes(job, { offset: 0, length: 1 }, ports);
 
   await ports.chunkQueue.send(messages);
   // Recorded last: a crash before it leaves a retry that runs and is not shown. The other way round, it would leave a job

@@ -8,6 +8,13 @@ import { requireKnownGroup } from './known-group.ts';
 import { requireGroup } from './limit-to-groups.ts';
 import type { Ports } from './ports.ts';
 
+/** The media type of each format. */
+export const mediaTypes = {
+  csv: 'text/csv',
+  ndjson: 'application/x-ndjson',
+  xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
+} as const satisfies Record<ManifestFormat, string>;
+
 export interface Submission {
   /** Read once, as a stream: an upload of any size uses the memory of some blocks. */
   readonly body: AsyncIterable<Uint8Array>;

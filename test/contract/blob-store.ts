@@ -73,12 +73,13 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStore> |
       const snapshot = await store.snapshot(blob, { etag });
       const again = await store.snapshot(blob, { etag });
       assert.ok(snapshot);
-      await store.write(blob, Buffer.from('abcdefghij'), text);
+      await store.write(blob, Buffer.from('abcdefghijk'), text);
       for (const version of [{ snapshot }, { snapshot, etag }, { snapshot: again }]) {
         assert.equal((await store.readRange(blob, { offset: 3, length: 4, ...version }))?.toString(), '3456');
         assert.equal(await readAll(await store.open(blob, version)), '0123456789');
+        assert.equal((await store.properties(blob, version))?.bytes, 10);
       }
-      assert.equal((await store.read(blob))?.toString(), 'abcdefghij');
+      assert.equal((await store.read(blob))?.toString(), 'abcdefghijk');
       assert.equal(await store.snapshot(blob, { etag }), undefined);
     });
 
@@ -101,6 +102,7 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStore> |
       await store.write(blob, Buffer.from('abcdefghij'), text);
       assert.equal(await store.readRange(blob, { offset: 3, length: 4, etag }), undefined);
       assert.equal(await store.open(blob, { etag }), undefined);
+      assert.equal(await store.properties(blob, { etag }), undefined);
     });
   });
 }

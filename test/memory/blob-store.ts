@@ -66,9 +66,10 @@ export function createMemoryBlobStore(): BlobStore & {
         for (let at = 0; at < body.length; at += 1000) yield body.subarray(at, at + 1000);
       })();
     },
-    async properties(name) {
+    async properties(name, version) {
       const blob = blobs.get(name);
-      return blob && { etag: blob.etag, bytes: blob.body.length, metadata: { ...blob.options.metadata } };
+      const body = get(name, version);
+      return blob && body && { etag: blob.etag, bytes: body.length, metadata: { ...blob.options.metadata } };
     },
   };
 }

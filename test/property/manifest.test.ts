@@ -5,7 +5,7 @@ import { stringify } from 'csv-stringify/sync';
 import fc from 'fast-check';
 import { FleetError } from '../../lib/errors.ts';
 import { withGuard, withoutGuard } from '../../lib/manifest/csv.ts';
-import type { ManifestFormat } from '../../lib/manifest/manifest.ts';
+import type { TextFormat } from '../../lib/manifest/manifest.ts';
 import { createRecordScanner } from '../../lib/manifest/record-scanner.ts';
 import { errorsCsv } from '../../lib/manifest/report.ts';
 import { splitManifest } from '../../lib/manifest/splitter.ts';
@@ -221,7 +221,7 @@ describe('bytes of any kind', () => {
 
   it('are rows that are each accepted or refused once, or one error for the file', () =>
     fc.assert(
-      fc.asyncProperty(bytes, fc.constantFrom<ManifestFormat>('csv', 'ndjson'), sizes, async (file, format, cut) => {
+      fc.asyncProperty(bytes, fc.constantFrom<TextFormat>('csv', 'ndjson'), sizes, async (file, format, cut) => {
         const options: ReadOptions = { ...cut, format };
         const read = await tried(readManifest(file, options));
         if (read === undefined) return;
@@ -237,7 +237,7 @@ describe('bytes of any kind', () => {
 
   it('are split the same, however they are cut', () =>
     fc.assert(
-      fc.asyncProperty(bytes, fc.constantFrom<ManifestFormat>('csv', 'ndjson'), sizes, async (file, format, cut) => {
+      fc.asyncProperty(bytes, fc.constantFrom<TextFormat>('csv', 'ndjson'), sizes, async (file, format, cut) => {
         const outcome = (pieceBytes: number, blockBytes?: number) =>
           splitManifest(pieces(file, pieceBytes), { format, chunkRows: cut.chunkRows, blockBytes }).catch(
             (error: FleetError) => [error.code, error.message],

@@ -5,13 +5,15 @@ import { type GroupDefinition, parseGroupDefinition } from '../../../lib/groups/
 import { manifestDefaults } from '../../../lib/manifest/manifest.ts';
 import { createRowReader } from '../../../lib/manifest/rows.ts';
 import { splitManifest } from '../../../lib/manifest/splitter.ts';
+import { bytesSource } from '../../../lib/manifest/xlsx/package.ts';
+import { readWorkbook } from '../../../lib/manifest/xlsx/table.ts';
 import { type CommandArguments, errorText, UsageError, wholeNumber } from '../../tools/command-line.ts';
 
 export const usage = `Usage: npm run demo -- [--manifest FILE] [--group FILE] [--out DIR] [--register N]
 
 Starts the stack in a temporary folder, submits a manifest, registers the devices and checks the results.
 
-  --manifest FILE   your manifest, .csv, .ndjson or .jsonl (default: samples/gateways.csv, and an order)
+  --manifest FILE   your manifest, .csv, .xlsx, .ndjson or .jsonl (default: samples/gateways.csv, and an order)
   --group FILE      JSON definition of the enrollment group (default: samples/line7.json)
                     Its "id", or else the name of the file, is the id of the group
   --out DIR         write results.csv, errors.csv, devices/<deviceId>/ and ca/ to this folder (default: nothing is kept)
@@ -88,7 +90,13 @@ async function readManifest(
   const name = basename(file);
   try {
     const { format } = manifestDefaults(name);
-    const { shape, chunks } = await splitManifest(pieces(body), { format, chunkRows });
+    const table = format === 'xlsx' ? await readWorkbook(bytesSource(body)) : undefined;
+    const text = table === undefined ? body : Buffer.concat(await Array.fromAsync(table.csv));
+    const { shape, chunks } = await splitManifest(pieces(text), {
+      format: format === 'xlsx' ? 'csv' : format,
+      sheet: table?.sheet,
+      chunkRows,
+    });
     const read = createRowReader({
       shape,
       defaultGroup: id,
@@ -96,7 +104,7 @@ async function readManifest(
     });
     let first: string | undefined;
     for (const { start, end, firstLine } of chunks) {
-      const { requests, faults } = read(body.subarray(start, end), firstLine);
+      const { requests, faults } = read(text.subarray(start, end), firstLine);
       if (requests.length > 0) return { name, body };
       first ??= `Line ${faults[0]?.line}: ${faults[0]?.message}`;
     }

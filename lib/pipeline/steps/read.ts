@@ -3,19 +3,14 @@ import { type GroupRecord, inForce } from '../../groups/group.ts';
 import type { Job } from '../../jobs/job.ts';
 import type { ChunkMessage } from '../../jobs/messages.ts';
 import { findClashes } from '../../manifest/clashes.ts';
-import {
-  type ClashingIds,
-  type DeviceRequest,
-  manifestGone,
-  type RowError,
-  rowError,
-} from '../../manifest/manifest.ts';
+import { type ClashingIds, type DeviceRequest, type RowError, rowError } from '../../manifest/manifest.ts';
 import { type ChunkRows, createRowReader } from '../../manifest/rows.ts';
 import type { SplitManifest } from '../../manifest/splitter.ts';
 import type { Versioned } from '../../storage.ts';
 import { suggester } from '../../suggest.ts';
 import { step } from '../../telemetry.ts';
 import type { Ports } from '../ports.ts';
+import { openRows, readRowBytes } from '../row-source.ts';
 
 /**
  * Step 1: reads and validates the rows of a chunk, from the version of the manifest that the job was made of.
@@ -24,15 +19,14 @@ import type { Ports } from '../ports.ts';
 export function readRows(
   job: Job,
   message: ChunkMessage,
-  { groups, manifests }: Pick<Ports, 'groups' | 'manifests'>,
+  ports: Pick<Ports, 'groups' | 'manifests' | 'reports'>,
 ): Promise<ChunkRows> {
   const { jobId, chunk, attempt, start, end, firstLine } = message;
-  const { manifest, shape, defaultGroup, allowedGroups } = job;
+  const { shape, defaultGroup, allowedGroups } = job;
+  const { groups } = ports;
   return step('1 read', { jobId, chunk, attempt }, async () => {
     if (shape === undefined) throw new FleetError('internal', `Job ${jobId} has chunks and no shape.`);
-    const { blob, ...version } = manifest;
-    const bytes = await manifests.readRange(blob, { offset: start, length: end - start, ...version });
-    if (bytes === undefined) throw manifestGone(blob);
+    const bytes = await readRowBytes(job, { offset: start, length: end - start }, ports);
 
     const readWith = (known: ReadonlyMap<string, Versioned<GroupRecord>>) => {
       const meantGroup = suggester(allowedGroups?.filter((id) => known.has(id)) ?? known.keys());
@@ -83,20 +77,19 @@ function ofMessage({ lines }: ChunkMessage, rows: ChunkRows, job: Job): ChunkRow
  * @throws FleetError `manifest-gone`, `manifest-too-large`, `throttled`, `unavailable`
  */
 export async function clashesOf(
-  { manifest, defaultGroup }: Job,
+  job: Job,
   { shape, chunks }: SplitManifest,
-  { groups, manifests }: Pick<Ports, 'groups' | 'manifests'>,
+  ports: Pick<Ports, 'groups' | 'manifests' | 'reports'>,
 ): Promise<ClashingIds | undefined> {
   if (chunks.length === 1) return undefined;
+  const { defaultGroup } = job;
   // Not from the cache: a worker that reads the rows later may know a group that was declared a moment ago.
-  const known = await groups.directory({ maxAgeSeconds: 0 });
+  const known = await ports.groups.directory({ maxAgeSeconds: 0 });
   const group = (id: string) => definitionOf(known.get(id));
   const folds = (id: string) => group(id)?.deviceIdCase === 'fold';
   const hasOneGroup = shape.columns !== undefined && !shape.columns.includes('enrollmentGroup');
   const isRelevant = hasOneGroup ? folds(defaultGroup ?? '') : [...known.keys()].some(folds);
   if (!isRelevant) return undefined;
-  const { blob, ...version } = manifest;
-  const source = await manifests.open(blob, version);
-  if (source === undefined) throw manifestGone(blob);
+  const source = await openRows(job, ports);
   return findClashes(source, chunks, createRowReader({ shape, defaultGroup, group }), folds);
 }

@@ -279,7 +279,7 @@ describe('a file is refused with its cause', () => {
     ['template-header-only.csv', 'manifest-empty', /a header but no row/],
     ['json-array.csv', 'manifest-format', /The file is JSON/],
     ['line-code-columns.csv', 'manifest-header', /only together with line, code, message .*write tags\.line/],
-    ['xlsx-renamed.csv', 'manifest-not-text', /Excel workbook/],
+    ['xlsx-renamed.csv', 'manifest-not-text', /The file is an Excel workbook\. Name it \.xlsx\./],
     ['tags-special-keys.csv', 'manifest-header', /1 fault: tags\.\$version: not a path in a twin: key "\$version"/],
     ['type-suffixes.csv', 'manifest-header', /has 5 faults: tags\.a:string: unknown type/],
     ['colon-tag.csv', 'manifest-header', /did you mean tags\.site\?.*did you mean desired\.interval\?/],

@@ -8,6 +8,7 @@ describe('the name of a manifest', () => {
     ['LIST.CSV', 'csv'],
     ['line7/list.ndjson', 'ndjson', 'line7'],
     ['line7/2026/11/list.jsonl', 'ndjson', 'line7'],
+    ['line7/list.XLSX', 'xlsx', 'line7'],
     ['_http/0123.csv', 'csv'],
     ['line7/_http/0123.csv', 'csv', 'line7'],
     ['_orders/0123.ndjson', 'ndjson'],
@@ -18,7 +19,7 @@ describe('the name of a manifest', () => {
       assert.deepEqual(manifestDefaults(name), { format, ...(defaultGroup === undefined ? {} : { defaultGroup }) }));
   }
 
-  for (const name of ['list', 'list.txt', 'list.csv.zip', 'line7/list.xlsx', 'csv', 'x'.repeat(1024)]) {
+  for (const name of ['list', 'list.txt', 'list.csv.zip', 'line7/list.xls', 'list.xlsm', 'csv', 'x'.repeat(1024)]) {
     it(`is refused without a known suffix: ${name.slice(0, 20)}`, () => {
       assert.throws(
         () => manifestDefaults(name),

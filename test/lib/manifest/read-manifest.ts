@@ -1,5 +1,5 @@
 import type { GroupInput } from '../../../lib/groups/definition.ts';
-import type { DeviceRequest, ManifestFormat, RowError } from '../../../lib/manifest/manifest.ts';
+import type { DeviceRequest, RowError, TextFormat } from '../../../lib/manifest/manifest.ts';
 import { createRepairCount, type RepairName, type Repairs } from '../../../lib/manifest/repairs.ts';
 import { createRowReader } from '../../../lib/manifest/rows.ts';
 import { type SplitManifest, splitManifest } from '../../../lib/manifest/splitter.ts';
@@ -7,7 +7,7 @@ import { suggester } from '../../../lib/suggest.ts';
 import { someGroup } from '../../factories.ts';
 
 export interface ReadOptions {
-  readonly format?: ManifestFormat;
+  readonly format?: TextFormat;
   readonly chunkRows?: number;
   /** Bytes per piece of the stream. One piece when absent. */
   readonly pieceBytes?: number;

@@ -63,6 +63,7 @@ it('a job of an earlier version, which has no snapshot, reads the blob while it 
 
 for (const [name, message] of [
   ['line7/list.xlsm', /does not end in \.csv/],
+  ['list.xls', /does not end in/],
   ['list.txt', /does not end in/],
   ['list.json', /does not end in/],
   ['list.csv ', /Remove the blank/],
