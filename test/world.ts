@@ -7,6 +7,7 @@ import type { GroupInput } from '../lib/groups/definition.ts';
 import type { Job } from '../lib/jobs/job.ts';
 import { jobIdOf } from '../lib/jobs/job.ts';
 import type { ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
+import { createListChecker } from '../lib/pipeline/check-list.ts';
 import { enrollDevices } from '../lib/pipeline/enroll-devices.ts';
 import { ingestManifest } from '../lib/pipeline/ingest-manifest.ts';
 import { createIssuanceCache } from '../lib/pipeline/issuance.ts';
@@ -78,6 +79,8 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
     });
   }
 
+  const deployment = { dpsOperationsPerMinute: 1000, usesKeyVault: false };
+  let ids = 0;
   const queue: Delivery[] = [];
   const memory = {
     ...{ jobs: createMemoryJobStore(), devices: createMemoryDeviceStore(), groupStore: createMemoryGroupStore() },
@@ -111,6 +114,9 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
   const services = () => ({
     ...{ jobs, devices, manifests, bundles, reports, enrollments, chunkQueue, enrollmentQueue, now, retry, chunkRows },
     groups: newGroups(),
+    deployment,
+    checkList: createListChecker({ groups: newGroups(), devices, deployment, now }),
+    newId: () => `id-${++ids}`,
     random: Math.random,
     openIssuance: createIssuanceCache({ authority, dps, now }),
     rateLimiter: createRateLimiter({ perMinute: 1_000_000, now, sleep }),

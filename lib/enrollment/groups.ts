@@ -26,7 +26,7 @@ import type { PrivateUrls } from '../groups/url-rule.ts';
 import { currentLog } from '../log.ts';
 import { type RetryOptions, retrying } from '../retry.ts';
 import type { Versioned } from '../storage.ts';
-import type { Enrollments } from './enrollments.ts';
+import type { Enrollments, GroupEnrollment } from './enrollments.ts';
 import {
   changesTooFast,
   createGroupDirectory,
@@ -58,6 +58,12 @@ export interface Groups {
    * @throws FleetError `group-refused`, `ca-missing`, `ca-unregistered`, `ca-key-unusable`
    */
   ensure(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>>;
+  /**
+   * The group that `ensure` would return, as far as that shows without making a CA, asking DPS or writing anything. A group
+   * that has no CA yet is returned without one.
+   * @throws FleetError `group-refused` when DPS refused the group as it is declared, `ca-missing`, `ca-unregistered`
+   */
+  foresee(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>>;
   /**
    * Makes a new issuing CA the current one. DPS keeps the previous one, so its devices can still register.
    * @param by who asks for it; recorded on the group
@@ -146,6 +152,24 @@ export function createGroups(options: GroupsOptions): Groups {
     }
   }
 
+  async function foresee(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>> {
+    try {
+      const { definition, issuingCas, refusal } = group.value;
+      if (issuingCas.length === 0) {
+        await authority.foreseeIssuingCa(definition);
+        // A CA that is to be made is not registered with DPS.
+        if (definition.attestation === 'caReference' && definition.enrollment === 'group') caReferences(group.value);
+      }
+      const wanted = wantedInDps(group.value);
+      // DPS is asked again before anything is issued, and what it said of the same revision is the best guess.
+      if (wanted !== undefined && refusal?.revision === enrollmentRevision(group.value)) throw repeated(refusal);
+      return group;
+    } catch (error) {
+      if (!(error instanceof FleetError) || error.retry || group.value.accepted === undefined) throw error;
+      return { value: inForce(group.value), etag: group.etag };
+    }
+  }
+
   /** Makes the issuing CA if there is none, and brings DPS up to date with the group as declared. */
   async function complete(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>> {
     if (group.value.issuingCas.length > 0) return sync(group);
@@ -155,20 +179,12 @@ export function createGroups(options: GroupsOptions): Groups {
 
   /** Brings DPS up to date with a stored group, and records that. */
   async function sync(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>> {
-    const { id, definition, issuingCas, enrolled, accepted, refusal } = group.value;
+    const { id, enrolled, accepted, refusal } = group.value;
     const revision = enrollmentRevision(group.value);
-    const [primary, secondary] = issuingCas;
-    if (definition.enrollment === 'individual' || primary === undefined || enrolled?.revision === revision)
-      return group;
+    const wanted = wantedInDps(group.value);
+    if (wanted === undefined) return group;
     // DPS is not asked again per chunk while there is something to fall back to. Declaring the group again asks it.
-    if (refusal?.revision === revision && accepted !== undefined)
-      throw new FleetError(refusal.reason.code, refusal.reason.message);
-    const wanted = {
-      definition,
-      primaryCertificatePem: primary.certificatePem,
-      secondaryCertificatePem: secondary?.certificatePem,
-      caReferences: definition.attestation === 'caReference' ? caReferences(group.value) : undefined,
-    };
+    if (refusal?.revision === revision && accepted !== undefined) throw repeated(refusal);
     try {
       await retrying(() => enrollments.ensureGroup(wanted), retry);
     } catch (error) {
@@ -204,6 +220,7 @@ export function createGroups(options: GroupsOptions): Groups {
   return {
     directory: directory.all,
     ensure,
+    foresee,
 
     async declare(id, input, by = unknownActor) {
       const definition = parseGroupDefinition(id, input, { privateUrls });
@@ -280,6 +297,29 @@ interface CaChange {
 }
 
 const unchanged = (group: GroupRecord): GroupRecord => group;
+
+/**
+ * The group as DPS should have it.
+ * @returns undefined when DPS has it so, or has nothing of it
+ * @throws FleetError `ca-unregistered`
+ */
+function wantedInDps(group: GroupRecord): GroupEnrollment | undefined {
+  const { definition, issuingCas, enrolled } = group;
+  const [primary, secondary] = issuingCas;
+  const isCurrent = enrolled?.revision === enrollmentRevision(group);
+  if (definition.enrollment === 'individual' || primary === undefined || isCurrent) return undefined;
+  return {
+    definition,
+    primaryCertificatePem: primary.certificatePem,
+    secondaryCertificatePem: secondary?.certificatePem,
+    caReferences: definition.attestation === 'caReference' ? caReferences(group) : undefined,
+  };
+}
+
+/** The error with which DPS refused the group before. */
+function repeated({ reason }: NonNullable<GroupRecord['refusal']>): FleetError {
+  return new FleetError(reason.code, reason.message);
+}
 
 type Enrolled = NonNullable<GroupRecord['enrolled']>;
 

@@ -77,6 +77,8 @@ const schema = z
       ),
     enrollmentGroup: z.string().regex(enrollmentGroupId, `expected ${idRule}`),
     onConflict: z.enum(conflictPolicies).optional(),
+    /** True: the order is only checked, and its id stays free. */
+    dryRun: z.boolean().optional(),
     tags: sharedSection('tags'),
     desired: sharedSection('desired'),
     devices: z.array(deviceObject).min(1).optional(),
@@ -112,7 +114,7 @@ export function parseOrder(body: unknown): Order {
  * SHA-256 (hex) of the content of an order. Does not depend on the envelope, on the order of keys, or on whether a default
  * is written out. Two orders with equal digests ask for the same.
  */
-export function orderDigest({ onConflict = 'reject', ...order }: Order): string {
+export function orderDigest({ onConflict = 'reject', dryRun: _, ...order }: Order): string {
   return createHash('sha256')
     .update(canonicalJson({ ...order, onConflict }))
     .digest('hex');

@@ -9,14 +9,15 @@ import {
   type ManifestVersion,
   noRows,
 } from '../jobs/job.ts';
-import { manifestDefaults, manifestGone } from '../manifest/manifest.ts';
+import { type ChunkRange, manifestDefaults, manifestGone } from '../manifest/manifest.ts';
 import { splitManifest } from '../manifest/splitter.ts';
 import type { BlobCreated } from '../manifest/upload-event.ts';
 import type { BlobProperties, BlobStore } from '../storage.ts';
 import { step } from '../telemetry.ts';
+import { type CheckJobPorts, digested, newDigest, refuseLargeCheck, requireSameCheck, runDryRun } from './check-job.ts';
 import type { Ports } from './ports.ts';
 
-export type IngestPorts = Pick<Ports, 'jobs' | 'manifests' | 'chunkQueue' | 'chunkRows' | 'now'>;
+export type IngestPorts = CheckJobPorts & Pick<Ports, 'chunkQueue' | 'chunkRows'>;
 
 /**
  * Turns an uploaded manifest into a job and its chunks. First takes a snapshot of the version that was announced: all rows
@@ -37,7 +38,7 @@ export async function ingestManifest(event: BlobCreated, ports: IngestPorts): Pr
     const job = await jobs.update(jobId, ['received', 'splitting'], { status: 'splitting', startedAt, manifest });
     // The status does not tell: a job that was cancelled while its messages were sent needs the rest of them, to drop them.
     if (job === undefined || job.finishedAt !== undefined || job.dispatchedAt !== undefined) return;
-    await dispatch(job, ports);
+    await begin(job, ports);
   } catch (error) {
     if (!(error instanceof FleetError) || error.retry) throw error;
     await failUndispatched(jobId, error.reason, { jobs, now });
@@ -56,20 +57,27 @@ async function withSnapshot(manifest: ManifestVersion, manifests: BlobStore): Pr
   return { blob, etag, snapshot };
 }
 
-/** Splits the manifest and sends one message per chunk. */
-async function dispatch(job: Job, ports: IngestPorts): Promise<void> {
-  const { jobs, manifests, chunkQueue, now } = ports;
+/** Splits the manifest. Then sends one message per chunk or, in a dry run, checks all chunks. */
+async function begin(job: Job, ports: IngestPorts): Promise<void> {
+  const { jobs, manifests } = ports;
   // A setting that changes between two deliveries must not move the chunks of a job that is half sent.
-  const { jobId, format, manifest, chunkRows = ports.chunkRows } = job;
+  const { jobId, format, manifest, chunkRows = ports.chunkRows, dryRun = false, expectedCheck } = job;
   const { blob, ...version } = manifest;
   const source = await manifests.open(blob, version);
   if (source === undefined) throw manifestGone(blob);
-  const { shape, chunks, rows, repairs } = await step('split', { jobId }, () =>
-    splitManifest(source, { format, chunkRows }),
+  const digest = newDigest();
+  const isChecked = dryRun || expectedCheck !== undefined;
+  const split = await step('split', { jobId }, () =>
+    splitManifest(isChecked ? digested(source, digest) : source, { format, chunkRows }),
   );
+  const { shape, chunks, rows, repairs } = split;
+  const list = { chunks, rows, sha256: digest.digest('hex') };
+  if (isChecked) refuseLargeCheck(rows);
+  // A job that was split before has passed its check: its own claims may be what differs now.
+  if (!dryRun && job.chunks === 0) await requireSameCheck({ ...job, shape, repairs }, list, ports);
   // Totals first: a chunk may be done before the last message is sent, and it is counted against them.
   const change = {
-    status: 'provisioning',
+    status: dryRun ? 'checking' : 'provisioning',
     shape,
     chunkRows,
     chunks: chunks.length,
@@ -80,6 +88,12 @@ async function dispatch(job: Job, ports: IngestPorts): Promise<void> {
   const current = await jobs.update(jobId, ['splitting'], change);
   // The job was cancelled while it was split: no row was counted, and none may come.
   if (current === undefined || current.counts.total === 0) return;
+  if (dryRun) await runDryRun(current, list, ports);
+  else await dispatch(jobId, chunks, ports);
+}
+
+async function dispatch(jobId: string, chunks: readonly ChunkRange[], ports: IngestPorts): Promise<void> {
+  const { jobs, chunkQueue, now } = ports;
   await chunkQueue.send(chunks.map((range) => ({ jobId, ...range, attempt: 1 })));
   await jobs.update(jobId, ['provisioning', 'completed', 'completedWithErrors', 'cancelled'], {
     dispatchedAt: now().toISOString(),
@@ -103,9 +117,10 @@ export async function createSubmitted(job: Job, jobs: JobStore): Promise<void> {
 }
 
 /**
- * A job as it is first recorded; the same from an event, an upload or an order. Three keys of the blob's metadata count, set by
+ * A job as it is first recorded; the same from an event, an upload or an order. Five keys of the blob's metadata count, set by
  * this app or by any other uploader: `onconflict`, a ConflictPolicy (anything else means `reject`), `orderid`, as base64url of
- * its UTF-8, since metadata is ASCII, and `allowedgroups`, ids of enrollment groups with commas between (`allowedGroups`).
+ * its UTF-8, since metadata is ASCII, `allowedgroups`, ids of enrollment groups with commas between (`allowedGroups`), `dryrun`
+ * (`isDryRun`), and `check`, the digest of a check (`expectedCheck`).
  */
 export function describeJob(manifest: {
   blob: string;
@@ -117,6 +132,8 @@ export function describeJob(manifest: {
   const { format, defaultGroup } = manifestDefaults(blob);
   const order = metadata['orderid'];
   const allowedGroups = metadata['allowedgroups']?.split(',');
+  const expectedCheck = metadata['check'];
+  const dryRun = isDryRun(metadata['dryrun']);
   return {
     jobId: jobIdOf({ blob, etag }),
     source: order !== undefined ? 'order' : blob.startsWith('_http/') || blob.includes('/_http/') ? 'http' : 'blob',
@@ -126,9 +143,16 @@ export function describeJob(manifest: {
     ...(defaultGroup === undefined ? {} : { defaultGroup }),
     onConflict: conflictPolicies.find((policy) => policy === metadata['onconflict']) ?? 'reject',
     ...(allowedGroups === undefined ? {} : { allowedGroups }),
+    ...(dryRun && { dryRun }),
+    ...(expectedCheck === undefined ? {} : { expectedCheck }),
     status: 'received',
     chunks: 0,
-    counts: noRows,
+    counts: dryRun ? { ...noRows, checked: 0 } : noRows,
     receivedAt: at,
   };
+}
+
+/** Any value but `false` asks for a dry run: certificates must not be issued because of a misspelt word. */
+function isDryRun(value = 'false'): boolean {
+  return value.trim().toLowerCase() !== 'false';
 }

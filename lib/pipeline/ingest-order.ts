@@ -8,22 +8,27 @@ import type { Ports } from './ports.ts';
 /**
  * Stores an order as an NDJSON manifest; its BlobCreated event starts the work. The blob's name follows from the order id,
  * and the blob is only ever created: the same order again finds it, another order with that id is recorded as refused.
+ * An order with `dryRun` is only checked, and does not use up its id. Each delivery of it is a check of its own: the same
+ * order may be checked again once a group was corrected.
  * @param source where the order came from, if its envelope says so; recorded on the job
  * @returns the order's job; for a refused order a failed job with reason `order-conflict`
  * @throws FleetError `throttled`, `unavailable`
  */
 export async function ingestOrder(
   order: Order,
-  { jobs, manifests, now }: Pick<Ports, 'jobs' | 'manifests' | 'now'>,
+  { jobs, manifests, now, newId }: Pick<Ports, 'jobs' | 'manifests' | 'now' | 'newId'>,
   source?: string,
 ): Promise<Job> {
+  const { dryRun = false } = order;
   const digest = orderDigest(order);
   // An order id is free text; its digest is a name that cannot be a path.
-  const blob = `_orders/${createHash('sha256').update(order.orderId).digest('hex').slice(0, 40)}.ndjson`;
+  const name = createHash('sha256').update(order.orderId).digest('hex').slice(0, 40);
+  const blob = dryRun ? `_orders/_checks/${newId()}.ndjson` : `_orders/${name}.ndjson`;
   const metadata = {
     orderid: Buffer.from(order.orderId).toString('base64url'),
     orderdigest: digest,
     onconflict: order.onConflict ?? 'reject',
+    ...(dryRun && { dryrun: 'true' }),
   };
   const at = now().toISOString();
   // Look first: a range can be a gigabyte, and a second delivery need not send it to find that it exists.

@@ -12,7 +12,13 @@ export interface Submission {
   readonly format: ManifestFormat;
   readonly defaultGroup?: string;
   readonly onConflict: ConflictPolicy;
+  /** True: the job is a dry run (check-job.ts). */
+  readonly dryRun?: boolean;
+  /** The digest of the check on which the submitter relies. The job checks it again before it begins. */
+  readonly check?: string;
 }
+
+export type SubmitPorts = Pick<Ports, 'jobs' | 'manifests' | 'allowedGroups' | 'now' | 'newId'>;
 
 /**
  * Stores an HTTP upload as a manifest. From here on it takes the way of every upload: its BlobCreated event starts the work, so
@@ -23,15 +29,17 @@ export interface Submission {
  */
 export async function submitManifest(
   submission: Submission,
-  { jobs, manifests, allowedGroups, now, newId }: Pick<Ports, 'jobs' | 'manifests' | 'allowedGroups' | 'now' | 'newId'>,
+  { jobs, manifests, allowedGroups, now, newId }: SubmitPorts,
   by: string = unknownActor,
 ): Promise<Job> {
-  const { body, format, defaultGroup, onConflict } = submission;
+  const { body, format, defaultGroup, onConflict, dryRun = false, check } = submission;
   if (defaultGroup !== undefined) requireGroup(defaultGroup, allowedGroups);
   const folder = defaultGroup === undefined ? '_http' : `${defaultGroup}/_http`;
   const blob = `${folder}/${newId()}.${format}`;
-  // The job may be made from the blob alone, by its event. So the limit travels with the blob.
+  // The job may be made from the blob alone, by its event. So all that limits it travels with the blob.
   const metadata: Record<string, string> = { onconflict: onConflict };
+  if (dryRun) metadata['dryrun'] = 'true';
+  if (check !== undefined) metadata['check'] = check;
   if (allowedGroups !== undefined) metadata['allowedgroups'] = allowedGroups.join(',');
   const contentType = format === 'csv' ? 'text/csv' : 'application/x-ndjson';
   const created = await manifests.createFrom(blob, body, { contentType, metadata });

@@ -47,6 +47,11 @@ export interface ClaimOptions extends ChunkAttempt {
   readonly allowedGroups?: readonly string[];
 }
 
+export interface ClaimPorts {
+  readonly devices: Pick<Ports['devices'], 'create' | 'read' | 'replace'>;
+  readonly now: () => Date;
+}
+
 /** How the rows of an attempt claim their devices, by the rules of their job. */
 export function claimOptions(
   { onConflict, allowedGroups }: Job,
@@ -72,7 +77,7 @@ const otherRows = 'Other rows claimed the device at the same moment.';
 export async function claimRows(
   requests: readonly DeviceRequest[],
   options: ClaimOptions,
-  { devices, now }: Pick<Ports, 'devices' | 'now'>,
+  { devices, now }: ClaimPorts,
 ): Promise<Claims> {
   const at = now().toISOString();
   const attributes = attemptOf(options);
@@ -114,7 +119,7 @@ export async function claimRows(
 export async function lookUpClaims(
   requests: readonly DeviceRequest[],
   options: ClaimOptions,
-  { devices, now }: Pick<Ports, 'devices' | 'now'>,
+  { devices, now }: ClaimPorts,
 ): Promise<FoundClaims> {
   const at = now().toISOString();
   const rows = requests.map((request) => ({ request, proposed: newClaim(request, options, at) }));
@@ -125,7 +130,7 @@ export async function lookUpClaims(
 /** Creates the claims of devices without a record, and replaces the records that may be taken over. */
 async function writeClaims(
   rows: readonly OpenRow[],
-  devices: Ports['devices'],
+  devices: ClaimPorts['devices'],
 ): Promise<ReadonlyMap<string, Versioned<DeviceRecord>>> {
   const creations: DeviceRecord[] = [];
   const takeOvers: Versioned<DeviceRecord>[] = [];
@@ -142,7 +147,7 @@ async function writeClaims(
 async function findClaims(
   rows: readonly OpenRow[],
   { onConflict, allowedGroups }: ClaimOptions,
-  devices: Ports['devices'],
+  devices: ClaimPorts['devices'],
 ): Promise<FoundClaims> {
   const claimed: ClaimedRow[] = [];
   const unchanged: UnchangedRow[] = [];

@@ -8,15 +8,16 @@ import type { Versioned } from '../../storage.ts';
 import { step } from '../../telemetry.ts';
 import type { Ports } from '../ports.ts';
 
+export interface ReadPorts {
+  readonly groups: Pick<Ports['groups'], 'directory'>;
+  readonly manifests: Pick<Ports['manifests'], 'readRange'>;
+}
+
 /**
  * Step 1: reads and validates the rows of a chunk, from the version of the manifest that the job was made of.
  * @throws FleetError `manifest-gone` when that version is no longer there, `throttled`, `unavailable`
  */
-export function readRows(
-  job: Job,
-  message: ChunkMessage,
-  { groups, manifests }: Pick<Ports, 'groups' | 'manifests'>,
-): Promise<ChunkRows> {
+export function readRows(job: Job, message: ChunkMessage, { groups, manifests }: ReadPorts): Promise<ChunkRows> {
   const { jobId, chunk, attempt, start, end, firstLine } = message;
   const { manifest, shape, defaultGroup, allowedGroups } = job;
   return step('1 read', { jobId, chunk, attempt }, async () => {

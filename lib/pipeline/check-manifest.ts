@@ -1,0 +1,87 @@
+import { unknownActor } from '../access/act.ts';
+import type { Job } from '../jobs/job.ts';
+import { splitManifest } from '../manifest/splitter.ts';
+import { checkChanged } from './check-summary.ts';
+import type { CheckedList } from './checked-list.ts';
+import { requireGroup } from './limit-to-groups.ts';
+import type { Ports } from './ports.ts';
+import { type Submission, type SubmitPorts, submitManifest } from './submit-manifest.ts';
+
+/**
+ * Largest list that is checked while the caller waits, in rows and bytes. Checking 2,000 rows takes seconds; the front end of
+ * Azure ends a request after 230 seconds
+ * (https://learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook#limits).
+ */
+export const maxRowsAtOnce = 2_000;
+export const maxBytesAtOnce = 1024 * 1024;
+
+export type CheckListPorts = SubmitPorts & Pick<Ports, 'checkList' | 'chunkRows'>;
+
+/**
+ * Checks a list. A small one is checked at once and not stored. A larger one becomes a dry run: a job that ends as `checked`.
+ * @throws FleetError any error of a list that is no manifest, `forbidden`, `throttled`, `unavailable`, and any error of `body`
+ */
+export async function checkManifest(
+  submission: Omit<Submission, 'dryRun' | 'check'>,
+  ports: CheckListPorts,
+  by: string = unknownActor,
+): Promise<{ readonly checked: CheckedList } | { readonly job: Job }> {
+  const { body, checked } = await checkSmall(submission, ports);
+  if (checked !== undefined) return { checked };
+  return { job: await submitManifest({ ...submission, body, dryRun: true }, ports, by) };
+}
+
+/**
+ * Submits a list that was checked before. A small list is checked again before its job is accepted. A larger one is checked
+ * again by its job, before its first row is provisioned: if the digest differs, the job fails as `check-changed`.
+ * @param check the digest of the check
+ * @throws FleetError `check-changed`, and all of `submitManifest` and `checkManifest`
+ */
+export async function submitChecked(
+  submission: Omit<Submission, 'dryRun' | 'check'>,
+  check: string,
+  ports: CheckListPorts,
+  by: string = unknownActor,
+): Promise<Job> {
+  const { body, checked } = await checkSmall(submission, ports);
+  if (checked === undefined) return submitManifest({ ...submission, body, check }, ports, by);
+  if (checked.digest !== check) throw checkChanged(check, checked.digest);
+  return submitManifest({ ...submission, body }, ports, by);
+}
+
+/** @returns the whole body, and what the check of it found; nothing is checked when the list is not small */
+async function checkSmall(
+  { body, format, defaultGroup, onConflict }: Submission,
+  { checkList, chunkRows, allowedGroups }: CheckListPorts,
+): Promise<{ readonly body: AsyncIterable<Uint8Array>; readonly checked?: CheckedList }> {
+  if (defaultGroup !== undefined) requireGroup(defaultGroup, allowedGroups);
+  const read = await readUpTo(maxBytesAtOnce, body);
+  if (read.whole === undefined) return { body: read.body };
+  const bytes = read.whole;
+  const split = await splitManifest(read.body, { format, chunkRows });
+  if (split.rows > maxRowsAtOnce) return { body: read.body };
+  const options = { format, onConflict, ...(defaultGroup !== undefined && { defaultGroup }), allowedGroups };
+  return { body: read.body, checked: await checkList({ bytes, split, ...options }) };
+}
+
+/** @returns a body that can be read again, if it has at most `limit` bytes; otherwise one that can be read once */
+async function readUpTo(
+  limit: number,
+  source: AsyncIterable<Uint8Array>,
+): Promise<{ readonly whole?: Buffer; readonly body: AsyncIterable<Uint8Array> }> {
+  const rest = source[Symbol.asyncIterator]();
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for (let next = await rest.next(); !next.done; next = await rest.next()) {
+    parts.push(next.value);
+    length += next.value.byteLength;
+    if (length > limit) return { body: joined(parts, rest) };
+  }
+  const whole = Buffer.concat(parts);
+  return { whole, body: { [Symbol.asyncIterator]: () => joined([whole], rest) } };
+}
+
+async function* joined(parts: readonly Uint8Array[], rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* parts;
+  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+}
