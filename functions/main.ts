@@ -8,11 +8,7 @@ import { startUpCheck } from './start-up-check.ts';
 import './telemetry.ts';
 import './queues.ts';
 import './timers.ts';
-import './http/jobs.ts';
-import './http/devices.ts';
-import './http/enrollment-groups.ts';
-import './http/dead-letters.ts';
-import './http/health.ts';
+import './http/register.ts';
 
 // Reports are sent while they are read (http/response-stream.ts), and request bodies are read as they come.
 app.setup({ enableHttpStream: true });

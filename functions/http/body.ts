@@ -1,9 +1,10 @@
 import type { HttpRequest } from '@azure/functions';
-import type { Operation } from '../../lib/access/access.ts';
-import { FleetError } from '../../lib/errors.ts';
+import type * as z from 'zod';
+import { type ErrorCode, excerpt, FleetError } from '../../lib/errors.ts';
+import { untrustedJsonIssue } from '../../lib/json.ts';
 
 const KiB = 1024;
-const MiB = 1024 * KiB;
+export const MiB = 1024 * KiB;
 
 /**
  * For operations that take no body. It is not read. Some clients send an empty object with every POST, so a short body is
@@ -11,61 +12,122 @@ const MiB = 1024 * KiB;
  */
 const unread = 4 * KiB;
 
-/**
- * The largest body of each operation, in bytes. The Functions host has read the whole body before this code runs; what the
- * host reads is limited by the app setting FUNCTIONS_REQUEST_BODY_SIZE_LIMIT (docs/host.md).
- */
-export const maxBodyBytes = {
-  health: unread,
-  'list-jobs': unread,
-  'get-job': unread,
-  'get-job-errors': unread,
-  'get-job-results': unread,
-  'list-devices': unread,
-  'get-device': unread,
-  'list-enrollment-groups': unread,
-  'get-enrollment-group': unread,
-  // The default limit of the host. The body is stored as it comes, never as a whole in memory.
-  'submit-job': 100 * MiB,
-  'cancel-job': unread,
-  'retry-job': unread,
-  // A definition has at most 31 certificates of 16 KiB, and a twin of 40 KB.
-  'put-enrollment-group': 1 * MiB,
-  'roll-over-enrollment-group': unread,
-  'get-device-bundle': unread,
-  'list-dead-letters': unread,
-  'redrive-dead-letters': unread,
-} as const satisfies Record<Operation, number>;
+/** The body that an operation takes. */
+export type BodyDefinition = JsonBody | CheckedJsonBody | StreamBody;
+
+interface BodyBase {
+  readonly description: string;
+  /**
+   * The longest body, in bytes. The Functions host has read the whole body before this code runs; what the host reads is
+   * limited by the app setting FUNCTIONS_REQUEST_BODY_SIZE_LIMIT (docs/host.md, which lists every limit).
+   */
+  readonly maxBytes: number;
+  /** Default: `request-too-large`. */
+  readonly tooLarge?: ErrorCode;
+}
+
+/** JSON that its schema checks: `request-invalid` names every fault. */
+export interface JsonBody extends BodyBase {
+  readonly kind: 'json';
+  readonly schema: z.ZodType;
+}
+
+/** JSON that the handler checks, by rules that a schema cannot say. The schema describes it. */
+export interface CheckedJsonBody extends BodyBase {
+  readonly kind: 'json-unchecked';
+  readonly schema: z.ZodType;
+}
+
+/** Bytes. The handler reads them as they come, never as a whole in memory. */
+export interface StreamBody extends BodyBase {
+  readonly kind: 'stream';
+  /** Media types with what each is, for the description. The handler checks the Content-Type. */
+  readonly mediaTypes: Readonly<Record<string, string>>;
+}
+
+/** The body as a handler gets it. */
+export type Body<Taken extends BodyDefinition | undefined> = Taken extends JsonBody
+  ? z.output<Taken['schema']>
+  : Taken extends StreamBody
+    ? AsyncGenerator<Uint8Array>
+    : Taken extends CheckedJsonBody
+      ? unknown
+      : undefined;
+
+interface TakesBody {
+  readonly id: string;
+  readonly body?: BodyDefinition | undefined;
+}
+
+/** The longest body that an operation takes, in bytes. */
+export function maxBodyBytes({ body }: TakesBody): number {
+  return body?.maxBytes ?? unread;
+}
 
 /**
  * Refuses a request whose Content-Length is over the limit of the operation, before any of its body is read.
  * @throws FleetError `manifest-too-large` or `request-too-large`
  */
-export function checkContentLength(operation: Operation, request: HttpRequest): void {
+export function checkContentLength(operation: TakesBody, request: HttpRequest): void {
   const length = Number(request.headers.get('content-length') ?? 0);
-  if (length > maxBodyBytes[operation]) throw tooLarge(operation);
+  if (length > maxBodyBytes(operation)) throw tooLarge(operation);
+}
+
+/** The body of a request as its operation takes it. @throws FleetError `request-invalid`, `request-too-large` */
+export async function readBody({ id, body }: TakesBody, request: HttpRequest): Promise<unknown> {
+  if (body === undefined) return undefined;
+  const bytes = bodyOf({ id, body }, request);
+  if (body.kind === 'stream') return bytes;
+  const value = await jsonOf(bytes);
+  return body.kind === 'json' ? checked(body.schema, value) : value;
 }
 
 /**
  * The body of a request, counted while it is read: a chunked request has no Content-Length.
  * @throws FleetError `manifest-too-large` or `request-too-large`, as soon as more than the limit was read
  */
-export async function* bodyOf(operation: Operation, request: HttpRequest): AsyncGenerator<Uint8Array> {
+export async function* bodyOf(operation: TakesBody, request: HttpRequest): AsyncGenerator<Uint8Array> {
   if (request.body === null) return;
   // Not for-await over the stream: leaving such a loop destroys the connection, on which the answer is still to be sent.
   const reader = (request.body as ReadableStream<Uint8Array>).getReader();
   let bytes = 0;
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
     bytes += part.value.byteLength;
-    if (bytes > maxBodyBytes[operation]) throw tooLarge(operation);
+    if (bytes > maxBodyBytes(operation)) throw tooLarge(operation);
     if (part.value.byteLength > 0) yield part.value;
   }
 }
 
-function tooLarge(operation: Operation): FleetError {
-  const code = operation === 'submit-job' ? 'manifest-too-large' : 'request-too-large';
-  const limit = maxBodyBytes[operation];
-  return new FleetError(code, `The body is too large. ${operation} takes at most ${limit} bytes.`, {
-    expected: `at most ${limit} bytes`,
+async function jsonOf(bytes: AsyncGenerator<Uint8Array>): Promise<unknown> {
+  const expected = 'a JSON object';
+  const body = Buffer.concat(await Array.fromAsync(bytes));
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch (cause) {
+    throw new FleetError('request-invalid', `The body is not JSON. Expected ${expected}.`, { expected, cause });
+  }
+}
+
+function checked(schema: z.ZodType, value: unknown): unknown {
+  const unsafe = untrustedJsonIssue(value);
+  if (unsafe !== undefined) {
+    throw FleetError.of('request-invalid', 'The body', [{ ...unsafe, path: unsafe.path || '(body)' }]);
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map(({ path, message }) => {
+    return { path: excerpt(path.join('.')) || '(body)', message: excerpt(message) };
   });
+  throw FleetError.of('request-invalid', 'The body', faults);
+}
+
+function tooLarge({ id, body }: TakesBody): FleetError {
+  const limit = maxBodyBytes({ id, body });
+  return new FleetError(
+    body?.tooLarge ?? 'request-too-large',
+    `The body is too large. ${id} takes at most ${limit} bytes.`,
+    {
+      expected: `at most ${limit} bytes`,
+    },
+  );
 }

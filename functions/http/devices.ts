@@ -1,81 +1,86 @@
-import { app } from '@azure/functions';
-import { bundleExpiry } from '../../lib/bundle/retention.ts';
-import { type DeviceRecord, deviceStatuses } from '../../lib/devices/device.ts';
-import type { Twin } from '../../lib/devices/twin.ts';
+import * as z from 'zod';
+import { deviceStatuses } from '../../lib/devices/device.ts';
 import { downloadBundle } from '../../lib/pipeline/download-bundle.ts';
 import { describeDevice } from '../../lib/pipeline/read-device.ts';
-import { idFrom, nextLink, pageFrom, timeFrom, wordFrom } from './parameters.ts';
-import { authLevel, download, json, respond } from './respond.ts';
+import { deviceSchema, deviceView } from './device-view.ts';
+import { defineOperation } from './operation.ts';
+import { moment, nextLink, pageOf, pageQuery, resourceId, word } from './parameters.ts';
+import { pageLinks } from './schemas.ts';
 
-app.http('list-devices', {
-  route: 'devices',
-  methods: ['GET'],
-  authLevel,
-  handler: respond('list-devices', async (request, { devices, bundleRetentionDays, now }) => {
-    const filter = {
-      jobId: request.query.get('job') || undefined,
-      enrollmentGroup: request.query.get('group') || undefined,
-      status: wordFrom(request, 'status', deviceStatuses),
-      expiresBefore: timeFrom(request, 'expiresBefore', now())?.toISOString(),
-    };
-    const { items, continuation } = await devices.list(filter, pageFrom(request));
-    const views = items.map((record) => deviceView(record, { twin: record.twin, bundleRetentionDays, at: now() }));
-    return json({ devices: views, continuation, next: nextLink(request, continuation) });
+const pathParameters = z.object({ deviceId: resourceId });
+
+const listDevices = defineOperation({
+  id: 'list-devices',
+  method: 'GET',
+  path: 'devices',
+  summary: 'Devices, by id',
+  role: 'reader',
+  perGroup: true,
+  query: z.object({
+    ...pageQuery,
+    job: z.string().optional().describe('Devices that a row of this job holds.'),
+    group: z
+      .string()
+      .optional()
+      .describe('Devices of this enrollment group. A caller with roles for several groups has to name one.'),
+    status: word(deviceStatuses).optional(),
+    expiresBefore: moment.optional().describe('Devices whose certificate ends before this.'),
   }),
-});
-
-app.http('get-device', {
-  route: 'devices/{deviceId}',
-  methods: ['GET'],
-  authLevel,
-  handler: respond('get-device', async (request, services) => {
-    const { record, initialTwin } = await describeDevice(idFrom(request, 'deviceId'), services);
-    const { bundleRetentionDays, now } = services;
-    return json(deviceView(record, { twin: initialTwin, bundleRetentionDays, at: now() }));
-  }),
-});
-
-app.http('get-device-bundle', {
-  route: 'devices/{deviceId}/bundle',
-  methods: ['GET'],
-  authLevel,
-  handler: respond('get-device-bundle', async (request, services, { caller, requestId }) => {
-    const by = `${caller.name}, request ${requestId}`;
-    const { fileName, mediaType, body } = await downloadBundle(idFrom(request, 'deviceId'), by, services);
-    return download(fileName, mediaType, body);
-  }),
-});
-
-interface ViewOptions {
-  /** A list shows the device's own part of its twin, a single device its whole initial twin. */
-  readonly twin: Twin | undefined;
-  readonly bundleRetentionDays: number | undefined;
-  /** Now. */
-  readonly at: Date;
-}
-
-/** A device as the API shows it. The link of a bundle is left out when its retention has ended. */
-export function deviceView(record: DeviceRecord, { twin, bundleRetentionDays, at }: ViewOptions) {
-  const { id, status, statusSince, enrollmentGroup, serialNumber, claim, bundle } = record;
-  const expiry = bundleExpiry(record, bundleRetentionDays);
-  return {
-    deviceId: id,
-    writtenId: record.writtenId,
-    status,
-    statusSince,
-    enrollmentGroup,
-    failure: record.failure,
-    certificate: { serialNumber, ...record.identity },
-    job: { jobId: claim.jobId, line: claim.line, link: `/api/jobs/${claim.jobId}` },
-    twin: twin ?? { tags: {}, desired: {} },
-    registration: record.registration ?? { status: 'unassigned' },
-    bundle: bundle && {
-      fileName: bundle.fileName,
-      bytes: bundle.length,
-      sha256: bundle.sha256,
-      keptUntil: expiry?.toISOString(),
-      link: expiry !== undefined && expiry <= at ? undefined : `/api/devices/${id}/bundle`,
+  answers: {
+    200: {
+      description: 'One page.',
+      schema: z.object({ devices: z.array(deviceSchema), ...pageLinks }).meta({ id: 'Devices' }),
     },
-    history: record.history,
-  };
-}
+  },
+  async handle({ query, request, services }) {
+    const { devices, bundleRetentionDays, now } = services;
+    const { job: jobId, group: enrollmentGroup, status, expiresBefore } = query;
+    const filter = { jobId, enrollmentGroup, status, expiresBefore: expiresBefore?.(now()).toISOString() };
+    const { items, continuation } = await devices.list(filter, pageOf(query));
+    const views = items.map((record) => deviceView(record, { twin: record.twin, bundleRetentionDays, at: now() }));
+    return { status: 200, json: { devices: views, continuation, next: nextLink(request, continuation) } };
+  },
+});
+
+const getDevice = defineOperation({
+  id: 'get-device',
+  method: 'GET',
+  path: 'devices/{deviceId}',
+  summary: 'One device',
+  role: 'reader',
+  perGroup: true,
+  pathParameters,
+  answers: { 200: { description: 'The device.', schema: deviceSchema } },
+  errors: ['not-found'],
+  async handle({ path, services }) {
+    const { record, initialTwin } = await describeDevice(path.deviceId, services);
+    const { bundleRetentionDays, now } = services;
+    return { status: 200, json: deviceView(record, { twin: initialTwin, bundleRetentionDays, at: now() }) };
+  },
+});
+
+const getDeviceBundle = defineOperation({
+  id: 'get-device-bundle',
+  method: 'GET',
+  path: 'devices/{deviceId}/bundle',
+  summary: 'The bundle of a device',
+  description: 'What the device installs. It can hold a private key, so the download is recorded in its history.',
+  // A bundle may contain a private key.
+  role: 'operator',
+  perGroup: true,
+  pathParameters,
+  answers: {
+    200: {
+      description: 'The archive. A sealed one is encrypted to the recipients of the group (CMS).',
+      mediaTypes: ['application/gzip', 'application/cms'],
+    },
+  },
+  errors: ['not-found', 'bundle-unavailable', 'bundle-gone', 'archive-damaged'],
+  async handle({ path, services, caller, requestId }) {
+    const by = `${caller.name}, request ${requestId}`;
+    const { fileName, mediaType, body } = await downloadBundle(path.deviceId, by, services);
+    return { status: 200, file: { name: fileName, mediaType, body } };
+  },
+});
+
+export const deviceOperations = [listDevices, getDevice, getDeviceBundle];

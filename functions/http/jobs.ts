@@ -1,105 +1,191 @@
-import { app, type HttpRequest, type HttpResponseInit } from '@azure/functions';
+import type { HttpRequest } from '@azure/functions';
+import * as z from 'zod';
 import { actorName } from '../../lib/access/act.ts';
 import { enrollmentGroupId } from '../../lib/devices/ids.ts';
 import { excerpt, FleetError } from '../../lib/errors.ts';
-import {
-  conflictPolicies,
-  currentStatus,
-  endedAt,
-  isFinished,
-  type Job,
-  type JobStore,
-  waiting,
-} from '../../lib/jobs/job.ts';
+import { conflictPolicies, type Job, type JobStore } from '../../lib/jobs/job.ts';
 import { jobErrors, jobResults } from '../../lib/jobs/reports.ts';
 import type { ManifestFormat } from '../../lib/manifest/manifest.ts';
-import { repairsAndWarnings } from '../../lib/manifest/repairs.ts';
 import { errorsCsv, resultsCsv } from '../../lib/manifest/report.ts';
 import { cancelJob } from '../../lib/pipeline/cancel-job.ts';
 import { retryJob } from '../../lib/pipeline/retry-job.ts';
 import { submitManifest } from '../../lib/pipeline/submit-manifest.ts';
-import { bodyOf } from './body.ts';
-import { jobIdFrom, nextLink, pageFrom, wordFrom } from './parameters.ts';
-import { authLevel, download, json, respond } from './respond.ts';
+import { MiB } from './body.ts';
+import { jobSchema, jobView } from './job-view.ts';
+import { defineOperation } from './operation.ts';
+import { jobIdInPath, nextLink, pageOf, pageQuery, word } from './parameters.ts';
+import type { File } from './reply.ts';
 import { streamed } from './response-stream.ts';
+import { count, pageLinks } from './schemas.ts';
 
-app.http('submit-job', {
-  route: 'jobs',
-  methods: ['POST'],
-  authLevel,
-  handler: respond('submit-job', async (request, services, { caller }) => {
+const location = z.string().describe('Path of the job.');
+const pathParameters = z.object({ jobId: jobIdInPath });
+
+const submitJob = defineOperation({
+  id: 'submit-job',
+  method: 'POST',
+  path: 'jobs',
+  summary: 'Submit a manifest',
+  description: 'Stores the list and answers at once. Ask for the job to see what becomes of its rows.',
+  role: 'submitter',
+  perGroup: true,
+  query: z.object({
+    enrollmentGroup: z
+      .string()
+      .regex(enrollmentGroupId, 'the id of an enrollment group')
+      .optional()
+      .describe('The group of rows that name none.'),
+    onConflict: word(conflictPolicies)
+      .optional()
+      .meta({
+        description:
+          'For devices that are provisioned already: refuse other content, replace it, or provision again in any case.',
+        override: { default: 'reject' },
+      }),
+  }),
+  body: {
+    kind: 'stream',
+    description: 'The manifest (docs/manifests.md).',
+    mediaTypes: {
+      'text/csv': 'A header and one line per device.',
+      'application/x-ndjson': 'One JSON object per line and device.',
+      'application/jsonl': 'The same.',
+    },
+    // The default limit of the host. The body is stored as it comes, never as a whole in memory.
+    maxBytes: 100 * MiB,
+    tooLarge: 'manifest-too-large',
+  },
+  answers: { 202: { description: 'The job.', schema: jobSchema, headers: { location } } },
+  errors: ['manifest-empty', 'manifest-format', 'manifest-too-large', 'forbidden'],
+  async handle({ query, body, request, services, caller }) {
     const format = formatOf(request);
-    const defaultGroup = groupOf(request);
-    const onConflict = wordFrom(request, 'onConflict', conflictPolicies) ?? 'reject';
-    const body = await notEmpty(bodyOf('submit-job', request));
-    const job = await submitManifest({ body, format, defaultGroup, onConflict }, services, actorName(caller));
-    return json(jobView(job, services.now()), { status: 202, headers: { location: `/api/jobs/${job.jobId}` } });
-  }),
+    const { enrollmentGroup: defaultGroup, onConflict = 'reject' } = query;
+    const submission = { body: await notEmpty(body), format, defaultGroup, onConflict };
+    const job = await submitManifest(submission, services, actorName(caller));
+    return { status: 202, json: jobView(job, services.now()), headers: { location: `/api/jobs/${job.jobId}` } };
+  },
 });
 
-app.http('list-jobs', {
-  route: 'jobs',
-  methods: ['GET'],
-  authLevel,
-  handler: respond('list-jobs', async (request, { jobs, now }) => {
-    const { items, continuation } = await jobs.list(pageFrom(request));
-    const at = now();
-    return json({ jobs: items.map((job) => jobView(job, at)), continuation, next: nextLink(request, continuation) });
-  }),
+const listJobs = defineOperation({
+  id: 'list-jobs',
+  method: 'GET',
+  path: 'jobs',
+  summary: 'Jobs, newest first',
+  role: 'reader',
+  perGroup: true,
+  query: z.object(pageQuery),
+  answers: {
+    200: {
+      description: 'One page.',
+      schema: z.object({ jobs: z.array(jobSchema), ...pageLinks }).meta({ id: 'Jobs' }),
+    },
+  },
+  async handle({ query, request, services }) {
+    const { items, continuation } = await services.jobs.list(pageOf(query));
+    const at = services.now();
+    const jobs = items.map((job) => jobView(job, at));
+    return { status: 200, json: { jobs, continuation, next: nextLink(request, continuation) } };
+  },
 });
 
-app.http('get-job', {
-  route: 'jobs/{jobId}',
-  methods: ['GET'],
-  authLevel,
-  handler: respond('get-job', async (request, { jobs, now }) => json(jobView(await findJob(request, jobs), now()))),
+const getJob = defineOperation({
+  id: 'get-job',
+  method: 'GET',
+  path: 'jobs/{jobId}',
+  summary: 'One job: status, counts, rate',
+  role: 'reader',
+  perGroup: true,
+  pathParameters,
+  answers: { 200: { description: 'The job.', schema: jobSchema } },
+  errors: ['not-found'],
+  async handle({ path, services }) {
+    return { status: 200, json: jobView(await findJob(path.jobId, services.jobs), services.now()) };
+  },
 });
 
-app.http('get-job-errors', {
-  route: 'jobs/{jobId}/errors',
-  methods: ['GET'],
-  authLevel,
-  handler: respond('get-job-errors', async (request, services, { requestId }) => {
-    const { jobId, shape } = await findJob(request, services.jobs);
-    return csv(`${jobId}-errors.csv`, await streamed(requestId, errorsCsv(jobErrors(jobId, services), shape)));
-  }),
+const getJobErrors = defineOperation({
+  id: 'get-job-errors',
+  method: 'GET',
+  path: 'jobs/{jobId}/errors',
+  summary: 'Rejected and failed rows',
+  description: 'The rows as they were sent, with line, code and message. Fix them and submit the file again.',
+  role: 'reader',
+  perGroup: true,
+  pathParameters,
+  answers: { 200: { description: 'The rows, while they are read.', mediaTypes: ['text/csv'] } },
+  errors: ['not-found'],
+  async handle({ path, services, requestId }) {
+    const { jobId, shape } = await findJob(path.jobId, services.jobs);
+    const rows = errorsCsv(jobErrors(jobId, services), shape);
+    return { status: 200, file: csv(`${jobId}-errors.csv`, await streamed(requestId, rows)) };
+  },
 });
 
-app.http('get-job-results', {
-  route: 'jobs/{jobId}/results',
-  methods: ['GET'],
-  authLevel,
-  handler: respond('get-job-results', async (request, services, { requestId }) => {
-    const { jobId } = await findJob(request, services.jobs);
-    return csv(`${jobId}-results.csv`, await streamed(requestId, resultsCsv(jobResults(jobId, services))));
-  }),
+const getJobResults = defineOperation({
+  id: 'get-job-results',
+  method: 'GET',
+  path: 'jobs/{jobId}/results',
+  summary: 'Provisioned devices of a job',
+  role: 'reader',
+  perGroup: true,
+  pathParameters,
+  answers: { 200: { description: 'One line per device, while they are read.', mediaTypes: ['text/csv'] } },
+  errors: ['not-found'],
+  async handle({ path, services, requestId }) {
+    const { jobId } = await findJob(path.jobId, services.jobs);
+    const rows = resultsCsv(jobResults(jobId, services));
+    return { status: 200, file: csv(`${jobId}-results.csv`, await streamed(requestId, rows)) };
+  },
 });
 
-app.http('cancel-job', {
-  route: 'jobs/{jobId}/cancel',
-  methods: ['POST'],
-  authLevel,
-  handler: respond('cancel-job', async (request, services, { caller }) => {
-    const job = await cancelJob(jobIdFrom(request), services, actorName(caller));
-    return json(jobView(job, services.now()), { status: 202 });
-  }),
+const cancel = defineOperation({
+  id: 'cancel-job',
+  method: 'POST',
+  path: 'jobs/{jobId}/cancel',
+  summary: 'Cancel a job',
+  description: 'Chunks that have not begun are dropped. Rows that are provisioned stay so.',
+  role: 'submitter',
+  perGroup: true,
+  pathParameters,
+  answers: { 202: { description: 'The job.', schema: jobSchema } },
+  errors: ['not-found', 'method-conflict'],
+  async handle({ path, services, caller }) {
+    const job = await cancelJob(path.jobId, services, actorName(caller));
+    return { status: 202, json: jobView(job, services.now()) };
+  },
 });
 
-app.http('retry-job', {
-  route: 'jobs/{jobId}/retry',
-  methods: ['POST'],
-  authLevel,
-  handler: respond('retry-job', async (request, services, { caller }) => {
-    const job = await findJob(request, services.jobs);
+const retry = defineOperation({
+  id: 'retry-job',
+  method: 'POST',
+  path: 'jobs/{jobId}/retry',
+  summary: 'Retry the failed rows of a job',
+  description: 'Rejected rows are not retried: only their sender can correct them.',
+  role: 'submitter',
+  perGroup: true,
+  pathParameters,
+  answers: {
+    202: {
+      description: 'The rows that were sent again.',
+      schema: z
+        .object({ jobId: z.string(), rows: count, links: z.object({ self: z.string().describe('Path of the job.') }) })
+        .meta({ id: 'StartedRetry' }),
+      headers: { location },
+    },
+  },
+  errors: ['not-found', 'method-conflict', 'manifest-gone', 'report-missing'],
+  async handle({ path, services, caller }) {
+    const job = await findJob(path.jobId, services.jobs);
     const { rows } = await retryJob(job, services, actorName(caller));
-    const location = `/api/jobs/${job.jobId}`;
-    return json({ jobId: job.jobId, rows, links: { self: location } }, { status: 202, headers: { location } });
-  }),
+    const self = `/api/jobs/${job.jobId}`;
+    return { status: 202, json: { jobId: job.jobId, rows, links: { self } }, headers: { location: self } };
+  },
 });
 
-/** The job that the route names. @throws FleetError `not-found` */
-async function findJob(request: HttpRequest, jobs: JobStore): Promise<Job> {
-  const jobId = jobIdFrom(request);
+export const jobOperations = [submitJob, listJobs, getJob, getJobErrors, getJobResults, cancel, retry];
+
+/** @throws FleetError `not-found` */
+async function findJob(jobId: string, jobs: JobStore): Promise<Job> {
   const job = await jobs.read(jobId);
   if (job === undefined) throw new FleetError('not-found', `There is no job "${jobId}".`);
   return job;
@@ -124,68 +210,6 @@ function formatOf(request: HttpRequest): ManifestFormat {
   throw new FleetError('manifest-format', message, { column: 'content-type', expected, value });
 }
 
-function groupOf(request: HttpRequest): string | undefined {
-  const group = request.query.get('enrollmentGroup');
-  if (group === null || group === '') return undefined;
-  if (enrollmentGroupId.test(group)) return group;
-  const value = excerpt(group);
-  const message = `The parameter enrollmentGroup is "${value}". Expected the id of an enrollment group.`;
-  throw new FleetError('request-invalid', message, { column: 'enrollmentGroup', value });
-}
-
-function csv(fileName: string, body: ReadableStream<Uint8Array>): HttpResponseInit {
-  return download(fileName, 'text/csv; charset=utf-8', body);
-}
-
-/**
- * A job as the API shows it: the stored job, its progress and its rate.
- * @param at the time up to which a running job is measured
- */
-export function jobView(job: Job, at: Date) {
-  const { counts, startedAt, jobId } = job;
-  const status = currentStatus(job);
-  const finishedAt = endedAt(job);
-  const retrying = Math.max(0, job.retrying ?? 0);
-  const open = waiting(counts) + retrying;
-  const done = counts.total - open;
-  const end = finishedAt === undefined ? at : new Date(finishedAt);
-  const seconds = startedAt === undefined ? 0 : Math.max(0, (end.getTime() - new Date(startedAt).getTime()) / 1000);
-  const rowsPerSecond = seconds > 0 ? done / seconds : 0;
-  const running = !isFinished(status) && status !== 'received';
-  const remaining = Math.ceil(open / rowsPerSecond);
-  // A job without progress for longer than its remaining time is blocked, for example by the messages of a host that died.
-  // Its rate so far then says nothing about the end.
-  const last = job.lastPartAt ?? startedAt;
-  const silentSeconds = last === undefined ? 0 : (at.getTime() - new Date(last).getTime()) / 1000;
-  return {
-    jobId,
-    status,
-    reason: job.reason,
-    source: job.source,
-    name: job.name,
-    enrollmentGroup: job.defaultGroup,
-    format: job.format,
-    onConflict: job.onConflict,
-    counts: { ...counts, waiting: waiting(counts) },
-    retrying,
-    ...repairsAndWarnings(job.repairs ?? {}),
-    renamedColumns: job.shape?.renamed,
-    percent: counts.total === 0 ? 0 : Math.floor((100 * done) / counts.total),
-    rowsPerSecond: Math.round(rowsPerSecond * 10) / 10,
-    remainingSeconds: running && rowsPerSecond > 0 && silentSeconds <= remaining ? remaining : undefined,
-    chunks: job.chunks,
-    receivedAt: job.receivedAt,
-    startedAt: job.startedAt,
-    lastProgressAt: job.lastPartAt,
-    finishedAt,
-    submittedBy: job.submittedBy,
-    cancelledBy: job.cancelledBy,
-    retries: job.retries,
-    links: {
-      self: `/api/jobs/${jobId}`,
-      errors: `/api/jobs/${jobId}/errors`,
-      results: `/api/jobs/${jobId}/results`,
-      devices: `/api/devices?job=${jobId}`,
-    },
-  };
+function csv(name: string, body: ReadableStream<Uint8Array>): File {
+  return { name, mediaType: 'text/csv; charset=utf-8', body };
 }

@@ -1,62 +1,207 @@
 import type { HttpRequest } from '@azure/functions';
+import * as z from 'zod';
 import { deviceId } from '../../lib/devices/ids.ts';
-import { excerpt, FleetError } from '../../lib/errors.ts';
+import { excerpt, FleetError, type Issue } from '../../lib/errors.ts';
+import { suggestion } from '../../lib/suggest.ts';
 
-/** The id of a device or group in the route. @throws FleetError `not-found` for text that cannot be an id */
-export function idFrom(request: HttpRequest, name: string): string {
-  const value = request.params[name] ?? '';
-  if (deviceId.test(value)) return value;
-  throw new FleetError('not-found', `"${excerpt(value)}" is not an id that a device or group can have.`);
+/*
+ * Parameters of the path, the query and the headers, as schemas that read text. The error of a schema says what is expected:
+ * `The parameter limit is "0". Expected 1 to 1000.`
+ */
+
+interface ParameterSchemas {
+  readonly pathParameters: z.ZodObject;
+  readonly query: z.ZodObject;
+  readonly headers: z.ZodObject;
 }
 
-/** The job id in the route: 24 hex digits. @throws FleetError `not-found` for any other text */
-export function jobIdFrom(request: HttpRequest): string {
-  const value = request.params['jobId'] ?? '';
-  if (/^[0-9a-f]{24}$/.test(value)) return value;
-  throw new FleetError('not-found', `There is no job "${excerpt(value)}".`);
+interface Parameters {
+  readonly path: unknown;
+  readonly query: unknown;
+  readonly headers: unknown;
 }
 
 /**
- * The page that is asked for: `limit` is its size, 1 to 1000, 100 when absent; `continuation` is from the page before.
- * @throws FleetError `request-invalid`
+ * Reads the parameters of a request. An empty query parameter counts as absent.
+ * @throws FleetError `not-found` when the path names what cannot exist; `request-invalid` with every other fault: a parameter
+ * that does not exist, stands twice, or has another form
  */
-export function pageFrom(request: HttpRequest): { size: number; continuation?: string } {
-  const limit = request.query.get('limit') ?? '100';
-  const size = Number(limit);
-  if (!/^\d{1,4}$/.test(limit) || size < 1 || size > 1000) throw invalid('limit', '1 to 1000', limit);
-  const continuation = request.query.get('continuation');
-  if (continuation === null || continuation === '') return { size };
-  if (!/^[\w.:~-]{1,128}$/.test(continuation)) {
-    throw invalid('continuation', 'the continuation of the page before', continuation);
-  }
-  return { size, continuation };
+export function readParameters({ pathParameters, query, headers }: ParameterSchemas, request: HttpRequest): Parameters {
+  const path = pathParameters.safeParse(request.params);
+  if (!path.success) throw new FleetError('not-found', path.error.issues[0]?.message ?? 'There is no such resource.');
+
+  const names = Object.keys(query.shape);
+  const given = Object.fromEntries([...request.query].filter(([name, value]) => names.includes(name) && value !== ''));
+  const readQuery = query.safeParse(given);
+  const sent = Object.keys(headers.shape).map((name) => [name, request.headers.get(name) ?? undefined]);
+  const readHeaders = headers.safeParse(Object.fromEntries(sent));
+
+  const faults = [
+    ...unknownNames(request.query, names),
+    ...repeatedNames(request.query),
+    ...faultsOf('parameter', readQuery.error, given),
+    ...faultsOf('header', readHeaders.error, Object.fromEntries(sent)),
+  ];
+  if (faults.length > 0) throw refusal(faults);
+  return { path: path.data, query: readQuery.data, headers: readHeaders.data };
 }
 
-/** A whole number of at most nine digits; undefined when absent. @throws FleetError `request-invalid` */
-export function numberFrom(request: HttpRequest, name: string): number | undefined {
-  const value = request.query.get(name);
-  if (value === null || value === '') return undefined;
-  if (/^\d{1,9}$/.test(value)) return Number(value);
-  throw invalid(name, 'a whole number', value);
+/**
+ * Query parameters of the platform, which every operation takes: `code` is the function key.
+ * https://learn.microsoft.com/azure/azure-functions/function-keys-how-to
+ */
+const platformParameters = ['code'];
+
+interface Fault {
+  readonly kind: 'parameter' | 'header';
+  readonly name: string;
+  readonly expected?: string | undefined;
+  readonly value?: string | undefined;
+  /** The fault, when it is not that a value differs from what is expected. */
+  readonly sentence?: string;
 }
+
+function unknownNames(query: URLSearchParams, names: readonly string[]): Fault[] {
+  const unknown = [...new Set(query.keys())].filter(
+    (name) => !names.includes(name) && !platformParameters.includes(name),
+  );
+  return unknown.map((found) => {
+    const name = excerpt(found);
+    const meant = suggestion(found, names) ?? longerName(found, names);
+    if (meant !== undefined) {
+      const sentence = `There is no parameter "${name}". Did you mean ${meant}?`;
+      return { kind: 'parameter', name, expected: meant, sentence };
+    }
+    const expected = names.length === 0 ? 'no parameters' : names.join(', ');
+    return { kind: 'parameter', name, expected, sentence: `There is no parameter "${name}". Expected ${expected}.` };
+  });
+}
+
+/** A name that has the given one in it: `group` for `enrollmentGroup`. */
+function longerName(found: string, names: readonly string[]): string | undefined {
+  const part = found.toLowerCase();
+  return part.length < 3 ? undefined : names.find((name) => name.toLowerCase().includes(part));
+}
+
+function repeatedNames(query: URLSearchParams): Fault[] {
+  const counts = Map.groupBy(query.keys(), (name) => name);
+  return [...counts].flatMap(([found, { length }]) => {
+    const name = excerpt(found);
+    const sentence = `The parameter "${name}" stands ${length} times. Give it once.`;
+    return length > 1 ? [{ kind: 'parameter', name, expected: 'one value', sentence }] : [];
+  });
+}
+
+function faultsOf(kind: Fault['kind'], error: z.ZodError | undefined, given: Record<string, unknown>): Fault[] {
+  const byName = Map.groupBy(error?.issues ?? [], ({ path }) => String(path[0]));
+  return [...byName].map(([name, issues]) => {
+    const value = given[name];
+    return {
+      kind,
+      name,
+      expected: issues[0]?.message,
+      value: value === undefined ? undefined : excerpt(String(value)),
+    };
+  });
+}
+
+function refusal(faults: readonly Fault[]): FleetError {
+  const issues = faults.map((fault): Issue => ({ path: fault.name, message: sentenceOf(fault) }));
+  const [first] = faults;
+  if (first === undefined || faults.length > 1) return FleetError.of('request-invalid', 'The request', issues);
+  const { name, expected, value } = first;
+  return new FleetError('request-invalid', sentenceOf(first), { column: name, expected, value, faults: issues });
+}
+
+function sentenceOf({ kind, name, expected, value, sentence }: Fault): string {
+  if (sentence !== undefined) return sentence;
+  return `The ${kind} ${name} is ${value === undefined ? 'missing' : `"${value}"`}. Expected ${expected}.`;
+}
+
+/** A parameter is text; docs/openapi.json shows the number that is in it. */
+const asInteger = { type: 'integer', pattern: undefined };
+
+/** The id of a device or group in the path. */
+export const resourceId = z
+  .string()
+  .regex(deviceId, {
+    error: ({ input }) => `"${excerpt(String(input))}" is not an id that a device or group can have.`,
+  })
+  .describe('1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit.');
+
+/** The job id in the path: 24 hex digits. */
+export const jobIdInPath = z
+  .string()
+  .regex(/^[0-9a-f]{24}$/, { error: ({ input }) => `There is no job "${excerpt(String(input))}".` })
+  .describe('Id of a job, 24 hex digits.');
+
+/**
+ * The page that is asked for. Spread it into the query of a list: `z.object({ ...pageQuery, status })`.
+ * `pageOf` turns it into what a store takes.
+ */
+export const pageQuery = {
+  limit: z
+    .string()
+    .regex(/^(?:[1-9]\d{0,2}|1000)$/, '1 to 1000')
+    .transform(Number)
+    .optional()
+    .meta({
+      description: 'Items per page, 100 when absent. A page can have fewer, and more can follow it.',
+      override: { ...asInteger, minimum: 1, maximum: 1000, default: 100 },
+    }),
+  continuation: z
+    .string()
+    .regex(/^[\w.:~-]{1,128}$/, 'the continuation of the page before')
+    .optional()
+    .describe('The `continuation` of the page before.'),
+};
+
+export function pageOf({
+  limit = 100,
+  continuation,
+}: {
+  limit?: number | undefined;
+  continuation?: string | undefined;
+}) {
+  return continuation === undefined ? { size: limit } : { size: limit, continuation };
+}
+
+/** A whole number of at most nine digits. */
+export const wholeNumber = z
+  .string()
+  .regex(/^\d{1,9}$/, 'a whole number')
+  .transform(Number)
+  .meta({ override: { ...asInteger, minimum: 0, maximum: 999_999_999 } });
+
+/** One word of a list. */
+export function word<const Words extends readonly [string, ...string[]] | readonly string[]>(words: Words) {
+  return z.enum(words, { error: words.join(', ') });
+}
+
+/** `true` or `false`. */
+export const flag = word(['true', 'false'])
+  .transform((text) => text === 'true')
+  .meta({ override: { type: 'boolean', enum: undefined } });
+
+/** A moment that can depend on the present one. */
+export type Moment = (now: Date) => Date;
 
 const dayMilliseconds = 24 * 60 * 60 * 1000;
 
-/**
- * A time, or a number of days from now such as `30d`; undefined when absent. A date without a time is its first moment, UTC.
- * @throws FleetError `request-invalid`
- */
-export function timeFrom(request: HttpRequest, name: string, now: Date): Date | undefined {
-  const value = request.query.get(name);
-  if (value === null || value === '') return undefined;
-  const [, days] = /^(\d{1,5})d$/.exec(value) ?? [];
-  if (days !== undefined) return new Date(now.getTime() + Number(days) * dayMilliseconds);
-  const parsed = iso8601.test(value) ? new Date(value) : undefined;
-  // The day is compared too: `new Date` reads February 30 as March 2.
-  const isReal = parsed !== undefined && !Number.isNaN(parsed.getTime()) && isCalendarDay(value.slice(0, 10));
-  if (parsed !== undefined && isReal) return parsed;
-  throw invalid(name, 'a date, a time with its zone (2027-01-31T00:00:00Z), or days from now (30d)', value);
-}
+/** A time, or a number of days from now such as `30d`. A date without a time is its first moment, UTC. */
+export const moment = z
+  .string()
+  .transform((text, context): Moment => {
+    const [, days] = /^(\d{1,5})d$/.exec(text) ?? [];
+    if (days !== undefined) return (now) => new Date(now.getTime() + Number(days) * dayMilliseconds);
+    const parsed = iso8601.test(text) ? new Date(text) : undefined;
+    // The day is compared too: `new Date` reads February 30 as March 2.
+    const isReal = parsed !== undefined && !Number.isNaN(parsed.getTime()) && isCalendarDay(text.slice(0, 10));
+    if (parsed !== undefined && isReal) return () => parsed;
+    context.addIssue('a date, a time with its zone (2027-01-31T00:00:00Z), or days from now (30d)');
+    return z.NEVER;
+  })
+  .describe('A date, a time with its zone (`2027-01-31T00:00:00Z`), or days from now (`30d`).');
 
 /** A date, or a date and time with its zone (RFC 3339 5.6). Without a zone it would mean the zone of the server. */
 const iso8601 = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;
@@ -64,25 +209,6 @@ const iso8601 = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\
 function isCalendarDay(day: string): boolean {
   const midnight = new Date(day);
   return !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(day);
-}
-
-/** One word of a list; undefined when absent. @throws FleetError `request-invalid` */
-export function wordFrom<Word extends string>(
-  request: HttpRequest,
-  name: string,
-  words: readonly Word[],
-): Word | undefined {
-  const value = request.query.get(name);
-  if (value === null || value === '') return undefined;
-  const word = words.find((candidate) => candidate === value);
-  if (word !== undefined) return word;
-  throw invalid(name, words.join(', '), value);
-}
-
-function invalid(parameter: string, expected: string, found: string): FleetError {
-  const value = excerpt(found);
-  const message = `The parameter ${parameter} is "${value}". Expected ${expected}.`;
-  return new FleetError('request-invalid', message, { column: parameter, expected, value });
 }
 
 /** Path and query of the next page of the same list; undefined on the last page. */

@@ -1,5 +1,5 @@
 import type { HttpHandler, HttpRequest, HttpResponseInit } from '@azure/functions';
-import { type Caller, createAccess, type Operation, requiredRole } from '../../lib/access/access.ts';
+import { type Caller, createAccess, type Guarded } from '../../lib/access/access.ts';
 import { asFleetError, FleetError } from '../../lib/errors.ts';
 import { withLog } from '../../lib/log.ts';
 import { limitToGroups } from '../../lib/pipeline/limit-to-groups.ts';
@@ -8,29 +8,14 @@ import { logTo } from '../log.ts';
 import { type Services, services } from '../services.ts';
 import { checkContentLength } from './body.ts';
 import { useForwardedHeaders } from './forwarded-calls.ts';
+import type { Operation } from './operation.ts';
 
 /**
- * Whether the host asks for a function key before a function runs. With signed-in users, built-in authentication lets
- * callers in and `respond` checks their role.
- */
-export const authLevel = readEarlyConfig().httpAccess === 'entra' ? 'anonymous' : 'function';
-
-/** Who made a request, and the id of the request in log and traces. */
-export interface Call {
-  readonly caller: Caller;
-  readonly requestId: string;
-}
-
-/**
- * Wraps the handler of an operation: checks that the caller may call it and that the body is not too large, gives it services
+ * The handler of an operation: checks that the caller may call it and that the body is not too large, gives it services
  * that reach the caller's enrollment groups only, and answers every error as a problem document (RFC 9457). Errors of this app
  * (5xx) are logged.
- * @param operation the name of the function
  */
-export function respond(
-  operation: Operation,
-  handle: (request: HttpRequest, services: Services, call: Call) => Promise<HttpResponseInit>,
-): HttpHandler {
+export function respond(operation: Operation): HttpHandler {
   return async (request, context) => {
     const log = logTo(context);
     const requestId = context.invocationId;
@@ -40,12 +25,18 @@ export function respond(
       const caller = authenticate(operation, request);
       checkContentLength(operation, request);
       // Calls that change something or take a key away are recorded with their caller.
-      if (requiredRole[operation] !== 'reader') log.info('request', { operation, caller: caller.id ?? caller.name });
-      return await withLog(log, () => handle(request, limited(caller), { caller, requestId }));
+      if (operation.role !== 'reader')
+        log.info('request', { operation: operation.id, caller: caller.id ?? caller.name });
+      return await withLog(log, () => operation.answer(request, { services: limited(caller), caller, requestId }));
     } catch (thrown) {
       const error = asFleetError(thrown);
       if (error.status >= 500) {
-        log.error('request failed', { operation, code: error.code, traceId: requestId, cause: causeOf(error) });
+        log.error('request failed', {
+          operation: operation.id,
+          code: error.code,
+          traceId: requestId,
+          cause: causeOf(error),
+        });
       }
       return problem(error, new URL(request.url).pathname, requestId);
     }
@@ -57,7 +48,7 @@ function limited({ enrollmentGroups }: Caller): Services {
   return enrollmentGroups === undefined ? services() : limitToGroups(services(), enrollmentGroups);
 }
 
-function authenticate(operation: Operation, request: HttpRequest): Caller {
+function authenticate(operation: Guarded, request: HttpRequest): Caller {
   const { httpAccess, accessIssue, groupRoles } = readEarlyConfig();
   if (accessIssue !== undefined) throw FleetError.of('setting-invalid', 'The configuration', [accessIssue]);
   return createAccess(httpAccess, groupRoles)(operation, request.headers.get('x-ms-client-principal'));
@@ -89,29 +80,4 @@ function problem(error: FleetError, instance: string, traceId: string): HttpResp
 
 function causeOf(error: FleetError): string | undefined {
   return error.cause instanceof Error ? (error.cause.stack ?? error.cause.message) : undefined;
-}
-
-/** A JSON answer that no cache keeps. */
-export function json(body: unknown, init: Omit<HttpResponseInit, 'body' | 'jsonBody'> = {}): HttpResponseInit {
-  return {
-    ...init,
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...init.headers },
-    body: JSON.stringify(body),
-  };
-}
-
-/** A file to download, which no cache keeps. */
-export function download(
-  fileName: string,
-  contentType: string,
-  body: Uint8Array | ReadableStream<Uint8Array>,
-): HttpResponseInit {
-  return {
-    headers: {
-      'content-type': contentType,
-      'content-disposition': `attachment; filename="${fileName}"`,
-      'cache-control': 'no-store',
-    },
-    body,
-  };
 }

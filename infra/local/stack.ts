@@ -5,7 +5,7 @@ import { emulatorKey } from 'fleet-emulators/cosmos';
 import { wellKnownKey } from 'fleet-emulators/dps';
 import { ensureLocalTls } from 'fleet-emulators/tls';
 import { settingMeta, settingNames } from '../../functions/config/settings.ts';
-import { operationsOf } from '../../lib/access/access.ts';
+import { operationsOf } from '../../functions/http/operations.ts';
 import { type Role, roles } from '../../lib/access/principal.ts';
 import { defaults, type PortName, portsInUse } from './settings.ts';
 import { type Child, startChild } from './stack/child.ts';

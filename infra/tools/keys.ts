@@ -5,7 +5,7 @@
  * https://learn.microsoft.com/azure/azure-functions/function-keys-how-to
  */
 import { parseArgs } from 'node:util';
-import { operationsOf } from '../../lib/access/access.ts';
+import { operationsOf } from '../../functions/http/operations.ts';
 import { type Role, roles } from '../../lib/access/principal.ts';
 
 const usage = `Usage: npm run keys -- ROLE [--delete]

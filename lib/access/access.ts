@@ -1,58 +1,23 @@
 import { FleetError } from '../errors.ts';
 import { parsePrincipal, type Role, roles } from './principal.ts';
 
-/** The lowest role that may call each operation. Operations are named after their functions; higher roles include lower ones. */
-export const requiredRole = {
-  health: 'reader',
-  'list-jobs': 'reader',
-  'get-job': 'reader',
-  'get-job-errors': 'reader',
-  'get-job-results': 'reader',
-  'list-devices': 'reader',
-  'get-device': 'reader',
-  'list-enrollment-groups': 'reader',
-  'get-enrollment-group': 'reader',
-  'submit-job': 'submitter',
-  'cancel-job': 'submitter',
-  'retry-job': 'submitter',
-  // A group decides which devices are trusted and where they go. A bundle may contain a private key.
-  'put-enrollment-group': 'operator',
-  'roll-over-enrollment-group': 'operator',
-  'get-device-bundle': 'operator',
-  // A dead letter shows the message as it was sent.
-  'list-dead-letters': 'operator',
-  'redrive-dead-letters': 'operator',
-} as const satisfies Record<string, Role>;
-
-export type Operation = keyof typeof requiredRole;
-
-/** The operations that a role may call, by name. */
-export function operationsOf(role: Role): Operation[] {
-  const held = roles.slice(0, roles.indexOf(role) + 1);
-  const operations = Object.keys(requiredRole) as Operation[];
-  return operations.filter((operation) => held.includes(requiredRole[operation])).sort();
+/** What decides who may call an operation. functions/http/operations.ts has them all. */
+export interface Guarded {
+  /** The name of the operation and of its function. */
+  readonly id: string;
+  /** The lowest role that may call it; higher roles include lower ones. */
+  readonly role: Role;
+  /**
+   * True when a caller may use it whose role is limited to enrollment groups. It then reaches jobs, devices and groups only
+   * through lib/pipeline/limit-to-groups.ts. Every other operation shows or changes things of all groups.
+   */
+  readonly perGroup: boolean;
 }
 
-/**
- * Operations that a caller may use whose role is limited to enrollment groups. They reach jobs, devices and groups only
- * through lib/pipeline/limit-to-groups.ts. Every other operation shows or changes things of all groups.
- */
-const limitable: ReadonlySet<Operation> = new Set([
-  'list-jobs',
-  'get-job',
-  'get-job-errors',
-  'get-job-results',
-  'list-devices',
-  'get-device',
-  'list-enrollment-groups',
-  'get-enrollment-group',
-  'submit-job',
-  'cancel-job',
-  'retry-job',
-  'put-enrollment-group',
-  'roll-over-enrollment-group',
-  'get-device-bundle',
-]);
+/** The given role and all lower ones, lowest first. */
+export function rolesUpTo(role: Role): readonly Role[] {
+  return roles.slice(0, roles.indexOf(role) + 1);
+}
 
 /** A role that is limited to enrollment groups. */
 export interface GroupRole {
@@ -77,7 +42,7 @@ export interface Caller {
  * @param principalHeader the request's header `x-ms-client-principal`
  * @throws FleetError `unauthorized` when no user is signed in, `forbidden` when the role is missing
  */
-export type Access = (operation: Operation, principalHeader: string | null | undefined) => Caller;
+export type Access = (operation: Guarded, principalHeader: string | null | undefined) => Caller;
 
 /**
  * @param mode `keys`: the host has checked the function key before this code runs, and the header is ignored.
@@ -86,18 +51,18 @@ export type Access = (operation: Operation, principalHeader: string | null | und
  */
 export function createAccess(mode: 'keys' | 'entra', groupRoles: GroupRoles = new Map()): Access {
   if (mode === 'keys') return () => ({ name: 'function key' });
-  return (operation, principalHeader) => {
+  return (guarded, principalHeader) => {
     const principal = parsePrincipal(principalHeader);
     if (principal === undefined) throw new FleetError('unauthorized', 'No user is signed in.');
     const { id, name } = principal;
-    const required = requiredRole[operation];
+    const { id: operation, role: required, perGroup } = guarded;
     const enough: readonly Role[] = roles.slice(roles.indexOf(required));
     if (principal.roles.some((role) => enough.includes(role))) return { name, id };
 
     const limited = principal.mappable.flatMap((key) => groupRoles.get(key) ?? []);
     const sufficient = limited.filter(({ role }) => enough.includes(role));
     const enrollmentGroups = [...new Set(sufficient.flatMap((each) => each.enrollmentGroups))];
-    if (enrollmentGroups.length > 0 && limitable.has(operation)) return { name, id, enrollmentGroups };
+    if (enrollmentGroups.length > 0 && perGroup) return { name, id, enrollmentGroups };
 
     const has = principal.roles.length === 0 ? 'has no app role' : `is ${principal.roles.join(' and ')}`;
     const limit = limited.length === 0 ? '' : ' for all enrollment groups';

@@ -206,6 +206,9 @@ const schema = z.strictObject({
     .describe('What DPS does when a device registers again.'),
 });
 
+/** A definition as it is sent: the body of PUT /api/enrollment-groups/{id}. */
+export const groupDefinitionSchema = schema;
+
 export type GroupInput = z.input<typeof schema>;
 
 /** The settings of a definition as JSON Schema, draft 2020-12: types, limits, defaults and descriptions. */

@@ -2,6 +2,7 @@ import { parse } from 'csv-parse/sync';
 import { deviceId } from '../devices/ids.ts';
 import { type TwinSection, twinSectionIssues } from '../devices/twin.ts';
 import { excerpt, FleetError, type Issue } from '../errors.ts';
+import { suggestion } from '../suggest.ts';
 import { isBlank, looseName, trimBlanks } from './blanks.ts';
 import { numberHint } from './cells.ts';
 import { jsonProblem, repeatedMember } from './json-text.ts';
@@ -158,31 +159,14 @@ const otherIdNames = new Set([
 const otherSection = /^(tags?|property|properties|prop|desired(?:properties)?)[:./_ -]+(.+)$/i;
 
 /** What to write in place of a name that is not a column. */
-function suggestion(name: string): string {
-  const loose = looseName(name);
-  if (otherIdNames.has(loose)) return 'if it identifies the device, write deviceId';
-  const near = [...fields.keys()].find((field) => isNear(field.toLowerCase(), loose));
+function advice(name: string): string {
+  if (otherIdNames.has(looseName(name))) return 'if it identifies the device, write deviceId';
+  const near = suggestion(name, fields.keys());
   if (near !== undefined) return `did you mean ${near}?`;
   const [, section = '', path = ''] = otherSection.exec(name) ?? [];
   if (path !== '') return `did you mean ${/^tag/i.test(section) ? 'tags' : 'desired'}.${path.trim()}?`;
   const isPlain = /^\p{L}[\p{L}_-]{0,39}$/u.test(name);
   return isPlain ? `for a tag write tags.${name}; expected ${knownColumns}` : `expected ${knownColumns}`;
-}
-
-/** True when one text becomes the other by at most two insertions, deletions or replacements of a character; one in short texts. */
-export function isNear(one: string, other: string): boolean {
-  const most = one.length > 5 ? 2 : 1;
-  if (Math.abs(one.length - other.length) > most || one.length > 40) return false;
-  let above = Array.from({ length: other.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= one.length; i += 1) {
-    const row = [i];
-    for (let j = 1; j <= other.length; j += 1) {
-      const replaced = (above[j - 1] ?? 0) + (one[i - 1] === other[j - 1] ? 0 : 1);
-      row.push(Math.min(replaced, (above[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
-    }
-    above = row;
-  }
-  return (above[other.length] ?? one.length) <= most;
 }
 
 function headerIssues(text: string, names: readonly string[], columns: readonly string[]): Issue[] {
@@ -211,7 +195,7 @@ function columnIssues(names: readonly string[], columns: readonly string[]): Iss
     const path = excerpt(names[index] ?? name) || `column ${index + 1}`;
     const column = parseColumn(name);
     if (typeof column === 'string') {
-      issues.push({ path, message: column === unknownColumn ? `${column} (${suggestion(name)})` : column });
+      issues.push({ path, message: column === unknownColumn ? `${column} (${advice(name)})` : column });
       continue;
     }
     if (column.kind === 'nameless') continue;

@@ -2,9 +2,9 @@ import * as z from 'zod';
 import { idRule } from '../devices/ids.ts';
 import { excerpt, type Issue } from '../errors.ts';
 import { isObject, untrustedJsonIssue } from '../json.ts';
+import { suggestion } from '../suggest.ts';
 import { looseName, trimBlanks } from './blanks.ts';
 import { composed } from './cells.ts';
-import { isNear } from './columns.ts';
 import { jsonProblem, repeatedMember } from './json-text.ts';
 import type { CellError } from './manifest.ts';
 import type { RepairCount } from './repairs.ts';
@@ -120,7 +120,7 @@ function errorOf(issue: z.core.$ZodIssue): CellError {
     const [column = ''] = issue.keys;
     const names = excerpt(issue.keys.map((key) => JSON.stringify(key)).join(', '));
     const expected = 'deviceId, enrollmentGroup, csr, tags, desired';
-    const suggestions = [...new Set(issue.keys.map(suggestion))].filter((hint) => hint !== '');
+    const suggestions = [...new Set(issue.keys.map(advice))].filter((hint) => hint !== '');
     const message = `The row has unknown members: ${names}. Expected ${expected} only.${suggestions.slice(0, 5).join('')}`;
     return { column: excerpt(column), code: 'row-syntax', message, expected };
   }
@@ -140,10 +140,9 @@ const otherNames: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** A sentence that names the member that was meant, with a blank before it; empty when none is near. */
-function suggestion(key: string): string {
+function advice(key: string): string {
   const section = /^(tags|desired)\./.exec(key)?.[1];
   if (section !== undefined) return ` Write ${section} as an object, without dots in its name.`;
-  const loose = looseName(key);
-  const meant = otherNames.get(loose) ?? memberNames.find((name) => isNear(name.toLowerCase(), loose));
+  const meant = otherNames.get(looseName(key)) ?? suggestion(key, memberNames);
   return meant === undefined ? '' : ` Did you mean ${meant} by ${JSON.stringify(excerpt(key))}?`;
 }

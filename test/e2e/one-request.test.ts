@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parse } from 'csv-parse/sync';
 import { maxBodyBytes } from '../../functions/http/body.ts';
+import { operation } from '../operation.ts';
 import { startTestStack, type TestStack } from './test-stack.ts';
 
 /*
@@ -96,7 +97,7 @@ const put = (body: Buffer, chunked?: boolean) =>
   send('PUT', 'enrollment-groups/big', body, 'application/json', chunked);
 
 test('a group definition is read up to its limit, and refused with one byte more', limit, async () => {
-  const most = maxBodyBytes['put-enrollment-group'];
+  const most = maxBodyBytes(operation('put-enrollment-group'));
   // Read, and refused for its content.
   assert.deepEqual(await put(definitionOf(most)), { status: 422, code: 'group-invalid' });
   assert.deepEqual(await put(definitionOf(most + 1)), { status: 413, code: 'request-too-large' });
@@ -134,7 +135,7 @@ for (const megabytes of [20, 90]) {
 }
 
 test('a manifest of more than 100 MiB is refused', limit, async () => {
-  const body = Buffer.alloc(maxBodyBytes['submit-job'] + 1);
+  const body = Buffer.alloc(maxBodyBytes(operation('submit-job')) + 1);
   // With its length, the host itself refuses it.
   const sent = await withoutHarm('POST of 100 MiB, chunked', () => send('POST', 'jobs', body, 'text/csv', true));
   assert.deepEqual(sent, { status: 413, code: 'manifest-too-large' });

@@ -3,8 +3,8 @@ import { before, describe, it } from 'node:test';
 import functions from '@azure/functions';
 import { provideFunctionsCore, type RegisteredFunction } from 'fleet-emulators/functions-host';
 import { principalHeader } from '../../infra/local/principal.ts';
-import { requiredRole } from '../../lib/access/access.ts';
 import { roles } from '../../lib/access/principal.ts';
+import { operation, operationIds } from '../operation.ts';
 
 process.env['HTTP_ACCESS'] = 'entra';
 process.env['LOCAL_TRUST_PRINCIPAL_HEADER'] = 'true';
@@ -33,7 +33,7 @@ describe('HTTP functions with signed-in callers', () => {
   });
 
   it('are exactly those that a role is declared for', () => {
-    assert.deepEqual(http.map(({ name }) => name).sort(), Object.keys(requiredRole).sort());
+    assert.deepEqual(http.map(({ name }) => name).sort(), operationIds);
   });
 
   it('answer 401 to a caller who is not signed in', async () => {
@@ -46,7 +46,7 @@ describe('HTTP functions with signed-in callers', () => {
 
   it('answer 403 to a lesser role, and name the required role', async () => {
     for (const registered of http) {
-      const required = requiredRole[registered.name as keyof typeof requiredRole];
+      const required = operation(registered.name).role;
       const lesser = roles.slice(0, roles.indexOf(required));
       const { status, body } = await call(registered, principalHeader({ name: 'mona@example.com', roles: lesser }));
       assert.equal(status, 403, registered.name);
@@ -58,7 +58,7 @@ describe('HTTP functions with signed-in callers', () => {
 
   it('accept the required role: then only the missing settings of this test fail', async () => {
     for (const registered of http) {
-      const required = requiredRole[registered.name as keyof typeof requiredRole];
+      const required = operation(registered.name).role;
       const { status, body } = await call(registered, principalHeader({ name: 'mona@example.com', roles: [required] }));
       assert.ok(status !== 401 && status !== 403, `${registered.name} ${status}`);
       if (status === 500) assert.equal(JSON.parse(body).title, 'setting-invalid', registered.name);

@@ -7,7 +7,7 @@ import { loadApp } from '../../infra/measure-load.ts';
 import { packageApp } from '../../infra/package-app.ts';
 import { thirdPartyOf } from '../../infra/third-party.ts';
 import type { LoadedApp } from '../../infra/tools/load-app.ts';
-import { requiredRole } from '../../lib/access/access.ts';
+import { operationIds } from '../operation.ts';
 
 /** Every function with its trigger, as the portal lists it. */
 const expected: Record<string, string> = {
@@ -166,7 +166,7 @@ describe('the package', () => {
     const loaded = await loadApp(directory, { PATH });
     assert.deepEqual(triggersOf(loaded), expected);
     const levels = authLevelsOf(loaded);
-    assert.deepEqual([...levels.keys()].sort(), Object.keys(requiredRole).sort());
+    assert.deepEqual([...levels.keys()].sort(), operationIds);
     for (const [name, level] of levels) assert.equal(level, 'function', name);
   });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { groupView } from '../../../functions/http/enrollment-groups.ts';
+import { groupView } from '../../../functions/http/group-view.ts';
 import { FleetError } from '../../../lib/errors.ts';
 import { enrollmentRevision, type GroupRecord } from '../../../lib/groups/group.ts';
 import { someGroup, someTime } from '../../factories.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { jobView } from '../../../functions/http/jobs.ts';
+import { jobView } from '../../../functions/http/job-view.ts';
 import { type Job, noRows } from '../../../lib/jobs/job.ts';
 
 const job: Job = {

@@ -1,14 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { HttpRequest } from '@azure/functions';
-import { timeFrom } from '../../../functions/http/parameters.ts';
+import * as z from 'zod';
+import { flag, moment, pageQuery, readParameters } from '../../../functions/http/parameters.ts';
+import { FleetError } from '../../../lib/errors.ts';
 
 const now = new Date('2026-11-23T08:00:00.000Z');
+const none = { pathParameters: z.object({}), query: z.object({}), headers: z.object({}) };
 
 function read(value: string): string | undefined {
   const query = { expiresBefore: value };
   const request = new HttpRequest({ method: 'GET', url: 'http://localhost/api/devices', query });
-  return timeFrom(request, 'expiresBefore', now)?.toISOString();
+  const schemas = { ...none, query: z.object({ expiresBefore: moment.optional() }) };
+  const { expiresBefore } = readParameters(schemas, request).query as z.output<typeof schemas.query>;
+  return expiresBefore?.(now).toISOString();
 }
 
 describe('the parameter expiresBefore', () => {
@@ -49,4 +54,64 @@ describe('the parameter expiresBefore', () => {
       });
     });
   }
+});
+
+describe('the parameters of a request', () => {
+  const { pathParameters, headers } = none;
+  const query = z.object({ ...pageQuery, enrollmentGroup: z.string().optional(), force: flag.optional() });
+  const all = { pathParameters, headers, query };
+
+  function refusalOf(search: string): FleetError {
+    const url = `http://localhost/api/jobs?${search}`;
+    // As the library gives it when the host forwards requests: from the URL.
+    const request = { url, query: new URL(url).searchParams, params: {}, headers: new Headers() } as never;
+    try {
+      readParameters(all, request);
+    } catch (error) {
+      assert.ok(error instanceof FleetError);
+      return error;
+    }
+    throw new Error(`${search} was accepted`);
+  }
+
+  it('are refused when they do not exist, with the name that was meant', () => {
+    const { code, message, details } = refusalOf('group=line7');
+    assert.deepEqual(
+      [code, message],
+      ['request-invalid', 'There is no parameter "group". Did you mean enrollmentGroup?'],
+    );
+    assert.deepEqual([details.column, details.expected], ['group', 'enrollmentGroup']);
+  });
+
+  it('are refused with the names that exist when none is near', () => {
+    const expected = 'limit, continuation, enrollmentGroup, force';
+    assert.equal(refusalOf('color=red').message, `There is no parameter "color". Expected ${expected}.`);
+    assert.equal(refusalOf('color').details.expected, expected);
+  });
+
+  it('are refused when one stands twice, so that none is ignored', () => {
+    assert.equal(refusalOf('limit=1&limit=2').message, 'The parameter "limit" stands 2 times. Give it once.');
+  });
+
+  it('are all named in one answer', () => {
+    const { message, details } = refusalOf('limit=0&force=yes&group=line7');
+    assert.match(message, /^The request has 3 faults: /);
+    assert.deepEqual(
+      details.faults?.map(({ path }) => path),
+      ['group', 'limit', 'force'],
+    );
+    assert.equal(details.faults?.at(1)?.message, 'The parameter limit is "0". Expected 1 to 1000.');
+  });
+
+  it('can have the function key, and empty values, which count as absent', () => {
+    const request = new HttpRequest({ method: 'GET', url: 'http://localhost/', query: { code: 'key', limit: '' } });
+    assert.deepEqual(readParameters(all, request).query, {});
+  });
+
+  it('answer in bounded time and length whatever their names are', () => {
+    const search = Array.from({ length: 5000 }, (_, index) => `parameter${index}${'x'.repeat(30)}=1`).join('&');
+    const { message, details } = refusalOf(search);
+    assert.ok(message.length < 10_000);
+    assert.equal(details.faults?.length, 20);
+  });
 });

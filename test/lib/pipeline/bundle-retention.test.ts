@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { deviceView } from '../../../functions/http/devices.ts';
+import { deviceView } from '../../../functions/http/device-view.ts';
 import { downloadBundle } from '../../../lib/pipeline/download-bundle.ts';
 import { someTime } from '../../factories.ts';
 import { createWorld, type World } from '../../world.ts';

@@ -1,0 +1,117 @@
+import type { HttpRequest, HttpResponseInit } from '@azure/functions';
+import * as z from 'zod';
+import type { Caller, Guarded } from '../../lib/access/access.ts';
+import type { ErrorCode } from '../../lib/errors.ts';
+import type { Services } from '../services.ts';
+import { type Body, type BodyDefinition, readBody } from './body.ts';
+import { readParameters } from './parameters.ts';
+import { type Answers, type Reply, write } from './reply.ts';
+
+/**
+ * One operation of the HTTP API. This alone decides its route, who may call it, what it takes, what it answers and how
+ * docs/openapi.json describes it.
+ */
+export interface OperationDefinition<
+  Path extends z.ZodObject,
+  Query extends z.ZodObject,
+  Headers extends z.ZodObject,
+  Taken extends BodyDefinition | undefined,
+  Given extends Answers,
+> extends Guarded {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  /** Below `/api`, with path parameters in braces: `jobs/{jobId}`. */
+  readonly path: string;
+  /** What it does, in a few words. */
+  readonly summary: string;
+  /** What a client has to know besides. */
+  readonly description?: string;
+  /** Path parameters. Text that does not fit is an id that does not exist: `not-found`, with the error of the schema. */
+  readonly pathParameters?: Path;
+  /** Query parameters, from text. The error of a schema says what is expected. An empty one counts as absent. */
+  readonly query?: Query;
+  /** Request headers that it reads, in lower case, likewise. */
+  readonly headers?: Headers;
+  /** Absent: it takes no body. */
+  readonly body?: Taken;
+  /** By status. A success that is not here does not compile; errors are problem documents and not here. */
+  readonly answers: Given;
+  /** The errors that it has besides those that every operation can have. */
+  readonly errors?: readonly ErrorCode[];
+  handle(call: Call<z.output<Path>, z.output<Query>, z.output<Headers>, Body<Taken>>): Promise<Reply<Given>>;
+}
+
+/** One request, as an operation gets it. */
+export interface Call<Path, Query, Headers, Taken> {
+  readonly path: Path;
+  readonly query: Query;
+  readonly headers: Headers;
+  readonly body: Taken;
+  /** The request itself, for its URL. */
+  readonly request: HttpRequest;
+  /** They reach the caller's enrollment groups only. */
+  readonly services: Services;
+  readonly caller: Caller;
+  /** The id of the request in log and traces. */
+  readonly requestId: string;
+}
+
+/** An operation whose types of parameters, body and answers are inside. */
+export interface Operation extends Omit<OperationDefinition<never, never, never, never, never>, 'handle' | Typed> {
+  readonly pathParameters: z.ZodObject;
+  readonly query: z.ZodObject;
+  readonly headers: z.ZodObject;
+  readonly body: BodyDefinition | undefined;
+  readonly answers: Answers;
+  /** Reads parameters and body, calls `handle`, and writes its answer. @throws FleetError when the request is refused */
+  answer(
+    request: HttpRequest,
+    context: Pick<Call<never, never, never, never>, 'services' | 'caller' | 'requestId'>,
+  ): Promise<HttpResponseInit>;
+}
+type Typed = 'pathParameters' | 'query' | 'headers' | 'body' | 'answers';
+
+const none = z.object({});
+type None = typeof none;
+
+/**
+ * @example
+ * export const getJob = defineOperation({
+ *   id: 'get-job',
+ *   method: 'GET',
+ *   path: 'jobs/{jobId}',
+ *   summary: 'One job',
+ *   role: 'reader',
+ *   perGroup: true,
+ *   pathParameters: z.object({ jobId }),
+ *   answers: { 200: { description: 'The job.', schema: jobSchema } },
+ *   errors: ['not-found'],
+ *   async handle({ path, services }) {
+ *     return { status: 200, json: jobView(await findJob(path.jobId, services.jobs), services.now()) };
+ *   },
+ * });
+ */
+export function defineOperation<
+  const Given extends Answers,
+  Path extends z.ZodObject = None,
+  Query extends z.ZodObject = None,
+  Headers extends z.ZodObject = None,
+  Taken extends BodyDefinition | undefined = undefined,
+>(definition: OperationDefinition<Path, Query, Headers, Taken, Given>): Operation {
+  const { handle, ...rest } = definition;
+  const parts = {
+    pathParameters: definition.pathParameters ?? none,
+    query: definition.query ?? none,
+    headers: definition.headers ?? none,
+    body: definition.body,
+  };
+  return {
+    ...rest,
+    ...parts,
+    async answer(request, context) {
+      const { path, query, headers } = readParameters(parts, request);
+      const body = await readBody(definition, request);
+      const call = { path, query, headers, body, request, ...context };
+      return write(await handle(call as Parameters<typeof handle>[0]));
+    },
+  };
+}

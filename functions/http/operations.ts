@@ -1,0 +1,31 @@
+import { rolesUpTo } from '../../lib/access/access.ts';
+import type { Role } from '../../lib/access/principal.ts';
+import { deadLetterOperations } from './dead-letters.ts';
+import { deviceOperations } from './devices.ts';
+import { groupOperations } from './enrollment-groups.ts';
+import { healthOperations } from './health.ts';
+import { jobOperations } from './jobs.ts';
+import { descriptionOperations } from './openapi.ts';
+import type { Operation } from './operation.ts';
+
+/**
+ * Every operation of the HTTP API, in the order of docs/openapi.json. It is the only source of routes, roles, limits of
+ * bodies, parameters and the description. It imports no Azure SDK, so that tools can read it.
+ */
+export const operations: readonly Operation[] = [
+  ...groupOperations,
+  ...jobOperations,
+  ...deviceOperations,
+  ...deadLetterOperations,
+  ...healthOperations,
+  ...descriptionOperations,
+];
+
+/** The names of the operations that a role may call, in the order of the alphabet. */
+export function operationsOf(role: Role): string[] {
+  const held = rolesUpTo(role);
+  return operations
+    .filter((operation) => held.includes(operation.role))
+    .map(({ id }) => id)
+    .sort();
+}

@@ -1,0 +1,225 @@
+/**
+ * Writes docs/openapi.json from the table of operations (functions/http/operations.ts).
+ * Run: `npx node infra/tools/openapi.ts`. A test compares the file with the table.
+ */
+import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import * as z from 'zod';
+import {
+  createDocument,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiPathsObject,
+  type ZodOpenApiResponseObject,
+  type ZodOpenApiResponsesObject,
+} from 'zod-openapi';
+import type { BodyDefinition } from '../../functions/http/body.ts';
+import type { Operation } from '../../functions/http/operation.ts';
+import { operations } from '../../functions/http/operations.ts';
+import type { Answer } from '../../functions/http/reply.ts';
+import { problem } from '../../functions/http/schemas.ts';
+import { type ErrorCode, FleetError } from '../../lib/errors.ts';
+
+const file = new URL('../../docs/openapi.json', import.meta.url);
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+const introduction = `From a factory's list of devices to a fleet that joins Azure by itself.
+
+Errors are problem documents (RFC 9457) with one of the codes of \`ErrorCode\`. An answer can gain members and codes; ignore those
+that you do not know.
+
+The Functions host answers some requests before this app sees them, without a problem document: 404 for a path or a method that does
+not exist, 401 for a request without a valid function key, and 413 for a body over its own limit. With Microsoft Entra, built-in
+authentication answers 401 for a request without a valid token.`;
+
+/** The errors that any operation can have. */
+const commonErrors: readonly ErrorCode[] = [
+  'request-invalid',
+  'unauthorized',
+  'forbidden',
+  'request-too-large',
+  'setting-invalid',
+  'internal',
+  'throttled',
+  'unavailable',
+];
+
+/** The description of the API. */
+export function openApi(): object {
+  return createDocument(
+    {
+      openapi: '3.1.1',
+      info: {
+        title: 'fleet-orchestrator',
+        version,
+        description: introduction,
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      servers: [
+        { url: 'http://localhost:7071/api', description: 'On one machine: npm start' },
+        {
+          url: 'https://{app}.azurewebsites.net/api',
+          description: 'In Azure',
+          variables: { app: { default: 'func-fleet', description: 'Name of the function app.' } },
+        },
+      ],
+      security: [{ functionKey: [] }, { functionKeyInQuery: [] }, { entra: [] }],
+      tags: tags(),
+      paths: paths(),
+      components: {
+        securitySchemes: {
+          functionKey: {
+            type: 'apiKey',
+            in: 'header',
+            name: 'x-functions-key',
+            description: 'Function key of a role.',
+          },
+          functionKeyInQuery: { type: 'apiKey', in: 'query', name: 'code', description: 'The same, in the URL.' },
+          entra: {
+            type: 'http',
+            scheme: 'bearer',
+            bearerFormat: 'JWT',
+            description:
+              'Token of Microsoft Entra with the app role of the operation (`x-required-role`), or a higher one.',
+          },
+        },
+      },
+    },
+    {
+      override: ({ jsonSchema, io }) => {
+        // An answer can gain members in a later version, so a client must not refuse those that it does not know.
+        if (io === 'output' && jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
+        // The limits of a JavaScript integer say nothing of the value.
+        if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+        if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+      },
+    },
+  );
+}
+
+/** The first segment of a path, and what is there. */
+const tagDescriptions: Readonly<Record<string, string>> = {
+  'enrollment-groups': 'What is declared of an enrollment group, and its issuing CAs.',
+  jobs: 'Submitted manifests and what becomes of their rows.',
+  devices: 'Device records and bundles.',
+  'dead-letters': 'Messages that failed for good.',
+  health: 'The state of every dependency.',
+  'openapi.json': 'This description.',
+  me: 'The caller.',
+};
+
+function tags(): { name: string; description: string }[] {
+  return [...new Set(operations.map(tagOf))].map((name) => {
+    const description = tagDescriptions[name];
+    if (description === undefined) throw new Error(`tagDescriptions lacks ${name}.`);
+    return { name, description };
+  });
+}
+
+function tagOf({ path }: Operation): string {
+  return path.split('/')[0] ?? path;
+}
+
+function paths(): ZodOpenApiPathsObject {
+  const byPath = Map.groupBy(operations, ({ path }) => `/${path}`);
+  return Object.fromEntries(
+    [...byPath].map(([path, all]) => [
+      path,
+      Object.fromEntries(all.map((operation) => [operation.method.toLowerCase(), described(operation)])),
+    ]),
+  );
+}
+
+function described(operation: Operation): ZodOpenApiOperationObject {
+  const { id, summary, description, role, perGroup, pathParameters, query, headers, body } = operation;
+  return {
+    operationId: id,
+    tags: [tagOf(operation)],
+    summary,
+    ...(description !== undefined && { description }),
+    'x-required-role': role,
+    'x-per-group': perGroup,
+    requestParams: { path: pathParameters, query, header: headers },
+    ...(body !== undefined && { requestBody: requestBody(body) }),
+    responses: responses(operation),
+  };
+}
+
+function requestBody(body: BodyDefinition): NonNullable<ZodOpenApiOperationObject['requestBody']> {
+  const { description, maxBytes } = body;
+  const content =
+    body.kind === 'stream'
+      ? Object.fromEntries(Object.entries(body.mediaTypes).map(([type, what]) => [type, text(what)]))
+      : { 'application/json': { schema: body.schema } };
+  return { description: `${description} At most ${maxBytes} bytes.`, required: true, content };
+}
+
+function text(description?: string): { schema: { type: 'string'; description?: string } } {
+  return { schema: { type: 'string', ...(description !== undefined && { description }) } };
+}
+
+function responses(operation: Operation): ZodOpenApiResponsesObject {
+  const answers = Object.entries(operation.answers).map(([status, answer]) => [status, response(answer)]);
+  const byStatus = Map.groupBy(errorsOf(operation), (code) => new FleetError(code, '').status);
+  const errors = [...byStatus]
+    .filter(([status]) => operation.answers[status] === undefined)
+    .map(([status, codes]) => [status, problemResponse(codes)]);
+  return Object.fromEntries([...answers, ...errors]);
+}
+
+/** The codes of the problem documents that an operation can answer with. */
+export function errorsOf({ errors = [], pathParameters, method }: Operation): readonly ErrorCode[] {
+  const notFound: ErrorCode[] = Object.keys(pathParameters.shape).length > 0 ? ['not-found'] : [];
+  const race: ErrorCode[] = method === 'GET' ? [] : ['concurrent-change'];
+  return [...new Set([...errors, ...notFound, ...race, ...commonErrors])];
+}
+
+function response({ description, headers, ...rest }: Answer): ZodOpenApiResponseObject {
+  return {
+    description,
+    ...(headers !== undefined && { headers: z.object(headers) }),
+    ...('schema' in rest && rest.schema && { content: { 'application/json': { schema: rest.schema } } }),
+    ...('mediaTypes' in rest &&
+      rest.mediaTypes && {
+        content: Object.fromEntries(rest.mediaTypes.map((type) => [type, text()])),
+      }),
+  };
+}
+
+const retryAfter = z.int().min(0).describe('Seconds to wait.');
+
+/** The responses for the same codes are one component, named after its status. */
+const problemResponses = new Map<string, ZodOpenApiResponseObject>();
+
+function problemResponse(codes: readonly ErrorCode[]): ZodOpenApiResponseObject {
+  const key = codes.join(' ');
+  const known = problemResponses.get(key);
+  if (known !== undefined) return known;
+  const made = describedProblem(codes);
+  problemResponses.set(key, made);
+  return made;
+}
+
+function describedProblem(codes: readonly ErrorCode[]): ZodOpenApiResponseObject {
+  const [first = 'internal'] = codes;
+  const { status } = new FleetError(first, '');
+  const isCommon = codes.every((code) => commonErrors.includes(code));
+  return {
+    ...(isCommon && { id: `Error${status}` }),
+    description: codes.map((code) => `\`${code}\`: ${new FleetError(code, '').hint}`).join('\n\n'),
+    ...(status === 503 && { headers: z.object({ 'retry-after': retryAfter.optional() }) }),
+    // The host's own 401 has no body, so its media type is not promised.
+    ...(status !== 401 && { content: { 'application/problem+json': { schema: problemOf(codes) } } }),
+  };
+}
+
+function problemOf(codes: readonly ErrorCode[]): z.ZodType {
+  return problem.and(z.object({ title: z.enum(codes) }));
+}
+
+/** The file, as it is committed. */
+export const openApiFile = (): string => `${JSON.stringify(openApi(), null, 2)}\n`;
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await writeFile(file, openApiFile());
