@@ -9,6 +9,7 @@ import {
   waiting,
 } from '../../lib/jobs/job.ts';
 import { repairsAndWarnings } from '../../lib/manifest/repairs.ts';
+import { checkSummarySchema } from './check-view.ts';
 import { act, count, failureReason, time } from './schemas.ts';
 
 const repairCounts = z.record(z.string(), count.optional());
@@ -24,6 +25,9 @@ export const jobSchema = z
     enrollmentGroup: z.string().optional().describe('The group of rows that name none.'),
     format: z.enum(['csv', 'ndjson']),
     onConflict: z.enum(conflictPolicies),
+    dryRun: z.literal(true).optional().describe('Its rows are checked, and nothing is provisioned (docs/check.md).'),
+    expectedCheck: z.string().optional().describe('The digest of the check that has to hold before it begins.'),
+    check: checkSummarySchema.optional().describe('What a dry run found, once it has ended.'),
     counts: z
       .object({
         total: count,
@@ -32,6 +36,7 @@ export const jobSchema = z
         rejected: count.describe('Only the sender can correct these rows.'),
         failed: count.describe('A retry takes these rows up.'),
         cancelled: count,
+        checked: count.optional().describe('Only in a dry run: rows that a job would provision.'),
         waiting: z.int(),
       })
       .describe('Rows by outcome.'),
@@ -93,6 +98,9 @@ export function jobView(job: Job, at: Date): z.input<typeof jobSchema> {
     enrollmentGroup: job.defaultGroup,
     format: job.format,
     onConflict: job.onConflict,
+    dryRun: job.dryRun === true ? true : undefined,
+    expectedCheck: job.expectedCheck,
+    check: job.check,
     counts: { ...counts, waiting: waiting(counts) },
     retrying,
     ...repairsAndWarnings(job.repairs ?? {}),

@@ -8,9 +8,10 @@ import { jobErrors, jobResults } from '../../lib/jobs/reports.ts';
 import type { ManifestFormat } from '../../lib/manifest/manifest.ts';
 import { errorsCsv, resultsCsv } from '../../lib/manifest/report.ts';
 import { cancelJob } from '../../lib/pipeline/cancel-job.ts';
+import { submitChecked } from '../../lib/pipeline/check-manifest.ts';
 import { retryJob } from '../../lib/pipeline/retry-job.ts';
-import { submitManifest } from '../../lib/pipeline/submit-manifest.ts';
-import { MiB } from './body.ts';
+import { type Submission, submitManifest } from '../../lib/pipeline/submit-manifest.ts';
+import { type BodyDefinition, MiB } from './body.ts';
 import { jobSchema, jobView } from './job-view.ts';
 import { defineOperation } from './operation.ts';
 import { jobIdInPath, nextLink, pageOf, pageQuery, word } from './parameters.ts';
@@ -18,8 +19,47 @@ import type { File } from './reply.ts';
 import { streamed } from './response-stream.ts';
 import { count, pageLinks } from './schemas.ts';
 
-const location = z.string().describe('Path of the job.');
+export const location = z.string().describe('Path of the job.');
 const pathParameters = z.object({ jobId: jobIdInPath });
+
+/** What the sender of a manifest says about all of its rows. */
+export const submissionQuery = z.object({
+  enrollmentGroup: z
+    .string()
+    .regex(enrollmentGroupId, 'the id of an enrollment group')
+    .optional()
+    .describe('The group of rows that name none.'),
+  onConflict: word(conflictPolicies)
+    .optional()
+    .meta({
+      description:
+        'For devices that are provisioned already: refuse other content, replace it, or provision again in any case.',
+      override: { default: 'reject' },
+    }),
+});
+
+export const manifestBody = {
+  kind: 'stream',
+  description: 'The manifest (docs/manifests.md).',
+  mediaTypes: {
+    'text/csv': 'A header and one line per device.',
+    'application/x-ndjson': 'One JSON object per line and device.',
+    'application/jsonl': 'The same.',
+  },
+  // The default limit of the host. The body is stored as it comes, never as a whole in memory.
+  maxBytes: 100 * MiB,
+  tooLarge: 'manifest-too-large',
+} as const satisfies BodyDefinition;
+
+/** @throws FleetError `manifest-format`, `manifest-empty`, before anything is stored */
+export async function submissionOf(
+  { enrollmentGroup: defaultGroup, onConflict = 'reject' }: z.output<typeof submissionQuery>,
+  body: AsyncGenerator<Uint8Array>,
+  request: HttpRequest,
+): Promise<Submission> {
+  const format = formatOf(request);
+  return { body: await notEmpty(body), format, ...(defaultGroup !== undefined && { defaultGroup }), onConflict };
+}
 
 const submitJob = defineOperation({
   id: 'submit-job',
@@ -29,39 +69,25 @@ const submitJob = defineOperation({
   description: 'Stores the list and answers at once. Ask for the job to see what becomes of its rows.',
   role: 'submitter',
   perGroup: true,
-  query: z.object({
-    enrollmentGroup: z
+  query: submissionQuery.extend({
+    check: z
       .string()
-      .regex(enrollmentGroupId, 'the id of an enrollment group')
+      .regex(/^sha256:[0-9a-f]{64}$/, 'the digest of a check: sha256: and 64 hex digits')
       .optional()
-      .describe('The group of rows that name none.'),
-    onConflict: word(conflictPolicies)
-      .optional()
-      .meta({
-        description:
-          'For devices that are provisioned already: refuse other content, replace it, or provision again in any case.',
-        override: { default: 'reject' },
-      }),
+      .describe(
+        'The digest of a check. The list is refused if it, its groups or the records of its devices changed since.',
+      ),
   }),
-  body: {
-    kind: 'stream',
-    description: 'The manifest (docs/manifests.md).',
-    mediaTypes: {
-      'text/csv': 'A header and one line per device.',
-      'application/x-ndjson': 'One JSON object per line and device.',
-      'application/jsonl': 'The same.',
-    },
-    // The default limit of the host. The body is stored as it comes, never as a whole in memory.
-    maxBytes: 100 * MiB,
-    tooLarge: 'manifest-too-large',
-  },
+  body: manifestBody,
   answers: { 202: { description: 'The job.', schema: jobSchema, headers: { location } } },
-  errors: ['manifest-empty', 'manifest-format', 'manifest-too-large', 'forbidden'],
-  async handle({ query, body, request, services, caller }) {
-    const format = formatOf(request);
-    const { enrollmentGroup: defaultGroup, onConflict = 'reject' } = query;
-    const submission = { body: await notEmpty(body), format, defaultGroup, onConflict };
-    const job = await submitManifest(submission, services, actorName(caller));
+  errors: ['manifest-empty', 'manifest-format', 'manifest-too-large', 'check-changed', 'forbidden'],
+  async handle({ query: { check, ...query }, body, request, services, caller }) {
+    const submission = await submissionOf(query, body, request);
+    const by = actorName(caller);
+    const job =
+      check === undefined
+        ? await submitManifest(submission, services, by)
+        : await submitChecked(submission, check, services, by);
     return { status: 202, json: jobView(job, services.now()), headers: { location: `/api/jobs/${job.jobId}` } };
   },
 });

@@ -1,5 +1,6 @@
 import { rolesUpTo } from '../../lib/access/access.ts';
 import type { Role } from '../../lib/access/principal.ts';
+import { checkOperations } from './checks.ts';
 import { deadLetterOperations } from './dead-letters.ts';
 import { deviceOperations } from './devices.ts';
 import { groupOperations } from './enrollment-groups.ts';
@@ -14,6 +15,7 @@ import type { Operation } from './operation.ts';
  */
 export const operations: readonly Operation[] = [
   ...groupOperations,
+  ...checkOperations,
   ...jobOperations,
   ...deviceOperations,
   ...deadLetterOperations,
