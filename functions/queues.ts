@@ -2,13 +2,9 @@ import { app } from '@azure/functions';
 import { parseChunkMessage, parseEnrollmentMessage } from '../lib/jobs/messages.ts';
 import { runExclusively } from '../lib/lock.ts';
 import { currentLog } from '../lib/log.ts';
-import { parseBlobCreated } from '../lib/manifest/upload-event.ts';
-import { sourceOf } from '../lib/orders/cloud-event.ts';
-import { parseOrder } from '../lib/orders/order.ts';
 import { enrollDevices } from '../lib/pipeline/enroll-devices.ts';
-import { ingestManifest } from '../lib/pipeline/ingest-manifest.ts';
-import { ingestOrder } from '../lib/pipeline/ingest-order.ts';
 import { provisionChunk } from '../lib/pipeline/provision-chunk.ts';
+import { receiveOrders, receiveUploads } from '../lib/pipeline/receive-messages.ts';
 import { recordDeadLetter } from '../lib/pipeline/record-dead-letter.ts';
 import { poisonQueue, queueNames, queues } from '../lib/resource-names.ts';
 import { onMessage, onPoisonMessage } from './on-message.ts';
@@ -18,13 +14,13 @@ const connection = 'AzureWebJobsStorage';
 app.storageQueue('ingest-manifest', {
   connection,
   queueName: queues.uploads,
-  handler: onMessage(queues.uploads, (body, services) => ingestManifest(parseBlobCreated(body), services)),
+  handler: onMessage(queues.uploads, receiveUploads),
 });
 
 app.storageQueue('ingest-order', {
   connection,
   queueName: queues.orders,
-  handler: onMessage(queues.orders, (body, services) => ingestOrder(parseOrder(body), services, sourceOf(body))),
+  handler: onMessage(queues.orders, receiveOrders),
 });
 
 app.storageQueue('provision-chunk', {

@@ -53,6 +53,11 @@ const definitions = {
     status: 415,
     hint: 'Name the file .csv, .ndjson or .jsonl, or send text/csv or application/x-ndjson.',
   },
+  'manifest-metadata': {
+    acts: 'sender',
+    status: 422,
+    hint: 'Correct the metadata of the blob as described, then upload the manifest again.',
+  },
   'manifest-too-large': {
     acts: 'sender',
     status: 413,

@@ -143,7 +143,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
         ...event,
         container: 'manifests',
         url: `https://test/manifests/${event.blobName}`,
-        contentLength,
+        bytes: contentLength,
       };
       queue.push({ message: created, run: () => ingestManifest(created, services()) });
     },

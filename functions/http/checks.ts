@@ -2,7 +2,7 @@ import { actorName } from '../../lib/access/act.ts';
 import { checkManifest } from '../../lib/pipeline/check-manifest.ts';
 import { checkSchema, checkView } from './check-view.ts';
 import { jobSchema, jobView } from './job-view.ts';
-import { location, manifestBody, submissionOf, submissionQuery } from './jobs.ts';
+import { location, manifestBody, submissionErrors, submissionOf, submissionQuery } from './jobs.ts';
 import { defineOperation } from './operation.ts';
 
 const createCheck = defineOperation({
@@ -24,17 +24,7 @@ const createCheck = defineOperation({
       headers: { location },
     },
   },
-  errors: [
-    'manifest-empty',
-    'manifest-format',
-    'manifest-too-large',
-    'manifest-not-text',
-    'manifest-encoding',
-    'manifest-header',
-    'manifest-quote',
-    'manifest-row-too-long',
-    'forbidden',
-  ],
+  errors: [...submissionErrors, 'manifest-not-text', 'manifest-header', 'manifest-quote', 'manifest-row-too-long'],
   async handle({ query, body, request, services, caller }) {
     const found = await checkManifest(await submissionOf(query, body, request), services, actorName(caller));
     if ('checked' in found) return { status: 200, json: checkView(found.checked) };

@@ -4,7 +4,7 @@ import { redriveDeadLetters } from '../../lib/pipeline/redrive-dead-letters.ts';
 import { queueNames } from '../../lib/resource-names.ts';
 import { defineOperation } from './operation.ts';
 import { flag, nextLink, pageOf, pageQuery, word } from './parameters.ts';
-import { act, count, failureReason, pageLinks, time } from './schemas.ts';
+import { act, count, failureReason, pageLinks, reference, time } from './schemas.ts';
 
 const queue = z.enum(queueNames);
 const queueQuery = word(queueNames).optional().describe('Letters of this queue only.');
@@ -15,6 +15,8 @@ const deadLetter = z
     queue,
     body: z.string().describe('The message as it was sent.'),
     reason: failureReason.readonly(),
+    orderId: z.string().optional().describe('Of an order, when it can be read.'),
+    reference: reference.optional().describe("Of an order: the sender's own keys."),
     at: time.describe('When it failed last.'),
     times: z.int().min(1).describe('How often it has failed for good.'),
     redriven: act.readonly().optional(),

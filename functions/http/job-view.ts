@@ -8,9 +8,10 @@ import {
   jobStatuses,
   waiting,
 } from '../../lib/jobs/job.ts';
+import { manifestFormats } from '../../lib/manifest/formats.ts';
 import { repairsAndWarnings } from '../../lib/manifest/repairs.ts';
 import { checkSummarySchema } from './check-view.ts';
-import { act, count, failureReason, time } from './schemas.ts';
+import { act, count, failureReason, reference, time } from './schemas.ts';
 
 const repairCounts = z.record(z.string(), count.optional());
 
@@ -23,8 +24,9 @@ export const jobSchema = z
     source: z.enum(['blob', 'order', 'http']),
     name: z.string().describe("The blob's name or the order's id."),
     enrollmentGroup: z.string().optional().describe('The group of rows that name none.'),
-    format: z.enum(['csv', 'ndjson']),
+    format: z.enum(manifestFormats).optional().describe('Absent when the name of the blob gives none.'),
     onConflict: z.enum(conflictPolicies),
+    reference: reference.optional().describe("The sender's own keys, from its order."),
     dryRun: z.literal(true).optional().describe('Its rows are checked, and nothing is provisioned (docs/check.md).'),
     expectedCheck: z.string().optional().describe('The digest of the check that has to hold before it begins.'),
     check: checkSummarySchema.optional().describe('What a dry run found, once it has ended.'),
@@ -98,6 +100,7 @@ export function jobView(job: Job, at: Date): z.input<typeof jobSchema> {
     enrollmentGroup: job.defaultGroup,
     format: job.format,
     onConflict: job.onConflict,
+    reference: job.reference,
     dryRun: job.dryRun === true ? true : undefined,
     expectedCheck: job.expectedCheck,
     check: job.check,

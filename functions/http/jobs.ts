@@ -2,10 +2,9 @@ import type { HttpRequest } from '@azure/functions';
 import * as z from 'zod';
 import { actorName } from '../../lib/access/act.ts';
 import { enrollmentGroupId } from '../../lib/devices/ids.ts';
-import { excerpt, FleetError } from '../../lib/errors.ts';
+import { type ErrorCode, FleetError } from '../../lib/errors.ts';
 import { conflictPolicies, type Job, type JobStore } from '../../lib/jobs/job.ts';
 import { jobErrors, jobResults } from '../../lib/jobs/reports.ts';
-import type { ManifestFormat } from '../../lib/manifest/manifest.ts';
 import { errorsCsv, resultsCsv } from '../../lib/manifest/report.ts';
 import { cancelJob } from '../../lib/pipeline/cancel-job.ts';
 import { submitChecked } from '../../lib/pipeline/check-manifest.ts';
@@ -18,9 +17,11 @@ import { jobIdInPath, nextLink, pageOf, pageQuery, word } from './parameters.ts'
 import type { File } from './reply.ts';
 import { streamed } from './response-stream.ts';
 import { count, pageLinks } from './schemas.ts';
+import { readUpload, uploadMediaTypes } from './upload.ts';
 
 export const location = z.string().describe('Path of the job.');
 const pathParameters = z.object({ jobId: jobIdInPath });
+const maxUploadBytes = 100 * MiB;
 
 /** What the sender of a manifest says about all of its rows. */
 export const submissionQuery = z.object({
@@ -40,25 +41,32 @@ export const submissionQuery = z.object({
 
 export const manifestBody = {
   kind: 'stream',
-  description: 'The manifest (docs/manifests.md).',
-  mediaTypes: {
-    'text/csv': 'A header and one line per device.',
-    'application/x-ndjson': 'One JSON object per line and device.',
-    'application/jsonl': 'The same.',
-  },
-  // The default limit of the host. The body is stored as it comes, never as a whole in memory.
-  maxBytes: 100 * MiB,
+  description: 'The manifest (docs/manifests.md), also with Content-Encoding: gzip.',
+  mediaTypes: uploadMediaTypes,
+  // The default limit of the host. A large body is stored as it comes, never as a whole in memory.
+  maxBytes: maxUploadBytes,
   tooLarge: 'manifest-too-large',
 } as const satisfies BodyDefinition;
 
-/** @throws FleetError `manifest-format`, `manifest-empty`, before anything is stored */
+/** The errors of a body that is no manifest. */
+export const submissionErrors = [
+  'manifest-empty',
+  'manifest-format',
+  'manifest-encoding',
+  'manifest-too-large',
+  'request-invalid',
+  'not-found',
+  'forbidden',
+] as const satisfies ErrorCode[];
+
+/** @throws FleetError one of `submissionErrors`, before anything is stored */
 export async function submissionOf(
   { enrollmentGroup: defaultGroup, onConflict = 'reject' }: z.output<typeof submissionQuery>,
   body: AsyncGenerator<Uint8Array>,
-  request: HttpRequest,
+  { headers }: Pick<HttpRequest, 'headers'>,
 ): Promise<Submission> {
-  const format = formatOf(request);
-  return { body: await notEmpty(body), format, ...(defaultGroup !== undefined && { defaultGroup }), onConflict };
+  const upload = await readUpload(headers, body, maxUploadBytes);
+  return { ...upload, ...(defaultGroup !== undefined && { defaultGroup }), onConflict };
 }
 
 const submitJob = defineOperation({
@@ -80,7 +88,7 @@ const submitJob = defineOperation({
   }),
   body: manifestBody,
   answers: { 202: { description: 'The job.', schema: jobSchema, headers: { location } } },
-  errors: ['manifest-empty', 'manifest-format', 'manifest-too-large', 'check-changed', 'forbidden'],
+  errors: [...submissionErrors, 'check-changed'],
   async handle({ query: { check, ...query }, body, request, services, caller }) {
     const submission = await submissionOf(query, body, request);
     const by = actorName(caller);
@@ -215,25 +223,6 @@ async function findJob(jobId: string, jobs: JobStore): Promise<Job> {
   const job = await jobs.read(jobId);
   if (job === undefined) throw new FleetError('not-found', `There is no job "${jobId}".`);
   return job;
-}
-
-/** @returns the same body, when it has at least one byte. @throws FleetError `manifest-empty`, before anything is stored */
-async function notEmpty(body: AsyncGenerator<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
-  const first = await body.next();
-  if (first.done) throw new FleetError('manifest-empty', 'The request has no body. Send the manifest as the body.');
-  return (async function* () {
-    yield first.value;
-    yield* body;
-  })();
-}
-
-function formatOf(request: HttpRequest): ManifestFormat {
-  const mediaType = (request.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
-  if (mediaType === 'text/csv') return 'csv';
-  if (mediaType === 'application/x-ndjson' || mediaType === 'application/jsonl') return 'ndjson';
-  const [expected, value] = ['text/csv or application/x-ndjson', excerpt(mediaType)];
-  const message = `The Content-Type is "${value}". Expected ${expected}.`;
-  throw new FleetError('manifest-format', message, { column: 'content-type', expected, value });
 }
 
 function csv(name: string, body: ReadableStream<Uint8Array>): File {

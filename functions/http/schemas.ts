@@ -20,6 +20,8 @@ export const act = z
   })
   .meta({ id: 'Act', description: 'Who did something, and when.' });
 
+export const reference = z.record(z.string(), z.unknown()).readonly();
+
 export const failureReason = z
   .object({
     code: errorCode,

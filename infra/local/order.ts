@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { QueueServiceClient } from '@azure/storage-queue';
+import { textOf } from '../../lib/jobs/message-text.ts';
 import { runCommand } from '../tools/command-line.ts';
 import { findStack } from './stack/running-stack.ts';
 
@@ -11,7 +12,7 @@ const usage = `Usage: npm run order -- FILE
 
 Sends an order to the queue of the running local stack (npm start).
 
-  FILE         an order in JSON, plain or in a CloudEvents envelope
+  FILE         an order in JSON, plain or in a CloudEvents envelope, or a list of orders; UTF-8 or UTF-16
   -h, --help   show this text
 
 Exit codes: 0 sent, 1 failure, 2 invalid command line.
@@ -19,7 +20,8 @@ Exit codes: 0 sent, 1 failure, 2 invalid command line.
 Example: npm run order -- samples/order.json`;
 
 await runCommand({ usage, operands: ['FILE'] }, async ({ operands: [file = ''] }) => {
-  const order = await readFile(file, 'utf8');
+  const order = textOf(await readFile(file));
+  if (order === undefined) throw new Error(`${file} is neither UTF-8 nor UTF-16. Save it as UTF-8.`);
   const { storageConnectionString } = await findStack();
   const orders = QueueServiceClient.fromConnectionString(storageConnectionString).getQueueClient('orders');
   const { messageId } = await orders.sendMessage(order);

@@ -94,8 +94,6 @@ const roleKeys = { reader: 'local-reader-key', submitter: 'local-submitter-key',
 const idScope = '0ne00000000';
 /** Two hubs, so that allocation has a choice. */
 const hubs = ['hub-1.localhost', 'hub-2.localhost'];
-/** The filter of the Event Grid subscription in infra/azure/app/events.bicep. */
-const manifestSuffixes = ['.csv', '.ndjson', '.jsonl'];
 
 const projectDirectory = resolve(import.meta.dirname, '../..');
 const azurite = join(import.meta.dirname, 'stack/azurite.ts');
@@ -254,7 +252,6 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
       start('events', emulator('event-grid-emulator'), [
         ...['--connection', storageConnectionString, '--state', join(directory, 'events')],
         ...['--container', 'manifests', '--queue', 'manifest-uploads'],
-        ...manifestSuffixes.flatMap((suffix) => ['--ends-with', suffix]),
       ]),
       ...Array.from({ length: hosts }, (_, index) =>
         start(

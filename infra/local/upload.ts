@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { jobIdOf } from '../../lib/jobs/job.ts';
-import { manifestDefaults } from '../../lib/manifest/manifest.ts';
+import { requireFormat } from '../../lib/manifest/formats.ts';
 import { runCommand } from '../tools/command-line.ts';
 import { findStack } from './stack/running-stack.ts';
 
@@ -29,8 +29,8 @@ await runCommand(
     const [file = ''] = operands;
     const { group } = values;
     const name = group === undefined ? basename(file) : `${group}/${basename(file)}`;
-    // Event Grid's filter ignores other names, so such an upload would have no effect. Refuse it here.
-    manifestDefaults(name);
+    // Another name would make a failed job. Refuse it here.
+    requireFormat(name);
     const body = await readFile(file);
     const { storageConnectionString, urls, functionsKey } = await findStack();
     const manifests = BlobServiceClient.fromConnectionString(storageConnectionString).getContainerClient('manifests');

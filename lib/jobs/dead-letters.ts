@@ -3,6 +3,7 @@ import type { Act } from '../access/act.ts';
 import type { FailureReason } from '../errors.ts';
 import type { QueueName } from '../resource-names.ts';
 import type { Page, PageRequest } from '../storage.ts';
+import type { OrderReference } from './order-reference.ts';
 
 /** A message that failed for good, and why. */
 export interface DeadLetter {
@@ -13,6 +14,9 @@ export interface DeadLetter {
   /** The message as it was sent. */
   readonly body: string;
   readonly reason: FailureReason;
+  /** Of an order, as far as they can be read: its id, and the sender's own keys. */
+  readonly orderId?: string;
+  readonly reference?: OrderReference;
   /** When it failed last: ISO 8601, UTC. */
   readonly at: string;
   /** How often it has failed for good. */

@@ -5,6 +5,7 @@ import type { ManifestFormat, ManifestShape } from '../manifest/manifest.ts';
 import type { Repairs } from '../manifest/repairs.ts';
 import type { Page, PageRequest, Versioned } from '../storage.ts';
 import type { CheckSummary } from './check.ts';
+import type { OrderReference } from './order-reference.ts';
 
 /**
  * `received`: known, not begun. `splitting`: row boundaries are being found. `provisioning`: chunks are in work.
@@ -40,9 +41,12 @@ export interface Job {
   /** The blob's name or the order's id. */
   readonly name: string;
   readonly manifest: ManifestVersion;
-  readonly format: ManifestFormat;
+  /** Absent when the name of the blob gives none; the job is then failed. */
+  readonly format?: ManifestFormat;
   readonly defaultGroup?: string;
   readonly onConflict: ConflictPolicy;
+  /** The sender's own keys, from its order. */
+  readonly reference?: OrderReference;
   /**
    * The enrollment groups that its submitter may use, when they are limited. Rows of other groups, and of devices in other
    * groups, are rejected. Absent: all groups.

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { FleetError } from '../errors.ts';
 import { type QueueName, queues } from '../resource-names.ts';
 import type { ChunkPlace } from './job.ts';
+import { decodedJson, NotJson } from './message-text.ts';
 
 /*
  * The messages of this app's own queues. No property is called id, dequeueCount or popReceipt: the Functions host copies the
@@ -59,18 +60,16 @@ function parse<T>(schema: z.ZodType<T>, queue: QueueName, body: unknown): T {
 
 /**
  * The JSON value that a queue message carries. The host passes a message's text on as it is (host.json,
- * `messageEncoding: none`) and parses what is JSON; base64 of JSON, as Event Grid and many senders write it, is decoded here.
- * @throws FleetError `message-invalid`
+ * `messageEncoding: none`) and parses what is JSON. What Event Grid and other senders wrap it in is taken off here (`decodedJson`).
+ * @throws FleetError `message-invalid`, with the place of the error
  */
 export function decodedBody(message: unknown): unknown {
   if (typeof message !== 'string') return message;
-  const text = message.trim();
   try {
-    return JSON.parse(/^[{["]/.test(text) ? text : Buffer.from(text, 'base64').toString('utf8'));
+    return decodedJson(message);
   } catch (error) {
-    throw new FleetError('message-invalid', 'The message is neither JSON nor base64 of JSON. Send one JSON object.', {
-      cause: error,
-    });
+    if (!(error instanceof NotJson)) throw error;
+    throw new FleetError('message-invalid', `The message ${error.message} Send one JSON object.`, { cause: error });
   }
 }
 

@@ -51,3 +51,33 @@ export function jsonProblem(text: string, error: unknown): string {
 }
 
 const jsonWords: Readonly<Record<string, string>> = { True: 'true', False: 'false', None: 'null' };
+
+/**
+ * Where a text stops being JSON. JSON.parse does not always say: it leaves the place out for an unexpected token.
+ * @param text what JSON.parse refused
+ * @returns line and column of the first character that is wrong, from 1; the end of the text if something is missing there
+ */
+export function jsonPlace(text: string): { readonly line: number; readonly column: number } {
+  // A beginning of JSON fails at its end only. So the longest such beginning ends before the wrong character.
+  let good = 0;
+  let bad = text.length + 1;
+  while (bad - good > 1) {
+    const middle = Math.floor((good + bad) / 2);
+    if (beginsJson(text.slice(0, middle))) good = middle;
+    else bad = middle;
+  }
+  const before = text.slice(0, good).split(/\r\n|\r|\n/);
+  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+}
+
+/** True for JSON, and for a text that more text could complete. */
+function beginsJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : '';
+    if (/end of JSON input|Unterminated string/.test(message)) return true;
+    return Number(/position (\d+)/.exec(message)?.[1]) >= text.length;
+  }
+}

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
-import { type ErrorCode, excerpt, FleetError } from '../errors.ts';
+import { type ErrorCode, FleetError } from '../errors.ts';
 import { canonicalJson } from '../json.ts';
 import type { Encoding } from './encoding.ts';
+import { type ManifestFormat, requireFormat } from './formats.ts';
 
 /*
  * How a manifest becomes device requests, and where each step is:
  *
+ * 0. formats.ts         which format a name, a media type or the first bytes give
  * 1. encoding.ts        UTF-8, or UTF-16 with a byte order mark
  *    text-check.ts      are the bytes text, or another kind of file?
  * 2. header.ts          which line is the header
@@ -24,7 +26,7 @@ import type { Encoding } from './encoding.ts';
  * Chunks count from 0. Lines count from 1, as an editor counts them. Positions are bytes of the file, an end is exclusive.
  */
 
-export type ManifestFormat = 'csv' | 'ndjson';
+export type { ManifestFormat } from './formats.ts';
 
 /** How a manifest is written: all that a worker needs besides its bytes. Stored with the job, as JSON. */
 export interface ManifestShape {
@@ -126,12 +128,6 @@ export const maxChunkBytes = 4 * 1024 * 1024;
 /** 25 million rows at 250 per chunk, 25 times what one DPS instance holds. Bounds the memory of the list of chunks. */
 export const maxChunks = 100_000;
 
-const formats: readonly (readonly [suffix: string, format: ManifestFormat])[] = [
-  ['.csv', 'csv'],
-  ['.ndjson', 'ndjson'],
-  ['.jsonl', 'ndjson'],
-];
-
 /**
  * Format and default enrollment group of a manifest, from its blob name. The suffix gives the format. The first folder
  * gives the group of rows without one, unless it begins with "_": those are the app's own (`_http/`, `_orders/`).
@@ -140,21 +136,15 @@ const formats: readonly (readonly [suffix: string, format: ManifestFormat])[] = 
  * manifestDefaults('line7/list.csv'); // { format: 'csv', defaultGroup: 'line7' }
  */
 export function manifestDefaults(blobName: string): { format: ManifestFormat; defaultGroup?: string } {
-  const name = blobName.toLowerCase();
-  const format = formats.find(([suffix]) => name.endsWith(suffix))?.[1];
-  if (format === undefined) {
-    throw new FleetError(
-      'manifest-format',
-      `The name "${excerpt(blobName)}" does not end in .csv, .ndjson or .jsonl.`,
-      {
-        expected: 'a name that ends in .csv, .ndjson or .jsonl',
-        value: excerpt(blobName),
-      },
-    );
-  }
+  const format = requireFormat(blobName);
+  const defaultGroup = folderGroup(blobName);
+  return { format, ...(defaultGroup === undefined ? {} : { defaultGroup }) };
+}
+
+/** The first folder of a blob, unless it is one of the app's own (`_http/`, `_orders/`). */
+export function folderGroup(blobName: string): string | undefined {
   const slash = blobName.indexOf('/');
-  if (slash <= 0 || blobName.startsWith('_')) return { format };
-  return { format, defaultGroup: blobName.slice(0, slash) };
+  return slash <= 0 || blobName.startsWith('_') ? undefined : blobName.slice(0, slash);
 }
 
 type Content = Pick<DeviceRequest, 'deviceId' | 'enrollmentGroup' | 'csr' | 'tags' | 'desired'>;

@@ -9,6 +9,11 @@ export interface BlobCreated {
   readonly blobName: string;
   /** Version of the blob, without quotes. */
   readonly etag: string;
+  /**
+   * Length of the blob. Tools that create a file first and write it then announce 0 bytes, and the whole file in another event
+   * (https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage, `CreateFile`).
+   */
+  readonly bytes: number;
 }
 
 const { manifests: container } = blobContainers;
@@ -42,28 +47,35 @@ const cloudEvent = z.object({
 
 /**
  * Reads a BlobCreated event of the container `manifests`, in the Event Grid or the CloudEvents 1.0 schema.
+ * @param message the event, or a list with this one event: webhooks get lists, and scripts copy them
  * @throws FleetError `event-invalid` with every issue of the schema, or the first one of the blob's name
  */
-export function parseBlobCreated(event: unknown): BlobCreated {
+export function parseBlobCreated(message: unknown): BlobCreated {
+  const event: unknown = Array.isArray(message) && message.length === 1 ? message[0] : message;
   const isCloudEvent = isObject(event) && 'specversion' in event;
   const parsed = (isCloudEvent ? cloudEvent : eventGridEvent).safeParse(event);
   if (!parsed.success) {
     const issues = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.') || '(event)', message }));
     throw FleetError.of('event-invalid', 'The BlobCreated event', issues);
   }
-  const { url, eTag: etag } = parsed.data.data;
-  const found = parsed.data.subject.split('/')[4] ?? '';
+  const { url, eTag: etag, contentLength: bytes } = parsed.data.data;
+  const [, , , , found = '', , ...name] = parsed.data.subject.split('/');
   if (found !== container) {
     throw invalid(`The event is of container "${excerpt(found)}". Expected "${container}".`, 'subject');
   }
-  return { blobName: blobNameIn(url), etag };
+  return { blobName: blobNameIn(url, name.join('/')), etag, bytes };
 }
 
-/** The name from the URL: behind the container, which comes first or, with an emulator, behind the account. */
-function blobNameIn(url: string): string {
-  const [, first, ...rest] = new URL(url).pathname.split('/');
-  const encoded = first === container ? rest : rest[0] === container ? rest.slice(1) : [];
-  const name = decoded(encoded.join('/'));
+/** The text of a URL behind its host: the container comes first or, with an emulator, behind the account. */
+const behindHost = new RegExp(`^https?://[^/]*/(?:[^/]+/)?${container}/(.*)$`, 's');
+
+/**
+ * The name of the blob from the URL of the event. The subject has the name as it is. The URL has it percent-encoded or, as was
+ * reported for names with "#", as it is; the subject tells which.
+ */
+function blobNameIn(url: string, subjectName: string): string {
+  const written = behindHost.exec(url)?.[1] ?? '';
+  const name = written === subjectName ? written : decoded(written);
   if (name === '') throw invalid(`The URL of the event does not name a blob of container "${container}".`);
   // https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
   if (name.length > 1024) throw invalid('The name of the blob is longer than 1024 characters.');

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { Issue } from '../errors.ts';
+import { decodedJson, NotJson, textOf } from '../jobs/message-text.ts';
 import { isObject, untrustedJsonIssue } from '../json.ts';
 
 /** The payload of a message. */
@@ -17,14 +18,14 @@ const envelope = z.looseObject({
   type: z.string().min(1),
   datacontenttype: z
     .string()
-    .regex(/^application\/(?:[\w.-]+\+)?json(?:\s*;.*)?$/i, 'expected application/json')
+    .regex(/^(?:application\/(?:[\w.-]+\+)?|text\/)json(?:\s*;.*)?$/i, 'expected application/json')
     .nullish(),
-  data_base64: z.base64().optional(),
+  data_base64: z.base64().nullish(),
 });
 
 /**
- * Takes the payload out of a CloudEvents 1.0 envelope (structured mode, JSON format). A message without `specversion` is
- * its own payload.
+ * Takes the payload out of a CloudEvents 1.0 envelope (structured mode, JSON format). A payload that is a text of JSON is parsed:
+ * Dynamics and others put JSON into a text. A message without `specversion` is its own payload.
  * @example
  * openEnvelope({ specversion: '1.0', id: '1', source: '/erp', type: 'order', data: { a: 1 } });
  * // { data: { a: 1 }, path: ['data'] }
@@ -36,11 +37,15 @@ export function openEnvelope(body: unknown): Opened | { readonly issues: readonl
     return { issues: parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message })) };
   }
   const { data, data_base64: encoded } = parsed.data;
-  if ((data === undefined) === (encoded === undefined)) {
-    return { issues: [{ path: 'data', message: 'expected the order in either "data" or "data_base64"' }] };
+  // Senders write null for a member that is absent.
+  if ((data ?? undefined) === undefined) {
+    return encoded == null ? noData : decoded(textOf(Buffer.from(encoded, 'base64')), 'data_base64');
   }
-  return encoded === undefined ? { data, path: ['data'] } : decoded(encoded);
+  if (encoded != null) return noData;
+  return typeof data === 'string' ? decoded(data, 'data') : { data, path: ['data'] };
 }
+
+const noData = { issues: [{ path: 'data', message: 'expected the order in either "data" or "data_base64"' }] };
 
 /** @returns the `source` of a CloudEvents envelope; undefined for a message without one */
 export function sourceOf(body: unknown): string | undefined {
@@ -49,14 +54,18 @@ export function sourceOf(body: unknown): string | undefined {
   return typeof source === 'string' ? source : undefined;
 }
 
-function decoded(encoded: string): Opened | { readonly issues: readonly Issue[] } {
-  const path = 'data_base64';
+const expectedText = { data: 'an object, or JSON as text', data_base64: 'UTF-8 JSON in base64' } as const;
+
+/** @param text undefined for bytes that are not text */
+function decoded(text: string | undefined, path: keyof typeof expectedText): Opened | { readonly issues: Issue[] } {
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(encoded, 'base64'));
-    const data: unknown = JSON.parse(text);
+    if (text === undefined) throw new NotJson('is not JSON.');
+    const data = decodedJson(text);
     const untrusted = untrustedJsonIssue(data, path);
     return untrusted === undefined ? { data, path: [path] } : { issues: [untrusted] };
-  } catch {
-    return { issues: [{ path, message: 'not JSON (expected UTF-8 JSON in base64)' }] };
+  } catch (error) {
+    if (!(error instanceof NotJson)) throw error;
+    const found = error.message.replace(/^is neither JSON nor base64 of JSON/, 'not JSON').replace(/^is /, '');
+    return { issues: [{ path, message: `${found.replace(/\.$/, '')} (expected ${expectedText[path]})` }] };
   }
 }

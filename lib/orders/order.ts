@@ -4,9 +4,12 @@ import { deviceId as deviceIdRule, enrollmentGroupId, idRule } from '../devices/
 import { mergeTwins, type Twin, type TwinSection, twinSectionIssues } from '../devices/twin.ts';
 import { FleetError, type Issue } from '../errors.ts';
 import { conflictPolicies } from '../jobs/job.ts';
+import { type OrderReference, orderReference } from '../jobs/order-reference.ts';
 import { canonicalJson, isObject, untrustedJsonIssue } from '../json.ts';
 import { deviceObject } from '../manifest/device-fields.ts';
+import { suggestion } from '../suggest.ts';
 import { openEnvelope } from './cloud-event.ts';
+import { wrapperIssue } from './wrapper.ts';
 
 /**
  * A message of the ERP: devices by name, or a range of serial numbers, and the twin that all of them start with.
@@ -33,12 +36,26 @@ const maxOrderRowsBytes = 1024 ** 3;
 /** Bytes of rows that are written to the blob in one piece. One write per row would cost more. */
 const pieceBytes = 64 * 1024;
 
+/** A number, or its digits as text: SAP and OData write numbers so. */
+function numberOrDigits(number: z.ZodInt) {
+  return z.preprocess((value, context) => {
+    if (typeof value !== 'string') return value;
+    const digits = value.trim();
+    if (/^(?:0|[1-9]\d{0,15})$/.test(digits)) return Number(digits);
+    const message = /^0\d+$/.test(digits)
+      ? `has leading zeros (write ${Number(digits)}; "width" is the number of digits)`
+      : `expected a whole number, not ${JSON.stringify(value.slice(0, 40))}`;
+    context.issues.push({ code: 'custom', input: value, message });
+    return z.NEVER;
+  }, number);
+}
+
 const range = z
   .strictObject({
     prefix: z.string().max(63),
-    start: z.int().min(0),
-    count: z.int().min(1).max(maxRangeCount),
-    width: z.int().min(1).max(64),
+    start: numberOrDigits(z.int().min(0)),
+    count: numberOrDigits(z.int().min(1).max(maxRangeCount)),
+    width: numberOrDigits(z.int().min(1).max(64)),
   })
   .superRefine((value, context) => {
     const last = String(value.start + value.count - 1);
@@ -50,7 +67,12 @@ const range = z
     // The ids of a range differ in digits only and have one length: if the first is valid, all are.
     const first = serialId(value, 0);
     if (deviceIdRule.test(first)) return;
-    const message = `makes invalid device ids such as ${JSON.stringify(first.slice(0, 80))} (expected ${idRule})`;
+    const lower = value.prefix.toLowerCase();
+    const corrected = deviceIdRule.test(serialId({ ...value, prefix: lower }, 0))
+      ? `; write ${JSON.stringify(lower)}`
+      : '';
+    const made = JSON.stringify(first.slice(0, 80));
+    const message = `makes invalid device ids such as ${made} (expected ${idRule}${corrected})`;
     context.addIssue({ code: 'custom', path: ['prefix'], message });
   });
 
@@ -63,29 +85,47 @@ function sharedSection(section: TwinSection) {
   });
 }
 
+/** An id, or a whole number: some systems count their orders. */
+const orderIdText = z.preprocess(
+  (id) => (Number.isSafeInteger(id) && (id as number) >= 0 ? String(id) : id),
+  z
+    .string()
+    .min(1)
+    // It travels as metadata of a blob, which has 8 KB in all, and lists show it.
+    .max(200)
+    .refine((id) => id === id.trim(), 'has white space around it')
+    .refine(
+      (id) => id.isWellFormed() && !/\p{Cc}/u.test(id),
+      'contains a control character or half of a surrogate pair',
+    ),
+);
+
+const policy = z.preprocess((word) => (typeof word === 'string' ? word.toLowerCase() : word), z.enum(conflictPolicies));
+
+const members = {
+  orderId: orderIdText,
+  enrollmentGroup: z.string().regex(enrollmentGroupId, `expected ${idRule}`),
+  onConflict: absentOr(policy),
+  /** True: the order is only checked, and its id stays free. */
+  dryRun: absentOr(z.boolean()),
+  tags: sharedSection('tags'),
+  desired: sharedSection('desired'),
+  devices: absentOr(z.array(deviceObject).min(1)),
+  range: absentOr(range),
+  reference: absentOr(orderReference),
+};
+
+/** Senders write null for a member that is absent. */
+function absentOr<Schema extends z.ZodType>(schema: Schema) {
+  return schema.nullish().transform((value) => value ?? undefined);
+}
+
+const eitherDevicesOrRange = 'expected either "devices" or "range"';
+
 const schema = z
-  .strictObject({
-    orderId: z
-      .string()
-      .min(1)
-      // It travels as metadata of a blob, which has 8 KB in all, and lists show it.
-      .max(200)
-      .refine((id) => id === id.trim(), 'has white space around it')
-      .refine(
-        (id) => id.isWellFormed() && !/\p{Cc}/u.test(id),
-        'contains a control character or half of a surrogate pair',
-      ),
-    enrollmentGroup: z.string().regex(enrollmentGroupId, `expected ${idRule}`),
-    onConflict: z.enum(conflictPolicies).optional(),
-    /** True: the order is only checked, and its id stays free. */
-    dryRun: z.boolean().optional(),
-    tags: sharedSection('tags'),
-    desired: sharedSection('desired'),
-    devices: z.array(deviceObject).min(1).optional(),
-    range: range.optional(),
-  })
+  .strictObject(members)
   .refine(({ devices, range: serials }) => (devices === undefined) !== (serials === undefined), {
-    error: 'expected either "devices" or "range"',
+    error: eitherDevicesOrRange,
     // Also when a member is wrong: the sender sees every issue at once.
     when: ({ value }) => isObject(value),
   });
@@ -93,21 +133,70 @@ const schema = z
 /**
  * Reads an order, plain or in a CloudEvents 1.0 envelope (JSON format). Its devices become rows of a manifest, so rules of
  * a single row (id, twin limits, CSR) are checked there and reported per row.
+ * @param body one order; `ordersIn` takes a batch apart
  * @throws FleetError `order-invalid` with every issue
  * @example
  * parseOrder({ orderId: 'PO-4711', enrollmentGroup: 'line7', devices: [{ deviceId: 'gw-1' }] });
  */
 export function parseOrder(body: unknown): Order {
-  // Before anything else walks the body.
+  checkUntrusted(body);
+  const envelope = openEnvelope(body);
+  if ('issues' in envelope) throw invalid(envelope.issues);
+  const wrapper = wrapperIssue(envelope.data);
+  if (wrapper !== undefined) throw invalid([wrapper]);
+  return orderIn(envelope.data, envelope.path);
+}
+
+/** Most orders of one message. The smallest order has 66 bytes, so no more of them fit into a message. */
+const maxOrders = 1000;
+
+/**
+ * The orders of a message: the message itself, or each item of a list or of a CloudEvents batch
+ * (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md#4-json-batch-format). An event whose data
+ * is a list becomes one event per item.
+ * @returns bodies for `parseOrder`, not checked yet
+ * @throws FleetError `order-invalid` for an empty list, and for one that no order can have come from
+ */
+export function ordersIn(body: unknown): readonly unknown[] {
+  checkUntrusted(body);
+  const envelope = openEnvelope(body);
+  const data = 'issues' in envelope ? undefined : envelope.data;
+  if (!Array.isArray(data)) return Array.isArray(body) ? counted(body) : [body];
+  if (data === body) return counted(data);
+  // Extensions of the event are left out: nothing reads them, and each item would carry them.
+  const { specversion, id, source, type } = body as Record<string, unknown>;
+  return counted(data).map((item: unknown) => ({ specversion, id, source, type, data: item }));
+}
+
+function counted(items: readonly unknown[]): readonly unknown[] {
+  if (items.length > 0 && items.length <= maxOrders) return items;
+  throw invalid([{ path: '(message)', message: `a list of ${items.length} orders (expected 1 to ${maxOrders})` }]);
+}
+
+/** @throws FleetError `order-invalid` for a body that must not be walked. Call it before anything else walks it. */
+function checkUntrusted(body: unknown): void {
   const untrusted = untrustedJsonIssue(body);
   if (untrusted !== undefined) throw invalid([untrusted]);
   const bytes = Buffer.byteLength(JSON.stringify(body) ?? '');
-  if (bytes > maxOrderBytes) {
-    throw invalid([{ path: '(order)', message: `${bytes} bytes (expected at most ${maxOrderBytes})` }]);
-  }
+  if (bytes <= maxOrderBytes) return;
+  throw invalid([{ path: '(order)', message: `${bytes} bytes (expected at most ${maxOrderBytes})` }]);
+}
+
+/**
+ * What a dead letter shows of the order that it holds: its id and reference, as far as they can be read.
+ * @param body any message of the queue
+ */
+export function orderKeys(body: unknown): { readonly orderId?: string; readonly reference?: OrderReference } {
+  if (untrustedJsonIssue(body) !== undefined) return {};
   const envelope = openEnvelope(body);
-  if ('issues' in envelope) throw invalid(envelope.issues);
-  return orderIn(envelope.data, envelope.path);
+  const data = 'issues' in envelope ? undefined : envelope.data;
+  if (!isObject(data)) return {};
+  const orderId = orderIdText.safeParse(data['orderId']);
+  const reference = orderReference.safeParse(data['reference']);
+  return {
+    ...(orderId.success && { orderId: orderId.data }),
+    ...(reference.success && { reference: reference.data }),
+  };
 }
 
 /**
@@ -139,7 +228,11 @@ export async function* orderRows(order: Order): AsyncIterable<Uint8Array> {
 function orderIn(data: unknown, at: readonly string[]): Order {
   const parsed = schema.safeParse(data);
   if (!parsed.success) {
-    throw invalid(parsed.error.issues.map(({ path, message }) => ({ path: pathOf([...at, ...path]), message })));
+    throw invalid(
+      parsed.error.issues
+        .flatMap((issue) => issuesOf(issue, data))
+        .map(({ path, message }) => ({ path: pathOf([...at, ...path]), message })),
+    );
   }
   const { devices, range: serials, ...common } = parsed.data;
   if (devices !== undefined) return { ...common, devices };
@@ -151,6 +244,47 @@ function orderIn(data: unknown, at: readonly string[]): Order {
     throw invalid([{ path: pathOf([...at, 'range', 'count']), message }]);
   }
   return order;
+}
+
+/** Unknown members of one object that are compared with the known ones. An object of 64 KiB has up to ten thousand. */
+const maxNamed = 20;
+
+/** An issue of zod in our words. A member under another spelling is named once, and not as missing besides. */
+function issuesOf(issue: z.core.$ZodIssue, data: unknown): { path: readonly PropertyKey[]; message: string }[] {
+  const { path, code, message } = issue;
+  if (code === 'unrecognized_keys') {
+    return issue.keys.slice(0, maxNamed).map((key) => {
+      const meant = suggestion(key, knownAt(path));
+      const elsewhere = path.length === 0 ? ' (your own keys belong in "reference")' : '';
+      const hint = meant === undefined ? elsewhere : ` (did you mean ${meant}?)`;
+      return { path, message: `unknown member ${JSON.stringify(key.slice(0, 80))}${hint}` };
+    });
+  }
+  if (message === eitherDevicesOrRange) {
+    return isMisspelt('devices', data, path) || isMisspelt('range', data, path) ? [] : [{ path, message }];
+  }
+  const parent = valueAt(data, path.slice(0, -1));
+  const name = String(path.at(-1) ?? '');
+  const isMissing = code === 'invalid_type' && isObject(parent) && (parent[name] ?? undefined) === undefined;
+  if (!isMissing) return [{ path, message }];
+  return isMisspelt(name, parent, path.slice(0, -1)) ? [] : [{ path, message: 'is missing' }];
+}
+
+/** True when an object has the member under a name that is not known. */
+function isMisspelt(name: string, parent: unknown, path: readonly PropertyKey[]): boolean {
+  const known = knownAt(path);
+  const names = Object.keys(Object(parent)).slice(0, maxNamed);
+  return names.some((key) => !known.includes(key) && suggestion(key, known) === name);
+}
+
+/** The names of the members that an object of an order can have. */
+function knownAt([section]: readonly PropertyKey[]): readonly string[] {
+  if (section === undefined) return Object.keys(members);
+  return Object.keys(section === 'range' ? range.shape : deviceObject.shape);
+}
+
+function valueAt(data: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((value, step) => Object(value)[step], data);
 }
 
 function pathOf(steps: readonly PropertyKey[]): string {

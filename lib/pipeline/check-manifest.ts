@@ -3,6 +3,7 @@ import type { Job } from '../jobs/job.ts';
 import { splitManifest } from '../manifest/splitter.ts';
 import { checkChanged } from './check-summary.ts';
 import type { CheckedList } from './checked-list.ts';
+import { requireKnownGroup } from './known-group.ts';
 import { requireGroup } from './limit-to-groups.ts';
 import type { Ports } from './ports.ts';
 import { type Submission, type SubmitPorts, submitManifest } from './submit-manifest.ts';
@@ -52,9 +53,12 @@ export async function submitChecked(
 /** @returns the whole body, and what the check of it found; nothing is checked when the list is not small */
 async function checkSmall(
   { body, format, defaultGroup, onConflict }: Submission,
-  { checkList, chunkRows, allowedGroups }: CheckListPorts,
+  { checkList, chunkRows, groups, allowedGroups }: CheckListPorts,
 ): Promise<{ readonly body: AsyncIterable<Uint8Array>; readonly checked?: CheckedList }> {
-  if (defaultGroup !== undefined) requireGroup(defaultGroup, allowedGroups);
+  if (defaultGroup !== undefined) {
+    requireGroup(defaultGroup, allowedGroups);
+    await requireKnownGroup(defaultGroup, groups, 'not-found');
+  }
   const read = await readUpTo(maxBytesAtOnce, body);
   if (read.whole === undefined) return { body: read.body };
   const bytes = read.whole;

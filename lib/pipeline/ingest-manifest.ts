@@ -1,20 +1,16 @@
-import { FleetError } from '../errors.ts';
+import { excerpt, FleetError } from '../errors.ts';
 import { failUndispatched } from '../jobs/count-part.ts';
-import {
-  conflictPolicies,
-  type Job,
-  type JobStore,
-  jobIdOf,
-  jobStatuses,
-  type ManifestVersion,
-  noRows,
-} from '../jobs/job.ts';
-import { type ChunkRange, manifestDefaults, manifestGone } from '../manifest/manifest.ts';
+import { type Job, type JobStore, jobIdOf, jobStatuses, type ManifestVersion, noRows } from '../jobs/job.ts';
+import { readMetadata } from '../jobs/manifest-metadata.ts';
+import { currentLog } from '../log.ts';
+import { formatOfName, requireFormat } from '../manifest/formats.ts';
+import { type ChunkRange, folderGroup, manifestGone } from '../manifest/manifest.ts';
 import { splitManifest } from '../manifest/splitter.ts';
 import type { BlobCreated } from '../manifest/upload-event.ts';
 import type { BlobProperties, BlobStore } from '../storage.ts';
 import { step } from '../telemetry.ts';
 import { type CheckJobPorts, digested, newDigest, refuseLargeCheck, requireSameCheck, runDryRun } from './check-job.ts';
+import { refuseLookalike } from './known-group.ts';
 import type { Ports } from './ports.ts';
 
 export type IngestPorts = CheckJobPorts & Pick<Ports, 'chunkQueue' | 'chunkRows'>;
@@ -23,22 +19,31 @@ export type IngestPorts = CheckJobPorts & Pick<Ports, 'chunkQueue' | 'chunkRows'
  * Turns an uploaded manifest into a job and its chunks. First takes a snapshot of the version that was announced: all rows
  * are read from it, so that the job does not change when the blob is overwritten. Where chunks begin follows from its bytes
  * and the job's rows per chunk, so a second delivery sends the same messages again, which is harmless.
- * @throws FleetError `manifest-format` for a blob name that is not a manifest's: it makes no job and becomes a dead letter
+ *
+ * Every blob gets an answer: one that is not a manifest is a failed job. An empty one is not announced as a manifest: some
+ * tools create a file before they write it, and the event of the empty file can come last.
  */
 export async function ingestManifest(event: BlobCreated, ports: IngestPorts): Promise<void> {
-  const { jobs, manifests, now } = ports;
+  const { jobs, manifests, groups, now } = ports;
+  if (event.bytes === 0) {
+    currentLog().info('empty blob', { blob: excerpt(event.blobName) });
+    return;
+  }
   const jobId = jobIdOf({ blob: event.blobName, etag: event.etag });
   const at = now().toISOString();
   const known = await jobs.read(jobId);
-  if (known === undefined) await jobs.create(await newJob(event, manifests, at));
-  if (known?.finishedAt !== undefined || known?.dispatchedAt !== undefined) return;
+  const job = known ?? (await newJob(event, manifests, at));
+  if (known === undefined) await jobs.create(job);
+  if (job.finishedAt !== undefined || job.dispatchedAt !== undefined) return;
   try {
-    const startedAt = known?.startedAt ?? at;
-    const manifest = await withSnapshot(known?.manifest ?? { blob: event.blobName, etag: event.etag }, manifests);
-    const job = await jobs.update(jobId, ['received', 'splitting'], { status: 'splitting', startedAt, manifest });
+    const isNew = job.startedAt === undefined;
+    if (isNew && job.defaultGroup !== undefined) await refuseLookalike(job.defaultGroup, groups);
+    const startedAt = job.startedAt ?? at;
+    const manifest = await withSnapshot(job.manifest, manifests);
+    const begun = await jobs.update(jobId, ['received', 'splitting'], { status: 'splitting', startedAt, manifest });
     // The status does not tell: a job that was cancelled while its messages were sent needs the rest of them, to drop them.
-    if (job === undefined || job.finishedAt !== undefined || job.dispatchedAt !== undefined) return;
-    await begin(job, ports);
+    if (begun === undefined || begun.finishedAt !== undefined || begun.dispatchedAt !== undefined) return;
+    await begin(begun, ports);
   } catch (error) {
     if (!(error instanceof FleetError) || error.retry) throw error;
     await failUndispatched(jobId, error.reason, { jobs, now });
@@ -61,8 +66,9 @@ async function withSnapshot(manifest: ManifestVersion, manifests: BlobStore): Pr
 async function begin(job: Job, ports: IngestPorts): Promise<void> {
   const { jobs, manifests } = ports;
   // A setting that changes between two deliveries must not move the chunks of a job that is half sent.
-  const { jobId, format, manifest, chunkRows = ports.chunkRows, dryRun = false, expectedCheck } = job;
+  const { jobId, manifest, chunkRows = ports.chunkRows, dryRun = false, expectedCheck } = job;
   const { blob, ...version } = manifest;
+  const format = job.format ?? requireFormat(blob);
   const source = await manifests.open(blob, version);
   if (source === undefined) throw manifestGone(blob);
   const digest = newDigest();
@@ -117,10 +123,8 @@ export async function createSubmitted(job: Job, jobs: JobStore): Promise<void> {
 }
 
 /**
- * A job as it is first recorded; the same from an event, an upload or an order. Five keys of the blob's metadata count, set by
- * this app or by any other uploader: `onconflict`, a ConflictPolicy (anything else means `reject`), `orderid`, as base64url of
- * its UTF-8, since metadata is ASCII, `allowedgroups`, ids of enrollment groups with commas between (`allowedGroups`), `dryrun`
- * (`isDryRun`), and `check`, the digest of a check (`expectedCheck`).
+ * A job as it is first recorded; the same from an event, an upload or an order. A blob whose name gives no format, or whose
+ * metadata says what is not known, is a failed job.
  */
 export function describeJob(manifest: {
   blob: string;
@@ -129,30 +133,38 @@ export function describeJob(manifest: {
   at: string;
 }): Job {
   const { blob, etag, metadata, at } = manifest;
-  const { format, defaultGroup } = manifestDefaults(blob);
-  const order = metadata['orderid'];
-  const allowedGroups = metadata['allowedgroups']?.split(',');
-  const expectedCheck = metadata['check'];
-  const dryRun = isDryRun(metadata['dryrun']);
+  const read = readMetadata(metadata);
+  const { onConflict = 'reject', orderId, reference, allowedGroups, dryRun = false, check, refusal } = read;
+  const format = formatOfName(blob);
+  const defaultGroup = folderGroup(blob);
+  const reason = (format === undefined ? formatRefusal(blob) : refusal)?.reason;
   return {
     jobId: jobIdOf({ blob, etag }),
-    source: order !== undefined ? 'order' : blob.startsWith('_http/') || blob.includes('/_http/') ? 'http' : 'blob',
-    name: order === undefined ? blob : Buffer.from(order, 'base64url').toString('utf8'),
+    source: orderId !== undefined ? 'order' : blob.startsWith('_http/') || blob.includes('/_http/') ? 'http' : 'blob',
+    name: orderId ?? blob,
     manifest: { blob, etag },
-    format,
+    ...(format === undefined ? {} : { format }),
     ...(defaultGroup === undefined ? {} : { defaultGroup }),
-    onConflict: conflictPolicies.find((policy) => policy === metadata['onconflict']) ?? 'reject',
+    onConflict,
+    ...(reference === undefined ? {} : { reference }),
     ...(allowedGroups === undefined ? {} : { allowedGroups }),
     ...(dryRun && { dryRun }),
-    ...(expectedCheck === undefined ? {} : { expectedCheck }),
+    ...(check === undefined ? {} : { expectedCheck: check }),
     status: 'received',
     chunks: 0,
     counts: dryRun ? { ...noRows, checked: 0 } : noRows,
     receivedAt: at,
+    ...(reason === undefined ? {} : { status: 'failed', reason, finishedAt: at }),
   };
 }
 
-/** Any value but `false` asks for a dry run: certificates must not be issued because of a misspelt word. */
-function isDryRun(value = 'false'): boolean {
-  return value.trim().toLowerCase() !== 'false';
+/** Why a name gives no format. */
+function formatRefusal(blob: string): FleetError | undefined {
+  try {
+    requireFormat(blob);
+    return undefined;
+  } catch (error) {
+    if (error instanceof FleetError) return error;
+    throw error;
+  }
 }

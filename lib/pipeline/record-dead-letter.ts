@@ -4,6 +4,7 @@ import { type DeadLetter, deadLetterId } from '../jobs/dead-letters.ts';
 import { jobIdOf } from '../jobs/job.ts';
 import { decodedBody, parseChunkMessage, parseEnrollmentMessage } from '../jobs/messages.ts';
 import { parseBlobCreated } from '../manifest/upload-event.ts';
+import { orderKeys } from '../orders/order.ts';
 import { type QueueName, queues } from '../resource-names.ts';
 import { type AbandonPorts, abandonChunk } from './abandon-chunk.ts';
 import { abandonEnrollments, type EnrollPorts } from './enroll-devices.ts';
@@ -31,6 +32,7 @@ export async function recordDeadLetter(
   const { deadLetters, jobs, now } = ports;
   const id = deadLetterId(queue, body);
   const reason = (await deadLetters.readReason(id, queue)) ?? unknownReason;
+  let order: Pick<DeadLetter, 'orderId' | 'reference'> = {};
   switch (queue) {
     case queues.uploads: {
       const event = parsed(parseBlobCreated, body);
@@ -49,9 +51,10 @@ export async function recordDeadLetter(
       break;
     }
     case queues.orders: // An order that failed has no job yet; its sender sends it again.
+      order = parsed(orderKeys, body) ?? {};
       break;
   }
-  await deadLetters.put({ id, queue, body, reason, at: now().toISOString() });
+  await deadLetters.put({ id, queue, body, reason, ...order, at: now().toISOString() });
   return reason;
 }
 

@@ -1,8 +1,10 @@
 import { unknownActor } from '../access/act.ts';
 import { FleetError } from '../errors.ts';
 import type { ConflictPolicy, Job } from '../jobs/job.ts';
-import type { ManifestFormat } from '../manifest/manifest.ts';
+import { writeMetadata } from '../jobs/manifest-metadata.ts';
+import { type ManifestFormat, mediaTypeOf } from '../manifest/formats.ts';
 import { createSubmitted, describeJob } from './ingest-manifest.ts';
+import { requireKnownGroup } from './known-group.ts';
 import { requireGroup } from './limit-to-groups.ts';
 import type { Ports } from './ports.ts';
 
@@ -18,31 +20,36 @@ export interface Submission {
   readonly check?: string;
 }
 
-export type SubmitPorts = Pick<Ports, 'jobs' | 'manifests' | 'allowedGroups' | 'now' | 'newId'>;
+export type SubmitPorts = Pick<Ports, 'jobs' | 'manifests' | 'groups' | 'allowedGroups' | 'now' | 'newId'>;
 
 /**
  * Stores an HTTP upload as a manifest. From here on it takes the way of every upload: its BlobCreated event starts the work, so
  * nothing is lost if we stop between the two writes.
  * @param by who submits it; recorded on the job
  * @returns its job
- * @throws FleetError `forbidden` when the caller may not use the default group, `throttled`, `unavailable`, and any error of `body`; nothing is stored then
+ * @throws FleetError `forbidden` when the caller may not use the default group, `not-found` when it is not
+ * declared, `throttled`, `unavailable`, and any error of `body`; nothing is stored then
  */
 export async function submitManifest(
   submission: Submission,
-  { jobs, manifests, allowedGroups, now, newId }: SubmitPorts,
+  ports: SubmitPorts,
   by: string = unknownActor,
 ): Promise<Job> {
-  const { body, format, defaultGroup, onConflict, dryRun = false, check } = submission;
-  if (defaultGroup !== undefined) requireGroup(defaultGroup, allowedGroups);
+  const { jobs, manifests, groups, allowedGroups, now, newId } = ports;
+  const { body, format, defaultGroup, onConflict, dryRun, check } = submission;
+  if (defaultGroup !== undefined) {
+    requireGroup(defaultGroup, allowedGroups);
+    await requireKnownGroup(defaultGroup, groups, 'not-found');
+  }
   const folder = defaultGroup === undefined ? '_http' : `${defaultGroup}/_http`;
   const blob = `${folder}/${newId()}.${format}`;
   // The job may be made from the blob alone, by its event. So all that limits it travels with the blob.
-  const metadata: Record<string, string> = { onconflict: onConflict };
-  if (dryRun) metadata['dryrun'] = 'true';
-  if (check !== undefined) metadata['check'] = check;
-  if (allowedGroups !== undefined) metadata['allowedgroups'] = allowedGroups.join(',');
-  const contentType = format === 'csv' ? 'text/csv' : 'application/x-ndjson';
-  const created = await manifests.createFrom(blob, body, { contentType, metadata });
+  const metadata = writeMetadata({
+    ...{ onConflict, allowedGroups },
+    ...(dryRun !== undefined && { dryRun }),
+    ...(check !== undefined && { check }),
+  });
+  const created = await manifests.createFrom(blob, body, { contentType: mediaTypeOf(format), metadata });
   // The name is ours alone. If it is taken, an earlier try of ours succeeded and its answer was lost.
   const etag = created ?? (await manifests.properties(blob))?.etag;
   if (etag === undefined) throw new FleetError('unavailable', 'The upload was deleted while it was stored.');

@@ -87,15 +87,8 @@ resource manifestUploads 'Microsoft.EventGrid/systemTopics/eventSubscriptions@20
     }
     filter: {
       includedEventTypes: ['Microsoft.Storage.BlobCreated']
+      // No filter by suffix: every blob gets an answer, also one that is not a manifest.
       subjectBeginsWith: '/blobServices/default/containers/manifests/blobs/'
-      // subjectEndsWith accepts one suffix, the advanced filter several. Both ignore case.
-      advancedFilters: [
-        {
-          operatorType: 'StringEndsWith'
-          key: 'subject'
-          values: ['.csv', '.ndjson', '.jsonl']
-        }
-      ]
     }
     retryPolicy: retryPolicy
   }

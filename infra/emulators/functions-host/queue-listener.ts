@@ -3,6 +3,7 @@ import { type DequeuedMessageItem, QueueServiceClient } from '@azure/storage-que
 import type { RegisteredFunction, TypedData } from './functions-core.ts';
 import type { QueueSettings } from './host-json.ts';
 import type { HostLog, Invoke } from './invocation.ts';
+import { messageTexts } from './message-texts.ts';
 
 /*
  * One queue trigger, as QueueListener.cs and QueueProcessor.cs of the storage extension implement it
@@ -64,8 +65,15 @@ export function listenToQueue(options: QueueListenerOptions): QueueListener {
 
   async function receive(): Promise<DequeuedMessageItem[]> {
     try {
-      const numberOfMessages = settings.batchSize;
-      return (await queue.receiveMessages({ numberOfMessages, visibilityTimeout: leaseSeconds })).receivedMessageItems;
+      const answer = await queue.receiveMessages({
+        numberOfMessages: settings.batchSize,
+        visibilityTimeout: leaseSeconds,
+      });
+      const texts = messageTexts(answer._response.bodyAsText);
+      return answer.receivedMessageItems.map((item, index) => ({
+        ...item,
+        messageText: texts[index] ?? item.messageText,
+      }));
     } catch (error) {
       // A missing queue may be created later. Other errors are logged.
       if (statusOf(error) !== 404) report('warning', `Queue ${queueName} could not be read: ${textOf(error)}`);
@@ -103,7 +111,8 @@ export function listenToQueue(options: QueueListenerOptions): QueueListener {
       const popReceipt = await lease.end();
       if (message.dequeueCount >= settings.maxDequeueCount) return moveToPoison(message, popReceipt);
       const visibilityTimeout = Math.round(settings.visibilityTimeout / 1000);
-      return settle(() => queue.updateMessage(message.messageId, popReceipt, message.messageText, visibilityTimeout));
+      // Without a text, the service keeps the one that it has.
+      return settle(() => queue.updateMessage(message.messageId, popReceipt, undefined, visibilityTimeout));
     }
     const popReceipt = await lease.end();
     await settle(() => queue.deleteMessage(message.messageId, popReceipt));

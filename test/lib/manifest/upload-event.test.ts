@@ -24,7 +24,7 @@ const withUrl = (path: string) => withData({ url: `https://acct.blob.core.window
 
 describe('a BlobCreated event', () => {
   it('names a blob and its version, in both schemas', () => {
-    const expected = { blobName: 'line7/list ä.csv', etag: data.eTag };
+    const expected = { blobName: 'line7/list ä.csv', etag: data.eTag, bytes: 524_288 };
     assert.deepEqual(parseBlobCreated(gridEvent), expected);
     assert.deepEqual(parseBlobCreated(cloudEvent), expected);
   });
@@ -38,9 +38,26 @@ describe('a BlobCreated event', () => {
     assert.equal(parseBlobCreated(withData({ url })).blobName, 'line7/list.csv');
   });
 
+  it('may be the one of a list', () => assert.deepEqual(parseBlobCreated([gridEvent]), parseBlobCreated(gridEvent)));
+
+  const names = ['a#b.csv', 'a%20b.csv', '100%.csv', 'a b.csv', 'a?b=c.csv', 'a+b&c.csv', 'Größe 9/📦 é.csv', 'é.csv'];
+  for (const name of names) {
+    const { subject: _, ...rest } = gridEvent;
+    const event = (path: string) => ({
+      ...rest,
+      subject: `/blobServices/default/containers/manifests/blobs/${name}`,
+      data: { ...data, url: `https://acct.blob.core.windows.net/manifests/${path}` },
+    });
+    it(`has the whole name, whether its URL is percent-encoded or not: ${name}`, () => {
+      assert.equal(parseBlobCreated(event(name.split('/').map(encodeURIComponent).join('/'))).blobName, name);
+      assert.equal(parseBlobCreated(event(name)).blobName, name);
+    });
+  }
+
   const refused: [what: string, event: unknown][] = [
     ['is nothing', null],
-    ['is a list of events', [gridEvent]],
+    ['is a list of two events', [gridEvent, gridEvent]],
+    ['is an empty list', []],
     ['is of another type', { ...gridEvent, eventType: 'Microsoft.Storage.BlobDeleted' }],
     ['is of another container', { ...gridEvent, subject: '/blobServices/default/containers/bundles/blobs/x.csv' }],
     ['has no data', { ...gridEvent, data: undefined }],

@@ -131,10 +131,12 @@ describe('a message that is not an order', () => {
   const deep = JSON.parse(`${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`);
   const refused: [what: string, body: unknown, path: string, message?: RegExp][] = [
     ['is null', null, '(order)'],
-    ['is a list', [plain], '(order)'],
+    ['is a list', [plain, plain], '(order)'],
     ['is a text', 'PO-4711', '(order)'],
     ['has no id', { ...plain, orderId: undefined }, 'orderId'],
-    ['has a number for an id', { ...plain, orderId: 4711 }, 'orderId'],
+    ['has a fraction for an id', { ...plain, orderId: 4711.5 }, 'orderId'],
+    ['has an id that a double cannot hold exactly', { ...plain, orderId: 2 ** 53 }, 'orderId'],
+    ['has null for an id', { ...plain, orderId: null }, 'orderId', /is missing/],
     ['has an empty id', { ...plain, orderId: '' }, 'orderId'],
     ['has a long id', { ...plain, orderId: 'x'.repeat(201) }, 'orderId'],
     ['has a padded id', { ...plain, orderId: 'PO-4711 ' }, 'orderId', /white space/],
@@ -203,8 +205,8 @@ describe('a message that is not an order', () => {
       'data_base64.a',
       /nested deeper/,
     ],
-    ['is an event of an invalid order', { ...event, data: { ...plain, orderId: 1 } }, 'data.orderId'],
-    ['is an event of a text', { ...event, data: JSON.stringify(plain) }, 'data'],
+    ['is an event of an invalid order', { ...event, data: { ...plain, orderId: [] } }, 'data.orderId'],
+    ['is an event of a text that is not JSON', { ...event, data: 'PO-4711' }, 'data', /not JSON/],
   ];
   for (const [what, body, path, message = /./] of refused) {
     it(`is refused when it ${what}`, () => {
@@ -224,7 +226,7 @@ describe('a message that is not an order', () => {
 
   it('is refused with all of its faults, in few words', () => {
     const body = {
-      orderId: 7,
+      orderId: {},
       enrollmentGroup: 'X',
       range: { ...range, count: 0 },
       devices: Array(900).fill({ x: 1 }),

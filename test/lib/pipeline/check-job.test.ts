@@ -149,15 +149,27 @@ describe('a dry run', () => {
     assert.deepEqual([status, reason?.code], ['failed', 'manifest-header']);
   });
 
-  it('is what a misspelt value of the metadata asks for', async () => {
+  it('is asked for in any case of letters, and a misspelt value provisions nothing', async () => {
     using world = await someWorld();
-    const jobIds = [];
-    for (const [index, dryrun] of ['True', 'yes', '1', ''].entries())
-      jobIds.push(await world.upload(`list-${index}.csv`, manifest, { dryrun }));
-    const real = await world.upload('real.csv', manifest, { dryrun: 'False' });
+    const ends = new Map<string, string>();
+    const values = ['True', ' TRUE ', 'yes', '1', 'False'];
+    for (const [index, dryrun] of values.entries())
+      ends.set(await world.upload(`list-${index}.csv`, 'deviceId,enrollmentGroup\ngw-1,line7\n', { dryrun }), dryrun);
+    ends.set(await world.upload('name.csv', manifest, { dryrunn: 'true' }), 'name');
     await world.settle();
-    for (const jobId of jobIds) assert.equal((await world.job(jobId)).status, 'checked');
-    assert.equal((await world.job(real)).counts.provisioned, 7);
+    const found = [];
+    for (const [jobId, value] of ends) {
+      const { status, reason } = await world.job(jobId);
+      found.push([value, status, reason?.code]);
+    }
+    assert.deepEqual(found, [
+      ['True', 'checked', undefined],
+      [' TRUE ', 'checked', undefined],
+      ['yes', 'failed', 'manifest-metadata'],
+      ['1', 'failed', 'manifest-metadata'],
+      ['False', 'completed', undefined],
+      ['name', 'failed', 'manifest-metadata'],
+    ]);
   });
 
   it('cannot be retried, nor cancelled once it has ended, and no chunk message provisions it', async () => {

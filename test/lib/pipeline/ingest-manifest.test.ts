@@ -15,12 +15,12 @@ it('a job keeps its chunks when the rows per chunk change between two deliveries
   const jobId = await world.upload('line7/list.csv', manifest);
   const [event] = world.queue.splice(0);
   // Both messages are sent, and the worker dies before it says so.
-  world.interruptAfter(8);
+  world.interruptAfter(9);
   await assert.rejects(async () => event?.run());
   assert.equal(world.queue.length, 2);
   const blobName = 'line7/list.csv';
   const etag = (await world.manifests.properties(blobName))?.etag ?? '';
-  await ingestManifest({ blobName, etag }, { ...world.services(), chunkRows: 2 });
+  await ingestManifest({ blobName, etag, bytes: 1 }, { ...world.services(), chunkRows: 2 });
   // The first message comes last.
   world.queue.push(...world.queue.splice(0, 1));
   await world.settle();
@@ -61,11 +61,106 @@ it('a job of an earlier version, which has no snapshot, reads the blob while it 
   assert.equal((await world.job(jobId)).counts.provisioned, 4);
 });
 
-it('a name that no manifest has is refused, so that a dead letter tells of it', async () => {
-  using world = createWorld();
-  await assert.rejects(ingestManifest({ blobName: 'list.xlsx', etag: '1' }, world.services()), {
-    code: 'manifest-format',
+for (const [name, message] of [
+  ['line7/list.xlsm', /does not end in \.csv/],
+  ['list.txt', /does not end in/],
+  ['list.json', /does not end in/],
+  ['list.csv ', /Remove the blank/],
+  ['list.csv.gz', /Unpack the file/],
+  ['noname', /does not end in/],
+] as const) {
+  it(`a blob that is no manifest by its name is a failed job: ${name}`, async () => {
+    using world = createWorld();
+    const jobId = await world.upload(name, manifest);
+    // Event Grid delivers at least once.
+    world.queue.push(...world.queue);
+    await world.settle();
+    const { status, reason, finishedAt, format } = await world.job(jobId);
+    assert.deepEqual([status, reason?.code, format], ['failed', 'manifest-format', undefined]);
+    assert.match(reason?.message ?? '', message);
+    assert.equal(finishedAt, someTime.toISOString());
   });
+}
+
+it('an empty blob makes no job, and its event changes nothing when it comes last', async () => {
+  using world = createWorld();
+  await world.declare('line7', { keyCustody: 'plain' });
+  // A tool creates the file, then writes it: two events, of which the first comes last.
+  await world.upload('line7/list.csv', '');
+  const created = world.queue.splice(0);
+  const jobId = await world.upload('line7/list.csv', manifest);
+  await world.settle();
+  const before = await world.job(jobId);
+  world.queue.push(...created);
+  await world.settle();
+  assert.equal(before.status, 'completed');
+  assert.deepEqual((await world.jobs.list({ size: 10 })).items, [before]);
+});
+
+it('metadata counts in any case', async () => {
+  using world = createWorld();
+  const jobId = await world.upload('list.csv', manifest, { OnConflict: 'Replace', uploadedBy: 'azcopy', group: 'it' });
+  await world.settle();
+  const { onConflict, reason } = await world.job(jobId);
+  assert.deepEqual([onConflict, reason], ['replace', undefined]);
+});
+
+for (const [metadata, message] of [
+  [{ onconflict: 'overwrite' }, /onconflict: is "overwrite" \(expected reject, replace, reissue\)/],
+  [{ onconflict: '' }, /onconflict: is "" \(expected reject/],
+  [{ on_conflict: 'replace' }, /on_conflict: is not known \(did you mean onconflict\?\)/],
+  [{ onconflit: 'replace' }, /onconflit: is not known \(did you mean onconflict\?\)/],
+  [{ enrollmentGroup: 'line7' }, /enrollmentgroup: is not known \(name the group by the folder/],
+  [{ orderid: 'PO 4711' }, /orderid: is "PO 4711" \(expected base64url/],
+  [{ orderreference: 'W10' }, /orderreference: is "W10" \(expected base64url of a JSON object\)/],
+  [{ allowedgroups: 'line7,../x' }, /allowedgroups: has "\.\.\/x"/],
+] as const) {
+  it(`metadata that is not known fails the job: ${JSON.stringify(metadata)}`, async () => {
+    using world = createWorld();
+    const jobId = await world.upload('list.csv', manifest, metadata);
+    await world.settle();
+    const { status, reason, allowedGroups } = await world.job(jobId);
+    assert.deepEqual([status, reason?.code], ['failed', 'manifest-metadata']);
+    assert.match(reason?.message ?? '', message);
+    // A limit that is wrong does not become no limit.
+    assert.equal(allowedGroups === undefined, !('allowedgroups' in metadata));
+  });
+}
+
+for (const folder of ['Line7', 'line 7', 'LINE_7', 'line-7']) {
+  it(`a folder that looks like a group is refused once: ${folder}`, async () => {
+    using world = createWorld();
+    await world.declare('line7', { keyCustody: 'plain' });
+    const jobId = await world.upload(`${folder}/list.csv`, manifest);
+    await world.settle();
+    const { status, reason, counts } = await world.job(jobId);
+    assert.deepEqual([status, reason?.code, counts.total], ['failed', 'group-unknown', 0]);
+    assert.match(reason?.message ?? '', /Did you mean "line7"\? Upload the manifest to the folder line7\//);
+  });
+}
+
+it('a folder that is no group is a folder: rows name their own group', async () => {
+  using world = createWorld();
+  await world.declare('line7', { keyCustody: 'plain' });
+  const jobId = await world.upload('2026-11/list.csv', 'deviceId,enrollmentGroup\ngw-1,line7\ngw-2,\n');
+  await world.settle();
+  const { status, counts } = await world.job(jobId);
+  assert.deepEqual([status, counts.provisioned, counts.rejected], ['completedWithErrors', 1, 1]);
+});
+
+it('a group that is a folder is found although the worker does not know it yet', async () => {
+  let at = someTime.getTime();
+  using world = createWorld({ now: () => new Date(at++) });
+  await world.declare('line_7', { keyCustody: 'plain' });
+  const services = world.services();
+  await services.groups.directory();
+  await world.declare('line-7', { keyCustody: 'plain' });
+  await world.upload('line-7/list.csv', manifest);
+  const [event] = world.queue.splice(0);
+  await ingestManifest(event?.message as never, services);
+  await world.settle();
+  const [job] = (await world.jobs.list({ size: 10 })).items;
+  assert.deepEqual([job?.status, job?.counts.provisioned], ['completed', 4]);
 });
 
 it('a job names its submitter also when its event came first', async () => {
@@ -96,8 +191,25 @@ it('an upload that was stored though its answer was lost is a job', async () => 
       return manifests.createFrom(...given);
     },
   };
-  const services = { jobs: world.jobs, manifests: lossy, now: () => someTime, newId: () => 'an-id' };
+  const { groups } = world.services();
+  const services = { jobs: world.jobs, manifests: lossy, groups, now: () => someTime, newId: () => 'an-id' };
   const submission = { body: Readable.from([Buffer.from(manifest)]), format: 'csv', onConflict: 'reject' } as const;
   const job = await submitManifest(submission, services);
   assert.equal((await world.job(job.jobId)).manifest.blob, '_http/an-id.csv');
 });
+
+for (const [defaultGroup, message] of [
+  ['line8', /no enrollment group "line8"/],
+  ['lien7', /Did you mean "line7"\?/],
+] as const) {
+  it(`an upload for a group that is not declared is refused at once: ${defaultGroup}`, async () => {
+    using world = createWorld();
+    await world.declare('line7', { keyCustody: 'plain' });
+    const body = Readable.from([Buffer.from(manifest)]);
+    const submission = { body, format: 'csv', defaultGroup, onConflict: 'reject' } as const;
+    const services = { ...world.services(), newId: () => 'an-id' };
+    await assert.rejects(submitManifest(submission, services), { code: 'not-found', status: 404, message });
+    assert.equal(world.manifests.blobs.size, 0);
+    assert.deepEqual((await world.jobs.list({ size: 10 })).items, []);
+  });
+}

@@ -14,9 +14,9 @@ const body = {
 
 const send = (world: World, order: unknown) => ingestOrder(parseOrder(order), world.services());
 
-/** Announces the manifest that an order became, as storage does. The app does not read the length of the blob. */
+/** Announces the manifest that an order became, as storage does. */
 function announce(world: World, { blob, etag }: { blob: string; etag: string }): void {
-  world.announce({ blobName: blob, etag }, 0);
+  world.announce({ blobName: blob, etag }, world.manifests.blobs.get(blob)?.length ?? 0);
 }
 
 describe('an order', () => {
@@ -36,6 +36,7 @@ describe('an order', () => {
 
   it('is recorded with the source of its first envelope, also when its event came first', async () => {
     using world = createWorld();
+    await world.declare('line7', { keyCustody: 'plain' });
     const event = { specversion: '1.0', id: '1', source: '/erp', type: 'order', data: body };
     const services = world.services();
     const eventFirst = {
@@ -90,6 +91,7 @@ describe('an order', () => {
   it('keeps its policy, and is cut anywhere without a loss', async () => {
     for (let call = 1; call <= 4; call += 1) {
       using world = createWorld();
+      await world.declare('line7', { keyCustody: 'plain' });
       const order = parseOrder({ ...body, onConflict: 'replace' });
       const cut = { ...world.services(), manifests: cutAfter(world, call) };
       await ingestOrder(order, cut).catch(() => undefined);

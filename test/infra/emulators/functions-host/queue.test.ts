@@ -63,6 +63,15 @@ describe('the queue trigger', { concurrency: 3 }, () => {
     await until(() => isEmpty('good'));
   });
 
+  it('a message arrives whole: line ends, references and characters beyond ASCII', limit, async (t) => {
+    await lab.queue('whole').create();
+    await host(t, 'whole', [], { AzureFunctionsJobHost__extensions__queues__messageEncoding: 'none' });
+    const nested = { text: '&#xD; &amp; <x> "é" 📦' };
+    await lab.queue('whole').sendMessage(JSON.stringify({ n: 80, nested }, undefined, 2).replaceAll('\n', '\r\n'));
+    await until(() => ended(80));
+    assert.deepEqual((await begins(80))[0]?.queue?.['nested'], nested);
+  });
+
   it('a failed message is delivered again, and moved to the poison queue after the last failure', limit, async (t) => {
     await lab.queue('bad').create();
     await host(t, 'bad');
