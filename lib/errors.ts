@@ -209,6 +209,11 @@ const definitions = {
     hint: 'Send only orders, as JSON, and only to the queue orders. Redrive or delete this message.',
   },
   'request-invalid': { acts: 'sender', status: 400, hint: 'Correct the request as described.' },
+  'idempotency-key-reused': {
+    acts: 'sender',
+    status: 422,
+    hint: 'Use one key per request; send another request with a new key.',
+  },
   'request-too-large': { acts: 'sender', status: 413, hint: 'Send a smaller body; docs/host.md lists the limits.' },
   'not-found': {
     acts: 'sender',

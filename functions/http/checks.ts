@@ -2,7 +2,7 @@ import { actorName } from '../../lib/access/act.ts';
 import { checkManifest } from '../../lib/pipeline/check-manifest.ts';
 import { checkSchema, checkView } from './check-view.ts';
 import { jobSchema, jobView } from './job-view.ts';
-import { location, manifestBody, submissionErrors, submissionOf, submissionQuery } from './jobs.ts';
+import { accepted, manifestBody, monitor, submissionErrors, submissionOf, submissionQuery } from './jobs.ts';
 import { defineOperation } from './operation.ts';
 
 const createCheck = defineOperation({
@@ -21,7 +21,7 @@ const createCheck = defineOperation({
     202: {
       description: 'The dry run. Its job has the answer once it is `checked`.',
       schema: jobSchema,
-      headers: { location },
+      headers: accepted,
     },
   },
   errors: [...submissionErrors, 'manifest-not-text', 'manifest-header', 'manifest-quote', 'manifest-row-too-long'],
@@ -29,7 +29,7 @@ const createCheck = defineOperation({
     const found = await checkManifest(await submissionOf(query, body, request), services, actorName(caller));
     if ('checked' in found) return { status: 200, json: checkView(found.checked) };
     const { job } = found;
-    return { status: 202, json: jobView(job, services.now()), headers: { location: `/api/jobs/${job.jobId}` } };
+    return { status: 202, json: jobView(job, services.now()), headers: monitor(job) };
   },
 });
 

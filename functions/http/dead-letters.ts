@@ -3,7 +3,7 @@ import { actorName } from '../../lib/access/act.ts';
 import { redriveDeadLetters } from '../../lib/pipeline/redrive-dead-letters.ts';
 import { queueNames } from '../../lib/resource-names.ts';
 import { defineOperation } from './operation.ts';
-import { flag, nextLink, pageOf, pageQuery, word } from './parameters.ts';
+import { flag, linksToNext, pageOf, pageQuery, word } from './parameters.ts';
 import { act, count, failureReason, pageLinks, reference, time } from './schemas.ts';
 
 const queue = z.enum(queueNames);
@@ -46,7 +46,7 @@ const listDeadLetters = defineOperation({
   async handle({ query, request, services }) {
     const filter = { queue: query.queue, redriven: query.redriven ?? false };
     const { items, continuation } = await services.deadLetters.list({ ...pageOf(query), ...filter });
-    return { status: 200, json: { deadLetters: items, continuation, next: nextLink(request, continuation) } };
+    return { status: 200, json: { deadLetters: items, ...linksToNext(request, continuation) } };
   },
 });
 

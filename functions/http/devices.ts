@@ -3,8 +3,9 @@ import { deviceStatuses } from '../../lib/devices/device.ts';
 import { downloadBundle } from '../../lib/pipeline/download-bundle.ts';
 import { describeDevice } from '../../lib/pipeline/read-device.ts';
 import { deviceSchema, deviceView } from './device-view.ts';
+import { etagHeader, etagOf, ifNoneMatch, unlessKnown } from './etag.ts';
 import { defineOperation } from './operation.ts';
-import { moment, nextLink, pageOf, pageQuery, resourceId, word } from './parameters.ts';
+import { linksToNext, moment, pageOf, pageQuery, resourceId, word } from './parameters.ts';
 import { pageLinks } from './schemas.ts';
 
 const pathParameters = z.object({ deviceId: resourceId });
@@ -38,7 +39,7 @@ const listDevices = defineOperation({
     const filter = { jobId, enrollmentGroup, status, expiresBefore: expiresBefore?.(now()).toISOString() };
     const { items, continuation } = await devices.list(filter, pageOf(query));
     const views = items.map((record) => deviceView(record, { twin: record.twin, bundleRetentionDays, at: now() }));
-    return { status: 200, json: { devices: views, continuation, next: nextLink(request, continuation) } };
+    return { status: 200, json: { devices: views, ...linksToNext(request, continuation) } };
   },
 });
 
@@ -50,12 +51,17 @@ const getDevice = defineOperation({
   role: 'reader',
   perGroup: true,
   pathParameters,
-  answers: { 200: { description: 'The device.', schema: deviceSchema } },
+  headers: z.object(ifNoneMatch),
+  answers: {
+    200: { description: 'The device.', schema: deviceSchema, headers: etagHeader },
+    304: { description: 'The device is as it was.', headers: etagHeader },
+  },
   errors: ['not-found'],
-  async handle({ path, services }) {
+  async handle({ path, headers, services }) {
     const { record, initialTwin } = await describeDevice(path.deviceId, services);
     const { bundleRetentionDays, now } = services;
-    return { status: 200, json: deviceView(record, { twin: initialTwin, bundleRetentionDays, at: now() }) };
+    const view = deviceView(record, { twin: initialTwin, bundleRetentionDays, at: now() });
+    return unlessKnown(etagOf(view), headers['if-none-match'], view);
   },
 });
 

@@ -10,16 +10,23 @@ import { cancelJob } from '../../lib/pipeline/cancel-job.ts';
 import { submitChecked } from '../../lib/pipeline/check-manifest.ts';
 import { retryJob } from '../../lib/pipeline/retry-job.ts';
 import { type Submission, submitManifest } from '../../lib/pipeline/submit-manifest.ts';
+import { submitOnce } from '../../lib/pipeline/submit-once.ts';
 import { type BodyDefinition, MiB } from './body.ts';
+import { etagHeader, etagOf, ifNoneMatch, unlessKnown } from './etag.ts';
 import { jobSchema, jobView } from './job-view.ts';
 import { defineOperation } from './operation.ts';
-import { jobIdInPath, nextLink, pageOf, pageQuery, word } from './parameters.ts';
+import { jobIdInPath, linksToNext, pageOf, pageQuery, word } from './parameters.ts';
 import type { File } from './reply.ts';
 import { streamed } from './response-stream.ts';
 import { count, pageLinks } from './schemas.ts';
 import { readUpload, uploadMediaTypes } from './upload.ts';
 
-export const location = z.string().describe('Path of the job.');
+const location = z.string().describe('Path of the job.');
+const retryAfter = z.string().describe('Seconds until it is worth asking for the job.');
+export const accepted = { location, 'retry-after': retryAfter };
+
+/** The local host polls its queues every 250 ms, the host in Azure every 2 seconds. */
+const again = { 'retry-after': '2' };
 const pathParameters = z.object({ jobId: jobIdInPath });
 const maxUploadBytes = 100 * MiB;
 
@@ -69,6 +76,18 @@ export async function submissionOf(
   return { ...upload, ...(defaultGroup !== undefined && { defaultGroup }), onConflict };
 }
 
+/** A structured-field string (draft-ietf-httpapi-idempotency-key-header), or the same without its quotes. */
+const idempotencyKey = z
+  .string()
+  .regex(
+    /^(?:"[\x20-\x21\x23-\x5b\x5d-\x7e]{1,255}"|[\x21\x23-\x5b\x5d-\x7e]{1,255})$/,
+    '1 to 255 printable ASCII characters',
+  )
+  .transform((text) => text.replaceAll('"', ''))
+  .describe(
+    'Makes a repeated request safe: the same request with the same key is the same job. Use a new UUID per list.',
+  );
+
 const submitJob = defineOperation({
   id: 'submit-job',
   method: 'POST',
@@ -86,17 +105,21 @@ const submitJob = defineOperation({
         'The digest of a check. The list is refused if it, its groups or the records of its devices changed since.',
       ),
   }),
+  headers: z.object({ 'idempotency-key': idempotencyKey.optional() }),
   body: manifestBody,
-  answers: { 202: { description: 'The job.', schema: jobSchema, headers: { location } } },
-  errors: [...submissionErrors, 'check-changed'],
-  async handle({ query: { check, ...query }, body, request, services, caller }) {
+  answers: { 202: { description: 'The job.', schema: jobSchema, headers: accepted } },
+  errors: [...submissionErrors, 'check-changed', 'idempotency-key-reused'],
+  async handle({ query: { check, ...query }, headers, body, request, services, caller }) {
     const submission = await submissionOf(query, body, request);
     const by = actorName(caller);
+    const key = headers['idempotency-key'];
     const job =
-      check === undefined
-        ? await submitManifest(submission, services, by)
-        : await submitChecked(submission, check, services, by);
-    return { status: 202, json: jobView(job, services.now()), headers: { location: `/api/jobs/${job.jobId}` } };
+      check !== undefined
+        ? await submitChecked({ ...submission, check }, services, { by, key })
+        : key !== undefined
+          ? await submitOnce(key, submission, services, by)
+          : await submitManifest(submission, services, by);
+    return { status: 202, json: jobView(job, services.now()), headers: monitor(job) };
   },
 });
 
@@ -118,7 +141,7 @@ const listJobs = defineOperation({
     const { items, continuation } = await services.jobs.list(pageOf(query));
     const at = services.now();
     const jobs = items.map((job) => jobView(job, at));
-    return { status: 200, json: { jobs, continuation, next: nextLink(request, continuation) } };
+    return { status: 200, json: { jobs, ...linksToNext(request, continuation) } };
   },
 });
 
@@ -130,10 +153,23 @@ const getJob = defineOperation({
   role: 'reader',
   perGroup: true,
   pathParameters,
-  answers: { 200: { description: 'The job.', schema: jobSchema } },
+  headers: z.object(ifNoneMatch),
+  answers: {
+    200: {
+      description: 'The job. `retry-after` is there until it has ended.',
+      schema: jobSchema,
+      headers: { ...etagHeader, 'retry-after': retryAfter.optional() },
+    },
+    304: { description: 'The job is as it was.', headers: { ...etagHeader, 'retry-after': retryAfter.optional() } },
+  },
   errors: ['not-found'],
-  async handle({ path, services }) {
-    return { status: 200, json: jobView(await findJob(path.jobId, services.jobs), services.now()) };
+  async handle({ path, headers, services }) {
+    const job = await findJob(path.jobId, services.jobs);
+    const view = jobView(job, services.now());
+    // Rate and remaining time change by themselves. Only that a job stands still is news.
+    const { rowsPerSecond: _, remainingSeconds, ...said } = view;
+    const etag = etagOf({ ...said, isMoving: remainingSeconds !== undefined });
+    return unlessKnown(etag, headers['if-none-match'], view, view.finishedAt === undefined ? again : {});
   },
 });
 
@@ -181,11 +217,11 @@ const cancel = defineOperation({
   role: 'submitter',
   perGroup: true,
   pathParameters,
-  answers: { 202: { description: 'The job.', schema: jobSchema } },
+  answers: { 202: { description: 'The job.', schema: jobSchema, headers: accepted } },
   errors: ['not-found', 'method-conflict'],
   async handle({ path, services, caller }) {
     const job = await cancelJob(path.jobId, services, actorName(caller));
-    return { status: 202, json: jobView(job, services.now()) };
+    return { status: 202, json: jobView(job, services.now()), headers: monitor(job) };
   },
 });
 
@@ -204,7 +240,7 @@ const retry = defineOperation({
       schema: z
         .object({ jobId: z.string(), rows: count, links: z.object({ self: z.string().describe('Path of the job.') }) })
         .meta({ id: 'StartedRetry' }),
-      headers: { location },
+      headers: accepted,
     },
   },
   errors: ['not-found', 'method-conflict', 'manifest-gone', 'report-missing'],
@@ -212,11 +248,16 @@ const retry = defineOperation({
     const job = await findJob(path.jobId, services.jobs);
     const { rows } = await retryJob(job, services, actorName(caller));
     const self = `/api/jobs/${job.jobId}`;
-    return { status: 202, json: { jobId: job.jobId, rows, links: { self } }, headers: { location: self } };
+    return { status: 202, json: { jobId: job.jobId, rows, links: { self } }, headers: monitor(job) };
   },
 });
 
 export const jobOperations = [submitJob, listJobs, getJob, getJobErrors, getJobResults, cancel, retry];
+
+/** Where an accepted job is watched, and how often. */
+export function monitor({ jobId }: Job) {
+  return { location: `/api/jobs/${jobId}`, ...again };
+}
 
 /** @throws FleetError `not-found` */
 async function findJob(jobId: string, jobs: JobStore): Promise<Job> {

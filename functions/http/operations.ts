@@ -6,6 +6,7 @@ import { deviceOperations } from './devices.ts';
 import { groupOperations } from './enrollment-groups.ts';
 import { healthOperations } from './health.ts';
 import { jobOperations } from './jobs.ts';
+import { meOperation } from './me.ts';
 import { descriptionOperations } from './openapi.ts';
 import type { Operation } from './operation.ts';
 
@@ -21,6 +22,7 @@ export const operations: readonly Operation[] = [
   ...deadLetterOperations,
   ...healthOperations,
   ...descriptionOperations,
+  meOperation(() => operations),
 ];
 
 /** The names of the operations that a role may call, in the order of the alphabet. */

@@ -119,7 +119,7 @@ function sentenceOf({ kind, name, expected, value, sentence }: Fault): string {
 }
 
 /** A parameter is text; docs/openapi.json shows the number that is in it. */
-const asInteger = { type: 'integer', pattern: undefined };
+const asInteger = { type: 'integer', pattern: undefined } as const;
 
 /** The id of a device or group in the path. */
 export const resourceId = z
@@ -211,12 +211,12 @@ function isCalendarDay(day: string): boolean {
   return !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(day);
 }
 
-/** Path and query of the next page of the same list; undefined on the last page. */
-export function nextLink(request: HttpRequest, continuation: string | undefined): string | undefined {
-  if (continuation === undefined) return undefined;
+/** How a list leads to its next page (`pageLinks`). Nothing on the last page. */
+export function linksToNext(request: HttpRequest, continuation: string | undefined) {
+  if (continuation === undefined) return {};
   const url = new URL(request.url);
   url.searchParams.set('continuation', continuation);
   // A function key in the query string must not be copied into a link.
   url.searchParams.delete('code');
-  return url.pathname + url.search;
+  return { continuation, next: url.pathname + url.search, nextLink: url.href };
 }

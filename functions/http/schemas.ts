@@ -55,4 +55,5 @@ export const problem = z
 export const pageLinks = {
   continuation: z.string().optional().describe('Absent on the last page.'),
   next: z.string().optional().describe('Path and query of the next page. Absent on the last page.'),
+  nextLink: z.string().optional().describe('The same with scheme and host, as this app was called.'),
 };

@@ -7,6 +7,7 @@ import { requireKnownGroup } from './known-group.ts';
 import { requireGroup } from './limit-to-groups.ts';
 import type { Ports } from './ports.ts';
 import { type Submission, type SubmitPorts, submitManifest } from './submit-manifest.ts';
+import { submitOnce, wasSubmitted } from './submit-once.ts';
 
 /**
  * Largest list that is checked while the caller waits, in rows and bytes. Checking 2,000 rows takes seconds; the front end of
@@ -32,22 +33,31 @@ export async function checkManifest(
   return { job: await submitManifest({ ...submission, body, dryRun: true }, ports, by) };
 }
 
+/** Who submits a list, and the key that makes a repeated request safe (submit-once.ts). */
+export interface Submitter {
+  readonly by?: string;
+  readonly key?: string | undefined;
+}
+
 /**
- * Submits a list that was checked before. A small list is checked again before its job is accepted. A larger one is checked
- * again by its job, before its first row is provisioned: if the digest differs, the job fails as `check-changed`.
- * @param check the digest of the check
- * @throws FleetError `check-changed`, and all of `submitManifest` and `checkManifest`
+ * Submits a list that was checked before. A small list is checked again before its job is accepted. Its job, and that of a
+ * larger list, checks it once more before its first row is provisioned: if the digest differs then, the job fails as
+ * `check-changed`.
+ * @throws FleetError `check-changed`, and all of `submitManifest`, `submitOnce` and `checkManifest`
  */
 export async function submitChecked(
-  submission: Omit<Submission, 'dryRun' | 'check'>,
-  check: string,
-  ports: CheckListPorts,
-  by: string = unknownActor,
+  submission: Submission & { readonly check: string },
+  ports: CheckListPorts & Pick<Ports, 'reports'>,
+  { by = unknownActor, key }: Submitter = {},
 ): Promise<Job> {
   const { body, checked } = await checkSmall(submission, ports);
-  if (checked === undefined) return submitManifest({ ...submission, body, check }, ports, by);
-  if (checked.digest !== check) throw checkChanged(check, checked.digest);
-  return submitManifest({ ...submission, body }, ports, by);
+  const found = checked?.digest ?? submission.check;
+  // The same request again: its own job may be what has changed the records.
+  const isRepeated =
+    found !== submission.check && key !== undefined && (await wasSubmitted(key, submission, ports, by));
+  if (found !== submission.check && !isRepeated) throw checkChanged(submission.check, found);
+  const readable = { ...submission, body };
+  return key === undefined ? submitManifest(readable, ports, by) : submitOnce(key, readable, ports, by);
 }
 
 /** @returns the whole body, and what the check of it found; nothing is checked when the list is not small */

@@ -41,8 +41,7 @@ export async function submitManifest(
     requireGroup(defaultGroup, allowedGroups);
     await requireKnownGroup(defaultGroup, groups, 'not-found');
   }
-  const folder = defaultGroup === undefined ? '_http' : `${defaultGroup}/_http`;
-  const blob = `${folder}/${newId()}.${format}`;
+  const blob = submittedName(submission, newId());
   // The job may be made from the blob alone, by its event. So all that limits it travels with the blob.
   const metadata = writeMetadata({
     ...{ onConflict, allowedGroups },
@@ -57,4 +56,13 @@ export async function submitManifest(
   const job = { ...describeJob({ blob, etag, metadata, at }), submittedBy: { by, at } };
   await createSubmitted(job, jobs);
   return job;
+}
+
+/** The blob of a list that was sent over HTTP. @param id used for one list only */
+export function submittedName(
+  { defaultGroup, format }: Pick<Submission, 'defaultGroup' | 'format'>,
+  id: string,
+): string {
+  const folder = defaultGroup === undefined ? '_http' : `${defaultGroup}/_http`;
+  return `${folder}/${id}.${format}`;
 }

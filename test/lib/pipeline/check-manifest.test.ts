@@ -123,7 +123,7 @@ describe('a submission that names a check', () => {
   it('is accepted while the check holds', async () => {
     using world = await someWorld();
     const { digest } = await checkedNow(world);
-    const job = await submitChecked(submissionOf(csv), digest, world.services());
+    const job = await submitChecked({ ...submissionOf(csv), check: digest }, world.services());
     announce(world, job);
     await world.settle();
     assert.equal((await world.job(job.jobId)).counts.provisioned, 2);
@@ -132,12 +132,12 @@ describe('a submission that names a check', () => {
 
   it('is refused, and nothing is stored, when list, options, group or record have changed', async () => {
     const submit = (world: World, digest: string, text = csv) =>
-      submitChecked(submissionOf(text), digest, world.services());
+      submitChecked({ ...submissionOf(text), check: digest }, world.services());
     const changes: Readonly<Record<string, (world: World, digest: string) => Promise<unknown>>> = {
       list: (world, digest) => submit(world, digest, `${csv}\n`),
       options: (world, digest) => {
         const submission = { ...submissionOf(csv), onConflict: 'replace' } as const;
-        return submitChecked(submission, digest, world.services());
+        return submitChecked({ ...submission, check: digest }, world.services());
       },
       group: async (world, digest) => {
         await world.declare('line7', { keyCustody: 'plain', validityDays: 30 });
@@ -158,6 +158,18 @@ describe('a submission that names a check', () => {
       await assert.rejects(change(world, digest), { code: 'check-changed', status: 412 }, name);
       assert.equal(world.manifests.blobs.size, 0);
     }
+  });
+
+  it('is the same job when it is sent again with its Idempotency-Key', async () => {
+    using world = await someWorld();
+    const { digest } = await checkedNow(world);
+    const submit = (key: string) =>
+      submitChecked({ ...submissionOf(csv), check: digest }, world.services(), { by: 'a caller', key });
+    const first = await submit('key-1');
+    announce(world, first);
+    await world.settle();
+    assert.equal((await submit('key-1')).jobId, first.jobId);
+    await assert.rejects(submit('key-2'), { code: 'check-changed' });
   });
 
   it('holds when the record of a device has another event, but says the same', async () => {
@@ -182,7 +194,7 @@ describe('a submission that names a check', () => {
     await world.settle();
     const digest = (await world.job(found.job.jobId)).check?.digest ?? '';
     await world.devices.create([someDevice({ id: 'gw-7' })]);
-    const job = await submitChecked(submissionOf(many), digest, world.services());
+    const job = await submitChecked({ ...submissionOf(many), check: digest }, world.services());
     assert.equal(job.expectedCheck, digest);
     announce(world, job);
     await world.settle();
