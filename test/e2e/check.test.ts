@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { CosmosClient } from '@azure/cosmos';
 import { BlobServiceClient } from '@azure/storage-blob';
+import { ProvisioningServiceClient } from 'azure-iot-provisioning-service';
 import type { JobAnswer } from '../../infra/local/demo/api.ts';
+import { iotClient } from '../../lib/azure/iot.ts';
 import type { CheckSummary } from '../../lib/jobs/check.ts';
 import { jobIdOf } from '../../lib/jobs/job.ts';
 import { blobContainers, cosmosContainers } from '../../lib/resource-names.ts';
@@ -24,7 +26,7 @@ after(() => fleet?.close());
 const limit = { timeout: 120_000 };
 type DryRun = JobAnswer & { readonly check?: CheckSummary };
 
-/** All documents and blobs, and the calls that DPS got, without the jobs and reports of checks. */
+/** All documents, blobs and entries of DPS, without the jobs and reports of checks. */
 async function everything(): Promise<Record<string, unknown>> {
   const { cosmos, storageConnectionString } = fleet.stack;
   const client = new CosmosClient({ endpoint: cosmos.endpoint, key: cosmos.key });
@@ -36,6 +38,12 @@ async function everything(): Promise<Record<string, unknown>> {
     }
     const jobs = await database.container(cosmosContainers.jobs).items.readAll<{ jobId: string }>().fetchAll();
     found['jobs'] = jobs.resources.filter(({ jobId }) => !checks.has(jobId));
+    const dps = iotClient(ProvisioningServiceClient, { connectionString: fleet.stack.dpsConnectionString });
+    for (const query of [
+      dps.createIndividualEnrollmentQuery({ query: '*' }),
+      dps.createEnrollmentGroupQuery({ query: '*' }),
+    ])
+      found[`dps ${Object.keys(found).length}`] = (await query.next()).responseBody;
     const blobs = BlobServiceClient.fromConnectionString(storageConnectionString);
     for (const name of [blobContainers.manifests, blobContainers.bundles, blobContainers.reports]) {
       const names = [];
