@@ -18,9 +18,6 @@ export interface RowOutcomes {
 
 export type RowOutcome = keyof RowOutcomes;
 
-/** Outcomes of rows for which a certificate would be issued. */
-export const issuedOutcomes = ['new', 'replaced', 'reissued'] as const satisfies readonly RowOutcome[];
-
 export const noOutcomes: RowOutcomes = { new: 0, unchanged: 0, replaced: 0, reissued: 0, refused: 0 };
 
 /** @returns the sum, outcome by outcome */

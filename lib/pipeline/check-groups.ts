@@ -53,8 +53,6 @@ export function createGroupChecks(now: () => Date) {
   };
 }
 
-export type GroupChecks = ReturnType<typeof createGroupChecks>;
-
 function openGroup({ definition, issuingCas: [ca] }: GroupRecord, owners: KeyOwners, now: Date): CheckedGroup {
   const edgeCa = edgeCaOf(definition);
   const keyType = ca === undefined ? definition.issuingCa.keyType : caKeyOf(ca.certificatePem).keyType;
