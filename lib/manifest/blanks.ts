@@ -1,9 +1,12 @@
 /*
  * Characters that are not to be seen at the edge of a value: white space of JavaScript (with the no-break space U+00A0 and
- * the byte order mark U+FEFF), zero-width characters, the end-of-file mark Ctrl-Z (U+001A) and the record separator U+001E of
- * RFC 7464.
+ * the byte order mark U+FEFF), zero-width characters, the soft hyphen U+00AD, marks of writing direction (U+200E and others),
+ * the end-of-file mark Ctrl-Z (U+001A) and the record separator U+001E of RFC 7464.
  */
-const blankClass = '\\s\\u200b-\\u200d\\u2060\\u001a\\u001e';
+const invisibleClass = '\\u00ad\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u2064\\u2066-\\u2069\\ufeff';
+const blankClass = `\\s${invisibleClass}\\u001a\\u001e`;
+/** Characters without width. */
+export const invisible = new RegExp(`[${invisibleClass}]`, 'g');
 /** Line ends at the edge of a quoted value are kept: a PEM text ends with one. */
 const edgeClass = `(?:(?![\\r\\n])[${blankClass}])`;
 const onlyBlanks = new RegExp(`^[${blankClass}]*$`);
@@ -24,7 +27,11 @@ export function trimBlanks(text: string): string {
   return begun.slice(0, length);
 }
 
-/** The text as lower-case letters and digits, to compare names that people write in many ways. */
+/**
+ * The text as lower-case letters and digits, to compare names that people write in many ways. Turkish programs write `İ` for
+ * an upper-case `i` and `ı` for a lower-case `I`.
+ */
 export function looseName(text: string): string {
-  return text.toLowerCase().replace(/[\s_\u200b-\u200d\u2060-]+/g, '');
+  const plain = text.normalize('NFKC').toLowerCase().replaceAll('i\u0307', 'i').replaceAll('ı', 'i');
+  return plain.replace(invisible, '').replace(/[\s_-]+/g, '');
 }

@@ -156,12 +156,15 @@ const otherIdNames = new Set([
   'serialnumber',
   'hostname',
 ]);
-const otherSection = /^(tags?|property|properties|prop|desired(?:properties)?)[:./_ -]+(.+)$/i;
+const otherSection =
+  /^(tags?|propert(?:y|ies)[:./_ -]+desired|property|properties|prop|desired(?:properties)?)[:./_ -]+(.+)$/i;
 
 /** What to write in place of a name that is not a column. */
 function advice(name: string): string {
-  if (otherIdNames.has(looseName(name))) return 'if it identifies the device, write deviceId';
-  const near = suggestion(name, fields.keys());
+  if (/^device[\s_-]*id[\s:/]+[a-z]/i.test(name)) return 'separate the columns by comma, semicolon, tab or |';
+  const loose = looseName(name.replace(/\s*\([^)]*\)$|\*$/, '').replace(/^["'“”‘’#]|["'“”‘’]$/g, ''));
+  if (otherIdNames.has(loose)) return 'if it identifies the device, write deviceId';
+  const near = suggestion(loose, fields.keys());
   if (near !== undefined) return `did you mean ${near}?`;
   const [, section = '', path = ''] = otherSection.exec(name) ?? [];
   if (path !== '') return `did you mean ${/^tag/i.test(section) ? 'tags' : 'desired'}.${path.trim()}?`;
@@ -290,9 +293,16 @@ export function cellValue(cell: string, type: ValueType): { readonly value: unkn
 export function wrongType(column: string, type: ValueType, cell: string): CellError {
   const expected = expectedValues[type];
   const value = excerpt(cell);
-  const hint = type === 'number' ? numberHint(cell) : type === 'json' ? jsonHint(cell) : '';
+  const hint = type === 'number' ? numberHint(cell) : type === 'json' ? jsonHint(cell) : booleanHint(cell);
   const message = `${excerpt(column)} is ${JSON.stringify(value)}. Expected ${expected}.${hint}`;
   return { code: 'value-type', message, column, expected, value };
+}
+
+/** TRUE and FALSE as spreadsheets write them in other languages. */
+function booleanHint(cell: string): string {
+  if (/^(?:wahr|vrai|verdadero|verdadeiro|vero|waar|prawda|sant|sand)$/i.test(cell)) return ' Write true.';
+  if (/^(?:falsch|faux|falso|onwaar|fałsz|falskt|falsk)$/i.test(cell)) return ' Write false.';
+  return '';
 }
 
 function jsonHint(cell: string): string {
@@ -310,11 +320,13 @@ function jsonHint(cell: string): string {
  */
 export function place(section: Record<string, unknown>, path: readonly string[], value: unknown): void {
   let node = section;
-  for (const step of path.slice(0, -1)) {
+  const last = path.length - 1;
+  for (let depth = 0; depth < last; depth += 1) {
+    const step = path[depth] ?? '';
     const member = Object.hasOwn(node, step) ? node[step] : undefined;
     const inner = (member ?? {}) as Record<string, unknown>;
     node[step] = inner;
     node = inner;
   }
-  node[path.at(-1) ?? ''] = value;
+  node[path[last] ?? ''] = value;
 }

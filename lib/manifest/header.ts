@@ -152,7 +152,8 @@ function* linesOf(head: Head, from: number, firstLine = 1): Generator<Line | und
   const size = unitBytes(encoding);
   let number = firstLine;
   for (let at = from; at < units.length; number += 1) {
-    const end = units.findIndex((unit, index) => index >= at && (unit === newline || unit === carriageReturn));
+    const length = units.subarray(at).findIndex((unit) => unit === newline || unit === carriageReturn);
+    const end = length === -1 ? -1 : at + length;
     let next = end === -1 ? units.length : end;
     while (units[next] === carriageReturn) next += 1;
     // A carriage return is a line end by itself, unless a newline follows it.

@@ -18,7 +18,9 @@ import { type ManifestFormat, requireFormat } from './formats.ts';
  *    cells.ts           the text of one cell: what is repaired and what is refused
  *    device-fields.ts   a JSON object, as the fields of one device
  * 6. rows.ts            the fields of each row, checked: one request or one error per row
+ *    row-faults.ts      what is wrong with a row as a whole
  *    ids.ts             what is wrong with a device id, and how it would be accepted
+ *    clashes.ts         ids that only differ in case, over all chunks
  * 7. report.ts          errors and results, as CSV; an error report is a manifest again
  *
  * The reader repairs what has one meaning only, and counts each repair (repairs.ts). It refuses what has lost information.
@@ -41,7 +43,12 @@ export interface ManifestShape {
   readonly encoding?: Exclude<Encoding, 'utf-8'>;
   /** True when the file begins with a byte order mark. Its error report then has one too, for spreadsheets that need it. */
   readonly bom?: boolean;
+  /** Device ids that rows of different chunks write in different ways. Absent when no group folds the case of its ids. */
+  readonly clashes?: ClashingIds;
 }
+
+/** By device id in lower case: two lines (from 1) that write it in different ways. */
+export type ClashingIds = Readonly<Record<string, readonly number[]>>;
 
 /** A column whose name was matched: `Device ID` is read as `deviceId`. */
 export interface RenamedColumn {

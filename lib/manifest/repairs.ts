@@ -42,6 +42,14 @@ const warnings = {
     text: 'device ids of digits only that are shorter than others: leading zeros may be lost',
     unit: 'rows',
   },
+  'date-numbers': {
+    text: 'device ids such as `44256`, where all ids are numbers: they may be dates as a spreadsheet counts days',
+    unit: 'rows',
+  },
+  'lost-digits': {
+    text: 'numbers of more than 16 digits that end with zeros: a spreadsheet keeps 15 digits',
+    unit: 'cells',
+  },
   'empty-words': { text: 'values such as `NULL`, `N/A` or `-`: taken as text', unit: 'cells' },
 } as const satisfies Record<string, Description>;
 

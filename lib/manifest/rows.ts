@@ -1,25 +1,28 @@
+import { isAscii } from 'node:buffer';
 import { isEmptyTwin, mergeTwins, twinIssues } from '../devices/twin.ts';
 import { excerpt } from '../errors.ts';
 import type { GroupDefinition } from '../groups/definition.ts';
 import { isObject } from '../json.ts';
 import { isUsualWriting } from '../pki/csr-text.ts';
 import { isBlank } from './blanks.ts';
-import { cellText, isEmptyWord, suspectRow, textDamage } from './cells.ts';
-import { type Column, cellValue, columnsOf, delimiters, missingCell, place, wrongType } from './columns.ts';
+import { cellText, isEmptyWord, isSuspect, mayHaveLostDigits } from './cells.ts';
+import { cellValue, columnsOf, missingCell, place, wrongType } from './columns.ts';
 import { csvRecords } from './csv.ts';
 import { type DeviceFields, parseDeviceObject } from './device-fields.ts';
 import { decodeText } from './encoding.ts';
 import { dateSerialError, idError, isHeaderAgain, mayBeDateSerial } from './ids.ts';
-import {
-  type CellError,
-  type Delimiter,
-  type DeviceRequest,
-  type ManifestShape,
-  type RowError,
-  rowError,
-} from './manifest.ts';
+import { type CellError, type DeviceRequest, type ManifestShape, type RowError, rowError } from './manifest.ts';
 import { type RecordText, recordsIn } from './record-scanner.ts';
 import { createRepairCount, type RepairCount, type Repairs } from './repairs.ts';
+import {
+  damageOf,
+  headerAgain,
+  namelessValue,
+  stillMissing,
+  type TableLayout,
+  wrongCount,
+  wrongQuotes,
+} from './row-faults.ts';
 
 export interface RowReaderOptions {
   readonly shape: ManifestShape;
@@ -35,6 +38,8 @@ export interface ChunkRows {
   readonly faults: RowError[];
   /** Repairs to the rows, and warnings about them. */
   readonly repairs: Repairs;
+  /** Ids that rows of the chunk write in different ways, with the line of the first. None of these rows is in `requests`. */
+  readonly clashes: ReadonlyMap<string, number>;
 }
 
 /** Most messages that one row's error joins. */
@@ -54,6 +59,7 @@ export function createRowReader({
   defaultGroup,
   group,
 }: RowReaderOptions): (bytes: Uint8Array, firstLine: number) => ChunkRows {
+  const clashing = new Map(Object.entries(shape.clashes ?? {}));
   return (bytes, firstLine) => {
     const count = createRepairCount();
     const rows = readRows(bytes, shape, firstLine, count);
@@ -79,15 +85,18 @@ export function createRowReader({
       if (isClash(request, earlier)) clashes.set(deviceId, error);
       faults.push(rowError(row, error));
     }
-    if (shape.format === 'csv') count.add('leading-zeros', shorterNumbers(requests));
-    return { ...withoutClashes(requests, faults, clashes), repairs: count.repairs };
+    if (shape.format === 'csv') countWarnings(requests, count);
+    const lines = new Map([...clashes.keys()].map((id) => [id, first.get(id)?.line ?? firstLine]));
+    return { ...withoutClashes(requests, faults, clashes), repairs: count.repairs, clashes: lines };
   };
 
   function requestOf({ line, source, fields }: ManifestRow, count: RepairCount): DeviceRequest | undefined {
     if (fields === undefined) return undefined;
     const { enrollmentGroup = defaultGroup ?? '', csr, tags, desired } = fields;
     const writtenId = fields.deviceId;
-    const deviceId = group(enrollmentGroup)?.deviceIdCase === 'fold' ? writtenId.toLowerCase() : writtenId;
+    const isFolded = group(enrollmentGroup)?.deviceIdCase === 'fold' && /[A-Z]/.test(writtenId);
+    // Letters of ASCII only: other upper-case letters have no place in an id, and some become two characters.
+    const deviceId = isFolded ? writtenId.replace(/[A-Z]/g, (letter) => letter.toLowerCase()) : writtenId;
     const request = { line, source, deviceId, enrollmentGroup, ...(csr === undefined ? {} : { csr }), tags, desired };
     if (deviceId === writtenId) return request;
     count.add('folded-ids');
@@ -96,7 +105,25 @@ export function createRowReader({
 
   function check(request: DeviceRequest): CellError[] {
     const wrongId = idError(request.deviceId, shape.format);
-    return [...(wrongId === undefined ? [] : [wrongId]), ...groupErrors(request), ...twinErrors(request)];
+    return [
+      ...(wrongId === undefined ? [] : [wrongId]),
+      ...groupErrors(request),
+      ...twinErrors(request),
+      ...clashErrors(request),
+    ];
+  }
+
+  /** Rows of other chunks are not in sight here. They were compared when the manifest was split. */
+  function clashErrors(request: DeviceRequest): CellError[] {
+    const { deviceId, enrollmentGroup, line } = request;
+    const lines = clashing.get(deviceId);
+    if (lines === undefined || group(enrollmentGroup)?.deviceIdCase !== 'fold') return [];
+    const other = lines.find((candidate) => candidate !== line) ?? line;
+    const written = JSON.stringify(writtenIdOf(request));
+    const message = `Device ${deviceId} is ${written} here, and in another case on line ${other}. ${oneDevice}`;
+    return [
+      { column: 'deviceId', code: 'device-id-duplicate', message, expected: 'each device once', value: deviceId },
+    ];
   }
 
   function groupErrors({ enrollmentGroup, csr }: DeviceRequest): CellError[] {
@@ -156,10 +183,12 @@ export function createRowReader({
 function duplicate(request: DeviceRequest, first: DeviceRequest): CellError {
   const { deviceId } = request;
   const message = isClash(request, first)
-    ? `Device ${deviceId} is "${writtenIdOf(first)}" on line ${first.line} and "${writtenIdOf(request)}" on line ${request.line}. Ids that differ only in case are one device. Correct one of the two.`
+    ? `Device ${deviceId} is "${writtenIdOf(first)}" on line ${first.line} and "${writtenIdOf(request)}" on line ${request.line}. ${oneDevice}`
     : `Device ${deviceId} is on line ${first.line} already. Remove one of the two rows.`;
   return { column: 'deviceId', code: 'device-id-duplicate', message, expected: 'each device once', value: deviceId };
 }
+
+const oneDevice = 'Ids that differ only in case are one device. Correct one of the two.';
 
 const writtenIdOf = ({ deviceId, writtenId }: DeviceRequest) => writtenId ?? deviceId;
 
@@ -185,14 +214,16 @@ function withoutClashes(
   };
 }
 
-/** How many ids of digits only are shorter than the longest such id. */
-function shorterNumbers(requests: readonly DeviceRequest[]): number {
-  const lengths = requests
-    .map(({ deviceId }) => deviceId)
-    .filter((id) => /^\d+$/.test(id))
-    .map(({ length }) => length);
-  const longest = Math.max(...lengths);
-  return lengths.filter((length) => length < longest).length;
+/** Counts ids of digits only that may have lost something, and those that are shorter than the longest one. */
+function countWarnings(requests: readonly DeviceRequest[], count: RepairCount): void {
+  const numbers: string[] = [];
+  for (const { deviceId } of requests) if (/^\d+$/.test(deviceId)) numbers.push(deviceId);
+  const longest = numbers.reduce((most, { length }) => Math.max(most, length), 0);
+  for (const number of numbers) {
+    if (number.length < longest) count.add('leading-zeros');
+    if (mayBeDateSerial(number)) count.add('date-numbers');
+    if (mayHaveLostDigits(number)) count.add('lost-digits');
+  }
 }
 
 function valueAt(twin: Record<string, unknown>, path: string): string | undefined {
@@ -231,7 +262,7 @@ function readRows(bytes: Uint8Array, shape: ManifestShape, firstLine: number, co
   const { delimiter = ',', columns: names = [] } = shape;
   const columns = columnsOf(names);
   const isReport = columns.some(({ kind }) => kind === 'report');
-  const table: Table = { names, columns, isReport, delimiter, suspect: suspectRow(delimiter), count };
+  const table: Table = { names, columns, isReport, delimiter, isAscii: isAscii(buffer), count };
   const rows = csvRecords(buffer, delimiter, firstLine).map(({ line, source, cells }): ManifestRow => {
     return { line, source, ...csvRow({ line, source, cells }, table) };
   });
@@ -245,7 +276,7 @@ function readRows(bytes: Uint8Array, shape: ManifestShape, firstLine: number, co
 function withDateSerials(rows: ManifestRow[], isReport: boolean): ManifestRow[] {
   const idOf = ({ fields }: ManifestRow) => fields?.deviceId ?? '';
   if (!rows.some((row) => mayBeDateSerial(idOf(row)))) return rows;
-  if (!isReport && !rows.some((row) => /\D/.test(idOf(row)))) return rows;
+  if (!isReport && !rows.some((row) => /[^\d.]/.test(idOf(row)))) return rows;
   return rows.map((row) => {
     return mayBeDateSerial(idOf(row)) ? { ...row, errors: [...row.errors, dateSerialError(idOf(row))] } : row;
   });
@@ -253,23 +284,26 @@ function withDateSerials(rows: ManifestRow[], isReport: boolean): ManifestRow[] 
 
 type Reading = Pick<ManifestRow, 'fields' | 'errors'>;
 
-interface Table {
+interface Table extends TableLayout {
   readonly names: readonly string[];
-  readonly columns: readonly Column[];
   /** True for an error report that was sent back as a manifest. */
   readonly isReport: boolean;
-  readonly delimiter: Delimiter;
-  /** Finds rows whose cells need a closer look. */
-  readonly suspect: RegExp;
+  /** All rows of the chunk are ASCII. */
+  readonly isAscii: boolean;
   readonly count: RepairCount;
 }
+
+/** The fields of a row while it is read. */
+type Fields = { -readonly [Name in keyof DeviceFields]: DeviceFields[Name] };
+
+const beyondAscii = /[\u0080-\uffff]/;
 
 interface CsvRow extends RecordText {
   readonly cells: readonly string[] | undefined;
 }
 
 function csvRow({ line, source, cells }: CsvRow, table: Table): Reading {
-  const { names, columns, isReport, suspect, count } = table;
+  const { names, columns, isReport, count } = table;
   if (cells === undefined) return { errors: [wrongQuotes(line, source, table)] };
   if (cells.length !== columns.length) {
     const isExtra = cells.length > columns.length && cells.slice(columns.length).every(isBlank);
@@ -278,15 +312,15 @@ function csvRow({ line, source, cells }: CsvRow, table: Table): Reading {
   }
   if (isReport && cells.includes(missingCell)) return { errors: [stillMissing(names[cells.indexOf(missingCell)])] };
 
-  const isSuspect = suspect.test(source);
-  const named: Partial<Record<'deviceId' | 'enrollmentGroup' | 'csr', string>> = {};
-  const twin = { tags: {}, desired: {} };
+  const isUnusual = source.includes('"') || (!table.isAscii && beyondAscii.test(source));
+  const fields: Fields = { deviceId: '', enrollmentGroup: undefined, csr: undefined, tags: {}, desired: {} };
   const errors: CellError[] = [];
   for (const [index, column] of columns.entries()) {
     const written = cells[index] ?? '';
     // An empty cell is an absent value.
     if (written === '' || column.kind === 'report') continue;
-    const cell = isSuspect && column.kind !== 'csr' ? cellText(written, count) : written;
+    const needsCare = isUnusual || isSuspect(written);
+    const cell = needsCare && column.kind !== 'csr' ? cellText(written, count) : written;
     if (cell === '') continue;
     if (column.kind === 'row') return { errors: [], ...parseDeviceObject(cell, count) };
     if (column.kind === 'nameless') {
@@ -294,104 +328,24 @@ function csvRow({ line, source, cells }: CsvRow, table: Table): Reading {
       continue;
     }
     if (column.kind !== 'twin') {
-      named[column.kind] = cell;
+      fields[column.kind] = cell;
       if (column.kind === 'csr' && !isUsualWriting(cell)) count.add('csr-writing');
       continue;
     }
     const name = names[index] ?? '';
-    if (isSuspect && column.type !== 'json') {
+    if (needsCare) {
       const damage = damageOf(cell, column.type, { line, source }, table);
       if (damage !== undefined) {
         errors.push({ code: 'value-type', column: name, message: `${excerpt(name)} ${damage}`, value: excerpt(cell) });
         continue;
       }
       if (column.type === 'string' && isEmptyWord(cell)) count.add('empty-words');
+      if (column.type === 'string' && mayHaveLostDigits(cell)) count.add('lost-digits');
     }
     const read = cellValue(cell, column.type);
     if (read === undefined) errors.push(wrongType(name, column.type, cell));
-    else place(twin[column.section], column.path, read.value);
+    else place(fields[column.section], column.path, read.value);
   }
-  if (named.deviceId !== undefined && isHeaderAgain(named.deviceId)) return { errors: [headerAgain] };
-  return { fields: { deviceId: '', ...named, ...twin }, errors };
-}
-
-/** What is wrong with the text of a cell, whatever its column means. @returns the end of a sentence */
-function damageOf(cell: string, type: string, row: RecordText, table: Table): string | undefined {
-  const damage = type === 'string' ? textDamage(cell) : undefined;
-  if (damage !== undefined) return `is ${JSON.stringify(excerpt(cell))}, which ${damage}`;
-  if (!holdsRows(cell, table)) return undefined;
-  const opens = row.line + linesIn(row.source.slice(0, Math.max(row.source.indexOf(cell.split('\n')[0] ?? ''), 0)));
-  return `holds whole rows: the quote that opens on line ${opens} takes in lines ${opens} to ${opens + linesIn(cell)}. Remove the quote, or write it twice inside a quoted field.`;
-}
-
-/** Whether each further line of a cell has as many fields as the header, with a device id in its place. */
-function holdsRows(cell: string, { columns, delimiter }: Table): boolean {
-  if (!cell.includes('\n') || columns.length < 2) return false;
-  const at = columns.findIndex(({ kind }) => kind === 'deviceId');
-  const [, ...further] = cell.split(/\r?\n/);
-  return further.every((line, index) => {
-    const fields = line.split(delimiter);
-    const isLast = index === further.length - 1;
-    const id = fields[at] ?? '';
-    // A quote closes within the last line, so that one may be short.
-    const least = isLast ? Math.max(at + 1, 2) : columns.length;
-    const isComplete = fields.length >= least && fields.length <= columns.length;
-    return isComplete && /^[A-Za-z0-9._:-]*\d[A-Za-z0-9._:-]*$/.test(id);
-  });
-}
-
-function linesIn(text: string): number {
-  return text.split('\n').length - 1;
-}
-
-function wrongQuotes(line: number, source: string, { delimiter }: Table): CellError {
-  const expected = 'quotes around the whole field, and each quote inside it twice';
-  const advice = 'Put quotes around the whole field, and write each quote inside it twice.';
-  const lines = linesIn(source);
-  const why =
-    lines > 0
-      ? ` The quote takes in lines ${line} to ${line + lines}, which are not read as rows.`
-      : source.includes('\\"')
-        ? ' A backslash does not escape a quote.'
-        : source.includes(`${delimiter} "`)
-          ? ' Remove the blank between the delimiter and the quote.'
-          : '';
-  return { code: 'row-syntax', message: `A quote is in the wrong place.${why} ${advice}`, expected };
-}
-
-function wrongCount(cells: readonly string[], { columns, delimiter }: Table): CellError {
-  const expected = columns.length;
-  const count = cells.length === 1 ? '1 field' : `${cells.length} fields`;
-  const [only = ''] = cells;
-  const other = delimiters.find((candidate) => candidate !== delimiter && only.split(candidate).length === expected);
-  const advice =
-    cells.length === 1 && expected > 1 && only.split(delimiter).length === expected
-      ? 'The whole row is in quotes. Remove them, or quote each field by itself.'
-      : cells.length === 1 && expected > 1 && other !== undefined
-        ? `The header is separated by ${JSON.stringify(delimiter)} and this row by ${JSON.stringify(other)}. Use one delimiter.`
-        : cells.length < expected
-          ? 'Add the missing fields.'
-          : cells.some((cell) => /^\s*[“„]/.test(cell))
-            ? 'Curly quotes do not quote a field. Write straight quotes (").'
-            : 'Quote a field that contains the delimiter.';
-  const message = `The row has ${count} where the header has ${expected}. ${advice}`;
-  return { code: 'row-columns', message, expected: `${expected} fields`, value: count };
-}
-
-function namelessValue(index: number, cell: string): CellError {
-  const value = excerpt(cell);
-  const message = `Column ${index + 1} has no name, and its cell is ${JSON.stringify(value)}. Name the column, or empty the cell.`;
-  return { code: 'row-columns', message, expected: 'an empty cell', value };
-}
-
-const headerAgain: CellError = {
-  column: 'deviceId',
-  code: 'row-syntax',
-  message: 'The row is the header again. Remove it.',
-  expected: 'one header, as the first line',
-};
-
-function stillMissing(column: string | undefined): CellError {
-  const message = `The row has cells that are still marked ${missingCell}. Fill or empty them.`;
-  return { column, code: 'row-columns', message, expected: 'a value or an empty cell', value: missingCell };
+  if (isHeaderAgain(fields.deviceId)) return { errors: [headerAgain] };
+  return { fields, errors };
 }

@@ -6,16 +6,21 @@ import { type CheckPorts, createListCheck } from './check-chunk.ts';
 import { createCheckSum } from './check-summary.ts';
 import type { CheckedListOptions, CheckList } from './checked-list.ts';
 import type { Ports } from './ports.ts';
+import { clashesOf } from './steps/read.ts';
 
 /** @param ports of all groups: the limits of the caller are in the list, as they are in a job */
 export function createListChecker(ports: CheckPorts & Pick<Ports, 'deployment'>): CheckList {
   return async ({ bytes, split, ...options }) => {
     // A group may have been declared or changed a moment ago.
     await ports.groups.directory({ maxAgeSeconds: 0 });
-    const job = jobOf(options, split, ports.now());
     const readRange = async (_: string, { offset, length }: { offset: number; length: number }) =>
       bytes.subarray(offset, offset + length);
-    const check = createListCheck(job, { ...ports, manifests: { readRange } });
+    const open = async () => asStream(bytes);
+    const reading = { ...ports, manifests: { readRange, open } };
+    const described = jobOf(options, split, ports.now());
+    const clashes = await clashesOf(described, split, reading);
+    const job = clashes === undefined ? described : { ...described, shape: { ...split.shape, clashes } };
+    const check = createListCheck(job, reading);
     const sum = createCheckSum();
     for (const range of split.chunks) sum.add(await check.check({ jobId: job.jobId, ...range, attempt: 1 }));
     const list = { ...options, sha256: createHash('sha256').update(bytes).digest('hex') };
@@ -26,6 +31,10 @@ export function createListChecker(ports: CheckPorts & Pick<Ports, 'deployment'>)
       Object.assign(repairs, { [name]: (repairs[name] ?? 0) + times });
     return { rows: split.rows, ...summary, repairs, ...(renamed !== undefined && { renamedColumns: renamed }) };
   };
+}
+
+async function* asStream(bytes: Buffer): AsyncGenerator<Uint8Array> {
+  yield bytes;
 }
 
 /** The job that would provision the list. It is not stored, and no job has its id. */

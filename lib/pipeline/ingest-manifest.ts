@@ -12,6 +12,7 @@ import { step } from '../telemetry.ts';
 import { type CheckJobPorts, digested, newDigest, refuseLargeCheck, requireSameCheck, runDryRun } from './check-job.ts';
 import { refuseLookalike } from './known-group.ts';
 import type { Ports } from './ports.ts';
+import { clashesOf } from './steps/read.ts';
 
 export type IngestPorts = CheckJobPorts & Pick<Ports, 'chunkQueue' | 'chunkRows'>;
 
@@ -76,9 +77,11 @@ async function begin(job: Job, ports: IngestPorts): Promise<void> {
   const split = await step('split', { jobId }, () =>
     splitManifest(isChecked ? digested(source, digest) : source, { format, chunkRows }),
   );
-  const { shape, chunks, rows, repairs } = split;
+  const { chunks, rows, repairs } = split;
   const list = { chunks, rows, sha256: digest.digest('hex') };
   if (isChecked) refuseLargeCheck(rows);
+  const clashes = await step('compare ids', { jobId }, () => clashesOf(job, split, ports));
+  const shape = clashes === undefined ? split.shape : { ...split.shape, clashes };
   // A job that was split before has passed its check: its own claims may be what differs now.
   if (!dryRun && job.chunks === 0) await requireSameCheck({ ...job, shape, repairs }, list, ports);
   // Totals first: a chunk may be done before the last message is sent, and it is counted against them.

@@ -1,9 +1,9 @@
-import { createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { createPrivateKey, createPublicKey, type KeyObject, verify, X509Certificate } from 'node:crypto';
 import { AsnConvert } from '@peculiar/asn1-schema';
-import { Name } from '@peculiar/asn1-x509';
+import { AlgorithmIdentifier, Name } from '@peculiar/asn1-x509';
 import { excerpt, FleetError } from '../errors.ts';
 import { toPem } from './certificate.ts';
-import { decodeRequest } from './csr-text.ts';
+import { decodeRequest, privateKeySent } from './csr-text.ts';
 import { bitStringOctets, type DerElement, DerError, derTag, readConstructed, readElements } from './der.ts';
 import {
   type DeviceSubjectKey,
@@ -43,7 +43,7 @@ function decode(text: string): Buffer {
 function read(der: Buffer, deviceId: string, profile: Profile): DeviceSubjectKey {
   const [info, algorithm, signature, ...more] = readConstructed(der, derTag.sequence);
   if (info?.tag !== derTag.sequence || algorithm?.tag !== derTag.sequence || more.length > 0)
-    throw invalid('The request is not laid out like PKCS#10');
+    throw invalid(otherKind(der) ?? 'The request is not laid out like PKCS#10');
   const [version, subject, publicKeyInfo, attributes, ...further] = readElements(info.content);
   // Version 1 is encoded as 0. Some senders leave the attributes out, which RFC 2986 4.1 requires even if empty.
   const wellFormed =
@@ -52,7 +52,7 @@ function read(der: Buffer, deviceId: string, profile: Profile): DeviceSubjectKey
     publicKeyInfo?.tag === derTag.sequence &&
     (attributes === undefined || attributes.tag === derTag.context0) &&
     further.length === 0;
-  if (!wellFormed) throw invalid('The request is not laid out like PKCS#10 version 1');
+  if (!wellFormed) throw invalid(otherKind(der) ?? 'The request is not laid out like PKCS#10 version 1');
 
   checkSubject(subject, deviceId);
   const key = acceptKey(publicKeyInfo.whole, profile);
@@ -61,6 +61,26 @@ function read(der: Buffer, deviceId: string, profile: Profile): DeviceSubjectKey
 }
 
 const version1 = Buffer.from('020100', 'hex');
+
+/** Tells other DER that people send without PEM labels. */
+function otherKind(der: Buffer): string | undefined {
+  const readers: readonly (readonly [message: string, read: () => unknown])[] = [
+    [privateKeySent, () => createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })],
+    [privateKeySent, () => createPrivateKey({ key: der, format: 'der', type: 'sec1' })],
+    [privateKeySent, () => createPrivateKey({ key: der, format: 'der', type: 'pkcs1' })],
+    ['The request is a certificate. Send the PKCS#10 request that the device made', () => new X509Certificate(der)],
+  ];
+  return readers.find(([, read]) => isReadable(read))?.[0];
+}
+
+function isReadable(read: () => unknown): boolean {
+  try {
+    read();
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 function checkSubject(subject: DerElement, deviceId: string): void {
   if (subject.content.length === 0 || isCommonName(subject.content, deviceId)) return;
@@ -75,7 +95,10 @@ function checkSubject(subject: DerElement, deviceId: string): void {
   }
   const other = names.find((name) => name !== deviceId);
   if (other !== undefined)
-    throw invalid(`The request is for "${excerpt(printable(other))}"`, `CN=${deviceId}, or no common name`);
+    throw invalid(
+      `The request is for "${excerpt(printable(other))}". Make one for "${deviceId}", or one without a common name`,
+      `CN=${deviceId}, or no common name`,
+    );
 }
 
 /**
@@ -117,7 +140,10 @@ function acceptKey(info: Buffer, profile: Profile): DeviceSubjectKey {
   const publicKey = importKey(info);
   const key = subjectKeyOf(publicKey);
   if (key === undefined || !isDeviceKey(key) || !profile.keyTypes.includes(key.type))
-    throw invalid(`The key of the request is ${describeKey(publicKey)}`, profile.keyTypes.join(' or '));
+    throw invalid(
+      `The key of the request is ${describeKey(publicKey)}. Make a key of type ${profile.keyTypes.join(' or ')}`,
+      profile.keyTypes.join(' or '),
+    );
   // Explicit curve parameters and compressed points, as some HSMs write them. Only the key itself is taken.
   if (key.type === 'ec-p256') return subjectKeyFrom('ec-p256', uncompressedPoint(publicKey));
   if (!key.info.equals(info))
@@ -136,10 +162,44 @@ function uncompressedPoint(key: KeyObject): Buffer {
 
 function checkSignature(signed: Buffer, algorithm: Buffer, signature: Buffer, key: SubjectKey): void {
   const method = readSignatureAlgorithm(algorithm);
-  if (method === undefined || !key.type.startsWith(method.family))
-    throw invalid('The request is signed by an algorithm that is not accepted', 'ECDSA or RSA (PKCS#1 1.5) with SHA-2');
+  if (method === undefined || !key.type.startsWith(method.family)) {
+    const accepted = key.type.startsWith('ec') ? 'ECDSA with SHA-2' : 'RSA (PKCS#1 1.5) with SHA-2';
+    throw invalid(
+      `The request is signed by an algorithm that is not accepted: ${algorithmName(algorithm)}. Sign it by ${accepted}`,
+      accepted,
+    );
+  }
   if (!isSigned(method.hash, signed, key, signature))
-    throw invalid('The signature of the request does not verify: the request was altered, or signed with another key');
+    throw invalid(
+      'The signature of the request does not verify: the request was altered, or signed with another key. Make a new one',
+    );
+}
+
+/** Names of algorithms that requests are signed by and that are not accepted, or not with every key. */
+const algorithmNames: Readonly<Record<string, string>> = {
+  '1.2.840.10045.4.1': 'ECDSA with SHA-1',
+  '1.2.840.10045.4.3.1': 'ECDSA with SHA-224',
+  '1.2.840.10045.4.3.2': 'ECDSA with SHA-256',
+  '1.2.840.10045.4.3.3': 'ECDSA with SHA-384',
+  '1.2.840.10045.4.3.4': 'ECDSA with SHA-512',
+  '1.2.840.113549.1.1.4': 'RSA with MD5',
+  '1.2.840.113549.1.1.5': 'RSA with SHA-1',
+  '1.2.840.113549.1.1.10': 'RSA-PSS',
+  '1.2.840.113549.1.1.11': 'RSA with SHA-256',
+  '1.2.840.113549.1.1.12': 'RSA with SHA-384',
+  '1.2.840.113549.1.1.13': 'RSA with SHA-512',
+  '1.2.840.113549.1.1.14': 'RSA with SHA-224',
+  '1.3.101.112': 'Ed25519',
+};
+
+/** What an AlgorithmIdentifier says, for messages. */
+function algorithmName(der: Buffer): string {
+  try {
+    const { algorithm } = AsnConvert.parse(der, AlgorithmIdentifier);
+    return algorithmNames[algorithm] ?? excerpt(algorithm);
+  } catch {
+    return 'an unreadable one';
+  }
 }
 
 /**

@@ -2,8 +2,16 @@ import { FleetError } from '../../errors.ts';
 import { type GroupRecord, inForce } from '../../groups/group.ts';
 import type { Job } from '../../jobs/job.ts';
 import type { ChunkMessage } from '../../jobs/messages.ts';
-import { type DeviceRequest, manifestGone, type RowError, rowError } from '../../manifest/manifest.ts';
+import { findClashes } from '../../manifest/clashes.ts';
+import {
+  type ClashingIds,
+  type DeviceRequest,
+  manifestGone,
+  type RowError,
+  rowError,
+} from '../../manifest/manifest.ts';
 import { type ChunkRows, createRowReader } from '../../manifest/rows.ts';
+import type { SplitManifest } from '../../manifest/splitter.ts';
 import type { Versioned } from '../../storage.ts';
 import { step } from '../../telemetry.ts';
 import type { Ports } from '../ports.ts';
@@ -64,5 +72,29 @@ function ofMessage({ lines }: ChunkMessage, rows: ChunkRows, job: Job): ChunkRow
   const repairs = lines === undefined && job.repairs !== undefined ? rows.repairs : {};
   if (lines === undefined) return { ...rows, repairs };
   const wanted = ({ line }: { line: number }) => lines.includes(line);
-  return { requests: rows.requests.filter(wanted), faults: rows.faults.filter(wanted), repairs };
+  return { ...rows, requests: rows.requests.filter(wanted), faults: rows.faults.filter(wanted), repairs };
+}
+
+/**
+ * Finds the ids that rows of different chunks write in different ways, before the first chunk is sent: no row of such a
+ * device is provisioned then, whichever chunk comes first. Reads the manifest once more if a group folds the case of its ids.
+ * @throws FleetError `manifest-gone`, `manifest-too-large`, `throttled`, `unavailable`
+ */
+export async function clashesOf(
+  { manifest, defaultGroup }: Job,
+  { shape, chunks }: SplitManifest,
+  { groups, manifests }: Pick<ReadPorts, 'groups'> & { readonly manifests: Pick<Ports['manifests'], 'open'> },
+): Promise<ClashingIds | undefined> {
+  if (chunks.length === 1) return undefined;
+  // Not from the cache: a worker that reads the rows later may know a group that was declared a moment ago.
+  const known = await groups.directory({ maxAgeSeconds: 0 });
+  const group = (id: string) => definitionOf(known.get(id));
+  const folds = (id: string) => group(id)?.deviceIdCase === 'fold';
+  const hasOneGroup = shape.columns !== undefined && !shape.columns.includes('enrollmentGroup');
+  const isRelevant = hasOneGroup ? folds(defaultGroup ?? '') : [...known.keys()].some(folds);
+  if (!isRelevant) return undefined;
+  const { blob, ...version } = manifest;
+  const source = await manifests.open(blob, version);
+  if (source === undefined) throw manifestGone(blob);
+  return findClashes(source, chunks, createRowReader({ shape, defaultGroup, group }), folds);
 }
