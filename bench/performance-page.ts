@@ -4,11 +4,11 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { prices } from '../lib/limits-and-prices.ts';
 import type { Measurement, Profile } from './benchmark.ts';
 import { benchmarks } from './benchmarks.ts';
 import { formatBar, formatValue } from './format.ts';
 import type { Machine } from './harness/machine.ts';
-import { prices } from './prices.ts';
 import { type Result, readResults } from './results.ts';
 
 const page = new URL('../docs/performance.md', import.meta.url);
@@ -89,7 +89,7 @@ function priceTable(): string {
   );
   return [
     '## Prices',
-    `From bench/prices.ts, entered ${distinct(all.map(({ date }) => date))} and not read from the linked pages: check them there.`,
+    `From lib/limits-and-prices.ts, entered ${distinct(all.map(({ date }) => date))} and not read from the linked pages: check them there.`,
     ['| item | USD |', '| --- | --- |', ...rows].join('\n'),
   ].join('\n\n');
 }

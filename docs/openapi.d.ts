@@ -63,6 +63,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/checks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check a manifest, and spend nothing
+         * @description Takes what `POST /api/jobs` takes, and answers what a job would make of it (docs/check.md). A list of at most 2,000 rows and 1 MiB is answered at once and not stored. A larger one becomes a dry run: a job that ends as `checked`.
+         */
+        post: operations["create-check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/jobs": {
         parameters: {
             query?: never;
@@ -653,7 +673,7 @@ export interface components {
          * @description See docs/errors.md.
          * @enum {string}
          */
-        ErrorCode: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+        ErrorCode: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
         /** @description Who did something, and when. */
         Act: {
             /** @description A signed-in user as `name (object id)`, `function key`, or `order` and its source. */
@@ -708,11 +728,110 @@ export interface components {
                 };
             }[];
         };
+        /** @description What a job would make of a list. Nothing was stored. */
+        Check: {
+            rows: number;
+            /** @description Name it in `POST /api/jobs?check=`, so that the list is submitted only as it was checked. */
+            digest: string;
+            checkedAt: components["schemas"]["Time"];
+            /** @description Rows by what a job would make of them. */
+            readonly outcomes: {
+                /** @description Devices that would be provisioned for the first time, or again after a failure. */
+                new: number;
+                /** @description Provisioned already with the same content: nothing would be issued. */
+                unchanged: number;
+                /** @description Provisioned already with other content: a new certificate and bundle. */
+                replaced: number;
+                /** @description Provisioned already with the same content, and issued again (`onConflict=reissue`). */
+                reissued: number;
+                /** @description Rows with a fault. */
+                refused: number;
+            };
+            /** @description One per error code, most rows first. */
+            readonly faults: {
+                code: components["schemas"]["ErrorCode"];
+                rows: number;
+                /** @description The first rows, 5 at most. */
+                readonly first: {
+                    /** @description Line of the list on which the row begins, from 1. */
+                    line: number;
+                    message: string;
+                    column?: string;
+                    value?: string;
+                }[];
+            }[];
+            estimate: components["schemas"]["Estimate"];
+            /** @description What the reader repaired, and how often (docs/manifests.md). */
+            repairs: {
+                [key: string]: number;
+            };
+            /** @description Values that were accepted and may be wrong (docs/manifests.md). */
+            warnings: {
+                [key: string]: number;
+            };
+            /** @description Columns whose names were matched. */
+            readonly renamedColumns?: {
+                written: string;
+                read: string;
+            }[];
+        };
+        /** @description Time and price by published limits and list prices (docs/check.md). */
+        Estimate: {
+            /** @description Devices for which something would be issued. */
+            devices: number;
+            certificates: number;
+            /**
+             * @description The quota that takes longest, over both phases.
+             * @enum {string}
+             */
+            binding?: "dps" | "hub" | "keyVault" | "cosmos";
+            /** @description `issue`: until bundles are ready. `register`: until all devices have registered. */
+            readonly phases: {
+                /** @enum {string} */
+                phase: "issue" | "register";
+                minutes: number;
+                /**
+                 * @description The quota that takes longest.
+                 * @enum {string}
+                 */
+                binding?: "dps" | "hub" | "keyVault" | "cosmos";
+                readonly quotas: {
+                    of: string;
+                    source: string;
+                    /** @description When the figure was entered. */
+                    date: string;
+                    /** @enum {string} */
+                    service: "dps" | "hub" | "keyVault" | "cosmos";
+                    operations: number;
+                    perMinute: number;
+                    minutes: number;
+                }[];
+            }[];
+            readonly price: {
+                /** @constant */
+                currency: "USD";
+                once: number;
+                perMonth: number;
+                readonly items: {
+                    of: string;
+                    source: string;
+                    /** @description When the figure was entered. */
+                    date: string;
+                    /** @enum {string} */
+                    when: "once" | "perMonth";
+                    count: number;
+                    dollars: number;
+                }[];
+            };
+            readonly assumptions: string[];
+            /** @description The day of the newest figure. */
+            figuresOf: string;
+        };
         /** @description One submitted manifest and everything that becomes of it. */
         Job: {
             jobId: string;
             /** @enum {string} */
-            status: "received" | "splitting" | "provisioning" | "completed" | "completedWithErrors" | "failed" | "cancelled";
+            status: "received" | "splitting" | "provisioning" | "completed" | "completedWithErrors" | "failed" | "cancelled" | "checking" | "checked";
             /** @description Why it failed. */
             reason?: components["schemas"]["FailureReason"];
             /** @enum {string} */
@@ -737,6 +856,15 @@ export interface components {
              * @constant
              */
             adopt?: true;
+            /**
+             * @description Its rows are checked, and nothing is provisioned (docs/check.md).
+             * @constant
+             */
+            dryRun?: true;
+            /** @description The digest of the check that has to hold before it begins. */
+            expectedCheck?: string;
+            /** @description What a dry run found, once it has ended. */
+            check?: components["schemas"]["CheckSummary"];
             /** @description Rows by outcome. */
             counts: {
                 total: number;
@@ -747,6 +875,8 @@ export interface components {
                 /** @description A retry takes these rows up. */
                 failed: number;
                 cancelled: number;
+                /** @description Only in a dry run: rows that a job would provision. */
+                checked?: number;
                 waiting: number;
             };
             /** @description Rows of a retry that are not counted again yet. */
@@ -793,6 +923,39 @@ export interface components {
                 results: string;
                 devices: string;
             };
+        };
+        /** @description What a dry run found. */
+        CheckSummary: {
+            /** @description Name it in `POST /api/jobs?check=`, so that the list is submitted only as it was checked. */
+            digest: string;
+            checkedAt: components["schemas"]["Time"];
+            /** @description Rows by what a job would make of them. */
+            readonly outcomes: {
+                /** @description Devices that would be provisioned for the first time, or again after a failure. */
+                new: number;
+                /** @description Provisioned already with the same content: nothing would be issued. */
+                unchanged: number;
+                /** @description Provisioned already with other content: a new certificate and bundle. */
+                replaced: number;
+                /** @description Provisioned already with the same content, and issued again (`onConflict=reissue`). */
+                reissued: number;
+                /** @description Rows with a fault. */
+                refused: number;
+            };
+            /** @description One per error code, most rows first. */
+            readonly faults: {
+                code: components["schemas"]["ErrorCode"];
+                rows: number;
+                /** @description The first rows, 5 at most. */
+                readonly first: {
+                    /** @description Line of the list on which the row begins, from 1. */
+                    line: number;
+                    message: string;
+                    column?: string;
+                    value?: string;
+                }[];
+            }[];
+            estimate: components["schemas"]["Estimate"];
         };
         Jobs: {
             jobs: components["schemas"]["Job"][];
@@ -1056,6 +1219,8 @@ export interface components {
                         completedWithErrors: number;
                         failed: number;
                         cancelled: number;
+                        checking: number;
+                        checked: number;
                     };
                 };
                 /** @description Jobs by the day on which they were received, UTC: the last 14 days, oldest first. */
@@ -1070,6 +1235,8 @@ export interface components {
                         completedWithErrors: number;
                         failed: number;
                         cancelled: number;
+                        checking: number;
+                        checked: number;
                     };
                 }[];
                 /** @description When these counts were read. */
@@ -1820,6 +1987,153 @@ export interface operations {
             503: components["responses"]["Error503"];
         };
     };
+    "create-check": {
+        parameters: {
+            query?: {
+                /** @description The group of rows that name none. */
+                enrollmentGroup?: string;
+                /** @description For devices that are provisioned already: refuse other content, replace it, or provision again in any case. */
+                onConflict?: "reject" | "replace" | "reissue";
+                /** @description Replace individual enrollments that DPS has and that this deployment did not create. */
+                adopt?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The manifest (docs/manifests.md), also with Content-Encoding: gzip. At most 104857600 bytes. */
+        requestBody: {
+            content: {
+                "text/csv": string;
+                "application/csv": string;
+                "application/x-csv": string;
+                "text/x-csv": string;
+                "text/comma-separated-values": string;
+                "text/x-comma-separated-values": string;
+                "text/tab-separated-values": string;
+                "application/x-ndjson": string;
+                "application/ndjson": string;
+                "application/jsonl": string;
+                "application/x-jsonl": string;
+                "application/jsonlines": string;
+                "application/x-jsonlines": string;
+                "application/json-lines": string;
+                "application/json-seq": string;
+                "text/x-ndjson": string;
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                "text/plain": string;
+                "application/octet-stream": string;
+                "application/vnd.ms-excel": string;
+                "application/x-www-form-urlencoded": string;
+                "multipart/form-data": string;
+            };
+        };
+        responses: {
+            /** @description What a job would make of the list. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Check"];
+                };
+            };
+            /** @description The dry run. Its job has the answer once it is `checked`. */
+            202: {
+                headers: {
+                    /** @description Path of the job. */
+                    location: string;
+                    /** @description Seconds until it is worth asking for the job. */
+                    "retry-after": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /** @description `concurrent-change`: Read the resource again and repeat the request. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "concurrent-change";
+                    };
+                };
+            };
+            /**
+             * @description `manifest-too-large`: Split the list, or upload it to the container manifests, which takes any size.
+             *
+             *     `request-too-large`: Send a smaller body; docs/host.md lists the limits.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "manifest-too-large" | "request-too-large";
+                    };
+                };
+            };
+            /** @description `manifest-format`: Name the file .csv, .xlsx, .ndjson or .jsonl, or send text/csv, application/x-ndjson or the media type of .xlsx. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "manifest-format";
+                    };
+                };
+            };
+            /**
+             * @description `manifest-empty`: Send a header and at least one row.
+             *
+             *     `manifest-encoding`: Save the file as UTF-8.
+             *
+             *     `manifest-not-text`: Save the list as UTF-8 text, CSV or NDJSON, or as a workbook that is named .xlsx.
+             *
+             *     `manifest-header`: Use the columns deviceId, enrollmentGroup, csr, tags.<path> and desired.<path>.
+             *
+             *     `manifest-quote`: Close the quoted field with ".
+             *
+             *     `manifest-row-too-long`: Look for a missing line break or closing quote near this row; a row may have 1 MiB.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "manifest-empty" | "manifest-encoding" | "manifest-not-text" | "manifest-header" | "manifest-quote" | "manifest-row-too-long";
+                    };
+                };
+            };
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
     "list-jobs": {
         parameters: {
             query?: {
@@ -1867,6 +2181,8 @@ export interface operations {
                 onConflict?: "reject" | "replace" | "reissue";
                 /** @description Replace individual enrollments that DPS has and that this deployment did not create. */
                 adopt?: boolean;
+                /** @description The digest of a check. The list is refused if it, its groups or the records of its devices changed since. */
+                check?: string;
             };
             header?: {
                 /** @description Makes a repeated request safe: the same request with the same key is the same job. Use a new UUID per list. */
@@ -1940,6 +2256,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         title: "concurrent-change";
+                    };
+                };
+            };
+            /** @description `check-changed`: Check the list again, and submit it with the digest of the new check. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "check-changed";
                     };
                 };
             };
@@ -2201,7 +2529,7 @@ export interface operations {
                 /** @description Default: JSON if the header Accept prefers it to CSV, otherwise CSV. Pages are of JSON only. */
                 format?: "csv" | "json";
                 /** @description Only rows with this code. JSON only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
             };
             header?: {
                 /** @description `application/json` asks for JSON. */
@@ -2595,7 +2923,7 @@ export interface operations {
                 /** @description Letters of this queue only. */
                 queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
                 /** @description Letters that wait (default), that were redriven in the last 30 days, or that were discarded in the last year. */
@@ -2673,7 +3001,7 @@ export interface operations {
                 /** @description Letters of this queue only. */
                 queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
             };
@@ -2718,7 +3046,7 @@ export interface operations {
                 /** @description Letters of this queue only. */
                 queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
                 /** @description `true` discards all letters that wait. Needed when nothing else selects letters. */

@@ -25,6 +25,7 @@ import { createGroups } from '../lib/enrollment/groups.ts';
 import type { GroupStore } from '../lib/groups/group.ts';
 import type { ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
 import type { Lock } from '../lib/lock.ts';
+import { createListChecker } from '../lib/pipeline/check-list.ts';
 import { createIssuanceCache } from '../lib/pipeline/issuance.ts';
 import { createOverview } from '../lib/pipeline/overview.ts';
 import type { Ports } from '../lib/pipeline/ports.ts';
@@ -109,6 +110,11 @@ export function createServices(config: Config): Services {
     allowPlainKeys: config.allowPlainKeys,
     privateUrls: config.privateUrls,
   });
+  const deployment = {
+    dpsOperationsPerMinute: config.dps.operationsPerMinute,
+    usesKeyVault: 'vaultUrl' in config.keys,
+  };
+  const checkList = createListChecker({ groups, devices, deployment, now });
   const openIssuance = createIssuanceCache({ authority, dps: config.dps, now });
 
   const hosts = checkedHosts(config);
@@ -143,6 +149,8 @@ export function createServices(config: Config): Services {
     enrollments,
     twins,
     openIssuance,
+    checkList,
+    deployment,
     rateLimiter,
     enrollmentLock,
     secondsPerChunk: (60 * config.chunkRows) / config.dps.operationsPerMinute,

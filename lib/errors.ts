@@ -74,6 +74,12 @@ const definitions = {
     hint: 'Upload the manifest again; it was deleted, or it was replaced before its job began.',
   },
 
+  'check-changed': {
+    acts: 'sender',
+    status: 412,
+    hint: 'Check the list again, and submit it with the digest of the new check.',
+  },
+
   'report-missing': {
     acts: 'sender',
     status: 410,

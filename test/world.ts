@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +8,7 @@ import type { GroupInput } from '../lib/groups/definition.ts';
 import type { Job } from '../lib/jobs/job.ts';
 import { jobIdOf } from '../lib/jobs/job.ts';
 import type { ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
+import { createListChecker } from '../lib/pipeline/check-list.ts';
 import { enrollDevices } from '../lib/pipeline/enroll-devices.ts';
 import { ingestManifest } from '../lib/pipeline/ingest-manifest.ts';
 import { createIssuanceCache } from '../lib/pipeline/issuance.ts';
@@ -86,6 +86,8 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
     });
   }
 
+  const deployment = { dpsOperationsPerMinute: 1000, usesKeyVault: false };
+  let ids = 0;
   const queue: Delivery[] = [];
   const memory = {
     ...{ jobs: createMemoryJobStore(), devices: createMemoryDeviceStore(), groupStore: createMemoryGroupStore() },
@@ -126,8 +128,10 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
       queue: () => emptyQueue,
       now,
     }),
+    deployment,
+    checkList: createListChecker({ groups: newGroups(), devices, deployment, now }),
+    newId: () => `id-${++ids}`,
     random: Math.random,
-    newId: randomUUID,
     twins: cuttable({ ...noTwins }),
     openIssuance: createIssuanceCache({ authority, dps, now }),
     rateLimiter: createRateLimiter({ perMinute: 1_000_000, now, sleep }),

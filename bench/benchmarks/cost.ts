@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import { costOf, type PriceName } from '../../lib/limits-and-prices.ts';
 import { type Benchmark, type Findings, type Measurement, type Run, single } from '../benchmark.ts';
 import { type BenchStack, withBenchStack } from '../harness/bench-stack.ts';
-import { costOf, type PriceName } from '../prices.ts';
 
 const rowsPerJob = 20_000;
 /** Memory of an instance, as in infra/azure/main.bicep. */

@@ -10,6 +10,7 @@ import {
 } from '../../lib/jobs/job.ts';
 import { manifestFormats } from '../../lib/manifest/formats.ts';
 import { repairsAndWarnings } from '../../lib/manifest/repairs.ts';
+import { checkSummarySchema } from './check-view.ts';
 import { act, count, failureReason, reference, time } from './schemas.ts';
 
 const repairCounts = z.record(z.string(), count.optional());
@@ -30,6 +31,9 @@ export const jobSchema = z
       .literal(true)
       .optional()
       .describe('Individual enrollments that this deployment did not create are replaced.'),
+    dryRun: z.literal(true).optional().describe('Its rows are checked, and nothing is provisioned (docs/check.md).'),
+    expectedCheck: z.string().optional().describe('The digest of the check that has to hold before it begins.'),
+    check: checkSummarySchema.optional().describe('What a dry run found, once it has ended.'),
     counts: z
       .object({
         total: count,
@@ -38,6 +42,7 @@ export const jobSchema = z
         rejected: count.describe('Only the sender can correct these rows.'),
         failed: count.describe('A retry takes these rows up.'),
         cancelled: count,
+        checked: count.optional().describe('Only in a dry run: rows that a job would provision.'),
         waiting: z.int(),
       })
       .describe('Rows by outcome.'),
@@ -101,6 +106,9 @@ export function jobView(job: Job, at: Date): z.input<typeof jobSchema> {
     onConflict: job.onConflict,
     reference: job.reference,
     adopt: job.adopt,
+    dryRun: job.dryRun === true ? true : undefined,
+    expectedCheck: job.expectedCheck,
+    check: job.check,
     counts: { ...counts, waiting: waiting(counts) },
     retrying,
     ...repairsAndWarnings(job.repairs ?? {}),

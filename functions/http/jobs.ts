@@ -1,13 +1,16 @@
+import type { HttpRequest } from '@azure/functions';
 import * as z from 'zod';
 import { actorName } from '../../lib/access/act.ts';
 import { enrollmentGroupId } from '../../lib/devices/ids.ts';
+import type { ErrorCode } from '../../lib/errors.ts';
 import { findJob } from '../../lib/jobs/find-job.ts';
 import { conflictPolicies, type Job, jobSources, jobStatuses } from '../../lib/jobs/job.ts';
 import { cancelJob } from '../../lib/pipeline/cancel-job.ts';
+import { submitChecked } from '../../lib/pipeline/check-manifest.ts';
 import { retryJob } from '../../lib/pipeline/retry-job.ts';
-import { submitManifest } from '../../lib/pipeline/submit-manifest.ts';
+import { type Submission, submitManifest } from '../../lib/pipeline/submit-manifest.ts';
 import { submitOnce } from '../../lib/pipeline/submit-once.ts';
-import { MiB } from './body.ts';
+import { type BodyDefinition, MiB } from './body.ts';
 import { etagHeader, etagOf, ifNoneMatch, unlessKnown } from './etag.ts';
 import { jobSchema, jobView } from './job-view.ts';
 import { defineOperation } from './operation.ts';
@@ -18,12 +21,61 @@ import { readUpload, uploadMediaTypes } from './upload.ts';
 
 const location = z.string().describe('Path of the job.');
 const retryAfter = z.string().describe('Seconds until it is worth asking for the job.');
-const accepted = { location, 'retry-after': retryAfter };
+export const accepted = { location, 'retry-after': retryAfter };
 
 /** The local host polls its queues every 250 ms, the host in Azure every 2 seconds. */
 const again = { 'retry-after': '2' };
 const pathParameters = z.object({ jobId: jobIdInPath });
 const maxUploadBytes = 100 * MiB;
+
+/** What the sender of a manifest says about all of its rows. */
+export const submissionQuery = z.object({
+  enrollmentGroup: z
+    .string()
+    .regex(enrollmentGroupId, 'the id of an enrollment group')
+    .optional()
+    .describe('The group of rows that name none.'),
+  onConflict: word(conflictPolicies)
+    .optional()
+    .meta({
+      description:
+        'For devices that are provisioned already: refuse other content, replace it, or provision again in any case.',
+      override: { default: 'reject' },
+    }),
+  adopt: flag
+    .optional()
+    .describe('Replace individual enrollments that DPS has and that this deployment did not create.'),
+});
+
+export const manifestBody = {
+  kind: 'stream',
+  description: 'The manifest (docs/manifests.md), also with Content-Encoding: gzip.',
+  mediaTypes: uploadMediaTypes,
+  // The default limit of the host. A large body is stored as it comes, never as a whole in memory.
+  maxBytes: maxUploadBytes,
+  tooLarge: 'manifest-too-large',
+} as const satisfies BodyDefinition;
+
+/** The errors of a body that is no manifest. */
+export const submissionErrors = [
+  'manifest-empty',
+  'manifest-format',
+  'manifest-encoding',
+  'manifest-too-large',
+  'request-invalid',
+  'not-found',
+  'forbidden',
+] as const satisfies ErrorCode[];
+
+/** @throws FleetError one of `submissionErrors`, before anything is stored */
+export async function submissionOf(
+  { enrollmentGroup: defaultGroup, onConflict = 'reject', adopt }: z.output<typeof submissionQuery>,
+  body: AsyncGenerator<Uint8Array>,
+  { headers }: Pick<HttpRequest, 'headers'>,
+): Promise<Submission> {
+  const upload = await readUpload(headers, body, maxUploadBytes);
+  return { ...upload, ...(defaultGroup !== undefined && { defaultGroup }), onConflict, adopt };
+}
 
 /** A structured-field string (draft-ietf-httpapi-idempotency-key-header), or the same without its quotes. */
 const idempotencyKey = z
@@ -46,53 +98,29 @@ const submitJob = defineOperation({
   description: 'Stores the list and answers at once. Ask for the job to see what becomes of its rows.',
   role: 'submitter',
   perGroup: true,
-  query: z.object({
-    enrollmentGroup: z
+  query: submissionQuery.extend({
+    check: z
       .string()
-      .regex(enrollmentGroupId, 'the id of an enrollment group')
+      .regex(/^sha256:[0-9a-f]{64}$/, 'the digest of a check: sha256: and 64 hex digits')
       .optional()
-      .describe('The group of rows that name none.'),
-    onConflict: word(conflictPolicies)
-      .optional()
-      .meta({
-        description:
-          'For devices that are provisioned already: refuse other content, replace it, or provision again in any case.',
-        override: { default: 'reject' },
-      }),
-    adopt: flag
-      .optional()
-      .describe('Replace individual enrollments that DPS has and that this deployment did not create.'),
+      .describe(
+        'The digest of a check. The list is refused if it, its groups or the records of its devices changed since.',
+      ),
   }),
   headers: z.object({ 'idempotency-key': idempotencyKey }),
-  body: {
-    kind: 'stream',
-    description: 'The manifest (docs/manifests.md), also with Content-Encoding: gzip.',
-    mediaTypes: uploadMediaTypes,
-    // The default limit of the host. The body is stored as it comes, never as a whole in memory.
-    maxBytes: maxUploadBytes,
-    tooLarge: 'manifest-too-large',
-  },
+  body: manifestBody,
   answers: { 202: { description: 'The job.', schema: jobSchema, headers: accepted } },
-  errors: [
-    'manifest-empty',
-    'manifest-format',
-    'manifest-encoding',
-    'manifest-too-large',
-    'request-invalid',
-    'not-found',
-    'forbidden',
-    'idempotency-key-reused',
-  ],
-  async handle({ query, headers, body, request, services, caller }) {
-    const { enrollmentGroup: defaultGroup, onConflict = 'reject', adopt } = query;
-    const upload = await readUpload(request.headers, body, maxUploadBytes);
-    const submission = { ...upload, defaultGroup, onConflict, adopt };
-    const key = headers['idempotency-key'];
+  errors: [...submissionErrors, 'check-changed', 'idempotency-key-reused'],
+  async handle({ query: { check, ...query }, headers, body, request, services, caller }) {
+    const submission = await submissionOf(query, body, request);
     const by = actorName(caller);
+    const key = headers['idempotency-key'];
     const job =
-      key === undefined
-        ? await submitManifest(submission, services, by)
-        : await submitOnce(key, submission, services, by);
+      check !== undefined
+        ? await submitChecked({ ...submission, check }, services, { by, key })
+        : key !== undefined
+          ? await submitOnce(key, submission, services, by)
+          : await submitManifest(submission, services, by);
     return { status: 202, json: jobView(job, services.now()), headers: monitor(job) };
   },
 });
@@ -208,6 +236,6 @@ const retry = defineOperation({
 export const jobOperations = [submitJob, listJobs, getJob, cancel, retry];
 
 /** Where an accepted job is watched, and how often. */
-function monitor({ jobId }: Job) {
+export function monitor({ jobId }: Job) {
   return { location: `/api/jobs/${jobId}`, ...again };
 }

@@ -1,5 +1,6 @@
 import { rolesUpTo } from '../../lib/access/access.ts';
 import type { Role } from '../../lib/access/principal.ts';
+import { checkOperations } from './checks.ts';
 import { deadLetterOperations } from './dead-letters.ts';
 import { deletions } from './deletions.ts';
 import { deviceOperations } from './devices.ts';
@@ -18,6 +19,7 @@ import { summaryOperations } from './summary.ts';
  */
 export const operations: readonly Operation[] = [
   ...groupOperations,
+  ...checkOperations,
   ...jobOperations,
   ...jobReportOperations,
   ...deviceOperations,

@@ -114,6 +114,7 @@ export function openApi(): object {
 /** The first segment of a path, and what is there. */
 export const tagDescriptions: Readonly<Record<string, string>> = {
   'enrollment-groups': 'What is declared of an enrollment group, and its issuing CAs.',
+  checks: 'What a job would make of a list.',
   jobs: 'Submitted manifests and what becomes of their rows.',
   devices: 'Device records and bundles.',
   'dead-letters': 'Messages that failed for good.',

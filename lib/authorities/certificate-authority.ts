@@ -44,6 +44,11 @@ export interface CertificateAuthority {
    */
   createIssuingCa(group: GroupDefinition, generation: number): Promise<IssuingCa>;
   /**
+   * Checks whether `createIssuingCa` could make a CA for the group, as far as that shows without a key.
+   * @throws FleetError `ca-missing`
+   */
+  foreseeIssuingCa(group: GroupDefinition): Promise<void>;
+  /**
    * A request for the group's issuing CA, to be signed by another PKI. The first call makes the key; later ones use it again.
    * @returns PKCS#10, PEM
    * @throws FleetError `ca-key-unusable`
@@ -117,9 +122,7 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
 
   async function openRoot(): Promise<Authority> {
     const { certificatePem, keyName } = (await rootCa()).value;
-    if (keyName === undefined) {
-      throw new FleetError('ca-missing', 'The key of the root is kept elsewhere, so the root cannot sign here.');
-    }
+    if (keyName === undefined) throw rootIsElsewhere();
     return { certificatePem, signer: await signerOf(keyName, certificatePem), chainPem: [] };
   }
 
@@ -151,9 +154,7 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
     },
 
     async createIssuingCa(group, generation) {
-      if (group.issuingCa.origin === 'outside') {
-        throw new FleetError('ca-missing', `Group "${group.id}" has its issuing CA from outside, and has none yet.`);
-      }
+      refuseOutside(group);
       const issuer = await openRoot();
       const keyName = keyNameOf(group, generation);
       const key = await requestedKey(group, generation);
@@ -168,6 +169,13 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
       });
       const notAfter = new X509Certificate(certificatePem).validToDate.toISOString();
       return { certificatePem, chainPem: [issuer.certificatePem], generation, keyName, notAfter };
+    },
+
+    async foreseeIssuingCa(group) {
+      refuseOutside(group);
+      const root = await groups.readRoot();
+      // Without a root, the first CA makes it here.
+      if (root !== undefined && root.value.keyName === undefined) throw rootIsElsewhere();
     },
 
     async requestIssuingCa(group, generation) {
@@ -215,8 +223,17 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
   };
 }
 
+function refuseOutside({ id, issuingCa }: GroupDefinition): void {
+  if (issuingCa.origin !== 'outside') return;
+  throw new FleetError('ca-missing', `Group "${id}" has its issuing CA from outside, and has none yet.`);
+}
+
+function rootIsElsewhere(): FleetError {
+  return new FleetError('ca-missing', 'The key of the root is kept elsewhere, so the root cannot sign here.');
+}
+
 /** The public key of a CA certificate. @throws FleetError `ca-key-unusable` for a type that no CA here signs with */
-function caKeyOf(certificatePem: string): { keyType: CaKeyType; publicKey: KeyObject } {
+export function caKeyOf(certificatePem: string): { keyType: CaKeyType; publicKey: KeyObject } {
   const { publicKey } = new X509Certificate(certificatePem);
   const keyType = caKeyTypeOf(publicKey);
   if (keyType !== undefined) return { keyType, publicKey };

@@ -63,6 +63,12 @@ export interface Groups extends GroupDeletion {
    */
   ensure(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>>;
   /**
+   * The group that `ensure` would return, as far as that shows without making a CA, asking DPS or writing anything. A group
+   * that has no CA yet is returned without one.
+   * @throws FleetError `group-refused` when DPS refused the group as it is declared, `ca-missing`, `ca-unregistered`
+   */
+  foresee(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>>;
+  /**
    * Makes a new issuing CA the current one. DPS keeps the previous one, so its devices can still register.
    * @param by who asks for it; recorded on the group
    * @throws FleetError `not-found`, `method-conflict` (see Rollover), `ca-missing` when the group's CAs are signed elsewhere
@@ -168,6 +174,24 @@ export function createGroups(options: GroupsOptions): Groups {
     }
   }
 
+  async function foresee(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>> {
+    try {
+      const { definition, issuingCas, refusal } = group.value;
+      if (issuingCas.length === 0) {
+        await authority.foreseeIssuingCa(definition);
+        // A CA that is to be made is not registered with DPS.
+        if (definition.attestation === 'caReference' && definition.enrollment === 'group') caReferences(group.value);
+      }
+      const wanted = wantedInDps(group.value);
+      // DPS is asked again before anything is issued, and what it said of the same revision is the best guess.
+      if (wanted !== undefined && refusal?.revision === enrollmentRevision(group.value)) throw repeated(refusal);
+      return group;
+    } catch (error) {
+      if (!(error instanceof FleetError) || error.retry || group.value.accepted === undefined) throw error;
+      return { value: inForce(group.value), etag: group.etag };
+    }
+  }
+
   /** Makes the issuing CA if there is none, and brings DPS up to date with the group as declared. */
   async function complete(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>> {
     if (group.value.issuingCas.length > 0) return sync(group);
@@ -177,20 +201,12 @@ export function createGroups(options: GroupsOptions): Groups {
 
   /** Brings DPS up to date with a stored group, and records that. */
   async function sync(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>> {
-    const { id, definition, issuingCas, enrolled, accepted, refusal } = group.value;
+    const { id, enrolled, accepted, refusal } = group.value;
     const revision = enrollmentRevision(group.value);
-    const [primary, secondary] = issuingCas;
-    if (definition.enrollment === 'individual' || primary === undefined || enrolled?.revision === revision)
-      return group;
+    const wanted = wantedInDps(group.value);
+    if (wanted === undefined) return group;
     // DPS is not asked again per chunk while there is something to fall back to. Declaring the group again asks it.
-    if (refusal?.revision === revision && accepted !== undefined)
-      throw new FleetError(refusal.reason.code, refusal.reason.message);
-    const wanted: GroupEnrollment = {
-      definition,
-      primaryCertificatePem: primary.certificatePem,
-      secondaryCertificatePem: secondary?.certificatePem,
-      caReferences: definition.attestation === 'caReference' ? caReferences(group.value) : undefined,
-    };
+    if (refusal?.revision === revision && accepted !== undefined) throw repeated(refusal);
     const { written, adoptedBy } = await send(id, wanted, revision);
     // Records what was sent to DPS. A definition that changed meanwhile has another revision and is sent next time.
     const sent = { revision, at: now().toISOString() };
@@ -262,6 +278,7 @@ export function createGroups(options: GroupsOptions): Groups {
     ...createGroupDeletion({ directory, enrollments, retry, now }),
     directory: directory.all,
     ensure,
+    foresee,
 
     async declare(id, input, by = unknownActor, { adopt = false, precondition } = {}) {
       const definition = parseGroupDefinition(id, input, { privateUrls });
@@ -342,6 +359,29 @@ interface CaChange {
 }
 
 const unchanged = (group: GroupRecord): GroupRecord => group;
+
+/**
+ * The group as DPS should have it.
+ * @returns undefined when DPS has it so, or has nothing of it
+ * @throws FleetError `ca-unregistered`
+ */
+function wantedInDps(group: GroupRecord): GroupEnrollment | undefined {
+  const { definition, issuingCas, enrolled } = group;
+  const [primary, secondary] = issuingCas;
+  const isCurrent = enrolled?.revision === enrollmentRevision(group);
+  if (definition.enrollment === 'individual' || primary === undefined || isCurrent) return undefined;
+  return {
+    definition,
+    primaryCertificatePem: primary.certificatePem,
+    secondaryCertificatePem: secondary?.certificatePem,
+    caReferences: definition.attestation === 'caReference' ? caReferences(group) : undefined,
+  };
+}
+
+/** The error with which DPS refused the group before. */
+function repeated({ reason }: NonNullable<GroupRecord['refusal']>): FleetError {
+  return new FleetError(reason.code, reason.message);
+}
 
 type Enrolled = NonNullable<GroupRecord['enrolled']>;
 

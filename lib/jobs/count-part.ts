@@ -53,11 +53,11 @@ export async function failUndispatched(
   const job = await jobs.read(jobId);
   if (job === undefined || job.dispatchedAt !== undefined || job.finishedAt !== undefined) return;
   const end = { status: 'failed', reason, finishedAt: now().toISOString() } as const;
-  const failed = await jobs.update(jobId, ['received', 'splitting', 'provisioning', 'cancelled'], end);
+  const failed = await jobs.update(jobId, ['received', 'splitting', 'provisioning', 'checking', 'cancelled'], end);
   if (failed?.status === 'failed') logFinished(failed);
 }
 
 /** Logs that a job ended. infra/azure/app/alerts.bicep waits for this line. */
-function logFinished({ jobId, status, reason, counts }: Job): void {
+export function logFinished({ jobId, status, reason, counts }: Job): void {
   currentLog().info('job finished', { jobId, status, code: reason?.code, ...counts });
 }

@@ -4,10 +4,12 @@ import type { FailureReason } from '../errors.ts';
 import type { ManifestFormat, ManifestShape } from '../manifest/manifest.ts';
 import type { Repairs } from '../manifest/repairs.ts';
 import type { Measured, Page, PageRequest, Versioned } from '../storage.ts';
+import type { CheckSummary } from './check.ts';
 import type { OrderReference } from './order-reference.ts';
 
 /**
  * `received`: known, not begun. `splitting`: row boundaries are being found. `provisioning`: chunks are in work.
+ * `checking`: a dry run is in work. `checked`: a dry run has ended; nothing was provisioned.
  * `completed`: every row is provisioned or unchanged. `completedWithErrors`: some rows were rejected or failed.
  * `failed`: the manifest as a whole was refused. `cancelled`: stopped; chunks not begun were dropped.
  */
@@ -20,6 +22,8 @@ export const jobStatuses = [
   'completedWithErrors',
   'failed',
   'cancelled',
+  'checking',
+  'checked',
 ] as const;
 
 /** How its manifest came. */
@@ -56,6 +60,12 @@ export interface Job {
    * groups, are rejected. Absent: all groups.
    */
   readonly allowedGroups?: readonly string[];
+  /** True: a dry run. Its rows are checked, and no device, certificate or enrollment comes of it. */
+  readonly dryRun?: boolean;
+  /** The digest of the check on which its submitter relies: it begins only if a check has the same digest still. */
+  readonly expectedCheck?: string;
+  /** What a dry run found. Absent until it has ended. */
+  readonly check?: CheckSummary;
   /** As it was written last. `currentStatus` is the status to show: a worker can die before it writes this one. */
   readonly status: JobStatus;
   /** Why it failed. */
@@ -119,17 +129,21 @@ export interface RowCounts {
   readonly failed: number;
   /** Rows of chunks that were dropped because the job was cancelled. */
   readonly cancelled: number;
+  /** Rows that a job would provision: only in a dry run. Rows that would be unchanged or refused count there as in a job. */
+  readonly checked?: number;
 }
 
 export const noRows: RowCounts = { total: 0, provisioned: 0, unchanged: 0, rejected: 0, failed: 0, cancelled: 0 };
 
 export function waiting(counts: RowCounts): number {
-  const { total, provisioned, unchanged, rejected, failed, cancelled } = counts;
-  return total - provisioned - unchanged - rejected - failed - cancelled;
+  const { total, provisioned, unchanged, rejected, failed, cancelled, checked = 0 } = counts;
+  return total - provisioned - unchanged - rejected - failed - cancelled - checked;
 }
 
+const finished: readonly JobStatus[] = ['completed', 'completedWithErrors', 'failed', 'cancelled', 'checked'];
+
 export function isFinished(status: JobStatus): boolean {
-  return status === 'completed' || status === 'completedWithErrors' || status === 'failed' || status === 'cancelled';
+  return finished.includes(status);
 }
 
 /** Whether rows of a retry are still in work. A retry that was counted before it was recorded leaves 0 or less. */
@@ -141,8 +155,10 @@ export function isRetrying({ retrying = 0 }: Pick<Job, 'retrying'>): boolean {
  * The status of a job, from its counters and its retry. Every place that shows a job or decides by its end uses this: the
  * stored status is late when a worker dies between counting the last part and ending the job.
  */
-export function currentStatus(job: Pick<Job, 'status' | 'counts' | 'retrying'>): JobStatus {
+export function currentStatus(job: Pick<Job, 'status' | 'counts' | 'retrying' | 'dryRun'>): JobStatus {
   const { status, counts } = job;
+  // A dry run ends with its summary. Its last row is counted before that.
+  if (job.dryRun === true) return status;
   if (counts.total === 0 || waiting(counts) > 0) return status;
   if (isRetrying(job)) return status === 'cancelled' ? 'cancelled' : 'provisioning';
   return finalStatus(counts);
@@ -313,5 +329,6 @@ export type JobChange = Partial<
     | 'cancelledBy'
     | 'retries'
     | 'retrying'
+    | 'check'
   >
 > & { readonly total?: number };

@@ -6,19 +6,23 @@ import { type ConflictPolicy, conflictPolicies } from './job.ts';
 import { type OrderReference, orderReference } from './order-reference.ts';
 
 /*
- * The metadata of a manifest's blob. `onconflict` and `adopt` are for every uploader. The other names are this app's: they carry to the job
+ * The metadata of a manifest's blob. `onconflict`, `adopt`, `dryrun` and `check` are for every uploader. The other names are this app's: they carry to the job
  * what an order or a limited caller said, since the event of the blob alone may make the job.
  *
  * Names and values count in any case. Metadata of other programs is left alone, as long as its name is not one of ours misspelt.
  */
 
 /** What uploaders may set. */
-const settings = ['onconflict', 'adopt'] as const;
+const settings = ['onconflict', 'adopt', 'dryrun', 'check'] as const;
 
 export interface ManifestMetadata {
   readonly onConflict?: ConflictPolicy;
   /** Replace individual enrollments that this deployment did not write. */
   readonly adopt?: boolean | undefined;
+  /** True: the job is a dry run. */
+  readonly dryRun?: boolean | undefined;
+  /** The digest of the check that has to hold. */
+  readonly check?: string | undefined;
   readonly orderId?: string;
   readonly reference?: OrderReference;
   /** Ids of enrollment groups. */
@@ -30,9 +34,11 @@ export interface ManifestMetadata {
  * @param orderDigest tells a second order with the same id from the same one
  */
 export function writeMetadata(given: ManifestMetadata & { readonly orderDigest?: string }): Record<string, string> {
-  const { onConflict = 'reject', adopt, orderId, orderDigest, reference, allowedGroups } = given;
+  const { onConflict = 'reject', adopt, dryRun, check, orderId, orderDigest, reference, allowedGroups } = given;
   const written: Record<string, string> = { onconflict: onConflict };
   if (adopt) written['adopt'] = 'true';
+  if (dryRun) written['dryrun'] = 'true';
+  if (check !== undefined) written['check'] = check;
   if (orderId !== undefined) written['orderid'] = encoded(orderId);
   if (orderDigest !== undefined) written['orderdigest'] = orderDigest;
   if (reference !== undefined) written['orderreference'] = encoded(JSON.stringify(reference));
@@ -54,6 +60,8 @@ export function readMetadata(metadata: BlobProperties['metadata']): ManifestMeta
   };
   const onConflict = read('onconflict', policyIn, conflictPolicies.join(', '));
   const adopt = read('adopt', flagIn, 'true or false');
+  const dryRun = read('dryrun', flagIn, 'true or false');
+  const check = read('check', digestIn, 'sha256: and 64 hex digits');
   const orderId = read('orderid', decoded, 'base64url of UTF-8');
   const reference = read('orderreference', referenceIn, 'base64url of a JSON object');
   const allowedGroups = read('allowedgroups', groupsIn, '');
@@ -63,6 +71,8 @@ export function readMetadata(metadata: BlobProperties['metadata']): ManifestMeta
   return {
     ...(onConflict !== undefined && { onConflict }),
     ...(adopt && { adopt }),
+    ...(dryRun && { dryRun }),
+    ...(check !== undefined && { check }),
     ...(orderId !== undefined && { orderId }),
     ...(reference !== undefined && { reference }),
     ...(allowedGroups !== undefined && { allowedGroups }),
@@ -94,6 +104,11 @@ function policyIn(value: string): ConflictPolicy | undefined {
 function flagIn(value: string): boolean | undefined {
   const word = value.trim().toLowerCase();
   return word === 'true' || word === 'false' ? word === 'true' : undefined;
+}
+
+function digestIn(value: string): string | undefined {
+  const digest = value.trim().toLowerCase();
+  return /^sha256:[0-9a-f]{64}$/.test(digest) ? digest : undefined;
 }
 
 function groupsIn(value: string): readonly string[] {

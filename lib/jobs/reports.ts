@@ -78,9 +78,9 @@ export function createOutcomeReader(jobId: string, { reports, devices }: Outcome
       const results = rows.flatMap((row) => ('result' in row ? [row.result] : []));
       const faults = rows.flatMap((row) => ('fault' in row ? [row.fault] : []));
       const counted = (names: readonly Exclude<keyof RowCounts, 'total'>[]) =>
-        parts.reduce((sum, { outcome }) => sum + names.reduce((rowSum, name) => rowSum + outcome[name], 0), 0);
+        parts.reduce((sum, { outcome }) => sum + names.reduce((rowSum, name) => rowSum + (outcome[name] ?? 0), 0), 0);
       const missing = {
-        results: Math.max(0, counted(['provisioned', 'unchanged']) - results.length),
+        results: Math.max(0, counted(['provisioned', 'unchanged', 'checked']) - results.length),
         faults: Math.max(0, counted(['rejected', 'failed']) - faults.length),
       };
       return { results, faults, missing };
@@ -151,10 +151,10 @@ export async function* jobErrors(jobId: string, sources: ReportSources): AsyncIt
   }
 }
 
-/** Rows that are provisioned, or were before, in order of the manifest; with a row per chunk of which rows are missing. */
+/** Rows that are provisioned, were before, or would be after a dry run, in order of the manifest; with a row per chunk of which rows are missing. */
 export async function* jobResults(jobId: string, sources: ReportSources): AsyncIterable<ResultRow> {
   const reader = createOutcomeReader(jobId, sources);
-  for await (const parts of chunksWith(['provisioned', 'unchanged'], jobId, sources.jobs)) {
+  for await (const parts of chunksWith(['provisioned', 'unchanged', 'checked'], jobId, sources.jobs)) {
     const { results, missing } = await reader.chunk(parts);
     yield* missingResults(parts, missing.results);
     yield* results;
@@ -194,7 +194,8 @@ export async function* chunksWith(
   jobs: JobStore,
   from?: string,
 ): AsyncIterable<readonly Part[]> {
-  const wanted = (parts: readonly Part[]) => parts.some(({ outcome }) => outcomes.some((name) => outcome[name] > 0));
+  const wanted = (parts: readonly Part[]) =>
+    parts.some(({ outcome }) => outcomes.some((name) => (outcome[name] ?? 0) > 0));
   let parts: Part[] = [];
   // Parts come in order of their names, which begin with the chunk.
   for await (const part of jobs.parts(jobId, from)) {

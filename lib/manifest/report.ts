@@ -5,12 +5,15 @@ import { cellsOf, withGuard, withoutGuard } from './csv.ts';
 import { dateSerialError, mayBeDateSerial } from './ids.ts';
 import type { Delimiter, ManifestShape, RowError } from './manifest.ts';
 
-/** A row whose device is provisioned, by this job or by an earlier one with the same content (`unchanged`). */
+/**
+ * A row whose device is provisioned, by this job or by an earlier one with the same content (`unchanged`). In a dry run
+ * `new`, `replaced` or `reissued`: what a job would make of it.
+ */
 export interface ResultRow {
   /** Line of the manifest on which the row begins, from 1. */
   readonly line: number;
   readonly deviceId: string;
-  readonly status: 'provisioned' | 'unchanged' | MissingRows;
+  readonly status: 'provisioned' | 'unchanged' | 'new' | 'replaced' | 'reissued' | MissingRows;
   readonly enrollmentGroup: string;
   /** Hexadecimal. */
   readonly serialNumber: string;

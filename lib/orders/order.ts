@@ -107,6 +107,8 @@ const members = {
   enrollmentGroup: z.string().regex(enrollmentGroupId, `expected ${idRule}`),
   onConflict: absentOr(policy),
   adopt: absentOr(z.boolean()),
+  /** True: the order is only checked, and its id stays free. */
+  dryRun: absentOr(z.boolean()),
   tags: sharedSection('tags'),
   desired: sharedSection('desired'),
   devices: absentOr(z.array(deviceObject).min(1)),
@@ -202,8 +204,8 @@ export function orderKeys(body: unknown): { readonly orderId?: string; readonly 
  * SHA-256 (hex) of the content of an order. Does not depend on the envelope, on the order of keys, or on whether a default
  * is written out. Two orders with equal digests ask for the same.
  */
-export function orderDigest({ onConflict = 'reject', adopt = false, ...order }: Order): string {
-  // Only when it is true: orders of earlier versions keep their digest.
+export function orderDigest({ onConflict = 'reject', adopt = false, dryRun: _, ...order }: Order): string {
+  // `adopt` only when it is true: orders of earlier versions keep their digest.
   return createHash('sha256')
     .update(canonicalJson({ ...order, onConflict, ...(adopt && { adopt }) }))
     .digest('hex');

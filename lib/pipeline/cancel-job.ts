@@ -26,7 +26,7 @@ export async function cancelJob(
   return (await jobs.update(jobId, ['cancelled'], { finishedAt: now().toISOString() })) ?? job;
 }
 
-const runningStatuses = ['received', 'splitting', 'provisioning'] as const;
+const runningStatuses = ['received', 'splitting', 'provisioning', 'checking'] as const;
 
 function refuseEnded(job: Job): void {
   const status = currentStatus(job);

@@ -12,17 +12,18 @@ import {
 import { readMetadata } from '../jobs/manifest-metadata.ts';
 import { currentLog } from '../log.ts';
 import { formatOfName, requireFormat } from '../manifest/formats.ts';
-import { folderGroup, manifestGone } from '../manifest/manifest.ts';
+import { type ChunkRange, folderGroup, manifestGone } from '../manifest/manifest.ts';
 import { type SplitManifest, splitManifest } from '../manifest/splitter.ts';
 import type { BlobCreated } from '../manifest/upload-event.ts';
 import type { BlobProperties, BlobStore } from '../storage.ts';
 import { step } from '../telemetry.ts';
+import { type CheckJobPorts, digested, newDigest, refuseLargeCheck, requireSameCheck, runDryRun } from './check-job.ts';
 import { refuseLookalike } from './known-group.ts';
 import type { Ports } from './ports.ts';
 import { clashesOf } from './steps/read.ts';
 import { ofSheet, storeTable } from './workbook-table.ts';
 
-export type IngestPorts = Pick<Ports, 'jobs' | 'manifests' | 'reports' | 'groups' | 'chunkQueue' | 'chunkRows' | 'now'>;
+export type IngestPorts = CheckJobPorts & Pick<Ports, 'chunkQueue' | 'chunkRows'>;
 
 /**
  * Turns an uploaded manifest into a job and its chunks. First takes a snapshot of the version that was announced: all rows
@@ -52,7 +53,7 @@ export async function ingestManifest(event: BlobCreated, ports: IngestPorts): Pr
     const begun = await jobs.update(jobId, ['received', 'splitting'], { status: 'splitting', startedAt, manifest });
     // The status does not tell: a job that was cancelled while its messages were sent needs the rest of them, to drop them.
     if (begun === undefined || begun.finishedAt !== undefined || begun.dispatchedAt !== undefined) return;
-    await dispatch(begun, ports);
+    await begin(begun, ports);
   } catch (error) {
     if (!(error instanceof FleetError) || error.retry) throw error;
     await failUndispatched(jobId, error.reason, { jobs, now });
@@ -71,20 +72,26 @@ async function withSnapshot(manifest: ManifestVersion, manifests: BlobStore): Pr
   return { blob, etag, snapshot };
 }
 
-/** Splits the manifest and sends one message per chunk. */
-async function dispatch(job: Job, ports: IngestPorts): Promise<void> {
-  const { jobs, chunkQueue, now } = ports;
+/** Splits the manifest. Then sends one message per chunk or, in a dry run, checks all chunks. */
+async function begin(job: Job, ports: IngestPorts): Promise<void> {
+  const { jobs } = ports;
   // A setting that changes between two deliveries must not move the chunks of a job that is half sent.
-  const { jobId, chunkRows = ports.chunkRows } = job;
-  const found = await step('split', { jobId }, () => split(job, chunkRows, ports));
+  const { jobId, chunkRows = ports.chunkRows, dryRun = false, expectedCheck } = job;
+  const digest = newDigest();
+  const isChecked = dryRun || expectedCheck !== undefined;
+  const pass = (source: AsyncIterable<Uint8Array>) => (isChecked ? digested(source, digest) : source);
+  const found = await step('split', { jobId }, () => split(job, chunkRows, pass, ports));
   const { chunks, rows, repairs, table } = found;
-  const clashes = await step('compare ids', { jobId }, () =>
-    clashesOf({ ...job, ...(table && { table }) }, found, ports),
-  );
+  const list = { chunks, rows, sha256: digest.digest('hex') };
+  if (isChecked) refuseLargeCheck(rows);
+  const readable = { ...job, ...(table && { table }) };
+  const clashes = await step('compare ids', { jobId }, () => clashesOf(readable, found, ports));
   const shape = clashes === undefined ? found.shape : { ...found.shape, clashes };
+  // A job that was split before has passed its check: its own claims may be what differs now.
+  if (!dryRun && job.chunks === 0) await requireSameCheck({ ...readable, shape, repairs }, list, ports);
   // Totals first: a chunk may be done before the last message is sent, and it is counted against them.
   const change = {
-    status: 'provisioning',
+    status: dryRun ? 'checking' : 'provisioning',
     shape,
     ...(table !== undefined && { table }),
     chunkRows,
@@ -96,6 +103,12 @@ async function dispatch(job: Job, ports: IngestPorts): Promise<void> {
   const current = await jobs.update(jobId, ['splitting'], change);
   // The job was cancelled while it was split: no row was counted, and none may come.
   if (current === undefined || current.counts.total === 0) return;
+  if (dryRun) await runDryRun(current, list, ports);
+  else await dispatch(jobId, chunks, ports);
+}
+
+async function dispatch(jobId: string, chunks: readonly ChunkRange[], ports: IngestPorts): Promise<void> {
+  const { jobs, chunkQueue, now } = ports;
   await chunkQueue.send(chunks.map((range) => ({ jobId, ...range, attempt: 1 })));
   await jobs.update(jobId, ['provisioning', 'completed', 'completedWithErrors', 'cancelled'], {
     dispatchedAt: now().toISOString(),
@@ -104,18 +117,26 @@ async function dispatch(job: Job, ports: IngestPorts): Promise<void> {
 
 type Split = SplitManifest & { readonly table?: TableVersion };
 
-/** Finds the chunks of a manifest; of a workbook, in its table. */
-async function split(job: Job, chunkRows: number, ports: IngestPorts): Promise<Split> {
+/**
+ * Finds the chunks of a manifest; of a workbook, in its table.
+ * @param pass sees the bytes of the rows
+ */
+async function split(
+  job: Job,
+  chunkRows: number,
+  pass: (source: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,
+  ports: IngestPorts,
+): Promise<Split> {
   const { jobId, manifest, format = requireFormat(manifest.blob) } = job;
   if (format !== 'xlsx') {
     const { blob, ...version } = manifest;
     const source = await ports.manifests.open(blob, version);
     if (source === undefined) throw manifestGone(blob);
-    return splitManifest(source, { format, chunkRows });
+    return splitManifest(pass(source), { format, chunkRows });
   }
   const { table, source, sheet, repairs } = await storeTable({ jobId, manifest }, ports);
   try {
-    const found = await splitManifest(source, { format: 'csv', sheet, chunkRows });
+    const found = await splitManifest(pass(source), { format: 'csv', sheet, chunkRows });
     return { ...found, table, repairs: { ...repairs, ...found.repairs } };
   } catch (error) {
     throw error instanceof FleetError ? ofSheet(error, { sheet, repairs }) : error;
@@ -149,7 +170,8 @@ export function describeJob(manifest: {
   at: string;
 }): Job {
   const { blob, etag, metadata, at } = manifest;
-  const { onConflict = 'reject', adopt, orderId, reference, allowedGroups, refusal } = readMetadata(metadata);
+  const read = readMetadata(metadata);
+  const { onConflict = 'reject', adopt, orderId, reference, allowedGroups, dryRun = false, check, refusal } = read;
   const format = formatOfName(blob);
   const defaultGroup = folderGroup(blob);
   const reason = (format === undefined ? formatRefusal(blob) : refusal)?.reason;
@@ -164,9 +186,11 @@ export function describeJob(manifest: {
     ...(adopt && { adopt }),
     ...(reference === undefined ? {} : { reference }),
     ...(allowedGroups === undefined ? {} : { allowedGroups }),
+    ...(dryRun && { dryRun }),
+    ...(check === undefined ? {} : { expectedCheck: check }),
     status: 'received',
     chunks: 0,
-    counts: noRows,
+    counts: dryRun ? { ...noRows, checked: 0 } : noRows,
     receivedAt: at,
     ...(reason === undefined ? {} : { status: 'failed', reason, finishedAt: at }),
   };

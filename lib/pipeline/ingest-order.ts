@@ -12,24 +12,28 @@ import type { Ports } from './ports.ts';
  * Stores an order as an NDJSON manifest; its BlobCreated event starts the work. The blob's name follows from the order id,
  * and the blob is only ever created: the same order again finds it, another order with that id is recorded as refused. An
  * order for a group that is not declared stores nothing, so it can be sent again.
+ *
+ * An order with `dryRun` is only checked, and does not use up its id. Each delivery of it is a check of its own: the same order
+ * may be checked again once a group was corrected.
  * @param source where the order came from, if its envelope says so; recorded on the job
  * @returns the order's job; for a refused order a failed job with reason `order-conflict`
  * @throws FleetError `group-unknown`, `throttled`, `unavailable`
  */
 export async function ingestOrder(
   order: Order,
-  { jobs, manifests, groups, now }: Pick<Ports, 'jobs' | 'manifests' | 'groups' | 'now'>,
+  { jobs, manifests, groups, now, newId }: Pick<Ports, 'jobs' | 'manifests' | 'groups' | 'now' | 'newId'>,
   source?: string,
 ): Promise<Job> {
-  const { orderId, onConflict, adopt, reference } = order;
+  const { orderId, onConflict, adopt, reference, dryRun = false } = order;
   const digest = orderDigest(order);
   // An order id is free text; its digest is a name that cannot be a path.
-  const blob = `_orders/${createHash('sha256').update(orderId).digest('hex').slice(0, 40)}.ndjson`;
+  const name = createHash('sha256').update(orderId).digest('hex').slice(0, 40);
+  const blob = dryRun ? `_orders/_checks/${newId()}.ndjson` : `_orders/${name}.ndjson`;
   const at = now().toISOString();
   // Look first: a range can be a gigabyte, and a second delivery need not send it to find that it exists.
   if ((await manifests.properties(blob)) === undefined) {
     await requireKnownGroup(order.enrollmentGroup, groups, 'group-unknown');
-    const metadata = writeMetadata({ onConflict, adopt, orderId, orderDigest: digest, reference });
+    const metadata = writeMetadata({ onConflict, adopt, dryRun, orderId, orderDigest: digest, reference });
     await manifests.createFrom(blob, orderRows(order), { contentType: mediaTypeOf('ndjson'), metadata });
   }
   const stored = await manifests.properties(blob);

@@ -194,6 +194,10 @@ function limitedGroups(groups: Groups, allowed: readonly string[]): Groups {
       requireGroup(group.value.id, allowed);
       return groups.ensure(group);
     },
+    async foresee(group) {
+      requireGroup(group.value.id, allowed);
+      return groups.foresee(group);
+    },
     async rollOver(id, options, by) {
       requireGroup(id, allowed);
       return groups.rollOver(id, options, by);

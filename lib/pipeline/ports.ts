@@ -2,12 +2,14 @@ import type { DeviceStore } from '../devices/device.ts';
 import type { Enrollments, HubTwins } from '../enrollment/enrollments.ts';
 import type { Groups } from '../enrollment/groups.ts';
 import type { DeadLetterStore } from '../jobs/dead-letters.ts';
+import type { Deployment } from '../jobs/estimate.ts';
 import type { JobStore } from '../jobs/job.ts';
 import type { ChunkMessage, EnrollmentMessage } from '../jobs/messages.ts';
 import type { RateLimiter } from '../rate-limiter.ts';
 import type { PoisonQueueName, QueueName } from '../resource-names.ts';
 import type { RetryOptions } from '../retry.ts';
 import type { BlobStore, MessageQueue } from '../storage.ts';
+import type { CheckList } from './checked-list.ts';
 import type { OpenIssuance } from './issuance.ts';
 import type { Overview } from './overview.ts';
 
@@ -34,6 +36,10 @@ export interface Ports {
   readonly enrollments: Enrollments;
   readonly twins: HubTwins;
   readonly openIssuance: OpenIssuance;
+  /** Checks a list that is in memory. It sees all groups; the limits of a caller are part of the list. */
+  readonly checkList: CheckList;
+  /** What this deployment allows and uses, for estimates. */
+  readonly deployment: Deployment;
   /** Operations per minute that DPS allows. */
   readonly rateLimiter: RateLimiter;
   /** How long throttled calls to DPS are repeated. */

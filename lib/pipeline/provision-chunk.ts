@@ -2,13 +2,13 @@ import { FleetError } from '../errors.ts';
 import { countPart, finishIfDone } from '../jobs/count-part.ts';
 import { archiveName, type Job, partName } from '../jobs/job.ts';
 import type { ChunkAttempt, ChunkMessage } from '../jobs/messages.ts';
-import { type DeviceRequest, type RowError, rowError } from '../manifest/manifest.ts';
+import type { DeviceRequest, RowError } from '../manifest/manifest.ts';
 import { queues } from '../resource-names.ts';
 import { metrics } from '../telemetry.ts';
 import type { Ports } from './ports.ts';
 import { type ClaimedRow, type Claims, claimOptions, claimRows, deviceError, lookUpClaims } from './steps/claim.ts';
 import { type Committed, commitArchive, findArchive } from './steps/commit.ts';
-import { type EnsuredGroups, ensureGroups } from './steps/ensure-groups.ts';
+import { type EnsuredGroups, ensureGroups, refusal } from './steps/ensure-groups.ts';
 import { issueArchive } from './steps/issue.ts';
 import { readRows } from './steps/read.ts';
 import { recordOutcome, settleRows } from './steps/record.ts';
@@ -45,6 +45,8 @@ export async function provisionChunk(message: ChunkMessage, ports: ProvisionPort
   if (job === undefined)
     throw new FleetError('message-invalid', `Queue "${queues.chunks}" names a job that does not exist: ${jobId}.`);
   if (counted !== undefined) return finishIfDone(jobs, job, now());
+  if (job.dryRun === true)
+    throw new FleetError('message-invalid', `Queue "${queues.chunks}" names job ${jobId}, which is a dry run.`);
 
   // Step 1: read and validate. A bad row becomes an error of its own and never stops its neighbours.
   const rows = await readRows(job, message, ports);
@@ -95,14 +97,6 @@ async function issueAndCommit(
     // It holds private keys. An upload that has failed or was aborted sends nothing more.
     issued.archive.body.fill(0);
   }
-}
-
-/** The row's error where its group was refused. */
-function refusal({ request }: ClaimedRow, { refusals }: EnsuredGroups): RowError | undefined {
-  const error = refusals.get(request.enrollmentGroup);
-  if (error === undefined) return undefined;
-  const { code, message } = error;
-  return rowError(request, { code, message, column: 'enrollmentGroup', value: request.enrollmentGroup });
 }
 
 function superseded({ request }: ClaimedRow): RowError {

@@ -14,7 +14,7 @@ import { takeApart } from './take-apart.ts';
  */
 export async function receiveOrders(
   body: unknown,
-  ports: Pick<Ports, 'jobs' | 'manifests' | 'groups' | 'queue' | 'now'>,
+  ports: Pick<Ports, 'jobs' | 'manifests' | 'groups' | 'queue' | 'now' | 'newId'>,
 ): Promise<void> {
   const orders = ordersIn(body);
   if (orders.length === 1) {

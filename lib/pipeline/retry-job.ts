@@ -30,7 +30,7 @@ const maxRecordAttempts = 20;
  * Sends the failed rows of a job through the pipeline again, as one more attempt. Rows stay counted as failed until their
  * new outcome is known, so the counters add up at every moment. Sent twice, the messages are the same attempt.
  * @param by who asks for it; recorded on the job
- * @throws FleetError `method-conflict` when the job has no failed rows, was cancelled, or failed as a whole;
+ * @throws FleetError `method-conflict` when the job has no failed rows, was cancelled, is a dry run, or failed as a whole;
  * `manifest-gone` when its rows cannot be read again, `report-missing` when no report names them; `concurrent-change` when the retry runs and could not be recorded
  */
 export async function retryJob(
@@ -41,6 +41,10 @@ export async function retryJob(
 ): Promise<Retried> {
   const { jobId } = job;
   const status = currentStatus(job);
+  if (job.dryRun === true) {
+    const message = `Job ${jobId} is a dry run, so there is nothing to try again. Send the list again: as a check, or without "dryrun".`;
+    throw new FleetError('method-conflict', message);
+  }
   // The chunks of a cancelled job would be dropped as they come.
   if (status === 'cancelled') throw new FleetError('method-conflict', `Job ${jobId} was cancelled.`);
   if (status === 'failed') {

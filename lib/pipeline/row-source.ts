@@ -1,6 +1,12 @@
 import type { Job } from '../jobs/job.ts';
 import { manifestGone } from '../manifest/manifest.ts';
-import type { Ports } from './ports.ts';
+import type { BlobStore } from '../storage.ts';
+
+/** Where rows are read from: manifests, and the tables of workbooks. */
+export interface RowStores<Method extends keyof BlobStore> {
+  readonly manifests: Pick<BlobStore, Method>;
+  readonly reports: Pick<BlobStore, Method>;
+}
 
 /**
  * Reads bytes of a job's rows, from the version of the manifest that the job was made of; for a workbook, from its table.
@@ -10,7 +16,7 @@ import type { Ports } from './ports.ts';
 export async function readRowBytes(
   { manifest, table }: Pick<Job, 'manifest' | 'table'>,
   range: { readonly offset: number; readonly length: number },
-  { manifests, reports }: Pick<Ports, 'manifests' | 'reports'>,
+  { manifests, reports }: RowStores<'readRange'>,
 ): Promise<Buffer> {
   const { blob, ...version } = manifest;
   const bytes =
@@ -27,7 +33,7 @@ export async function readRowBytes(
  */
 export async function openRows(
   { manifest, table }: Pick<Job, 'manifest' | 'table'>,
-  { manifests, reports }: Pick<Ports, 'manifests' | 'reports'>,
+  { manifests, reports }: RowStores<'open'>,
 ): Promise<AsyncIterable<Uint8Array>> {
   const { blob, ...version } = manifest;
   const source =

@@ -8,13 +8,6 @@ import { requireKnownGroup } from './known-group.ts';
 import { requireGroup } from './limit-to-groups.ts';
 import type { Ports } from './ports.ts';
 
-/** The media type of each format. */
-export const mediaTypes = {
-  csv: 'text/csv',
-  ndjson: 'application/x-ndjson',
-  xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
-} as const satisfies Record<ManifestFormat, string>;
-
 export interface Submission {
   /** Read once, as a stream: an upload of any size uses the memory of some blocks. */
   readonly body: AsyncIterable<Uint8Array>;
@@ -23,7 +16,13 @@ export interface Submission {
   readonly onConflict: ConflictPolicy;
   /** Replace individual enrollments that this deployment did not write. */
   readonly adopt?: boolean | undefined;
+  /** True: the job is a dry run (check-job.ts). */
+  readonly dryRun?: boolean | undefined;
+  /** The digest of the check on which the submitter relies. The job checks it again before it begins. */
+  readonly check?: string | undefined;
 }
+
+export type SubmitPorts = Pick<Ports, 'jobs' | 'manifests' | 'groups' | 'allowedGroups' | 'now' | 'newId'>;
 
 /**
  * Stores an HTTP upload as a manifest. From here on it takes the way of every upload: its BlobCreated event starts the work, so
@@ -35,19 +34,18 @@ export interface Submission {
  */
 export async function submitManifest(
   submission: Submission,
-  ports: Pick<Ports, 'jobs' | 'manifests' | 'groups' | 'allowedGroups' | 'now' | 'newId'>,
+  ports: SubmitPorts,
   by: string = unknownActor,
 ): Promise<Job> {
   const { jobs, manifests, groups, allowedGroups, now, newId } = ports;
-  const { body, format, defaultGroup, onConflict, adopt } = submission;
+  const { body, format, defaultGroup, onConflict, adopt, dryRun, check } = submission;
   if (defaultGroup !== undefined) {
     requireGroup(defaultGroup, allowedGroups);
     await requireKnownGroup(defaultGroup, groups, 'not-found');
   }
-  const folder = defaultGroup === undefined ? '_http' : `${defaultGroup}/_http`;
-  const blob = `${folder}/${newId()}.${format}`;
-  // The job may be made from the blob alone, by its event. So the limit travels with the blob.
-  const metadata = writeMetadata({ onConflict, adopt, allowedGroups });
+  const blob = submittedName(submission, newId());
+  // The job may be made from the blob alone, by its event. So all that limits it travels with the blob.
+  const metadata = writeMetadata({ onConflict, adopt, dryRun, check, allowedGroups });
   const created = await manifests.createFrom(blob, body, { contentType: mediaTypeOf(format), metadata });
   // The name is ours alone. If it is taken, an earlier try of ours succeeded and its answer was lost.
   const etag = created ?? (await manifests.properties(blob))?.etag;
@@ -56,4 +54,13 @@ export async function submitManifest(
   const job = { ...describeJob({ blob, etag, metadata, at }), submittedBy: { by, at } };
   await createSubmitted(job, jobs);
   return job;
+}
+
+/** The blob of a list that was sent over HTTP. @param id used for one list only */
+export function submittedName(
+  { defaultGroup, format }: Pick<Submission, 'defaultGroup' | 'format'>,
+  id: string,
+): string {
+  const folder = defaultGroup === undefined ? '_http' : `${defaultGroup}/_http`;
+  return `${folder}/${id}.${format}`;
 }

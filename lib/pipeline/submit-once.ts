@@ -5,7 +5,7 @@ import type { Job } from '../jobs/job.ts';
 import { canonicalJson } from '../json.ts';
 import type { BlobStore } from '../storage.ts';
 import type { Ports } from './ports.ts';
-import { type Submission, submitManifest } from './submit-manifest.ts';
+import { type Submission, submitManifest, submittedName } from './submit-manifest.ts';
 
 type SubmissionPorts = Parameters<typeof submitManifest>[1] & Pick<Ports, 'reports'>;
 
@@ -24,9 +24,23 @@ export async function submitOnce(
   ports: SubmissionPorts,
   by: string = unknownActor,
 ): Promise<Job> {
-  const name = createHash('sha256').update(`${by}\n${key}`).digest('hex').slice(0, 32);
+  const name = nameOf(key, by);
   const manifests = keepingContent(ports.manifests, () => reserve(name, submission, ports.reports));
   return submitManifest(submission, { ...ports, newId: () => name, manifests }, by);
+}
+
+/** Whether a list was stored under the key. @param by the caller, whose key it is */
+export async function wasSubmitted(
+  key: string,
+  submission: Submission,
+  { manifests }: Pick<Ports, 'manifests'>,
+  by: string,
+): Promise<boolean> {
+  return (await manifests.properties(submittedName(submission, nameOf(key, by)))) !== undefined;
+}
+
+function nameOf(key: string, by: string): string {
+  return createHash('sha256').update(`${by}\n${key}`).digest('hex').slice(0, 32);
 }
 
 /**

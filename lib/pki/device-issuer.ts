@@ -10,11 +10,12 @@ import {
   type DeviceKey,
   type DeviceKeyType,
   generateRsaKey,
+  keyIdentifier,
   type NewDeviceKey,
 } from './keys.ts';
 import { profiles, validityFrom } from './profiles.ts';
 import { companionSerialNumber } from './serial.ts';
-import { createTemplates, draftCertificate } from './template.ts';
+import { createTemplates, draftCertificate, type Template, type Templates } from './template.ts';
 
 /** All that is issued to one device. */
 export interface DeviceIdentity {
@@ -48,6 +49,8 @@ export interface DeviceIssuerOptions {
   readonly now: Date;
   /** Gives each device a CA for its modules as well. The issuing CA needs the path length for it (edge-ca.ts). */
   readonly edgeCa?: EdgeCaKind;
+  /** Which device has which key, where the caller keeps it beyond one issuer. Default: known to this issuer only. */
+  readonly owners?: KeyOwners;
 }
 
 export interface DeviceIssueRequest {
@@ -66,6 +69,13 @@ export interface DeviceIssuer {
    * `unavailable` from a CA key that is not local
    */
   issue(request: DeviceIssueRequest): Promise<DeviceIdentity>;
+  /**
+   * Checks what `issue` checks of a row, and makes no key and no signature: the device's own request, and the rules that
+   * a certificate for an id of this length has to keep.
+   * @returns the identifier of the key in the request, for `KeyOwners`; undefined when the row has no request
+   * @throws FleetError `csr-invalid`, `certificate-rule`
+   */
+  check(request: DeviceIssueRequest): Promise<Buffer | undefined>;
   /** Overwrites the last private key that was made, which OpenSSL keeps otherwise. To be called after a group of devices. */
   forgetKeys(): void;
 }
@@ -81,7 +91,7 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
   const issuer = readIssuer(options.issuer);
   const signing = createCertificateSigning(issuer);
   const p256Keys = createP256KeyGenerator();
-  const owners = createKeyOwners();
+  const { owners = createKeyOwners() } = options;
   owners.add(issuer.keyIdentifier, 'the issuing CA');
 
   const identityProfile = profiles['device-identity'];
@@ -91,7 +101,7 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
     'ec-p256': createTemplates({ ...identityKind, keyType: 'ec-p256' }, issuer, now),
     'rsa-2048': createTemplates({ ...identityKind, keyType: 'rsa-2048' }, issuer, now),
   };
-  const draftEdgeCa = options.edgeCa && edgeCaDrafting(options.edgeCa);
+  const edgeCaDrafts = options.edgeCa && edgeCaDrafting(options.edgeCa);
 
   function edgeCaDrafting(kind: EdgeCaKind) {
     const profile = profiles[kind];
@@ -106,15 +116,28 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
       issuer,
       now,
     );
-    return async ({ deviceId, serialNumber }: DeviceIssueRequest, { publicKey, privateKeyPem }: NewDeviceKey) => {
+    async function draft({ deviceId, serialNumber }: DeviceIssueRequest, { publicKey, privateKeyPem }: NewDeviceKey) {
       const companion = companionSerialNumber(serialNumber, kind);
-      const template = templates.find(deviceId) ?? (await templates.make(deviceId));
+      const template = await templateFor(templates, deviceId);
       const request = { deviceId, serialNumber: companion, publicKey };
       const { tbs, subjectKeyIdentifier } = draftCertificate(template, request);
       const owner = owners.add(subjectKeyIdentifier, `${deviceId} edge CA`);
       if (owner !== undefined) throw keyReuse(owner);
       return { tbs, privateKeyPem };
-    };
+    }
+    return { templates, draft };
+  }
+
+  /** The certificate of the device's identity, ready to sign. */
+  async function draftIdentity(
+    { deviceId, serialNumber, csr }: DeviceIssueRequest,
+    key: Pick<DeviceKey, 'type' | 'publicKey'>,
+  ) {
+    const template = await templateFor(identityTemplates[key.type], deviceId);
+    const draft = draftCertificate(template, { deviceId, serialNumber, publicKey: key.publicKey });
+    const owner = owners.add(draft.subjectKeyIdentifier, deviceId);
+    if (owner !== undefined) throw keyReuse(owner, csr);
+    return draft;
   }
 
   function toIdentity(
@@ -138,15 +161,9 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
     key: DeviceKey,
     edgeCaKey?: NewDeviceKey,
   ): Promise<DeviceIdentity> {
-    const { deviceId, serialNumber, csr } = request;
-
     // 1. Draft every certificate of the device: if one breaks a rule, none is signed.
-    const templates = identityTemplates[key.type];
-    const template = templates.find(deviceId) ?? (await templates.make(deviceId));
-    const identity = draftCertificate(template, { deviceId, serialNumber, publicKey: key.publicKey });
-    const owner = owners.add(identity.subjectKeyIdentifier, deviceId);
-    if (owner !== undefined) throw keyReuse(owner, csr);
-    const edgeCa = edgeCaKey && draftEdgeCa && (await draftEdgeCa(request, edgeCaKey));
+    const identity = await draftIdentity(request, key);
+    const edgeCa = edgeCaKey && edgeCaDrafts && (await edgeCaDrafts.draft(request, edgeCaKey));
 
     // 2. Sign them.
     if (edgeCa === undefined) {
@@ -166,7 +183,7 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
       if (request.csr !== undefined) key = readCertificationRequest(request.csr, request.deviceId, identityProfile);
       else if (keyType === 'rsa-2048') key = await generateRsaKey();
       else key = p256Keys.generate();
-      const edgeCaKey = draftEdgeCa && p256Keys.generate();
+      const edgeCaKey = edgeCaDrafts && p256Keys.generate();
       try {
         return await certify(request, key, edgeCaKey);
       } catch (error) {
@@ -176,8 +193,37 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
       }
     },
 
+    async check(request) {
+      const { deviceId, csr } = request;
+      if (edgeCaDrafts !== undefined) await templateFor(edgeCaDrafts.templates, deviceId);
+      if (csr === undefined) {
+        await templateFor(identityTemplates[keyType], deviceId);
+        return undefined;
+      }
+      const draft = await draftIdentity(request, readCertificationRequest(csr, deviceId, identityProfile));
+      return Buffer.from(draft.subjectKeyIdentifier);
+    },
+
     forgetKeys: p256Keys.forget,
   };
+}
+
+async function templateFor(templates: Templates, deviceId: string): Promise<Template> {
+  return templates.find(deviceId) ?? (await templates.make(deviceId));
+}
+
+/**
+ * Checks a device's own request where its group has no issuing CA yet: all that `DeviceIssuer.check` checks of it without
+ * the rules that depend on the CA.
+ * @returns the identifier of its key
+ * @throws FleetError `csr-invalid`
+ */
+export function checkRequest({ deviceId, csr }: { deviceId: string; csr: string }, owners: KeyOwners): Buffer {
+  const { publicKey } = readCertificationRequest(csr, deviceId, profiles['device-identity']);
+  const identifier = keyIdentifier(publicKey);
+  const owner = owners.add(identifier, deviceId);
+  if (owner !== undefined) throw keyReuse(owner, csr);
+  return identifier;
 }
 
 /**
@@ -192,7 +238,7 @@ function keyReuse(owner: string, csr?: string): FleetError {
 }
 
 /** Remembers which device has which key. */
-interface KeyOwners {
+export interface KeyOwners {
   /**
    * Notes that the device has the key. The same device may have it again, as when a chunk is delivered twice.
    * @returns the other device that has the key, in which case nothing is noted; undefined when there is none
@@ -203,7 +249,7 @@ interface KeyOwners {
 /** Two halves of this many keys are kept; the older half is dropped when the newer one is full. Some 20 MB at most. */
 const halfCapacity = 65_536;
 
-function createKeyOwners(): KeyOwners {
+export function createKeyOwners(): KeyOwners {
   let newer = new Map<string, string>();
   let older = new Map<string, string>();
   return {

@@ -54,6 +54,11 @@ export interface ClaimOptions extends ChunkAttempt {
   readonly allowedGroups?: readonly string[];
 }
 
+export interface ClaimPorts {
+  readonly devices: Pick<Ports['devices'], 'create' | 'read' | 'replace'>;
+  readonly now: () => Date;
+}
+
 /** How the rows of an attempt claim their devices, by the rules of their job. */
 export function claimOptions(
   { onConflict, allowedGroups }: Job,
@@ -79,7 +84,7 @@ const otherRows = 'Other rows claimed the device at the same moment.';
 export async function claimRows(
   requests: readonly DeviceRequest[],
   options: ClaimOptions,
-  { devices, now }: Pick<Ports, 'devices' | 'now'>,
+  { devices, now }: ClaimPorts,
 ): Promise<Claims> {
   const at = now().toISOString();
   const attributes = attemptOf(options);
@@ -121,7 +126,7 @@ export async function claimRows(
 export async function lookUpClaims(
   requests: readonly DeviceRequest[],
   options: ClaimOptions,
-  { devices, now }: Pick<Ports, 'devices' | 'now'>,
+  { devices, now }: ClaimPorts,
 ): Promise<FoundClaims> {
   const at = now().toISOString();
   const rows = requests.map((request) => ({ request, proposed: newClaim(request, options, at) }));
@@ -132,7 +137,7 @@ export async function lookUpClaims(
 /** Creates the claims of devices without a record, and replaces the records that may be taken over. */
 async function writeClaims(
   rows: readonly OpenRow[],
-  devices: Ports['devices'],
+  devices: ClaimPorts['devices'],
 ): Promise<ReadonlyMap<string, Versioned<DeviceRecord>>> {
   const creations: DeviceRecord[] = [];
   const takeOvers: Versioned<DeviceRecord>[] = [];
@@ -149,7 +154,7 @@ async function writeClaims(
 async function findClaims(
   rows: readonly OpenRow[],
   { onConflict, allowedGroups }: ClaimOptions,
-  devices: Ports['devices'],
+  devices: ClaimPorts['devices'],
 ): Promise<FoundClaims> {
   const claimed: ClaimedRow[] = [];
   const unchanged: UnchangedRow[] = [];

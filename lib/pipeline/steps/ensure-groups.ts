@@ -1,15 +1,25 @@
 import { unknownGroup } from '../../enrollment/group-directory.ts';
+import type { Groups } from '../../enrollment/groups.ts';
 import { FleetError } from '../../errors.ts';
+import type { GroupRecord } from '../../groups/group.ts';
 import type { ChunkAttempt } from '../../jobs/messages.ts';
+import { type RowError, rowError } from '../../manifest/manifest.ts';
+import type { Versioned } from '../../storage.ts';
 import { step } from '../../telemetry.ts';
 import type { Issuance } from '../issuance.ts';
-import type { Ports } from '../ports.ts';
 import type { ClaimedRow } from './claim.ts';
 
-export interface EnsuredGroups {
-  readonly issuances: ReadonlyMap<string, Issuance>;
+/** Groups that are open for issuing, as `Opened`, and those that are not. */
+export interface EnsuredGroups<Opened = Issuance> {
+  readonly issuances: ReadonlyMap<string, Opened>;
   /** Why nothing can be issued for a group, by its id. */
   readonly refusals: ReadonlyMap<string, FleetError>;
+}
+
+export interface EnsurePorts<Opened> {
+  readonly groups: Pick<Groups, 'directory' | 'ensure'>;
+  /** Opens a group for issuing, or for a check of what could be issued. */
+  readonly openIssuance: (group: Versioned<GroupRecord>) => Promise<Opened>;
 }
 
 /**
@@ -17,13 +27,13 @@ export interface EnsuredGroups {
  * issuing. A group for which an operator has to act does not stop the rows of other groups.
  * @throws FleetError where trying again can help: `throttled`, `unavailable`, `concurrent-change`
  */
-export function ensureGroups(
+export function ensureGroups<Opened>(
   claimed: readonly ClaimedRow[],
   attempt: ChunkAttempt,
-  { groups, openIssuance }: Pick<Ports, 'groups' | 'openIssuance'>,
-): Promise<EnsuredGroups> {
+  { groups, openIssuance }: EnsurePorts<Opened>,
+): Promise<EnsuredGroups<Opened>> {
   return step('4 ensure groups', attempt, async () => {
-    const issuances = new Map<string, Issuance>();
+    const issuances = new Map<string, Opened>();
     const refusals = new Map<string, FleetError>();
     const directory = await groups.directory();
     for (const id of new Set(claimed.map(({ request }) => request.enrollmentGroup))) {
@@ -40,4 +50,12 @@ export function ensureGroups(
     }
     return { issuances, refusals };
   });
+}
+
+/** The row's error where its group was refused. */
+export function refusal({ request }: ClaimedRow, { refusals }: Pick<EnsuredGroups, 'refusals'>): RowError | undefined {
+  const error = refusals.get(request.enrollmentGroup);
+  if (error === undefined) return undefined;
+  const { code, message } = error;
+  return rowError(request, { code, message, column: 'enrollmentGroup', value: request.enrollmentGroup });
 }

@@ -3,7 +3,7 @@ import { type ArchiveEntry, type PackedArchive, packArchive } from '../../bundle
 import type { Bundler } from '../../bundle/bundler.ts';
 import { FleetError } from '../../errors.ts';
 import type { ChunkAttempt } from '../../jobs/messages.ts';
-import { type RowError, rowError } from '../../manifest/manifest.ts';
+import { type DeviceRequest, type RowError, rowError } from '../../manifest/manifest.ts';
 import { type DeviceIdentity, eraseKeys } from '../../pki/device-issuer.ts';
 import { metrics, step } from '../../telemetry.ts';
 import { yieldToEventLoop } from '../../yield-to-event-loop.ts';
@@ -123,11 +123,16 @@ async function issueRow(
     };
     return { name: `${deviceId}${bundler.fileExtension}`, body, info };
   } catch (error) {
-    if (!(error instanceof FleetError) || error.retry) throw error;
-    const { code, message, details } = error;
-    const { column = 'deviceId', expected, value } = details;
-    return rowError(request, { code, message, column, value, expected });
+    return issueError(request, error);
   }
+}
+
+/** The error of a row for which nothing can be issued. @throws an error that trying again can help against */
+export function issueError(row: DeviceRequest, error: unknown): RowError {
+  if (!(error instanceof FleetError) || error.retry) throw error;
+  const { code, message, details } = error;
+  const { column = 'deviceId', expected, value } = details;
+  return rowError(row, { code, message, column, value, expected });
 }
 
 function bundleAndErase(bundler: Bundler, deviceId: string, identity: DeviceIdentity): Buffer {

@@ -10,17 +10,17 @@ import type { Versioned } from '../../storage.ts';
 import { suggester } from '../../suggest.ts';
 import { step } from '../../telemetry.ts';
 import type { Ports } from '../ports.ts';
-import { openRows, readRowBytes } from '../row-source.ts';
+import { openRows, type RowStores, readRowBytes } from '../row-source.ts';
+
+export interface ReadPorts extends RowStores<'readRange'> {
+  readonly groups: Pick<Ports['groups'], 'directory'>;
+}
 
 /**
  * Step 1: reads and validates the rows of a chunk, from the version of the manifest that the job was made of.
  * @throws FleetError `manifest-gone` when that version is no longer there, `throttled`, `unavailable`
  */
-export function readRows(
-  job: Job,
-  message: ChunkMessage,
-  ports: Pick<Ports, 'groups' | 'manifests' | 'reports'>,
-): Promise<ChunkRows> {
+export function readRows(job: Job, message: ChunkMessage, ports: ReadPorts): Promise<ChunkRows> {
   const { jobId, chunk, attempt, start, end, firstLine } = message;
   const { shape, defaultGroup, allowedGroups } = job;
   const { groups } = ports;
@@ -79,7 +79,7 @@ function ofMessage({ lines }: ChunkMessage, rows: ChunkRows, job: Job): ChunkRow
 export async function clashesOf(
   job: Job,
   { shape, chunks }: SplitManifest,
-  ports: Pick<Ports, 'groups' | 'manifests' | 'reports'>,
+  ports: Pick<ReadPorts, 'groups'> & RowStores<'open'>,
 ): Promise<ClashingIds | undefined> {
   if (chunks.length === 1) return undefined;
   const { defaultGroup } = job;

@@ -54,7 +54,8 @@ describe('the body of a request', () => {
     for (const operation of operations) {
       const limit = maxBodyBytes(operation);
       checkContentLength(operation, requestOf(limit));
-      const code = operation.id === 'submit-job' ? 'manifest-too-large' : 'request-too-large';
+      const isManifest = operation.id === 'submit-job' || operation.id === 'create-check';
+      const code = isManifest ? 'manifest-too-large' : 'request-too-large';
       assert.throws(() => checkContentLength(operation, requestOf(limit + 1)), { code, status: 413 });
     }
   });

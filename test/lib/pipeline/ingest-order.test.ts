@@ -34,6 +34,34 @@ describe('an order', () => {
     assert.equal(world.devices.records.get('gw-007')?.status, 'provisioned');
   });
 
+  it('with dryRun is checked, does not use up its id, and can be checked again', async () => {
+    using world = createWorld({ chunkRows: 5 });
+    await world.declare('line7', { keyCustody: 'device' });
+    const check = async () => {
+      const { jobId, manifest } = await send(world, { ...body, dryRun: true });
+      announce(world, manifest);
+      await world.settle();
+      return world.job(jobId);
+    };
+    const first = await check();
+    assert.deepEqual([first.status, first.source, first.name, first.dryRun], ['checked', 'order', body.orderId, true]);
+    assert.deepEqual(
+      first.check?.faults.map(({ code, rows }) => [code, rows]),
+      [['csr-missing', 7]],
+    );
+    await world.declare('line7', { keyCustody: 'plain' });
+    const second = await check();
+    assert.notEqual(second.jobId, first.jobId);
+    assert.equal(second.check?.outcomes.new, 7);
+    assert.equal(world.devices.records.size, 0);
+
+    const { jobId, manifest } = await send(world, { ...body, dryRun: false });
+    announce(world, manifest);
+    await world.settle();
+    assert.equal((await world.job(jobId)).counts.provisioned, 7);
+    assert.equal((await send(world, body)).jobId, jobId);
+  });
+
   it('is recorded with the source of its first envelope, also when its event came first', async () => {
     using world = createWorld();
     await world.declare('line7', { keyCustody: 'plain' });

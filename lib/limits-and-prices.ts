@@ -1,0 +1,149 @@
+/*
+ * What Azure allows and what it costs. One table: estimates of checks (lib/jobs/estimate.ts), the benchmark of costs
+ * (bench/benchmarks/cost.ts) and docs/check.md take their figures from here.
+ *
+ * Prices are US dollars: pay as you go, East US, without free grants, reservations or negotiated discounts. Limits are the
+ * defaults of a new service. Both change and differ by region, so each figure has its source and the day it was entered.
+ */
+
+interface Dated {
+  /** Microsoft's page, to check the figure before you rely on it. */
+  readonly source: string;
+  /** When the figure was entered. */
+  readonly date: string;
+}
+
+export interface Price extends Dated {
+  /** The billed item. */
+  readonly of: string;
+  /** US dollars per `units` items. */
+  readonly dollars: number;
+  readonly units: number;
+}
+
+/*
+ * The pages were not read for these prices: those of DPS, Key Vault and Functions are quoted from other public pages, those of
+ * storage and Cosmos DB are commonly known.
+ */
+export const prices = {
+  blobOperation: {
+    of: 'blob operation (the most expensive kind: a write, hot tier, LRS)',
+    ...{ dollars: 0.055, units: 10_000, date: '2026-11-24' },
+    source: 'https://azure.microsoft.com/pricing/details/storage/blobs/',
+  },
+  blobGigabyteMonth: {
+    of: 'GB stored for a month, hot tier, LRS',
+    ...{ dollars: 0.018, units: 1, date: '2026-11-24' },
+    source: 'https://azure.microsoft.com/pricing/details/storage/blobs/',
+  },
+  queueOperation: {
+    of: 'queue operation, LRS',
+    ...{ dollars: 0.004, units: 10_000, date: '2026-11-24' },
+    source: 'https://azure.microsoft.com/pricing/details/storage/queues/',
+  },
+  requestUnit: {
+    of: 'request unit of Cosmos DB, serverless',
+    ...{ dollars: 0.25, units: 1_000_000, date: '2026-11-24' },
+    source: 'https://azure.microsoft.com/pricing/details/cosmos-db/serverless/',
+  },
+  cosmosGigabyteMonth: {
+    of: 'GB stored in Cosmos DB for a month',
+    ...{ dollars: 0.25, units: 1, date: '2026-11-27' },
+    source: 'https://azure.microsoft.com/pricing/details/cosmos-db/serverless/',
+  },
+  dpsOperation: {
+    of: 'DPS operation, S1',
+    ...{ dollars: 0.123, units: 1_000, date: '2026-11-24' },
+    source: 'https://azure.microsoft.com/pricing/details/iot-hub/',
+  },
+  keyVaultSignature: {
+    of: 'Key Vault operation with an elliptic curve key',
+    ...{ dollars: 0.15, units: 10_000, date: '2026-11-24' },
+    source: 'https://azure.microsoft.com/pricing/details/key-vault/',
+  },
+  functionExecution: {
+    of: 'execution, Flex Consumption, on demand',
+    ...{ dollars: 0.4, units: 1_000_000, date: '2026-11-24' },
+    source: 'https://azure.microsoft.com/pricing/details/functions/',
+  },
+  functionGigabyteSecond: {
+    of: 'GB-second, Flex Consumption, on demand',
+    ...{ dollars: 0.000026, units: 1, date: '2026-11-24' },
+    source: 'https://azure.microsoft.com/pricing/details/functions/',
+  },
+} as const satisfies Record<string, Price>;
+
+export type PriceName = keyof typeof prices;
+
+/** US dollars for `count` items. */
+export function costOf(name: PriceName, count: number): number {
+  const { dollars, units } = prices[name];
+  return (count * dollars) / units;
+}
+
+/** The services whose quotas bound a job. */
+export type QuotaService = 'dps' | 'hub' | 'keyVault' | 'cosmos';
+
+export interface Limit extends Dated {
+  /** What is counted. */
+  readonly of: string;
+  readonly service: QuotaService;
+  /** As many in `seconds` seconds. */
+  readonly count: number;
+  readonly seconds: number;
+}
+
+export const limits = {
+  dpsRegistrations: {
+    of: 'registrations of devices per DPS instance',
+    ...{ service: 'dps', count: 1_000, seconds: 60, date: '2026-11-24' },
+    source: 'https://learn.microsoft.com/azure/iot-dps/about-iot-dps#quotas-and-limits',
+  },
+  dpsOperations: {
+    of: 'operations of the service API per DPS instance, one per individual enrollment',
+    ...{ service: 'dps', count: 1_000, seconds: 60, date: '2026-11-24' },
+    source: 'https://learn.microsoft.com/azure/iot-dps/about-iot-dps#quotas-and-limits',
+  },
+  hubRegistryOperations: {
+    of: 'new device identities per unit of IoT Hub S1 or S2',
+    ...{ service: 'hub', count: 100, seconds: 60, date: '2026-11-24' },
+    source: 'https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling',
+  },
+  keyVaultEcSignatures: {
+    of: 'signatures with elliptic curve keys in software per vault (keys in HSMs: half)',
+    ...{ service: 'keyVault', count: 4_000, seconds: 10, date: '2026-11-24' },
+    source: 'https://learn.microsoft.com/azure/key-vault/general/service-limits',
+  },
+  keyVaultRsaSignatures: {
+    of: 'signatures with RSA keys of 4,096 bits in software per vault (keys in HSMs: half)',
+    ...{ service: 'keyVault', count: 500, seconds: 10, date: '2026-11-24' },
+    source: 'https://learn.microsoft.com/azure/key-vault/general/service-limits',
+  },
+  requestUnits: {
+    of: 'request units per container of Cosmos DB, serverless',
+    ...{ service: 'cosmos', count: 5_000, seconds: 1, date: '2026-11-24' },
+    source: 'https://learn.microsoft.com/azure/cosmos-db/serverless-performance',
+  },
+} as const satisfies Record<string, Limit>;
+
+export type LimitName = keyof typeof limits;
+
+export interface Usage extends Dated {
+  readonly of: string;
+  readonly perDevice: number;
+}
+
+/** What this app uses per device that it provisions, as `npm run bench` measured it (docs/performance.md). */
+export const usage = {
+  blobOperations: { of: 'blob operations', ...measured(0.0123) },
+  queueOperations: { of: 'queue operations', ...measured(0.0184) },
+  requestUnits: { of: 'request units (the service charges more than the emulator measured)', ...measured(16.6) },
+  executions: { of: 'executions of functions', ...measured(0.0053) },
+  gigabyteSeconds: { of: 'GB-seconds of functions', ...measured(0.00063) },
+  bundleBytes: { of: 'bytes of a bundle', ...measured(5_700) },
+  recordBytes: { of: 'bytes of a device record, with its indexes', ...measured(2_000) },
+} as const satisfies Record<string, Usage>;
+
+function measured(perDevice: number): Omit<Usage, 'of'> {
+  return { perDevice, source: 'performance.md#cost', date: '2026-11-24' };
+}
