@@ -70,12 +70,12 @@ export interface EndingDevices {
 const caDays = 90;
 
 /**
- * @param known the CAs that DPS has verified, as far as it is known
+ * @param known the CAs that DPS has verified; absent: whether DPS trusts the CA of a group is not looked at
  * @throws FleetError `throttled`, `unavailable`
  */
 export async function readSummary(
   { overview, groups, allowedGroups, now }: Pick<Ports, 'overview' | 'groups' | 'allowedGroups' | 'now'>,
-  known: KnownCas,
+  known?: KnownCas,
 ): Promise<Summary> {
   const isLimited = allowedGroups !== undefined;
   const [devices, jobs, certificates, directory, deadLetters, queues] = await Promise.all([
@@ -99,7 +99,7 @@ export async function readSummary(
   };
 }
 
-function summarizeGroups(records: readonly GroupRecord[], known: KnownCas, at: Date): Summary['groups'] {
+function summarizeGroups(records: readonly GroupRecord[], known: KnownCas | undefined, at: Date): Summary['groups'] {
   const withStatus = Map.groupBy(records, (group) => groupStatus(group, known).status);
   const idsOf = (status: EnrollmentStatus) => (withStatus.get(status) ?? []).map(({ id }) => id).sort();
   return {

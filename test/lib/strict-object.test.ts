@@ -25,11 +25,11 @@ describe('an unknown member', () => {
   it('of an order, of its range and of its devices has it', () => {
     const order = { orderId: 'PO-1', EnrollmentGroup: 'line7' };
     const message = refused(() => parseOrder({ ...order, range: { Prefix: 'gw-', start: 1, count: 1, width: 1 } }));
-    assert.match(message, /"EnrollmentGroup" \(did you mean "enrollmentGroup"\?\)/);
-    assert.match(message, /range: .*"Prefix" \(did you mean "prefix"\?\)/);
+    assert.match(message, /"EnrollmentGroup" \(did you mean enrollmentGroup\?\)/);
+    assert.match(message, /range: .*"Prefix" \(did you mean prefix\?\)/);
     assert.match(
       refused(() => parseOrder({ ...order, devices: [{ deviceId: 'gw-1', Tag: {} }] })),
-      /devices\.0: .*"Tag" \(did you mean "tags"\?\)/,
+      /devices\.0: .*"Tag" \(did you mean tags\?\)/,
     );
   });
 

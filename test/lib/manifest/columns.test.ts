@@ -66,7 +66,7 @@ describe('a header', () => {
     ['deviceId,tags.a..b', /not a path in a twin/],
     ['deviceId,tags.$version', /not a path in a twin/],
     ['deviceId,desired.__proto__.polluted', /not a path in a twin/],
-    ['deviceId,tags.a.b.c.d.e.f.g.h.i.j.k', /deeper than 10/],
+    ['deviceId,tags.a.b.c.d.e.f.g.h.i.j.k.l', /deeper than 10/],
     [`deviceId,tags.${'k'.repeat(1025)}`, /not a path in a twin/],
     ['deviceId,"tags.a', /quotes do not match/],
     ['deviceId,tags.a"b"', /quotes do not match/],

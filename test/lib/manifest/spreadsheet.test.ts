@@ -120,7 +120,7 @@ describe('an error report that a spreadsheet saved', () => {
   }
 
   it('has device 00071 and part 00123 once its number is fixed, however often it was opened', async () => {
-    const list = readFileSync(new URL('../../vectors/manifests/k05-leading-zeros.csv', import.meta.url));
+    const list = readFileSync(new URL('../../vectors/manifests/report-leading-zeros.csv', import.meta.url));
     const { faults, shape } = await readManifest(list);
     const report = await text(errorsCsv(each(faults), shape));
     assert.match(

@@ -30,15 +30,15 @@ async function sent(world: World, manifest: string, metadata: Record<string, str
 
 describe('a list that is sent again', () => {
   const unchanged: [what: string, again: string][] = [
-    ['as it is', 'k01-first.csv'],
-    ['as Excel saved it: other delimiter, line ends, byte order mark and order of columns', 'k01-resaved-by-excel.csv'],
-    ['from a Mac, with accents as characters of their own', 'k02-resaved-on-mac-nfd.csv'],
-    ['with a blank behind a value', 'k03-trailing-space-again.csv'],
+    ['as it is', 'saved-first.csv'],
+    ['as Excel saved it: other delimiter, line ends, byte order mark and order of columns', 'resaved-by-excel.csv'],
+    ['from a Mac, with accents as characters of their own', 'resaved-on-mac-nfd.csv'],
+    ['with a blank behind a value', 'trailing-space-again.csv'],
   ];
   for (const [what, again] of unchanged) {
     it(`changes nothing: ${what}`, async () => {
       using world = await newWorld();
-      await sent(world, file('k01-first.csv'));
+      await sent(world, file('saved-first.csv'));
       const { counts } = await sent(world, file(again), {}, 'line7/again.csv');
       assert.deepEqual([counts.unchanged, counts.rejected], [counts.total, 0]);
     });
@@ -46,7 +46,7 @@ describe('a list that is sent again', () => {
 
   it('says which columns differ, in the report and in the error', async () => {
     using world = await newWorld();
-    await sent(world, file('k01-first.csv'));
+    await sent(world, file('saved-first.csv'));
     const other = 'deviceId;tags.site;tags.slot:number;enrollmentGroup\nk01-a;München;2;line8-press\nk01-b;porto;2;\n';
     const { counts, faults, errors } = await sent(world, other, {}, 'line7/other.csv');
     assert.deepEqual([counts.unchanged, counts.rejected], [1, 1]);
@@ -61,7 +61,7 @@ describe('a list that is sent again', () => {
 describe('an error report that was fixed', () => {
   it('makes device 00071, with its results in the same delimiter', async () => {
     using world = await newWorld();
-    const { errors } = await sent(world, file('k05-leading-zeros.csv'));
+    const { errors } = await sent(world, file('report-leading-zeros.csv'));
     assert.match(errors, /\n'00071,'00123,x,2,value-type,/);
     // As Excel saves it.
     const saved = errors

@@ -53,11 +53,11 @@ async function somePorts(world: ReturnType<typeof createWorld>) {
 describe('the summary', () => {
   it('counts devices, jobs, ending certificates, groups, dead letters and messages', async () => {
     using world = createWorld();
-    const summary = await readSummary(await somePorts(world), {});
+    const summary = await readSummary(await somePorts(world));
     const observedAt = someTime.toISOString();
     assert.equal(summary.devices.observedAt, observedAt);
     assert.equal(summary.devices.total, 5);
-    assert.deepEqual(summary.devices.byStatus, { claimed: 0, provisioned: 2, assigned: 2, failed: 1 });
+    assert.deepEqual(summary.devices.byStatus, { claimed: 0, provisioned: 2, assigned: 2, failed: 1, deleting: 0, deleted: 0 });
     assert.deepEqual(
       summary.devices.byGroup.map(({ enrollmentGroup, total }) => [enrollmentGroup, total]),
       [
@@ -90,7 +90,7 @@ describe('the summary', () => {
 
   it('has the caller’s groups only, and neither dead letters nor messages, for a limited role', async () => {
     using world = createWorld();
-    const summary = await readSummary(limitToGroups(await somePorts(world), ['line7']), {});
+    const summary = await readSummary(limitToGroups(await somePorts(world), ['line7']));
     assert.equal(summary.devices.total, 3);
     assert.deepEqual(
       summary.devices.byGroup.map(({ enrollmentGroup }) => enrollmentGroup),
@@ -119,9 +119,9 @@ describe('the summary', () => {
     const queue = () => ({ waiting: async () => 0, oldest: async () => undefined });
     const overview = createOverview({ ...ports, deadLetters: createMemoryDeadLetterStore(), devices, queue });
     const services = { ...ports, overview };
-    await readSummary(services, {});
-    await readSummary(limitToGroups(services, ['line7']), {});
-    await readSummary(limitToGroups(services, ['line8']), {});
+    await readSummary(services);
+    await readSummary(limitToGroups(services, ['line7']));
+    await readSummary(limitToGroups(services, ['line8']));
     // Devices, and three periods of certificates.
     assert.equal(reads, 4);
   });
