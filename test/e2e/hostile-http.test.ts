@@ -137,9 +137,9 @@ test('a client that disconnects in the middle of a request does not harm the hos
   assert.equal(fleet.stack.process('functions').pid, pid);
 });
 
-test('a body that is compressed, truncated or not text is a failed job with its reason', limit, async () => {
+test('a compressed body that is cut or not compressed is a failed job with its reason', limit, async () => {
   const zipped = gzipSync('deviceId\nhostile-2\n');
-  for (const body of [zipped, zipped.subarray(0, 12), Buffer.from('\u0000\u0001\ufffe', 'utf16le')]) {
+  for (const body of [zipped.subarray(0, -1), zipped.subarray(0, 12), Buffer.from('\u0000\u0001\ufffe', 'utf16le')]) {
     const answer = await post({ ...csv, 'content-encoding': 'gzip' }, body);
     if (answer.status !== 202) assertRefused(answer);
     else {
