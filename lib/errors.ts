@@ -32,11 +32,7 @@ const definitions = {
     status: 422,
     hint: 'Save the list as UTF-8 text, CSV or NDJSON, or as a workbook that is named .xlsx.',
   },
-  'manifest-encoding': {
-    acts: 'sender',
-    status: 422,
-    hint: 'Save the file as UTF-8.',
-  },
+  'manifest-encoding': { acts: 'sender', status: 422, hint: 'Save the file as UTF-8.' },
   'manifest-header': {
     acts: 'sender',
     status: 422,
@@ -98,21 +94,13 @@ const definitions = {
     status: 422,
     hint: 'Use 1 to 64 of a-z, 0-9, "-", "." and "_", with a letter or digit first and last.',
   },
-  'device-id-duplicate': {
-    acts: 'sender',
-    status: 422,
-    hint: 'Remove one of the rows.',
-  },
+  'device-id-duplicate': { acts: 'sender', status: 422, hint: 'Remove one of the rows.' },
   'device-exists': {
     acts: 'sender',
     status: 409,
     hint: 'Send the earlier content, or send the manifest with onConflict=replace.',
   },
-  'device-busy': {
-    acts: 'nobody',
-    status: 409,
-    hint: 'Wait for the other job, then send the row again.',
-  },
+  'device-busy': { acts: 'nobody', status: 409, hint: 'Wait for the other job, then send the row again.' },
   'group-missing': {
     acts: 'sender',
     status: 422,
@@ -145,26 +133,14 @@ const definitions = {
     status: 422,
     hint: 'Change the group or its issuing CA as the rule requires, then retry the job.',
   },
-  'chunk-superseded': {
-    acts: 'nobody',
-    status: 409,
-    hint: 'Send the row again.',
-  },
-  'enrollment-refused': {
-    acts: 'operator',
-    status: 422,
-    hint: 'Resolve what DPS says, then retry the job.',
-  },
+  'chunk-superseded': { acts: 'nobody', status: 409, hint: 'Send the row again.' },
+  'enrollment-refused': { acts: 'operator', status: 422, hint: 'Resolve what DPS says, then retry the job.' },
   'enrollment-exists': {
     acts: 'operator',
     status: 409,
     hint: 'Delete the enrollment in DPS, or replace it: retry the job with adopt=true.',
   },
-  'gave-up': {
-    acts: 'operator',
-    status: 500,
-    hint: 'Resolve the reason, then retry the job.',
-  },
+  'gave-up': { acts: 'operator', status: 500, hint: 'Resolve the reason, then retry the job.' },
 
   // Groups, orders, requests.
   'group-invalid': { acts: 'operator', status: 422, hint: 'Fix every fault and declare the group again.' },
@@ -173,46 +149,26 @@ const definitions = {
     status: 422,
     hint: 'Fix every fault and give the CA again (docs/certificates.md, "Your own CA").',
   },
-  'ca-refused': {
-    acts: 'operator',
-    status: 422,
-    hint: 'Resolve what DPS says, then register the CA again.',
-  },
+  'ca-refused': { acts: 'operator', status: 422, hint: 'Resolve what DPS says, then register the CA again.' },
   'ca-missing': {
     acts: 'operator',
     status: 409,
     hint: 'Run npm run ca -- csr GROUP, have the CA signed, run npm run ca -- import GROUP, then retry the job.',
   },
-  'ca-unregistered': {
-    acts: 'operator',
-    status: 409,
-    hint: 'Run npm run ca -- register [GROUP], then retry the job.',
-  },
+  'ca-unregistered': { acts: 'operator', status: 409, hint: 'Run npm run ca -- register [GROUP], then retry the job.' },
   'ca-key-unusable': {
     acts: 'operator',
     status: 500,
     hint: 'Restore the CA key (docs/certificates.md, "When a CA key is gone"), then retry the job.',
   },
-  'group-refused': {
-    acts: 'operator',
-    status: 422,
-    hint: 'Resolve what DPS says, then retry the job.',
-  },
+  'group-refused': { acts: 'operator', status: 422, hint: 'Resolve what DPS says, then retry the job.' },
   'group-exists': {
     acts: 'operator',
     status: 409,
     hint: 'Delete the enrollment group in DPS, or take it over: declare the group with adopt=true. Then retry the job.',
   },
-  'order-invalid': {
-    acts: 'sender',
-    status: 422,
-    hint: 'Fix the order and send it again under the same orderId.',
-  },
-  'order-conflict': {
-    acts: 'sender',
-    status: 409,
-    hint: 'Send the new content under a new orderId.',
-  },
+  'order-invalid': { acts: 'sender', status: 422, hint: 'Fix the order and send it again under the same orderId.' },
+  'order-conflict': { acts: 'sender', status: 409, hint: 'Send the new content under a new orderId.' },
   'event-invalid': {
     acts: 'sender',
     status: 422,
@@ -235,11 +191,7 @@ const definitions = {
     status: 404,
     hint: 'Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists.',
   },
-  'method-conflict': {
-    acts: 'sender',
-    status: 409,
-    hint: 'Read the resource again and decide by its present state.',
-  },
+  'method-conflict': { acts: 'sender', status: 409, hint: 'Read the resource again and decide by its present state.' },
   'precondition-failed': {
     acts: 'sender',
     status: 412,
@@ -255,11 +207,7 @@ const definitions = {
     status: 410,
     hint: 'Send the row of the device again with onConflict=reissue; that makes a new certificate and a new bundle.',
   },
-  'bundle-invalid': {
-    acts: 'operator',
-    status: 500,
-    hint: 'Report this to the operator, then retry the job.',
-  },
+  'bundle-invalid': { acts: 'operator', status: 500, hint: 'Report this to the operator, then retry the job.' },
   'archive-damaged': {
     acts: 'operator',
     status: 500,
@@ -273,21 +221,13 @@ const definitions = {
   },
 
   // Deployment and the services behind us.
-  'setting-invalid': {
-    acts: 'operator',
-    status: 500,
-    hint: 'Correct the settings named (docs/settings.md).',
-  },
+  'setting-invalid': { acts: 'operator', status: 500, hint: 'Correct the settings named (docs/settings.md).' },
   'custody-not-allowed': {
     acts: 'operator',
     status: 422,
     hint: 'Use key custody "device" or "sealed", or set ALLOW_PLAIN_KEYS.',
   },
-  throttled: {
-    acts: 'nobody',
-    status: 503,
-    hint: 'Wait: the work is tried again when the service allows it.',
-  },
+  throttled: { acts: 'nobody', status: 503, hint: 'Wait: the work is tried again when the service allows it.' },
   unavailable: {
     acts: 'nobody',
     status: 503,

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { excerpt } from './errors.ts';
-import { suggestion } from './suggest.ts';
+import { didYouMean } from './suggest.ts';
 
 /** Unknown members that one message names. */
 const maxNamed = 10;
@@ -10,7 +10,7 @@ const maxNamed = 10;
  * meant.
  * @example
  * strictObject({ orderId: z.string() }).safeParse({ OrderId: 'PO-1' });
- * // Unrecognized key: "OrderId" (did you mean "orderId"?)
+ * // Unrecognized key: "OrderId" (did you mean orderId?)
  */
 export function strictObject<Shape extends z.core.$ZodLooseShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
   return z.strictObject(shape, {
@@ -19,10 +19,7 @@ export function strictObject<Shape extends z.core.$ZodLooseShape>(shape: Shape):
 }
 
 function unknownMembers(keys: readonly string[], known: readonly string[]): string {
-  const named = keys.slice(0, maxNamed).map((key) => {
-    const meant = suggestion(key, known);
-    return `${JSON.stringify(excerpt(key))}${meant === undefined ? '' : ` (did you mean "${meant}"?)`}`;
-  });
+  const named = keys.slice(0, maxNamed).map((key) => `${JSON.stringify(excerpt(key))}${didYouMean(key, known)}`);
   const more = keys.length > maxNamed ? ` and ${keys.length - maxNamed} more` : '';
   return `Unrecognized ${keys.length === 1 ? 'key' : 'keys'}: ${named.join(', ')}${more}`;
 }

@@ -24,6 +24,17 @@ export function suggestion(found: string, known: Iterable<string>): string | und
   return suggester(known)(found);
 }
 
+/**
+ * The end of a message about a name that is not known.
+ * @returns with a blank before it; empty when no name is near
+ * @example
+ * didYouMean('OrderId', ['orderId']); // ' (did you mean orderId?)'
+ */
+export function didYouMean(found: string, known: Iterable<string>): string {
+  const meant = suggestion(found, known);
+  return meant === undefined ? '' : ` (did you mean ${meant}?)`;
+}
+
 /** `suggestion` for many texts: the known names are prepared once. */
 export function suggester(known: Iterable<string>): (found: string) => string | undefined {
   /** By their digits, then by their text. */

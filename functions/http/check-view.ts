@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { repairsAndWarnings } from '../../lib/manifest/repairs.ts';
 import type { CheckedList } from '../../lib/pipeline/checked-list.ts';
-import { count, errorCode, time } from './schemas.ts';
+import { count, errorCode, readerNotes, time } from './schemas.ts';
 
 const outcomes = z
   .object({
@@ -88,20 +88,12 @@ const summary = {
 /** What a dry run found. */
 export const checkSummarySchema = z.object(summary).meta({ id: 'CheckSummary', description: 'What a dry run found.' });
 
-const repairCounts = z.record(z.string(), count.optional());
-
 /** A list that was checked at once. */
 export const checkSchema = z
   .object({
     rows: count,
     ...summary,
-    repairs: repairCounts.describe('What the reader repaired, and how often (docs/manifests.md).'),
-    warnings: repairCounts.describe('Values that were accepted and may be wrong (docs/manifests.md).'),
-    renamedColumns: z
-      .array(z.object({ written: z.string(), read: z.string() }).readonly())
-      .readonly()
-      .optional()
-      .describe('Columns whose names were matched.'),
+    ...readerNotes,
   })
   .meta({ id: 'Check', description: 'What a job would make of a list. Nothing was stored.' });
 

@@ -6,8 +6,8 @@ import { discardDeadLetters } from '../../lib/pipeline/discard-dead-letters.ts';
 import { redriveDeadLetters } from '../../lib/pipeline/redrive-dead-letters.ts';
 import { queueNames } from '../../lib/resource-names.ts';
 import { defineOperation } from './operation.ts';
-import { pageEnd, pageIn } from './pages.ts';
-import { errorCodeWord, flag, pageQuery, word } from './parameters.ts';
+import { pageEnd, pageIn, pageQuery } from './pages.ts';
+import { errorCodeWord, flag, word } from './parameters.ts';
 import { act, count, failureReason, pageLinks, reference, time } from './schemas.ts';
 
 const queue = z.enum(queueNames);

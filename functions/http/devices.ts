@@ -5,8 +5,8 @@ import { describeDevice } from '../../lib/pipeline/read-device.ts';
 import { deviceSchema, deviceView } from './device-view.ts';
 import { etagHeader, etagOf, ifNoneMatch, unlessKnown } from './etag.ts';
 import { defineOperation } from './operation.ts';
-import { pageEnd, pageIn } from './pages.ts';
-import { moment, pageQuery, resourceId, word } from './parameters.ts';
+import { pageEnd, pageIn, pageQuery } from './pages.ts';
+import { moment, resourceId, word } from './parameters.ts';
 import { pageLinks } from './schemas.ts';
 
 const pathParameters = z.object({ deviceId: resourceId });

@@ -11,9 +11,7 @@ import {
 import { manifestFormats } from '../../lib/manifest/formats.ts';
 import { repairsAndWarnings } from '../../lib/manifest/repairs.ts';
 import { checkSummarySchema } from './check-view.ts';
-import { act, count, failureReason, reference, time } from './schemas.ts';
-
-const repairCounts = z.record(z.string(), count.optional());
+import { act, count, failureReason, readerNotes, reference, time } from './schemas.ts';
 
 /** A job as the API shows it. */
 export const jobSchema = z
@@ -47,13 +45,7 @@ export const jobSchema = z
       })
       .describe('Rows by outcome.'),
     retrying: count.describe('Rows of a retry that are not counted again yet.'),
-    repairs: repairCounts.describe('What the reader repaired, and how often (docs/manifests.md).'),
-    warnings: repairCounts.describe('Values that were accepted and may be wrong (docs/manifests.md).'),
-    renamedColumns: z
-      .array(z.object({ written: z.string(), read: z.string() }).readonly())
-      .readonly()
-      .optional()
-      .describe('Columns whose names were matched.'),
+    ...readerNotes,
     percent: z.int().min(0).max(100).describe('Share of rows that are done.'),
     rowsPerSecond: z.number().min(0),
     remainingSeconds: count.optional().describe('Absent while it cannot be told.'),

@@ -14,8 +14,8 @@ import { type BodyDefinition, MiB } from './body.ts';
 import { etagHeader, etagOf, ifNoneMatch, unlessKnown } from './etag.ts';
 import { jobSchema, jobView } from './job-view.ts';
 import { defineOperation } from './operation.ts';
-import { pageEnd, pageIn } from './pages.ts';
-import { flag, jobIdInPath, pageQuery, past, word, words } from './parameters.ts';
+import { pageEnd, pageIn, pageQuery } from './pages.ts';
+import { flag, jobIdInPath, past, word, words } from './parameters.ts';
 import { count, pageLinks } from './schemas.ts';
 import { readUpload, uploadMediaTypes } from './upload.ts';
 

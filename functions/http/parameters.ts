@@ -71,7 +71,7 @@ function unknownNames(query: URLSearchParams, names: readonly string[]): Fault[]
   );
   return unknown.map((found) => {
     const name = excerpt(found);
-    const meant = suggestion(found, names) ?? longerName(found, names);
+    const meant = suggestion(found, names);
     if (meant !== undefined) {
       const sentence = `There is no parameter "${name}". Did you mean ${meant}?`;
       return { kind: 'parameter', name, expected: meant, sentence };
@@ -79,12 +79,6 @@ function unknownNames(query: URLSearchParams, names: readonly string[]): Fault[]
     const expected = names.length === 0 ? 'no parameters' : names.join(', ');
     return { kind: 'parameter', name, expected, sentence: `There is no parameter "${name}". Expected ${expected}.` };
   });
-}
-
-/** A name that has the given one in it: `group` for `enrollmentGroup`. */
-function longerName(found: string, names: readonly string[]): string | undefined {
-  const part = found.toLowerCase();
-  return part.length < 3 ? undefined : names.find((name) => name.toLowerCase().includes(part));
 }
 
 function repeatedNames(query: URLSearchParams): Fault[] {
@@ -123,7 +117,7 @@ function sentenceOf({ kind, name, expected, value, sentence }: Fault): string {
 }
 
 /** A parameter is text; docs/openapi.json shows the number that is in it. */
-const asInteger = { type: 'integer', pattern: undefined } as const;
+export const asInteger = { type: 'integer', pattern: undefined } as const;
 
 /** The id of a device or group in the path. */
 export const resourceId = z
@@ -138,37 +132,6 @@ export const jobIdInPath = z
   .string()
   .regex(/^[0-9a-f]{24}$/, { error: ({ input }) => `There is no job "${excerpt(String(input))}".` })
   .describe('Id of a job, 24 hex digits.');
-
-/**
- * The page that is asked for. Spread it into the query of a list: `z.object({ ...pageQuery, status })`.
- * `pageOf` turns it into what a store takes.
- */
-export const pageQuery = {
-  limit: z
-    .string()
-    .regex(/^(?:[1-9]\d{0,2}|1000)$/, '1 to 1000')
-    .transform(Number)
-    .optional()
-    .meta({
-      description: 'Items per page, 100 when absent. A page can have fewer, and more can follow it.',
-      override: { ...asInteger, minimum: 1, maximum: 1000, default: 100 },
-    }),
-  continuation: z
-    .string()
-    .regex(/^[\w.:~-]{1,128}$/, 'the continuation of the page before')
-    .optional()
-    .describe('The `continuation` of the page before.'),
-};
-
-export function pageOf({
-  limit = 100,
-  continuation,
-}: {
-  limit?: number | undefined;
-  continuation?: string | undefined;
-}) {
-  return continuation === undefined ? { size: limit } : { size: limit, continuation };
-}
 
 /** A whole number of at most nine digits. */
 export const wholeNumber = z
@@ -253,14 +216,4 @@ const iso8601 = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\
 function isCalendarDay(day: string): boolean {
   const midnight = new Date(day);
   return !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(day);
-}
-
-/** How a list leads to its next page (`pageLinks`). Nothing on the last page. */
-export function linksToNext(request: HttpRequest, continuation: string | undefined) {
-  if (continuation === undefined) return {};
-  const url = new URL(request.url);
-  url.searchParams.set('continuation', continuation);
-  // A function key in the query string must not be copied into a link.
-  url.searchParams.delete('code');
-  return { continuation, next: url.pathname + url.search, nextLink: url.href };
 }

@@ -20,6 +20,19 @@ export const act = z
   })
   .meta({ id: 'Act', description: 'Who did something, and when.' });
 
+const repairCounts = z.record(z.string(), count.optional());
+
+/** What the reader of a list noticed, in an answer about a job or a check. */
+export const readerNotes = {
+  repairs: repairCounts.describe('What the reader repaired, and how often (docs/manifests.md).'),
+  warnings: repairCounts.describe('Values that were accepted and may be wrong (docs/manifests.md).'),
+  renamedColumns: z
+    .array(z.object({ written: z.string(), read: z.string() }).readonly())
+    .readonly()
+    .optional()
+    .describe('Columns whose names were matched.'),
+};
+
 export const reference = z.record(z.string(), z.unknown()).readonly();
 
 export const failureReason = z

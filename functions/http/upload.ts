@@ -1,4 +1,5 @@
 import { MIMEType } from 'node:util';
+import { begin } from '../../lib/byte-stream.ts';
 import { excerpt, FleetError } from '../../lib/errors.ts';
 import {
   formatMediaTypes,
@@ -60,8 +61,12 @@ export async function readUpload(
   }
 }
 
+/** @throws FleetError `manifest-empty` */
 async function manifestIn(body: AsyncIterable<Uint8Array>, named?: ManifestFormat, charset?: string): Promise<Upload> {
-  const { head, body: whole } = await begin(body);
+  const { head: begun, body: whole } = await begin(body, headBytes);
+  const head = begun.subarray(0, headBytes);
+  if (head.length === 0)
+    throw new FleetError('manifest-empty', 'The request has no body. Send the manifest as the body.');
   const format = named ?? formatOfBytes(head);
   return { format, body: format === 'xlsx' ? whole : asUtf8(whole, charset, head) };
 }
@@ -99,33 +104,8 @@ function mediaTypeOf(headers: Pick<Headers, 'get'>): MediaType {
   }
 }
 
-/** Bytes that are looked at before anything is stored. */
+/** Bytes that show the format, before anything is stored. */
 const headBytes = 512;
-
-/** Reads the beginning of a body. @throws FleetError `manifest-empty` when there is none */
-async function begin(source: AsyncIterable<Uint8Array>): Promise<{ head: Buffer; body: AsyncGenerator<Uint8Array> }> {
-  const parts = source[Symbol.asyncIterator]();
-  const first: Uint8Array[] = [];
-  let bytes = 0;
-  while (bytes < headBytes) {
-    const part = await parts.next();
-    if (part.done === true) break;
-    first.push(part.value);
-    bytes += part.value.byteLength;
-  }
-  if (bytes === 0) throw new FleetError('manifest-empty', 'The request has no body. Send the manifest as the body.');
-  const head = Buffer.concat(first, Math.min(bytes, headBytes));
-  return { head, body: rejoined(first, parts) };
-}
-
-async function* rejoined(first: readonly Uint8Array[], rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
-  try {
-    yield* first;
-    for (let part = await rest.next(); part.done !== true; part = await rest.next()) yield part.value;
-  } finally {
-    await rest.return?.();
-  }
-}
 
 /**
  * A page of another site can have a browser send a form, with the cookie of a signed-in user and without asking this server

@@ -37,6 +37,7 @@ import {
   readGroup,
   updateGroup,
 } from './group-directory.ts';
+import { wantedInDps, withEnrolled, withRegistration } from './group-in-dps.ts';
 import { groupExists, intentOf, isOwnGroup, withIntent, withOwnGroup } from './group-ownership.ts';
 
 /**
@@ -360,30 +361,10 @@ interface CaChange {
 
 const unchanged = (group: GroupRecord): GroupRecord => group;
 
-/**
- * The group as DPS should have it.
- * @returns undefined when DPS has it so, or has nothing of it
- * @throws FleetError `ca-unregistered`
- */
-function wantedInDps(group: GroupRecord): GroupEnrollment | undefined {
-  const { definition, issuingCas, enrolled } = group;
-  const [primary, secondary] = issuingCas;
-  const isCurrent = enrolled?.revision === enrollmentRevision(group);
-  if (definition.enrollment === 'individual' || primary === undefined || isCurrent) return undefined;
-  return {
-    definition,
-    primaryCertificatePem: primary.certificatePem,
-    secondaryCertificatePem: secondary?.certificatePem,
-    caReferences: definition.attestation === 'caReference' ? caReferences(group) : undefined,
-  };
-}
-
 /** The error with which DPS refused the group before. */
 function repeated({ reason }: NonNullable<GroupRecord['refusal']>): FleetError {
   return new FleetError(reason.code, reason.message);
 }
-
-type Enrolled = NonNullable<GroupRecord['enrolled']>;
 
 /** What `send` did. */
 interface Sent {
@@ -391,29 +372,6 @@ interface Sent {
   readonly written: FoundEntry;
   /** Who allowed it, when DPS had a group that this deployment did not create. */
   readonly adoptedBy: Act | undefined;
-}
-
-/** The group with the note of what DPS holds. */
-function withEnrolled(
-  group: GroupRecord,
-  { before, sent }: { before: Enrolled | undefined; sent: Enrolled },
-): GroupRecord {
-  const { enrolled: noted, ...rest } = group;
-  const isUntouched = noted?.at === before?.at && noted?.revision === before?.revision;
-  if (isUntouched || noted?.revision === sent.revision) return { ...rest, enrolled: sent };
-  // Another worker sent another revision at the same time, and it is not known which came last. It is sent again.
-  return rest;
-}
-
-/** The group with the name of one of its CAs in DPS. */
-function withRegistration(
-  group: GroupRecord,
-  certificatePem: string,
-  registration: NonNullable<IssuingCa['registration']>,
-): GroupRecord {
-  const ca = group.issuingCas.find((held) => held.certificatePem === certificatePem);
-  if (ca === undefined || ca.registration?.name === registration.name) return group;
-  return { ...group, issuingCas: group.issuingCas.map((held) => (held === ca ? { ...ca, registration } : held)) };
 }
 
 /**

@@ -1,7 +1,7 @@
 import { enrollmentGroupId } from '../devices/ids.ts';
 import { excerpt, FleetError, type Issue } from '../errors.ts';
 import type { BlobProperties } from '../storage.ts';
-import { suggestion } from '../suggest.ts';
+import { didYouMean } from '../suggest.ts';
 import { type ConflictPolicy, conflictPolicies } from './job.ts';
 import { type OrderReference, orderReference } from './order-reference.ts';
 
@@ -86,8 +86,8 @@ function nameIssue(name: string): Issue[] {
   if (names.includes(name)) return [];
   const path = excerpt(name);
   if (/^enrollment[-_]?group$/.test(name)) return [{ path, message: groupIsFolder }];
-  const meant = suggestion(name, settings);
-  return meant === undefined ? [] : [{ path, message: `is not known (did you mean ${meant}?)` }];
+  const hint = didYouMean(name, settings);
+  return hint === '' ? [] : [{ path, message: `is not known${hint}` }];
 }
 
 const groupIsFolder = 'is not known (name the group by the folder of the blob, <group>/list.csv)';

@@ -103,6 +103,13 @@ export function createRepairCount(): RepairCount {
   };
 }
 
+/** The counts of both. */
+export function addRepairs(one: Repairs, other: Repairs): Repairs {
+  const sum = createRepairCount();
+  for (const [name, times] of [...Object.entries(one), ...Object.entries(other)]) sum.add(name as RepairName, times);
+  return sum.repairs;
+}
+
 /** Splits the counts of a job into what was repaired and what should be checked. */
 export function repairsAndWarnings(counts: Repairs): { readonly repairs: Repairs; readonly warnings: Repairs } {
   const named = (descriptions: object): Repairs =>

@@ -7,7 +7,7 @@ import { conflictPolicies } from '../jobs/job.ts';
 import { type OrderReference, orderReference } from '../jobs/order-reference.ts';
 import { canonicalJson, isObject, untrustedJsonIssue } from '../json.ts';
 import { deviceObject } from '../manifest/device-fields.ts';
-import { suggestion } from '../suggest.ts';
+import { didYouMean, suggestion } from '../suggest.ts';
 import { openEnvelope } from './cloud-event.ts';
 import { wrapperIssue } from './wrapper.ts';
 
@@ -256,9 +256,8 @@ function issuesOf(issue: z.core.$ZodIssue, data: unknown): { path: readonly Prop
   const { path, code, message } = issue;
   if (code === 'unrecognized_keys') {
     return issue.keys.slice(0, maxNamed).map((key) => {
-      const meant = suggestion(key, knownAt(path));
       const elsewhere = path.length === 0 ? ' (your own keys belong in "reference")' : '';
-      const hint = meant === undefined ? elsewhere : ` (did you mean ${meant}?)`;
+      const hint = didYouMean(key, knownAt(path)) || elsewhere;
       return { path, message: `unknown member ${JSON.stringify(key.slice(0, 80))}${hint}` };
     });
   }

@@ -1,5 +1,6 @@
 import { unknownActor } from '../access/act.ts';
 import { FleetError } from '../errors.ts';
+import { findJob } from '../jobs/find-job.ts';
 import { currentStatus, isFinished, isRetrying, type Job, waiting } from '../jobs/job.ts';
 import type { Ports } from './ports.ts';
 
@@ -14,8 +15,7 @@ export async function cancelJob(
   { jobs, now }: Pick<Ports, 'jobs' | 'now'>,
   by: string = unknownActor,
 ): Promise<Job> {
-  const found = await jobs.read(jobId);
-  if (found === undefined) throw new FleetError('not-found', `There is no job "${jobId}".`);
+  const found = await findJob(jobId, jobs);
   refuseEnded(found);
   const change = { status: 'cancelled', cancelledBy: { by, at: now().toISOString() } } as const;
   // A job that is retried can still have the status of its first end.

@@ -1,4 +1,3 @@
-import { createHash, type Hash } from 'node:crypto';
 import { FleetError } from '../errors.ts';
 import { logFinished } from '../jobs/count-part.ts';
 import { type Job, partName, reportName, waiting } from '../jobs/job.ts';
@@ -29,16 +28,6 @@ export function refuseLargeCheck(rows: number): void {
   const message = `The list has ${rows} rows, and a check takes ${maxRows}. Split the list, or submit it without a check.`;
   throw new FleetError('manifest-too-large', message, { expected: `at most ${maxRows} rows`, value: String(rows) });
 }
-
-/** Passes a stream on, and digests it. */
-export async function* digested(source: AsyncIterable<Uint8Array>, hash: Hash): AsyncIterable<Uint8Array> {
-  for await (const piece of source) {
-    hash.update(piece);
-    yield piece;
-  }
-}
-
-export const newDigest = (): Hash => createHash('sha256');
 
 /**
  * Runs a dry run to its end: checks each chunk, writes its report, counts it, and stores the summary. A report is written once

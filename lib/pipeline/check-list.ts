@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import { asStream } from '../byte-stream.ts';
 import { type Job, noRows } from '../jobs/job.ts';
-import type { Repairs } from '../manifest/repairs.ts';
+import { addRepairs } from '../manifest/repairs.ts';
 import type { SplitManifest } from '../manifest/splitter.ts';
 import { type CheckPorts, createListCheck } from './check-chunk.ts';
 import { createCheckSum } from './check-summary.ts';
@@ -27,15 +28,9 @@ export function createListChecker(ports: CheckPorts & Pick<Ports, 'deployment'>)
     const list = { ...options, sha256: createHash('sha256').update(bytes).digest('hex') };
     const summary = sum.summary(list, { deployment: ports.deployment, at: ports.now() });
     const { renamed } = split.shape;
-    const repairs = { ...split.repairs };
-    for (const [name, times] of Object.entries(sum.repairs) as [keyof Repairs, number][])
-      Object.assign(repairs, { [name]: (repairs[name] ?? 0) + times });
+    const repairs = addRepairs(split.repairs, sum.repairs);
     return { rows: split.rows, ...summary, repairs, ...(renamed !== undefined && { renamedColumns: renamed }) };
   };
-}
-
-export async function* asStream(bytes: Buffer): AsyncGenerator<Uint8Array> {
-  yield bytes;
 }
 
 /** The job that would provision the list. It is not stored, and no job has its id. */

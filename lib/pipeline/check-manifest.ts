@@ -1,10 +1,10 @@
 import { unknownActor } from '../access/act.ts';
+import { asStream, begin } from '../byte-stream.ts';
 import { FleetError } from '../errors.ts';
 import type { Job } from '../jobs/job.ts';
 import type { TextFormat } from '../manifest/manifest.ts';
 import { type SplitManifest, splitManifest } from '../manifest/splitter.ts';
 import type { WorkbookTable } from '../manifest/xlsx/table.ts';
-import { asStream } from './check-list.ts';
 import { checkChanged } from './check-summary.ts';
 import type { CheckedList } from './checked-list.ts';
 import { requireKnownGroup } from './known-group.ts';
@@ -77,9 +77,9 @@ async function checkSmall(
     requireGroup(defaultGroup, allowedGroups);
     await requireKnownGroup(defaultGroup, groups, 'not-found');
   }
-  const read = await readUpTo(maxBytesAtOnce, body);
-  if (read.whole === undefined) return { body: read.body };
-  const table = format === 'xlsx' ? await tableOf(read.whole) : { bytes: read.whole, format };
+  const read = await begin(body, maxBytesAtOnce);
+  if (!read.isWhole) return { body: read.body };
+  const table = format === 'xlsx' ? await tableOf(read.head) : { bytes: read.head, format };
   if (table === undefined) return { body: read.body };
   const split = await splitTable(table, chunkRows);
   if (split.rows > maxRowsAtOnce) return { body: read.body };
@@ -100,8 +100,8 @@ async function tableOf(workbook: Buffer): Promise<Table | undefined> {
   const { bytesSource } = await import('../manifest/xlsx/package.ts');
   const { readWorkbook } = await import('../manifest/xlsx/table.ts');
   const { csv, sheet, repairs } = await readWorkbook(bytesSource(workbook));
-  const read = await readUpTo(maxTableBytesAtOnce, csv);
-  return read.whole === undefined ? undefined : { bytes: read.whole, format: 'csv', sheet, repairs };
+  const { head, isWhole } = await begin(csv, maxTableBytesAtOnce);
+  return isWhole ? { bytes: head, format: 'csv', sheet, repairs } : undefined;
 }
 
 async function splitTable({ bytes, format, sheet, repairs = {} }: Table, chunkRows: number): Promise<SplitManifest> {
@@ -112,26 +112,4 @@ async function splitTable({ bytes, format, sheet, repairs = {} }: Table, chunkRo
   } catch (error) {
     throw error instanceof FleetError ? ofSheet(error, { sheet, repairs }) : error;
   }
-}
-
-/** @returns a body that can be read again, if it has at most `limit` bytes; otherwise one that can be read once */
-async function readUpTo(
-  limit: number,
-  source: AsyncIterable<Uint8Array>,
-): Promise<{ readonly whole?: Buffer; readonly body: AsyncIterable<Uint8Array> }> {
-  const rest = source[Symbol.asyncIterator]();
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for (let next = await rest.next(); !next.done; next = await rest.next()) {
-    parts.push(next.value);
-    length += next.value.byteLength;
-    if (length > limit) return { body: joined(parts, rest) };
-  }
-  const whole = Buffer.concat(parts);
-  return { whole, body: { [Symbol.asyncIterator]: () => joined([whole], rest) } };
-}
-
-async function* joined(parts: readonly Uint8Array[], rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield* parts;
-  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
 }

@@ -3,7 +3,7 @@ import { FleetError } from '../errors.ts';
 import { addOutcomes, type CheckSummary, createFaultCount, noOutcomes } from '../jobs/check.ts';
 import { type Deployment, estimate, type GroupWork } from '../jobs/estimate.ts';
 import { canonicalJson } from '../json.ts';
-import type { RepairName, Repairs } from '../manifest/repairs.ts';
+import { createRepairCount, type RepairName, type Repairs } from '../manifest/repairs.ts';
 import type { CheckedChunk } from './check-chunk.ts';
 import type { CheckedListOptions } from './checked-list.ts';
 
@@ -21,7 +21,7 @@ export function createCheckSum(): CheckSum {
   const faults = createFaultCount();
   const digests: string[] = [];
   const work = new Map<string, GroupWork>();
-  const repairs: Partial<Record<RepairName, number>> = {};
+  const repairs = createRepairCount();
   let outcomes = noOutcomes;
 
   function digest(list: CheckedListOptions): string {
@@ -38,11 +38,11 @@ export function createCheckSum(): CheckSum {
       outcomes = addOutcomes(outcomes, check.outcomes);
       for (const each of check.work) addWork(work, each);
       for (const [name, times] of Object.entries(check.repairs)) {
-        repairs[name as RepairName] = (repairs[name as RepairName] ?? 0) + times;
+        repairs.add(name as RepairName, times);
       }
     },
 
-    repairs,
+    repairs: repairs.repairs,
     digest,
 
     summary(list, { deployment, at }) {

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { digested } from '../byte-stream.ts';
 import { excerpt, FleetError } from '../errors.ts';
 import { failUndispatched } from '../jobs/count-part.ts';
 import {
@@ -17,7 +19,7 @@ import { type SplitManifest, splitManifest } from '../manifest/splitter.ts';
 import type { BlobCreated } from '../manifest/upload-event.ts';
 import type { BlobProperties, BlobStore } from '../storage.ts';
 import { step } from '../telemetry.ts';
-import { type CheckJobPorts, digested, newDigest, refuseLargeCheck, requireSameCheck, runDryRun } from './check-job.ts';
+import { type CheckJobPorts, refuseLargeCheck, requireSameCheck, runDryRun } from './check-job.ts';
 import { refuseLookalike } from './known-group.ts';
 import type { Ports } from './ports.ts';
 import { clashesOf } from './steps/read.ts';
@@ -77,7 +79,7 @@ async function begin(job: Job, ports: IngestPorts): Promise<void> {
   const { jobs } = ports;
   // A setting that changes between two deliveries must not move the chunks of a job that is half sent.
   const { jobId, chunkRows = ports.chunkRows, dryRun = false, expectedCheck } = job;
-  const digest = newDigest();
+  const digest = createHash('sha256');
   const isChecked = dryRun || expectedCheck !== undefined;
   const pass = (source: AsyncIterable<Uint8Array>) => (isChecked ? digested(source, digest) : source);
   const found = await step('split', { jobId }, () => split(job, chunkRows, pass, ports));

@@ -1,6 +1,7 @@
 import { unknownActor } from '../access/act.ts';
 import { type FailureReason, FleetError } from '../errors.ts';
 import type { DeadLetter, LetterFilter } from '../jobs/dead-letters.ts';
+import { findJob } from '../jobs/find-job.ts';
 import { jobIdOf } from '../jobs/job.ts';
 import { decodedBody } from '../jobs/messages.ts';
 import { type BlobCreated, parseBlobCreated } from '../manifest/upload-event.ts';
@@ -93,11 +94,9 @@ function createJobRetries(ports: RedrivePorts, by: string): JobRetries {
   return async (jobId) => {
     const before = known.get(jobId);
     if (before !== undefined) return before;
-    const job = await ports.jobs.read(jobId);
-    const retried =
-      job === undefined
-        ? new FleetError('not-found', `There is no job "${jobId}".`)
-        : await retryJob(job, ports, by).catch(unlessRetryHelps);
+    const retried = await findJob(jobId, ports.jobs)
+      .then((job) => retryJob(job, ports, by))
+      .catch(unlessRetryHelps);
     known.set(jobId, retried);
     return retried;
   };

@@ -1,5 +1,6 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { unknownActor } from '../access/act.ts';
+import { digested } from '../byte-stream.ts';
 import { FleetError } from '../errors.ts';
 import type { Job } from '../jobs/job.ts';
 import { canonicalJson } from '../json.ts';
@@ -67,7 +68,7 @@ function keepingContent(manifests: BlobStore, reserve: () => Promise<void>): Blo
     async createFrom(name, body, options) {
       await reserve();
       const sent = createHash('sha256');
-      const bytes = hashed(body, sent);
+      const bytes = digested(body, sent);
       const created = await manifests.createFrom(name, bytes, options);
       if (created !== undefined) return created;
       // The store may have stopped reading.
@@ -78,13 +79,6 @@ function keepingContent(manifests: BlobStore, reserve: () => Promise<void>): Blo
       return undefined;
     },
   };
-}
-
-async function* hashed(body: AsyncIterable<Uint8Array>, hash: Hash): AsyncGenerator<Uint8Array> {
-  for await (const part of body) {
-    hash.update(part);
-    yield part;
-  }
 }
 
 function reused(other: 'list' | 'parameters'): FleetError {

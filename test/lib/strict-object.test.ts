@@ -19,7 +19,7 @@ describe('an unknown member', () => {
 
   it('of an object has the member that was meant in its message', () => {
     const { error } = strictObject({ orderId: z.string().optional() }).safeParse({ OrderId: 'PO-1', colour: 1 });
-    assert.equal(error?.issues[0]?.message, 'Unrecognized keys: "OrderId" (did you mean "orderId"?), "colour"');
+    assert.equal(error?.issues[0]?.message, 'Unrecognized keys: "OrderId" (did you mean orderId?), "colour"');
   });
 
   it('of an order, of its range and of its devices has it', () => {
@@ -37,8 +37,8 @@ describe('an unknown member', () => {
     const message = refused(() =>
       parseGroupDefinition('line7', { keycustody: 'device', issuingCa: { validityDay: 5 } }),
     );
-    assert.match(message, /"keycustody" \(did you mean "keyCustody"\?\)/);
-    assert.match(message, /issuingCa: .*did you mean "validityDays"\?/);
+    assert.match(message, /"keycustody" \(did you mean keyCustody\?\)/);
+    assert.match(message, /issuingCa: .*did you mean validityDays\?/);
   });
 
   it('is one of ten that are named, each cut, in an object with thousands', () => {

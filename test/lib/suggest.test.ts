@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { suggestion } from '../../lib/suggest.ts';
+import { didYouMean, suggestion } from '../../lib/suggest.ts';
 
 describe('the name that was meant', () => {
   const known = ['deviceId', 'enrollmentGroup', 'csr', 'tags', 'onConflict', 'line7', 'line8', 'lager-süd'];
@@ -35,6 +35,11 @@ describe('the name that was meant', () => {
   for (const [found, meant] of cases) {
     it(`by ${JSON.stringify(found)} is ${meant}`, () => assert.equal(suggestion(found, known), meant));
   }
+
+  it('ends a message about the other one', () => {
+    assert.equal(didYouMean('devceId', known), ' (did you mean deviceId?)');
+    assert.equal(didYouMean('colour', known), '');
+  });
 
   it('is the nearest one', () => {
     assert.equal(suggestion('berlin-nord', ['berlin-ost', 'berlin-word', 'berlin-norden']), 'berlin-word');

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { HttpRequest } from '@azure/functions';
 import * as z from 'zod';
-import { flag, moment, pageQuery, readParameters } from '../../../functions/http/parameters.ts';
+import { pageQuery } from '../../../functions/http/pages.ts';
+import { flag, moment, readParameters } from '../../../functions/http/parameters.ts';
 import { FleetError } from '../../../lib/errors.ts';
 
 const now = new Date('2026-11-23T08:00:00.000Z');
