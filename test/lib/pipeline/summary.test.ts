@@ -57,7 +57,14 @@ describe('the summary', () => {
     const observedAt = someTime.toISOString();
     assert.equal(summary.devices.observedAt, observedAt);
     assert.equal(summary.devices.total, 5);
-    assert.deepEqual(summary.devices.byStatus, { claimed: 0, provisioned: 2, assigned: 2, failed: 1, deleting: 0, deleted: 0 });
+    assert.deepEqual(summary.devices.byStatus, {
+      claimed: 0,
+      provisioned: 2,
+      assigned: 2,
+      failed: 1,
+      deleting: 0,
+      deleted: 0,
+    });
     assert.deepEqual(
       summary.devices.byGroup.map(({ enrollmentGroup, total }) => [enrollmentGroup, total]),
       [
