@@ -7,7 +7,7 @@ import { redriveDeadLetters } from '../../lib/pipeline/redrive-dead-letters.ts';
 import { queueNames } from '../../lib/resource-names.ts';
 import { defineOperation } from './operation.ts';
 import { pageEnd, pageIn, pageQuery } from './pages.ts';
-import { errorCodeWord, flag, word } from './parameters.ts';
+import { errorCodeWord, flag, listOf, word } from './parameters.ts';
 import { act, count, failureReason, pageLinks, reference, time } from './schemas.ts';
 
 const queue = z.enum(queueNames);
@@ -24,7 +24,7 @@ const letterIds = z
     context.addIssue(`1 to ${maxIds} ids of dead letters, with commas between`);
     return z.NEVER;
   })
-  .meta({ override: { type: 'string' } });
+  .meta({ override: { type: 'string', pattern: listOf('[0-9a-f]{32}', maxIds) } });
 
 const letterIdInPath = z
   .string()

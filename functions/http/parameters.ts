@@ -151,6 +151,14 @@ export const errorCodeWord = z.enum(errorCodes, { error: 'an error code of docs/
 /** Most words of a list in one parameter. */
 const maxWords = 100;
 
+/**
+ * Pattern of a list with commas between.
+ * @param item pattern of one item
+ */
+export function listOf(item: string, most: number): string {
+  return `^(${item})(,(${item})){0,${most - 1}}$`;
+}
+
 /** Words with commas between; each counts once. */
 export function words<const Words extends readonly [string, ...string[]] | readonly string[]>(list: Words) {
   const one = z.enum(list);
@@ -162,7 +170,7 @@ export function words<const Words extends readonly [string, ...string[]] | reado
       context.addIssue(`${list.join(', ')}, with commas between`);
       return z.NEVER;
     })
-    .meta({ override: { type: 'string' } });
+    .meta({ override: { type: 'string', pattern: listOf(list.join('|'), maxWords) } });
 }
 
 /** `true` or `false`. */

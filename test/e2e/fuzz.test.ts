@@ -30,6 +30,8 @@ function settings(jobId: string): string {
 [parameters]
 "path.jobId" = "${jobId}"
 "path.deviceId" = "fuzz-1"
+# A continuation is good for the query that gave it.
+"query.continuation" = ""
 
 [checks]
 # The host answers 404 to a method that no function has, and not 405 (docs/openapi.json says so).
