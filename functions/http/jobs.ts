@@ -28,7 +28,7 @@ const again = { 'retry-after': '2' };
 const pathParameters = z.object({ jobId: jobIdInPath });
 const maxUploadBytes = 100 * MiB;
 
-/** What the sender of a manifest says about all of its rows. */
+/** Parameters that hold for all rows of a manifest. */
 export const submissionQuery = z.object({
   enrollmentGroup: z
     .string()
@@ -56,7 +56,7 @@ export const manifestBody = {
   tooLarge: 'manifest-too-large',
 } as const satisfies BodyDefinition;
 
-/** The errors of a body that is no manifest. */
+/** The errors of a body that is not a manifest. */
 export const submissionErrors = [
   'manifest-empty',
   'manifest-format',

@@ -106,8 +106,8 @@ const getSummary = defineOperation({
   path: 'summary',
   summary: 'The state of the deployment at a glance',
   description:
-    'Counts, each with the time at which it was read. An instance reads a count again after 5 seconds at the earliest, and so ' +
-    'seldom that it costs 5 request units per second at most, but every 15 minutes.',
+    'Counts, each with the time at which it was read. An instance reads a count again after 5 seconds at the earliest and 15 ' +
+    'minutes at the latest. In between, it waits until reading costs 5 request units per second at most.',
   role: 'reader',
   perGroup: true,
   answers: {
