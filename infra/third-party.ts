@@ -55,7 +55,7 @@ async function read(folder: string, integrity: string): Promise<ThirdParty> {
   const files = (await readdir(folder)).filter((file) => licenseFile.test(file)).sort();
   const texts = await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')));
   const own = texts.map((each) => each.replaceAll('\r\n', '\n').trim()).join('\n\n');
-  const text = own === '' && license === 'MIT' ? mitText(authorOf(manifest)) : own;
+  const text = own === '' ? declaredText(license, authorOf(manifest)) : own;
   return { name, version, license, text, integrity };
 }
 
@@ -64,7 +64,24 @@ function authorOf({ author, name }: { author?: string | { name?: string }; name:
   return given?.replace(/ *[<(].*$/, '') ?? `the authors of ${name}`;
 }
 
-/** For a library that declares MIT and has no license file: https://spdx.org/licenses/MIT.html */
+/** For a library that declares its license and has no license file. @returns '' for a license whose text is not here */
+function declaredText(license: string, holder: string): string {
+  if (license === 'MIT') return mitText(holder);
+  return license === 'ISC' ? iscText(holder) : '';
+}
+
+/** https://spdx.org/licenses/ISC.html */
+function iscText(holder: string): string {
+  return `The library has no license file. It declares the ISC License:
+
+Copyright (c) ${holder}
+
+Permission to use, copy, modify, and/or distribute this software for any purpose with or without fee is hereby granted, provided that the above copyright notice and this permission notice appear in all copies.
+
+THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.`;
+}
+
+/** https://spdx.org/licenses/MIT.html */
 function mitText(holder: string): string {
   return `The library has no license file. It declares the MIT License:
 

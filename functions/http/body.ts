@@ -2,6 +2,7 @@ import type { HttpRequest } from '@azure/functions';
 import type * as z from 'zod';
 import { type ErrorCode, excerpt, FleetError } from '../../lib/errors.ts';
 import { untrustedJsonIssue } from '../../lib/json.ts';
+import { repeatedMember } from '../../lib/manifest/json-text.ts';
 
 const KiB = 1024;
 export const MiB = 1024 * KiB;
@@ -90,6 +91,7 @@ export async function* bodyOf(operation: TakesBody, request: HttpRequest): Async
   if (request.body === null) return;
   // Not for-await over the stream: leaving such a loop destroys the connection, on which the answer is still to be sent.
   const reader = (request.body as ReadableStream<Uint8Array>).getReader();
+  readers.set(request, reader);
   let bytes = 0;
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
     bytes += part.value.byteLength;
@@ -98,11 +100,36 @@ export async function* bodyOf(operation: TakesBody, request: HttpRequest): Async
   }
 }
 
+/** Of the requests whose body was begun. */
+const readers = new WeakMap<HttpRequest, ReadableStreamDefaultReader<Uint8Array>>();
+
+/**
+ * Reads the rest of a body that was begun and refused, and drops it. Otherwise its connection stays blocked: the host sends the
+ * next request on it, and that one gets no answer. The host limits the length of the body.
+ */
+export async function dropRestOfBody(request: HttpRequest): Promise<void> {
+  const reader = readers.get(request);
+  if (reader === undefined) return;
+  try {
+    while (!(await reader.read()).done);
+  } catch {
+    // The client went away, and its connection with it.
+  }
+}
+
 async function jsonOf(bytes: AsyncGenerator<Uint8Array>): Promise<unknown> {
   const expected = 'a JSON object';
-  const body = Buffer.concat(await Array.fromAsync(bytes));
+  const text = Buffer.concat(await Array.fromAsync(bytes)).toString('utf8');
+  const value = parsed(text, expected);
+  const repeated = repeatedMember(text);
+  if (repeated === undefined) return value;
+  const message = `Member ${JSON.stringify(excerpt(repeated))} of the body stands twice. Remove one of the two.`;
+  throw new FleetError('request-invalid', message, { column: '(body)' });
+}
+
+function parsed(text: string, expected: string): unknown {
   try {
-    return JSON.parse(body.toString('utf8'));
+    return JSON.parse(text);
   } catch (cause) {
     throw new FleetError('request-invalid', `The body is not JSON. Expected ${expected}.`, { expected, cause });
   }

@@ -1,13 +1,13 @@
 import * as z from 'zod';
 import { actorName } from '../../lib/access/act.ts';
-import { errorCodes, excerpt, FleetError } from '../../lib/errors.ts';
+import { excerpt, FleetError } from '../../lib/errors.ts';
 import { type LetterFilter, letterStates } from '../../lib/jobs/dead-letters.ts';
 import { discardDeadLetters } from '../../lib/pipeline/discard-dead-letters.ts';
 import { redriveDeadLetters } from '../../lib/pipeline/redrive-dead-letters.ts';
 import { queueNames } from '../../lib/resource-names.ts';
 import { defineOperation } from './operation.ts';
 import { pageEnd, pageIn, pageQuery } from './pages.ts';
-import { flag, word } from './parameters.ts';
+import { errorCodeWord, flag, word } from './parameters.ts';
 import { act, count, failureReason, pageLinks, reference, time } from './schemas.ts';
 
 const queue = z.enum(queueNames);
@@ -34,7 +34,7 @@ const letterIdInPath = z
 /** Which letters: the same for a list and for what is done to its letters. */
 const filterQuery = {
   queue: word(queueNames).optional().describe('Letters of this queue only.'),
-  reason: word(errorCodes).optional().describe('Letters with this code only.'),
+  reason: errorCodeWord.optional().describe('Letters with this code only.'),
   ids: letterIds.optional().describe('Letters with these ids only: up to 100, with commas between.'),
 };
 

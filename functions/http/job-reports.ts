@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { errorCodes, FleetError } from '../../lib/errors.ts';
+import { FleetError } from '../../lib/errors.ts';
 import { findJob } from '../../lib/jobs/find-job.ts';
 import { errorPage, resultPage, summarizeErrors } from '../../lib/jobs/report-pages.ts';
 import { jobErrors, jobResults } from '../../lib/jobs/reports.ts';
@@ -8,7 +8,7 @@ import { errorsCsv, resultsCsv } from '../../lib/manifest/report.ts';
 import { prefersJson } from './accept.ts';
 import { defineOperation } from './operation.ts';
 import { pageEnd, pageIn, pageQuery } from './pages.ts';
-import { jobIdInPath, word } from './parameters.ts';
+import { errorCodeWord, jobIdInPath, word } from './parameters.ts';
 import type { File } from './reply.ts';
 import { streamed } from './response-stream.ts';
 import { count, errorCode, pageLinks } from './schemas.ts';
@@ -75,7 +75,7 @@ const getJobErrors = defineOperation({
   query: z.object({
     ...pageQuery,
     ...formatQuery,
-    reason: word(errorCodes).optional().describe('Only rows with this code. JSON only.'),
+    reason: errorCodeWord.optional().describe('Only rows with this code. JSON only.'),
   }),
   headers: acceptHeader,
   answers: {

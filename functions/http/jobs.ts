@@ -1,7 +1,7 @@
 import type { HttpRequest } from '@azure/functions';
 import * as z from 'zod';
 import { actorName } from '../../lib/access/act.ts';
-import { enrollmentGroupId } from '../../lib/devices/ids.ts';
+import { enrollmentGroupId, idMeantBy } from '../../lib/devices/ids.ts';
 import type { ErrorCode } from '../../lib/errors.ts';
 import { findJob } from '../../lib/jobs/find-job.ts';
 import { conflictPolicies, type Job, jobSources, jobStatuses } from '../../lib/jobs/job.ts';
@@ -28,11 +28,16 @@ const again = { 'retry-after': '2' };
 const pathParameters = z.object({ jobId: jobIdInPath });
 const maxUploadBytes = 100 * MiB;
 
+function groupIdExpected(found: string): string {
+  const meant = idMeantBy(found);
+  return `the id of an enrollment group${meant === undefined ? '' : `, such as ${JSON.stringify(meant)}`}`;
+}
+
 /** Parameters that hold for all rows of a manifest. */
 export const submissionQuery = z.object({
   enrollmentGroup: z
     .string()
-    .regex(enrollmentGroupId, 'the id of an enrollment group')
+    .regex(enrollmentGroupId, { error: ({ input }) => groupIdExpected(String(input)) })
     .optional()
     .describe('The group of rows that name none.'),
   onConflict: word(conflictPolicies)

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { Caller, Guarded } from '../../lib/access/access.ts';
 import type { ErrorCode } from '../../lib/errors.ts';
 import type { Services } from '../services.ts';
-import { type Body, type BodyDefinition, readBody } from './body.ts';
+import { type Body, type BodyDefinition, dropRestOfBody, readBody } from './body.ts';
 import { readParameters } from './parameters.ts';
 import { type Answers, type Reply, write } from './reply.ts';
 
@@ -110,9 +110,14 @@ export function defineOperation<
     ...parts,
     async answer(request, context) {
       const { path, query, headers } = readParameters(parts, request);
-      const body = await readBody(definition, request);
-      const call = { path, query, headers, body, request, ...context };
-      return write(await handle(call as Parameters<typeof handle>[0]));
+      try {
+        const body = await readBody(definition, request);
+        const call = { path, query, headers, body, request, ...context };
+        return write(await handle(call as Parameters<typeof handle>[0]));
+      } finally {
+        // The answer does not wait for it.
+        void dropRestOfBody(request);
+      }
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { HttpRequest } from '@azure/functions';
 import * as z from 'zod';
 import { deviceId } from '../../lib/devices/ids.ts';
-import { excerpt, FleetError, type Issue } from '../../lib/errors.ts';
+import { errorCodes, excerpt, FleetError, type Issue } from '../../lib/errors.ts';
 import { suggestion } from '../../lib/suggest.ts';
 
 /*
@@ -144,6 +144,9 @@ export const wholeNumber = z
 export function word<const Words extends readonly [string, ...string[]] | readonly string[]>(words: Words) {
   return z.enum(words, { error: words.join(', ') });
 }
+
+/** An error code. There are too many to list in an error. */
+export const errorCodeWord = z.enum(errorCodes, { error: 'an error code of docs/errors.md' });
 
 /** Most words of a list in one parameter. */
 const maxWords = 100;

@@ -107,7 +107,7 @@ const getSummary = defineOperation({
   summary: 'The state of the deployment at a glance',
   description:
     'Counts, each with the time at which it was read. An instance reads a count again after 5 seconds at the earliest and 15 ' +
-    'minutes at the latest. In between, it waits until reading costs 5 request units per second at most.',
+    'minutes at the latest. In between, the time follows from the cost of the last reading, at 20 request units per second.',
   role: 'reader',
   perGroup: true,
   answers: {

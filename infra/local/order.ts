@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { textOf } from '../../lib/jobs/message-text.ts';
+import { repeatedMember } from '../../lib/manifest/json-text.ts';
 import { runCommand } from '../tools/command-line.ts';
 import { findStack } from './stack/running-stack.ts';
 
@@ -22,6 +23,9 @@ Example: npm run order -- samples/order.json`;
 await runCommand({ usage, operands: ['FILE'] }, async ({ operands: [file = ''] }) => {
   const order = textOf(await readFile(file));
   if (order === undefined) throw new Error(`${file} is neither UTF-8 nor UTF-16. Save it as UTF-8.`);
+  // The host parses the message, and would keep the last of the two.
+  const repeated = repeatedMember(order);
+  if (repeated !== undefined) throw new Error(`${file} has the member "${repeated}" twice. Remove one of the two.`);
   const { storageConnectionString } = await findStack();
   const orders = QueueServiceClient.fromConnectionString(storageConnectionString).getQueueClient('orders');
   const { messageId } = await orders.sendMessage(order);

@@ -11,3 +11,12 @@ export const idRule = '1 to 64 of a-z, 0-9, "-", "." and "_", beginning and endi
 
 /** The same rule holds for enrollment group ids: folders, CA common names and keys are named after groups. */
 export const enrollmentGroupId = deviceId;
+
+/**
+ * The group or device id that was probably meant: the text in lower case and without white space.
+ * @returns undefined when that is the text itself, or is not an id either
+ */
+export function idMeantBy(text: string): string | undefined {
+  const meant = text.slice(0, 100).toLowerCase().replace(/\s+/g, '');
+  return meant !== text && deviceId.test(meant) ? meant : undefined;
+}

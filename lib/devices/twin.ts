@@ -79,7 +79,7 @@ function stringSize(text: string, path: string, { issues }: Walk): number {
 function checkNumber(value: number, path: string, { issues }: Walk): void {
   if (!Number.isFinite(value)) issues.push({ path, message: 'not a number' });
   if (Number.isInteger(value) && (value < minInteger || value > maxInteger)) {
-    issues.push({ path, message: `outside ${minInteger} to ${maxInteger}` });
+    issues.push({ path, message: `outside ${minInteger} to ${maxInteger}; write it as text` });
   }
 }
 
@@ -105,7 +105,14 @@ function containerSize(value: object, path: string, depth: number, walk: Walk): 
   return bytes;
 }
 
+/** Members that IoT Hub adds when it shows a twin. */
+const writtenByHub = ['$version', '$metadata', '$lastUpdated', '$lastUpdatedVersion'];
+
 function checkKey(key: string, path: string, { issues }: Walk): void {
+  if (writtenByHub.includes(key)) {
+    issues.push({ path, message: `key "${key}" is written by IoT Hub; leave it out` });
+    return;
+  }
   if (key === '' || forbiddenInKey.test(key) || Buffer.byteLength(key) > maxKeyBytes) {
     const shown = JSON.stringify(key.slice(0, 40));
     const message = `key ${shown} is empty, too long, or holds ".", "$", a space or a control character`;
@@ -118,9 +125,10 @@ function checkKey(key: string, path: string, { issues }: Walk): void {
 /**
  * Merges `over` into a copy of `base`: objects member by member, any other value replaces. Members that are null are left
  * out: records and groups of earlier versions have some, and DPS and IoT Hub refuse them.
+ * @param options.keepNull keeps them, in a twin that is checked afterwards (`twinIssues`): the check then names them
  */
-export function mergeTwins(base: Twin, over: Twin): Twin {
-  return { tags: merge(base.tags, over.tags), desired: merge(base.desired, over.desired) };
+export function mergeTwins(base: Twin, over: Twin, { keepNull = false } = {}): Twin {
+  return { tags: merge(base.tags, over.tags, keepNull), desired: merge(base.desired, over.desired, keepNull) };
 }
 
 export function isEmptyTwin(twin: Twin): boolean {
@@ -130,13 +138,14 @@ export function isEmptyTwin(twin: Twin): boolean {
 function merge(
   base: Readonly<Record<string, unknown>>,
   over: Readonly<Record<string, unknown>>,
+  keepNull: boolean,
 ): Record<string, unknown> {
   const merged: Record<string, unknown> = {};
   for (const members of [base, over]) {
     for (const [key, value] of Object.entries(members)) {
       const before = merged[key];
-      if (isObject(value)) merged[key] = merge(isObject(before) ? before : {}, value);
-      else if (value !== null) merged[key] = value;
+      if (isObject(value)) merged[key] = merge(isObject(before) ? before : {}, value, keepNull);
+      else if (value !== null || keepNull) merged[key] = value;
     }
   }
   return merged;

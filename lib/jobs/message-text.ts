@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
+import { excerpt } from '../errors.ts';
 import { decodeText, type Encoding, encodingOf } from '../manifest/encoding.ts';
-import { jsonPlace, jsonProblem } from '../manifest/json-text.ts';
+import { jsonPlace, jsonProblem, repeatedMember } from '../manifest/json-text.ts';
 
 /**
  * Times that a text is unwrapped. Senders were seen to write base64 twice, or JSON as a text of JSON; a fourth layer leaves
@@ -58,6 +59,13 @@ function looksEncoded(text: string): boolean {
 
 /** @param written the text with its first lines, if they are blank */
 function parsed(text: string, written: string): unknown {
+  const value = parsedJson(text, written);
+  const repeated = repeatedMember(text);
+  if (repeated === undefined) return value;
+  throw new NotJson(`has the member ${JSON.stringify(excerpt(repeated))} twice. Remove one of the two.`);
+}
+
+function parsedJson(text: string, written: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {

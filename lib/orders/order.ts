@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { deviceId as deviceIdRule, enrollmentGroupId, idRule } from '../devices/ids.ts';
+import { deviceId as deviceIdRule, enrollmentGroupId, idMeantBy, idRule } from '../devices/ids.ts';
 import { mergeTwins, type Twin, type TwinSection, twinSectionIssues } from '../devices/twin.ts';
 import { FleetError, type Issue } from '../errors.ts';
 import { conflictPolicies } from '../jobs/job.ts';
@@ -104,7 +104,7 @@ const policy = z.preprocess((word) => (typeof word === 'string' ? word.toLowerCa
 
 const members = {
   orderId: orderIdText,
-  enrollmentGroup: z.string().regex(enrollmentGroupId, `expected ${idRule}`),
+  enrollmentGroup: z.string().regex(enrollmentGroupId, { error: ({ input }) => groupIdFault(String(input)) }),
   onConflict: absentOr(policy),
   adopt: absentOr(z.boolean()),
   /** True: the order is only checked, and its id stays free. */
@@ -115,6 +115,11 @@ const members = {
   range: absentOr(range),
   reference: absentOr(orderReference),
 };
+
+function groupIdFault(found: string): string {
+  const meant = idMeantBy(found);
+  return `expected ${idRule}${meant === undefined ? '' : `; write ${JSON.stringify(meant)}`}`;
+}
 
 /** Senders write null for a member that is absent. */
 function absentOr<Schema extends z.ZodType>(schema: Schema) {
@@ -301,7 +306,8 @@ function* rows(order: Order): Generator<string, undefined> {
   const shared: Twin = { tags, desired };
   if ('devices' in order) {
     for (const { deviceId, csr, tags: own, desired: owned } of order.devices) {
-      const twin = mergeTwins(shared, { tags: own, desired: owned });
+      // A null stays, so that the check of the row refuses it.
+      const twin = mergeTwins(shared, { tags: own, desired: owned }, { keepNull: true });
       yield `${JSON.stringify({ deviceId, enrollmentGroup, csr, ...twin })}\n`;
     }
     return;

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import functions from '@azure/functions';
-import { bodyOf, checkContentLength, maxBodyBytes } from '../../../functions/http/body.ts';
+import { bodyOf, checkContentLength, dropRestOfBody, maxBodyBytes, readBody } from '../../../functions/http/body.ts';
 import { operations } from '../../../functions/http/operations.ts';
 import { operation as operationOf } from '../../operation.ts';
+import { until } from '../../until.ts';
 
 const url = 'https://fleet.example/api/x';
 
@@ -71,6 +72,29 @@ describe('the body of a request', () => {
     await assert.rejects(Array.fromAsync(bodyOf(operation, tooLong.request)), { code: 'request-too-large' });
     assert.equal(tooLong.read(), 17);
     assert.equal(tooLong.cancelled(), false, 'the answer is sent on the same connection');
+  });
+
+  it('is read to its end after a refusal, so that the next request of its connection gets an answer', async () => {
+    const { request, read, cancelled } = chunkedRequest(100, 1024);
+    for await (const _ of bodyOf(operationOf('submit-job'), request)) break;
+    assert.ok(read() < 100);
+    await dropRestOfBody(request);
+    assert.deepEqual([read(), cancelled()], [100, false]);
+  });
+
+  it('is read to its end while an operation answers with an error', async () => {
+    const { request, read } = chunkedRequest(100, 1024);
+    request.headers.set('content-type', 'text/csv; charset=klingon');
+    const context = { services: {} as never, caller: { name: 'test' } as never, requestId: '1' };
+    await assert.rejects(operationOf('create-check').answer(request, context), { code: 'manifest-format' });
+    await until(() => read() === 100);
+  });
+
+  it('of JSON may not have a member twice, since only the last one counts', async () => {
+    const nativeRequest = new Request(url, { method: 'PUT', body: '{"keyCustody":"plain","keyCustody":"device"}' });
+    const request = new functions.HttpRequest({ nativeRequest } as never);
+    const message = 'Member "keyCustody" of the body stands twice. Remove one of the two.';
+    await assert.rejects(readBody(operationOf('put-enrollment-group'), request), { code: 'request-invalid', message });
   });
 
   it('is empty when there is none', async () => {

@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { pageQuery } from '../../../functions/http/pages.ts';
 import { flag, moment, readParameters } from '../../../functions/http/parameters.ts';
 import { FleetError } from '../../../lib/errors.ts';
+import { operation } from '../../operation.ts';
 
 const now = new Date('2026-11-23T08:00:00.000Z');
 const none = { method: 'GET', pathParameters: z.object({}), query: z.object({}), headers: z.object({}) };
@@ -121,4 +122,12 @@ describe('the parameters of a request', () => {
     assert.ok(message.length < 10_000);
     assert.equal(details.faults?.length, 20);
   });
+});
+
+it('an enrollment group in another spelling is refused with the id that was meant', async () => {
+  const nativeRequest = new Request('https://fleet.example/api/checks?enrollmentGroup=Line%207', { method: 'POST' });
+  const request = new HttpRequest({ nativeRequest } as never);
+  const context = { services: {} as never, caller: { name: 'test' } as never, requestId: '1' };
+  const message = 'The parameter enrollmentGroup is "Line 7". Expected the id of an enrollment group, such as "line7".';
+  await assert.rejects(operation('create-check').answer(request, context), { code: 'request-invalid', message });
 });

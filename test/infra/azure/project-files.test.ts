@@ -32,7 +32,7 @@ describe('functions/requests.http', () => {
   it('has an example of every HTTP function', () => {
     const examples = read('functions/requests.http').replaceAll(/\?.*$/gm, '');
     for (const { path: route, method } of operations) {
-      const names: Record<string, string> = { jobId: 'job', deviceId: 'device', id: 'group' };
+      const names: Record<string, string> = { jobId: 'job', deviceId: 'device', id: 'group', letterId: 'letter' };
       const url = route.replaceAll(/\{(\w+)\}/g, (_, name: string) => `{{${names[name]}}}`);
       assert.match(examples, new RegExp(`^${method} ${`{{host}}/${url}`.replaceAll(/[{}]/g, '\\$&')}$`, 'm'));
     }

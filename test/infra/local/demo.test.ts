@@ -120,7 +120,7 @@ describe('npm run demo', () => {
       /is not a manifest\. The file is .*\nhint: /,
     ],
     ['binary data', 'data.csv', Buffer.from([0xff, 0, 0xfe, 1]), /is not a manifest\. /],
-    ['another extension', 'list.txt', 'deviceId\ngw-1\n', /does not end in \.csv, \.ndjson or \.jsonl/],
+    ['another extension', 'list.txt', 'deviceId\ngw-1\n', /does not end in \.csv, \.ndjson, \.jsonl or \.xlsx/],
     ['a page of HTML', 'page.csv', '<html></html>\n', /is not a manifest\. The file is HTML/],
     ['an empty file', 'empty.csv', '', /is not a manifest\. The manifest is empty/],
     ['only invalid rows', 'rows.csv', 'deviceId\nGW 1\n', /has no valid row\. Line 2: Device id "GW 1"/],

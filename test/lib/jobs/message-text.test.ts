@@ -78,6 +78,14 @@ describe('the text of a message', () => {
   });
 });
 
+it('a member that stands twice is refused in every layer, since JSON.parse drops one of the two', () => {
+  const text = '{"devices":[{"deviceId":"gw-1","tags":{"a":1,"\\u0061":2}}]}';
+  const message = 'has the member "a" twice. Remove one of the two.';
+  for (const each of [text, JSON.stringify(text), Buffer.from(text).toString('base64')])
+    assert.throws(() => decodedJson(each), { message });
+  assert.deepEqual(decodedJson('[{"a":1},{"a":{"a":2}}]'), [{ a: 1 }, { a: { a: 2 } }]);
+});
+
 describe('the place where a text stops being JSON', () => {
   it('is the character that was put there', () =>
     fc.assert(

@@ -128,11 +128,21 @@ describe('an order', () => {
     ],
     ['a decimal as text', { range: { ...range, count: '2.000' } }, /range\.count: expected a whole number/],
     ['null for a count', { range: { ...range, count: null } }, /range\.count: is missing/],
+    ['a group in upper case', { enrollmentGroup: 'Line 7' }, /enrollmentGroup: expected .*; write "line7"$/],
     ['another word for devices', { range: undefined, device: [] }, /"device" \(did you mean devices\?\)$/],
   ];
   for (const [what, change, message] of wrong) {
     it(`is refused when it has ${what}`, () => assert.throws(() => parseOrder({ ...plain, ...change }), { message }));
   }
+});
+
+it('an event whose text of JSON has a member twice is refused, with the name of the member', () => {
+  const event = { specversion: '1.0', id: '1', source: '/erp', type: 'order' };
+  const data = '{"orderId":"PO-1","enrollmentGroup":"line7","orderId":"PO-2","devices":[{"deviceId":"gw-1"}]}';
+  const message = /data: has the member "orderId" twice\. Remove one of the two/;
+  assert.throws(() => parseOrder({ ...event, data }), { code: 'order-invalid', message });
+  const data_base64 = Buffer.from(data).toString('base64');
+  assert.throws(() => parseOrder({ ...event, data_base64 }), { code: 'order-invalid', message: /"orderId" twice/ });
 });
 
 it('an order inside something else is named with its place', () => {

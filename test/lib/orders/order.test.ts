@@ -78,8 +78,9 @@ describe('an order', () => {
       { deviceId: 'GW-2' },
       { deviceId: 'gw-3', tags: { 'a.b': 1 } },
       { deviceId: 'gw-1' },
+      { deviceId: 'gw-5', tags: { place: { hall: null } } },
     ];
-    const order = parseOrder({ orderId: 'PO', enrollmentGroup: 'line7', devices });
+    const order = parseOrder({ orderId: 'PO', enrollmentGroup: 'line7', tags: { place: { hall: 2 } }, devices });
     const { requests, faults } = await readManifest(Buffer.concat(await Array.fromAsync(orderRows(order))), {
       format: 'ndjson',
       chunkRows: 10,
@@ -94,8 +95,10 @@ describe('an order', () => {
         [2, 'device-id-invalid'],
         [3, 'twin-invalid'],
         [4, 'device-id-duplicate'],
+        [5, 'twin-invalid'],
       ],
     );
+    assert.match(faults.at(-1)?.message ?? '', /^tags\.place\.hall: null/);
   });
 });
 

@@ -155,4 +155,27 @@ describe('an operator whose role is limited to line7', () => {
     await assert.rejects(listed(['line7'], 'line9'), isForbidden);
     await assert.rejects(listed(['line7', 'line8']), /expected one of line7, line8/);
   });
+
+  it('counts and finds the devices and jobs of its groups only', async () => {
+    using world = await newWorld();
+    await submitted(world, ['line7'], csv('gw-7,line7'));
+    await submitted(world, ['line8'], csv('gw-8,line8'));
+    await submitted(world, ['line7', 'line8'], csv('gw-9,line8'));
+    await world.upload('line7/list.csv', 'deviceId\ngw-10\n');
+    await world.settle();
+    const { devices, jobs } = servicesOf(world, ['line7']);
+    const since = '2026-01-01T00:00:00.000Z';
+    assert.deepEqual((await devices.countByStatus()).value, [
+      { enrollmentGroup: 'line7', status: 'provisioned', devices: 2 },
+    ]);
+    const counted = (await jobs.countByStatus(since)).value;
+    assert.deepEqual(
+      counted.map(({ status, allowedGroups, jobs: number }) => [status, allowedGroups, number]),
+      [['completed', ['line7'], 1]],
+    );
+    assert.equal((await jobs.list({ size: 10, status: ['completed'], since })).items.length, 1);
+    const { serialNumber = '' } = world.devices.records.get('gw-8') ?? {};
+    const certificate = { kind: 'serialNumber', hex: serialNumber.toLowerCase() } as const;
+    assert.deepEqual((await devices.list({ certificate }, { size: 10 })).items, []);
+  });
 });
