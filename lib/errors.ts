@@ -100,7 +100,11 @@ const definitions = {
     status: 409,
     hint: 'Send the earlier content, or send the manifest with onConflict=replace.',
   },
-  'device-busy': { acts: 'nobody', status: 409, hint: 'Wait for the other job, then send the row again.' },
+  'device-busy': {
+    acts: 'nobody',
+    status: 409,
+    hint: 'Wait for the other job, then send the row again.',
+  },
   'group-missing': {
     acts: 'sender',
     status: 422,

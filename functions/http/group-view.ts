@@ -47,7 +47,7 @@ export const groupSchema = z
   .meta({ id: 'EnrollmentGroup' });
 
 export interface GroupViewOptions {
-  /** What is known of the CAs that DPS trusts. */
+  /** The CAs that DPS trusts, as far as this deployment knows. */
   readonly known?: KnownCas | undefined;
   /** Why DPS could not be updated now. */
   readonly pending?: FleetError | undefined;

@@ -33,7 +33,7 @@ function groupIdExpected(found: string): string {
   return `the id of an enrollment group${meant === undefined ? '' : `, such as ${JSON.stringify(meant)}`}`;
 }
 
-/** What the sender of a manifest says about all of its rows. */
+/** Parameters that hold for all rows of a manifest. */
 export const submissionQuery = z.object({
   enrollmentGroup: z
     .string()
@@ -61,7 +61,7 @@ export const manifestBody = {
   tooLarge: 'manifest-too-large',
 } as const satisfies BodyDefinition;
 
-/** The errors of a body that is no manifest. */
+/** The errors of a body that is not a manifest. */
 export const submissionErrors = [
   'manifest-empty',
   'manifest-format',

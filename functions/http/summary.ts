@@ -106,8 +106,8 @@ const getSummary = defineOperation({
   path: 'summary',
   summary: 'The state of the deployment at a glance',
   description:
-    'Counts, each with the time at which it was read. An instance reads a count again when 5 seconds are over and when, at 20 ' +
-    'request units per second, the last reading has paid for itself; after 15 minutes in any case.',
+    'Counts, each with the time at which it was read. An instance reads a count again after 5 seconds at the earliest and 15 ' +
+    'minutes at the latest. In between, the time follows from the cost of the last reading, at 20 request units per second.',
   role: 'reader',
   perGroup: true,
   answers: {

@@ -136,7 +136,8 @@ async function demonstrate(demo: DemoOptions, stack: Stack): Promise<string[]> {
   );
 
   process.stdout.write(`\n${jobTable(jobs)}\n`);
-  if (errors.length > 0) process.stdout.write(`\n${errors.length} rows were not accepted:\n${errorTable(errors)}\n`);
+  if (errors.length > 0)
+    process.stdout.write(`\nRows that were not accepted: ${errors.length}\n${errorTable(errors)}\n`);
   if (registered.length > 0)
     process.stdout.write(`\n${registered.length} devices registered with DPS:\n${deviceTable(registered)}\n`);
   if (demo.out !== undefined) say(`\nSee ${demo.out}/: results.csv, errors.csv, devices/, ca/.`);

@@ -152,6 +152,9 @@ Submit an order to the queue:
 Submit a manifest by HTTP:
   curl -i -X POST "${api}/jobs?enrollmentGroup=line7" ${key} -H "content-type: text/csv" --data-binary @samples/gateways.csv
 
+Check it first, and spend nothing:
+  curl -X POST "${api}/checks?enrollmentGroup=line7" ${key} -H "content-type: text/csv" --data-binary @samples/gateways.csv
+
 Register a device with DPS, with the bundle that the app made for it:
   curl -OJ ${api}/devices/gw-000001/bundle ${key}
   npm run register -- gw-000001.tar.gz
@@ -159,6 +162,7 @@ Register a device with DPS, with the bundle that the app made for it:
 Read the results:
   curl ${api}/jobs ${key}
   curl ${api}/devices/gw-000001 ${key}
+  curl ${api}/summary ${key}
 
 `;
 }

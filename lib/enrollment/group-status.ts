@@ -19,7 +19,7 @@ export interface GroupStatus {
   readonly reason?: FailureReason | undefined;
 }
 
-/** What is known of the CAs that DPS has verified. */
+/** The CAs that DPS has verified, as far as this deployment knows. */
 export interface KnownCas {
   /** The root of the fleet. Absent while there is none. */
   readonly root?: RootCa | undefined;
@@ -29,7 +29,7 @@ export interface KnownCas {
 
 /**
  * The state of a group in DPS.
- * @param known absent: whether DPS trusts the CA is not looked at
+ * @param known absent: whether DPS trusts the CA is not checked
  * @param pending why DPS could not be updated just now
  */
 export function groupStatus(group: GroupRecord, known?: KnownCas, pending?: FleetError): GroupStatus {

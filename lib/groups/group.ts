@@ -41,7 +41,7 @@ export interface GroupRecord {
   readonly updatedAt: string;
 }
 
-/** What is known of the enrollment group that this deployment wrote to DPS. */
+/** Notes about the enrollment group that this deployment wrote to DPS. */
 export interface OwnGroup {
   /** When DPS created it, ISO 8601, UTC. DPS never changes it, and a group that is deleted and made again has another one. */
   readonly createdAt?: string;

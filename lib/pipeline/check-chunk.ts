@@ -38,10 +38,19 @@ export interface CheckedChunk extends ChunkReport {
     readonly work: readonly GroupWork[];
     readonly repairs: Repairs;
     /** Claims of rows that failed afterwards, and of ids with upper case. `results` has all others. */
-    readonly claims: readonly { deviceId: string; line: number; released?: boolean; writtenId?: string }[];
+    readonly claims: readonly SpecialClaim[];
     /** The keys in requests of devices: group, device, and identifier of the key as base64. */
     readonly keys: readonly (readonly [group: string, deviceId: string, identifier: string])[];
   };
+}
+
+/** A claim that does not follow from the results of its chunk. */
+interface SpecialClaim {
+  readonly deviceId: string;
+  readonly line: number;
+  /** The row failed after it had claimed its device. */
+  readonly released?: boolean | undefined;
+  readonly writtenId?: string | undefined;
 }
 
 /** The check of one list, chunk after chunk, in the order of the list. */
@@ -96,20 +105,15 @@ export function createListCheck(
 
       const faults = [...rows.faults, ...claimed.errors];
       const results = claimed.unchanged.map(({ request, record }) => resultRow(request.line, record, 'unchanged'));
-      const special: CheckedChunk['check']['claims'][number][] = [];
+      const special: SpecialClaim[] = [];
       for (const row of claimed.claimed) {
         const { deviceId, line, writtenId } = row.request;
         const error = errors.get(line) ?? refusal(row, ensured);
         if (error !== undefined) faults.push(error);
         else results.push(foreseenResult(row, foreseen));
-        const released = error !== undefined;
-        if (released || writtenId !== undefined)
-          special.push({
-            deviceId,
-            line,
-            ...(released && { released }),
-            ...(writtenId !== undefined && { writtenId }),
-          });
+        // Of JSON: a member that is undefined is left out.
+        const released = error === undefined ? undefined : true;
+        if (released || writtenId !== undefined) special.push({ deviceId, line, released, writtenId });
       }
       results.sort(byLine);
       faults.sort(byLine);
@@ -131,16 +135,19 @@ export function createListCheck(
 
     resume(chunk) {
       noteClaims(chunk);
-      for (const [group, deviceId, key] of chunk.check.keys)
+      for (const [group, deviceId, key] of chunk.check.keys) {
         groupChecks.noteKey(group, deviceId, Buffer.from(key, 'base64'));
+      }
     },
   };
 
   function noteClaims({ results, check }: CheckedChunk): void {
-    for (const { deviceId, line, status } of results)
+    for (const { deviceId, line, status } of results) {
       if (status !== 'unchanged') claims.set(deviceId, { line, released: false });
-    for (const { deviceId, line, released = false, writtenId } of check.claims)
+    }
+    for (const { deviceId, line, released = false, writtenId } of check.claims) {
       claims.set(deviceId, { line, released, writtenId });
+    }
   }
 }
 

@@ -1,10 +1,10 @@
 import { FleetError } from '../errors.ts';
 import { logFinished } from '../jobs/count-part.ts';
 import { type Job, partName, reportName, waiting } from '../jobs/job.ts';
-import { placeOf } from '../jobs/messages.ts';
+import { type ChunkMessage, placeOf } from '../jobs/messages.ts';
 import type { SplitManifest } from '../manifest/splitter.ts';
 import type { BlobStore } from '../storage.ts';
-import { type CheckedChunk, type CheckPorts, countsOf, createListCheck } from './check-chunk.ts';
+import { type CheckedChunk, type CheckPorts, countsOf, createListCheck, type ListCheck } from './check-chunk.ts';
 import { checkChanged, createCheckSum } from './check-summary.ts';
 import type { Ports } from './ports.ts';
 
@@ -52,13 +52,7 @@ export async function runDryRun(job: Job, list: ListOfJob, ports: CheckJobPorts)
       continue;
     }
     const name = reportName(jobId, part);
-    let chunk = await readCheckedChunk(reports, name);
-    if (chunk !== undefined) check.resume(chunk);
-    else {
-      const found = await check.check(message);
-      chunk = await keepFirst(reports, name, found);
-      if (chunk !== found) check.resume(chunk);
-    }
+    const chunk = await checkOnce(check, message, { reports, name });
     sum.add(chunk);
     const counted = { ...place, outcome: countsOf(chunk), range: placeOf(message), report: name };
     current = await jobs.count(jobId, { ...counted, repairs: chunk.check.repairs });
@@ -70,11 +64,29 @@ export async function runDryRun(job: Job, list: ListOfJob, ports: CheckJobPorts)
     return;
   }
   const summary = sum.summary({ ...job, sha256: list.sha256 }, { deployment, at: now() });
-  if (job.expectedCheck !== undefined && job.expectedCheck !== summary.digest)
+  if (job.expectedCheck !== undefined && job.expectedCheck !== summary.digest) {
     throw checkChanged(job.expectedCheck, summary.digest);
+  }
   const end = { status: 'checked', finishedAt, check: summary } as const;
   const finished = await jobs.update(jobId, ['checking', 'cancelled'], end);
   if (finished !== undefined) logFinished(finished);
+}
+
+/** The chunk as its report has it. Checks it and writes the report if there is none. */
+async function checkOnce(
+  check: ListCheck,
+  message: ChunkMessage,
+  { reports, name }: { reports: BlobStore; name: string },
+): Promise<CheckedChunk> {
+  const stored = await readCheckedChunk(reports, name);
+  if (stored !== undefined) {
+    check.resume(stored);
+    return stored;
+  }
+  const found = await check.check(message);
+  const kept = await keepFirst(reports, name, found);
+  if (kept !== found) check.resume(kept);
+  return kept;
 }
 
 const nothing = { provisioned: 0, unchanged: 0, rejected: 0, failed: 0, cancelled: 0 };

@@ -29,7 +29,7 @@ export type CheckListPorts = SubmitPorts & Pick<Ports, 'checkList' | 'chunkRows'
 
 /**
  * Checks a list. A small one is checked at once and not stored. A larger one becomes a dry run: a job that ends as `checked`.
- * @throws FleetError any error of a list that is no manifest, `forbidden`, `throttled`, `unavailable`, and any error of `body`
+ * @throws FleetError any error of a list that is not a manifest, `forbidden`, `throttled`, `unavailable`, and any error of `body`
  */
 export async function checkManifest(
   submission: Omit<Submission, 'dryRun' | 'check'>,
@@ -96,7 +96,7 @@ interface Table extends Partial<Pick<WorkbookTable, 'sheet' | 'repairs'>> {
 
 /** @returns undefined when the sheet is large. @throws FleetError `manifest-workbook`, `manifest-too-large`, `manifest-empty` */
 async function tableOf(workbook: Buffer): Promise<Table | undefined> {
-  // Loaded when it is needed: most lists are no workbooks, and every start of the app would pay for it.
+  // Loaded when it is needed: most lists are not workbooks, and every start of the app would pay for it.
   const { bytesSource } = await import('../manifest/xlsx/package.ts');
   const { readWorkbook } = await import('../manifest/xlsx/table.ts');
   const { csv, sheet, repairs } = await readWorkbook(bytesSource(workbook));

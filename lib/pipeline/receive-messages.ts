@@ -8,7 +8,7 @@ import type { Ports } from './ports.ts';
 import { takeApart } from './take-apart.ts';
 
 /**
- * A message of the queue `orders`: one order, or a batch of them, each of which becomes a message of its own.
+ * A message of the queue `orders`: one order, or a batch of them. Each order of a batch becomes a separate message.
  * @param body JSON, as decoded from the message
  * @throws FleetError `order-invalid`, `group-unknown`, `throttled`, `unavailable`
  */
@@ -25,8 +25,8 @@ export async function receiveOrders(
 }
 
 /**
- * A message of the queue `manifest-uploads`: one event, as Event Grid sends it, or a list of events, each of which becomes a
- * message of its own.
+ * A message of the queue `manifest-uploads`: one event, as Event Grid sends it, or a list of events. Each
+ * event of a list becomes a separate message.
  * @param body JSON, as decoded from the message
  * @throws FleetError `event-invalid`, `throttled`, `unavailable`
  */

@@ -70,7 +70,7 @@ export interface EndingDevices {
 const caDays = 90;
 
 /**
- * @param known the CAs that DPS has verified; absent: whether DPS trusts the CA of a group is not looked at
+ * @param known the CAs that DPS has verified; absent: whether DPS trusts the CA of a group is not checked
  * @throws FleetError `throttled`, `unavailable`
  */
 export async function readSummary(

@@ -6,7 +6,7 @@ import type { MessageQueue } from '../storage.ts';
 const maxMessage = 500;
 
 /**
- * Sends each item of a batch to its queue as a message of its own, so that each has its own deliveries and its own dead letter.
+ * Sends each item of a batch to its queue as a separate message, so that each has its own deliveries and its own dead letter.
  * A second delivery of the batch sends them all again, which each of them is made for. Items that cannot be worked on stay
  * with the batch: its dead letter names them.
  * @param options.check throws a FleetError for an item that cannot be worked on
