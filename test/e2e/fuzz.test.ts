@@ -32,6 +32,10 @@ function settings(jobId: string): string {
 "path.deviceId" = "fuzz-1"
 # A continuation is good for the query that gave it.
 "query.continuation" = ""
+# CSV has no pages: with it, limit and reason are refused.
+"query.format" = "json"
+# The fuzzer does not follow the pattern of this header.
+"header.if-match" = "*"
 
 [checks]
 # The host answers 404 to a method that no function has, and not 405 (docs/openapi.json says so).
