@@ -134,7 +134,8 @@ function meant(found: string): string {
 export const resourceId = z
   .string()
   .regex(deviceId, {
-    error: ({ input }) => `"${excerpt(String(input))}" is not an id that a device or group can have.${meant(String(input))}`,
+    error: ({ input }) =>
+      `"${excerpt(String(input))}" is not an id that a device or group can have.${meant(String(input))}`,
   })
   .describe('1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit.');
 
