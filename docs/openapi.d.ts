@@ -1022,7 +1022,7 @@ export interface components {
         ResultRow: {
             line: number;
             deviceId: string;
-            /** @description `provisioned`, `unchanged`, or `report-missing:` and how many rows have no report. */
+            /** @description `provisioned`, `unchanged`, or `report-missing:` and how many rows have no report. Of a dry run `new`, `unchanged`, `replaced` or `reissued`. */
             status: string;
             enrollmentGroup: string;
             serialNumber: string;

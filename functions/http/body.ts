@@ -1,8 +1,9 @@
 import type { HttpRequest } from '@azure/functions';
 import type * as z from 'zod';
 import { type ErrorCode, excerpt, FleetError } from '../../lib/errors.ts';
+import { textOf } from '../../lib/jobs/message-text.ts';
 import { untrustedJsonIssue } from '../../lib/json.ts';
-import { repeatedMember } from '../../lib/manifest/json-text.ts';
+import { jsonPlace, jsonProblem, repeatedMember } from '../../lib/manifest/json-text.ts';
 
 const KiB = 1024;
 export const MiB = 1024 * KiB;
@@ -119,7 +120,9 @@ export async function dropRestOfBody(request: HttpRequest): Promise<void> {
 
 async function jsonOf(bytes: AsyncGenerator<Uint8Array>): Promise<unknown> {
   const expected = 'a JSON object';
-  const text = Buffer.concat(await Array.fromAsync(bytes)).toString('utf8');
+  const found = textOf(Buffer.concat(await Array.fromAsync(bytes)));
+  if (found === undefined) throw new FleetError('request-invalid', 'The body is not UTF-8. Send it as UTF-8.');
+  const text = found.replace(/^\ufeff/, '');
   const value = parsed(text, expected);
   const repeated = repeatedMember(text);
   if (repeated === undefined) return value;
@@ -131,7 +134,11 @@ function parsed(text: string, expected: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new FleetError('request-invalid', `The body is not JSON. Expected ${expected}.`, { expected, cause });
+    if (text.trim() === '')
+      throw new FleetError('request-invalid', `There is no body. Send ${expected}.`, { expected });
+    const { line, column } = jsonPlace(text);
+    const found = `The body is not JSON at line ${line}, column ${column}. ${jsonProblem(text, cause)}`.trimEnd();
+    throw new FleetError('request-invalid', `${found} Expected ${expected}.`, { expected, cause });
   }
 }
 

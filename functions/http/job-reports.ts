@@ -47,7 +47,11 @@ const resultRowSchema = z
   .object({
     line: z.int().min(0),
     deviceId: z.string(),
-    status: z.string().describe('`provisioned`, `unchanged`, or `report-missing:` and how many rows have no report.'),
+    status: z
+      .string()
+      .describe(
+        '`provisioned`, `unchanged`, or `report-missing:` and how many rows have no report. Of a dry run `new`, `unchanged`, `replaced` or `reissued`.',
+      ),
     enrollmentGroup: z.string(),
     serialNumber: z.string(),
     sha256Thumbprint: z.string(),

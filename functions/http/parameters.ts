@@ -1,6 +1,6 @@
 import type { HttpRequest } from '@azure/functions';
 import * as z from 'zod';
-import { deviceId } from '../../lib/devices/ids.ts';
+import { deviceId, idMeantBy } from '../../lib/devices/ids.ts';
 import { errorCodes, excerpt, FleetError, type Issue } from '../../lib/errors.ts';
 import { suggestion } from '../../lib/suggest.ts';
 
@@ -119,11 +119,17 @@ function sentenceOf({ kind, name, expected, value, sentence }: Fault): string {
 /** A parameter is text; docs/openapi.json shows the number that is in it. */
 export const asInteger = { type: 'integer', pattern: undefined } as const;
 
+function meant(found: string): string {
+  const id = idMeantBy(found);
+  return id === undefined ? '' : ` Did you mean "${id}"?`;
+}
+
 /** The id of a device or group in the path. */
 export const resourceId = z
   .string()
   .regex(deviceId, {
-    error: ({ input }) => `"${excerpt(String(input))}" is not an id that a device or group can have.`,
+    error: ({ input }) =>
+      `"${excerpt(String(input))}" is not an id that a device or group can have.${meant(String(input))}`,
   })
   .describe('1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit.');
 

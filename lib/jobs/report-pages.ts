@@ -40,7 +40,7 @@ export function errorPage(
 /** One page of `jobResults`. */
 export function resultPage(jobId: string, page: PageRequest, sources: ReportSources): Promise<Page<ResultRow>> {
   const view: ReportView<ResultRow> = {
-    outcomes: ['provisioned', 'unchanged'],
+    outcomes: ['provisioned', 'unchanged', 'checked'],
     rows: ({ results }) => results,
     missing: (parts, { missing }) => missingResults(parts, missing.results),
   };

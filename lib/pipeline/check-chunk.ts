@@ -169,7 +169,7 @@ function foreseenResult({ request, record }: ClaimedRow, foreseen: ForeseenDevic
 }
 
 function outcomeOver(stored: DeviceRecord | undefined, claim: DeviceRecord): 'new' | 'replaced' | 'reissued' {
-  if (stored === undefined || stored.status === 'failed') return 'new';
+  if (stored === undefined || stored.status === 'failed' || stored.status === 'deleted') return 'new';
   return stored.contentHash === claim.contentHash ? 'reissued' : 'replaced';
 }
 

@@ -153,12 +153,14 @@ async function newJob({ blobName, etag }: BlobCreated, manifests: BlobStore, at:
 /**
  * Creates the job of a submission. Its event can come first and create the job; then the job gets the name of its submitter.
  * The name is not taken from the metadata of the blob, which anyone who may write to the container can set.
+ * @returns the job as it is now: a repeated submission finds it begun, or done
  */
-export async function createSubmitted(job: Job, jobs: JobStore): Promise<void> {
-  if (await jobs.create(job)) return;
+export async function createSubmitted(job: Job, jobs: JobStore): Promise<Job> {
+  if (await jobs.create(job)) return job;
   const found = await jobs.read(job.jobId);
-  if (found === undefined || found.submittedBy !== undefined) return;
-  await jobs.update(job.jobId, jobStatuses, { submittedBy: job.submittedBy });
+  if (found === undefined) return job;
+  if (found.submittedBy !== undefined) return found;
+  return (await jobs.update(job.jobId, jobStatuses, { submittedBy: job.submittedBy })) ?? found;
 }
 
 /**

@@ -41,10 +41,7 @@ export async function ingestOrder(
     throw new FleetError('unavailable', 'The manifest of the order was deleted while it was stored.');
   const by = source === undefined ? 'order' : `order from ${excerpt(source)}`;
   const job = { ...describeJob({ blob, ...stored, at }), submittedBy: { by, at } };
-  if (stored.metadata['orderdigest'] === digest) {
-    await createSubmitted(job, jobs);
-    return job;
-  }
+  if (stored.metadata['orderdigest'] === digest) return createSubmitted(job, jobs);
   const refused = refusedJob(order, digest, job, at);
   await jobs.create(refused);
   return refused;

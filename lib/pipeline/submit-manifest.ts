@@ -52,8 +52,7 @@ export async function submitManifest(
   if (etag === undefined) throw new FleetError('unavailable', 'The upload was deleted while it was stored.');
   const at = now().toISOString();
   const job = { ...describeJob({ blob, etag, metadata, at }), submittedBy: { by, at } };
-  await createSubmitted(job, jobs);
-  return job;
+  return createSubmitted(job, jobs);
 }
 
 /** The blob of a list that was sent over HTTP. @param id used for one list only */

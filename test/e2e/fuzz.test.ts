@@ -51,6 +51,17 @@ include-name = "POST /jobs"
 # Any text can be a list: one that is none is accepted and becomes a failed job. An Idempotency-Key may come once.
 checks.negative_data_rejection.enabled = false
 checks.positive_data_acceptance.enabled = false
+
+[[operations]]
+include-name = "POST /checks"
+# Likewise: one that is none is refused with 422.
+checks.negative_data_rejection.enabled = false
+checks.positive_data_acceptance.enabled = false
+
+[[operations]]
+include-name = "POST /dead-letters/discard"
+# One of its parameters is needed, any of them.
+checks.positive_data_acceptance.enabled = false
 `;
 }
 

@@ -137,20 +137,31 @@ test('a client that disconnects in the middle of a request does not harm the hos
   assert.equal(fleet.stack.process('functions').pid, pid);
 });
 
-test('a compressed body is unpacked; one that is cut or is no gzip is refused', limit, async () => {
+test('a gzip body is unpacked, and refused when it is truncated or no gzip', limit, async () => {
   const zipped = gzipSync('deviceId\nhostile-2\n');
-  const whole = await post({ ...csv, 'content-encoding': 'gzip' }, zipped);
-  const job = await fleet.ended((whole.headers['location'] ?? '').replace('/api/jobs/', ''));
-  assert.deepEqual([job.status, job.counts.provisioned], ['completed', 1]);
+  const packed = { ...csv, 'content-encoding': 'gzip' };
+  const accepted = await post(packed, zipped);
+  assert.equal(accepted.status, 202);
+  const job = await fleet.ended((accepted.headers['location'] ?? '').replace('/api/jobs/', ''));
+  assert.deepEqual([job.status, job.counts.total], ['completed', 1]);
   for (const body of [zipped.subarray(0, 12), Buffer.from('\u0000\u0001\ufffe', 'utf16le')]) {
-    const answer = await post({ ...csv, 'content-encoding': 'gzip' }, body);
+    const answer = await post(packed, body);
     assertRefused(answer);
     assert.equal(answer.status, 400);
   }
-  // Without the header, the reader names the file.
-  const packed = await post(csv, zipped);
-  const { status, reason } = await fleet.ended((packed.headers['location'] ?? '').replace('/api/jobs/', ''));
-  assert.deepEqual([status, reason?.code], ['failed', 'manifest-not-text']);
+  const unnamed = await post(csv, zipped);
+  const failed = await fleet.ended((unnamed.headers['location'] ?? '').replace('/api/jobs/', ''));
+  assert.deepEqual([failed.status, failed.reason?.code], ['failed', 'manifest-not-text']);
+});
+
+test('the request after a refused body is answered at once', limit, async () => {
+  const bomb = gzipSync(Buffer.alloc(300 * 1024 * 1024, 'a'));
+  const begun = performance.now();
+  assert.equal((await post({ ...csv, 'content-encoding': 'gzip' }, bomb)).status, 413);
+  const unknownCharset = { ...csv, 'content-type': 'text/csv; charset=klingon' };
+  assert.equal((await post(unknownCharset, Buffer.alloc(3 * 1024 * 1024, 'a'))).status, 415);
+  for (let time = 1; time <= 5; time++) assert.equal((await send({ path: '/api/me' })).status, 200);
+  assert.ok(performance.now() - begun < 30_000);
 });
 
 test('oversized and deeply nested definitions are refused', limit, async () => {

@@ -29,7 +29,8 @@ export function readRows(job: Job, message: ChunkMessage, ports: ReadPorts): Pro
     const bytes = await readRowBytes(job, { offset: start, length: end - start }, ports);
 
     const readWith = (known: ReadonlyMap<string, Versioned<GroupRecord>>) => {
-      const meantGroup = suggester(allowedGroups?.filter((id) => known.has(id)) ?? known.keys());
+      const usable = [...known].flatMap(([id, group]) => (definitionOf(group) === undefined ? [] : [id]));
+      const meantGroup = suggester(usable.filter((id) => allowedGroups?.includes(id) ?? true));
       const read = createRowReader({ shape, defaultGroup, group: (id) => definitionOf(known.get(id)), meantGroup });
       return withinGroups(read(bytes, firstLine), allowedGroups);
     };

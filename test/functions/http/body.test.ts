@@ -90,6 +90,30 @@ describe('the body of a request', () => {
     await until(() => read() === 100);
   });
 
+  const jsonOf = (body: string | Buffer) => {
+    const nativeRequest = new Request(url, {
+      method: 'PUT',
+      body: typeof body === 'string' ? body : new Uint8Array(body),
+    });
+    return readBody(operationOf('put-enrollment-group'), new functions.HttpRequest({ nativeRequest } as never));
+  };
+
+  it('of JSON can have a byte order mark, and be UTF-16 with one, as PowerShell writes it', async () => {
+    for (const encoding of ['utf8', 'utf16le'] as const)
+      assert.deepEqual(await jsonOf(Buffer.from('\ufeff{"a": "ü"}', encoding)), { a: 'ü' });
+  });
+
+  for (const [body, message] of [
+    ['{"a": 1,}', 'The body is not JSON at line 1, column 9. A comma stands before a closing bracket. Remove it.'],
+    ['{"a": 1', 'The body is not JSON at line 1, column 8. It ends before its last bracket or quote.'],
+    ['', 'There is no body. Send a JSON object.'],
+    [Buffer.from('{"a": "M\xfcnchen"}', 'latin1'), 'The body is not UTF-8. Send it as UTF-8.'],
+    ['['.repeat(100_000), 'The body is not JSON at line 1, column 100001.'],
+  ] as const) {
+    it(`that is not JSON is refused with the place: ${String(body).slice(0, 20)}`, () =>
+      assert.rejects(jsonOf(body), (error: Error) => error.message.startsWith(message)));
+  }
+
   it('of JSON may not have a member twice, since only the last one counts', async () => {
     const nativeRequest = new Request(url, { method: 'PUT', body: '{"keyCustody":"plain","keyCustody":"device"}' });
     const request = new functions.HttpRequest({ nativeRequest } as never);

@@ -124,6 +124,14 @@ describe('the parameters of a request', () => {
   });
 });
 
+it('an id in the path in another spelling is not found, with the id that was meant', async () => {
+  const nativeRequest = new Request('https://fleet.example/api/devices/GW-1');
+  const request = new HttpRequest({ nativeRequest, params: { deviceId: 'GW-1' } } as never);
+  const context = { services: {} as never, caller: { name: 'test' } as never, requestId: '1' };
+  const message = '"GW-1" is not an id that a device or group can have. Did you mean "gw-1"?';
+  await assert.rejects(operation('get-device').answer(request, context), { code: 'not-found', message });
+});
+
 it('an enrollment group in another spelling is refused with the id that was meant', async () => {
   const nativeRequest = new Request('https://fleet.example/api/checks?enrollmentGroup=Line%207', { method: 'POST' });
   const request = new HttpRequest({ nativeRequest } as never);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { currentStatus, waiting } from '../../../lib/jobs/job.ts';
+import { resultPage } from '../../../lib/jobs/report-pages.ts';
 import { jobErrors, jobResults } from '../../../lib/jobs/reports.ts';
 import { cancelJob } from '../../../lib/pipeline/cancel-job.ts';
 import { provisionChunk } from '../../../lib/pipeline/provision-chunk.ts';
@@ -73,6 +74,7 @@ describe('a dry run', () => {
       results.map(({ line, status, serialNumber }) => [line, status, serialNumber]),
       [2, 3, 6, 7, 10, 11, 12].map((line) => [line, 'new', '']),
     );
+    assert.deepEqual((await resultPage(jobId, { size: 100 }, world.services())).items, results);
     assert.equal((await Array.fromAsync(jobErrors(jobId, world.services()))).length, 4);
   });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Job } from '../../../lib/jobs/job.ts';
 import { checkManifest, maxBytesAtOnce, maxRowsAtOnce, submitChecked } from '../../../lib/pipeline/check-manifest.ts';
+import { deleteDevice } from '../../../lib/pipeline/delete-device.ts';
 import { limitToGroups } from '../../../lib/pipeline/limit-to-groups.ts';
 import { someDevice } from '../../factories.ts';
 import { createWorld, type World } from '../../world.ts';
@@ -50,6 +51,16 @@ describe('a small list', () => {
       [devices.records.size, manifests.blobs.size, reports.blobs.size, bundles.blobs.size],
       [0, 0, 0, 0],
     );
+  });
+
+  it('has a deleted device as new, since its row makes another device', async () => {
+    using world = await someWorld();
+    const jobId = await world.upload('line7/list.csv', 'deviceId\ngw-1\n');
+    await world.settle();
+    assert.equal((await world.job(jobId)).counts.provisioned, 1);
+    await deleteDevice('gw-1', 'Ann', world.services());
+    const { outcomes } = await checkedNow(world, `${header}gw-1,line7\n`);
+    assert.deepEqual(outcomes, { new: 1, unchanged: 0, replaced: 0, reissued: 0, refused: 0 });
   });
 
   it('that is no manifest is refused as its job would be', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { GroupRecord } from '../../../lib/groups/group.ts';
+import { jobErrors } from '../../../lib/jobs/reports.ts';
 import { deleteDevice } from '../../../lib/pipeline/delete-device.ts';
 import { deleteGroup } from '../../../lib/pipeline/delete-group.ts';
 import { createWorld, Interruption, type World } from '../../world.ts';
@@ -49,6 +50,8 @@ describe('deleting an enrollment group without devices', () => {
       }
       // From the mark on, no row is provisioned.
       assert.equal((await world.job(jobId)).counts.rejected, 1, `cut after call ${call}`);
+      const [error] = await Array.fromAsync(jobErrors(jobId, world.services()));
+      assert.doesNotMatch(error?.message ?? '', /Did you mean/);
       if (cut && (await live(world)) !== undefined) await deleteGroup('line7', 'Bob', world.services());
       assert.equal(await live(world), undefined);
       assert.equal(world.enrollments.entries.groups.get('line7'), undefined);

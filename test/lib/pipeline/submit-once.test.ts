@@ -42,6 +42,16 @@ describe('a manifest with an Idempotency-Key', () => {
     assert.deepEqual(first.submittedBy?.by, 'mona');
   });
 
+  it('is answered with the job as it is now', async () => {
+    using world = await someWorld();
+    const { jobId, manifest } = await submit(world);
+    world.announce({ blobName: manifest.blob, etag: manifest.etag }, 1);
+    await world.settle();
+    const again = await submit(world);
+    assert.deepEqual([again.status, again.counts.provisioned], ['completed', 2]);
+    assert.deepEqual(again, await world.job(jobId));
+  });
+
   it('is another job with another key, or from another caller', async () => {
     using world = await someWorld();
     const jobs = [await submit(world), await submit(world, { key: 'k2' }), await submit(world, { by: 'otto' })];
