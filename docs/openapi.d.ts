@@ -2118,6 +2118,8 @@ export interface operations {
              *     `manifest-quote`: Close the quoted field with ".
              *
              *     `manifest-row-too-long`: Look for a missing line break or closing quote near this row; a row may have 1 MiB.
+             *
+             *     `manifest-workbook`: Save the list as "Excel Workbook (.xlsx)" without macros, links and password, or as CSV UTF-8.
              */
             422: {
                 headers: {
@@ -2126,7 +2128,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        title: "manifest-empty" | "manifest-encoding" | "manifest-not-text" | "manifest-header" | "manifest-quote" | "manifest-row-too-long";
+                        title: "manifest-empty" | "manifest-encoding" | "manifest-not-text" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-workbook";
                     };
                 };
             };
@@ -2304,6 +2306,16 @@ export interface operations {
              *
              *     `manifest-encoding`: Save the file as UTF-8.
              *
+             *     `manifest-not-text`: Save the list as UTF-8 text, CSV or NDJSON, or as a workbook that is named .xlsx.
+             *
+             *     `manifest-header`: Use the columns deviceId, enrollmentGroup, csr, tags.<path> and desired.<path>.
+             *
+             *     `manifest-quote`: Close the quoted field with ".
+             *
+             *     `manifest-row-too-long`: Look for a missing line break or closing quote near this row; a row may have 1 MiB.
+             *
+             *     `manifest-workbook`: Save the list as "Excel Workbook (.xlsx)" without macros, links and password, or as CSV UTF-8.
+             *
              *     `idempotency-key-reused`: Use one key per request; send another request with a new key.
              */
             422: {
@@ -2313,7 +2325,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        title: "manifest-empty" | "manifest-encoding" | "idempotency-key-reused";
+                        title: "manifest-empty" | "manifest-encoding" | "manifest-not-text" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-workbook" | "idempotency-key-reused";
                     };
                 };
             };

@@ -2,7 +2,15 @@ import { actorName } from '../../lib/access/act.ts';
 import { checkManifest } from '../../lib/pipeline/check-manifest.ts';
 import { checkSchema, checkView } from './check-view.ts';
 import { jobSchema, jobView } from './job-view.ts';
-import { accepted, manifestBody, monitor, submissionErrors, submissionOf, submissionQuery } from './jobs.ts';
+import {
+  accepted,
+  manifestBody,
+  monitor,
+  readingErrors,
+  submissionErrors,
+  submissionOf,
+  submissionQuery,
+} from './jobs.ts';
 import { defineOperation } from './operation.ts';
 
 const createCheck = defineOperation({
@@ -24,7 +32,7 @@ const createCheck = defineOperation({
       headers: accepted,
     },
   },
-  errors: [...submissionErrors, 'manifest-not-text', 'manifest-header', 'manifest-quote', 'manifest-row-too-long'],
+  errors: [...submissionErrors, ...readingErrors],
   async handle({ query, body, request, services, caller }) {
     const found = await checkManifest(await submissionOf(query, body, request), services, actorName(caller));
     if ('checked' in found) return { status: 200, json: checkView(found.checked) };

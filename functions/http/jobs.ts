@@ -72,6 +72,15 @@ export const submissionErrors = [
   'forbidden',
 ] as const satisfies ErrorCode[];
 
+/** The errors of a list that is read while the caller waits. */
+export const readingErrors = [
+  'manifest-not-text',
+  'manifest-header',
+  'manifest-quote',
+  'manifest-row-too-long',
+  'manifest-workbook',
+] as const satisfies ErrorCode[];
+
 /** @throws FleetError one of `submissionErrors`, before anything is stored */
 export async function submissionOf(
   { enrollmentGroup: defaultGroup, onConflict = 'reject', adopt }: z.output<typeof submissionQuery>,
@@ -115,7 +124,7 @@ const submitJob = defineOperation({
   headers: z.object({ 'idempotency-key': idempotencyKey }),
   body: manifestBody,
   answers: { 202: { description: 'The job.', schema: jobSchema, headers: accepted } },
-  errors: [...submissionErrors, 'check-changed', 'idempotency-key-reused'],
+  errors: [...submissionErrors, ...readingErrors, 'check-changed', 'idempotency-key-reused'],
   async handle({ query: { check, ...query }, headers, body, request, services, caller }) {
     const submission = await submissionOf(query, body, request);
     const by = actorName(caller);
