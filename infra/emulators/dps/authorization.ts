@@ -2,7 +2,8 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { RateLimiter } from '../rate-limiter.ts';
 import { apiVersionOf, throttled } from './http/conventions.ts';
 import type { Answer, Call } from './http/server.ts';
-import { dpsError, ServiceError } from './http/service-error.ts';
+import { dpsError, type ServiceError } from './http/service-error.ts';
+import { hubError } from './hub/hub-error.ts';
 import type { AccessRight, LinkedHub, Settings } from './options.ts';
 
 /** A parsed `SharedAccessSignature …` header. Its fields may have any order. */
@@ -158,5 +159,5 @@ export function createHubAuthorization({ hubs, bearerTokens, now }: Pick<Setting
 }
 
 function hubUnauthorized(reason: string): ServiceError {
-  return new ServiceError(401, 'IotHubUnauthorizedAccess', `Unauthorized. ${reason}`);
+  return hubError('IotHubUnauthorizedAccess', `Unauthorized. ${reason}`);
 }

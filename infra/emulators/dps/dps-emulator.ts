@@ -8,8 +8,10 @@ import { createEntryStore } from './entries/entry-store.ts';
 import { createEntryParser } from './entries/parse-entry.ts';
 import { createDpsErrorRenderer } from './http/conventions.ts';
 import { type Api, type Call, createHttpsServer } from './http/server.ts';
-import { createDeviceLookup, createDeviceRegistry, createHubErrorRenderer } from './hub/device-registry.ts';
+import { createDeviceRegistry, createHubView } from './hub/device-registry.ts';
+import { createHubErrorRenderer, isHubPath } from './hub/hub-error.ts';
 import { identityRoutes } from './hub/identity-routes.ts';
+import { createIdentityWriter } from './hub/identity-writer.ts';
 import { twinRoutes } from './hub/twin-routes.ts';
 import { createCaCertificates } from './management-api/ca-certificates.ts';
 import { certificateRoutes } from './management-api/certificate-routes.ts';
@@ -58,6 +60,7 @@ export function createDpsEmulator(options: DpsEmulatorOptions): DpsEmulator {
     return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
   };
   const renderDpsError = createDpsErrorRenderer({ now, newId });
+  const renderHubError = createHubErrorRenderer({ newId });
 
   const operations = createRateLimiter({ limit: quotas.operationsPerMinute, windowMs: 60_000, now });
   const guard = createGuard({ authorize: createServiceAuthorization(settings), operations });
@@ -105,18 +108,31 @@ export function createDpsEmulator(options: DpsEmulatorOptions): DpsEmulator {
     renderError: renderManagementError,
   };
 
-  const lookup = createDeviceLookup({ authorize: createHubAuthorization(settings), registry });
+  const authorizeHub = createHubAuthorization(settings);
+  const viewOf = (call: Call) =>
+    createHubView(
+      registry,
+      authorizeHub(call).map((hub) => hub.hostName),
+    );
+  const identities = createIdentityWriter({ registry, settings });
   const hubApi: Api = {
     // The twin routes come first, because the identity routes would take `query` for a device id.
-    routes: [...twinRoutes({ lookup, registry, settings }), ...identityRoutes({ lookup, registry, settings })],
+    routes: [
+      ...twinRoutes({ viewOf, registry, settings }),
+      ...identityRoutes({ viewOf, registry, writer: identities, settings }),
+    ],
     maxBodyBytes: hubMessageBytes,
-    renderError: createHubErrorRenderer({ newId }),
+    renderError: renderHubError,
   };
 
   const server = createHttpsServer({
     ...settings.tls,
     apis: [serviceApi, managementApi, hubApi, deviceApi],
-    fallback: { routes: [], maxBodyBytes: dpsMessageBytes, renderError: renderDpsError },
+    fallback: {
+      routes: [],
+      maxBodyBytes: dpsMessageBytes,
+      renderError: (error, { path }) => (isHubPath(path) ? renderHubError(error) : renderDpsError(error)),
+    },
   });
 
   return {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { anyCase } from '../any-case.ts';
 import { dpsError } from '../http/service-error.ts';
 import type { Settings } from '../options.ts';
 import { twinViolation } from '../twin-limits.ts';
@@ -54,9 +55,9 @@ const syntax = z.object({
       properties: z.object({ desired: object.nullish() }).nullish(),
     })
     .nullish(),
-  provisioningStatus: z.enum(['enabled', 'disabled']).nullish(),
+  provisioningStatus: anyCase(['enabled', 'disabled']).nullish(),
   reprovisionPolicy: z.object({ updateHubAssignment: z.boolean(), migrateDeviceData: z.boolean() }).nullish(),
-  allocationPolicy: z.enum(['hashed', 'geoLatency', 'static', 'custom']).nullish(),
+  allocationPolicy: anyCase(['hashed', 'geoLatency', 'static', 'custom']).nullish(),
   iotHubs: z.array(z.string()).nullish(),
   customAllocationDefinition: z.object({ webhookUrl: z.string(), apiVersion: z.string() }).nullish(),
   optionalDeviceInformation: object.nullish(),

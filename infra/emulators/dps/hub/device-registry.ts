@@ -1,11 +1,10 @@
 import type { InitialTwin } from '../entries/entry.ts';
-import type { Answer, Call } from '../http/server.ts';
-import { ServiceError } from '../http/service-error.ts';
-import type { LinkedHub, Settings } from '../options.ts';
+import type { Settings } from '../options.ts';
 import { timestamp } from '../record-metadata.ts';
 import type { DeviceCredential } from '../registrations/registration.ts';
 import type { Page, PageRequest, Store } from '../store.ts';
 import { authenticationFor, type HubAuthentication, type HubDevice, never, newSection } from './hub-device.ts';
+import { deviceNotFound } from './hub-error.ts';
 
 /** The device registries of all linked hubs. Hubs are identified by host name. */
 export interface DeviceRegistry {
@@ -22,6 +21,7 @@ export interface NewDevice {
   readonly deviceId: string;
   readonly authentication: HubAuthentication;
   readonly iotEdge?: boolean;
+  readonly parentScope?: string | undefined;
   readonly status?: HubDevice['status'];
   readonly statusReason?: string | null;
   readonly initialTwin?: InitialTwin;
@@ -43,7 +43,15 @@ export function createDeviceRegistry(
     page: (hubNames, request) => store.pageOf<HubDevice>(hubNames.map(nameOf), request),
     create(
       hub,
-      { deviceId, authentication, iotEdge = false, status = 'enabled', statusReason = null, initialTwin = {} },
+      {
+        deviceId,
+        authentication,
+        iotEdge = false,
+        parentScope,
+        status = 'enabled',
+        statusReason = null,
+        initialTwin = {},
+      },
     ) {
       const time = timestamp(now());
       const device: HubDevice = {
@@ -55,6 +63,7 @@ export function createDeviceRegistry(
         statusUpdatedTime: never,
         authentication,
         iotEdge,
+        ...(parentScope === undefined ? {} : { parentScope }),
         identityVersion: 1,
         twinVersion: 1,
         tags: initialTwin.tags ?? {},
@@ -81,27 +90,19 @@ export interface FoundDevice {
   readonly device: HubDevice;
 }
 
-/** Finds devices in the hubs that a call may access. */
-export interface DeviceLookup {
-  hubs(call: Call): readonly string[];
+/** The hubs that a caller may access, as one registry. */
+export interface HubView {
+  readonly hubs: readonly string[];
   /** The hub of a new device: the named hub, or the first one. */
-  home(call: Call): string;
-  find(call: Call, deviceId: string): FoundDevice | undefined;
+  readonly home: string;
+  find(deviceId: string): FoundDevice | undefined;
   /** @throws ServiceError 404 DeviceNotFound */
-  existing(call: Call, deviceId: string): FoundDevice;
+  existing(deviceId: string): FoundDevice;
 }
 
-export function createDeviceLookup({
-  authorize,
-  registry,
-}: {
-  authorize: (call: Call) => readonly LinkedHub[];
-  registry: DeviceRegistry;
-}): DeviceLookup {
-  const hubs = (call: Call) => authorize(call).map((hub) => hub.hostName);
-
-  function find(call: Call, deviceId: string): FoundDevice | undefined {
-    for (const hub of hubs(call)) {
+export function createHubView(registry: DeviceRegistry, hubs: readonly string[]): HubView {
+  function find(deviceId: string): FoundDevice | undefined {
+    for (const hub of hubs) {
       const device = registry.get(hub, deviceId);
       if (device) return { hub, device };
     }
@@ -110,34 +111,12 @@ export function createDeviceLookup({
 
   return {
     hubs,
+    home: hubs[0] ?? '',
     find,
-    home: (call) => hubs(call)[0] ?? '',
-    existing(call, deviceId) {
-      const found = find(call, deviceId);
+    existing(deviceId) {
+      const found = find(deviceId);
       if (!found) throw deviceNotFound(deviceId);
       return found;
     },
   };
-}
-
-/** Writes errors in the format of IoT Hub. The official clients read the word after `ErrorCode:`. */
-export function createHubErrorRenderer({ newId }: { newId: () => string }) {
-  return (error: unknown): Answer => {
-    const known =
-      error instanceof ServiceError ? error : new ServiceError(500, 'ServerError', 'Internal server error.');
-    const trackingId = newId();
-    return {
-      status: known.status,
-      headers: { 'x-ms-request-id': trackingId, 'iothub-errorcode': String(known.code) },
-      body: { Message: `ErrorCode:${known.code};${known.message}`, ExceptionMessage: `Tracking ID:${trackingId}` },
-    };
-  };
-}
-
-export function deviceNotFound(deviceId: string): ServiceError {
-  return new ServiceError(404, 'DeviceNotFound', `Device ${deviceId} not registered`);
-}
-
-export function hubBadRequest(message: string): ServiceError {
-  return new ServiceError(400, 'ArgumentInvalid', message);
 }

@@ -1,0 +1,11 @@
+import { z } from 'zod';
+
+/** One of the words in any case, as the .NET services read enums. The output has the spelling of `words`. */
+export function anyCase<const Word extends string>(words: readonly Word[]) {
+  return z.string().transform((text, context): Word => {
+    const found = words.find((word) => word.toLowerCase() === text.toLowerCase());
+    if (found !== undefined) return found;
+    context.addIssue({ code: 'custom', message: `expected one of ${words.join(', ')}` });
+    return z.NEVER;
+  });
+}
