@@ -10,7 +10,7 @@ import type { AccessRight, LinkedHub, Settings } from './options.ts';
 export interface SharedAccessSignature {
   /** The resource exactly as in the header. Clients sign this text, and not all of them encode it. */
   readonly signedResource: string;
-  /** The resource decoded, in lower case. */
+  /** The resource decoded, in lower case, without a port. */
   readonly resource: string;
   readonly signature: Buffer;
   /** Unix seconds. */
@@ -38,7 +38,7 @@ export function parseSharedAccessSignature(header: string): SharedAccessSignatur
   try {
     return {
       signedResource: sr,
-      resource: decodeURIComponent(sr).toLowerCase(),
+      resource: withoutPort(decodeURIComponent(sr).toLowerCase()),
       signature: Buffer.from(decodeURIComponent(sig), 'base64'),
       expiry: se,
       policyName: fields.get('skn') || undefined,
@@ -46,6 +46,11 @@ export function parseSharedAccessSignature(header: string): SharedAccessSignatur
   } catch {
     return undefined;
   }
+}
+
+/** Clients that connect to another port sign the host name with it. */
+function withoutPort(resource: string): string {
+  return resource.replace(/^([^/:]+):\d+(?=\/|$)/, '$1');
 }
 
 /** @returns whether the signature was made with one of the keys (base64) */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { anyCase } from '../any-case.ts';
 import { dpsError } from '../http/service-error.ts';
+import { anyCase, orEmpty } from '../lenient.ts';
 import type { Settings } from '../options.ts';
 import { twinViolation } from '../twin-limits.ts';
 import { certificateInfo, decodeCertificate } from '../x509.ts';
@@ -38,7 +38,7 @@ const attestationSyntax = z.object({
       caReferences: z.object({ primary: z.string().nullish(), secondary: z.string().nullish() }).nullish(),
     })
     .nullish(),
-  symmetricKey: z.object({ primaryKey: key.nullish(), secondaryKey: key.nullish() }).nullish(),
+  symmetricKey: z.object({ primaryKey: orEmpty(key), secondaryKey: orEmpty(key) }).nullish(),
 });
 
 /** Unknown members are ignored, because official samples send some. */

@@ -130,7 +130,7 @@ async function answerRequest(
   match: ReturnType<typeof createRouter>,
   fallback: Api,
 ): Promise<Answer> {
-  const method = request.method ?? 'GET';
+  const method = methodOf(request);
   const target = request.url ?? '/';
   const mark = target.indexOf('?');
   const path = mark < 0 ? target : target.slice(0, mark);
@@ -156,6 +156,11 @@ async function answerRequest(
   } catch (error) {
     return api.renderError(error, { method, path });
   }
+}
+
+/** The Java client sends a PATCH as a POST with this header, because its HTTP client has no PATCH. */
+function methodOf({ method = 'GET', headers }: IncomingMessage): string {
+  return method === 'POST' && headers['x-http-method-override'] === 'PATCH' ? 'PATCH' : method;
 }
 
 /** Bytes of a too large body that are read and dropped, so that the client gets the answer and not a broken connection. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { anyCase } from '../any-case.ts';
+import { anyCase, orEmpty } from '../lenient.ts';
 import type { NewDevice } from './device-registry.ts';
 import type { HubAuthentication } from './hub-device.ts';
 import { hubBadRequest } from './hub-error.ts';
@@ -13,10 +13,8 @@ const key = z
   .refine((text) => Buffer.byteLength(text, 'base64') >= 16 && Buffer.byteLength(text, 'base64') <= 64, {
     message: 'Invalid device key length',
   });
-/** Clients send empty strings for keys and thumbprints that they do not have. */
-const absent = z.literal('').transform(() => undefined);
-const keyOrAbsent = absent.or(key).nullish();
-const thumbprint = absent.or(z.string().regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/i, 'StringIsNotThumbprint')).nullish();
+/** SHA-1 or SHA-256. */
+const thumbprint = orEmpty(z.string().regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/i, 'StringIsNotThumbprint'));
 
 const identitySyntax = z.object({
   deviceId: z.string().regex(deviceIdSyntax),
@@ -26,7 +24,7 @@ const identitySyntax = z.object({
     .object({
       type: anyCase(['sas', 'selfSigned', 'certificateAuthority']).nullish(),
       symmetricKey: z
-        .object({ primaryKey: keyOrAbsent, secondaryKey: keyOrAbsent })
+        .object({ primaryKey: orEmpty(key), secondaryKey: orEmpty(key) })
         .refine(({ primaryKey, secondaryKey }) => !primaryKey === !secondaryKey, {
           message: 'Either no keys or both keys can be set',
         })

@@ -43,11 +43,12 @@ export function twinRoutes({ viewOf, registry, settings: { now } }: TwinRoutePar
         const parsed = z.object({ query: z.string() }).safeParse(call.body);
         if (!parsed.success) throw hubBadRequest('The body must be {"query": "..."}.');
         const where = compileDeviceQuery(parsed.data.query);
-        const request = { ...pageRequestOf(call, hubBadRequest), ...(where ? { where } : {}) };
-        const page = registry.page(hubs, request);
+        const query = `${hubs.join(' ')} ${parsed.data.query}`;
+        const request = pageRequestOf(call, query, hubBadRequest);
+        const page = registry.page(hubs, { ...request, ...(where ? { where } : {}) });
         return {
           status: 200,
-          headers: pageHeaders(page, 'Twin', request.limit),
+          headers: pageHeaders(page, 'Twin', request),
           body: page.values.map(showTwin),
         };
       },

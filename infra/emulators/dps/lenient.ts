@@ -9,3 +9,8 @@ export function anyCase<const Word extends string>(words: readonly Word[]) {
     return z.NEVER;
   });
 }
+
+/** Clients send null or an empty string for a key or thumbprint that they do not have. */
+export function orEmpty<Schema extends z.ZodType>(schema: Schema) {
+  return z.preprocess((value) => (value === '' ? undefined : (value ?? undefined)), schema.optional()).optional();
+}
