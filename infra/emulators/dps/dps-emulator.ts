@@ -12,6 +12,7 @@ import { createDeviceRegistry, createHubView } from './hub/device-registry.ts';
 import { createHubErrorRenderer, isHubPath } from './hub/hub-error.ts';
 import { identityRoutes } from './hub/identity-routes.ts';
 import { createIdentityWriter } from './hub/identity-writer.ts';
+import { createLineWriter } from './hub/registry-line.ts';
 import { twinRoutes } from './hub/twin-routes.ts';
 import { createCaCertificates } from './management-api/ca-certificates.ts';
 import { certificateRoutes } from './management-api/certificate-routes.ts';
@@ -114,13 +115,19 @@ export function createDpsEmulator(options: DpsEmulatorOptions): DpsEmulator {
       registry,
       authorizeHub(call).map((hub) => hub.hostName),
     );
-  const identities = createIdentityWriter({ registry, settings });
+  const writerOfIdentities = createIdentityWriter({ registry, settings });
+  const applyLine = createLineWriter({ registry, writer: writerOfIdentities, settings });
+  const hubParts = {
+    viewOf,
+    registry,
+    writer: writerOfIdentities,
+    applyLine,
+    transaction: store.transaction,
+    settings,
+  };
   const hubApi: Api = {
     // The twin routes come first, because the identity routes would take `query` for a device id.
-    routes: [
-      ...twinRoutes({ viewOf, registry, settings }),
-      ...identityRoutes({ viewOf, registry, writer: identities, settings }),
-    ],
+    routes: [...twinRoutes(hubParts), ...identityRoutes(hubParts)],
     maxBodyBytes: hubMessageBytes,
     renderError: renderHubError,
   };

@@ -1,29 +1,52 @@
-import { z } from 'zod';
 import type { Answer, Call, Route } from '../http/server.ts';
-import { ServiceError } from '../http/service-error.ts';
 import type { Settings } from '../options.ts';
+import type { Store } from '../store.ts';
 import type { DeviceRegistry, FoundDevice, HubView } from './device-registry.ts';
 import { identityEtag, showIdentity } from './hub-device.ts';
-import { hubBadRequest, hubErrorNumber } from './hub-error.ts';
+import { hubBadRequest, hubError } from './hub-error.ts';
 import { readIdentity } from './identity.ts';
 import type { IdentityWriter } from './identity-writer.ts';
+import {
+  type ApplyLine,
+  type ImportMode,
+  type LineError,
+  lineErrorOf,
+  type RegistryLine,
+  readLine,
+} from './registry-line.ts';
 
-const bulkSyntax = z
-  .array(
-    z.looseObject({ id: z.string(), importMode: z.string(), eTag: z.string().nullish(), etag: z.string().nullish() }),
-  )
-  .min(1)
-  .max(100);
+/** https://learn.microsoft.com/rest/api/iothub/service/bulk-registry/update-registry */
+const maxBulk = 100;
 
 export interface IdentityRouteParts {
   readonly viewOf: (call: Call) => HubView;
   readonly registry: DeviceRegistry;
   readonly writer: IdentityWriter;
+  readonly applyLine: ApplyLine;
+  readonly transaction: Store['transaction'];
   readonly settings: Pick<Settings, 'random'>;
 }
 
+type BulkLine = RegistryLine & { readonly importMode: ImportMode };
+
+/** @throws ServiceError 400, 413. Then nothing is done */
+function readBulk(body: unknown): BulkLine[] {
+  if (!Array.isArray(body) || body.length === 0) throw hubBadRequest('Expected an array of 1 to 100 devices.');
+  if (body.length > maxBulk) throw hubError('TooManyDevices', `Expected at most ${maxBulk} devices.`);
+  const lines = body.map(readLine).map((line) => {
+    if (!line.importMode) throw hubBadRequest(`The device ${line.id} has no importMode.`);
+    return { ...line, importMode: line.importMode };
+  });
+  const twice = lines.find(({ id }, index) => lines.findIndex((other) => other.id === id) < index);
+  if (twice) throw hubError('DeviceDefinedMultipleTimes', `The device ${twice.id} occurs twice in the request.`);
+  return lines;
+}
+
 /** Device identities: https://learn.microsoft.com/rest/api/iothub/service/devices */
-export function identityRoutes({ viewOf, registry, writer, settings: { random } }: IdentityRouteParts): Route[] {
+export function identityRoutes(parts: IdentityRouteParts): Route[] {
+  const { viewOf, registry, writer, applyLine, transaction } = parts;
+  const { random } = parts.settings;
+
   /** Without If-Match the call only creates. With it the call only updates. */
   function put(view: HubView, deviceId: string, body: unknown, ifMatch: string | undefined): FoundDevice {
     const identity = readIdentity(body, random);
@@ -34,24 +57,18 @@ export function identityRoutes({ viewOf, registry, writer, settings: { random } 
   /** `addDevices`, `updateDevices` and `removeDevices` of the registry client. */
   function bulk(call: Call): Answer {
     const view = viewOf(call);
-    const parsed = bulkSyntax.safeParse(call.body);
-    if (!parsed.success) throw hubBadRequest('Expected an array of 1 to 100 devices, each with id and importMode.');
-    const errors = parsed.data.flatMap((item) => {
-      try {
-        const mode = item.importMode.toLowerCase();
-        const ifMatch = mode.endsWith('ifmatchetag') ? (item.eTag ?? item.etag ?? '') : '*';
-        const body = { ...item, deviceId: item.id };
-        if (mode === 'create') put(view, item.id, body, undefined);
-        else if (mode.startsWith('update')) put(view, item.id, body, ifMatch);
-        else if (mode.startsWith('delete')) writer.remove(view, item.id, ifMatch);
-        else throw hubBadRequest(`The import mode "${item.importMode}" is not supported.`);
-        return [];
-      } catch (error) {
-        if (!(error instanceof ServiceError)) throw error;
-        return [{ deviceId: item.id, errorCode: hubErrorNumber(error), errorStatus: error.message }];
-      }
-    });
+    const lines = readBulk(call.body);
+    const errors = transaction(() => lines.flatMap((line) => applied(view, line)));
     return { status: errors.length > 0 ? 400 : 200, body: { isSuccessful: errors.length === 0, errors, warnings: [] } };
+  }
+
+  function applied(view: HubView, line: BulkLine): LineError[] {
+    try {
+      applyLine(view, line, line.importMode);
+      return [];
+    } catch (error) {
+      return [lineErrorOf(line.id, error)];
+    }
   }
 
   return [

@@ -1,3 +1,4 @@
+import type { InitialTwin } from '../entries/entry.ts';
 import type { Settings } from '../options.ts';
 import { etagMatches, timestamp } from '../record-metadata.ts';
 import type { DeviceRegistry, FoundDevice, HubView } from './device-registry.ts';
@@ -8,7 +9,7 @@ import type { Identity } from './identity.ts';
 /** Writes identities to the hubs of a caller. */
 export interface IdentityWriter {
   /** @throws ServiceError 409 DeviceAlreadyExists */
-  create(view: HubView, identity: Identity): FoundDevice;
+  create(view: HubView, identity: Identity, initialTwin?: InitialTwin): FoundDevice;
   /** Replaces a whole identity and keeps the twin. @throws ServiceError 404 DeviceNotFound, 412 PreconditionFailed */
   update(view: HubView, identity: Identity, ifMatch: string): FoundDevice;
   /** @throws ServiceError 404 DeviceNotFound, 412 PreconditionFailed */
@@ -23,12 +24,12 @@ export function createIdentityWriter({
   settings: Pick<Settings, 'now'>;
 }): IdentityWriter {
   return {
-    create(view, identity) {
+    create(view, identity, initialTwin = {}) {
       const { deviceId } = identity;
       if (view.find(deviceId)) {
         throw hubError('DeviceAlreadyExists', `A device with ID '${deviceId}' is already registered.`);
       }
-      return { hub: view.home, device: registry.create(view.home, identity) };
+      return { hub: view.home, device: registry.create(view.home, { ...identity, initialTwin }) };
     },
     update(view, { parentScope, ...identity }, ifMatch) {
       const { hub, device } = view.existing(identity.deviceId);
