@@ -4,7 +4,10 @@ import { parseOptions, portNumber, UsageError, wholeNumber } from '../command-li
 import {
   accessRights,
   type DpsEmulatorOptions,
+  documentedHubLimits,
   documentedQuotas,
+  type HubLimits,
+  hubTiers,
   type LinkedHub,
   type Quotas,
   wellKnownKey,
@@ -18,6 +21,8 @@ const optionSyntax = {
   'id-scope': { type: 'string', default: '0ne00000000' },
   'service-host': { type: 'string', default: 'localhost' },
   hub: { type: 'string', multiple: true, default: ['localhost'] },
+  'hub-tier': { type: 'string' },
+  'hub-units': { type: 'string', default: '1' },
   key: { type: 'string' },
   'retry-after': { type: 'string', default: '3' },
   'allow-http-webhooks': { type: 'boolean', default: false },
@@ -52,6 +57,8 @@ Azure's Device Provisioning Service and its linked IoT hubs, on one HTTPS port.
   --service-host NAME     host name that clients know DPS by (default: localhost)
   --hub NAME[,weight=N][,latency=MS]
                           a linked IoT hub; may be repeated (default: localhost)
+  --hub-tier S1|S2|S3     throttle each hub as documented for its tier (default: no limits)
+  --hub-units N           units of each hub, with --hub-tier (default: 1)
   --key BASE64            key of the policies provisioningserviceowner and iothubowner (default: a published one)
   --retry-after SECONDS   how long devices wait before they poll (default: 3)
   --allow-http-webhooks   accept http: URLs for custom allocation; DPS accepts https: only
@@ -88,6 +95,7 @@ export function readCommandLine(args: readonly string[]): DpsCommandLine {
       policies: [{ name: 'provisioningserviceowner', primaryKey: key, rights: accessRights }],
       retryAfterSeconds: wholeNumber('retry-after', values['retry-after']),
       quotas: quotasOf(values),
+      hubLimits: hubLimitsOf(values['hub-tier'], values['hub-units']),
       webhook: { allowHttp: values['allow-http-webhooks'] },
     },
     port: portNumber(values.port),
@@ -104,6 +112,14 @@ function quotasOf(values: { readonly [option in keyof typeof quotaOptions]?: str
     if (text !== undefined) quotas[quota] = wholeNumber(option, text);
   }
   return quotas;
+}
+
+function hubLimitsOf(tierText: string | undefined, unitsText: string): HubLimits {
+  const units = wholeNumber('hub-units', unitsText, [1, 200]);
+  if (tierText === undefined) return {};
+  const tier = hubTiers.find((each) => each.toLowerCase() === tierText.toLowerCase());
+  if (tier === undefined) throw new UsageError(`Invalid value "${tierText}" for --hub-tier. Expected S1, S2 or S3.`);
+  return documentedHubLimits(tier, units);
 }
 
 /** `hub-1.example.net,weight=10,latency=25` */

@@ -8,7 +8,8 @@ import { createEntryStore } from './entries/entry-store.ts';
 import { createEntryParser } from './entries/parse-entry.ts';
 import { createDpsErrorRenderer } from './http/conventions.ts';
 import { type Api, type Call, createHttpsServer } from './http/server.ts';
-import { createDeviceRegistry, createHubView } from './hub/device-registry.ts';
+import { createDeviceRegistry } from './hub/device-registry.ts';
+import { createHubAccess } from './hub/hub-access.ts';
 import { createHubErrorRenderer, isHubPath } from './hub/hub-error.ts';
 import { identityRoutes } from './hub/identity-routes.ts';
 import { createIdentityWriter } from './hub/identity-writer.ts';
@@ -25,7 +26,14 @@ import { createEntryWriter } from './service-api/entry-writer.ts';
 import { registrationRoutes } from './service-api/registration-routes.ts';
 import { createStore } from './store.ts';
 
-export { type DpsEmulatorOptions, documentedQuotas, type LinkedHub, type Quotas, wellKnownKey } from './options.ts';
+export {
+  type DpsEmulatorOptions,
+  documentedHubLimits,
+  documentedQuotas,
+  type LinkedHub,
+  type Quotas,
+  wellKnownKey,
+} from './options.ts';
 
 /** The "message size" of https://learn.microsoft.com/azure/iot-dps/about-iot-dps#quotas-and-limits. */
 const dpsMessageBytes = 96 * 1024;
@@ -109,12 +117,7 @@ export function createDpsEmulator(options: DpsEmulatorOptions): DpsEmulator {
     renderError: renderManagementError,
   };
 
-  const authorizeHub = createHubAuthorization(settings);
-  const viewOf = (call: Call) =>
-    createHubView(
-      registry,
-      authorizeHub(call).map((hub) => hub.hostName),
-    );
+  const viewOf = createHubAccess({ authorize: createHubAuthorization(settings), registry, settings });
   const writerOfIdentities = createIdentityWriter({ registry, settings });
   const applyLine = createLineWriter({ registry, writer: writerOfIdentities, settings });
   const hubParts = {

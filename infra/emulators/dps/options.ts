@@ -51,6 +51,42 @@ export const documentedQuotas: Quotas = {
   caCertificates: 25,
 };
 
+/** Operations of an IoT hub that have a limit of their own. */
+export const hubOperations = ['registry', 'twinReads', 'twinUpdates', 'queries', 'jobs'] as const;
+export type HubOperation = (typeof hubOperations)[number];
+/** `operations` in any `seconds`, for one hub. */
+export interface HubLimit {
+  readonly operations: number;
+  readonly seconds: number;
+}
+/** An operation that is left out has no limit. */
+export type HubLimits = { readonly [operation in HubOperation]?: HubLimit };
+
+export const hubTiers = ['S1', 'S2', 'S3'] as const;
+export type HubTier = (typeof hubTiers)[number];
+
+/** https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling#operation-throttles */
+export function documentedHubLimits(tier: HubTier, units: number): Required<HubLimits> {
+  const perMinute = (operations: number): HubLimit => ({ operations: operations * units, seconds: 60 });
+  const perSecond = (operations: number): HubLimit => ({ operations, seconds: 1 });
+  if (tier === 'S3') {
+    return {
+      registry: perMinute(5000),
+      twinReads: perSecond(500 * units),
+      twinUpdates: perSecond(250 * units),
+      queries: perMinute(1000),
+      jobs: perMinute(5000),
+    };
+  }
+  return {
+    registry: perMinute(100),
+    twinReads: perSecond(tier === 'S2' ? Math.max(100, 10 * units) : 100),
+    twinUpdates: perSecond(tier === 'S2' ? Math.max(50, 5 * units) : 50),
+    queries: perMinute(20),
+    jobs: perMinute(100),
+  };
+}
+
 /** https://learn.microsoft.com/azure/iot-dps/tutorial-custom-allocation-policies: 10 retries, after 1 s, 10 s, 19 s, ... */
 export interface WebhookSettings {
   readonly retries: number;
@@ -87,6 +123,8 @@ export interface DpsEmulatorOptions {
   /** Seconds in `retry-after` of an accepted registration. Default: 3. */
   readonly retryAfterSeconds?: number;
   readonly quotas?: Partial<Quotas>;
+  /** Of each hub. Default: none, as for a hub with enough units. See `documentedHubLimits`. */
+  readonly hubLimits?: HubLimits;
   readonly webhook?: Partial<WebhookSettings>;
   readonly now?: () => Date;
   readonly random?: (bytes: number) => Buffer;
@@ -109,6 +147,7 @@ export function settingsOf({
   defaultAllocationPolicy = 'hashed',
   retryAfterSeconds = 3,
   quotas = {},
+  hubLimits = {},
   webhook = {},
   now = () => new Date(),
   random = randomBytes,
@@ -124,6 +163,7 @@ export function settingsOf({
     defaultAllocationPolicy,
     retryAfterSeconds,
     quotas: { ...documentedQuotas, ...quotas },
+    hubLimits,
     webhook: { ...documentedWebhook, ...webhook },
     now,
     random,

@@ -14,6 +14,8 @@ export interface DeviceRegistry {
   delete(hub: string, deviceId: string): boolean;
   /** Devices of the hubs in the order of creation. */
   page(hubs: readonly string[], request: PageRequest): Page<HubDevice>;
+  /** Number of devices, optionally of those with one status. */
+  count(hubs: readonly string[], status?: HubDevice['status']): number;
   create(hub: string, device: NewDevice): HubDevice;
 }
 
@@ -41,6 +43,8 @@ export function createDeviceRegistry(
     put: (hub, device) => of(hub).put(device.deviceId, device),
     delete: (hub, deviceId) => of(hub).delete(deviceId),
     page: (hubNames, request) => store.pageOf<HubDevice>(hubNames.map(nameOf), request),
+    count: (hubNames, status) =>
+      store.countOf(hubNames.map(nameOf), status && { sql: "json_extract(body, '$.status') = ?", values: [status] }),
     create(
       hub,
       {

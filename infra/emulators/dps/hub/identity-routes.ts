@@ -2,6 +2,7 @@ import type { Answer, Call, Route } from '../http/server.ts';
 import type { Settings } from '../options.ts';
 import type { Store } from '../store.ts';
 import type { DeviceRegistry, FoundDevice, HubView } from './device-registry.ts';
+import type { ViewOf } from './hub-access.ts';
 import { identityEtag, showIdentity } from './hub-device.ts';
 import { hubBadRequest, hubError } from './hub-error.ts';
 import { readIdentity } from './identity.ts';
@@ -19,7 +20,7 @@ import {
 const maxBulk = 100;
 
 export interface IdentityRouteParts {
-  readonly viewOf: (call: Call) => HubView;
+  readonly viewOf: ViewOf;
   readonly registry: DeviceRegistry;
   readonly writer: IdentityWriter;
   readonly applyLine: ApplyLine;
@@ -56,8 +57,9 @@ export function identityRoutes(parts: IdentityRouteParts): Route[] {
 
   /** `addDevices`, `updateDevices` and `removeDevices` of the registry client. */
   function bulk(call: Call): Answer {
-    const view = viewOf(call);
     const lines = readBulk(call.body);
+    // The throttle of the service counts devices: https://github.com/Azure-Samples/Iot-Telemetry-Simulator/issues/39
+    const view = viewOf(call, 'registry', lines.length);
     const errors = transaction(() => lines.flatMap((line) => applied(view, line)));
     return { status: errors.length > 0 ? 400 : 200, body: { isSuccessful: errors.length === 0, errors, warnings: [] } };
   }
@@ -78,7 +80,7 @@ export function identityRoutes(parts: IdentityRouteParts): Route[] {
       handle(call) {
         // The registry of the service lists at most 1,000 devices and has no pages.
         const top = Math.min(Number(call.query.get('top') ?? 1000) || 1000, 1000);
-        const body = viewOf(call)
+        const body = viewOf(call, 'registry')
           .hubs.flatMap((hub) => registry.page([hub], { limit: top }).values.map((device) => showIdentity(device, hub)))
           .slice(0, top);
         return { status: 200, body };
@@ -87,19 +89,42 @@ export function identityRoutes(parts: IdentityRouteParts): Route[] {
     { method: 'POST', path: '/devices', handle: bulk },
     {
       method: 'GET',
+      path: '/statistics/devices',
+      handle(call) {
+        const { hubs } = viewOf(call, 'registry');
+        const body = {
+          totalDeviceCount: registry.count(hubs),
+          enabledDeviceCount: registry.count(hubs, 'enabled'),
+          disabledDeviceCount: registry.count(hubs, 'disabled'),
+        };
+        return { status: 200, body };
+      },
+    },
+    {
+      method: 'GET',
+      path: '/statistics/service',
+      handle(call) {
+        viewOf(call, 'registry');
+        // No device can connect to a hub of the emulator.
+        return { status: 200, body: { connectedDeviceCount: 0 } };
+      },
+    },
+    {
+      method: 'GET',
       path: '/devices/{id}',
-      handle: (call) => answer(viewOf(call).existing(call.parameters['id'] ?? '')),
+      handle: (call) => answer(viewOf(call, 'registry').existing(call.parameters['id'] ?? '')),
     },
     {
       method: 'PUT',
       path: '/devices/{id}',
-      handle: (call) => answer(put(viewOf(call), call.parameters['id'] ?? '', call.body, call.header('if-match'))),
+      handle: (call) =>
+        answer(put(viewOf(call, 'registry'), call.parameters['id'] ?? '', call.body, call.header('if-match'))),
     },
     {
       method: 'DELETE',
       path: '/devices/{id}',
       handle(call) {
-        writer.remove(viewOf(call), call.parameters['id'] ?? '', call.header('if-match'));
+        writer.remove(viewOf(call, 'registry'), call.parameters['id'] ?? '', call.header('if-match'));
         return { status: 204 };
       },
     },

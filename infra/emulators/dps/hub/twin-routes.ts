@@ -4,14 +4,15 @@ import type { Answer, Call, Route } from '../http/server.ts';
 import type { Settings } from '../options.ts';
 import { timestamp } from '../record-metadata.ts';
 import { compileDeviceQuery } from './device-query.ts';
-import type { DeviceRegistry, HubView } from './device-registry.ts';
+import type { DeviceRegistry } from './device-registry.ts';
+import type { ViewOf } from './hub-access.ts';
 import { type HubDevice, showTwin, twinEtag } from './hub-device.ts';
 import { hubBadRequest } from './hub-error.ts';
 import { checkEtag } from './identity-writer.ts';
 import { changedTwin, patchTwin, readTwin, replaceTwin, type TwinChange } from './twin.ts';
 
 export interface TwinRouteParts {
-  readonly viewOf: (call: Call) => HubView;
+  readonly viewOf: ViewOf;
   readonly registry: DeviceRegistry;
   readonly settings: Pick<Settings, 'now'>;
 }
@@ -19,7 +20,7 @@ export interface TwinRouteParts {
 /** Device twins and queries over them: https://learn.microsoft.com/rest/api/iothub/service/devices */
 export function twinRoutes({ viewOf, registry, settings: { now } }: TwinRouteParts): Route[] {
   function change(call: Call, apply: TwinChange): Answer {
-    const { hub, device } = viewOf(call).existing(call.parameters['id'] ?? '');
+    const { hub, device } = viewOf(call, 'twinUpdates').existing(call.parameters['id'] ?? '');
     const ifMatch = call.header('if-match');
     if (ifMatch !== undefined) checkEtag(ifMatch, twinEtag(device));
     const next = changedTwin(device, readTwin(call.body), apply, timestamp(now()));
@@ -31,7 +32,7 @@ export function twinRoutes({ viewOf, registry, settings: { now } }: TwinRoutePar
     {
       method: 'GET',
       path: '/twins/{id}',
-      handle: (call) => answer(viewOf(call).existing(call.parameters['id'] ?? '').device),
+      handle: (call) => answer(viewOf(call, 'twinReads').existing(call.parameters['id'] ?? '').device),
     },
     { method: 'PATCH', path: '/twins/{id}', handle: (call) => change(call, patchTwin) },
     { method: 'PUT', path: '/twins/{id}', handle: (call) => change(call, replaceTwin) },
@@ -39,7 +40,7 @@ export function twinRoutes({ viewOf, registry, settings: { now } }: TwinRoutePar
       method: 'POST',
       path: '/devices/query',
       handle(call) {
-        const { hubs } = viewOf(call);
+        const { hubs } = viewOf(call, 'queries');
         const parsed = z.object({ query: z.string() }).safeParse(call.body);
         if (!parsed.success) throw hubBadRequest('The body must be {"query": "..."}.');
         const where = compileDeviceQuery(parsed.data.query);

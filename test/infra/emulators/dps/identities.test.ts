@@ -170,6 +170,22 @@ test('a registration does not enable a disabled identity', async () => {
   assert.notDeepEqual(after.authentication, identity.authentication);
 });
 
+test('statistics count the devices by status', async () => {
+  const count = async () => (await dps.registry.getRegistryStatistics()).responseBody;
+  const before = await count();
+  await put('counted-1', {});
+  await put('counted-2', { status: 'disabled' });
+  assert.deepEqual(await count(), {
+    totalDeviceCount: before.totalDeviceCount + 2,
+    enabledDeviceCount: before.enabledDeviceCount + 1,
+    disabledDeviceCount: before.disabledDeviceCount + 1,
+  });
+  const ofHub = await dps.raw(`/statistics/devices?${version}`, { headers: { ...headers, host: 'hub-2.localhost' } });
+  assert.ok(ofHub.json().totalDeviceCount < before.totalDeviceCount + 2);
+  const { connectedDeviceCount } = (await dps.raw(`/statistics/service?${version}`, { headers })).json();
+  assert.equal(connectedDeviceCount, 0);
+});
+
 test('errors of unknown paths and bodies have the format of the hub', async () => {
   const codeOf = async (path: string, method = 'GET', body?: string) => {
     const answer = await dps.raw(`${path}?${version}`, { method, headers, ...(body === undefined ? {} : { body }) });
