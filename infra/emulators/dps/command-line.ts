@@ -23,6 +23,7 @@ const optionSyntax = {
   hub: { type: 'string', multiple: true, default: ['localhost'] },
   'hub-tier': { type: 'string' },
   'hub-units': { type: 'string', default: '1' },
+  storage: { type: 'string' },
   key: { type: 'string' },
   'retry-after': { type: 'string', default: '3' },
   'allow-http-webhooks': { type: 'boolean', default: false },
@@ -59,6 +60,7 @@ Azure's Device Provisioning Service and its linked IoT hubs, on one HTTPS port.
                           a linked IoT hub; may be repeated (default: localhost)
   --hub-tier S1|S2|S3     throttle each hub as documented for its tier (default: no limits)
   --hub-units N           units of each hub, with --hub-tier (default: 1)
+  --storage TEXT          connection string of the storage account that the hubs may use with their identity
   --key BASE64            key of the policies provisioningserviceowner and iothubowner (default: a published one)
   --retry-after SECONDS   how long devices wait before they poll (default: 3)
   --allow-http-webhooks   accept http: URLs for custom allocation; DPS accepts https: only
@@ -97,6 +99,7 @@ export function readCommandLine(args: readonly string[]): DpsCommandLine {
       quotas: quotasOf(values),
       hubLimits: hubLimitsOf(values['hub-tier'], values['hub-units']),
       webhook: { allowHttp: values['allow-http-webhooks'] },
+      storageConnectionString: values.storage,
     },
     port: portNumber(values.port),
     host: values.host,

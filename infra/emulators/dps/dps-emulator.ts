@@ -13,6 +13,8 @@ import { createHubAccess } from './hub/hub-access.ts';
 import { createHubErrorRenderer, isHubPath } from './hub/hub-error.ts';
 import { identityRoutes } from './hub/identity-routes.ts';
 import { createIdentityWriter } from './hub/identity-writer.ts';
+import { jobRoutes } from './hub/job-routes.ts';
+import { createRegistryJobs } from './hub/registry-jobs.ts';
 import { createLineWriter } from './hub/registry-line.ts';
 import { twinRoutes } from './hub/twin-routes.ts';
 import { createCaCertificates } from './management-api/ca-certificates.ts';
@@ -128,9 +130,10 @@ export function createDpsEmulator(options: DpsEmulatorOptions): DpsEmulator {
     transaction: store.transaction,
     settings,
   };
+  const jobs = createRegistryJobs({ store, registry, applyLine, newId, settings });
   const hubApi: Api = {
     // The twin routes come first, because the identity routes would take `query` for a device id.
-    routes: [...twinRoutes(hubParts), ...identityRoutes(hubParts)],
+    routes: [...twinRoutes(hubParts), ...identityRoutes(hubParts), ...jobRoutes({ viewOf, jobs })],
     maxBodyBytes: hubMessageBytes,
     renderError: renderHubError,
   };
@@ -150,13 +153,14 @@ export function createDpsEmulator(options: DpsEmulatorOptions): DpsEmulator {
     async listen(port, host = '127.0.0.1') {
       server.listen(port, host);
       await once(server, 'listening');
+      jobs.resume();
       return { port: (server.address() as AddressInfo).port };
     },
     async close() {
       const closed = server.listening ? once(server, 'close') : undefined;
       server.close();
       server.closeIdleConnections();
-      await registrar.close();
+      await Promise.all([registrar.close(), jobs.close()]);
       // Do not wait for a client that never finishes its request.
       const deadline = setTimeout(() => server.closeAllConnections(), 2000);
       await closed;

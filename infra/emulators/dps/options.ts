@@ -126,6 +126,8 @@ export interface DpsEmulatorOptions {
   /** Of each hub. Default: none, as for a hub with enough units. See `documentedHubLimits`. */
   readonly hubLimits?: HubLimits;
   readonly webhook?: Partial<WebhookSettings>;
+  /** Connection string of the storage account that the hubs may use with their identity. */
+  readonly storageConnectionString?: string | undefined;
   readonly now?: () => Date;
   readonly random?: (bytes: number) => Buffer;
 }
@@ -149,6 +151,7 @@ export function settingsOf({
   quotas = {},
   hubLimits = {},
   webhook = {},
+  storageConnectionString,
   now = () => new Date(),
   random = randomBytes,
 }: DpsEmulatorOptions) {
@@ -165,6 +168,7 @@ export function settingsOf({
     quotas: { ...documentedQuotas, ...quotas },
     hubLimits,
     webhook: { ...documentedWebhook, ...webhook },
+    storageConnectionString,
     now,
     random,
   };

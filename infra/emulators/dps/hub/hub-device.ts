@@ -138,7 +138,7 @@ export function replaceSection(section: TwinSection, values: JsonObject, time: s
   return { values: mergePatch({}, values), metadata: stamp(values, time, version), version };
 }
 
-function showSection({ values, metadata, version }: TwinSection): JsonObject {
+export function showSection({ values, metadata, version }: TwinSection): JsonObject {
   return { ...values, $metadata: metadata, $version: version };
 }
 

@@ -8,6 +8,7 @@ import { ServiceError } from '../http/service-error.ts';
 const numbers = {
   GenericBadRequest: 400000,
   ArgumentInvalid: 400004,
+  IotHubFormatError: 400006,
   BlobContainerValidationError: 400008,
   DeviceDefinedMultipleTimes: 400011,
   IotHubUnauthorizedAccess: 401002,
