@@ -8,7 +8,9 @@ import { createEntryStore } from './entries/entry-store.ts';
 import { createEntryParser } from './entries/parse-entry.ts';
 import { createDpsErrorRenderer } from './http/conventions.ts';
 import { type Api, type Call, createHttpsServer } from './http/server.ts';
+import { newEvent } from './hub/device-event.ts';
 import { createDeviceRegistry } from './hub/device-registry.ts';
+import { createEventOutbox } from './hub/event-outbox.ts';
 import { createHubAccess } from './hub/hub-access.ts';
 import { createHubErrorRenderer, isHubPath } from './hub/hub-error.ts';
 import { identityRoutes } from './hub/identity-routes.ts';
@@ -59,17 +61,21 @@ export interface DpsEmulator {
 export function createDpsEmulator(options: DpsEmulatorOptions): DpsEmulator {
   const settings = settingsOf(options);
   const { idScope, now, random, bearerTokens, quotas } = settings;
-  const store = createStore({ path: settings.dataFile });
-  const entries = createEntryStore(store);
-  const registrations = createRegistrationStore(store);
-  const cas = createCaCertificates(store);
-  const registry = createDeviceRegistry(store, settings);
-  const registrar = createRegistrar({ store, entries, registrations, registry, settings });
-
   const newId = () => {
     const hex = random(16).toString('hex');
     return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
   };
+
+  const store = createStore({ path: settings.dataFile });
+  const entries = createEntryStore(store);
+  const registrations = createRegistrationStore(store);
+  const cas = createCaCertificates(store);
+  const outbox = createEventOutbox(store, settings);
+  const registry = createDeviceRegistry(store, settings, (type, hub, deviceId) =>
+    outbox.add(newEvent(type, { id: newId(), hub, deviceId, time: now() })),
+  );
+  const registrar = createRegistrar({ store, entries, registrations, registry, settings });
+
   const renderDpsError = createDpsErrorRenderer({ now, newId });
   const renderHubError = createHubErrorRenderer({ newId });
 
@@ -154,13 +160,14 @@ export function createDpsEmulator(options: DpsEmulatorOptions): DpsEmulator {
       server.listen(port, host);
       await once(server, 'listening');
       jobs.resume();
+      outbox.start();
       return { port: (server.address() as AddressInfo).port };
     },
     async close() {
       const closed = server.listening ? once(server, 'close') : undefined;
       server.close();
       server.closeIdleConnections();
-      await Promise.all([registrar.close(), jobs.close()]);
+      await Promise.all([registrar.close(), jobs.close(), outbox.close()]);
       // Do not wait for a client that never finishes its request.
       const deadline = setTimeout(() => server.closeAllConnections(), 2000);
       await closed;

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { EventSchema } from './hub/device-event.ts';
 
 export interface LinkedHub {
   readonly hostName: string;
@@ -106,6 +107,14 @@ const documentedWebhook: WebhookSettings = {
   allowHttp: false,
 };
 
+export interface DeviceEventOptions {
+  /** Of the storage account of the queue. */
+  readonly connectionString: string;
+  readonly queue: string;
+  /** Default: eventGrid. */
+  readonly schema?: EventSchema;
+}
+
 export interface DpsEmulatorOptions {
   /** TLS identity of the server, PEM. See `ensureLocalTls`. */
   readonly tls: { readonly keyPem: string; readonly certPem: string };
@@ -128,6 +137,8 @@ export interface DpsEmulatorOptions {
   readonly webhook?: Partial<WebhookSettings>;
   /** Connection string of the storage account that the hubs may use with their identity. */
   readonly storageConnectionString?: string | undefined;
+  /** Announces created and deleted devices, as an Event Grid subscription does. Default: not at all. */
+  readonly deviceEvents?: DeviceEventOptions | undefined;
   readonly now?: () => Date;
   readonly random?: (bytes: number) => Buffer;
 }
@@ -152,6 +163,7 @@ export function settingsOf({
   hubLimits = {},
   webhook = {},
   storageConnectionString,
+  deviceEvents,
   now = () => new Date(),
   random = randomBytes,
 }: DpsEmulatorOptions) {
@@ -169,6 +181,7 @@ export function settingsOf({
     hubLimits,
     webhook: { ...documentedWebhook, ...webhook },
     storageConnectionString,
+    deviceEvents,
     now,
     random,
   };

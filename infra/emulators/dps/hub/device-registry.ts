@@ -3,6 +3,7 @@ import type { Settings } from '../options.ts';
 import { timestamp } from '../record-metadata.ts';
 import type { DeviceCredential } from '../registrations/registration.ts';
 import type { Page, PageRequest, Store } from '../store.ts';
+import type { DeviceEvent } from './device-event.ts';
 import { authenticationFor, type HubAuthentication, type HubDevice, never, newSection } from './hub-device.ts';
 import { deviceNotFound } from './hub-error.ts';
 
@@ -17,6 +18,8 @@ export interface DeviceRegistry {
   /** Number of devices, optionally of those with one status. */
   count(hubs: readonly string[], status?: HubDevice['status']): number;
   create(hub: string, device: NewDevice): HubDevice;
+  /** Takes over a device with its twin from another hub. */
+  add(hub: string, device: HubDevice): void;
 }
 
 export interface NewDevice {
@@ -29,19 +32,36 @@ export interface NewDevice {
   readonly initialTwin?: InitialTwin;
 }
 
+/** Called in the transaction of the change. */
+export type Announce = (type: DeviceEvent['type'], hub: string, deviceId: string) => void;
+
 export function createDeviceRegistry(
   store: Store,
   { hubs, now, random }: Pick<Settings, 'hubs' | 'now' | 'random'>,
+  announce: Announce,
 ): DeviceRegistry {
   // A hub that is no longer linked keeps its devices until it is linked again.
   const nameOf = (hub: string) => `hub:${hub.toLowerCase()}`;
   const of = (hub: string) => store.collection<HubDevice>(nameOf(hub));
 
+  function add(hub: string, device: HubDevice): void {
+    store.transaction(() => {
+      if (!of(hub).get(device.deviceId)) announce('Microsoft.Devices.DeviceCreated', hub, device.deviceId);
+      of(hub).put(device.deviceId, device);
+    });
+  }
+
   return {
     hubs: hubs.map((hub) => hub.hostName),
     get: (hub, deviceId) => of(hub).get(deviceId),
     put: (hub, device) => of(hub).put(device.deviceId, device),
-    delete: (hub, deviceId) => of(hub).delete(deviceId),
+    delete: (hub, deviceId) =>
+      store.transaction(() => {
+        const isDeleted = of(hub).delete(deviceId);
+        if (isDeleted) announce('Microsoft.Devices.DeviceDeleted', hub, deviceId);
+        return isDeleted;
+      }),
+    add,
     page: (hubNames, request) => store.pageOf<HubDevice>(hubNames.map(nameOf), request),
     count: (hubNames, status) =>
       store.countOf(hubNames.map(nameOf), status && { sql: "json_extract(body, '$.status') = ?", values: [status] }),
@@ -74,7 +94,7 @@ export function createDeviceRegistry(
         desired: newSection(initialTwin.properties?.desired ?? {}, time),
         reported: newSection({}, time),
       };
-      of(hub).put(deviceId, device);
+      add(hub, device);
       return device;
     },
   };

@@ -190,7 +190,7 @@ function assign(
   if (present && !initialTwin) {
     registry.put(hub, withCredential(present, credential));
   } else if (old && migrates && !initialTwin) {
-    registry.put(hub, { ...withCredential(old, credential), deviceId });
+    registry.add(hub, { ...withCredential(old, credential), deviceId });
   } else {
     registry.create(hub, {
       deviceId,
