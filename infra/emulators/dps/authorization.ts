@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { RateLimiter } from '../rate-limiter.ts';
-import { apiVersionOf, throttled } from './http/conventions.ts';
+import { apiVersionOf, hostNameOf, throttled } from './http/conventions.ts';
 import type { Answer, Call } from './http/server.ts';
 import { dpsError, type ServiceError } from './http/service-error.ts';
 import { hubError } from './hub/hub-error.ts';
@@ -103,11 +103,6 @@ export function createServiceAuthorization({
     if (!policy.rights.includes(right))
       throw dpsError(401, `Unauthorized. The policy does not have the right ${right}.`);
   };
-}
-
-/** The Host header without the port. */
-function hostNameOf(call: Call): string {
-  return (call.header('host') ?? '').replace(/:\d+$/, '').toLowerCase();
 }
 
 export function isAcceptedBearer(header: string, accepted: Settings['bearerTokens']): boolean {

@@ -16,6 +16,7 @@ import { createHubErrorRenderer, isHubPath } from './hub/hub-error.ts';
 import { identityRoutes } from './hub/identity-routes.ts';
 import { createIdentityWriter } from './hub/identity-writer.ts';
 import { jobRoutes } from './hub/job-routes.ts';
+import { messageRoutes } from './hub/message-routes.ts';
 import { createRegistryJobs } from './hub/registry-jobs.ts';
 import { createLineWriter } from './hub/registry-line.ts';
 import { twinRoutes } from './hub/twin-routes.ts';
@@ -139,7 +140,12 @@ export function createDpsEmulator(options: DpsEmulatorOptions): DpsEmulator {
   const jobs = createRegistryJobs({ store, registry, applyLine, newId, settings });
   const hubApi: Api = {
     // The twin routes come first, because the identity routes would take `query` for a device id.
-    routes: [...twinRoutes(hubParts), ...identityRoutes(hubParts), ...jobRoutes({ viewOf, jobs })],
+    routes: [
+      ...twinRoutes(hubParts),
+      ...identityRoutes(hubParts),
+      ...jobRoutes({ viewOf, jobs }),
+      ...messageRoutes({ registry, settings }),
+    ],
     maxBodyBytes: hubMessageBytes,
     renderError: renderHubError,
   };

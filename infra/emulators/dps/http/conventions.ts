@@ -13,6 +13,11 @@ export function apiVersionOf(call: Call): string {
   return version;
 }
 
+/** The Host header without the port. */
+export function hostNameOf(call: Call): string {
+  return (call.header('host') ?? '').replace(/:\d+$/, '').toLowerCase();
+}
+
 /** The default page size, and the largest that the official clients request. */
 const maxItems = 100;
 

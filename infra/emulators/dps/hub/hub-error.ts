@@ -20,6 +20,7 @@ const numbers = {
   DeviceAlreadyExists: 409001,
   PreconditionFailed: 412001,
   GenericRequestEntityTooLarge: 413000,
+  MessageTooLarge: 413001,
   TooManyDevices: 413002,
   GenericUnsupportedMediaType: 415000,
   ThrottlingBacklogTimeout: 429003,

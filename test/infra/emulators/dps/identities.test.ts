@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import common from 'azure-iot-common';
 import { wellKnownKey } from 'fleet-emulators/dps';
 import { makeCertificate, type TestCertificate } from './certificates.ts';
 import { uploadVerifiedCa } from './management.ts';
-import { type RawAnswer, type RunningDps, startDps } from './running-dps.ts';
+import { type DeviceIdentity, expiry, type RawAnswer, type RunningDps, startDps } from './running-dps.ts';
 
 /*
  * Identities as whole objects with a status, and what a block in DPS or in the hub does to a device.
@@ -12,10 +13,11 @@ import { type RawAnswer, type RunningDps, startDps } from './running-dps.ts';
 let dps: RunningDps;
 let ca: TestCertificate;
 let time = Date.now();
+const hubs = ['hub-1.localhost', 'hub-2.localhost'];
 
 before(async () => {
-  const hubs = ['hub-1.localhost', 'hub-2.localhost'].map((hostName) => ({ hostName, key: wellKnownKey }));
-  dps = await startDps({ hubs, now: () => new Date(time) });
+  const linked = hubs.map((hostName) => ({ hostName, key: wellKnownKey }));
+  dps = await startDps({ hubs: linked, now: () => new Date(time) });
   ca = await makeCertificate({ name: 'identities CA', ca: true });
   await uploadVerifiedCa(dps.port, 'ca', ca.pem);
   const attestation = { type: 'x509', x509: { signingCertificates: { primary: { certificate: ca.pem } } } };
@@ -184,6 +186,50 @@ test('statistics count the devices by status', async () => {
   assert.ok(ofHub.json().totalDeviceCount < before.totalDeviceCount + 2);
   const { connectedDeviceCount } = (await dps.raw(`/statistics/service?${version}`, { headers })).json();
   assert.equal(connectedDeviceCount, 0);
+});
+
+test('a disabled or deleted device cannot send a message to its hub', async () => {
+  const identity = await deviceOf('sender');
+  const { assignedHub } = await dps.register('sender', identity);
+  const path = `/devices/sender/messages/events?${version}`;
+  const send = async (by: DeviceIdentity, host = assignedHub, body: string | Buffer = 'hello') =>
+    (await dps.raw(path, { method: 'POST', headers: { host }, body, identity: by })).status;
+  assert.equal(await send(identity), 204);
+  assert.equal(await send(await deviceOf('sender')), 401);
+  assert.equal(
+    await send(
+      identity,
+      hubs.find((hub) => hub !== assignedHub),
+    ),
+    401,
+  );
+  assert.equal(await send(identity, assignedHub, Buffer.alloc(256 * 1024 + 1)), 413);
+  const enabled = await get('sender');
+  await put('sender', { ...enabled, status: 'disabled' }, '"*"');
+  assert.equal(await send(identity), 401);
+  await put('sender', enabled, '"*"');
+  assert.equal(await send(identity), 204);
+  // After a renewal the hub knows the new certificate only.
+  const renewed = await deviceOf('sender');
+  await dps.register('sender', renewed);
+  assert.deepEqual([await send(identity), await send(renewed)], [401, 204]);
+  await dps.registry.delete('sender');
+  assert.equal(await send(renewed), 401);
+});
+
+test('a device with symmetric keys signs its messages', async () => {
+  const { authentication } = (await put('signer', {})).json();
+  const sign = (key: string, resource = `localhost:${dps.port}/devices/signer`) =>
+    common.SharedAccessSignature.create(encodeURIComponent(resource), '', key, expiry()).toString();
+  const send = async (authorization: string) =>
+    (await dps.raw(`/devices/signer/messages/events?${version}`, { method: 'POST', headers: { authorization } }))
+      .status;
+  assert.equal(await send(sign(authentication.symmetricKey.primaryKey)), 204);
+  assert.equal(await send(sign(authentication.symmetricKey.secondaryKey)), 204);
+  assert.equal(await send(sign(wellKnownKey)), 401);
+  assert.equal(await send(sign(authentication.symmetricKey.primaryKey, 'localhost/devices/other')), 401);
+  await dps.registry.update({ deviceId: 'signer', status: 'disabled', authentication } as never);
+  assert.equal(await send(sign(authentication.symmetricKey.primaryKey)), 401);
 });
 
 test('errors of unknown paths and bodies have the format of the hub', async () => {
