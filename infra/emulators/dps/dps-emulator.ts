@@ -1,25 +1,15 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createRateLimiter } from '../rate-limiter.ts';
-import { createGuard, createHubAuthorization, createServiceAuthorization, isAcceptedBearer } from './authorization.ts';
+import { createGuard, createServiceAuthorization, isAcceptedBearer } from './authorization.ts';
 import { createSymmetricKeyAttestation, createX509Attestation } from './device-api/attestation.ts';
 import { deviceRoutes } from './device-api/device-routes.ts';
 import { createEntryStore } from './entries/entry-store.ts';
 import { createEntryParser } from './entries/parse-entry.ts';
 import { createDpsErrorRenderer } from './http/conventions.ts';
 import { type Api, type Call, createHttpsServer } from './http/server.ts';
-import { newEvent } from './hub/device-event.ts';
-import { createDeviceRegistry } from './hub/device-registry.ts';
-import { createEventOutbox } from './hub/event-outbox.ts';
-import { createHubAccess } from './hub/hub-access.ts';
-import { createHubErrorRenderer, isHubPath } from './hub/hub-error.ts';
-import { identityRoutes } from './hub/identity-routes.ts';
-import { createIdentityWriter } from './hub/identity-writer.ts';
-import { jobRoutes } from './hub/job-routes.ts';
-import { messageRoutes } from './hub/message-routes.ts';
-import { createRegistryJobs } from './hub/registry-jobs.ts';
-import { createLineWriter } from './hub/registry-line.ts';
-import { twinRoutes } from './hub/twin-routes.ts';
+import { createHubs } from './hub/hub-api.ts';
+import { isHubPath } from './hub/hub-error.ts';
 import { createCaCertificates } from './management-api/ca-certificates.ts';
 import { certificateRoutes } from './management-api/certificate-routes.ts';
 import { armError, renderManagementError, serviceRoutes } from './management-api/resource.ts';
@@ -42,8 +32,6 @@ export {
 
 /** The "message size" of https://learn.microsoft.com/azure/iot-dps/about-iot-dps#quotas-and-limits. */
 const dpsMessageBytes = 96 * 1024;
-/** Enough for a bulk call of a hundred devices with twins. IoT Hub publishes no limit. */
-const hubMessageBytes = 1024 * 1024;
 
 export interface DpsEmulator {
   readonly settings: Settings;
@@ -71,14 +59,10 @@ export function createDpsEmulator(options: DpsEmulatorOptions): DpsEmulator {
   const entries = createEntryStore(store);
   const registrations = createRegistrationStore(store);
   const cas = createCaCertificates(store);
-  const outbox = createEventOutbox(store, settings);
-  const registry = createDeviceRegistry(store, settings, (type, hub, deviceId) =>
-    outbox.add(newEvent(type, { id: newId(), hub, deviceId, time: now() })),
-  );
-  const registrar = createRegistrar({ store, entries, registrations, registry, settings });
+  const hubs = createHubs({ store, newId, settings });
+  const registrar = createRegistrar({ store, entries, registrations, registry: hubs.registry, settings });
 
   const renderDpsError = createDpsErrorRenderer({ now, newId });
-  const renderHubError = createHubErrorRenderer({ newId });
 
   const operations = createRateLimiter({ limit: quotas.operationsPerMinute, windowMs: 60_000, now });
   const guard = createGuard({ authorize: createServiceAuthorization(settings), operations });
@@ -126,37 +110,13 @@ export function createDpsEmulator(options: DpsEmulatorOptions): DpsEmulator {
     renderError: renderManagementError,
   };
 
-  const viewOf = createHubAccess({ authorize: createHubAuthorization(settings), registry, settings });
-  const writerOfIdentities = createIdentityWriter({ registry, settings });
-  const applyLine = createLineWriter({ registry, writer: writerOfIdentities, settings });
-  const hubParts = {
-    viewOf,
-    registry,
-    writer: writerOfIdentities,
-    applyLine,
-    transaction: store.transaction,
-    settings,
-  };
-  const jobs = createRegistryJobs({ store, registry, applyLine, newId, settings });
-  const hubApi: Api = {
-    // The twin routes come first, because the identity routes would take `query` for a device id.
-    routes: [
-      ...twinRoutes(hubParts),
-      ...identityRoutes(hubParts),
-      ...jobRoutes({ viewOf, jobs }),
-      ...messageRoutes({ registry, settings }),
-    ],
-    maxBodyBytes: hubMessageBytes,
-    renderError: renderHubError,
-  };
-
   const server = createHttpsServer({
     ...settings.tls,
-    apis: [serviceApi, managementApi, hubApi, deviceApi],
+    apis: [serviceApi, managementApi, hubs.api, deviceApi],
     fallback: {
       routes: [],
       maxBodyBytes: dpsMessageBytes,
-      renderError: (error, { path }) => (isHubPath(path) ? renderHubError(error) : renderDpsError(error)),
+      renderError: (error, call) => (isHubPath(call.path) ? hubs.api.renderError(error, call) : renderDpsError(error)),
     },
   });
 
@@ -165,15 +125,14 @@ export function createDpsEmulator(options: DpsEmulatorOptions): DpsEmulator {
     async listen(port, host = '127.0.0.1') {
       server.listen(port, host);
       await once(server, 'listening');
-      jobs.resume();
-      outbox.start();
+      hubs.start();
       return { port: (server.address() as AddressInfo).port };
     },
     async close() {
       const closed = server.listening ? once(server, 'close') : undefined;
       server.close();
       server.closeIdleConnections();
-      await Promise.all([registrar.close(), jobs.close(), outbox.close()]);
+      await Promise.all([registrar.close(), hubs.close()]);
       // Do not wait for a client that never finishes its request.
       const deadline = setTimeout(() => server.closeAllConnections(), 2000);
       await closed;
