@@ -25,6 +25,7 @@ const numbers = {
   GenericUnsupportedMediaType: 415000,
   ThrottlingBacklogTimeout: 429003,
   GenericServerError: 500000,
+  GenericServiceUnavailable: 503000,
 } as const;
 
 export type HubErrorCode = keyof typeof numbers;

@@ -2,8 +2,8 @@ import type { InitialTwin } from '../entries/entry.ts';
 import type { Settings } from '../options.ts';
 import { etagMatches, timestamp } from '../record-metadata.ts';
 import type { DeviceRegistry, FoundDevice, HubView } from './device-registry.ts';
-import { identityEtag } from './hub-device.ts';
-import { hubError } from './hub-error.ts';
+import { type HubDevice, identityEtag, scopesOf } from './hub-device.ts';
+import { hubBadRequest, hubError } from './hub-error.ts';
 import type { Identity } from './identity.ts';
 
 /** Writes identities to the hubs of a caller. */
@@ -24,21 +24,25 @@ export function createIdentityWriter({
   settings: Pick<Settings, 'now'>;
 }): IdentityWriter {
   return {
-    create(view, identity, initialTwin = {}) {
+    // The hub generates the scope of a new Edge device, and ignores one that is sent.
+    create(view, { deviceScope: _, ...identity }, initialTwin = {}) {
       const { deviceId } = identity;
       if (view.find(deviceId)) {
         throw hubError('DeviceAlreadyExists', `A device with ID '${deviceId}' is already registered.`);
       }
       return { hub: view.home, device: registry.create(view.home, { ...identity, initialTwin }) };
     },
-    update(view, { parentScope, ...identity }, ifMatch) {
+    update(view, { parentScope, deviceScope, ...identity }, ifMatch) {
       const { hub, device } = view.existing(identity.deviceId);
       checkEtag(ifMatch, identityEtag(device));
+      checkScope(device, identity.iotEdge, deviceScope);
       const { parentScope: _, ...before } = device;
+      // A device that is no Edge device any more sends its old scope. It has no parent.
+      const isFormerEdge = device.iotEdge && !identity.iotEdge;
       const changed = {
         ...before,
         ...identity,
-        ...(parentScope === undefined ? {} : { parentScope }),
+        ...(parentScope === undefined || isFormerEdge ? {} : { parentScope }),
         statusUpdatedTime: identity.status === device.status ? device.statusUpdatedTime : timestamp(now()),
         identityVersion: device.identityVersion + 1,
       };
@@ -53,6 +57,17 @@ export function createIdentityWriter({
       registry.delete(hub, deviceId);
     },
   };
+}
+
+/**
+ * An update of an Edge device has to send the scope that the hub generated, as measured on a live hub:
+ * https://github.com/mwalser/terraform-provider-iothub/blob/main/CONCEPT.md, appendix D, "Scope updates".
+ * @throws ServiceError 400 ArgumentInvalid, 503 for a leaf device that becomes an Edge device and keeps its deviceScope
+ */
+function checkScope(device: HubDevice, isEdge: boolean, sent: string | undefined): void {
+  if (!isEdge) return;
+  if (device.iotEdge && sent !== scopesOf(device).deviceScope) throw hubBadRequest('Device scope is immutable');
+  if (!device.iotEdge && sent !== undefined) throw hubError('GenericServiceUnavailable', 'Service unavailable.');
 }
 
 /** @throws ServiceError 412 PreconditionFailed */

@@ -41,6 +41,8 @@ type IdentityInput = z.output<typeof identitySyntax>;
 /** An identity without its twin, as a client writes it. */
 export interface Identity extends Required<Omit<NewDevice, 'initialTwin' | 'parentScope'>> {
   readonly parentScope: string | undefined;
+  /** As sent. Undefined if it is missing or empty. */
+  readonly deviceScope: string | undefined;
 }
 
 /**
@@ -63,8 +65,9 @@ export function readIdentity(body: unknown, random: (bytes: number) => Buffer): 
     statusReason: input.statusReason ?? null,
     authentication: authenticationOf(input, random),
     iotEdge,
-    // The hub generates the scope of an Edge device, and ignores parentScopes of a leaf device.
+    // The hub ignores parentScopes of a leaf device.
     parentScope: (iotEdge ? input.parentScopes?.[0] : input.deviceScope) || undefined,
+    deviceScope: input.deviceScope || undefined,
   };
 }
 

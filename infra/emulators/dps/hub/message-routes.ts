@@ -11,8 +11,8 @@ import { hubError } from './hub-error.ts';
 const maxMessageBytes = 256 * 1024;
 
 /**
- * The endpoint of devices that sends a message: https://learn.microsoft.com/rest/api/iothub/device/send-device-event. It checks the
- * device as the hub does, so that a test can see whether a device may still use its hub. The message is dropped.
+ * The endpoints of devices that send and receive messages: https://learn.microsoft.com/rest/api/iothub/device. They check the device as
+ * the hub does, so that a test can see whether a device may still use its hub. Messages are dropped.
  */
 export function messageRoutes({
   registry,
@@ -60,6 +60,15 @@ export function messageRoutes({
         if (call.body instanceof Buffer && call.body.length > maxMessageBytes) {
           throw hubError('MessageTooLarge', `A message has at most ${maxMessageBytes} bytes.`);
         }
+        return { status: 204 };
+      },
+    },
+    {
+      method: 'GET',
+      path: '/devices/{id}/messages/deviceBound',
+      handle(call) {
+        checkDevice(call, call.parameters['id'] ?? '');
+        // No message waits for the device.
         return { status: 204 };
       },
     },

@@ -63,7 +63,7 @@ export function readJobRequest(body: unknown): JobRequest {
   };
 }
 
-/** Writes `JobProperties`. As seen at the service, it does not echo the URIs, which hold signatures. */
+/** Writes `JobProperties`. A live hub does not echo the URIs, which hold signatures (see `createRegistryJobs`). */
 export function showJob(job: RegistryJob) {
   return {
     jobId: job.jobId,

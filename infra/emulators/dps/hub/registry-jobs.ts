@@ -37,7 +37,10 @@ const batchSize = 100;
 const keptMs = 30 * 24 * 3_600_000;
 
 /**
- * Runs import and export jobs, one at a time per hub. The lines of an import and the position in its input are written together, so
+ * Runs import and export jobs, one at a time per hub. The details that Microsoft does not document were measured on a live hub:
+ * https://github.com/mwalser/terraform-provider-iothub/blob/main/CONCEPT.md, appendix D, "Import/export jobs".
+ *
+ * The lines of an import and the position in its input are written together, so
  * a job that is cut continues without doing a line twice.
  */
 export function createRegistryJobs({ store, registry, applyLine, newId, settings }: RegistryJobParts): RegistryJobs {
@@ -94,7 +97,7 @@ export function createRegistryJobs({ store, registry, applyLine, newId, settings
   }
 
   async function* exportedLines(job: RegistryJob): AsyncGenerator<string> {
-    // As seen at the service: the first line is a warning, not JSON.
+    // The first line is a warning, not JSON.
     if (job.excludeKeys) yield 'Warning: the keys of the devices are not in this file.';
     for (let after: number | undefined = 0; after !== undefined; ) {
       const page = registry.page(job.hubs, { after, limit: batchSize });
@@ -156,7 +159,7 @@ export function createRegistryJobs({ store, registry, applyLine, newId, settings
     try {
       const line = readLine(parsed(text));
       id = line.id;
-      // As seen at the service, also for lines that delete or write a twin only.
+      // Required also in lines that delete, or that write a twin only.
       if (line['status'] === undefined || line['status'] === null)
         throw hubError('ArgumentInvalid', 'status is missing');
       applyLine(view, line, line.importMode ?? 'createOrUpdate');

@@ -145,6 +145,24 @@ test('an Edge device has its own scope, and a child has the scope of its parent'
   assert.deepEqual(parents, [parent.deviceScope]);
 });
 
+test('an update of an Edge device has to send its scope', async () => {
+  const edge = { capabilities: { iotEdge: true } };
+  const parent = (await put('upper', edge)).json();
+  const created = (await put('immutable', { ...edge, parentScopes: [parent.deviceScope] })).json();
+  for (const deviceScope of [undefined, '', parent.deviceScope]) {
+    const answer = await put('immutable', { ...created, deviceScope }, '"*"');
+    assert.match(answer.json().Message, /^ErrorCode:ArgumentInvalid;Device scope is immutable$/);
+  }
+  const kept = (await put('immutable', { ...created, status: 'disabled' }, '"*"')).json();
+  assert.deepEqual([kept.status, kept.parentScopes], ['disabled', [parent.deviceScope]]);
+  assert.equal((await put('immutable', { ...created, parentScopes: [] }, '"*"')).json().parentScopes, undefined);
+  // A device that becomes a leaf has no parent, and a leaf that becomes an Edge device must not send one.
+  const leaf = (await put('immutable', { ...created, capabilities: { iotEdge: false } }, '"*"')).json();
+  assert.deepEqual([leaf.deviceScope, leaf.parentScopes], [undefined, undefined]);
+  assert.equal((await put('immutable', { ...edge, deviceScope: parent.deviceScope }, '"*"')).status, 503);
+  assert.equal((await put('immutable', edge, '"*"')).json().deviceScope, created.deviceScope);
+});
+
 test('a disabled symmetric key enrollment blocks the device of a group by its registration id', async () => {
   const identity = await deviceOf('blocked');
   assert.equal((await dps.register('blocked', identity)).status, 'assigned');
@@ -194,7 +212,10 @@ test('a disabled or deleted device cannot send a message to its hub', async () =
   const path = `/devices/sender/messages/events?${version}`;
   const send = async (by: DeviceIdentity, host = assignedHub, body: string | Buffer = 'hello') =>
     (await dps.raw(path, { method: 'POST', headers: { host }, body, identity: by })).status;
-  assert.equal(await send(identity), 204);
+  const receive = async () =>
+    (await dps.raw(`/devices/sender/messages/deviceBound?${version}`, { headers: { host: assignedHub }, identity }))
+      .status;
+  assert.deepEqual([await send(identity), await receive()], [204, 204]);
   assert.equal(await send(await deviceOf('sender')), 401);
   assert.equal(
     await send(
@@ -206,7 +227,7 @@ test('a disabled or deleted device cannot send a message to its hub', async () =
   assert.equal(await send(identity, assignedHub, Buffer.alloc(256 * 1024 + 1)), 413);
   const enabled = await get('sender');
   await put('sender', { ...enabled, status: 'disabled' }, '"*"');
-  assert.equal(await send(identity), 401);
+  assert.deepEqual([await send(identity), await receive()], [401, 401]);
   await put('sender', enabled, '"*"');
   assert.equal(await send(identity), 204);
   // After a renewal the hub knows the new certificate only.
