@@ -232,6 +232,7 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
       start('dps', emulator('dps-emulator'), [
         ...[...portAndState('dps', ports.dps), ...tlsDirectory, '--id-scope', idScope],
         ...hubs.flatMap((hub) => ['--hub', hub]),
+        ...['--storage', storageConnectionString],
         // Devices of this stack poll sooner. DPS itself answers 3 seconds.
         ...['--retry-after', '1', '--allow-http-webhooks', ...(options.dpsArguments ?? [])],
       ]),
