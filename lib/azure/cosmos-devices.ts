@@ -1,7 +1,7 @@
 import { BulkOperationType, type Container, type JSONObject, type OperationResponse } from '@azure/cosmos';
+import type { CertificateName } from '../devices/certificate.ts';
 import type {
   BatchWrite,
-  CertificateName,
   DeviceCount,
   DeviceFilter,
   DeviceRecord,
