@@ -168,3 +168,9 @@ export const findingKinds = Object.keys(kinds) as readonly FindingKind[];
 export function definitionOf(kind: FindingKind): KindDefinition {
   return kinds[kind];
 }
+
+/** @returns the kind that the id of a finding begins with; undefined for other text */
+export function kindIn(findingId: string): FindingKind | undefined {
+  const [kind = ''] = findingId.split('.', 1);
+  return findingKinds.find((each) => each === kind);
+}
