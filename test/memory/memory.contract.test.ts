@@ -6,6 +6,7 @@ import { dpsCaStoreContract } from '../contract/dps-ca-store.ts';
 import { enrollmentsContract } from '../contract/enrollments.ts';
 import { findingStoreContract } from '../contract/finding-store.ts';
 import { groupStoreContract } from '../contract/group-store.ts';
+import { hubIdentitiesContract } from '../contract/hub-identities.ts';
 import { jobStoreContract } from '../contract/job-store.ts';
 import { lockContract } from '../contract/lock.ts';
 import { makeCertificate } from '../infra/emulators/dps/certificates.ts';
@@ -17,6 +18,7 @@ import { createMemoryDpsCaStore } from './dps-cas.ts';
 import { createMemoryEnrollments } from './enrollments.ts';
 import { createMemoryFindingStore } from './finding-store.ts';
 import { createMemoryGroupStore } from './group-store.ts';
+import { createMemoryHubIdentities } from './hub-identities.ts';
 import { createMemoryJobStore } from './job-store.ts';
 import { createMemoryLocks } from './locks.ts';
 
@@ -57,3 +59,16 @@ enrollmentsContract(
   }),
   async () => (await makeCertificate({ name: 'memory CA', ca: true })).pem,
 );
+
+hubIdentitiesContract('memory', async () => {
+  const identities = createMemoryHubIdentities();
+  identities.devices.set('hub/gw-1', { status: 'enabled' });
+  return {
+    identities,
+    ...{ hub: 'hub', otherHub: 'other hub', deviceId: 'gw-1' },
+    rest: async () => undefined,
+    async disableElsewhere(hub, deviceId, statusReason) {
+      identities.devices.set(`${hub}/${deviceId}`, { status: 'disabled', statusReason });
+    },
+  };
+});
