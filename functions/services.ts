@@ -16,6 +16,7 @@ import { createCosmosGroupStore } from '../lib/azure/cosmos-groups.ts';
 import { createCosmosJobStore } from '../lib/azure/cosmos-jobs.ts';
 import { createDpsEnrollments } from '../lib/azure/dps.ts';
 import { createChecks } from '../lib/azure/health.ts';
+import { createHubIdentities } from '../lib/azure/hub-identities.ts';
 import { createHubTwins } from '../lib/azure/hub-twins.ts';
 import type { IotConnection } from '../lib/azure/iot.ts';
 import { createKeyVaultKeyStore } from '../lib/azure/key-vault.ts';
@@ -24,7 +25,7 @@ import { createMessageQueue } from '../lib/azure/queues.ts';
 import { countBilledRequests } from '../lib/azure/request-metrics.ts';
 import { createGroups } from '../lib/enrollment/groups.ts';
 import type { GroupStore } from '../lib/groups/group.ts';
-import type { ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
+import type { BlockMessage, ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
 import type { Lock } from '../lib/lock.ts';
 import { createIssuanceCache } from '../lib/pipeline/issuance.ts';
 import { createOverview } from '../lib/pipeline/overview.ts';
@@ -84,6 +85,7 @@ export function createServices(config: Config): Services {
   const queueService = queueServiceClient(config, credential);
   const chunkQueue = createMessageQueue<ChunkMessage>(queueService.getQueueClient(queues.chunks));
   const enrollmentQueue = createMessageQueue<EnrollmentMessage>(queueService.getQueueClient(queues.enrollments));
+  const blockQueue = createMessageQueue<BlockMessage>(queueService.getQueueClient(queues.blocks));
   const queue = (name: string) => createMessageQueue<unknown>(queueService.getQueueClient(name));
 
   const cosmos = cosmosClient(config, credential).database(config.cosmos.database);
@@ -99,7 +101,13 @@ export function createServices(config: Config): Services {
 
   const enrollments = createDpsEnrollments(dpsConnection(config, credential));
   const twins = createHubTwins(hubConnection(config, credential));
+  const identities = createHubIdentities(hubConnection(config, credential));
   const rateLimiter = createRateLimiter({ perMinute: config.dps.operationsPerMinute, now, sleep: pause });
+  const registryRateLimiter = createRateLimiter({
+    perMinute: config.hub.registryOperationsPerMinute,
+    now,
+    sleep: pause,
+  });
 
   const keys = keyStore(config, credential);
   const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: config.rootCaName, now });
@@ -142,12 +150,15 @@ export function createServices(config: Config): Services {
     reports,
     chunkQueue,
     enrollmentQueue,
+    blockQueue,
     queue,
     authority,
     enrollments,
     twins,
+    identities,
     openIssuance,
     rateLimiter,
+    registryRateLimiter,
     enrollmentLock,
     secondsPerChunk: (60 * config.chunkRows) / config.dps.operationsPerMinute,
     chunkRows: config.chunkRows,

@@ -121,6 +121,11 @@ function limitedDevices(devices: DeviceStore, allowed: readonly string[]): Devic
       const { value, requestUnits } = await devices.countByStatus(period);
       return { value: value.filter(({ enrollmentGroup }) => allowed.includes(enrollmentGroup)), requestUnits };
     },
+    async dueLooks(before, limit) {
+      const ids = await devices.dueLooks(before, limit);
+      const records = (await devices.read(ids)).values();
+      return [...records].filter(({ value }) => allowed.includes(value.enrollmentGroup)).map(({ value }) => value.id);
+    },
     async waitingIds(enrollmentGroup, limit) {
       requireGroup(enrollmentGroup, allowed);
       return devices.waitingIds(enrollmentGroup, limit);
