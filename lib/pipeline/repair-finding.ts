@@ -39,7 +39,7 @@ export async function repairFinding(id: string, request: FindingRequest, ports: 
     );
   }
   try {
-    await repair(finding.subject, ports);
+    await repair(finding, ports);
   } catch (error) {
     if (error instanceof FleetError)
       await note(id, { act: 'repair failed', by: request.by, reason: error.message }, ports);
