@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createCertificateAuthority } from '../lib/authorities/certificate-authority.ts';
-import type { HubTwins } from '../lib/enrollment/enrollments.ts';
+import type { Enrollments, HubTwins } from '../lib/enrollment/enrollments.ts';
 import { createGroups, type DeclareOptions } from '../lib/enrollment/groups.ts';
+import type { HubIdentities } from '../lib/enrollment/hub-identities.ts';
 import type { GroupInput } from '../lib/groups/definition.ts';
 import type { Job } from '../lib/jobs/job.ts';
 import { jobIdOf } from '../lib/jobs/job.ts';
@@ -49,6 +50,8 @@ export interface WorldOptions {
   /** CA keys; in a directory of the world's own if absent. */
   readonly keys?: KeyStore;
   readonly now?: () => Date;
+  /** DPS and the hubs; in memory if absent. */
+  readonly azure?: { readonly enrollments: Enrollments; readonly identities: HubIdentities; readonly twins: HubTwins };
 }
 
 /**
@@ -56,7 +59,7 @@ export interface WorldOptions {
  * into, and that can be cut: `interruptAfter(n)` throws once, when the n-th call of any port from then on has taken
  * effect and its answer is on the way. A delivery that throws so is delivered again.
  */
-export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }: WorldOptions = {}) {
+export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, azure }: WorldOptions = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'fleet-keys-'));
   const sleep = async () => {};
   const retry = { maxWaitSeconds: 60, sleep };
@@ -102,8 +105,8 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
     cuttable(memory.bundles),
     cuttable(memory.reports),
   ];
-  const enrollments = cuttable(memory.enrollments);
-  const identities = cuttable(memory.identities);
+  const enrollments = cuttable(azure?.enrollments ?? memory.enrollments);
+  const identities = cuttable(azure?.identities ?? memory.identities);
   const keys = given ?? createSoftwareKeyStore({ directory });
   const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: 'Test root CA', now });
   const newGroups = () => createGroups({ store: groupStore, authority, enrollments, retry, now, allowPlainKeys: true });
@@ -141,7 +144,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
     }),
     random: Math.random,
     newId: randomUUID,
-    twins: cuttable({ ...noTwins }),
+    twins: cuttable({ ...(azure?.twins ?? noTwins) }),
     openIssuance: createIssuanceCache({ authority, dps, now }),
     rateLimiter: createRateLimiter({ perMinute: 1_000_000, now, sleep }),
     registryRateLimiter: createRateLimiter({ perMinute: 1_000_000, now, sleep }),

@@ -3,7 +3,11 @@ import type { BatchWrite, DeviceRecord, DeviceStore } from '../../lib/devices/de
 import type { Versioned } from '../../lib/storage.ts';
 
 /** Device records in memory, held to the same contract as the real store. */
-export function createMemoryDeviceStore(): DeviceStore & { readonly records: ReadonlyMap<string, DeviceRecord> } {
+export function createMemoryDeviceStore(): DeviceStore & {
+  readonly records: ReadonlyMap<string, DeviceRecord>;
+  /** Loses a record, as no method of a real store does. */
+  forget(id: string): void;
+} {
   const documents = new Map<string, { value: DeviceRecord; etag: string }>();
   let version = 0;
   const put = (value: DeviceRecord): string => {
@@ -26,6 +30,7 @@ export function createMemoryDeviceStore(): DeviceStore & { readonly records: Rea
     get records() {
       return new Map(sorted().map((record) => [record.id, record]));
     },
+    forget: (id) => void documents.delete(id),
     async create(records) {
       return write(records, ({ id }) => !documents.has(id));
     },
