@@ -880,7 +880,7 @@ export interface components {
             /** @description The id as its manifest has it, where that has upper case. */
             writtenId?: string;
             /** @enum {string} */
-            status: "claimed" | "provisioned" | "assigned" | "failed" | "deleting" | "deleted";
+            status: "claimed" | "provisioned" | "assigned" | "failed" | "deleting" | "deleted" | "suspended" | "revoked" | "scrapped";
             statusSince: components["schemas"]["Time"];
             enrollmentGroup: string;
             /** @description Why the status is `failed`. */
@@ -925,13 +925,22 @@ export interface components {
                 errorCode?: number;
                 errorMessage?: string;
                 twinDeliveredAt?: components["schemas"]["Time"];
+                /** @description When it was read. */
+                seenAt?: components["schemas"]["Time"];
+                /** @description The present certificate when it was read. */
+                sha256Thumbprint?: string;
+            };
+            /** @description Its individual enrollment as DPS had it, seen last. */
+            readonly enrolled?: {
+                seenAt: components["schemas"]["Time"];
+                sha256Thumbprint: string;
             };
             /** @description Who deletes it, while the status is `deleting`, or deleted it. Its certificate is revoked. */
             deletion?: {
                 by: string;
                 at: components["schemas"]["Time"];
             };
-            /** @description Earlier certificates, newest first, 20 at most. */
+            /** @description Earlier certificates of kind `identity` among `certificates`, newest first. */
             readonly formerCertificates?: {
                 /** @description Hex. */
                 serialNumber: string;
@@ -942,6 +951,36 @@ export interface components {
                 /** @enum {string} */
                 status: "superseded" | "revoked";
                 since: components["schemas"]["Time"];
+                assignedHub?: string;
+            }[];
+            /** @description Every certificate that has not expired, and the latest 20, newest first. */
+            readonly certificates: {
+                /** @enum {string} */
+                kind: "identity" | "edge-ca" | "est-id";
+                /** @description Hex. */
+                serialNumber: string;
+                /** @description Upper-case hex. */
+                sha1Thumbprint: string;
+                /** @description Upper-case hex. */
+                sha256Thumbprint: string;
+                notBefore: components["schemas"]["Time"];
+                notAfter: components["schemas"]["Time"];
+                /** @description The group whose CA issued it. */
+                enrollmentGroup: string;
+                /** @description Generation of that CA. */
+                caGeneration?: number;
+                /** @enum {string} */
+                keyMadeBy?: "device" | "service";
+                /**
+                 * @description A `superseded` certificate was replaced. DPS can still accept it until it expires.
+                 * @enum {string}
+                 */
+                state: "live" | "superseded" | "revoked";
+                /** @description When `state` became so. */
+                since: components["schemas"]["Time"];
+                /** @description When a registration was first seen that is younger than it. */
+                confirmedAt?: components["schemas"]["Time"];
+                /** @description The hub that the device was assigned to with it. */
                 assignedHub?: string;
             }[];
             bundle?: {
@@ -1024,6 +1063,9 @@ export interface components {
                     failed: number;
                     deleting: number;
                     deleted: number;
+                    suspended: number;
+                    revoked: number;
+                    scrapped: number;
                 };
                 /** @description Groups that have devices. */
                 readonly byGroup: {
@@ -1036,6 +1078,9 @@ export interface components {
                         failed: number;
                         deleting: number;
                         deleted: number;
+                        suspended: number;
+                        revoked: number;
+                        scrapped: number;
                     };
                 }[];
                 /** @description When these counts were read. */
@@ -2349,7 +2394,7 @@ export interface operations {
                 /** @description Devices of this enrollment group. A caller with roles for several groups has to name one. */
                 group?: string;
                 /** @description Devices of this status. */
-                status?: "claimed" | "provisioned" | "assigned" | "failed" | "deleting" | "deleted";
+                status?: "claimed" | "provisioned" | "assigned" | "failed" | "deleting" | "deleted" | "suspended" | "revoked" | "scrapped";
                 /** @description Devices whose certificate ends before this. */
                 expiresBefore?: string;
                 idPrefix?: string;

@@ -46,4 +46,5 @@ export const cosmosContainers = {
   jobs: 'jobs',
   groups: 'groups',
   deadLetters: 'dead-letters',
+  findings: 'findings',
 } as const;

@@ -1,5 +1,7 @@
 import * as z from 'zod';
 import { bundleExpiry } from '../../lib/bundle/retention.ts';
+import { certificateKinds, certificateStates } from '../../lib/devices/certificate.ts';
+import { certificatesOf, formerIdentities } from '../../lib/devices/certificates.ts';
 import { type DeviceRecord, deviceStatuses } from '../../lib/devices/device.ts';
 import type { Twin } from '../../lib/devices/twin.ts';
 import { count, errorCode, time } from './schemas.ts';
@@ -41,9 +43,16 @@ export const deviceSchema = z
         errorCode: z.number().optional(),
         errorMessage: z.string().optional(),
         twinDeliveredAt: time.optional(),
+        seenAt: time.optional().describe('When it was read.'),
+        sha256Thumbprint: z.string().optional().describe('The present certificate when it was read.'),
       })
       .readonly()
       .describe('As DPS reported it last.'),
+    enrolled: z
+      .object({ seenAt: time, sha256Thumbprint: z.string() })
+      .readonly()
+      .optional()
+      .describe('Its individual enrollment as DPS had it, seen last.'),
     deletion: z
       .object({ by: z.string(), at: time })
       .optional()
@@ -63,7 +72,31 @@ export const deviceSchema = z
       )
       .readonly()
       .optional()
-      .describe('Earlier certificates, newest first, 20 at most.'),
+      .describe('Earlier certificates of kind `identity` among `certificates`, newest first.'),
+    certificates: z
+      .array(
+        z
+          .object({
+            kind: z.enum(certificateKinds),
+            serialNumber: z.string().describe('Hex.'),
+            sha1Thumbprint: z.string().describe('Upper-case hex.'),
+            sha256Thumbprint: z.string().describe('Upper-case hex.'),
+            notBefore: time,
+            notAfter: time,
+            enrollmentGroup: z.string().describe('The group whose CA issued it.'),
+            caGeneration: z.int().min(1).optional().describe('Generation of that CA.'),
+            keyMadeBy: z.enum(['device', 'service']).optional(),
+            state: z
+              .enum(certificateStates)
+              .describe('A `superseded` certificate was replaced. DPS can still accept it until it expires.'),
+            since: time.describe('When `state` became so.'),
+            confirmedAt: time.optional().describe('When a registration was first seen that is younger than it.'),
+            assignedHub: z.string().optional().describe('The hub that the device was assigned to with it.'),
+          })
+          .readonly(),
+      )
+      .readonly()
+      .describe('Every certificate that has not expired, and the latest 20, newest first.'),
     bundle: z
       .object({
         fileName: z.string(),
@@ -108,8 +141,10 @@ export function deviceView(
     job: { jobId: claim.jobId, line: claim.line, link: `/api/jobs/${claim.jobId}` },
     twin: twin ?? { tags: {}, desired: {} },
     registration: record.registration ?? { status: 'unassigned' },
+    enrolled: record.enrolled,
     deletion: shownDeletion(record),
-    formerCertificates: record.formerCertificates,
+    formerCertificates: formerCertificates(record),
+    certificates: certificatesOf(record),
     bundle: bundle && {
       fileName: bundle.fileName,
       bytes: bundle.length,
@@ -119,6 +154,17 @@ export function deviceView(
     },
     history: record.history,
   };
+}
+
+/** @returns undefined when the device had none before */
+function formerCertificates(record: DeviceRecord) {
+  const former = formerIdentities(record);
+  if (former.length === 0) return undefined;
+  return former.map(({ state, serialNumber, sha1Thumbprint, sha256Thumbprint, notBefore, notAfter, ...rest }) => {
+    const { since, assignedHub } = rest;
+    const identity = { serialNumber, sha1Thumbprint, sha256Thumbprint, notBefore, notAfter };
+    return { ...identity, status: state === 'live' ? ('superseded' as const) : state, since, assignedHub };
+  });
 }
 
 /** The deletion of the device that is shown; not that of an earlier one with its id. */

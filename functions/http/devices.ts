@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { certificateNameIn, deviceStatuses } from '../../lib/devices/device.ts';
+import { certificateNameIn } from '../../lib/devices/certificate.ts';
+import { deviceStatuses } from '../../lib/devices/device.ts';
 import { downloadBundle } from '../../lib/pipeline/download-bundle.ts';
 import { describeDevice } from '../../lib/pipeline/read-device.ts';
 import { deviceSchema, deviceView } from './device-view.ts';

@@ -5,9 +5,9 @@ import {
   type OperationResponse,
   type SqlQuerySpec,
 } from '@azure/cosmos';
+import type { CertificateName } from '../devices/certificate.ts';
 import type {
   BatchWrite,
-  CertificateName,
   DeviceCount,
   DeviceFilter,
   DeviceRecord,

@@ -187,6 +187,13 @@ export const containerDefinitions: readonly (ContainerRequest & { readonly id: s
     defaultTtl: -1,
     indexingPolicy: indexing('/queue/?', '/type/?', '/reason/code/?'),
   },
+  // Findings that are gone have a `ttl`.
+  {
+    id: cosmosContainers.findings,
+    partitionKey: { paths: ['/kind'] },
+    defaultTtl: -1,
+    indexingPolicy: indexing('/kind/?', '/severity/?', '/state/?', '/subject/id/?', '/subject/enrollmentGroup/?'),
+  },
 ];
 
 function indexing(...paths: readonly string[]): ContainerRequest['indexingPolicy'] {

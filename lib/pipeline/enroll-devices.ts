@@ -1,3 +1,4 @@
+import { certificatesOf, supersedeOthers } from '../devices/certificates.ts';
 import { type DeviceRecord, withEvent } from '../devices/device.ts';
 import { mergeTwins } from '../devices/twin.ts';
 import {
@@ -248,11 +249,16 @@ function enrollmentFailure(
 
 function enrolledRecord(record: DeviceRecord, at: string): DeviceRecord {
   const { deletion: _deletion, ...rest } = record;
+  const { identity } = record;
   return {
     ...rest,
     status: 'provisioned',
     statusSince: at,
-    ...(record.identity !== undefined && { enrolledCertificates: [record.identity.sha256Thumbprint] }),
+    certificates: supersedeOthers(certificatesOf(record), record.serialNumber, at),
+    ...(identity !== undefined && {
+      enrolledCertificates: [identity.sha256Thumbprint],
+      enrolled: { seenAt: at, sha256Thumbprint: identity.sha256Thumbprint },
+    }),
     history: withEvent(record.history, { at, event: 'enrolled' }),
   };
 }

@@ -1,4 +1,5 @@
 import pMap from 'p-map';
+import { confirm } from '../devices/certificates.ts';
 import { type DeviceRecord, type Registration, withEvent } from '../devices/device.ts';
 import type { RegistrationOf } from '../enrollment/enrollments.ts';
 import { FleetError } from '../errors.ts';
@@ -168,6 +169,9 @@ async function deliverTwin(
 function registered(record: DeviceRecord, registration: Registration, at: string): DeviceRecord {
   const { status, assignedHub, errorMessage } = registration;
   const event = { at, event: `registration ${status}` as const, detail: assignedHub ?? errorMessage };
-  const assigned = status === 'assigned' ? ({ status: 'assigned', statusSince: at } as const) : {};
+  const assigned =
+    status === 'assigned'
+      ? ({ status: 'assigned', statusSince: at, certificates: confirm(record, at, assignedHub) } as const)
+      : {};
   return { ...record, ...assigned, registration, history: withEvent(record.history, event) };
 }

@@ -1,4 +1,5 @@
-import type { BatchWrite, CertificateName, DeviceRecord, DeviceStore } from '../../lib/devices/device.ts';
+import type { CertificateName } from '../../lib/devices/certificate.ts';
+import type { BatchWrite, DeviceRecord, DeviceStore } from '../../lib/devices/device.ts';
 import type { Versioned } from '../../lib/storage.ts';
 
 /** Device records in memory, held to the same contract as the real store. */

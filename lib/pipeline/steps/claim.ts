@@ -1,10 +1,5 @@
-import {
-  type DeviceRecord,
-  enrolledCertificates,
-  formerCertificateNames,
-  formerCertificates,
-  withEvent,
-} from '../../devices/device.ts';
+import { certificatesOf, inheritedCertificateNames } from '../../devices/certificates.ts';
+import { type DeviceRecord, enrolledCertificates, withEvent } from '../../devices/device.ts';
 import type { ConflictPolicy, Job } from '../../jobs/job.ts';
 import type { ChunkAttempt } from '../../jobs/messages.ts';
 import { contentHash, type DeviceRequest, type RowError, rowError } from '../../manifest/manifest.ts';
@@ -245,12 +240,12 @@ function supersede(claim: DeviceRecord, predecessor: DeviceRecord): DeviceRecord
   const detail = `job ${jobId}, line ${line}, certificate ${predecessor.serialNumber}`;
   const event = { at: claim.statusSince, event: `superseded ${predecessor.status}` as const, detail };
   const enrolled = enrolledCertificates(predecessor);
-  const former = formerCertificates(predecessor, claim.statusSince);
+  const certificates = certificatesOf(predecessor);
   return {
     ...claim,
-    formerCertificateNames: formerCertificateNames(predecessor),
+    formerCertificateNames: inheritedCertificateNames(predecessor),
     ...(enrolled.length > 0 && { enrolledCertificates: enrolled }),
-    ...(former.length > 0 && { formerCertificates: former }),
+    ...(certificates.length > 0 && { certificates }),
     // The block of a deleted device stays until its new certificate is recorded.
     ...(predecessor.deletion !== undefined && { deletion: predecessor.deletion }),
     history: withEvent(predecessor.history, event),

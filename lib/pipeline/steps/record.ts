@@ -1,4 +1,5 @@
 import type { ArchiveIndexEntry } from '../../bundle/archive.ts';
+import { certificatesOf, formerCertificateNames, supersedeOthers, withIssued } from '../../devices/certificates.ts';
 import {
   type DeviceRecord,
   type DeviceStatus,
@@ -21,7 +22,7 @@ import { step } from '../../telemetry.ts';
 import type { Ports } from '../ports.ts';
 import type { ClaimedRow, UnchangedRow } from './claim.ts';
 import type { Committed } from './commit.ts';
-import type { Issued } from './issue.ts';
+import { certificatesIn, type Issued } from './issue.ts';
 
 /** How each row of a chunk ended: the records to write, the report, and what the job's counters move by. */
 export interface ChunkOutcome {
@@ -146,8 +147,13 @@ function issuedRecord(
   const { sha1Thumbprint, sha256Thumbprint, notBefore, notAfter, mediaType, serialNumber, individual } = entry.info;
   const { deletion, ...claim } = record;
   const twin = { tags: request.tags, desired: request.desired };
+  const certificates = withIssued(certificatesOf(record), certificatesIn(entry.info, at), at);
+  // A device with an individual enrollment uses its former certificate until DPS accepts the new one (enroll-devices.ts).
+  const names = formerCertificateNames({ ...record, certificates });
   return {
     ...claim,
+    certificates: individual === undefined ? supersedeOthers(certificates, serialNumber, at) : certificates,
+    ...(names.length > 0 && { formerCertificateNames: names }),
     // Step 4 has removed the block of a deleted device, unless the individual enrollment is to replace it.
     ...(individual !== undefined && deletion !== undefined && { deletion }),
     status,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { formerIdentities } from '../../../lib/devices/certificates.ts';
 import type { FoundEntry } from '../../../lib/enrollment/enrollments.ts';
 import { FleetError } from '../../../lib/errors.ts';
 import { retryJob } from '../../../lib/pipeline/retry-job.ts';
@@ -155,7 +156,7 @@ describe('an enrollment of this deployment', () => {
     await submit(world);
     const { serialNumber } = recordOf(world, 'gw-1');
     await submit(world, { onconflict: 'reissue' });
-    const [former] = recordOf(world, 'gw-1').formerCertificates ?? [];
-    assert.deepEqual([former?.serialNumber, former?.status], [serialNumber, 'superseded']);
+    const [former] = formerIdentities(recordOf(world, 'gw-1'));
+    assert.deepEqual([former?.serialNumber, former?.state], [serialNumber, 'superseded']);
   });
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { deviceStatuses } from '../../../lib/devices/device.ts';
 import type { Job } from '../../../lib/jobs/job.ts';
 import { limitToGroups } from '../../../lib/pipeline/limit-to-groups.ts';
 import { createOverview } from '../../../lib/pipeline/overview.ts';
@@ -57,7 +58,8 @@ describe('the summary', () => {
     const observedAt = someTime.toISOString();
     assert.equal(summary.devices.observedAt, observedAt);
     assert.equal(summary.devices.total, 5);
-    assert.deepEqual(summary.devices.byStatus, { claimed: 0, provisioned: 2, assigned: 2, failed: 1 });
+    const noDevices = Object.fromEntries(deviceStatuses.map((status) => [status, 0]));
+    assert.deepEqual(summary.devices.byStatus, { ...noDevices, provisioned: 2, assigned: 2, failed: 1 });
     assert.deepEqual(
       summary.devices.byGroup.map(({ enrollmentGroup, total }) => [enrollmentGroup, total]),
       [

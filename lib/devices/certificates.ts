@@ -1,0 +1,123 @@
+import type { DeviceCertificate, DeviceIdentity } from './certificate.ts';
+import type { DeviceRecord } from './device.ts';
+
+/** Expired certificates that a record keeps at least. Those that have not expired are all kept. */
+const expiredKept = 20;
+
+/** Names of serial numbers that were reserved and never used, and of expired certificates: three per certificate. */
+const otherNamesKept = 30;
+
+/**
+ * The certificates of a device that the record names, newest first: every one that has not expired, and the latest 20. A
+ * record of an earlier version has no list; it names its present certificate and former ones.
+ */
+export function certificatesOf(record: DeviceRecord): readonly DeviceCertificate[] {
+  const {
+    certificates,
+    formerCertificates = [],
+    identity,
+    serialNumber,
+    enrollmentGroup,
+    status,
+    statusSince,
+  } = record;
+  if (certificates !== undefined) return certificates;
+  const kind = 'identity' as const;
+  const former = formerCertificates.map(
+    ({ status: state, ...each }): DeviceCertificate => ({ kind, enrollmentGroup, ...each, state }),
+  );
+  if (identity === undefined) return former;
+  const { assignedHub } = record.registration ?? {};
+  const present: DeviceCertificate = {
+    kind,
+    serialNumber,
+    ...identity,
+    enrollmentGroup,
+    state: presentState(status),
+    since: statusSince,
+    ...(assignedHub !== undefined && { assignedHub }),
+  };
+  return [present, ...former];
+}
+
+/** The bundle of a device that failed was never handed out. */
+function presentState(status: DeviceRecord['status']): DeviceCertificate['state'] {
+  if (status === 'deleted') return 'revoked';
+  return status === 'failed' ? 'superseded' : 'live';
+}
+
+/** @returns the certificates that the device had before its present one, newest first */
+export function formerIdentities(record: DeviceRecord): readonly DeviceCertificate[] {
+  const isPresent = ({ serialNumber }: DeviceCertificate) => serialNumber === record.serialNumber;
+  return certificatesOf(record).filter((each) => each.kind === 'identity' && !isPresent(each));
+}
+
+/**
+ * Adds certificates that were issued. They do not supersede the others yet (`supersedeOthers`).
+ * @param at now: certificates that have expired by then can be dropped
+ */
+export function withIssued(
+  certificates: readonly DeviceCertificate[],
+  issued: readonly DeviceCertificate[],
+  at: string,
+): readonly DeviceCertificate[] {
+  const names = new Set(issued.map(({ sha256Thumbprint }) => sha256Thumbprint));
+  const others = certificates.filter(({ sha256Thumbprint }) => !names.has(sha256Thumbprint));
+  return [...issued, ...others].filter(({ notAfter }, index) => index < expiredKept || notAfter >= at);
+}
+
+/** Tells the certificates of one issuance: the identity with the serial number, and what was issued with it. */
+export function issuedAs(serialNumber: string): (certificate: DeviceCertificate) => boolean {
+  return (certificate) => (certificate.issuedWith ?? certificate.serialNumber) === serialNumber;
+}
+
+/** Marks all certificates as superseded that are `live` and not of the issuance with this serial number. */
+export function supersedeOthers(
+  certificates: readonly DeviceCertificate[],
+  serialNumber: string,
+  at: string,
+): readonly DeviceCertificate[] {
+  const isPresent = issuedAs(serialNumber);
+  return certificates.map((each) =>
+    each.state === 'live' && !isPresent(each) ? { ...each, state: 'superseded', since: at } : each,
+  );
+}
+
+/** Notes that the device has registered with the present certificates, and to which hub. */
+export function confirm(record: DeviceRecord, at: string, assignedHub: string | undefined): DeviceCertificate[] {
+  const isPresent = issuedAs(record.serialNumber);
+  return certificatesOf(record).map((each) =>
+    isPresent(each) ? { ...each, confirmedAt: each.confirmedAt ?? at, ...(assignedHub && { assignedHub }) } : each,
+  );
+}
+
+/** Marks all certificates as revoked. */
+export function revokeAll(certificates: readonly DeviceCertificate[], at: string): readonly DeviceCertificate[] {
+  return certificates.map((each) => (each.state === 'revoked' ? each : { ...each, state: 'revoked', since: at }));
+}
+
+/**
+ * The names by which a record is found, besides those of its present identity: serial numbers, SHA-1 and SHA-256 thumbprints of
+ * all its other certificates, and the latest others that it had.
+ * @returns `formerCertificateNames` of the record
+ */
+export function formerCertificateNames(record: DeviceRecord): readonly string[] {
+  const isPresent = ({ serialNumber }: DeviceCertificate) => serialNumber === record.serialNumber;
+  const former = certificatesOf(record).filter((each) => !isPresent(each));
+  const names = new Set(former.flatMap(namesOf));
+  const others = (record.formerCertificateNames ?? []).filter((name) => !names.has(name)).slice(-otherNamesKept);
+  return [...others, ...names];
+}
+
+/** @returns `formerCertificateNames` of the record that takes the place of this one */
+export function inheritedCertificateNames(predecessor: DeviceRecord): readonly string[] {
+  const { serialNumber, identity } = predecessor;
+  const present = identity === undefined ? [serialNumber.toLowerCase()] : namesOf({ serialNumber, ...identity });
+  const names = formerCertificateNames(predecessor).filter((name) => !present.includes(name));
+  return [...names, ...present];
+}
+
+function namesOf(certificate: DeviceIdentity & { readonly serialNumber: string }): string[] {
+  const { serialNumber, sha1Thumbprint, sha256Thumbprint } = certificate;
+  return [serialNumber, sha1Thumbprint, sha256Thumbprint].map((name) => name.toLowerCase());
+}
