@@ -224,8 +224,8 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Delete a device that never reached a hub
-         * @description Takes a device that failed, or that is provisioned and has not registered. Removes its enrollment and its bundle. The device stays to be seen with the status `deleted`, and its certificate is revoked. Repeat a request that was cut short.
+         * Delete or scrap a device
+         * @description A device that never reached a hub is deleted: its enrollment and its bundle are removed, its certificate is revoked, and its id is free. Any other is scrapped: revoked, and removed from its hub, from the registrations of DPS and from its archive. Its block in DPS stays, and its id is free when its last certificate has ended. Repeat a request that was cut short.
          */
         delete: operations["delete-device"];
         options?: never;
@@ -247,6 +247,66 @@ export interface paths {
         get: operations["get-device-bundle"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/devices/{deviceId}/suspend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Suspend a device
+         * @description Ends its access until it is restored: reissue, bundle and renewal, then registration with DPS, then its identity at the hub. The doors are read back, and again after a minute. Repeat a request that was cut short.
+         */
+        post: operations["suspend-device"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/devices/{deviceId}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke a device for good
+         * @description As suspend, and cannot be undone: the device needs a new id. Its status is `revoked` only when every door is closed.
+         */
+        post: operations["revoke-device"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/devices/{deviceId}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore a suspended device
+         * @description Opens the doors in reverse: its identity at the hub, DPS, then the record.
+         */
+        post: operations["restore-device"];
         delete?: never;
         options?: never;
         head?: never;
@@ -593,6 +653,9 @@ export interface components {
                 migrateDeviceData?: boolean;
             };
         };
+        Reason: {
+            reason: string;
+        };
         EnrollmentGroups: {
             enrollmentGroups: components["schemas"]["EnrollmentGroup"][];
         };
@@ -653,7 +716,7 @@ export interface components {
          * @description See docs/errors.md.
          * @enum {string}
          */
-        ErrorCode: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+        ErrorCode: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
         /** @description Who did something, and when. */
         Act: {
             /** @description A signed-in user as `name (object id)`, `function key`, or `order` and its source. */
@@ -880,7 +943,7 @@ export interface components {
             /** @description The id as its manifest has it, where that has upper case. */
             writtenId?: string;
             /** @enum {string} */
-            status: "claimed" | "provisioned" | "assigned" | "failed" | "deleting" | "deleted" | "suspended" | "revoked" | "scrapped";
+            status: "claimed" | "provisioned" | "assigned" | "failed" | "deleting" | "deleted" | "closing" | "suspended" | "revoked" | "scrapped" | "opening";
             statusSince: components["schemas"]["Time"];
             enrollmentGroup: string;
             /** @description Why the status is `failed`. */
@@ -983,6 +1046,27 @@ export interface components {
                 /** @description The hub that the device was assigned to with it. */
                 assignedHub?: string;
             }[];
+            /** @description Why the device has no access. It stays for a minute after a restore. */
+            block?: {
+                /** @enum {string} */
+                kind: "suspended" | "revoked" | "scrapped";
+                by: string;
+                at: components["schemas"]["Time"];
+                reason: string;
+                /** @description `record`: reissue. `enrollment`: registration with DPS. `hub`: connection. `bundle`: download. `renewal`: new certificates. */
+                doors: {
+                    [key: string]: components["schemas"]["Door"];
+                };
+                /** @description When the doors are looked at a second time. Absent once they were found as they should be. */
+                checkedAgainAt?: components["schemas"]["Time"];
+                /** @description The restore that opens the doors. */
+                restore?: {
+                    /** @description A signed-in user as `name (object id)`, `function key`, or `order` and its source. */
+                    by: string;
+                    at: components["schemas"]["Time"];
+                    reason: string;
+                };
+            };
             bundle?: {
                 fileName: string;
                 bytes: number;
@@ -1000,6 +1084,15 @@ export interface components {
                 detail?: string;
             }[];
         };
+        /** @description One way by which a device or a caller gets in. */
+        Door: {
+            /** @enum {string} */
+            state: "closed" | "not yet" | "open";
+            /** @description When it was read back as closed. */
+            at?: components["schemas"]["Time"];
+            /** @description Why it is not closed yet. */
+            why?: string;
+        };
         DeadLetters: {
             readonly deadLetters: components["schemas"]["DeadLetter"][];
             /** @description Absent on the last page. */
@@ -1014,7 +1107,7 @@ export interface components {
             /** @description Digest of queue and body: the same message again has the same id. */
             id: string;
             /** @enum {string} */
-            queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
+            queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
             /** @description The message as it was sent. */
             body: string;
             readonly reason: components["schemas"]["FailureReason"];
@@ -1040,7 +1133,7 @@ export interface components {
             readonly reasons: {
                 id: string;
                 /** @enum {string} */
-                queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
+                queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
                 readonly reason: components["schemas"]["FailureReason"];
             }[];
             /** @description True: 60 seconds were over before all letters were met. Send the request again. */
@@ -1063,9 +1156,11 @@ export interface components {
                     failed: number;
                     deleting: number;
                     deleted: number;
+                    closing: number;
                     suspended: number;
                     revoked: number;
                     scrapped: number;
+                    opening: number;
                 };
                 /** @description Groups that have devices. */
                 readonly byGroup: {
@@ -1078,9 +1173,11 @@ export interface components {
                         failed: number;
                         deleting: number;
                         deleted: number;
+                        closing: number;
                         suspended: number;
                         revoked: number;
                         scrapped: number;
+                        opening: number;
                     };
                 }[];
                 /** @description When these counts were read. */
@@ -1159,7 +1256,7 @@ export interface components {
                 total: number;
                 readonly byReason: {
                     /** @enum {string} */
-                    queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
+                    queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
                     code: components["schemas"]["ErrorCode"];
                     letters: number;
                 }[];
@@ -1170,7 +1267,7 @@ export interface components {
             readonly queues?: {
                 readonly byQueue: {
                     /** @enum {string} */
-                    queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
+                    queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
                     /** @description Approximately. Messages that are in work, or wait for another delivery, are included. */
                     messages: number;
                     /** @description When the first message that can be received was sent. Absent when there is none. */
@@ -2245,7 +2342,7 @@ export interface operations {
                 /** @description Default: JSON if the header Accept prefers it to CSV, otherwise CSV. Pages are of JSON only. */
                 format?: "csv" | "json";
                 /** @description Only rows with this code. JSON only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
             };
             header?: {
                 /** @description `application/json` asks for JSON. */
@@ -2394,7 +2491,7 @@ export interface operations {
                 /** @description Devices of this enrollment group. A caller with roles for several groups has to name one. */
                 group?: string;
                 /** @description Devices of this status. */
-                status?: "claimed" | "provisioned" | "assigned" | "failed" | "deleting" | "deleted" | "suspended" | "revoked" | "scrapped";
+                status?: "claimed" | "provisioned" | "assigned" | "failed" | "deleting" | "deleted" | "closing" | "suspended" | "revoked" | "scrapped" | "opening";
                 /** @description Devices whose certificate ends before this. */
                 expiresBefore?: string;
                 idPrefix?: string;
@@ -2480,7 +2577,10 @@ export interface operations {
     };
     "delete-device": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Needed for a device that reached a hub. */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
@@ -2490,8 +2590,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The device as it is now. */
+            /** @description Done: every door was read back. */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description A door is not as it should be yet. The app goes on by itself; `block.doors` says which. */
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2517,6 +2626,8 @@ export interface operations {
             /**
              * @description `method-conflict`: Read the resource again and decide by its present state.
              *
+             *     `device-revoked`: Give the device another id: a device that was revoked or scrapped needs a new identity.
+             *
              *     `enrollment-exists`: Delete the enrollment in DPS, or replace it: retry the job with adopt=true.
              *
              *     `concurrent-change`: Read the resource again and repeat the request.
@@ -2528,7 +2639,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        title: "method-conflict" | "enrollment-exists" | "concurrent-change";
+                        title: "method-conflict" | "device-revoked" | "enrollment-exists" | "concurrent-change";
                     };
                 };
             };
@@ -2629,6 +2740,225 @@ export interface operations {
             503: components["responses"]["Error503"];
         };
     };
+    "suspend-device": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
+                deviceId: string;
+            };
+            cookie?: never;
+        };
+        /** @description Why. At most 4096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description Done: every door was read back. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description A door is not as it should be yet. The app goes on by itself; `block.doors` says which. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `device-revoked`: Give the device another id: a device that was revoked or scrapped needs a new identity.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "device-revoked" | "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "revoke-device": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
+                deviceId: string;
+            };
+            cookie?: never;
+        };
+        /** @description Why. At most 4096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description Done: every door was read back. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description A door is not as it should be yet. The app goes on by itself; `block.doors` says which. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `device-revoked`: Give the device another id: a device that was revoked or scrapped needs a new identity.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "device-revoked" | "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "restore-device": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
+                deviceId: string;
+            };
+            cookie?: never;
+        };
+        /** @description Why. At most 4096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description Done: every door was read back. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description A door is not as it should be yet. The app goes on by itself; `block.doors` says which. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `device-revoked`: Give the device another id: a device that was revoked or scrapped needs a new identity.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "device-revoked" | "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
     "list-dead-letters": {
         parameters: {
             query?: {
@@ -2637,9 +2967,9 @@ export interface operations {
                 /** @description The `continuation` of the page before. */
                 continuation?: string;
                 /** @description Letters of this queue only. */
-                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
+                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
                 /** @description Letters that wait (default), that were redriven in the last 30 days, or that were discarded in the last year. */
@@ -2715,9 +3045,9 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Letters of this queue only. */
-                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
+                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
             };
@@ -2760,9 +3090,9 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Letters of this queue only. */
-                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
+                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
                 /** @description `true` discards all letters that wait. Needed when nothing else selects letters. */

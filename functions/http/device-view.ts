@@ -1,12 +1,21 @@
 import * as z from 'zod';
 import { bundleExpiry } from '../../lib/bundle/retention.ts';
+import { type BlockDoor, blockDoors, blockKinds } from '../../lib/devices/block.ts';
 import { certificateKinds, certificateStates } from '../../lib/devices/certificate.ts';
 import { certificatesOf, formerIdentities } from '../../lib/devices/certificates.ts';
 import { type DeviceRecord, deviceStatuses } from '../../lib/devices/device.ts';
 import type { Twin } from '../../lib/devices/twin.ts';
-import { count, errorCode, time } from './schemas.ts';
+import { act, count, errorCode, time } from './schemas.ts';
 
 const properties = z.record(z.string(), z.unknown()).readonly();
+
+const door = z
+  .object({
+    state: z.enum(['closed', 'not yet', 'open']),
+    at: time.optional().describe('When it was read back as closed.'),
+    why: z.string().optional().describe('Why it is not closed yet.'),
+  })
+  .meta({ id: 'Door', description: 'One way by which a device or a caller gets in.' });
 
 /** A device as the API shows it. */
 export const deviceSchema = z
@@ -97,6 +106,24 @@ export const deviceSchema = z
       )
       .readonly()
       .describe('Every certificate that has not expired, and the latest 20, newest first.'),
+    block: z
+      .object({
+        kind: z.enum(blockKinds),
+        by: z.string(),
+        at: time,
+        reason: z.string(),
+        doors: z
+          .record(z.enum(blockDoors), door)
+          .describe(
+            '`record`: reissue. `enrollment`: registration with DPS. `hub`: connection. `bundle`: download. `renewal`: new certificates.',
+          ),
+        checkedAgainAt: time
+          .optional()
+          .describe('When the doors are looked at a second time. Absent once they were found as they should be.'),
+        restore: act.extend({ reason: z.string() }).optional().describe('The restore that opens the doors.'),
+      })
+      .optional()
+      .describe('Why the device has no access. It stays for a minute after a restore.'),
     bundle: z
       .object({
         fileName: z.string(),
@@ -145,6 +172,7 @@ export function deviceView(
     deletion: shownDeletion(record),
     formerCertificates: formerCertificates(record),
     certificates: certificatesOf(record),
+    block: shownBlock(record),
     bundle: bundle && {
       fileName: bundle.fileName,
       bytes: bundle.length,
@@ -171,4 +199,28 @@ function formerCertificates(record: DeviceRecord) {
 function shownDeletion({ status, deletion }: DeviceRecord) {
   if (deletion === undefined || (status !== 'deleting' && status !== 'deleted')) return undefined;
   return { by: deletion.by, at: deletion.at };
+}
+
+function shownBlock({ block }: DeviceRecord) {
+  if (block === undefined) return undefined;
+  const { kind, by, at, reason, doors, notYet = {}, undo, lookAgainAt } = block;
+  // A restore opens the doors: those that are not read back as closed are open, or are being opened.
+  const otherwise = undo === undefined ? 'not yet' : 'open';
+  const doorOf = (name: BlockDoor): z.input<typeof door> => ({
+    state: doors[name] === undefined ? otherwise : 'closed',
+    at: doors[name],
+    why: notYet[name],
+  });
+  return {
+    ...{ kind, by, at, reason },
+    doors: {
+      record: doorOf('record'),
+      enrollment: doorOf('enrollment'),
+      hub: doorOf('hub'),
+      bundle: doorOf('bundle'),
+      renewal: doorOf('renewal'),
+    },
+    checkedAgainAt: lookAgainAt,
+    restore: undo && { by: undo.by, at: undo.at, reason: undo.reason },
+  };
 }

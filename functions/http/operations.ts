@@ -2,6 +2,7 @@ import { rolesUpTo } from '../../lib/access/access.ts';
 import type { Role } from '../../lib/access/principal.ts';
 import { deadLetterOperations } from './dead-letters.ts';
 import { deletions } from './deletions.ts';
+import { deviceBlocks } from './device-blocks.ts';
 import { deviceOperations } from './devices.ts';
 import { groupOperations } from './enrollment-groups.ts';
 import { healthOperations } from './health.ts';
@@ -21,6 +22,7 @@ export const operations: readonly Operation[] = [
   ...jobOperations,
   ...jobReportOperations,
   ...deviceOperations,
+  ...deviceBlocks,
   ...deletions,
   ...deadLetterOperations,
   ...summaryOperations,

@@ -1,5 +1,6 @@
 import { FleetError } from '../errors.ts';
 import type { BlockKind, DeviceBlock, DoorsSeen, ReasonedAct } from './block.ts';
+import { certificatesOf, revokeAll } from './certificates.ts';
 import { type DeviceRecord, withEvent } from './device.ts';
 
 /** Seconds after which the doors are looked at again. DPS assigns a device within some. */
@@ -15,6 +16,15 @@ export interface BlockRequest extends ReasonedAct {
 /** Whether the access of the device has ended, or is about to end. */
 export function isBlocked({ status }: Pick<DeviceRecord, 'status'>): boolean {
   return status === 'closing' || status === 'suspended' || status === 'revoked' || status === 'scrapped';
+}
+
+/**
+ * Whether another row can claim the id of a scrapped device: none of its certificates can be used any more. Until then a new
+ * enrollment of the id would let them in.
+ * @param at ISO 8601, UTC, as `DeviceIdentity.notAfter`
+ */
+export function isReusable(record: DeviceRecord, at: string): boolean {
+  return record.status === 'scrapped' && certificatesOf(record).every(({ notAfter }) => notAfter < at);
 }
 
 /** Whether nobody can undo the block of the device. */
@@ -120,13 +130,9 @@ export function areClosed({ enrollment, hub }: DoorsSeen): boolean {
 /** The record once every door was read back as closed. */
 export function closed(record: DeviceRecord, block: DeviceBlock, at: string): DeviceRecord {
   const event = { at, event: block.kind, detail: `by ${block.by}: ${block.reason}` };
-  const status = { status: block.kind, statusSince: at } as const;
-  return {
-    ...record,
-    ...status,
-    block: { ...block, lookAgainAt: later(at) },
-    history: withEvent(record.history, event),
-  };
+  const history = withEvent(record.history, event);
+  const next = { ...record, status: block.kind, statusSince: at, block: { ...block, lookAgainAt: later(at) }, history };
+  return block.kind === 'suspended' ? next : { ...next, certificates: revokeAll(certificatesOf(record), at) };
 }
 
 /**

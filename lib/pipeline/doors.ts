@@ -1,4 +1,5 @@
 import type { DeviceBlock, DoorSeen, DoorsSeen } from '../devices/block.ts';
+import { certificatesOf } from '../devices/certificates.ts';
 import { type DeviceRecord, enrolledCertificates } from '../devices/device.ts';
 import { describeEntry, type EnrollmentChange, type FoundEntry } from '../enrollment/enrollments.ts';
 import type { DoorChange, HubIdentity } from '../enrollment/hub-identities.ts';
@@ -86,7 +87,7 @@ export async function hubsOf(record: DeviceRecord, ports: DoorPorts) {
   const { enrollments, rateLimiter } = ports;
   await rateLimiter.acquire(1);
   const registration = await patiently(ports, () => enrollments.registration(record.id));
-  const former = (record.formerCertificates ?? []).map(({ assignedHub }) => assignedHub);
+  const former = certificatesOf(record).map(({ assignedHub }) => assignedHub);
   const all = [registration?.assignedHub, record.registration?.assignedHub, ...former];
   return {
     names: new Set(all.filter((name) => name !== undefined)),

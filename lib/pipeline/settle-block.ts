@@ -1,5 +1,6 @@
 import { eraseBundle } from '../bundle/archive.ts';
 import { areClosed, closed, confirmed, later, restored, secondLookSeconds, withDoors } from '../devices/blocking.ts';
+import { certificatesOf } from '../devices/certificates.ts';
 import { type DeviceRecord, withEvent } from '../devices/device.ts';
 import { currentLog } from '../log.ts';
 import { changeDevice } from './change-device.ts';
@@ -118,7 +119,7 @@ function changeOwn(
 async function removeTraces(record: DeviceRecord, ports: SettlePorts): Promise<void> {
   const { enrollments, twins, bundles, rateLimiter, registryRateLimiter } = ports;
   if (record.bundle !== undefined) await eraseBundle(bundles, record.bundle);
-  const thumbprints = thumbprintsOf(record);
+  const thumbprints = certificatesOf(record).flatMap((each) => [each.sha1Thumbprint, each.sha256Thumbprint]);
   const { names } = await hubsOf(record, ports);
   for (const name of names) {
     await registryRateLimiter.acquire(2);
@@ -127,9 +128,4 @@ async function removeTraces(record: DeviceRecord, ports: SettlePorts): Promise<v
   }
   await rateLimiter.acquire(1);
   await patiently(ports, () => enrollments.deleteRegistration(record.id));
-}
-
-function thumbprintsOf({ identity, formerCertificates = [] }: DeviceRecord): string[] {
-  const all = [...(identity === undefined ? [] : [identity]), ...formerCertificates];
-  return all.flatMap(({ sha1Thumbprint, sha256Thumbprint }) => [sha1Thumbprint, sha256Thumbprint]);
 }

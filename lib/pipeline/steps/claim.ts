@@ -241,13 +241,15 @@ function supersede(claim: DeviceRecord, predecessor: DeviceRecord): DeviceRecord
   const event = { at: claim.statusSince, event: `superseded ${predecessor.status}` as const, detail };
   const enrolled = enrolledCertificates(predecessor);
   const certificates = certificatesOf(predecessor);
+  const { block } = predecessor;
+  const deletion = predecessor.deletion ?? (block && { by: block.by, at: block.at, block: block.mark });
   return {
     ...claim,
     formerCertificateNames: inheritedCertificateNames(predecessor),
     ...(enrolled.length > 0 && { enrolledCertificates: enrolled }),
     ...(certificates.length > 0 && { certificates }),
-    // The block of a deleted device stays until its new certificate is recorded.
-    ...(predecessor.deletion !== undefined && { deletion: predecessor.deletion }),
+    // The block of a deleted or scrapped device stays until its new certificate is recorded.
+    ...(deletion !== undefined && { deletion }),
     history: withEvent(predecessor.history, event),
   };
 }

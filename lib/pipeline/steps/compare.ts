@@ -1,4 +1,4 @@
-import { blockError } from '../../devices/blocking.ts';
+import { blockError, isReusable } from '../../devices/blocking.ts';
 import type { DeviceRecord } from '../../devices/device.ts';
 import type { ErrorCode, FleetError } from '../../errors.ts';
 import type { ConflictPolicy } from '../../jobs/job.ts';
@@ -23,6 +23,7 @@ export type Comparison =
 export function compare(existing: DeviceRecord, wanted: DeviceRecord, onConflict: ConflictPolicy): Comparison {
   const { claim } = existing;
   if (claim.jobId === wanted.claim.jobId && claim.line === wanted.claim.line) return compareOwn(existing, wanted);
+  if (isReusable(existing, wanted.statusSince)) return { verdict: 'take-over' };
   const block = blockOf(existing);
   if (block !== undefined) return { verdict: 'refused', ...block };
   if (claim.jobId === wanted.claim.jobId && existing.status !== 'failed') {

@@ -1,5 +1,5 @@
 import type { SQLInputValue } from 'node:sqlite';
-import { hubBadRequest } from './device-registry.ts';
+import { hubBadRequest } from './hub-error.ts';
 
 export interface Condition {
   readonly sql: string;
