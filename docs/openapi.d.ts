@@ -888,6 +888,14 @@ export interface components {
                 code: components["schemas"]["ErrorCode"];
                 message: string;
             };
+            /** @description The latest row that was to issue the device again failed. The device keeps what it had. */
+            failedReissue?: {
+                code: components["schemas"]["ErrorCode"];
+                message: string;
+                at: components["schemas"]["Time"];
+                jobId: string;
+                line: number;
+            };
             /** @description Without thumbprints and validity while nothing is issued. */
             certificate: {
                 /** @description Hex. It is stored before anything is signed. */

@@ -3,6 +3,7 @@ import { bundleExpiry } from '../../lib/bundle/retention.ts';
 import { certificateKinds, certificateStates } from '../../lib/devices/certificate.ts';
 import { certificatesOf, formerIdentities } from '../../lib/devices/certificates.ts';
 import { type DeviceRecord, deviceStatuses } from '../../lib/devices/device.ts';
+import { holderOf, inUse } from '../../lib/devices/reissue.ts';
 import type { Twin } from '../../lib/devices/twin.ts';
 import { count, errorCode, time } from './schemas.ts';
 
@@ -21,6 +22,10 @@ export const deviceSchema = z
       .readonly()
       .optional()
       .describe('Why the status is `failed`.'),
+    failedReissue: z
+      .object({ code: errorCode, message: z.string(), at: time, jobId: z.string(), line: z.int().min(1) })
+      .optional()
+      .describe('The latest row that was to issue the device again failed. The device keeps what it had.'),
     certificate: z
       .object({
         serialNumber: z.string().describe('Hex. It is stored before anything is signed.'),
@@ -128,8 +133,11 @@ export function deviceView(
   record: DeviceRecord,
   { twin, bundleRetentionDays, at }: ViewOptions,
 ): z.input<typeof deviceSchema> {
-  const { id, status, statusSince, enrollmentGroup, serialNumber, claim, bundle } = record;
-  const expiry = bundleExpiry(record, bundleRetentionDays);
+  const { id, status, statusSince, enrollmentGroup, serialNumber } = record;
+  const device = inUse(record);
+  const holder = holderOf(record);
+  const { bundle, registration } = device;
+  const expiry = bundleExpiry(device, bundleRetentionDays);
   return {
     deviceId: id,
     writtenId: record.writtenId,
@@ -137,10 +145,11 @@ export function deviceView(
     statusSince,
     enrollmentGroup,
     failure: record.failure,
+    failedReissue: shownFailedReissue(record),
     certificate: { serialNumber, ...record.identity },
-    job: { jobId: claim.jobId, line: claim.line, link: `/api/jobs/${claim.jobId}` },
+    job: { jobId: holder.jobId, line: holder.line, link: `/api/jobs/${holder.jobId}` },
     twin: twin ?? { tags: {}, desired: {} },
-    registration: record.registration ?? { status: 'unassigned' },
+    registration: registration ?? { status: 'unassigned' },
     enrolled: record.enrolled,
     deletion: shownDeletion(record),
     formerCertificates: formerCertificates(record),
@@ -154,6 +163,12 @@ export function deviceView(
     },
     history: record.history,
   };
+}
+
+function shownFailedReissue({ failedReissue, claim }: DeviceRecord) {
+  if (failedReissue === undefined) return undefined;
+  const { code, message, at } = failedReissue;
+  return { code, message, at, jobId: claim.jobId, line: claim.line };
 }
 
 /** @returns undefined when the device had none before */

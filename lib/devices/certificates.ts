@@ -67,7 +67,7 @@ export function withIssued(
 }
 
 /** Tells the certificates of one issuance: the identity with the serial number, and what was issued with it. */
-export function issuedAs(serialNumber: string): (certificate: DeviceCertificate) => boolean {
+function issuedAs(serialNumber: string): (certificate: DeviceCertificate) => boolean {
   return (certificate) => (certificate.issuedWith ?? certificate.serialNumber) === serialNumber;
 }
 
@@ -80,6 +80,18 @@ export function supersedeOthers(
   const isPresent = issuedAs(serialNumber);
   return certificates.map((each) =>
     each.state === 'live' && !isPresent(each) ? { ...each, state: 'superseded', since: at } : each,
+  );
+}
+
+/** Marks the certificates of the issuance with this serial number as superseded. */
+export function supersedeIssued(
+  certificates: readonly DeviceCertificate[],
+  serialNumber: string,
+  at: string,
+): readonly DeviceCertificate[] {
+  const isOfIssuance = issuedAs(serialNumber);
+  return certificates.map((each) =>
+    each.state === 'live' && isOfIssuance(each) ? { ...each, state: 'superseded', since: at } : each,
   );
 }
 

@@ -86,8 +86,44 @@ export interface DeviceRecord {
   readonly deletion?: DeviceDeletion;
   /** Why `status` is `failed`. */
   readonly failure?: { readonly code: ErrorCode; readonly message: string };
+  /**
+   * What a working device has while a row claims it to issue it again. It stays in force until the new certificate is: a failure
+   * restores it.
+   */
+  readonly before?: HeldDevice;
+  /** The latest row (`claim`) failed, and the device kept what it had. */
+  readonly failedReissue?: FailedReissue;
   /** The latest 20 events, oldest first. */
   readonly history: readonly DeviceEvent[];
+}
+
+/** What a row gave to a device. */
+export type HeldDevice = Pick<
+  DeviceRecord,
+  | 'writtenId'
+  | 'enrollmentGroup'
+  | 'status'
+  | 'statusSince'
+  | 'claim'
+  | 'contentHash'
+  | 'serialNumber'
+  | 'twin'
+  | 'identity'
+  | 'bundle'
+  | 'registration'
+  | 'enrolled'
+>;
+
+/** Why a device was not issued again. */
+export interface FailedReissue {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  /** Serial number that was reserved for it, hex. It can have been signed, and was never handed out. */
+  readonly serialNumber: string;
+  /** The row that holds the device. */
+  readonly heldBy: Claim;
 }
 
 /** An earlier certificate, on records of earlier versions. */
