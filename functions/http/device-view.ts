@@ -44,11 +44,12 @@ export const deviceSchema = z
       .object({
         status: z.enum(['unassigned', 'assigning', 'assigned', 'failed', 'disabled']),
         assignedHub: z.string().optional().describe('Host name of the hub.'),
+        substatus: z.string().optional().describe('How DPS assigned it, such as `deviceDataReset`.'),
         at: time.optional().describe('When DPS changed it last.'),
         errorCode: z.number().optional(),
         errorMessage: z.string().optional(),
         twinDeliveredAt: time.optional(),
-        seenAt: time.optional().describe('When it was read.'),
+        seenAt: time.optional().describe('When it was read so first.'),
         sha256Thumbprint: z.string().optional().describe('The present certificate when it was read.'),
       })
       .readonly()
@@ -96,6 +97,7 @@ export const deviceSchema = z
               .describe('A `superseded` certificate was replaced. DPS can still accept it until it expires.'),
             since: time.describe('When `state` became so.'),
             confirmedAt: time.optional().describe('When a registration was first seen that is younger than it.'),
+            registeredAt: time.optional().describe('When DPS registered the device last while it was the present one.'),
             assignedHub: z.string().optional().describe('The hub that the device was assigned to with it.'),
           })
           .readonly(),

@@ -1,5 +1,5 @@
 import type { DeviceCertificate, DeviceIdentity } from './certificate.ts';
-import type { DeviceRecord } from './device.ts';
+import type { DeviceRecord, Registration } from './device.ts';
 
 /** Expired certificates that a record keeps at least. Those that have not expired are all kept. */
 const expiredKept = 20;
@@ -27,7 +27,7 @@ export function certificatesOf(record: DeviceRecord): readonly DeviceCertificate
     ({ status: state, ...each }): DeviceCertificate => ({ kind, enrollmentGroup, ...each, state }),
   );
   if (identity === undefined) return former;
-  const { assignedHub } = record.registration ?? {};
+  const { assignedHub, at: registeredAt } = record.registration ?? {};
   const present: DeviceCertificate = {
     kind,
     serialNumber,
@@ -35,6 +35,7 @@ export function certificatesOf(record: DeviceRecord): readonly DeviceCertificate
     enrollmentGroup,
     state: presentState(status),
     since: statusSince,
+    ...(registeredAt !== undefined && { registeredAt }),
     ...(assignedHub !== undefined && { assignedHub }),
   };
   return [present, ...former];
@@ -95,11 +96,37 @@ export function supersedeIssued(
   );
 }
 
-/** Notes that the device has registered with the present certificates, and to which hub. */
-export function confirm(record: DeviceRecord, at: string, assignedHub: string | undefined): DeviceCertificate[] {
+/**
+ * Notes that the device has registered with the present certificates.
+ * @param at when that was seen: ISO 8601, UTC
+ */
+export function confirm(record: DeviceRecord, registration: Registration, at: string): DeviceCertificate[] {
   const isPresent = issuedAs(record.serialNumber);
+  const { assignedHub, at: registeredAt } = registration;
+  const seen = {
+    ...(assignedHub !== undefined && { assignedHub }),
+    ...(registeredAt !== undefined && { registeredAt }),
+  };
   return certificatesOf(record).map((each) =>
-    isPresent(each) ? { ...each, confirmedAt: each.confirmedAt ?? at, ...(assignedHub && { assignedHub }) } : each,
+    isPresent(each) ? { ...each, confirmedAt: each.confirmedAt ?? at, ...seen } : each,
+  );
+}
+
+/** How far the clocks of this app and of DPS may be apart, in milliseconds. */
+const clockSkew = 60_000;
+
+/**
+ * Whether a registration counts for the present certificate of the device. DPS does not say which certificate a device
+ * registered with, so time decides: one that was known before the certificate was issued, or is older than it, does not count.
+ */
+export function countsForPresent(record: DeviceRecord, { at }: Registration): boolean {
+  if (at === undefined) return true;
+  const registeredAt = Date.parse(at);
+  const isPresent = issuedAs(record.serialNumber);
+  return certificatesOf(record).every((each) =>
+    isPresent(each)
+      ? registeredAt >= Date.parse(each.since) - clockSkew
+      : each.registeredAt === undefined || registeredAt > Date.parse(each.registeredAt),
   );
 }
 

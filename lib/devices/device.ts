@@ -207,7 +207,9 @@ export interface BundleLocation {
 
 /** The registration of a device, as DPS reported it. */
 export interface Registration {
-  /** When it was read: ISO 8601, UTC. Records of earlier versions do not have it. */
+  /** How DPS assigned it, such as `initialAssignment`, `deviceDataMigrated`, `deviceDataReset`. */
+  readonly substatus?: string;
+  /** When it was read so first: ISO 8601, UTC. Records of earlier versions do not have it. */
   readonly seenAt?: string;
   /** The present certificate when it was read, SHA-256, upper-case hex. DPS does not say with which one a device registered. */
   readonly sha256Thumbprint?: string;

@@ -23,7 +23,7 @@ export type Comparison =
 export function compare(existing: DeviceRecord, wanted: DeviceRecord, onConflict: ConflictPolicy): Comparison {
   const { claim } = existing;
   if (claim.jobId === wanted.claim.jobId && claim.line === wanted.claim.line) return compareOwn(existing, wanted);
-  if (claim.jobId === wanted.claim.jobId && failureOf(existing) === undefined) {
+  if (claim.jobId === wanted.claim.jobId && existing.status !== 'failed' && failureOf(existing) === undefined) {
     // A row that failed has released the device; any other keeps it.
     const message = `Line ${claim.line} of this manifest names the same device.`;
     return { verdict: 'refused', code: 'device-id-duplicate', message };
