@@ -653,7 +653,7 @@ export interface components {
          * @description See docs/errors.md.
          * @enum {string}
          */
-        ErrorCode: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+        ErrorCode: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
         /** @description Who did something, and when. */
         Act: {
             /** @description A signed-in user as `name (object id)`, `function key`, or `order` and its source. */
@@ -880,7 +880,7 @@ export interface components {
             /** @description The id as its manifest has it, where that has upper case. */
             writtenId?: string;
             /** @enum {string} */
-            status: "claimed" | "provisioned" | "assigned" | "failed" | "deleting" | "deleted" | "suspended" | "revoked" | "scrapped";
+            status: "claimed" | "provisioned" | "assigned" | "failed" | "deleting" | "deleted" | "closing" | "suspended" | "revoked" | "scrapped" | "opening";
             statusSince: components["schemas"]["Time"];
             enrollmentGroup: string;
             /** @description Why the status is `failed`. */
@@ -1026,7 +1026,7 @@ export interface components {
             /** @description Digest of queue and body: the same message again has the same id. */
             id: string;
             /** @enum {string} */
-            queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
+            queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
             /** @description The message as it was sent. */
             body: string;
             readonly reason: components["schemas"]["FailureReason"];
@@ -1052,7 +1052,7 @@ export interface components {
             readonly reasons: {
                 id: string;
                 /** @enum {string} */
-                queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
+                queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
                 readonly reason: components["schemas"]["FailureReason"];
             }[];
             /** @description True: 60 seconds were over before all letters were met. Send the request again. */
@@ -1075,9 +1075,11 @@ export interface components {
                     failed: number;
                     deleting: number;
                     deleted: number;
+                    closing: number;
                     suspended: number;
                     revoked: number;
                     scrapped: number;
+                    opening: number;
                 };
                 /** @description Groups that have devices. */
                 readonly byGroup: {
@@ -1090,9 +1092,11 @@ export interface components {
                         failed: number;
                         deleting: number;
                         deleted: number;
+                        closing: number;
                         suspended: number;
                         revoked: number;
                         scrapped: number;
+                        opening: number;
                     };
                 }[];
                 /** @description When these counts were read. */
@@ -1171,7 +1175,7 @@ export interface components {
                 total: number;
                 readonly byReason: {
                     /** @enum {string} */
-                    queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
+                    queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
                     code: components["schemas"]["ErrorCode"];
                     letters: number;
                 }[];
@@ -1182,7 +1186,7 @@ export interface components {
             readonly queues?: {
                 readonly byQueue: {
                     /** @enum {string} */
-                    queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
+                    queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
                     /** @description Approximately. Messages that are in work, or wait for another delivery, are included. */
                     messages: number;
                     /** @description When the first message that can be received was sent. Absent when there is none. */
@@ -2257,7 +2261,7 @@ export interface operations {
                 /** @description Default: JSON if the header Accept prefers it to CSV, otherwise CSV. Pages are of JSON only. */
                 format?: "csv" | "json";
                 /** @description Only rows with this code. JSON only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
             };
             header?: {
                 /** @description `application/json` asks for JSON. */
@@ -2406,7 +2410,7 @@ export interface operations {
                 /** @description Devices of this enrollment group. A caller with roles for several groups has to name one. */
                 group?: string;
                 /** @description Devices of this status. */
-                status?: "claimed" | "provisioned" | "assigned" | "failed" | "deleting" | "deleted" | "suspended" | "revoked" | "scrapped";
+                status?: "claimed" | "provisioned" | "assigned" | "failed" | "deleting" | "deleted" | "closing" | "suspended" | "revoked" | "scrapped" | "opening";
                 /** @description Devices whose certificate ends before this. */
                 expiresBefore?: string;
                 idPrefix?: string;
@@ -2649,9 +2653,9 @@ export interface operations {
                 /** @description The `continuation` of the page before. */
                 continuation?: string;
                 /** @description Letters of this queue only. */
-                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
+                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
                 /** @description Letters that wait (default), that were redriven in the last 30 days, or that were discarded in the last year. */
@@ -2727,9 +2731,9 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Letters of this queue only. */
-                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
+                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
             };
@@ -2772,9 +2776,9 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Letters of this queue only. */
-                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
+                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
                 /** @description `true` discards all letters that wait. Needed when nothing else selects letters. */

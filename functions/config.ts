@@ -28,7 +28,7 @@ export interface Config {
     readonly operationsPerMinute: number;
   };
   /** Without a connection string, each hub is reached at its own host name by managed identity. */
-  readonly hub: { readonly connectionString?: string };
+  readonly hub: { readonly connectionString?: string; readonly registryOperationsPerMinute: number };
   readonly keys: { readonly vaultUrl: string } | { readonly directory: string };
   /** File that records everything that a CA key signs. */
   readonly signingJournal?: string;
@@ -214,7 +214,10 @@ function toConfig(set: Settings): Config {
       globalEndpoint: set.DPS_GLOBAL_ENDPOINT,
       operationsPerMinute: set.DPS_OPERATIONS_PER_MINUTE,
     },
-    hub: { ...(set.HUB_CONNECTION_STRING !== undefined && { connectionString: set.HUB_CONNECTION_STRING }) },
+    hub: {
+      ...(set.HUB_CONNECTION_STRING !== undefined && { connectionString: set.HUB_CONNECTION_STRING }),
+      registryOperationsPerMinute: set.HUB_REGISTRY_OPERATIONS_PER_MINUTE,
+    },
     keys: directory !== undefined ? { directory } : { vaultUrl: present(set.KEY_VAULT_URL) },
     ...(set.CA_SIGNING_JOURNAL !== undefined && { signingJournal: set.CA_SIGNING_JOURNAL }),
     rootCaName: set.ROOT_CA_NAME,

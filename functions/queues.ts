@@ -1,11 +1,12 @@
 import { app } from '@azure/functions';
-import { parseChunkMessage, parseEnrollmentMessage } from '../lib/jobs/messages.ts';
+import { parseBlockMessage, parseChunkMessage, parseEnrollmentMessage } from '../lib/jobs/messages.ts';
 import { runExclusively } from '../lib/lock.ts';
 import { currentLog } from '../lib/log.ts';
 import { enrollDevices } from '../lib/pipeline/enroll-devices.ts';
 import { provisionChunk } from '../lib/pipeline/provision-chunk.ts';
 import { receiveOrders, receiveUploads } from '../lib/pipeline/receive-messages.ts';
 import { recordDeadLetter } from '../lib/pipeline/record-dead-letter.ts';
+import { continueBlock } from '../lib/pipeline/settle-block.ts';
 import { poisonQueue, queueNames, queues } from '../lib/resource-names.ts';
 import { onMessage, onPoisonMessage } from './on-message.ts';
 
@@ -42,6 +43,12 @@ app.storageQueue('enroll-individuals', {
       random: services.random,
     });
   }),
+});
+
+app.storageQueue('settle-blocks', {
+  connection,
+  queueName: queues.blocks,
+  handler: onMessage(queues.blocks, (body, services) => continueBlock(parseBlockMessage(body), services)),
 });
 
 for (const queue of queueNames) {

@@ -11,10 +11,12 @@ import { createBlobStore } from '../lib/azure/blobs.ts';
 import { createCosmosDeadLetterStore } from '../lib/azure/cosmos-dead-letters.ts';
 import { createCosmosDeviceStore } from '../lib/azure/cosmos-devices.ts';
 import { createCosmosDpsCaStore } from '../lib/azure/cosmos-dps-cas.ts';
+import { createCosmosFindingStore } from '../lib/azure/cosmos-findings.ts';
 import { createCosmosGroupStore } from '../lib/azure/cosmos-groups.ts';
 import { createCosmosJobStore } from '../lib/azure/cosmos-jobs.ts';
 import { createDpsEnrollments } from '../lib/azure/dps.ts';
 import { createChecks } from '../lib/azure/health.ts';
+import { createHubIdentities } from '../lib/azure/hub-identities.ts';
 import { createHubTwins } from '../lib/azure/hub-twins.ts';
 import type { IotConnection } from '../lib/azure/iot.ts';
 import { createKeyVaultKeyStore } from '../lib/azure/key-vault.ts';
@@ -23,7 +25,7 @@ import { createMessageQueue } from '../lib/azure/queues.ts';
 import { countBilledRequests } from '../lib/azure/request-metrics.ts';
 import { createGroups } from '../lib/enrollment/groups.ts';
 import type { GroupStore } from '../lib/groups/group.ts';
-import type { ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
+import type { BlockMessage, ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
 import type { Lock } from '../lib/lock.ts';
 import { createIssuanceCache } from '../lib/pipeline/issuance.ts';
 import { createOverview } from '../lib/pipeline/overview.ts';
@@ -83,6 +85,7 @@ export function createServices(config: Config): Services {
   const queueService = queueServiceClient(config, credential);
   const chunkQueue = createMessageQueue<ChunkMessage>(queueService.getQueueClient(queues.chunks));
   const enrollmentQueue = createMessageQueue<EnrollmentMessage>(queueService.getQueueClient(queues.enrollments));
+  const blockQueue = createMessageQueue<BlockMessage>(queueService.getQueueClient(queues.blocks));
   const queue = (name: string) => createMessageQueue<unknown>(queueService.getQueueClient(name));
 
   const cosmos = cosmosClient(config, credential).database(config.cosmos.database);
@@ -92,11 +95,19 @@ export function createServices(config: Config): Services {
   const dpsCas = createCosmosDpsCaStore(cosmos.container(cosmosContainers.groups));
   const deadLetters = createCosmosDeadLetterStore(cosmos.container(cosmosContainers.deadLetters));
 
+  const findings = createCosmosFindingStore(cosmos.container(cosmosContainers.findings));
+
   const overview = createOverview({ devices, jobs, deadLetters, queue, now });
 
   const enrollments = createDpsEnrollments(dpsConnection(config, credential));
   const twins = createHubTwins(hubConnection(config, credential));
+  const identities = createHubIdentities(hubConnection(config, credential));
   const rateLimiter = createRateLimiter({ perMinute: config.dps.operationsPerMinute, now, sleep: pause });
+  const registryRateLimiter = createRateLimiter({
+    perMinute: config.hub.registryOperationsPerMinute,
+    now,
+    sleep: pause,
+  });
 
   const keys = keyStore(config, credential);
   const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: config.rootCaName, now });
@@ -132,18 +143,22 @@ export function createServices(config: Config): Services {
     groupStore,
     dpsCas,
     deadLetters,
+    findings,
     overview,
     manifests,
     bundles,
     reports,
     chunkQueue,
     enrollmentQueue,
+    blockQueue,
     queue,
     authority,
     enrollments,
     twins,
+    identities,
     openIssuance,
     rateLimiter,
+    registryRateLimiter,
     enrollmentLock,
     secondsPerChunk: (60 * config.chunkRows) / config.dps.operationsPerMinute,
     chunkRows: config.chunkRows,

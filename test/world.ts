@@ -8,7 +8,7 @@ import { createGroups, type DeclareOptions } from '../lib/enrollment/groups.ts';
 import type { GroupInput } from '../lib/groups/definition.ts';
 import type { Job } from '../lib/jobs/job.ts';
 import { jobIdOf } from '../lib/jobs/job.ts';
-import type { ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
+import type { BlockMessage, ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
 import { enrollDevices } from '../lib/pipeline/enroll-devices.ts';
 import { ingestManifest } from '../lib/pipeline/ingest-manifest.ts';
 import { createIssuanceCache } from '../lib/pipeline/issuance.ts';
@@ -22,7 +22,9 @@ import { createMemoryBlobStore } from './memory/blob-store.ts';
 import { createMemoryDeadLetterStore } from './memory/dead-letter-store.ts';
 import { createMemoryDeviceStore } from './memory/device-store.ts';
 import { createMemoryEnrollments } from './memory/enrollments.ts';
+import { createMemoryFindingStore } from './memory/finding-store.ts';
 import { createMemoryGroupStore } from './memory/group-store.ts';
+import { createMemoryHubIdentities } from './memory/hub-identities.ts';
 import { createMemoryJobStore } from './memory/job-store.ts';
 
 /** Hubs without devices. */
@@ -91,6 +93,8 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
     ...{ jobs: createMemoryJobStore(), devices: createMemoryDeviceStore(), groupStore: createMemoryGroupStore() },
     ...{ manifests: createMemoryBlobStore(), bundles: createMemoryBlobStore(), reports: createMemoryBlobStore() },
     enrollments: createMemoryEnrollments(),
+    findings: createMemoryFindingStore(),
+    identities: createMemoryHubIdentities(),
   };
   const [jobs, devices, groupStore] = [cuttable(memory.jobs), cuttable(memory.devices), cuttable(memory.groupStore)];
   const [manifests, bundles, reports] = [
@@ -99,6 +103,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
     cuttable(memory.reports),
   ];
   const enrollments = cuttable(memory.enrollments);
+  const identities = cuttable(memory.identities);
   const keys = given ?? createSoftwareKeyStore({ directory });
   const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: 'Test root CA', now });
   const newGroups = () => createGroups({ store: groupStore, authority, enrollments, retry, now, allowPlainKeys: true });
@@ -115,10 +120,18 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
     },
   });
 
+  /** Messages of blocked devices. A test delivers them when their time has come. */
+  const blockMessages: BlockMessage[] = [];
+  const blockQueue = cuttable({
+    send: async (messages: Iterable<BlockMessage>) => void blockMessages.push(...messages),
+  });
+
   /** New for each delivery: a worker that crashes loses its caches. */
   const services = () => ({
     ...{ jobs, devices, manifests, bundles, reports, enrollments, chunkQueue, enrollmentQueue, now, retry, chunkRows },
+    ...{ identities, blockQueue },
     groups: newGroups(),
+    findings: cuttable(memory.findings),
     overview: createOverview({
       devices,
       jobs,
@@ -131,12 +144,14 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
     twins: cuttable({ ...noTwins }),
     openIssuance: createIssuanceCache({ authority, dps, now }),
     rateLimiter: createRateLimiter({ perMinute: 1_000_000, now, sleep }),
+    registryRateLimiter: createRateLimiter({ perMinute: 1_000_000, now, sleep }),
   });
 
   return {
     ...memory,
     services,
     queue,
+    blockMessages,
 
     declare: (id: string, input: GroupInput, by?: string, options?: DeclareOptions) =>
       newGroups().declare(id, input, by, options),

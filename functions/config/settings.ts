@@ -179,6 +179,16 @@ export const settings = z.object({
     where: 'both',
     reader: 'app',
   }),
+  // S1 and S2: 100 per minute and unit; S3: 5,000. DPS and deployments use the same quota.
+  // https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling
+  HUB_REGISTRY_OPERATIONS_PER_MINUTE: wholeNumber(1, 100_000).default(50).register(registry, {
+    description:
+      'Most operations per minute on the identities of one hub, when devices are suspended, revoked, restored or scrapped. One unit of S1 or S2 allows 100, which DPS needs too when devices register.',
+    expected: 'a whole number from 1 to 100000',
+    group: 'dps',
+    where: 'both',
+    reader: 'app',
+  }),
   HUB_CONNECTION_STRING: connectionString('HostName', 'SharedAccessKeyName', 'SharedAccessKey')
     .optional()
     .register(registry, {

@@ -80,7 +80,7 @@ export interface DpsEntry {
   readonly attestation: { readonly type: string; readonly x509?: unknown };
   readonly initialTwin?: unknown;
   /** `enabled` where it is left out. */
-  readonly provisioningStatus?: string;
+  readonly provisioningStatus?: string | null;
 }
 
 export function foundEntry(entry: DpsEntry): FoundEntry {

@@ -205,7 +205,8 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
         if (existing === undefined) return () => client.createOrUpdateIndividualEnrollment(block);
         const { etag } = existing;
         const found = foundEntry(existing);
-        if (found.mark === mark || !isOwn(found)) return undefined;
+        const isClosed = found.mark === mark && found.disabled === true;
+        if (isClosed || !isOwn(found)) return undefined;
         const closed = found.mark === undefined ? { ...existing, provisioningStatus: 'disabled' as const } : block;
         return () => client.createOrUpdateIndividualEnrollment({ ...closed, etag });
       }),

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 import type { Measured, Page, PageRequest, Versioned } from '../storage.ts';
+import type { BlockKind, DeviceBlock } from './block.ts';
 import type { CertificateName, DeviceCertificate, DeviceIdentity } from './certificate.ts';
 import type { Twin } from './twin.ts';
 
@@ -12,8 +13,9 @@ import type { Twin } from './twin.ts';
  * `failed`: see `failure`. Another row can claim the id.
  * `deleting`: an operator deletes it. Nothing else happens to it until that is done.
  * `deleted`: its certificate is revoked. Another row can claim the id.
- * `suspended`, `revoked`: blocked (`block`). A suspended device can be restored; a revoked one needs a new identity.
- * `scrapped`: blocked for good and removed.
+ * `closing`: an operator suspends, revokes or scraps it (`block`), and not every door was read back as closed.
+ * `suspended`, `revoked`, `scrapped`: every door is closed. A suspended device can be restored.
+ * `opening`: an operator restores it, and not every door is open.
  */
 export type DeviceStatus = (typeof deviceStatuses)[number];
 export const deviceStatuses = [
@@ -23,9 +25,11 @@ export const deviceStatuses = [
   'failed',
   'deleting',
   'deleted',
+  'closing',
   'suspended',
   'revoked',
   'scrapped',
+  'opening',
 ] as const;
 
 /** The row that holds a device. */
@@ -78,12 +82,12 @@ export interface DeviceRecord {
   readonly enrolledCertificates?: readonly string[];
   /** What is in force in DPS for this device, seen last. Only for individual enrollments. */
   readonly enrolled?: EnrollmentSeen;
-  /** The block of a device that is suspended, revoked or scrapped. */
-  readonly block?: DeviceBlock;
   /** Earlier certificates, newest first, on records of earlier versions. `certificates` has taken its place. */
   readonly formerCertificates?: readonly FormerCertificate[];
   /** Who deletes or deleted it. */
   readonly deletion?: DeviceDeletion;
+  /** The block of a device that is suspended, revoked or scrapped; for a minute after a restore too. */
+  readonly block?: DeviceBlock;
   /** Why `status` is `failed`. */
   readonly failure?: { readonly code: ErrorCode; readonly message: string };
   /**
@@ -144,19 +148,6 @@ export interface EnrollmentSeen {
   /** Its primary certificate: SHA-256, upper-case hex. */
   readonly sha256Thumbprint: string;
 }
-
-/** Why and how far a device is blocked. */
-export interface DeviceBlock {
-  readonly kind: 'suspended' | 'revoked' | 'scrapped';
-  /** As `Act`. */
-  readonly by: string;
-  readonly at: string;
-  readonly reason: string;
-  /** When each door was read back as closed: ISO 8601, UTC. A door that is missing is not closed yet. */
-  readonly doors: Readonly<Partial<Record<(typeof blockDoors)[number], string>>>;
-}
-
-export const blockDoors = ['record', 'enrollment', 'hub', 'bundle', 'renewal'] as const;
 
 /** The deletion of a device. */
 export interface DeviceDeletion {
@@ -241,6 +232,14 @@ export type DeviceEventName =
   | 'failed'
   | 'bundle downloaded'
   | 'deleted'
+  | 'suspending'
+  | 'revoking'
+  | 'scrapping'
+  | BlockKind
+  | 'restoring'
+  | 'restored'
+  /** A door of a blocked device was open when it was looked at again. */
+  | 'door found open'
   /** Another row took the device over while it had this status. */
   | `superseded ${DeviceStatus}`
   /** DPS reported this status of the registration. */
@@ -269,6 +268,8 @@ export interface DeviceStore {
   list(filter: DeviceFilter, page: PageRequest): Promise<Page<DeviceRecord>>;
   /** Ids of `provisioned` devices of a group, which DPS has not assigned yet; at most `limit`, in no order. */
   waitingIds(enrollmentGroup: string, limit: number): Promise<string[]>;
+  /** Ids of devices whose doors are to be looked at before a time (`DeviceBlock.lookAgainAt`): ISO 8601, UTC. In no order. */
+  dueLooks(before: string, limit: number): Promise<string[]>;
   /** Counts the devices whose certificate ends in a period, deleted ones left out. One entry per group that has such devices, in no order. */
   countEnding(period: EndingPeriod): Promise<EndingDevices[]>;
   /** Counts devices by group and status: all, or those whose certificate ends in a period. In no order, and no zeros. */

@@ -4,7 +4,7 @@ import { type DeviceRecord, enrolledCertificates, historyLength, withEvent } fro
 import { type Deletion, describeEntry } from '../enrollment/enrollments.ts';
 import { FleetError } from '../errors.ts';
 import { retrying } from '../retry.ts';
-import type { Versioned } from '../storage.ts';
+import { changeDevice } from './change-device.ts';
 import type { Ports } from './ports.ts';
 import { readDevice } from './read-device.ts';
 
@@ -12,9 +12,6 @@ export type DeleteDevicePorts = Pick<
   Ports,
   'devices' | 'groups' | 'bundles' | 'enrollments' | 'twins' | 'rateLimiter' | 'retry' | 'now' | 'newId'
 >;
-
-/** Attempts to write a record while others write it. */
-const maxWriteAttempts = 10;
 
 /** Seconds after which a registration that is under way has ended: DPS answers within some. */
 const registrationSeconds = 5;
@@ -37,7 +34,9 @@ export async function deleteDevice(id: string, by: string, ports: DeleteDevicePo
   const enrollment = await closeDps(record, ports);
   if (enrollment !== 'other') await removeRegistration(record, ports);
   if (record.bundle !== undefined) await eraseBundle(ports.bundles, record.bundle);
-  return write(id, ports, (latest) => (latest.status === 'deleting' ? deletedRecord(latest, ports.now()) : latest));
+  return changeDevice(id, ports, (latest) =>
+    latest.status === 'deleting' ? deletedRecord(latest, ports.now()) : latest,
+  );
 }
 
 /** Refuses a device that may be in use, then marks it: from here on no bundle leaves and no row takes it. */
@@ -47,7 +46,7 @@ async function markDeleting(id: string, by: string, ports: DeleteDevicePorts): P
   if (first.status === 'provisioned' || formerIdentities(first).length > 0) await refuseRegistered(id, ports);
   const directory = await ports.groups.directory({ maxAgeSeconds: 0 });
   const mark = `deleted ${ports.newId()}`;
-  return write(id, ports, (record) => {
+  return changeDevice(id, ports, (record) => {
     refuseUsed(record);
     if (record.status === 'deleting' || record.status === 'deleted') return record;
     const group = directory.get(record.enrollmentGroup)?.value;
@@ -153,21 +152,4 @@ function deletedRecord(record: DeviceRecord, now: Date): DeviceRecord {
   const event = { at, event: 'deleted' as const, detail: `by ${record.deletion?.by ?? 'unknown'}${certificate}` };
   const certificates = revokeAll(certificatesOf(record), at);
   return { ...rest, certificates, status: 'deleted', statusSince: at, history: withEvent(record.history, event) };
-}
-
-/** Applies a change to the record, and again to the newer version whenever another writer came first. */
-async function write(
-  id: string,
-  { devices }: Pick<Ports, 'devices'>,
-  change: (record: DeviceRecord) => DeviceRecord,
-): Promise<DeviceRecord> {
-  for (let attempt = 1; attempt <= maxWriteAttempts; attempt++) {
-    const { value: record, etag }: Versioned<DeviceRecord> = await readDevice(id, devices);
-    const value = change(record);
-    if (value === record || (await devices.replace([{ value, etag }])).conflicts.length === 0) return value;
-  }
-  throw new FleetError(
-    'concurrent-change',
-    `Device "${id}" changes faster than it can be written. Repeat the request.`,
-  );
 }

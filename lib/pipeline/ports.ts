@@ -1,9 +1,11 @@
 import type { DeviceStore } from '../devices/device.ts';
 import type { Enrollments, HubTwins } from '../enrollment/enrollments.ts';
 import type { Groups } from '../enrollment/groups.ts';
+import type { HubIdentities } from '../enrollment/hub-identities.ts';
+import type { FindingStore } from '../findings/finding.ts';
 import type { DeadLetterStore } from '../jobs/dead-letters.ts';
 import type { JobStore } from '../jobs/job.ts';
-import type { ChunkMessage, EnrollmentMessage } from '../jobs/messages.ts';
+import type { BlockMessage, ChunkMessage, EnrollmentMessage } from '../jobs/messages.ts';
 import type { RateLimiter } from '../rate-limiter.ts';
 import type { PoisonQueueName, QueueName } from '../resource-names.ts';
 import type { RetryOptions } from '../retry.ts';
@@ -20,6 +22,7 @@ export interface Ports {
   readonly devices: DeviceStore;
   readonly groups: Groups;
   readonly deadLetters: DeadLetterStore;
+  readonly findings: FindingStore;
   readonly overview: Overview;
   /** Container `manifests`. */
   readonly manifests: BlobStore;
@@ -29,13 +32,17 @@ export interface Ports {
   readonly reports: BlobStore;
   readonly chunkQueue: MessageQueue<ChunkMessage>;
   readonly enrollmentQueue: MessageQueue<EnrollmentMessage>;
+  readonly blockQueue: MessageQueue<BlockMessage>;
   /** Any queue of this app, for messages that are passed on as they came. */
   readonly queue: (name: QueueName | PoisonQueueName) => MessageQueue<unknown>;
   readonly enrollments: Enrollments;
   readonly twins: HubTwins;
+  readonly identities: HubIdentities;
   readonly openIssuance: OpenIssuance;
   /** Operations per minute that DPS allows. */
   readonly rateLimiter: RateLimiter;
+  /** Operations per minute on the identity registry of a hub, of what the hub allows. */
+  readonly registryRateLimiter: RateLimiter;
   /** How long throttled calls to DPS are repeated. */
   readonly retry: RetryOptions;
   /** Rows per chunk of a new job. */

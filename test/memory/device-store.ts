@@ -63,6 +63,10 @@ export function createMemoryDeviceStore(): DeviceStore & { readonly records: Rea
       );
       return waiting.slice(0, limit).map(({ id }) => id);
     },
+    async dueLooks(before, limit) {
+      const due = sorted().filter(({ block }) => block?.lookAgainAt !== undefined && block.lookAgainAt < before);
+      return due.slice(0, limit).map(({ id }) => id);
+    },
     async countEnding({ enrollmentGroups, from, before }) {
       const ends = sorted().flatMap(({ enrollmentGroup, identity, status }) => {
         const notAfter = identity?.notAfter ?? '';

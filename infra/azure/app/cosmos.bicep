@@ -56,6 +56,7 @@ module account 'br/public:avm/res/document-db/database-account:0.16.0' = {
                 { path: '/identity/sha1Thumbprint/?' }
                 { path: '/identity/sha256Thumbprint/?' }
                 { path: '/formerCertificateNames/[]/?' }
+                { path: '/block/lookAgainAt/?' }
               ]
               excludedPaths: [{ path: '/*' }]
             }

@@ -1,6 +1,7 @@
+import { blockError } from '../../devices/blocking.ts';
 import type { DeviceRecord } from '../../devices/device.ts';
 import { failureOf, holderOf } from '../../devices/reissue.ts';
-import type { ErrorCode } from '../../errors.ts';
+import type { ErrorCode, FleetError } from '../../errors.ts';
 import type { ConflictPolicy } from '../../jobs/job.ts';
 
 /** Whether a row may claim a device that has a record. */
@@ -23,6 +24,8 @@ export type Comparison =
 export function compare(existing: DeviceRecord, wanted: DeviceRecord, onConflict: ConflictPolicy): Comparison {
   const { claim } = existing;
   if (claim.jobId === wanted.claim.jobId && claim.line === wanted.claim.line) return compareOwn(existing, wanted);
+  const block = blockOf(existing);
+  if (block !== undefined) return { verdict: 'refused', ...block };
   if (claim.jobId === wanted.claim.jobId && existing.status !== 'failed' && failureOf(existing) === undefined) {
     // A row that failed has released the device; any other keeps it.
     const message = `Line ${claim.line} of this manifest names the same device.`;
@@ -61,14 +64,29 @@ function compareOwn(existing: DeviceRecord, wanted: DeviceRecord): Comparison {
     return { verdict: 'refused', code: 'chunk-superseded', message: 'A later attempt at this row has begun.' };
   }
   if (claim.attempt === wanted.claim.attempt) {
+    const block = blockOf(existing);
+    if (block !== undefined && isUnfinished(existing)) return { verdict: 'settled', ...(failure ?? block) };
     const isDeleted = status === 'deleting' || status === 'deleted';
     if (failure === undefined && status !== 'failed' && !(isDeleted && identity === undefined))
       return { verdict: 'ours' };
     const { code = 'gave-up', message = 'The row failed in another delivery of its chunk.' } = failure ?? {};
     return { verdict: 'settled', code, message };
   }
+  const block = blockOf(existing);
+  if (block !== undefined) return { verdict: 'refused', ...block };
   if (status === 'deleting') return beingDeleted;
   if (failure !== undefined) return { verdict: 'take-over' };
   // An earlier attempt: what it provisioned stays. What it only began loses its claim, or both would issue.
   return { verdict: status === 'provisioned' || status === 'assigned' ? 'unchanged' : 'take-over' };
+}
+
+/** Why no row gets the device, and none provisions it again. */
+function blockOf(existing: DeviceRecord): Pick<FleetError, 'code' | 'message'> | undefined {
+  const error = blockError(existing);
+  return error && { code: error.code, message: error.message };
+}
+
+/** The row was in work when its device was blocked. */
+function isUnfinished({ block }: DeviceRecord): boolean {
+  return block?.from === 'failed';
 }
