@@ -313,6 +313,80 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was seen in Azure that the records do not say */
+        get: operations["list-findings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/findings/{findingId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One finding, in any state */
+        get: operations["get-finding"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/findings/{findingId}/repair": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make Azure what the records say
+         * @description Only for findings whose `repair` is `self` or `asked`. The record is read again, and nothing is done that it does not ask for by now. A repair can be repeated. The next sweep says whether the finding is gone.
+         */
+        post: operations["repair-finding"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/findings/{findingId}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keep a finding quiet until it changes
+         * @description A finding that the sweep repairs cannot be accepted: change what the records say.
+         */
+        post: operations["accept-finding"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/dead-letters": {
         parameters: {
             query?: never;
@@ -1105,6 +1179,65 @@ export interface components {
             /** @description Why it is not closed yet. */
             why?: string;
         };
+        Findings: {
+            readonly findings: components["schemas"]["Finding"][];
+            /** @description Absent on the last page. */
+            continuation?: string;
+            /** @description Path and query of the next page. Absent on the last page. */
+            next?: string;
+            /** @description The same with scheme and host, as this app was called. */
+            nextLink?: string;
+        };
+        Finding: {
+            /** @description The same in every sweep. */
+            id: string;
+            /**
+             * @description See docs/findings.md.
+             * @enum {string}
+             */
+            kind: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "archive-missing";
+            /** @enum {string} */
+            severity: "critical" | "high" | "medium" | "low";
+            /**
+             * @description `open`: waits for a decision. `accepted`: quiet until it changes. `repaired`: no sweep has looked since. `gone`: no longer seen; kept for 90 days.
+             * @enum {string}
+             */
+            state: "open" | "accepted" | "repaired" | "gone";
+            readonly subject: {
+                /** @enum {string} */
+                type: "device" | "group" | "ca" | "archive";
+                /** @description Id of the device or group; of a CA the group and its generation; of an archive its blob. */
+                id: string;
+                enrollmentGroup?: string;
+            };
+            /** @description What the records say. */
+            readonly expected: {
+                [key: string]: unknown;
+            };
+            /** @description What was seen in Azure. */
+            readonly seen: {
+                [key: string]: unknown;
+            };
+            meaning: string;
+            /**
+             * @description `self`: the sweep repairs it. `asked`: an operator asks for it. `none`: a person has to act.
+             * @enum {string}
+             */
+            repair: "self" | "asked" | "none";
+            /** @description What a repair does, or what to do. */
+            remedy: string;
+            firstSeen: components["schemas"]["Time"];
+            lastSeen: components["schemas"]["Time"];
+            /** @description What was done about it: the latest 20, oldest first. */
+            readonly acts: {
+                /** @enum {string} */
+                act: "accepted" | "repaired" | "repair failed" | "gone" | "opened again";
+                /** @description `sweep` for what the app does without being asked. */
+                by: string;
+                at: components["schemas"]["Time"];
+                reason?: string;
+            }[];
+        };
         DeadLetters: {
             readonly deadLetters: components["schemas"]["DeadLetter"][];
             /** @description Absent on the last page. */
@@ -1262,6 +1395,18 @@ export interface components {
                     /** @description Whole days left; negative once it has ended. */
                     days: number;
                 }[];
+            };
+            /** @description Open findings. `GET /api/findings` has them. */
+            readonly findings: {
+                total: number;
+                readonly bySeverity: {
+                    critical: number;
+                    high: number;
+                    medium: number;
+                    low: number;
+                };
+                /** @description When these counts were read. */
+                observedAt: components["schemas"]["Time"];
             };
             /** @description Letters that wait. Absent for a caller whose role is limited to enrollment groups. */
             readonly deadLetters?: {
@@ -2963,6 +3108,226 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         title: "method-conflict" | "device-revoked" | "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "list-findings": {
+        parameters: {
+            query?: {
+                /** @description Items per page, 100 when absent. A page can have fewer, and more can follow it. */
+                limit?: number;
+                /** @description The `continuation` of the page before. */
+                continuation?: string;
+                /** @description Findings of this kind. */
+                kind?: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "archive-missing";
+                /** @description Findings of this severity. */
+                severity?: "critical" | "high" | "medium" | "low";
+                /** @description Findings in this state. Default: `open`. */
+                state?: "open" | "accepted" | "repaired" | "gone";
+                /** @description Findings about this enrollment group and its devices. */
+                group?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page, by id. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Findings"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "get-finding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a finding: its kind, a dot, and 32 hex digits. */
+                findingId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The finding. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Finding"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "repair-finding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a finding: its kind, a dot, and 32 hex digits. */
+                findingId: string;
+            };
+            cookie?: never;
+        };
+        /** @description Why. At most 4096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description The finding afterwards. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Finding"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `group-exists`: Delete the enrollment group in DPS, or take it over: declare the group with adopt=true. Then retry the job.
+             *
+             *     `enrollment-exists`: Delete the enrollment in DPS, or replace it: retry the job with adopt=true.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "group-exists" | "enrollment-exists" | "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            /** @description `group-refused`: Resolve what DPS says, then retry the job. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "group-refused";
+                    };
+                };
+            };
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "accept-finding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a finding: its kind, a dot, and 32 hex digits. */
+                findingId: string;
+            };
+            cookie?: never;
+        };
+        /** @description Why. At most 4096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description The finding afterwards. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Finding"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "concurrent-change";
                     };
                 };
             };

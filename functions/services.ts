@@ -97,7 +97,7 @@ export function createServices(config: Config): Services {
 
   const findings = createCosmosFindingStore(cosmos.container(cosmosContainers.findings));
 
-  const overview = createOverview({ devices, jobs, deadLetters, queue, now });
+  const overview = createOverview({ devices, jobs, findings, deadLetters, queue, now });
 
   const enrollments = createDpsEnrollments(dpsConnection(config, credential));
   const twins = createHubTwins(hubConnection(config, credential));

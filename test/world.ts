@@ -138,6 +138,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
     overview: createOverview({
       devices,
       jobs,
+      findings: memory.findings,
       deadLetters: createMemoryDeadLetterStore(),
       queue: () => emptyQueue,
       now,

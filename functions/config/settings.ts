@@ -124,7 +124,7 @@ export const settings = z.object({
     .regex(/^[^/\\?#\s][^/\\?#]{0,254}$/)
     .default('fleet')
     .register(registry, {
-      description: 'Database with the containers devices, jobs, groups and dead-letters.',
+      description: 'Database with the containers devices, jobs, groups, findings and dead-letters.',
       expected: 'a database name without / \\ ? #',
       group: 'cosmos',
       where: 'both',

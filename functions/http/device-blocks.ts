@@ -18,7 +18,8 @@ export const reasonText = z
   .max(200)
   .regex(/^[^\p{Cc}]*$/u, 'text of one line');
 
-const body = {
+/** The body of every act that needs a reason. */
+export const body = {
   kind: 'json',
   description: 'Why.',
   schema: z.strictObject({ reason: reasonText }).meta({ id: 'Reason' }),

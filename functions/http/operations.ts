@@ -5,6 +5,7 @@ import { deletions } from './deletions.ts';
 import { deviceBlocks } from './device-blocks.ts';
 import { deviceOperations } from './devices.ts';
 import { groupOperations } from './enrollment-groups.ts';
+import { findingOperations } from './findings.ts';
 import { healthOperations } from './health.ts';
 import { jobReportOperations } from './job-reports.ts';
 import { jobOperations } from './jobs.ts';
@@ -24,6 +25,7 @@ export const operations: readonly Operation[] = [
   ...deviceOperations,
   ...deviceBlocks,
   ...deletions,
+  ...findingOperations,
   ...deadLetterOperations,
   ...summaryOperations,
   ...healthOperations,

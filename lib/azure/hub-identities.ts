@@ -1,7 +1,9 @@
 import type { RestApiClient } from 'azure-iot-http-base';
-import type { DoorChange, HubIdentities, HubIdentity } from '../enrollment/hub-identities.ts';
+import type { DoorChange } from '../enrollment/door-change.ts';
+import type { HubIdentities, HubIdentity } from '../enrollment/hub-identities.ts';
 import { FleetError } from '../errors.ts';
 import { callingIot, type IotConnection, iotClient, iotStatus } from './iot.ts';
+import { observedIdentity } from './observed-entries.ts';
 
 const apiVersion = '2021-04-12';
 
@@ -65,6 +67,11 @@ export function createHubIdentities(connection: IotConnection): HubIdentities {
 
   return {
     read: async (hub, deviceId) => identityOf(await find(hub, deviceId)),
+
+    async observe(hub, deviceId) {
+      const found = await find(hub, deviceId);
+      return found === undefined ? null : observedIdentity(found, hub);
+    },
 
     disable: (hub, deviceId, reason, options) =>
       change(hub, deviceId, options, ({ status, statusReason = '' }) => {

@@ -2,7 +2,7 @@ import type { Registration } from '../devices/device.ts';
 import type { Twin } from '../devices/twin.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { GroupDefinition } from '../groups/definition.ts';
-import type { DoorChange } from './hub-identities.ts';
+import type { DoorChange } from './door-change.ts';
 
 /**
  * Enrollment groups, individual enrollments and registrations: the service API of DPS. Adapter: lib/azure/dps.ts.

@@ -1,20 +1,12 @@
+import type { DoorChange } from './door-change.ts';
+import type { ObservedIdentity } from './observed.ts';
+
 /** A device in the identity registry of a hub, as far as it decides whether the device may connect. */
 export interface HubIdentity {
   /** `absent`: the hub has no such device. */
   readonly status: 'enabled' | 'disabled' | 'absent';
   /** Why it is disabled, as the one who did it wrote it. */
   readonly statusReason?: string;
-}
-
-/** A change to one door, made by one operation on one device. */
-export interface DoorChange {
-  /** Whether the door bears the mark of this deployment: only then is a closed door opened or marked again. */
-  readonly isOwn: (mark: string) => boolean;
-  /**
-   * Asked after each read and before the write that follows. The write names the version that was read, so it fails when
-   * anyone has changed the door since. It is not made when this returns false.
-   */
-  readonly mayWrite: () => Promise<boolean>;
 }
 
 /**
@@ -25,6 +17,8 @@ export interface DoorChange {
  */
 export interface HubIdentities {
   read(hub: string, deviceId: string): Promise<HubIdentity>;
+  /** The whole identity, without its twin, as the hub has it at this moment; null when there is none. */
+  observe(hub: string, deviceId: string): Promise<ObservedIdentity | null>;
   /**
    * Disables an identity, which ends its connections, and keeps all else of it. One that is disabled by an earlier operation
    * of this deployment gets the new reason. One that was disabled elsewhere is left.

@@ -9,7 +9,8 @@ export const severities = ['critical', 'high', 'medium', 'low'] as const;
 export type RepairPolicy = 'self' | 'asked' | 'none';
 
 /** What a finding is about. */
-export type SubjectType = 'device' | 'group' | 'ca' | 'archive';
+export type SubjectType = (typeof subjectTypes)[number];
+export const subjectTypes = ['device', 'group', 'ca', 'archive'] as const;
 
 interface KindDefinition {
   readonly severity: Severity;

@@ -1,8 +1,16 @@
+import type { DeviceRecord } from '../devices/device.ts';
+import type { ObservedDevice } from '../enrollment/observed.ts';
 import type { Comparison } from '../findings/compare-group.ts';
+import { differenceDigest, findingId } from '../findings/finding.ts';
 import type { FindingKind } from '../findings/kinds.ts';
+import type { Observation } from '../findings/observation.ts';
 import { retrying } from '../retry.ts';
-import type { Observation } from './detect-drift.ts';
 import type { Ports } from './ports.ts';
+
+export type ConfirmPorts = Pick<
+  Ports,
+  'devices' | 'findings' | 'enrollments' | 'identities' | 'rateLimiter' | 'registryRateLimiter' | 'retry'
+>;
 
 /** Kinds that a device which registered while the sweep looked at it would seem to have. */
 const kindsOfMoving: readonly FindingKind[] = [
@@ -14,42 +22,88 @@ const kindsOfMoving: readonly FindingKind[] = [
   'registration-missing',
 ];
 
-type Devices = Extract<Observation, { of: 'devices' }>;
+/** Kinds that are read from the identity at the hub. A list of identities can be minutes old. */
+const kindsOfIdentity: readonly FindingKind[] = [
+  'enabled-though-revoked',
+  'identity-disabled',
+  'other-authentication',
+  'unknown-certificate',
+  'superseded-certificate',
+  'other-hub',
+];
+
+/** Compares one device of the observation, as it was seen. */
+export type CompareDevice = (seen: ObservedDevice, record: DeviceRecord | undefined) => Comparison;
 
 /**
- * Leaves out devices that changed while they were looked at: records, DPS and hub were not read in one moment. Only devices
- * with differences are read again, so a fleet with nothing wrong costs nothing here.
- * @param comparisons one per device of the observation, in its order
+ * Compares devices, and leaves out those that changed while they were looked at: records, DPS and hub were not read in one
+ * moment, and a hub lists its identities from an index that lags. Only devices with differences that are not known yet are
+ * read again, so a fleet with nothing wrong costs nothing here.
+ * @throws FleetError `throttled`, `unavailable`
  */
-export async function confirmDevices(
-  comparisons: readonly Comparison[],
-  { devices, records }: Devices,
-  ports: Pick<Ports, 'devices' | 'enrollments' | 'rateLimiter' | 'retry'>,
+export async function compareAndConfirm(
+  { devices, records }: Extract<Observation, { of: 'devices' }>,
+  compare: CompareDevice,
+  ports: ConfirmPorts,
 ): Promise<readonly Comparison[]> {
-  const differing = comparisons.filter(({ differences }) => differences.length > 0).map(({ subject }) => subject.id);
-  if (differing.length === 0) return comparisons;
-  const current = await ports.devices.read(differing);
+  const all = devices.map((seen) => ({ seen, found: compare(seen, records.get(seen.deviceId)?.value) }));
+  const differing = all.map(({ found }) => found).filter(({ differences }) => differences.length > 0);
+  if (differing.length === 0) return all.map(({ found }) => found);
+  const current = await ports.devices.read(differing.map(({ subject }) => subject.id));
+  const known = await knownDigests(differing, ports);
   const confirmed: Comparison[] = [];
-  for (const [index, comparison] of comparisons.entries()) {
-    const { subject, differences } = comparison;
-    const isSame = current.get(subject.id)?.etag === records.get(subject.id)?.etag;
-    if (differences.length > 0 && !isSame) continue;
-    const mayMove = differences.some(({ kind }) => kindsOfMoving.includes(kind));
-    if (mayMove && (await hasRegistered(subject.id, index, { devices, records }, ports))) continue;
-    confirmed.push(comparison);
+  for (const { seen, found } of all) {
+    const record = records.get(seen.deviceId);
+    if (found.differences.length > 0 && current.get(seen.deviceId)?.etag !== record?.etag) continue;
+    const isKnown = found.differences.every((each) =>
+      known.has(differenceDigest(each) + findingId(each.kind, each.subject)),
+    );
+    const latest = isKnown ? found : await lookAgain({ seen, found, record: record?.value }, compare, ports);
+    if (latest !== undefined) confirmed.push(latest);
   }
   return confirmed;
 }
 
+/** Differences that a finding has, and that were confirmed when it was opened. */
+async function knownDigests(
+  comparisons: readonly Comparison[],
+  { findings }: Pick<Ports, 'findings'>,
+): Promise<ReadonlySet<string>> {
+  const known = await findings.ofSubjects(comparisons.map(({ subject }) => subject));
+  const standing = known.filter(({ value }) => value.state === 'open' || value.state === 'accepted');
+  return new Set(standing.map(({ value: { id, digest } }) => digest + id));
+}
+
+interface Doubtful {
+  readonly seen: ObservedDevice;
+  readonly found: Comparison;
+  readonly record: DeviceRecord | undefined;
+}
+
+/** @returns the comparison with the device as it is now; undefined when it moves */
+async function lookAgain(
+  { seen, found, record }: Doubtful,
+  compare: CompareDevice,
+  ports: ConfirmPorts,
+): Promise<Comparison | undefined> {
+  const has = (kinds: readonly FindingKind[]) => found.differences.some(({ kind }) => kinds.includes(kind));
+  if (has(kindsOfMoving) && (await hasRegistered(seen, record, ports))) return undefined;
+  const { identity, deviceId } = seen;
+  if (identity === undefined || identity === null || !has(kindsOfIdentity)) return found;
+  await ports.registryRateLimiter.acquire(1);
+  const now = await retrying(() => ports.identities.observe(identity.hub, identity.deviceId), ports.retry);
+  if (now === null) return undefined;
+  const { tags } = identity;
+  return compare({ ...seen, deviceId, identity: { ...now, ...(tags !== undefined && { tags }) } }, record);
+}
+
 /** Whether DPS has another registration by now than the one that the hub was looked at for. */
 async function hasRegistered(
-  deviceId: string,
-  index: number,
-  { devices, records }: Pick<Devices, 'devices' | 'records'>,
-  { enrollments, rateLimiter, retry }: Pick<Ports, 'enrollments' | 'rateLimiter' | 'retry'>,
+  { deviceId, registration }: ObservedDevice,
+  record: DeviceRecord | undefined,
+  { enrollments, rateLimiter, retry }: ConfirmPorts,
 ): Promise<boolean> {
-  const seen = devices[index]?.registration;
-  const before = seen === undefined ? records.get(deviceId)?.value.registration : (seen ?? undefined);
+  const before = registration === undefined ? record?.registration : (registration ?? undefined);
   await rateLimiter.acquire(1);
   const now = await retrying(() => enrollments.registration(deviceId), retry);
   return now?.at !== before?.at || now?.assignedHub !== before?.assignedHub;

@@ -1,60 +1,20 @@
 import pMap from 'p-map';
 import type { DeviceRecord } from '../devices/device.ts';
 import type { GroupsById } from '../enrollment/group-directory.ts';
-import type { ObservedDevice, ObservedEntry } from '../enrollment/observed.ts';
+import type { ObservedDevice } from '../enrollment/observed.ts';
 import { FleetError } from '../errors.ts';
 import { compareDevice, unknownDevice } from '../findings/compare-device.ts';
 import { type Comparison, compareEndOfCas, compareGroup, foreignGroups } from '../findings/compare-group.ts';
 import type { Finding } from '../findings/finding.ts';
-import { definitionOf, type FindingKind } from '../findings/kinds.ts';
+import { definitionOf, type FindingKind, findingKinds } from '../findings/kinds.ts';
+import type { Observation, Observe } from '../findings/observation.ts';
 import { currentLog } from '../log.ts';
-import type { Versioned } from '../storage.ts';
+import { metrics } from '../telemetry.ts';
 import { type ArchiveLookup, compareArchives, createArchiveLookup } from './compare-archives.ts';
-import { confirmDevices } from './confirm-devices.ts';
+import { compareAndConfirm } from './confirm-devices.ts';
 import { keepFindings } from './keep-findings.ts';
 import type { Ports } from './ports.ts';
 import { type RepairPorts, repairFinding, sweepActor } from './repair-finding.ts';
-
-/**
- * Something that a sweep saw.
- *
- * `groups`: all enrollment groups that DPS has. `devices`: what was seen of some devices, with their records. A device without
- * a record is one that we do not know. `end`: the sweep is over, and it has looked at every group and every registration.
- */
-export type Observation =
-  | {
-      readonly of: 'groups';
-      /** When it was read: ISO 8601, UTC. */
-      readonly at: string;
-      /** By id, lower case. */
-      readonly groups: ReadonlyMap<string, ObservedEntry>;
-    }
-  | {
-      readonly of: 'devices';
-      readonly at: string;
-      /** 100 at most. */
-      readonly devices: readonly ObservedDevice[];
-      /** By device id: the versions that were read before the devices were looked at, or written since. */
-      readonly records: ReadonlyMap<string, Versioned<DeviceRecord>>;
-    }
-  | { readonly of: 'end'; readonly at: string /** When the sweep began. */; readonly began: string };
-
-/** What became of an observation. */
-export interface Detected {
-  /** Findings that are new, or changed since they were accepted, or came back. */
-  readonly opened: number;
-  /** Findings that were not seen any more. */
-  readonly gone: number;
-  /** Findings that were repaired at once. */
-  readonly repaired: number;
-}
-
-/**
- * Takes what a sweep saw, compares it with the records, and stores the differences as findings. Findings that repair
- * themselves are repaired. Taking the same observation twice changes nothing.
- * @throws FleetError `throttled`, `unavailable`
- */
-export type Observe = (observation: Observation) => Promise<Detected>;
 
 export type DriftPorts = RepairPorts & Pick<Ports, 'findings' | 'bundles' | 'bundleRetentionDays'>;
 
@@ -64,7 +24,11 @@ export type DriftPorts = RepairPorts & Pick<Ports, 'findings' | 'bundles' | 'bun
 export function createDriftDetector(ports: DriftPorts): Observe {
   const archives = createArchiveLookup(ports.bundles);
   return async (observation) => {
-    if (observation.of === 'end') return { opened: 0, gone: await endUnseen(observation, ports), repaired: 0 };
+    if (observation.of === 'end') {
+      const gone = await endUnseen(observation, ports);
+      await measure(ports);
+      return { opened: 0, gone, repaired: 0 };
+    }
     const comparisons = await compare(observation, archives, ports);
     const kept = await keepFindings(comparisons, observation.at, ports.findings);
     const toRepair = kept.open.filter(({ kind }) => definitionOf(kind).repair === 'self');
@@ -88,11 +52,9 @@ async function compare(
     const known = records.map((record) => compareGroup(record, observation.groups.get(record.id), at));
     return [...known, ...foreign, ...records.flatMap((record) => compareEndOfCas(record, at))];
   }
-  const { devices, records } = observation;
-  const views = devices.map((seen) => compareOne(seen, records.get(seen.deviceId)?.value, groups, at));
-  const confirmed = await confirmDevices(views, observation, ports);
-  const own = [...records.values()].map(({ value }) => value);
-  return [...confirmed, ...(await compareArchives(own, at, archives, ports))];
+  const compared = await compareAndConfirm(observation, (seen, record) => compareOne(seen, record, groups, at), ports);
+  const own = [...observation.records.values()].map(({ value }) => value);
+  return [...compared, ...(await compareArchives(own, at, archives, ports))];
 }
 
 function compareOne(
@@ -135,6 +97,16 @@ async function endUnseen(
     }
   }
   return gone;
+}
+
+/** Every kind has a value, 0 included: a chart shows when the last one ended. */
+async function measure({ findings }: Pick<Ports, 'findings'>): Promise<void> {
+  const { value } = await findings.countOpen();
+  for (const kind of findingKinds) {
+    const own = value.filter((each) => each.kind === kind);
+    const open = own.reduce((sum, each) => sum + each.findings, 0);
+    metrics.openFindings.record(open, { kind, severity: definitionOf(kind).severity });
+  }
 }
 
 /** A repair that fails is noted on the finding, and the next sweep tries again. @returns whether it was made */

@@ -207,6 +207,10 @@ function limitedOverview(overview: Overview, allowed: readonly string[]): Overvi
       const { value, observedAt } = await overview.jobs();
       return { value: value.filter((job) => isWithinLimit(job, allowed)), observedAt };
     },
+    async findings() {
+      const { value, observedAt } = await overview.findings();
+      return { value: value.filter(({ enrollmentGroup = '' }) => allowed.includes(enrollmentGroup)), observedAt };
+    },
     deadLetters: refuse,
     queues: refuse,
   };

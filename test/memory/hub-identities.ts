@@ -8,6 +8,11 @@ export function createMemoryHubIdentities(): HubIdentities & { readonly devices:
   const find = (hub: string, deviceId: string) => devices.get(`${hub}/${deviceId}`);
   const identities: HubIdentities = {
     read: async (hub, deviceId) => find(hub, deviceId) ?? absent,
+    async observe(hub, deviceId) {
+      const found = find(hub, deviceId);
+      if (found === undefined || found.status === 'absent') return null;
+      return { ...found, status: found.status, deviceId, hub, authentication: 'none', thumbprints: [], etag: '' };
+    },
     async disable(hub, deviceId, reason, change) {
       const found = find(hub, deviceId);
       if (found === undefined) return absent;

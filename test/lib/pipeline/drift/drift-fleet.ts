@@ -14,7 +14,8 @@ import {
 } from '../../../../lib/azure/observed-entries.ts';
 import { readBundle as readStored } from '../../../../lib/bundle/archive.ts';
 import type { ObservedDevice, ObservedEntry } from '../../../../lib/enrollment/observed.ts';
-import { createDriftDetector, type Detected, type Observe } from '../../../../lib/pipeline/detect-drift.ts';
+import type { Detected, Observe } from '../../../../lib/findings/observation.ts';
+import { createDriftDetector } from '../../../../lib/pipeline/detect-drift.ts';
 import { reconcileRegistrations } from '../../../../lib/pipeline/reconcile-registrations.ts';
 import { uploadVerifiedCa } from '../../../infra/emulators/dps/management.ts';
 import { type DeviceIdentity, startDps } from '../../../infra/emulators/dps/running-dps.ts';
