@@ -20,6 +20,9 @@ const expected: Record<string, string> = {
   'record-dead-letter-chunks': 'queue chunks-poison',
   'record-dead-letter-individual-enrollments': 'queue individual-enrollments-poison',
   'reconcile-registrations': 'timer %RECONCILE_SCHEDULE%',
+  // The schedule of a package whose environment does not have the setting.
+  sweep: 'timer 0 0 1 * * *',
+  'continue-sweep': 'timer %RECONCILE_SCHEDULE%',
   'submit-job': 'POST jobs',
   'list-jobs': 'GET jobs',
   'get-job': 'GET jobs/{jobId}',
