@@ -5,7 +5,7 @@ import { reconcileRegistrations } from '../lib/pipeline/reconcile-registrations.
 import { resumeBlocks } from '../lib/pipeline/settle-block.ts';
 import { sweep } from '../lib/pipeline/sweep.ts';
 import { warnOfExpiringCertificates } from '../lib/pipeline/warn-of-expiring-certificates.ts';
-import { sweepSchedule } from './config/sweep-schedule.ts';
+import { readSweepSchedule } from './config.ts';
 import { logTo } from './log.ts';
 import { type Services, services } from './services.ts';
 
@@ -24,7 +24,7 @@ app.timer('reconcile-registrations', {
   },
 });
 
-app.timer('sweep', { schedule: sweepSchedule(), handler: sweepTimer({ begin: true }) });
+app.timer('sweep', { schedule: readSweepSchedule(), handler: sweepTimer({ begin: true }) });
 
 // A sweep of a large fleet takes several runs.
 app.timer('continue-sweep', { schedule: '%RECONCILE_SCHEDULE%', handler: sweepTimer({ begin: false }) });
