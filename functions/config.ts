@@ -3,6 +3,7 @@ import { excerpt, FleetError, type Issue } from '../lib/errors.ts';
 import type { PrivateUrls } from '../lib/groups/url-rule.ts';
 import { isAzure } from './config/platform.ts';
 import { type SettingName, type Settings, settingMeta, settingNames, settings } from './config/settings.ts';
+import { sweepSchedule } from './config/sweep-schedule.ts';
 
 /**
  * The settings of the app, read and checked. The only module that reads the environment. Their meaning is in
@@ -238,4 +239,9 @@ function present(value: string | undefined): string {
 function deepFreeze<T extends object>(value: T): T {
   for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) deepFreeze(part);
   return Object.freeze(value);
+}
+
+/** The schedule of the timer `sweep`, which is registered before the settings are checked. */
+export function readSweepSchedule(env: Environment = process.env): string {
+  return sweepSchedule(env);
 }

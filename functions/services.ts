@@ -15,6 +15,7 @@ import { createCosmosFindingStore } from '../lib/azure/cosmos-findings.ts';
 import { createCosmosGroupStore } from '../lib/azure/cosmos-groups.ts';
 import { createCosmosJobStore } from '../lib/azure/cosmos-jobs.ts';
 import { createDpsEnrollments } from '../lib/azure/dps.ts';
+import { createFleetReader } from '../lib/azure/fleet-reader.ts';
 import { createChecks } from '../lib/azure/health.ts';
 import { createHubIdentities } from '../lib/azure/hub-identities.ts';
 import { createHubTwins } from '../lib/azure/hub-twins.ts';
@@ -24,6 +25,7 @@ import type { Check } from '../lib/azure/probe.ts';
 import { createMessageQueue } from '../lib/azure/queues.ts';
 import { countBilledRequests } from '../lib/azure/request-metrics.ts';
 import { createGroups } from '../lib/enrollment/groups.ts';
+import type { FleetReader } from '../lib/enrollment/observed.ts';
 import type { GroupStore } from '../lib/groups/group.ts';
 import type { BlockMessage, ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
 import type { Lock } from '../lib/lock.ts';
@@ -33,7 +35,7 @@ import type { Ports } from '../lib/pipeline/ports.ts';
 import type { KeyStore } from '../lib/pki/key-store.ts';
 import { journaled } from '../lib/pki/signing-journal.ts';
 import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
-import { createRateLimiter } from '../lib/rate-limiter.ts';
+import { createRateLimiter, type RateLimiter } from '../lib/rate-limiter.ts';
 import { blobContainers, cosmosContainers, queues } from '../lib/resource-names.ts';
 import { type Config, readConfig } from './config.ts';
 
@@ -45,6 +47,12 @@ export interface Services extends Ports {
   readonly dpsCas: DpsCaStore;
   /** Held by the one instance that writes individual enrollments. */
   readonly enrollmentLock: Lock;
+  /** Held by the one instance that sweeps. */
+  readonly sweepLock: Lock;
+  readonly fleet: FleetReader;
+  /** The share of the sweep: of what DPS allows, and of the queries that a hub allows. */
+  readonly sweepRateLimiter: RateLimiter;
+  readonly queryRateLimiter: RateLimiter;
   readonly enrollmentQueue: Ports['enrollmentQueue'] & { waiting(): Promise<number> };
   /** How long a chunk of individual enrollments takes at the rate that DPS allows. */
   readonly secondsPerChunk: number;
@@ -65,6 +73,15 @@ export function services(): Services {
   return instance;
 }
 
+/** The part of the quota of DPS that a sweep uses, so that enrollments and registrations keep the rest. */
+const sweepShare = 0.25;
+
+/**
+ * Half of the 20 queries per minute of a hub with one S1 or S2 unit
+ * (https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling).
+ */
+const hubQueriesPerMinute = 10;
+
 /** DPS throttles per minute, so waiting for minutes succeeds. The host renews the lease of the message during the wait. */
 const maxWaitSeconds = 300;
 
@@ -81,6 +98,7 @@ export function createServices(config: Config): Services {
   const reports = createBlobStore(blobService.getContainerClient(blobContainers.reports));
   const locks = blobService.getContainerClient(blobContainers.locks);
   const enrollmentLock = createBlobLock(locks.getBlockBlobClient(queues.enrollments));
+  const sweepLock = createBlobLock(locks.getBlockBlobClient('sweep'));
 
   const queueService = queueServiceClient(config, credential);
   const chunkQueue = createMessageQueue<ChunkMessage>(queueService.getQueueClient(queues.chunks));
@@ -102,7 +120,14 @@ export function createServices(config: Config): Services {
   const enrollments = createDpsEnrollments(dpsConnection(config, credential));
   const twins = createHubTwins(hubConnection(config, credential));
   const identities = createHubIdentities(hubConnection(config, credential));
+  const fleet = createFleetReader({ dps: dpsConnection(config, credential), hub: hubConnection(config, credential) });
   const rateLimiter = createRateLimiter({ perMinute: config.dps.operationsPerMinute, now, sleep: pause });
+  const sweepRateLimiter = createRateLimiter({
+    perMinute: Math.max(1, Math.floor(config.dps.operationsPerMinute * sweepShare)),
+    now,
+    sleep: pause,
+  });
+  const queryRateLimiter = createRateLimiter({ perMinute: hubQueriesPerMinute, now, sleep: pause });
   const registryRateLimiter = createRateLimiter({
     perMinute: config.hub.registryOperationsPerMinute,
     now,
@@ -160,6 +185,10 @@ export function createServices(config: Config): Services {
     rateLimiter,
     registryRateLimiter,
     enrollmentLock,
+    sweepLock,
+    fleet,
+    sweepRateLimiter,
+    queryRateLimiter,
     secondsPerChunk: (60 * config.chunkRows) / config.dps.operationsPerMinute,
     chunkRows: config.chunkRows,
     bundleRetentionDays: config.bundleRetentionDays,

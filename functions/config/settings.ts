@@ -3,6 +3,7 @@ import { FleetError } from '../../lib/errors.ts';
 import { privateUrls } from '../../lib/groups/url-rule.ts';
 import { groupRoles } from './group-roles.ts';
 import { isNcrontab } from './ncrontab.ts';
+import { nightly } from './sweep-schedule.ts';
 
 /*
  * The schema of the app's settings. Each is declared once, with its meaning and its expected value. functions/config.ts reads
@@ -274,6 +275,14 @@ export const settings = z.object({
       where: 'both',
       reader: 'host',
     }),
+  SWEEP_SCHEDULE: z.string().default(nightly).refine(isNcrontab).register(registry, {
+    description:
+      'When a sweep begins: it looks at all groups, enrollments, registrations and hub identities, with a quarter of the quota of DPS. One that is under way goes on at RECONCILE_SCHEDULE. NCRONTAB, UTC.',
+    expected: 'six fields {second} {minute} {hour} {day} {month} {day of week}, such as 0 0 1 * * *',
+    group: 'work',
+    where: 'both',
+    reader: 'host',
+  }),
   HTTP_ACCESS: z.enum(['keys', 'entra']).default('keys').register(registry, {
     description:
       'Who may call the API. keys: holders of a function key. entra: signed-in users, by app role (reader, submitter, operator).',

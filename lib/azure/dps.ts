@@ -272,7 +272,7 @@ function isRace(error: unknown): boolean {
   return [enrollmentExists, groupExists, preconditionFailed].includes(iotAnswer(error).errorCode);
 }
 
-async function unlessMissing<T>(work: () => Promise<{ responseBody: T }>): Promise<T | undefined> {
+export async function unlessMissing<T>(work: () => Promise<{ responseBody: T }>): Promise<T | undefined> {
   try {
     return (await callingIot(service, work)).responseBody;
   } catch (error) {
@@ -290,7 +290,7 @@ function refused(error: unknown, what: string): unknown {
 }
 
 /** DeviceRegistrationState as it is on the wire: dates are ISO 8601 text. */
-interface DpsRegistration {
+export interface DpsRegistration {
   readonly registrationId: string;
   readonly status: Registration['status'];
   readonly substatus?: string;
@@ -300,7 +300,7 @@ interface DpsRegistration {
   readonly errorMessage?: string;
 }
 
-function toRegistration(state: DpsRegistration): RegistrationOf {
+export function toRegistration(state: DpsRegistration): RegistrationOf {
   const { registrationId, status, substatus, assignedHub, lastUpdatedDateTimeUtc, errorCode, errorMessage } = state;
   const failure = errorCode === undefined || errorCode === 0 ? {} : { errorCode, errorMessage };
   const hub = assignedHub === undefined || assignedHub === null ? {} : { assignedHub };

@@ -1,5 +1,6 @@
 import type { Registration } from '../devices/device.ts';
-import type { FoundEntry } from './enrollments.ts';
+import type { Page } from '../storage.ts';
+import type { FoundEntry, RegistrationOf } from './enrollments.ts';
 
 /*
  * What DPS and IoT Hub have, as a sweep reads it. The adapters fill in the defaults that
@@ -55,4 +56,22 @@ export interface ObservedDevice {
   readonly registeredIn?: string;
   /** Its identity at the hub that it is assigned to. */
   readonly identity?: ObservedIdentity | null;
+}
+
+/**
+ * Reads DPS and IoT Hub page by page, for the sweep. Adapter: lib/azure/fleet-reader.ts.
+ * A continuation is where the next page begins. The services give no promise how long it is good for.
+ * Every method throws FleetError `throttled`, `unavailable`.
+ */
+export interface FleetReader {
+  /** Enrollment groups, 100 at most per page. One operation of the quota of DPS. */
+  groups(continuation?: string): Promise<Page<ObservedEntry>>;
+  /** Individual enrollments, 100 at most per page. One operation of the quota of DPS. */
+  enrollments(continuation?: string): Promise<Page<ObservedEntry>>;
+  /** Registrations of a group, 100 at most per page. Empty when DPS does not have the group. One operation. */
+  registrations(enrollmentGroup: string, continuation?: string): Promise<Page<RegistrationOf>>;
+  /** Identities at a hub with the tags of their twins, 100 at most per page. One query of the quota of the hub; can be minutes old. */
+  identities(hub: string, continuation?: string): Promise<Page<ObservedIdentity>>;
+  /** How many identities a hub has (registry statistics). Not billed. */
+  countIdentities(hub: string): Promise<{ readonly total: number; readonly disabled: number }>;
 }

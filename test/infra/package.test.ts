@@ -22,6 +22,9 @@ const expected: Record<string, string> = {
   'settle-blocks': 'queue device-blocks',
   'record-dead-letter-device-blocks': 'queue device-blocks-poison',
   'reconcile-registrations': 'timer %RECONCILE_SCHEDULE%',
+  // The schedule of a package whose environment does not have the setting.
+  sweep: 'timer 0 0 1 * * *',
+  'continue-sweep': 'timer %RECONCILE_SCHEDULE%',
   'submit-job': 'POST jobs',
   'list-jobs': 'GET jobs',
   'get-job': 'GET jobs/{jobId}',
