@@ -951,6 +951,14 @@ export interface components {
                 code: components["schemas"]["ErrorCode"];
                 message: string;
             };
+            /** @description The latest row that was to issue the device again failed. The device keeps what it had. */
+            failedReissue?: {
+                code: components["schemas"]["ErrorCode"];
+                message: string;
+                at: components["schemas"]["Time"];
+                jobId: string;
+                line: number;
+            };
             /** @description Without thumbprints and validity while nothing is issued. */
             certificate: {
                 /** @description Hex. It is stored before anything is signed. */
@@ -983,12 +991,14 @@ export interface components {
                 status: "unassigned" | "assigning" | "assigned" | "failed" | "disabled";
                 /** @description Host name of the hub. */
                 assignedHub?: string;
+                /** @description How DPS assigned it, such as `deviceDataReset`. */
+                substatus?: string;
                 /** @description When DPS changed it last. */
                 at?: components["schemas"]["Time"];
                 errorCode?: number;
                 errorMessage?: string;
                 twinDeliveredAt?: components["schemas"]["Time"];
-                /** @description When it was read. */
+                /** @description When it was read so first. */
                 seenAt?: components["schemas"]["Time"];
                 /** @description The present certificate when it was read. */
                 sha256Thumbprint?: string;
@@ -1043,6 +1053,8 @@ export interface components {
                 since: components["schemas"]["Time"];
                 /** @description When a registration was first seen that is younger than it. */
                 confirmedAt?: components["schemas"]["Time"];
+                /** @description When DPS registered the device last while it was the present one. */
+                registeredAt?: components["schemas"]["Time"];
                 /** @description The hub that the device was assigned to with it. */
                 assignedHub?: string;
             }[];

@@ -11,6 +11,7 @@ import { createBlobStore } from '../lib/azure/blobs.ts';
 import { createCosmosDeadLetterStore } from '../lib/azure/cosmos-dead-letters.ts';
 import { createCosmosDeviceStore } from '../lib/azure/cosmos-devices.ts';
 import { createCosmosDpsCaStore } from '../lib/azure/cosmos-dps-cas.ts';
+import { createCosmosFindingStore } from '../lib/azure/cosmos-findings.ts';
 import { createCosmosGroupStore } from '../lib/azure/cosmos-groups.ts';
 import { createCosmosJobStore } from '../lib/azure/cosmos-jobs.ts';
 import { createDpsEnrollments } from '../lib/azure/dps.ts';
@@ -94,6 +95,8 @@ export function createServices(config: Config): Services {
   const dpsCas = createCosmosDpsCaStore(cosmos.container(cosmosContainers.groups));
   const deadLetters = createCosmosDeadLetterStore(cosmos.container(cosmosContainers.deadLetters));
 
+  const findings = createCosmosFindingStore(cosmos.container(cosmosContainers.findings));
+
   const overview = createOverview({ devices, jobs, deadLetters, queue, now });
 
   const enrollments = createDpsEnrollments(dpsConnection(config, credential));
@@ -140,6 +143,7 @@ export function createServices(config: Config): Services {
     groupStore,
     dpsCas,
     deadLetters,
+    findings,
     overview,
     manifests,
     bundles,

@@ -22,6 +22,7 @@ import { createMemoryBlobStore } from './memory/blob-store.ts';
 import { createMemoryDeadLetterStore } from './memory/dead-letter-store.ts';
 import { createMemoryDeviceStore } from './memory/device-store.ts';
 import { createMemoryEnrollments } from './memory/enrollments.ts';
+import { createMemoryFindingStore } from './memory/finding-store.ts';
 import { createMemoryGroupStore } from './memory/group-store.ts';
 import { createMemoryHubIdentities } from './memory/hub-identities.ts';
 import { createMemoryJobStore } from './memory/job-store.ts';
@@ -92,6 +93,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
     ...{ jobs: createMemoryJobStore(), devices: createMemoryDeviceStore(), groupStore: createMemoryGroupStore() },
     ...{ manifests: createMemoryBlobStore(), bundles: createMemoryBlobStore(), reports: createMemoryBlobStore() },
     enrollments: createMemoryEnrollments(),
+    findings: createMemoryFindingStore(),
     identities: createMemoryHubIdentities(),
   };
   const [jobs, devices, groupStore] = [cuttable(memory.jobs), cuttable(memory.devices), cuttable(memory.groupStore)];
@@ -129,6 +131,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
     ...{ jobs, devices, manifests, bundles, reports, enrollments, chunkQueue, enrollmentQueue, now, retry, chunkRows },
     ...{ identities, blockQueue },
     groups: newGroups(),
+    findings: cuttable(memory.findings),
     overview: createOverview({
       devices,
       jobs,

@@ -4,6 +4,7 @@ import { type BlockDoor, blockDoors, blockKinds } from '../../lib/devices/block.
 import { certificateKinds, certificateStates } from '../../lib/devices/certificate.ts';
 import { certificatesOf, formerIdentities } from '../../lib/devices/certificates.ts';
 import { type DeviceRecord, deviceStatuses } from '../../lib/devices/device.ts';
+import { holderOf, inUse } from '../../lib/devices/reissue.ts';
 import type { Twin } from '../../lib/devices/twin.ts';
 import { act, count, errorCode, time } from './schemas.ts';
 
@@ -30,6 +31,10 @@ export const deviceSchema = z
       .readonly()
       .optional()
       .describe('Why the status is `failed`.'),
+    failedReissue: z
+      .object({ code: errorCode, message: z.string(), at: time, jobId: z.string(), line: z.int().min(1) })
+      .optional()
+      .describe('The latest row that was to issue the device again failed. The device keeps what it had.'),
     certificate: z
       .object({
         serialNumber: z.string().describe('Hex. It is stored before anything is signed.'),
@@ -48,11 +53,12 @@ export const deviceSchema = z
       .object({
         status: z.enum(['unassigned', 'assigning', 'assigned', 'failed', 'disabled']),
         assignedHub: z.string().optional().describe('Host name of the hub.'),
+        substatus: z.string().optional().describe('How DPS assigned it, such as `deviceDataReset`.'),
         at: time.optional().describe('When DPS changed it last.'),
         errorCode: z.number().optional(),
         errorMessage: z.string().optional(),
         twinDeliveredAt: time.optional(),
-        seenAt: time.optional().describe('When it was read.'),
+        seenAt: time.optional().describe('When it was read so first.'),
         sha256Thumbprint: z.string().optional().describe('The present certificate when it was read.'),
       })
       .readonly()
@@ -100,6 +106,7 @@ export const deviceSchema = z
               .describe('A `superseded` certificate was replaced. DPS can still accept it until it expires.'),
             since: time.describe('When `state` became so.'),
             confirmedAt: time.optional().describe('When a registration was first seen that is younger than it.'),
+            registeredAt: time.optional().describe('When DPS registered the device last while it was the present one.'),
             assignedHub: z.string().optional().describe('The hub that the device was assigned to with it.'),
           })
           .readonly(),
@@ -155,8 +162,11 @@ export function deviceView(
   record: DeviceRecord,
   { twin, bundleRetentionDays, at }: ViewOptions,
 ): z.input<typeof deviceSchema> {
-  const { id, status, statusSince, enrollmentGroup, serialNumber, claim, bundle } = record;
-  const expiry = bundleExpiry(record, bundleRetentionDays);
+  const { id, status, statusSince, enrollmentGroup, serialNumber } = record;
+  const device = inUse(record);
+  const holder = holderOf(record);
+  const { bundle, registration } = device;
+  const expiry = bundleExpiry(device, bundleRetentionDays);
   return {
     deviceId: id,
     writtenId: record.writtenId,
@@ -164,10 +174,11 @@ export function deviceView(
     statusSince,
     enrollmentGroup,
     failure: record.failure,
+    failedReissue: shownFailedReissue(record),
     certificate: { serialNumber, ...record.identity },
-    job: { jobId: claim.jobId, line: claim.line, link: `/api/jobs/${claim.jobId}` },
+    job: { jobId: holder.jobId, line: holder.line, link: `/api/jobs/${holder.jobId}` },
     twin: twin ?? { tags: {}, desired: {} },
-    registration: record.registration ?? { status: 'unassigned' },
+    registration: registration ?? { status: 'unassigned' },
     enrolled: record.enrolled,
     deletion: shownDeletion(record),
     formerCertificates: formerCertificates(record),
@@ -182,6 +193,12 @@ export function deviceView(
     },
     history: record.history,
   };
+}
+
+function shownFailedReissue({ failedReissue, claim }: DeviceRecord) {
+  if (failedReissue === undefined) return undefined;
+  const { code, message, at } = failedReissue;
+  return { code, message, at, jobId: claim.jobId, line: claim.line };
 }
 
 /** @returns undefined when the device had none before */

@@ -205,7 +205,8 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
         if (existing === undefined) return () => client.createOrUpdateIndividualEnrollment(block);
         const { etag } = existing;
         const found = foundEntry(existing);
-        if (found.mark === mark || !isOwn(found)) return undefined;
+        const isClosed = found.mark === mark && found.disabled === true;
+        if (isClosed || !isOwn(found)) return undefined;
         const closed = found.mark === undefined ? { ...existing, provisioningStatus: 'disabled' as const } : block;
         return () => client.createOrUpdateIndividualEnrollment({ ...closed, etag });
       }),
@@ -292,6 +293,7 @@ function refused(error: unknown, what: string): unknown {
 interface DpsRegistration {
   readonly registrationId: string;
   readonly status: Registration['status'];
+  readonly substatus?: string;
   readonly assignedHub?: string;
   readonly lastUpdatedDateTimeUtc?: string;
   readonly errorCode?: number;
@@ -299,12 +301,12 @@ interface DpsRegistration {
 }
 
 function toRegistration(state: DpsRegistration): RegistrationOf {
-  const { registrationId, status, assignedHub, lastUpdatedDateTimeUtc, errorCode, errorMessage } = state;
+  const { registrationId, status, substatus, assignedHub, lastUpdatedDateTimeUtc, errorCode, errorMessage } = state;
   const failure = errorCode === undefined || errorCode === 0 ? {} : { errorCode, errorMessage };
   const hub = assignedHub === undefined || assignedHub === null ? {} : { assignedHub };
   return {
     // DPS compares ids without case. Device ids of this app are lower case.
     deviceId: registrationId.toLowerCase(),
-    registration: { status, ...hub, at: lastUpdatedDateTimeUtc, ...failure },
+    registration: { status, ...(substatus && { substatus }), ...hub, at: lastUpdatedDateTimeUtc, ...failure },
   };
 }

@@ -8,7 +8,6 @@ export interface DpsEntryOnWire extends DpsEntry {
   readonly enrollmentGroupId?: string;
   readonly registrationId?: string;
   readonly capabilities?: { readonly iotEdge?: boolean } | null;
-  readonly provisioningStatus?: 'enabled' | 'disabled' | null;
   readonly reprovisionPolicy?: {
     readonly updateHubAssignment?: boolean;
     readonly migrateDeviceData?: boolean;
@@ -37,7 +36,7 @@ export function settingsOf(entry: Omit<DpsEntryOnWire, 'attestation'>): EntrySet
   const hubs = [...(iotHubs ?? []), ...(iotHubHostName ? [iotHubHostName] : [])];
   return {
     iotEdge: capabilities?.iotEdge ?? false,
-    provisioningStatus: provisioningStatus ?? 'enabled',
+    provisioningStatus: provisioningStatus?.toLowerCase() === 'disabled' ? 'disabled' : 'enabled',
     reprovisionPolicy: {
       updateHubAssignment: reprovisionPolicy?.updateHubAssignment ?? true,
       migrateDeviceData: reprovisionPolicy?.migrateDeviceData ?? true,

@@ -36,8 +36,10 @@ export interface DeviceCertificate extends DeviceIdentity {
   readonly state: (typeof certificateStates)[number];
   /** When `state` became so: ISO 8601, UTC. For a `live` one, when its issuance was recorded. */
   readonly since: string;
-  /** When a registration in DPS was first seen that is younger than the certificate: ISO 8601, UTC. */
+  /** When a registration was first seen that counts for it (`countsForPresent`): ISO 8601, UTC. */
   readonly confirmedAt?: string;
+  /** When DPS registered the device last while this was its present certificate, by the clock of DPS: ISO 8601, UTC. */
+  readonly registeredAt?: string;
   /** The hub that the device was assigned to with it. */
   readonly assignedHub?: string;
 }

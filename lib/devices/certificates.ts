@@ -1,5 +1,5 @@
 import type { DeviceCertificate, DeviceIdentity } from './certificate.ts';
-import type { DeviceRecord } from './device.ts';
+import type { DeviceRecord, Registration } from './device.ts';
 
 /** Expired certificates that a record keeps at least. Those that have not expired are all kept. */
 const expiredKept = 20;
@@ -27,7 +27,7 @@ export function certificatesOf(record: DeviceRecord): readonly DeviceCertificate
     ({ status: state, ...each }): DeviceCertificate => ({ kind, enrollmentGroup, ...each, state }),
   );
   if (identity === undefined) return former;
-  const { assignedHub } = record.registration ?? {};
+  const { assignedHub, at: registeredAt } = record.registration ?? {};
   const present: DeviceCertificate = {
     kind,
     serialNumber,
@@ -35,6 +35,7 @@ export function certificatesOf(record: DeviceRecord): readonly DeviceCertificate
     enrollmentGroup,
     state: presentState(status),
     since: statusSince,
+    ...(registeredAt !== undefined && { registeredAt }),
     ...(assignedHub !== undefined && { assignedHub }),
   };
   return [present, ...former];
@@ -67,7 +68,7 @@ export function withIssued(
 }
 
 /** Tells the certificates of one issuance: the identity with the serial number, and what was issued with it. */
-export function issuedAs(serialNumber: string): (certificate: DeviceCertificate) => boolean {
+function issuedAs(serialNumber: string): (certificate: DeviceCertificate) => boolean {
   return (certificate) => (certificate.issuedWith ?? certificate.serialNumber) === serialNumber;
 }
 
@@ -83,11 +84,49 @@ export function supersedeOthers(
   );
 }
 
-/** Notes that the device has registered with the present certificates, and to which hub. */
-export function confirm(record: DeviceRecord, at: string, assignedHub: string | undefined): DeviceCertificate[] {
+/** Marks the certificates of the issuance with this serial number as superseded. */
+export function supersedeIssued(
+  certificates: readonly DeviceCertificate[],
+  serialNumber: string,
+  at: string,
+): readonly DeviceCertificate[] {
+  const isOfIssuance = issuedAs(serialNumber);
+  return certificates.map((each) =>
+    each.state === 'live' && isOfIssuance(each) ? { ...each, state: 'superseded', since: at } : each,
+  );
+}
+
+/**
+ * Notes that the device has registered with the present certificates.
+ * @param at when that was seen: ISO 8601, UTC
+ */
+export function confirm(record: DeviceRecord, registration: Registration, at: string): DeviceCertificate[] {
   const isPresent = issuedAs(record.serialNumber);
+  const { assignedHub, at: registeredAt } = registration;
+  const seen = {
+    ...(assignedHub !== undefined && { assignedHub }),
+    ...(registeredAt !== undefined && { registeredAt }),
+  };
   return certificatesOf(record).map((each) =>
-    isPresent(each) ? { ...each, confirmedAt: each.confirmedAt ?? at, ...(assignedHub && { assignedHub }) } : each,
+    isPresent(each) ? { ...each, confirmedAt: each.confirmedAt ?? at, ...seen } : each,
+  );
+}
+
+/** How far the clocks of this app and of DPS may be apart, in milliseconds. */
+const clockSkew = 60_000;
+
+/**
+ * Whether a registration counts for the present certificate of the device. DPS does not say which certificate a device
+ * registered with, so time decides: one that was known before the certificate was issued, or is older than it, does not count.
+ */
+export function countsForPresent(record: DeviceRecord, { at }: Registration): boolean {
+  if (at === undefined) return true;
+  const registeredAt = Date.parse(at);
+  const isPresent = issuedAs(record.serialNumber);
+  return certificatesOf(record).every((each) =>
+    isPresent(each)
+      ? registeredAt >= Date.parse(each.since) - clockSkew
+      : each.registeredAt === undefined || registeredAt > Date.parse(each.registeredAt),
   );
 }
 

@@ -90,8 +90,44 @@ export interface DeviceRecord {
   readonly block?: DeviceBlock;
   /** Why `status` is `failed`. */
   readonly failure?: { readonly code: ErrorCode; readonly message: string };
+  /**
+   * What a working device has while a row claims it to issue it again. It stays in force until the new certificate is: a failure
+   * restores it.
+   */
+  readonly before?: HeldDevice;
+  /** The latest row (`claim`) failed, and the device kept what it had. */
+  readonly failedReissue?: FailedReissue;
   /** The latest 20 events, oldest first. */
   readonly history: readonly DeviceEvent[];
+}
+
+/** What a row gave to a device. */
+export type HeldDevice = Pick<
+  DeviceRecord,
+  | 'writtenId'
+  | 'enrollmentGroup'
+  | 'status'
+  | 'statusSince'
+  | 'claim'
+  | 'contentHash'
+  | 'serialNumber'
+  | 'twin'
+  | 'identity'
+  | 'bundle'
+  | 'registration'
+  | 'enrolled'
+>;
+
+/** Why a device was not issued again. */
+export interface FailedReissue {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  /** Serial number that was reserved for it, hex. It can have been signed, and was never handed out. */
+  readonly serialNumber: string;
+  /** The row that holds the device. */
+  readonly heldBy: Claim;
 }
 
 /** An earlier certificate, on records of earlier versions. */
@@ -162,7 +198,9 @@ export interface BundleLocation {
 
 /** The registration of a device, as DPS reported it. */
 export interface Registration {
-  /** When it was read: ISO 8601, UTC. Records of earlier versions do not have it. */
+  /** How DPS assigned it, such as `initialAssignment`, `deviceDataMigrated`, `deviceDataReset`. */
+  readonly substatus?: string;
+  /** When it was read so first: ISO 8601, UTC. Records of earlier versions do not have it. */
   readonly seenAt?: string;
   /** The present certificate when it was read, SHA-256, upper-case hex. DPS does not say with which one a device registered. */
   readonly sha256Thumbprint?: string;

@@ -69,6 +69,12 @@ export interface Groups extends GroupDeletion {
    */
   rollOver(id: string, options?: Rollover, by?: string): Promise<StoredGroup>;
   /**
+   * Makes DPS hold the group as it is in force, whatever is noted of what DPS has: someone may have changed or deleted it there.
+   * Writes nothing when DPS has it so.
+   * @throws FleetError `not-found`, `group-refused`; `group-exists` when DPS has a group of that name that is not ours
+   */
+  writeAgain(id: string): Promise<void>;
+  /**
    * The request for the group's next issuing CA, to be signed elsewhere.
    * @returns the request (PKCS#10, PEM) and the generation of the CA
    * @throws FleetError `not-found`
@@ -177,7 +183,7 @@ export function createGroups(options: GroupsOptions): Groups {
 
   /** Brings DPS up to date with a stored group, and records that. */
   async function sync(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>> {
-    const { id, definition, issuingCas, enrolled, accepted, refusal } = group.value;
+    const { definition, issuingCas, enrolled, accepted, refusal } = group.value;
     const revision = enrollmentRevision(group.value);
     const [primary, secondary] = issuingCas;
     if (definition.enrollment === 'individual' || primary === undefined || enrolled?.revision === revision)
@@ -185,11 +191,22 @@ export function createGroups(options: GroupsOptions): Groups {
     // DPS is not asked again per chunk while there is something to fall back to. Declaring the group again asks it.
     if (refusal?.revision === revision && accepted !== undefined)
       throw new FleetError(refusal.reason.code, refusal.reason.message);
+    return write(group, primary, secondary);
+  }
+
+  /** Makes DPS hold the group, whatever is noted of what it has, and records that. */
+  async function write(
+    { value: group }: Versioned<GroupRecord>,
+    primary: IssuingCa,
+    secondary: IssuingCa | undefined,
+  ): Promise<Versioned<GroupRecord>> {
+    const { id, definition, enrolled } = group;
+    const revision = enrollmentRevision(group);
     const wanted: GroupEnrollment = {
       definition,
       primaryCertificatePem: primary.certificatePem,
       secondaryCertificatePem: secondary?.certificatePem,
-      caReferences: definition.attestation === 'caReference' ? caReferences(group.value) : undefined,
+      caReferences: definition.attestation === 'caReference' ? caReferences(group) : undefined,
     };
     const { written, adoptedBy } = await send(id, wanted, revision);
     // Records what was sent to DPS. A definition that changed meanwhile has another revision and is sent next time.
@@ -301,6 +318,15 @@ export function createGroups(options: GroupsOptions): Groups {
         },
       });
       return syncOrPending(stored);
+    },
+
+    async writeAgain(id) {
+      const { value, etag } = await readGroup(directory, id);
+      if (value.deleting !== undefined) throw beingDeleted(value);
+      const group = inForce(value);
+      const [primary, secondary] = group.issuingCas;
+      if (group.definition.enrollment === 'individual' || primary === undefined) return;
+      await write({ value: group, etag }, primary, secondary);
     },
 
     async requestIssuingCa(id) {

@@ -80,6 +80,13 @@ const kinds = {
     meaning: 'The entry in DPS that blocks the device is gone or enabled. The device can register again.',
     remedy: 'Blocks the device in DPS again.',
   },
+  'block-left': {
+    severity: 'high',
+    subject: 'device',
+    repair: 'none',
+    meaning: 'An entry in DPS blocks a device that is in use. DPS refuses the device.',
+    remedy: 'Delete the individual enrollment of the device in DPS.',
+  },
   'enabled-though-revoked': {
     severity: 'critical',
     subject: 'device',
@@ -115,6 +122,21 @@ const kinds = {
     meaning: 'DPS assigned the device to a hub, and the hub does not have it. The device cannot connect.',
     remedy: 'Let the device register again: restart it, or IoT Edge on it.',
   },
+  'identity-disabled': {
+    severity: 'high',
+    subject: 'device',
+    repair: 'none',
+    meaning: 'The identity of a device in use is disabled at its hub. The device cannot connect.',
+    remedy:
+      'Find out who disabled it and why: `seen` has the reason that the hub has. Enable it at the hub, or suspend the device here.',
+  },
+  'registration-missing': {
+    severity: 'low',
+    subject: 'device',
+    repair: 'none',
+    meaning: 'DPS has no registration of a device that it assigned to a hub. The device works until it asks DPS again.',
+    remedy: 'Let the device register again, or accept the finding.',
+  },
   'tags-differ': {
     severity: 'low',
     subject: 'device',
@@ -122,11 +144,12 @@ const kinds = {
     meaning: 'Tags of the twin differ from the row of the device. Deployments may target other devices than intended.',
     remedy: 'Merges the tags of the row into the twin again.',
   },
-  'sas-though-x509': {
+  'other-authentication': {
     severity: 'critical',
     subject: 'device',
     repair: 'none',
-    meaning: 'The hub takes a shared access key in place of the certificate of the device.',
+    meaning:
+      'The hub does not authenticate the device by the thumbprint of its certificate, but by a shared access key (SAS), for example.',
     remedy: 'Let the device register again, which sets its certificate. Then find out who changed the identity.',
   },
   'registered-unknown': {

@@ -2,6 +2,7 @@ import { readBundle } from '../bundle/archive.ts';
 import { bundleExpiry } from '../bundle/retention.ts';
 import { blockError } from '../devices/blocking.ts';
 import { type DeviceRecord, withEvent } from '../devices/device.ts';
+import { inUse } from '../devices/reissue.ts';
 import { FleetError } from '../errors.ts';
 import type { Ports } from './ports.ts';
 import { readDevice } from './read-device.ts';
@@ -36,17 +37,20 @@ export async function downloadBundle(
 ): Promise<BundleFile> {
   for (let attempt = 1; attempt <= maxWriteAttempts; attempt++) {
     const { value: record, etag } = await readDevice(deviceId, devices);
-    const { bundle, status, history } = record;
+    const device = inUse(record);
+    const { bundle, status } = device;
     const refusal = blockError(record);
     if (refusal !== undefined) throw refusal;
     if (bundle === undefined || (status !== 'provisioned' && status !== 'assigned')) {
       throw new FleetError('bundle-unavailable', `Device "${deviceId}" is ${status} and has no bundle.`);
     }
-    await refuseDeleted(record, { bundles, bundleRetentionDays, now });
+    await refuseDeleted(device, { bundles, bundleRetentionDays, now });
     // Read again with each version of the record: a new version can name a new bundle.
     const body = await readBundle(bundles, bundle);
     const event = { at: now().toISOString(), event: 'bundle downloaded' as const, detail: `by ${by}` };
-    const { conflicts } = await devices.replace([{ etag, value: { ...record, history: withEvent(history, event) } }]);
+    const { conflicts } = await devices.replace([
+      { etag, value: { ...record, history: withEvent(record.history, event) } },
+    ]);
     if (conflicts.length === 0) return { fileName: bundle.fileName, mediaType: bundle.mediaType, body };
     await retry.sleep(random() * maxPauseMilliseconds);
   }

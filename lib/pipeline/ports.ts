@@ -2,6 +2,7 @@ import type { DeviceStore } from '../devices/device.ts';
 import type { Enrollments, HubTwins } from '../enrollment/enrollments.ts';
 import type { Groups } from '../enrollment/groups.ts';
 import type { HubIdentities } from '../enrollment/hub-identities.ts';
+import type { FindingStore } from '../findings/finding.ts';
 import type { DeadLetterStore } from '../jobs/dead-letters.ts';
 import type { JobStore } from '../jobs/job.ts';
 import type { BlockMessage, ChunkMessage, EnrollmentMessage } from '../jobs/messages.ts';
@@ -21,6 +22,7 @@ export interface Ports {
   readonly devices: DeviceStore;
   readonly groups: Groups;
   readonly deadLetters: DeadLetterStore;
+  readonly findings: FindingStore;
   readonly overview: Overview;
   /** Container `manifests`. */
   readonly manifests: BlobStore;

@@ -85,7 +85,8 @@ export function createMemoryEnrollments() {
     },
     async close(deviceId, mark, { isOwn, mayWrite }) {
       const exists = entries.individuals.get(deviceId);
-      const isLeft = exists !== undefined && (exists.mark === mark || !isOwn(exists));
+      const isClosed = exists?.mark === mark && exists.disabled === true;
+      const isLeft = exists !== undefined && (isClosed || !isOwn(exists));
       if (isLeft || !(await mayWrite())) return exists;
       if (entries.individuals.get(deviceId) !== exists) return enrollments.close(deviceId, mark, { isOwn, mayWrite });
       const isCertificate = exists !== undefined && exists.mark === undefined;

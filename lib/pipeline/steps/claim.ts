@@ -1,5 +1,6 @@
 import { certificatesOf, inheritedCertificateNames } from '../../devices/certificates.ts';
 import { type DeviceRecord, enrolledCertificates, withEvent } from '../../devices/device.ts';
+import { heldWhileClaimed } from '../../devices/reissue.ts';
 import type { ConflictPolicy, Job } from '../../jobs/job.ts';
 import type { ChunkAttempt } from '../../jobs/messages.ts';
 import { contentHash, type DeviceRequest, type RowError, rowError } from '../../manifest/manifest.ts';
@@ -243,11 +244,13 @@ function supersede(claim: DeviceRecord, predecessor: DeviceRecord): DeviceRecord
   const certificates = certificatesOf(predecessor);
   const { block } = predecessor;
   const deletion = predecessor.deletion ?? (block && { by: block.by, at: block.at, block: block.mark });
+  const before = heldWhileClaimed(predecessor);
   return {
     ...claim,
     formerCertificateNames: inheritedCertificateNames(predecessor),
     ...(enrolled.length > 0 && { enrolledCertificates: enrolled }),
     ...(certificates.length > 0 && { certificates }),
+    ...(before !== undefined && { before }),
     // The block of a deleted or scrapped device stays until its new certificate is recorded.
     ...(deletion !== undefined && { deletion }),
     history: withEvent(predecessor.history, event),

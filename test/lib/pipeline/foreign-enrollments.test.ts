@@ -86,8 +86,10 @@ describe('a row whose device has an individual enrollment that was made elsewher
     using world = await openWorld();
     await submit(world);
     world.enrollments.entries.individuals.set('gw-1', theirs);
+    const { identity } = recordOf(world, 'gw-1');
     await submit(world, { onconflict: 'reissue' });
-    assert.equal(recordOf(world, 'gw-1').failure?.code, 'enrollment-exists');
+    assert.equal(recordOf(world, 'gw-1').failedReissue?.code, 'enrollment-exists');
+    assert.deepEqual(recordOf(world, 'gw-1').identity, identity);
     assert.equal(certificateOf(world, 'gw-2'), heldBy(world, 'gw-2'));
   });
 });
