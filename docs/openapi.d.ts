@@ -1007,6 +1007,10 @@ export interface components {
             readonly enrolled?: {
                 seenAt: components["schemas"]["Time"];
                 sha256Thumbprint: string;
+                /** @enum {string} */
+                provisioningStatus?: "enabled" | "disabled";
+                /** @description Since when DPS does not have it. */
+                missingSince?: components["schemas"]["Time"];
             };
             /** @description Who deletes it, while the status is `deleting`, or deleted it. Its certificate is revoked. */
             deletion?: {

@@ -64,7 +64,12 @@ export const deviceSchema = z
       .readonly()
       .describe('As DPS reported it last.'),
     enrolled: z
-      .object({ seenAt: time, sha256Thumbprint: z.string() })
+      .object({
+        seenAt: time,
+        sha256Thumbprint: z.string(),
+        provisioningStatus: z.enum(['enabled', 'disabled']).optional(),
+        missingSince: time.optional().describe('Since when DPS does not have it.'),
+      })
       .readonly()
       .optional()
       .describe('Its individual enrollment as DPS had it, seen last.'),

@@ -147,6 +147,10 @@ export interface EnrollmentSeen {
   readonly seenAt: string;
   /** Its primary certificate: SHA-256, upper-case hex. */
   readonly sha256Thumbprint: string;
+  /** `disabled`: no device can register by it. */
+  readonly provisioningStatus?: 'enabled' | 'disabled';
+  /** Since when DPS does not have it: ISO 8601, UTC. */
+  readonly missingSince?: string;
 }
 
 /** The deletion of a device. */

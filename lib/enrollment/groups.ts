@@ -74,6 +74,8 @@ export interface Groups extends GroupDeletion {
    * @throws FleetError `not-found`, `group-refused`; `group-exists` when DPS has a group of that name that is not ours
    */
   writeAgain(id: string): Promise<void>;
+  /** Notes that every individual enrollment of the group has this status. Another one may be declared by now. */
+  noteReached(id: string, status: GroupDefinition['provisioningStatus']): Promise<void>;
   /**
    * The request for the group's next issuing CA, to be signed elsewhere.
    * @returns the request (PKCS#10, PEM) and the generation of the CA
@@ -174,20 +176,23 @@ export function createGroups(options: GroupsOptions): Groups {
     }
   }
 
-  /** Makes the issuing CA if there is none, and brings DPS up to date with the group as declared. */
-  async function complete(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>> {
-    if (group.value.issuingCas.length > 0) return sync(group);
+  /**
+   * Makes the issuing CA if there is none, and brings DPS up to date with the group as declared.
+   * @param ask asks DPS even if it had the group so: someone may have deleted or changed it there
+   */
+  async function complete(group: Versioned<GroupRecord>, ask = false): Promise<Versioned<GroupRecord>> {
+    if (group.value.issuingCas.length > 0) return sync(group, ask);
     const needsCa = ({ issuingCas }: GroupRecord) => issuingCas.length === 0;
     return sync(await updateIssuingCa(group.value.id, { needsCa, makeCa: createCa }));
   }
 
   /** Brings DPS up to date with a stored group, and records that. */
-  async function sync(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>> {
+  async function sync(group: Versioned<GroupRecord>, ask = false): Promise<Versioned<GroupRecord>> {
     const { definition, issuingCas, enrolled, accepted, refusal } = group.value;
     const revision = enrollmentRevision(group.value);
     const [primary, secondary] = issuingCas;
-    if (definition.enrollment === 'individual' || primary === undefined || enrolled?.revision === revision)
-      return group;
+    if (definition.enrollment === 'individual' || primary === undefined) return group;
+    if (enrolled?.revision === revision && !ask) return group;
     // DPS is not asked again per chunk while there is something to fall back to. Declaring the group again asks it.
     if (refusal?.revision === revision && accepted !== undefined)
       throw new FleetError(refusal.reason.code, refusal.reason.message);
@@ -244,9 +249,9 @@ export function createGroups(options: GroupsOptions): Groups {
   }
 
   /** Brings DPS up to date if that is possible now. If not, the stored change stays. */
-  async function syncOrPending(stored: Versioned<GroupRecord>): Promise<StoredGroup> {
+  async function syncOrPending(stored: Versioned<GroupRecord>, ask = false): Promise<StoredGroup> {
     try {
-      const { value, etag } = await complete(stored);
+      const { value, etag } = await complete(stored, ask);
       return { group: value, etag };
     } catch (error) {
       if (!(error instanceof FleetError) || !isPending(error)) throw error;
@@ -304,7 +309,7 @@ export function createGroups(options: GroupsOptions): Groups {
       }
       const declared = await directory.read(id);
       if (declared === undefined) throw new FleetError('concurrent-change', `Enrollment group "${id}" was deleted.`);
-      return { ...(await syncOrPending(declared)), created };
+      return { ...(await syncOrPending(declared, true)), created };
     },
 
     async rollOver(id, rollover = {}, by = unknownActor) {
@@ -327,6 +332,10 @@ export function createGroups(options: GroupsOptions): Groups {
       const [primary, secondary] = group.issuingCas;
       if (group.definition.enrollment === 'individual' || primary === undefined) return;
       await write({ value: group, etag }, primary, secondary);
+    },
+
+    async noteReached(id, reached) {
+      await update(id, (latest) => (latest.reached === reached ? latest : { ...latest, reached }));
     },
 
     async requestIssuingCa(id) {

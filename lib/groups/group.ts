@@ -18,6 +18,8 @@ export interface GroupRecord {
   readonly enrolled?: { readonly revision: string; readonly at: string };
   /** The enrollment group in DPS that this deployment wrote. Absent while there is none, and on records of earlier versions. */
   readonly inDps?: OwnGroup;
+  /** The status that all individual enrollments of the group have. Absent: that which they were made with. */
+  readonly reached?: GroupDefinition['provisioningStatus'];
   /** Who allowed the latest declaration to take over an enrollment group that this deployment did not write. */
   readonly adopt?: Act;
   /** Who took over an enrollment group that this deployment did not write. */

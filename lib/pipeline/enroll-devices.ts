@@ -1,5 +1,5 @@
 import { certificatesOf, supersedeOthers } from '../devices/certificates.ts';
-import { type DeviceRecord, withEvent } from '../devices/device.ts';
+import { type DeviceRecord, type EnrollmentSeen, withEvent } from '../devices/device.ts';
 import { failedRecord, failureOf } from '../devices/reissue.ts';
 import { mergeTwins } from '../devices/twin.ts';
 import {
@@ -149,7 +149,7 @@ async function enrollBatch(
     const refused = answers[index];
     const value =
       refused === undefined
-        ? enrolledRecord(record.value, at)
+        ? enrolledRecord(record.value, entries[index]?.definition.provisioningStatus, at)
         : failedRecord(record.value, enrollmentFailure(row.deviceId, refused), at);
     return { row, record: { value, etag: record.etag } };
   });
@@ -252,7 +252,11 @@ function enrollmentFailure(
   return { code: 'enrollment-exists', message: `${found} ${describeEntry(exists)}` };
 }
 
-function enrolledRecord(record: DeviceRecord, at: string): DeviceRecord {
+function enrolledRecord(
+  record: DeviceRecord,
+  provisioningStatus: EnrollmentSeen['provisioningStatus'],
+  at: string,
+): DeviceRecord {
   const { deletion: _deletion, before: _before, ...rest } = record;
   const { identity } = record;
   return {
@@ -262,7 +266,11 @@ function enrolledRecord(record: DeviceRecord, at: string): DeviceRecord {
     certificates: supersedeOthers(certificatesOf(record), record.serialNumber, at),
     ...(identity !== undefined && {
       enrolledCertificates: [identity.sha256Thumbprint],
-      enrolled: { seenAt: at, sha256Thumbprint: identity.sha256Thumbprint },
+      enrolled: {
+        seenAt: at,
+        sha256Thumbprint: identity.sha256Thumbprint,
+        ...(provisioningStatus !== undefined && { provisioningStatus }),
+      },
     }),
     history: withEvent(record.history, { at, event: 'enrolled' }),
   };

@@ -246,6 +246,10 @@ function limitedGroups(groups: Groups, allowed: readonly string[]): Groups {
       requireGroup(id, allowed);
       return groups.writeAgain(id);
     },
+    async noteReached(id, status) {
+      requireGroup(id, allowed);
+      return groups.noteReached(id, status);
+    },
     async requestIssuingCa(id) {
       requireGroup(id, allowed);
       return groups.requestIssuingCa(id);

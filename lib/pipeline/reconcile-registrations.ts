@@ -4,10 +4,11 @@ import { enrollmentRevision, type GroupRecord, inForce } from '../groups/group.t
 import { currentLog } from '../log.ts';
 import { applyRegistrations } from './apply-registrations.ts';
 import type { Ports } from './ports.ts';
+import { reachEnrollments } from './reach-enrollments.ts';
 
 export type ReconcilePorts = Pick<
   Ports,
-  'devices' | 'groups' | 'enrollments' | 'twins' | 'rateLimiter' | 'now' | 'random'
+  'devices' | 'groups' | 'enrollments' | 'twins' | 'rateLimiter' | 'retry' | 'now' | 'random'
 >;
 
 /**
@@ -34,6 +35,7 @@ export async function reconcileRegistrations(ports: ReconcilePorts): Promise<num
     await warnOnError('group not brought up to date', id, async () => {
       if (isOutOfSync(group.value)) await groups.ensure(group);
     });
+    await warnOnError('individual enrollments not reached', id, () => reachEnrollments(group.value, ports));
     await warnOnError('group not reconciled', id, async () => {
       changed += await reconcileGroup(inForce(group.value), ports);
     });

@@ -44,8 +44,13 @@ export function compare(existing: DeviceRecord, wanted: DeviceRecord, onConflict
     };
   }
   if (onConflict === 'reissue') return { verdict: 'take-over' };
-  if (existing.contentHash === wanted.contentHash) return { verdict: 'unchanged' };
+  const isMissing = existing.enrolled?.missingSince !== undefined;
+  if (existing.contentHash === wanted.contentHash && !isMissing) return { verdict: 'unchanged' };
   if (onConflict === 'replace') return { verdict: 'take-over' };
+  if (isMissing) {
+    const lost = `DPS does not have the individual enrollment of this device (seen at ${existing.enrolled?.missingSince}).`;
+    return { verdict: 'refused', code: 'device-exists', message: `${lost} Send the row with onConflict=reissue.` };
+  }
   const holder = holderOf(existing);
   const message = `The device was provisioned by job ${holder.jobId}, line ${holder.line}, with other content.`;
   return { verdict: 'refused', code: 'device-exists', message };
