@@ -5,6 +5,7 @@ import { deletions } from './deletions.ts';
 import { deviceBlocks } from './device-blocks.ts';
 import { deviceOperations } from './devices.ts';
 import { groupOperations } from './enrollment-groups.ts';
+import { fleetActOperations } from './fleet-acts.ts';
 import { healthOperations } from './health.ts';
 import { jobReportOperations } from './job-reports.ts';
 import { jobOperations } from './jobs.ts';
@@ -23,6 +24,7 @@ export const operations: readonly Operation[] = [
   ...jobReportOperations,
   ...deviceOperations,
   ...deviceBlocks,
+  ...fleetActOperations,
   ...deletions,
   ...deadLetterOperations,
   ...summaryOperations,

@@ -12,6 +12,7 @@ const maxMarks = 20;
 
 export interface BlockRequest extends ReasonedAct {
   readonly kind: BlockKind;
+  readonly fleetAct?: string | undefined;
 }
 
 /** Whether the access of the device has ended, or is about to end. */
@@ -57,7 +58,7 @@ const ranks: Readonly<Record<BlockKind, number>> = { suspended: 0, revoked: 1, s
  */
 export function blocked(record: DeviceRecord, request: BlockRequest): DeviceRecord {
   const { id, status, block } = record;
-  const { kind, by, at, reason, mark } = request;
+  const { kind, by, at, reason, mark, fleetAct } = request;
   if (status === 'deleting' || status === 'deleted') {
     throw new FleetError('method-conflict', `Device "${id}" is ${status}. Its certificates are revoked already.`);
   }
@@ -71,7 +72,8 @@ export function blocked(record: DeviceRecord, request: BlockRequest): DeviceReco
   // A row that is in work loses the device, which keeps what it had before.
   const device = status === 'claimed' ? failedRecord(record, rowFailure(record, kind), at) : record;
   const from = block !== undefined && isHeld ? block.from : statusAfterRestore(device);
-  const next: DeviceBlock = { kind, by, at, reason, mark, from, marks, doors, lookAgainAt: later(at) };
+  const act = { kind, by, at, reason, mark, ...(fleetAct !== undefined && { fleetAct }) };
+  const next: DeviceBlock = { ...act, from, marks, doors, lookAgainAt: later(at) };
   const event = { at, event: closingEvents[kind], detail: `by ${by}: ${reason}` };
   return { ...device, status: 'closing', statusSince: at, block: next, history: withEvent(device.history, event) };
 }

@@ -28,7 +28,8 @@ async function call(method: string, path: string, body?: unknown): Promise<Answe
   const headers = { 'x-functions-key': fleet.stack.functionsKey, 'content-type': 'application/json' };
   const init = body === undefined ? { method, headers } : { method, headers, body: JSON.stringify(body) };
   const answer = await fetch(`${fleet.stack.urls.functions}/api/${path}`, init);
-  return { status: answer.status, json: await answer.json() };
+  const text = await answer.text();
+  return { status: answer.status, json: JSON.parse(text) };
 }
 
 /** Registers with the bundle. @returns the hub; empty when DPS refuses */
