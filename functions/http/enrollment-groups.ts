@@ -4,7 +4,7 @@ import { deviceId } from '../../lib/devices/ids.ts';
 import { unknownGroup } from '../../lib/enrollment/group-directory.ts';
 import { restoreGroup, suspendGroup } from '../../lib/pipeline/suspend-group.ts';
 import { MiB } from './body.ts';
-import { reasonText } from './device-blocks.ts';
+import { reasonBody } from './device-blocks.ts';
 import { fleetActSchema, fleetActView, newActId } from './fleet-acts.ts';
 import { groupDefinition, groupSchema, groupView } from './group-view.ts';
 import { knownCas } from './known-cas.ts';
@@ -131,13 +131,6 @@ const rollOver = defineOperation({
     return { status: 200, json: groupView(group, { known: await knownCas(services), pending }), headers: { etag } };
   },
 });
-
-const reasonBody = {
-  kind: 'json',
-  description: 'Why.',
-  schema: z.strictObject({ reason: reasonText }).meta({ id: 'Reason' }),
-  maxBytes: 4096,
-} as const;
 
 const acted = {
   202: {

@@ -1,5 +1,6 @@
 import { rolesUpTo } from '../../lib/access/access.ts';
 import type { Role } from '../../lib/access/principal.ts';
+import { certificateOperations } from './certificates.ts';
 import { deadLetterOperations } from './dead-letters.ts';
 import { deletions } from './deletions.ts';
 import { deviceBlocks } from './device-blocks.ts';
@@ -24,6 +25,7 @@ export const operations: readonly Operation[] = [
   ...jobReportOperations,
   ...deviceOperations,
   ...deviceBlocks,
+  ...certificateOperations,
   ...fleetActOperations,
   ...deletions,
   ...deadLetterOperations,

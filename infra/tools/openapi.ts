@@ -116,6 +116,7 @@ export const tagDescriptions: Readonly<Record<string, string>> = {
   'enrollment-groups': 'What is declared of an enrollment group, and its issuing CAs.',
   jobs: 'Submitted manifests and what becomes of their rows.',
   devices: 'Device records and bundles.',
+  certificates: 'Which devices hold which certificates.',
   'device-acts': 'Suspend, revoke, restore or scrap many devices.',
   'dead-letters': 'Messages that failed for good.',
   summary: 'Counts of devices, jobs, certificates, groups, dead letters and messages.',

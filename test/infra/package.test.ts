@@ -37,6 +37,7 @@ const expected: Record<string, string> = {
   'begin-device-act': 'POST device-acts',
   'get-device-act': 'GET device-acts/{actId}',
   'cancel-device-act': 'POST device-acts/{actId}/cancel',
+  'list-certificates': 'GET certificates',
   'suspend-device': 'POST devices/{deviceId}/suspend',
   'revoke-device': 'POST devices/{deviceId}/revoke',
   'restore-device': 'POST devices/{deviceId}/restore',
