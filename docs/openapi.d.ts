@@ -63,6 +63,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/enrollment-groups/{id}/suspend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Suspend a group and its devices
+         * @description Disables the group in DPS at once. An act suspends its devices: follow it at GET /api/device-acts.
+         */
+        post: operations["suspend-enrollment-group"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enrollment-groups/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore a suspended group and its devices
+         * @description Devices that were suspended by themselves stay suspended.
+         */
+        post: operations["restore-enrollment-group"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/jobs": {
         parameters: {
             query?: never;
@@ -307,6 +347,83 @@ export interface paths {
          * @description Opens the doors in reverse: its identity at the hub, DPS, then the record.
          */
         post: operations["restore-device"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/certificates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which devices hold a certificate of a CA
+         * @description Certificates that were valid at a time and not revoked by then, with their devices: for a report on an incident. A certificate whose CA or key is not recorded (issued by an earlier version) is included.
+         */
+        get: operations["list-certificates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/device-acts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Suspend, revoke, restore or scrap many devices
+         * @description Answers at once; the queue works on the devices. With dryRun it only counts them and says how long it takes. An act with no end in sight is limited by the registry of the hub (HUB_REGISTRY_OPERATIONS_PER_MINUTE).
+         */
+        post: operations["begin-device-act"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/device-acts/{actId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One act on many devices: status and counts */
+        get: operations["get-device-act"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/device-acts/{actId}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop an act on many devices
+         * @description Devices that it has worked on stay as they are.
+         */
+        post: operations["cancel-device-act"];
         delete?: never;
         options?: never;
         head?: never;
@@ -730,6 +847,24 @@ export interface components {
         Reason: {
             reason: string;
         };
+        FleetActRequest: {
+            /** @enum {string} */
+            act: "suspend" | "revoke" | "restore" | "scrap";
+            /** @description Devices that match every member. */
+            filter: {
+                group?: string;
+                job?: string;
+                /** @description Devices whose row has this tag, at a path with dots, with this value as text. */
+                tag?: {
+                    path: string;
+                    value: string;
+                };
+                deviceIds?: string[];
+            };
+            reason: string;
+            dryRun?: boolean;
+            devicesPerMinute?: number;
+        };
         EnrollmentGroups: {
             enrollmentGroups: components["schemas"]["EnrollmentGroup"][];
         };
@@ -766,6 +901,14 @@ export interface components {
                 certificatePem: string;
                 revokedAt: components["schemas"]["Time"];
             }[];
+            readonly suspension?: {
+                /** @description A signed-in user as `name (object id)`, `function key`, or `order` and its source. */
+                by: string;
+                at: components["schemas"]["Time"];
+                reason: string;
+                /** @description The act that suspends its devices. */
+                fleetAct: string;
+            };
             readonly declaredBy?: components["schemas"]["Act"];
             /** @description Who deletes it, while the status is `deleting`. */
             readonly deletedBy?: components["schemas"]["Act"];
@@ -844,6 +987,41 @@ export interface components {
                     at: components["schemas"]["Time"];
                 };
             }[];
+        };
+        GroupAct: {
+            group: components["schemas"]["EnrollmentGroup"];
+            act: components["schemas"]["FleetAct"];
+        };
+        /** @description One act on many devices. */
+        FleetAct: {
+            actId: string;
+            /** @enum {string} */
+            act: "suspend" | "revoke" | "restore" | "scrap";
+            /** @enum {string} */
+            status: "running" | "completed" | "cancelled";
+            reason: string;
+            by: string;
+            counts: {
+                /** @description Every door was read back. */
+                done: number;
+                /** @description A door was not as it should be yet; the app goes on by itself (GET /api/devices). */
+                underway: number;
+                refused: number;
+            };
+            /** @description The latest 20 devices that refused. */
+            readonly refusals: {
+                deviceId: string;
+                code: components["schemas"]["ErrorCode"];
+                message: string;
+            }[];
+            devicesPerMinute?: number;
+            startedAt: components["schemas"]["Time"];
+            finishedAt?: components["schemas"]["Time"];
+            readonly cancelledBy?: components["schemas"]["Act"];
+            /** @description Paths. */
+            links: {
+                self: string;
+            };
         };
         /** @description One submitted manifest and everything that becomes of it. */
         Job: {
@@ -1182,6 +1360,53 @@ export interface components {
             at?: components["schemas"]["Time"];
             /** @description Why it is not closed yet. */
             why?: string;
+        };
+        HeldCertificates: {
+            readonly certificates: components["schemas"]["HeldCertificate"][];
+            /** @description Absent on the last page. */
+            continuation?: string;
+            /** @description Path and query of the next page. Absent on the last page. */
+            next?: string;
+            /** @description The same with scheme and host, as this app was called. */
+            nextLink?: string;
+        };
+        HeldCertificate: {
+            deviceId: string;
+            /** @enum {string} */
+            deviceStatus: "claimed" | "provisioned" | "assigned" | "failed" | "deleting" | "deleted" | "closing" | "suspended" | "revoked" | "scrapped" | "opening";
+            /** @enum {string} */
+            kind: "identity" | "edge-ca" | "est-id";
+            serialNumber: string;
+            sha1Thumbprint: string;
+            sha256Thumbprint: string;
+            notBefore: components["schemas"]["Time"];
+            notAfter: components["schemas"]["Time"];
+            /** @description The group whose CA issued it. */
+            enrollmentGroup: string;
+            /** @description Absent where it was issued by an earlier version. */
+            caGeneration?: number;
+            /** @enum {string} */
+            keyMadeBy?: "device" | "service";
+            /**
+             * @description Now.
+             * @enum {string}
+             */
+            state: "live" | "superseded" | "revoked";
+            /** @description When the state became so. */
+            since: components["schemas"]["Time"];
+            confirmedAt?: components["schemas"]["Time"];
+            assignedHub?: string;
+        };
+        FleetActEstimate: {
+            /** @description Devices that match and are not yet as the act would have them. */
+            devices: number;
+            /** @description About, if nothing else uses the quotas. */
+            minutes: number;
+            /**
+             * @description What the minutes follow from.
+             * @enum {string}
+             */
+            limit: "hub registry" | "devicesPerMinute";
         };
         Findings: {
             readonly findings: components["schemas"]["Finding"][];
@@ -2123,6 +2348,158 @@ export interface operations {
             503: components["responses"]["Error503"];
         };
     };
+    "suspend-enrollment-group": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description Why. At most 4096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description The group, and the act on its devices. DPS has the group so if `enrollment.status` is `enrolled`. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupAct"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `group-exists`: Delete the enrollment group in DPS, or take it over: declare the group with adopt=true. Then retry the job.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "group-exists" | "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            /** @description `group-refused`: Resolve what DPS says, then retry the job. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "group-refused";
+                    };
+                };
+            };
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "restore-enrollment-group": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description Why. At most 4096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description The group, and the act on its devices. DPS has the group so if `enrollment.status` is `enrolled`. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupAct"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `group-exists`: Delete the enrollment group in DPS, or take it over: declare the group with adopt=true. Then retry the job.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "group-exists" | "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            /** @description `group-refused`: Resolve what DPS says, then retry the job. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "group-refused";
+                    };
+                };
+            };
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
     "list-jobs": {
         parameters: {
             query?: {
@@ -2867,6 +3244,22 @@ export interface operations {
                     };
                 };
             };
+            /**
+             * @description `device-suspended`: Restore the device (POST /api/devices/{id}/restore), then retry the job or repeat the request.
+             *
+             *     `device-revoked`: Give the device another id: a device that was revoked or scrapped needs a new identity.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "device-suspended" | "device-revoked";
+                    };
+                };
+            };
             /** @description `bundle-gone`: Send the row of the device again with onConflict=reissue; that makes a new certificate and a new bundle. */
             410: {
                 headers: {
@@ -3112,6 +3505,200 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         title: "method-conflict" | "device-revoked" | "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "list-certificates": {
+        parameters: {
+            query?: {
+                /** @description Items per page, 100 when absent. A page can have fewer, and more can follow it. */
+                limit?: number;
+                /** @description The `continuation` of the page before. */
+                continuation?: string;
+                /** @description The issuing CA: a group, or a group and the generation of its CA: `line7/2`. */
+                ca?: string;
+                /** @description Issued at this time or later, by the beginning of its validity. */
+                issuedFrom?: string;
+                /** @description Issued before this time. */
+                issuedTo?: string;
+                /** @description Who made the key. `service`: this app, so that the key was in a bundle. */
+                custody?: "device" | "service";
+                /** @description The time at which it was valid. Default: now. */
+                asOf?: string;
+                /** @description Default: JSON, unless the header Accept prefers CSV. CSV has all certificates. */
+                format?: "csv" | "json";
+            };
+            header?: {
+                accept?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description CSV: all of them, while they are read. JSON: one page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeldCertificates"];
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "begin-device-act": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The act. At most 1048576 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FleetActRequest"];
+            };
+        };
+        responses: {
+            /** @description With dryRun: what the act would take. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FleetActEstimate"];
+                };
+            };
+            /** @description The act. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FleetAct"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `concurrent-change`: Read the resource again and repeat the request. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "get-device-act": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                actId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The act. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FleetAct"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "cancel-device-act": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                actId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The act. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FleetAct"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "concurrent-change";
                     };
                 };
             };

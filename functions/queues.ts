@@ -3,6 +3,7 @@ import { parseBlockMessage, parseChunkMessage, parseEnrollmentMessage } from '..
 import { runExclusively } from '../lib/lock.ts';
 import { currentLog } from '../lib/log.ts';
 import { enrollDevices } from '../lib/pipeline/enroll-devices.ts';
+import { continueFleetAct } from '../lib/pipeline/fleet-acts.ts';
 import { provisionChunk } from '../lib/pipeline/provision-chunk.ts';
 import { receiveOrders, receiveUploads } from '../lib/pipeline/receive-messages.ts';
 import { recordDeadLetter } from '../lib/pipeline/record-dead-letter.ts';
@@ -48,7 +49,10 @@ app.storageQueue('enroll-individuals', {
 app.storageQueue('settle-blocks', {
   connection,
   queueName: queues.blocks,
-  handler: onMessage(queues.blocks, (body, services) => continueBlock(parseBlockMessage(body), services)),
+  handler: onMessage(queues.blocks, (body, services) => {
+    const message = parseBlockMessage(body);
+    return 'actId' in message ? continueFleetAct(message.actId, services) : continueBlock(message.deviceId, services);
+  }),
 });
 
 for (const queue of queueNames) {

@@ -12,6 +12,7 @@ import { createCosmosDeadLetterStore } from '../lib/azure/cosmos-dead-letters.ts
 import { createCosmosDeviceStore } from '../lib/azure/cosmos-devices.ts';
 import { createCosmosDpsCaStore } from '../lib/azure/cosmos-dps-cas.ts';
 import { createCosmosFindingStore } from '../lib/azure/cosmos-findings.ts';
+import { createCosmosFleetActStore } from '../lib/azure/cosmos-fleet-acts.ts';
 import { createCosmosGroupStore } from '../lib/azure/cosmos-groups.ts';
 import { createCosmosJobStore } from '../lib/azure/cosmos-jobs.ts';
 import { createDpsEnrollments } from '../lib/azure/dps.ts';
@@ -109,6 +110,7 @@ export function createServices(config: Config): Services {
   const cosmos = cosmosClient(config, credential).database(config.cosmos.database);
   const jobs = createCosmosJobStore(cosmos.container(cosmosContainers.jobs));
   const devices = createCosmosDeviceStore(cosmos.container(cosmosContainers.devices), { sleep: pause });
+  const fleetActs = createCosmosFleetActStore(cosmos.container(cosmosContainers.jobs));
   const groupStore = createCosmosGroupStore(cosmos.container(cosmosContainers.groups));
   const dpsCas = createCosmosDpsCaStore(cosmos.container(cosmosContainers.groups));
   const deadLetters = createCosmosDeadLetterStore(cosmos.container(cosmosContainers.deadLetters));
@@ -164,6 +166,7 @@ export function createServices(config: Config): Services {
   return {
     jobs,
     devices,
+    fleetActs,
     groups,
     groupStore,
     dpsCas,
@@ -184,6 +187,7 @@ export function createServices(config: Config): Services {
     openIssuance,
     rateLimiter,
     registryRateLimiter,
+    registryOperationsPerMinute: config.hub.registryOperationsPerMinute,
     enrollmentLock,
     sweepLock,
     fleet,

@@ -24,6 +24,7 @@ import { createMemoryDeadLetterStore } from './memory/dead-letter-store.ts';
 import { createMemoryDeviceStore } from './memory/device-store.ts';
 import { createMemoryEnrollments } from './memory/enrollments.ts';
 import { createMemoryFindingStore } from './memory/finding-store.ts';
+import { createMemoryFleetActStore } from './memory/fleet-acts.ts';
 import { createMemoryGroupStore } from './memory/group-store.ts';
 import { createMemoryHubIdentities } from './memory/hub-identities.ts';
 import { createMemoryJobStore } from './memory/job-store.ts';
@@ -98,6 +99,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
     enrollments: createMemoryEnrollments(),
     findings: createMemoryFindingStore(),
     identities: createMemoryHubIdentities(),
+    fleetActs: createMemoryFleetActStore(),
   };
   const [jobs, devices, groupStore] = [cuttable(memory.jobs), cuttable(memory.devices), cuttable(memory.groupStore)];
   const [manifests, bundles, reports] = [
@@ -132,7 +134,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
   /** New for each delivery: a worker that crashes loses its caches. */
   const services = () => ({
     ...{ jobs, devices, manifests, bundles, reports, enrollments, chunkQueue, enrollmentQueue, now, retry, chunkRows },
-    ...{ identities, blockQueue },
+    ...{ identities, blockQueue, fleetActs: memory.fleetActs, registryOperationsPerMinute: 50 },
     groups: newGroups(),
     findings: cuttable(memory.findings),
     overview: createOverview({

@@ -18,8 +18,7 @@ export const reasonText = z
   .max(200)
   .regex(/^[^\p{Cc}]*$/u, 'text of one line');
 
-/** The body of every act that needs a reason. */
-export const body = {
+export const reasonBody = {
   kind: 'json',
   description: 'Why.',
   schema: z.strictObject({ reason: reasonText }).meta({ id: 'Reason' }),
@@ -53,7 +52,7 @@ const suspendDevice = defineOperation({
   role: 'operator',
   perGroup: true,
   pathParameters,
-  body,
+  body: reasonBody,
   answers,
   errors,
   handle: async ({ path, body: { reason }, services, caller }) =>
@@ -70,7 +69,7 @@ const revokeDevice = defineOperation({
   role: 'operator',
   perGroup: true,
   pathParameters,
-  body,
+  body: reasonBody,
   answers,
   errors,
   handle: async ({ path, body: { reason }, services, caller }) =>
@@ -86,7 +85,7 @@ const restoreOne = defineOperation({
   role: 'operator',
   perGroup: true,
   pathParameters,
-  body,
+  body: reasonBody,
   answers,
   errors,
   handle: async ({ path, body: { reason }, services, caller }) =>

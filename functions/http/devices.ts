@@ -108,7 +108,7 @@ const getDeviceBundle = defineOperation({
       mediaTypes: ['application/gzip', 'application/cms'],
     },
   },
-  errors: ['not-found', 'bundle-unavailable', 'bundle-gone', 'archive-damaged'],
+  errors: ['not-found', 'device-suspended', 'device-revoked', 'bundle-unavailable', 'bundle-gone', 'archive-damaged'],
   async handle({ path, services, caller, requestId }) {
     const by = `${caller.name}, request ${requestId}`;
     const { fileName, mediaType, body } = await downloadBundle(path.deviceId, by, services);

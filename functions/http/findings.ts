@@ -4,7 +4,7 @@ import { excerpt } from '../../lib/errors.ts';
 import { type Finding, findingStates } from '../../lib/findings/finding.ts';
 import { definitionOf, findingKinds, severities, subjectTypes } from '../../lib/findings/kinds.ts';
 import { acceptFinding, readFinding, repairFinding } from '../../lib/pipeline/repair-finding.ts';
-import { body } from './device-blocks.ts';
+import { reasonBody as body } from './device-blocks.ts';
 import { defineOperation } from './operation.ts';
 import { pageEnd, pageIn } from './pages.ts';
 import { pageQuery, word } from './parameters.ts';

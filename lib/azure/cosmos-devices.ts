@@ -141,10 +141,11 @@ export function createCosmosDeviceStore(
 }
 
 function conditionsOf(filter: Omit<DeviceFilter, 'certificate'>): Condition[] {
-  const { jobId, enrollmentGroup, status, expiresBefore, idPrefix } = filter;
+  const { jobId, enrollmentGroup, issuingGroup, status, expiresBefore, idPrefix } = filter;
   return [
     ['c.claim.jobId = ?', jobId],
     ['c.enrollmentGroup = ?', enrollmentGroup],
+    ['(c.enrollmentGroup = ? OR ARRAY_CONTAINS(c.formerGroups, ?))', issuingGroup],
     ['c.status = ?', status],
     // Text of this form sorts by time. A comparison with a missing property is undefined and selects nothing.
     ['c.identity.notAfter < ?', expiresBefore],

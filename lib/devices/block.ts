@@ -28,6 +28,8 @@ export interface ReasonedAct {
 /** The block of a device: what is to be closed, and how far that is. */
 export interface DeviceBlock extends ReasonedAct {
   readonly kind: BlockKind;
+  /** The act on many devices that asked for it. */
+  readonly fleetAct?: string;
   /** The status that a restore gives back. */
   readonly from: 'provisioned' | 'assigned' | 'failed';
   /** Marks by which a door outside is known as closed by this deployment: of this and of earlier operations. */

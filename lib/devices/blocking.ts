@@ -2,6 +2,7 @@ import { FleetError } from '../errors.ts';
 import type { BlockKind, DeviceBlock, DoorsSeen, ReasonedAct } from './block.ts';
 import { certificatesOf, revokeAll } from './certificates.ts';
 import { type DeviceRecord, withEvent } from './device.ts';
+import { failedRecord } from './reissue.ts';
 
 /** Seconds after which the doors are looked at again. DPS assigns a device within some. */
 export const secondLookSeconds = 60;
@@ -11,6 +12,7 @@ const maxMarks = 20;
 
 export interface BlockRequest extends ReasonedAct {
   readonly kind: BlockKind;
+  readonly fleetAct?: string | undefined;
 }
 
 /** Whether the access of the device has ended, or is about to end. */
@@ -56,7 +58,7 @@ const ranks: Readonly<Record<BlockKind, number>> = { suspended: 0, revoked: 1, s
  */
 export function blocked(record: DeviceRecord, request: BlockRequest): DeviceRecord {
   const { id, status, block } = record;
-  const { kind, by, at, reason, mark } = request;
+  const { kind, by, at, reason, mark, fleetAct } = request;
   if (status === 'deleting' || status === 'deleted') {
     throw new FleetError('method-conflict', `Device "${id}" is ${status}. Its certificates are revoked already.`);
   }
@@ -67,17 +69,25 @@ export function blocked(record: DeviceRecord, request: BlockRequest): DeviceReco
   const marks = [...(block?.marks ?? []), mark].slice(-maxMarks);
   const doors = { record: at, bundle: at, renewal: at };
   const isHeld = isBlocked(record) || status === 'opening';
-  const from = block !== undefined && isHeld ? block.from : statusAfterRestore(record);
-  const next: DeviceBlock = { kind, by, at, reason, mark, from, marks, doors, lookAgainAt: later(at) };
+  // A row that is in work loses the device, which keeps what it had before.
+  const device = status === 'claimed' ? failedRecord(record, rowFailure(record, kind), at) : record;
+  const from = block !== undefined && isHeld ? block.from : statusAfterRestore(device);
+  const act = { kind, by, at, reason, mark, ...(fleetAct !== undefined && { fleetAct }) };
+  const next: DeviceBlock = { ...act, from, marks, doors, lookAgainAt: later(at) };
   const event = { at, event: closingEvents[kind], detail: `by ${by}: ${reason}` };
-  return { ...record, status: 'closing', statusSince: at, block: next, history: withEvent(record.history, event) };
+  return { ...device, status: 'closing', statusSince: at, block: next, history: withEvent(device.history, event) };
 }
 
 const closingEvents = { suspended: 'suspending', revoked: 'revoking', scrapped: 'scrapping' } as const;
 
-/** A row that was in work loses its device, and a retry of its job takes it up after the restore. */
 function statusAfterRestore({ status }: DeviceRecord): DeviceBlock['from'] {
   return status === 'provisioned' || status === 'assigned' ? status : 'failed';
+}
+
+/** A retry of the job takes up a row whose device was suspended. */
+function rowFailure({ claim: { jobId } }: DeviceRecord, kind: BlockKind) {
+  const code = kind === 'suspended' ? 'device-suspended' : 'device-revoked';
+  return { code, message: `The device was ${kind} while job ${jobId} provisioned it.` } as const;
 }
 
 /**
@@ -143,15 +153,10 @@ export function restored(record: DeviceRecord, block: DeviceBlock, left: string 
   const { undo, from } = block;
   const detail = `by ${undo?.by}: ${undo?.reason}${left === undefined ? '' : `. ${left}`}`;
   const history = withEvent(record.history, { at, event: 'restored', detail });
-  const failure = {
-    code: 'device-suspended',
-    message: `The device was suspended while job ${record.claim.jobId} provisioned it.`,
-  } as const;
   return {
     ...record,
     status: from,
     statusSince: at,
-    ...(from === 'failed' && record.failure === undefined && { failure }),
     block: { ...block, doors: {}, lookAgainAt: later(at) },
     history,
   };

@@ -68,6 +68,8 @@ export interface DeviceRecord {
    * names of the present certificate can be missing.
    */
   readonly formerCertificateNames?: readonly string[];
+  /** Groups that the device was in before. Absent where it stayed in one. */
+  readonly formerGroups?: readonly string[];
   /** Tags and desired properties of the row, without those of its group. */
   readonly twin?: Twin;
   /** The present certificate. Absent while nothing is issued. */
@@ -316,7 +318,9 @@ export interface BatchWrite {
 export interface DeviceFilter {
   /** The job that holds the device. */
   readonly jobId?: string;
-  readonly enrollmentGroup?: string;
+  readonly enrollmentGroup?: string | undefined;
+  /** The device is in this group, or has been: only then can it have a certificate of its CAs. */
+  readonly issuingGroup?: string | undefined;
   readonly status?: DeviceStatus;
   /**
    * The certificate ends before this time: ISO 8601, UTC, with milliseconds, as in `DeviceIdentity`. A device without a

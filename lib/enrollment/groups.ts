@@ -15,9 +15,11 @@ import { checkGroup } from '../bundle/check-group.ts';
 import { FleetError } from '../errors.ts';
 import { type GroupDefinition, parseGroupDefinition } from '../groups/definition.ts';
 import {
+  definitionInDps,
   enrollmentRevision,
   type GroupRecord,
   type GroupStore,
+  type GroupSuspension,
   type IssuingCa,
   inForce,
   keepAccepted,
@@ -74,6 +76,17 @@ export interface Groups extends GroupDeletion {
    * @throws FleetError `not-found`, `group-refused`; `group-exists` when DPS has a group of that name that is not ours
    */
   writeAgain(id: string): Promise<void>;
+  /**
+   * Disables the group in DPS until `resume`: no device registers by it. A suspended group stays as it is.
+   * @throws FleetError `not-found`, `group-refused`, `group-exists`
+   */
+  suspend(id: string, suspension: GroupSuspension): Promise<StoredGroup>;
+  /**
+   * Gives the group in DPS the status that is declared. A group that is not suspended stays as it is.
+   * @returns the suspension that ended, too
+   * @throws FleetError `not-found`, `group-refused`, `group-exists`
+   */
+  resume(id: string): Promise<StoredGroup & { readonly ended?: GroupSuspension }>;
   /** Notes that every individual enrollment of the group has this status. Another one may be declared by now. */
   noteReached(id: string, status: GroupDefinition['provisioningStatus']): Promise<void>;
   /**
@@ -208,7 +221,7 @@ export function createGroups(options: GroupsOptions): Groups {
     const { id, definition, enrolled } = group;
     const revision = enrollmentRevision(group);
     const wanted: GroupEnrollment = {
-      definition,
+      definition: definitionInDps(group),
       primaryCertificatePem: primary.certificatePem,
       secondaryCertificatePem: secondary?.certificatePem,
       caReferences: definition.attestation === 'caReference' ? caReferences(group) : undefined,
@@ -332,6 +345,23 @@ export function createGroups(options: GroupsOptions): Groups {
       const [primary, secondary] = group.issuingCas;
       if (group.definition.enrollment === 'individual' || primary === undefined) return;
       await write({ value: group, etag }, primary, secondary);
+    },
+
+    async suspend(id, suspension) {
+      const suspended = await update(id, (latest) => {
+        if (latest.deleting !== undefined) throw beingDeleted(latest);
+        return latest.suspension === undefined ? { ...latest, suspension } : latest;
+      });
+      return syncOrPending(suspended, true);
+    },
+
+    async resume(id) {
+      let ended: GroupSuspension | undefined;
+      const resumed = await update(id, ({ suspension, ...latest }) => {
+        ended = suspension;
+        return latest;
+      });
+      return { ...(await syncOrPending(resumed, true)), ...(ended !== undefined && { ended }) };
     },
 
     async noteReached(id, reached) {

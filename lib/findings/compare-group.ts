@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { caNoticeDays, expiringCertificates } from '../authorities/expiry.ts';
 import { isOwnGroup } from '../enrollment/group-ownership.ts';
 import type { ObservedEntry } from '../enrollment/observed.ts';
-import { enrollmentRevision, type GroupRecord, inForce } from '../groups/group.ts';
+import { definitionInDps, enrollmentRevision, type GroupRecord, inForce } from '../groups/group.ts';
 import { differingSettings, expectedSettings } from './entry-settings.ts';
 import type { Difference, Subject } from './finding.ts';
 import type { FindingKind } from './kinds.ts';
@@ -29,7 +29,8 @@ export function compareGroup(record: GroupRecord, seen: ObservedEntry | undefine
     current.definition.enrollment === 'group' && record.enrolled?.revision === enrollmentRevision(current);
   // A group that DPS never had is not drift: its status says why (lib/enrollment/group-status.ts).
   if (!isInDps) return { subject, decided: groupKinds, differences: [] };
-  return { subject, decided: groupKinds, differences: groupDifferences(subject, record, current, seen) };
+  const inDps = { ...current, definition: definitionInDps(current) };
+  return { subject, decided: groupKinds, differences: groupDifferences(subject, record, inDps, seen) };
 }
 
 function groupDifferences(

@@ -35,7 +35,10 @@ const enrollmentMessage = z.strictObject({
   adopt: z.literal(true).optional(),
 });
 
-const blockMessage = z.strictObject({ deviceId: z.string().regex(deviceId) });
+const blockMessage = z.union([
+  z.strictObject({ deviceId: z.string().regex(deviceId) }),
+  z.strictObject({ actId: z.string().regex(/^[0-9a-f]{24}$/) }),
+]);
 
 /** One chunk of a manifest, on queue `chunks`. */
 export type ChunkMessage = Readonly<z.output<typeof chunkMessage>>;
@@ -43,7 +46,10 @@ export type ChunkMessage = Readonly<z.output<typeof chunkMessage>>;
 /** The devices of one chunk that need an individual enrollment, on queue `individual-enrollments`. */
 export type EnrollmentMessage = Readonly<z.output<typeof enrollmentMessage>>;
 
-/** A device whose doors are to be closed, opened or looked at again, on queue `device-blocks`. Its record says which. */
+/**
+ * A device whose doors are to be closed, opened or looked at again, or an act on many devices that goes on. On queue
+ * `device-blocks`; the record of the device or the act says what is next.
+ */
 export type BlockMessage = Readonly<z.output<typeof blockMessage>>;
 
 /** One attempt at one chunk. `chunk` counts from 0; `attempt` is 1, and one more for each retry of the job. */

@@ -15,6 +15,8 @@ export interface Reason {
   /** As `Act`. */
   readonly by: string;
   readonly reason: string;
+  /** The act on many devices that asks for it. */
+  readonly fleetAct?: string | undefined;
 }
 
 /**
@@ -28,7 +30,9 @@ export interface Reason {
  * it is deleted; `concurrent-change`, `throttled`, `unavailable` while the record is not written
  */
 export function blockDevice(id: string, kind: BlockKind, reason: Reason, ports: BlockPorts): Promise<DeviceRecord> {
-  return act(id, reason, ports, (record, request) => blocked(record, { ...request, kind } satisfies BlockRequest));
+  return act(id, reason, ports, (record, request) => {
+    return blocked(record, { ...request, kind, fleetAct: reason.fleetAct } satisfies BlockRequest);
+  });
 }
 
 /**

@@ -250,6 +250,14 @@ function limitedGroups(groups: Groups, allowed: readonly string[]): Groups {
       requireGroup(id, allowed);
       return groups.writeAgain(id);
     },
+    async suspend(id, suspension) {
+      requireGroup(id, allowed);
+      return groups.suspend(id, suspension);
+    },
+    async resume(id) {
+      requireGroup(id, allowed);
+      return groups.resume(id);
+    },
     async noteReached(id, status) {
       requireGroup(id, allowed);
       return groups.noteReached(id, status);

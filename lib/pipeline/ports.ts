@@ -4,6 +4,7 @@ import type { Groups } from '../enrollment/groups.ts';
 import type { HubIdentities } from '../enrollment/hub-identities.ts';
 import type { FindingStore } from '../findings/finding.ts';
 import type { DeadLetterStore } from '../jobs/dead-letters.ts';
+import type { FleetActStore } from '../jobs/fleet-act.ts';
 import type { JobStore } from '../jobs/job.ts';
 import type { BlockMessage, ChunkMessage, EnrollmentMessage } from '../jobs/messages.ts';
 import type { RateLimiter } from '../rate-limiter.ts';
@@ -20,6 +21,7 @@ import type { Overview } from './overview.ts';
 export interface Ports {
   readonly jobs: JobStore;
   readonly devices: DeviceStore;
+  readonly fleetActs: FleetActStore;
   readonly groups: Groups;
   readonly deadLetters: DeadLetterStore;
   readonly findings: FindingStore;
@@ -43,6 +45,8 @@ export interface Ports {
   readonly rateLimiter: RateLimiter;
   /** Operations per minute on the identity registry of a hub, of what the hub allows. */
   readonly registryRateLimiter: RateLimiter;
+  /** What it allows. */
+  readonly registryOperationsPerMinute: number;
   /** How long throttled calls to DPS are repeated. */
   readonly retry: RetryOptions;
   /** Rows per chunk of a new job. */

@@ -39,7 +39,7 @@ export async function settleBlock(deviceId: string, ports: SettlePorts): Promise
  * The message of a device whose doors wait for a step: does the step, and sends the next message while one is left.
  * @throws FleetError as `settleBlock`, without `not-found`
  */
-export async function continueBlock({ deviceId }: { readonly deviceId: string }, ports: SettlePorts): Promise<void> {
+export async function continueBlock(deviceId: string, ports: SettlePorts): Promise<void> {
   const { block } = await settleBlock(deviceId, ports);
   if (block?.lookAgainAt === undefined) return;
   const delaySeconds = Math.max(1, Math.ceil((Date.parse(block.lookAgainAt) - ports.now().getTime()) / 1000));

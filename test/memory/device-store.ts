@@ -47,12 +47,14 @@ export function createMemoryDeviceStore(): DeviceStore & {
     },
     async list(filter, page) {
       const { size, continuation = '' } = page;
-      const { jobId, enrollmentGroup, status, expiresBefore, idPrefix = '', certificate } = filter;
+      const { jobId, enrollmentGroup, issuingGroup, status, expiresBefore, idPrefix = '', certificate } = filter;
       const found = sorted().filter(
         (record) =>
           record.id > continuation &&
           (jobId === undefined || record.claim.jobId === jobId) &&
           (enrollmentGroup === undefined || record.enrollmentGroup === enrollmentGroup) &&
+          (issuingGroup === undefined ||
+            [record.enrollmentGroup, ...(record.formerGroups ?? [])].includes(issuingGroup)) &&
           (status === undefined || record.status === status) &&
           (expiresBefore === undefined ||
             (record.identity !== undefined && record.identity.notAfter < expiresBefore)) &&

@@ -70,8 +70,6 @@ function compareOwn(existing: DeviceRecord, wanted: DeviceRecord): Comparison {
     return { verdict: 'refused', code: 'chunk-superseded', message: 'A later attempt at this row has begun.' };
   }
   if (claim.attempt === wanted.claim.attempt) {
-    const block = blockOf(existing);
-    if (block !== undefined && isUnfinished(existing)) return { verdict: 'settled', ...(failure ?? block) };
     const isDeleted = status === 'deleting' || status === 'deleted';
     if (failure === undefined && status !== 'failed' && !(isDeleted && identity === undefined))
       return { verdict: 'ours' };
@@ -90,9 +88,4 @@ function compareOwn(existing: DeviceRecord, wanted: DeviceRecord): Comparison {
 function blockOf(existing: DeviceRecord): Pick<FleetError, 'code' | 'message'> | undefined {
   const error = blockError(existing);
   return error && { code: error.code, message: error.message };
-}
-
-/** The row was in work when its device was blocked. */
-function isUnfinished({ block }: DeviceRecord): boolean {
-  return block?.from === 'failed';
 }

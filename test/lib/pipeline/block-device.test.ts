@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { BlockKind } from '../../../lib/devices/block.ts';
 import { type BlockPorts, blockDevice, restoreDevice } from '../../../lib/pipeline/block-device.ts';
 import { downloadBundle } from '../../../lib/pipeline/download-bundle.ts';
+import { continueFleetAct } from '../../../lib/pipeline/fleet-acts.ts';
 import { reconcileRegistrations } from '../../../lib/pipeline/reconcile-registrations.ts';
 import { scrapDevice } from '../../../lib/pipeline/scrap-device.ts';
 import { continueBlock, resumeBlocks } from '../../../lib/pipeline/settle-block.ts';
@@ -64,7 +65,10 @@ async function settleAll(world: Fleet): Promise<void> {
     await resumeBlocks(world.services());
     const messages = world.blockMessages.splice(0);
     if (messages.length === 0) return;
-    for (const message of messages) await continueBlock(message, world.services());
+    for (const message of messages) {
+      if ('actId' in message) await continueFleetAct(message.actId, world.services());
+      else await continueBlock(message.deviceId, world.services());
+    }
   }
   assert.fail('the blocks do not settle');
 }
