@@ -29,7 +29,7 @@ export function observedEntry(entry: DpsEntryOnWire): ObservedEntry {
  * capabilities) and https://learn.microsoft.com/azure/iot-dps/how-to-use-allocation-policies ("Evenly weighted distribution ...
  * is the default setting").
  */
-export function settingsOf(entry: Omit<DpsEntryOnWire, 'attestation'>): EntrySettings {
+function settingsOf(entry: Omit<DpsEntryOnWire, 'attestation'>): EntrySettings {
   const { capabilities, provisioningStatus, reprovisionPolicy, allocationPolicy } = entry;
   const { iotHubs, iotHubHostName, customAllocationDefinition: webhook } = entry;
   const twin = (entry.initialTwin ?? {}) as { tags?: unknown; properties?: { desired?: unknown } | null };

@@ -1,8 +1,8 @@
 import type { DeviceBlock, DoorSeen, DoorsSeen } from '../devices/block.ts';
 import { certificatesOf } from '../devices/certificates.ts';
 import { type DeviceRecord, enrolledCertificates } from '../devices/device.ts';
-import { describeEntry, type EnrollmentChange, type FoundEntry } from '../enrollment/enrollments.ts';
 import type { DoorChange } from '../enrollment/door-change.ts';
+import { describeEntry, type EnrollmentChange, type FoundEntry } from '../enrollment/enrollments.ts';
 import type { HubIdentity } from '../enrollment/hub-identities.ts';
 import { FleetError } from '../errors.ts';
 import { inForce } from '../groups/group.ts';
