@@ -3,6 +3,7 @@ import { excerpt, FleetError, type Issue } from '../lib/errors.ts';
 import type { PrivateUrls } from '../lib/groups/url-rule.ts';
 import { isAzure } from './config/platform.ts';
 import { type SettingName, type Settings, settingMeta, settingNames, settings } from './config/settings.ts';
+import { sweepSchedule } from './config/sweep-schedule.ts';
 
 /**
  * The settings of the app, read and checked. The only module that reads the environment. Their meaning is in
@@ -28,7 +29,7 @@ export interface Config {
     readonly operationsPerMinute: number;
   };
   /** Without a connection string, each hub is reached at its own host name by managed identity. */
-  readonly hub: { readonly connectionString?: string };
+  readonly hub: { readonly connectionString?: string; readonly registryOperationsPerMinute: number };
   readonly keys: { readonly vaultUrl: string } | { readonly directory: string };
   /** File that records everything that a CA key signs. */
   readonly signingJournal?: string;
@@ -214,7 +215,10 @@ function toConfig(set: Settings): Config {
       globalEndpoint: set.DPS_GLOBAL_ENDPOINT,
       operationsPerMinute: set.DPS_OPERATIONS_PER_MINUTE,
     },
-    hub: { ...(set.HUB_CONNECTION_STRING !== undefined && { connectionString: set.HUB_CONNECTION_STRING }) },
+    hub: {
+      ...(set.HUB_CONNECTION_STRING !== undefined && { connectionString: set.HUB_CONNECTION_STRING }),
+      registryOperationsPerMinute: set.HUB_REGISTRY_OPERATIONS_PER_MINUTE,
+    },
     keys: directory !== undefined ? { directory } : { vaultUrl: present(set.KEY_VAULT_URL) },
     ...(set.CA_SIGNING_JOURNAL !== undefined && { signingJournal: set.CA_SIGNING_JOURNAL }),
     rootCaName: set.ROOT_CA_NAME,
@@ -235,4 +239,9 @@ function present(value: string | undefined): string {
 function deepFreeze<T extends object>(value: T): T {
   for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) deepFreeze(part);
   return Object.freeze(value);
+}
+
+/** The schedule of the timer `sweep`, which is registered before the settings are checked. */
+export function readSweepSchedule(env: Environment = process.env): string {
+  return sweepSchedule(env);
 }

@@ -11,10 +11,14 @@ import { createBlobStore } from '../lib/azure/blobs.ts';
 import { createCosmosDeadLetterStore } from '../lib/azure/cosmos-dead-letters.ts';
 import { createCosmosDeviceStore } from '../lib/azure/cosmos-devices.ts';
 import { createCosmosDpsCaStore } from '../lib/azure/cosmos-dps-cas.ts';
+import { createCosmosFindingStore } from '../lib/azure/cosmos-findings.ts';
+import { createCosmosFleetActStore } from '../lib/azure/cosmos-fleet-acts.ts';
 import { createCosmosGroupStore } from '../lib/azure/cosmos-groups.ts';
 import { createCosmosJobStore } from '../lib/azure/cosmos-jobs.ts';
 import { createDpsEnrollments } from '../lib/azure/dps.ts';
+import { createFleetReader } from '../lib/azure/fleet-reader.ts';
 import { createChecks } from '../lib/azure/health.ts';
+import { createHubIdentities } from '../lib/azure/hub-identities.ts';
 import { createHubTwins } from '../lib/azure/hub-twins.ts';
 import type { IotConnection } from '../lib/azure/iot.ts';
 import { createKeyVaultKeyStore } from '../lib/azure/key-vault.ts';
@@ -22,8 +26,9 @@ import type { Check } from '../lib/azure/probe.ts';
 import { createMessageQueue } from '../lib/azure/queues.ts';
 import { countBilledRequests } from '../lib/azure/request-metrics.ts';
 import { createGroups } from '../lib/enrollment/groups.ts';
+import type { FleetReader } from '../lib/enrollment/observed.ts';
 import type { GroupStore } from '../lib/groups/group.ts';
-import type { ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
+import type { BlockMessage, ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
 import type { Lock } from '../lib/lock.ts';
 import { createListChecker } from '../lib/pipeline/check-list.ts';
 import { createIssuanceCache } from '../lib/pipeline/issuance.ts';
@@ -32,7 +37,7 @@ import type { Ports } from '../lib/pipeline/ports.ts';
 import type { KeyStore } from '../lib/pki/key-store.ts';
 import { journaled } from '../lib/pki/signing-journal.ts';
 import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
-import { createRateLimiter } from '../lib/rate-limiter.ts';
+import { createRateLimiter, type RateLimiter } from '../lib/rate-limiter.ts';
 import { blobContainers, cosmosContainers, queues } from '../lib/resource-names.ts';
 import { type Config, readConfig } from './config.ts';
 
@@ -44,6 +49,12 @@ export interface Services extends Ports {
   readonly dpsCas: DpsCaStore;
   /** Held by the one instance that writes individual enrollments. */
   readonly enrollmentLock: Lock;
+  /** Held by the one instance that sweeps. */
+  readonly sweepLock: Lock;
+  readonly fleet: FleetReader;
+  /** The share of the sweep: of what DPS allows, and of the queries that a hub allows. */
+  readonly sweepRateLimiter: RateLimiter;
+  readonly queryRateLimiter: RateLimiter;
   readonly enrollmentQueue: Ports['enrollmentQueue'] & { waiting(): Promise<number> };
   /** How long a chunk of individual enrollments takes at the rate that DPS allows. */
   readonly secondsPerChunk: number;
@@ -64,6 +75,15 @@ export function services(): Services {
   return instance;
 }
 
+/** The part of the quota of DPS that a sweep uses, so that enrollments and registrations keep the rest. */
+const sweepShare = 0.25;
+
+/**
+ * Half of the 20 queries per minute of a hub with one S1 or S2 unit
+ * (https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling).
+ */
+const hubQueriesPerMinute = 10;
+
 /** DPS throttles per minute, so waiting for minutes succeeds. The host renews the lease of the message during the wait. */
 const maxWaitSeconds = 300;
 
@@ -80,24 +100,42 @@ export function createServices(config: Config): Services {
   const reports = createBlobStore(blobService.getContainerClient(blobContainers.reports));
   const locks = blobService.getContainerClient(blobContainers.locks);
   const enrollmentLock = createBlobLock(locks.getBlockBlobClient(queues.enrollments));
+  const sweepLock = createBlobLock(locks.getBlockBlobClient('sweep'));
 
   const queueService = queueServiceClient(config, credential);
   const chunkQueue = createMessageQueue<ChunkMessage>(queueService.getQueueClient(queues.chunks));
   const enrollmentQueue = createMessageQueue<EnrollmentMessage>(queueService.getQueueClient(queues.enrollments));
+  const blockQueue = createMessageQueue<BlockMessage>(queueService.getQueueClient(queues.blocks));
   const queue = (name: string) => createMessageQueue<unknown>(queueService.getQueueClient(name));
 
   const cosmos = cosmosClient(config, credential).database(config.cosmos.database);
   const jobs = createCosmosJobStore(cosmos.container(cosmosContainers.jobs));
   const devices = createCosmosDeviceStore(cosmos.container(cosmosContainers.devices), { sleep: pause });
+  const fleetActs = createCosmosFleetActStore(cosmos.container(cosmosContainers.jobs));
   const groupStore = createCosmosGroupStore(cosmos.container(cosmosContainers.groups));
   const dpsCas = createCosmosDpsCaStore(cosmos.container(cosmosContainers.groups));
   const deadLetters = createCosmosDeadLetterStore(cosmos.container(cosmosContainers.deadLetters));
 
-  const overview = createOverview({ devices, jobs, deadLetters, queue, now });
+  const findings = createCosmosFindingStore(cosmos.container(cosmosContainers.findings));
+
+  const overview = createOverview({ devices, jobs, findings, deadLetters, queue, now });
 
   const enrollments = createDpsEnrollments(dpsConnection(config, credential));
   const twins = createHubTwins(hubConnection(config, credential));
+  const identities = createHubIdentities(hubConnection(config, credential));
+  const fleet = createFleetReader({ dps: dpsConnection(config, credential), hub: hubConnection(config, credential) });
   const rateLimiter = createRateLimiter({ perMinute: config.dps.operationsPerMinute, now, sleep: pause });
+  const sweepRateLimiter = createRateLimiter({
+    perMinute: Math.max(1, Math.floor(config.dps.operationsPerMinute * sweepShare)),
+    now,
+    sleep: pause,
+  });
+  const queryRateLimiter = createRateLimiter({ perMinute: hubQueriesPerMinute, now, sleep: pause });
+  const registryRateLimiter = createRateLimiter({
+    perMinute: config.hub.registryOperationsPerMinute,
+    now,
+    sleep: pause,
+  });
 
   const keys = keyStore(config, credential);
   const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: config.rootCaName, now });
@@ -134,25 +172,35 @@ export function createServices(config: Config): Services {
   return {
     jobs,
     devices,
+    fleetActs,
     groups,
     groupStore,
     dpsCas,
     deadLetters,
+    findings,
     overview,
     manifests,
     bundles,
     reports,
     chunkQueue,
     enrollmentQueue,
+    blockQueue,
     queue,
     authority,
     enrollments,
     twins,
+    identities,
     openIssuance,
     checkList,
     deployment,
     rateLimiter,
+    registryRateLimiter,
+    registryOperationsPerMinute: config.hub.registryOperationsPerMinute,
     enrollmentLock,
+    sweepLock,
+    fleet,
+    sweepRateLimiter,
+    queryRateLimiter,
     secondsPerChunk: (60 * config.chunkRows) / config.dps.operationsPerMinute,
     chunkRows: config.chunkRows,
     bundleRetentionDays: config.bundleRetentionDays,

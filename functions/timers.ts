@@ -1,9 +1,13 @@
 import { app, type InvocationContext, type Timer } from '@azure/functions';
 import { withLog } from '../lib/log.ts';
+import { createDriftDetector } from '../lib/pipeline/detect-drift.ts';
 import { reconcileRegistrations } from '../lib/pipeline/reconcile-registrations.ts';
+import { resumeBlocks } from '../lib/pipeline/settle-block.ts';
+import { sweep } from '../lib/pipeline/sweep.ts';
 import { warnOfExpiringCertificates } from '../lib/pipeline/warn-of-expiring-certificates.ts';
+import { readSweepSchedule } from './config.ts';
 import { logTo } from './log.ts';
-import { services } from './services.ts';
+import { type Services, services } from './services.ts';
 
 app.timer('reconcile-registrations', {
   schedule: '%RECONCILE_SCHEDULE%',
@@ -11,9 +15,35 @@ app.timer('reconcile-registrations', {
     const log = logTo(context);
     const given = services();
     await withLog(log, async () => {
+      const resumed = await resumeBlocks(given);
+      if (resumed > 0) log.warn('blocks resumed', { devices: resumed });
       await warnOfExpiringCertificates(given);
       const changed = await reconcileRegistrations(given);
       if (changed > 0) log.info('registrations reconciled', { changed });
     });
   },
 });
+
+app.timer('sweep', { schedule: readSweepSchedule(), handler: sweepTimer({ begin: true }) });
+
+// A sweep of a large fleet takes several runs.
+app.timer('continue-sweep', { schedule: '%RECONCILE_SCHEDULE%', handler: sweepTimer({ begin: false }) });
+
+function sweepTimer(options: { readonly begin: boolean }) {
+  return async (_timer: Timer, context: InvocationContext) => {
+    const log = logTo(context);
+    const given = services();
+    await withLog(log, async () => {
+      await given.sweepLock.tryRun(async () => {
+        const figures = await sweep(sweepPorts(given), options);
+        if (figures !== undefined) log.info('sweep ended', { ...figures });
+      });
+    });
+  };
+}
+
+/** The services as a sweep uses them: at its share of the quotas. */
+function sweepPorts(given: Services) {
+  const ports = { ...given, rateLimiter: given.sweepRateLimiter };
+  return { ...ports, observe: createDriftDetector(ports) };
+}

@@ -105,6 +105,16 @@ const definitions = {
     status: 409,
     hint: 'Wait for the other job, then send the row again.',
   },
+  'device-suspended': {
+    acts: 'operator',
+    status: 409,
+    hint: 'Restore the device (POST /api/devices/{id}/restore), then retry the job or repeat the request.',
+  },
+  'device-revoked': {
+    acts: 'sender',
+    status: 409,
+    hint: 'Give the device another id: a device that was revoked or scrapped needs a new identity.',
+  },
   'group-missing': {
     acts: 'sender',
     status: 422,

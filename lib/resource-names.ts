@@ -13,6 +13,8 @@ export const queues = {
   chunks: 'chunks',
   /** The individual enrollments of one chunk (lib/jobs/messages.ts). */
   enrollments: 'individual-enrollments',
+  /** Devices whose doors are to be closed, opened or looked at again (lib/pipeline/settle-block.ts). */
+  blocks: 'device-blocks',
 } as const;
 
 export type QueueName = (typeof queues)[keyof typeof queues];
@@ -44,4 +46,5 @@ export const cosmosContainers = {
   jobs: 'jobs',
   groups: 'groups',
   deadLetters: 'dead-letters',
+  findings: 'findings',
 } as const;

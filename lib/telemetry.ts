@@ -42,6 +42,11 @@ export const metrics = {
     description: 'Device certificates that end soon',
     unit: '{certificate}',
   }),
+  /** By `kind` and `severity`, at the end of each sweep. */
+  openFindings: gauge('fleet.findings.open', {
+    description: 'Open findings: differences between the records and Azure',
+    unit: '{finding}',
+  }),
   /** Rejected and failed rows by error `code`. */
   rejections: counter('fleet.rejections', { description: 'Rows that were refused, by error code', unit: '{row}' }),
   chunkDuration: histogram('fleet.chunk.duration', {

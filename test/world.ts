@@ -2,12 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createCertificateAuthority } from '../lib/authorities/certificate-authority.ts';
-import type { HubTwins } from '../lib/enrollment/enrollments.ts';
+import type { Enrollments, HubTwins } from '../lib/enrollment/enrollments.ts';
 import { createGroups, type DeclareOptions } from '../lib/enrollment/groups.ts';
+import type { HubIdentities } from '../lib/enrollment/hub-identities.ts';
 import type { GroupInput } from '../lib/groups/definition.ts';
 import type { Job } from '../lib/jobs/job.ts';
 import { jobIdOf } from '../lib/jobs/job.ts';
-import type { ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
+import type { BlockMessage, ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
 import { createListChecker } from '../lib/pipeline/check-list.ts';
 import { enrollDevices } from '../lib/pipeline/enroll-devices.ts';
 import { ingestManifest } from '../lib/pipeline/ingest-manifest.ts';
@@ -22,7 +23,10 @@ import { createMemoryBlobStore } from './memory/blob-store.ts';
 import { createMemoryDeadLetterStore } from './memory/dead-letter-store.ts';
 import { createMemoryDeviceStore } from './memory/device-store.ts';
 import { createMemoryEnrollments } from './memory/enrollments.ts';
+import { createMemoryFindingStore } from './memory/finding-store.ts';
+import { createMemoryFleetActStore } from './memory/fleet-acts.ts';
 import { createMemoryGroupStore } from './memory/group-store.ts';
+import { createMemoryHubIdentities } from './memory/hub-identities.ts';
 import { createMemoryJobStore } from './memory/job-store.ts';
 
 /** Hubs without devices. */
@@ -47,6 +51,8 @@ export interface WorldOptions {
   /** CA keys; in a directory of the world's own if absent. */
   readonly keys?: KeyStore;
   readonly now?: () => Date;
+  /** DPS and the hubs; in memory if absent. */
+  readonly azure?: { readonly enrollments: Enrollments; readonly identities: HubIdentities; readonly twins: HubTwins };
 }
 
 /**
@@ -54,7 +60,7 @@ export interface WorldOptions {
  * into, and that can be cut: `interruptAfter(n)` throws once, when the n-th call of any port from then on has taken
  * effect and its answer is on the way. A delivery that throws so is delivered again.
  */
-export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }: WorldOptions = {}) {
+export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, azure }: WorldOptions = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'fleet-keys-'));
   const sleep = async () => {};
   const retry = { maxWaitSeconds: 60, sleep };
@@ -93,6 +99,9 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
     ...{ jobs: createMemoryJobStore(), devices: createMemoryDeviceStore(), groupStore: createMemoryGroupStore() },
     ...{ manifests: createMemoryBlobStore(), bundles: createMemoryBlobStore(), reports: createMemoryBlobStore() },
     enrollments: createMemoryEnrollments(),
+    findings: createMemoryFindingStore(),
+    identities: createMemoryHubIdentities(),
+    fleetActs: createMemoryFleetActStore(),
   };
   const [jobs, devices, groupStore] = [cuttable(memory.jobs), cuttable(memory.devices), cuttable(memory.groupStore)];
   const [manifests, bundles, reports] = [
@@ -100,7 +109,8 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
     cuttable(memory.bundles),
     cuttable(memory.reports),
   ];
-  const enrollments = cuttable(memory.enrollments);
+  const enrollments = cuttable(azure?.enrollments ?? memory.enrollments);
+  const identities = cuttable(azure?.identities ?? memory.identities);
   const keys = given ?? createSoftwareKeyStore({ directory });
   const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: 'Test root CA', now });
   const newGroups = () => createGroups({ store: groupStore, authority, enrollments, retry, now, allowPlainKeys: true });
@@ -117,13 +127,22 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
     },
   });
 
+  /** Messages of blocked devices. A test delivers them when their time has come. */
+  const blockMessages: BlockMessage[] = [];
+  const blockQueue = cuttable({
+    send: async (messages: Iterable<BlockMessage>) => void blockMessages.push(...messages),
+  });
+
   /** New for each delivery: a worker that crashes loses its caches. */
   const services = () => ({
     ...{ jobs, devices, manifests, bundles, reports, enrollments, chunkQueue, enrollmentQueue, now, retry, chunkRows },
+    ...{ identities, blockQueue, fleetActs: memory.fleetActs, registryOperationsPerMinute: 50 },
     groups: newGroups(),
+    findings: cuttable(memory.findings),
     overview: createOverview({
       devices,
       jobs,
+      findings: memory.findings,
       deadLetters: createMemoryDeadLetterStore(),
       queue: () => emptyQueue,
       now,
@@ -132,15 +151,17 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
     checkList: createListChecker({ groups: newGroups(), devices, deployment, now }),
     newId: () => `id-${++ids}`,
     random: Math.random,
-    twins: cuttable({ ...noTwins }),
+    twins: cuttable({ ...(azure?.twins ?? noTwins) }),
     openIssuance: createIssuanceCache({ authority, dps, now }),
     rateLimiter: createRateLimiter({ perMinute: 1_000_000, now, sleep }),
+    registryRateLimiter: createRateLimiter({ perMinute: 1_000_000, now, sleep }),
   });
 
   return {
     ...memory,
     services,
     queue,
+    blockMessages,
 
     declare: (id: string, input: GroupInput, by?: string, options?: DeclareOptions) =>
       newGroups().declare(id, input, by, options),

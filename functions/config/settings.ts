@@ -3,6 +3,7 @@ import { FleetError } from '../../lib/errors.ts';
 import { privateUrls } from '../../lib/groups/url-rule.ts';
 import { groupRoles } from './group-roles.ts';
 import { isNcrontab } from './ncrontab.ts';
+import { nightly } from './sweep-schedule.ts';
 
 /*
  * The schema of the app's settings. Each is declared once, with its meaning and its expected value. functions/config.ts reads
@@ -124,7 +125,7 @@ export const settings = z.object({
     .regex(/^[^/\\?#\s][^/\\?#]{0,254}$/)
     .default('fleet')
     .register(registry, {
-      description: 'Database with the containers devices, jobs, groups and dead-letters.',
+      description: 'Database with the containers devices, jobs, groups, findings and dead-letters.',
       expected: 'a database name without / \\ ? #',
       group: 'cosmos',
       where: 'both',
@@ -174,6 +175,16 @@ export const settings = z.object({
   DPS_OPERATIONS_PER_MINUTE: wholeNumber(1, 100_000).default(1000).register(registry, {
     description:
       'Most operations per minute on individual enrollments and registrations. The quota of one DPS instance is 1000.',
+    expected: 'a whole number from 1 to 100000',
+    group: 'dps',
+    where: 'both',
+    reader: 'app',
+  }),
+  // S1 and S2: 100 per minute and unit; S3: 5,000. DPS and deployments use the same quota.
+  // https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling
+  HUB_REGISTRY_OPERATIONS_PER_MINUTE: wholeNumber(1, 100_000).default(50).register(registry, {
+    description:
+      'Most operations per minute on the identities of one hub, when devices are suspended, revoked, restored or scrapped. One unit of S1 or S2 allows 100, which DPS needs too when devices register.',
     expected: 'a whole number from 1 to 100000',
     group: 'dps',
     where: 'both',
@@ -264,6 +275,14 @@ export const settings = z.object({
       where: 'both',
       reader: 'host',
     }),
+  SWEEP_SCHEDULE: z.string().default(nightly).refine(isNcrontab).register(registry, {
+    description:
+      'When a sweep begins: it looks at all groups, enrollments, registrations and hub identities, with a quarter of the quota of DPS. One that is under way goes on at RECONCILE_SCHEDULE. NCRONTAB, UTC.',
+    expected: 'six fields {second} {minute} {hour} {day} {month} {day of week}, such as 0 0 1 * * *',
+    group: 'work',
+    where: 'both',
+    reader: 'host',
+  }),
   HTTP_ACCESS: z.enum(['keys', 'entra']).default('keys').register(registry, {
     description:
       'Who may call the API. keys: holders of a function key. entra: signed-in users, by app role (reader, submitter, operator).',

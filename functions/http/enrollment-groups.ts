@@ -2,7 +2,10 @@ import * as z from 'zod';
 import { actorName } from '../../lib/access/act.ts';
 import { deviceId } from '../../lib/devices/ids.ts';
 import { unknownGroup } from '../../lib/enrollment/group-directory.ts';
+import { restoreGroup, suspendGroup } from '../../lib/pipeline/suspend-group.ts';
 import { MiB } from './body.ts';
+import { reasonBody } from './device-blocks.ts';
+import { fleetActSchema, fleetActView, newActId } from './fleet-acts.ts';
 import { groupDefinition, groupSchema, groupView } from './group-view.ts';
 import { knownCas } from './known-cas.ts';
 import { defineOperation } from './operation.ts';
@@ -129,4 +132,54 @@ const rollOver = defineOperation({
   },
 });
 
-export const groupOperations = [listGroups, getGroup, putGroup, rollOver];
+const acted = {
+  202: {
+    description: 'The group, and the act on its devices. DPS has the group so if `enrollment.status` is `enrolled`.',
+    schema: z.object({ group: groupSchema, act: fleetActSchema }).meta({ id: 'GroupAct' }),
+  },
+} as const;
+
+const suspend = defineOperation({
+  id: 'suspend-enrollment-group',
+  method: 'POST',
+  path: 'enrollment-groups/{id}/suspend',
+  summary: 'Suspend a group and its devices',
+  description: 'Disables the group in DPS at once. An act suspends its devices: follow it at GET /api/device-acts.',
+  role: 'operator',
+  perGroup: false,
+  pathParameters,
+  body: reasonBody,
+  answers: acted,
+  errors: ['not-found', 'method-conflict', 'group-refused', 'group-exists'],
+  async handle({ path: { id }, body: { reason }, services, caller }) {
+    const asked = { by: actorName(caller), reason };
+    const { group, pending, act } = await suspendGroup(id, newActId(services.newId), asked, services);
+    return {
+      status: 202,
+      json: { group: groupView(group, { known: await knownCas(services), pending }), act: fleetActView(act) },
+    };
+  },
+});
+
+const restore = defineOperation({
+  id: 'restore-enrollment-group',
+  method: 'POST',
+  path: 'enrollment-groups/{id}/restore',
+  summary: 'Restore a suspended group and its devices',
+  description: 'Devices that were suspended by themselves stay suspended.',
+  role: 'operator',
+  perGroup: false,
+  pathParameters,
+  body: reasonBody,
+  answers: acted,
+  errors: ['not-found', 'method-conflict', 'group-refused', 'group-exists'],
+  async handle({ path: { id }, body: { reason }, services, caller }) {
+    const { group, pending, act } = await restoreGroup(id, { by: actorName(caller), reason }, services);
+    return {
+      status: 202,
+      json: { group: groupView(group, { known: await knownCas(services), pending }), act: fleetActView(act) },
+    };
+  },
+});
+
+export const groupOperations = [listGroups, getGroup, putGroup, rollOver, suspend, restore];

@@ -69,6 +69,9 @@ param chunkRows int = 250
 @description('When registrations are reconciled with DPS. NCRONTAB, UTC.')
 param reconcileSchedule string = '0 */10 * * * *'
 
+@description('When a sweep over the whole fleet begins. NCRONTAB, UTC.')
+param sweepSchedule string = '0 0 1 * * *'
+
 @description('Common name of the root certificate. Used once, when the root is created.')
 param rootCaName string = 'Fleet root CA'
 
@@ -271,6 +274,7 @@ module functionApp 'app/function-app.bicep' = {
       CHUNK_ROWS: string(chunkRows)
       BUNDLE_RETENTION_DAYS: string(bundleRetentionDays)
       RECONCILE_SCHEDULE: reconcileSchedule
+      SWEEP_SCHEDULE: sweepSchedule
     }
   }
   // Without its roles the first start of the app would log failures.

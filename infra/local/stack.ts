@@ -162,6 +162,7 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
   const appSettings: Record<string, string> = {
     ALLOW_PLAIN_KEYS: 'true',
     RECONCILE_SCHEDULE: options.reconcileSchedule ?? defaults.reconcileSchedule,
+    SWEEP_SCHEDULE: defaults.sweepSchedule,
     COSMOS_DATABASE: 'fleet',
     ROOT_CA_NAME: 'Fleet root CA',
     // The 2 s of host.json keep the cost of polling low. Here polling costs nothing, and a person waits.

@@ -85,7 +85,7 @@ export interface DocumentKey {
 }
 
 /**
- * A condition of a query, and the value of its question mark. The value is bound and never part of the text. An array fills a
+ * A condition of a query, and the value of its question marks. The value is bound and never part of the text. An array fills a
  * list: `IN (?)` becomes `IN (@p0, @p1)`. A condition without a value is left out.
  */
 export type Condition = readonly [text: string, value: string | readonly string[] | undefined];
@@ -108,7 +108,7 @@ export function whereClause(conditions: readonly Condition[]): { readonly text: 
   const texts = conditions.flatMap(([text, value]) => {
     if (value === undefined) return [];
     const names = typeof value === 'string' ? [bind(value)] : value.map(bind);
-    return [text.replace('?', names.join(', '))];
+    return [text.replaceAll('?', names.join(', '))];
   });
   return { text: texts.length === 0 ? '' : ` WHERE ${texts.join(' AND ')}`, parameters };
 }
@@ -164,6 +164,8 @@ export const containerDefinitions: readonly (ContainerRequest & { readonly id: s
       '/identity/sha1Thumbprint/?',
       '/identity/sha256Thumbprint/?',
       '/formerCertificateNames/[]/?',
+      '/block/lookAgainAt/?',
+      '/formerGroups/[]/?',
     ),
   },
   {
@@ -186,6 +188,13 @@ export const containerDefinitions: readonly (ContainerRequest & { readonly id: s
     partitionKey: { paths: ['/queue'] },
     defaultTtl: -1,
     indexingPolicy: indexing('/queue/?', '/type/?', '/reason/code/?'),
+  },
+  // Findings that are gone have a `ttl`.
+  {
+    id: cosmosContainers.findings,
+    partitionKey: { paths: ['/kind'] },
+    defaultTtl: -1,
+    indexingPolicy: indexing('/kind/?', '/severity/?', '/state/?', '/subject/id/?', '/subject/enrollmentGroup/?'),
   },
 ];
 

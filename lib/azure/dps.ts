@@ -137,6 +137,31 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
     throw new FleetError('concurrent-change', 'An entry changes in DPS faster than it can be deleted.');
   }
 
+  /**
+   * Makes one change to an individual enrollment, of the version that `change` was decided on.
+   * @param wanted what to do with the enrollment that DPS has; undefined leaves it
+   */
+  async function changeEnrollment(
+    deviceId: string,
+    mayWrite: () => Promise<boolean>,
+    wanted: (existing: DpsEnrollment | undefined) => (() => Promise<unknown>) | undefined,
+  ): Promise<FoundEntry | undefined> {
+    for (let attempt = 1; attempt <= maxAttempts; attempt++) {
+      const existing = await findEnrollment(deviceId);
+      const write = wanted(existing);
+      if (write === undefined || !(await mayWrite())) return existing && foundEntry(existing);
+      try {
+        await callingIot(service, write);
+        const written = await findEnrollment(deviceId);
+        return written && foundEntry(written);
+      } catch (error) {
+        // Created, changed or deleted meanwhile: look again.
+        if (iotStatus(error) !== 404 && !isRace(error)) throw error;
+      }
+    }
+    throw new FleetError('concurrent-change', `Enrollment "${deviceId}" changes in DPS faster than it can be written.`);
+  }
+
   return {
     ensureGroup,
     enroll,
@@ -168,6 +193,33 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
       const found = foundEntry(existing);
       return found.mark === mark ? undefined : found;
     },
+
+    async enrollment(deviceId) {
+      const existing = await findEnrollment(deviceId);
+      return existing && foundEntry(existing);
+    },
+
+    close: (deviceId, mark, { isOwn, mayWrite }) =>
+      changeEnrollment(deviceId, mayWrite, (existing) => {
+        const block = blockingEnrollment(deviceId, mark);
+        if (existing === undefined) return () => client.createOrUpdateIndividualEnrollment(block);
+        const { etag } = existing;
+        const found = foundEntry(existing);
+        const isClosed = found.mark === mark && found.disabled === true;
+        if (isClosed || !isOwn(found)) return undefined;
+        const closed = found.mark === undefined ? { ...existing, provisioningStatus: 'disabled' as const } : block;
+        return () => client.createOrUpdateIndividualEnrollment({ ...closed, etag });
+      }),
+
+    open: (deviceId, status, { isOwn, mayWrite }) =>
+      changeEnrollment(deviceId, mayWrite, (existing) => {
+        if (existing === undefined || !isOwn(foundEntry(existing))) return undefined;
+        const { mark, disabled = false } = foundEntry(existing);
+        if (mark !== undefined) return () => client.deleteIndividualEnrollment(deviceId, existing.etag ?? '');
+        if (disabled === (status === 'disabled')) return undefined;
+        // DPS keeps the certificate of an entry that comes back with the facts read from it.
+        return () => client.createOrUpdateIndividualEnrollment({ ...existing, provisioningStatus: status });
+      }),
 
     async *groupRegistrations(enrollmentGroup) {
       const query = client.createEnrollmentGroupDeviceRegistrationStateQuery(
@@ -220,7 +272,7 @@ function isRace(error: unknown): boolean {
   return [enrollmentExists, groupExists, preconditionFailed].includes(iotAnswer(error).errorCode);
 }
 
-async function unlessMissing<T>(work: () => Promise<{ responseBody: T }>): Promise<T | undefined> {
+export async function unlessMissing<T>(work: () => Promise<{ responseBody: T }>): Promise<T | undefined> {
   try {
     return (await callingIot(service, work)).responseBody;
   } catch (error) {
@@ -238,22 +290,23 @@ function refused(error: unknown, what: string): unknown {
 }
 
 /** DeviceRegistrationState as it is on the wire: dates are ISO 8601 text. */
-interface DpsRegistration {
+export interface DpsRegistration {
   readonly registrationId: string;
   readonly status: Registration['status'];
+  readonly substatus?: string;
   readonly assignedHub?: string;
   readonly lastUpdatedDateTimeUtc?: string;
   readonly errorCode?: number;
   readonly errorMessage?: string;
 }
 
-function toRegistration(state: DpsRegistration): RegistrationOf {
-  const { registrationId, status, assignedHub, lastUpdatedDateTimeUtc, errorCode, errorMessage } = state;
+export function toRegistration(state: DpsRegistration): RegistrationOf {
+  const { registrationId, status, substatus, assignedHub, lastUpdatedDateTimeUtc, errorCode, errorMessage } = state;
   const failure = errorCode === undefined || errorCode === 0 ? {} : { errorCode, errorMessage };
   const hub = assignedHub === undefined || assignedHub === null ? {} : { assignedHub };
   return {
     // DPS compares ids without case. Device ids of this app are lower case.
     deviceId: registrationId.toLowerCase(),
-    registration: { status, ...hub, at: lastUpdatedDateTimeUtc, ...failure },
+    registration: { status, ...(substatus && { substatus }), ...hub, at: lastUpdatedDateTimeUtc, ...failure },
   };
 }

@@ -2,6 +2,7 @@ import type { Registration } from '../devices/device.ts';
 import type { Twin } from '../devices/twin.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { GroupDefinition } from '../groups/definition.ts';
+import type { DoorChange } from './door-change.ts';
 
 /**
  * Enrollment groups, individual enrollments and registrations: the service API of DPS. Adapter: lib/azure/dps.ts.
@@ -35,12 +36,39 @@ export interface Enrollments {
    * @returns the enrollment that is in the way; undefined when the device is blocked
    */
   block(deviceId: string, mark: string): Promise<FoundEntry | undefined>;
+  /** @returns the individual enrollment of a device; undefined when it has none */
+  enrollment(deviceId: string): Promise<FoundEntry | undefined>;
+  /**
+   * Closes DPS for a device, whatever certificates it has: disables its individual enrollment if it is ours, and creates a
+   * block as `block` does if there is none. An enrollment is disabled and not deleted: without it, DPS lets the device in by
+   * an enrollment group on any issuer of its certificate. One that is disabled by an earlier operation is written again, so
+   * that whoever is about to open the version before fails. One that is not ours is left.
+   * https://learn.microsoft.com/azure/iot-dps/how-to-unprovision-devices
+   * @returns the enrollment as DPS has it now. DPS is closed if it is disabled
+   * @throws FleetError `concurrent-change`
+   */
+  close(deviceId: string, mark: string, change: EnrollmentChange): Promise<FoundEntry | undefined>;
+  /**
+   * The opposite: deletes a block of ours, gives an individual enrollment of ours the status, and leaves any other.
+   * @returns the enrollment as DPS has it now; undefined when there is none
+   * @throws FleetError `concurrent-change`
+   */
+  open(
+    deviceId: string,
+    status: GroupDefinition['provisioningStatus'],
+    change: EnrollmentChange,
+  ): Promise<FoundEntry | undefined>;
   /** All registrations of an enrollment group, in pages of 100 at most. Empty when DPS does not have the group. */
   groupRegistrations(enrollmentGroup: string): AsyncIterable<RegistrationOf[]>;
   /** @returns the registration of one device; undefined when it has none */
   registration(deviceId: string): Promise<Registration | undefined>;
   /** Deletes the registration of a device, if it has one. */
   deleteRegistration(deviceId: string): Promise<void>;
+}
+
+/** A change to the individual enrollment of a device: as `DoorChange`, by what is known of the enrollment. */
+export interface EnrollmentChange extends Pick<DoorChange, 'mayWrite'> {
+  readonly isOwn: (found: FoundEntry) => boolean;
 }
 
 /** `other`: the entry is not ours, and was left. */
@@ -54,6 +82,8 @@ export interface FoundEntry {
   readonly createdAt: string;
   /** `x509`, `tpm`, `symmetricKey` or `none`. */
   readonly attestation: string;
+  /** No device can register by it (`provisioningStatus` "disabled"). */
+  readonly disabled?: true;
   /** SHA-256 of its certificates, upper-case hex; the primary one first. */
   readonly thumbprints: readonly string[];
   /** Names of the CAs that a group refers to; the primary one first. */

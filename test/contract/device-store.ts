@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import {
-  certificateNameIn,
-  type DeviceFilter,
-  type DeviceIdentity,
-  type DeviceStore,
-  formerCertificateNames,
-} from '../../lib/devices/device.ts';
+import { certificateNameIn, type DeviceIdentity } from '../../lib/devices/certificate.ts';
+import { inheritedCertificateNames } from '../../lib/devices/certificates.ts';
+import type { DeviceFilter, DeviceStore } from '../../lib/devices/device.ts';
 import type { PageRequest } from '../../lib/storage.ts';
 import { someDevice } from '../factories.ts';
 
@@ -193,7 +189,7 @@ export function deviceStoreContract(name: string, open: () => Promise<DeviceStor
       const after = someDevice({
         id: id('cert'),
         serialNumber: hex(16, 'd').toUpperCase(),
-        formerCertificateNames: formerCertificateNames(before),
+        formerCertificateNames: inheritedCertificateNames(before),
       });
       const { written } = await store.create([
         before,

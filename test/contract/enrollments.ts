@@ -145,6 +145,72 @@ export function enrollmentsContract(
       assert.equal((await enrollments.block(id, 'deleted 1'))?.attestation, 'x509');
     });
 
+    const freely = async () => true;
+    const marked =
+      (...marks: string[]) =>
+      ({ mark }: FoundEntry) =>
+        mark !== undefined && marks.includes(mark);
+
+    it('closes DPS for a device without an enrollment, and opens it again', async () => {
+      const { enrollments } = open();
+      const id = `${run}-closed`;
+      const closed = await enrollments.close(id, 'act 1', { isOwn: marked('act 1'), mayWrite: freely });
+      assert.deepEqual([closed?.mark, closed?.disabled], ['act 1', true]);
+      assert.deepEqual(await enrollments.enrollment(id), closed);
+      // The same operation changes nothing. A later one puts its own mark on the door.
+      const again = await enrollments.close(id, 'act 1', { isOwn: marked('act 1'), mayWrite: freely });
+      assert.equal(again?.etag, closed?.etag);
+      const later = await enrollments.close(id, 'act 2', { isOwn: marked('act 1', 'act 2'), mayWrite: freely });
+      assert.deepEqual([later?.mark, later?.etag === closed?.etag], ['act 2', false]);
+      assert.deepEqual(await enrollments.open(id, 'enabled', { isOwn: marked('act 1'), mayWrite: freely }), later);
+      assert.equal(await enrollments.open(id, 'enabled', { isOwn: marked('act 2'), mayWrite: freely }), undefined);
+      assert.equal(await enrollments.enrollment(id), undefined);
+    });
+
+    it('disables an individual enrollment of ours, keeps its certificate, and enables it again', async () => {
+      const { enrollments } = open();
+      const device = await individual(`${run}-suspended`);
+      await enrollments.enroll([device]);
+      const isOwn = ({ thumbprints: [held] }: FoundEntry) => held === sha256Of(device);
+      const closed = await enrollments.close(device.deviceId, 'act 1', { isOwn, mayWrite: freely });
+      assert.deepEqual([closed?.disabled, closed?.thumbprints[0]], [true, sha256Of(device)]);
+      const opened = await enrollments.open(device.deviceId, 'enabled', { isOwn, mayWrite: freely });
+      assert.deepEqual([opened?.disabled, opened?.thumbprints[0]], [undefined, sha256Of(device)]);
+      assert.equal(opened?.createdAt, closed?.createdAt);
+    });
+
+    it('leaves an enrollment that is not ours', async () => {
+      const { enrollments } = open();
+      const device = await individual(`${run}-theirs`);
+      await enrollments.enroll([device]);
+      const before = await enrollments.enrollment(device.deviceId);
+      const change = { isOwn: () => false, mayWrite: freely };
+      assert.deepEqual(await enrollments.close(device.deviceId, 'act 1', change), before);
+      assert.deepEqual(await enrollments.open(device.deviceId, 'enabled', change), before);
+      assert.equal(before?.disabled, undefined);
+    });
+
+    it('opens no door that was closed again after it asked whether it may', async () => {
+      const { enrollments } = open();
+      const group = `${run}-raced-g`;
+      const device = await individual(`${run}-raced-i`);
+      await enrollments.enroll([device]);
+      for (const id of [group, device.deviceId]) {
+        const isOwn = ({ mark, thumbprints: [held] }: FoundEntry) => mark !== undefined || held === sha256Of(device);
+        await enrollments.close(id, 'suspend', { isOwn, mayWrite: freely });
+        let asked = 0;
+        async function mayOpen() {
+          asked += 1;
+          if (asked > 1) return false;
+          await enrollments.close(id, 'revoke', { isOwn, mayWrite: freely });
+          return true;
+        }
+        const left = await enrollments.open(id, 'enabled', { isOwn, mayWrite: mayOpen });
+        assert.deepEqual([asked, left?.disabled], [2, true], id);
+        assert.equal((await enrollments.enrollment(id))?.disabled, true, id);
+      }
+    });
+
     it('has no registration of a device or group that does not exist', async () => {
       const { enrollments } = open();
       assert.equal(await enrollments.registration(`${run}-nobody`), undefined);

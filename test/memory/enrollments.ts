@@ -25,6 +25,9 @@ export function createMemoryEnrollments() {
     const createdAt = before?.createdAt ?? created;
     return { etag: `"${version}"`, createdAt, attestation: 'x509', thumbprints, caReferences: [] };
   };
+  const blocking = (before: FoundEntry | undefined, mark: string): FoundEntry => {
+    return { ...entry(before, []), attestation: 'symmetricKey', disabled: true, mark };
+  };
   const remove = (found: Map<string, FoundEntry>, id: string, isOwn: (found: FoundEntry) => boolean): Deletion => {
     const existing = found.get(id);
     if (existing === undefined) return 'absent';
@@ -74,8 +77,36 @@ export function createMemoryEnrollments() {
     async block(deviceId, mark) {
       const exists = entries.individuals.get(deviceId);
       if (exists !== undefined) return exists.mark === mark ? undefined : exists;
-      entries.individuals.set(deviceId, { ...entry(undefined, []), attestation: 'symmetricKey', mark });
+      entries.individuals.set(deviceId, blocking(undefined, mark));
       return undefined;
+    },
+    async enrollment(deviceId) {
+      return entries.individuals.get(deviceId);
+    },
+    async close(deviceId, mark, { isOwn, mayWrite }) {
+      const exists = entries.individuals.get(deviceId);
+      const isClosed = exists?.mark === mark && exists.disabled === true;
+      const isLeft = exists !== undefined && (isClosed || !isOwn(exists));
+      if (isLeft || !(await mayWrite())) return exists;
+      if (entries.individuals.get(deviceId) !== exists) return enrollments.close(deviceId, mark, { isOwn, mayWrite });
+      const isCertificate = exists !== undefined && exists.mark === undefined;
+      const closed: FoundEntry = isCertificate
+        ? { ...entry(exists, exists.thumbprints), disabled: true }
+        : blocking(exists, mark);
+      entries.individuals.set(deviceId, closed);
+      return closed;
+    },
+    async open(deviceId, status, { isOwn, mayWrite }) {
+      const exists = entries.individuals.get(deviceId);
+      if (exists === undefined || !isOwn(exists) || !(await mayWrite())) return exists;
+      if (entries.individuals.get(deviceId) !== exists) return enrollments.open(deviceId, status, { isOwn, mayWrite });
+      if (exists.mark === undefined) {
+        const opened = entry(exists, exists.thumbprints);
+        entries.individuals.set(deviceId, status === 'disabled' ? { ...opened, disabled: true } : opened);
+      } else {
+        entries.individuals.delete(deviceId);
+      }
+      return entries.individuals.get(deviceId);
     },
     async *groupRegistrations(enrollmentGroup) {
       const all = registrations.get(enrollmentGroup) ?? [];

@@ -4,7 +4,9 @@ import { deadLetterStoreContract } from '../contract/dead-letter-store.ts';
 import { deviceStoreContract } from '../contract/device-store.ts';
 import { dpsCaStoreContract } from '../contract/dps-ca-store.ts';
 import { enrollmentsContract } from '../contract/enrollments.ts';
+import { findingStoreContract } from '../contract/finding-store.ts';
 import { groupStoreContract } from '../contract/group-store.ts';
+import { hubIdentitiesContract } from '../contract/hub-identities.ts';
 import { jobStoreContract } from '../contract/job-store.ts';
 import { lockContract } from '../contract/lock.ts';
 import { makeCertificate } from '../infra/emulators/dps/certificates.ts';
@@ -14,7 +16,9 @@ import { createMemoryDeadLetterStore } from './dead-letter-store.ts';
 import { createMemoryDeviceStore } from './device-store.ts';
 import { createMemoryDpsCaStore } from './dps-cas.ts';
 import { createMemoryEnrollments } from './enrollments.ts';
+import { createMemoryFindingStore } from './finding-store.ts';
 import { createMemoryGroupStore } from './group-store.ts';
+import { createMemoryHubIdentities } from './hub-identities.ts';
 import { createMemoryJobStore } from './job-store.ts';
 import { createMemoryLocks } from './locks.ts';
 
@@ -31,6 +35,8 @@ jobStoreContract('memory', () => jobs);
 blobStoreContract('memory', () => blobs);
 groupStoreContract('memory', () => groups);
 deadLetterStoreContract('memory', () => letters);
+const findings = createMemoryFindingStore();
+findingStoreContract('memory', () => findings);
 const dpsCas = createMemoryDpsCaStore();
 dpsCaStoreContract('memory', () => dpsCas);
 lockContract('memory', createMemoryLocks());
@@ -53,3 +59,16 @@ enrollmentsContract(
   }),
   async () => (await makeCertificate({ name: 'memory CA', ca: true })).pem,
 );
+
+hubIdentitiesContract('memory', async () => {
+  const identities = createMemoryHubIdentities();
+  identities.devices.set('hub/gw-1', { status: 'enabled' });
+  return {
+    identities,
+    ...{ hub: 'hub', otherHub: 'other hub', deviceId: 'gw-1' },
+    rest: async () => undefined,
+    async disableElsewhere(hub, deviceId, statusReason) {
+      identities.devices.set(`${hub}/${deviceId}`, { status: 'disabled', statusReason });
+    },
+  };
+});

@@ -10,6 +10,7 @@ import { circles, importsOf } from './import-graph.ts';
  */
 const floors: readonly (readonly string[])[] = [
   ['pipeline'],
+  ['findings'],
   ['orders', 'enrollment'],
   ['jobs'],
   ['authorities'],

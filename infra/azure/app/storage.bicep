@@ -16,6 +16,7 @@ var queueNames = [
   'orders'
   'chunks'
   'individual-enrollments'
+  'device-blocks'
 ]
 
 module account 'br/public:avm/res/storage/storage-account:0.33.0' = {

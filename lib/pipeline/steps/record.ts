@@ -1,4 +1,5 @@
 import type { ArchiveIndexEntry } from '../../bundle/archive.ts';
+import { certificatesOf, formerCertificateNames, supersedeOthers, withIssued } from '../../devices/certificates.ts';
 import {
   type DeviceRecord,
   type DeviceStatus,
@@ -6,6 +7,7 @@ import {
   withEnrolledCertificate,
   withEvent,
 } from '../../devices/device.ts';
+import { failedRecord, failureOf } from '../../devices/reissue.ts';
 import { isEmptyTwin } from '../../devices/twin.ts';
 import { isEnrollmentFailure } from '../../enrollment/enrollments.ts';
 import { FleetError, isRetriable } from '../../errors.ts';
@@ -21,7 +23,7 @@ import { step } from '../../telemetry.ts';
 import type { Ports } from '../ports.ts';
 import type { ClaimedRow, UnchangedRow } from './claim.ts';
 import type { Committed } from './commit.ts';
-import type { Issued } from './issue.ts';
+import { certificatesIn, type Issued } from './issue.ts';
 
 /** How each row of a chunk ended: the records to write, the report, and what the job's counters move by. */
 export interface ChunkOutcome {
@@ -81,7 +83,7 @@ export function settleRows(options: SettleOptions): ChunkOutcome {
     }
     if (individual) {
       enrolling += 1;
-    } else if (value.status !== 'failed') {
+    } else if (failureOf(value) === undefined) {
       provisioned += 1;
       results.push(resultRow(request.line, value, 'provisioned'));
     }
@@ -144,12 +146,18 @@ function issuedRecord(
   { archive, status, at }: { archive: string; status: DeviceStatus; at: string },
 ): DeviceRecord {
   const { sha1Thumbprint, sha256Thumbprint, notBefore, notAfter, mediaType, serialNumber, individual } = entry.info;
-  const { deletion, ...claim } = record;
+  const { deletion, before, ...claim } = record;
   const twin = { tags: request.tags, desired: request.desired };
+  const certificates = withIssued(certificatesOf(record), certificatesIn(entry.info, at), at);
+  // A device with an individual enrollment uses its former certificate until DPS accepts the new one (enroll-devices.ts).
+  const names = formerCertificateNames({ ...record, certificates });
   return {
     ...claim,
+    certificates: individual === undefined ? supersedeOthers(certificates, serialNumber, at) : certificates,
+    ...(names.length > 0 && { formerCertificateNames: names }),
     // Step 4 has removed the block of a deleted device, unless the individual enrollment is to replace it.
     ...(individual !== undefined && deletion !== undefined && { deletion }),
+    ...(individual !== undefined && before !== undefined && { before }),
     status,
     statusSince: at,
     serialNumber,
@@ -169,16 +177,6 @@ function issuedRecord(
     },
     history: withEvent(record.history, { at, event: 'issued', detail: `certificate ${serialNumber}` }),
   };
-}
-
-/** The record of a device that its row releases, so that another row may claim it. */
-export function failedRecord(
-  record: DeviceRecord,
-  { code, message }: Pick<RowError, 'code' | 'message'>,
-  at: string,
-): DeviceRecord {
-  const history = withEvent(record.history, { at, event: 'failed', detail: code });
-  return { ...record, status: 'failed', statusSince: at, failure: { code, message }, history };
 }
 
 /**
@@ -202,7 +200,7 @@ function saysTheSame(found: DeviceRecord, wanted: DeviceRecord): boolean {
   const { jobId, line, attempt } = found.claim;
   const { claim } = wanted;
   if (claim.jobId !== jobId || claim.line !== line || claim.attempt !== attempt) return false;
-  if (wanted.status === 'failed') return found.status === 'failed';
+  if (failureOf(wanted) !== undefined) return failureOf(found) !== undefined;
   const further = found.status === wanted.status || found.status === 'provisioned' || found.status === 'assigned';
   return further && found.identity?.sha256Thumbprint === wanted.identity?.sha256Thumbprint;
 }

@@ -1,0 +1,112 @@
+import * as z from 'zod';
+import { actorName } from '../../lib/access/act.ts';
+import type { DeviceRecord } from '../../lib/devices/device.ts';
+import { blockDevice, restoreDevice } from '../../lib/pipeline/block-device.ts';
+import { scrapDevice } from '../../lib/pipeline/scrap-device.ts';
+import type { Services } from '../services.ts';
+import { deviceSchema, deviceView } from './device-view.ts';
+import { defineOperation } from './operation.ts';
+import { resourceId } from './parameters.ts';
+
+const pathParameters = z.object({ deviceId: resourceId });
+
+/** Text that an operator writes. Recorded on the device, so it is short and of one line. */
+export const reasonText = z
+  .string()
+  .trim()
+  .min(1)
+  .max(200)
+  .regex(/^[^\p{Cc}]*$/u, 'text of one line');
+
+export const reasonBody = {
+  kind: 'json',
+  description: 'Why.',
+  schema: z.strictObject({ reason: reasonText }).meta({ id: 'Reason' }),
+  maxBytes: 4096,
+} as const;
+
+const answers = {
+  200: { description: 'Done: every door was read back.', schema: deviceSchema },
+  202: {
+    description: 'A door is not as it should be yet. The app goes on by itself; `block.doors` says which.',
+    schema: deviceSchema,
+  },
+} as const;
+
+const errors = ['not-found', 'method-conflict', 'device-revoked'] as const;
+
+/** The device, with 200 once every door was read back. */
+function answer(record: DeviceRecord, { bundleRetentionDays, now }: Services) {
+  const isUnderway = record.status === 'closing' || record.status === 'opening';
+  const json = deviceView(record, { twin: record.twin, bundleRetentionDays, at: now() });
+  return { status: isUnderway ? 202 : 200, json } as const;
+}
+
+const suspendDevice = defineOperation({
+  id: 'suspend-device',
+  method: 'POST',
+  path: 'devices/{deviceId}/suspend',
+  summary: 'Suspend a device',
+  description:
+    'Ends its access until it is restored: reissue, bundle and renewal, then registration with DPS, then its identity at the hub. The doors are read back, and again after a minute. Repeat a request that was cut short.',
+  role: 'operator',
+  perGroup: true,
+  pathParameters,
+  body: reasonBody,
+  answers,
+  errors,
+  handle: async ({ path, body: { reason }, services, caller }) =>
+    answer(await blockDevice(path.deviceId, 'suspended', { by: actorName(caller), reason }, services), services),
+});
+
+const revokeDevice = defineOperation({
+  id: 'revoke-device',
+  method: 'POST',
+  path: 'devices/{deviceId}/revoke',
+  summary: 'Revoke a device for good',
+  description:
+    'As suspend, and cannot be undone: the device needs a new id. Its status is `revoked` only when every door is closed.',
+  role: 'operator',
+  perGroup: true,
+  pathParameters,
+  body: reasonBody,
+  answers,
+  errors,
+  handle: async ({ path, body: { reason }, services, caller }) =>
+    answer(await blockDevice(path.deviceId, 'revoked', { by: actorName(caller), reason }, services), services),
+});
+
+const restoreOne = defineOperation({
+  id: 'restore-device',
+  method: 'POST',
+  path: 'devices/{deviceId}/restore',
+  summary: 'Restore a suspended device',
+  description: 'Opens the doors in reverse: its identity at the hub, DPS, then the record.',
+  role: 'operator',
+  perGroup: true,
+  pathParameters,
+  body: reasonBody,
+  answers,
+  errors,
+  handle: async ({ path, body: { reason }, services, caller }) =>
+    answer(await restoreDevice(path.deviceId, { by: actorName(caller), reason }, services), services),
+});
+
+const removeDevice = defineOperation({
+  id: 'delete-device',
+  method: 'DELETE',
+  path: 'devices/{deviceId}',
+  summary: 'Delete or scrap a device',
+  description:
+    'A device that never reached a hub is deleted: its enrollment and its bundle are removed, its certificate is revoked, and its id is free. Any other is scrapped: revoked, and removed from its hub, from the registrations of DPS and from its archive. Its block in DPS stays, and its id is free when its last certificate has ended. Repeat a request that was cut short.',
+  role: 'operator',
+  perGroup: true,
+  pathParameters,
+  query: z.object({ reason: reasonText.optional().describe('Needed for a device that reached a hub.') }),
+  answers,
+  errors: [...errors, 'request-invalid', 'enrollment-exists', 'archive-damaged'],
+  handle: async ({ path, query: { reason }, services, caller }) =>
+    answer(await scrapDevice(path.deviceId, { by: actorName(caller), reason }, services), services),
+});
+
+export const deviceBlocks = [suspendDevice, revokeDevice, restoreOne, removeDevice];

@@ -1,0 +1,131 @@
+import { eraseBundle } from '../bundle/archive.ts';
+import { areClosed, closed, confirmed, later, restored, secondLookSeconds, withDoors } from '../devices/blocking.ts';
+import { certificatesOf } from '../devices/certificates.ts';
+import { type DeviceRecord, withEvent } from '../devices/device.ts';
+import { currentLog } from '../log.ts';
+import { changeDevice } from './change-device.ts';
+import { type Blocked, closeDoors, type DoorPorts, hubsOf, openDoors, patiently, seeDoors } from './doors.ts';
+import type { Ports } from './ports.ts';
+import { readDevice } from './read-device.ts';
+
+export type SettlePorts = DoorPorts & Pick<Ports, 'twins' | 'bundles' | 'blockQueue' | 'now'>;
+
+/**
+ * Seconds until the doors are tried again when one does not close: DPS is assigning the device, a service does not answer, or
+ * an enrollment is in the way that an operator has to remove.
+ */
+const nextTrySeconds = 120;
+
+/** Messages sent by one run of the timer. The next run sends the others. */
+const messagesPerRun = 10_000;
+
+/**
+ * Does the next step of a blocked device by what its record says: closes its doors, opens them after a restore, or looks at
+ * them a second time. Every step can be repeated, by any number of workers at once. A device without a step left stays as
+ * it is.
+ * @returns the device as it is afterwards
+ * @throws FleetError `not-found`; `throttled`, `unavailable`, `concurrent-change`
+ */
+export async function settleBlock(deviceId: string, ports: SettlePorts): Promise<DeviceRecord> {
+  const { value: record } = await readDevice(deviceId, ports.devices);
+  const { status, block } = record;
+  if (block?.lookAgainAt === undefined) return record;
+  const blocked = { record, block };
+  if (status === 'closing') return close(blocked, ports);
+  return block.undo === undefined ? lookAgain(blocked, ports) : open(blocked, ports);
+}
+
+/**
+ * The message of a device whose doors wait for a step: does the step, and sends the next message while one is left.
+ * @throws FleetError as `settleBlock`, without `not-found`
+ */
+export async function continueBlock(deviceId: string, ports: SettlePorts): Promise<void> {
+  const { block } = await settleBlock(deviceId, ports);
+  if (block?.lookAgainAt === undefined) return;
+  const delaySeconds = Math.max(1, Math.ceil((Date.parse(block.lookAgainAt) - ports.now().getTime()) / 1000));
+  await ports.blockQueue.send([{ deviceId }], { delaySeconds });
+}
+
+/**
+ * Sends a message for each blocked device whose next step is overdue: its message was never sent, or was lost.
+ * @returns how many
+ */
+export async function resumeBlocks({ devices, blockQueue, now }: Pick<Ports, 'devices' | 'blockQueue' | 'now'>) {
+  // The message of a step comes some seconds after it is due.
+  const before = later(now().toISOString(), -secondLookSeconds);
+  const ids = await devices.dueLooks(before, messagesPerRun);
+  if (ids.length > 0) await blockQueue.send(ids.map((deviceId) => ({ deviceId })));
+  return ids.length;
+}
+
+async function close(blocked: Blocked, ports: SettlePorts): Promise<DeviceRecord> {
+  const seen = await closeDoors(blocked, ports);
+  const isClosed = areClosed(seen);
+  if (isClosed && blocked.block.kind === 'scrapped') await removeTraces(blocked.record, ports);
+  return changeOwn(blocked, ports, ({ record, block }) => {
+    const at = ports.now().toISOString();
+    const next = withDoors(block, seen, at);
+    if (isClosed) return record.status === 'closing' ? closed(record, next, at) : record;
+    currentLog().warn('device not closed yet', { device: record.id, ...next.notYet });
+    return { ...record, block: { ...next, lookAgainAt: later(at, nextTrySeconds) } };
+  });
+}
+
+/** A door that is open again is closed again, and looked at once more. */
+async function lookAgain(blocked: Blocked, ports: SettlePorts): Promise<DeviceRecord> {
+  const seen = await seeDoors(blocked, ports);
+  const at = ports.now().toISOString();
+  if (areClosed(seen)) {
+    if (at < (blocked.block.lookAgainAt ?? '')) return blocked.record;
+    return changeOwn(blocked, ports, ({ record, block }) =>
+      confirmed({ ...record, block: withDoors(block, seen, at) }),
+    );
+  }
+  const reopened = await changeOwn(blocked, ports, ({ record, block }) => {
+    const next = withDoors(block, seen, at);
+    const detail = Object.values(next.notYet ?? {}).join(' ');
+    currentLog().warn('door of a blocked device found open', { device: record.id, detail });
+    const history = withEvent(record.history, { at, event: 'door found open', detail });
+    return { ...record, status: 'closing', statusSince: at, block: next, history };
+  });
+  const { block } = reopened;
+  return block === undefined || reopened.status !== 'closing' ? reopened : close({ record: reopened, block }, ports);
+}
+
+/** The record opens last: what it guards is handed out again only when the device can use it. */
+async function open(blocked: Blocked, ports: SettlePorts): Promise<DeviceRecord> {
+  const left = await openDoors(blocked, ports);
+  return changeOwn(blocked, ports, ({ record, block }) => {
+    const at = ports.now().toISOString();
+    if (record.status === 'opening') return restored(record, block, left, at);
+    return at < (block.lookAgainAt ?? '') ? record : confirmed(record);
+  });
+}
+
+/** Changes the record while it asks for what this operation did; leaves it to a later operation otherwise. */
+function changeOwn(
+  { record: { id }, block: { mark, undo } }: Blocked,
+  ports: SettlePorts,
+  change: (latest: Blocked) => DeviceRecord,
+): Promise<DeviceRecord> {
+  return changeDevice(id, ports, (record) => {
+    const { block } = record;
+    const isOwn = block?.mark === mark && block.undo?.mark === undo?.mark;
+    return block !== undefined && isOwn ? change({ record, block }) : record;
+  });
+}
+
+/** Removes what a scrapped device left: its bundle, its identity at the hubs, and its registration. Its block in DPS stays. */
+async function removeTraces(record: DeviceRecord, ports: SettlePorts): Promise<void> {
+  const { enrollments, twins, bundles, rateLimiter, registryRateLimiter } = ports;
+  if (record.bundle !== undefined) await eraseBundle(bundles, record.bundle);
+  const thumbprints = certificatesOf(record).flatMap((each) => [each.sha1Thumbprint, each.sha256Thumbprint]);
+  const { names } = await hubsOf(record, ports);
+  for (const name of names) {
+    await registryRateLimiter.acquire(2);
+    // An identity with a credential that the record does not name stays, disabled.
+    await patiently(ports, () => twins.remove(name, record.id, thumbprints));
+  }
+  await rateLimiter.acquire(1);
+  await patiently(ports, () => enrollments.deleteRegistration(record.id));
+}

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { FleetError } from '../../../lib/errors.ts';
+import type { Observation } from '../../../lib/findings/observation.ts';
+import { sweep } from '../../../lib/pipeline/sweep.ts';
+import { someDevice } from '../../factories.ts';
+import { createMemoryFleetReader } from '../../memory/fleet-reader.ts';
+import { createWorld, noTwins, type World } from '../../world.ts';
+
+const hub = 'hub.azure-devices.net';
+const list = 'deviceId,enrollmentGroup\n';
+
+/** A world whose clock a test moves, and a sweep that records what it sees. */
+function sweeping(world: World, { pageSize = 100 } = {}) {
+  const fleet = createMemoryFleetReader(world.enrollments, pageSize);
+  const seen: Observation[] = [];
+  let failAt = Number.POSITIVE_INFINITY;
+  const observe = async (observation: Observation) => {
+    if (seen.length + 1 === failAt) {
+      failAt = Number.POSITIVE_INFINITY;
+      throw new FleetError('unavailable', 'Cosmos DB is away.');
+    }
+    seen.push(observation);
+    return { opened: 0, gone: 0, repaired: 0 };
+  };
+  const ports = () => {
+    const given = world.services();
+    return { ...given, twins: noTwins, fleet, queryRateLimiter: given.rateLimiter, observe };
+  };
+  return {
+    fleet,
+    seen,
+    sweep: (begin = true) => sweep(ports(), { begin }),
+    failAt: (observation: number) => {
+      failAt = observation;
+    },
+    devicesSeen: () => seen.flatMap((each) => (each.of === 'devices' ? each.devices : [])),
+  };
+}
+
+async function provision(world: World, enrollment: 'group' | 'individual', count: number): Promise<string[]> {
+  await world.declare('line7', { keyCustody: 'plain', enrollment });
+  const ids = Array.from({ length: count }, (_, index) => `gw-${String(index).padStart(3, '0')}`);
+  await world.upload('list.csv', list + ids.map((id) => `${id},line7\n`).join(''));
+  await world.settle();
+  return ids;
+}
+
+function register(world: World, ids: readonly string[], assignedHub = hub): void {
+  const registration = { status: 'assigned', assignedHub, at: '2027-01-01T00:00:00Z' } as const;
+  world.enrollments.registrations.set(
+    'line7',
+    ids.map((deviceId) => ({ deviceId, registration })),
+  );
+}
+
+const recordOf = (world: World, id: string) => world.devices.records.get(id) ?? assert.fail();
+
+describe('a sweep', () => {
+  it('looks at groups, registrations and identities, and brings records up to date', async () => {
+    using world = createWorld();
+    const ids = await provision(world, 'group', 5);
+    register(world, ids);
+    const { sweep: run, seen, devicesSeen, fleet } = sweeping(world);
+    fleet.hubs.set(hub, [
+      {
+        ...{ deviceId: 'gw-000', hub, status: 'enabled', authentication: 'selfSigned', etag: 'x' },
+        thumbprints: [recordOf(world, 'gw-000').identity?.sha256Thumbprint ?? ''],
+      },
+      { deviceId: 'theirs', hub, status: 'enabled', authentication: 'sas', etag: 'x', thumbprints: [] },
+    ]);
+    const figures = await run();
+    assert.deepEqual(
+      [figures?.groups, figures?.registrations, figures?.identities, figures?.changed, figures?.calls],
+      [1, 5, 2, 5, 4],
+    );
+    assert.ok(ids.every((id) => recordOf(world, id).status === 'assigned'));
+    assert.deepEqual([...new Set(seen.map(({ of }) => of))], ['groups', 'devices', 'end']);
+    // Records are handed over as they were written, so that a finding is not taken for a race.
+    const [first] = seen.filter((each) => each.of === 'devices');
+    assert.equal(first?.records.get('gw-000')?.value.status, 'assigned');
+    assert.deepEqual(
+      devicesSeen().flatMap(({ deviceId, identity }) => (identity ? [deviceId] : [])),
+      ['gw-000'],
+    );
+    // A device that DPS moved is moved in the record.
+    register(world, ids, 'b.azure-devices.net');
+    world.enrollments.registrations.set('line7', [
+      ...(world.enrollments.registrations.get('line7') ?? []).map((each) => ({
+        ...each,
+        registration: { ...each.registration, at: '2027-02-01T00:00:00Z' },
+      })),
+    ]);
+    await run();
+    assert.equal(recordOf(world, 'gw-004').registration?.assignedHub, 'b.azure-devices.net');
+  });
+
+  it('begins only when asked to, and goes on where it was cut, without missing anything', async () => {
+    for (let cut = 1; cut <= 4; cut++) {
+      using world = createWorld();
+      register(world, await provision(world, 'group', 5));
+      const { sweep: run, failAt, devicesSeen, fleet } = sweeping(world, { pageSize: 2 });
+      assert.equal(await run(false), undefined);
+      assert.equal(fleet.calls.groups, 0);
+      failAt(cut);
+      await assert.rejects(run(), { code: 'unavailable' });
+      const figures = await run(false);
+      assert.equal(figures?.registrations, 5, `cut at ${cut}`);
+      assert.equal(new Set(devicesSeen().map(({ deviceId }) => deviceId)).size, 5);
+      assert.ok(fleet.calls.registrations <= 4);
+      assert.equal(await run(false), undefined);
+    }
+  });
+
+  it('finds an individual enrollment that is missing, and its device is not unchanged then', async () => {
+    using world = createWorld();
+    await provision(world, 'individual', 3);
+    const held = world.enrollments.entries.individuals.get('gw-001') ?? assert.fail();
+    const { sweep: run, devicesSeen, fleet } = sweeping(world);
+    await run();
+    assert.equal(recordOf(world, 'gw-001').enrolled?.missingSince, undefined);
+    world.enrollments.entries.individuals.delete('gw-001');
+    await run();
+    const missing = devicesSeen().filter(({ enrollment }) => enrollment === null);
+    assert.deepEqual(
+      missing.map(({ deviceId }) => deviceId),
+      ['gw-001'],
+    );
+    assert.notEqual(recordOf(world, 'gw-001').enrolled?.missingSince, undefined);
+    const jobId = await world.upload('again.csv', `${list}gw-000,line7\ngw-001,line7\n`);
+    await world.settle();
+    const { counts } = await world.job(jobId);
+    assert.deepEqual([counts.unchanged, counts.rejected], [1, 1]);
+    // It is there again.
+    world.enrollments.entries.individuals.set('gw-001', held);
+    await run();
+    assert.equal(recordOf(world, 'gw-001').enrolled?.missingSince, undefined);
+    assert.equal(fleet.calls.enrollments, 3);
+  });
+
+  it('sees the registrations of devices with individual enrollments, and those that are gone', async () => {
+    using world = createWorld();
+    const ids = await provision(world, 'individual', 3);
+    register(world, ids);
+    const { sweep: run, devicesSeen } = sweeping(world);
+    await run();
+    assert.ok(ids.every((id) => recordOf(world, id).status === 'assigned'));
+    register(world, ids.slice(1));
+    await run();
+    const gone = devicesSeen().filter(({ registration }) => registration === null);
+    assert.deepEqual(
+      gone.map(({ deviceId }) => deviceId),
+      ['gw-000'],
+    );
+  });
+
+  it('ends a job whose rows are all counted and whose last write was lost', async () => {
+    using world = createWorld();
+    await provision(world, 'group', 3);
+    const [job] = (await world.jobs.list({ size: 10 })).items;
+    const { finishedAt: _finishedAt, ...rest } = job ?? assert.fail();
+    const lost = { ...rest, jobId: 'lost0000000000000000000000', status: 'provisioning' as const };
+    await world.jobs.create(lost);
+    await sweeping(world).sweep();
+    const ended = await world.job(lost.jobId);
+    assert.equal(ended.status, 'completed');
+    assert.notEqual(ended.finishedAt, undefined);
+  });
+
+  it('reads a fleet of 10,000 devices with 10 calls per 1,000 of them', async () => {
+    using world = createWorld();
+    await world.declare('line7', { keyCustody: 'plain' });
+    const ids = Array.from({ length: 10_000 }, (_, index) => `gw-${index}`);
+    await world.devices.create(ids.map((id) => someDevice({ id, enrollmentGroup: 'line7', status: 'provisioned' })));
+    register(world, ids);
+    const { sweep: run, fleet } = sweeping(world);
+    const figures = await run();
+    assert.equal(figures?.registrations, 10_000);
+    assert.equal(fleet.calls.registrations, 100);
+    assert.equal(figures?.changed, 10_000);
+  });
+});

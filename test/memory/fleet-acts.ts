@@ -1,0 +1,21 @@
+import type { FleetAct, FleetActStore } from '../../lib/jobs/fleet-act.ts';
+
+/** Acts on many devices, in memory. */
+export function createMemoryFleetActStore(): FleetActStore {
+  const acts = new Map<string, { value: FleetAct; etag: string }>();
+  let version = 0;
+  const put = (value: FleetAct) => acts.set(value.actId, { value: structuredClone(value), etag: `"${++version}"` });
+  return {
+    async create(act) {
+      if (acts.has(act.actId)) return false;
+      put(act);
+      return true;
+    },
+    read: async (actId) => structuredClone(acts.get(actId)),
+    async replace({ value, etag }) {
+      if (acts.get(value.actId)?.etag !== etag) return false;
+      put(value);
+      return true;
+    },
+  };
+}
