@@ -1486,7 +1486,11 @@ export interface components {
                 reason: string;
                 /** @description `record`: reissue. `enrollment`: registration with DPS. `hub`: connection. `bundle`: download. `renewal`: new certificates. */
                 doors: {
-                    [key: string]: components["schemas"]["Door"];
+                    record: components["schemas"]["Door"];
+                    enrollment: components["schemas"]["Door"];
+                    hub: components["schemas"]["Door"];
+                    bundle: components["schemas"]["Door"];
+                    renewal: components["schemas"]["Door"];
                 };
                 /** @description When the doors are looked at a second time. Absent once they were found as they should be. */
                 checkedAgainAt?: components["schemas"]["Time"];

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { bundleExpiry } from '../../lib/bundle/retention.ts';
-import { type BlockDoor, blockDoors, blockKinds } from '../../lib/devices/block.ts';
+import { type BlockDoor, blockKinds } from '../../lib/devices/block.ts';
 import { certificateKinds, certificateStates } from '../../lib/devices/certificate.ts';
 import { certificatesOf, formerIdentities } from '../../lib/devices/certificates.ts';
 import { type DeviceRecord, deviceStatuses } from '../../lib/devices/device.ts';
@@ -125,7 +125,7 @@ export const deviceSchema = z
         at: time,
         reason: z.string(),
         doors: z
-          .record(z.enum(blockDoors), door)
+          .object({ record: door, enrollment: door, hub: door, bundle: door, renewal: door })
           .describe(
             '`record`: reissue. `enrollment`: registration with DPS. `hub`: connection. `bundle`: download. `renewal`: new certificates.',
           ),

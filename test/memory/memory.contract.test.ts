@@ -5,6 +5,7 @@ import { deviceStoreContract } from '../contract/device-store.ts';
 import { dpsCaStoreContract } from '../contract/dps-ca-store.ts';
 import { enrollmentsContract } from '../contract/enrollments.ts';
 import { findingStoreContract } from '../contract/finding-store.ts';
+import { fleetActStoreContract } from '../contract/fleet-act-store.ts';
 import { groupStoreContract } from '../contract/group-store.ts';
 import { hubIdentitiesContract } from '../contract/hub-identities.ts';
 import { jobStoreContract } from '../contract/job-store.ts';
@@ -17,6 +18,7 @@ import { createMemoryDeviceStore } from './device-store.ts';
 import { createMemoryDpsCaStore } from './dps-cas.ts';
 import { createMemoryEnrollments } from './enrollments.ts';
 import { createMemoryFindingStore } from './finding-store.ts';
+import { createMemoryFleetActStore } from './fleet-acts.ts';
 import { createMemoryGroupStore } from './group-store.ts';
 import { createMemoryHubIdentities } from './hub-identities.ts';
 import { createMemoryJobStore } from './job-store.ts';
@@ -72,3 +74,6 @@ hubIdentitiesContract('memory', async () => {
     },
   };
 });
+
+const fleetActs = createMemoryFleetActStore();
+fleetActStoreContract('memory', () => fleetActs);

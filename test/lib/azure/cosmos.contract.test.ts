@@ -7,12 +7,14 @@ import { createCosmosDeadLetterStore } from '../../../lib/azure/cosmos-dead-lett
 import { createCosmosDeviceStore } from '../../../lib/azure/cosmos-devices.ts';
 import { createCosmosDpsCaStore } from '../../../lib/azure/cosmos-dps-cas.ts';
 import { createCosmosFindingStore } from '../../../lib/azure/cosmos-findings.ts';
+import { createCosmosFleetActStore } from '../../../lib/azure/cosmos-fleet-acts.ts';
 import { createCosmosGroupStore } from '../../../lib/azure/cosmos-groups.ts';
 import { createCosmosJobStore } from '../../../lib/azure/cosmos-jobs.ts';
 import { deadLetterStoreContract } from '../../contract/dead-letter-store.ts';
 import { deviceStoreContract } from '../../contract/device-store.ts';
 import { dpsCaStoreContract } from '../../contract/dps-ca-store.ts';
 import { findingStoreContract } from '../../contract/finding-store.ts';
+import { fleetActStoreContract } from '../../contract/fleet-act-store.ts';
 import { groupStoreContract } from '../../contract/group-store.ts';
 import { jobStoreContract } from '../../contract/job-store.ts';
 
@@ -52,3 +54,4 @@ groupStoreContract(name, () => createCosmosGroupStore(database.container('groups
 dpsCaStoreContract(name, () => createCosmosDpsCaStore(database.container('groups')));
 deadLetterStoreContract(name, () => createCosmosDeadLetterStore(database.container('dead-letters')));
 findingStoreContract(name, () => createCosmosFindingStore(database.container('findings')));
+fleetActStoreContract(name, () => createCosmosFleetActStore(database.container('jobs')));

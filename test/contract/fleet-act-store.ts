@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { FleetAct, FleetActStore } from '../../lib/jobs/fleet-act.ts';
+
+/** Tests that every FleetActStore passes. */
+export function fleetActStoreContract(name: string, open: () => FleetActStore): void {
+  const act: FleetAct = {
+    actId: Date.now().toString(16).padStart(24, '0'),
+    kind: 'suspend',
+    filter: { enrollmentGroup: 'line7' },
+    by: 'Ann',
+    reason: 'lost',
+    status: 'running',
+    counts: { done: 0, underway: 0, refused: 0 },
+    refusals: [],
+    startedAt: '2026-11-23T08:00:00.000Z',
+  };
+
+  describe(`fleet act store: ${name}`, () => {
+    it('creates an act once, and replaces the version that was read', async () => {
+      const store = open();
+      assert.equal(await store.read(act.actId), undefined);
+      assert.equal(await store.create(act), true);
+      assert.equal(await store.create({ ...act, reason: 'another' }), false);
+      const first = (await store.read(act.actId)) ?? assert.fail();
+      assert.deepEqual(first.value, act);
+      const value: FleetAct = { ...act, after: 'gw-1', counts: { ...act.counts, done: 1 } };
+      assert.equal(await store.replace({ value, etag: first.etag }), true);
+      assert.equal(await store.replace({ value: act, etag: first.etag }), false);
+      assert.deepEqual((await store.read(act.actId))?.value, value);
+    });
+  });
+}
