@@ -1,6 +1,7 @@
 import { FleetError } from '../errors.ts';
 import type { BlockKind, DeviceBlock, DoorsSeen, ReasonedAct } from './block.ts';
 import { type DeviceRecord, withEvent } from './device.ts';
+import { failedRecord } from './reissue.ts';
 
 /** Seconds after which the doors are looked at again. DPS assigns a device within some. */
 export const secondLookSeconds = 60;
@@ -44,7 +45,8 @@ const ranks: Readonly<Record<BlockKind, number>> = { suspended: 0, revoked: 1, s
  * @returns the record itself when it is blocked as far already
  * @throws FleetError `device-revoked` for a device that is to be suspended and is revoked; `method-conflict` when it is deleted
  */
-export function blocked(record: DeviceRecord, request: BlockRequest): DeviceRecord {
+export function blocked(claimed: DeviceRecord, request: BlockRequest): DeviceRecord {
+  const record = withoutReissue(claimed, request);
   const { id, status, block } = record;
   const { kind, by, at, reason, mark } = request;
   if (status === 'deleting' || status === 'deleted') {
@@ -61,6 +63,13 @@ export function blocked(record: DeviceRecord, request: BlockRequest): DeviceReco
   const next: DeviceBlock = { kind, by, at, reason, mark, from, marks, doors, lookAgainAt: later(at) };
   const event = { at, event: closingEvents[kind], detail: `by ${by}: ${reason}` };
   return { ...record, status: 'closing', statusSince: at, block: next, history: withEvent(record.history, event) };
+}
+
+/** A device that a row was to issue again keeps what it had: that is what is closed, and what a restore gives back. */
+function withoutReissue(record: DeviceRecord, { kind, by, at }: BlockRequest): DeviceRecord {
+  if (record.before === undefined) return record;
+  const code = kind === 'suspended' ? 'device-suspended' : 'device-revoked';
+  return failedRecord(record, { code, message: `The device was ${kind} by ${by} while this row was in work.` }, at);
 }
 
 const closingEvents = { suspended: 'suspending', revoked: 'revoking', scrapped: 'scrapping' } as const;
