@@ -48,11 +48,6 @@ export function createFleetReader(connections: { dps: IotConnection; hub: IotCon
         next,
       );
     },
-
-    async countIdentities(hub) {
-      const counts = await callingIot(`IoT Hub ${hub}`, () => hubClient(hub).statistics());
-      return { total: counts.totalDeviceCount, disabled: counts.disabledDeviceCount };
-    },
   };
 }
 
@@ -88,11 +83,6 @@ function identityIn({ authenticationType, x509Thumbprint, deviceEtag, ...twin }:
   };
 }
 
-interface HubStatistics {
-  readonly totalDeviceCount: number;
-  readonly disabledDeviceCount: number;
-}
-
 const apiVersion = '2021-04-12';
 
 /**
@@ -106,32 +96,20 @@ class HubQueryClient {
     this.#client = client;
   }
 
-  async devices(continuation: string | undefined): Promise<{ items: readonly TwinOnWire[]; next: string | undefined }> {
+  devices(continuation: string | undefined): Promise<{ items: readonly TwinOnWire[]; next: string | undefined }> {
     const headers = {
+      Accept: 'application/json',
+      'Content-Type': 'application/json; charset=utf-8',
       'x-ms-max-item-count': String(pageSize),
       ...(continuation !== undefined && { 'x-ms-continuation': continuation }),
     };
-    const { body, next } = await this.#call('POST', '/devices/query', headers, { query: 'SELECT * FROM devices' });
-    return { items: body as readonly TwinOnWire[], next };
-  }
-
-  async statistics(): Promise<HubStatistics> {
-    return (await this.#call('GET', '/statistics/devices')).body as HubStatistics;
-  }
-
-  #call(
-    method: 'GET' | 'POST',
-    path: string,
-    headers: object = {},
-    sent?: object,
-  ): Promise<{ body: unknown; next: string | undefined }> {
-    const all = { Accept: 'application/json', 'Content-Type': 'application/json; charset=utf-8', ...headers };
+    const path = `/devices/query?api-version=${apiVersion}`;
     return new Promise((resolve, reject) => {
       const answer = (error: unknown, body: unknown, response?: { headers?: Record<string, string | undefined> }) => {
         if (error) reject(error);
-        else resolve({ body, next: response?.headers?.['x-ms-continuation'] });
+        else resolve({ items: body as readonly TwinOnWire[], next: response?.headers?.['x-ms-continuation'] });
       };
-      this.#client.executeApiCall(method, `${path}?api-version=${apiVersion}`, all, sent, answer as never);
+      this.#client.executeApiCall('POST', path, headers, { query: 'SELECT * FROM devices' }, answer as never);
     });
   }
 }

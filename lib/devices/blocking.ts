@@ -56,7 +56,8 @@ const ranks: Readonly<Record<BlockKind, number>> = { suspended: 0, revoked: 1, s
  * @returns the record itself when it is blocked as far already
  * @throws FleetError `device-revoked` for a device that is to be suspended and is revoked; `method-conflict` when it is deleted
  */
-export function blocked(record: DeviceRecord, request: BlockRequest): DeviceRecord {
+export function blocked(claimed: DeviceRecord, request: BlockRequest): DeviceRecord {
+  const record = withoutReissue(claimed, request);
   const { id, status, block } = record;
   const { kind, by, at, reason, mark, fleetAct } = request;
   if (status === 'deleting' || status === 'deleted') {
@@ -76,6 +77,13 @@ export function blocked(record: DeviceRecord, request: BlockRequest): DeviceReco
   const next: DeviceBlock = { ...act, from, marks, doors, lookAgainAt: later(at) };
   const event = { at, event: closingEvents[kind], detail: `by ${by}: ${reason}` };
   return { ...device, status: 'closing', statusSince: at, block: next, history: withEvent(device.history, event) };
+}
+
+/** A device that a row was to issue again keeps what it had: that is what is closed, and what a restore gives back. */
+function withoutReissue(record: DeviceRecord, { kind, by, at }: BlockRequest): DeviceRecord {
+  if (record.before === undefined) return record;
+  const code = kind === 'suspended' ? 'device-suspended' : 'device-revoked';
+  return failedRecord(record, { code, message: `The device was ${kind} by ${by} while this row was in work.` }, at);
 }
 
 const closingEvents = { suspended: 'suspending', revoked: 'revoking', scrapped: 'scrapping' } as const;

@@ -72,6 +72,4 @@ export interface FleetReader {
   registrations(enrollmentGroup: string, continuation?: string): Promise<Page<RegistrationOf>>;
   /** Identities at a hub with the tags of their twins, 100 at most per page. One query of the quota of the hub; can be minutes old. */
   identities(hub: string, continuation?: string): Promise<Page<ObservedIdentity>>;
-  /** How many identities a hub has (registry statistics). Not billed. */
-  countIdentities(hub: string): Promise<{ readonly total: number; readonly disabled: number }>;
 }

@@ -44,10 +44,6 @@ export function createMemoryFleetReader(dps: ReturnType<typeof createMemoryEnrol
       calls.identities += 1;
       return page(hubs.get(hub) ?? [], continuation);
     },
-    async countIdentities(hub) {
-      const all = hubs.get(hub) ?? [];
-      return { total: all.length, disabled: all.filter(({ status }) => status === 'disabled').length };
-    },
   };
   return { ...fleet, hubs, calls };
 }

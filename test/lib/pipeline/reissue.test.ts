@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { blocked } from '../../../lib/devices/blocking.ts';
 import type { DeviceRecord } from '../../../lib/devices/device.ts';
+import { heldWhileClaimed } from '../../../lib/devices/reissue.ts';
 import { FleetError } from '../../../lib/errors.ts';
 import { downloadBundle } from '../../../lib/pipeline/download-bundle.ts';
 import { reconcileRegistrations } from '../../../lib/pipeline/reconcile-registrations.ts';
 import { retryJob } from '../../../lib/pipeline/retry-job.ts';
+import { someDevice } from '../../factories.ts';
 import { createWorld, type World } from '../../world.ts';
 
 const reissue = { onconflict: 'reissue' };
@@ -151,4 +154,15 @@ it('names the superseded certificate however often the bundle is downloaded', as
   const superseded = recordOf(world).certificates?.find((each) => each.state === 'superseded');
   assert.equal(superseded?.serialNumber, serialNumber);
   assert.equal(superseded?.assignedHub, hub);
+});
+
+it('a device that is suspended while a row issues it again keeps what it had', async () => {
+  using world = await someWorld();
+  const before = recordOf(world);
+  const claimed = someDevice({ before: heldWhileClaimed(before), certificates: before.certificates });
+  const at = '2026-11-23T08:00:00.000Z';
+  const closing = blocked(claimed, { kind: 'suspended', by: 'Ann', at, reason: 'Stolen.', mark: 'mark' });
+  assert.deepEqual([closing.status, closing.block?.from], ['closing', 'assigned']);
+  assert.deepEqual([closing.identity, closing.bundle], [before.identity, before.bundle]);
+  assert.equal(closing.failedReissue?.code, 'device-suspended');
 });
