@@ -4,8 +4,10 @@ import { CosmosClient } from '@azure/cosmos';
 import { DefaultAzureCredential, type TokenCredential } from '@azure/identity';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
+import { createAudit } from '../lib/audit/intake.ts';
 import { type CertificateAuthority, createCertificateAuthority } from '../lib/authorities/certificate-authority.ts';
 import type { DpsCaStore } from '../lib/authorities/dps-cas.ts';
+import { createAppendBlobs } from '../lib/azure/append-blobs.ts';
 import { createBlobLock } from '../lib/azure/blob-lock.ts';
 import { createBlobStore } from '../lib/azure/blobs.ts';
 import { createCosmosDeadLetterStore } from '../lib/azure/cosmos-dead-letters.ts';
@@ -77,6 +79,9 @@ export function createServices(config: Config): Services {
   const manifests = createBlobStore(blobService.getContainerClient(blobContainers.manifests));
   const bundles = createBlobStore(blobService.getContainerClient(blobContainers.bundles));
   const reports = createBlobStore(blobService.getContainerClient(blobContainers.reports));
+  const auditHead = createBlobStore(blobService.getContainerClient(blobContainers.auditHead));
+  const auditSegments = createAppendBlobs(blobService.getContainerClient(blobContainers.audit));
+  const audit = createAudit({ segments: auditSegments, head: auditHead, now, newId: randomUUID });
   const locks = blobService.getContainerClient(blobContainers.locks);
   const enrollmentLock = createBlobLock(locks.getBlockBlobClient(queues.enrollments));
 
@@ -143,6 +148,7 @@ export function createServices(config: Config): Services {
     enrollments,
     twins,
     openIssuance,
+    audit,
     rateLimiter,
     enrollmentLock,
     secondsPerChunk: (60 * config.chunkRows) / config.dps.operationsPerMinute,

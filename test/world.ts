@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Audit } from '../lib/audit/audit.ts';
 import { createCertificateAuthority } from '../lib/authorities/certificate-authority.ts';
 import type { HubTwins } from '../lib/enrollment/enrollments.ts';
 import { createGroups, type DeclareOptions } from '../lib/enrollment/groups.ts';
@@ -18,6 +19,7 @@ import type { KeyStore } from '../lib/pki/key-store.ts';
 import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
 import { createRateLimiter } from '../lib/rate-limiter.ts';
 import { someTime } from './factories.ts';
+import { createMemoryAudit } from './memory/audit.ts';
 import { createMemoryBlobStore } from './memory/blob-store.ts';
 import { createMemoryDeadLetterStore } from './memory/dead-letter-store.ts';
 import { createMemoryDeviceStore } from './memory/device-store.ts';
@@ -91,6 +93,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
     ...{ jobs: createMemoryJobStore(), devices: createMemoryDeviceStore(), groupStore: createMemoryGroupStore() },
     ...{ manifests: createMemoryBlobStore(), bundles: createMemoryBlobStore(), reports: createMemoryBlobStore() },
     enrollments: createMemoryEnrollments(),
+    audit: createMemoryAudit(),
   };
   const [jobs, devices, groupStore] = [cuttable(memory.jobs), cuttable(memory.devices), cuttable(memory.groupStore)];
   const [manifests, bundles, reports] = [
@@ -126,6 +129,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
       queue: () => emptyQueue,
       now,
     }),
+    audit: cuttable<Audit>(memory.audit),
     random: Math.random,
     newId: randomUUID,
     twins: cuttable({ ...noTwins }),

@@ -59,6 +59,11 @@ param bundleRetentionDays int = 90
 @description('Days after which manifests and reports are deleted.')
 param manifestRetentionDays int = 365
 
+@description('Days for which the storage account refuses to change or delete what is in the audit trail: 10 years, as technical documents are kept by Regulation (EU) 2024/2847, Article 13(13). docs/audit.md')
+@minValue(1)
+@maxValue(146000)
+param auditRetentionDays int = 3653
+
 @description('Allows enrollment groups with key custody "plain", whose bundles have unencrypted private keys.')
 param allowPlainKeys bool = false
 
@@ -162,6 +167,7 @@ module storage 'app/storage.bicep' = {
     tags: tags
     bundleRetentionDays: bundleRetentionDays
     manifestRetentionDays: manifestRetentionDays
+    auditRetentionDays: auditRetentionDays
     privateEndpointSubnetId: vnetEnabled ? network!.outputs.privateEndpointSubnetId : ''
     blobDnsZoneId: vnetEnabled ? network!.outputs.blobDnsZoneId : ''
     queueDnsZoneId: vnetEnabled ? network!.outputs.queueDnsZoneId : ''

@@ -1,3 +1,4 @@
+import type { Audit } from '../audit/audit.ts';
 import type { DeviceStore } from '../devices/device.ts';
 import type { Enrollments, HubTwins } from '../enrollment/enrollments.ts';
 import type { Groups } from '../enrollment/groups.ts';
@@ -33,6 +34,8 @@ export interface Ports {
   readonly queue: (name: QueueName | PoisonQueueName) => MessageQueue<unknown>;
   readonly enrollments: Enrollments;
   readonly twins: HubTwins;
+  /** Where acts are written down: the intent before the effect, the result after it. */
+  readonly audit: Audit;
   readonly openIssuance: OpenIssuance;
   /** Operations per minute that DPS allows. */
   readonly rateLimiter: RateLimiter;
