@@ -2,6 +2,7 @@ import type { BlobStore } from '../storage.ts';
 import type { Audit } from './audit.ts';
 import { readCursor } from './cursor.ts';
 import { type AuditEntry, encodeEntry } from './entry.ts';
+import { segmentName } from './segments.ts';
 
 /*
  * The intake: entries in the order in which the storage took them, one per line, in append blobs. Any number of instances
@@ -17,15 +18,6 @@ export interface AppendBlobs {
    * @throws FleetError `unavailable`, `throttled`
    */
   append(name: string, block: Uint8Array): Promise<boolean>;
-}
-
-/**
- * A segment of the intake. Writers begin the next one only when a segment is full for good. So a segment that has a successor
- * never changes.
- * @param number from 0
- */
-export function segmentName(number: number): string {
-  return `intake/${String(number).padStart(6, '0')}`;
 }
 
 export interface AuditOptions {
