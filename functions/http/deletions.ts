@@ -47,8 +47,9 @@ const removeGroup = defineOperation({
   headers: z.object({ 'if-match': ifVersion['if-match'] }),
   answers: { 200: { description: 'What was deleted.', schema: deletedGroup } },
   errors: ['not-found', 'method-conflict', 'precondition-failed'],
-  async handle({ path: { id }, headers, services, caller }) {
+  async handle({ path: { id }, headers, services, caller, note }) {
     const { dps, formerCas } = await deleteGroup(id, actorName(caller), services, preconditionIn(headers));
+    note({ dps, caGenerations: formerCas.map(({ generation }) => generation) });
     const cas = formerCas.map(({ generation, notAfter, certificatePem, revokedAt, registration }) => {
       return { generation, notAfter, certificatePem, revokedAt, registration };
     });
@@ -68,8 +69,9 @@ const removeDevice = defineOperation({
   pathParameters: z.object({ deviceId: resourceId }),
   answers: { 200: { description: 'The device as it is now.', schema: deviceSchema } },
   errors: ['not-found', 'method-conflict', 'enrollment-exists', 'archive-damaged'],
-  async handle({ path, services, caller }) {
+  async handle({ path, services, caller, note }) {
     const record = await deleteDevice(path.deviceId, actorName(caller), services);
+    note({ serialNumber: record.serialNumber });
     const { bundleRetentionDays, now } = services;
     return { status: 200, json: deviceView(record, { twin: record.twin, bundleRetentionDays, at: now() }) };
   },

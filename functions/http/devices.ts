@@ -99,6 +99,7 @@ const getDeviceBundle = defineOperation({
   description: 'What the device installs. It can hold a private key, so the download is recorded in its history.',
   // A bundle may contain a private key.
   role: 'operator',
+  audited: true,
   perGroup: true,
   pathParameters,
   answers: {

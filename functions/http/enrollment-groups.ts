@@ -1,7 +1,10 @@
+import { hash } from 'node:crypto';
 import * as z from 'zod';
 import { actorName } from '../../lib/access/act.ts';
 import { deviceId } from '../../lib/devices/ids.ts';
 import { unknownGroup } from '../../lib/enrollment/group-directory.ts';
+import type { GroupRecord } from '../../lib/groups/group.ts';
+import { canonicalJson } from '../../lib/json.ts';
 import { MiB } from './body.ts';
 import { groupDefinition, groupSchema, groupView } from './group-view.ts';
 import { knownCas } from './known-cas.ts';
@@ -92,10 +95,11 @@ const putGroup = defineOperation({
     'method-conflict',
     'precondition-failed',
   ],
-  async handle({ path, query: { adopt }, headers, body, services, caller }) {
+  async handle({ path, query: { adopt }, headers, body, services, caller, note }) {
     const options = { adopt, precondition: preconditionIn(headers) };
     const declared = await services.groups.declare(path.id, body, actorName(caller), options);
     const { group, etag, created, pending } = declared;
+    note(groupDetails(group));
     // Only the answer to the declaration shows the queries of URLs: its caller sent them.
     return {
       status: created ? 201 : 200,
@@ -104,6 +108,11 @@ const putGroup = defineOperation({
     };
   },
 });
+
+/** What the audit trail has of a group: which definition and which CA are declared now. */
+function groupDetails({ definition, issuingCas: [ca] }: GroupRecord) {
+  return { definitionSha256: hash('sha256', canonicalJson(definition)), caGeneration: ca?.generation };
+}
 
 const rollOver = defineOperation({
   id: 'roll-over-enrollment-group',
@@ -122,9 +131,10 @@ const rollOver = defineOperation({
   }),
   answers: { 200: { description: 'The group.', schema: groupSchema, headers: versionHeader } },
   errors: ['not-found', 'method-conflict', 'ca-key-unusable', 'group-refused', 'group-exists'],
-  async handle({ path, query: { from, force = false }, services, caller }) {
+  async handle({ path, query: { from, force = false }, services, caller, note }) {
     const rolledOver = await services.groups.rollOver(path.id, { from, force }, actorName(caller));
     const { group, etag, pending } = rolledOver;
+    note(groupDetails(group));
     return { status: 200, json: groupView(group, { known: await knownCas(services), pending }), headers: { etag } };
   },
 });

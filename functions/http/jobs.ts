@@ -83,7 +83,7 @@ const submitJob = defineOperation({
     'forbidden',
     'idempotency-key-reused',
   ],
-  async handle({ query, headers, body, request, services, caller }) {
+  async handle({ query, headers, body, request, services, caller, note }) {
     const { enrollmentGroup: defaultGroup, onConflict = 'reject', adopt } = query;
     const upload = await readUpload(request.headers, body, maxUploadBytes);
     const submission = { ...upload, defaultGroup, onConflict, adopt };
@@ -93,6 +93,7 @@ const submitJob = defineOperation({
       key === undefined
         ? await submitManifest(submission, services, by)
         : await submitOnce(key, submission, services, by);
+    note({ jobId: job.jobId });
     return { status: 202, json: jobView(job, services.now()), headers: monitor(job) };
   },
 });
