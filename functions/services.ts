@@ -5,6 +5,7 @@ import { DefaultAzureCredential, type TokenCredential } from '@azure/identity';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { createAudit } from '../lib/audit/intake.ts';
+import type { SequencerPorts } from '../lib/audit/sequencer.ts';
 import { type CertificateAuthority, createCertificateAuthority } from '../lib/authorities/certificate-authority.ts';
 import type { DpsCaStore } from '../lib/authorities/dps-cas.ts';
 import { createAppendBlobs } from '../lib/azure/append-blobs.ts';
@@ -41,6 +42,10 @@ import { type Config, readConfig } from './config.ts';
 export interface Services extends Ports {
   readonly groupStore: GroupStore;
   readonly authority: CertificateAuthority;
+  /** The log that the audit trail becomes, and its key. */
+  readonly auditLog: SequencerPorts;
+  /** Held by the one instance that takes entries into the log. */
+  readonly auditLock: Lock;
   /** The CA certificates of DPS, as `npm run ca` saw them last. */
   readonly dpsCas: DpsCaStore;
   /** Held by the one instance that writes individual enrollments. */
@@ -64,6 +69,9 @@ export function services(): Services {
   instance ??= createServices(readConfig());
   return instance;
 }
+
+/** Name of the key of the audit trail. Bicep makes it in a vault of its own. */
+const auditKeyName = 'audit';
 
 /** DPS throttles per minute, so waiting for minutes succeeds. The host renews the lease of the message during the wait. */
 const maxWaitSeconds = 300;
@@ -104,6 +112,20 @@ export function createServices(config: Config): Services {
   const rateLimiter = createRateLimiter({ perMinute: config.dps.operationsPerMinute, now, sleep: pause });
 
   const keys = keyStore(config, credential);
+  // Not journaled: the journal is of what CA keys sign.
+  const { auditVaultUrl } = config;
+  const auditKeys = keyStore(
+    { keys: auditVaultUrl === undefined ? config.keys : { vaultUrl: auditVaultUrl } },
+    credential,
+  );
+  const auditLog = {
+    log: createBlobStore(blobService.getContainerClient(blobContainers.audit)),
+    head: auditHead,
+    signer: () => auditKeys.signer(auditKeyName, 'ec-p256'),
+    // The address of the log without its scheme, as C2SP tlog-tiles recommends.
+    origin: blobService.getContainerClient(blobContainers.audit).url.replace(/^https?:\/\//, ''),
+  };
+  const auditLock = createBlobLock(locks.getBlockBlobClient('audit'));
   const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: config.rootCaName, now });
   const groups = createGroups({
     store: groupStore,
@@ -149,6 +171,8 @@ export function createServices(config: Config): Services {
     twins,
     openIssuance,
     audit,
+    auditLog,
+    auditLock,
     rateLimiter,
     enrollmentLock,
     secondsPerChunk: (60 * config.chunkRows) / config.dps.operationsPerMinute,
@@ -200,7 +224,10 @@ function hubConnection({ hub }: Config, credential: TokenCredential): IotConnect
     : { connectionString: hub.connectionString };
 }
 
-function keyStore({ keys, signingJournal }: Config, credential: TokenCredential): KeyStore {
+function keyStore(
+  { keys, signingJournal }: Pick<Config, 'keys' | 'signingJournal'>,
+  credential: TokenCredential,
+): KeyStore {
   const store =
     'vaultUrl' in keys
       ? createKeyVaultKeyStore({ vaultUrl: keys.vaultUrl, credential })

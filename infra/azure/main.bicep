@@ -202,6 +202,22 @@ module keyVault 'app/key-vault.bicep' = {
   }
 }
 
+// A vault of its own, so that the role that signs certificates cannot sign another audit trail.
+module auditVault 'app/key-vault.bicep' = {
+  name: 'audit-vault'
+  scope: group
+  params: {
+    name: '${abbreviations.keyVaultVaults}a${token}'
+    location: location
+    tags: tags
+    sku: keyVaultSku
+    signers: ['audit']
+    workspaceId: monitoring.outputs.workspaceId
+    privateEndpointSubnetId: vnetEnabled ? network!.outputs.privateEndpointSubnetId : ''
+    dnsZoneId: vnetEnabled ? network!.outputs.vaultDnsZoneId : ''
+  }
+}
+
 module iot 'app/iot.bicep' = {
   name: 'iot'
   scope: group
@@ -229,6 +245,7 @@ module roles 'app/roles.bicep' = {
     cosmosAccountName: cosmos.outputs.name
     cosmosDatabaseName: cosmos.outputs.databaseName
     keyVaultName: keyVault.outputs.name
+    auditVaultName: auditVault.outputs.name
     hubName: iot.outputs.hubName
     dpsName: iot.outputs.dpsName
     componentName: monitoring.outputs.componentName
@@ -269,6 +286,7 @@ module functionApp 'app/function-app.bicep' = {
       DPS_SERVICE_HOST: iot.outputs.dpsServiceHost
       DPS_ID_SCOPE: iot.outputs.dpsIdScope
       KEY_VAULT_URL: keyVault.outputs.uri
+      AUDIT_VAULT_URL: auditVault.outputs.uri
       ROOT_CA_NAME: rootCaName
       // string() would write True or False.
       ALLOW_PLAIN_KEYS: allowPlainKeys ? 'true' : 'false'

@@ -41,6 +41,11 @@ export async function sequenceAudit(ports: SequencerPorts): Promise<number> {
   }
 }
 
+/** @returns whether the intake has entries that are not in the log. It takes two storage operations, or three if not. */
+export async function hasWaitingEntries({ log, head }: LogContainers): Promise<boolean> {
+  return (await readIntake(log, await readCursor(head))) !== undefined;
+}
+
 async function sequenceOnce(ports: SequencerPorts): Promise<number> {
   const { log, head, origin } = ports;
   const cursor = await readCursor(head);

@@ -20,6 +20,7 @@ const expected: Record<string, string> = {
   'record-dead-letter-chunks': 'queue chunks-poison',
   'record-dead-letter-individual-enrollments': 'queue individual-enrollments-poison',
   'reconcile-registrations': 'timer %RECONCILE_SCHEDULE%',
+  'sequence-audit': 'timer 0 * * * * *',
   'submit-job': 'POST jobs',
   'list-jobs': 'GET jobs',
   'get-job': 'GET jobs/{jobId}',

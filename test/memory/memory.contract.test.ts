@@ -1,3 +1,4 @@
+import { appendBlobsContract } from '../contract/append-blobs.ts';
 import { blobStoreContract } from '../contract/blob-store.ts';
 import { caRegistryContract } from '../contract/ca-registry.ts';
 import { deadLetterStoreContract } from '../contract/dead-letter-store.ts';
@@ -8,6 +9,7 @@ import { groupStoreContract } from '../contract/group-store.ts';
 import { jobStoreContract } from '../contract/job-store.ts';
 import { lockContract } from '../contract/lock.ts';
 import { makeCertificate } from '../infra/emulators/dps/certificates.ts';
+import { createMemoryAppendBlobs } from './append-blobs.ts';
 import { createMemoryBlobStore } from './blob-store.ts';
 import { createMemoryCaRegistry } from './ca-registry.ts';
 import { createMemoryDeadLetterStore } from './dead-letter-store.ts';
@@ -28,6 +30,10 @@ const [devices, jobs, blobs, groups, letters] = [
 ];
 deviceStoreContract('memory', () => devices);
 jobStoreContract('memory', () => jobs);
+appendBlobsContract('memory', () => {
+  const segments = createMemoryAppendBlobs({ blocks: 100 });
+  return { segments, store: segments.store };
+});
 blobStoreContract('memory', () => blobs);
 groupStoreContract('memory', () => groups);
 deadLetterStoreContract('memory', () => letters);
