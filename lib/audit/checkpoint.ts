@@ -1,4 +1,4 @@
-import { hash, type KeyObject, verify } from 'node:crypto';
+import { createPublicKey, hash, type KeyObject, verify } from 'node:crypto';
 
 /*
  * Checkpoints (C2SP tlog-checkpoint) as signed notes (C2SP signed-note).
@@ -88,4 +88,18 @@ function spkiOf(publicKey: KeyObject): Buffer {
 export function verifierKey(origin: string, publicKey: KeyObject): string {
   const typed = Buffer.concat([Uint8Array.of(ecdsaType), spkiOf(publicKey)]);
   return `${origin}+${keyId(publicKey).toString('hex')}+${typed.toString('base64')}`;
+}
+
+/** @returns the public key of a text that `verifierKey` made; undefined when it is none with a P-256 key */
+export function readVerifierKey(text: string): KeyObject | undefined {
+  // Base64 can have a "+" too.
+  const [, origin = '', typed = ''] = /^([^+\s]+)\+[0-9a-f]{8}\+(\S+)$/.exec(text.trim()) ?? [];
+  const [type, ...spki] = Buffer.from(typed, 'base64');
+  if (type !== ecdsaType) return undefined;
+  try {
+    const publicKey = createPublicKey({ key: Buffer.from(spki), type: 'spki', format: 'der' });
+    return verifierKey(origin, publicKey) === text.trim() ? publicKey : undefined;
+  } catch {
+    return undefined;
+  }
 }
