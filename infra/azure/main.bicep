@@ -337,6 +337,7 @@ output AZURE_FUNCTION_APP_URL string = functionApp.outputs.url
 output AZURE_STORAGE_ACCOUNT_NAME string = storage.outputs.name
 output AZURE_COSMOS_ACCOUNT_NAME string = cosmos.outputs.name
 output AZURE_KEY_VAULT_NAME string = keyVault.outputs.name
+output AZURE_AUDIT_VAULT_NAME string = auditVault.outputs.name
 output AZURE_IOT_HUB_NAME string = iot.outputs.hubName
 output AZURE_DPS_NAME string = iot.outputs.dpsName
 output DPS_ID_SCOPE string = iot.outputs.dpsIdScope

@@ -6,11 +6,11 @@ import { type Checkpoint, readVerifierKey, verifierKey } from '../../lib/audit/c
 import { checkpointName } from '../../lib/audit/cursor.ts';
 import { readKeptCheckpoint, verifyLog } from '../../lib/audit/verify.ts';
 import { FleetError } from '../../lib/errors.ts';
-import { ArchiveMatcher } from './audit/archives.ts';
+import { type ArchiveMatch, ArchiveMatcher } from './audit/archives.ts';
 import { findPlace, type Place } from './ca/place.ts';
 import { runCommand, UsageError } from './command-line.ts';
 
-const usage = `Usage: npm run audit -- VERB [--settings FILE] [--key FILE] [--older FILE] [--json]
+const usage = `Usage: npm run audit -- VERB [--settings FILE] [--key FILE] [--older FILE] [--log-only] [--json]
 
   verify      recompute the log from its entries; compare it with its tiles, its signed checkpoint, its intake and an older
               checkpoint; and match every certificate in every archive of bundles with an entry
@@ -21,6 +21,7 @@ const usage = `Usage: npm run audit -- VERB [--settings FILE] [--key FILE] [--ol
                    Without it: the local stack
   --key FILE       the key that you kept. Without it, the deployment itself says which key is right
   --older FILE     a checkpoint that you kept: the log must be an extension of it
+  --log-only       leave out the archives of bundles: they can hold private keys, which an auditor need not be able to read
   --json           print the result as JSON
   -h, --help       show this text
 
@@ -32,12 +33,14 @@ const options = {
   settings: { type: 'string' },
   key: { type: 'string' },
   older: { type: 'string' },
+  'log-only': { type: 'boolean' },
   json: { type: 'boolean' },
 } as const;
 
 interface Given {
   readonly key?: string | undefined;
   readonly older?: string | undefined;
+  readonly 'log-only'?: boolean | undefined;
   readonly json?: boolean | undefined;
 }
 
@@ -59,7 +62,10 @@ const verbs: Readonly<Record<string, (place: Place, given: Given) => Promise<num
   },
 };
 
-async function verify({ services, name }: Place, { key, older: olderFile, json }: Given): Promise<number> {
+const noArchives: ArchiveMatch = { archives: 0, certificates: 0, older: 0, findings: [] };
+
+async function verify({ services, name }: Place, given: Given): Promise<number> {
+  const { key, older: olderFile, json, 'log-only': logOnly } = given;
   const { auditLog, bundles } = services;
   const publicKey =
     key === undefined ? (await auditLog.signer()).publicKey : readVerifierKey(await readFile(key, 'utf8'));
@@ -72,14 +78,14 @@ async function verify({ services, name }: Place, { key, older: olderFile, json }
   const matcher = new ArchiveMatcher();
   const onEntry = (entry: Parameters<ArchiveMatcher['note']>[0]) => matcher.note(entry);
   const log = await verifyLog({ ...auditLog, publicKey, older, copies, onEntry });
-  const archives = await matcher.match(bundles);
+  const archives = logOnly ? noArchives : await matcher.match(bundles);
 
   const findings = [...log.findings, ...archives.findings];
   if (json === true) print(JSON.stringify({ ...log, ...archives, findings }, undefined, 2));
   else {
     for (const { where, what } of findings) print(`FOUND ${where}: ${what}`);
     print(`${name}: ${log.size} entries in the log, ${log.waiting} in the intake that wait for it`);
-    print(`${archives.archives} archives, ${archives.certificates} certificates`);
+    if (!logOnly) print(`${archives.archives} archives, ${archives.certificates} certificates`);
     if (archives.older > 0) print(`${archives.older} archives are from before the audit trail, so no entry names them`);
     if (key === undefined) print('The deployment said which key is right. Verify with --key to be independent of it.');
     print(findings.length === 0 ? 'intact' : 'NOT intact');
