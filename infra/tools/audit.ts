@@ -6,7 +6,7 @@ import { type Checkpoint, readVerifierKey, verifierKey } from '../../lib/audit/c
 import { checkpointName } from '../../lib/audit/cursor.ts';
 import { readKeptCheckpoint, verifyLog } from '../../lib/audit/verify.ts';
 import { FleetError } from '../../lib/errors.ts';
-import { type ArchiveMatch, ArchiveMatcher } from './audit/archives.ts';
+import { ArchiveMatcher } from './audit/archives.ts';
 import { findPlace, type Place } from './ca/place.ts';
 import { runCommand, UsageError } from './command-line.ts';
 
@@ -62,8 +62,6 @@ const verbs: Readonly<Record<string, (place: Place, given: Given) => Promise<num
   },
 };
 
-const noArchives: ArchiveMatch = { archives: 0, certificates: 0, older: 0, findings: [] };
-
 async function verify({ services, name }: Place, given: Given): Promise<number> {
   const { key, older: olderFile, json, 'log-only': logOnly } = given;
   const { auditLog, bundles } = services;
@@ -73,12 +71,13 @@ async function verify({ services, name }: Place, given: Given): Promise<number> 
   const older: Checkpoint | undefined =
     olderFile === undefined ? undefined : readKeptCheckpoint(await readFile(olderFile), publicKey);
 
+  const listed = logOnly ? [] : await Array.fromAsync(bundles.list(''));
   const copies: number[] = [];
   for await (const { name: blob } of auditLog.log.list('checkpoints/')) copies.push(Number(blob.split('/')[1]));
   const matcher = new ArchiveMatcher();
   const onEntry = (entry: Parameters<ArchiveMatcher['note']>[0]) => matcher.note(entry);
   const log = await verifyLog({ ...auditLog, publicKey, older, copies, onEntry });
-  const archives = logOnly ? noArchives : await matcher.match(bundles);
+  const archives = await matcher.match(bundles, listed);
 
   const findings = [...log.findings, ...archives.findings];
   if (json === true) print(JSON.stringify({ ...log, ...archives, findings }, undefined, 2));

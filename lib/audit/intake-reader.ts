@@ -41,7 +41,10 @@ export function compareWithIntake(
   log: BlobStore,
   cursor: Cursor,
   report: (where: string, what: string) => void,
-): { next(entry: Buffer | undefined, index: number): Promise<void>; end(): Promise<number> } {
+): {
+  next(entry: Buffer | undefined, index: number): Promise<void>;
+  end(onWaiting: (entry: Buffer) => void): Promise<number>;
+} {
   const lines = linesOfIntake(log);
   let differs = false;
   const isTaken = ({ segment, end }: Line) =>
@@ -57,12 +60,14 @@ export function compareWithIntake(
       const where = line === undefined ? 'intake' : `${segmentName(line.segment)}, line that ends at byte ${line.end}`;
       report(where, `entry ${index} of the log is another one`);
     },
-    /** @returns lines that are not in the log yet */
-    async end() {
+    /** @param onWaiting gets each line that is not in the log yet. @returns lines that are not in the log yet */
+    async end(onWaiting) {
       let waiting = 0;
       for await (const line of lines) {
-        if (!isTaken(line)) waiting += 1;
-        else if (!differs) {
+        if (!isTaken(line)) {
+          waiting += 1;
+          onWaiting(line.entry);
+        } else if (!differs) {
           differs = true;
           report(`${segmentName(line.segment)}, line that ends at byte ${line.end}`, 'is not in the log');
         }

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { FleetError } from '../errors.ts';
 import type { BlobStore } from '../storage.ts';
 import { type Checkpoint, readCheckpoint } from './checkpoint.ts';
-import { checkpointName, readCursor } from './cursor.ts';
+import { type Cursor, checkpointName, readCursor } from './cursor.ts';
 import { type AuditEntry, decodeEntry } from './entry.ts';
 import { compareWithIntake } from './intake-reader.ts';
 import { checkpointCopyName, type LogContainers } from './sequencer.ts';
@@ -23,8 +23,8 @@ export interface VerifyOptions extends LogContainers {
   readonly older?: Checkpoint | undefined;
   /** Sizes of the checkpoints that have a copy, in any order. */
   readonly copies: readonly number[];
-  /** Gets every entry in the order of the log. */
-  readonly onEntry?: ((entry: AuditEntry, index: number) => void) | undefined;
+  /** Gets every entry in the order of the log, then those of the intake that wait for it. */
+  readonly onEntry?: ((entry: AuditEntry) => void) | undefined;
 }
 
 export interface Verification {
@@ -56,7 +56,8 @@ export async function verifyLog(options: VerifyOptions): Promise<Verification> {
   const checkpoint = note && readCheckpoint(note, publicKey);
   if (checkpoint === undefined) {
     report(checkpointName, note === undefined ? 'is missing' : 'is not signed with this key');
-    return { size: 0, root: '', waiting: 0, findings };
+    const waiting = await compareWithIntake(log, beginning, report).end((entry) => takeWaiting(entry, onEntry));
+    return { size: 0, root: '', waiting, findings };
   }
   const { size } = checkpoint;
   const cursor = await readCursor(head);
@@ -76,13 +77,13 @@ export async function verifyLog(options: VerifyOptions): Promise<Verification> {
     if (entry === undefined) continue;
     const decoded = decodeEntry(entry);
     if (decoded === undefined) report(placeOf(index, size), 'is not an entry of this app');
-    else onEntry?.(decoded, index);
+    else onEntry?.(decoded);
   }
   for (const [level, hashes] of edge.levels.entries()) {
     const index = Math.floor(size / tileWidth ** (level + 1));
     if (level > 0 && hashes.length > 0) await compareTile(head, level, index, hashes, report);
   }
-  const waiting = await intake.end();
+  const waiting = await intake.end((entry) => takeWaiting(entry, onEntry));
 
   if (!edge.root().equals(checkpoint.root)) {
     report(checkpointName, `has another root hash than its ${size} entries`);
@@ -96,6 +97,14 @@ export async function verifyLog(options: VerifyOptions): Promise<Verification> {
     );
   if (older !== undefined) compareOlder(older, checkpoint, roots.get(older.size), report);
   return { size, root: checkpoint.root.toString('base64'), waiting, findings };
+}
+
+/** The place in the intake of a log without a checkpoint. */
+const beginning: Cursor = { segment: 0, offset: 0, size: 0 };
+
+function takeWaiting(body: Buffer, onEntry: VerifyOptions['onEntry']): void {
+  const entry = decodeEntry(body);
+  if (entry !== undefined) onEntry?.(entry);
 }
 
 type Report = (where: string, what: string) => void;

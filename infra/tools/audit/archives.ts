@@ -4,7 +4,7 @@ import type { AuditFinding } from '../../../lib/audit/verify.ts';
 import { type ArchiveIndexEntry, readArchiveIndex } from '../../../lib/bundle/archive.ts';
 import { asFleetError } from '../../../lib/errors.ts';
 import type { Issued } from '../../../lib/pipeline/steps/issue.ts';
-import type { BlobStore } from '../../../lib/storage.ts';
+import type { BlobListing, BlobStore } from '../../../lib/storage.ts';
 
 export interface ArchiveMatch {
   readonly archives: number;
@@ -40,11 +40,16 @@ export class ArchiveMatcher {
     this.#named.set(archive, [...(this.#named.get(archive) ?? []), { certificatesSha256, indexSha256 }]);
   }
 
-  /** Reads the archives, one at a time. @throws FleetError `throttled`, `unavailable` */
-  async match(bundles: BlobStore): Promise<ArchiveMatch> {
+  /**
+   * Reads the archives, one at a time.
+   * @param listed the archives that were there before the entries were read. An entry is stored before its archive, so each
+   * of them has one
+   * @throws FleetError `throttled`, `unavailable`
+   */
+  async match(bundles: BlobStore, listed: readonly BlobListing[]): Promise<ArchiveMatch> {
     const findings: AuditFinding[] = [];
     let [archives, certificates, older] = [0, 0, 0];
-    for await (const { name, createdAt } of bundles.list('')) {
+    for (const { name, createdAt } of listed) {
       const archive = await bundles.read(name);
       if (archive === undefined) continue;
       archives += 1;

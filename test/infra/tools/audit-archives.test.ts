@@ -37,12 +37,17 @@ async function change(
 }
 
 const whats = async (world: World, more: readonly Partial<AuditEntry>[] = []) =>
-  (await matcherOf(world, more).match(world.bundles)).findings.map(({ what }) => what);
+  (await matcherOf(world, more).match(world.bundles, await Array.fromAsync(world.bundles.list('')))).findings.map(
+    ({ what }) => what,
+  );
 
 describe('the certificates in the archives', () => {
   it('are matched with the entries of their chunks', async () => {
     using world = await someWorld();
-    const { archives, certificates, older, findings } = await matcherOf(world).match(world.bundles);
+    const { archives, certificates, older, findings } = await matcherOf(world).match(
+      world.bundles,
+      await Array.fromAsync(world.bundles.list('')),
+    );
     assert.deepEqual([archives, certificates, older, findings], [1, 3, 0, []]);
   });
 
@@ -58,7 +63,10 @@ describe('the certificates in the archives', () => {
     world.audit.entries.length = 0;
     const at = new Date(someTime.getTime() + 1000).toISOString();
     const first = { at, phase: 'intent', id: 'x', action: 'retry-job', by: 'Ada', subject: {} } as const;
-    const { older, findings } = await matcherOf(world, [first]).match(world.bundles);
+    const { older, findings } = await matcherOf(world, [first]).match(
+      world.bundles,
+      await Array.fromAsync(world.bundles.list('')),
+    );
     assert.deepEqual([older, findings], [1, []]);
   });
 

@@ -118,6 +118,7 @@ describe('the verification finds, and says where', () => {
     for (const path of ['tile/entries/000', 'tile/0/001']) trail.log.delete(path);
     assert.deepEqual(await trail.places(), ['tile/entries/000: is missing', 'tile/0/001: is missing']);
     trail.head.delete('checkpoint');
+    assert.equal((await trail.verify()).waiting, 700);
     assert.deepEqual(await trail.places(), ['checkpoint: is missing']);
   });
 
@@ -136,6 +137,14 @@ describe('the verification finds, and says where', () => {
     const note = String(await trail.read('checkpoint')).replace('700', '701');
     await trail.write('checkpoint', Buffer.from(note));
     assert.deepEqual(await trail.places(), ['checkpoint: is not signed with this key']);
+  });
+
+  it('no fault in entries that wait for the log, and shows them', async () => {
+    const trail = await someLog();
+    await trail.grow(3, { sequence: false });
+    const { size, waiting, findings } = await trail.verify();
+    assert.deepEqual([size, waiting, findings], [700, 3, []]);
+    assert.equal((await trail.entries()).length, 703);
   });
 
   it('a line of the intake that the log does not have', async () => {
