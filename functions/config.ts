@@ -31,6 +31,8 @@ export interface Config {
   /** Without a connection string, each hub is reached at its own host name by managed identity. */
   readonly hub: { readonly connectionString?: string; readonly registryOperationsPerMinute: number };
   readonly keys: { readonly vaultUrl: string } | { readonly directory: string };
+  /** Where the key of the audit trail is, when it is not beside the CA keys. */
+  readonly auditVaultUrl?: string;
   /** File that records everything that a CA key signs. */
   readonly signingJournal?: string;
   /** Common name of a new root certificate. */
@@ -220,6 +222,7 @@ function toConfig(set: Settings): Config {
       registryOperationsPerMinute: set.HUB_REGISTRY_OPERATIONS_PER_MINUTE,
     },
     keys: directory !== undefined ? { directory } : { vaultUrl: present(set.KEY_VAULT_URL) },
+    ...(set.AUDIT_VAULT_URL !== undefined && { auditVaultUrl: set.AUDIT_VAULT_URL }),
     ...(set.CA_SIGNING_JOURNAL !== undefined && { signingJournal: set.CA_SIGNING_JOURNAL }),
     rootCaName: set.ROOT_CA_NAME,
     allowPlainKeys: set.ALLOW_PLAIN_KEYS,

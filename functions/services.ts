@@ -4,8 +4,11 @@ import { CosmosClient } from '@azure/cosmos';
 import { DefaultAzureCredential, type TokenCredential } from '@azure/identity';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
+import { createAudit } from '../lib/audit/intake.ts';
+import type { SequencerPorts } from '../lib/audit/sequencer.ts';
 import { type CertificateAuthority, createCertificateAuthority } from '../lib/authorities/certificate-authority.ts';
 import type { DpsCaStore } from '../lib/authorities/dps-cas.ts';
+import { createAppendBlobs } from '../lib/azure/append-blobs.ts';
 import { createBlobLock } from '../lib/azure/blob-lock.ts';
 import { createBlobStore } from '../lib/azure/blobs.ts';
 import { createCosmosDeadLetterStore } from '../lib/azure/cosmos-dead-letters.ts';
@@ -45,6 +48,10 @@ import { type Config, readConfig } from './config.ts';
 export interface Services extends Ports {
   readonly groupStore: GroupStore;
   readonly authority: CertificateAuthority;
+  /** The log that the audit trail becomes, and its key. */
+  readonly auditLog: SequencerPorts;
+  /** Held by the one instance that takes entries into the log. */
+  readonly auditLock: Lock;
   /** The CA certificates of DPS, as `npm run ca` saw them last. */
   readonly dpsCas: DpsCaStore;
   /** Held by the one instance that writes individual enrollments. */
@@ -84,6 +91,9 @@ const sweepShare = 0.25;
  */
 const hubQueriesPerMinute = 10;
 
+/** Name of the key of the audit trail. Bicep makes it in a vault of its own. */
+const auditKeyName = 'audit';
+
 /** DPS throttles per minute, so waiting for minutes succeeds. The host renews the lease of the message during the wait. */
 const maxWaitSeconds = 300;
 
@@ -98,6 +108,9 @@ export function createServices(config: Config): Services {
   const manifests = createBlobStore(blobService.getContainerClient(blobContainers.manifests));
   const bundles = createBlobStore(blobService.getContainerClient(blobContainers.bundles));
   const reports = createBlobStore(blobService.getContainerClient(blobContainers.reports));
+  const auditHead = createBlobStore(blobService.getContainerClient(blobContainers.auditHead));
+  const auditSegments = createAppendBlobs(blobService.getContainerClient(blobContainers.audit));
+  const audit = createAudit({ segments: auditSegments, head: auditHead, now, newId: randomUUID });
   const locks = blobService.getContainerClient(blobContainers.locks);
   const enrollmentLock = createBlobLock(locks.getBlockBlobClient(queues.enrollments));
   const sweepLock = createBlobLock(locks.getBlockBlobClient('sweep'));
@@ -138,6 +151,20 @@ export function createServices(config: Config): Services {
   });
 
   const keys = keyStore(config, credential);
+  // Not journaled: the journal is of what CA keys sign.
+  const { auditVaultUrl } = config;
+  const auditKeys = keyStore(
+    { keys: auditVaultUrl === undefined ? config.keys : { vaultUrl: auditVaultUrl } },
+    credential,
+  );
+  const auditLog = {
+    log: createBlobStore(blobService.getContainerClient(blobContainers.audit)),
+    head: auditHead,
+    signer: () => auditKeys.signer(auditKeyName, 'ec-p256'),
+    // The address of the log without its scheme, as C2SP tlog-tiles recommends.
+    origin: blobService.getContainerClient(blobContainers.audit).url.replace(/^https?:\/\//, ''),
+  };
+  const auditLock = createBlobLock(locks.getBlockBlobClient('audit'));
   const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: config.rootCaName, now });
   const groups = createGroups({
     store: groupStore,
@@ -193,6 +220,9 @@ export function createServices(config: Config): Services {
     openIssuance,
     checkList,
     deployment,
+    audit,
+    auditLog,
+    auditLock,
     rateLimiter,
     registryRateLimiter,
     registryOperationsPerMinute: config.hub.registryOperationsPerMinute,
@@ -250,7 +280,10 @@ function hubConnection({ hub }: Config, credential: TokenCredential): IotConnect
     : { connectionString: hub.connectionString };
 }
 
-function keyStore({ keys, signingJournal }: Config, credential: TokenCredential): KeyStore {
+function keyStore(
+  { keys, signingJournal }: Pick<Config, 'keys' | 'signingJournal'>,
+  credential: TokenCredential,
+): KeyStore {
   const store =
     'vaultUrl' in keys
       ? createKeyVaultKeyStore({ vaultUrl: keys.vaultUrl, credential })

@@ -1,4 +1,5 @@
 import { app, type InvocationContext, type Timer } from '@azure/functions';
+import { hasWaitingEntries, sequenceAudit } from '../lib/audit/sequencer.ts';
 import { withLog } from '../lib/log.ts';
 import { createDriftDetector } from '../lib/pipeline/detect-drift.ts';
 import { reconcileRegistrations } from '../lib/pipeline/reconcile-registrations.ts';
@@ -47,3 +48,19 @@ function sweepPorts(given: Services) {
   const ports = { ...given, rateLimiter: given.sweepRateLimiter };
   return { ...ports, observe: createDriftDetector(ports) };
 }
+
+/** Entries are durable when they are in the intake. A minute is how late they are in the log. */
+app.timer('sequence-audit', {
+  schedule: '0 * * * * *',
+  handler: async (_timer: Timer, context: InvocationContext) => {
+    const log = logTo(context);
+    const { auditLog, auditLock } = services();
+    await withLog(log, async () => {
+      if (!(await hasWaitingEntries(auditLog))) return;
+      await auditLock.tryRun(async () => {
+        const added = await sequenceAudit(auditLog);
+        log.info('audit entries sequenced', { added });
+      });
+    });
+  },
+});

@@ -227,6 +227,11 @@ const definitions = {
     status: 500,
     hint: 'Restore the archive in the container bundles, or send the rows with onConflict=reissue. Retry the job for its failed rows.',
   },
+  'audit-damaged': {
+    acts: 'operator',
+    status: 500,
+    hint: 'Run npm run audit -- verify, which says where. Entries wait in the intake until the containers audit and audit-head are as they were.',
+  },
   unauthorized: { acts: 'sender', status: 401, hint: 'Send a function key in x-functions-key, or sign in.' },
   forbidden: {
     acts: 'sender',

@@ -38,6 +38,10 @@ export const blobContainers = {
   reports: 'reports',
   /** One blob per task that must run on one instance at a time (blob lease). */
   locks: 'locks',
+  /** The audit trail: what is never overwritten. */
+  audit: 'audit',
+  /** The audit trail: its latest checkpoint, and tiles that are not full yet. */
+  auditHead: 'audit-head',
 } as const;
 
 /** Containers of the Cosmos DB database. */

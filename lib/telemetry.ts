@@ -31,6 +31,11 @@ export function step<T>(name: string, attributes: Attributes, work: () => Promis
   });
 }
 
+/** @returns the id of the current trace, 32 hex digits; undefined outside of one */
+export function currentTraceId(): string | undefined {
+  return trace.getActiveSpan()?.spanContext().traceId;
+}
+
 /** The metrics of the app. infra/azure/app/workbook.json shows them by these names. */
 export const metrics = {
   /** Rows by `outcome`: provisioned, unchanged, rejected, failed, cancelled. */

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Audit } from '../lib/audit/audit.ts';
 import { createCertificateAuthority } from '../lib/authorities/certificate-authority.ts';
 import type { Enrollments, HubTwins } from '../lib/enrollment/enrollments.ts';
 import { createGroups, type DeclareOptions } from '../lib/enrollment/groups.ts';
@@ -19,6 +20,7 @@ import type { KeyStore } from '../lib/pki/key-store.ts';
 import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
 import { createRateLimiter } from '../lib/rate-limiter.ts';
 import { someTime } from './factories.ts';
+import { createMemoryAudit } from './memory/audit.ts';
 import { createMemoryBlobStore } from './memory/blob-store.ts';
 import { createMemoryDeadLetterStore } from './memory/dead-letter-store.ts';
 import { createMemoryDeviceStore } from './memory/device-store.ts';
@@ -102,6 +104,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
     findings: createMemoryFindingStore(),
     identities: createMemoryHubIdentities(),
     fleetActs: createMemoryFleetActStore(),
+    audit: createMemoryAudit(),
   };
   const [jobs, devices, groupStore] = [cuttable(memory.jobs), cuttable(memory.devices), cuttable(memory.groupStore)];
   const [manifests, bundles, reports] = [
@@ -150,6 +153,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
     deployment,
     checkList: createListChecker({ groups: newGroups(), devices, deployment, now }),
     newId: () => `id-${++ids}`,
+    audit: cuttable<Audit>(memory.audit),
     random: Math.random,
     twins: cuttable({ ...(azure?.twins ?? noTwins) }),
     openIssuance: createIssuanceCache({ authority, dps, now }),

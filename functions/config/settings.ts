@@ -207,6 +207,14 @@ export const settings = z.object({
     where: 'azure',
     reader: 'app',
   }),
+  AUDIT_VAULT_URL: serviceUrl().optional().register(registry, {
+    description:
+      'Key Vault of the key that signs the audit trail. Without it, the key is beside the CA keys: whoever signs certificates could then sign another audit trail.',
+    expected: 'an https URL such as https://name.vault.azure.net',
+    group: 'keys',
+    where: 'azure',
+    reader: 'app',
+  }),
   CA_KEY_DIRECTORY: z.string().min(1).optional().register(registry, {
     description: 'Directory of CA keys (files of mode 0600), without a Key Vault.',
     expected: 'a directory that this process may write to',

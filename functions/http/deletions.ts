@@ -45,8 +45,9 @@ const removeGroup = defineOperation({
   headers: z.object({ 'if-match': ifVersion['if-match'] }),
   answers: { 200: { description: 'What was deleted.', schema: deletedGroup } },
   errors: ['not-found', 'method-conflict', 'precondition-failed'],
-  async handle({ path: { id }, headers, services, caller }) {
+  async handle({ path: { id }, headers, services, caller, note }) {
     const { dps, formerCas } = await deleteGroup(id, actorName(caller), services, preconditionIn(headers));
+    note({ dps, caGenerations: formerCas.map(({ generation }) => generation) });
     const cas = formerCas.map(({ generation, notAfter, certificatePem, revokedAt, registration }) => {
       return { generation, notAfter, certificatePem, revokedAt, registration };
     });

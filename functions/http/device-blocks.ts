@@ -49,6 +49,7 @@ const suspendDevice = defineOperation({
   summary: 'Suspend a device',
   description:
     'Ends its access until it is restored: reissue, bundle and renewal, then registration with DPS, then its identity at the hub. The doors are read back, and again after a minute. Repeat a request that was cut short.',
+  takesRightsAway: true,
   role: 'operator',
   perGroup: true,
   pathParameters,
@@ -66,6 +67,7 @@ const revokeDevice = defineOperation({
   summary: 'Revoke a device for good',
   description:
     'As suspend, and cannot be undone: the device needs a new id. Its status is `revoked` only when every door is closed.',
+  takesRightsAway: true,
   role: 'operator',
   perGroup: true,
   pathParameters,
@@ -99,6 +101,7 @@ const removeDevice = defineOperation({
   summary: 'Delete or scrap a device',
   description:
     'A device that never reached a hub is deleted: its enrollment and its bundle are removed, its certificate is revoked, and its id is free. Any other is scrapped: revoked, and removed from its hub, from the registrations of DPS and from its archive. Its block in DPS stays, and its id is free when its last certificate has ended. Repeat a request that was cut short.',
+  takesRightsAway: true,
   role: 'operator',
   perGroup: true,
   pathParameters,

@@ -97,9 +97,11 @@ const getDeviceBundle = defineOperation({
   method: 'GET',
   path: 'devices/{deviceId}/bundle',
   summary: 'The bundle of a device',
-  description: 'What the device installs. It can hold a private key, so the download is recorded in its history.',
+  description:
+    'What the device installs. It can hold a private key, so the download is in the audit trail and in the history of the device.',
   // A bundle may contain a private key.
   role: 'operator',
+  audited: true,
   perGroup: true,
   pathParameters,
   answers: {

@@ -1,7 +1,10 @@
+import { hash } from 'node:crypto';
 import * as z from 'zod';
 import { actorName } from '../../lib/access/act.ts';
 import { deviceId } from '../../lib/devices/ids.ts';
 import { unknownGroup } from '../../lib/enrollment/group-directory.ts';
+import type { GroupRecord } from '../../lib/groups/group.ts';
+import { canonicalJson } from '../../lib/json.ts';
 import { restoreGroup, suspendGroup } from '../../lib/pipeline/suspend-group.ts';
 import { MiB } from './body.ts';
 import { reasonBody } from './device-blocks.ts';
@@ -95,10 +98,11 @@ const putGroup = defineOperation({
     'method-conflict',
     'precondition-failed',
   ],
-  async handle({ path, query: { adopt }, headers, body, services, caller }) {
+  async handle({ path, query: { adopt }, headers, body, services, caller, note }) {
     const options = { adopt, precondition: preconditionIn(headers) };
     const declared = await services.groups.declare(path.id, body, actorName(caller), options);
     const { group, etag, created, pending } = declared;
+    note(groupDetails(group));
     // Only the answer to the declaration shows the queries of URLs: its caller sent them.
     return {
       status: created ? 201 : 200,
@@ -107,6 +111,11 @@ const putGroup = defineOperation({
     };
   },
 });
+
+/** What the audit trail has of a group: which definition and which CA are declared now. */
+function groupDetails({ definition, issuingCas: [ca] }: GroupRecord) {
+  return { definitionSha256: hash('sha256', canonicalJson(definition)), caGeneration: ca?.generation };
+}
 
 const rollOver = defineOperation({
   id: 'roll-over-enrollment-group',
@@ -125,9 +134,10 @@ const rollOver = defineOperation({
   }),
   answers: { 200: { description: 'The group.', schema: groupSchema, headers: versionHeader } },
   errors: ['not-found', 'method-conflict', 'ca-key-unusable', 'group-refused', 'group-exists'],
-  async handle({ path, query: { from, force = false }, services, caller }) {
+  async handle({ path, query: { from, force = false }, services, caller, note }) {
     const rolledOver = await services.groups.rollOver(path.id, { from, force }, actorName(caller));
     const { group, etag, pending } = rolledOver;
+    note(groupDetails(group));
     return { status: 200, json: groupView(group, { known: await knownCas(services), pending }), headers: { etag } };
   },
 });
@@ -145,6 +155,7 @@ const suspend = defineOperation({
   path: 'enrollment-groups/{id}/suspend',
   summary: 'Suspend a group and its devices',
   description: 'Disables the group in DPS at once. An act suspends its devices: follow it at GET /api/device-acts.',
+  takesRightsAway: true,
   role: 'operator',
   perGroup: false,
   pathParameters,

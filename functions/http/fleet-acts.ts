@@ -77,6 +77,7 @@ const begin = defineOperation({
   summary: 'Suspend, revoke, restore or scrap many devices',
   description:
     'Answers at once; the queue works on the devices. With dryRun it only counts them and says how long it takes. An act with no end in sight is limited by the registry of the hub (HUB_REGISTRY_OPERATIONS_PER_MINUTE).',
+  takesRightsAway: true,
   role: 'operator',
   perGroup: false,
   body: {

@@ -1,7 +1,7 @@
 import { rolesUpTo } from '../../lib/access/access.ts';
 import type { Role } from '../../lib/access/principal.ts';
-import { checkOperations } from './checks.ts';
 import { certificateOperations } from './certificates.ts';
+import { checkOperations } from './checks.ts';
 import { deadLetterOperations } from './dead-letters.ts';
 import { deletions } from './deletions.ts';
 import { deviceBlocks } from './device-blocks.ts';

@@ -30,7 +30,7 @@ export function isReusable(record: DeviceRecord, at: string): boolean {
 }
 
 /** Whether nobody can undo the block of the device. */
-export function isFinal({ block }: Pick<DeviceRecord, 'block'>): boolean {
+function isFinal({ block }: Pick<DeviceRecord, 'block'>): boolean {
   return block !== undefined && block.undo === undefined && block.kind !== 'suspended';
 }
 

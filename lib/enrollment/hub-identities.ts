@@ -34,4 +34,4 @@ export interface HubIdentities {
 }
 
 /** The longest `statusReason` that IoT Hub keeps (devguide, "Device identity properties"), in characters. */
-export const longestStatusReason = 128;
+const longestStatusReason = 128;

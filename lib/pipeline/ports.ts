@@ -1,3 +1,4 @@
+import type { Audit } from '../audit/audit.ts';
 import type { DeviceStore } from '../devices/device.ts';
 import type { Enrollments, HubTwins } from '../enrollment/enrollments.ts';
 import type { Groups } from '../enrollment/groups.ts';
@@ -42,6 +43,8 @@ export interface Ports {
   readonly enrollments: Enrollments;
   readonly twins: HubTwins;
   readonly identities: HubIdentities;
+  /** Where acts are written down: the intent before the effect, the result after it. */
+  readonly audit: Audit;
   readonly openIssuance: OpenIssuance;
   /** Checks a list that is in memory. It sees all groups; the limits of a caller are part of the list. */
   readonly checkList: CheckList;

@@ -25,6 +25,7 @@ const expected: Record<string, string> = {
   // The schedule of a package whose environment does not have the setting.
   sweep: 'timer 0 0 1 * * *',
   'continue-sweep': 'timer %RECONCILE_SCHEDULE%',
+  'sequence-audit': 'timer 0 * * * * *',
   'submit-job': 'POST jobs',
   'list-jobs': 'GET jobs',
   'get-job': 'GET jobs/{jobId}',

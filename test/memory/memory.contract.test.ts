@@ -1,3 +1,4 @@
+import { appendBlobsContract } from '../contract/append-blobs.ts';
 import { blobStoreContract } from '../contract/blob-store.ts';
 import { caRegistryContract } from '../contract/ca-registry.ts';
 import { deadLetterStoreContract } from '../contract/dead-letter-store.ts';
@@ -11,6 +12,7 @@ import { hubIdentitiesContract } from '../contract/hub-identities.ts';
 import { jobStoreContract } from '../contract/job-store.ts';
 import { lockContract } from '../contract/lock.ts';
 import { makeCertificate } from '../infra/emulators/dps/certificates.ts';
+import { createMemoryAppendBlobs } from './append-blobs.ts';
 import { createMemoryBlobStore } from './blob-store.ts';
 import { createMemoryCaRegistry } from './ca-registry.ts';
 import { createMemoryDeadLetterStore } from './dead-letter-store.ts';
@@ -34,6 +36,10 @@ const [devices, jobs, blobs, groups, letters] = [
 ];
 deviceStoreContract('memory', () => devices);
 jobStoreContract('memory', () => jobs);
+appendBlobsContract('memory', () => {
+  const segments = createMemoryAppendBlobs({ blocks: 100 });
+  return { segments, store: segments.store };
+});
 blobStoreContract('memory', () => blobs);
 groupStoreContract('memory', () => groups);
 deadLetterStoreContract('memory', () => letters);

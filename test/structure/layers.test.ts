@@ -16,7 +16,7 @@ const floors: readonly (readonly string[])[] = [
   ['authorities'],
   ['bundle', 'manifest'],
   ['groups'],
-  ['pki', 'devices', 'access'],
+  ['pki', 'devices', 'access', 'audit'],
   ['.'],
 ];
 

@@ -59,6 +59,18 @@ describe('the Bicep files', () => {
     assert.match(rule, /snapshot: \{ delete: \{ daysAfterCreationGreaterThan: manifestRetentionDays \} \}/);
   });
 
+  it('protect the audit trail: only append blobs grow, and its signer makes no key', () => {
+    const read = (path: string) => readFileSync(join(folder, path), 'utf8');
+    const [, policy = ''] = /^resource auditPolicy ([\s\S]*?)^\}/m.exec(read('app/storage.bicep')) ?? [];
+    assert.match(policy, /\/default\/audit\/default'/);
+    assert.match(policy, /allowProtectedAppendWrites: true\n\s+allowProtectedAppendWritesAll: false/);
+    const [, signer = ''] = /^resource auditSigner ([\s\S]*?)^\}/m.exec(read('app/roles.bicep')) ?? [];
+    assert.deepEqual(signer.match(/Microsoft\.KeyVault\/[\w/]+/g), [
+      'Microsoft.KeyVault/vaults/keys/read',
+      'Microsoft.KeyVault/vaults/keys/sign/action',
+    ]);
+  });
+
   it('use only declared names', () => {
     assert.deepEqual(bicepFiles.flatMap(undeclaredNames), []);
   });
