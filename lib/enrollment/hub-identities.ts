@@ -33,5 +33,3 @@ export interface HubIdentities {
   enable(hub: string, deviceId: string, change: DoorChange): Promise<HubIdentity>;
 }
 
-/** The longest `statusReason` that IoT Hub keeps (devguide, "Device identity properties"), in characters. */
-const longestStatusReason = 128;
