@@ -32,4 +32,3 @@ export interface HubIdentities {
    */
   enable(hub: string, deviceId: string, change: DoorChange): Promise<HubIdentity>;
 }
-
