@@ -262,7 +262,7 @@ export interface paths {
         };
         /**
          * The bundle of a device
-         * @description What the device installs. It can hold a private key, so the download is recorded in its history.
+         * @description The files that the device installs. It can hold a private key, so the download is recorded in its history.
          */
         get: operations["get-device-bundle"];
         put?: never;

@@ -96,7 +96,8 @@ const getDeviceBundle = defineOperation({
   method: 'GET',
   path: 'devices/{deviceId}/bundle',
   summary: 'The bundle of a device',
-  description: 'What the device installs. It can hold a private key, so the download is recorded in its history.',
+  description:
+    'The files that the device installs. It can hold a private key, so the download is recorded in its history.',
   // A bundle may contain a private key.
   role: 'operator',
   perGroup: true,
