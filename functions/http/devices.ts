@@ -16,7 +16,7 @@ const devicePrefix = z
   .transform((text) => text.toLowerCase())
   .pipe(z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'the first 1 to 64 characters of a device id'))
   .describe('Devices whose id begins with this, in any case.')
-  .meta({ override: { type: 'string' } });
+  .meta({ override: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' } });
 
 const certificate = z
   .string()
@@ -30,7 +30,10 @@ const certificate = z
     description:
       'The device that has this certificate, or had it: serial number, SHA-1 or SHA-256 thumbprint, as hex in any case, ' +
       'with or without colons or blanks.',
-    override: { type: 'string' },
+    override: {
+      type: 'string',
+      pattern: `^(${[32, 40, 64].map((digits) => `([0-9A-Fa-f][ :-]?){${digits}}`).join('|')})$`,
+    },
   });
 
 const listDevices = defineOperation({
