@@ -302,7 +302,7 @@ export interface paths {
         };
         /**
          * The bundle of a device
-         * @description What the device installs. It can hold a private key, so the download is in the audit trail and in the history of the device.
+         * @description The files that the device installs. It can hold a private key, so the download is in the audit trail and in the history of the device.
          */
         get: operations["get-device-bundle"];
         put?: never;

@@ -17,7 +17,7 @@ const devicePrefix = z
   .transform((text) => text.toLowerCase())
   .pipe(z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'the first 1 to 64 characters of a device id'))
   .describe('Devices whose id begins with this, in any case.')
-  .meta({ override: { type: 'string' } });
+  .meta({ override: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' } });
 
 const certificate = z
   .string()
@@ -31,7 +31,10 @@ const certificate = z
     description:
       'The device that has this certificate, or had it: serial number, SHA-1 or SHA-256 thumbprint, as hex in any case, ' +
       'with or without colons or blanks.',
-    override: { type: 'string' },
+    override: {
+      type: 'string',
+      pattern: `^(${[32, 40, 64].map((digits) => `([0-9A-Fa-f][ :-]?){${digits}}`).join('|')})$`,
+    },
   });
 
 const listDevices = defineOperation({
@@ -98,7 +101,8 @@ const getDeviceBundle = defineOperation({
   path: 'devices/{deviceId}/bundle',
   summary: 'The bundle of a device',
   description:
-    'What the device installs. It can hold a private key, so the download is in the audit trail and in the history of the device.',
+    'The files that the device installs. It can hold a private key, so the download is in the audit trail and in the history of the ' +
+    'device.',
   // A bundle may contain a private key.
   role: 'operator',
   audited: true,

@@ -22,7 +22,7 @@ export const act = z
 
 const repairCounts = z.record(z.string(), count.optional());
 
-/** What the reader of a list noticed, in an answer about a job or a check. */
+/** Notes of the reader about a list, in an answer about a job or a check. */
 export const readerNotes = {
   repairs: repairCounts.describe('What the reader repaired, and how often (docs/manifests.md).'),
   warnings: repairCounts.describe('Values that were accepted and may be wrong (docs/manifests.md).'),

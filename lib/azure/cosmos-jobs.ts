@@ -55,7 +55,7 @@ const open = 'open';
 /** Open jobs are read to know their status. One call reads at most this many jobs, and then gives a short page. */
 const maxJobsRead = 1000;
 
-/** What the status of an open job follows from. */
+/** The members from which the status of an open job follows. */
 type OpenJob = Pick<Job, 'status' | 'counts' | 'retrying' | 'allowedGroups' | 'receivedAt'>;
 
 interface CountedJobs {

@@ -20,7 +20,7 @@ export interface Estimate {
   /** `issue`: until the bundles are ready. `register`: until all devices have registered with DPS, if all start at once. */
   readonly phases: readonly EstimatedPhase[];
   readonly price: EstimatedPrice;
-  /** What the figures take for granted, as sentences. */
+  /** The assumptions behind the figures, as sentences. */
   readonly assumptions: readonly string[];
   /** The day of the newest figure of the table. */
   readonly figuresOf: string;

@@ -46,7 +46,7 @@ export function writeMetadata(given: ManifestMetadata & { readonly orderDigest?:
   return written;
 }
 
-/** Reads the metadata of a manifest. What is wrong is left out and named by `refusal`, which fails the job. */
+/** Reads the metadata of a manifest. Wrong entries are left out. `refusal` names them and fails the job. */
 export function readMetadata(metadata: BlobProperties['metadata']): ManifestMetadata & { refusal?: FleetError } {
   const values = new Map(Object.entries(metadata).map(([name, value]) => [name.toLowerCase(), value]));
   const issues = [...values.keys()].flatMap(nameIssue);

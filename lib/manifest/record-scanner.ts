@@ -244,10 +244,13 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
   };
 }
 
+/** By byte, whether that character of ASCII is not blank. */
+const isAsciiText = Uint8Array.from({ length: 0x80 }, (_, byte) => (isBlank(String.fromCharCode(byte)) ? 0 : 1));
+
 /** Whether a character that is not blank begins with that byte. */
 function isText(bytes: Buffer, at: number): boolean {
   const byte = bytes[at] ?? 0;
-  if (byte < 0x80) return byte > 0x20;
+  if (byte < 0x80) return isAsciiText[byte] === 1;
   // Bytes 0x80 to 0xbf continue a character. The blanks beyond ASCII have two or three bytes.
   return byte >= 0xc0 && !isBlank(bytes.toString('utf8', at, at + (byte < 0xe0 ? 2 : 3)));
 }

@@ -49,7 +49,9 @@ function nameOf(key: string, by: string): string {
  * the same key would make another job.
  */
 async function reserve(name: string, submission: Submission, reports: BlobStore): Promise<void> {
-  const { body: _, ...parameters } = submission;
+  const { body: _, ...given } = submission;
+  // A flag that is false means the same as one that was not sent.
+  const parameters = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== false));
   const blob = `_requests/${name}.json`;
   const written = Buffer.from(canonicalJson(parameters));
   if ((await reports.create(blob, written, { contentType: 'application/json' })) !== undefined) return;

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createConnection } from 'node:net';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import fc from 'fast-check';
 import { errorCodes } from '../../lib/errors.ts';
+import fc from '../fast-check.ts';
 import { checkAnswer } from './checked-answers.ts';
 import { startTestStack, type TestStack } from './test-stack.ts';
 

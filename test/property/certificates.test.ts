@@ -5,7 +5,6 @@ import { before, describe, it } from 'node:test';
 import { AsnConvert } from '@peculiar/asn1-schema';
 import { Certificate } from '@peculiar/asn1-x509';
 import * as x509 from '@peculiar/x509';
-import fc from 'fast-check';
 import { readCertificate } from '../../lib/pki/certificate.ts';
 import { bitStringOctets, DerError, derTag, readConstructed, readElement, readElements } from '../../lib/pki/der.ts';
 import type { DeviceIdentity } from '../../lib/pki/device-issuer.ts';
@@ -13,6 +12,7 @@ import { createDeviceIssuer } from '../../lib/pki/device-issuer.ts';
 import { edgeCaCommonName } from '../../lib/pki/edge-ca.ts';
 import type { Authority } from '../../lib/pki/issuer.ts';
 import { companionSerialNumber, newSerialNumber } from '../../lib/pki/serial.ts';
+import fc from '../fast-check.ts';
 import { someAuthority, someCaKey } from '../lib/pki/some-authority.ts';
 
 const seconds = (date: Date) => new Date(Math.floor(date.getTime() / 1000) * 1000);

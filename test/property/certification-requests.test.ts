@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { FleetError } from '../../lib/errors.ts';
 import { readCertificationRequest } from '../../lib/pki/csr.ts';
 import { type DerElement, derHeader, derTag, readConstructed, readElements } from '../../lib/pki/der.ts';
 import { profiles } from '../../lib/pki/profiles.ts';
+import fc from '../fast-check.ts';
 import { makeRequestDer, pemOf } from '../lib/pki/make-request.ts';
 
 const profile = profiles['device-identity'];

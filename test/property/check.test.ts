@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import type { ConflictPolicy } from '../../lib/jobs/job.ts';
 import { jobErrors } from '../../lib/jobs/reports.ts';
 import { checkManifest } from '../../lib/pipeline/check-manifest.ts';
 import { someDevice } from '../factories.ts';
+import fc from '../fast-check.ts';
 import { makeRequestDer } from '../lib/pki/make-request.ts';
 import { createWorld, type World } from '../world.ts';
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
-import fc from 'fast-check';
 import { type DpsEntryOnWire, observedEntry, observedIdentity } from '../../lib/azure/observed-entries.ts';
 import type { DeviceRecord } from '../../lib/devices/device.ts';
 import type { ObservedDevice } from '../../lib/enrollment/observed.ts';
@@ -8,6 +7,7 @@ import { compareGroup } from '../../lib/findings/compare-group.ts';
 import type { GroupInput } from '../../lib/groups/definition.ts';
 import { createDriftDetector } from '../../lib/pipeline/detect-drift.ts';
 import { someDevice } from '../factories.ts';
+import fc from '../fast-check.ts';
 import { type Fleet, startFleet } from '../lib/enrollment/fleet-on-dps.ts';
 import { createWorld } from '../world.ts';
 

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parse } from 'csv-parse/sync';
 import { stringify } from 'csv-stringify/sync';
-import fc from 'fast-check';
 import { FleetError } from '../../lib/errors.ts';
 import { withGuard, withoutGuard } from '../../lib/manifest/csv.ts';
 import type { TextFormat } from '../../lib/manifest/manifest.ts';
 import { createRecordScanner } from '../../lib/manifest/record-scanner.ts';
 import { errorsCsv } from '../../lib/manifest/report.ts';
 import { splitManifest } from '../../lib/manifest/splitter.ts';
+import fc from '../fast-check.ts';
 import { each, pieces, type ReadOptions, readManifest, text } from '../lib/manifest/read-manifest.ts';
 
 /** Characters with a meaning in CSV, JSON, spreadsheets or UTF-8 are more frequent than others. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { FleetError } from '../../lib/errors.ts';
 import { splitManifest } from '../../lib/manifest/splitter.ts';
+import fc from '../fast-check.ts';
 import { pieces, readManifest } from '../lib/manifest/read-manifest.ts';
 
 const rows = fc.uniqueArray(

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import fc from 'fast-check';
 import { FleetError } from '../../lib/errors.ts';
 import { isBlank } from '../../lib/manifest/blanks.ts';
 import { csvRecords } from '../../lib/manifest/csv.ts';
+import fc from '../fast-check.ts';
 import { escaped, row, tableOf, workbook } from '../lib/manifest/workbook.ts';
 
 const special = fc.constantFrom(

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { type SettingName, settingMeta, settingNames } from '../../../functions/config/settings.ts';
 import { readConfig, readEarlyConfig } from '../../../functions/config.ts';
 import { FleetError } from '../../../lib/errors.ts';
+import fc from '../../fast-check.ts';
 
 const local = {
   AzureWebJobsStorage: 'UseDevelopmentStorage=true',

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { type Access, createAccess, type GroupRole } from '../../../lib/access/access.ts';
 import { parsePrincipal } from '../../../lib/access/principal.ts';
 import { FleetError } from '../../../lib/errors.ts';
+import fc from '../../fast-check.ts';
 import { operation, operationIds } from '../../operation.ts';
 
 const objectId = '0b2e6b4e-3d3c-4a53-9d0a-6f5b8f8f0001';

@@ -6,13 +6,13 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { TokenCredential } from '@azure/identity';
 import { KeyClient } from '@azure/keyvault-keys';
-import fc from 'fast-check';
 import type { KeyVaultEmulatorOptions, VaultAction } from 'fleet-emulators/key-vault';
 import { createKeyVaultEmulator } from 'fleet-emulators/key-vault';
 import { ensureLocalTls, type LocalTls } from 'fleet-emulators/tls';
 import { createKeyVaultKeyStore, vaultKeyName, x509Signature } from '../../../lib/azure/key-vault.ts';
 import { FleetError } from '../../../lib/errors.ts';
 import { someTime } from '../../factories.ts';
+import fc from '../../fast-check.ts';
 import { trustLocalTls } from './trust-local-tls.ts';
 
 let directory: string;

@@ -3,9 +3,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { packArchive, readArchiveIndex } from '../../../lib/bundle/archive.ts';
 import { FleetError } from '../../../lib/errors.ts';
+import fc from '../../fast-check.ts';
 import { lacks, run } from './command.ts';
 
 const entries = [

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import fc from 'fast-check';
 import { parse as parseToml } from 'smol-toml';
 import { extract } from 'tar-stream';
 import { parse as parseYaml } from 'yaml';
@@ -18,6 +17,7 @@ import { FleetError } from '../../../lib/errors.ts';
 import type { GroupDefinition } from '../../../lib/groups/definition.ts';
 import { encodePrivateKeyPem } from '../../../lib/pki/private-key-pem.ts';
 import { someGroup, someTime } from '../../factories.ts';
+import fc from '../../fast-check.ts';
 import { lacks, run } from './command.ts';
 import { someBundler, someDps } from './some-bundle.ts';
 

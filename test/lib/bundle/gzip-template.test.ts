@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import fc from 'fast-check';
 import { createGzipTemplate, type Place } from '../../../lib/bundle/gzip-template.ts';
+import fc from '../../fast-check.ts';
 import { lacks, run } from './command.ts';
 
 /** Fixed stretches and places in turn. Some stretches are long enough to be deflated. */

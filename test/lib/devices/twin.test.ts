@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { twinViolation } from '../../../infra/emulators/dps/twin-limits.ts';
 import { mergeTwins, type Twin, twinIssues } from '../../../lib/devices/twin.ts';
+import fc from '../../fast-check.ts';
 
 /** Objects nested `depth` deep; the innermost one has `value` as a member. */
 const nested = (depth: number, value?: unknown): Record<string, unknown> =>

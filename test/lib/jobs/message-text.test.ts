@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { decodedJson, NotJson } from '../../../lib/jobs/message-text.ts';
 import { decodedBody } from '../../../lib/jobs/messages.ts';
 import { jsonPlace } from '../../../lib/manifest/json-text.ts';
+import fc from '../../fast-check.ts';
 
 const value = { orderId: 'PO-4711', note: 'Größe 📦', n: 1 };
 const json = JSON.stringify(value);

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { findClashes } from '../../../lib/manifest/clashes.ts';
 import { createRowReader } from '../../../lib/manifest/rows.ts';
 import { splitManifest } from '../../../lib/manifest/splitter.ts';
 import { someGroup } from '../../factories.ts';
+import fc from '../../fast-check.ts';
 import { pieces } from './read-manifest.ts';
 
 const group = someGroup('line7', { deviceIdCase: 'fold' });

@@ -99,6 +99,7 @@ describe('a file that another program wrote in its own way', () => {
     ['has rows of delimiters', `;;\r\n${rows};\r\n"" ; \r\n;\u00a0\r\n`.replace('"" ', '""'), { 'blank-rows': 4 }],
     ['has rows of blanks', rows.replace('gw-2', ' \t\r\n\f\r\n\ufeff\r\ngw-2'), { 'blank-rows': 3 }],
     ['ends with Ctrl-Z', `${rows}\x1a`, { 'blank-rows': 1 }],
+    ['has a row of record separators', `${rows}\x1e\r\n`, { 'blank-rows': 1 }],
     ['ends with zero bytes', `${rows}${'\0'.repeat(300)}`, { tail: 1 }],
     ['has other names of columns', rows.replace('deviceId', 'Device ID'), { 'header-names': 1 }],
     ['has columns without a name', rows.replaceAll('\r\n', ';;\r\n'), { 'empty-columns': 2 }],
@@ -122,6 +123,18 @@ describe('a file that another program wrote in its own way', () => {
         );
         assert.deepEqual([read.faults, read.repairs], [[], repairs]);
       }
+    });
+  }
+});
+
+describe('a row of control characters that are not blanks', () => {
+  for (const character of ['\x01', '\x08', '\x1b', '\x7f']) {
+    it(`has its error, when it is U+${character.charCodeAt(0).toString(16).padStart(4, '0')}`, async () => {
+      const read = await readManifest(`deviceId,tags.a\n${character},\ngw-1,1\n`);
+      assert.deepEqual(
+        [read.requests.map(({ deviceId }) => deviceId), read.faults.map(({ line }) => line), read.repairs],
+        [['gw-1'], [2], {}],
+      );
     });
   }
 });

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { parse } from 'csv-parse/sync';
 import { stringify } from 'csv-stringify/sync';
-import fc from 'fast-check';
 import { withGuard, withoutGuard } from '../../../lib/manifest/csv.ts';
 import { errorsCsv, type ResultRow, resultsCsv } from '../../../lib/manifest/report.ts';
 import { isChangedBySpreadsheet } from '../../../lib/manifest/spreadsheet.ts';
+import fc from '../../fast-check.ts';
 import { lacks, run } from '../bundle/command.ts';
 import { each, readManifest, text } from './read-manifest.ts';
 

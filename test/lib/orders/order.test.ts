@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { FleetError } from '../../../lib/errors.ts';
 import { type Order, orderDigest, orderRows, parseOrder } from '../../../lib/orders/order.ts';
+import fc from '../../fast-check.ts';
 import { readManifest } from '../manifest/read-manifest.ts';
 
 const range = { prefix: 'gw-', start: 1, count: 3, width: 6 };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { createClaimTable, type TableClaim } from '../../../lib/pipeline/check-claims.ts';
+import fc from '../../fast-check.ts';
 
 describe('the claims of a check', () => {
   it('are found as they were set last, like those of a map', () => {

@@ -12,6 +12,7 @@ interface Sent {
   readonly by?: string;
   readonly defaultGroup?: string;
   readonly onConflict?: 'reject' | 'replace';
+  readonly adopt?: boolean;
 }
 
 let ids = 0;
@@ -40,6 +41,13 @@ describe('a manifest with an Idempotency-Key', () => {
     assert.deepEqual((await submit(world)).jobId, first.jobId);
     assert.deepEqual(world.manifests.blobs.size, 1);
     assert.deepEqual(first.submittedBy?.by, 'mona');
+  });
+
+  it('is one job, whether a flag that is false was sent or not', async () => {
+    using world = await someWorld();
+    const first = await submit(world);
+    assert.equal((await submit(world, { adopt: false })).jobId, first.jobId);
+    await assert.rejects(submit(world, { adopt: true }), { code: 'idempotency-key-reused' });
   });
 
   it('is answered with the job as it is now', async () => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { createCatalog } from '../../../../infra/emulators/cosmos/store/catalog.ts';
 import { createGroupCommit, openStore } from '../../../../infra/emulators/cosmos/store/database.ts';
+import fc from '../../../fast-check.ts';
 
 const value = fc.oneof(
   fc.constantFrom('', 'a', 'b', 'ab', '"a"', '1', 'true', 'null', '{"a":1}', "'", 'é', '\u{1f600}'),
