@@ -3898,7 +3898,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description CSV: all of them, while they are read. JSON: one page. */
+            /** @description CSV: all of them, while they are read. JSON: one page, which can be empty and have a `next`: it ends after 20,000 devices. */
             200: {
                 headers: {
                     [name: string]: unknown;
