@@ -25,13 +25,20 @@ const filter = z
       .regex(/^[0-9a-f]{24}$/, 'the id of a job')
       .optional(),
     tag: z
-      .strictObject({ path: z.string().min(1).max(200), value: z.string().max(4000) })
+      .strictObject({
+        path: z.string().min(1, { error: 'a path with dots' }).max(200, { error: 'at most 200 characters' }),
+        value: z.string().max(4000, { error: 'at most 4000 characters' }),
+      })
       .optional()
       .describe('Devices whose row has this tag, at a path with dots, with this value as text.'),
-    deviceIds: z.array(z.string().regex(deviceId, 'a device id')).min(1).max(maxIds).optional(),
+    deviceIds: z
+      .array(z.string().regex(deviceId, 'a device id'))
+      .min(1, { error: 'at least one device id' })
+      .max(maxIds, { error: `at most ${maxIds} device ids` })
+      .optional(),
   })
   .refine((members) => Object.keys(members).length > 0, 'at least one of group, job, tag, deviceIds')
-  .describe('Devices that match every member.');
+  .meta({ description: 'Devices that match every member.', override: { minProperties: 1 } });
 
 /** An act on many devices as the API shows it. */
 export const fleetActSchema = z
