@@ -6,6 +6,7 @@ import { issueCsr, issueP256, issueP256OnTwo } from './benchmarks/issue.ts';
 import { chunkCpu, pipeline } from './benchmarks/pipeline.ts';
 import { query } from './benchmarks/query.ts';
 import { split } from './benchmarks/split.ts';
+import { sweep } from './benchmarks/sweep.ts';
 
 /** In the order of docs/performance.md. */
 export const benchmarks: readonly Benchmark[] = [
@@ -19,4 +20,5 @@ export const benchmarks: readonly Benchmark[] = [
   cost,
   cold,
   query,
+  sweep,
 ];
