@@ -97,15 +97,20 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
 
   /** Enrolls one device. Replaces an enrollment of ours that has another certificate. @returns why not, if so */
   async function enrollOne(device: IndividualEnrollment): Promise<EnrollmentError | undefined> {
-    const { deviceId, certificatePem, own, adopt } = device;
+    const { deviceId, certificatePem, definition, own, adopt, mayWrite } = device;
     const enrollment = toDpsEnrollment(device);
     try {
       const existing = await findEnrollment(deviceId);
       const found = existing && foundEntry(existing);
       const held = found?.thumbprints[0] ?? found?.mark;
-      if (held !== undefined && held === sha256Of(certificatePem)) return undefined;
-      if (found !== undefined && !adopt && (held === undefined || !own.includes(held)))
+      const isEnrolled = held !== undefined && held === sha256Of(certificatePem);
+      const isWanted = (found?.disabled ?? false) === (definition.provisioningStatus === 'disabled');
+      if (isEnrolled && isWanted) return undefined;
+      if (found !== undefined && !isEnrolled && !adopt && (held === undefined || !own.includes(held)))
         return { exists: found, errorCode: enrollmentExists, message: 'Enrollment already exists.' };
+      // It may be closed, and this would open it.
+      if (found !== undefined && !(await mayWrite()))
+        throw new FleetError('concurrent-change', `Device "${deviceId}" changed while it was enrolled.`);
       const etag = existing === undefined ? {} : { etag: existing.etag };
       await callingIot(service, () => client.createOrUpdateIndividualEnrollment({ ...enrollment, ...etag }));
       return undefined;

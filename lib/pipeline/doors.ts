@@ -68,19 +68,28 @@ export async function seeDoors(blocked: Blocked, ports: DoorPorts): Promise<Door
 export async function openDoors(blocked: Blocked, ports: DoorPorts): Promise<string | undefined> {
   const { enrollments, groups, identities, rateLimiter } = ports;
   const { id, enrollmentGroup } = blocked.record;
-  const change = hubChange(blocked, ports);
-  const hubs = await atHubs(blocked, ports, (name) => identities.enable(name, id, change));
+  const hubs = await atHubs(blocked, ports, (name) => identities.enable(name, id, hubChange(blocked, ports)));
   const group = (await groups.directory({ maxAgeSeconds: 0 })).get(enrollmentGroup)?.value;
   const status = group === undefined ? 'enabled' : inForce(group).definition.provisioningStatus;
   await rateLimiter.acquire(callsPerChange);
-  const entry = await patiently(ports, () => enrollments.open(id, status, enrollmentChange(blocked, ports)));
+  const change = enrollmentChange(blocked, ports);
+  const { deletion } = blocked.record;
+  const isOwn = (found: FoundEntry) => change.isOwn(found) && !isOfDeletion(found, deletion);
+  const entry = await patiently(ports, () => enrollments.open(id, status, { ...change, isOwn }));
   const left = [...hubs.identities].flatMap(([name, { status: found, statusReason = 'none' }]) =>
     found === 'disabled' ? [`It stays disabled at ${name}, where the reason is "${statusReason}".`] : [],
   );
-  if (entry?.disabled === true && status === 'enabled') {
+  if (entry !== undefined && isOfDeletion(entry, deletion)) {
+    left.push('DPS stays closed: the device was deleted before. Earlier certificates could register.');
+  } else if (entry?.disabled === true && status === 'enabled') {
     left.push(`DPS has a disabled enrollment that this deployment did not create. ${describeEntry(entry)}`);
   }
   return left.length === 0 ? undefined : left.join(' ');
+}
+
+/** The block of a device that was deleted stays until its id is provisioned again (steps/unblock.ts). */
+function isOfDeletion({ mark }: FoundEntry, deletion: DeviceRecord['deletion']): boolean {
+  return mark !== undefined && mark === deletion?.block;
 }
 
 /** The hubs that a device was assigned to: as its record says, and as DPS says now. @throws FleetError */
