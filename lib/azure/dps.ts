@@ -20,7 +20,7 @@ import {
   toDpsEnrollment,
   toEnrollmentGroup,
 } from './dps-entries.ts';
-import { callingIot, type IotConnection, iotAnswer, iotClient, iotStatus } from './iot.ts';
+import { callingIot, type IotConnection, iotAnswer, iotClient, iotStatus, unexpectedAnswer } from './iot.ts';
 
 const service = 'DPS';
 
@@ -136,7 +136,7 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
         return 'deleted';
       } catch (error) {
         // Deleted or changed meanwhile: look again.
-        if (iotStatus(error) !== 404 && !isRace(error)) throw error;
+        if (iotStatus(error) !== 404 && !isRace(error)) throw unexpectedAnswer(service, error);
       }
     }
     throw new FleetError('concurrent-change', 'An entry changes in DPS faster than it can be deleted.');
@@ -161,7 +161,7 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
         return written && foundEntry(written);
       } catch (error) {
         // Created, changed or deleted meanwhile: look again.
-        if (iotStatus(error) !== 404 && !isRace(error)) throw error;
+        if (iotStatus(error) !== 404 && !isRace(error)) throw unexpectedAnswer(service, error);
       }
     }
     throw new FleetError('concurrent-change', `Enrollment "${deviceId}" changes in DPS faster than it can be written.`);
@@ -282,7 +282,7 @@ export async function unlessMissing<T>(work: () => Promise<{ responseBody: T }>)
     return (await callingIot(service, work)).responseBody;
   } catch (error) {
     if (iotStatus(error) === 404) return undefined;
-    throw error;
+    throw unexpectedAnswer(service, error);
   }
 }
 

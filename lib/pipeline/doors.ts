@@ -69,6 +69,7 @@ export async function openDoors(blocked: Blocked, ports: DoorPorts): Promise<str
   const { enrollments, groups, identities, rateLimiter } = ports;
   const { id, enrollmentGroup } = blocked.record;
   const hubs = await atHubs(blocked, ports, (name) => identities.enable(name, id, hubChange(blocked, ports)));
+  throwFirst(hubs);
   const group = (await groups.directory({ maxAgeSeconds: 0 })).get(enrollmentGroup)?.value;
   const status = group === undefined ? 'enabled' : inForce(group).definition.provisioningStatus;
   await rateLimiter.acquire(callsPerChange);
@@ -92,17 +93,27 @@ function isOfDeletion({ mark }: FoundEntry, deletion: DeviceRecord['deletion']):
   return mark !== undefined && mark === deletion?.block;
 }
 
-/** The hubs that a device was assigned to: as its record says, and as DPS says now. @throws FleetError */
-export async function hubsOf(record: DeviceRecord, ports: DoorPorts) {
+/** The hubs that a device was assigned to: as its record says, and as DPS says now. */
+export async function hubsOf(record: DeviceRecord, ports: DoorPorts): Promise<HubsOfDevice> {
   const { enrollments, rateLimiter } = ports;
+  const failures: FleetError[] = [];
   await rateLimiter.acquire(1);
-  const registration = await patiently(ports, () => enrollments.registration(record.id));
+  const registration = await attempt(failures, () => patiently(ports, () => enrollments.registration(record.id)));
   const former = certificatesOf(record).map(({ assignedHub }) => assignedHub);
   const all = [registration?.assignedHub, record.registration?.assignedHub, ...former];
   return {
     names: new Set(all.filter((name) => name !== undefined)),
     isAssigning: registration?.status === 'assigning',
+    failures,
   };
+}
+
+export interface HubsOfDevice {
+  readonly names: ReadonlySet<string>;
+  /** DPS decides at this moment. */
+  readonly isAssigning: boolean;
+  /** DPS did not answer, so there can be another hub. */
+  readonly failures: readonly FleetError[];
 }
 
 async function closeEnrollment(blocked: Blocked, ports: DoorPorts): Promise<DoorSeen> {
@@ -121,28 +132,33 @@ function enrollmentSeen(id: string, found: FoundEntry | undefined): DoorSeen {
   return { closed: false, why: `DPS has an enabled enrollment "${id}". ${describeEntry(found)} ${advice}` };
 }
 
-/** One call for each hub of the device. */
+/** One call for each hub of the device. A service that does not answer keeps no other one from being called. */
 async function atHubs(
   blocked: Blocked,
   ports: DoorPorts,
   call: (hub: string, deviceId: string) => Promise<HubIdentity>,
 ): Promise<HubsSeen> {
-  const { names, isAssigning } = await hubsOf(blocked.record, ports);
+  const { names, isAssigning, failures: unread } = await hubsOf(blocked.record, ports);
   const identities = new Map<string, HubIdentity>();
+  const failures = [...unread];
   for (const name of names) {
     await ports.registryRateLimiter.acquire(callsPerChange);
-    identities.set(name, await patiently(ports, () => call(name, blocked.record.id)));
+    const identity = await attempt(failures, () => patiently(ports, () => call(name, blocked.record.id)));
+    if (identity !== undefined) identities.set(name, identity);
   }
-  return { identities, isAssigning };
+  return { identities, isAssigning, failures };
 }
 
 interface HubsSeen {
   /** By hub. */
   readonly identities: ReadonlyMap<string, HubIdentity>;
   readonly isAssigning: boolean;
+  /** Of DPS, which knows the hubs, and of hubs. */
+  readonly failures: readonly FleetError[];
 }
 
-function hubSeen({ identities, isAssigning }: HubsSeen): DoorSeen {
+function hubSeen({ identities, isAssigning, failures }: HubsSeen): DoorSeen {
+  if (failures.length > 0) return { closed: false, why: failures.map(({ message }) => message).join(' ') };
   const open = [...identities].filter(([, { status }]) => status === 'enabled').map(([name]) => name);
   if (open.length > 0) return { closed: false, why: `The device is enabled at ${open.join(', ')}.` };
   // DPS writes the identity when it has decided. The next look finds it.
@@ -173,6 +189,22 @@ async function isWanted({ record, block }: Blocked, { devices }: DoorPorts): Pro
 /** Repeats a call outside for some seconds. */
 export function patiently<T>({ retry: { sleep } }: Pick<Ports, 'retry'>, work: () => Promise<T>): Promise<T> {
   return retrying(work, { maxWaitSeconds, sleep });
+}
+
+/** @throws FleetError the first of the failures, if there is one */
+export function throwFirst({ failures: [first] }: Pick<HubsOfDevice, 'failures'>): void {
+  if (first !== undefined) throw first;
+}
+
+/** @returns undefined when it fails; the error is added to `failures` */
+async function attempt<T>(failures: FleetError[], work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    failures.push(error);
+    return undefined;
+  }
 }
 
 /** A door that cannot be reached is not known as closed. */

@@ -4,7 +4,16 @@ import { certificatesOf } from '../devices/certificates.ts';
 import { type DeviceRecord, withEvent } from '../devices/device.ts';
 import { currentLog } from '../log.ts';
 import { changeDevice } from './change-device.ts';
-import { type Blocked, closeDoors, type DoorPorts, hubsOf, openDoors, patiently, seeDoors } from './doors.ts';
+import {
+  type Blocked,
+  closeDoors,
+  type DoorPorts,
+  hubsOf,
+  openDoors,
+  patiently,
+  seeDoors,
+  throwFirst,
+} from './doors.ts';
 import type { Ports } from './ports.ts';
 import { readDevice } from './read-device.ts';
 
@@ -120,8 +129,9 @@ async function removeTraces(record: DeviceRecord, ports: SettlePorts): Promise<v
   const { enrollments, twins, bundles, rateLimiter, registryRateLimiter } = ports;
   if (record.bundle !== undefined) await eraseBundle(bundles, record.bundle);
   const thumbprints = certificatesOf(record).flatMap((each) => [each.sha1Thumbprint, each.sha256Thumbprint]);
-  const { names } = await hubsOf(record, ports);
-  for (const name of names) {
+  const hubs = await hubsOf(record, ports);
+  throwFirst(hubs);
+  for (const name of hubs.names) {
     await registryRateLimiter.acquire(2);
     // An identity with a credential that the record does not name stays, disabled.
     await patiently(ports, () => twins.remove(name, record.id, thumbprints));
