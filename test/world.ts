@@ -142,7 +142,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
   /** New for each delivery: a worker that crashes loses its caches. */
   const services = () => ({
     ...{ jobs, devices, manifests, bundles, reports, enrollments, chunkQueue, enrollmentQueue, now, retry, chunkRows },
-    ...{ identities, blockQueue, fleetActs: memory.fleetActs, registryOperationsPerMinute: 50 },
+    ...{ identities, blockQueue, fleetActs: cuttable(memory.fleetActs), registryOperationsPerMinute: 50 },
     groups: newGroups(),
     findings: cuttable(memory.findings),
     overview: createOverview({

@@ -3,6 +3,8 @@ import type { IndividualEnrollment as DpsEnrollment } from 'azure-iot-provisioni
 import type { Registration } from '../devices/device.ts';
 import type {
   Deletion,
+  EnrollmentChange,
+  EnrollmentDoor,
   EnrollmentError,
   Enrollments,
   FoundEntry,
@@ -10,7 +12,7 @@ import type {
   IndividualEnrollment,
   RegistrationOf,
 } from '../enrollment/enrollments.ts';
-import { FleetError } from '../errors.ts';
+import { FleetError, orFleetError } from '../errors.ts';
 import {
   blockingEnrollment,
   type DpsEntry,
@@ -167,9 +169,49 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
     throw new FleetError('concurrent-change', `Enrollment "${deviceId}" changes in DPS faster than it can be written.`);
   }
 
+  function close(deviceId: string, mark: string, { isOwn, mayWrite }: EnrollmentChange) {
+    return changeEnrollment(deviceId, mayWrite, (existing) => {
+      const block = blockingEnrollment(deviceId, mark);
+      if (existing === undefined) return () => client.createOrUpdateIndividualEnrollment(block);
+      const { etag } = existing;
+      const found = foundEntry(existing);
+      const isClosed = found.mark === mark && found.disabled === true;
+      if (isClosed || !isOwn(found)) return undefined;
+      const closed = found.mark === undefined ? { ...existing, provisioningStatus: 'disabled' as const } : block;
+      return () => client.createOrUpdateIndividualEnrollment({ ...closed, etag });
+    });
+  }
+
+  /** Creates the blocks of several devices. @returns ids of those that DPS has now; the others need a look each */
+  async function createBlocks(doors: readonly EnrollmentDoor[]): Promise<ReadonlySet<string>> {
+    const allowed = await Promise.all(doors.map(({ isNew, change }) => isNew && change.mayWrite()));
+    const wanted = doors.filter((_, index) => allowed[index] === true);
+    // One by itself is read first: that costs as much, and says more.
+    if (wanted.length < 2) return new Set();
+    const errors = await runBulk(wanted.map(({ deviceId, mark }) => blockingEnrollment(deviceId, mark)));
+    if (errors === undefined) return new Set();
+    return new Set(wanted.map(({ deviceId }) => deviceId).filter((id) => !errors.has(id)));
+  }
+
+  async function read(deviceId: string): Promise<FoundEntry | undefined> {
+    const existing = await findEnrollment(deviceId);
+    return existing && foundEntry(existing);
+  }
+
   return {
     ensureGroup,
     enroll,
+    close,
+    enrollment: read,
+
+    async closeAll(doors) {
+      const created = await createBlocks(doors);
+      return Promise.all(
+        doors.map(({ deviceId, mark, change }) =>
+          orFleetError(() => (created.has(deviceId) ? read(deviceId) : close(deviceId, mark, change))),
+        ),
+      );
+    },
 
     deleteGroup: (id, isOwn) =>
       deleteEntry(
@@ -198,23 +240,6 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
       const found = foundEntry(existing);
       return found.mark === mark ? undefined : found;
     },
-
-    async enrollment(deviceId) {
-      const existing = await findEnrollment(deviceId);
-      return existing && foundEntry(existing);
-    },
-
-    close: (deviceId, mark, { isOwn, mayWrite }) =>
-      changeEnrollment(deviceId, mayWrite, (existing) => {
-        const block = blockingEnrollment(deviceId, mark);
-        if (existing === undefined) return () => client.createOrUpdateIndividualEnrollment(block);
-        const { etag } = existing;
-        const found = foundEntry(existing);
-        const isClosed = found.mark === mark && found.disabled === true;
-        if (isClosed || !isOwn(found)) return undefined;
-        const closed = found.mark === undefined ? { ...existing, provisioningStatus: 'disabled' as const } : block;
-        return () => client.createOrUpdateIndividualEnrollment({ ...closed, etag });
-      }),
 
     open: (deviceId, status, { isOwn, mayWrite }) =>
       changeEnrollment(deviceId, mayWrite, (existing) => {

@@ -1,5 +1,5 @@
 import { FleetError } from '../errors.ts';
-import type { BlockKind, DeviceBlock, DoorsSeen, ReasonedAct } from './block.ts';
+import type { BlockAct, BlockKind, DeviceBlock, DoorsSeen } from './block.ts';
 import { certificatesOf, revokeAll } from './certificates.ts';
 import { type DeviceRecord, withEvent } from './device.ts';
 import { failedRecord } from './reissue.ts';
@@ -10,9 +10,8 @@ export const secondLookSeconds = 60;
 /** Marks that a block keeps. A device that is suspended and restored again and again within a minute adds some. */
 const maxMarks = 20;
 
-export interface BlockRequest extends ReasonedAct {
+interface BlockRequest extends BlockAct {
   readonly kind: BlockKind;
-  readonly fleetAct?: string | undefined;
 }
 
 /** Whether the access of the device has ended, or is about to end. */
@@ -113,7 +112,7 @@ function rowFailure({ claim: { jobId } }: DeviceRecord, kind: BlockKind) {
  * @returns the record itself when its doors are open, or are being opened
  * @throws FleetError `device-revoked` when the device is revoked or scrapped, `method-conflict` when it was never suspended
  */
-export function restoring(record: DeviceRecord, undo: ReasonedAct): DeviceRecord {
+export function restoring(record: DeviceRecord, undo: BlockAct): DeviceRecord {
   const { id, status, block, history } = record;
   if (isFinal(record)) throw finallyBlocked(record);
   if (block === undefined) {

@@ -4,7 +4,7 @@ import { type DeviceRecord, enrolledCertificates } from '../devices/device.ts';
 import type { DoorChange } from '../enrollment/door-change.ts';
 import { describeEntry, type EnrollmentChange, type FoundEntry } from '../enrollment/enrollments.ts';
 import type { HubIdentity } from '../enrollment/hub-identities.ts';
-import { FleetError } from '../errors.ts';
+import { FleetError, orFleetError } from '../errors.ts';
 import { inForce } from '../groups/group.ts';
 import { retrying } from '../retry.ts';
 import type { Ports } from './ports.ts';
@@ -38,14 +38,32 @@ const maxWaitSeconds = 20;
 /** Calls of one change: a read, a write and a read. */
 const callsPerChange = 3;
 
-/** Closes DPS, then the hubs, and reads both back. A door that does not close does not keep the other one open. */
-export async function closeDoors(blocked: Blocked, ports: DoorPorts): Promise<DoorsSeen> {
-  const enrollment = await seen(() => closeEnrollment(blocked, ports));
+/**
+ * Closes DPS for devices (10 at most) and reads it back. The hubs of a device are closed afterwards (`closeHubs`).
+ * @returns what was seen of each device, in order
+ */
+export async function closeEnrollments(all: readonly Blocked[], ports: DoorPorts): Promise<DoorSeen[]> {
+  if (all.length === 0) return [];
+  await ports.rateLimiter.acquire(callsPerChange * all.length);
+  const doors = all.map((blocked) => ({
+    deviceId: blocked.record.id,
+    mark: blocked.block.mark,
+    change: enrollmentChange(blocked, ports),
+    isNew: enrolledCertificates(blocked.record).length === 0,
+  }));
+  const found = await orFleetError(() => patiently(ports, () => ports.enrollments.closeAll(doors)));
+  return doors.map(({ deviceId }, index) => {
+    const one = found instanceof FleetError ? found : found[index];
+    return one instanceof FleetError ? notSeen(one) : enrollmentSeen(deviceId, one);
+  });
+}
+
+/** Closes the hubs of a device and reads them back. A hub that does not close does not keep DPS open. */
+export function closeHubs(blocked: Blocked, ports: DoorPorts): Promise<DoorSeen> {
+  const { mark } = blocked.block;
   const change = hubChange(blocked, ports);
-  const hub = await seen(async () =>
-    hubSeen(await atHubs(blocked, ports, (name, id) => ports.identities.disable(name, id, blocked.block.mark, change))),
-  );
-  return { enrollment, hub };
+  const disable = (name: string, id: string) => ports.identities.disable(name, id, mark, change);
+  return seen(async () => hubSeen(await atHubs(blocked, ports, callsPerChange, disable)));
 }
 
 /** Reads both doors, and changes nothing. */
@@ -56,7 +74,7 @@ export async function seeDoors(blocked: Blocked, ports: DoorPorts): Promise<Door
     await rateLimiter.acquire(1);
     return enrollmentSeen(id, await patiently(ports, () => enrollments.enrollment(id)));
   });
-  const hub = await seen(async () => hubSeen(await atHubs(blocked, ports, (name) => identities.read(name, id))));
+  const hub = await seen(async () => hubSeen(await atHubs(blocked, ports, 1, (name) => identities.read(name, id))));
   return { enrollment, hub };
 }
 
@@ -68,7 +86,9 @@ export async function seeDoors(blocked: Blocked, ports: DoorPorts): Promise<Door
 export async function openDoors(blocked: Blocked, ports: DoorPorts): Promise<string | undefined> {
   const { enrollments, groups, identities, rateLimiter } = ports;
   const { id, enrollmentGroup } = blocked.record;
-  const hubs = await atHubs(blocked, ports, (name) => identities.enable(name, id, hubChange(blocked, ports)));
+  const hubs = await atHubs(blocked, ports, callsPerChange, (name) =>
+    identities.enable(name, id, hubChange(blocked, ports)),
+  );
   throwFirst(hubs);
   const group = (await groups.directory({ maxAgeSeconds: 0 })).get(enrollmentGroup)?.value;
   const status = group === undefined ? 'enabled' : inForce(group).definition.provisioningStatus;
@@ -116,14 +136,6 @@ export interface HubsOfDevice {
   readonly failures: readonly FleetError[];
 }
 
-async function closeEnrollment(blocked: Blocked, ports: DoorPorts): Promise<DoorSeen> {
-  const { id } = blocked.record;
-  const { mark } = blocked.block;
-  await ports.rateLimiter.acquire(callsPerChange);
-  const change = enrollmentChange(blocked, ports);
-  return enrollmentSeen(id, await patiently(ports, () => ports.enrollments.close(id, mark, change)));
-}
-
 /** A group lets a device in that has no enrollment. */
 function enrollmentSeen(id: string, found: FoundEntry | undefined): DoorSeen {
   if (found === undefined) return { closed: false, why: 'DPS has no entry that blocks the device.' };
@@ -132,17 +144,21 @@ function enrollmentSeen(id: string, found: FoundEntry | undefined): DoorSeen {
   return { closed: false, why: `DPS has an enabled enrollment "${id}". ${describeEntry(found)} ${advice}` };
 }
 
-/** One call for each hub of the device. A service that does not answer keeps no other one from being called. */
+/**
+ * One call for each hub of the device. A service that does not answer keeps no other one from being called.
+ * @param calls to the registry that `call` makes for each hub
+ */
 async function atHubs(
   blocked: Blocked,
   ports: DoorPorts,
+  calls: number,
   call: (hub: string, deviceId: string) => Promise<HubIdentity>,
 ): Promise<HubsSeen> {
   const { names, isAssigning, failures: unread } = await hubsOf(blocked.record, ports);
   const identities = new Map<string, HubIdentity>();
   const failures = [...unread];
   for (const name of names) {
-    await ports.registryRateLimiter.acquire(callsPerChange);
+    await ports.registryRateLimiter.acquire(calls);
     const identity = await attempt(failures, () => patiently(ports, () => call(name, blocked.record.id)));
     if (identity !== undefined) identities.set(name, identity);
   }
@@ -198,21 +214,18 @@ export function throwFirst({ failures: [first] }: Pick<HubsOfDevice, 'failures'>
 
 /** @returns undefined when it fails; the error is added to `failures` */
 async function attempt<T>(failures: FleetError[], work: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof FleetError)) throw error;
-    failures.push(error);
-    return undefined;
-  }
+  const found = await orFleetError(work);
+  if (!(found instanceof FleetError)) return found;
+  failures.push(found);
+  return undefined;
+}
+
+async function seen(look: () => Promise<DoorSeen>): Promise<DoorSeen> {
+  const found = await orFleetError(look);
+  return found instanceof FleetError ? notSeen(found) : found;
 }
 
 /** A door that cannot be reached is not known as closed. */
-async function seen(look: () => Promise<DoorSeen>): Promise<DoorSeen> {
-  try {
-    return await look();
-  } catch (error) {
-    if (!(error instanceof FleetError)) throw error;
-    return { closed: false, why: error.message };
-  }
+function notSeen({ message }: FleetError): DoorSeen {
+  return { closed: false, why: message };
 }

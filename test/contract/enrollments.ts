@@ -200,6 +200,39 @@ export function enrollmentsContract(
       assert.equal(await enrollments.enrollment(id), undefined);
     });
 
+    it('closes DPS for ten devices, each by what DPS has of it', async () => {
+      const { enrollments } = open();
+      const ids = Array.from({ length: 10 }, (_, index) => `${run}-many-${index}`);
+      const [ours, theirs, stale, unwanted, blocked] = ids as [string, string, string, string, string];
+      const [device, other] = [await individual(ours), await individual(theirs)];
+      await enrollments.enroll([device, other]);
+      await enrollments.close(blocked, 'act 1', { isOwn: () => true, mayWrite: freely });
+      const doorOf = (deviceId: string) => ({
+        deviceId,
+        mark: 'act 2',
+        isNew: deviceId !== ours && deviceId !== theirs,
+        change: {
+          isOwn: ({ mark, thumbprints: [held] }: FoundEntry) => mark === 'act 1' || held === sha256Of(device),
+          mayWrite: async () => deviceId !== unwanted,
+        },
+      });
+      // `stale`: an enrollment that the records do not know, and that is ours.
+      await enrollments.close(stale, 'act 1', { isOwn: () => true, mayWrite: freely });
+
+      const found = await enrollments.closeAll(ids.map(doorOf));
+      assert.deepEqual(
+        found.map((each) => (each instanceof FleetError ? each.code : (each?.disabled ?? false))),
+        [true, false, true, false, true, true, true, true, true, true],
+      );
+      const marks = found.map((each) => (each instanceof FleetError ? each.code : each?.mark));
+      assert.deepEqual(marks.slice(2), ['act 2', undefined, ...Array(6).fill('act 2')]);
+      // All were read back.
+      assert.deepEqual(found, await Promise.all(ids.map((id) => enrollments.enrollment(id))));
+      // Repeated, it changes nothing but the enrollment that has no place for a mark.
+      const again = await enrollments.closeAll(ids.map(doorOf));
+      assert.deepEqual(again.slice(1), found.slice(1));
+    });
+
     it('disables an individual enrollment of ours, keeps its certificate, and enables it again', async () => {
       const { enrollments } = open();
       const device = await individual(`${run}-suspended`);

@@ -10,6 +10,8 @@ import type {
 } from '../../lib/enrollment/enrollments.ts';
 import { FleetError } from '../../lib/errors.ts';
 
+import { orFleetError } from '../../lib/errors.ts';
+
 const sha256Of = (pem: string) => new X509Certificate(pem).fingerprint256.replaceAll(':', '');
 
 /** DPS in memory: groups and enrollments as they were sent, and registrations that a test adds. */
@@ -105,6 +107,10 @@ export function createMemoryEnrollments() {
       entries.individuals.set(deviceId, closed);
       return closed;
     },
+    closeAll: (doors) =>
+      Promise.all(
+        doors.map(({ deviceId, mark, change }) => orFleetError(() => enrollments.close(deviceId, mark, change))),
+      ),
     async open(deviceId, status, { isOwn, mayWrite }) {
       const exists = entries.individuals.get(deviceId);
       if (exists === undefined || !isOwn(exists) || !(await mayWrite())) return exists;

@@ -343,7 +343,7 @@ describe('scrapping a device', () => {
       },
     };
     const ports = { ...world.services(), twins };
-    await assert.rejects(scrapDevice('gw-1', { by: 'Ann', reason: undefined }, ports), { code: 'request-invalid' });
+    await assert.rejects(scrapDevice('gw-1', { by: 'Ann', reason: undefined }, ports), { code: 'method-conflict' });
     await scrapDevice('gw-1', ann, ports);
     assertClosed(world, 'scrapped', group);
     assert.deepEqual(removed, ['gw-1']);
