@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { actorName } from '../../lib/access/act.ts';
 import { deviceId, enrollmentGroupId } from '../../lib/devices/ids.ts';
-import { type FleetAct, fleetActKinds } from '../../lib/jobs/fleet-act.ts';
+import { type FleetAct, fleetActKinds, type ListedAct } from '../../lib/jobs/fleet-act.ts';
 import {
   beginFleetAct,
   cancelFleetAct,
@@ -80,7 +80,8 @@ export const fleetActSchema = z
   })
   .meta({ id: 'FleetAct', description: 'One act on many devices.' });
 
-export function fleetActView({ kind, filter: _filter, after: _after, ...shown }: FleetAct) {
+export function fleetActView(act: FleetAct | ListedAct) {
+  const { kind, after: _after, filter: _filter, ...shown } = { filter: undefined, ...act };
   return { ...shown, act: kind, links: { self: `/api/device-acts/${shown.actId}` } };
 }
 

@@ -1,5 +1,5 @@
 import type { Container } from '@azure/cosmos';
-import type { FleetAct, FleetActStore } from '../jobs/fleet-act.ts';
+import type { FleetAct, FleetActStore, ListedAct } from '../jobs/fleet-act.ts';
 import { callingCosmos, createDocument, pageByKey, readDocument, replaceDocument } from './cosmos.ts';
 
 /** The document of an act in its partition of container `jobs`. Jobs have others (cosmos-jobs.ts). */
@@ -12,6 +12,16 @@ interface ActDocument extends FleetAct {
   /** Orders the list, as that of jobs. */
   readonly listKey: string;
 }
+
+type ListedDocument = ListedAct & Pick<ActDocument, 'listKey'>;
+
+/** Every member: one that is missing here does not compile. */
+const listed: Readonly<Record<keyof ListedDocument, true>> = {
+  ...{ actId: true, kind: true, by: true, reason: true, devicesPerMinute: true, status: true, estimate: true },
+  ...{ counts: true, refusals: true, after: true, nextAt: true, startedAt: true, finishedAt: true },
+  ...{ cancelledBy: true, listKey: true },
+};
+const listedFields = Object.keys(listed) as (keyof ListedDocument)[];
 
 /** Acts on many devices, in container `jobs` with the id of the act as `/jobId`. */
 export function createCosmosFleetActStore(container: Container): FleetActStore {
@@ -27,8 +37,9 @@ export function createCosmosFleetActStore(container: Container): FleetActStore {
 
     async list(page) {
       const where = [['c.type = ?', 'fleet-act']] as const;
-      const found = await pageByKey<ActDocument>(container, { where, orderBy: 'c.listKey DESC' }, page);
-      return { ...found, items: found.items.map(toAct) };
+      const query = { where, orderBy: 'c.listKey DESC', fields: listedFields } as const;
+      const found = await pageByKey<ListedDocument>(container, query, page);
+      return { ...found, items: found.items.map(({ listKey: _listKey, ...act }) => act) };
     },
 
     async overdue(before) {

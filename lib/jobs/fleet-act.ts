@@ -67,6 +67,9 @@ export interface FleetAct {
   readonly cancelledBy?: Act;
 }
 
+/** An act in a list. A filter can have 700 KB. */
+export type ListedAct = Omit<FleetAct, 'filter'>;
+
 /**
  * Acts on many devices. Adapter: lib/azure/cosmos-fleet-acts.ts.
  * Every method throws FleetError `throttled` or `unavailable`; a write may have taken effect then.
@@ -78,7 +81,7 @@ export interface FleetActStore {
   /** @returns its new etag; undefined when it changed since it was read */
   replace(act: Versioned<FleetAct>): Promise<string | undefined>;
   /** Latest first. */
-  list(page: PageRequest): Promise<Page<FleetAct>>;
+  list(page: PageRequest): Promise<Page<ListedAct>>;
   /** Ids of acts that are running and were due before a time: ISO 8601, UTC. At most 100. */
   overdue(before: string): Promise<string[]>;
 }
