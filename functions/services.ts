@@ -91,7 +91,7 @@ const sweepShare = 0.25;
  */
 const hubQueriesPerMinute = 10;
 
-/** Name of the key of the audit trail. Bicep makes it in a vault of its own. */
+/** Name of the key of the audit trail. Bicep makes it in a vault that has nothing else. */
 const auditKeyName = 'audit';
 
 /** DPS throttles per minute, so waiting for minutes succeeds. The host renews the lease of the message during the wait. */
@@ -152,11 +152,7 @@ export function createServices(config: Config): Services {
 
   const keys = keyStore(config, credential);
   // Not journaled: the journal is of what CA keys sign.
-  const { auditVaultUrl } = config;
-  const auditKeys = keyStore(
-    { keys: auditVaultUrl === undefined ? config.keys : { vaultUrl: auditVaultUrl } },
-    credential,
-  );
+  const auditKeys = keyStore({ keys: config.auditKeys }, credential);
   const auditLog = {
     log: createBlobStore(blobService.getContainerClient(blobContainers.audit)),
     head: auditHead,
