@@ -161,7 +161,7 @@ export function createServices(config: Config): Services {
     origin: blobService.getContainerClient(blobContainers.audit).url.replace(/^https?:\/\//, ''),
   };
   const auditLock = createBlobLock(locks.getBlockBlobClient('audit'));
-  const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: config.rootCaName, now });
+  const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: config.rootCaName, audit, now });
   const groups = createGroups({
     store: groupStore,
     authority,

@@ -77,7 +77,13 @@ const begin = defineOperation({
   summary: 'Suspend, revoke, restore or scrap many devices',
   description:
     'Answers at once; the queue works on the devices. With dryRun it only counts them and says how long it takes. An act with no end in sight is limited by the registry of the hub (HUB_REGISTRY_OPERATIONS_PER_MINUTE).',
-  takesRightsAway: true,
+  // A restore gives rights.
+  takesRightsAway: ({ act }) => act !== 'restore',
+  intentOf: ({ act, filter: { group, job, tag, deviceIds }, dryRun, devicesPerMinute }) => ({
+    ...{ act, group, job, dryRun, devicesPerMinute },
+    tag: tag && `${tag.path}=${tag.value}`,
+    devices: deviceIds?.length,
+  }),
   role: 'operator',
   perGroup: false,
   body: {
@@ -98,7 +104,7 @@ const begin = defineOperation({
     200: { description: 'With dryRun: what the act would take.', schema: estimate },
     202: { description: 'The act.', schema: fleetActSchema },
   },
-  async handle({ body, services, caller }) {
+  async handle({ body, services, caller, note }) {
     const { group, job, tag, deviceIds } = body.filter;
     const request: FleetActRequest = {
       kind: body.act,
@@ -109,6 +115,7 @@ const begin = defineOperation({
     };
     if (body.dryRun === true) return { status: 200, json: await estimateFleetAct(request, services) };
     const begun = await beginFleetAct(newActId(services.newId), request, services);
+    note({ actId: begun.actId });
     return { status: 202, json: fleetActView(begun) };
   },
 });

@@ -1,4 +1,4 @@
-import { asFleetError } from '../errors.ts';
+import { asFleetError, FleetError } from '../errors.ts';
 import { currentLog } from '../log.ts';
 import type { AuditAct, AuditOutcome } from './entry.ts';
 
@@ -18,6 +18,9 @@ export interface Audit {
   /** Writes down how it ended. @throws FleetError `unavailable`, `throttled` */
   result(intent: AuditIntent, outcome: AuditOutcome): Promise<void>;
 }
+
+/** Adds details to the result of an act. */
+export type Note = (details: AuditAct['details']) => void;
 
 export interface AuditedOptions {
   /**
@@ -42,17 +45,20 @@ export interface AuditedOptions {
 export async function audited<T>(
   audit: Audit,
   act: AuditAct,
-  work: (note: (details: AuditAct['details']) => void) => Promise<T>,
+  work: (note: Note) => Promise<T>,
   { withoutIntent = false }: AuditedOptions = {},
 ): Promise<T> {
   const intent = await audit.intent(act).catch((error: unknown) => {
-    if (!withoutIntent) throw error;
+    if (!withoutIntent || !(error instanceof FleetError)) throw error;
     unwritten('intent', act, error);
     return { id: 'without-intent', act };
   });
   let details: AuditAct['details'];
   const end = (outcome: AuditOutcome) =>
-    audit.result(intent, { ...outcome, details }).catch((error: unknown) => unwritten('result', act, error));
+    audit.result(intent, { ...outcome, details }).catch((error: unknown) => {
+      if (!(error instanceof FleetError)) throw error;
+      unwritten('result', act, error);
+    });
   try {
     const value = await work((noted) => {
       details = { ...details, ...noted };
@@ -65,6 +71,6 @@ export async function audited<T>(
   }
 }
 
-function unwritten(phase: 'intent' | 'result', { action, by, trace }: AuditAct, error: unknown): void {
-  currentLog().error('audit entry not written', { phase, action, by, trace, reason: asFleetError(error).message });
+function unwritten(phase: 'intent' | 'result', { action, by, trace }: AuditAct, error: FleetError): void {
+  currentLog().error('audit entry not written', { phase, action, by, trace, reason: error.message });
 }

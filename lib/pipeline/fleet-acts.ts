@@ -1,8 +1,10 @@
+import { audited } from '../audit/audit.ts';
 import { isBlocked } from '../devices/blocking.ts';
 import type { DeviceRecord } from '../devices/device.ts';
 import { FleetError } from '../errors.ts';
 import type { FleetAct, FleetActCounts, FleetActFilter, FleetActKind } from '../jobs/fleet-act.ts';
 import type { Page, Versioned } from '../storage.ts';
+import { fleetActOn } from './audit-acts.ts';
 import { type BlockPorts, blockDevice, restoreDevice } from './block-device.ts';
 import type { DeleteDevicePorts } from './delete-device.ts';
 import type { Ports } from './ports.ts';
@@ -141,14 +143,13 @@ interface Ended {
 }
 
 /** An error that passes is thrown: the message comes again, and goes on after the devices that are done. */
-async function actOn(
-  { id }: DeviceRecord,
-  { actId, kind, by, reason }: FleetAct,
-  ports: FleetActPorts,
-): Promise<Ended> {
+async function actOn({ id }: DeviceRecord, fleetAct: FleetAct, ports: FleetActPorts): Promise<Ended> {
+  const { actId, kind, by, reason } = fleetAct;
   const asked = { by, reason, fleetAct: actId };
   try {
-    const record = await acts[kind](id, asked, ports);
+    const act = () => acts[kind](id, asked, ports);
+    const withoutIntent = kind !== 'restore';
+    const record = await audited(ports.audit, fleetActOn(id, fleetAct), act, { withoutIntent });
     return { outcome: record.status === 'closing' || record.status === 'opening' ? 'underway' : 'done' };
   } catch (error) {
     if (!(error instanceof FleetError) || error.retry) throw error;
