@@ -6,6 +6,7 @@ import { kill, killTwoHosts } from './scenarios/kill.ts';
 import { poison } from './scenarios/poison.ts';
 import { pressure } from './scenarios/pressure.ts';
 import { refuse, refuseKeyVault } from './scenarios/refuse.ts';
+import { revoke } from './scenarios/revoke.ts';
 import { storm } from './scenarios/storm.ts';
 import { throttle } from './scenarios/throttle.ts';
 
@@ -21,5 +22,6 @@ export const scenarios = {
   pressure,
   throttle,
   hostile,
+  revoke,
   storm,
 } as const satisfies Record<string, Scenario>;
