@@ -7,6 +7,7 @@ import type { HubIdentity } from '../enrollment/hub-identities.ts';
 import { FleetError } from '../errors.ts';
 import { inForce } from '../groups/group.ts';
 import { retrying } from '../retry.ts';
+import { changeDevice } from './change-device.ts';
 import type { Ports } from './ports.ts';
 
 /*
@@ -40,7 +41,11 @@ const callsPerChange = 3;
 
 /** Closes DPS, then the hubs, and reads both back. A door that does not close does not keep the other one open. */
 export async function closeDoors(blocked: Blocked, ports: DoorPorts): Promise<DoorsSeen> {
-  const enrollment = await seen(() => closeEnrollment(blocked, ports));
+  const enrollment = await seen(async () => {
+    // Afterwards DPS does not say it any more, if the device knocks before its hub is closed.
+    await hubsOf(blocked.record, ports);
+    return closeEnrollment(blocked, ports);
+  });
   const change = hubChange(blocked, ports);
   const hub = await seen(async () =>
     hubSeen(await atHubs(blocked, ports, (name, id) => ports.identities.disable(name, id, blocked.block.mark, change))),
@@ -83,17 +88,29 @@ export async function openDoors(blocked: Blocked, ports: DoorPorts): Promise<str
   return left.length === 0 ? undefined : left.join(' ');
 }
 
-/** The hubs that a device was assigned to: as its record says, and as DPS says now. @throws FleetError */
-export async function hubsOf(record: DeviceRecord, ports: DoorPorts) {
+/**
+ * The hubs that a device was assigned to: as DPS says now, and as its record says. DPS names no hub any more once it has
+ * refused the device, so a hub that the record would forget is noted there first.
+ * @throws FleetError
+ */
+export async function hubsOf({ id }: DeviceRecord, ports: DoorPorts) {
   const { enrollments, rateLimiter } = ports;
   await rateLimiter.acquire(1);
-  const registration = await patiently(ports, () => enrollments.registration(record.id));
-  const former = certificatesOf(record).map(({ assignedHub }) => assignedHub);
-  const all = [registration?.assignedHub, record.registration?.assignedHub, ...former];
+  const registration = await patiently(ports, () => enrollments.registration(id));
+  const assignedHub = registration?.assignedHub;
+  const record = await changeDevice(id, ports, (latest) => {
+    const isKept = assignedHub === undefined || keptHubs(latest).includes(assignedHub);
+    return isKept ? latest : { ...latest, hubs: [...(latest.hubs ?? []), assignedHub] };
+  });
+  const all = [...keptHubs(record), record.registration?.assignedHub, assignedHub];
   return {
     names: new Set(all.filter((name) => name !== undefined)),
     isAssigning: registration?.status === 'assigning',
   };
+}
+
+function keptHubs(record: DeviceRecord): readonly (string | undefined)[] {
+  return [...(record.hubs ?? []), ...certificatesOf(record).map(({ assignedHub }) => assignedHub)];
 }
 
 async function closeEnrollment(blocked: Blocked, ports: DoorPorts): Promise<DoorSeen> {

@@ -247,7 +247,7 @@ function supersede(claim: DeviceRecord, predecessor: DeviceRecord): DeviceRecord
   const event = { at: claim.statusSince, event: `superseded ${predecessor.status}` as const, detail };
   const enrolled = enrolledCertificates(predecessor);
   const certificates = certificatesOf(predecessor);
-  const { block, enrollmentGroup: group, formerGroups: groups = [] } = predecessor;
+  const { block, hubs, enrollmentGroup: group, formerGroups: groups = [] } = predecessor;
   const formerGroups = group === claim.enrollmentGroup || groups.includes(group) ? groups : [...groups, group];
   const deletion = predecessor.deletion ?? (block && { by: block.by, at: block.at, block: block.mark });
   const before = heldWhileClaimed(predecessor);
@@ -258,6 +258,7 @@ function supersede(claim: DeviceRecord, predecessor: DeviceRecord): DeviceRecord
     ...(certificates.length > 0 && { certificates }),
     ...(before !== undefined && { before }),
     ...(formerGroups.length > 0 && { formerGroups }),
+    ...(hubs !== undefined && { hubs }),
     // The block of a deleted or scrapped device stays until its new certificate is recorded.
     ...(deletion !== undefined && { deletion }),
     history: withEvent(predecessor.history, event),
