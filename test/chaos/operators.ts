@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Answered, ask } from './ask.ts';
 import type { ChaosStack } from './chaos-stack.ts';
 import { type KeptBundles, openDoorsOf } from './device-doors.ts';
@@ -48,8 +49,7 @@ export function createOperators(chaos: ChaosStack, kept: KeptBundles): Operators
 
   async function checked(deviceId: string, act: DeviceAct): Promise<Answered | undefined> {
     const before = restoresOf(deviceId);
-    const answer = await send(chaos, deviceId, act);
-    count(act, answer);
+    const answer = await sendUntilAnswered(act, deviceId);
     const status = String(answer?.json['status']);
     if (answer?.status !== 200 || !closedStatuses.includes(status)) return answer;
     if (finalStatuses.includes(status)) ended.add(deviceId);
@@ -60,6 +60,16 @@ export function createOperators(chaos: ChaosStack, kept: KeptBundles): Operators
     const holds = finalStatuses.includes(status) || (before.running === 0 && after.begun === before.begun);
     if (holds) problems.push(...open.map((door) => `${act} answered that ${deviceId} is ${status}, and ${door}`));
     return answer;
+  }
+
+  /** An operator repeats a request whose answer was lost. */
+  async function sendUntilAnswered(act: DeviceAct, deviceId: string): Promise<Answered | undefined> {
+    for (let tries = 1; ; tries++) {
+      const answer = await send(chaos, deviceId, act);
+      count(act, answer);
+      if (answer !== undefined || tries === 20) return answer;
+      await sleep(500);
+    }
   }
 
   function count(act: DeviceAct, answer: Answered | undefined): void {

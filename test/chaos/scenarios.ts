@@ -1,5 +1,6 @@
 import type { Scenario } from './scenario.ts';
 import { cancel } from './scenarios/cancel.ts';
+import { drift } from './scenarios/drift.ts';
 import { duplicate } from './scenarios/duplicate.ts';
 import { hostile } from './scenarios/hostile.ts';
 import { kill, killTwoHosts } from './scenarios/kill.ts';
@@ -23,5 +24,6 @@ export const scenarios = {
   throttle,
   hostile,
   revoke,
+  drift,
   storm,
 } as const satisfies Record<string, Scenario>;
