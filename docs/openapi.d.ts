@@ -404,7 +404,7 @@ export interface paths {
         put?: never;
         /**
          * Suspend, revoke, restore or scrap many devices
-         * @description Answers at once; the queue works on the devices. With dryRun it only counts them and says how long it takes. An act with no end in sight is limited by the registry of the hub (HUB_REGISTRY_OPERATIONS_PER_MINUTE).
+         * @description Counts the devices and says how long it takes; then the queue works on them. With dryRun it only counts. The registry of the hub is the limit of most acts (HUB_REGISTRY_OPERATIONS_PER_MINUTE).
          */
         post: operations["begin-device-act"];
         delete?: never;
@@ -1021,12 +1021,16 @@ export interface components {
             status: "running" | "completed" | "cancelled";
             reason: string;
             by: string;
+            /** @description When it began. */
+            estimate: components["schemas"]["FleetActEstimate"];
             counts: {
                 /** @description Every door was read back. */
                 done: number;
                 /** @description A door was not as it should be yet; the app goes on by itself (GET /api/devices). */
                 underway: number;
                 refused: number;
+                /** @description Left as they were: the act has nothing to do to them. */
+                unchanged: number;
             };
             /** @description The latest 20 devices that refused. */
             readonly refusals: {
@@ -1035,6 +1039,8 @@ export interface components {
                 message: string;
             }[];
             devicesPerMinute?: number;
+            /** @description When its next step is due. */
+            nextAt: components["schemas"]["Time"];
             startedAt: components["schemas"]["Time"];
             finishedAt?: components["schemas"]["Time"];
             readonly cancelledBy?: components["schemas"]["Act"];
@@ -1042,6 +1048,23 @@ export interface components {
             links: {
                 self: string;
             };
+        };
+        /** @description What an act takes. */
+        FleetActEstimate: {
+            /** @description Devices that match and are not as the act would have them. */
+            devices: number;
+            /** @description Operations of the quotas of DPS and of the registry of the hubs. A bulk call counts as its devices. */
+            calls: {
+                dps: number;
+                hub: number;
+            };
+            /** @description About, if nothing else uses the quotas. */
+            minutes: number;
+            /**
+             * @description What the minutes follow from.
+             * @enum {string}
+             */
+            limit: "hub registry" | "DPS" | "devicesPerMinute";
         };
         /** @description What a job would make of a list. Nothing was stored. */
         Check: {
@@ -1563,17 +1586,6 @@ export interface components {
             since: components["schemas"]["Time"];
             confirmedAt?: components["schemas"]["Time"];
             assignedHub?: string;
-        };
-        FleetActEstimate: {
-            /** @description Devices that match and are not yet as the act would have them. */
-            devices: number;
-            /** @description About, if nothing else uses the quotas. */
-            minutes: number;
-            /**
-             * @description What the minutes follow from.
-             * @enum {string}
-             */
-            limit: "hub registry" | "devicesPerMinute";
         };
         Findings: {
             readonly findings: components["schemas"]["Finding"][];
@@ -3461,7 +3473,7 @@ export interface operations {
     "delete-device": {
         parameters: {
             query?: {
-                /** @description Needed for a device that reached a hub. */
+                /** @description Needed for a device that reached a hub; 409 without it. */
                 reason?: string;
             };
             header?: never;

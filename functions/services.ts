@@ -56,6 +56,11 @@ export interface Services extends Ports {
   readonly dpsCas: DpsCaStore;
   /** Held by the one instance that writes individual enrollments. */
   readonly enrollmentLock: Lock;
+  /** Held by the one instance that works on blocked devices and on acts. */
+  readonly blockLock: Lock;
+  readonly blockQueue: Ports['blockQueue'] & { waiting(): Promise<number> };
+  /** How long the second look at a blocked device takes at the rate that the registry of a hub allows. */
+  readonly secondsPerBlock: number;
   /** Held by the one instance that sweeps. */
   readonly sweepLock: Lock;
   readonly fleet: FleetReader;
@@ -113,6 +118,7 @@ export function createServices(config: Config): Services {
   const audit = createAudit({ segments: auditSegments, head: auditHead, now, newId: randomUUID });
   const locks = blobService.getContainerClient(blobContainers.locks);
   const enrollmentLock = createBlobLock(locks.getBlockBlobClient(queues.enrollments));
+  const blockLock = createBlobLock(locks.getBlockBlobClient(queues.blocks));
   const sweepLock = createBlobLock(locks.getBlockBlobClient('sweep'));
 
   const queueService = queueServiceClient(config, credential);
@@ -227,10 +233,12 @@ export function createServices(config: Config): Services {
     registryRateLimiter,
     registryOperationsPerMinute: config.hub.registryOperationsPerMinute,
     enrollmentLock,
+    blockLock,
     sweepLock,
     fleet,
     sweepRateLimiter,
     queryRateLimiter,
+    secondsPerBlock: 60 / config.hub.registryOperationsPerMinute,
     secondsPerChunk: (60 * config.chunkRows) / config.dps.operationsPerMinute,
     chunkRows: config.chunkRows,
     bundleRetentionDays: config.bundleRetentionDays,

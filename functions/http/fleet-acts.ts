@@ -25,13 +25,31 @@ const filter = z
       .regex(/^[0-9a-f]{24}$/, 'the id of a job')
       .optional(),
     tag: z
-      .strictObject({ path: z.string().min(1).max(200), value: z.string().max(4000) })
+      .strictObject({
+        path: z.string().min(1, { error: 'a path with dots' }).max(200, { error: 'at most 200 characters' }),
+        value: z.string().max(4000, { error: 'at most 4000 characters' }),
+      })
       .optional()
       .describe('Devices whose row has this tag, at a path with dots, with this value as text.'),
-    deviceIds: z.array(z.string().regex(deviceId, 'a device id')).min(1).max(maxIds).optional(),
+    deviceIds: z
+      .array(z.string().regex(deviceId, 'a device id'))
+      .min(1, { error: 'at least one device id' })
+      .max(maxIds, { error: `at most ${maxIds} device ids` })
+      .optional(),
   })
   .refine((members) => Object.keys(members).length > 0, 'at least one of group, job, tag, deviceIds')
-  .describe('Devices that match every member.');
+  .meta({ description: 'Devices that match every member.', override: { minProperties: 1 } });
+
+const estimate = z
+  .object({
+    devices: count.describe('Devices that match and are not as the act would have them.'),
+    calls: z
+      .object({ dps: count, hub: count })
+      .describe('Operations of the quotas of DPS and of the registry of the hubs. A bulk call counts as its devices.'),
+    minutes: count.describe('About, if nothing else uses the quotas.'),
+    limit: z.enum(['hub registry', 'DPS', 'devicesPerMinute']).describe('What the minutes follow from.'),
+  })
+  .meta({ id: 'FleetActEstimate', description: 'What an act takes.' });
 
 /** An act on many devices as the API shows it. */
 export const fleetActSchema = z
@@ -41,16 +59,19 @@ export const fleetActSchema = z
     status: z.enum(['running', 'completed', 'cancelled']),
     reason: z.string(),
     by: z.string(),
+    estimate: estimate.describe('When it began.'),
     counts: z.object({
       done: count.describe('Every door was read back.'),
       underway: count.describe('A door was not as it should be yet; the app goes on by itself (GET /api/devices).'),
       refused: count,
+      unchanged: count.describe('Left as they were: the act has nothing to do to them.'),
     }),
     refusals: z
       .array(z.object({ deviceId: z.string(), code: errorCode, message: z.string() }).readonly())
       .readonly()
       .describe('The latest 20 devices that refused.'),
     devicesPerMinute: z.int().min(1).optional(),
+    nextAt: time.describe('When its next step is due.'),
     startedAt: time,
     finishedAt: time.optional(),
     cancelledBy: act.readonly().optional(),
@@ -62,21 +83,13 @@ export function fleetActView({ kind, filter: _filter, after: _after, ...shown }:
   return { ...shown, act: kind, links: { self: `/api/device-acts/${shown.actId}` } };
 }
 
-const estimate = z
-  .object({
-    devices: count.describe('Devices that match and are not yet as the act would have them.'),
-    minutes: count.describe('About, if nothing else uses the quotas.'),
-    limit: z.enum(['hub registry', 'devicesPerMinute']).describe('What the minutes follow from.'),
-  })
-  .meta({ id: 'FleetActEstimate' });
-
 const begin = defineOperation({
   id: 'begin-device-act',
   method: 'POST',
   path: 'device-acts',
   summary: 'Suspend, revoke, restore or scrap many devices',
   description:
-    'Answers at once; the queue works on the devices. With dryRun it only counts them and says how long it takes. An act with no end in sight is limited by the registry of the hub (HUB_REGISTRY_OPERATIONS_PER_MINUTE).',
+    'Counts the devices and says how long it takes; then the queue works on them. With dryRun it only counts. The registry of the hub is the limit of most acts (HUB_REGISTRY_OPERATIONS_PER_MINUTE).',
   takesRightsAway: true,
   role: 'operator',
   perGroup: false,

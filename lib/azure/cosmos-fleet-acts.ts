@@ -1,6 +1,6 @@
 import type { Container } from '@azure/cosmos';
 import type { FleetAct, FleetActStore } from '../jobs/fleet-act.ts';
-import { createDocument, readDocument, replaceDocument } from './cosmos.ts';
+import { callingCosmos, createDocument, readDocument, replaceDocument } from './cosmos.ts';
 
 /** The document of an act in its partition of container `jobs`. Jobs have others (cosmos-jobs.ts). */
 const actDocumentId = 'fleet-act';
@@ -19,8 +19,16 @@ export function createCosmosFleetActStore(container: Container): FleetActStore {
       return { value: act, etag: found.etag };
     },
 
-    replace: async ({ value, etag }) =>
-      (await replaceDocument(container, value.actId, { value: toDocument(value), etag })) !== undefined,
+    replace: ({ value, etag }) => replaceDocument(container, value.actId, { value: toDocument(value), etag }),
+
+    async overdue(before) {
+      // `type` has an index. The acts of a deployment are few.
+      const query =
+        "SELECT TOP 100 VALUE c.jobId FROM c WHERE c.type = 'fleet-act' AND c.status = 'running' AND c.nextAt < @before";
+      const spec = { query, parameters: [{ name: '@before', value: before }] };
+      const { resources } = await callingCosmos(() => container.items.query<string>(spec).fetchAll());
+      return resources;
+    },
   };
 }
 

@@ -1,10 +1,22 @@
 import { eraseBundle } from '../bundle/archive.ts';
-import { areClosed, closed, confirmed, later, restored, secondLookSeconds, withDoors } from '../devices/blocking.ts';
+import type { DoorSeen } from '../devices/block.ts';
+import { areClosed, closed, confirmed, later, restored, withDoors } from '../devices/blocking.ts';
 import { certificatesOf } from '../devices/certificates.ts';
 import { type DeviceRecord, withEvent } from '../devices/device.ts';
+import { type FleetError, orFleetError } from '../errors.ts';
 import { currentLog } from '../log.ts';
 import { changeDevice } from './change-device.ts';
-import { type Blocked, closeDoors, type DoorPorts, hubsOf, openDoors, patiently, seeDoors } from './doors.ts';
+import {
+  type Blocked,
+  closeEnrollments,
+  closeHubs,
+  type DoorPorts,
+  hubsOf,
+  openDoors,
+  patiently,
+  seeDoors,
+  throwFirst,
+} from './doors.ts';
 import type { Ports } from './ports.ts';
 import { readDevice } from './read-device.ts';
 
@@ -15,6 +27,12 @@ export type SettlePorts = DoorPorts & Pick<Ports, 'twins' | 'bundles' | 'blockQu
  * an enrollment is in the way that an operator has to remove.
  */
 const nextTrySeconds = 120;
+
+/**
+ * Seconds after which a step that is due is taken for lost. Those of a large act wait for the quota of the hub. A step that
+ * has two messages costs calls.
+ */
+const lostAfterSeconds = 300;
 
 /** Messages sent by one run of the timer. The next run sends the others. */
 const messagesPerRun = 10_000;
@@ -36,6 +54,31 @@ export async function settleBlock(deviceId: string, ports: SettlePorts): Promise
 }
 
 /**
+ * The same for devices (10 at most) whose records were just written: DPS closes those that are `closing` in one call.
+ * @returns each device as it is afterwards, in order, or the error that it has
+ */
+export async function settleBlocks(
+  records: readonly DeviceRecord[],
+  ports: SettlePorts,
+): Promise<(DeviceRecord | FleetError)[]> {
+  const closing = records.flatMap((record) => {
+    const { status, block } = record;
+    return status === 'closing' && block !== undefined ? [{ record, block }] : [];
+  });
+  const seen = await closeEnrollments(closing, ports);
+  return Promise.all(
+    records.map((record) =>
+      orFleetError(() => {
+        const index = closing.findIndex((each) => each.record === record);
+        const [blocked, enrollment] = [closing[index], seen[index]];
+        const isClosing = blocked !== undefined && enrollment !== undefined;
+        return isClosing ? closeRest(blocked, enrollment, ports) : settleBlock(record.id, ports);
+      }),
+    ),
+  );
+}
+
+/**
  * The message of a device whose doors wait for a step: does the step, and sends the next message while one is left.
  * @throws FleetError as `settleBlock`, without `not-found`
  */
@@ -51,15 +94,20 @@ export async function continueBlock(deviceId: string, ports: SettlePorts): Promi
  * @returns how many
  */
 export async function resumeBlocks({ devices, blockQueue, now }: Pick<Ports, 'devices' | 'blockQueue' | 'now'>) {
-  // The message of a step comes some seconds after it is due.
-  const before = later(now().toISOString(), -secondLookSeconds);
+  const before = later(now().toISOString(), -lostAfterSeconds);
   const ids = await devices.dueLooks(before, messagesPerRun);
   if (ids.length > 0) await blockQueue.send(ids.map((deviceId) => ({ deviceId })));
   return ids.length;
 }
 
 async function close(blocked: Blocked, ports: SettlePorts): Promise<DeviceRecord> {
-  const seen = await closeDoors(blocked, ports);
+  const [enrollment] = await closeEnrollments([blocked], ports);
+  return enrollment === undefined ? blocked.record : closeRest(blocked, enrollment, ports);
+}
+
+/** @param enrollment what was seen of DPS, which is closed first */
+async function closeRest(blocked: Blocked, enrollment: DoorSeen, ports: SettlePorts): Promise<DeviceRecord> {
+  const seen = { enrollment, hub: await closeHubs(blocked, ports) };
   const isClosed = areClosed(seen);
   if (isClosed && blocked.block.kind === 'scrapped') await removeTraces(blocked.record, ports);
   return changeOwn(blocked, ports, ({ record, block }) => {
@@ -120,8 +168,9 @@ async function removeTraces(record: DeviceRecord, ports: SettlePorts): Promise<v
   const { enrollments, twins, bundles, rateLimiter, registryRateLimiter } = ports;
   if (record.bundle !== undefined) await eraseBundle(bundles, record.bundle);
   const thumbprints = certificatesOf(record).flatMap((each) => [each.sha1Thumbprint, each.sha256Thumbprint]);
-  const { names } = await hubsOf(record, ports);
-  for (const name of names) {
+  const hubs = await hubsOf(record, ports);
+  throwFirst(hubs);
+  for (const name of hubs.names) {
     await registryRateLimiter.acquire(2);
     // An identity with a credential that the record does not name stays, disabled.
     await patiently(ports, () => twins.remove(name, record.id, thumbprints));

@@ -13,9 +13,13 @@ export function createMemoryFleetActStore(): FleetActStore {
     },
     read: async (actId) => structuredClone(acts.get(actId)),
     async replace({ value, etag }) {
-      if (acts.get(value.actId)?.etag !== etag) return false;
+      if (acts.get(value.actId)?.etag !== etag) return undefined;
       put(value);
-      return true;
+      return acts.get(value.actId)?.etag;
     },
+    overdue: async (before) =>
+      [...acts.values()].flatMap(({ value: { actId, status, nextAt } }) =>
+        status === 'running' && nextAt < before ? [actId] : [],
+      ),
   };
 }

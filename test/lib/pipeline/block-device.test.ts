@@ -317,6 +317,41 @@ describe('a device that a job provisions', () => {
     });
   }
 
+  for (const [what, definition, list, metadata] of [
+    ['new, group', group, 'deviceId\ngw-9\n', {}],
+    ['new, individual', individual, 'deviceId\ngw-9\n', {}],
+    ['issued again, group', group, 'deviceId,tags.a\ngw-1,b\n', { onconflict: 'reissue' }],
+    ['issued again, individual', individual, 'deviceId,tags.a\ngw-1,b\n', { onconflict: 'reissue' }],
+    ['deleted before, group', group, 'deviceId,tags.a\ngw-9,b\n', {}],
+    ['deleted before, individual', individual, 'deviceId,tags.a\ngw-9,b\n', {}],
+    ['adopted, individual', individual, 'deviceId,tags.a\ngw-1,b\n', { onconflict: 'reissue', adopt: 'true' }],
+  ] as const) {
+    it(`stays closed whenever it is revoked, and its chunk goes on late (${what})`, async () => {
+      const id = list.includes('gw-9') ? 'gw-9' : 'gw-1';
+      let [reached, revoked] = [true, 0];
+      for (let call = 1; reached; call++) {
+        using world = await openWorld(definition);
+        if (what.startsWith('deleted')) await submitAndDelete(world, id);
+        await world.upload('line7/list.csv', list, metadata);
+        let isRevoked = false;
+        world.pauseAfter(call, async () => {
+          const { status } = world.devices.records.get(id) ?? {};
+          if (status === undefined || status === 'deleted') return;
+          isRevoked = true;
+          await blockDevice(id, 'revoked', ann, world.services());
+          await settleAll(world);
+        });
+        await deliverAll(world);
+        reached = world.hasPaused();
+        if (!reached || !isRevoked) continue;
+        revoked += 1;
+        assert.equal(recordOf(world, id).status, 'revoked', `revoked at call ${call}`);
+        assert.equal(enrollmentOf(world, id)?.disabled, true, `DPS is open, revoked at call ${call}`);
+      }
+      assert.ok(revoked > 5, `${revoked} runs with a revocation`);
+    });
+  }
+
   it('fails its row, and a retry after the restore provisions it', async () => {
     using world = await openWorld();
     const jobId = await world.upload('line7/list.csv', 'deviceId\ngw-9\n');
@@ -347,7 +382,7 @@ describe('scrapping a device', () => {
       },
     };
     const ports = { ...world.services(), twins };
-    await assert.rejects(scrapDevice('gw-1', { by: 'Ann', reason: undefined }, ports), { code: 'request-invalid' });
+    await assert.rejects(scrapDevice('gw-1', { by: 'Ann', reason: undefined }, ports), { code: 'method-conflict' });
     await scrapDevice('gw-1', ann, ports);
     assertClosed(world, 'scrapped', group);
     assert.deepEqual(removed, ['gw-1']);
@@ -358,6 +393,23 @@ describe('scrapping a device', () => {
     assert.equal((await world.job(await submit(world, 'deviceId,tags.n\ngw-1,1\n'))).counts.provisioned, 1);
     assert.equal(enrollmentOf(world), undefined);
     assert.deepEqual([recordOf(world).status, recordOf(world).block], ['provisioned', undefined]);
+  });
+
+  it('frees the id of a device that was deleted before, and keeps the block of its deletion until then', async () => {
+    using world = await openWorld();
+    await submitAndDelete(world, 'gw-9');
+    assert.ok(enrollmentOf(world, 'gw-9')?.mark);
+    // The next row of the id fails, and leaves a device without a certificate.
+    const { value, etag } = (await world.devices.read(['gw-9'])).get('gw-9') ?? assert.fail();
+    const failure = { code: 'gave-up', message: '' } as const;
+    await world.devices.replace([{ value: { ...value, status: 'failed', failure }, etag }]);
+    await blockDevice('gw-9', 'suspended', ann, world.services());
+    const { history } = await restoreDevice('gw-9', ann, world.services());
+    assert.match(history.at(-1)?.detail ?? '', /Earlier certificates/);
+    assert.equal(enrollmentOf(world, 'gw-9')?.disabled, true);
+    await settleAll(world);
+    assert.equal((await world.job(await submit(world, 'deviceId,tags.a\ngw-9,c\n'))).counts.provisioned, 1);
+    assert.equal(enrollmentOf(world, 'gw-9'), undefined);
   });
 
   it('deletes a device that never reached a hub, without a reason, as before', async () => {
@@ -429,4 +481,27 @@ async function settlingWith(world: World, call: number, then: () => Promise<void
   }
   world.interruptAfter(Number.POSITIVE_INFINITY);
   return false;
+}
+
+/** Deletes a device whose bundle was downloaded, so DPS blocks it. */
+async function submitAndDelete(world: World, id: string): Promise<void> {
+  await submit(world, `deviceId\n${id}\n`);
+  await downloadBundle(id, 'Bob', world.services());
+  await scrapDevice(id, { by: 'Ann', reason: undefined }, world.services());
+  assert.equal(recordOf(world, id).status, 'deleted');
+}
+
+/** Delivers the queue. A message whose device has changed meanwhile comes again. */
+async function deliverAll(world: World): Promise<void> {
+  let again = 0;
+  for (let delivery = world.queue.shift(); delivery !== undefined; delivery = world.queue.shift()) {
+    try {
+      await delivery.run();
+    } catch (error) {
+      assert.equal((error as { code?: string }).code, 'concurrent-change');
+      again += 1;
+      assert.ok(again < 5, 'the message does not end');
+      world.queue.unshift(delivery);
+    }
+  }
 }
