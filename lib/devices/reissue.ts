@@ -65,10 +65,12 @@ export function failedRecord(
     history: withEvent(record.history, { at, event: 'failed', detail: `${code}, ${kept}` }),
   };
   const certificates = supersedeIssued(certificatesOf(record), serialNumber, at);
+  // It can have been signed, even if nothing was recorded: it is found by its name.
+  const names = [...(record.formerCertificateNames ?? []), serialNumber.toLowerCase()];
   return {
     ...restored,
     certificates,
-    formerCertificateNames: formerCertificateNames({ ...restored, certificates }),
+    formerCertificateNames: formerCertificateNames({ ...restored, certificates, formerCertificateNames: names }),
   };
 }
 
