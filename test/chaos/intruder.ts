@@ -79,6 +79,21 @@ export function createIntruder({ dps, hub }: AzureApi): Intruder {
     };
   }
 
+  /** An identity with its tags, to be made again. */
+  function copyOf(id: string, from: string) {
+    let [was, tags]: Json[] = [{}, {}];
+    return {
+      async take() {
+        was = withoutVersion(await found(hub(from, 'GET', identity(id)), id));
+        tags = (await found(hub(from, 'GET', `/twins/${id}`), id))['tags'] as Json;
+      },
+      async put(name: string) {
+        await hub(name, 'PUT', identity(id), was);
+        await hub(name, 'PATCH', `/twins/${id}`, { tags });
+      },
+    };
+  }
+
   return {
     deleteGroup: (id) => ({ ...deleted('group-missing', id, group(id)), end: 'self' }),
     changeGroup: (id) => ({
@@ -151,29 +166,27 @@ export function createIntruder({ dps, hub }: AzureApi): Intruder {
     disableIdentity: (id, name) =>
       changedIdentity('identity-disabled', id, name, (was) => ({ ...was, status: 'disabled', statusReason: 'ours' })),
     deleteIdentity: (id, name) => {
-      let was: Json = {};
+      const copy = copyOf(id, name);
       return {
-        ...{ kind: 'identity-missing', subject: id },
+        ...{ kind: 'identity-missing', also: ['tags-differ'], subject: id },
         async make() {
-          was = await found(hub(name, 'GET', identity(id)), id);
+          await copy.take();
           await hub(name, 'DELETE', identity(id));
         },
-        async end() {
-          await hub(name, 'PUT', identity(id), withoutVersion(was));
-        },
+        end: () => copy.put(name),
       };
     },
     moveIdentity: (id, from, to) => {
-      let was: Json = {};
+      const copy = copyOf(id, from);
       return {
-        ...{ kind: 'identity-elsewhere', also: ['identity-missing'], subject: id },
+        ...{ kind: 'identity-elsewhere', also: ['identity-missing', 'tags-differ'], subject: id },
         async make() {
-          was = await found(hub(from, 'GET', identity(id)), id);
-          await hub(to, 'PUT', identity(id), withoutVersion(was));
+          await copy.take();
+          await copy.put(to);
           await hub(from, 'DELETE', identity(id));
         },
         async end() {
-          await hub(from, 'PUT', identity(id), withoutVersion(was));
+          await copy.put(from);
           await hub(to, 'DELETE', identity(id));
         },
       };

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { CosmosClient } from '@azure/cosmos';
 import type { Stack } from '../../infra/local/stack.ts';
+import type { DeviceDocument } from './documents.ts';
 
 /* Reads the content of the emulators directly: without the app, its proxies and lib/. */
 
@@ -23,6 +24,17 @@ export function openDocuments({ cosmos: { endpoint, key, database } }: Pick<Stac
     },
     close: () => client.dispose(),
   };
+}
+
+export async function readDevices(chaos: {
+  readonly stack: Pick<Stack, 'cosmos'>;
+}): Promise<readonly DeviceDocument[]> {
+  const documents = openDocuments(chaos.stack);
+  try {
+    return (await documents.all('devices')) as unknown as DeviceDocument[];
+  } finally {
+    documents.close();
+  }
 }
 
 /** An enrollment group or an individual enrollment. */

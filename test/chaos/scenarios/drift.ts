@@ -6,13 +6,13 @@ import { createAzureApi } from '../azure-api.ts';
 import { type ChaosStack, withChaosStack } from '../chaos-stack.ts';
 import { register } from '../device.ts';
 import { createKeptBundles, type KeptBundles, openDoorsOf } from '../device-doors.ts';
-import { declareGroups, groups, settled, upload, withRetries } from '../fleet.ts';
+import { declareGroups, groups, queueOf, settled, upload, withRetries } from '../fleet.ts';
 import { createIntruder, type Edit } from '../intruder.ts';
 import { checkInvariants } from '../invariants.ts';
 import { makeManifest } from '../manifests.ts';
 import type { Random } from '../random.ts';
 import type { Scenario } from '../scenario.ts';
-import { readDpsFile } from '../stores.ts';
+import { readDevices, readDpsFile } from '../stores.ts';
 import { breakLeases, readFindings, sweptOnce } from '../sweeps.ts';
 import { createTripwire, type Tripwire } from '../tripwire.ts';
 
@@ -71,6 +71,7 @@ export const drift: Scenario = async ({ random, scale, say }) => {
         killHosts(chaos, tripwire, { random: random.fork(`kills ${round}`), kills }),
       ]);
       await sweptOnce(chaos);
+      await resumeRepairs(chaos);
       say(`round ${round + 1} of ${rounds}: ${edits.length} edits`);
       await expectFindings(chaos, everything, `after round ${round + 1}`, problems);
       await expectRepaired(chaos, edits, kept, problems);
@@ -238,7 +239,22 @@ async function expectFindings(
   }
 }
 
-/** Findings that are a matter of security were repaired by the sweep that saw them. */
+/**
+ * Goes on with repairs that a kill has cut. The timer would send these messages some minutes later (`resumeBlocks`). Then
+ * another sweep looks.
+ */
+async function resumeRepairs(chaos: ChaosStack): Promise<void> {
+  const closing = async () => (await readDevices(chaos)).filter(({ status }) => status === 'closing');
+  const cut = await closing();
+  if (cut.length === 0) return;
+  for (const { id } of cut) await queueOf(chaos, 'device-blocks').sendMessage(JSON.stringify({ deviceId: id }));
+  for (const since = Date.now(); (await closing()).length > 0; await sleep(200)) {
+    if (Date.now() - since > 60_000) throw new Error('Some devices do not close.');
+  }
+  await sweptOnce(chaos);
+}
+
+/** Findings that are a matter of security were repaired by the product itself. */
 async function expectRepaired(
   chaos: ChaosStack,
   edits: readonly Edit[],
@@ -249,8 +265,9 @@ async function expectRepaired(
   for (const { kind, subject, end } of edits) {
     if (end !== 'self') continue;
     const finding = findings.find((each) => each.kind === kind && each.subject.id === subject);
-    const isRepaired = finding?.acts.some(({ act }) => act === 'repaired') === true;
-    if (!isRepaired) problems.push(`${kind} of ${subject} is ${finding?.state}: ${JSON.stringify(finding?.acts)}`);
+    // A repair that was cut short was finished by the queue, so a later sweep finds nothing to repair.
+    const isOver = finding?.state === 'repaired' || finding?.state === 'gone';
+    if (!isOver) problems.push(`${kind} of ${subject} is ${finding?.state}: ${JSON.stringify(finding?.acts)}`);
     const isDevice = kind !== 'group-missing';
     const open = isDevice ? await openDoorsOf(chaos, subject, kept) : [];
     problems.push(...open.map((door) => `${kind} of ${subject} was repaired, and ${door}`));

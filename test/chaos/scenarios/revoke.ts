@@ -13,11 +13,11 @@ import { createOperators, type DeviceAct, type Operators, randomAct } from '../o
 import { chain, type Interference, transparent } from '../proxy.ts';
 import type { Random } from '../random.ts';
 import type { Scenario } from '../scenario.ts';
-import { openDocuments } from '../stores.ts';
+import { readDevices } from '../stores.ts';
 import { createTripwire, type Tripwire } from '../tripwire.ts';
 
 const sizes = {
-  short: { rows: 18, acts: 40, kills: 2, silent: 0, pauseMs: 2_000 },
+  short: { rows: 12, acts: 24, kills: 2, silent: 0, pauseMs: 2_000 },
   long: { rows: 150, acts: 1_000, kills: 25, silent: 0.001, pauseMs: 8_000 },
 };
 
@@ -226,15 +226,6 @@ async function finishActs(chaos: ChaosStack, operators: Operators): Promise<void
     await pMap(underway, (device) => operators.act(device.id, actOf(device)), { concurrency: operatorsAtOnce });
   }
   throw new Error('Some devices are neither closed nor open.');
-}
-
-async function readDevices({ stack }: ChaosStack): Promise<readonly DeviceDocument[]> {
-  const documents = openDocuments(stack);
-  try {
-    return (await documents.all('devices')) as unknown as DeviceDocument[];
-  } finally {
-    documents.close();
-  }
 }
 
 /** Tries every door of every blocked device. @returns the devices that can be restored */
