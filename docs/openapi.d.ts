@@ -400,7 +400,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** Acts on many devices, the latest first */
+        get: operations["list-device-acts"];
         put?: never;
         /**
          * Suspend, revoke, restore or scrap many devices
@@ -1586,6 +1587,15 @@ export interface components {
             since: components["schemas"]["Time"];
             confirmedAt?: components["schemas"]["Time"];
             assignedHub?: string;
+        };
+        FleetActs: {
+            readonly acts: components["schemas"]["FleetAct"][];
+            /** @description Absent on the last page. */
+            continuation?: string;
+            /** @description Path and query of the next page. Absent on the last page. */
+            next?: string;
+            /** @description The same with scheme and host, as this app was called. */
+            nextLink?: string;
         };
         Findings: {
             readonly findings: components["schemas"]["Finding"][];
@@ -3898,7 +3908,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description CSV: all of them, while they are read. JSON: one page. */
+            /** @description CSV: all of them, while they are read. JSON: one page, which can be empty and have a `next`: it ends after 20,000 devices. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3906,6 +3916,37 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["HeldCertificates"];
                     "text/csv": string;
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "list-device-acts": {
+        parameters: {
+            query?: {
+                /** @description Items per page, 100 when absent. A page can have fewer, and more can follow it. */
+                limit?: number;
+                /** @description The `continuation` of the page before. */
+                continuation?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FleetActs"];
                 };
             };
             400: components["responses"]["Error400"];

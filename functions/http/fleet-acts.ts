@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { actorName } from '../../lib/access/act.ts';
 import { deviceId, enrollmentGroupId } from '../../lib/devices/ids.ts';
-import { type FleetAct, fleetActKinds } from '../../lib/jobs/fleet-act.ts';
+import { type FleetAct, fleetActKinds, type ListedAct } from '../../lib/jobs/fleet-act.ts';
 import {
   beginFleetAct,
   cancelFleetAct,
@@ -12,7 +12,8 @@ import {
 import { MiB } from './body.ts';
 import { reasonText } from './device-blocks.ts';
 import { defineOperation } from './operation.ts';
-import { act, count, errorCode, time } from './schemas.ts';
+import { pageEnd, pageIn, pageQuery } from './pages.ts';
+import { act, count, errorCode, pageLinks, time } from './schemas.ts';
 
 /** Ids of one request: 10,000 of the longest are 700 KB. */
 const maxIds = 10_000;
@@ -79,7 +80,8 @@ export const fleetActSchema = z
   })
   .meta({ id: 'FleetAct', description: 'One act on many devices.' });
 
-export function fleetActView({ kind, filter: _filter, after: _after, ...shown }: FleetAct) {
+export function fleetActView(act: FleetAct | ListedAct) {
+  const { kind, after: _after, filter: _filter, ...shown } = { filter: undefined, ...act };
   return { ...shown, act: kind, links: { self: `/api/device-acts/${shown.actId}` } };
 }
 
@@ -111,7 +113,7 @@ const begin = defineOperation({
     200: { description: 'With dryRun: what the act would take.', schema: estimate },
     202: { description: 'The act.', schema: fleetActSchema },
   },
-  async handle({ body, services, caller }) {
+  async handle({ body, services, caller, note }) {
     const { group, job, tag, deviceIds } = body.filter;
     const request: FleetActRequest = {
       kind: body.act,
@@ -122,6 +124,7 @@ const begin = defineOperation({
     };
     if (body.dryRun === true) return { status: 200, json: await estimateFleetAct(request, services) };
     const begun = await beginFleetAct(newActId(services.newId), request, services);
+    note({ actId: begun.actId, devices: begun.estimate.devices });
     return { status: 202, json: fleetActView(begun) };
   },
 });
@@ -130,6 +133,26 @@ const begin = defineOperation({
 export function newActId(newId: () => string): string {
   return newId().replaceAll('-', '').slice(0, 24);
 }
+
+const list = defineOperation({
+  id: 'list-device-acts',
+  method: 'GET',
+  path: 'device-acts',
+  summary: 'Acts on many devices, the latest first',
+  role: 'reader',
+  perGroup: false,
+  query: z.object(pageQuery),
+  answers: {
+    200: {
+      description: 'One page.',
+      schema: z.object({ acts: z.array(fleetActSchema).readonly(), ...pageLinks }).meta({ id: 'FleetActs' }),
+    },
+  },
+  async handle({ query, request, services }) {
+    const { items, continuation } = await services.fleetActs.list(pageIn(request, query));
+    return { status: 200, json: { acts: items.map(fleetActView), ...pageEnd(request, continuation) } };
+  },
+});
 
 const pathParameters = z.object({ actId: z.string().regex(/^[0-9a-f]{24}$/, 'There is no act of this id.') });
 
@@ -164,4 +187,4 @@ const cancel = defineOperation({
   },
 });
 
-export const fleetActOperations = [begin, get, cancel];
+export const fleetActOperations = [list, begin, get, cancel];

@@ -77,8 +77,11 @@ export function blocked(claimed: DeviceRecord, request: BlockRequest): DeviceRec
   const act = { kind, by, at, reason, mark, ...(fleetAct !== undefined && { fleetAct }) };
   const next: DeviceBlock = { ...act, from, marks, doors, lookAgainAt: later(at) };
   const event = { at, event: closingEvents[kind], detail: `by ${by}: ${reason}` };
+  const certificates = certificatesOf(device);
   return {
     ...device,
+    // Of a record of an earlier version they follow from its status, and that changes.
+    ...(certificates.length > 0 && { certificates }),
     // This act's mark takes the place of the deletion's in DPS. The row that provisions the id next removes it.
     ...(deletion !== undefined && { deletion: { ...deletion, block: mark } }),
     status: 'closing',

@@ -1,6 +1,6 @@
 import type { Act } from '../access/act.ts';
 import type { ErrorCode } from '../errors.ts';
-import type { Versioned } from '../storage.ts';
+import type { Page, PageRequest, Versioned } from '../storage.ts';
 
 /** What is done to many devices. */
 export const fleetActKinds = ['suspend', 'revoke', 'restore', 'scrap'] as const;
@@ -67,6 +67,9 @@ export interface FleetAct {
   readonly cancelledBy?: Act;
 }
 
+/** An act in a list. A filter can have 700 KB. */
+export type ListedAct = Omit<FleetAct, 'filter'>;
+
 /**
  * Acts on many devices. Adapter: lib/azure/cosmos-fleet-acts.ts.
  * Every method throws FleetError `throttled` or `unavailable`; a write may have taken effect then.
@@ -77,6 +80,8 @@ export interface FleetActStore {
   read(actId: string): Promise<Versioned<FleetAct> | undefined>;
   /** @returns its new etag; undefined when it changed since it was read */
   replace(act: Versioned<FleetAct>): Promise<string | undefined>;
+  /** Latest first. */
+  list(page: PageRequest): Promise<Page<ListedAct>>;
   /** Ids of acts that are running and were due before a time: ISO 8601, UTC. At most 100. */
   overdue(before: string): Promise<string[]>;
 }

@@ -87,10 +87,9 @@ export async function seeDoors(blocked: Blocked, ports: DoorPorts): Promise<Door
 
 /**
  * Opens the hubs, then DPS.
- * @returns why a door stays closed; undefined when both are open
  * @throws FleetError `throttled`, `unavailable`, `concurrent-change`
  */
-export async function openDoors(blocked: Blocked, ports: DoorPorts): Promise<string | undefined> {
+export async function openDoors(blocked: Blocked, ports: DoorPorts): Promise<DoorsOpened> {
   const { enrollments, groups, identities, rateLimiter } = ports;
   const { id, enrollmentGroup } = blocked.record;
   const hubs = await atHubs(blocked, ports, callsPerChange, (name) =>
@@ -112,7 +111,14 @@ export async function openDoors(blocked: Blocked, ports: DoorPorts): Promise<str
   } else if (entry?.disabled === true && status === 'enabled') {
     left.push(`DPS has a disabled enrollment that this deployment did not create. ${describeEntry(entry)}`);
   }
-  return left.length === 0 ? undefined : left.join(' ');
+  return { ...(left.length > 0 && { left: left.join(' ') }), ...(entry !== undefined && { enrollment: entry }) };
+}
+
+export interface DoorsOpened {
+  /** Why a door stays closed. Absent when both are open. */
+  readonly left?: string;
+  /** The individual enrollment as DPS has it now. */
+  readonly enrollment?: FoundEntry;
 }
 
 /** The block of a device that was deleted stays until its id is provisioned again (steps/unblock.ts). */

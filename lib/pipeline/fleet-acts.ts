@@ -151,7 +151,8 @@ export async function continueFleetAct(actId: string, ports: FleetActPorts): Pro
   const elapsed = () => ports.now().getTime() - startedAt;
   let act = found;
   let worked = 0;
-  for await (const step of stepsOf(found.value, devicesPerMinute, ports)) {
+  const room = () => Math.min(enrollmentsPerCall, devicesPerMinute - worked);
+  for await (const step of stepsOf(found.value, room, ports)) {
     const pause = worked >= devicesPerMinute ? Math.max(0, minuteMs - elapsed()) : 0;
     if (pause > 0 || elapsed() > longestRunMs) {
       const nextAt = new Date(ports.now().getTime() + pause).toISOString();
@@ -181,19 +182,21 @@ async function written(
   return next === undefined ? undefined : { value, etag: next };
 }
 
-/** Devices in their order: in each step some for which there is something to do, and those between them. */
+/**
+ * Devices in their order: in each step some for which there is something to do, and those between them.
+ * @param room how many there can be in the next step; 0 when the pace is reached
+ */
 async function* stepsOf(
   { kind, filter, after }: FleetAct,
-  devicesPerMinute: number,
+  room: () => number,
   ports: FleetActPorts,
 ): AsyncGenerator<readonly DeviceRecord[]> {
-  const most = Math.min(enrollmentsPerCall, devicesPerMinute);
   let step: DeviceRecord[] = [];
   let open = 0;
   for await (const record of devicesOf(filter, after, ports)) {
     step.push(record);
     if (isOpen(record, kind)) open += 1;
-    if (open < most && step.length < pageSize) continue;
+    if (open < Math.max(1, room()) && step.length < pageSize) continue;
     yield step;
     step = [];
     open = 0;

@@ -21,7 +21,7 @@ import {
 /* The steps of a sweep that read the records, and the identities that hubs have of them. */
 
 /** Device records per step: most queries name 100 devices then, also where the devices of a page are at several hubs. */
-const recordsPerStep = 500;
+const recordsPerStep = 1000;
 
 /**
  * Identities that hubs are asked for per sweep. At 10 queries per minute and hub, half of what one unit of S1 or S2 allows,

@@ -18,8 +18,9 @@ export type { SweepPorts } from './sweep-step.ts';
 /** A run ends in time before `functionTimeout`, 30 minutes. The next one goes on. */
 const longestRunMs = 20 * 60 * 1000;
 
-/** Steps between two writes of the state. After a crash that many are repeated at most, which changes nothing. */
+/** Steps, and milliseconds, between two writes of the state. After a crash they are repeated, which changes nothing. */
 const stepsPerWrite = 20;
+const msPerWrite = 60_000;
 
 /** Jobs that are looked at: a job is done within days. */
 const jobDays = 7;
@@ -41,11 +42,15 @@ export async function sweep(
   if (state.cursor === undefined && !begin) return undefined;
   let cursor = state.cursor ?? firstCursor(now());
   const startedAt = now().getTime();
+  let writtenAt = startedAt;
   let isEnded = false;
   try {
     for (let step = 1; cursor.phase !== 'end' && now().getTime() - startedAt < longestRunMs; step++) {
       ({ cursor, state } = await steps[cursor.phase](cursor, state, ports));
-      if (step % stepsPerWrite === 0) await writeSweepState(reports, { ...state, cursor });
+      const time = now().getTime();
+      if (step % stepsPerWrite !== 0 && time - writtenAt < msPerWrite) continue;
+      await writeSweepState(reports, { ...state, cursor });
+      writtenAt = time;
     }
     if (cursor.phase !== 'end') return undefined;
     const { began } = cursor;

@@ -33,6 +33,23 @@ export function fleetActStoreContract(name: string, open: () => FleetActStore): 
       assert.deepEqual((await store.read(act.actId))?.value, value);
     });
 
+    it('lists acts, the latest first, by pages', async () => {
+      const store = open();
+      const ids = [1, 2, 3].map((day) => `${act.actId.slice(1)}${day}`);
+      for (const [index, actId] of ids.entries()) {
+        await store.create({ ...act, actId, startedAt: `2126-11-2${index}T08:00:00.000Z` });
+      }
+      const first = await store.list({ size: 2 });
+      assert.deepEqual(
+        first.items.map(({ actId }) => actId),
+        [ids[2], ids[1]],
+      );
+      const { filter: _filter, ...listed } = (await store.read(ids[1] ?? ''))?.value ?? assert.fail();
+      assert.deepEqual(first.items[1], listed);
+      const second = await store.list({ size: 2, continuation: first.continuation });
+      assert.equal(second.items[0]?.actId, ids[0]);
+    });
+
     it('finds acts that are running and overdue', async () => {
       const store = open();
       const ids = ['d', 'e', 'f'].map((last) => `${act.actId.slice(1)}${last}`) as [string, string, string];

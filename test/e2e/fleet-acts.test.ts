@@ -80,6 +80,12 @@ test('a dry run counts, and the act does what it counted', { timeout: 120_000 },
   assert.deepEqual(await statusesOf(group), { suspended: 25 });
   assert.equal(await register(`${group}-1`, bundle), '');
 
+  const { acts } = (await call('GET', 'device-acts?limit=1')).json;
+  assert.deepEqual(
+    acts.map((act: { actId: string }) => act.actId),
+    [begun.json.actId],
+  );
+
   const again = await call('POST', 'device-acts', { ...request, dryRun: true });
   assert.equal(again.json.devices, 0);
   assert.equal((await ended((await call('POST', 'device-acts', request)).json.actId)).counts.unchanged, 25);

@@ -8,9 +8,7 @@ import type {
   IndividualEnrollment,
   RegistrationOf,
 } from '../../lib/enrollment/enrollments.ts';
-import { FleetError } from '../../lib/errors.ts';
-
-import { orFleetError } from '../../lib/errors.ts';
+import { FleetError, orFleetError } from '../../lib/errors.ts';
 
 const sha256Of = (pem: string) => new X509Certificate(pem).fingerprint256.replaceAll(':', '');
 

@@ -29,6 +29,7 @@ async function openWorld(definition: typeof individual | typeof group = group) {
     pass: (seconds: number) => {
       time += seconds * 1000;
     },
+    now: () => time,
   });
 }
 type Fleet = Awaited<ReturnType<typeof openWorld>>;
@@ -289,6 +290,22 @@ describe('suspending, revoking and scrapping a device', () => {
     await assert.rejects(restoreDevice('gw-2', ann, world.services()), { code: 'method-conflict' });
   });
 
+  it('keeps when the certificate of an earlier version was issued, so its registration counts after a restore', async () => {
+    using world = await openWorld();
+    await submit(world, 'deviceId\ngw-5\n');
+    const { value, etag } = (await world.devices.read(['gw-5'])).get('gw-5') ?? assert.fail();
+    const { certificates: _certificates, ...earlier } = value;
+    await world.devices.replace([{ value: earlier, etag }]);
+    world.pass(600);
+    const registration = { status: 'assigned', assignedHub: hub, at: new Date(world.now()).toISOString() } as const;
+    world.enrollments.registrations.set('line7', [{ deviceId: 'gw-5', registration }]);
+    world.pass(600);
+    await blockDevice('gw-5', 'suspended', ann, world.services());
+    await restoreDevice('gw-5', ann, world.services());
+    await reconcileRegistrations(world.services());
+    assert.deepEqual([recordOf(world, 'gw-5').status, recordOf(world, 'gw-5').certificates?.length], ['assigned', 1]);
+  });
+
   it('changes nothing when it is repeated', async () => {
     using world = await openWorld();
     const first = await blockDevice('gw-1', 'suspended', ann, world.services());
@@ -410,6 +427,22 @@ describe('scrapping a device', () => {
     await settleAll(world);
     assert.equal((await world.job(await submit(world, 'deviceId,tags.a\ngw-9,c\n'))).counts.provisioned, 1);
     assert.equal(enrollmentOf(world, 'gw-9'), undefined);
+  });
+
+  it('does not delete a device that is suspended between its look and its mark', async () => {
+    using world = await openWorld();
+    await submit(world, 'deviceId\ngw-5\n');
+    for (let call = 1; recordOf(world, 'gw-5').status === 'provisioned'; call++) {
+      world.pauseAfter(call, async () => {
+        const { status } = recordOf(world, 'gw-5');
+        if (status === 'provisioned') await blockDevice('gw-5', 'suspended', ann, world.services());
+      });
+      const scrap = scrapDevice('gw-5', ann, world.services());
+      await scrap.catch((error: { code?: string }) => assert.equal(error.code, 'concurrent-change'));
+      assert.match(recordOf(world, 'gw-5').status, /suspended|scrapped/, `suspended at call ${call}`);
+      await restoreDevice('gw-5', ann, world.services()).catch(() => {});
+      if (call > 3) break;
+    }
   });
 
   it('deletes a device that never reached a hub, without a reason, as before', async () => {

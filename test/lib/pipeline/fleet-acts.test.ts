@@ -197,6 +197,16 @@ describe('an act on many devices', () => {
     assert.deepEqual(world.statuses('line7'), { suspended: 10, provisioned: 2 });
   });
 
+  it('keeps a pace that is no multiple of its steps', async () => {
+    using world = await openWorld(30);
+    await beginFleetAct(actId, { ...suspendAll, devicesPerMinute: 12 }, world.services());
+    await continueFleetAct(actId, world.services());
+    assert.deepEqual(world.statuses('line7'), { suspended: 12, provisioned: 18 });
+    world.pass(60);
+    await continueFleetAct(actId, world.services());
+    assert.deepEqual(world.statuses('line7'), { suspended: 24, provisioned: 6 });
+  });
+
   it('keeps its pace, and ends when it is cancelled', async () => {
     using world = await openWorld();
     await beginFleetAct(actId, { ...suspendAll, devicesPerMinute: 5 }, world.services());

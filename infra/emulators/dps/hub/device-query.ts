@@ -125,7 +125,7 @@ function compileCondition(tokens: readonly Token[]): Condition {
     if (peek('STARTSWITH')) {
       at += 1;
       expect('(');
-      const value = valueOf(property());
+      const value = valueSql(property());
       expect(',');
       const prefix = tokens[at];
       if (prefix?.kind !== 'string') throw fail();
@@ -133,7 +133,7 @@ function compileCondition(tokens: readonly Token[]): Condition {
       expect(')');
       return `substr(${value}, 1, length(${bind(prefix.text)})) = ${bind(prefix.text)}`;
     }
-    const value = valueOf(property());
+    const value = valueSql(property());
     if (peek('IN', 'NIN')) {
       const negated = peek('NIN');
       at += 1;
@@ -160,7 +160,7 @@ function compileCondition(tokens: readonly Token[]): Condition {
   }
 
   /** The value of a property, as SQL. The id of a device is the key of its document, which is indexed. */
-  function valueOf(name: string): string {
+  function valueSql(name: string): string {
     return name === 'deviceId' ? 'key' : `json_extract(body, ${bind(storedPath(name))})`;
   }
 
