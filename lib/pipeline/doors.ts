@@ -7,6 +7,7 @@ import type { HubIdentity } from '../enrollment/hub-identities.ts';
 import { FleetError, orFleetError } from '../errors.ts';
 import { inForce } from '../groups/group.ts';
 import { retrying } from '../retry.ts';
+import { changeDevice } from './change-device.ts';
 import type { Ports } from './ports.ts';
 
 /*
@@ -43,18 +44,24 @@ const callsPerChange = 3;
  * @returns what was seen of each device, in order
  */
 export async function closeEnrollments(all: readonly Blocked[], ports: DoorPorts): Promise<DoorSeen[]> {
-  if (all.length === 0) return [];
-  await ports.rateLimiter.acquire(callsPerChange * all.length);
-  const doors = all.map((blocked) => ({
-    deviceId: blocked.record.id,
-    mark: blocked.block.mark,
-    change: enrollmentChange(blocked, ports),
-    isNew: enrolledCertificates(blocked.record).length === 0,
-  }));
-  const found = await orFleetError(() => patiently(ports, () => ports.enrollments.closeAll(doors)));
-  return doors.map(({ deviceId }, index) => {
-    const one = found instanceof FleetError ? found : found[index];
+  // Afterwards DPS does not name the hub any more, if the device asks before its hub is closed.
+  const noted = await Promise.all(all.map(({ record }) => orFleetError(() => noteHub(record.id, ports))));
+  const doors = all.flatMap((blocked, index) => {
+    if (noted[index] instanceof FleetError) return [];
+    const isNew = enrolledCertificates(blocked.record).length === 0;
+    const { mark } = blocked.block;
+    return [{ deviceId: blocked.record.id, mark, change: enrollmentChange(blocked, ports), isNew }];
+  });
+  await ports.rateLimiter.acquire(callsPerChange * doors.length);
+  const found =
+    doors.length === 0 ? [] : await orFleetError(() => patiently(ports, () => ports.enrollments.closeAll(doors)));
+  const seenOf = (deviceId: string): DoorSeen => {
+    const one = found instanceof FleetError ? found : found[doors.findIndex((each) => each.deviceId === deviceId)];
     return one instanceof FleetError ? notSeen(one) : enrollmentSeen(deviceId, one);
+  };
+  return all.map(({ record }, index) => {
+    const failure = noted[index];
+    return failure instanceof FleetError ? notSeen(failure) : seenOf(record.id);
   });
 }
 
@@ -120,18 +127,36 @@ function isOfDeletion({ mark }: FoundEntry, deletion: DeviceRecord['deletion']):
 }
 
 /** The hubs that a device was assigned to: as its record says, and as DPS says now. */
-export async function hubsOf(record: DeviceRecord, ports: DoorPorts): Promise<HubsOfDevice> {
-  const { enrollments, rateLimiter } = ports;
+export async function hubsOf(given: DeviceRecord, ports: DoorPorts): Promise<HubsOfDevice> {
   const failures: FleetError[] = [];
-  await rateLimiter.acquire(1);
-  const registration = await attempt(failures, () => patiently(ports, () => enrollments.registration(record.id)));
-  const former = certificatesOf(record).map(({ assignedHub }) => assignedHub);
-  const all = [registration?.assignedHub, record.registration?.assignedHub, ...former];
+  const noted = await attempt(failures, () => noteHub(given.id, ports));
+  const { record, registration } = noted ?? { record: given };
+  const all = [...keptHubs(record), record.registration?.assignedHub, registration?.assignedHub];
   return {
     names: new Set(all.filter((name) => name !== undefined)),
     isAssigning: registration?.status === 'assigning',
     failures,
   };
+}
+
+/**
+ * Asks DPS for the registration of a device, and notes its hub on the record if the record would forget it: DPS does not
+ * name the hub of a device that it has refused.
+ * @throws FleetError
+ */
+async function noteHub(id: string, ports: DoorPorts) {
+  await ports.rateLimiter.acquire(1);
+  const registration = await patiently(ports, () => ports.enrollments.registration(id));
+  const hub = registration?.assignedHub;
+  const record = await changeDevice(id, ports, (latest) => {
+    const isKept = hub === undefined || keptHubs(latest).includes(hub);
+    return isKept ? latest : { ...latest, hubs: [...(latest.hubs ?? []), hub] };
+  });
+  return { record, registration };
+}
+
+function keptHubs(record: DeviceRecord): readonly (string | undefined)[] {
+  return [...(record.hubs ?? []), ...certificatesOf(record).map(({ assignedHub }) => assignedHub)];
 }
 
 export interface HubsOfDevice {

@@ -9,7 +9,7 @@ import {
   type IndividualEnrollment,
   isEnrollmentFailure,
 } from '../enrollment/enrollments.ts';
-import { type FailureReason, FleetError } from '../errors.ts';
+import { type FailureReason, FleetError, isRetriable } from '../errors.ts';
 import { inForce } from '../groups/group.ts';
 import { countPart, finishIfDone } from '../jobs/count-part.ts';
 import { archiveName, partName, reportName } from '../jobs/job.ts';
@@ -183,7 +183,9 @@ async function recordEnrollments(
   const part = partName(chunk, attempt, 'enrollments');
   const report = reportName(jobId, part);
   await writeChunkReport(reports, report, { results, faults: errors });
-  const outcome = { provisioned: results.length, unchanged: 0, rejected: 0, failed: errors.length, cancelled: 0 };
+  const again = errors.filter(({ code }) => isRetriable(code)).length;
+  const counts = { rejected: errors.length - again, failed: again };
+  const outcome = { provisioned: results.length, unchanged: 0, ...counts, cancelled: 0 };
   await countPart(jobs, jobId, { part, chunk, outcome, finishedAt: now().toISOString(), report }, errors, now());
 }
 

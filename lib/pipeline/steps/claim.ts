@@ -247,7 +247,7 @@ function supersede(claim: DeviceRecord, predecessor: DeviceRecord): DeviceRecord
   const event = { at: claim.statusSince, event: `superseded ${predecessor.status}` as const, detail };
   const enrolled = enrolledCertificates(predecessor);
   const certificates = certificatesOf(predecessor);
-  const { block, enrollmentGroup, formerGroups = [] } = predecessor;
+  const { block, hubs, enrollmentGroup, formerGroups = [] } = predecessor;
   const deletion = predecessor.deletion ?? (block && { by: block.by, at: block.at, block: block.mark });
   const before = heldWhileClaimed(predecessor);
   return {
@@ -257,6 +257,7 @@ function supersede(claim: DeviceRecord, predecessor: DeviceRecord): DeviceRecord
     ...(certificates.length > 0 && { certificates }),
     ...(before !== undefined && { before }),
     ...withFormerGroup({ ...claim, formerGroups }, enrollmentGroup),
+    ...(hubs !== undefined && { hubs }),
     // The block of a deleted or scrapped device stays until its new certificate is recorded.
     ...(deletion !== undefined && { deletion }),
     history: withEvent(predecessor.history, event),

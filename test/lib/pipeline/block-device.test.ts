@@ -49,6 +49,11 @@ function register(world: World, ...deviceIds: string[]): void {
   for (const deviceId of deviceIds) world.identities.devices.set(`${hub}/${deviceId}`, { status: 'enabled' });
 }
 
+/** The device asks DPS while its enrollment is disabled: DPS notes that, and does not say to which hub it was assigned. */
+function refuse(world: World, deviceId: string): void {
+  world.enrollments.registrations.set('line7', [{ deviceId, registration: { status: 'disabled' } }]);
+}
+
 const recordOf = (world: World, id = 'gw-1') => world.devices.records.get(id) ?? assert.fail();
 const enrollmentOf = (world: World, id = 'gw-1') => world.enrollments.entries.individuals.get(id);
 const identityOf = (world: World, id = 'gw-1') => world.identities.devices.get(`${hub}/${id}`);
@@ -194,6 +199,40 @@ describe('suspending, revoking and scrapping a device', () => {
     await settleAll(world);
     assertClosed(world, 'revoked', group);
     assert.ok(recordOf(world).history.some(({ event }) => event === 'door found open'));
+  });
+
+  for (const kind of ['suspended', 'revoked', 'scrapped'] as const) {
+    it(`is ${kind} at its hub, although DPS names the hub no more, whichever call was interrupted`, async () => {
+      let cut = true;
+      for (let call = 1; cut; call++) {
+        using world = await openWorld();
+        await submit(world, 'deviceId\ngw-9\n');
+        // The timer has not seen the registration yet, so only DPS knows the hub.
+        register(world, 'gw-9');
+        world.interruptAfter(call);
+        cut = await interrupted(blockDevice('gw-9', kind, ann, world.services()));
+        world.interruptAfter(Number.POSITIVE_INFINITY);
+        if (enrollmentOf(world, 'gw-9') !== undefined) refuse(world, 'gw-9');
+        if (recordOf(world, 'gw-9').block === undefined) await blockDevice('gw-9', kind, ann, world.services());
+        await settleAll(world);
+        assert.equal(recordOf(world, 'gw-9').status, kind, `cut after call ${call}`);
+        assert.notEqual(identityOf(world, 'gw-9')?.status, 'enabled', `cut after call ${call}`);
+      }
+    });
+  }
+
+  it('is restored at its hub, although DPS names the hub no more', async () => {
+    using world = await openWorld();
+    await submit(world, 'deviceId\ngw-9\n');
+    register(world, 'gw-9');
+    for (let times = 0; times < 2; times++) {
+      await blockDevice('gw-9', 'suspended', ann, world.services());
+      refuse(world, 'gw-9');
+      assert.equal(identityOf(world, 'gw-9')?.status, 'disabled');
+      await restoreDevice('gw-9', ann, world.services());
+      assert.equal(identityOf(world, 'gw-9')?.status, 'enabled');
+      await settleAll(world);
+    }
   });
 
   it('is not called revoked while DPS assigns the device, or a door does not close', async () => {

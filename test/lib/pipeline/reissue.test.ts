@@ -63,6 +63,12 @@ describe('a reissue that fails', () => {
       record.certificates?.map(({ state, serialNumber }) => [state, serialNumber]),
       [['live', before.serialNumber]],
     );
+    const reserved = record.failedReissue?.serialNumber ?? assert.fail();
+    assert.ok(record.formerCertificateNames?.includes(reserved));
+    // And stays one when the device is issued again.
+    await uploadReissue(world, 'line7');
+    await world.settle();
+    assert.ok(recordOf(world).formerCertificateNames?.includes(reserved));
   });
 
   it('leaves the serial number that was reserved as a name of the device, however often it is issued again', async () => {
