@@ -22,7 +22,7 @@ import {
   toDpsEnrollment,
   toEnrollmentGroup,
 } from './dps-entries.ts';
-import { callingIot, type IotConnection, iotAnswer, iotClient, iotStatus } from './iot.ts';
+import { callingIot, type IotConnection, iotAnswer, iotClient, iotStatus, unexpectedAnswer } from './iot.ts';
 
 const service = 'DPS';
 
@@ -99,15 +99,20 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
 
   /** Enrolls one device. Replaces an enrollment of ours that has another certificate. @returns why not, if so */
   async function enrollOne(device: IndividualEnrollment): Promise<EnrollmentError | undefined> {
-    const { deviceId, certificatePem, own, adopt } = device;
+    const { deviceId, certificatePem, definition, own, adopt, mayWrite } = device;
     const enrollment = toDpsEnrollment(device);
     try {
       const existing = await findEnrollment(deviceId);
       const found = existing && foundEntry(existing);
       const held = found?.thumbprints[0] ?? found?.mark;
-      if (held !== undefined && held === sha256Of(certificatePem)) return undefined;
-      if (found !== undefined && !adopt && (held === undefined || !own.includes(held)))
+      const isEnrolled = held !== undefined && held === sha256Of(certificatePem);
+      const isWanted = (found?.disabled ?? false) === (definition.provisioningStatus === 'disabled');
+      if (isEnrolled && isWanted) return undefined;
+      if (found !== undefined && !isEnrolled && !adopt && (held === undefined || !own.includes(held)))
         return { exists: found, errorCode: enrollmentExists, message: 'Enrollment already exists.' };
+      // It may be closed, and this would open it.
+      if (found !== undefined && !(await mayWrite()))
+        throw new FleetError('concurrent-change', `Device "${deviceId}" changed while it was enrolled.`);
       const etag = existing === undefined ? {} : { etag: existing.etag };
       await callingIot(service, () => client.createOrUpdateIndividualEnrollment({ ...enrollment, ...etag }));
       return undefined;
@@ -133,7 +138,7 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
         return 'deleted';
       } catch (error) {
         // Deleted or changed meanwhile: look again.
-        if (iotStatus(error) !== 404 && !isRace(error)) throw error;
+        if (iotStatus(error) !== 404 && !isRace(error)) throw unexpectedAnswer(service, error);
       }
     }
     throw new FleetError('concurrent-change', 'An entry changes in DPS faster than it can be deleted.');
@@ -158,7 +163,7 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
         return written && foundEntry(written);
       } catch (error) {
         // Created, changed or deleted meanwhile: look again.
-        if (iotStatus(error) !== 404 && !isRace(error)) throw error;
+        if (iotStatus(error) !== 404 && !isRace(error)) throw unexpectedAnswer(service, error);
       }
     }
     throw new FleetError('concurrent-change', `Enrollment "${deviceId}" changes in DPS faster than it can be written.`);
@@ -302,7 +307,7 @@ export async function unlessMissing<T>(work: () => Promise<{ responseBody: T }>)
     return (await callingIot(service, work)).responseBody;
   } catch (error) {
     if (iotStatus(error) === 404) return undefined;
-    throw error;
+    throw unexpectedAnswer(service, error);
   }
 }
 

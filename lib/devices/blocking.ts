@@ -66,7 +66,9 @@ export function blocked(claimed: DeviceRecord, request: BlockRequest): DeviceRec
     if (block.kind === kind || (kind === 'revoked' && block.kind === 'scrapped')) return record;
     if (ranks[block.kind] > ranks[kind]) throw finallyBlocked(record);
   }
-  const marks = [...(block?.marks ?? []), mark].slice(-maxMarks);
+  const { deletion } = record;
+  const deletedBy = deletion?.block === undefined ? [] : [deletion.block];
+  const marks = [...new Set([...(block?.marks ?? []), ...deletedBy, mark])].slice(-maxMarks);
   const doors = { record: at, bundle: at, renewal: at };
   const isHeld = isBlocked(record) || status === 'opening';
   // A row that is in work loses the device, which keeps what it had before.
@@ -75,7 +77,18 @@ export function blocked(claimed: DeviceRecord, request: BlockRequest): DeviceRec
   const act = { kind, by, at, reason, mark, ...(fleetAct !== undefined && { fleetAct }) };
   const next: DeviceBlock = { ...act, from, marks, doors, lookAgainAt: later(at) };
   const event = { at, event: closingEvents[kind], detail: `by ${by}: ${reason}` };
-  return { ...device, status: 'closing', statusSince: at, block: next, history: withEvent(device.history, event) };
+  const certificates = certificatesOf(device);
+  return {
+    ...device,
+    // Of a record of an earlier version they follow from its status, and that changes.
+    ...(certificates.length > 0 && { certificates }),
+    // This act's mark takes the place of the deletion's in DPS. The row that provisions the id next removes it.
+    ...(deletion !== undefined && { deletion: { ...deletion, block: mark } }),
+    status: 'closing',
+    statusSince: at,
+    block: next,
+    history: withEvent(device.history, event),
+  };
 }
 
 /** A device that a row was to issue again keeps what it had: that is what is closed, and what a restore gives back. */

@@ -21,9 +21,9 @@ export interface Enrollments {
   deleteGroup(id: string, isOwn: (found: FoundEntry) => boolean): Promise<Deletion>;
   /**
    * Enrolls devices (10 at most, see `enrollmentsPerCall`). Replaces an enrollment that is one of `own`, and any
-   * with `adopt`.
+   * with `adopt`, if `mayWrite` says so. One with this certificate and the wanted status stays as it is.
    * @returns for each device, in order: undefined when it is enrolled, or why it is not
-   * @throws FleetError `concurrent-change`; some of the devices may be enrolled then
+   * @throws FleetError `concurrent-change`, also when `mayWrite` says no; some of the devices may be enrolled then
    */
   enroll(devices: readonly IndividualEnrollment[]): Promise<(EnrollmentError | undefined)[]>;
   /** Deletes an individual enrollment if `isOwn` says so of the version that is deleted. @throws FleetError `concurrent-change` */
@@ -146,6 +146,8 @@ export interface IndividualEnrollment {
   readonly own: readonly string[];
   /** Replace an enrollment that this deployment did not write. */
   readonly adopt: boolean;
+  /** As `DoorChange.mayWrite`, asked before an enrollment that exists is replaced: the device can be revoked by then. */
+  readonly mayWrite: () => Promise<boolean>;
 }
 
 /** Why a device is not enrolled. */

@@ -80,38 +80,66 @@ export async function seeDoors(blocked: Blocked, ports: DoorPorts): Promise<Door
 
 /**
  * Opens the hubs, then DPS.
- * @returns why a door stays closed; undefined when both are open
  * @throws FleetError `throttled`, `unavailable`, `concurrent-change`
  */
-export async function openDoors(blocked: Blocked, ports: DoorPorts): Promise<string | undefined> {
+export async function openDoors(blocked: Blocked, ports: DoorPorts): Promise<DoorsOpened> {
   const { enrollments, groups, identities, rateLimiter } = ports;
   const { id, enrollmentGroup } = blocked.record;
-  const change = hubChange(blocked, ports);
-  const hubs = await atHubs(blocked, ports, callsPerChange, (name) => identities.enable(name, id, change));
+  const hubs = await atHubs(blocked, ports, callsPerChange, (name) =>
+    identities.enable(name, id, hubChange(blocked, ports)),
+  );
+  throwFirst(hubs);
   const group = (await groups.directory({ maxAgeSeconds: 0 })).get(enrollmentGroup)?.value;
   const status = group === undefined ? 'enabled' : inForce(group).definition.provisioningStatus;
   await rateLimiter.acquire(callsPerChange);
-  const entry = await patiently(ports, () => enrollments.open(id, status, enrollmentChange(blocked, ports)));
+  const change = enrollmentChange(blocked, ports);
+  const { deletion } = blocked.record;
+  const isOwn = (found: FoundEntry) => change.isOwn(found) && !isOfDeletion(found, deletion);
+  const entry = await patiently(ports, () => enrollments.open(id, status, { ...change, isOwn }));
   const left = [...hubs.identities].flatMap(([name, { status: found, statusReason = 'none' }]) =>
     found === 'disabled' ? [`It stays disabled at ${name}, where the reason is "${statusReason}".`] : [],
   );
-  if (entry?.disabled === true && status === 'enabled') {
+  if (entry !== undefined && isOfDeletion(entry, deletion)) {
+    left.push('DPS stays closed: the device was deleted before. Earlier certificates could register.');
+  } else if (entry?.disabled === true && status === 'enabled') {
     left.push(`DPS has a disabled enrollment that this deployment did not create. ${describeEntry(entry)}`);
   }
-  return left.length === 0 ? undefined : left.join(' ');
+  return { ...(left.length > 0 && { left: left.join(' ') }), ...(entry !== undefined && { enrollment: entry }) };
 }
 
-/** The hubs that a device was assigned to: as its record says, and as DPS says now. @throws FleetError */
-export async function hubsOf(record: DeviceRecord, ports: DoorPorts) {
+export interface DoorsOpened {
+  /** Why a door stays closed. Absent when both are open. */
+  readonly left?: string;
+  /** The individual enrollment as DPS has it now. */
+  readonly enrollment?: FoundEntry;
+}
+
+/** The block of a device that was deleted stays until its id is provisioned again (steps/unblock.ts). */
+function isOfDeletion({ mark }: FoundEntry, deletion: DeviceRecord['deletion']): boolean {
+  return mark !== undefined && mark === deletion?.block;
+}
+
+/** The hubs that a device was assigned to: as its record says, and as DPS says now. */
+export async function hubsOf(record: DeviceRecord, ports: DoorPorts): Promise<HubsOfDevice> {
   const { enrollments, rateLimiter } = ports;
+  const failures: FleetError[] = [];
   await rateLimiter.acquire(1);
-  const registration = await patiently(ports, () => enrollments.registration(record.id));
+  const registration = await attempt(failures, () => patiently(ports, () => enrollments.registration(record.id)));
   const former = certificatesOf(record).map(({ assignedHub }) => assignedHub);
   const all = [registration?.assignedHub, record.registration?.assignedHub, ...former];
   return {
     names: new Set(all.filter((name) => name !== undefined)),
     isAssigning: registration?.status === 'assigning',
+    failures,
   };
+}
+
+export interface HubsOfDevice {
+  readonly names: ReadonlySet<string>;
+  /** DPS decides at this moment. */
+  readonly isAssigning: boolean;
+  /** DPS did not answer, so there can be another hub. */
+  readonly failures: readonly FleetError[];
 }
 
 /** A group lets a device in that has no enrollment. */
@@ -122,29 +150,37 @@ function enrollmentSeen(id: string, found: FoundEntry | undefined): DoorSeen {
   return { closed: false, why: `DPS has an enabled enrollment "${id}". ${describeEntry(found)} ${advice}` };
 }
 
-/** @param calls to the registry that `call` makes for each hub of the device */
+/**
+ * One call for each hub of the device. A service that does not answer keeps no other one from being called.
+ * @param calls to the registry that `call` makes for each hub
+ */
 async function atHubs(
   blocked: Blocked,
   ports: DoorPorts,
   calls: number,
   call: (hub: string, deviceId: string) => Promise<HubIdentity>,
 ): Promise<HubsSeen> {
-  const { names, isAssigning } = await hubsOf(blocked.record, ports);
+  const { names, isAssigning, failures: unread } = await hubsOf(blocked.record, ports);
   const identities = new Map<string, HubIdentity>();
+  const failures = [...unread];
   for (const name of names) {
     await ports.registryRateLimiter.acquire(calls);
-    identities.set(name, await patiently(ports, () => call(name, blocked.record.id)));
+    const identity = await attempt(failures, () => patiently(ports, () => call(name, blocked.record.id)));
+    if (identity !== undefined) identities.set(name, identity);
   }
-  return { identities, isAssigning };
+  return { identities, isAssigning, failures };
 }
 
 interface HubsSeen {
   /** By hub. */
   readonly identities: ReadonlyMap<string, HubIdentity>;
   readonly isAssigning: boolean;
+  /** Of DPS, which knows the hubs, and of hubs. */
+  readonly failures: readonly FleetError[];
 }
 
-function hubSeen({ identities, isAssigning }: HubsSeen): DoorSeen {
+function hubSeen({ identities, isAssigning, failures }: HubsSeen): DoorSeen {
+  if (failures.length > 0) return { closed: false, why: failures.map(({ message }) => message).join(' ') };
   const open = [...identities].filter(([, { status }]) => status === 'enabled').map(([name]) => name);
   if (open.length > 0) return { closed: false, why: `The device is enabled at ${open.join(', ')}.` };
   // DPS writes the identity when it has decided. The next look finds it.
@@ -175,6 +211,19 @@ async function isWanted({ record, block }: Blocked, { devices }: DoorPorts): Pro
 /** Repeats a call outside for some seconds. */
 export function patiently<T>({ retry: { sleep } }: Pick<Ports, 'retry'>, work: () => Promise<T>): Promise<T> {
   return retrying(work, { maxWaitSeconds, sleep });
+}
+
+/** @throws FleetError the first of the failures, if there is one */
+export function throwFirst({ failures: [first] }: Pick<HubsOfDevice, 'failures'>): void {
+  if (first !== undefined) throw first;
+}
+
+/** @returns undefined when it fails; the error is added to `failures` */
+async function attempt<T>(failures: FleetError[], work: () => Promise<T>): Promise<T | undefined> {
+  const found = await orFleetError(work);
+  if (!(found instanceof FleetError)) return found;
+  failures.push(found);
+  return undefined;
 }
 
 async function seen(look: () => Promise<DoorSeen>): Promise<DoorSeen> {

@@ -137,7 +137,8 @@ async function enrollBatch(
       throw new FleetError('concurrent-change', `Enrollment group "${enrollmentGroup}" was deleted.`);
     const { definition } = inForce(group.value);
     const twin = mergeTwins(definition.initialTwin, record.value.twin ?? { tags: {}, desired: {} });
-    return { deviceId, certificatePem, definition, twin, own: ownMarks(record.value), adopt };
+    const mayWrite = () => isStillClaimed(record.value, devices);
+    return { deviceId, certificatePem, definition, twin, own: ownMarks(record.value), adopt, mayWrite };
   });
 
   // Whether DPS counts a bulk call once or once per entry is not documented; per entry is the safe reading.
@@ -158,6 +159,15 @@ async function enrollBatch(
     answered.map(({ record }) => record),
   );
   return answered;
+}
+
+/** Whether the device is still to be enrolled with this certificate. An operator can have revoked it meanwhile. */
+async function isStillClaimed(
+  { id, serialNumber }: DeviceRecord,
+  devices: Pick<Ports['devices'], 'read'>,
+): Promise<boolean> {
+  const latest = (await devices.read([id])).get(id)?.value;
+  return latest?.status === 'claimed' && latest.serialNumber === serialNumber;
 }
 
 /** Writes the report of the enrollments, then counts them as one part of the job. */

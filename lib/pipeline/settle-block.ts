@@ -4,6 +4,7 @@ import type { DoorSeen } from '../devices/block.ts';
 import { areClosed, closed, confirmed, later, restored, withDoors } from '../devices/blocking.ts';
 import { certificatesOf } from '../devices/certificates.ts';
 import { type DeviceRecord, withEvent } from '../devices/device.ts';
+import type { FoundEntry } from '../enrollment/enrollments.ts';
 import { type FleetError, orFleetError } from '../errors.ts';
 import { currentLog } from '../log.ts';
 import { changeDevice } from './change-device.ts';
@@ -16,6 +17,7 @@ import {
   openDoors,
   patiently,
   seeDoors,
+  throwFirst,
 } from './doors.ts';
 import type { Ports } from './ports.ts';
 import { readDevice } from './read-device.ts';
@@ -145,12 +147,20 @@ async function lookAgain(blocked: Blocked, ports: SettlePorts): Promise<DeviceRe
 
 /** The record opens last: what it guards is handed out again only when the device can use it. */
 async function open(blocked: Blocked, ports: SettlePorts): Promise<DeviceRecord> {
-  const left = await openDoors(blocked, ports);
+  const { left, enrollment } = await openDoors(blocked, ports);
   return changeOwn(blocked, ports, ({ record, block }) => {
     const at = ports.now().toISOString();
-    if (record.status === 'opening') return restored(record, block, left, at);
+    if (record.status === 'opening') return withEnrollment(restored(record, block, left, at), enrollment, at);
     return at < (block.lookAgainAt ?? '') ? record : confirmed(record);
   });
+}
+
+/** The record with the status that its individual enrollment has now: that of its group can be another one by then. */
+function withEnrollment(record: DeviceRecord, found: FoundEntry | undefined, seenAt: string): DeviceRecord {
+  const { enrolled } = record;
+  if (enrolled === undefined || found?.thumbprints[0] !== enrolled.sha256Thumbprint) return record;
+  const provisioningStatus = found.disabled === true ? 'disabled' : 'enabled';
+  return { ...record, enrolled: { ...enrolled, seenAt, provisioningStatus } };
 }
 
 /** Changes the record while it asks for what this operation did; leaves it to a later operation otherwise. */
@@ -171,8 +181,9 @@ async function removeTraces(record: DeviceRecord, ports: SettlePorts): Promise<v
   const { enrollments, twins, bundles, rateLimiter, registryRateLimiter } = ports;
   if (record.bundle !== undefined) await eraseBundle(bundles, record.bundle);
   const thumbprints = certificatesOf(record).flatMap((each) => [each.sha1Thumbprint, each.sha256Thumbprint]);
-  const { names } = await hubsOf(record, ports);
-  for (const name of names) {
+  const hubs = await hubsOf(record, ports);
+  throwFirst(hubs);
+  for (const name of hubs.names) {
     await registryRateLimiter.acquire(2);
     // An identity with a credential that the record does not name stays, disabled.
     await patiently(ports, () => twins.remove(name, record.id, thumbprints));

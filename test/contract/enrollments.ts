@@ -28,6 +28,7 @@ export function enrollmentsContract(
   signingCertificate: () => Promise<string>,
 ): void {
   const run = `contract-${Date.now().toString(36)}`;
+  const freely = async () => true;
 
   async function individual(
     deviceId: string,
@@ -42,6 +43,7 @@ export function enrollmentsContract(
       twin,
       own: [],
       adopt: false,
+      mayWrite: freely,
       ...change,
     };
   }
@@ -92,6 +94,38 @@ export function enrollmentsContract(
       assert.ok(refused.exists.etag !== '' && !Number.isNaN(Date.parse(refused.exists.createdAt)));
       assert.deepEqual(await enrollments.enroll([{ ...ours, adopt: true }]), [undefined]);
       assert.deepEqual(await enrollments.enroll([ours]), [undefined]);
+    });
+
+    it('replaces no enrollment when it may not, and none that was closed after it asked', async () => {
+      const { enrollments } = open();
+      const first = await individual(`${run}-late`);
+      await enrollments.enroll([first]);
+      const isOwn = ({ thumbprints: [held] }: FoundEntry) => held === sha256Of(first);
+      const close = () => enrollments.close(first.deviceId, 'revoke', { isOwn, mayWrite: freely });
+      const closing = async () => (await close()) !== undefined;
+      const own = [sha256Of(first)];
+      for (const late of [first, await individual(first.deviceId, { own })]) {
+        await close();
+        for (const mayWrite of [async () => false, closing]) {
+          await assert.rejects(enrollments.enroll([{ ...late, mayWrite }]), { code: 'concurrent-change' });
+          const left = await enrollments.enrollment(first.deviceId);
+          assert.deepEqual([left?.disabled, left?.thumbprints[0]], [true, sha256Of(first)]);
+        }
+      }
+    });
+
+    it('gives an enrollment the wanted status, also when it has the certificate already', async () => {
+      const { enrollments } = open();
+      const device = await individual(`${run}-status`);
+      const definition = { ...device.definition, provisioningStatus: 'disabled' as const };
+      for (const [wanted, disabled] of [
+        [device, undefined],
+        [{ ...device, definition }, true],
+        [device, undefined],
+      ] as const) {
+        assert.deepEqual(await enrollments.enroll([wanted]), [undefined]);
+        assert.equal((await enrollments.enrollment(device.deviceId))?.disabled, disabled);
+      }
     });
 
     it('asks before it writes a group, and writes nothing when it may not', async () => {
@@ -145,7 +179,6 @@ export function enrollmentsContract(
       assert.equal((await enrollments.block(id, 'deleted 1'))?.attestation, 'x509');
     });
 
-    const freely = async () => true;
     const marked =
       (...marks: string[]) =>
       ({ mark }: FoundEntry) =>

@@ -29,6 +29,7 @@ async function openWorld(definition: typeof individual | typeof group = group) {
     pass: (seconds: number) => {
       time += seconds * 1000;
     },
+    now: () => time,
   });
 }
 type Fleet = Awaited<ReturnType<typeof openWorld>>;
@@ -250,6 +251,22 @@ describe('suspending, revoking and scrapping a device', () => {
     await assert.rejects(restoreDevice('gw-2', ann, world.services()), { code: 'method-conflict' });
   });
 
+  it('keeps when the certificate of an earlier version was issued, so its registration counts after a restore', async () => {
+    using world = await openWorld();
+    await submit(world, 'deviceId\ngw-5\n');
+    const { value, etag } = (await world.devices.read(['gw-5'])).get('gw-5') ?? assert.fail();
+    const { certificates: _certificates, ...earlier } = value;
+    await world.devices.replace([{ value: earlier, etag }]);
+    world.pass(600);
+    const registration = { status: 'assigned', assignedHub: hub, at: new Date(world.now()).toISOString() } as const;
+    world.enrollments.registrations.set('line7', [{ deviceId: 'gw-5', registration }]);
+    world.pass(600);
+    await blockDevice('gw-5', 'suspended', ann, world.services());
+    await restoreDevice('gw-5', ann, world.services());
+    await reconcileRegistrations(world.services());
+    assert.deepEqual([recordOf(world, 'gw-5').status, recordOf(world, 'gw-5').certificates?.length], ['assigned', 1]);
+  });
+
   it('changes nothing when it is repeated', async () => {
     using world = await openWorld();
     const first = await blockDevice('gw-1', 'suspended', ann, world.services());
@@ -275,6 +292,41 @@ describe('a device that a job provisions', () => {
         assert.equal(counts.provisioned + counts.rejected + counts.failed, 1, what);
         await assert.rejects(downloadBundle('gw-1', 'Bob', world.services()), { code: 'device-revoked' }, what);
       }
+    });
+  }
+
+  for (const [what, definition, list, metadata] of [
+    ['new, group', group, 'deviceId\ngw-9\n', {}],
+    ['new, individual', individual, 'deviceId\ngw-9\n', {}],
+    ['issued again, group', group, 'deviceId,tags.a\ngw-1,b\n', { onconflict: 'reissue' }],
+    ['issued again, individual', individual, 'deviceId,tags.a\ngw-1,b\n', { onconflict: 'reissue' }],
+    ['deleted before, group', group, 'deviceId,tags.a\ngw-9,b\n', {}],
+    ['deleted before, individual', individual, 'deviceId,tags.a\ngw-9,b\n', {}],
+    ['adopted, individual', individual, 'deviceId,tags.a\ngw-1,b\n', { onconflict: 'reissue', adopt: 'true' }],
+  ] as const) {
+    it(`stays closed whenever it is revoked, and its chunk goes on late (${what})`, async () => {
+      const id = list.includes('gw-9') ? 'gw-9' : 'gw-1';
+      let [reached, revoked] = [true, 0];
+      for (let call = 1; reached; call++) {
+        using world = await openWorld(definition);
+        if (what.startsWith('deleted')) await submitAndDelete(world, id);
+        await world.upload('line7/list.csv', list, metadata);
+        let isRevoked = false;
+        world.pauseAfter(call, async () => {
+          const { status } = world.devices.records.get(id) ?? {};
+          if (status === undefined || status === 'deleted') return;
+          isRevoked = true;
+          await blockDevice(id, 'revoked', ann, world.services());
+          await settleAll(world);
+        });
+        await deliverAll(world);
+        reached = world.hasPaused();
+        if (!reached || !isRevoked) continue;
+        revoked += 1;
+        assert.equal(recordOf(world, id).status, 'revoked', `revoked at call ${call}`);
+        assert.equal(enrollmentOf(world, id)?.disabled, true, `DPS is open, revoked at call ${call}`);
+      }
+      assert.ok(revoked > 5, `${revoked} runs with a revocation`);
     });
   }
 
@@ -319,6 +371,39 @@ describe('scrapping a device', () => {
     assert.equal((await world.job(await submit(world, 'deviceId,tags.n\ngw-1,1\n'))).counts.provisioned, 1);
     assert.equal(enrollmentOf(world), undefined);
     assert.deepEqual([recordOf(world).status, recordOf(world).block], ['provisioned', undefined]);
+  });
+
+  it('frees the id of a device that was deleted before, and keeps the block of its deletion until then', async () => {
+    using world = await openWorld();
+    await submitAndDelete(world, 'gw-9');
+    assert.ok(enrollmentOf(world, 'gw-9')?.mark);
+    // The next row of the id fails, and leaves a device without a certificate.
+    const { value, etag } = (await world.devices.read(['gw-9'])).get('gw-9') ?? assert.fail();
+    const failure = { code: 'gave-up', message: '' } as const;
+    await world.devices.replace([{ value: { ...value, status: 'failed', failure }, etag }]);
+    await blockDevice('gw-9', 'suspended', ann, world.services());
+    const { history } = await restoreDevice('gw-9', ann, world.services());
+    assert.match(history.at(-1)?.detail ?? '', /Earlier certificates/);
+    assert.equal(enrollmentOf(world, 'gw-9')?.disabled, true);
+    await settleAll(world);
+    assert.equal((await world.job(await submit(world, 'deviceId,tags.a\ngw-9,c\n'))).counts.provisioned, 1);
+    assert.equal(enrollmentOf(world, 'gw-9'), undefined);
+  });
+
+  it('does not delete a device that is suspended between its look and its mark', async () => {
+    using world = await openWorld();
+    await submit(world, 'deviceId\ngw-5\n');
+    for (let call = 1; recordOf(world, 'gw-5').status === 'provisioned'; call++) {
+      world.pauseAfter(call, async () => {
+        const { status } = recordOf(world, 'gw-5');
+        if (status === 'provisioned') await blockDevice('gw-5', 'suspended', ann, world.services());
+      });
+      const scrap = scrapDevice('gw-5', ann, world.services());
+      await scrap.catch((error: { code?: string }) => assert.equal(error.code, 'concurrent-change'));
+      assert.match(recordOf(world, 'gw-5').status, /suspended|scrapped/, `suspended at call ${call}`);
+      await restoreDevice('gw-5', ann, world.services()).catch(() => {});
+      if (call > 3) break;
+    }
   });
 
   it('deletes a device that never reached a hub, without a reason, as before', async () => {
@@ -390,4 +475,27 @@ async function settlingWith(world: World, call: number, then: () => Promise<void
   }
   world.interruptAfter(Number.POSITIVE_INFINITY);
   return false;
+}
+
+/** Deletes a device whose bundle was downloaded, so DPS blocks it. */
+async function submitAndDelete(world: World, id: string): Promise<void> {
+  await submit(world, `deviceId\n${id}\n`);
+  await downloadBundle(id, 'Bob', world.services());
+  await scrapDevice(id, { by: 'Ann', reason: undefined }, world.services());
+  assert.equal(recordOf(world, id).status, 'deleted');
+}
+
+/** Delivers the queue. A message whose device has changed meanwhile comes again. */
+async function deliverAll(world: World): Promise<void> {
+  let again = 0;
+  for (let delivery = world.queue.shift(); delivery !== undefined; delivery = world.queue.shift()) {
+    try {
+      await delivery.run();
+    } catch (error) {
+      assert.equal((error as { code?: string }).code, 'concurrent-change');
+      again += 1;
+      assert.ok(again < 5, 'the message does not end');
+      world.queue.unshift(delivery);
+    }
+  }
 }
