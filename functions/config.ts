@@ -30,7 +30,11 @@ export interface Config {
     readonly operationsPerMinute: number;
   };
   /** Without a connection string, each hub is reached at its own host name by managed identity. */
-  readonly hub: { readonly connectionString?: string; readonly registryOperationsPerMinute: number };
+  readonly hub: {
+    readonly connectionString?: string;
+    readonly registryOperationsPerMinute: number;
+    readonly queriesPerMinute: number;
+  };
   readonly keys: { readonly vaultUrl: string } | { readonly directory: string };
   /** Where the key of the audit trail is. It is never beside the CA keys. */
   readonly auditKeys: { readonly vaultUrl: string } | { readonly directory: string };
@@ -230,6 +234,7 @@ function toConfig(set: Settings): Config {
     hub: {
       ...(set.HUB_CONNECTION_STRING !== undefined && { connectionString: set.HUB_CONNECTION_STRING }),
       registryOperationsPerMinute: set.HUB_REGISTRY_OPERATIONS_PER_MINUTE,
+      queriesPerMinute: set.HUB_QUERIES_PER_MINUTE,
     },
     keys: directory !== undefined ? { directory } : { vaultUrl: present(set.KEY_VAULT_URL) },
     auditKeys:

@@ -363,6 +363,16 @@ export function asFleetError(error: unknown): FleetError {
   return new FleetError('internal', 'An unexpected error occurred.', { cause: error });
 }
 
+/** The result of `work`, or the FleetError that it throws. Any other error is thrown. */
+export async function orFleetError<T>(work: () => Promise<T>): Promise<T | FleetError> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof FleetError) return error;
+    throw error;
+  }
+}
+
 /** Cuts a value found in input to what a report or a message can carry (120 characters). */
 export function excerpt(value: string): string {
   return value.length > 120 ? `${value.slice(0, 117)}...` : value;

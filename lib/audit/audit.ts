@@ -46,29 +46,68 @@ export async function audited<T>(
   audit: Audit,
   act: AuditAct,
   work: (note: Note) => Promise<T>,
-  { withoutIntent = false }: AuditedOptions = {},
+  options: AuditedOptions = {},
 ): Promise<T> {
-  const intent = await audit.intent(act).catch((error: unknown) => {
+  const intent = await begin(audit, act, options);
+  let details: AuditAct['details'];
+  const note: Note = (noted) => {
+    details = { ...details, ...noted };
+  };
+  try {
+    const value = await work(note);
+    await end(audit, intent, { outcome: 'done', details });
+    return value;
+  } catch (error) {
+    await end(audit, intent, { ...failed(error), details });
+    throw error;
+  }
+}
+
+/**
+ * Does several acts in one go, each between its own intent and result.
+ * @param work gives, in the order of the acts, how each ended; an error for one that failed
+ * @throws FleetError as `audited`
+ */
+export async function auditedEach<T>(
+  audit: Audit,
+  acts: readonly AuditAct[],
+  work: () => Promise<readonly (T | FleetError)[]>,
+  options: AuditedOptions = {},
+): Promise<readonly (T | FleetError)[]> {
+  const intents = await Promise.all(acts.map((act) => begin(audit, act, options)));
+  const endAll = (outcomeOf: (index: number) => AuditOutcome) =>
+    Promise.all(intents.map((intent, index) => end(audit, intent, outcomeOf(index))));
+  try {
+    const results = await work();
+    await endAll((index) => (results[index] instanceof FleetError ? failed(results[index]) : { outcome: 'done' }));
+    return results;
+  } catch (error) {
+    await endAll(() => failed(error));
+    throw error;
+  }
+}
+
+async function begin(audit: Audit, act: AuditAct, { withoutIntent = false }: AuditedOptions): Promise<AuditIntent> {
+  try {
+    return await audit.intent(act);
+  } catch (error) {
     if (!withoutIntent || !(error instanceof FleetError)) throw error;
     unwritten('intent', act, error);
     return { id: 'without-intent', act };
-  });
-  let details: AuditAct['details'];
-  const end = (outcome: AuditOutcome) =>
-    audit.result(intent, { ...outcome, details }).catch((error: unknown) => {
-      if (!(error instanceof FleetError)) throw error;
-      unwritten('result', act, error);
-    });
-  try {
-    const value = await work((noted) => {
-      details = { ...details, ...noted };
-    });
-    await end({ outcome: 'done' });
-    return value;
-  } catch (error) {
-    await end({ outcome: 'failed', code: asFleetError(error).code });
-    throw error;
   }
+}
+
+async function end(audit: Audit, intent: AuditIntent, outcome: AuditOutcome): Promise<void> {
+  try {
+    await audit.result(intent, outcome);
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    unwritten('result', intent.act, error);
+  }
+}
+
+function failed(error: unknown): AuditOutcome {
+  return { outcome: 'failed', code: asFleetError(error).code };
 }
 
 function unwritten(phase: 'intent' | 'result', { action, by, trace }: AuditAct, error: FleetError): void {
