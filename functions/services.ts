@@ -90,7 +90,7 @@ export function services(): Services {
 /** The part of the quota of DPS that a sweep uses, so that enrollments and registrations keep the rest. */
 const sweepShare = 0.25;
 
-/** Name of the key of the audit trail. Bicep makes it in a vault of its own. */
+/** Name of the key of the audit trail. Bicep makes it in a vault that has nothing else. */
 const auditKeyName = 'audit';
 
 /** DPS throttles per minute, so waiting for minutes succeeds. The host renews the lease of the message during the wait. */
@@ -152,11 +152,7 @@ export function createServices(config: Config): Services {
 
   const keys = keyStore(config, credential);
   // Not journaled: the journal is of what CA keys sign.
-  const { auditVaultUrl } = config;
-  const auditKeys = keyStore(
-    { keys: auditVaultUrl === undefined ? config.keys : { vaultUrl: auditVaultUrl } },
-    credential,
-  );
+  const auditKeys = keyStore({ keys: config.auditKeys }, credential);
   const auditLog = {
     log: createBlobStore(blobService.getContainerClient(blobContainers.audit)),
     head: auditHead,
@@ -165,7 +161,7 @@ export function createServices(config: Config): Services {
     origin: blobService.getContainerClient(blobContainers.audit).url.replace(/^https?:\/\//, ''),
   };
   const auditLock = createBlobLock(locks.getBlockBlobClient('audit'));
-  const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: config.rootCaName, now });
+  const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: config.rootCaName, audit, now });
   const groups = createGroups({
     store: groupStore,
     authority,

@@ -118,7 +118,13 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
   const enrollments = cuttable(azure?.enrollments ?? memory.enrollments);
   const identities = cuttable(azure?.identities ?? memory.identities);
   const keys = given ?? createSoftwareKeyStore({ directory });
-  const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: 'Test root CA', now });
+  const authority = createCertificateAuthority({
+    keys,
+    groups: groupStore,
+    rootName: 'Test root CA',
+    audit: cuttable<Audit>(memory.audit),
+    now,
+  });
   const newGroups = () => createGroups({ store: groupStore, authority, enrollments, retry, now, allowPlainKeys: true });
   const dps = { idScope: '0ne00000000', globalEndpoint: 'https://global.azure-devices-provisioning.net' };
 

@@ -92,7 +92,13 @@ const begin = defineOperation({
   summary: 'Suspend, revoke, restore or scrap many devices',
   description:
     'Counts the devices and says how long it takes; then the queue works on them. With dryRun it only counts. The registry of the hub is the limit of most acts (HUB_REGISTRY_OPERATIONS_PER_MINUTE).',
-  takesRightsAway: true,
+  // A restore gives rights.
+  takesRightsAway: ({ act }) => act !== 'restore',
+  intentOf: ({ act, filter: { group, job, tag, deviceIds }, dryRun, devicesPerMinute }) => ({
+    ...{ act, group, job, dryRun, devicesPerMinute },
+    tag: tag && `${tag.path}=${tag.value}`,
+    devices: deviceIds?.length,
+  }),
   role: 'operator',
   perGroup: false,
   body: {

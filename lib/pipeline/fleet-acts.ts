@@ -1,3 +1,4 @@
+import { auditedEach } from '../audit/audit.ts';
 import { isBlocked } from '../devices/blocking.ts';
 import { certificatesOf } from '../devices/certificates.ts';
 import type { DeviceRecord } from '../devices/device.ts';
@@ -5,6 +6,7 @@ import { enrollmentsPerCall } from '../enrollment/enrollments.ts';
 import { FleetError, orFleetError } from '../errors.ts';
 import type { FleetAct, FleetActCounts, FleetActEstimate, FleetActFilter, FleetActKind } from '../jobs/fleet-act.ts';
 import type { Page, Versioned } from '../storage.ts';
+import { fleetActOn } from './audit-acts.ts';
 import { type BlockPorts, blockDevices, type Reason, restoreDevices } from './block-device.ts';
 import type { DeleteDevicePorts } from './delete-device.ts';
 import type { Ports } from './ports.ts';
@@ -216,7 +218,12 @@ async function work(
 ): Promise<Versioned<FleetAct> | undefined> {
   const { kind, actId, by, reason } = act.value;
   const ids = step.filter((record) => isOpen(record, kind)).map(({ id }) => id);
-  const results = await acts[kind](ids, { by, reason, fleetAct: actId }, ports);
+  const results = await auditedEach(
+    ports.audit,
+    ids.map((id) => fleetActOn(id, act.value)),
+    () => acts[kind](ids, { by, reason, fleetAct: actId }, ports),
+    { withoutIntent: kind !== 'restore' },
+  );
   const byId = new Map(ids.map((id, index) => [id, results[index]]));
 
   const counts = { ...act.value.counts };

@@ -1,11 +1,13 @@
+import { audited, type Note } from '../audit/audit.ts';
 import { type DeviceRecord, type EnrollmentSeen, enrolledCertificates } from '../devices/device.ts';
 import type { FoundEntry } from '../enrollment/enrollments.ts';
 import { definitionInDps, type GroupRecord } from '../groups/group.ts';
 import { retrying } from '../retry.ts';
+import { workAct } from './audit-acts.ts';
 import { changeDevice } from './change-device.ts';
 import type { Ports } from './ports.ts';
 
-export type ReachPorts = Pick<Ports, 'devices' | 'groups' | 'enrollments' | 'rateLimiter' | 'retry' | 'now'>;
+export type ReachPorts = Pick<Ports, 'devices' | 'groups' | 'enrollments' | 'audit' | 'rateLimiter' | 'retry' | 'now'>;
 
 /** Enrollments that one run writes. With 3 operations each, some minutes at a small quota; the next run goes on. */
 const writesPerRun = 500;
@@ -20,6 +22,13 @@ export async function reachEnrollments(group: GroupRecord, ports: ReachPorts): P
   if (group.definition.enrollment !== 'individual' || group.deleting !== undefined) return;
   const { provisioningStatus } = definitionInDps(group);
   if ((group.reached ?? 'enabled') === provisioningStatus) return;
+  const act = workAct('reach-enrollments', { enrollmentGroup: group.id }, { provisioningStatus });
+  const withoutIntent = provisioningStatus === 'disabled';
+  await audited(ports.audit, act, (note) => reachAll(group, note, ports), { withoutIntent });
+}
+
+async function reachAll(group: GroupRecord, note: Note, ports: ReachPorts): Promise<void> {
+  const { provisioningStatus } = definitionInDps(group);
   let writes = 0;
   let hasAll = true;
   let continuation: string | undefined;
@@ -30,6 +39,7 @@ export async function reachEnrollments(group: GroupRecord, ports: ReachPorts): P
       if (!isToBeReached(record, provisioningStatus)) continue;
       if (writes === writesPerRun) return;
       writes += 1;
+      note({ enrollments: writes });
       await reach(record, provisioningStatus, ports);
     }
     continuation = page.continuation;

@@ -1,4 +1,5 @@
 import pMap from 'p-map';
+import { audited, type Note } from '../audit/audit.ts';
 import { eraseBundle } from '../bundle/archive.ts';
 import type { DoorSeen } from '../devices/block.ts';
 import { areClosed, closed, confirmed, later, restored, withDoors } from '../devices/blocking.ts';
@@ -7,6 +8,7 @@ import { type DeviceRecord, withEvent } from '../devices/device.ts';
 import type { FoundEntry } from '../enrollment/enrollments.ts';
 import { type FleetError, orFleetError } from '../errors.ts';
 import { currentLog } from '../log.ts';
+import { settleAct } from './audit-acts.ts';
 import { changeDevice } from './change-device.ts';
 import {
   type Blocked,
@@ -22,7 +24,7 @@ import {
 import type { Ports } from './ports.ts';
 import { readDevice } from './read-device.ts';
 
-export type SettlePorts = DoorPorts & Pick<Ports, 'twins' | 'bundles' | 'blockQueue' | 'now'>;
+export type SettlePorts = DoorPorts & Pick<Ports, 'twins' | 'bundles' | 'blockQueue' | 'audit' | 'now'>;
 
 /**
  * Seconds until the doors are tried again when one does not close: DPS is assigning the device, a service does not answer, or
@@ -88,7 +90,15 @@ export async function settleBlocks(
  * @throws FleetError as `settleBlock`, without `not-found`
  */
 export async function continueBlock(deviceId: string, ports: SettlePorts): Promise<void> {
-  const { block } = await settleBlock(deviceId, ports);
+  const { value: record } = await readDevice(deviceId, ports.devices);
+  if (record.block?.lookAgainAt === undefined) return;
+  const settle = async (note: Note) => {
+    const settled = await settleBlock(deviceId, ports);
+    note({ status: settled.status, notYet: Object.keys(settled.block?.notYet ?? {}) });
+    return settled;
+  };
+  const withoutIntent = record.block.undo === undefined;
+  const { block } = await audited(ports.audit, settleAct(record), settle, { withoutIntent });
   if (block?.lookAgainAt === undefined) return;
   const delaySeconds = Math.max(1, Math.ceil((Date.parse(block.lookAgainAt) - ports.now().getTime()) / 1000));
   await ports.blockQueue.send([{ deviceId }], { delaySeconds });
