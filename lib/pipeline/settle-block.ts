@@ -88,10 +88,18 @@ export async function settleBlocks(
  * @throws FleetError as `settleBlock`, without `not-found`
  */
 export async function continueBlock(deviceId: string, ports: SettlePorts): Promise<void> {
-  const { block } = await settleBlock(deviceId, ports);
+  const { value: before } = await readDevice(deviceId, ports.devices);
+  // A step can have several messages. The first one that is due takes it, and the others wait for the next.
+  const { block } = secondsUntilStep(before, ports) > 0 ? before : await settleBlock(deviceId, ports);
   if (block?.lookAgainAt === undefined) return;
-  const delaySeconds = Math.max(1, Math.ceil((Date.parse(block.lookAgainAt) - ports.now().getTime()) / 1000));
+  const delaySeconds = Math.max(1, secondsUntilStep({ block }, ports));
   await ports.blockQueue.send([{ deviceId }], { delaySeconds });
+}
+
+/** 0 or less: it is due, or there is none. */
+function secondsUntilStep({ block }: Pick<DeviceRecord, 'block'>, { now }: Pick<Ports, 'now'>): number {
+  const { lookAgainAt } = block ?? {};
+  return lookAgainAt === undefined ? 0 : Math.ceil((Date.parse(lookAgainAt) - now().getTime()) / 1000);
 }
 
 /**
