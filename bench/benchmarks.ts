@@ -7,6 +7,7 @@ import { issueCsr, issueP256, issueP256OnTwo } from './benchmarks/issue.ts';
 import { chunkCpu, pipeline } from './benchmarks/pipeline.ts';
 import { query } from './benchmarks/query.ts';
 import { split } from './benchmarks/split.ts';
+import { sweep } from './benchmarks/sweep.ts';
 
 /** In the order of docs/performance.md. */
 export const benchmarks: readonly Benchmark[] = [
@@ -21,4 +22,5 @@ export const benchmarks: readonly Benchmark[] = [
   cold,
   query,
   certificates,
+  sweep,
 ];

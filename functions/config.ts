@@ -29,7 +29,11 @@ export interface Config {
     readonly operationsPerMinute: number;
   };
   /** Without a connection string, each hub is reached at its own host name by managed identity. */
-  readonly hub: { readonly connectionString?: string; readonly registryOperationsPerMinute: number };
+  readonly hub: {
+    readonly connectionString?: string;
+    readonly registryOperationsPerMinute: number;
+    readonly queriesPerMinute: number;
+  };
   readonly keys: { readonly vaultUrl: string } | { readonly directory: string };
   /** Where the key of the audit trail is, when it is not beside the CA keys. */
   readonly auditVaultUrl?: string;
@@ -220,6 +224,7 @@ function toConfig(set: Settings): Config {
     hub: {
       ...(set.HUB_CONNECTION_STRING !== undefined && { connectionString: set.HUB_CONNECTION_STRING }),
       registryOperationsPerMinute: set.HUB_REGISTRY_OPERATIONS_PER_MINUTE,
+      queriesPerMinute: set.HUB_QUERIES_PER_MINUTE,
     },
     keys: directory !== undefined ? { directory } : { vaultUrl: present(set.KEY_VAULT_URL) },
     ...(set.AUDIT_VAULT_URL !== undefined && { auditVaultUrl: set.AUDIT_VAULT_URL }),

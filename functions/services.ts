@@ -40,7 +40,7 @@ import type { Ports } from '../lib/pipeline/ports.ts';
 import type { KeyStore } from '../lib/pki/key-store.ts';
 import { journaled } from '../lib/pki/signing-journal.ts';
 import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
-import { createRateLimiter, type RateLimiter } from '../lib/rate-limiter.ts';
+import { createRateLimiter, createRateLimiters, type RateLimiter } from '../lib/rate-limiter.ts';
 import { blobContainers, cosmosContainers, queues } from '../lib/resource-names.ts';
 import { type Config, readConfig } from './config.ts';
 
@@ -66,7 +66,7 @@ export interface Services extends Ports {
   readonly fleet: FleetReader;
   /** The share of the sweep: of what DPS allows, and of the queries that a hub allows. */
   readonly sweepRateLimiter: RateLimiter;
-  readonly queryRateLimiter: RateLimiter;
+  readonly queryRateLimiter: (hub: string) => RateLimiter;
   readonly enrollmentQueue: Ports['enrollmentQueue'] & { waiting(): Promise<number> };
   /** How long a chunk of individual enrollments takes at the rate that DPS allows. */
   readonly secondsPerChunk: number;
@@ -89,12 +89,6 @@ export function services(): Services {
 
 /** The part of the quota of DPS that a sweep uses, so that enrollments and registrations keep the rest. */
 const sweepShare = 0.25;
-
-/**
- * Half of the 20 queries per minute of a hub with one S1 or S2 unit
- * (https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling).
- */
-const hubQueriesPerMinute = 10;
 
 /** Name of the key of the audit trail. Bicep makes it in a vault of its own. */
 const auditKeyName = 'audit';
@@ -149,7 +143,7 @@ export function createServices(config: Config): Services {
     now,
     sleep: pause,
   });
-  const queryRateLimiter = createRateLimiter({ perMinute: hubQueriesPerMinute, now, sleep: pause });
+  const queryRateLimiter = createRateLimiters({ perMinute: config.hub.queriesPerMinute, now, sleep: pause });
   const registryRateLimiter = createRateLimiter({
     perMinute: config.hub.registryOperationsPerMinute,
     now,

@@ -1,7 +1,6 @@
 import { app, type InvocationContext, type Timer } from '@azure/functions';
 import { hasWaitingEntries, sequenceAudit } from '../lib/audit/sequencer.ts';
 import { withLog } from '../lib/log.ts';
-import { createDriftDetector } from '../lib/pipeline/detect-drift.ts';
 import { resumeFleetActs } from '../lib/pipeline/fleet-acts.ts';
 import { reconcileRegistrations } from '../lib/pipeline/reconcile-registrations.ts';
 import { resumeBlocks } from '../lib/pipeline/settle-block.ts';
@@ -9,7 +8,8 @@ import { sweep } from '../lib/pipeline/sweep.ts';
 import { warnOfExpiringCertificates } from '../lib/pipeline/warn-of-expiring-certificates.ts';
 import { readSweepSchedule } from './config.ts';
 import { logTo } from './log.ts';
-import { type Services, services } from './services.ts';
+import { services } from './services.ts';
+import { sweepPorts } from './sweep-ports.ts';
 
 app.timer('reconcile-registrations', {
   schedule: '%RECONCILE_SCHEDULE%',
@@ -44,12 +44,6 @@ function sweepTimer(options: { readonly begin: boolean }) {
       });
     });
   };
-}
-
-/** The services as a sweep uses them: at its share of the quotas. */
-function sweepPorts(given: Services) {
-  const ports = { ...given, rateLimiter: given.sweepRateLimiter };
-  return { ...ports, observe: createDriftDetector(ports) };
 }
 
 /** Entries are durable when they are in the intake. A minute is how late they are in the log. */

@@ -6,12 +6,13 @@ import { FleetError } from '../errors.ts';
 import { compareDevice, unknownDevice } from '../findings/compare-device.ts';
 import { type Comparison, compareEndOfCas, compareGroup, foreignGroups } from '../findings/compare-group.ts';
 import type { Finding } from '../findings/finding.ts';
-import { definitionOf, type FindingKind, findingKinds } from '../findings/kinds.ts';
+import { definitionOf, findingKinds } from '../findings/kinds.ts';
 import type { Observation, Observe } from '../findings/observation.ts';
 import { currentLog } from '../log.ts';
 import { metrics } from '../telemetry.ts';
 import { type ArchiveLookup, compareArchives, createArchiveLookup } from './compare-archives.ts';
 import { compareAndConfirm } from './confirm-devices.ts';
+import { endUnseen } from './end-unseen.ts';
 import { keepFindings } from './keep-findings.ts';
 import type { Ports } from './ports.ts';
 import { type RepairPorts, repairFinding, sweepActor } from './repair-finding.ts';
@@ -65,38 +66,6 @@ function compareOne(
 ): Comparison {
   if (record === undefined) return unknownDevice(seen);
   return compareDevice({ record, group: groups.get(record.enrollmentGroup)?.value, seen, at });
-}
-
-/** Kinds whose subjects can vanish from every later observation, when a group or a registration is deleted. */
-const kindsThatVanish: readonly FindingKind[] = [
-  'group-missing',
-  'group-changed',
-  'group-other-ca',
-  'group-foreign',
-  'registered-unknown',
-  'ca-ending',
-  'archive-missing',
-];
-
-/** Ends the findings of these kinds that the sweep did not see. */
-async function endUnseen(
-  { at, began }: Extract<Observation, { of: 'end' }>,
-  { findings }: Pick<Ports, 'findings'>,
-): Promise<number> {
-  let gone = 0;
-  for (const kind of kindsThatVanish) {
-    for (const state of ['open', 'accepted', 'repaired'] as const) {
-      let continuation: string | undefined;
-      do {
-        const page = await findings.list({ kind, state }, { size: 100, continuation });
-        const unseen = page.items.filter(({ lastSeen }) => lastSeen < began);
-        const ended = unseen.map(({ subject }): Comparison => ({ subject, decided: [kind], differences: [] }));
-        gone += (await keepFindings(ended, at, findings)).gone;
-        continuation = page.continuation;
-      } while (continuation !== undefined);
-    }
-  }
-  return gone;
 }
 
 /** Every kind has a value, 0 included: a chart shows when the last one ended. */
