@@ -90,18 +90,30 @@ export async function settleBlocks(
  * @throws FleetError as `settleBlock`, without `not-found`
  */
 export async function continueBlock(deviceId: string, ports: SettlePorts): Promise<void> {
-  const { value: record } = await readDevice(deviceId, ports.devices);
-  if (record.block?.lookAgainAt === undefined) return;
+  const { value: before } = await readDevice(deviceId, ports.devices);
+  if (before.block?.lookAgainAt === undefined) return;
+  // A step can have several messages. The first one that is due takes it, and the others wait for the next.
+  const { block } = secondsUntilStep(before, ports) > 0 ? before : await settleAudited(before, ports);
+  if (block?.lookAgainAt === undefined) return;
+  const delaySeconds = Math.max(1, secondsUntilStep({ block }, ports));
+  await ports.blockQueue.send([{ deviceId }], { delaySeconds });
+}
+
+/** 0 or less: it is due, or there is none. */
+function secondsUntilStep({ block }: Pick<DeviceRecord, 'block'>, { now }: Pick<Ports, 'now'>): number {
+  const { lookAgainAt } = block ?? {};
+  return lookAgainAt === undefined ? 0 : Math.ceil((Date.parse(lookAgainAt) - now().getTime()) / 1000);
+}
+
+function settleAudited(record: DeviceRecord, ports: SettlePorts): Promise<DeviceRecord> {
   const settle = async (note: Note) => {
-    const settled = await settleBlock(deviceId, ports);
+    const settled = await settleBlock(record.id, ports);
     note({ status: settled.status, notYet: Object.keys(settled.block?.notYet ?? {}) });
     return settled;
   };
-  const withoutIntent = record.block.undo === undefined;
-  const { block } = await audited(ports.audit, settleAct(record), settle, { withoutIntent });
-  if (block?.lookAgainAt === undefined) return;
-  const delaySeconds = Math.max(1, Math.ceil((Date.parse(block.lookAgainAt) - ports.now().getTime()) / 1000));
-  await ports.blockQueue.send([{ deviceId }], { delaySeconds });
+  // Only an end of a block gives rights.
+  const withoutIntent = record.block?.undo === undefined;
+  return audited(ports.audit, settleAct(record), settle, { withoutIntent });
 }
 
 /**

@@ -261,6 +261,24 @@ describe('suspending, revoking and scrapping a device', () => {
     assertClosed(world, 'revoked', group);
   });
 
+  it('asks DPS and the hub once per step, however many messages the step has', async () => {
+    using world = await openWorld();
+    const theirs = { etag: '"x"', createdAt: '2026-01-01', attestation: 'x509', thumbprints: ['AB'], caReferences: [] };
+    world.enrollments.entries.individuals.set('gw-1', theirs);
+    await blockDevice('gw-1', 'revoked', ann, world.services());
+    let asked = 0;
+    const { registration } = world.enrollments;
+    world.enrollments.registration = (id) => {
+      asked += 1;
+      return registration(id);
+    };
+    for (const steps of [1, 2]) {
+      world.pass(300);
+      for (let messages = 0; messages < 5; messages++) await continueBlock('gw-1', world.services());
+      assert.equal(asked, steps);
+    }
+  });
+
   it('leaves a door closed that someone else closed, and says so', async () => {
     using world = await openWorld();
     world.identities.devices.set(`${hub}/gw-1`, { status: 'disabled', statusReason: 'maintenance' });
