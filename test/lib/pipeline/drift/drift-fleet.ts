@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import iothub from 'azure-iothub';
-import { wellKnownKey } from 'fleet-emulators/dps';
+import { type DpsEmulatorOptions, wellKnownKey } from 'fleet-emulators/dps';
 import { readBundle } from '../../../../infra/local/demo/bundle-files.ts';
 import { createDpsEnrollments } from '../../../../lib/azure/dps.ts';
 import { createFleetReader } from '../../../../lib/azure/fleet-reader.ts';
@@ -26,8 +26,9 @@ const hubs = ['hub-a.localhost', 'hub-b.localhost'] as const;
 
 export type DriftFleet = Awaited<ReturnType<typeof startDriftFleet>>;
 
-export async function startDriftFleet() {
+export async function startDriftFleet(options: Pick<DpsEmulatorOptions, 'dataFile'> = {}) {
   const dps = await startDps({
+    ...options,
     hubs: hubs.map((hostName) => ({ hostName, key: wellKnownKey })),
     quotas: { operationsPerMinute: 1_000_000, registrationsPerMinute: 1_000_000 },
   });
