@@ -39,7 +39,8 @@ export async function startDriftFleet(options: Pick<DpsEmulatorOptions, 'dataFil
     twins: createHubTwins(hub),
   };
   const reader = createFleetReader({ dps: { connectionString: dps.connectionString }, hub });
-  const world = createWorld({ azure, now: () => new Date() });
+  let aheadMs = 0;
+  const world = createWorld({ azure, now: () => new Date(Date.now() + aheadMs) });
   const registries = new Map(hubs.map((name) => [name as string, iotClient(iothub.Registry, hub, name)]));
   const registryOf = (name: string) => registries.get(name) ?? dps.registry;
 
@@ -90,6 +91,11 @@ export async function startDriftFleet(options: Pick<DpsEmulatorOptions, 'dataFil
     },
 
     sweep: sweepAll,
+
+    /** Sets the clock of the app ahead. Findings keep what was seen last, so there is no way back. */
+    pass(days: number): void {
+      aheadMs += days * 24 * 60 * 60 * 1000;
+    },
 
     /** Kind and subject of every finding in a state. */
     found: (state = 'open') =>
