@@ -1,4 +1,5 @@
 import type { Benchmark } from './benchmark.ts';
+import { certificates } from './benchmarks/certificates.ts';
 import { cold } from './benchmarks/cold.ts';
 import { cost } from './benchmarks/cost.ts';
 import { growth } from './benchmarks/growth.ts';
@@ -20,5 +21,6 @@ export const benchmarks: readonly Benchmark[] = [
   cost,
   cold,
   query,
+  certificates,
   sweep,
 ];

@@ -56,6 +56,11 @@ export interface Services extends Ports {
   readonly dpsCas: DpsCaStore;
   /** Held by the one instance that writes individual enrollments. */
   readonly enrollmentLock: Lock;
+  /** Held by the one instance that works on blocked devices and on acts. */
+  readonly blockLock: Lock;
+  readonly blockQueue: Ports['blockQueue'] & { waiting(): Promise<number> };
+  /** How long the second look at a blocked device takes at the rate that the registry of a hub allows. */
+  readonly secondsPerBlock: number;
   /** Held by the one instance that sweeps. */
   readonly sweepLock: Lock;
   readonly fleet: FleetReader;
@@ -85,7 +90,7 @@ export function services(): Services {
 /** The part of the quota of DPS that a sweep uses, so that enrollments and registrations keep the rest. */
 const sweepShare = 0.25;
 
-/** Name of the key of the audit trail. Bicep makes it in a vault of its own. */
+/** Name of the key of the audit trail. Bicep makes it in a vault that has nothing else. */
 const auditKeyName = 'audit';
 
 /** DPS throttles per minute, so waiting for minutes succeeds. The host renews the lease of the message during the wait. */
@@ -107,6 +112,7 @@ export function createServices(config: Config): Services {
   const audit = createAudit({ segments: auditSegments, head: auditHead, now, newId: randomUUID });
   const locks = blobService.getContainerClient(blobContainers.locks);
   const enrollmentLock = createBlobLock(locks.getBlockBlobClient(queues.enrollments));
+  const blockLock = createBlobLock(locks.getBlockBlobClient(queues.blocks));
   const sweepLock = createBlobLock(locks.getBlockBlobClient('sweep'));
 
   const queueService = queueServiceClient(config, credential);
@@ -146,11 +152,7 @@ export function createServices(config: Config): Services {
 
   const keys = keyStore(config, credential);
   // Not journaled: the journal is of what CA keys sign.
-  const { auditVaultUrl } = config;
-  const auditKeys = keyStore(
-    { keys: auditVaultUrl === undefined ? config.keys : { vaultUrl: auditVaultUrl } },
-    credential,
-  );
+  const auditKeys = keyStore({ keys: config.auditKeys }, credential);
   const auditLog = {
     log: createBlobStore(blobService.getContainerClient(blobContainers.audit)),
     head: auditHead,
@@ -159,7 +161,7 @@ export function createServices(config: Config): Services {
     origin: blobService.getContainerClient(blobContainers.audit).url.replace(/^https?:\/\//, ''),
   };
   const auditLock = createBlobLock(locks.getBlockBlobClient('audit'));
-  const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: config.rootCaName, now });
+  const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: config.rootCaName, audit, now });
   const groups = createGroups({
     store: groupStore,
     authority,
@@ -221,10 +223,12 @@ export function createServices(config: Config): Services {
     registryRateLimiter,
     registryOperationsPerMinute: config.hub.registryOperationsPerMinute,
     enrollmentLock,
+    blockLock,
     sweepLock,
     fleet,
     sweepRateLimiter,
     queryRateLimiter,
+    secondsPerBlock: 60 / config.hub.registryOperationsPerMinute,
     secondsPerChunk: (60 * config.chunkRows) / config.dps.operationsPerMinute,
     chunkRows: config.chunkRows,
     bundleRetentionDays: config.bundleRetentionDays,

@@ -1,6 +1,7 @@
 import { app, type InvocationContext, type Timer } from '@azure/functions';
 import { hasWaitingEntries, sequenceAudit } from '../lib/audit/sequencer.ts';
 import { withLog } from '../lib/log.ts';
+import { resumeFleetActs } from '../lib/pipeline/fleet-acts.ts';
 import { reconcileRegistrations } from '../lib/pipeline/reconcile-registrations.ts';
 import { resumeBlocks } from '../lib/pipeline/settle-block.ts';
 import { sweep } from '../lib/pipeline/sweep.ts';
@@ -18,6 +19,8 @@ app.timer('reconcile-registrations', {
     await withLog(log, async () => {
       const resumed = await resumeBlocks(given);
       if (resumed > 0) log.warn('blocks resumed', { devices: resumed });
+      const acts = await resumeFleetActs(given);
+      if (acts > 0) log.warn('acts on many devices resumed', { acts });
       await warnOfExpiringCertificates(given);
       const changed = await reconcileRegistrations(given);
       if (changed > 0) log.info('registrations reconciled', { changed });

@@ -219,10 +219,18 @@ export const settings = z.object({
   }),
   AUDIT_VAULT_URL: serviceUrl().optional().register(registry, {
     description:
-      'Key Vault of the key that signs the audit trail. Without it, the key is beside the CA keys: whoever signs certificates could then sign another audit trail.',
+      'Key Vault of the key that signs the audit trail. It has to be another vault than that of the CA keys: a right to issue certificates must not be a right to sign another audit trail.',
     expected: 'an https URL such as https://name.vault.azure.net',
     group: 'keys',
     where: 'azure',
+    reader: 'app',
+  }),
+  AUDIT_KEY_DIRECTORY: z.string().min(1).optional().register(registry, {
+    description:
+      'Directory of the key that signs the audit trail (a file of mode 0600), without a Key Vault. It has to be another one than that of the CA keys.',
+    expected: 'a directory that this process may write to',
+    group: 'keys',
+    where: 'local',
     reader: 'app',
   }),
   CA_KEY_DIRECTORY: z.string().min(1).optional().register(registry, {

@@ -10,13 +10,23 @@ import { resourceId } from './parameters.ts';
 
 const pathParameters = z.object({ deviceId: resourceId });
 
-/** Text that an operator writes. Recorded on the device, so it is short and of one line. */
+/** Characters of a reason. It is stored with the device and in the audit trail. */
+const maxReasonLength = 200;
+
+/** One line, with a character that is not a space. Readers of docs/openapi.json in other languages have no `\p{Cc}`. */
+const reasonPattern = '^ *[^\\u0000-\\u0020\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$';
+const reasonExpression = new RegExp(reasonPattern, 'u');
+
+/** Why an operator does it: stored without spaces around it. */
 export const reasonText = z
   .string()
+  // JSON Schema counts code points, and `length` counts UTF-16 units.
+  .refine(
+    (text) => text.length <= 2 * maxReasonLength && [...text].length <= maxReasonLength && reasonExpression.test(text),
+    { error: `text of one line, 1 to ${maxReasonLength} characters, not only spaces` },
+  )
   .trim()
-  .min(1)
-  .max(200)
-  .regex(/^[^\p{Cc}]*$/u, 'text of one line');
+  .meta({ override: { minLength: 1, maxLength: maxReasonLength, pattern: reasonPattern } });
 
 export const reasonBody = {
   kind: 'json',
@@ -105,9 +115,11 @@ const removeDevice = defineOperation({
   role: 'operator',
   perGroup: true,
   pathParameters,
-  query: z.object({ reason: reasonText.optional().describe('Needed for a device that reached a hub.') }),
+  query: z.object({
+    reason: reasonText.optional().describe('Needed for a device that reached a hub; 409 without it.'),
+  }),
   answers,
-  errors: [...errors, 'request-invalid', 'enrollment-exists', 'archive-damaged'],
+  errors: [...errors, 'enrollment-exists', 'archive-damaged'],
   handle: async ({ path, query: { reason }, services, caller }) =>
     answer(await scrapDevice(path.deviceId, { by: actorName(caller), reason }, services), services),
 });

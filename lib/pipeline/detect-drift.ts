@@ -1,4 +1,5 @@
 import pMap from 'p-map';
+import { audited } from '../audit/audit.ts';
 import type { DeviceRecord } from '../devices/device.ts';
 import type { GroupsById } from '../enrollment/group-directory.ts';
 import type { ObservedDevice } from '../enrollment/observed.ts';
@@ -6,10 +7,11 @@ import { FleetError } from '../errors.ts';
 import { compareDevice, unknownDevice } from '../findings/compare-device.ts';
 import { type Comparison, compareEndOfCas, compareGroup, foreignGroups } from '../findings/compare-group.ts';
 import type { Finding } from '../findings/finding.ts';
-import { definitionOf, findingKinds } from '../findings/kinds.ts';
+import { definitionOf, type FindingKind, findingKinds } from '../findings/kinds.ts';
 import type { Observation, Observe } from '../findings/observation.ts';
 import { currentLog } from '../log.ts';
 import { metrics } from '../telemetry.ts';
+import { repairAct } from './audit-acts.ts';
 import { type ArchiveLookup, compareArchives, createArchiveLookup } from './compare-archives.ts';
 import { compareAndConfirm } from './confirm-devices.ts';
 import { endUnseen } from './end-unseen.ts';
@@ -17,7 +19,7 @@ import { keepFindings } from './keep-findings.ts';
 import type { Ports } from './ports.ts';
 import { type RepairPorts, repairFinding, sweepActor } from './repair-finding.ts';
 
-export type DriftPorts = RepairPorts & Pick<Ports, 'findings' | 'bundles' | 'bundleRetentionDays'>;
+export type DriftPorts = RepairPorts & Pick<Ports, 'findings' | 'bundles' | 'bundleRetentionDays' | 'audit'>;
 
 /**
  * @returns the way in for what one sweep sees. Make one per sweep: it remembers which archives it has looked for
@@ -78,11 +80,17 @@ async function measure({ findings }: Pick<Ports, 'findings'>): Promise<void> {
   }
 }
 
+/** Their repair takes rights away, so it does not wait for the audit trail. */
+const kindsThatClose: readonly FindingKind[] = ['block-missing', 'enabled-though-revoked'];
+
 /** A repair that fails is noted on the finding, and the next sweep tries again. @returns whether it was made */
 async function repairBySweep(finding: Finding, ports: DriftPorts): Promise<boolean> {
   const reason = 'Findings of this kind are repaired when they are seen.';
+  const repair = () => repairFinding(finding.id, { by: sweepActor, reason }, ports);
   try {
-    return (await repairFinding(finding.id, { by: sweepActor, reason }, ports)).state === 'repaired';
+    const act = repairAct(finding, sweepActor, reason);
+    const withoutIntent = kindsThatClose.includes(finding.kind);
+    return (await audited(ports.audit, act, repair, { withoutIntent })).state === 'repaired';
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
     currentLog().warn('finding not repaired', { finding: finding.id, code: error.code, reason: error.message });

@@ -73,7 +73,8 @@ async function isOver(
   if (record === undefined) return true;
   const { kind } = finding;
   if (kindsOfEntry.includes(kind)) return isGoneFromDps(finding, ports);
-  if (kind === 'block-missing') return !needsBlock(record, at);
+  // A repair that was cut short leaves it closing, and its door can be open until that goes on.
+  if (kind === 'block-missing') return record.status !== 'closing' && !needsBlock(record, at);
   if (kind === 'identity-elsewhere' || kind === 'enabled-though-revoked') return isClosedAtHub(finding, record, ports);
   return record.status === 'deleted' || record.status === 'scrapped' || record.status === 'failed';
 }

@@ -45,6 +45,7 @@ const expected: Record<string, string> = {
   'get-device-bundle': 'GET devices/{deviceId}/bundle',
   'suspend-enrollment-group': 'POST enrollment-groups/{id}/suspend',
   'restore-enrollment-group': 'POST enrollment-groups/{id}/restore',
+  'list-device-acts': 'GET device-acts',
   'begin-device-act': 'POST device-acts',
   'get-device-act': 'GET device-acts/{actId}',
   'cancel-device-act': 'POST device-acts/{actId}/cancel',

@@ -3,8 +3,10 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import type { EnrollmentGroup, IndividualEnrollment } from 'azure-iot-provisioning-service/dist/interfaces.js';
 import { certificatesOf } from '../../../../lib/devices/certificates.ts';
 import { findingKinds } from '../../../../lib/findings/kinds.ts';
+import { FleetError } from '../../../../lib/errors.ts';
 import { blockDevice, restoreDevice } from '../../../../lib/pipeline/block-device.ts';
 import { acceptFinding, repairFinding } from '../../../../lib/pipeline/repair-finding.ts';
+import { continueBlock } from '../../../../lib/pipeline/settle-block.ts';
 import { makeCertificate } from '../../../infra/emulators/dps/certificates.ts';
 import { type DriftFleet, startDriftFleet } from './drift-fleet.ts';
 
@@ -280,6 +282,23 @@ describe('a revoked device', () => {
     assert.equal(responseBody.status, 'disabled');
     await fleet.sweep();
     assert.deepEqual([fleet.found(), fleet.found('repaired')], [[], []]);
+  });
+
+  it('keeps its finding while a repair that was cut short waits', async (t) => {
+    await blockDevice(gateway, 'revoked', operator, fleet.world.services());
+    await editEnrollment(gateway, { provisioningStatus: 'enabled' });
+    const { enrollments } = fleet.world.services();
+    const refuse = t.mock.method(enrollments, 'closeAll', async () => {
+      throw new FleetError('enrollment-refused', 'No.');
+    });
+    await fleet.sweep();
+    refuse.mock.restore();
+    assert.equal(fleet.world.devices.records.get(gateway)?.status, 'closing');
+    await fleet.sweep();
+    assert.deepEqual(fleet.found(), [`block-missing ${gateway}`]);
+    await continueBlock(gateway, fleet.world.services());
+    await fleet.sweep();
+    assert.deepEqual(fleet.found(), []);
   });
 
   it('cannot be accepted as open', async () => {
