@@ -10,7 +10,7 @@ import { retrying } from '../retry.ts';
 import { keepFindings } from './keep-findings.ts';
 import type { Ports } from './ports.ts';
 
-export type EndPorts = Pick<
+type EndPorts = Pick<
   Ports,
   'findings' | 'devices' | 'enrollments' | 'identities' | 'rateLimiter' | 'registryRateLimiter' | 'retry'
 >;
