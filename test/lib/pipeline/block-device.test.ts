@@ -429,7 +429,10 @@ describe('a device that a job provisions', () => {
           const isFound = formerCertificateNames.includes(entry.info.sha256Thumbprint.toLowerCase());
           assert.ok(isPresent || isFound, where);
           const bundle = archive.subarray(entry.offset, entry.offset + entry.length);
-          assert.ok(bundle.every((byte) => byte === 0), `the bundle is left, ${where}`);
+          assert.ok(
+            bundle.every((byte) => byte === 0),
+            `the bundle is left, ${where}`,
+          );
           if (own?.unusedBundle !== undefined) unused += 1;
         }
         assert.ok(unused > 0, 'no run had an unused bundle');
