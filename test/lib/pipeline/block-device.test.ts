@@ -277,7 +277,8 @@ describe('suspending, revoking and scrapping a device', () => {
     for (const steps of [1, 2]) {
       world.pass(300);
       for (let messages = 0; messages < 5; messages++) await continueBlock('gw-1', world.services());
-      assert.equal(asked, steps);
+      // Before DPS is closed, and after: it can have assigned the device in between.
+      assert.equal(asked, 2 * steps);
     }
   });
 
