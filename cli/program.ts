@@ -1,0 +1,35 @@
+import { CommanderError } from '@commander-js/extra-typings';
+import { profileCommands } from './commands/profiles.ts';
+import { createContext } from './context.ts';
+import { exitCodes } from './errors.ts';
+import { createRoot, type Root, type Run } from './root.ts';
+import type { Terminal } from './terminal.ts';
+
+/*
+ * The tree of verbs. Only names, options and help are here and in commands/; a verb itself is loaded when it is called, so
+ * that `--help` is as fast with forty verbs as with one.
+ */
+
+/** Runs one command line. @param args without the program. @returns the exit code */
+export async function runProgram(args: readonly string[], terminal: Terminal): Promise<number> {
+  let code: number = exitCodes.ok;
+  const root = createProgram(terminal, (load) => async (...given) => {
+    const verb = await load();
+    code = (await verb(createContext(terminal, root.opts()), ...given)) ?? exitCodes.ok;
+  });
+  try {
+    await root.parseAsync([...args], { from: 'user' });
+    return code;
+  } catch (error) {
+    // commander has written its message. Help and version end with 0.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    throw error;
+  }
+}
+
+/** The tree of verbs, for one command line, for the documentation and for completion. */
+export function createProgram(terminal: Pick<Terminal, 'stdout' | 'stderr'>, run: Run): Root {
+  const root = createRoot(terminal);
+  profileCommands(root, run);
+  return root;
+}
