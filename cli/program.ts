@@ -1,4 +1,5 @@
 import { CommanderError } from '@commander-js/extra-typings';
+import { doctorCommand } from './commands/doctor.ts';
 import { profileCommands } from './commands/profiles.ts';
 import { createContext } from './context.ts';
 import { exitCodes } from './errors.ts';
@@ -31,5 +32,6 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
 export function createProgram(terminal: Pick<Terminal, 'stdout' | 'stderr'>, run: Run): Root {
   const root = createRoot(terminal);
   profileCommands(root, run);
+  doctorCommand(root, run);
   return root;
 }
