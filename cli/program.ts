@@ -1,5 +1,6 @@
 import { CommanderError } from '@commander-js/extra-typings';
 import { doctorCommand } from './commands/doctor.ts';
+import { listCommands } from './commands/lists.ts';
 import { profileCommands } from './commands/profiles.ts';
 import { createContext } from './context.ts';
 import { exitCodes } from './errors.ts';
@@ -31,6 +32,7 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
 /** The tree of verbs, for one command line, for the documentation and for completion. */
 export function createProgram(terminal: Pick<Terminal, 'stdout' | 'stderr'>, run: Run): Root {
   const root = createRoot(terminal);
+  listCommands(root, run);
   profileCommands(root, run);
   doctorCommand(root, run);
   return root;
