@@ -1,5 +1,6 @@
 import { CommanderError } from '@commander-js/extra-typings';
 import { doctorCommand } from './commands/doctor.ts';
+import { jobCommands } from './commands/jobs.ts';
 import { listCommands } from './commands/lists.ts';
 import { profileCommands } from './commands/profiles.ts';
 import { createContext } from './context.ts';
@@ -33,6 +34,7 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
 export function createProgram(terminal: Pick<Terminal, 'stdout' | 'stderr'>, run: Run): Root {
   const root = createRoot(terminal);
   listCommands(root, run);
+  jobCommands(root, run);
   profileCommands(root, run);
   doctorCommand(root, run);
   return root;
