@@ -47,7 +47,10 @@ export function createOutput(terminal: Terminal, format: Format, { color }: { co
     if (chunk.length > 0 && !stdout.write(chunk)) await once(stdout, 'drain', { signal: terminal.signal });
   }
 
-  const status = (word: string) => (isColored ? styleText(colorOf(word), word, { validateStream: false }) : word);
+  function status(word: string): string {
+    const color = colorOf(word);
+    return isColored && color !== undefined ? styleText(color, word, { validateStream: false }) : word;
+  }
 
   function shown<Item>({ value, kind }: Column<Item>, item: Item): string {
     const cell = value(item);
@@ -68,7 +71,7 @@ export function createOutput(terminal: Terminal, format: Format, { color }: { co
           const width = widths?.[index] ?? 0;
           const padded = isNumber[index] ? cell.padStart(width) : cell.padEnd(width);
           return columns[index]?.kind === 'status' && widths !== undefined
-            ? padded.replace(cell, status(cell))
+            ? padded.replace(cell, () => status(cell))
             : padded;
         })
         .join('  ')
@@ -177,8 +180,8 @@ const good = ['completed', 'checked', 'assigned', 'enrolled', 'ok', 'provisioned
 const bad = ['failed', 'refused', 'revoked', 'scrapped', 'critical', 'high', 'FAULT', 'failing'];
 const doubtful = ['completedWithErrors', 'suspended', 'closing', 'opening', 'pending', 'medium', 'warning'];
 
-function colorOf(word: string): 'green' | 'red' | 'yellow' | 'reset' {
+function colorOf(word: string): 'green' | 'red' | 'yellow' | undefined {
   if (good.includes(word)) return 'green';
   if (bad.includes(word)) return 'red';
-  return doubtful.includes(word) ? 'yellow' : 'reset';
+  return doubtful.includes(word) ? 'yellow' : undefined;
 }

@@ -1,4 +1,5 @@
 import { CommanderError } from '@commander-js/extra-typings';
+import { deviceCommands } from './commands/devices.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { jobCommands } from './commands/jobs.ts';
 import { listCommands } from './commands/lists.ts';
@@ -35,6 +36,7 @@ export function createProgram(terminal: Pick<Terminal, 'stdout' | 'stderr'>, run
   const root = createRoot(terminal);
   listCommands(root, run);
   jobCommands(root, run);
+  deviceCommands(root, run);
   profileCommands(root, run);
   doctorCommand(root, run);
   return root;
