@@ -1,6 +1,7 @@
 import { CommanderError } from '@commander-js/extra-typings';
 import { deviceCommands } from './commands/devices.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { groupCommands } from './commands/groups.ts';
 import { jobCommands } from './commands/jobs.ts';
 import { listCommands } from './commands/lists.ts';
 import { profileCommands } from './commands/profiles.ts';
@@ -37,6 +38,7 @@ export function createProgram(terminal: Pick<Terminal, 'stdout' | 'stderr'>, run
   listCommands(root, run);
   jobCommands(root, run);
   deviceCommands(root, run);
+  groupCommands(root, run);
   profileCommands(root, run);
   doctorCommand(root, run);
   return root;
