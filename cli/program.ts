@@ -1,10 +1,12 @@
 import { CommanderError } from '@commander-js/extra-typings';
 import { deviceCommands } from './commands/devices.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { findingCommands } from './commands/findings.ts';
 import { groupCommands } from './commands/groups.ts';
 import { jobCommands } from './commands/jobs.ts';
 import { listCommands } from './commands/lists.ts';
 import { profileCommands } from './commands/profiles.ts';
+import { watchFolderCommand } from './commands/watch-folder.ts';
 import { createContext } from './context.ts';
 import { exitCodes } from './errors.ts';
 import { createRoot, type Root, type Run } from './root.ts';
@@ -37,8 +39,10 @@ export function createProgram(terminal: Pick<Terminal, 'stdout' | 'stderr'>, run
   const root = createRoot(terminal);
   listCommands(root, run);
   jobCommands(root, run);
+  watchFolderCommand(root, run);
   deviceCommands(root, run);
   groupCommands(root, run);
+  findingCommands(root, run);
   profileCommands(root, run);
   doctorCommand(root, run);
   return root;

@@ -3,7 +3,7 @@ import type { Api } from '../api.ts';
 import type { Context } from '../context.ts';
 import { CliError, errorLines, exitCodes, usageError } from '../errors.ts';
 import { readGroups } from '../group-files.ts';
-import { type Change, doStep, makePlan, type Plan, parsePlan, type Step } from '../group-plan.ts';
+import { type Change, doStep, makePlan, type Plan, type PlanOptions, parsePlan, type Step } from '../group-plan.ts';
 import { ask } from '../terminal.ts';
 import { plural } from '../text.ts';
 

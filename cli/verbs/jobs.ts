@@ -1,7 +1,7 @@
 import { answered } from '../api.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../errors.ts';
-import { followJob } from '../follow.ts';
+import { followAndShow } from '../follow.ts';
 import { exitCodeOf, type Job, jobColumns, jobLines, nextOf } from '../job-view.ts';
 import { writeList } from '../paging.ts';
 import { plural } from '../text.ts';
@@ -43,8 +43,7 @@ export async function watchJob(
   jobId: string,
   options: { timeout?: number | undefined },
 ): Promise<number> {
-  const job = await followJob(context, await context.api(), jobId, options);
-  if (context.output.format !== 'jsonl') await context.output.one(job, jobLines);
+  const job = await followAndShow(context, await context.api(), jobId, options.timeout);
   const next = nextOf(job);
   if (next !== undefined) context.say(`next: ${next}`);
   return exitCodeOf(job);

@@ -1,7 +1,7 @@
 import { type Api, answered, type Schemas } from '../api.ts';
 import type { Context } from '../context.ts';
 import { CliError, exitCodes } from '../errors.ts';
-import { followJob } from '../follow.ts';
+import { followAndShow } from '../follow.ts';
 import { checkLines, exitCodeOf, type Job, jobLines, nextOf, repairLines } from '../job-view.ts';
 import { asIs, openList } from '../list-file.ts';
 
@@ -34,8 +34,7 @@ async function showCheck({ output }: Context, found: Schemas['Check']) {
 /** A large list is checked by a dry run. */
 async function awaitCheck(context: Context, api: Api, { jobId }: Job, options: CheckOptions) {
   context.say(`The list is large, so job ${jobId} checks it.`);
-  const job = await followJob(context, api, jobId, options);
-  if (context.output.format !== 'jsonl') await context.output.one(job, jobLines);
+  const job = await followAndShow(context, api, jobId, options.timeout);
   if (job.check === undefined) {
     throw new CliError(exitCodes.failed, `The check ended as ${job.status}.`, { next: `fleet job show ${jobId}` });
   }
@@ -61,8 +60,7 @@ export async function submit(context: Context, file: string, options: SubmitOpti
     return exitCodes.ok;
   }
   say(`Submitted ${file} as job ${sent.jobId}.`);
-  const job = await followJob(context, api, sent.jobId, options);
-  if (output.format !== 'jsonl') await output.one(job, jobLines);
+  const job = await followAndShow(context, api, sent.jobId, options.timeout);
   const next = nextOf(job);
   if (next !== undefined) say(`next: ${next}`);
   return exitCodeOf(job);
