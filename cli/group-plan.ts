@@ -112,7 +112,7 @@ async function definitionSchema({ client }: Api): Promise<Schema> {
 }
 
 /** The members that differ, by path. Lists are compared as a whole. */
-export function changesBetween(from: object, to: object): Change[] {
+function changesBetween(from: object, to: object): Change[] {
   const [before, after] = [leaves(from), leaves(to)];
   return [...new Set([...before.keys(), ...after.keys()])].sort().flatMap((path): Change[] => {
     const [old, wanted] = [before.get(path), after.get(path)];

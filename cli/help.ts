@@ -26,13 +26,13 @@ export function notesOf(verb: object): Notes | undefined {
 /** Exit codes with their meaning, as the help and docs/cli.md say it. */
 export const exitMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   ok: 'success',
-  failed: 'failure, or something to fix was found',
+  failed: 'failure or something to fix',
   usage: 'invalid command line',
   notFound: 'not found',
-  access: 'not signed in, or the role is missing',
+  access: 'no access',
   failedRows: 'rows are rejected or failed',
-  timedOut: 'the time was over before the work ended',
-  changes: 'there are changes (with --detailed-exitcode)',
+  timedOut: 'the time was over',
+  changes: 'changes (with --detailed-exitcode)',
   interrupted: 'Ctrl-C',
 };
 
@@ -44,10 +44,15 @@ function helpText({ about = [], exits = [], examples }: Notes): string {
   const lines = [
     ...about,
     ...(about.length > 0 ? [''] : []),
-    `Exit codes: ${named.map((name) => `${exitCodes[name]} ${exitMeanings[name]}`).join(', ')}.`,
+    ...filled(`Exit codes: ${named.map((name) => `${exitCodes[name]} ${exitMeanings[name]}`).join(', ')}.`),
     '',
     `Example${examples.length === 1 ? '' : 's'}:`,
     ...examples.map((line) => `  ${line}`),
   ];
   return lines.join('\n');
+}
+
+/** Breaks a text into lines of at most 112 characters. */
+function filled(text: string): string[] {
+  return text.match(/.{1,110}(?:, |$)/g)?.map((line) => line.trimEnd()) ?? [];
 }

@@ -1,8 +1,11 @@
-import { Command, Option } from '@commander-js/extra-typings';
+import { Command, type CommandUnknownOpts, Option } from '@commander-js/extra-typings';
 import type { Context } from './context.ts';
 import { formats } from './output.ts';
 import type { Terminal } from './terminal.ts';
 import { version } from './version.ts';
+
+/** A verb of any arguments and options. */
+export type AnyVerb = CommandUnknownOpts;
 
 export type Root = ReturnType<typeof createRoot>;
 

@@ -713,7 +713,7 @@ export interface components {
              */
             issuingCa?: {
                 /**
-                 * @description Signed by our root at its first use, or signed elsewhere and imported (npm run ca -- csr, import).
+                 * @description Signed by our root at its first use, or signed elsewhere and imported (fleet ca csr, import).
                  * @default fleet
                  * @enum {string}
                  */
@@ -731,7 +731,7 @@ export interface components {
                 validityDays?: number;
             };
             /**
-             * @description How DPS has the CA of the group: in the enrollment group, or as a verified CA by name (npm run ca -- register).
+             * @description How DPS has the CA of the group: in the enrollment group, or as a verified CA by name (fleet ca register).
              * @default signingCertificate
              * @enum {string}
              */
@@ -1001,7 +1001,7 @@ export interface components {
                 notAfter: components["schemas"]["Time"];
                 certificatePem: string;
                 revokedAt: components["schemas"]["Time"];
-                /** @description Its certificate in DPS. Remove it: npm run ca -- unregister GROUP. */
+                /** @description Its certificate in DPS. Remove it: fleet ca unregister GROUP. */
                 readonly registration?: {
                     name: string;
                     at: components["schemas"]["Time"];
@@ -1917,7 +1917,7 @@ export interface components {
             /** @description The intermediate CA of the group. A change takes effect at the next rollover. */
             issuingCa: {
                 /**
-                 * @description Signed by our root at its first use, or signed elsewhere and imported (npm run ca -- csr, import).
+                 * @description Signed by our root at its first use, or signed elsewhere and imported (fleet ca csr, import).
                  * @default fleet
                  * @enum {string}
                  */
@@ -1935,7 +1935,7 @@ export interface components {
                 validityDays: number;
             };
             /**
-             * @description How DPS has the CA of the group: in the enrollment group, or as a verified CA by name (npm run ca -- register).
+             * @description How DPS has the CA of the group: in the enrollment group, or as a verified CA by name (fleet ca register).
              * @default signingCertificate
              * @enum {string}
              */

@@ -101,7 +101,7 @@ const schema = strictObject({
     origin: z
       .enum(['fleet', 'outside'])
       .default('fleet')
-      .describe('Signed by our root at its first use, or signed elsewhere and imported (npm run ca -- csr, import).'),
+      .describe('Signed by our root at its first use, or signed elsewhere and imported (fleet ca csr, import).'),
     keyType: z.enum(['ec-p256', 'ec-p384', 'rsa-4096']).default('ec-p256').describe('Type of the key of the CA.'),
     validityDays: days(30, 7300).default(1825).describe('Life of the CA in days. It never outlives its root.'),
   })
@@ -111,7 +111,7 @@ const schema = strictObject({
     .enum(['signingCertificate', 'caReference'])
     .default('signingCertificate')
     .describe(
-      'How DPS has the CA of the group: in the enrollment group, or as a verified CA by name (npm run ca -- register).',
+      'How DPS has the CA of the group: in the enrollment group, or as a verified CA by name (fleet ca register).',
     ),
   target: z
     .enum(['iotedge-1.6', 'iotedge-1.5', 'iotedge-1.4', 'iotedge-1.2', 'iotedge-1.1', 'dps-device'])

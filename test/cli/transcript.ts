@@ -22,6 +22,8 @@ export interface Setting {
   readonly isTerminal?: boolean;
   readonly signal?: AbortSignal;
   readonly now?: () => Date;
+  /** Default: no time passes. */
+  readonly sleep?: (milliseconds: number) => Promise<unknown>;
 }
 
 /** The time that the command line sees, unless a test sets another. */
@@ -41,7 +43,10 @@ export async function fleet(line: string | readonly string[], setting: Setting =
     timeZone: 'UTC',
     signal,
     now: setting.now ?? (() => someNow),
-    sleep: async () => signal.throwIfAborted(),
+    sleep: async (milliseconds) => {
+      signal.throwIfAborted();
+      await setting.sleep?.(milliseconds);
+    },
     newId: () => '00000000-0000-4000-8000-000000000001',
   };
   const words = typeof line === 'string' ? line.split(' ').filter((word) => word !== '') : line;

@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { readConfig } from '../../../functions/config.ts';
-import { createServices } from '../../../functions/services.ts';
-import type { CaRegistry } from '../../../lib/enrollment/ca-registration.ts';
-import { FleetError } from '../../../lib/errors.ts';
-import { findStack } from '../../local/stack/running-stack.ts';
+import { readConfig } from '../../functions/config.ts';
+import { createServices } from '../../functions/services.ts';
+import { findStack } from '../../infra/local/stack/running-stack.ts';
+import type { CaRegistry } from '../../lib/enrollment/ca-registration.ts';
+import { FleetError } from '../../lib/errors.ts';
+import type { Context } from '../context.ts';
+import { usageError } from '../errors.ts';
 import { findRegistry, localRegistry } from './registry.ts';
 
 /** The deployment that a command acts on. */
@@ -28,15 +30,16 @@ const settingsFile = z.union([
 /**
  * Finds the deployment: that of a settings file, with the identity of the user (az login), or the running local stack.
  * @throws FleetError `request-invalid`, `setting-invalid`
+ * @throws CliError if a profile or a URL was given: these verbs do not use the HTTP API
  * @throws Error if no local stack runs
  */
-export async function findPlace({
-  settings,
-  dps,
-}: {
-  settings?: string | undefined;
-  dps?: string | undefined;
-}): Promise<Place> {
+export async function findPlace(
+  { options }: Pick<Context, 'options'>,
+  { settings, dps }: { settings?: string | undefined; dps?: string | undefined },
+): Promise<Place> {
+  if (options.profile !== undefined || options.url !== undefined) {
+    throw usageError('This verb works past the HTTP API.', 'Use --settings FILE in place of --profile and --url.');
+  }
   if (settings === undefined) return localPlace();
   const parsed = settingsFile.safeParse(JSON.parse(await readFile(settings, 'utf8')));
   if (!parsed.success)

@@ -1,32 +1,18 @@
-/**
- * `npm run verify-bundle -- BUNDLE --groups FILE`: checks a bundle, and predicts whether DPS accepts the device.
- */
 import { hash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { type FoundBundle, findBundles } from '../../infra/tools/find-bundles.ts';
 import type { VerifierGroup } from '../../lib/bundle/dps-decision.ts';
 import { type BundleReport, verifyBundle } from '../../lib/bundle/verify-bundle.ts';
 import { FleetError } from '../../lib/errors.ts';
-import { type FoundBundle, findBundles } from './find-bundles.ts';
+import { answered } from '../api.ts';
+import type { Context } from '../context.ts';
+import { CliError, exitCodes, usageError } from '../errors.ts';
+import { plural } from '../text.ts';
 
-const usage = `Usage: npm run verify-bundle -- BUNDLE --groups FILE [--sha256 HEX] [--dps ID] [--at TIME] [--json]
-
-  BUNDLE         a downloaded bundle, the output of openssl cms -decrypt, an unpacked bundle, or a folder of bundles
-  --groups FILE  the answer of GET /api/enrollment-groups, or one group of it
-  --dps ID       ask this DPS which CAs are verified: the resource id of the provisioning service (az login), or
-                 "local" for the stack of npm start. Without it, the file says which groups DPS has and trusts
-  --sha256 HEX   the SHA-256 that the device's record has: bundle.sha256 of GET /api/devices/{deviceId}. It is that of the
-                 file as downloaded; for a sealed bundle, compare it before decrypting (sha256sum)
-  --at TIME      check for this time, ISO 8601 (default: now)
-  --json         print the report as JSON
-  -h, --help     show this text
-
-Exit codes: 0 all valid and accepted by DPS, 1 one is invalid or refused, 2 invalid command line or unreadable file.
-
-Example: curl -H "x-functions-key: $KEY" http://localhost:7071/api/enrollment-groups > groups.json
-         npm run verify-bundle -- gw-000001.tar.gz --groups groups.json
-         npm run verify-bundle -- result/devices --groups groups.json`;
+/*
+ * `fleet bundle verify`: checks a bundle, and predicts whether DPS accepts the device.
+ */
 
 const group = z.object({
   id: z.string(),
@@ -55,6 +41,10 @@ async function readGroups(file: string): Promise<VerifierGroup[]> {
     // The parser's message quotes the file, which could be a bundle with a private key.
     throw new Error(`${file} is not JSON. Expected the answer of GET /api/enrollment-groups`);
   }
+  return verifierGroups(document, file);
+}
+
+function verifierGroups(document: unknown, file: string): VerifierGroup[] {
   const parsed = groupsFile.safeParse(document);
   if (!parsed.success) throw new Error(`${file} is not an answer of GET /api/enrollment-groups`);
   return parsed.data.enrollmentGroups.map(({ id, definition, issuingCas, ...state }) => {
@@ -75,7 +65,7 @@ function doubtsOf({ enrollment, inForce }: Pick<z.output<typeof group>, 'enrollm
 /** Asks DPS for its CA certificates. @param dps a resource id, or `local` */
 async function readVerifiedCas(dps: string): Promise<ReadonlySet<string>> {
   // Loaded only here: the Azure SDKs take longer to load than a bundle takes to verify.
-  const { findRegistry } = await import('./ca/registry.ts');
+  const { findRegistry } = await import('./registry.ts');
   const certificates = await (await findRegistry(dps)).list();
   return new Set(certificates.filter(({ isVerified }) => isVerified).map(({ sha1Thumbprint }) => sha1Thumbprint));
 }
@@ -92,76 +82,76 @@ function withSha256(report: BundleReport, sha256: string, recorded: string | und
 /** A report, and the SHA-256 of the file, lower-case hex. */
 type FileReport = BundleReport & { readonly sha256: string };
 
-function describe({ deviceId, ok, dps, checks, sha256 }: FileReport): string {
+function linesOf({ deviceId, ok, dps, checks, sha256 }: FileReport): string[] {
   const lines = checks.map(({ name, fault }) =>
     fault === undefined ? `  ok     ${name}` : `  FAULT  ${name}: ${fault}`,
   );
   const decision = `  ${dps.accepted ? 'ok    ' : 'FAULT '} DPS will say: ${dps.text}`;
-  return [`${deviceId}: ${ok ? 'good' : 'not good'}`, `  SHA-256 ${sha256}`, ...lines, decision].join('\n');
+  return [`${deviceId}: ${ok ? 'good' : 'not good'}`, `  SHA-256 ${sha256}`, ...lines, decision];
 }
 
-async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      groups: { type: 'string' },
-      dps: { type: 'string' },
-      sha256: { type: 'string' },
-      at: { type: 'string' },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  });
-  if (values.help) {
-    console.log(usage);
-    return 0;
+interface VerifyOptions {
+  readonly groups?: string | undefined;
+  readonly dps?: string | undefined;
+  readonly sha256?: string | undefined;
+  readonly at?: string | undefined;
+}
+
+/** Checks a bundle, or every bundle of a folder. A file that cannot be read is a usage error. */
+export async function verifyBundles(context: Context, path: string, options: VerifyOptions): Promise<number> {
+  const { sha256 } = options;
+  const at = options.at === undefined ? new Date() : new Date(options.at);
+  if (Number.isNaN(at.getTime())) throw usageError('Invalid value for --at. Expected a time in ISO 8601.');
+  if (sha256 !== undefined && !/^[0-9a-f]{64}$/i.test(sha256)) {
+    throw usageError('Invalid value for --sha256. Expected 64 hexadecimal digits.');
   }
-  const [file] = positionals;
-  const at = values.at === undefined ? new Date() : new Date(values.at);
-  const hasBadHash = values.sha256 !== undefined && !/^[0-9a-f]{64}$/i.test(values.sha256);
-  const hasBadTime = Number.isNaN(at.getTime());
-  if (file === undefined || positionals.length > 1 || values.groups === undefined || hasBadTime || hasBadHash) {
-    console.error(`error: ${mistakeOf(positionals, values.groups, hasBadHash)}\n\n${usage}`);
-    return 2;
+  try {
+    const groups = options.groups === undefined ? await liveGroups(context) : await readGroups(options.groups);
+    const verifiedCas = options.dps === undefined ? undefined : await readVerifiedCas(options.dps);
+    const verify = (bundle: Buffer) => verifyBundle(bundle, groups, at, verifiedCas);
+    const bundles = await findBundles(path);
+    const isFolder = (await stat(path)).isDirectory();
+    if (isFolder && sha256 !== undefined) throw usageError('--sha256 is for one bundle file, and this is a folder.');
+    if (isFolder) return await verifyFolder(context, bundles, verify);
+    const bundle = await readFile(path);
+    const report = withSha256(verify(bundle), hash('sha256', bundle), sha256);
+    await context.output.one(report, linesOf);
+    return report.ok ? exitCodes.ok : exitCodes.failed;
+  } catch (error) {
+    if (error instanceof CliError) throw error;
+    // Without a cause: it could quote the file, which can hold a private key.
+    throw new CliError(exitCodes.usage, error instanceof Error ? error.message : 'unknown');
   }
-  const groups = await readGroups(values.groups);
-  const verifiedCas = values.dps === undefined ? undefined : await readVerifiedCas(values.dps);
-  const verify = (bundle: Buffer) => verifyBundle(bundle, groups, at, verifiedCas);
-  const bundles = await findBundles(file);
-  if ((await stat(file)).isDirectory()) {
-    if (values.sha256 !== undefined) {
-      console.error('error: --sha256 is for one bundle file, and this is a folder.');
-      return 2;
-    }
-    return verifyFolder(bundles, verify, values);
-  }
-  const bundle = await readFile(file);
-  const report = withSha256(verify(bundle), hash('sha256', bundle), values.sha256);
-  console.log(values.json ? JSON.stringify(report, null, 2) : describe(report));
-  return report.ok ? 0 : 1;
+}
+
+/** The groups of the deployment that is meant, in place of a file. */
+async function liveGroups({ api }: Context): Promise<VerifierGroup[]> {
+  const { client } = await api();
+  return verifierGroups(await answered(client.GET('/enrollment-groups')), 'The answer of the deployment');
 }
 
 /** Verifies every bundle. A file that is not a bundle is a fault, and the others are still verified. @returns the exit code */
 async function verifyFolder(
+  { output, say }: Context,
   bundles: readonly FoundBundle[],
   verify: (bundle: Buffer) => BundleReport,
-  { json }: { json: boolean },
 ): Promise<number> {
   const results: (FileReport | { readonly ok: false; readonly fault: string })[] = [];
   for (const { path, read } of bundles) {
     const result = await resultOf(read, verify);
     results.push(result);
-    if (json) continue;
-    console.log('fault' in result ? `${path}: not good\n  FAULT  ${result.fault}` : describe(result));
+    const lines = 'fault' in result ? [`${path}: not good`, `  FAULT  ${result.fault}`] : linesOf(result);
+    if (output.isTable) await output.one(result, () => lines);
   }
   const failed = results.filter(({ ok }) => !ok).length;
-  if (json) {
-    const reports = results.map((result, index) => ({ bundle: bundles[index]?.path, ...result }));
-    console.log(JSON.stringify(reports, null, 2));
-  } else {
-    console.log(`\n${results.length - failed} of ${results.length} bundles are good.`);
-  }
-  return failed === 0 ? 0 : 1;
+  const reports = results.map((result, index) => ({ bundle: bundles[index]?.path, ...result }));
+  const columns = [
+    { name: 'bundle', value: ({ bundle }: (typeof reports)[number]) => bundle },
+    { name: 'good', value: ({ ok }: (typeof reports)[number]) => ok },
+  ];
+  if (!output.isTable) await output.rows(columns, reports);
+  say(`${results.length - failed} of ${plural(results.length, 'bundle')} are good.`);
+  return failed === 0 ? exitCodes.ok : exitCodes.failed;
 }
 
 async function resultOf(read: FoundBundle['read'], verify: (bundle: Buffer) => BundleReport) {
@@ -172,17 +162,4 @@ async function resultOf(read: FoundBundle['read'], verify: (bundle: Buffer) => B
     if (!(error instanceof FleetError)) throw error;
     return { ok: false, fault: error.message } as const;
   }
-}
-
-function mistakeOf(positionals: readonly string[], groups: string | undefined, hasBadHash: boolean): string {
-  if (positionals.length !== 1) return `Expected one BUNDLE, found ${positionals.length}.`;
-  if (hasBadHash) return 'Invalid value for --sha256. Expected 64 hexadecimal digits.';
-  return groups === undefined ? '--groups FILE is missing.' : 'Invalid value for --at. Expected a time in ISO 8601.';
-}
-
-try {
-  process.exitCode = await main();
-} catch (error) {
-  console.error(`error: ${error instanceof Error ? error.message : 'unknown'}`);
-  process.exitCode = 2;
 }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ArchiveMatcher } from '../../../infra/tools/audit/archives.ts';
-import type { AuditEntry } from '../../../lib/audit/entry.ts';
-import { eraseBundle, packArchive, readArchiveIndex } from '../../../lib/bundle/archive.ts';
-import type { Issued } from '../../../lib/pipeline/steps/issue.ts';
-import { someTime } from '../../factories.ts';
-import { createWorld, type World } from '../../world.ts';
+import { ArchiveMatcher } from '../../cli/operator/archives.ts';
+import type { AuditEntry } from '../../lib/audit/entry.ts';
+import { eraseBundle, packArchive, readArchiveIndex } from '../../lib/bundle/archive.ts';
+import type { Issued } from '../../lib/pipeline/steps/issue.ts';
+import { someTime } from '../factories.ts';
+import { createWorld, type World } from '../world.ts';
 
 /** A world with one archive of three devices. */
 async function someWorld() {

@@ -1,10 +1,10 @@
-import { certificatesDigest, indexDigest, issueAction } from '../../../lib/audit/certificates.ts';
-import type { AuditEntry } from '../../../lib/audit/entry.ts';
-import type { AuditFinding } from '../../../lib/audit/verify.ts';
-import { type ArchiveIndexEntry, readArchiveIndex } from '../../../lib/bundle/archive.ts';
-import { asFleetError } from '../../../lib/errors.ts';
-import type { Issued } from '../../../lib/pipeline/steps/issue.ts';
-import type { BlobListing, BlobStore } from '../../../lib/storage.ts';
+import { certificatesDigest, indexDigest, issueAction } from '../../lib/audit/certificates.ts';
+import type { AuditEntry } from '../../lib/audit/entry.ts';
+import type { AuditFinding } from '../../lib/audit/verify.ts';
+import { type ArchiveIndexEntry, readArchiveIndex } from '../../lib/bundle/archive.ts';
+import { asFleetError } from '../../lib/errors.ts';
+import type { Issued } from '../../lib/pipeline/steps/issue.ts';
+import type { BlobListing, BlobStore } from '../../lib/storage.ts';
 
 export interface ArchiveMatch {
   readonly archives: number;

@@ -1,31 +1,65 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
-import { type DpsTrust, groupTrust, rootTrust } from '../../../lib/authorities/dps-cas.ts';
-import type { ImportedCa } from '../../../lib/authorities/imported-ca.ts';
-import type { CaRegistry, CaUploadResult } from '../../../lib/enrollment/ca-registration.ts';
+import { type DpsTrust, groupTrust, rootTrust } from '../../lib/authorities/dps-cas.ts';
+import type { ImportedCa } from '../../lib/authorities/imported-ca.ts';
+import type { CaRegistry, CaUploadResult } from '../../lib/enrollment/ca-registration.ts';
 import {
   listDpsCas,
   registerIssuingCa,
   registerRoot,
   unregisterFormerCas,
-} from '../../../lib/enrollment/ca-registration.ts';
-import type { FleetError } from '../../../lib/errors.ts';
-import type { GroupRecord } from '../../../lib/groups/group.ts';
-import { type Arguments, UsageError, type Verb } from './arguments.ts';
-import type { Place } from './place.ts';
+} from '../../lib/enrollment/ca-registration.ts';
+import type { FleetError } from '../../lib/errors.ts';
+import type { GroupRecord } from '../../lib/groups/group.ts';
+import type { Context } from '../context.ts';
+import { exitCodes, usageError } from '../errors.ts';
+import { findPlace, type Place } from './place.ts';
+
+/** The options of the commands, and the group that one is about. */
+interface Arguments {
+  readonly group?: string | undefined;
+  readonly name?: string | undefined;
+  readonly vouched?: true | undefined;
+  readonly proof?: string | undefined;
+  readonly certificate?: string | undefined;
+  readonly chain?: string | undefined;
+  readonly key?: string | undefined;
+  readonly out?: string | undefined;
+  readonly from?: number | undefined;
+  readonly force?: true | undefined;
+  readonly settings?: string | undefined;
+  readonly dps?: string | undefined;
+}
 
 /** The result of a command, as text and as JSON. */
 interface Result {
   readonly text: string;
-  readonly json: unknown;
+  readonly json: object;
   /** The command was done and found something that an operator must fix. */
   readonly failed?: boolean;
 }
 
-type Run = (place: Place, args: Arguments) => Promise<Result>;
+type Work = (place: Place, args: Arguments) => Promise<Result>;
 
-export const runVerb: Readonly<Record<Verb, Run>> = {
-  async show({ services, registry }) {
+/** Runs a command that is about the whole fleet. */
+export function onFleet(verb: 'show' | 'check' | 'root') {
+  return (context: Context, options: Omit<Arguments, 'group'>) => runWork(context, verb, options);
+}
+
+/** Runs a command that is about a group. `register` without one is about the root. */
+export function onGroup(verb: 'register' | 'unregister' | 'csr' | 'import' | 'rollover') {
+  return (context: Context, group: string | undefined, options: Omit<Arguments, 'group'>) =>
+    runWork(context, verb, { ...options, group });
+}
+
+async function runWork(context: Context, verb: keyof typeof works, args: Arguments): Promise<number> {
+  const { text, json, failed = false } = await works[verb](await findPlace(context, args), args);
+  await context.output.one(json, () => text.split('\n'));
+  return failed ? exitCodes.failed : exitCodes.ok;
+}
+
+const works = {
+  async show({ services, registry }: Place): Promise<Result> {
     const { value: root } = await services.authority.rootCa();
     const groups = [...(await services.groups.directory({ maxAgeSeconds: 0 })).values()].map(({ value }) => value);
     const inDps = (await registry?.list())?.map(({ name, isVerified, sha1Thumbprint }) => ({
@@ -41,7 +75,7 @@ export const runVerb: Readonly<Record<Verb, Run>> = {
     const groupViews = groups.map(groupViewOf);
     const lines = [
       `root  ${rootView.subject}, until ${rootView.notAfter}, ${root.keyName === undefined ? 'key not in this deployment' : `key "${root.keyName}"`}`,
-      `      ${root.registration === undefined ? 'not registered with DPS: npm run ca -- register' : `in DPS as ${root.registration.name}`}`,
+      `      ${root.registration === undefined ? 'not registered with DPS: fleet ca register' : `in DPS as ${root.registration.name}`}`,
       ...groupViews.flatMap(({ id, issuingCas }) => [
         `group ${id}`,
         ...issuingCas.map(issuingCaLine),
@@ -55,7 +89,7 @@ export const runVerb: Readonly<Record<Verb, Run>> = {
     };
   },
 
-  async check({ services, registry }) {
+  async check({ services, registry }: Place): Promise<Result> {
     const list = await listDpsCas({ ...services, registry: needed(registry) });
     const { value: root } = await services.authority.rootCa();
     const groups = [...(await services.groups.directory({ maxAgeSeconds: 0 })).values()].map(({ value }) => {
@@ -71,20 +105,20 @@ export const runVerb: Readonly<Record<Verb, Run>> = {
         ...issuingCas.map((ca) => `  CA ${ca.generation}  ${trustText(ca)}`),
         ...(issuingCas.length > 0 ? [] : ['      no issuing CA yet']),
       ]),
-      ...(failed ? ['Register what is missing: npm run ca -- register [GROUP]'] : []),
+      ...(failed ? ['Register what is missing: fleet ca register [GROUP]'] : []),
     ];
     return { text: lines.join('\n'), json: { seenAt: list.seenAt, root: ofRoot, groups }, failed };
   },
 
-  async register({ services, registry }, { group, name, vouched, proof }) {
+  async register({ services, registry }: Place, { group, name, vouched, proof }: Arguments): Promise<Result> {
     const parts = { ...services, registry: needed(registry) };
-    const options = { name, withoutProof: vouched, proofPem: await fileText(proof) };
+    const options = { name, withoutProof: vouched === true, proofPem: await fileText(proof) };
     const outcome =
       group === undefined ? await registerRoot(parts, options) : await registerIssuingCa(parts, group, options);
     return { text: outcomeText(outcome), json: outcome };
   },
 
-  async unregister({ services, registry }, args) {
+  async unregister({ services, registry }: Place, args: Arguments): Promise<Result> {
     const { removed, kept } = await unregisterFormerCas({ ...services, registry: needed(registry) }, groupOf(args));
     const lines = [
       ...removed.map((name) => `${name}: removed from DPS`),
@@ -93,7 +127,7 @@ export const runVerb: Readonly<Record<Verb, Run>> = {
     return { text: lines.join('\n') || 'DPS has none of its CAs by name.', json: { removed, kept } };
   },
 
-  async root({ services }, args) {
+  async root({ services }: Place, args: Arguments): Promise<Result> {
     const { certificatePem, keyName } = await services.authority.adoptRoot(await outsideCa(args));
     const view = { ...viewOf(certificatePem), key: keyName ?? null };
     const how =
@@ -101,12 +135,12 @@ export const runVerb: Readonly<Record<Verb, Run>> = {
         ? 'its key is not in this deployment. Sign issuing CAs with it elsewhere (csr, import)'
         : `its key is "${keyName}"`;
     return {
-      text: `The root is ${view.subject}; ${how}.\nRegister it with DPS: npm run ca -- register --name NAME. Groups keep their issuing CA until they roll over.`,
+      text: `The root is ${view.subject}; ${how}.\nRegister it with DPS: fleet ca register --name NAME. Groups keep their issuing CA until they roll over.`,
       json: { root: view },
     };
   },
 
-  async csr({ services }, args) {
+  async csr({ services }: Place, args: Arguments): Promise<Result> {
     const { out } = args;
     const group = groupOf(args);
     const { requestPem, generation } = await services.groups.requestIssuingCa(group);
@@ -116,16 +150,18 @@ export const runVerb: Readonly<Record<Verb, Run>> = {
     return { text, json: { group, generation, request: requestPem } };
   },
 
-  async import({ services }, args) {
+  async import({ services }: Place, args: Arguments): Promise<Result> {
     const { from, force } = args;
-    return changed(await services.groups.importIssuingCa(groupOf(args), await outsideCa(args), { from, force }));
+    return changed(
+      await services.groups.importIssuingCa(groupOf(args), await outsideCa(args), { from, force: force === true }),
+    );
   },
 
-  async rollover({ services }, args) {
+  async rollover({ services }: Place, args: Arguments): Promise<Result> {
     const { from, force } = args;
-    return changed(await services.groups.rollOver(groupOf(args), { from, force }));
+    return changed(await services.groups.rollOver(groupOf(args), { from, force: force === true }));
   },
-};
+} as const satisfies Readonly<Record<string, Work>>;
 
 const trustText = ({ trusted, text }: DpsTrust): string => `${trusted ? 'ok    ' : 'FAULT '} ${text}`;
 
@@ -175,16 +211,16 @@ function outcomeText(outcome: CaUploadResult): string {
   }
   return `DPS holds the CA as ${outcome.name}, not verified. To prove possession, sign a certificate with the CA key. Its common name must be
   ${outcome.code}
-Then: npm run ca -- register --name ${outcome.name} --proof FILE`;
+Then: fleet ca register --name ${outcome.name} --proof FILE`;
 }
 
-function groupOf({ verb, group }: Arguments): string {
-  if (group === undefined) throw new UsageError(`${verb} needs the name of a group`);
+function groupOf({ group }: Arguments): string {
+  if (group === undefined) throw usageError('The group is missing.');
   return group;
 }
 
 async function outsideCa({ certificate, chain, key }: Arguments): Promise<ImportedCa> {
-  if (certificate === undefined) throw new UsageError('--certificate FILE is required');
+  if (certificate === undefined) throw usageError('--certificate FILE is required.');
   return {
     certificate: await readFile(certificate, 'utf8'),
     chain: await fileText(chain),
@@ -197,6 +233,6 @@ async function fileText(path: string | undefined): Promise<string | undefined> {
 }
 
 function needed(registry: CaRegistry | undefined): CaRegistry {
-  if (registry === undefined) throw new UsageError('--dps ID is required: the resource id of the provisioning service');
+  if (registry === undefined) throw usageError('--dps ID is missing: the resource id of the provisioning service.');
   return registry;
 }

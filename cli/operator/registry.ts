@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { DefaultAzureCredential } from '@azure/identity';
-import { createDpsCertificates, parseDpsResourceId } from '../../../lib/azure/dps-certificates.ts';
-import type { CaRegistry } from '../../../lib/enrollment/ca-registration.ts';
-import { findStack, type RunningStack } from '../../local/stack/running-stack.ts';
-import { localCredential, localDps } from '../../local/stack/trust-root.ts';
-import { trustTls } from '../../local/stack/trust-tls.ts';
+import { findStack, type RunningStack } from '../../infra/local/stack/running-stack.ts';
+import { localCredential, localDps } from '../../infra/local/stack/trust-root.ts';
+import { trustTls } from '../../infra/local/stack/trust-tls.ts';
+import { createDpsCertificates, parseDpsResourceId } from '../../lib/azure/dps-certificates.ts';
+import type { CaRegistry } from '../../lib/enrollment/ca-registration.ts';
 
 /**
  * The CA certificates of a DPS, with the identity of the user (az login).
