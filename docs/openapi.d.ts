@@ -797,6 +797,8 @@ export interface components {
             trustBundle?: string[];
             /** @description Image of the Edge Agent. Default: the image at mcr.microsoft.com for the target. */
             agentImage?: string;
+            /** @description URL on the label of a device (IEC 61406-1), with `{deviceId}`. `fleet job fetch` writes it into labels.csv. */
+            labelUrl?: string;
             /**
              * @description The twin that DPS gives each device of the group at its first assignment.
              * @default {}
@@ -2001,6 +2003,8 @@ export interface components {
             trustBundle: string[];
             /** @description Image of the Edge Agent. Default: the image at mcr.microsoft.com for the target. */
             agentImage?: string;
+            /** @description URL on the label of a device (IEC 61406-1), with `{deviceId}`. `fleet job fetch` writes it into labels.csv. */
+            labelUrl?: string;
             /** @description The twin that DPS gives each device of the group at its first assignment. */
             initialTwin: {
                 /**

@@ -75,7 +75,7 @@ export function jobCommands(root: Root, run: Run): void {
       .description('download all bundles of a job for a line without network')
       .argument(...jobId)
       .requiredOption('--out <DIR>', 'folder of the bundles; a second run loads only what is missing')
-      .option('--label-url <TEMPLATE>', 'URL on a label, with {deviceId}, such as https://id.example/{deviceId}')
+      .option('--label-url <TEMPLATE>', 'URL on a label, with {deviceId} (default: labelUrl of the group)')
       .option('--parallel <N>', 'downloads at the same time', positive, 4)
       .action(run(async () => (await import('../verbs/fetch.ts')).fetchJob)),
     {
@@ -84,7 +84,7 @@ export function jobCommands(root: Root, run: Run): void {
         'DIR gets bundles/, index.csv (device, file, SHA-256, certificate) and labels.csv (a row per label). Every file is',
         'compared with the SHA-256 that the deployment recorded. Bundles can hold private keys: their mode is 0600.',
       ],
-      examples: ['fleet job fetch 3f2a9c4e8b1d7a6050c3e9f1 --out lot-7 --label-url https://id.example/{deviceId}'],
+      examples: ['fleet job fetch 3f2a9c4e8b1d7a6050c3e9f1 --out lot-7'],
     },
   );
   withNotes(

@@ -70,10 +70,9 @@ export async function fetchJob(context: Context, jobId: string, options: FetchOp
   }
   fetched.sort((a, b) => (a.device.deviceId < b.device.deviceId ? -1 : 1));
   await writeTable(join(out, 'index.csv'), fetched.map(indexRow));
-  await writeTable(
-    join(out, 'labels.csv'),
-    fetched.map(({ device }) => labelRow(device, labelUrl)),
-  );
+  const templates = await templatesOf(api, fetched, labelUrl);
+  const labels = fetched.map(({ device }) => labelRow(device, templates.get(device.enrollmentGroup)));
+  await writeTable(join(out, 'labels.csv'), labels);
 
   for (const fault of faults.slice(0, 20)) context.say(fault);
   if (without > 0) context.say(`${plural(without, 'device')} of the job have no bundle to download.`);
@@ -104,6 +103,17 @@ function devicesOf({ client }: Api, job: string): AsyncIterable<Device> {
   });
   // A worker that ends must not end the others.
   return { [Symbol.asyncIterator]: () => ({ next: () => devices.next() }) };
+}
+
+/** The template of the URL on a label, by group: the one that was given, or `labelUrl` of the group. */
+async function templatesOf({ client }: Api, fetched: readonly Fetched[], given: string | undefined) {
+  const templates = new Map<string, string | undefined>();
+  for (const id of new Set(fetched.map(({ device }) => device.enrollmentGroup))) {
+    const path = '/enrollment-groups/{id}';
+    const group = given === undefined ? await answered(client.GET(path, { params: { path: { id } } })) : undefined;
+    templates.set(id, given ?? group?.definition.labelUrl);
+  }
+  return templates;
 }
 
 function indexRow({ device, file, sha256 }: Fetched) {

@@ -259,6 +259,7 @@ describe('fleet job fetch', () => {
       { json: { devices: [device('gw-2')], continuation: '2' } },
       { json: { devices: [device('gw-1')] } },
     ],
+    'GET /api/enrollment-groups/line7': { json: { definition: { labelUrl: 'https://id.example/{deviceId}' } } },
     'GET /api/devices/gw-1/bundle': { body: content['gw-1'] },
     'GET /api/devices/gw-2/bundle': { body: content['gw-2'] },
   };
@@ -266,7 +267,7 @@ describe('fleet job fetch', () => {
   it('loads all bundles with an index and labels, and only what is missing at the second time', async () => {
     const out = join(folder, 'lot');
     await using first = await fakeDeployment(routes);
-    const done = await fleet(`job fetch ${jobId} --out ${out} --label-url https://id.example/{deviceId}`, first);
+    const done = await fleet(`job fetch ${jobId} --out ${out}`, first);
     assert.equal(done.code, 0, done.err);
     assert.deepEqual(readdirSync(join(out, 'bundles')), ['gw-1.tar.gz', 'gw-2.tar.gz']);
     assert.equal(readFileSync(join(out, 'bundles/gw-1.tar.gz'), 'utf8'), content['gw-1']);
@@ -283,7 +284,8 @@ describe('fleet job fetch', () => {
 
     rmSync(join(out, 'bundles/gw-2.tar.gz'));
     await using second = await fakeDeployment(routes);
-    const again = await fleet(`job fetch ${jobId} --out ${out} --json`, second);
+    const again = await fleet(`job fetch ${jobId} --out ${out} --label-url http://x/{deviceId} --json`, second);
+    assert.match(readFileSync(join(out, 'labels.csv'), 'utf8'), /,http:\/\/x\/gw-2\n$/);
     assert.deepEqual(JSON.parse(again.out), { jobId, out, bundles: 2, downloaded: 1, failed: 0, withoutBundle: 0 });
     assert.deepEqual(
       second.seen.filter(({ path }) => path.endsWith('/bundle')).map(({ path }) => path),

@@ -36,7 +36,7 @@ async function good(line: string | readonly string[], more: object = {}): Promis
 }
 
 test('a group as a file is applied once, and a second plan is empty', limit, async () => {
-  writeFileSync(file('line7.yaml'), 'keyCustody: plain\ninitialTwin: { tags: { line: 7 } }\n');
+  writeFileSync(file('line7.yaml'), 'keyCustody: plain\nlabelUrl: https://id.example/{deviceId}\n');
   const diff = await run(`group diff ${file('line7.yaml')} --detailed-exitcode`);
   assert.equal(diff.code, 7, diff.err);
   assert.match(await good(`group apply ${file('line7.yaml')} --yes`), /^line7 +create +enrolled$/m);
@@ -65,7 +65,7 @@ test('a list is checked, submitted, watched, and its bundles are fetched and ver
   assert.match(await good(`job results ${jobId}`), /^ +2 +cli-1 +provisioned +line7/m);
 
   const lot = file('lot');
-  await good(`job fetch ${jobId} --out ${lot} --label-url https://id.example/{deviceId}`);
+  await good(`job fetch ${jobId} --out ${lot}`);
   assert.deepEqual(readdirSync(join(lot, 'bundles')), ['cli-1.tar.gz', 'cli-2.tar.gz']);
   assert.match(readFileSync(join(lot, 'labels.csv'), 'utf8'), /https:\/\/id\.example\/cli-2/);
   writeFileSync(file('groups.json'), await good('groups --json'));
