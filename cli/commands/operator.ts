@@ -4,6 +4,7 @@ import type { Root, Run } from '../root.ts';
 
 /*
  * Verbs that work past the HTTP API, with the rights of the operator: on the stores and the DPS of a deployment, or on files.
+ * `audit export` is beside the other verbs of the audit trail, and uses the API.
  */
 
 const settings = [
@@ -176,18 +177,19 @@ function auditCommands(root: Root, run: Run): void {
   withNotes(
     audit
       .command('export')
-      .description('write the entries of the log')
+      .description('write who did what, when and why, newest first')
       .option('--since <TIME>', 'from this time on; 7d is seven days ago', time)
       .option('--until <TIME>', 'before this time', time)
-      .option('--action <NAME>', 'only entries of this action, such as suspend-device')
-      .option('--by <TEXT>', 'only entries of people whose name has this text')
-      .option(...settings)
-      .action(run(async () => (await import('../operator/audit.ts')).exportAudit)),
+      .option('--device <ID>', 'about this device, or the chunk in which its certificate was issued')
+      .option('-g, --group <ID>', 'about this enrollment group, or certificates of its CA')
+      .option('--job <JOB>', 'about this job')
+      .option('--by <NAME>', 'by this user: the name as in an entry, or the object id')
+      .option('--action <NAME>', 'of this kind, such as suspend-device')
+      .option('--limit <N>', 'at most so many (default: 100 in a table, otherwise all)', positive)
+      .action(run(async () => (await import('../verbs/audit.ts')).exportAudit)),
     {
-      examples: [
-        'fleet audit export --since 7d -o csv > audit.csv',
-        'fleet audit export --action suspend-device -o jsonl',
-      ],
+      about: ['Over the HTTP API. Entries of the last minute are not in the log yet.'],
+      examples: ['fleet audit export --since 7d -o csv > audit.csv', 'fleet audit export --device gw-000001 -o jsonl'],
     },
   );
   withNotes(

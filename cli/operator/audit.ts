@@ -1,19 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { type Checkpoint, readVerifierKey, verifierKey } from '../../lib/audit/checkpoint.ts';
-import { checkpointName, readCursor } from '../../lib/audit/cursor.ts';
-import { type AuditEntry, decodeEntry } from '../../lib/audit/entry.ts';
-import { readBundleEntries, tilePath } from '../../lib/audit/tiles.ts';
-import { tileWidth } from '../../lib/audit/tree.ts';
+import { checkpointName } from '../../lib/audit/cursor.ts';
+import type { AuditEntry } from '../../lib/audit/entry.ts';
 import { readKeptCheckpoint, verifyLog } from '../../lib/audit/verify.ts';
 import { FleetError } from '../../lib/errors.ts';
 import type { Context } from '../context.ts';
 import { exitCodes, usageError } from '../errors.ts';
-import type { Column, Line } from '../output.ts';
+import type { Line } from '../output.ts';
 import { ArchiveMatcher } from './archives.ts';
 import { findPlace } from './place.ts';
 
 /*
- * `fleet audit`: verifies and exports the audit trail of a deployment. docs/audit.md
+ * `fleet audit verify`, `checkpoint` and `key`: the audit trail of a deployment, past its HTTP API. docs/audit.md
  */
 
 interface PlaceOptions {
@@ -60,7 +58,10 @@ export async function verifyAudit(context: Context, options: VerifyOptions): Pro
   const log = await verifyLog({ ...auditLog, publicKey, older, copies, onEntry });
   const archives = await matcher.match(bundles, listed);
 
-  const findings = [...log.findings, ...archives.findings];
+  const { bundleRetentionDays: retentionDays } = services;
+  const gone = logOnly ? [] : matcher.gone(listed, { retentionDays, now: services.now() });
+
+  const findings = [...log.findings, ...archives.findings, ...gone];
   const lines: Line[] = [
     ...findings.map(({ where, what }) => `FOUND ${where}: ${what}`),
     `${name}: ${log.size} entries in the log, ${log.waiting} in the intake that wait for it`,
@@ -75,61 +76,4 @@ export async function verifyAudit(context: Context, options: VerifyOptions): Pro
     context.say('The deployment said which key is right. Verify with --key to be independent of it.');
   }
   return findings.length === 0 ? exitCodes.ok : exitCodes.failed;
-}
-
-interface ExportOptions extends PlaceOptions {
-  readonly since?: string | undefined;
-  readonly until?: string | undefined;
-  readonly action?: string | undefined;
-  readonly by?: string | undefined;
-}
-
-const columns: readonly Column<AuditEntry>[] = [
-  { name: 'at', value: ({ at }) => at, kind: 'time' },
-  { name: 'action', value: ({ action }) => action },
-  { name: 'phase', value: ({ phase }) => phase },
-  { name: 'outcome', value: ({ outcome }) => outcome },
-  { name: 'by', value: ({ by }) => by },
-  { name: 'subject', value: ({ subject }) => JSON.stringify(subject) },
-  { name: 'why', value: ({ why }) => why },
-  { name: 'id', value: ({ id }) => id },
-];
-
-/** Writes the entries of the log, in its order. Whether the log is intact is said by `fleet audit verify`. */
-export async function exportAudit(context: Context, options: ExportOptions): Promise<undefined> {
-  const { services } = await findPlace(context, options);
-  const count = await context.output.rows(columns, selected(entriesOf(services.auditLog), options));
-  context.say(`${count} entries. Whether the log is intact: fleet audit verify`);
-  return undefined;
-}
-
-async function* selected(entries: AsyncIterable<AuditEntry>, { since, until, action, by }: ExportOptions) {
-  const [from, to] = [since, until].map((time) => (time === undefined ? undefined : Date.parse(time)));
-  for await (const entry of entries) {
-    const at = Date.parse(entry.at);
-    if ((from !== undefined && at < from) || (to !== undefined && at >= to)) continue;
-    if ((action !== undefined && entry.action !== action) || (by !== undefined && !entry.by.includes(by))) continue;
-    yield entry;
-  }
-}
-
-type AuditLog = Awaited<ReturnType<typeof findPlace>>['services']['auditLog'];
-
-/** @throws FleetError `audit-damaged` where entries are missing */
-async function* entriesOf({ log, head }: AuditLog): AsyncGenerator<AuditEntry> {
-  const { size } = await readCursor(head);
-  for (let bundle = 0; bundle * tileWidth < size; bundle++) {
-    const width = Math.min(tileWidth, size - bundle * tileWidth);
-    const path = tilePath('entries', bundle, width);
-    const body = await (width === tileWidth ? log : head).read(path);
-    const entries = readBundleEntries(body ?? Buffer.alloc(0));
-    if (entries.length !== width) {
-      throw new FleetError('audit-damaged', `${path} has ${entries.length} of ${width} entries.`);
-    }
-    for (const entry of entries) {
-      const decoded = decodeEntry(entry);
-      if (decoded === undefined) throw new FleetError('audit-damaged', `${path} has an entry that is not of this app.`);
-      yield decoded;
-    }
-  }
 }
