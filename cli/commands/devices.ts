@@ -80,6 +80,14 @@ export function deviceCommands(root: Root, run: Run): void {
       },
     );
   }
+  withNotes(
+    root
+      .command('acts')
+      .description('list acts on many devices, the latest first')
+      .option('--limit <N>', 'at most so many (default: 100 in a table, otherwise all)', positive)
+      .action(run(async () => (await import('../verbs/device-acts.ts')).listActs)),
+    { examples: ['fleet acts'] },
+  );
   const act = root.command('act').description('an act on many devices that goes on');
   const actId = ['<ACT>', 'id of an act, 24 hex digits'] as const;
   withNotes(

@@ -3,7 +3,8 @@ import { answered, type Schemas } from '../api.ts';
 import type { Device } from '../bundles.ts';
 import type { Context } from '../context.ts';
 import { CliError, exitCodes, usageError } from '../errors.ts';
-import type { Line } from '../output.ts';
+import type { Column, Line } from '../output.ts';
+import { writeList } from '../paging.ts';
 import { createProgress } from '../progress.ts';
 import { ask, readInput } from '../terminal.ts';
 import { duration, grouped, plural } from '../text.ts';
@@ -142,6 +143,27 @@ async function confirmMany(context: Context, act: ActKind, devices: number, opti
   throw new CliError(exitCodes.failed, 'Not confirmed. Nothing was done.');
 }
 
+const columns: readonly Column<Act>[] = [
+  { name: 'act', value: ({ actId }) => actId },
+  { name: 'does', value: ({ act }) => act },
+  { name: 'status', value: ({ status }) => status, kind: 'status' },
+  { name: 'devices', value: ({ estimate }) => estimate.devices },
+  { name: 'done', value: ({ counts }) => counts.done },
+  { name: 'refused', value: ({ counts }) => counts.refused },
+  { name: 'by', value: ({ by }) => by },
+  { name: 'reason', value: ({ reason }) => reason },
+  { name: 'started', value: ({ startedAt }) => startedAt, kind: 'time' },
+];
+
+export async function listActs(context: Context, { limit }: { limit?: number | undefined }): Promise<undefined> {
+  const { client } = await context.api();
+  await writeList(context, columns, limit, async (page) => {
+    const answer = await answered(client.GET('/device-acts', { params: { query: page } }));
+    return { items: answer.acts, continuation: answer.continuation };
+  });
+  return undefined;
+}
+
 export async function showAct(context: Context, actId: string, options: { watch?: true | undefined }): Promise<number> {
   if (options.watch) return awaitAct(context, actId);
   await context.output.one(await readAct(context, actId), actLines);
@@ -169,13 +191,19 @@ async function awaitAct(context: Context, actId: string): Promise<number> {
   try {
     for (;;) {
       const act = await readAct(context, actId);
-      const { done, underway, refused } = act.counts;
+      const { done, underway, refused, unchanged } = act.counts;
       if (act.status !== 'running') {
         progress.end();
         await context.output.one(act, actLines);
         return act.status === 'completed' && refused === 0 ? exitCodes.ok : exitCodes.failed;
       }
-      progress.show(`${act.act}: ${grouped(done)} done, ${grouped(underway)} underway, ${grouped(refused)} refused`, 0);
+      const worked = done + underway + refused + unchanged;
+      const { devices } = act.estimate;
+      const counts = `${grouped(done)} done, ${grouped(underway)} underway, ${grouped(refused)} refused`;
+      progress.show(
+        `${act.act}: ${grouped(worked)} of about ${grouped(devices)}; ${counts}`,
+        worked / Math.max(devices, 1),
+      );
       await context.terminal.sleep(pause);
     }
   } finally {
@@ -193,6 +221,8 @@ function actLines(act: Act): Line[] {
     ['done', act.counts.done],
     ['underway', act.counts.underway],
     ['refused', act.counts.refused],
+    ['unchanged', act.counts.unchanged],
+    ['estimate', `${plural(act.estimate.devices, 'device')}, about ${duration(act.estimate.minutes * 60)}`],
     ['started', act.startedAt, 'time'],
     ['finished', act.finishedAt, 'time'],
     ...act.refusals.map(({ deviceId, code, message }): Line => ['', `${deviceId}: ${message} (${code})`]),

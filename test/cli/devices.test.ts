@@ -33,7 +33,8 @@ const act = {
   status: 'running',
   reason: 'stolen',
   by: 'function key',
-  counts: { done: 0, underway: 0, refused: 0 },
+  estimate: { devices: 2, minutes: 1, limit: 'hub registry' },
+  counts: { done: 0, underway: 0, refused: 0, unchanged: 0 },
   refusals: [],
   startedAt: '2026-11-27T11:00:00.000Z',
   links: { self: '' },
@@ -123,7 +124,7 @@ describe('fleet device suspend, revoke, restore, scrap', () => {
   it('takes ids from a file, each once, and waits; a device that refused is a failure', async () => {
     const ids = join(folder, 'ids.txt');
     writeFileSync(ids, 'gw-1\r\ngw-2\n\ngw-1\n');
-    const ended = { ...act, status: 'completed', counts: { done: 1, underway: 0, refused: 1 } };
+    const ended = { ...act, status: 'completed', counts: { done: 1, underway: 0, refused: 1, unchanged: 0 } };
     await using deployment = await fakeDeployment({
       'POST /api/device-acts': begin,
       [`GET /api/device-acts/${act.actId}`]: [{ json: act }, { json: ended }],
@@ -131,7 +132,14 @@ describe('fleet device suspend, revoke, restore, scrap', () => {
     const { code, out, err } = await fleet(`device suspend --ids-from ${ids} --reason x --yes --watch`, deployment);
     assert.equal(code, 1, err);
     assert.match(out, /^refused +1$/m);
+    assert.match(err, /^revoke: 0 of about 2; 0 done, 0 underway, 0 refused$/m);
     assert.deepEqual(JSON.parse(deployment.seen[1]?.body ?? '').filter, { deviceIds: ['gw-1', 'gw-2'] });
+  });
+
+  it('lists acts', async () => {
+    await using deployment = await fakeDeployment({ 'GET /api/device-acts': { json: { acts: [act] } } });
+    const { out } = await fleet('acts', deployment);
+    assert.match(out, /^4f2a9c4e8b1d7a6050c3e9f1 +revoke +running +2 +0 +0 +function key +stolen/m);
   });
 
   it('refuses a device beside a selection, and neither of the two', async () => {
