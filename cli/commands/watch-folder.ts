@@ -23,9 +23,9 @@ export function watchFolderCommand(root: Root, run: Run): void {
       .action(run(async () => (await import('../verbs/watch-folder.ts')).watchFolder)),
     {
       about: [
-        'A file goes to done/ when every row is good, otherwise to failed/, with NAME.job.json and the report (NAME.results.csv or',
-        'NAME.errors.csv) beside it. Names that begin with a dot or end in .tmp or .part are left alone. After a crash, a file that',
-        'is still there is submitted again under the same key, so it is one job.',
+        'A file goes to done/ when every row is good, otherwise to failed/. NAME.job.json and the report (NAME.results.csv or',
+        'NAME.errors.csv) are beside it. Other files, and names that begin with . or ~, are left alone. After a crash, a file',
+        'that is still there is submitted again under the same key, so it is one job.',
       ],
       examples: ['fleet watch-folder /srv/line7 --group line7', 'fleet watch-folder lists --once -o jsonl'],
     },

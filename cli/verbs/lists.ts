@@ -22,7 +22,7 @@ export async function check(context: Context, file: string, options: CheckOption
   const answer = await answered(api.client.POST('/checks', { params: { query: queryOf(options) }, ...asIs(list) }));
   const { digest, refused } =
     'outcomes' in answer ? await showCheck(context, answer) : await awaitCheck(context, api, answer, options);
-  if (refused === 0) context.say(`next: fleet submit ${file}${groupText(options)} --check ${digest}`);
+  if (refused === 0) context.say(`next: fleet submit ${file}${optionsText(options)} --check ${digest}`);
   return refused === 0 ? exitCodes.ok : exitCodes.failedRows;
 }
 
@@ -103,6 +103,12 @@ function queryOf({ group, onConflict, adopt }: ListOptions) {
   };
 }
 
-function groupText({ group, onConflict }: ListOptions): string {
-  return `${group === undefined ? '' : ` --group ${group}`}${onConflict === undefined ? '' : ` --on-conflict ${onConflict}`}`;
+/** The options of a check, for the submission that follows it. */
+function optionsText({ group, onConflict, adopt }: ListOptions): string {
+  const words = [
+    ...(group === undefined ? [] : ['--group', group]),
+    ...(onConflict === undefined ? [] : ['--on-conflict', onConflict]),
+    ...(adopt === undefined ? [] : ['--adopt']),
+  ];
+  return words.map((word) => ` ${word}`).join('');
 }

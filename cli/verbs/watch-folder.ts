@@ -63,10 +63,9 @@ export async function watchFolder(context: Context, folder: string, options: Wat
 async function listsIn(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true });
   const lists = entries.filter((entry) => entry.isFile() && listSuffixes.includes(extname(entry.name).toLowerCase()));
-  return lists
-    .map(({ name }) => name)
-    .filter((name) => !name.startsWith('.'))
-    .sort();
+  // Excel keeps a file `~$NAME` beside a workbook that is open.
+  const names = lists.map(({ name }) => name).filter((name) => !/^[.~]/.test(name));
+  return names.sort();
 }
 
 /** Whether a file has not changed for a while: a copy over the network writes for seconds. */

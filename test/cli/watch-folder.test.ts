@@ -48,13 +48,26 @@ function clock(): () => Date {
 
 describe('fleet watch-folder', () => {
   it('takes what is quiet, and puts the report beside it', async () => {
-    const folder = folderOf({ 'a.csv': 'deviceId\ngw-1\n', '.hidden.csv': 'x', 'b.csv.tmp': 'x', 'notes.txt': 'x' });
+    const folder = folderOf({
+      'a.csv': 'deviceId\ngw-1\n',
+      '.hidden.csv': 'x',
+      '~$a.xlsx': 'x',
+      'b.csv.tmp': 'x',
+      'notes.txt': 'x',
+    });
     await using deployment = await fakeDeployment(routes);
     const { code, out } = await fleet(`watch-folder ${folder} -g line7 --once`, { ...deployment, now: clock() });
     assert.equal(code, 0);
     assert.equal(out, 'a.csv -> done/a.csv (completed)\n');
     assert.deepEqual(readdirSync(join(folder, 'done')).sort(), ['a.csv', 'a.csv.job.json', 'a.csv.results.csv']);
-    assert.deepEqual(readdirSync(folder).sort(), ['.hidden.csv', 'b.csv.tmp', 'done', 'failed', 'notes.txt']);
+    assert.deepEqual(readdirSync(folder).sort(), [
+      '.hidden.csv',
+      'b.csv.tmp',
+      'done',
+      'failed',
+      'notes.txt',
+      '~$a.xlsx',
+    ]);
     assert.equal(deployment.seen[0]?.path, '/api/jobs?enrollmentGroup=line7');
   });
 
