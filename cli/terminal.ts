@@ -1,4 +1,4 @@
-import { createInterface } from 'node:readline/promises';
+import { createInterface, type Interface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { CliError, exitCodes } from './errors.ts';
@@ -51,30 +51,34 @@ export function processTerminal(): Terminal {
   };
 }
 
-/** Asks a person on stderr. @returns the answer, without blanks around it */
-export async function ask({ stdin, stderr, signal }: Terminal, question: string): Promise<string> {
-  const lines = createInterface({ input: stdin, output: stderr });
-  try {
-    return (await lines.question(question, { signal })).trim();
-  } catch (error) {
-    throw signal.aborted ? signal.reason : error;
-  } finally {
-    lines.close();
-  }
+/** Asks a person on stderr. @returns the answer, without blanks around it. @throws CliError when there is none */
+export function ask({ stdin, stderr, signal }: Terminal, question: string): Promise<string> {
+  return answerOf(createInterface({ input: stdin, output: stderr }), question, signal);
 }
 
-/** Asks for a key without showing it. */
+/** Asks for a key without showing it. @throws CliError when there is no answer */
 export async function askSecret({ stdin, stderr, signal }: Terminal, question: string): Promise<string> {
   stderr.write(question);
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const lines = createInterface({ input: stdin, output: nowhere, terminal: true });
   try {
-    return (await lines.question('', { signal })).trim();
+    return await answerOf(createInterface({ input: stdin, output: nowhere, terminal: true }), '', signal);
+  } finally {
+    stderr.write('\n');
+  }
+}
+
+async function answerOf(lines: Interface, question: string, signal: AbortSignal): Promise<string> {
+  // While it waits, readline takes Ctrl-C and Ctrl-D itself, and its promise would wait forever.
+  const { promise: ended, reject } = Promise.withResolvers<never>();
+  lines.once('SIGINT', () => reject(new CliError(exitCodes.interrupted, 'Interrupted.')));
+  lines.once('close', () => reject(new CliError(exitCodes.failed, 'There was no answer. Nothing was done.')));
+  try {
+    return (await Promise.race([lines.question(question, { signal }), ended])).trim();
   } catch (error) {
     throw signal.aborted ? signal.reason : error;
   } finally {
+    ended.catch(() => {});
     lines.close();
-    stderr.write('\n');
   }
 }
 

@@ -234,6 +234,8 @@ describe('fleet submit and job watch', () => {
       deployment.seen.map(({ method }) => method),
       ['GET', 'GET'],
     );
+    const none = await fleet(`job cancel ${jobId}`, { ...deployment, isTerminal: true });
+    assert.match(none.err, /error: There was no answer\. Nothing was done\.\n$/);
     assert.equal((await fleet(`job cancel ${jobId} --yes`, deployment)).code, 0);
   });
 });
