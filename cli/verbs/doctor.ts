@@ -61,7 +61,7 @@ async function* examine(context: Context): AsyncGenerator<Check> {
   yield await versionCheck(context, api);
   yield await rolesCheck(api, reached);
   yield* await healthChecks(api);
-  yield* await summaryChecks(api);
+  yield* await summaryChecks(api, context.terminal.now());
 }
 
 function isCheck(value: object): value is Check {
@@ -145,7 +145,7 @@ async function healthChecks({ client }: Api): Promise<Check[]> {
 }
 
 /** What waits for an operator. */
-async function summaryChecks({ client }: Api): Promise<Check[]> {
+async function summaryChecks({ client }: Api, now: Date): Promise<Check[]> {
   const summary = await attempt('summary', () => answered(client.GET('/summary')));
   if (isCheck(summary)) return [{ ...summary, state: 'warning' }];
   const { findings, deadLetters, groups, certificates } = summary;
@@ -161,11 +161,25 @@ async function summaryChecks({ client }: Api): Promise<Check[]> {
       `${plural(ended, 'device')} with a certificate that ended or ends within 30 days`,
       'fleet devices --expires-before',
     ),
+    ...(summary.queues?.byQueue ?? []).flatMap((queue) => queueCheck(queue, now)),
     ...groups.endingCas.map(({ group, certificate, days }): Check => {
       const found = `the ${certificate} of ${group} ends in ${plural(days, 'day')}`;
       return { name: 'CAs', state: days < 30 ? 'FAULT' : 'warning', found, fix: `fleet group rollover ${group}` };
     }),
   ];
+}
+
+/** Seconds after which a message should have been received. The host polls an idle queue each few seconds (docs/host.md). */
+const longWait = 600;
+
+function queueCheck(
+  { queue, messages, oldest }: NonNullable<Schemas['Summary']['queues']>['byQueue'][number],
+  now: Date,
+): Check[] {
+  const waits = oldest === undefined ? 0 : (now.getTime() - Date.parse(oldest)) / 1000;
+  if (waits < longWait) return [];
+  const found = `${plural(messages, 'message')}, the oldest waits for ${duration(waits)}`;
+  return [{ name: `queue ${queue}`, state: 'warning', found, fix: 'See whether the functions run, and their log.' }];
 }
 
 function counted(name: string, count: number, found: string, verb: string): Check {

@@ -43,7 +43,12 @@ describe('fleet doctor', () => {
       },
       'GET /api/health': { json: { checks: [{ name: 'queue orders', ok: false, problem: 'Create the queue.' }] } },
       'GET /api/summary': {
-        json: { ...summary, deadLetters: { total: 2 }, groups: { refused: [], endingCas: [ending] } },
+        json: {
+          ...summary,
+          deadLetters: { total: 2 },
+          queues: { byQueue: [{ queue: 'chunks', messages: 3, oldest: '2026-11-27T11:00:00Z' }] },
+          groups: { refused: [], endingCas: [ending] },
+        },
       },
     });
     const { code, out, err } = await fleet('doctor', deployment);
@@ -55,7 +60,8 @@ describe('fleet doctor', () => {
     assert.match(out, /^FAULT {4}queue orders: failing\n {9}fix: Create the queue\.$/m);
     assert.match(out, /^warning {2}dead letters: messages failed for good\n {9}fix: Run fleet dead-letters list\.$/m);
     assert.match(out, /^FAULT {4}CAs: the issuing CA of line7 ends in 4 days\n {9}fix: fleet group rollover line7$/m);
-    assert.equal(err, '12 checks, 3 faults, 1 warning\n');
+    assert.match(out, /^warning {2}queue chunks: 3 messages, the oldest waits for 1 h 0 min\n {9}fix: /m);
+    assert.equal(err, '13 checks, 3 faults, 2 warnings\n');
   });
 
   it('ends where the rest cannot be known', async () => {
