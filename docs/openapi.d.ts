@@ -534,7 +534,7 @@ export interface paths {
         };
         /**
          * Who did what, when and why
-         * @description Entries of the audit trail, the newest first; those of the last minute are not in the log yet. A page reads 16,384 entries at most, so it can be empty and have a next one. `npm run audit -- verify` shows that nothing was changed (docs/audit.md).
+         * @description Entries of the audit trail, the newest first; those of the last minute are not in the log yet. A page reads 16,384 entries at most, so it can be empty and have a next one. `fleet audit verify` shows that nothing was changed (docs/audit.md).
          */
         get: operations["list-audit-entries"];
         put?: never;
@@ -734,7 +734,7 @@ export interface components {
              */
             issuingCa?: {
                 /**
-                 * @description Signed by our root at its first use, or signed elsewhere and imported (npm run ca -- csr, import).
+                 * @description Signed by our root at its first use, or signed elsewhere and imported (fleet ca csr, import).
                  * @default fleet
                  * @enum {string}
                  */
@@ -752,7 +752,7 @@ export interface components {
                 validityDays?: number;
             };
             /**
-             * @description How DPS has the CA of the group: in the enrollment group, or as a verified CA by name (npm run ca -- register).
+             * @description How DPS has the CA of the group: in the enrollment group, or as a verified CA by name (fleet ca register).
              * @default signingCertificate
              * @enum {string}
              */
@@ -818,6 +818,8 @@ export interface components {
             trustBundle?: string[];
             /** @description Image of the Edge Agent. Default: the image at mcr.microsoft.com for the target. */
             agentImage?: string;
+            /** @description URL on the label of a device (IEC 61406-1), with `{deviceId}`. `fleet job fetch` writes it into labels.csv. */
+            labelUrl?: string;
             /**
              * @description The twin that DPS gives each device of the group at its first assignment.
              * @default {}
@@ -1022,7 +1024,7 @@ export interface components {
                 notAfter: components["schemas"]["Time"];
                 certificatePem: string;
                 revokedAt: components["schemas"]["Time"];
-                /** @description Its certificate in DPS. Remove it: npm run ca -- unregister GROUP. */
+                /** @description Its certificate in DPS. Remove it: fleet ca unregister GROUP. */
                 readonly registration?: {
                     name: string;
                     at: components["schemas"]["Time"];
@@ -2011,7 +2013,7 @@ export interface components {
             /** @description The intermediate CA of the group. A change takes effect at the next rollover. */
             issuingCa: {
                 /**
-                 * @description Signed by our root at its first use, or signed elsewhere and imported (npm run ca -- csr, import).
+                 * @description Signed by our root at its first use, or signed elsewhere and imported (fleet ca csr, import).
                  * @default fleet
                  * @enum {string}
                  */
@@ -2029,7 +2031,7 @@ export interface components {
                 validityDays: number;
             };
             /**
-             * @description How DPS has the CA of the group: in the enrollment group, or as a verified CA by name (npm run ca -- register).
+             * @description How DPS has the CA of the group: in the enrollment group, or as a verified CA by name (fleet ca register).
              * @default signingCertificate
              * @enum {string}
              */
@@ -2095,6 +2097,8 @@ export interface components {
             trustBundle: string[];
             /** @description Image of the Edge Agent. Default: the image at mcr.microsoft.com for the target. */
             agentImage?: string;
+            /** @description URL on the label of a device (IEC 61406-1), with `{deviceId}`. `fleet job fetch` writes it into labels.csv. */
+            labelUrl?: string;
             /** @description The twin that DPS gives each device of the group at its first assignment. */
             initialTwin: {
                 /**
@@ -4439,7 +4443,7 @@ export interface operations {
             403: components["responses"]["Error403"];
             413: components["responses"]["Error413"];
             /**
-             * @description `audit-damaged`: Run npm run audit -- verify, which says where. Entries wait in the intake until the containers audit and audit-head are as they were.
+             * @description `audit-damaged`: Run fleet audit verify, which says where. Entries wait in the intake until the containers audit and audit-head are as they were.
              *
              *     `setting-invalid`: Correct the settings named (docs/settings.md).
              *

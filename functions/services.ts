@@ -52,7 +52,7 @@ export interface Services extends Ports {
   readonly auditLog: SequencerPorts;
   /** Held by the one instance that takes entries into the log. */
   readonly auditLock: Lock;
-  /** The CA certificates of DPS, as `npm run ca` saw them last. */
+  /** The CA certificates of DPS, as `fleet ca` saw them last. */
   readonly dpsCas: DpsCaStore;
   /** Held by the one instance that writes individual enrollments. */
   readonly enrollmentLock: Lock;

@@ -167,9 +167,9 @@ const definitions = {
   'ca-missing': {
     acts: 'operator',
     status: 409,
-    hint: 'Run npm run ca -- csr GROUP, have the CA signed, run npm run ca -- import GROUP, then retry the job.',
+    hint: 'Run fleet ca csr GROUP, have the CA signed, run fleet ca import GROUP, then retry the job.',
   },
-  'ca-unregistered': { acts: 'operator', status: 409, hint: 'Run npm run ca -- register [GROUP], then retry the job.' },
+  'ca-unregistered': { acts: 'operator', status: 409, hint: 'Run fleet ca register [GROUP], then retry the job.' },
   'ca-key-unusable': {
     acts: 'operator',
     status: 500,
@@ -230,7 +230,7 @@ const definitions = {
   'audit-damaged': {
     acts: 'operator',
     status: 500,
-    hint: 'Run npm run audit -- verify, which says where. Entries wait in the intake until the containers audit and audit-head are as they were.',
+    hint: 'Run fleet audit verify, which says where. Entries wait in the intake until the containers audit and audit-head are as they were.',
   },
   unauthorized: { acts: 'sender', status: 401, hint: 'Send a function key in x-functions-key, or sign in.' },
   forbidden: {

@@ -40,7 +40,7 @@ export const auditOperation = (operations: () => readonly Operation[]) =>
     path: 'audit',
     summary: 'Who did what, when and why',
     description:
-      'Entries of the audit trail, the newest first; those of the last minute are not in the log yet. A page reads 16,384 entries at most, so it can be empty and have a next one. `npm run audit -- verify` shows that nothing was changed (docs/audit.md).',
+      'Entries of the audit trail, the newest first; those of the last minute are not in the log yet. A page reads 16,384 entries at most, so it can be empty and have a next one. `fleet audit verify` shows that nothing was changed (docs/audit.md).',
     role: 'reader',
     perGroup: false,
     query: z.object({

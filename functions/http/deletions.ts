@@ -25,7 +25,7 @@ const deletedGroup = z
             .object({ name: z.string(), at: time })
             .readonly()
             .optional()
-            .describe('Its certificate in DPS. Remove it: npm run ca -- unregister GROUP.'),
+            .describe('Its certificate in DPS. Remove it: fleet ca unregister GROUP.'),
         }),
       )
       .describe('The CAs of the group, which stay on record as revoked. Newest first.'),

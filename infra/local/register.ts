@@ -22,7 +22,7 @@ hub that DPS assigns.
 
 Exit codes: 0 every device is registered, 1 a device could not be registered, 2 invalid command line.
 
-Example: curl -OJ -H "x-functions-key: local-function-key" http://localhost:7071/api/devices/gw-000001/bundle
+Example: npx fleet device bundle gw-000001
          npm run register -- gw-000001.tar.gz`;
 
 await runCommand({ usage, operands: ['BUNDLE'] }, async ({ operands: [path = ''] }) => {

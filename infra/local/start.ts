@@ -140,28 +140,24 @@ The stack is ready.
   Cosmos     ${urls.cosmos}
   DPS        ${urls.dps}   (and its hubs)
 
-In another terminal, declare an enrollment group first:
-  curl -X PUT ${api}/enrollment-groups/line7 ${key} -H "content-type: application/json" --data-binary @samples/line7.json
-
-Submit a manifest to blob storage:
-  npm run upload -- samples/gateways.csv --group line7
+In another terminal, declare an enrollment group, check a list, and submit it:
+  npx fleet group apply samples/line7.json
+  npx fleet check samples/gateways.csv --group line7
+  npx fleet submit samples/gateways.csv --group line7 --watch
 
 Submit an order to the queue:
-  npm run order -- samples/order.json
+  npx fleet order samples/order.json
 
 Submit a manifest by HTTP:
   curl -i -X POST "${api}/jobs?enrollmentGroup=line7" ${key} -H "content-type: text/csv" --data-binary @samples/gateways.csv
 
-Check it first, and spend nothing:
-  curl -X POST "${api}/checks?enrollmentGroup=line7" ${key} -H "content-type: text/csv" --data-binary @samples/gateways.csv
-
 Register a device with DPS, with the bundle that the app made for it:
-  curl -OJ ${api}/devices/gw-000001/bundle ${key}
+  npx fleet device bundle gw-000001
   npm run register -- gw-000001.tar.gz
 
 Read the results:
-  curl ${api}/jobs ${key}
-  curl ${api}/devices/gw-000001 ${key}
+  npx fleet jobs
+  npx fleet device show gw-000001
   curl ${api}/summary ${key}
 
 `;

@@ -72,7 +72,7 @@ it was gone and comes back.
 - Desired properties of twins: whoever operates the device writes them.
 - Tags of a twin that the row of the device does not have: they belong to others.
 - Settings of individual enrollments that were written before the group was declared last. They follow at the next certificate.
-- Which certificate a CA name in DPS stands for (\`attestation\` "caReference"): the app has no rights on the management API. \`npm run ca -- check\` shows it.
+- Which certificate a CA name in DPS stands for (\`attestation\` "caReference"): the app has no rights on the management API. \`fleet ca check\` shows it.
 `;
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await writeFile(page, findingsPage());

@@ -111,7 +111,7 @@ const examples: readonly { readonly title: string; readonly text: string; readon
   },
   {
     title: 'A device without IoT Edge, your own PKI and your own allocation',
-    text: 'Your PKI signs the issuing CA (`npm run ca -- csr`, then `import`). A webhook chooses the hub. DPS refuses the devices until the group is declared again with `provisioningStatus` "enabled".',
+    text: 'Your PKI signs the issuing CA (`fleet ca csr`, then `import`). A webhook chooses the hub. DPS refuses the devices until the group is declared again with `provisioningStatus` "enabled".',
     definition: {
       keyCustody: 'device',
       target: 'dps-device',
@@ -169,7 +169,7 @@ curl -X PUT "http://localhost:7071/api/enrollment-groups/line7" -H "x-functions-
 | \`deleting\` | an operator deletes it |
 
 A group whose issuing CA was imported is \`pending\` with \`ca-unregistered\` until DPS is known to have its root, verified. The app cannot
-ask DPS for its CAs: \`npm run ca -- register\` and \`npm run ca -- check\` do.
+ask DPS for its CAs: \`fleet ca register\` and \`fleet ca check\` do.
 
 ## Versions
 
@@ -195,7 +195,7 @@ Devices that were revoked or suspended by themselves stay so.
 
 \`DELETE /api/enrollment-groups/{id}\` takes a group without devices. It takes some 11 seconds: the group is marked, and no worker may use it
 any more. Then it is deleted in DPS, unless it was made elsewhere, and here. Its CAs stay on record as revoked (\`formerCas\`). The id can
-be used again, with another CA and another key. A CA that was registered by name stays in DPS: \`npm run ca -- unregister GROUP\`.
+be used again, with another CA and another key. A CA that was registered by name stays in DPS: \`fleet ca unregister GROUP\`.
 
 \`DELETE /api/devices/{deviceId}\` takes a device that failed, or that is provisioned and has not registered. It removes the individual
 enrollment and the bundle. \`GET\` shows the device with the status \`deleted\` and its certificate, and lists show it too. The next row

@@ -1,6 +1,6 @@
 /*
  * The names of acts in the audit trail. An HTTP operation has its own id. What the app does by itself, and what an operator
- * does with `npm run ca`, is named here. test/functions/audited-work.test.ts says where each one comes from.
+ * does with `fleet ca`, is named here. test/functions/audited-work.test.ts says where each one comes from.
  */
 
 /** What the app does without a request, or beside one. */
@@ -13,7 +13,7 @@ export const workActions = [
   'settle-device',
 ] as const;
 
-/** What an operator does with `npm run ca`. */
+/** What an operator does with `fleet ca`. */
 export const caActions = ['ca-csr', 'ca-import', 'ca-register', 'ca-rollover', 'ca-root', 'ca-unregister'] as const;
 
 export type WorkAction = (typeof workActions)[number];

@@ -34,7 +34,7 @@ const disorderMs = 10 * 60 * 1000;
 
 /**
  * Lists entries of the log, the newest first. One page reads 64 bundles at most, so it can have fewer entries than asked for,
- * or none, and have a next page. Nothing is verified here: `npm run audit -- verify` does that.
+ * or none, and have a next page. Nothing is verified here: `fleet audit verify` does that.
  * @throws FleetError `audit-damaged` when a bundle is missing; `throttled`, `unavailable`
  */
 export async function listEntries(

@@ -36,7 +36,7 @@ export function parseDpsResourceId(text: string): DpsResource {
 }
 
 /**
- * CA certificates of a DPS instance, through @azure/arm-deviceprovisioningservices. Operators use it (npm run ca). It is
+ * CA certificates of a DPS instance, through @azure/arm-deviceprovisioningservices. Operators use it (fleet ca). It is
  * not part of the deployed app, whose identity has no rights on the management API.
  */
 export function createDpsCertificates({

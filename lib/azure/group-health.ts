@@ -102,7 +102,7 @@ function validityCheck(group: GroupRecord, now: Date): Check {
   if (group.issuingCas.length === 0) {
     const next =
       group.definition.issuingCa.origin === 'outside'
-        ? `Import one: npm run ca -- csr ${group.id}, then npm run ca -- import ${group.id}.`
+        ? `Import one: fleet ca csr ${group.id}, then fleet ca import ${group.id}.`
         : 'It is made when the group is used.';
     return { name, ok: true, note: `The group has no issuing CA yet. ${next}` };
   }
@@ -123,6 +123,6 @@ function trustCheck(group: GroupRecord, root: RootCa, list: DpsCaList | undefine
   if (missing.length === 0)
     return results.length === 0 ? { name, ok: true } : { name, ok: true, note: textOf(results) };
   const { hint } = new FleetError('ca-unregistered', '');
-  const next = list === undefined ? 'Ask DPS: npm run ca -- check.' : `${hint} Ask DPS again: npm run ca -- check.`;
+  const next = list === undefined ? 'Ask DPS: fleet ca check.' : `${hint} Ask DPS again: fleet ca check.`;
   return { name, ok: false, problem: `${textOf(missing)} ${next}` };
 }

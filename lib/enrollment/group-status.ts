@@ -52,7 +52,7 @@ export function groupStatus(group: GroupRecord, known?: KnownCas, pending?: Flee
 function untrustedCa(group: GroupRecord, { root, list }: KnownCas): FleetError | undefined {
   const [current] = groupTrust(group, root, list);
   if (current === undefined || current.trusted) return undefined;
-  const next = 'Register the CA with DPS, or run npm run ca -- check if it is registered already.';
+  const next = 'Register the CA with DPS, or run fleet ca check if it is registered already.';
   return new FleetError(
     'ca-unregistered',
     `DPS refuses devices of group "${group.id}" until it trusts their CA. ${current.text} ${next}`,

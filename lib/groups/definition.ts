@@ -47,6 +47,8 @@ const keyUri = /^(?:file:\/\/\/[A-Za-z0-9._~/@,+-]+|pkcs11:[A-Za-z0-9._~:/@&=;,%
 const pkcs11Uri = /^pkcs11:[A-Za-z0-9._~:/@&=;,%+-]+$/;
 const absolutePath = /^\/[A-Za-z0-9._/+-]+$/;
 /** Registry, path, tag and digest (https://github.com/distribution/reference), no stricter than needed. */
+/** A URL with `{deviceId}` in it once, and no other braces. Quotes and blanks would break labels and files of CSV. */
+const labelUrl = /^https?:\/\/[^\s{}"'<>\\]*\{deviceId\}[^\s{}"'<>\\]*$/;
 const imageReference = /^[a-z0-9](?:[a-zA-Z0-9._/:-]*[a-zA-Z0-9])?(?:@sha256:[0-9a-f]{64})?$/;
 
 /** A moment in the life of a certificate, as cert/cert-renewal/src/policy.rs of Azure/iot-identity-service reads it. */
@@ -101,7 +103,7 @@ const schema = strictObject({
     origin: z
       .enum(['fleet', 'outside'])
       .default('fleet')
-      .describe('Signed by our root at its first use, or signed elsewhere and imported (npm run ca -- csr, import).'),
+      .describe('Signed by our root at its first use, or signed elsewhere and imported (fleet ca csr, import).'),
     keyType: z.enum(['ec-p256', 'ec-p384', 'rsa-4096']).default('ec-p256').describe('Type of the key of the CA.'),
     validityDays: days(30, 7300).default(1825).describe('Life of the CA in days. It never outlives its root.'),
   })
@@ -111,7 +113,7 @@ const schema = strictObject({
     .enum(['signingCertificate', 'caReference'])
     .default('signingCertificate')
     .describe(
-      'How DPS has the CA of the group: in the enrollment group, or as a verified CA by name (npm run ca -- register).',
+      'How DPS has the CA of the group: in the enrollment group, or as a verified CA by name (fleet ca register).',
     ),
   target: z
     .enum(['iotedge-1.6', 'iotedge-1.5', 'iotedge-1.4', 'iotedge-1.2', 'iotedge-1.1', 'dps-device'])
@@ -169,6 +171,14 @@ const schema = strictObject({
     .regex(imageReference, 'expected an image reference, such as registry.example.com/edge-agent:1.6')
     .optional()
     .describe('Image of the Edge Agent. Default: the image at mcr.microsoft.com for the target.'),
+  labelUrl: z
+    .string()
+    .max(512)
+    .regex(labelUrl, 'expected a URL with {deviceId}, such as https://id.example.com/{deviceId}')
+    .optional()
+    .describe(
+      'URL on the label of a device (IEC 61406-1), with `{deviceId}`. `fleet job fetch` writes it into labels.csv.',
+    ),
   initialTwin: initialTwin.prefault({}),
   provisioningStatus: z
     .enum(['enabled', 'disabled'])

@@ -158,7 +158,7 @@ export interface RootCa {
   readonly certificatePem: string;
   /** Name of its key in the key store. Absent when the key is kept elsewhere and issuing CAs are signed there. */
   readonly keyName?: string;
-  /** The verified certificate in DPS. Absent until an operator registers it (npm run ca -- register). */
+  /** The verified certificate in DPS. Absent until an operator registers it (fleet ca register). */
   readonly registration?: CaRegistration;
 }
 

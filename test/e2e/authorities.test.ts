@@ -11,7 +11,7 @@ import { caExtensions, createOpensslCa } from '../openssl-ca.ts';
 import { manifestOf, startTestStack, type TestStack } from './test-stack.ts';
 
 /*
- * CA keys in Key Vault, a rollover over HTTP, and the command `npm run ca`, on the whole stack.
+ * CA keys in Key Vault, a rollover over HTTP, and the verbs of `fleet ca`, on the whole stack.
  */
 
 const limit = { timeout: 120_000 };
@@ -28,10 +28,10 @@ after(async () => {
   theirs[Symbol.dispose]();
 });
 
-/** Runs `npm run ca -- …`. */
+/** Runs `fleet ca …`. */
 async function ca(...args: readonly string[]): Promise<{ out: string; err: string; code: number }> {
   try {
-    const { stdout, stderr } = await run(process.execPath, ['infra/tools/ca.ts', ...args], {
+    const { stdout, stderr } = await run(process.execPath, ['cli/fleet.ts', 'ca', ...args], {
       env: { ...process.env, LOCAL_DIR: fleet.directory },
     });
     return { out: stdout, err: stderr, code: 0 };
@@ -41,12 +41,12 @@ async function ca(...args: readonly string[]): Promise<{ out: string; err: strin
   }
 }
 
-/** Runs `npm run verify-bundle` with access to DPS. @returns its report; it must say that the bundle is good */
+/** Runs `fleet bundle verify` with access to DPS. @returns its report; it must say that the bundle is good */
 async function verified(deviceId: string): Promise<string> {
   const bundle = theirs.file();
   const groups = theirs.file(JSON.stringify(await fleet.api.get('enrollment-groups')));
   writeFileSync(bundle, await fleet.api.getBytes(`devices/${deviceId}/bundle`));
-  const args = ['infra/tools/verify-bundle.ts', bundle, '--groups', groups, '--dps', 'local'];
+  const args = ['cli/fleet.ts', 'bundle', 'verify', bundle, '--groups', groups, '--dps', 'local'];
   const { stdout } = await run(process.execPath, args, { env: { ...process.env, LOCAL_DIR: fleet.directory } });
   return stdout;
 }
@@ -99,7 +99,7 @@ test('an OpenSSL CA signs an issuing CA, and its devices register once DPS has t
   await fleet.api.put('enrollment-groups/own', { keyCustody: 'plain', issuingCa: { origin: 'outside' } });
   const refused = await ca('rollover', 'own');
   assert.equal(refused.code, 1);
-  assert.match(refused.err, /^error: Group "own" has its issuing CA from outside.*\nhint: .*npm run ca -- csr GROUP/);
+  assert.match(refused.err, /^error: Group "own" has its issuing CA from outside.*\nhint: .*fleet ca csr GROUP/);
 
   const request = theirs.file();
   assert.equal((await ca('csr', 'own', '--out', request)).code, 0);
@@ -145,5 +145,5 @@ test('an OpenSSL CA signs an issuing CA, and its devices register once DPS has t
 test('wrong arguments end with exit code 2 before anything is read', limit, async () => {
   const { code, err } = await ca('csr');
   assert.equal(code, 2);
-  assert.equal(err, 'error: csr needs the name of a group\nhint: npm run ca -- --help\n');
+  assert.equal(err, "error: missing required argument 'GROUP'\nhint: Add --help to see options and examples.\n");
 });

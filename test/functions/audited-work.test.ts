@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { provideFunctionsCore } from 'fleet-emulators/functions-host';
+import { auditOf } from '../../cli/operator/audited-verb.ts';
 import { operations } from '../../functions/http/operations.ts';
-import { auditOf } from '../../infra/tools/ca/audited-verb.ts';
 import { caActions, type WorkAction, workActions } from '../../lib/audit/actions.ts';
 
 /*

@@ -20,7 +20,7 @@ const floors: readonly (readonly string[])[] = [
   ['.'],
 ];
 
-const files = globSync('{lib,functions,infra,test,bench}/**/*.ts', {
+const files = globSync('{lib,functions,infra,cli,test,bench}/**/*.ts', {
   exclude: (path) => /node_modules|dist/.test(path),
 });
 const imports = new Map(files.map((file) => [file, importsOf(file)]));
@@ -62,6 +62,16 @@ describe('imports run one way', () => {
     const wrong = edges(({ from, to }) => from.startsWith('functions/') && !/^(functions|lib)\//.test(to));
     // Data, not code: the app serves the description that is committed.
     assert.deepEqual(wrong, [{ from: 'functions/http/openapi.ts', to: 'docs/openapi.json' }]);
+  });
+
+  it('cli/ imports itself and the types of the API; only cli/operator works past the API', () => {
+    const wrong = edges(({ from, to }) => /^cli\/(?!operator\/)/.test(from) && !to.startsWith('cli/'));
+    // Types, not code: esbuild leaves them out.
+    assert.deepEqual([...new Set(wrong.map(({ to }) => to))], ['docs/openapi.d.ts']);
+    assert.deepEqual(
+      edges(({ from, to }) => to.startsWith('cli/') && !/^(cli|test|infra)\//.test(from)),
+      [],
+    );
   });
 
   it('the emulators import nothing but themselves', () => {

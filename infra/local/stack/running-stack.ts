@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { readLocalSettings } from '../settings.ts';
 import type { Stack } from '../stack.ts';
 
-/** The part of a running stack that other commands need: `npm run upload`, `order`, `register` and `ca`. */
+/** The part of a running stack that other commands need: `fleet submit`, `order`, `register` and `ca`. */
 export type RunningStack = Pick<
   Stack,
   'urls' | 'dps' | 'functionsKey' | 'storageConnectionString' | 'appSettings' | 'caPath'

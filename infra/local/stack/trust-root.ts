@@ -17,7 +17,7 @@ export const localCredential = {
 
 /**
  * Registers the fleet's root CA with DPS by a proof of possession. An operator does this once after a deployment
- * (npm run ca -- register). https://learn.microsoft.com/azure/iot-dps/how-to-verify-certificates
+ * (fleet ca register). https://learn.microsoft.com/azure/iot-dps/how-to-verify-certificates
  * @param managementUrl URL of the management API of DPS
  */
 export async function trustRoot(appSettings: NodeJS.ProcessEnv, managementUrl: string): Promise<void> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve as resolvePath } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type Api, createApi, type JobAnswer } from '../../../infra/local/demo/api.ts';
 import { announceStack } from '../../../infra/local/stack/running-stack.ts';
@@ -10,10 +10,11 @@ import { type Stack, startStack } from '../../../infra/local/stack.ts';
 import { until } from '../../until.ts';
 
 /*
- * The commands that work with `npm start`: upload, register, verify-bundle. The functions must be built.
+ * The commands that work with `npm start`: `fleet`, which finds the stack by itself, and register. The functions must be built.
  */
 
 const infra = join(import.meta.dirname, '../../../infra');
+const cli = join(import.meta.dirname, '../../../cli/fleet.ts');
 let directory: string;
 let stack: Stack;
 let api: Api;
@@ -30,34 +31,44 @@ after(async () => {
 });
 
 function run(program: string, args: readonly string[]): Promise<{ code: unknown; stdout: string; stderr: string }> {
-  const env = { ...process.env, LOCAL_DIR: directory };
+  const env = { ...process.env, LOCAL_DIR: directory, XDG_CONFIG_HOME: directory };
   return new Promise((resolve) => {
-    execFile(process.execPath, [join(infra, program), ...args], { env }, (error, stdout, stderr) =>
+    execFile(process.execPath, [resolvePath(infra, program), ...args], { env }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : error.code, stdout, stderr }),
     );
   });
 }
 
 describe('commands of a running stack', { timeout: 180_000 }, () => {
-  test('upload prints the id of the job that the app then creates', async () => {
+  test('fleet finds the running stack, and submits a list to it', async () => {
     const file = join(directory, 'list.csv');
     await writeFile(file, 'deviceId\ngw-1\ngw-2\n');
-    const { code, stdout, stderr } = await run('local/upload.ts', [file, '--group', 'line7']);
+    const { code, stdout, stderr } = await run(cli, ['submit', file, '--group', 'line7', '--watch', '--json']);
     assert.equal(code, 0, stderr);
-    const [, jobId = ''] = /^Its job is ([0-9a-f]{24})\./m.exec(stdout) ?? [];
-    assert.ok(stdout.includes(`${stack.urls.functions}/api/jobs/${jobId} `), stdout);
-    const job = await until(async () => {
-      const { jobs } = await api.get<{ jobs: JobAnswer[] }>('jobs');
-      return jobs.find(({ finishedAt }) => finishedAt !== undefined);
-    });
-    assert.equal(job.jobId, jobId);
+    const { jobId } = JSON.parse(stdout) as JobAnswer;
+    const job = await api.get<JobAnswer>(`jobs/${jobId}`);
     assert.equal(job.counts.provisioned, 2);
   });
 
-  test('upload refuses a name that is not a manifest', async () => {
-    const { code, stderr } = await run('local/upload.ts', [join(infra, 'build.ts')]);
-    assert.equal(code, 1);
-    assert.match(stderr, /^error: The name "build\.ts" does not end in .*\nhint: Name the file/);
+  test('fleet order sends an order to the queue of the stack', async () => {
+    const file = join(directory, 'order.json');
+    await writeFile(
+      file,
+      JSON.stringify({ orderId: 'PO-1', enrollmentGroup: 'line7', devices: [{ deviceId: 'gw-3' }] }),
+    );
+    const { code, stderr } = await run(cli, ['order', file]);
+    assert.equal(code, 0, stderr);
+    const job = await until(async () => {
+      const { jobs } = await api.get<{ jobs: JobAnswer[] }>('jobs');
+      return jobs.find(({ name, finishedAt }) => name === 'PO-1' && finishedAt !== undefined);
+    });
+    assert.equal(job.counts.provisioned, 1);
+    await writeFile(file, '{"orderId":"PO-1","orderId":"PO-2"}');
+    const twice = await run(cli, ['order', file]);
+    assert.deepEqual(
+      [twice.code, twice.stderr],
+      [1, `error: ${file} has the member "orderId" twice. Remove one of the two.\n`],
+    );
   });
 
   test('register prints the hub that DPS assigns, also for a folder of bundles', async () => {
@@ -76,11 +87,11 @@ describe('commands of a running stack', { timeout: 180_000 }, () => {
     const groups = join(directory, 'groups.json');
     await writeFile(groups, await api.getText('enrollment-groups'));
     await writeFile(join(folder, 'wrong.tar.gz'), 'not an archive');
-    const verified = await run('tools/verify-bundle.ts', [folder, '--groups', groups]);
+    const verified = await run(cli, ['bundle', 'verify', folder, '--groups', groups]);
     assert.equal(verified.code, 1, verified.stderr);
     assert.match(verified.stdout, /^gw-1: good\n[\s\S]*^gw-2: good\n[\s\S]*wrong\.tar\.gz: not good\n {2}FAULT/m);
-    assert.match(verified.stdout, /\n2 of 3 bundles are good\.\n$/);
-    const json = await run('tools/verify-bundle.ts', [folder, '--groups', groups, '--json']);
+    assert.equal(verified.stderr, '2 of 3 bundles are good.\n');
+    const json = await run(cli, ['bundle', 'verify', folder, '--groups', groups, '--json']);
     assert.deepEqual(
       (JSON.parse(json.stdout) as { ok: boolean }[]).map(({ ok }) => ok),
       [true, true, false],

@@ -49,7 +49,7 @@ describe('a group whose issuing CA another PKI signs', () => {
   it('is pending until the CA is imported, then issues', async () => {
     const { pending } = await fleet.groups.declare('acme', outside);
     assert.equal(pending?.code, 'ca-missing');
-    assert.match(pending?.hint ?? '', /npm run ca -- csr/);
+    assert.match(pending?.hint ?? '', /fleet ca csr/);
 
     const { requestPem, generation } = await fleet.groups.requestIssuingCa('acme');
     assert.equal(generation, 1);

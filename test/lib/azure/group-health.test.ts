@@ -116,7 +116,7 @@ describe('health of roots in DPS', () => {
       const never = await checksOf(fleet);
       assert.match(
         never('root of group own in DPS').problem ?? '',
-        /^CA 1: It is not known whether DPS has "CN=Plant PKI"\. Ask DPS: npm run ca -- check\.$/,
+        /^CA 1: It is not known whether DPS has "CN=Plant PKI"\. Ask DPS: fleet ca check\.$/,
       );
 
       await registerRoot(fleet);
@@ -127,7 +127,7 @@ describe('health of roots in DPS', () => {
       );
       assert.match(
         registered('root of group own in DPS').problem ?? '',
-        /^CA 1: DPS did not have "CN=Plant PKI" at 20.*npm run ca -- register/,
+        /^CA 1: DPS did not have "CN=Plant PKI" at 20.*fleet ca register/,
       );
 
       const uploaded = await fleet.registry.upload('plant', root.pem, { withoutProof: false });

@@ -172,6 +172,6 @@ describe('health checks', () => {
     assert.ok((await check('root certificate in DPS', checked())).ok);
     const unknown = someAuthority({ registration: undefined });
     const { problem } = await check('root certificate in DPS', checked({ authority: unknown }));
-    assert.match(problem ?? '', /not shown the root.*npm run ca -- register/);
+    assert.match(problem ?? '', /not shown the root.*fleet ca register/);
   });
 });

@@ -30,6 +30,7 @@ describe('a group definition', () => {
     ['a key in a token, without IoT Edge', { keyCustody: 'device', keyUri: 'pkcs11:object=b', target: 'dps-device' }],
     ['a key in a file of 1.1', { keyCustody: 'device', keyUri: 'file:///etc/device.key', target: 'iotedge-1.1' }],
     ['an image by digest', { agentImage: `registry.example.com/agent@sha256:${'a'.repeat(64)}` }],
+    ['a label with a URL', { labelUrl: 'https://id.example.com/c/{deviceId}?from=label' }],
   ] as const) {
     it(`is accepted with ${what}`, () => assert.deepEqual(faultPaths(input), []));
   }
@@ -55,6 +56,9 @@ describe('a group definition', () => {
     ['a PIN in another place', { keyCustody: 'device', keyUri: 'pkcs11:object=a;pin-value=1', pkcs11 }, ['keyUri']],
     ['a key URI that would end its string', { keyCustody: 'device', keyUri: 'file:///a"\nx = "b' }, ['keyUri']],
     ['an image with a blank', { agentImage: 'agent:1.6 --privileged' }, ['agentImage']],
+    ['a label without the device', { labelUrl: 'https://id.example.com/' }, ['labelUrl']],
+    ['a label that is not a URL', { labelUrl: '{deviceId}' }, ['labelUrl']],
+    ['a label with another name', { labelUrl: 'https://id.example.com/{deviceId}/{serial}' }, ['labelUrl']],
     ['a trusted certificate that is not a CA', { trustBundle: ['-----BEGIN CERTIFICATE-----'] }, ['trustBundle.0']],
     ['EST on 1.1', { target: 'iotedge-1.1', edgeCa: 'est', est }, ['est']],
     [

@@ -256,8 +256,8 @@ describe('the predicted answer of DPS', () => {
   });
 });
 
-describe('npm run verify-bundle', () => {
-  const tool = fileURLToPath(new URL('../../../infra/tools/verify-bundle.ts', import.meta.url));
+describe('fleet bundle verify', () => {
+  const tool = fileURLToPath(new URL('../../../cli/fleet.ts', import.meta.url));
   const view = {
     id: maker.group.id,
     definition: { enrollment: 'group', provisioningStatus: 'enabled' },
@@ -266,7 +266,8 @@ describe('npm run verify-bundle', () => {
 
   it('prints the report for people or as JSON, with an exit code', () => {
     const directory = mkdtempSync(join(tmpdir(), 'verify-'));
-    const verify = (...args: string[]) => run(process.execPath, [tool, ...args], { cwd: directory });
+    const verify = (...args: string[]) =>
+      run(process.execPath, [tool, 'bundle', 'verify', ...args], { cwd: directory });
     try {
       writeFileSync(join(directory, 'good.tar.gz'), good);
       writeFileSync(

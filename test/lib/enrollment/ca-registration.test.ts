@@ -150,7 +150,7 @@ describe('a group that refers to its CA by name', () => {
     const { group, pending } = await fleet.groups.declare('line7', { ...definition, attestation: 'caReference' });
     assert.equal(group.enrolled, undefined);
     assert.equal(pending?.code, 'ca-unregistered');
-    assert.match(pending?.hint ?? '', /npm run ca -- register/);
+    assert.match(pending?.hint ?? '', /fleet ca register/);
     assert.equal(group.issuingCas.length, 1);
 
     const outcome = await registerIssuingCa(fleet, 'line7');

@@ -23,7 +23,7 @@ it('a group is pending until DPS is known to trust its CA, and says what to do',
   const { group, root } = await declared(world);
   const unknown = groupStatus(group, { root });
   assert.deepEqual([unknown.status, unknown.reason?.code], ['pending', 'ca-unregistered']);
-  assert.match(unknown.reason?.message ?? '', /not known whether DPS has.*npm run ca -- check/);
+  assert.match(unknown.reason?.message ?? '', /not known whether DPS has.*fleet ca check/);
   const unverified = groupStatus(group, { root, list: listed(root.certificatePem, false) });
   assert.match(unverified.reason?.message ?? '', /as their-root, not verified, at 2026-11-25/);
   assert.equal(groupStatus(group, { root, list: { seenAt, certificates: [] } }).status, 'pending');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ArchiveMatcher } from '../../../infra/tools/audit/archives.ts';
+import { ArchiveMatcher } from '../../../cli/operator/archives.ts';
 import type { AuditEntry } from '../../../lib/audit/entry.ts';
 import { blockDevice, restoreDevice } from '../../../lib/pipeline/block-device.ts';
 import { createDriftDetector } from '../../../lib/pipeline/detect-drift.ts';

@@ -1,0 +1,24 @@
+import { readFile } from 'node:fs/promises';
+import { DefaultAzureCredential } from '@azure/identity';
+import { findStack, type RunningStack } from '../../infra/local/stack/running-stack.ts';
+import { localCredential, localDps } from '../../infra/local/stack/trust-root.ts';
+import { trustTls } from '../../infra/local/stack/trust-tls.ts';
+import { createDpsCertificates, parseDpsResourceId } from '../../lib/azure/dps-certificates.ts';
+import type { CaRegistry } from '../../lib/enrollment/ca-registration.ts';
+
+/**
+ * The CA certificates of a DPS, with the identity of the user (az login).
+ * @param dps resource id of the provisioning service, or `local` for that of the running local stack
+ * @throws FleetError `request-invalid` for another text
+ * @throws Error if no local stack runs
+ */
+export async function findRegistry(dps: string): Promise<CaRegistry> {
+  if (dps === 'local') return localRegistry(await findStack());
+  return createDpsCertificates({ resource: parseDpsResourceId(dps), credential: new DefaultAzureCredential() });
+}
+
+/** The CA certificates of the DPS of a running local stack, whose TLS certificate this process trusts from then on. */
+export async function localRegistry({ caPath, urls }: RunningStack): Promise<CaRegistry> {
+  trustTls(await readFile(caPath, 'utf8'));
+  return createDpsCertificates({ resource: localDps, credential: localCredential, endpoint: urls.dps });
+}

@@ -1,0 +1,92 @@
+import { answered, type Schemas } from '../api.ts';
+import type { Context } from '../context.ts';
+import { exitCodes } from '../errors.ts';
+import { readGroup } from '../group-plan.ts';
+import type { Column, Line } from '../output.ts';
+import { plural } from '../text.ts';
+
+type Group = Schemas['EnrollmentGroup'];
+
+const columns = (now: Date): readonly Column<Group>[] => [
+  { name: 'group', value: ({ id }) => id },
+  {
+    name: 'status',
+    value: ({ enrollment, suspension }) => (suspension === undefined ? enrollment.status : 'suspended'),
+    kind: 'status',
+  },
+  { name: 'enrollment', value: ({ definition }) => definition.enrollment },
+  { name: 'custody', value: ({ definition }) => definition.keyCustody },
+  { name: 'CA', value: ({ issuingCas }) => issuingCas[0]?.generation },
+  {
+    name: 'CA days left',
+    value: ({ issuingCas: [current] }) => (current === undefined ? undefined : daysLeft(current.notAfter, now)),
+  },
+  { name: 'updated', value: ({ updatedAt }) => updatedAt, kind: 'time' },
+];
+
+export async function listGroups({ api, output, terminal, say }: Context): Promise<undefined> {
+  const { client } = await api();
+  const answer = await answered(client.GET('/enrollment-groups'));
+  // The whole answer is what fleet bundle verify --groups takes.
+  if (output.format === 'json') await output.one(answer, () => []);
+  else await output.rows(columns(terminal.now()), answer.enrollmentGroups);
+  if (answer.enrollmentGroups.length === 0) say('There are none.\nnext: fleet group apply samples/line7.json');
+  return undefined;
+}
+
+export async function showGroup({ api, output, terminal }: Context, id: string): Promise<undefined> {
+  const { group } = await readGroup(await api(), id);
+  await output.one(group, (one) => groupLines(one, terminal.now()));
+  return undefined;
+}
+
+export function groupLines(group: Group, now: Date): Line[] {
+  const { enrollment, suspension, definition, issuingCas } = group;
+  return [
+    ['group', group.id],
+    ['status', enrollment.status, 'status'],
+    [
+      'reason',
+      enrollment.reason === undefined ? undefined : `${enrollment.reason.message} (${enrollment.reason.code})`,
+    ],
+    ['hint', enrollment.reason?.hint],
+    ['suspended', suspension === undefined ? undefined : `by ${suspension.by}: ${suspension.reason}`],
+    ['declared by', group.declaredBy?.by],
+    ['updated', group.updatedAt, 'time'],
+    ...issuingCas.map(({ generation, notAfter, registration }, index): Line => {
+      const state = index === 0 ? 'current' : 'still accepted';
+      const name = registration === undefined ? '' : `, in DPS as ${registration.name}`;
+      return [`CA ${generation}`, `${state}, ${plural(daysLeft(notAfter, now), 'day')} left${name}`];
+    }),
+    ...Object.entries(definition).map(
+      ([name, value]): Line => [name, typeof value === 'string' ? value : JSON.stringify(value)],
+    ),
+  ];
+}
+
+interface RolloverOptions {
+  readonly from?: number | undefined;
+  readonly force?: true | undefined;
+  readonly yes?: true | undefined;
+}
+
+export async function rollOver(context: Context, id: string, options: RolloverOptions): Promise<number> {
+  const { api, output, terminal, say, confirm } = context;
+  const { client } = await api();
+  const { group } = await readGroup(await api(), id);
+  const [current, oldest] = group.issuingCas;
+  // So a request that is sent twice rolls over once.
+  const from = options.from ?? current?.generation ?? 0;
+  say(`CA ${from + 1} of ${id} becomes the current one; CA ${from} is still accepted.`);
+  if (oldest !== undefined)
+    say(`CA ${oldest.generation} leaves DPS: devices that have only its certificate could no longer register.`);
+  await confirm(`Roll over ${id}?`, options);
+  const query = { from, ...(options.force ? { force: options.force } : {}) };
+  const rolled = await answered(client.POST('/enrollment-groups/{id}/rollover', { params: { path: { id }, query } }));
+  await output.one(rolled, (one) => groupLines(one, terminal.now()));
+  return rolled.enrollment.status === 'refused' ? exitCodes.failed : exitCodes.ok;
+}
+
+function daysLeft(notAfter: string, now: Date): number {
+  return Math.floor((Date.parse(notAfter) - now.getTime()) / 86_400_000);
+}
