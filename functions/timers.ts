@@ -2,7 +2,9 @@ import { app, type InvocationContext, type Timer } from '@azure/functions';
 import { hasWaitingEntries, sequenceAudit } from '../lib/audit/sequencer.ts';
 import { withLog } from '../lib/log.ts';
 import { createDriftDetector } from '../lib/pipeline/detect-drift.ts';
+import { noticeJobs } from '../lib/pipeline/notice-jobs.ts';
 import { reconcileRegistrations } from '../lib/pipeline/reconcile-registrations.ts';
+import { sendEvents } from '../lib/pipeline/send-events.ts';
 import { resumeBlocks } from '../lib/pipeline/settle-block.ts';
 import { sweep } from '../lib/pipeline/sweep.ts';
 import { warnOfExpiringCertificates } from '../lib/pipeline/warn-of-expiring-certificates.ts';
@@ -18,6 +20,7 @@ app.timer('reconcile-registrations', {
     await withLog(log, async () => {
       const resumed = await resumeBlocks(given);
       if (resumed > 0) log.warn('blocks resumed', { devices: resumed });
+      await noticeJobs(given);
       await warnOfExpiringCertificates(given);
       const changed = await reconcileRegistrations(given);
       if (changed > 0) log.info('registrations reconciled', { changed });
@@ -48,6 +51,21 @@ function sweepPorts(given: Services) {
   const ports = { ...given, rateLimiter: given.sweepRateLimiter };
   return { ...ports, observe: createDriftDetector(ports) };
 }
+
+/** An event is durable with its fact. A minute is how late it is sent. */
+app.timer('send-events', {
+  schedule: '30 * * * * *',
+  handler: async (_timer: Timer, context: InvocationContext) => {
+    const log = logTo(context);
+    const { events, eventLock } = services();
+    await withLog(log, async () => {
+      await eventLock.tryRun(async () => {
+        const sent = await sendEvents(events);
+        if (sent > 0) log.info('events sent', { sent });
+      });
+    });
+  },
+});
 
 /** Entries are durable when they are in the intake. A minute is how late they are in the log. */
 app.timer('sequence-audit', {

@@ -166,6 +166,7 @@ export const containerDefinitions: readonly (ContainerRequest & { readonly id: s
       '/formerCertificateNames/[]/?',
       '/block/lookAgainAt/?',
       '/formerGroups/[]/?',
+      '/owedSince/?',
     ),
   },
   {
@@ -179,6 +180,7 @@ export const containerDefinitions: readonly (ContainerRequest & { readonly id: s
       '/listGroups/?',
       '/listHour/?',
       '/source/?',
+      '/owedSince/?',
     ),
   },
   { id: cosmosContainers.groups, partitionKey: { paths: ['/id'] } },
@@ -187,14 +189,28 @@ export const containerDefinitions: readonly (ContainerRequest & { readonly id: s
     id: cosmosContainers.deadLetters,
     partitionKey: { paths: ['/queue'] },
     defaultTtl: -1,
-    indexingPolicy: indexing('/queue/?', '/type/?', '/reason/code/?'),
+    indexingPolicy: indexing('/queue/?', '/type/?', '/reason/code/?', '/owedSince/?'),
   },
   // Findings that are gone have a `ttl`.
   {
     id: cosmosContainers.findings,
     partitionKey: { paths: ['/kind'] },
     defaultTtl: -1,
-    indexingPolicy: indexing('/kind/?', '/severity/?', '/state/?', '/subject/id/?', '/subject/enrollmentGroup/?'),
+    indexingPolicy: indexing(
+      '/kind/?',
+      '/severity/?',
+      '/state/?',
+      '/subject/id/?',
+      '/subject/enrollmentGroup/?',
+      '/owedSince/?',
+    ),
+  },
+  // Facts that no other document has, webhooks and their deliveries. Notices and deliveries have a `ttl`.
+  {
+    id: cosmosContainers.events,
+    partitionKey: { paths: ['/stream'] },
+    defaultTtl: -1,
+    indexingPolicy: indexing('/stream/?', '/type/?', '/state/?', '/listKey/?', '/owedSince/?'),
   },
 ];
 

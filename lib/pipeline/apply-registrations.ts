@@ -1,10 +1,12 @@
 import pMap from 'p-map';
 import { confirm, countsForPresent } from '../devices/certificates.ts';
 import { type DeviceRecord, type Registration, withEvent } from '../devices/device.ts';
+import { deviceAssigned } from '../devices/device-events.ts';
 import type { RegistrationOf } from '../enrollment/enrollments.ts';
 import { FleetError } from '../errors.ts';
 import type { GroupRecord } from '../groups/group.ts';
 import { currentLog } from '../log.ts';
+import { owe } from '../outbox.ts';
 import type { Versioned } from '../storage.ts';
 import type { Ports } from './ports.ts';
 
@@ -15,7 +17,7 @@ import type { Ports } from './ports.ts';
  */
 const twinsAtOnce = 2;
 
-export type ApplyPorts = Pick<Ports, 'devices' | 'twins' | 'now'>;
+export type ApplyPorts = Pick<Ports, 'devices' | 'twins' | 'announceAssigned' | 'now'>;
 
 /**
  * Writes what DPS says into the records of these devices, and delivers their twins where DPS made new ones. A device that DPS
@@ -40,7 +42,13 @@ export async function applyRegistrations(
       if (record === undefined || !isNews(record.value, registration)) return;
       const delivered = await deliverTwin(record.value, registration, group, ports);
       if (delivered === undefined) return;
-      changes.push({ etag: record.etag, value: registered(record.value, delivered, ports.now().toISOString()) });
+      const at = ports.now().toISOString();
+      const value = registered(record.value, delivered, at);
+      const isAnnounced = ports.announceAssigned && isNewPlace(record.value, delivered);
+      changes.push({
+        etag: record.etag,
+        value: isAnnounced ? owe(value, deviceAssigned(value, delivered, at)) : value,
+      });
     },
     { concurrency: twinsAtOnce },
   );
@@ -59,6 +67,14 @@ function isNews(record: DeviceRecord, registration: Registration): boolean {
   const isSettled = status === 'assigned' || status === 'failed' || status === 'disabled';
   if (record.status !== 'assigned' || !isSettled) return false;
   return countsForPresent(record, registration) && !isKnown(record.registration, registration);
+}
+
+/** Whether the device is at a hub where it was not before. */
+function isNewPlace(
+  { status, registration: known }: DeviceRecord,
+  { status: now, assignedHub }: Registration,
+): boolean {
+  return now === 'assigned' && (status !== 'assigned' || known?.assignedHub !== assignedHub);
 }
 
 function isKnown(known: Registration | undefined, { status, assignedHub, at, errorCode }: Registration): boolean {

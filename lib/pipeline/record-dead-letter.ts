@@ -1,10 +1,11 @@
 import { type FailureReason, FleetError } from '../errors.ts';
 import { failUndispatched } from '../jobs/count-part.ts';
-import { type DeadLetter, deadLetterId } from '../jobs/dead-letters.ts';
+import { type DeadLetter, deadLetterId, orderRefused } from '../jobs/dead-letters.ts';
 import { jobIdOf } from '../jobs/job.ts';
 import { decodedBody, parseChunkMessage, parseEnrollmentMessage } from '../jobs/messages.ts';
 import { parseBlobCreated } from '../manifest/upload-event.ts';
 import { orderKeys } from '../orders/order.ts';
+import { owe } from '../outbox.ts';
 import { type QueueName, queues } from '../resource-names.ts';
 import { type AbandonPorts, abandonChunk } from './abandon-chunk.ts';
 import { abandonEnrollments, type EnrollPorts } from './enroll-devices.ts';
@@ -54,7 +55,8 @@ export async function recordDeadLetter(
       order = parsed(orderKeys, body) ?? {};
       break;
   }
-  await deadLetters.put({ id, queue, body, reason, ...order, at: now().toISOString() });
+  const letter = { id, queue, body, reason, ...order, at: now().toISOString() };
+  await deadLetters.put(queue === queues.orders ? owe(letter, orderRefused(letter)) : letter);
   return reason;
 }
 

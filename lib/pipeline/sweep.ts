@@ -22,7 +22,7 @@ import {
 
 export type SweepPorts = Pick<
   Ports,
-  'devices' | 'groups' | 'jobs' | 'reports' | 'enrollments' | 'twins' | 'retry' | 'now'
+  'devices' | 'groups' | 'jobs' | 'reports' | 'enrollments' | 'twins' | 'announceAssigned' | 'retry' | 'now'
 > & {
   readonly fleet: FleetReader;
   /** Operations of DPS: the sweep's share of the quota. */
@@ -217,7 +217,7 @@ const steps: Readonly<Record<Exclude<SweepPhase, 'end'>, Step>> = {
     const since = new Date(at.getTime() - jobDays * 24 * 60 * 60 * 1000).toISOString();
     const page = await ports.jobs.list({ since, size: pageSize, continuation: cursor.continuation });
     for (const job of page.items) {
-      if (job.finishedAt === undefined && waiting(job.counts) === 0) await finishIfDone(ports.jobs, job, at);
+      if (job.finishedAt === undefined && waiting(job.counts) === 0) await finishIfDone(ports, job, at);
     }
     return { cursor: nextPage(cursor, page.continuation) ?? nextPhase(cursor), state };
   },

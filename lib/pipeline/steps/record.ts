@@ -106,8 +106,9 @@ export function settleRows(options: SettleOptions): ChunkOutcome {
 export function recordOutcome(
   message: ChunkMessage,
   { records, report, counts, enrolling, repairs }: ChunkOutcome,
-  { devices, reports, jobs, enrollmentQueue, now }: RecordPorts,
+  ports: RecordPorts,
 ): Promise<void> {
+  const { devices, reports, enrollmentQueue, now } = ports;
   const { jobId, chunk, attempt, adopt, lines = [] } = message;
   const part = partName(chunk, attempt);
   const name = reportName(jobId, part);
@@ -120,7 +121,7 @@ export function recordOutcome(
     const finishedAt = now().toISOString();
     const retried = message.lines === undefined ? {} : { retried: message.lines.length };
     const counted = { part, chunk, outcome, ...retried, finishedAt, range: placeOf(message), report: name, repairs };
-    await countPart(jobs, jobId, counted, report.faults, now());
+    await countPart(ports, jobId, counted, report.faults, now());
   });
 }
 
