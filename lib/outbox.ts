@@ -58,10 +58,10 @@ export function eventId(type: EventType, ...fact: readonly unknown[]): string {
 /** @returns the document with these events owed. An event that it owes already is not added again. */
 export function owe<T extends object>(document: T & Owing, ...events: readonly OwedEvent[]): T & Owing {
   const owed = document.outbox ?? [];
-  const added = events.filter(({ id }) => !owed.some((each) => each.id === id));
-  const [first] = added;
-  if (first === undefined) return document;
-  return { ...document, outbox: [...owed, ...added], owedSince: document.owedSince ?? first.time };
+  const outbox = [...new Map([...owed, ...events].map((event) => [event.id, event])).values()];
+  const [first] = events;
+  if (first === undefined || outbox.length === owed.length) return document;
+  return { ...document, outbox, owedSince: document.owedSince ?? first.time };
 }
 
 /** @returns the document with what its predecessor owes still, before what it owes by itself */

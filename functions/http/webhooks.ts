@@ -13,13 +13,13 @@ import {
 import { deliveryStates, eventGridTarget, maxWebhooks, type Webhook } from '../../lib/events/webhook.ts';
 import { urlIssue, withoutQuery } from '../../lib/groups/url-rule.ts';
 import { eventId, eventTypes } from '../../lib/outbox.ts';
+import { reasonText } from './device-blocks.ts';
 import { defineOperation } from './operation.ts';
 import { pageEnd, pageIn, pageQuery } from './pages.ts';
 import { word } from './parameters.ts';
 import { act, count, pageLinks, time } from './schemas.ts';
 
 const eventType = z.enum(eventTypes).meta({ id: 'EventType', description: 'See docs/integrations.md.' });
-const oneLine = /^[^\u0000-\u001f\u007f-\u009f]{1,200}$/;
 
 const wanted = z
   .strictObject({
@@ -30,7 +30,7 @@ const wanted = z
       .max(eventTypes.length)
       .optional()
       .describe('Absent: all but `fleet.device.assigned`, which comes once per device.'),
-    description: z.string().regex(oneLine).optional(),
+    description: reasonText.optional().describe('For people: what is behind the address.'),
   })
   .meta({ id: 'WantedWebhook' });
 
