@@ -15,7 +15,7 @@ const places: Readonly<Record<string, string>> = {
   [cosmosContainers.events]: 'stream',
 };
 
-/** The stream of facts that no other document has. Webhooks have others (cosmos-webhooks.ts). */
+/** The stream of facts that no other document has. Webhooks have others (cosmos-events.ts). */
 const noticeStream = 'notices';
 
 /** A CA is announced up to 60 days before it ends, so a notice that is deleted is not created again. */

@@ -55,7 +55,7 @@ export const eventGridTarget = 'event-grid';
 export const maxWebhooks = 20;
 
 /**
- * Webhooks and deliveries. Adapter: lib/azure/cosmos-webhooks.ts.
+ * Webhooks and deliveries. Adapter: lib/azure/cosmos-events.ts.
  * Every method throws FleetError `throttled` or `unavailable`; a write may have taken effect then.
  */
 export interface WebhookStore {

@@ -63,6 +63,7 @@ describe('readConfig', () => {
       rootCaName: 'Fleet root CA',
       allowPlainKeys: false,
       privateUrls: 'none',
+      events: { announceAssigned: false },
       chunkRows: 250,
     });
   });
@@ -85,6 +86,7 @@ describe('readConfig', () => {
       rootCaName: 'Fleet root CA',
       allowPlainKeys: false,
       privateUrls: 'none',
+      events: { announceAssigned: false },
       chunkRows: 250,
       identityClientId: identity,
     });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { FleetError } from '../../../lib/errors.ts';
+import { type FailureReason, FleetError } from '../../../lib/errors.ts';
 import type { CloudEvent } from '../../../lib/events/cloud-event.ts';
 import type { ChunkMessage } from '../../../lib/jobs/messages.ts';
 import { parseOrder } from '../../../lib/orders/order.ts';
@@ -141,7 +141,8 @@ describe('the events of an order', () => {
     const { events } = await send(world);
     assert.deepEqual(typesOf(events()), ['fleet.job.ended', 'fleet.order.refused']);
     const refused = events().find(({ type }) => type === 'fleet.order.refused');
-    assert.equal((refused?.data['reason'] as { code: string }).code, 'order-conflict');
+    const { reason } = (refused?.data ?? {}) as { reason?: FailureReason };
+    assert.equal(reason?.code, 'order-conflict');
     assert.deepEqual(refused?.data['reference'], reference);
   });
 
