@@ -400,11 +400,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** Acts on many devices, the latest first */
+        get: operations["list-device-acts"];
         put?: never;
         /**
          * Suspend, revoke, restore or scrap many devices
-         * @description Answers at once; the queue works on the devices. With dryRun it only counts them and says how long it takes. An act with no end in sight is limited by the registry of the hub (HUB_REGISTRY_OPERATIONS_PER_MINUTE).
+         * @description Counts the devices and says how long it takes; then the queue works on them. With dryRun it only counts. The registry of the hub is the limit of most acts (HUB_REGISTRY_OPERATIONS_PER_MINUTE).
          */
         post: operations["begin-device-act"];
         delete?: never;
@@ -518,6 +519,26 @@ export interface paths {
          * @description A finding that the sweep repairs cannot be accepted: change what the records say.
          */
         post: operations["accept-finding"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who did what, when and why
+         * @description Entries of the audit trail, the newest first; those of the last minute are not in the log yet. A page reads 16,384 entries at most, so it can be empty and have a next one. `npm run audit -- verify` shows that nothing was changed (docs/audit.md).
+         */
+        get: operations["list-audit-entries"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1897,12 +1918,16 @@ export interface components {
             status: "running" | "completed" | "cancelled";
             reason: string;
             by: string;
+            /** @description When it began. */
+            estimate: components["schemas"]["FleetActEstimate"];
             counts: {
                 /** @description Every door was read back. */
                 done: number;
                 /** @description A door was not as it should be yet; the app goes on by itself (GET /api/devices). */
                 underway: number;
                 refused: number;
+                /** @description Left as they were: the act has nothing to do to them. */
+                unchanged: number;
             };
             /** @description The latest 20 devices that refused. */
             readonly refusals: {
@@ -1911,6 +1936,8 @@ export interface components {
                 message: string;
             }[];
             devicesPerMinute?: number;
+            /** @description When its next step is due. */
+            nextAt: components["schemas"]["Time"];
             startedAt: components["schemas"]["Time"];
             finishedAt?: components["schemas"]["Time"];
             readonly cancelledBy?: components["schemas"]["Act"];
@@ -1918,6 +1945,23 @@ export interface components {
             links: {
                 self: string;
             };
+        };
+        /** @description What an act takes. */
+        FleetActEstimate: {
+            /** @description Devices that match and are not as the act would have them. */
+            devices: number;
+            /** @description Operations of the quotas of DPS and of the registry of the hubs. A bulk call counts as its devices. */
+            calls: {
+                dps: number;
+                hub: number;
+            };
+            /** @description About, if nothing else uses the quotas. */
+            minutes: number;
+            /**
+             * @description What the minutes follow from.
+             * @enum {string}
+             */
+            limit: "hub registry" | "DPS" | "devicesPerMinute";
         };
         /** @description What a job would make of a list. Nothing was stored. */
         Check: {
@@ -2387,6 +2431,8 @@ export interface components {
                 /** @description Path. Absent when its retention has ended. */
                 link?: string;
             };
+            /** @description Path of its entries in the audit trail. The history is a summary. */
+            audit: string;
             /** @description The latest 20 events, oldest first. */
             readonly history: {
                 at: components["schemas"]["Time"];
@@ -2440,16 +2486,14 @@ export interface components {
             confirmedAt?: components["schemas"]["Time"];
             assignedHub?: string;
         };
-        FleetActEstimate: {
-            /** @description Devices that match and are not yet as the act would have them. */
-            devices: number;
-            /** @description About, if nothing else uses the quotas. */
-            minutes: number;
-            /**
-             * @description What the minutes follow from.
-             * @enum {string}
-             */
-            limit: "hub registry" | "devicesPerMinute";
+        FleetActs: {
+            readonly acts: components["schemas"]["FleetAct"][];
+            /** @description Absent on the last page. */
+            continuation?: string;
+            /** @description Path and query of the next page. Absent on the last page. */
+            next?: string;
+            /** @description The same with scheme and host, as this app was called. */
+            nextLink?: string;
         };
         Findings: {
             readonly findings: components["schemas"]["Finding"][];
@@ -2467,7 +2511,7 @@ export interface components {
              * @description See docs/findings.md.
              * @enum {string}
              */
-            kind: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "archive-missing";
+            kind: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-elsewhere" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "archive-missing";
             /** @enum {string} */
             severity: "critical" | "high" | "medium" | "low";
             /**
@@ -2509,6 +2553,47 @@ export interface components {
                 at: components["schemas"]["Time"];
                 reason?: string;
             }[];
+        };
+        AuditEntries: {
+            readonly entries: components["schemas"]["AuditEntry"][];
+            /** @description Absent on the last page. */
+            continuation?: string;
+            /** @description Path and query of the next page. Absent on the last page. */
+            next?: string;
+            /** @description The same with scheme and host, as this app was called. */
+            nextLink?: string;
+        };
+        AuditEntry: {
+            /** @description Its place in the log. */
+            index: number;
+            /** @description The same for an intent and its result. */
+            id: string;
+            /** @enum {string} */
+            phase: "intent" | "result";
+            /** @description By the clock of the instance. */
+            at: components["schemas"]["Time"];
+            /** @description The id of the operation, or the name of the work: docs/audit.md. */
+            action: string;
+            by: string;
+            /** @description The app role that let the caller in. */
+            role?: string;
+            /** @description What it was done to. */
+            readonly subject: {
+                [key: string]: unknown;
+            };
+            /** @description The reason that was given. */
+            why?: string;
+            trace?: string;
+            /**
+             * @description Of a result.
+             * @enum {string}
+             */
+            outcome?: "done" | "failed";
+            /** @description Of a failure. */
+            code?: string;
+            readonly details?: {
+                [key: string]: unknown;
+            };
         };
         DeadLetters: {
             readonly deadLetters: components["schemas"]["DeadLetter"][];
@@ -4397,7 +4482,7 @@ export interface operations {
     "delete-device": {
         parameters: {
             query?: {
-                /** @description Needed for a device that reached a hub. */
+                /** @description Needed for a device that reached a hub; 409 without it. */
                 reason?: string;
             };
             header?: never;
@@ -4822,7 +4907,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description CSV: all of them, while they are read. JSON: one page. */
+            /** @description CSV: all of them, while they are read. JSON: one page, which can be empty and have a `next`: it ends after 20,000 devices. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4830,6 +4915,37 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["HeldCertificates"];
                     "text/csv": string;
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "list-device-acts": {
+        parameters: {
+            query?: {
+                /** @description Items per page, 100 when absent. A page can have fewer, and more can follow it. */
+                limit?: number;
+                /** @description The `continuation` of the page before. */
+                continuation?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FleetActs"];
                 };
             };
             400: components["responses"]["Error400"];
@@ -4996,7 +5112,7 @@ export interface operations {
                 /** @description The `continuation` of the page before. */
                 continuation?: string;
                 /** @description Findings of this kind. */
-                kind?: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "archive-missing";
+                kind?: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-elsewhere" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "archive-missing";
                 /** @description Findings of this severity. */
                 severity?: "critical" | "high" | "medium" | "low";
                 /** @description Findings in this state. Default: `open`. */
@@ -5205,6 +5321,68 @@ export interface operations {
             };
             413: components["responses"]["Error413"];
             500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "list-audit-entries": {
+        parameters: {
+            query?: {
+                /** @description Items per page, 100 when absent. A page can have fewer, and more can follow it. */
+                limit?: number;
+                /** @description The `continuation` of the page before. */
+                continuation?: string;
+                /** @description Of this time or later. */
+                from?: string;
+                /** @description Before this time. */
+                to?: string;
+                /** @description About this device, or the chunk in which its present certificate was issued. */
+                device?: string;
+                /** @description About this enrollment group, or certificates of its CA. */
+                group?: string;
+                /** @description About this job. */
+                job?: string;
+                /** @description By this user: the name as in an entry, or the object id. */
+                by?: string;
+                /** @description Of this kind. */
+                action?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditEntries"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            413: components["responses"]["Error413"];
+            /**
+             * @description `audit-damaged`: Run npm run audit -- verify, which says where. Entries wait in the intake until the containers audit and audit-head are as they were.
+             *
+             *     `setting-invalid`: Correct the settings named (docs/settings.md).
+             *
+             *     `internal`: Report the trace id to the operator; the log has the cause.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "audit-damaged" | "setting-invalid" | "internal";
+                    };
+                };
+            };
             503: components["responses"]["Error503"];
         };
     };

@@ -1,7 +1,7 @@
 import { app, type InvocationContext, type Timer } from '@azure/functions';
 import { hasWaitingEntries, sequenceAudit } from '../lib/audit/sequencer.ts';
 import { withLog } from '../lib/log.ts';
-import { createDriftDetector } from '../lib/pipeline/detect-drift.ts';
+import { resumeFleetActs } from '../lib/pipeline/fleet-acts.ts';
 import { noticeJobs } from '../lib/pipeline/notice-jobs.ts';
 import { reconcileRegistrations } from '../lib/pipeline/reconcile-registrations.ts';
 import { sendEvents } from '../lib/pipeline/send-events.ts';
@@ -10,7 +10,8 @@ import { sweep } from '../lib/pipeline/sweep.ts';
 import { warnOfExpiringCertificates } from '../lib/pipeline/warn-of-expiring-certificates.ts';
 import { readSweepSchedule } from './config.ts';
 import { logTo } from './log.ts';
-import { type Services, services } from './services.ts';
+import { services } from './services.ts';
+import { sweepPorts } from './sweep-ports.ts';
 
 app.timer('reconcile-registrations', {
   schedule: '%RECONCILE_SCHEDULE%',
@@ -20,6 +21,8 @@ app.timer('reconcile-registrations', {
     await withLog(log, async () => {
       const resumed = await resumeBlocks(given);
       if (resumed > 0) log.warn('blocks resumed', { devices: resumed });
+      const acts = await resumeFleetActs(given);
+      if (acts > 0) log.warn('acts on many devices resumed', { acts });
       await noticeJobs(given);
       await warnOfExpiringCertificates(given);
       const changed = await reconcileRegistrations(given);
@@ -44,12 +47,6 @@ function sweepTimer(options: { readonly begin: boolean }) {
       });
     });
   };
-}
-
-/** The services as a sweep uses them: at its share of the quotas. */
-function sweepPorts(given: Services) {
-  const ports = { ...given, rateLimiter: given.sweepRateLimiter };
-  return { ...ports, observe: createDriftDetector(ports) };
 }
 
 /** An event is durable with its fact. A minute is how late it is sent. */

@@ -13,8 +13,13 @@ const pathParameters = z.object({ deviceId: resourceId });
 /** Characters of a reason. It is stored with the device and in the audit trail. */
 const maxReasonLength = 200;
 
-/** One line, with a character that is not a space. Readers of docs/openapi.json in other languages have no `\p{Cc}`. */
-const reasonPattern = '^ *[^\\u0000-\\u0020\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$';
+/**
+ * What a reason cannot have: control characters, ends of lines, characters that turn the direction of the text around them,
+ * and halves of a pair (UTF-16). Readers of docs/openapi.json in other languages have no `\p{Cc}`.
+ */
+const noText = '\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff';
+/** One line, with a character that is not a space. */
+const reasonPattern = `^ *[^ ${noText}][^${noText}]*$`;
 const reasonExpression = new RegExp(reasonPattern, 'u');
 
 /** Why an operator does it: stored without spaces around it. */
@@ -115,9 +120,11 @@ const removeDevice = defineOperation({
   role: 'operator',
   perGroup: true,
   pathParameters,
-  query: z.object({ reason: reasonText.optional().describe('Needed for a device that reached a hub.') }),
+  query: z.object({
+    reason: reasonText.optional().describe('Needed for a device that reached a hub; 409 without it.'),
+  }),
   answers,
-  errors: [...errors, 'request-invalid', 'enrollment-exists', 'archive-damaged'],
+  errors: [...errors, 'enrollment-exists', 'archive-damaged'],
   handle: async ({ path, query: { reason }, services, caller }) =>
     answer(await scrapDevice(path.deviceId, { by: actorName(caller), reason }, services), services),
 });

@@ -102,14 +102,23 @@ export function supersedeIssued(
  */
 export function confirm(record: DeviceRecord, registration: Registration, at: string): DeviceCertificate[] {
   const isPresent = issuedAs(record.serialNumber);
-  const { assignedHub, at: registeredAt } = registration;
+  return noteRegistration(record, record.serialNumber, registration).map((each) =>
+    isPresent(each) ? { ...each, confirmedAt: each.confirmedAt ?? at } : each,
+  );
+}
+
+/** Notes when the device registered, and at which hub, on the certificates of the issuance with this serial number. */
+export function noteRegistration(
+  record: DeviceRecord,
+  serialNumber: string,
+  { assignedHub, at: registeredAt }: Registration,
+): DeviceCertificate[] {
+  const isUsed = issuedAs(serialNumber);
   const seen = {
     ...(assignedHub !== undefined && { assignedHub }),
     ...(registeredAt !== undefined && { registeredAt }),
   };
-  return certificatesOf(record).map((each) =>
-    isPresent(each) ? { ...each, confirmedAt: each.confirmedAt ?? at, ...seen } : each,
-  );
+  return certificatesOf(record).map((each) => (isUsed(each) ? { ...each, ...seen } : each));
 }
 
 /** How far the clocks of this app and of DPS may be apart, in milliseconds. */

@@ -78,6 +78,11 @@ export interface DeviceRecord extends Owing {
   readonly bundle?: BundleLocation;
   readonly registration?: Registration;
   /**
+   * Hubs that DPS assigned the device to, noted before its access was ended or when it moved to another one. DPS does not name
+   * the hub of a device that it refuses, and the identity at each hub must be closed all the same.
+   */
+  readonly hubs?: readonly string[];
+  /**
    * The certificates that the individual enrollment of the device in DPS can hold if this deployment wrote it: SHA-256,
    * upper-case hex. The first is the one that DPS accepted last; the others may have been sent since. A certificate is stored
    * here before it is sent, so a crash leaves no enrollment that looks like someone else's.
@@ -209,7 +214,10 @@ export interface Registration {
   readonly substatus?: string;
   /** When it was read so first: ISO 8601, UTC. Records of earlier versions do not have it. */
   readonly seenAt?: string;
-  /** The present certificate when it was read, SHA-256, upper-case hex. DPS does not say with which one a device registered. */
+  /**
+   * The certificate that it was read for, SHA-256, upper-case hex: the present one, or a former one that the identity at the
+   * hub has. DPS does not say with which one a device registered.
+   */
   readonly sha256Thumbprint?: string;
   readonly status: 'unassigned' | 'assigning' | 'assigned' | 'failed' | 'disabled';
   /** Host name of the hub. */
