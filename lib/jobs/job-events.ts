@@ -91,7 +91,7 @@ function orderData({ name, jobId, reference }: Job): EventData {
   return { orderId: name, jobId, reference };
 }
 
-export function orderSubject(orderId: string): string {
+function orderSubject(orderId: string): string {
   return `orders/${orderId}`;
 }
 

@@ -16,7 +16,7 @@ export function someWebhook(change: Partial<Webhook> = {}): Webhook {
   };
 }
 
-export function someDelivery(target: string, fact: unknown, change: Partial<Delivery> = {}): Delivery {
+function someDelivery(target: string, fact: unknown, change: Partial<Delivery> = {}): Delivery {
   const type = 'fleet.job.ended';
   const id = eventId(type, fact);
   const attributes = {
