@@ -619,6 +619,125 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All webhooks */
+        get: operations["list-webhooks"];
+        put?: never;
+        /**
+         * Have events posted to an address
+         * @description Signed as in Standard Webhooks. There are 20 webhooks at most.
+         */
+        post: operations["create-webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{webhookId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One webhook */
+        get: operations["get-webhook"];
+        put?: never;
+        post?: never;
+        /** Delete a webhook and its secrets */
+        delete: operations["delete-webhook"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{webhookId}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a webhook another secret
+         * @description For 24 hours, each message has a signature by either secret.
+         */
+        post: operations["rotate-webhook-secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{webhookId}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send to a webhook again that was disabled
+         * @description Events from the time between are not sent. `GET …/deliveries` lists what failed before.
+         */
+        post: operations["enable-webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{webhookId}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test event to a webhook
+         * @description A `fleet.webhook.test`, delivered as every other event.
+         */
+        post: operations["test-webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{webhookId}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was sent to a webhook, and why it failed
+         * @description Kept for 30 days. `event-grid` in the place of an id lists what was sent to the Event Grid topic.
+         */
+        get: operations["list-event-deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/summary": {
         parameters: {
             query?: never;
@@ -694,7 +813,229 @@ export interface paths {
         trace?: never;
     };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+    "fleet.job.ended": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A job ended, whatever it came from. After a retry it ends again, with the next revision. */
+        post: operations["fleet.job.ended"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "fleet.job.stalled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** No row of a job was counted for 30 minutes. It may wait behind other jobs. */
+        post: operations["fleet.job.stalled"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "fleet.order.accepted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An order is stored, and its devices will be provisioned. */
+        post: operations["fleet.order.accepted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "fleet.order.refused": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An order could not be read, or its id was used with other content. Nothing was begun. */
+        post: operations["fleet.order.refused"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "fleet.order.finished": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** All devices of an order are done. After a retry it is sent again, with the next revision. */
+        post: operations["fleet.order.finished"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "fleet.device.assigned": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** DPS assigned a device to a hub. Off unless the setting ASSIGNED_EVENTS is true. */
+        post: operations["fleet.device.assigned"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "fleet.device.suspended": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Every door of a suspended device was read back as closed. */
+        post: operations["fleet.device.suspended"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "fleet.device.revoked": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Every door of a revoked device was read back as closed. */
+        post: operations["fleet.device.revoked"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "fleet.device.scrapped": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A device is scrapped, and what it left behind is removed. */
+        post: operations["fleet.device.scrapped"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "fleet.device.restored": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The doors of a suspended device are open again. */
+        post: operations["fleet.device.restored"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "fleet.ca.ending": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A CA certificate ends in 60, 30, 7 days or 1 day, or has ended. One event for each of these. */
+        post: operations["fleet.ca.ending"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "fleet.finding.opened": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Azure has something that the records do not say. */
+        post: operations["fleet.finding.opened"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "fleet.webhook.test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An operator tests a webhook. */
+        post: operations["fleet.webhook.test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export interface components {
     schemas: {
         GroupDefinition: {
@@ -908,6 +1249,557 @@ export interface components {
             dryRun?: boolean;
             devicesPerMinute?: number;
         };
+        WantedWebhook: {
+            /** @description https, on the internet. Its query is not shown again. */
+            url: string;
+            /** @description Absent: all but `fleet.device.assigned`, which comes once per device. */
+            types?: components["schemas"]["EventType"][];
+            /** @description For people: what is behind the address. */
+            description?: string;
+        };
+        /**
+         * @description See docs/integrations.md.
+         * @enum {string}
+         */
+        EventType: "fleet.job.ended" | "fleet.job.stalled" | "fleet.order.accepted" | "fleet.order.refused" | "fleet.order.finished" | "fleet.device.assigned" | "fleet.device.suspended" | "fleet.device.revoked" | "fleet.device.scrapped" | "fleet.device.restored" | "fleet.ca.ending" | "fleet.finding.opened" | "fleet.webhook.test";
+        /** @description A job ended, whatever it came from. After a retry it ends again, with the next revision. */
+        "Event-fleet.job.ended": {
+            /** @constant */
+            specversion: "1.0";
+            /** @description Follows from the fact: an event that is sent again has the same one. */
+            id: string;
+            /** @description The address of this deployment. */
+            source: string;
+            /** @constant */
+            type: "fleet.job.ended";
+            subject: string;
+            /** @description When the fact became so. */
+            time: components["schemas"]["Time"];
+            /** @description The same, in webhooks. */
+            timestamp?: components["schemas"]["Time"];
+            /** @constant */
+            datacontenttype: "application/json";
+            data: {
+                jobId: string;
+                /** @enum {string} */
+                source: "blob" | "order" | "http";
+                name: string;
+                /** @constant */
+                dryRun?: true;
+                /** @description The `reference` of the order, as it came. */
+                readonly reference?: {
+                    [key: string]: unknown;
+                };
+                /** @enum {string} */
+                status: "received" | "splitting" | "provisioning" | "completed" | "completedWithErrors" | "failed" | "cancelled" | "checking" | "checked";
+                /** @description 1, and one more for each further end, after a retry. */
+                revision: number;
+                /** @description Why it failed as a whole. */
+                reason?: components["schemas"]["FailureReason"];
+                /** @description Rejected and failed rows by code, most frequent first. */
+                reasons: {
+                    code: components["schemas"]["ErrorCode"];
+                    rows: number;
+                }[];
+                /**
+                 * @description Only the first codes, or not all reports were read.
+                 * @constant
+                 */
+                reasonsComplete?: false;
+                receivedAt: components["schemas"]["Time"];
+                startedAt?: components["schemas"]["Time"];
+                finishedAt: components["schemas"]["Time"];
+                links: {
+                    /** @description A URL; a path when the app does not know its address. */
+                    job: string;
+                    /** @description A URL; a path when the app does not know its address. */
+                    results: string;
+                    /** @description A URL; a path when the app does not know its address. */
+                    errors: string;
+                    /** @description A URL; a path when the app does not know its address. */
+                    devices: string;
+                };
+                /** @description Rows by outcome. */
+                counts: {
+                    total: number;
+                    provisioned: number;
+                    unchanged: number;
+                    rejected: number;
+                    failed: number;
+                    cancelled: number;
+                    checked?: number;
+                };
+            };
+        };
+        /**
+         * Format: date-time
+         * @description ISO 8601, UTC.
+         */
+        Time: string;
+        FailureReason: {
+            code: components["schemas"]["ErrorCode"];
+            message: string;
+            /** @description What to do next. */
+            hint: string;
+        };
+        /**
+         * @description See docs/errors.md.
+         * @enum {string}
+         */
+        ErrorCode: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+        /** @description No row of a job was counted for 30 minutes. It may wait behind other jobs. */
+        "Event-fleet.job.stalled": {
+            /** @constant */
+            specversion: "1.0";
+            /** @description Follows from the fact: an event that is sent again has the same one. */
+            id: string;
+            /** @description The address of this deployment. */
+            source: string;
+            /** @constant */
+            type: "fleet.job.stalled";
+            subject: string;
+            /** @description When the fact became so. */
+            time: components["schemas"]["Time"];
+            /** @description The same, in webhooks. */
+            timestamp?: components["schemas"]["Time"];
+            /** @constant */
+            datacontenttype: "application/json";
+            data: {
+                jobId: string;
+                /** @enum {string} */
+                status: "received" | "splitting" | "provisioning" | "completed" | "completedWithErrors" | "failed" | "cancelled" | "checking" | "checked";
+                /** @enum {string} */
+                source: "blob" | "order" | "http";
+                name: string;
+                /** @description The `reference` of the order, as it came. */
+                readonly reference?: {
+                    [key: string]: unknown;
+                };
+                /** @description Rows by outcome. */
+                counts: {
+                    total: number;
+                    provisioned: number;
+                    unchanged: number;
+                    rejected: number;
+                    failed: number;
+                    cancelled: number;
+                    checked?: number;
+                };
+                /** @description Rows that are not counted. */
+                waiting: number;
+                /** @description When something was counted last. */
+                since: components["schemas"]["Time"];
+                links: {
+                    /** @description A URL; a path when the app does not know its address. */
+                    job: string;
+                    /** @description A URL; a path when the app does not know its address. */
+                    results: string;
+                    /** @description A URL; a path when the app does not know its address. */
+                    errors: string;
+                    /** @description A URL; a path when the app does not know its address. */
+                    devices: string;
+                };
+            };
+        };
+        /** @description An order is stored, and its devices will be provisioned. */
+        "Event-fleet.order.accepted": {
+            /** @constant */
+            specversion: "1.0";
+            /** @description Follows from the fact: an event that is sent again has the same one. */
+            id: string;
+            /** @description The address of this deployment. */
+            source: string;
+            /** @constant */
+            type: "fleet.order.accepted";
+            subject: string;
+            /** @description When the fact became so. */
+            time: components["schemas"]["Time"];
+            /** @description The same, in webhooks. */
+            timestamp?: components["schemas"]["Time"];
+            /** @constant */
+            datacontenttype: "application/json";
+            data: {
+                orderId: string;
+                jobId: string;
+                /** @description The `reference` of the order, as it came. */
+                readonly reference?: {
+                    [key: string]: unknown;
+                };
+                enrollmentGroup?: string;
+                receivedAt: components["schemas"]["Time"];
+                links: {
+                    /** @description A URL; a path when the app does not know its address. */
+                    job: string;
+                    /** @description A URL; a path when the app does not know its address. */
+                    results: string;
+                    /** @description A URL; a path when the app does not know its address. */
+                    errors: string;
+                    /** @description A URL; a path when the app does not know its address. */
+                    devices: string;
+                };
+            };
+        };
+        /** @description An order could not be read, or its id was used with other content. Nothing was begun. */
+        "Event-fleet.order.refused": {
+            /** @constant */
+            specversion: "1.0";
+            /** @description Follows from the fact: an event that is sent again has the same one. */
+            id: string;
+            /** @description The address of this deployment. */
+            source: string;
+            /** @constant */
+            type: "fleet.order.refused";
+            subject: string;
+            /** @description When the fact became so. */
+            time: components["schemas"]["Time"];
+            /** @description The same, in webhooks. */
+            timestamp?: components["schemas"]["Time"];
+            /** @constant */
+            datacontenttype: "application/json";
+            data: {
+                orderId?: string;
+                jobId?: string;
+                /** @description The `reference` of the order, as it came. */
+                readonly reference?: {
+                    [key: string]: unknown;
+                };
+                receivedAt: components["schemas"]["Time"];
+                enrollmentGroup?: string;
+                reason: components["schemas"]["FailureReason"];
+                links: {
+                    /** @description A URL; a path when the app does not know its address. */
+                    job: string;
+                    /** @description A URL; a path when the app does not know its address. */
+                    results: string;
+                    /** @description A URL; a path when the app does not know its address. */
+                    errors: string;
+                    /** @description A URL; a path when the app does not know its address. */
+                    devices: string;
+                } | {
+                    /** @description A URL; a path when the app does not know its address. */
+                    deadLetter: string;
+                };
+            };
+        };
+        /** @description All devices of an order are done. After a retry it is sent again, with the next revision. */
+        "Event-fleet.order.finished": {
+            /** @constant */
+            specversion: "1.0";
+            /** @description Follows from the fact: an event that is sent again has the same one. */
+            id: string;
+            /** @description The address of this deployment. */
+            source: string;
+            /** @constant */
+            type: "fleet.order.finished";
+            subject: string;
+            /** @description When the fact became so. */
+            time: components["schemas"]["Time"];
+            /** @description The same, in webhooks. */
+            timestamp?: components["schemas"]["Time"];
+            /** @constant */
+            datacontenttype: "application/json";
+            data: {
+                orderId: string;
+                jobId: string;
+                /** @description The `reference` of the order, as it came. */
+                readonly reference?: {
+                    [key: string]: unknown;
+                };
+                /** @enum {string} */
+                status: "received" | "splitting" | "provisioning" | "completed" | "completedWithErrors" | "failed" | "cancelled" | "checking" | "checked";
+                /** @description 1, and one more for each further end, after a retry. */
+                revision: number;
+                /** @description Why it failed as a whole. */
+                reason?: components["schemas"]["FailureReason"];
+                /** @description Rejected and failed rows by code, most frequent first. */
+                reasons: {
+                    code: components["schemas"]["ErrorCode"];
+                    rows: number;
+                }[];
+                /**
+                 * @description Only the first codes, or not all reports were read.
+                 * @constant
+                 */
+                reasonsComplete?: false;
+                receivedAt: components["schemas"]["Time"];
+                startedAt?: components["schemas"]["Time"];
+                finishedAt: components["schemas"]["Time"];
+                links: {
+                    /** @description A URL; a path when the app does not know its address. */
+                    job: string;
+                    /** @description A URL; a path when the app does not know its address. */
+                    results: string;
+                    /** @description A URL; a path when the app does not know its address. */
+                    errors: string;
+                    /** @description A URL; a path when the app does not know its address. */
+                    devices: string;
+                };
+                quantities: {
+                    ordered: number;
+                    /** @description Provisioned, or unchanged since an earlier order. */
+                    good: number;
+                    rejected: number;
+                    cancelled: number;
+                    /** @description Of `rejected`: a retry can still turn these good. It sends the next revision. */
+                    retryable: number;
+                };
+            };
+        };
+        /** @description DPS assigned a device to a hub. Off unless the setting ASSIGNED_EVENTS is true. */
+        "Event-fleet.device.assigned": {
+            /** @constant */
+            specversion: "1.0";
+            /** @description Follows from the fact: an event that is sent again has the same one. */
+            id: string;
+            /** @description The address of this deployment. */
+            source: string;
+            /** @constant */
+            type: "fleet.device.assigned";
+            subject: string;
+            /** @description When the fact became so. */
+            time: components["schemas"]["Time"];
+            /** @description The same, in webhooks. */
+            timestamp?: components["schemas"]["Time"];
+            /** @constant */
+            datacontenttype: "application/json";
+            data: {
+                deviceId: string;
+                enrollmentGroup: string;
+                /** @description Of the certificate, hex. */
+                serialNumber: string;
+                links: {
+                    /** @description A URL; a path when the app does not know its address. */
+                    device: string;
+                };
+                jobId: string;
+                hub?: string;
+                registeredAt?: components["schemas"]["Time"];
+            };
+        };
+        /** @description Every door of a suspended device was read back as closed. */
+        "Event-fleet.device.suspended": {
+            /** @constant */
+            specversion: "1.0";
+            /** @description Follows from the fact: an event that is sent again has the same one. */
+            id: string;
+            /** @description The address of this deployment. */
+            source: string;
+            /** @constant */
+            type: "fleet.device.suspended";
+            subject: string;
+            /** @description When the fact became so. */
+            time: components["schemas"]["Time"];
+            /** @description The same, in webhooks. */
+            timestamp?: components["schemas"]["Time"];
+            /** @constant */
+            datacontenttype: "application/json";
+            data: {
+                deviceId: string;
+                enrollmentGroup: string;
+                /** @description Of the certificate, hex. */
+                serialNumber: string;
+                links: {
+                    /** @description A URL; a path when the app does not know its address. */
+                    device: string;
+                };
+                by: string;
+                reason: string;
+                askedAt: components["schemas"]["Time"];
+                closedAt: components["schemas"]["Time"];
+            };
+        };
+        /** @description Every door of a revoked device was read back as closed. */
+        "Event-fleet.device.revoked": {
+            /** @constant */
+            specversion: "1.0";
+            /** @description Follows from the fact: an event that is sent again has the same one. */
+            id: string;
+            /** @description The address of this deployment. */
+            source: string;
+            /** @constant */
+            type: "fleet.device.revoked";
+            subject: string;
+            /** @description When the fact became so. */
+            time: components["schemas"]["Time"];
+            /** @description The same, in webhooks. */
+            timestamp?: components["schemas"]["Time"];
+            /** @constant */
+            datacontenttype: "application/json";
+            data: {
+                deviceId: string;
+                enrollmentGroup: string;
+                /** @description Of the certificate, hex. */
+                serialNumber: string;
+                links: {
+                    /** @description A URL; a path when the app does not know its address. */
+                    device: string;
+                };
+                by: string;
+                reason: string;
+                askedAt: components["schemas"]["Time"];
+                closedAt: components["schemas"]["Time"];
+            };
+        };
+        /** @description A device is scrapped, and what it left behind is removed. */
+        "Event-fleet.device.scrapped": {
+            /** @constant */
+            specversion: "1.0";
+            /** @description Follows from the fact: an event that is sent again has the same one. */
+            id: string;
+            /** @description The address of this deployment. */
+            source: string;
+            /** @constant */
+            type: "fleet.device.scrapped";
+            subject: string;
+            /** @description When the fact became so. */
+            time: components["schemas"]["Time"];
+            /** @description The same, in webhooks. */
+            timestamp?: components["schemas"]["Time"];
+            /** @constant */
+            datacontenttype: "application/json";
+            data: {
+                deviceId: string;
+                enrollmentGroup: string;
+                /** @description Of the certificate, hex. */
+                serialNumber: string;
+                links: {
+                    /** @description A URL; a path when the app does not know its address. */
+                    device: string;
+                };
+                by: string;
+                reason: string;
+                askedAt: components["schemas"]["Time"];
+                closedAt: components["schemas"]["Time"];
+            };
+        };
+        /** @description The doors of a suspended device are open again. */
+        "Event-fleet.device.restored": {
+            /** @constant */
+            specversion: "1.0";
+            /** @description Follows from the fact: an event that is sent again has the same one. */
+            id: string;
+            /** @description The address of this deployment. */
+            source: string;
+            /** @constant */
+            type: "fleet.device.restored";
+            subject: string;
+            /** @description When the fact became so. */
+            time: components["schemas"]["Time"];
+            /** @description The same, in webhooks. */
+            timestamp?: components["schemas"]["Time"];
+            /** @constant */
+            datacontenttype: "application/json";
+            data: {
+                deviceId: string;
+                enrollmentGroup: string;
+                /** @description Of the certificate, hex. */
+                serialNumber: string;
+                links: {
+                    /** @description A URL; a path when the app does not know its address. */
+                    device: string;
+                };
+                by: string;
+                reason: string;
+                askedAt: components["schemas"]["Time"];
+            };
+        };
+        /** @description A CA certificate ends in 60, 30, 7 days or 1 day, or has ended. One event for each of these. */
+        "Event-fleet.ca.ending": {
+            /** @constant */
+            specversion: "1.0";
+            /** @description Follows from the fact: an event that is sent again has the same one. */
+            id: string;
+            /** @description The address of this deployment. */
+            source: string;
+            /** @constant */
+            type: "fleet.ca.ending";
+            subject: string;
+            /** @description When the fact became so. */
+            time: components["schemas"]["Time"];
+            /** @description The same, in webhooks. */
+            timestamp?: components["schemas"]["Time"];
+            /** @constant */
+            datacontenttype: "application/json";
+            data: {
+                enrollmentGroup: string;
+                /** @enum {string} */
+                certificate: "issuing CA" | "chain";
+                notAfter: components["schemas"]["Time"];
+                /** @description Whole days left; negative once it has expired. */
+                days: number;
+                links: {
+                    /** @description A URL; a path when the app does not know its address. */
+                    group: string;
+                };
+            };
+        };
+        /** @description Azure has something that the records do not say. */
+        "Event-fleet.finding.opened": {
+            /** @constant */
+            specversion: "1.0";
+            /** @description Follows from the fact: an event that is sent again has the same one. */
+            id: string;
+            /** @description The address of this deployment. */
+            source: string;
+            /** @constant */
+            type: "fleet.finding.opened";
+            subject: string;
+            /** @description When the fact became so. */
+            time: components["schemas"]["Time"];
+            /** @description The same, in webhooks. */
+            timestamp?: components["schemas"]["Time"];
+            /** @constant */
+            datacontenttype: "application/json";
+            data: {
+                findingId: string;
+                kind: string;
+                /** @enum {string} */
+                severity: "critical" | "high" | "medium" | "low";
+                about: {
+                    /** @enum {string} */
+                    type: "device" | "group" | "ca" | "archive";
+                    id: string;
+                    enrollmentGroup?: string;
+                };
+                readonly expected: {
+                    [key: string]: unknown;
+                };
+                readonly seen: {
+                    [key: string]: unknown;
+                };
+                firstSeen: components["schemas"]["Time"];
+                links: {
+                    /** @description A URL; a path when the app does not know its address. */
+                    finding: string;
+                };
+            };
+        };
+        /** @description An operator tests a webhook. */
+        "Event-fleet.webhook.test": {
+            /** @constant */
+            specversion: "1.0";
+            /** @description Follows from the fact: an event that is sent again has the same one. */
+            id: string;
+            /** @description The address of this deployment. */
+            source: string;
+            /** @constant */
+            type: "fleet.webhook.test";
+            subject: string;
+            /** @description When the fact became so. */
+            time: components["schemas"]["Time"];
+            /** @description The same, in webhooks. */
+            timestamp?: components["schemas"]["Time"];
+            /** @constant */
+            datacontenttype: "application/json";
+            data: {
+                webhookId: string;
+                by: string;
+                links: {
+                    /** @description A URL; a path when the app does not know its address. */
+                    webhook: string;
+                };
+            };
+        };
         EnrollmentGroups: {
             enrollmentGroups: components["schemas"]["EnrollmentGroup"][];
         };
@@ -961,22 +1853,6 @@ export interface components {
             createdAt: components["schemas"]["Time"];
             updatedAt: components["schemas"]["Time"];
         };
-        /**
-         * Format: date-time
-         * @description ISO 8601, UTC.
-         */
-        Time: string;
-        FailureReason: {
-            code: components["schemas"]["ErrorCode"];
-            message: string;
-            /** @description What to do next. */
-            hint: string;
-        };
-        /**
-         * @description See docs/errors.md.
-         * @enum {string}
-         */
-        ErrorCode: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
         /** @description Who did something, and when. */
         Act: {
             /** @description A signed-in user as `name (object id)`, `function key`, or `order` and its source. */
@@ -1744,7 +2620,7 @@ export interface components {
             /** @description Digest of queue and body: the same message again has the same id. */
             id: string;
             /** @enum {string} */
-            queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
+            queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks" | "event-deliveries";
             /** @description The message as it was sent. */
             body: string;
             readonly reason: components["schemas"]["FailureReason"];
@@ -1770,7 +2646,7 @@ export interface components {
             readonly reasons: {
                 id: string;
                 /** @enum {string} */
-                queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
+                queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks" | "event-deliveries";
                 readonly reason: components["schemas"]["FailureReason"];
             }[];
             /** @description True: 60 seconds were over before all letters were met. Send the request again. */
@@ -1782,6 +2658,66 @@ export interface components {
             left: number;
             /** @description True: 60 seconds were over before all letters were met. Send the request again. */
             more: boolean;
+        };
+        WebhookWithSecret: {
+            webhook: components["schemas"]["Webhook"];
+            /** @description `whsec_` and base64 (Standard Webhooks). It is shown only here. */
+            secret: string;
+        };
+        Webhook: {
+            webhookId: string;
+            /** @description With `redacted` in the place of its query. */
+            url: string;
+            readonly types: components["schemas"]["EventType"][];
+            description?: string;
+            readonly created: components["schemas"]["Act"];
+            /** @description The secrets that sign, newest first. No answer shows them again. */
+            readonly secrets: {
+                /** @description Absent: the newest one. */
+                until?: components["schemas"]["Time"];
+            }[];
+            /** @description Why nothing is sent. `POST …/enable` ends that. */
+            readonly disabled?: {
+                at: components["schemas"]["Time"];
+                why: string;
+            };
+            /** @description When a delivery succeeded last, to the hour. */
+            lastSuccessAt?: components["schemas"]["Time"];
+            /** @description Paths. */
+            links: {
+                self: string;
+                deliveries: string;
+            };
+        };
+        Webhooks: {
+            readonly webhooks: components["schemas"]["Webhook"][];
+        };
+        WebhookTest: {
+            deliveryId: string;
+        };
+        EventDeliveries: {
+            readonly deliveries: components["schemas"]["EventDelivery"][];
+            /** @description Absent on the last page. */
+            continuation?: string;
+            /** @description Path and query of the next page. Absent on the last page. */
+            next?: string;
+            /** @description The same with scheme and host, as this app was called. */
+            nextLink?: string;
+        };
+        EventDelivery: {
+            /** @description The id of its event; of a batch a digest of their ids. */
+            deliveryId: string;
+            /** @enum {string} */
+            state: "waiting" | "delivered" | "failed";
+            readonly types: components["schemas"]["EventType"][];
+            /** @description Of its first event. */
+            subject: string;
+            events: number;
+            attempts: number;
+            createdAt: components["schemas"]["Time"];
+            lastAttemptAt?: components["schemas"]["Time"];
+            nextAttemptAt?: components["schemas"]["Time"];
+            lastError?: string;
         };
         Summary: {
             readonly devices: {
@@ -1909,7 +2845,7 @@ export interface components {
                 total: number;
                 readonly byReason: {
                     /** @enum {string} */
-                    queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
+                    queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks" | "event-deliveries";
                     code: components["schemas"]["ErrorCode"];
                     letters: number;
                 }[];
@@ -1920,7 +2856,7 @@ export interface components {
             readonly queues?: {
                 readonly byQueue: {
                     /** @enum {string} */
-                    queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
+                    queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks" | "event-deliveries";
                     /** @description Approximately. Messages that are in work, or wait for another delivery, are included. */
                     messages: number;
                     /** @description When the first message that can be received was sent. Absent when there is none. */
@@ -4471,7 +5407,7 @@ export interface operations {
                 /** @description The `continuation` of the page before. */
                 continuation?: string;
                 /** @description Letters of this queue only. */
-                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
+                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks" | "event-deliveries";
                 /** @description Letters with this code only. */
                 reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
@@ -4549,7 +5485,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Letters of this queue only. */
-                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
+                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks" | "event-deliveries";
                 /** @description Letters with this code only. */
                 reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
@@ -4594,7 +5530,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Letters of this queue only. */
-                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
+                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks" | "event-deliveries";
                 /** @description Letters with this code only. */
                 reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
@@ -4629,6 +5565,378 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         title: "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "list-webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By id. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhooks"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "create-webhook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The address, and which events. At most 8192 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WantedWebhook"];
+            };
+        };
+        responses: {
+            /** @description The webhook, with its secret. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "get-webhook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a webhook. */
+                webhookId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "delete-webhook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a webhook. */
+                webhookId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is deleted. Deliveries that wait end as failed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /** @description `concurrent-change`: Read the resource again and repeat the request. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "rotate-webhook-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a webhook. */
+                webhookId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook, with its new secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /** @description `concurrent-change`: Read the resource again and repeat the request. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "enable-webhook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a webhook. */
+                webhookId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /** @description `concurrent-change`: Read the resource again and repeat the request. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "test-webhook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a webhook. */
+                webhookId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It will be sent. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookTest"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /** @description `concurrent-change`: Read the resource again and repeat the request. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "list-event-deliveries": {
+        parameters: {
+            query?: {
+                /** @description Items per page, 100 when absent. A page can have fewer, and more can follow it. */
+                limit?: number;
+                /** @description The `continuation` of the page before. */
+                continuation?: string;
+                /** @description Deliveries in this state only. */
+                state?: "waiting" | "delivered" | "failed";
+            };
+            header?: never;
+            path: {
+                /** @description Id of a webhook. */
+                webhookId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page, newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventDeliveries"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
                     };
                 };
             };
@@ -4754,6 +6062,565 @@ export interface operations {
             413: components["responses"]["Error413"];
             500: components["responses"]["Error500"];
             503: components["responses"]["Error503"];
+        };
+    };
+    "fleet.job.ended": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The id of the event: the same for each attempt. */
+                "webhook-id": string;
+                /** @description Seconds since 1970, of this attempt. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and base64 of the HMAC-SHA256; two of them while a secret is rotated. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/cloudevents+json": components["schemas"]["Event-fleet.job.ended"];
+            };
+        };
+        responses: {
+            /** @description The receiver is gone: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It was received. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is sent again, ten times over three days. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "fleet.job.stalled": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The id of the event: the same for each attempt. */
+                "webhook-id": string;
+                /** @description Seconds since 1970, of this attempt. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and base64 of the HMAC-SHA256; two of them while a secret is rotated. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/cloudevents+json": components["schemas"]["Event-fleet.job.stalled"];
+            };
+        };
+        responses: {
+            /** @description The receiver is gone: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It was received. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is sent again, ten times over three days. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "fleet.order.accepted": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The id of the event: the same for each attempt. */
+                "webhook-id": string;
+                /** @description Seconds since 1970, of this attempt. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and base64 of the HMAC-SHA256; two of them while a secret is rotated. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/cloudevents+json": components["schemas"]["Event-fleet.order.accepted"];
+            };
+        };
+        responses: {
+            /** @description The receiver is gone: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It was received. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is sent again, ten times over three days. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "fleet.order.refused": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The id of the event: the same for each attempt. */
+                "webhook-id": string;
+                /** @description Seconds since 1970, of this attempt. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and base64 of the HMAC-SHA256; two of them while a secret is rotated. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/cloudevents+json": components["schemas"]["Event-fleet.order.refused"];
+            };
+        };
+        responses: {
+            /** @description The receiver is gone: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It was received. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is sent again, ten times over three days. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "fleet.order.finished": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The id of the event: the same for each attempt. */
+                "webhook-id": string;
+                /** @description Seconds since 1970, of this attempt. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and base64 of the HMAC-SHA256; two of them while a secret is rotated. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/cloudevents+json": components["schemas"]["Event-fleet.order.finished"];
+            };
+        };
+        responses: {
+            /** @description The receiver is gone: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It was received. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is sent again, ten times over three days. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "fleet.device.assigned": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The id of the event: the same for each attempt. */
+                "webhook-id": string;
+                /** @description Seconds since 1970, of this attempt. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and base64 of the HMAC-SHA256; two of them while a secret is rotated. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/cloudevents+json": components["schemas"]["Event-fleet.device.assigned"];
+            };
+        };
+        responses: {
+            /** @description The receiver is gone: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It was received. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is sent again, ten times over three days. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "fleet.device.suspended": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The id of the event: the same for each attempt. */
+                "webhook-id": string;
+                /** @description Seconds since 1970, of this attempt. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and base64 of the HMAC-SHA256; two of them while a secret is rotated. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/cloudevents+json": components["schemas"]["Event-fleet.device.suspended"];
+            };
+        };
+        responses: {
+            /** @description The receiver is gone: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It was received. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is sent again, ten times over three days. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "fleet.device.revoked": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The id of the event: the same for each attempt. */
+                "webhook-id": string;
+                /** @description Seconds since 1970, of this attempt. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and base64 of the HMAC-SHA256; two of them while a secret is rotated. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/cloudevents+json": components["schemas"]["Event-fleet.device.revoked"];
+            };
+        };
+        responses: {
+            /** @description The receiver is gone: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It was received. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is sent again, ten times over three days. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "fleet.device.scrapped": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The id of the event: the same for each attempt. */
+                "webhook-id": string;
+                /** @description Seconds since 1970, of this attempt. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and base64 of the HMAC-SHA256; two of them while a secret is rotated. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/cloudevents+json": components["schemas"]["Event-fleet.device.scrapped"];
+            };
+        };
+        responses: {
+            /** @description The receiver is gone: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It was received. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is sent again, ten times over three days. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "fleet.device.restored": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The id of the event: the same for each attempt. */
+                "webhook-id": string;
+                /** @description Seconds since 1970, of this attempt. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and base64 of the HMAC-SHA256; two of them while a secret is rotated. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/cloudevents+json": components["schemas"]["Event-fleet.device.restored"];
+            };
+        };
+        responses: {
+            /** @description The receiver is gone: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It was received. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is sent again, ten times over three days. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "fleet.ca.ending": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The id of the event: the same for each attempt. */
+                "webhook-id": string;
+                /** @description Seconds since 1970, of this attempt. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and base64 of the HMAC-SHA256; two of them while a secret is rotated. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/cloudevents+json": components["schemas"]["Event-fleet.ca.ending"];
+            };
+        };
+        responses: {
+            /** @description The receiver is gone: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It was received. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is sent again, ten times over three days. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "fleet.finding.opened": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The id of the event: the same for each attempt. */
+                "webhook-id": string;
+                /** @description Seconds since 1970, of this attempt. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and base64 of the HMAC-SHA256; two of them while a secret is rotated. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/cloudevents+json": components["schemas"]["Event-fleet.finding.opened"];
+            };
+        };
+        responses: {
+            /** @description The receiver is gone: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It was received. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is sent again, ten times over three days. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "fleet.webhook.test": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The id of the event: the same for each attempt. */
+                "webhook-id": string;
+                /** @description Seconds since 1970, of this attempt. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and base64 of the HMAC-SHA256; two of them while a secret is rotated. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/cloudevents+json": components["schemas"]["Event-fleet.webhook.test"];
+            };
+        };
+        responses: {
+            /** @description The receiver is gone: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It was received. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is sent again, ten times over three days. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
 }

@@ -45,6 +45,12 @@ export interface Config {
   readonly allowPlainKeys: boolean;
   /** Which URLs of enrollment groups may name a private address. */
   readonly privateUrls: PrivateUrls;
+  readonly events: {
+    /** Address of this app, without a slash at its end. Absent: not known. */
+    readonly apiUrl?: string;
+    readonly announceAssigned: boolean;
+    readonly eventGridEndpoint?: string;
+  };
   /** Rows per chunk. */
   readonly chunkRows: number;
   /** Days after which a rule of the storage account deletes bundles. */
@@ -93,7 +99,7 @@ export function readConfig(env: Environment = process.env): Config {
   const wrong = new Set(parsed.error?.issues.map((issue) => issue.path[0] as SettingName));
   const issues = [...[...wrong].map((name) => issueOf(name, given[name])), ...crossIssues(given, env, wrong)];
   if (!parsed.success || issues.length > 0) throw FleetError.of('setting-invalid', 'The configuration', issues);
-  return deepFreeze(toConfig(parsed.data));
+  return deepFreeze(toConfig(parsed.data, env));
 }
 
 /** Reads the settings that are needed early. A wrong one counts as not set; readConfig() reports it. */
@@ -210,7 +216,9 @@ function crossIssues(given: Given, env: Environment, wrong: ReadonlySet<SettingN
   return issues;
 }
 
-function toConfig(set: Settings): Config {
+function toConfig(set: Settings, env: Environment): Config {
+  const hostName = isAzure(env) ? env['WEBSITE_HOSTNAME'] : undefined;
+  const apiUrl = set.PUBLIC_URL ?? (hostName && `https://${hostName}`);
   const { AzureWebJobsStorage: storage, DPS_CONNECTION_STRING: dps, CA_KEY_DIRECTORY: directory } = set;
   return {
     storage:
@@ -245,6 +253,11 @@ function toConfig(set: Settings): Config {
     rootCaName: set.ROOT_CA_NAME,
     allowPlainKeys: set.ALLOW_PLAIN_KEYS,
     privateUrls: set.ALLOW_PRIVATE_URLS,
+    events: {
+      ...(apiUrl && { apiUrl }),
+      announceAssigned: set.ASSIGNED_EVENTS,
+      ...(set.EVENT_GRID_ENDPOINT !== undefined && { eventGridEndpoint: set.EVENT_GRID_ENDPOINT }),
+    },
     chunkRows: set.CHUNK_ROWS,
     ...(set.BUNDLE_RETENTION_DAYS !== undefined && { bundleRetentionDays: set.BUNDLE_RETENTION_DAYS }),
     ...(set.AZURE_CLIENT_ID !== undefined && { identityClientId: set.AZURE_CLIENT_ID }),

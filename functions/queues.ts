@@ -1,4 +1,5 @@
 import { app } from '@azure/functions';
+import { attemptDelivery, parseDeliveryMessage } from '../lib/events/delivery.ts';
 import { parseBlockMessage, parseChunkMessage, parseEnrollmentMessage } from '../lib/jobs/messages.ts';
 import { runExclusively } from '../lib/lock.ts';
 import { currentLog } from '../lib/log.ts';
@@ -61,6 +62,14 @@ app.storageQueue('settle-blocks', {
       random: services.random,
     });
   }),
+});
+
+app.storageQueue('deliver-events', {
+  connection,
+  queueName: queues.deliveries,
+  handler: onMessage(queues.deliveries, (body, { events }) =>
+    attemptDelivery(parseDeliveryMessage(body), events.deliveries),
+  ),
 });
 
 for (const queue of queueNames) {

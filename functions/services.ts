@@ -1,4 +1,5 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CosmosClient } from '@azure/cosmos';
 import { DefaultAzureCredential, type TokenCredential } from '@azure/identity';
@@ -14,22 +15,32 @@ import { createBlobStore } from '../lib/azure/blobs.ts';
 import { createCosmosDeadLetterStore } from '../lib/azure/cosmos-dead-letters.ts';
 import { createCosmosDeviceStore } from '../lib/azure/cosmos-devices.ts';
 import { createCosmosDpsCaStore } from '../lib/azure/cosmos-dps-cas.ts';
+import { createCosmosWebhookStore } from '../lib/azure/cosmos-events.ts';
 import { createCosmosFindingStore } from '../lib/azure/cosmos-findings.ts';
 import { createCosmosFleetActStore } from '../lib/azure/cosmos-fleet-acts.ts';
 import { createCosmosGroupStore } from '../lib/azure/cosmos-groups.ts';
 import { createCosmosJobStore } from '../lib/azure/cosmos-jobs.ts';
+import { createCosmosOutbox } from '../lib/azure/cosmos-outbox.ts';
 import { createDpsEnrollments } from '../lib/azure/dps.ts';
+import { createEventGridPublisher } from '../lib/azure/event-grid.ts';
 import { createFleetReader } from '../lib/azure/fleet-reader.ts';
 import { createChecks } from '../lib/azure/health.ts';
 import { createHubIdentities } from '../lib/azure/hub-identities.ts';
 import { createHubTwins } from '../lib/azure/hub-twins.ts';
 import type { IotConnection } from '../lib/azure/iot.ts';
 import { createKeyVaultKeyStore } from '../lib/azure/key-vault.ts';
+import { createKeyVaultSecretStore } from '../lib/azure/key-vault-secrets.ts';
 import type { Check } from '../lib/azure/probe.ts';
 import { createMessageQueue } from '../lib/azure/queues.ts';
 import { countBilledRequests } from '../lib/azure/request-metrics.ts';
 import { createGroups } from '../lib/enrollment/groups.ts';
 import type { FleetReader } from '../lib/enrollment/observed.ts';
+import type { CloudEvent } from '../lib/events/cloud-event.ts';
+import type { DeliveryMessage } from '../lib/events/delivery.ts';
+import { createFileSecretStore } from '../lib/events/file-secret-store.ts';
+import type { ManagePorts } from '../lib/events/manage-webhooks.ts';
+import { createPost } from '../lib/events/post.ts';
+import type { SecretStore } from '../lib/events/webhook.ts';
 import type { GroupStore } from '../lib/groups/group.ts';
 import type { BlockMessage, ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
 import type { Lock } from '../lib/lock.ts';
@@ -37,11 +48,12 @@ import { createListChecker } from '../lib/pipeline/check-list.ts';
 import { createIssuanceCache } from '../lib/pipeline/issuance.ts';
 import { createOverview } from '../lib/pipeline/overview.ts';
 import type { Ports } from '../lib/pipeline/ports.ts';
+import type { SendEventPorts } from '../lib/pipeline/send-events.ts';
 import type { KeyStore } from '../lib/pki/key-store.ts';
 import { journaled } from '../lib/pki/signing-journal.ts';
 import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
 import { createRateLimiter, createRateLimiters, type RateLimiter } from '../lib/rate-limiter.ts';
-import { blobContainers, cosmosContainers, queues } from '../lib/resource-names.ts';
+import { blobContainers, cosmosContainers, eventQueue, queues } from '../lib/resource-names.ts';
 import { type Config, readConfig } from './config.ts';
 
 /** Everything that a handler can use: the ports of the pipeline, and what only functions need. */
@@ -63,6 +75,12 @@ export interface Services extends Ports {
   readonly secondsPerBlock: number;
   /** Held by the one instance that sweeps. */
   readonly sweepLock: Lock;
+  /** Held by the one instance that sends events. */
+  readonly eventLock: Lock;
+  readonly events: SendEventPorts;
+  readonly webhookAdmin: ManagePorts;
+  /** Webhooks may be on this machine. */
+  readonly allowPrivateReceivers: boolean;
   readonly fleet: FleetReader;
   /** The share of the sweep: of what DPS allows, and of the queries that a hub allows. */
   readonly sweepRateLimiter: RateLimiter;
@@ -90,6 +108,9 @@ export function services(): Services {
 /** The part of the quota of DPS that a sweep uses, so that enrollments and registrations keep the rest. */
 const sweepShare = 0.25;
 
+/** A consumer that is away for a month has missed its events. Without an end, a queue that nothing reads would grow. */
+const eventTtlSeconds = 30 * 24 * 60 * 60;
+
 /** Name of the key of the audit trail. Bicep makes it in a vault that has nothing else. */
 const auditKeyName = 'audit';
 
@@ -112,6 +133,7 @@ export function createServices(config: Config): Services {
   const audit = createAudit({ segments: auditSegments, head: auditHead, now, newId: randomUUID });
   const locks = blobService.getContainerClient(blobContainers.locks);
   const enrollmentLock = createBlobLock(locks.getBlockBlobClient(queues.enrollments));
+  const eventLock = createBlobLock(locks.getBlockBlobClient('events'));
   const blockLock = createBlobLock(locks.getBlockBlobClient(queues.blocks));
   const sweepLock = createBlobLock(locks.getBlockBlobClient('sweep'));
 
@@ -130,6 +152,29 @@ export function createServices(config: Config): Services {
   const deadLetters = createCosmosDeadLetterStore(cosmos.container(cosmosContainers.deadLetters));
 
   const findings = createCosmosFindingStore(cosmos.container(cosmosContainers.findings));
+
+  const outbox = createCosmosOutbox(cosmos);
+  const webhooks = createCosmosWebhookStore(cosmos.container(cosmosContainers.events));
+  const secrets = secretStore(config, credential);
+  const allowPrivateReceivers = config.privateUrls === 'all';
+  const { apiUrl, announceAssigned, eventGridEndpoint: endpoint } = config.events;
+  const events: SendEventPorts = {
+    outbox,
+    eventQueue: createMessageQueue<CloudEvent | readonly CloudEvent[]>(queueService.getQueueClient(eventQueue), {
+      timeToLiveSeconds: eventTtlSeconds,
+    }),
+    deliveries: {
+      webhooks,
+      secrets,
+      deliveryQueue: createMessageQueue<DeliveryMessage>(queueService.getQueueClient(queues.deliveries)),
+      post: createPost({ allowPrivate: allowPrivateReceivers }),
+      publish: endpoint === undefined ? undefined : createEventGridPublisher({ endpoint, credential }),
+      now,
+      random: Math.random,
+    },
+    apiUrl,
+    now,
+  };
 
   const overview = createOverview({ devices, jobs, findings, deadLetters, queue, now });
 
@@ -222,6 +267,12 @@ export function createServices(config: Config): Services {
     rateLimiter,
     registryRateLimiter,
     registryOperationsPerMinute: config.hub.registryOperationsPerMinute,
+    outbox,
+    announceAssigned,
+    events,
+    eventLock,
+    webhookAdmin: { webhooks, secrets, now, randomBytes },
+    allowPrivateReceivers,
     enrollmentLock,
     blockLock,
     sweepLock,
@@ -287,6 +338,13 @@ function keyStore(
       ? createKeyVaultKeyStore({ vaultUrl: keys.vaultUrl, credential })
       : createSoftwareKeyStore({ directory: keys.directory });
   return signingJournal === undefined ? store : journaled(store, signingJournal);
+}
+
+/** Secrets of webhooks, where the CA keys are. */
+function secretStore({ keys }: Pick<Config, 'keys'>, credential: TokenCredential): SecretStore {
+  return 'vaultUrl' in keys
+    ? createKeyVaultSecretStore({ vaultUrl: keys.vaultUrl, credential })
+    : createFileSecretStore({ directory: join(keys.directory, 'webhook-secrets') });
 }
 
 /** Host names for the checks. CA keys in files have none. */

@@ -2,7 +2,9 @@ import { app, type InvocationContext, type Timer } from '@azure/functions';
 import { hasWaitingEntries, sequenceAudit } from '../lib/audit/sequencer.ts';
 import { withLog } from '../lib/log.ts';
 import { resumeFleetActs } from '../lib/pipeline/fleet-acts.ts';
+import { noticeJobs } from '../lib/pipeline/notice-jobs.ts';
 import { reconcileRegistrations } from '../lib/pipeline/reconcile-registrations.ts';
+import { sendEvents } from '../lib/pipeline/send-events.ts';
 import { resumeBlocks } from '../lib/pipeline/settle-block.ts';
 import { sweep } from '../lib/pipeline/sweep.ts';
 import { warnOfExpiringCertificates } from '../lib/pipeline/warn-of-expiring-certificates.ts';
@@ -21,6 +23,7 @@ app.timer('reconcile-registrations', {
       if (resumed > 0) log.warn('blocks resumed', { devices: resumed });
       const acts = await resumeFleetActs(given);
       if (acts > 0) log.warn('acts on many devices resumed', { acts });
+      await noticeJobs(given);
       await warnOfExpiringCertificates(given);
       const changed = await reconcileRegistrations(given);
       if (changed > 0) log.info('registrations reconciled', { changed });
@@ -45,6 +48,21 @@ function sweepTimer(options: { readonly begin: boolean }) {
     });
   };
 }
+
+/** An event is durable with its fact. A minute is how late it is sent. */
+app.timer('send-events', {
+  schedule: '30 * * * * *',
+  handler: async (_timer: Timer, context: InvocationContext) => {
+    const log = logTo(context);
+    const { events, eventLock } = services();
+    await withLog(log, async () => {
+      await eventLock.tryRun(async () => {
+        const sent = await sendEvents(events);
+        if (sent > 0) log.info('events sent', { sent });
+      });
+    });
+  },
+});
 
 /** Entries are durable when they are in the intake. A minute is how late they are in the log. */
 app.timer('sequence-audit', {

@@ -15,6 +15,8 @@ export const queues = {
   enrollments: 'individual-enrollments',
   /** Devices whose doors are to be closed, opened or looked at again (lib/pipeline/settle-block.ts). */
   blocks: 'device-blocks',
+  /** Events that are to be delivered to a webhook or an Event Grid topic (lib/events/delivery.ts). */
+  deliveries: 'event-deliveries',
 } as const;
 
 export type QueueName = (typeof queues)[keyof typeof queues];
@@ -30,6 +32,11 @@ export const queueNames: readonly QueueName[] = Object.values(queues);
 export function poisonQueue(queue: QueueName): PoisonQueueName {
   return `${queue}-poison`;
 }
+
+/**
+ * The queue of events for other systems: CloudEvents 1.0. This app only sends to it. Who reads it deletes what it has handled.
+ */
+export const eventQueue = 'fleet-events';
 
 /** Blob containers. */
 export const blobContainers = {
@@ -51,4 +58,5 @@ export const cosmosContainers = {
   groups: 'groups',
   deadLetters: 'dead-letters',
   findings: 'findings',
+  events: 'events',
 } as const;

@@ -30,6 +30,7 @@ import { createMemoryFleetActStore } from './memory/fleet-acts.ts';
 import { createMemoryGroupStore } from './memory/group-store.ts';
 import { createMemoryHubIdentities } from './memory/hub-identities.ts';
 import { createMemoryJobStore } from './memory/job-store.ts';
+import { createMemoryOutbox } from './memory/outbox.ts';
 
 /** Hubs without devices. */
 export const noTwins: HubTwins = { merge: async () => {}, remove: async () => 'absent' };
@@ -109,6 +110,13 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
     fleetActs: createMemoryFleetActStore(),
     audit: createMemoryAudit(),
   };
+  const deadLetters = createMemoryDeadLetterStore();
+  const outbox = createMemoryOutbox({
+    jobs: memory.jobs.place,
+    devices: memory.devices.place,
+    findings: memory.findings.place,
+    letters: deadLetters.place,
+  });
   const [jobs, devices, groupStore] = [cuttable(memory.jobs), cuttable(memory.devices), cuttable(memory.groupStore)];
   const [manifests, bundles, reports] = [
     cuttable(memory.manifests),
@@ -148,6 +156,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
   /** New for each delivery: a worker that crashes loses its caches. */
   const services = () => ({
     ...{ jobs, devices, manifests, bundles, reports, enrollments, chunkQueue, enrollmentQueue, now, retry, chunkRows },
+    ...{ outbox: cuttable(outbox), announceAssigned: true },
     ...{ identities, blockQueue, fleetActs: cuttable(memory.fleetActs), registryOperationsPerMinute: 50 },
     groups: newGroups(),
     findings: cuttable(memory.findings),
@@ -155,7 +164,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
       devices,
       jobs,
       findings: memory.findings,
-      deadLetters: createMemoryDeadLetterStore(),
+      deadLetters,
       queue: () => emptyQueue,
       now,
     }),
@@ -172,6 +181,9 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
 
   return {
     ...memory,
+    outbox,
+    deadLetters,
+    cuttable,
     services,
     queue,
     blockMessages,

@@ -1,12 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { costOf, type PriceName } from '../../lib/limits-and-prices.ts';
 import { type Benchmark, type Findings, type Measurement, type Run, single } from '../benchmark.ts';
+import { type AnnouncementCost, announcementCost } from '../harness/announce.ts';
 import { type BenchStack, withBenchStack } from '../harness/bench-stack.ts';
 
 const rowsPerJob = 20_000;
 /** Memory of an instance, as in infra/azure/main.bicep. */
 const instanceGigabytes = 2;
 const million = 1_000_000;
+/** Devices that are announced. A full message of events has 100. */
+const announcedDevices = 1000;
 
 export const cost: Benchmark = {
   name: 'cost',
@@ -19,9 +22,11 @@ export const cost: Benchmark = {
     const rows = rowsPerJob * scale;
     let seconds = 0;
     let bytes = 0;
+    let announced: AnnouncementCost = { requestUnits: 0, cosmosRequests: 0, messages: 0 };
     const counted = await withBenchStack({ settings: { TELEMETRY: 'console' } }, async (bench) => {
       for (let round = 0; round < rounds; round++) seconds += (await bench.run(rows)).seconds;
       bytes = await storedBytes(bench);
+      announced = await announcementCost(bench, announcedDevices);
       // On SIGTERM the app prints what it counted since the last print.
       await bench.stack.process('functions').kill('SIGTERM');
       return readMetrics(bench.stack.process('functions').logFile);
@@ -58,6 +63,10 @@ export const cost: Benchmark = {
         single('request units per device', 'RU', units),
         single('executions per device', 'executions', executions),
         single('per million devices', 'USD', total),
+        // Only with ASSIGNED_EVENTS. What a job announces is in the figures above.
+        single('request units per device that is announced', 'RU', announced.requestUnits),
+        single('Cosmos DB requests per device that is announced', 'requests', announced.cosmosRequests),
+        single('messages per device that is announced', 'messages', announced.messages, { atMost: 0.02 }),
         ...dollars,
       ],
     };

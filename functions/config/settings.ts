@@ -16,7 +16,7 @@ export interface SettingMeta {
   readonly description: string;
   /** The expected value, in words. It ends the sentence "CHUNK_ROWS is "0"; expected …". */
   readonly expected: string;
-  readonly group: 'storage' | 'cosmos' | 'dps' | 'keys' | 'work' | 'access' | 'host';
+  readonly group: 'storage' | 'cosmos' | 'dps' | 'keys' | 'work' | 'events' | 'access' | 'host';
   /** Where the setting is used. */
   readonly where: 'azure' | 'local' | 'both';
   /** Who reads it. Some are only checked here and read by the Functions host. */
@@ -308,6 +308,29 @@ export const settings = z.object({
     group: 'work',
     where: 'both',
     reader: 'host',
+  }),
+  PUBLIC_URL: serviceUrl().optional().register(registry, {
+    description:
+      'Address of this app, as others reach it: the source of its events, and the beginning of their links. Not set: https://WEBSITE_HOSTNAME in Azure.',
+    expected: 'an https URL such as https://fleet.example.com',
+    group: 'events',
+    where: 'both',
+    reader: 'app',
+  }),
+  ASSIGNED_EVENTS: flag.default(false).register(registry, {
+    description:
+      'Announces each device that DPS assigns (fleet.device.assigned). Costs one write to Cosmos DB per device (docs/integrations.md).',
+    expected: 'true or false',
+    group: 'events',
+    where: 'both',
+    reader: 'app',
+  }),
+  EVENT_GRID_ENDPOINT: serviceUrl().optional().register(registry, {
+    description: 'Event Grid topic with the input schema CloudEvents 1.0 that gets all events too.',
+    expected: 'an https URL such as https://name.westeurope-1.eventgrid.azure.net/api/events',
+    group: 'events',
+    where: 'azure',
+    reader: 'app',
   }),
   HTTP_ACCESS: z.enum(['keys', 'entra']).default('keys').register(registry, {
     description:

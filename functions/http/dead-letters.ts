@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { actorName } from '../../lib/access/act.ts';
 import { excerpt, FleetError } from '../../lib/errors.ts';
-import { type LetterFilter, letterStates } from '../../lib/jobs/dead-letters.ts';
+import { type DeadLetter, type LetterFilter, letterStates } from '../../lib/jobs/dead-letters.ts';
 import { discardDeadLetters } from '../../lib/pipeline/discard-dead-letters.ts';
 import { redriveDeadLetters } from '../../lib/pipeline/redrive-dead-letters.ts';
 import { queueNames } from '../../lib/resource-names.ts';
@@ -12,6 +12,11 @@ import { act, count, failureReason, pageLinks, reference, time } from './schemas
 
 const queue = z.enum(queueNames);
 const more = z.boolean().describe('True: 60 seconds were over before all letters were met. Send the request again.');
+
+/** The letter without the events that it owes. */
+function letterView({ outbox: _outbox, owedSince: _owedSince, ...shown }: DeadLetter) {
+  return shown;
+}
 
 const letterId = /^[0-9a-f]{32}$/;
 const maxIds = 100;
@@ -86,7 +91,7 @@ const listDeadLetters = defineOperation({
     const state = query.state ?? (query.redriven === true ? 'redriven' : 'waiting');
     const page = { ...pageIn(request, query), ...filterOf(query), state };
     const { items, continuation } = await services.deadLetters.list(page);
-    return { status: 200, json: { deadLetters: items, ...pageEnd(request, continuation) } };
+    return { status: 200, json: { deadLetters: items.map(letterView), ...pageEnd(request, continuation) } };
   },
 });
 
@@ -103,7 +108,7 @@ const getDeadLetter = defineOperation({
   async handle({ path, services }) {
     const letter = await services.deadLetters.read(path.letterId);
     if (letter === undefined) throw new FleetError('not-found', `There is no dead letter "${path.letterId}".`);
-    return { status: 200, json: letter };
+    return { status: 200, json: letterView(letter) };
   },
 });
 

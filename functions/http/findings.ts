@@ -59,7 +59,7 @@ const finding = z
   .readonly()
   .meta({ id: 'Finding' });
 
-function findingView({ digest: _digest, ...shown }: Finding) {
+function findingView({ digest: _digest, outbox: _outbox, owedSince: _owedSince, ...shown }: Finding) {
   const { meaning, repair, remedy } = definitionOf(shown.kind);
   return { ...shown, meaning, repair, remedy };
 }

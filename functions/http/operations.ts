@@ -17,6 +17,7 @@ import { meOperation } from './me.ts';
 import { descriptionOperations } from './openapi.ts';
 import type { Operation } from './operation.ts';
 import { summaryOperations } from './summary.ts';
+import { webhookOperations } from './webhooks.ts';
 
 /**
  * Every operation of the HTTP API, in the order of docs/openapi.json. It is the only source of routes, roles, limits of
@@ -35,6 +36,7 @@ export const operations: readonly Operation[] = [
   ...findingOperations,
   auditOperation(() => operations),
   ...deadLetterOperations,
+  ...webhookOperations,
   ...summaryOperations,
   ...healthOperations,
   ...descriptionOperations,

@@ -83,6 +83,15 @@ param rootCaName string = 'Fleet root CA'
 @description('Sends device life-cycle events of the hub to the queue device-events, for a consumer of your own.')
 param routeDeviceEvents bool = false
 
+@description('Makes an Event Grid topic that gets the events of the app. docs/integrations.md')
+param publishEvents bool = false
+
+@description('Announces each device that DPS assigns. Costs one write to Cosmos DB per device.')
+param assignedEvents bool = false
+
+@description('Address of the app, as others reach it, such as https://fleet.example.com: the source of its events. Empty: the host name of the function app.')
+param publicUrl string = ''
+
 @description('Application (client) id of an Entra app registration with the app roles of app-roles.json. Callers sign in with it. Empty: callers use function keys.')
 param entraClientId string = ''
 
@@ -237,6 +246,17 @@ module iot 'app/iot.bicep' = {
   }
 }
 
+module eventTopic 'app/event-topic.bicep' = if (publishEvents) {
+  name: 'event-topic'
+  scope: group
+  params: {
+    name: '${abbreviations.eventGridTopics}${token}'
+    location: location
+    tags: tags
+    appPrincipalId: appIdentity.outputs.principalId
+  }
+}
+
 module roles 'app/roles.bicep' = {
   name: 'roles'
   scope: group
@@ -299,6 +319,9 @@ module functionApp 'app/function-app.bicep' = {
       BUNDLE_RETENTION_DAYS: string(bundleRetentionDays)
       RECONCILE_SCHEDULE: reconcileSchedule
       SWEEP_SCHEDULE: sweepSchedule
+      PUBLIC_URL: publicUrl
+      ASSIGNED_EVENTS: assignedEvents ? 'true' : 'false'
+      EVENT_GRID_ENDPOINT: publishEvents ? eventTopic!.outputs.endpoint : ''
     }
   }
   // Without its roles the first start of the app would log failures.

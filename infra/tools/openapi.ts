@@ -16,6 +16,7 @@ import {
   type ZodOpenApiResponsesObject,
 } from 'zod-openapi';
 import type { BodyDefinition } from '../../functions/http/body.ts';
+import { events } from '../../functions/http/event-schemas.ts';
 import type { Operation } from '../../functions/http/operation.ts';
 import { operations } from '../../functions/http/operations.ts';
 import type { Answer } from '../../functions/http/reply.ts';
@@ -72,6 +73,7 @@ export function openApi(): object {
       security: [{ functionKey: [] }, { functionKeyInQuery: [] }, { entra: [] }],
       tags: tags(),
       paths: paths(),
+      webhooks: Object.fromEntries(events.map((event) => [event.type, { post: posted(event) }])),
       components: {
         securitySchemes: {
           functionKey: {
@@ -111,6 +113,31 @@ export function openApi(): object {
   return document;
 }
 
+const webhookHeaders = z.object({
+  'webhook-id': z.string().describe('The id of the event: the same for each attempt.'),
+  'webhook-timestamp': z.string().describe('Seconds since 1970, of this attempt.'),
+  'webhook-signature': z
+    .string()
+    .describe('`v1,` and base64 of the HMAC-SHA256; two of them while a secret is rotated.'),
+});
+
+/** What a webhook gets. It has no security scheme of this API: its signature is what a receiver checks. */
+function posted({ type, meaning, schema }: (typeof events)[number]): ZodOpenApiOperationObject {
+  return {
+    operationId: type,
+    tags: ['webhooks'],
+    summary: meaning,
+    security: [],
+    requestParams: { header: webhookHeaders },
+    requestBody: { required: true, content: { 'application/cloudevents+json': { schema } } },
+    responses: {
+      '2XX': { description: 'It was received.' },
+      '410': { description: 'The receiver is gone: the webhook is disabled.' },
+      default: { description: 'It is sent again, ten times over three days.' },
+    },
+  };
+}
+
 /** The first segment of a path, and what is there. */
 export const tagDescriptions: Readonly<Record<string, string>> = {
   'enrollment-groups': 'What is declared of an enrollment group, and its issuing CAs.',
@@ -122,6 +149,7 @@ export const tagDescriptions: Readonly<Record<string, string>> = {
   certificates: 'Which devices hold which certificates.',
   'device-acts': 'Suspend, revoke, restore or scrap many devices.',
   'dead-letters': 'Messages that failed for good.',
+  webhooks: 'Addresses that events are posted to.',
   summary: 'Counts of devices, jobs, certificates, groups, findings, dead letters and messages.',
   health: 'The state of every dependency.',
   'openapi.json': 'This description.',

@@ -20,6 +20,7 @@ const groups: Record<SettingMeta['group'], string> = {
   dps: 'Device Provisioning Service and IoT Hub',
   keys: 'CA keys',
   work: 'Work',
+  events: 'Events',
   access: 'Identity and access',
   host: 'Telemetry',
 };

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { GroupDefinition } from '../groups/definition.ts';
 import type { GroupRecord } from '../groups/group.ts';
+import { eventId, type OwedEvent } from '../outbox.ts';
 
 /** A CA certificate that has to be replaced. */
 export interface ExpiringCertificate {
@@ -37,6 +38,19 @@ export function expiringCertificates(groups: Iterable<GroupRecord>, at: Date, da
 
 function daysUntil(notAfter: string, at: Date): number {
   return Math.floor((new Date(notAfter).getTime() - at.getTime()) / dayMilliseconds);
+}
+
+/** Days before the end at which a CA certificate is announced. */
+const announcedDays = [1, 7, 30, caNoticeDays];
+
+/** The event of a CA certificate that ends soon: one for each of 60, 30, 7 and 1 days, and for its end. */
+export function caEnding({ group, certificate, notAfter, days }: ExpiringCertificate, at: Date): OwedEvent {
+  const type = 'fleet.ca.ending';
+  const threshold = days < 0 ? 0 : announcedDays.find((each) => days < each);
+  const links = { group: `/api/enrollment-groups/${group}` };
+  const data = { enrollmentGroup: group, certificate, notAfter, days, links };
+  const id = eventId(type, group, certificate, notAfter, threshold);
+  return { id, type, subject: `enrollment-groups/${group}`, time: at.toISOString(), data };
 }
 
 /** The longest notice, days: time for a technician to visit a device that does not renew by itself. */

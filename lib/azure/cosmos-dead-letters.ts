@@ -1,6 +1,7 @@
 import type { Container } from '@azure/cosmos';
 import { FleetError } from '../errors.ts';
 import type { DeadLetter, DeadLetterStore, LetterCount, LetterState } from '../jobs/dead-letters.ts';
+import { oweStill } from '../outbox.ts';
 import {
   type Condition,
   callingCosmos,
@@ -53,7 +54,8 @@ export function createCosmosDeadLetterStore(container: Container): DeadLetterSto
       const { id, queue } = letter;
       for (let attempt = 1; attempt <= maxWriteAttempts; attempt++) {
         const before = await readDocument<LetterDocument>(container, { id, partition: queue });
-        const value = { ...letter, times: (before?.value.times ?? 0) + 1, type: 'letter' };
+        const counted = { ...letter, times: (before?.value.times ?? 0) + 1, type: 'letter' };
+        const value = oweStill(counted, before?.value);
         const etag =
           before === undefined
             ? await createDocument(container, value)

@@ -1,6 +1,7 @@
 import { BulkOperationType, type Container, type JSONObject, type PatchOperation } from '@azure/cosmos';
 import { FleetError } from '../errors.ts';
 import {
+  changedJob,
   currentStatus,
   isSettled,
   type Job,
@@ -11,6 +12,7 @@ import {
   jobStatuses,
   type Part,
 } from '../jobs/job.ts';
+import { withOwedEvents } from '../jobs/job-events.ts';
 import { canonicalJson } from '../json.ts';
 import {
   type Condition,
@@ -126,7 +128,7 @@ export function createCosmosJobStore(container: Container): JobStore {
     count,
 
     async create(job) {
-      const document = { ...job, id: jobDocumentId, type: 'job', ...listMembers(job) };
+      const document = { ...withOwedEvents(undefined, job), id: jobDocumentId, type: 'job', ...listMembers(job) };
       return (await createDocument(container, document)) !== undefined;
     },
 
@@ -147,7 +149,7 @@ export function createCosmosJobStore(container: Container): JobStore {
         const options = { accessCondition: ifMatch(current.etag) };
         // 412: a counter or the status changed since the job was read.
         const patched = await unlessStatus([412], () =>
-          callingCosmos(() => item.patch<JobDocument>(patchOf(current.value, change), options)),
+          callingCosmos(() => item.patch<JobDocument>(patchOf(toJob(current.value), change), options)),
         );
         if (patched !== undefined) return patched.resource && toJob(patched.resource);
       }
@@ -205,6 +207,15 @@ export function createCosmosJobStore(container: Container): JobStore {
       return continuation === undefined ? { items } : { items, continuation };
     },
 
+    async unsettled(page) {
+      const where: Condition[] = [
+        ['c.type = ?', 'job'],
+        ['c.listStatus = ?', open],
+      ];
+      const found = await pageByKey<JobDocument>(container, { where, orderBy: 'c.listKey DESC' }, page);
+      return { ...found, items: found.items.map(toJob) };
+    },
+
     async countByStatus(since) {
       const settledWhere = whereClause([
         ['c.type = ?', 'job'],
@@ -246,16 +257,20 @@ function countsOf(rows: readonly CountedJobs[]): JobCount[] {
 }
 
 /** @param before the job to which the change is made; a write with another version is refused */
-function patchOf(before: Job, { total, ...members }: JobChange): PatchOperation[] {
-  const operations: PatchOperation[] = Object.entries(members).map(([name, value]) => ({
-    op: 'set',
-    path: `/${name}`,
-    // A patch cannot remove a member that may be absent. It is set to null, which `toJob` leaves out.
-    value: value ?? null,
-  }));
+function patchOf(before: Job, change: JobChange): PatchOperation[] {
+  const after = withOwedEvents(before, changedJob(before, change));
+  const { total, ...members } = change;
+  const owed = { end: after.end, outbox: after.outbox, owedSince: after.owedSince };
+  const operations: PatchOperation[] = Object.entries({ ...members, ...owed })
+    .filter(([name, value]) => name in members || value !== before[name as keyof Job])
+    .map(([name, value]) => ({
+      op: 'set',
+      path: `/${name}`,
+      // A patch cannot remove a member that may be absent. It is set to null, which `toJob` leaves out.
+      value: value ?? null,
+    }));
   if (total !== undefined) operations.push({ op: 'set', path: '/counts/total', value: total });
-  const counts = total === undefined ? before.counts : { ...before.counts, total };
-  operations.push({ op: 'set', path: '/listStatus', value: listStatus({ ...before, ...members, counts }) });
+  operations.push({ op: 'set', path: '/listStatus', value: listStatus(after) });
   return operations;
 }
 

@@ -169,6 +169,7 @@ export const containerDefinitions: readonly (ContainerRequest & { readonly id: s
       '/formerCertificateNames/[]/?',
       '/block/lookAgainAt/?',
       '/formerGroups/[]/?',
+      '/owedSince/?',
     ),
   },
   {
@@ -182,6 +183,7 @@ export const containerDefinitions: readonly (ContainerRequest & { readonly id: s
       '/listGroups/?',
       '/listHour/?',
       '/source/?',
+      '/owedSince/?',
     ),
   },
   { id: cosmosContainers.groups, partitionKey: { paths: ['/id'] } },
@@ -190,14 +192,28 @@ export const containerDefinitions: readonly (ContainerRequest & { readonly id: s
     id: cosmosContainers.deadLetters,
     partitionKey: { paths: ['/queue'] },
     defaultTtl: -1,
-    indexingPolicy: indexing('/queue/?', '/type/?', '/reason/code/?'),
+    indexingPolicy: indexing('/queue/?', '/type/?', '/reason/code/?', '/owedSince/?'),
   },
   // Findings that are gone have a `ttl`.
   {
     id: cosmosContainers.findings,
     partitionKey: { paths: ['/kind'] },
     defaultTtl: -1,
-    indexingPolicy: indexing('/kind/?', '/severity/?', '/state/?', '/subject/id/?', '/subject/enrollmentGroup/?'),
+    indexingPolicy: indexing(
+      '/kind/?',
+      '/severity/?',
+      '/state/?',
+      '/subject/id/?',
+      '/subject/enrollmentGroup/?',
+      '/owedSince/?',
+    ),
+  },
+  // Facts that no other document has, webhooks and their deliveries. Notices and deliveries have a `ttl`.
+  {
+    id: cosmosContainers.events,
+    partitionKey: { paths: ['/stream'] },
+    defaultTtl: -1,
+    indexingPolicy: indexing('/stream/?', '/type/?', '/state/?', '/listKey/?', '/owedSince/?'),
   },
 ];
 

@@ -177,7 +177,7 @@ function unusable(message: string, cause?: unknown): FleetError {
 }
 
 /** The token for an emulator, which accepts any. */
-const localCredential: TokenCredential = {
+export const localCredential: TokenCredential = {
   getToken: async () => ({ token: 'local', expiresOnTimestamp: Date.now() + 3_600_000 }),
 };
 

@@ -22,10 +22,11 @@ const retryOfOneMessage: RetryOptions = {
  * A storage queue as an ObservableQueue. Messages are plain JSON: host.json sets `messageEncoding: none`, and the functions
  * that read accept plain and base64 messages.
  * @param options.timeoutMs a request fails when nothing arrives for this many milliseconds
+ * @param options.timeToLiveSeconds how long a message stays; -1, the default: until it is handled
  */
 export function createMessageQueue<Message>(
   queue: QueueClient,
-  { timeoutMs = storageTimeoutMs, retry = retryOfOneMessage } = {},
+  { timeoutMs = storageTimeoutMs, retry = retryOfOneMessage, timeToLiveSeconds = -1 } = {},
 ): ObservableQueue<Message> {
   const request = <T>(work: (abortSignal: AbortSignal) => Promise<T>): Promise<T> =>
     calling('Queue storage', () => withInactivityTimeout(timeoutMs, work));
@@ -33,7 +34,7 @@ export function createMessageQueue<Message>(
   return {
     async send(messages, { delaySeconds = 0 } = {}) {
       // -1: never expires. By default a message is deleted after 7 days, and its job would wait forever.
-      const options = { visibilityTimeout: delaySeconds, messageTimeToLive: -1 };
+      const options = { visibilityTimeout: delaySeconds, messageTimeToLive: timeToLiveSeconds };
       const sendOne = (message: Message) =>
         retrying(
           () => request((abortSignal) => queue.sendMessage(JSON.stringify(message), { ...options, abortSignal })),

@@ -1,7 +1,9 @@
 import { FleetError } from '../errors.ts';
+import { owe } from '../outbox.ts';
 import type { BlockAct, BlockKind, DeviceBlock, DoorsSeen } from './block.ts';
 import { certificatesOf, revokeAll } from './certificates.ts';
 import { type DeviceRecord, withEvent } from './device.ts';
+import { deviceClosed, deviceRestored } from './device-events.ts';
 import { failedRecord } from './reissue.ts';
 
 /** Seconds after which the doors are looked at again. DPS assigns a device within some. */
@@ -161,7 +163,8 @@ export function areClosed({ enrollment, hub }: DoorsSeen): boolean {
 export function closed(record: DeviceRecord, block: DeviceBlock, at: string): DeviceRecord {
   const event = { at, event: block.kind, detail: `by ${block.by}: ${block.reason}` };
   const history = withEvent(record.history, event);
-  const next = { ...record, status: block.kind, statusSince: at, block: { ...block, lookAgainAt: later(at) }, history };
+  const change = { status: block.kind, statusSince: at, block: { ...block, lookAgainAt: later(at) }, history };
+  const next = owe({ ...record, ...change }, deviceClosed(record, block, at));
   return block.kind === 'suspended' ? next : { ...next, certificates: revokeAll(certificatesOf(record), at) };
 }
 
@@ -173,13 +176,8 @@ export function restored(record: DeviceRecord, block: DeviceBlock, left: string 
   const { undo, from } = block;
   const detail = `by ${undo?.by}: ${undo?.reason}${left === undefined ? '' : `. ${left}`}`;
   const history = withEvent(record.history, { at, event: 'restored', detail });
-  return {
-    ...record,
-    status: from,
-    statusSince: at,
-    block: { ...block, doors: {}, lookAgainAt: later(at) },
-    history,
-  };
+  const change = { status: from, statusSince: at, block: { ...block, doors: {}, lookAgainAt: later(at) }, history };
+  return owe({ ...record, ...change }, deviceRestored(record, block, at));
 }
 
 /** The record once the doors were found as they should be a second time. */

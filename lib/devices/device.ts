@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors.ts';
+import type { Owing } from '../outbox.ts';
 import type { Measured, Page, PageRequest, Versioned } from '../storage.ts';
 import type { BlockKind, DeviceBlock } from './block.ts';
 import type { BundleName, CertificateName, DeviceCertificate, DeviceIdentity } from './certificate.ts';
@@ -44,7 +45,7 @@ export interface Claim {
 }
 
 /** What is stored of one device. */
-export interface DeviceRecord {
+export interface DeviceRecord extends Owing {
   /** The device id, lower case. */
   readonly id: string;
   /** The id as its manifest has it, where that has upper case (`deviceIdCase` "fold" of the group). */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../json.ts';
+import { eventId, type OwedEvent, type Owing } from '../outbox.ts';
 import type { Measured, Page, PageRequest, Versioned } from '../storage.ts';
 import type { FindingKind, Severity, SubjectType } from './kinds.ts';
 
@@ -42,7 +43,7 @@ export interface FindingAct {
 }
 
 /** A difference, since when it is there, and what became of it. */
-export interface Finding extends Difference {
+export interface Finding extends Difference, Owing {
   /** See `findingId`. */
   readonly id: string;
   readonly severity: Severity;
@@ -72,6 +73,15 @@ export function withAct(acts: readonly FindingAct[], act: FindingAct): readonly 
 export function findingId(kind: FindingKind, { type, id }: Pick<Subject, 'type' | 'id'>): string {
   const digest = createHash('sha256').update(`${type}\n${id}`).digest('hex').slice(0, 32);
   return `${kind}.${digest}`;
+}
+
+/** @param at when it was opened, which is stored in it too: a finding that comes back is another event */
+export function findingOpened(finding: Finding, at: string): OwedEvent {
+  const { id, kind, severity, subject, expected, seen, firstSeen } = finding;
+  const type = 'fleet.finding.opened';
+  const links = { finding: `/api/findings/${id}` };
+  const data = { findingId: id, kind, severity, about: subject, expected, seen, firstSeen, links };
+  return { id: eventId(type, id, at), type, subject: `findings/${id}`, time: at, data };
 }
 
 /** @returns 16 hex digits that change with what was expected or seen */

@@ -77,12 +77,16 @@ export function withoutQuery(text: string): string {
   return query < 0 ? text : `${text.slice(0, query)}?${redacted}`;
 }
 
+/** Whether an IP address, as a name resolves to it, is not on the internet. */
+export function isPrivateAddress(address: string): boolean {
+  if (isIP(address) === 4) return privateIpv4.check(address);
+  return !globalIpv6.check(address, 'ipv6') || privateIpv6.check(address, 'ipv6');
+}
+
 /** @param host the host name of a parsed URL: lower case, IPv4 in four decimal parts whatever its form was, IPv6 in brackets */
 function isPrivateHost(host: string): boolean {
   const address = host.replace(/^\[(.*)\]$/, '$1');
-  const version = isIP(address);
-  if (version === 4) return privateIpv4.check(address);
-  if (version === 6) return !globalIpv6.check(address, 'ipv6') || privateIpv6.check(address, 'ipv6');
+  if (isIP(address) !== 0) return isPrivateAddress(address);
   const name = host.replace(/\.+$/, '');
   // A name of one label is found by the search list of the machine that resolves it.
   return !name.includes('.') || privateSuffixes.some((suffix) => name === suffix || name.endsWith(`.${suffix}`));

@@ -1,7 +1,28 @@
-import type { ErrorCode } from '../errors.ts';
+import { type ErrorCode, FleetError } from '../errors.ts';
 import { currentLog } from '../log.ts';
 import { metrics } from '../telemetry.ts';
-import { finalStatus, isRetrying, type Job, type JobStore, type Part, waiting } from './job.ts';
+import {
+  finalStatus,
+  isRetrying,
+  type Job,
+  type JobStatus,
+  type JobStore,
+  type Part,
+  type RowReasons,
+  waiting,
+} from './job.ts';
+import { isEndAnnounced } from './job-events.ts';
+import { summarizeErrors } from './report-pages.ts';
+import type { ReportSources } from './reports.ts';
+
+/** Attempts to end a job while it changes. */
+const maxEndAttempts = 20;
+
+/** A job that is split again after a redrive has rows that are counted already. */
+const endable: readonly JobStatus[] = ['provisioning', 'cancelled', 'completedWithErrors', 'failed'];
+
+/** Codes of errors that the end of a job names. */
+const maxReasons = 20;
 
 /**
  * Counts a part of a job, reports it to metrics and log, and ends the job if no row waits. Two workers that count one part at
@@ -10,35 +31,55 @@ import { finalStatus, isRetrying, type Job, type JobStore, type Part, waiting } 
  * @throws FleetError `throttled`, `unavailable`
  */
 export async function countPart(
-  jobs: JobStore,
+  sources: ReportSources,
   jobId: string,
   part: Part,
   faults: readonly { readonly code: ErrorCode }[],
   at: Date,
 ): Promise<void> {
-  const job = await jobs.count(jobId, part);
+  const job = await sources.jobs.count(jobId, part);
   // A retry takes back rows that were counted as failed; a metric only grows.
   for (const [outcome, rows] of Object.entries(part.outcome)) if (rows > 0) metrics.rows.add(rows, { outcome });
   for (const [code, { length }] of Map.groupBy(faults, (fault) => fault.code)) metrics.rejections.add(length, { code });
   currentLog().info('part counted', { jobId, chunk: part.chunk, part: part.part, ...part.outcome });
-  await finishIfDone(jobs, job, at);
+  await finishIfDone(sources, job, at);
 }
 
-/** Ends a job if no row of it waits or is tried again. Doing it twice changes nothing. */
-export async function finishIfDone(jobs: JobStore, job: Job, at: Date): Promise<void> {
-  const status = finalStatus(job.counts);
-  const ended = job.finishedAt !== undefined && job.status === status;
-  if (ended || job.counts.total === 0 || waiting(job.counts) > 0 || isRetrying(job)) return;
-  // A retry ends a job a second time, with fewer failed rows. A job that failed while its messages were being sent may have
-  // sent them all.
-  const from = ['provisioning', 'cancelled', 'completedWithErrors', 'failed'] as const;
-  const change = { status, finishedAt: at.toISOString() };
-  const finished = await jobs.update(
-    job.jobId,
-    from,
-    job.status === 'failed' ? { ...change, reason: undefined } : change,
-  );
-  if (finished !== undefined) logFinished(finished);
+/**
+ * Ends a job if no row of it waits or is tried again. Doing it twice changes nothing.
+ * @throws FleetError `concurrent-change`, `throttled`, `unavailable`
+ */
+export async function finishIfDone(sources: ReportSources, job: Job, at: Date): Promise<void> {
+  if (!isToEnd(job)) return;
+  for (let attempt = 1; attempt <= maxEndAttempts; attempt++) {
+    const read = await sources.jobs.readVersion(job.jobId);
+    if (read === undefined || !isToEnd(read.value)) return;
+    const change = {
+      status: finalStatus(read.value.counts),
+      finishedAt: at.toISOString(),
+      reasons: await reasonsOf(read.value, sources),
+      // A job that failed while its messages were being sent may have sent them all.
+      ...(read.value.status === 'failed' && { reason: undefined }),
+    };
+    const finished = await sources.jobs.updateVersion(read, change);
+    if (finished !== undefined) return logFinished(finished);
+  }
+  throw new FleetError('concurrent-change', `Job ${job.jobId} changes faster than it can be ended.`);
+}
+
+/** Its rows are all counted, and its end is not written. A retry ends a job a second time, with fewer failed rows. */
+function isToEnd(job: Job): boolean {
+  if (!endable.includes(job.status) || job.counts.total === 0 || waiting(job.counts) > 0 || isRetrying(job))
+    return false;
+  const isEnded = job.finishedAt !== undefined && job.status === finalStatus(job.counts);
+  return !isEnded || (job.end !== undefined && !isEndAnnounced(job));
+}
+
+async function reasonsOf({ jobId, counts }: Job, sources: ReportSources): Promise<RowReasons> {
+  if (counts.rejected + counts.failed === 0) return { codes: [], complete: true };
+  const { codes, complete } = await summarizeErrors(jobId, sources);
+  const counted = codes.slice(0, maxReasons).map(({ code, rows }) => ({ code, rows }));
+  return { codes: counted, complete: complete && codes.length <= maxReasons };
 }
 
 /**

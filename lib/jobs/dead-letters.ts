@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { Act } from '../access/act.ts';
 import type { ErrorCode, FailureReason } from '../errors.ts';
+import { eventId, type OwedEvent, type Owing } from '../outbox.ts';
 import type { QueueName } from '../resource-names.ts';
 import type { Measured, Page, PageRequest } from '../storage.ts';
 import type { OrderReference } from './order-reference.ts';
 
 /** A message that failed for good, and why. */
-export interface DeadLetter {
+export interface DeadLetter extends Owing {
   /** See `deadLetterId`. */
   readonly id: string;
   /** The queue that the message was sent to. */
@@ -36,6 +37,18 @@ export function deadLetterId(queue: QueueName, body: string): string {
   return createHash('sha256').update(`${queue}\n${body}`).digest('hex').slice(0, 32);
 }
 
+/**
+ * An order that could not be read or begun. Its sender has to correct it, or an operator to redrive it. The same message refused
+ * again for the same reason is the same event.
+ */
+export function orderRefused({ id, orderId, reference, reason, at }: Omit<DeadLetter, 'times'>): OwedEvent {
+  const type = 'fleet.order.refused';
+  const links = { deadLetter: `/api/dead-letters/${id}` };
+  const data = { orderId, reference, reason, receivedAt: at, links };
+  const subject = `orders/${orderId ?? `unknown-${id}`}`;
+  return { id: eventId(type, id, reason.code, reason.message), type, subject, time: at, data };
+}
+
 /** Letters that match every member. */
 export interface LetterFilter {
   readonly queue?: QueueName | undefined;
@@ -63,7 +76,7 @@ export interface DeadLetterStore {
   noteReason(id: string, queue: QueueName, reason: DeadLetter['reason']): Promise<void>;
   /** @returns the reason recorded last; undefined when there is none */
   readReason(id: string, queue: QueueName): Promise<DeadLetter['reason'] | undefined>;
-  /** Adds a letter, or counts it once more. @throws FleetError `concurrent-change` when it arrives faster than it can be counted */
+  /** Adds a letter, or counts it once more. Events that it owed before stay owed. @throws FleetError `concurrent-change` when it arrives faster than it can be counted */
   put(letter: Omit<DeadLetter, 'times' | 'redriven'>): Promise<void>;
   /** Letters in one state (default: `waiting`), by id, ascending. */
   list(page: PageRequest & LetterFilter & { readonly state?: LetterState | undefined }): Promise<Page<DeadLetter>>;

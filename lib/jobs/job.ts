@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Act } from '../access/act.ts';
-import type { FailureReason } from '../errors.ts';
+import type { ErrorCode, FailureReason } from '../errors.ts';
 import type { ManifestFormat, ManifestShape } from '../manifest/manifest.ts';
 import type { Repairs } from '../manifest/repairs.ts';
+import type { Owing } from '../outbox.ts';
 import type { Measured, Page, PageRequest, Versioned } from '../storage.ts';
 import type { CheckSummary } from './check.ts';
 import type { OrderReference } from './order-reference.ts';
@@ -39,7 +40,7 @@ export type ConflictPolicy = (typeof conflictPolicies)[number];
 export const conflictPolicies = ['reject', 'replace', 'reissue'] as const;
 
 /** One submitted manifest and everything that becomes of it. Times are ISO 8601, UTC. */
-export interface Job {
+export interface Job extends Owing {
   readonly jobId: string;
   readonly source: JobSource;
   /** The blob's name or the order's id. */
@@ -92,6 +93,26 @@ export interface Job {
   /** When one of its parts was counted last. */
   readonly lastPartAt?: string;
   readonly finishedAt?: string;
+  /** Why rows were rejected or failed, when it ended last. */
+  readonly reasons?: RowReasons;
+  /** Absent until it has ended, and on jobs of earlier versions. */
+  readonly end?: JobEnd;
+}
+
+/** The latest end of a job that was announced (job-events.ts). */
+export interface JobEnd {
+  /** 1, and one more for each further end, after a retry or a redrive. */
+  readonly revision: number;
+  /** Digest of what was announced. Absent while the job is at work again. */
+  readonly digest?: string;
+}
+
+/** Rows by code of their error. */
+export interface RowReasons {
+  /** Most frequent first, the first 20. */
+  readonly codes: readonly { readonly code: ErrorCode; readonly rows: number }[];
+  /** False: a large job, of which not all reports were read. */
+  readonly complete: boolean;
 }
 
 /** A retry of a job: who asked for it, and how many rows it sent. */
@@ -251,7 +272,7 @@ export function jobIdOf({ blob, etag }: { blob: string; etag: string }): string 
  * Every method throws FleetError `throttled` or `unavailable`; a write may have taken effect then.
  */
 export interface JobStore {
-  /** Creates a job. @returns false when it exists already */
+  /** Creates a job. @returns false when it exists already. This and each change add the events that it owes (job-events.ts). */
   create(job: Job): Promise<boolean>;
   /** @returns undefined when there is no such job */
   read(jobId: string): Promise<Job | undefined>;
@@ -285,6 +306,8 @@ export interface JobStore {
    * before the last one.
    */
   list(page: PageRequest & JobFilter): Promise<Page<Job>>;
+  /** Jobs that are not settled (`isSettled`), by `receivedAt`, newest first. It can have some that are. */
+  unsettled(page: PageRequest): Promise<Page<Job>>;
   /** Counts the jobs that were received since a time, and all that are not settled (`isSettled`). In no order, and no zeros. */
   countByStatus(since: string): Promise<Measured<JobCount[]>>;
 }
@@ -330,5 +353,12 @@ export type JobChange = Partial<
     | 'retries'
     | 'retrying'
     | 'check'
+    | 'reasons'
   >
 > & { readonly total?: number };
+
+/** @returns the job with the change made */
+export function changedJob(job: Job, { total, ...members }: JobChange): Job {
+  const counts = total === undefined ? job.counts : { ...job.counts, total };
+  return { ...job, ...members, counts };
+}

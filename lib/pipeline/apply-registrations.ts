@@ -2,10 +2,12 @@ import pMap from 'p-map';
 import type { DeviceCertificate, DeviceIdentity } from '../devices/certificate.ts';
 import { confirm, countsForPresent, formerIdentities, noteRegistration } from '../devices/certificates.ts';
 import { type DeviceRecord, type Registration, withEvent } from '../devices/device.ts';
+import { deviceAssigned } from '../devices/device-events.ts';
 import type { RegistrationOf } from '../enrollment/enrollments.ts';
 import { FleetError } from '../errors.ts';
 import type { GroupRecord } from '../groups/group.ts';
 import { currentLog } from '../log.ts';
+import { owe } from '../outbox.ts';
 import type { Versioned } from '../storage.ts';
 import type { Ports } from './ports.ts';
 
@@ -16,7 +18,10 @@ import type { Ports } from './ports.ts';
  */
 const twinsAtOnce = 2;
 
-export type ApplyPorts = Pick<Ports, 'devices' | 'twins' | 'identities' | 'registryRateLimiter' | 'now'>;
+export type ApplyPorts = Pick<
+  Ports,
+  'devices' | 'twins' | 'identities' | 'registryRateLimiter' | 'announceAssigned' | 'now'
+>;
 
 /**
  * Writes what DPS says into the records of these devices, and delivers their twins where DPS made new ones. A device that DPS
@@ -41,7 +46,13 @@ export async function applyRegistrations(
       if (record === undefined || !isNews(record.value, registration)) return;
       const seen = await atHub(record.value, registration, group, ports);
       if (seen === undefined) return;
-      changes.push({ etag: record.etag, value: registered(record.value, seen, ports.now().toISOString()) });
+      const at = ports.now().toISOString();
+      const value = registered(record.value, seen, at);
+      const isAnnounced = ports.announceAssigned && isNewPlace(record.value, value);
+      changes.push({
+        etag: record.etag,
+        value: isAnnounced ? owe(value, deviceAssigned(value, seen.registration, at)) : value,
+      });
     },
     { concurrency: twinsAtOnce },
   );
@@ -60,6 +71,12 @@ function isNews(record: DeviceRecord, registration: Registration): boolean {
   const isSettled = status === 'assigned' || status === 'failed' || status === 'disabled';
   if (record.status !== 'assigned' || !isSettled) return false;
   return countsForPresent(record, registration) && !isKnown(record.registration, registration);
+}
+
+/** Whether the device is at a hub where it was not before. */
+function isNewPlace(before: DeviceRecord, { status, registration }: DeviceRecord): boolean {
+  if (status !== 'assigned') return false;
+  return before.status !== 'assigned' || before.registration?.assignedHub !== registration?.assignedHub;
 }
 
 function isKnown(known: Registration | undefined, { status, assignedHub, at, errorCode }: Registration): boolean {

@@ -73,7 +73,7 @@ export async function enrollDevices(message: EnrollmentMessage, ports: EnrollPor
   const { job, part: counted } = await jobs.readWithPart(jobId, partName(chunk, attempt, 'enrollments'));
   if (job === undefined)
     throw new FleetError('message-invalid', `Queue "${queues.enrollments}" names a job that does not exist: ${jobId}.`);
-  if (counted !== undefined) return finishIfDone(jobs, job, now());
+  if (counted !== undefined) return finishIfDone(ports, job, now());
 
   const name = archiveName(jobId, partName(chunk, attempt));
   const archive = await findArchive(name, bundles);
@@ -175,8 +175,9 @@ async function recordEnrollments(
   { jobId, chunk, attempt }: EnrollmentMessage,
   ended: readonly HeldRow[],
   lost: readonly RowError[],
-  { jobs, reports, now }: EnrollPorts,
+  ports: EnrollPorts,
 ): Promise<void> {
+  const { reports, now } = ports;
   const [failed, provisioned] = partition(ended, ({ record }) => failureOf(record.value) !== undefined);
   const results = provisioned.map(({ row, record }) => resultRow(row.line, record.value, 'provisioned'));
   const errors = [...failed.map(enrollmentError), ...lost].sort((a, b) => a.line - b.line);
@@ -186,7 +187,7 @@ async function recordEnrollments(
   const again = errors.filter(({ code }) => isRetriable(code)).length;
   const counts = { rejected: errors.length - again, failed: again };
   const outcome = { provisioned: results.length, unchanged: 0, ...counts, cancelled: 0 };
-  await countPart(jobs, jobId, { part, chunk, outcome, finishedAt: now().toISOString(), report }, errors, now());
+  await countPart(ports, jobId, { part, chunk, outcome, finishedAt: now().toISOString(), report }, errors, now());
 }
 
 /** The rows whose device is still theirs, with the certificate of this archive; an error for each of the others. */

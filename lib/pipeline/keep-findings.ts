@@ -8,10 +8,12 @@ import {
   type FindingAct,
   type FindingStore,
   findingId,
+  findingOpened,
   withAct,
 } from '../findings/finding.ts';
 import { definitionOf } from '../findings/kinds.ts';
 import { currentLog } from '../log.ts';
+import { owe } from '../outbox.ts';
 import type { Versioned } from '../storage.ts';
 
 /** What became of the differences of one observation. */
@@ -79,12 +81,13 @@ async function keep(
   const id = findingId(difference.kind, difference.subject);
   let before = known.get(id);
   for (let attempt = 1; attempt <= maxWriteAttempts; attempt++) {
-    const finding = before === undefined ? opened(difference, id, at) : seenAgain(before.value, difference, at);
-    if (finding === before?.value) return { finding, isNews: false };
+    const seen = before === undefined ? opened(difference, id, at) : seenAgain(before.value, difference, at);
+    if (seen === before?.value) return { finding: seen, isNews: false };
+    const isNews = seen.state === 'open' && before?.value.state !== 'open';
+    const finding: Finding = isNews ? owe(seen, findingOpened(seen, at)) : seen;
     const etag =
       before === undefined ? await store.create(finding) : await store.replace({ value: finding, etag: before.etag });
     if (etag !== undefined) {
-      const isNews = finding.state === 'open' && before?.value.state !== 'open';
       if (isNews) report(finding);
       return { finding, isNews };
     }

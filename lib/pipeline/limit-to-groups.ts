@@ -81,6 +81,10 @@ function limitedJobs(jobs: JobStore, allowed: readonly string[]): JobStore {
       const { items, ...rest } = await jobs.list(page);
       return { ...rest, items: items.filter(isWithin) };
     },
+    async unsettled(page) {
+      const { items, ...rest } = await jobs.unsettled(page);
+      return { ...rest, items: items.filter(isWithin) };
+    },
     async countByStatus(since) {
       const { value, requestUnits } = await jobs.countByStatus(since);
       return { value: value.filter(isWithin), requestUnits };

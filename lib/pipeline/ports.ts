@@ -9,6 +9,7 @@ import type { Deployment } from '../jobs/estimate.ts';
 import type { FleetActStore } from '../jobs/fleet-act.ts';
 import type { JobStore } from '../jobs/job.ts';
 import type { BlockMessage, ChunkMessage, EnrollmentMessage } from '../jobs/messages.ts';
+import type { Outbox } from '../outbox.ts';
 import type { RateLimiter } from '../rate-limiter.ts';
 import type { PoisonQueueName, QueueName } from '../resource-names.ts';
 import type { RetryOptions } from '../retry.ts';
@@ -40,6 +41,10 @@ export interface Ports {
   readonly blockQueue: MessageQueue<BlockMessage>;
   /** Any queue of this app, for messages that are passed on as they came. */
   readonly queue: (name: QueueName | PoisonQueueName) => MessageQueue<unknown>;
+  /** Events that stored facts owe to the outside. */
+  readonly outbox: Outbox;
+  /** Whether each device that DPS assigns is announced. It costs a write per device. */
+  readonly announceAssigned: boolean;
   readonly enrollments: Enrollments;
   readonly twins: HubTwins;
   readonly identities: HubIdentities;

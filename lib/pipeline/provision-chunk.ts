@@ -46,7 +46,7 @@ export async function provisionChunk(message: ChunkMessage, ports: ProvisionPort
   const { job, part: counted } = await jobs.readWithPart(jobId, part);
   if (job === undefined)
     throw new FleetError('message-invalid', `Queue "${queues.chunks}" names a job that does not exist: ${jobId}.`);
-  if (counted !== undefined) return finishIfDone(jobs, job, now());
+  if (counted !== undefined) return finishIfDone(ports, job, now());
   if (job.dryRun === true)
     throw new FleetError('message-invalid', `Queue "${queues.chunks}" names job ${jobId}, which is a dry run.`);
 
@@ -133,13 +133,13 @@ async function hasBegun(
  * Counts the rows of a chunk that a cancelled job no longer begins. Rows that were to be tried again stay failed. A job that
  * failed as a whole counts nothing: a redrive begins it again.
  */
-async function dropChunk(job: Job, message: ChunkMessage, { jobs, now }: ProvisionPorts): Promise<void> {
+async function dropChunk(job: Job, message: ChunkMessage, ports: ProvisionPorts): Promise<void> {
   if (job.status === 'failed') return;
   const { chunk, attempt, rows, lines } = message;
   const cancelled = lines === undefined ? rows : 0;
   const outcome = { provisioned: 0, unchanged: 0, rejected: 0, failed: 0, cancelled };
-  const at = now();
+  const at = ports.now();
   const retried = lines === undefined ? {} : { retried: lines.length };
   const part = { part: partName(chunk, attempt), chunk, outcome, ...retried, finishedAt: at.toISOString() };
-  await countPart(jobs, job.jobId, part, [], at);
+  await countPart(ports, job.jobId, part, [], at);
 }

@@ -1,11 +1,12 @@
 import { audited, type Note } from '../audit/audit.ts';
 import { type FailureReason, FleetError } from '../errors.ts';
 import { failUndispatched } from '../jobs/count-part.ts';
-import { type DeadLetter, deadLetterId } from '../jobs/dead-letters.ts';
+import { type DeadLetter, deadLetterId, orderRefused } from '../jobs/dead-letters.ts';
 import { jobIdOf } from '../jobs/job.ts';
 import { decodedBody, parseChunkMessage, parseEnrollmentMessage } from '../jobs/messages.ts';
 import { parseBlobCreated } from '../manifest/upload-event.ts';
 import { orderKeys } from '../orders/order.ts';
+import { owe } from '../outbox.ts';
 import { type QueueName, queues } from '../resource-names.ts';
 import { type AbandonPorts, abandonChunk } from './abandon-chunk.ts';
 import { workAct } from './audit-acts.ts';
@@ -39,7 +40,8 @@ export async function recordDeadLetter(
   await audited(ports.audit, act, (note) => abandon(queue, body, reason, note, ports), { withoutIntent: true });
   // An order that failed has no job yet; its sender sends it again.
   const order = queue === queues.orders ? parsed(orderKeys, body) : undefined;
-  await deadLetters.put({ id, queue, body, reason, ...order, at: now().toISOString() });
+  const letter = { id, queue, body, reason, ...order, at: now().toISOString() };
+  await deadLetters.put(queue === queues.orders ? owe(letter, orderRefused(letter)) : letter);
   return reason;
 }
 

@@ -18,7 +18,16 @@ import {
 
 export type SweepPorts = Pick<
   Ports,
-  'devices' | 'groups' | 'jobs' | 'reports' | 'enrollments' | 'twins' | 'identities' | 'retry' | 'now'
+  | 'devices'
+  | 'groups'
+  | 'jobs'
+  | 'reports'
+  | 'enrollments'
+  | 'twins'
+  | 'identities'
+  | 'announceAssigned'
+  | 'retry'
+  | 'now'
 > & {
   readonly fleet: FleetReader;
   /** Operations of DPS: the sweep's share of the quota. */

@@ -76,7 +76,7 @@ async function jobs(...[cursor, state, ports]: Parameters<Step>): ReturnType<Ste
   const since = new Date(at.getTime() - jobDays * 24 * 60 * 60 * 1000).toISOString();
   const page = await ports.jobs.list({ since, size: pageSize, continuation: cursor.continuation });
   for (const job of page.items) {
-    if (job.finishedAt === undefined && waiting(job.counts) === 0) await finishIfDone(ports.jobs, job, at);
+    if (job.finishedAt === undefined && waiting(job.counts) === 0) await finishIfDone(ports, job, at);
   }
   return { cursor: nextPage(cursor, page.continuation) ?? nextPhase(cursor), state };
 }

@@ -1,21 +1,22 @@
-import { caNoticeDays, deviceNoticeDays, expiringCertificates } from '../authorities/expiry.ts';
+import { caEnding, caNoticeDays, deviceNoticeDays, expiringCertificates } from '../authorities/expiry.ts';
 import { asFleetError } from '../errors.ts';
 import type { GroupRecord } from '../groups/group.ts';
 import { currentLog } from '../log.ts';
 import { metrics } from '../telemetry.ts';
 import type { Ports } from './ports.ts';
 
-type ExpiryPorts = Pick<Ports, 'groups' | 'devices' | 'now'>;
+type ExpiryPorts = Pick<Ports, 'groups' | 'devices' | 'outbox' | 'now'>;
 
 /**
- * Logs one warning per CA certificate that ends soon, and one per group with device certificates that end soon.
+ * Logs one warning per CA certificate that ends soon, and announces it; and one per group with device certificates that end soon.
  * @throws FleetError `throttled` or `unavailable` when the groups cannot be read
  */
-export async function warnOfExpiringCertificates({ groups, devices, now }: ExpiryPorts): Promise<void> {
+export async function warnOfExpiringCertificates({ groups, devices, outbox, now }: ExpiryPorts): Promise<void> {
   const records = [...(await groups.directory()).values()].map(({ value }) => value);
   for (const expiring of expiringCertificates(records, now(), caNoticeDays)) {
     // infra/azure/app/alerts.bicep waits for this event.
     currentLog().warn('certificate ending', { ...expiring });
+    await outbox.note(caEnding(expiring, now()));
   }
   try {
     await warnOfEndingDevices(records, { devices, now });

@@ -6,6 +6,7 @@ import { checkAudit } from './audit-ledger.ts';
 import type { ChaosStack } from './chaos-stack.ts';
 import { type DeviceDocument, type GroupDocument, holderOf, isBlocked, isLive, serialsOf } from './documents.ts';
 import { checkDps } from './dps-ledger.ts';
+import { checkEvents, eventQueue } from './event-book.ts';
 import type { JobDocument, PartDocument } from './job-observer.ts';
 import type { ExpectedRow } from './manifests.ts';
 import { readSigned } from './signed-certificates.ts';
@@ -71,7 +72,8 @@ export async function checkInvariants(
   const signed = checkSignatures(devices, readSigned(journal), claims, addProblem);
   checkDps(directory, groups, devices, bundles, addProblem);
   const audit = await checkAudit(stack.storageConnectionString, archives, addProblem);
-  await checkQueues(stack.storageConnectionString, except, addProblem);
+  await checkQueues(stack.storageConnectionString, [eventQueue, ...except], addProblem);
+  const events = await checkEvents(chaos, addProblem);
   const live = [...devices.values()].filter(isLive).length;
   return {
     problems,
@@ -82,6 +84,7 @@ export async function checkInvariants(
       bundles: bundles.length,
       ...signed,
       ...audit,
+      ...events,
       letters: letters.length,
       looks: observer.observations,
     },

@@ -54,6 +54,51 @@ export function jobStoreContract(name: string, open: () => Promise<JobStore> | J
       assert.equal(await store.update('e'.repeat(24), ['received'], { status: 'failed' }), undefined);
     });
 
+    it('adds the events that a job owes to the write that makes them so, once', async () => {
+      const store = await open();
+      const job = newJob({ source: 'order', name: 'PO-1', status: 'provisioning', counts: { ...nothing, total: 2 } });
+      await store.create(job);
+      const typesOf = (read: Job | undefined) => read?.outbox?.map(({ type }) => type);
+      assert.deepEqual(typesOf(await store.read(job.jobId)), ['fleet.order.accepted']);
+      await store.count(job.jobId, somePart(0, { provisioned: 1, failed: 1 }));
+      const end = { status: 'completedWithErrors', finishedAt: someTime.toISOString() } as const;
+      await store.update(job.jobId, ['provisioning'], end);
+      const read = await store.readVersion(job.jobId);
+      assert.ok(read);
+      const all = ['fleet.order.accepted', 'fleet.job.ended', 'fleet.order.finished'];
+      assert.deepEqual([typesOf(read.value), read.value.end?.revision], [all, 1]);
+      assert.equal(read.value.owedSince, job.receivedAt);
+      // The same end again, and then a retry.
+      const again = await store.updateVersion(read, end);
+      assert.deepEqual([typesOf(again), again?.end?.revision], [all, 1]);
+      await store.update(job.jobId, ['completedWithErrors'], { status: 'provisioning', retrying: 1 });
+      await store.count(job.jobId, { ...somePart(1, { provisioned: 1, failed: -1 }), retried: 1 });
+      const ended = await store.update(job.jobId, ['provisioning'], { ...end, status: 'completed' });
+      assert.deepEqual([typesOf(ended)?.slice(3), ended?.end?.revision], [all.slice(1), 2]);
+    });
+
+    it('lists jobs that are not settled, in pages', async () => {
+      const store = await open();
+      const receivedAt = (minute: number) => `2031-01-01T00:0${minute}:00.000Z`;
+      const open3 = [0, 1, 2].map((minute) => newJob({ receivedAt: receivedAt(minute) }));
+      const ended = newJob({
+        status: 'completed',
+        counts: { ...nothing, total: 1, provisioned: 1 },
+        receivedAt: receivedAt(3),
+      });
+      for (const job of [...open3, ended]) await store.create(job);
+      const first = await store.unsettled({ size: 2 });
+      assert.deepEqual(
+        first.items.map(({ jobId }) => jobId),
+        [open3[2]?.jobId, open3[1]?.jobId],
+      );
+      const second = await store.unsettled({ size: 1, continuation: first.continuation });
+      assert.deepEqual(
+        second.items.map(({ jobId }) => jobId),
+        [open3[0]?.jobId],
+      );
+    });
+
     it('stores and counts a part once', async () => {
       const store = await open();
       const job = newJob({ status: 'provisioning', counts: { ...nothing, total: 30 } });

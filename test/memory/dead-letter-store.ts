@@ -1,11 +1,17 @@
 import type { DeadLetter, DeadLetterStore, LetterState } from '../../lib/jobs/dead-letters.ts';
+import { oweStill } from '../../lib/outbox.ts';
+import { type MemoryPlace, withOwing } from './outbox.ts';
 
 /** Dead letters in memory. */
-export function createMemoryDeadLetterStore(): DeadLetterStore {
+export function createMemoryDeadLetterStore(): DeadLetterStore & { readonly place: MemoryPlace } {
   const letters = new Map<string, DeadLetter>();
   const reasons = new Map<string, DeadLetter['reason']>();
   const key = (id: string, queue: string) => `${queue} ${id}`;
   return {
+    place: {
+      documents: () => [...letters].map(([id, value]) => ({ id, etag: '', value })),
+      put: (id, owing) => void letters.set(id, withOwing(letters.get(id) as DeadLetter, owing)),
+    },
     async noteReason(id, queue, reason) {
       reasons.set(key(id, queue), reason);
     },
@@ -13,8 +19,9 @@ export function createMemoryDeadLetterStore(): DeadLetterStore {
       return reasons.get(key(id, queue));
     },
     async put(letter) {
-      const times = (letters.get(key(letter.id, letter.queue))?.times ?? 0) + 1;
-      letters.set(key(letter.id, letter.queue), { ...letter, times });
+      const before = letters.get(key(letter.id, letter.queue));
+      const times = (before?.times ?? 0) + 1;
+      letters.set(key(letter.id, letter.queue), oweStill({ ...letter, times }, before));
     },
     async list(asked) {
       const { size, continuation = '', queue, code, ids, state = 'waiting' } = asked;

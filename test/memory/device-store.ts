@@ -1,10 +1,12 @@
 import type { CertificateName } from '../../lib/devices/certificate.ts';
 import type { BatchWrite, DeviceRecord, DeviceStore } from '../../lib/devices/device.ts';
 import type { Versioned } from '../../lib/storage.ts';
+import { type MemoryPlace, withOwing } from './outbox.ts';
 
 /** Device records in memory, held to the same contract as the real store. */
 export function createMemoryDeviceStore(): DeviceStore & {
   readonly records: ReadonlyMap<string, DeviceRecord>;
+  readonly place: MemoryPlace;
   /** Loses a record, as no method of a real store does. */
   forget(id: string): void;
 } {
@@ -27,6 +29,10 @@ export function createMemoryDeviceStore(): DeviceStore & {
   const sorted = () => [...documents.values()].map(({ value }) => value).sort((a, b) => (a.id < b.id ? -1 : 1));
 
   return {
+    place: {
+      documents: () => [...documents].map(([id, document]) => ({ id, ...document })),
+      put: (id, owing) => void put(withOwing(documents.get(id)?.value as DeviceRecord, owing)),
+    },
     get records() {
       return new Map(sorted().map((record) => [record.id, record]));
     },

@@ -1,7 +1,8 @@
 import type { Finding, FindingStore } from '../../lib/findings/finding.ts';
+import { type MemoryPlace, withOwing } from './outbox.ts';
 
 /** Findings in memory, held to the same contract as the real store. */
-export function createMemoryFindingStore(): FindingStore & { all(): readonly Finding[] } {
+export function createMemoryFindingStore(): FindingStore & { all(): readonly Finding[]; readonly place: MemoryPlace } {
   const documents = new Map<string, { value: Finding; etag: string }>();
   let version = 0;
   const put = (value: Finding): string => {
@@ -12,6 +13,10 @@ export function createMemoryFindingStore(): FindingStore & { all(): readonly Fin
   const sorted = () => [...documents.values()].map(({ value }) => value).sort((a, b) => (a.id < b.id ? -1 : 1));
   return {
     all: sorted,
+    place: {
+      documents: () => [...documents].map(([id, document]) => ({ id, ...document })),
+      put: (id, owing) => void put(withOwing(documents.get(id)?.value as Finding, owing)),
+    },
     async create(finding) {
       return documents.has(finding.id) ? undefined : put(finding);
     },

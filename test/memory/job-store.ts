@@ -1,4 +1,5 @@
 import {
+  changedJob,
   currentStatus,
   isSettled,
   type Job,
@@ -7,9 +8,11 @@ import {
   type Part,
   type RowCounts,
 } from '../../lib/jobs/job.ts';
+import { withOwedEvents } from '../../lib/jobs/job-events.ts';
+import { type MemoryPlace, withOwing } from './outbox.ts';
 
 /** Jobs in memory, held to the same contract as the real store. */
-export function createMemoryJobStore(): JobStore {
+export function createMemoryJobStore(): JobStore & { readonly place: MemoryPlace } {
   const jobs = new Map<string, Job>();
   const etags = new Map<string, string>();
   let version = 0;
@@ -17,17 +20,18 @@ export function createMemoryJobStore(): JobStore {
     jobs.set(job.jobId, job);
     etags.set(job.jobId, `"${++version}"`);
   };
-  const changed = (job: Job, { total, ...change }: JobChange): Job => {
-    const counts = total === undefined ? job.counts : { ...job.counts, total };
-    return { ...job, ...change, counts };
-  };
+  const changed = (job: Job, change: JobChange): Job => withOwedEvents(job, changedJob(job, change));
   const parts = new Map<string, Map<string, Part>>();
   const listKey = ({ receivedAt, jobId }: Job) => `${receivedAt}~${jobId}`;
 
   return {
+    place: {
+      documents: () => [...jobs].map(([id, value]) => ({ id, etag: etags.get(id) ?? '', value })),
+      put: (id, owing) => put(withOwing(jobs.get(id) as Job, owing)),
+    },
     async create(job) {
       if (jobs.has(job.jobId)) return false;
-      put(structuredClone(job));
+      put(withOwedEvents(undefined, structuredClone(job)));
       return true;
     },
     async read(jobId) {
@@ -89,6 +93,15 @@ export function createMemoryJobStore(): JobStore {
           job.receivedAt >= since &&
           (until === undefined || job.receivedAt < until),
       );
+      const items = structuredClone(found.slice(0, size));
+      const last = items.at(-1);
+      return found.length > size && last !== undefined ? { items, continuation: listKey(last) } : { items };
+    },
+    async unsettled({ size, continuation }) {
+      const open = [...jobs.values()]
+        .filter((job) => !isSettled(job))
+        .sort((a, b) => (listKey(a) > listKey(b) ? -1 : 1));
+      const found = open.filter((job) => continuation === undefined || listKey(job) < continuation);
       const items = structuredClone(found.slice(0, size));
       const last = items.at(-1);
       return found.length > size && last !== undefined ? { items, continuation: listKey(last) } : { items };

@@ -11,6 +11,8 @@ import { groupStoreContract } from '../contract/group-store.ts';
 import { hubIdentitiesContract } from '../contract/hub-identities.ts';
 import { jobStoreContract } from '../contract/job-store.ts';
 import { lockContract } from '../contract/lock.ts';
+import { outboxContract } from '../contract/outbox.ts';
+import { webhookStoreContract } from '../contract/webhook-store.ts';
 import { makeCertificate } from '../infra/emulators/dps/certificates.ts';
 import { createMemoryAppendBlobs } from './append-blobs.ts';
 import { createMemoryBlobStore } from './blob-store.ts';
@@ -25,6 +27,8 @@ import { createMemoryGroupStore } from './group-store.ts';
 import { createMemoryHubIdentities } from './hub-identities.ts';
 import { createMemoryJobStore } from './job-store.ts';
 import { createMemoryLocks } from './locks.ts';
+import { createMemoryOutbox } from './outbox.ts';
+import { createMemoryWebhookStore } from './webhook-store.ts';
 
 // The in-memory ports pass the same tests as the real ones. Otherwise, unit tests that use them would prove nothing.
 const [devices, jobs, blobs, groups, letters] = [
@@ -45,6 +49,17 @@ groupStoreContract('memory', () => groups);
 deadLetterStoreContract('memory', () => letters);
 const findings = createMemoryFindingStore();
 findingStoreContract('memory', () => findings);
+const owing = {
+  devices: createMemoryDeviceStore(),
+  jobs: createMemoryJobStore(),
+  findings: createMemoryFindingStore(),
+  deadLetters: createMemoryDeadLetterStore(),
+};
+const owingPlaces = Object.entries(owing).map(([place, store]) => [place, store.place]);
+const outbox = createMemoryOutbox(Object.fromEntries(owingPlaces));
+outboxContract('memory', () => ({ ...owing, outbox }));
+const webhooks = createMemoryWebhookStore();
+webhookStoreContract('memory', () => webhooks);
 const dpsCas = createMemoryDpsCaStore();
 dpsCaStoreContract('memory', () => dpsCas);
 lockContract('memory', createMemoryLocks());

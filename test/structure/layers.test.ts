@@ -14,7 +14,7 @@ const floors: readonly (readonly string[])[] = [
   ['orders', 'enrollment'],
   ['jobs'],
   ['authorities'],
-  ['bundle', 'manifest'],
+  ['bundle', 'manifest', 'events'],
   ['groups'],
   ['pki', 'devices', 'access', 'audit'],
   ['.'],

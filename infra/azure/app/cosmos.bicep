@@ -58,6 +58,7 @@ module account 'br/public:avm/res/document-db/database-account:0.16.0' = {
                 { path: '/formerCertificateNames/[]/?' }
                 { path: '/block/lookAgainAt/?' }
                 { path: '/formerGroups/[]/?' }
+                { path: '/owedSince/?' }
               ]
               excludedPaths: [{ path: '/*' }]
             }
@@ -79,6 +80,7 @@ module account 'br/public:avm/res/document-db/database-account:0.16.0' = {
                 { path: '/listGroups/?' }
                 { path: '/listHour/?' }
                 { path: '/source/?' }
+                { path: '/owedSince/?' }
               ]
               excludedPaths: [{ path: '/*' }]
             }
@@ -105,6 +107,7 @@ module account 'br/public:avm/res/document-db/database-account:0.16.0' = {
                 { path: '/queue/?' }
                 { path: '/type/?' }
                 { path: '/reason/code/?' }
+                { path: '/owedSince/?' }
               ]
               excludedPaths: [{ path: '/*' }]
             }
@@ -126,6 +129,28 @@ module account 'br/public:avm/res/document-db/database-account:0.16.0' = {
                 { path: '/state/?' }
                 { path: '/subject/id/?' }
                 { path: '/subject/enrollmentGroup/?' }
+                { path: '/owedSince/?' }
+              ]
+              excludedPaths: [{ path: '/*' }]
+            }
+          }
+          {
+            name: 'events'
+            kind: 'Hash'
+            version: 2
+            paths: ['/stream']
+            // -1: documents do not expire, except notices and deliveries, which have their own ttl.
+            defaultTtl: -1
+            autoscaleSettingsMaxThroughput: serverless ? null : smallThroughput
+            indexingPolicy: {
+              indexingMode: 'consistent'
+              automatic: true
+              includedPaths: [
+                { path: '/stream/?' }
+                { path: '/type/?' }
+                { path: '/state/?' }
+                { path: '/listKey/?' }
+                { path: '/owedSince/?' }
               ]
               excludedPaths: [{ path: '/*' }]
             }

@@ -180,6 +180,40 @@ resource appOnVault 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
+// The app makes, reads and deletes the secrets that sign webhooks. The narrowest built-in role, Key Vault Secrets Officer, can also
+// list, restore and purge every secret.
+resource webhookSecrets 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
+  name: guid(resourceGroup().id, 'webhook-secrets')
+  properties: {
+    roleName: 'Fleet webhook secrets (${keyVaultName})'
+    description: 'Sets, reads and deletes the secrets of webhooks.'
+    type: 'CustomRole'
+    permissions: [
+      {
+        actions: []
+        notActions: []
+        dataActions: [
+          'Microsoft.KeyVault/vaults/secrets/setSecret/action'
+          'Microsoft.KeyVault/vaults/secrets/getSecret/action'
+          'Microsoft.KeyVault/vaults/secrets/delete'
+        ]
+        notDataActions: []
+      }
+    ]
+    assignableScopes: [resourceGroup().id]
+  }
+}
+
+resource appOnWebhookSecrets 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(vault.id, appPrincipalId, webhookSecrets.id)
+  scope: vault
+  properties: {
+    roleDefinitionId: webhookSecrets.id
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
 // The app signs checkpoints of the audit trail with a key that Bicep makes. It can make no other key there.
 resource auditSigner 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(resourceGroup().id, 'audit-signer')

@@ -19,6 +19,7 @@ var queueNames = [
   'chunks'
   'individual-enrollments'
   'device-blocks'
+  'event-deliveries'
 ]
 
 module account 'br/public:avm/res/storage/storage-account:0.33.0' = {
@@ -62,7 +63,8 @@ module account 'br/public:avm/res/storage/storage-account:0.33.0' = {
       queues: concat(
         map(queueNames, queue => { name: queue }),
         map(queueNames, queue => { name: '${queue}-poison' }),
-        [{ name: 'device-events' }]
+        // Events of the hub, and events of the app for other systems.
+        [{ name: 'device-events' }, { name: 'fleet-events' }]
       )
     }
     managementPolicyRules: [

@@ -8,6 +8,7 @@ import type { PrivateJwk } from './key-material.ts';
 import { createKeyRing } from './key-ring.ts';
 import { addKeyRoutes } from './key-routes.ts';
 import { documentedLimits, type KeyVaultEmulatorOptions, type VaultAction } from './options.ts';
+import { addSecretRoutes } from './secret-routes.ts';
 import { VaultError } from './vault-error.ts';
 
 export { documentedLimits, type KeyVaultEmulatorOptions, type TransactionLimits, type VaultAction } from './options.ts';
@@ -62,6 +63,7 @@ export function createKeyVaultEmulator({
     await next();
   });
   addKeyRoutes(app, { ring: createKeyRing(directory), admit, pageSize, now });
+  addSecretRoutes(app, { directory, now });
   app.notFound(() => new VaultError(404, 'NotFound', 'There is nothing at this path.').toResponse());
   app.onError((error) => {
     if (error instanceof VaultError) return error.toResponse();

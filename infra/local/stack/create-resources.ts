@@ -2,7 +2,7 @@ import { CosmosClient } from '@azure/cosmos';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { containerDefinitions } from '../../../lib/azure/cosmos.ts';
-import { blobContainers, poisonQueue, queueNames } from '../../../lib/resource-names.ts';
+import { blobContainers, eventQueue, poisonQueue, queueNames } from '../../../lib/resource-names.ts';
 
 export interface Accounts {
   readonly storageConnectionString: string;
@@ -18,9 +18,9 @@ export async function createResources({ storageConnectionString, cosmos }: Accou
   const queues = QueueServiceClient.fromConnectionString(storageConnectionString);
   await Promise.all([
     ...Object.values(blobContainers).map((name) => blobs.getContainerClient(name).createIfNotExists()),
-    ...queueNames
-      .flatMap((name) => [name, poisonQueue(name)])
-      .map((name) => queues.getQueueClient(name).createIfNotExists()),
+    ...[eventQueue, ...queueNames.flatMap((name) => [name, poisonQueue(name)])].map((name) =>
+      queues.getQueueClient(name).createIfNotExists(),
+    ),
     createCosmosContainers(cosmos),
   ]);
 }

@@ -4,6 +4,7 @@ import { heldWhileClaimed, withFormerGroup } from '../../devices/reissue.ts';
 import type { ConflictPolicy, Job } from '../../jobs/job.ts';
 import type { ChunkAttempt } from '../../jobs/messages.ts';
 import { contentHash, type DeviceRequest, type RowError, rowError } from '../../manifest/manifest.ts';
+import { oweStill } from '../../outbox.ts';
 import { newSerialNumber } from '../../pki/serial.ts';
 import type { Versioned } from '../../storage.ts';
 import { step } from '../../telemetry.ts';
@@ -250,7 +251,7 @@ function supersede(claim: DeviceRecord, predecessor: DeviceRecord): DeviceRecord
   const { block, hubs, enrollmentGroup, formerGroups = [] } = predecessor;
   const deletion = predecessor.deletion ?? (block && { by: block.by, at: block.at, block: block.mark });
   const before = heldWhileClaimed(predecessor);
-  return {
+  const taken = {
     ...claim,
     formerCertificateNames: inheritedCertificateNames(predecessor),
     ...(enrolled.length > 0 && { enrolledCertificates: enrolled }),
@@ -262,6 +263,7 @@ function supersede(claim: DeviceRecord, predecessor: DeviceRecord): DeviceRecord
     ...(deletion !== undefined && { deletion }),
     history: withEvent(predecessor.history, event),
   };
+  return oweStill(taken, predecessor);
 }
 
 const byLine = (a: ClaimedRow, b: ClaimedRow) => a.request.line - b.request.line;

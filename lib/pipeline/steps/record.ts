@@ -114,7 +114,7 @@ export function recordOutcome(
   { records, report, counts, enrolling, repairs, unused }: ChunkOutcome,
   ports: RecordPorts,
 ): Promise<void> {
-  const { devices, reports, jobs, enrollmentQueue, now } = ports;
+  const { devices, reports, enrollmentQueue, now } = ports;
   const { jobId, chunk, attempt, adopt, lines = [] } = message;
   const part = partName(chunk, attempt);
   const name = reportName(jobId, part);
@@ -128,7 +128,7 @@ export function recordOutcome(
     const finishedAt = now().toISOString();
     const retried = message.lines === undefined ? {} : { retried: message.lines.length };
     const counted = { part, chunk, outcome, ...retried, finishedAt, range: placeOf(message), report: name, repairs };
-    await countPart(jobs, jobId, counted, report.faults, now());
+    await countPart(ports, jobId, counted, report.faults, now());
   });
 }
 

@@ -66,6 +66,7 @@ describe('readConfig', () => {
       rootCaName: 'Fleet root CA',
       allowPlainKeys: false,
       privateUrls: 'none',
+      events: { announceAssigned: false },
       chunkRows: 250,
     });
   });
@@ -89,6 +90,7 @@ describe('readConfig', () => {
       rootCaName: 'Fleet root CA',
       allowPlainKeys: false,
       privateUrls: 'none',
+      events: { announceAssigned: false },
       chunkRows: 250,
       identityClientId: identity,
     });

@@ -6,7 +6,9 @@ import { DefaultAzureCredential } from '@azure/identity';
 import { createKeyVaultEmulator, type KeyVaultEmulator } from 'fleet-emulators/key-vault';
 import { ensureLocalTls } from 'fleet-emulators/tls';
 import { createKeyVaultKeyStore } from '../../../lib/azure/key-vault.ts';
+import { createKeyVaultSecretStore } from '../../../lib/azure/key-vault-secrets.ts';
 import { keyStoreContract } from '../../contract/key-store.ts';
+import { secretStoreContract } from '../../contract/secret-store.ts';
 import { trustLocalTls } from './trust-local-tls.ts';
 
 /*
@@ -37,4 +39,7 @@ after(async () => {
 const credential = new DefaultAzureCredential();
 keyStoreContract(realUrl === undefined ? 'Key Vault emulator' : `Key Vault at ${realUrl}`, () =>
   createKeyVaultKeyStore({ vaultUrl: url, credential }),
+);
+secretStoreContract(realUrl === undefined ? 'Key Vault emulator' : `Key Vault at ${realUrl}`, () =>
+  createKeyVaultSecretStore({ vaultUrl: url, credential }),
 );

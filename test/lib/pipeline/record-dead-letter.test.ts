@@ -232,7 +232,7 @@ describe('a chunk that failed at each delivery', () => {
     await world.declare('line7', { keyCustody: 'plain' });
     const jobId = await world.upload('line7/list.csv', manifest);
     await world.queue.shift()?.run();
-    world.failOn('update');
+    world.failOn('updateVersion');
     await assert.rejects(async () => world.queue.shift()?.run());
     const job = await world.job(jobId);
     assert.equal(job.status, 'provisioning');
