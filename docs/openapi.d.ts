@@ -953,7 +953,7 @@ export interface components {
          * @description See docs/errors.md.
          * @enum {string}
          */
-        ErrorCode: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+        ErrorCode: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
         /** @description Who did something, and when. */
         Act: {
             /** @description A signed-in user as `name (object id)`, `function key`, or `order` and its source. */
@@ -1867,6 +1867,11 @@ export interface components {
             operations: {
                 /** @description The `operationId` of docs/openapi.json. */
                 id: string;
+                /**
+                 * @description The lowest role that may call it.
+                 * @enum {string}
+                 */
+                role: "reader" | "submitter" | "operator";
                 maxBodyBytes: number;
                 /** @description The groups for which the caller may call it. Absent: all. */
                 readonly enrollmentGroups?: string[];
@@ -2269,7 +2274,22 @@ export interface operations {
             };
             400: components["responses"]["Error400"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403"];
+            /**
+             * @description `other-site`: Use the console of this app, or send a token or function key and no cookie.
+             *
+             *     `forbidden`: Ask for the role that the message names, and for the enrollment group if it names one.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "other-site" | "forbidden";
+                    };
+                };
+            };
             /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
             404: {
                 headers: {
@@ -2378,7 +2398,22 @@ export interface operations {
             };
             400: components["responses"]["Error400"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403"];
+            /**
+             * @description `other-site`: Use the console of this app, or send a token or function key and no cookie.
+             *
+             *     `forbidden`: Ask for the role that the message names, and for the enrollment group if it names one.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "other-site" | "forbidden";
+                    };
+                };
+            };
             /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
             404: {
                 headers: {
@@ -2454,7 +2489,22 @@ export interface operations {
             };
             400: components["responses"]["Error400"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403"];
+            /**
+             * @description `other-site`: Use the console of this app, or send a token or function key and no cookie.
+             *
+             *     `forbidden`: Ask for the role that the message names, and for the enrollment group if it names one.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "other-site" | "forbidden";
+                    };
+                };
+            };
             /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
             404: {
                 headers: {
@@ -2547,7 +2597,22 @@ export interface operations {
             };
             400: components["responses"]["Error400"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403"];
+            /**
+             * @description `other-site`: Use the console of this app, or send a token or function key and no cookie.
+             *
+             *     `forbidden`: Ask for the role that the message names, and for the enrollment group if it names one.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "other-site" | "forbidden";
+                    };
+                };
+            };
             /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
             404: {
                 headers: {
@@ -2623,7 +2688,22 @@ export interface operations {
             };
             400: components["responses"]["Error400"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403"];
+            /**
+             * @description `other-site`: Use the console of this app, or send a token or function key and no cookie.
+             *
+             *     `forbidden`: Ask for the role that the message names, and for the enrollment group if it names one.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "other-site" | "forbidden";
+                    };
+                };
+            };
             /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
             404: {
                 headers: {
@@ -2737,7 +2817,22 @@ export interface operations {
             };
             400: components["responses"]["Error400"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403"];
+            /**
+             * @description `forbidden`: Ask for the role that the message names, and for the enrollment group if it names one.
+             *
+             *     `other-site`: Use the console of this app, or send a token or function key and no cookie.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "forbidden" | "other-site";
+                    };
+                };
+            };
             /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
             404: {
                 headers: {
@@ -2920,7 +3015,22 @@ export interface operations {
             };
             400: components["responses"]["Error400"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403"];
+            /**
+             * @description `forbidden`: Ask for the role that the message names, and for the enrollment group if it names one.
+             *
+             *     `other-site`: Use the console of this app, or send a token or function key and no cookie.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "forbidden" | "other-site";
+                    };
+                };
+            };
             /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
             404: {
                 headers: {
@@ -3101,7 +3211,22 @@ export interface operations {
             };
             400: components["responses"]["Error400"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403"];
+            /**
+             * @description `other-site`: Use the console of this app, or send a token or function key and no cookie.
+             *
+             *     `forbidden`: Ask for the role that the message names, and for the enrollment group if it names one.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "other-site" | "forbidden";
+                    };
+                };
+            };
             /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
             404: {
                 headers: {
@@ -3165,7 +3290,22 @@ export interface operations {
             };
             400: components["responses"]["Error400"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403"];
+            /**
+             * @description `other-site`: Use the console of this app, or send a token or function key and no cookie.
+             *
+             *     `forbidden`: Ask for the role that the message names, and for the enrollment group if it names one.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "other-site" | "forbidden";
+                    };
+                };
+            };
             /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
             404: {
                 headers: {
@@ -3225,7 +3365,7 @@ export interface operations {
                 /** @description Default: JSON if the header Accept prefers it to CSV, otherwise CSV. Pages are of JSON only. */
                 format?: "csv" | "json";
                 /** @description Only rows with this code. JSON only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
             };
             header?: {
                 /** @description `application/json` asks for JSON. */
@@ -3493,7 +3633,22 @@ export interface operations {
             };
             400: components["responses"]["Error400"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403"];
+            /**
+             * @description `other-site`: Use the console of this app, or send a token or function key and no cookie.
+             *
+             *     `forbidden`: Ask for the role that the message names, and for the enrollment group if it names one.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "other-site" | "forbidden";
+                    };
+                };
+            };
             /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
             404: {
                 headers: {
@@ -3676,7 +3831,22 @@ export interface operations {
             };
             400: components["responses"]["Error400"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403"];
+            /**
+             * @description `other-site`: Use the console of this app, or send a token or function key and no cookie.
+             *
+             *     `forbidden`: Ask for the role that the message names, and for the enrollment group if it names one.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "other-site" | "forbidden";
+                    };
+                };
+            };
             /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
             404: {
                 headers: {
@@ -3749,7 +3919,22 @@ export interface operations {
             };
             400: components["responses"]["Error400"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403"];
+            /**
+             * @description `other-site`: Use the console of this app, or send a token or function key and no cookie.
+             *
+             *     `forbidden`: Ask for the role that the message names, and for the enrollment group if it names one.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "other-site" | "forbidden";
+                    };
+                };
+            };
             /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
             404: {
                 headers: {
@@ -3822,7 +4007,22 @@ export interface operations {
             };
             400: components["responses"]["Error400"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403"];
+            /**
+             * @description `other-site`: Use the console of this app, or send a token or function key and no cookie.
+             *
+             *     `forbidden`: Ask for the role that the message names, and for the enrollment group if it names one.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "other-site" | "forbidden";
+                    };
+                };
+            };
             /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
             404: {
                 headers: {
@@ -3938,7 +4138,22 @@ export interface operations {
             };
             400: components["responses"]["Error400"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403"];
+            /**
+             * @description `other-site`: Use the console of this app, or send a token or function key and no cookie.
+             *
+             *     `forbidden`: Ask for the role that the message names, and for the enrollment group if it names one.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "other-site" | "forbidden";
+                    };
+                };
+            };
             /** @description `concurrent-change`: Read the resource again and repeat the request. */
             409: {
                 headers: {
@@ -4018,7 +4233,22 @@ export interface operations {
             };
             400: components["responses"]["Error400"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403"];
+            /**
+             * @description `other-site`: Use the console of this app, or send a token or function key and no cookie.
+             *
+             *     `forbidden`: Ask for the role that the message names, and for the enrollment group if it names one.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "other-site" | "forbidden";
+                    };
+                };
+            };
             /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
             404: {
                 headers: {
@@ -4160,7 +4390,22 @@ export interface operations {
             };
             400: components["responses"]["Error400"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403"];
+            /**
+             * @description `other-site`: Use the console of this app, or send a token or function key and no cookie.
+             *
+             *     `forbidden`: Ask for the role that the message names, and for the enrollment group if it names one.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "other-site" | "forbidden";
+                    };
+                };
+            };
             /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
             404: {
                 headers: {
@@ -4238,7 +4483,22 @@ export interface operations {
             };
             400: components["responses"]["Error400"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403"];
+            /**
+             * @description `other-site`: Use the console of this app, or send a token or function key and no cookie.
+             *
+             *     `forbidden`: Ask for the role that the message names, and for the enrollment group if it names one.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "other-site" | "forbidden";
+                    };
+                };
+            };
             /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
             404: {
                 headers: {
@@ -4282,7 +4542,7 @@ export interface operations {
                 /** @description Letters of this queue only. */
                 queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
                 /** @description Letters that wait (default), that were redriven in the last 30 days, or that were discarded in the last year. */
@@ -4360,7 +4620,7 @@ export interface operations {
                 /** @description Letters of this queue only. */
                 queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
             };
@@ -4381,7 +4641,22 @@ export interface operations {
             };
             400: components["responses"]["Error400"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403"];
+            /**
+             * @description `other-site`: Use the console of this app, or send a token or function key and no cookie.
+             *
+             *     `forbidden`: Ask for the role that the message names, and for the enrollment group if it names one.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "other-site" | "forbidden";
+                    };
+                };
+            };
             /** @description `concurrent-change`: Read the resource again and repeat the request. */
             409: {
                 headers: {
@@ -4405,7 +4680,7 @@ export interface operations {
                 /** @description Letters of this queue only. */
                 queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
                 /** @description `true` discards all letters that wait. Needed when nothing else selects letters. */
@@ -4428,7 +4703,22 @@ export interface operations {
             };
             400: components["responses"]["Error400"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403"];
+            /**
+             * @description `other-site`: Use the console of this app, or send a token or function key and no cookie.
+             *
+             *     `forbidden`: Ask for the role that the message names, and for the enrollment group if it names one.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "other-site" | "forbidden";
+                    };
+                };
+            };
             /** @description `concurrent-change`: Read the resource again and repeat the request. */
             409: {
                 headers: {
