@@ -400,11 +400,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** Acts on many devices, the latest first */
+        get: operations["list-device-acts"];
         put?: never;
         /**
          * Suspend, revoke, restore or scrap many devices
-         * @description Answers at once; the queue works on the devices. With dryRun it only counts them and says how long it takes. An act with no end in sight is limited by the registry of the hub (HUB_REGISTRY_OPERATIONS_PER_MINUTE).
+         * @description Counts the devices and says how long it takes; then the queue works on them. With dryRun it only counts. The registry of the hub is the limit of most acts (HUB_REGISTRY_OPERATIONS_PER_MINUTE).
          */
         post: operations["begin-device-act"];
         delete?: never;
@@ -1021,12 +1022,16 @@ export interface components {
             status: "running" | "completed" | "cancelled";
             reason: string;
             by: string;
+            /** @description When it began. */
+            estimate: components["schemas"]["FleetActEstimate"];
             counts: {
                 /** @description Every door was read back. */
                 done: number;
                 /** @description A door was not as it should be yet; the app goes on by itself (GET /api/devices). */
                 underway: number;
                 refused: number;
+                /** @description Left as they were: the act has nothing to do to them. */
+                unchanged: number;
             };
             /** @description The latest 20 devices that refused. */
             readonly refusals: {
@@ -1035,6 +1040,8 @@ export interface components {
                 message: string;
             }[];
             devicesPerMinute?: number;
+            /** @description When its next step is due. */
+            nextAt: components["schemas"]["Time"];
             startedAt: components["schemas"]["Time"];
             finishedAt?: components["schemas"]["Time"];
             readonly cancelledBy?: components["schemas"]["Act"];
@@ -1042,6 +1049,23 @@ export interface components {
             links: {
                 self: string;
             };
+        };
+        /** @description What an act takes. */
+        FleetActEstimate: {
+            /** @description Devices that match and are not as the act would have them. */
+            devices: number;
+            /** @description Operations of the quotas of DPS and of the registry of the hubs. A bulk call counts as its devices. */
+            calls: {
+                dps: number;
+                hub: number;
+            };
+            /** @description About, if nothing else uses the quotas. */
+            minutes: number;
+            /**
+             * @description What the minutes follow from.
+             * @enum {string}
+             */
+            limit: "hub registry" | "DPS" | "devicesPerMinute";
         };
         /** @description What a job would make of a list. Nothing was stored. */
         Check: {
@@ -1564,16 +1588,14 @@ export interface components {
             confirmedAt?: components["schemas"]["Time"];
             assignedHub?: string;
         };
-        FleetActEstimate: {
-            /** @description Devices that match and are not yet as the act would have them. */
-            devices: number;
-            /** @description About, if nothing else uses the quotas. */
-            minutes: number;
-            /**
-             * @description What the minutes follow from.
-             * @enum {string}
-             */
-            limit: "hub registry" | "devicesPerMinute";
+        FleetActs: {
+            readonly acts: components["schemas"]["FleetAct"][];
+            /** @description Absent on the last page. */
+            continuation?: string;
+            /** @description Path and query of the next page. Absent on the last page. */
+            next?: string;
+            /** @description The same with scheme and host, as this app was called. */
+            nextLink?: string;
         };
         Findings: {
             readonly findings: components["schemas"]["Finding"][];
@@ -1591,7 +1613,7 @@ export interface components {
              * @description See docs/findings.md.
              * @enum {string}
              */
-            kind: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "archive-missing";
+            kind: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-elsewhere" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "archive-missing";
             /** @enum {string} */
             severity: "critical" | "high" | "medium" | "low";
             /**
@@ -3601,7 +3623,7 @@ export interface operations {
     "delete-device": {
         parameters: {
             query?: {
-                /** @description Needed for a device that reached a hub. */
+                /** @description Needed for a device that reached a hub; 409 without it. */
                 reason?: string;
             };
             header?: never;
@@ -4086,7 +4108,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description CSV: all of them, while they are read. JSON: one page. */
+            /** @description CSV: all of them, while they are read. JSON: one page, which can be empty and have a `next`: it ends after 20,000 devices. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4094,6 +4116,37 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["HeldCertificates"];
                     "text/csv": string;
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "list-device-acts": {
+        parameters: {
+            query?: {
+                /** @description Items per page, 100 when absent. A page can have fewer, and more can follow it. */
+                limit?: number;
+                /** @description The `continuation` of the page before. */
+                continuation?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FleetActs"];
                 };
             };
             400: components["responses"]["Error400"];
@@ -4290,7 +4343,7 @@ export interface operations {
                 /** @description The `continuation` of the page before. */
                 continuation?: string;
                 /** @description Findings of this kind. */
-                kind?: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "archive-missing";
+                kind?: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-elsewhere" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "archive-missing";
                 /** @description Findings of this severity. */
                 severity?: "critical" | "high" | "medium" | "low";
                 /** @description Findings in this state. Default: `open`. */

@@ -46,12 +46,20 @@ app.storageQueue('enroll-individuals', {
   }),
 });
 
+// Likewise: a hub has one quota for all instances.
 app.storageQueue('settle-blocks', {
   connection,
   queueName: queues.blocks,
-  handler: onMessage(queues.blocks, (body, services) => {
+  handler: onMessage(queues.blocks, async (body, services) => {
     const message = parseBlockMessage(body);
-    return 'actId' in message ? continueFleetAct(message.actId, services) : continueBlock(message.deviceId, services);
+    const work = () =>
+      'actId' in message ? continueFleetAct(message.actId, services) : continueBlock(message.deviceId, services);
+    await runExclusively(message, work, {
+      lock: services.blockLock,
+      queue: services.blockQueue,
+      secondsPerMessage: services.secondsPerBlock,
+      random: services.random,
+    });
   }),
 });
 

@@ -40,7 +40,7 @@ import type { Ports } from '../lib/pipeline/ports.ts';
 import type { KeyStore } from '../lib/pki/key-store.ts';
 import { journaled } from '../lib/pki/signing-journal.ts';
 import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
-import { createRateLimiter, type RateLimiter } from '../lib/rate-limiter.ts';
+import { createRateLimiter, createRateLimiters, type RateLimiter } from '../lib/rate-limiter.ts';
 import { blobContainers, cosmosContainers, queues } from '../lib/resource-names.ts';
 import { type Config, readConfig } from './config.ts';
 
@@ -56,12 +56,17 @@ export interface Services extends Ports {
   readonly dpsCas: DpsCaStore;
   /** Held by the one instance that writes individual enrollments. */
   readonly enrollmentLock: Lock;
+  /** Held by the one instance that works on blocked devices and on acts. */
+  readonly blockLock: Lock;
+  readonly blockQueue: Ports['blockQueue'] & { waiting(): Promise<number> };
+  /** How long the second look at a blocked device takes at the rate that the registry of a hub allows. */
+  readonly secondsPerBlock: number;
   /** Held by the one instance that sweeps. */
   readonly sweepLock: Lock;
   readonly fleet: FleetReader;
   /** The share of the sweep: of what DPS allows, and of the queries that a hub allows. */
   readonly sweepRateLimiter: RateLimiter;
-  readonly queryRateLimiter: RateLimiter;
+  readonly queryRateLimiter: (hub: string) => RateLimiter;
   readonly enrollmentQueue: Ports['enrollmentQueue'] & { waiting(): Promise<number> };
   /** How long a chunk of individual enrollments takes at the rate that DPS allows. */
   readonly secondsPerChunk: number;
@@ -85,13 +90,7 @@ export function services(): Services {
 /** The part of the quota of DPS that a sweep uses, so that enrollments and registrations keep the rest. */
 const sweepShare = 0.25;
 
-/**
- * Half of the 20 queries per minute of a hub with one S1 or S2 unit
- * (https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling).
- */
-const hubQueriesPerMinute = 10;
-
-/** Name of the key of the audit trail. Bicep makes it in a vault of its own. */
+/** Name of the key of the audit trail. Bicep makes it in a vault that has nothing else. */
 const auditKeyName = 'audit';
 
 /** DPS throttles per minute, so waiting for minutes succeeds. The host renews the lease of the message during the wait. */
@@ -113,6 +112,7 @@ export function createServices(config: Config): Services {
   const audit = createAudit({ segments: auditSegments, head: auditHead, now, newId: randomUUID });
   const locks = blobService.getContainerClient(blobContainers.locks);
   const enrollmentLock = createBlobLock(locks.getBlockBlobClient(queues.enrollments));
+  const blockLock = createBlobLock(locks.getBlockBlobClient(queues.blocks));
   const sweepLock = createBlobLock(locks.getBlockBlobClient('sweep'));
 
   const queueService = queueServiceClient(config, credential);
@@ -143,7 +143,7 @@ export function createServices(config: Config): Services {
     now,
     sleep: pause,
   });
-  const queryRateLimiter = createRateLimiter({ perMinute: hubQueriesPerMinute, now, sleep: pause });
+  const queryRateLimiter = createRateLimiters({ perMinute: config.hub.queriesPerMinute, now, sleep: pause });
   const registryRateLimiter = createRateLimiter({
     perMinute: config.hub.registryOperationsPerMinute,
     now,
@@ -152,11 +152,7 @@ export function createServices(config: Config): Services {
 
   const keys = keyStore(config, credential);
   // Not journaled: the journal is of what CA keys sign.
-  const { auditVaultUrl } = config;
-  const auditKeys = keyStore(
-    { keys: auditVaultUrl === undefined ? config.keys : { vaultUrl: auditVaultUrl } },
-    credential,
-  );
+  const auditKeys = keyStore({ keys: config.auditKeys }, credential);
   const auditLog = {
     log: createBlobStore(blobService.getContainerClient(blobContainers.audit)),
     head: auditHead,
@@ -165,7 +161,7 @@ export function createServices(config: Config): Services {
     origin: blobService.getContainerClient(blobContainers.audit).url.replace(/^https?:\/\//, ''),
   };
   const auditLock = createBlobLock(locks.getBlockBlobClient('audit'));
-  const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: config.rootCaName, now });
+  const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: config.rootCaName, audit, now });
   const groups = createGroups({
     store: groupStore,
     authority,
@@ -227,10 +223,12 @@ export function createServices(config: Config): Services {
     registryRateLimiter,
     registryOperationsPerMinute: config.hub.registryOperationsPerMinute,
     enrollmentLock,
+    blockLock,
     sweepLock,
     fleet,
     sweepRateLimiter,
     queryRateLimiter,
+    secondsPerBlock: 60 / config.hub.registryOperationsPerMinute,
     secondsPerChunk: (60 * config.chunkRows) / config.dps.operationsPerMinute,
     chunkRows: config.chunkRows,
     bundleRetentionDays: config.bundleRetentionDays,

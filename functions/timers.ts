@@ -1,14 +1,15 @@
 import { app, type InvocationContext, type Timer } from '@azure/functions';
 import { hasWaitingEntries, sequenceAudit } from '../lib/audit/sequencer.ts';
 import { withLog } from '../lib/log.ts';
-import { createDriftDetector } from '../lib/pipeline/detect-drift.ts';
+import { resumeFleetActs } from '../lib/pipeline/fleet-acts.ts';
 import { reconcileRegistrations } from '../lib/pipeline/reconcile-registrations.ts';
 import { resumeBlocks } from '../lib/pipeline/settle-block.ts';
 import { sweep } from '../lib/pipeline/sweep.ts';
 import { warnOfExpiringCertificates } from '../lib/pipeline/warn-of-expiring-certificates.ts';
 import { readSweepSchedule } from './config.ts';
 import { logTo } from './log.ts';
-import { type Services, services } from './services.ts';
+import { services } from './services.ts';
+import { sweepPorts } from './sweep-ports.ts';
 
 app.timer('reconcile-registrations', {
   schedule: '%RECONCILE_SCHEDULE%',
@@ -18,6 +19,8 @@ app.timer('reconcile-registrations', {
     await withLog(log, async () => {
       const resumed = await resumeBlocks(given);
       if (resumed > 0) log.warn('blocks resumed', { devices: resumed });
+      const acts = await resumeFleetActs(given);
+      if (acts > 0) log.warn('acts on many devices resumed', { acts });
       await warnOfExpiringCertificates(given);
       const changed = await reconcileRegistrations(given);
       if (changed > 0) log.info('registrations reconciled', { changed });
@@ -41,12 +44,6 @@ function sweepTimer(options: { readonly begin: boolean }) {
       });
     });
   };
-}
-
-/** The services as a sweep uses them: at its share of the quotas. */
-function sweepPorts(given: Services) {
-  const ports = { ...given, rateLimiter: given.sweepRateLimiter };
-  return { ...ports, observe: createDriftDetector(ports) };
 }
 
 /** Entries are durable when they are in the intake. A minute is how late they are in the log. */

@@ -124,7 +124,7 @@ const definitions = {
   'twin-invalid': {
     acts: 'sender',
     status: 422,
-    hint: 'Keep to the limits of IoT Hub: tags 8 KB, desired 32 KB, depth 10, no ".", "$" or space in keys.',
+    hint: 'Keep to the limits of IoT Hub: tags 8 KB, desired 32 KB, depth 10, no ".", "$", "#" or space in keys.',
   },
   'value-type': { acts: 'sender', status: 422, hint: 'Give a value of the type that the header names.' },
   'csr-missing': {
@@ -366,6 +366,16 @@ export function isRetriable(code: ErrorCode): boolean {
 export function asFleetError(error: unknown): FleetError {
   if (error instanceof FleetError) return error;
   return new FleetError('internal', 'An unexpected error occurred.', { cause: error });
+}
+
+/** The result of `work`, or the FleetError that it throws. Any other error is thrown. */
+export async function orFleetError<T>(work: () => Promise<T>): Promise<T | FleetError> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof FleetError) return error;
+    throw error;
+  }
 }
 
 /** Cuts a value found in input to what a report or a message can carry (120 characters). */

@@ -69,6 +69,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
 
   let calls = 0;
   let fuse = Number.POSITIVE_INFINITY;
+  let meanwhile: (() => Promise<void>) | undefined;
   let broken: string | undefined;
   /** Every method of a port, counted, and cut when its turn comes. */
   function cuttable<Port extends object>(port: Port): Port {
@@ -83,11 +84,13 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
           }
           const answer: unknown = member.apply(target, given);
           if (!(answer instanceof Promise)) return answer;
-          return answer.then((value: unknown) => {
+          return answer.then(async (value: unknown) => {
             calls += 1;
             if (calls !== fuse) return value;
             fuse = Number.POSITIVE_INFINITY;
-            throw new Interruption(`after ${String(property)}`);
+            if (meanwhile === undefined) throw new Interruption(`after ${String(property)}`);
+            await meanwhile();
+            return value;
           });
         };
       },
@@ -115,7 +118,13 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
   const enrollments = cuttable(azure?.enrollments ?? memory.enrollments);
   const identities = cuttable(azure?.identities ?? memory.identities);
   const keys = given ?? createSoftwareKeyStore({ directory });
-  const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: 'Test root CA', now });
+  const authority = createCertificateAuthority({
+    keys,
+    groups: groupStore,
+    rootName: 'Test root CA',
+    audit: cuttable<Audit>(memory.audit),
+    now,
+  });
   const newGroups = () => createGroups({ store: groupStore, authority, enrollments, retry, now, allowPlainKeys: true });
   const dps = { idScope: '0ne00000000', globalEndpoint: 'https://global.azure-devices-provisioning.net' };
 
@@ -139,7 +148,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
   /** New for each delivery: a worker that crashes loses its caches. */
   const services = () => ({
     ...{ jobs, devices, manifests, bundles, reports, enrollments, chunkQueue, enrollmentQueue, now, retry, chunkRows },
-    ...{ identities, blockQueue, fleetActs: memory.fleetActs, registryOperationsPerMinute: 50 },
+    ...{ identities, blockQueue, fleetActs: cuttable(memory.fleetActs), registryOperationsPerMinute: 50 },
     groups: newGroups(),
     findings: cuttable(memory.findings),
     overview: createOverview({
@@ -192,7 +201,18 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
     interruptAfter(call: number): void {
       calls = 0;
       fuse = call;
+      meanwhile = undefined;
     },
+
+    /** Something else happens when the n-th call has taken effect; its caller waits for that, and goes on. */
+    pauseAfter(call: number, act: () => Promise<void>): void {
+      calls = 0;
+      fuse = call;
+      meanwhile = act;
+    },
+
+    /** Whether that call has come. */
+    hasPaused: () => fuse === Number.POSITIVE_INFINITY,
 
     /** The next call of that method of any port fails before it has any effect. */
     failOn(method: string): void {

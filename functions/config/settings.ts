@@ -190,6 +190,16 @@ export const settings = z.object({
     where: 'both',
     reader: 'app',
   }),
+  // S1 and S2: 20 per minute and unit; S3: 1,000.
+  // https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling
+  HUB_QUERIES_PER_MINUTE: wholeNumber(1, 100_000).default(10).register(registry, {
+    description:
+      'Most queries per minute that a sweep makes of one hub. Each reads 100 identities. One unit of S1 or S2 allows 20, one of S3 1000; operators need them too.',
+    expected: 'a whole number from 1 to 100000',
+    group: 'dps',
+    where: 'both',
+    reader: 'app',
+  }),
   HUB_CONNECTION_STRING: connectionString('HostName', 'SharedAccessKeyName', 'SharedAccessKey')
     .optional()
     .register(registry, {
@@ -209,10 +219,18 @@ export const settings = z.object({
   }),
   AUDIT_VAULT_URL: serviceUrl().optional().register(registry, {
     description:
-      'Key Vault of the key that signs the audit trail. Without it, the key is beside the CA keys: whoever signs certificates could then sign another audit trail.',
+      'Key Vault of the key that signs the audit trail. It has to be another vault than that of the CA keys: a right to issue certificates must not be a right to sign another audit trail.',
     expected: 'an https URL such as https://name.vault.azure.net',
     group: 'keys',
     where: 'azure',
+    reader: 'app',
+  }),
+  AUDIT_KEY_DIRECTORY: z.string().min(1).optional().register(registry, {
+    description:
+      'Directory of the key that signs the audit trail (a file of mode 0600), without a Key Vault. It has to be another one than that of the CA keys.',
+    expected: 'a directory that this process may write to',
+    group: 'keys',
+    where: 'local',
     reader: 'app',
   }),
   CA_KEY_DIRECTORY: z.string().min(1).optional().register(registry, {
@@ -285,7 +303,7 @@ export const settings = z.object({
     }),
   SWEEP_SCHEDULE: z.string().default(nightly).refine(isNcrontab).register(registry, {
     description:
-      'When a sweep begins: it looks at all groups, enrollments, registrations and hub identities, with a quarter of the quota of DPS. One that is under way goes on at RECONCILE_SCHEDULE. NCRONTAB, UTC.',
+      'When a sweep begins: it looks at all groups, enrollments, registrations, device records and hub identities, with a quarter of the quota of DPS (DPS_OPERATIONS_PER_MINUTE) and of a hub what HUB_QUERIES_PER_MINUTE and HUB_REGISTRY_OPERATIONS_PER_MINUTE allow. One that is under way goes on at RECONCILE_SCHEDULE. NCRONTAB, UTC.',
     expected: 'six fields {second} {minute} {hour} {day} {month} {day of week}, such as 0 0 1 * * *',
     group: 'work',
     where: 'both',

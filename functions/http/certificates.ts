@@ -67,7 +67,8 @@ const listCertificates = defineOperation({
   headers: z.object({ accept: z.string().optional() }),
   answers: {
     200: {
-      description: 'CSV: all of them, while they are read. JSON: one page.',
+      description:
+        'CSV: all of them, while they are read. JSON: one page, which can be empty and have a `next`: it ends after 20,000 devices.',
       schema: z
         .object({ certificates: z.array(heldCertificate).readonly(), ...pageLinks })
         .meta({ id: 'HeldCertificates' }),

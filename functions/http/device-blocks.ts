@@ -115,9 +115,11 @@ const removeDevice = defineOperation({
   role: 'operator',
   perGroup: true,
   pathParameters,
-  query: z.object({ reason: reasonText.optional().describe('Needed for a device that reached a hub.') }),
+  query: z.object({
+    reason: reasonText.optional().describe('Needed for a device that reached a hub; 409 without it.'),
+  }),
   answers,
-  errors: [...errors, 'request-invalid', 'enrollment-exists', 'archive-damaged'],
+  errors: [...errors, 'enrollment-exists', 'archive-damaged'],
   handle: async ({ path, query: { reason }, services, caller }) =>
     answer(await scrapDevice(path.deviceId, { by: actorName(caller), reason }, services), services),
 });

@@ -162,9 +162,10 @@ const suspend = defineOperation({
   body: reasonBody,
   answers: acted,
   errors: ['not-found', 'method-conflict', 'group-refused', 'group-exists'],
-  async handle({ path: { id }, body: { reason }, services, caller }) {
+  async handle({ path: { id }, body: { reason }, services, caller, note }) {
     const asked = { by: actorName(caller), reason };
     const { group, pending, act } = await suspendGroup(id, newActId(services.newId), asked, services);
+    note({ actId: act.actId });
     return {
       status: 202,
       json: { group: groupView(group, { known: await knownCas(services), pending }), act: fleetActView(act) },
@@ -184,8 +185,9 @@ const restore = defineOperation({
   body: reasonBody,
   answers: acted,
   errors: ['not-found', 'method-conflict', 'group-refused', 'group-exists'],
-  async handle({ path: { id }, body: { reason }, services, caller }) {
+  async handle({ path: { id }, body: { reason }, services, caller, note }) {
     const { group, pending, act } = await restoreGroup(id, { by: actorName(caller), reason }, services);
+    note({ actId: act.actId });
     return {
       status: 202,
       json: { group: groupView(group, { known: await knownCas(services), pending }), act: fleetActView(act) },

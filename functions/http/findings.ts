@@ -3,6 +3,7 @@ import { actorName } from '../../lib/access/act.ts';
 import { excerpt } from '../../lib/errors.ts';
 import { type Finding, findingStates } from '../../lib/findings/finding.ts';
 import { definitionOf, findingKinds, severities, subjectTypes } from '../../lib/findings/kinds.ts';
+import { findingSubject } from '../../lib/pipeline/audit-acts.ts';
 import { acceptFinding, readFinding, repairFinding } from '../../lib/pipeline/repair-finding.ts';
 import { reasonBody as body } from './device-blocks.ts';
 import { defineOperation } from './operation.ts';
@@ -127,8 +128,9 @@ const repair = defineOperation({
   body,
   answers: { 200: { description: 'The finding afterwards.', schema: finding } },
   errors: ['not-found', 'method-conflict', 'group-refused', 'group-exists', 'enrollment-exists'],
-  async handle({ path, body: { reason }, services, caller }) {
+  async handle({ path, body: { reason }, services, caller, note }) {
     const request = { by: actorName(caller), reason };
+    note(findingSubject((await readFinding(path.findingId, services)).value));
     return { status: 200, json: findingView(await repairFinding(path.findingId, request, services)) };
   },
 });
@@ -145,8 +147,9 @@ const accept = defineOperation({
   body,
   answers: { 200: { description: 'The finding afterwards.', schema: finding } },
   errors: ['not-found', 'method-conflict', 'concurrent-change'],
-  async handle({ path, body: { reason }, services, caller }) {
+  async handle({ path, body: { reason }, services, caller, note }) {
     const request = { by: actorName(caller), reason };
+    note(findingSubject((await readFinding(path.findingId, services)).value));
     return { status: 200, json: findingView(await acceptFinding(path.findingId, request, services)) };
   },
 });

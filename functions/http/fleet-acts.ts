@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { actorName } from '../../lib/access/act.ts';
 import { deviceId, enrollmentGroupId } from '../../lib/devices/ids.ts';
-import { type FleetAct, fleetActKinds } from '../../lib/jobs/fleet-act.ts';
+import { type FleetAct, fleetActKinds, type ListedAct } from '../../lib/jobs/fleet-act.ts';
 import {
   beginFleetAct,
   cancelFleetAct,
@@ -12,7 +12,8 @@ import {
 import { MiB } from './body.ts';
 import { reasonText } from './device-blocks.ts';
 import { defineOperation } from './operation.ts';
-import { act, count, errorCode, time } from './schemas.ts';
+import { pageEnd, pageIn, pageQuery } from './pages.ts';
+import { act, count, errorCode, pageLinks, time } from './schemas.ts';
 
 /** Ids of one request: 10,000 of the longest are 700 KB. */
 const maxIds = 10_000;
@@ -40,6 +41,17 @@ const filter = z
   .refine((members) => Object.keys(members).length > 0, 'at least one of group, job, tag, deviceIds')
   .meta({ description: 'Devices that match every member.', override: { minProperties: 1 } });
 
+const estimate = z
+  .object({
+    devices: count.describe('Devices that match and are not as the act would have them.'),
+    calls: z
+      .object({ dps: count, hub: count })
+      .describe('Operations of the quotas of DPS and of the registry of the hubs. A bulk call counts as its devices.'),
+    minutes: count.describe('About, if nothing else uses the quotas.'),
+    limit: z.enum(['hub registry', 'DPS', 'devicesPerMinute']).describe('What the minutes follow from.'),
+  })
+  .meta({ id: 'FleetActEstimate', description: 'What an act takes.' });
+
 /** An act on many devices as the API shows it. */
 export const fleetActSchema = z
   .object({
@@ -48,16 +60,19 @@ export const fleetActSchema = z
     status: z.enum(['running', 'completed', 'cancelled']),
     reason: z.string(),
     by: z.string(),
+    estimate: estimate.describe('When it began.'),
     counts: z.object({
       done: count.describe('Every door was read back.'),
       underway: count.describe('A door was not as it should be yet; the app goes on by itself (GET /api/devices).'),
       refused: count,
+      unchanged: count.describe('Left as they were: the act has nothing to do to them.'),
     }),
     refusals: z
       .array(z.object({ deviceId: z.string(), code: errorCode, message: z.string() }).readonly())
       .readonly()
       .describe('The latest 20 devices that refused.'),
     devicesPerMinute: z.int().min(1).optional(),
+    nextAt: time.describe('When its next step is due.'),
     startedAt: time,
     finishedAt: time.optional(),
     cancelledBy: act.readonly().optional(),
@@ -65,17 +80,10 @@ export const fleetActSchema = z
   })
   .meta({ id: 'FleetAct', description: 'One act on many devices.' });
 
-export function fleetActView({ kind, filter: _filter, after: _after, ...shown }: FleetAct) {
+export function fleetActView(act: FleetAct | ListedAct) {
+  const { kind, after: _after, filter: _filter, ...shown } = { filter: undefined, ...act };
   return { ...shown, act: kind, links: { self: `/api/device-acts/${shown.actId}` } };
 }
-
-const estimate = z
-  .object({
-    devices: count.describe('Devices that match and are not yet as the act would have them.'),
-    minutes: count.describe('About, if nothing else uses the quotas.'),
-    limit: z.enum(['hub registry', 'devicesPerMinute']).describe('What the minutes follow from.'),
-  })
-  .meta({ id: 'FleetActEstimate' });
 
 const begin = defineOperation({
   id: 'begin-device-act',
@@ -83,8 +91,14 @@ const begin = defineOperation({
   path: 'device-acts',
   summary: 'Suspend, revoke, restore or scrap many devices',
   description:
-    'Answers at once; the queue works on the devices. With dryRun it only counts them and says how long it takes. An act with no end in sight is limited by the registry of the hub (HUB_REGISTRY_OPERATIONS_PER_MINUTE).',
-  takesRightsAway: true,
+    'Counts the devices and says how long it takes; then the queue works on them. With dryRun it only counts. The registry of the hub is the limit of most acts (HUB_REGISTRY_OPERATIONS_PER_MINUTE).',
+  // A restore gives rights.
+  takesRightsAway: ({ act }) => act !== 'restore',
+  intentOf: ({ act, filter: { group, job, tag, deviceIds }, dryRun, devicesPerMinute }) => ({
+    ...{ act, group, job, dryRun, devicesPerMinute },
+    tag: tag && `${tag.path}=${tag.value}`,
+    devices: deviceIds?.length,
+  }),
   role: 'operator',
   perGroup: false,
   body: {
@@ -105,7 +119,7 @@ const begin = defineOperation({
     200: { description: 'With dryRun: what the act would take.', schema: estimate },
     202: { description: 'The act.', schema: fleetActSchema },
   },
-  async handle({ body, services, caller }) {
+  async handle({ body, services, caller, note }) {
     const { group, job, tag, deviceIds } = body.filter;
     const request: FleetActRequest = {
       kind: body.act,
@@ -116,6 +130,7 @@ const begin = defineOperation({
     };
     if (body.dryRun === true) return { status: 200, json: await estimateFleetAct(request, services) };
     const begun = await beginFleetAct(newActId(services.newId), request, services);
+    note({ actId: begun.actId, devices: begun.estimate.devices });
     return { status: 202, json: fleetActView(begun) };
   },
 });
@@ -124,6 +139,26 @@ const begin = defineOperation({
 export function newActId(newId: () => string): string {
   return newId().replaceAll('-', '').slice(0, 24);
 }
+
+const list = defineOperation({
+  id: 'list-device-acts',
+  method: 'GET',
+  path: 'device-acts',
+  summary: 'Acts on many devices, the latest first',
+  role: 'reader',
+  perGroup: false,
+  query: z.object(pageQuery),
+  answers: {
+    200: {
+      description: 'One page.',
+      schema: z.object({ acts: z.array(fleetActSchema).readonly(), ...pageLinks }).meta({ id: 'FleetActs' }),
+    },
+  },
+  async handle({ query, request, services }) {
+    const { items, continuation } = await services.fleetActs.list(pageIn(request, query));
+    return { status: 200, json: { acts: items.map(fleetActView), ...pageEnd(request, continuation) } };
+  },
+});
 
 const pathParameters = z.object({ actId: z.string().regex(/^[0-9a-f]{24}$/, 'There is no act of this id.') });
 
@@ -158,4 +193,4 @@ const cancel = defineOperation({
   },
 });
 
-export const fleetActOperations = [begin, get, cancel];
+export const fleetActOperations = [list, begin, get, cancel];

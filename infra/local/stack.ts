@@ -182,6 +182,7 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
     // Exactly one of the two must be set. An empty setting counts as not set.
     KEY_VAULT_URL: keyVault ? urls.keyVault : '',
     CA_KEY_DIRECTORY: keyVault ? '' : join(directory, 'ca'),
+    AUDIT_KEY_DIRECTORY: join(directory, 'audit'),
     ...settings,
   };
   const cosmos = { endpoint: urls.cosmos, key: emulatorKey, database: appSettings['COSMOS_DATABASE'] ?? '' };

@@ -1,4 +1,4 @@
-import { asFleetError } from '../errors.ts';
+import { asFleetError, FleetError } from '../errors.ts';
 import { currentLog } from '../log.ts';
 import type { AuditAct, AuditOutcome } from './entry.ts';
 
@@ -18,6 +18,9 @@ export interface Audit {
   /** Writes down how it ended. @throws FleetError `unavailable`, `throttled` */
   result(intent: AuditIntent, outcome: AuditOutcome): Promise<void>;
 }
+
+/** Adds details to the result of an act. */
+export type Note = (details: AuditAct['details']) => void;
 
 export interface AuditedOptions {
   /**
@@ -42,29 +45,71 @@ export interface AuditedOptions {
 export async function audited<T>(
   audit: Audit,
   act: AuditAct,
-  work: (note: (details: AuditAct['details']) => void) => Promise<T>,
-  { withoutIntent = false }: AuditedOptions = {},
+  work: (note: Note) => Promise<T>,
+  options: AuditedOptions = {},
 ): Promise<T> {
-  const intent = await audit.intent(act).catch((error: unknown) => {
-    if (!withoutIntent) throw error;
-    unwritten('intent', act, error);
-    return { id: 'without-intent', act };
-  });
+  const intent = await begin(audit, act, options);
   let details: AuditAct['details'];
-  const end = (outcome: AuditOutcome) =>
-    audit.result(intent, { ...outcome, details }).catch((error: unknown) => unwritten('result', act, error));
+  const note: Note = (noted) => {
+    details = { ...details, ...noted };
+  };
   try {
-    const value = await work((noted) => {
-      details = { ...details, ...noted };
-    });
-    await end({ outcome: 'done' });
+    const value = await work(note);
+    await end(audit, intent, { outcome: 'done', details });
     return value;
   } catch (error) {
-    await end({ outcome: 'failed', code: asFleetError(error).code });
+    await end(audit, intent, { ...failed(error), details });
     throw error;
   }
 }
 
-function unwritten(phase: 'intent' | 'result', { action, by, trace }: AuditAct, error: unknown): void {
-  currentLog().error('audit entry not written', { phase, action, by, trace, reason: asFleetError(error).message });
+/**
+ * Does several acts in one go, each between its own intent and result.
+ * @param work gives, in the order of the acts, how each ended; an error for one that failed
+ * @throws FleetError as `audited`
+ */
+export async function auditedEach<T>(
+  audit: Audit,
+  acts: readonly AuditAct[],
+  work: () => Promise<readonly (T | FleetError)[]>,
+  options: AuditedOptions = {},
+): Promise<readonly (T | FleetError)[]> {
+  const intents = await Promise.all(acts.map((act) => begin(audit, act, options)));
+  const endAll = (outcomeOf: (index: number) => AuditOutcome) =>
+    Promise.all(intents.map((intent, index) => end(audit, intent, outcomeOf(index))));
+  try {
+    const results = await work();
+    await endAll((index) => (results[index] instanceof FleetError ? failed(results[index]) : { outcome: 'done' }));
+    return results;
+  } catch (error) {
+    await endAll(() => failed(error));
+    throw error;
+  }
+}
+
+async function begin(audit: Audit, act: AuditAct, { withoutIntent = false }: AuditedOptions): Promise<AuditIntent> {
+  try {
+    return await audit.intent(act);
+  } catch (error) {
+    if (!withoutIntent || !(error instanceof FleetError)) throw error;
+    unwritten('intent', act, error);
+    return { id: 'without-intent', act };
+  }
+}
+
+async function end(audit: Audit, intent: AuditIntent, outcome: AuditOutcome): Promise<void> {
+  try {
+    await audit.result(intent, outcome);
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    unwritten('result', intent.act, error);
+  }
+}
+
+function failed(error: unknown): AuditOutcome {
+  return { outcome: 'failed', code: asFleetError(error).code };
+}
+
+function unwritten(phase: 'intent' | 'result', { action, by, trace }: AuditAct, error: FleetError): void {
+  currentLog().error('audit entry not written', { phase, action, by, trace, reason: error.message });
 }

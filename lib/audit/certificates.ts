@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { WorkAction } from './actions.ts';
 
 /** What names a certificate in the audit trail. */
 export interface NamedCertificate {
@@ -27,4 +28,9 @@ export function indexDigest(index: readonly unknown[]): string {
 }
 
 /** Name of the act of issuing the certificates of one chunk. */
-export const issueAction = 'issue-certificates';
+export const issueAction = 'issue-certificates' satisfies WorkAction;
+
+/** @returns SHA-256 of a certificate (PEM), lower-case hex */
+export function certificateSha256(pem: string): string {
+  return hash('sha256', Buffer.from(pem.replace(/-----[^-]+-----/g, ''), 'base64'));
+}

@@ -93,6 +93,8 @@ export type Condition = readonly [text: string, value: string | readonly string[
 /** A query for the documents that meet every condition, in the order of one property. */
 export interface KeyedQuery<T> {
   readonly where: readonly Condition[];
+  /** Members of the documents to read, that of `orderBy` among them. Default: all. */
+  readonly fields?: readonly (keyof T & string)[];
   /** The values of this property are unique among the documents that match. */
   readonly orderBy: `c.${keyof T & string} ${'ASC' | 'DESC'}`;
 }
@@ -121,13 +123,14 @@ export function whereClause(conditions: readonly Condition[]): { readonly text: 
  */
 export async function pageByKey<T extends object>(
   container: Container,
-  { where, orderBy }: KeyedQuery<T>,
+  { where, orderBy, fields }: KeyedQuery<T>,
   { size, continuation }: PageRequest,
 ): Promise<Page<T>> {
   const [key = '', direction] = orderBy.split(' ');
   const after: Condition = [`${key} ${direction === 'ASC' ? '>' : '<'} ?`, continuation];
   const { text, parameters } = whereClause([...where, after]);
-  const spec = { query: `SELECT * FROM c${text} ORDER BY ${orderBy}`, parameters };
+  const selected = fields === undefined ? '*' : fields.map((name) => `c.${name}`).join(', ');
+  const spec = { query: `SELECT ${selected} FROM c${text} ORDER BY ${orderBy}`, parameters };
   // One document more than the page holds shows whether there is a next page.
   const query = container.items.query<T>(spec, { maxItemCount: size + 1 });
   const documents: T[] = [];

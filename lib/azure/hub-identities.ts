@@ -2,7 +2,7 @@ import type { RestApiClient } from 'azure-iot-http-base';
 import type { DoorChange } from '../enrollment/door-change.ts';
 import type { HubIdentities, HubIdentity } from '../enrollment/hub-identities.ts';
 import { FleetError } from '../errors.ts';
-import { callingIot, type IotConnection, iotClient, iotStatus } from './iot.ts';
+import { callingIot, type IotConnection, iotClient, iotStatus, unexpectedAnswer } from './iot.ts';
 import { observedIdentity } from './observed-entries.ts';
 
 const apiVersion = '2021-04-12';
@@ -39,7 +39,7 @@ export function createHubIdentities(connection: IotConnection): HubIdentities {
       return await callingIot(`IoT Hub ${hub}`, () => clientOf(hub).get(deviceId));
     } catch (error) {
       if (iotStatus(error) === 404) return undefined;
-      throw error;
+      throw unexpectedAnswer(`IoT Hub ${hub}`, error);
     }
   }
 
@@ -59,7 +59,7 @@ export function createHubIdentities(connection: IotConnection): HubIdentities {
         return identityOf(await find(hub, deviceId));
       } catch (error) {
         // 412: changed meanwhile. 404: deleted meanwhile. It is read again.
-        if (iotStatus(error) !== 412 && iotStatus(error) !== 404) throw error;
+        if (iotStatus(error) !== 412 && iotStatus(error) !== 404) throw unexpectedAnswer(`IoT Hub ${hub}`, error);
       }
     }
     throw new FleetError('concurrent-change', `Device "${deviceId}" changes in ${hub} faster than it can be written.`);

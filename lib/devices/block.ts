@@ -25,11 +25,15 @@ export interface ReasonedAct {
   readonly mark: string;
 }
 
-/** The block of a device: what is to be closed, and how far that is. */
-export interface DeviceBlock extends ReasonedAct {
-  readonly kind: BlockKind;
+/** The same, for one device of several. */
+export interface BlockAct extends ReasonedAct {
   /** The act on many devices that asked for it. */
   readonly fleetAct?: string;
+}
+
+/** The block of a device: what is to be closed, and how far that is. */
+export interface DeviceBlock extends BlockAct {
+  readonly kind: BlockKind;
   /** The status that a restore gives back. */
   readonly from: 'provisioned' | 'assigned' | 'failed';
   /** Marks by which a door outside is known as closed by this deployment: of this and of earlier operations. */
@@ -39,7 +43,7 @@ export interface DeviceBlock extends ReasonedAct {
   /** Why a door is not closed yet, where that is known. */
   readonly notYet?: Readonly<Partial<Record<BlockDoor, string>>>;
   /** The restore that is opening the doors, or has opened them. */
-  readonly undo?: ReasonedAct;
+  readonly undo?: BlockAct;
   /**
    * When the doors are looked at again: ISO 8601, UTC. A registration that DPS accepted just before it was closed can still
    * write the identity to the hub. Absent once they were found as they should be a second time.

@@ -1,5 +1,5 @@
 import { FleetError } from '../errors.ts';
-import type { BlockKind, DeviceBlock, DoorsSeen, ReasonedAct } from './block.ts';
+import type { BlockAct, BlockKind, DeviceBlock, DoorsSeen } from './block.ts';
 import { certificatesOf, revokeAll } from './certificates.ts';
 import { type DeviceRecord, withEvent } from './device.ts';
 import { failedRecord } from './reissue.ts';
@@ -10,9 +10,8 @@ export const secondLookSeconds = 60;
 /** Marks that a block keeps. A device that is suspended and restored again and again within a minute adds some. */
 const maxMarks = 20;
 
-export interface BlockRequest extends ReasonedAct {
+interface BlockRequest extends BlockAct {
   readonly kind: BlockKind;
-  readonly fleetAct?: string | undefined;
 }
 
 /** Whether the access of the device has ended, or is about to end. */
@@ -67,7 +66,9 @@ export function blocked(claimed: DeviceRecord, request: BlockRequest): DeviceRec
     if (block.kind === kind || (kind === 'revoked' && block.kind === 'scrapped')) return record;
     if (ranks[block.kind] > ranks[kind]) throw finallyBlocked(record);
   }
-  const marks = [...(block?.marks ?? []), mark].slice(-maxMarks);
+  const { deletion } = record;
+  const deletedBy = deletion?.block === undefined ? [] : [deletion.block];
+  const marks = [...new Set([...(block?.marks ?? []), ...deletedBy, mark])].slice(-maxMarks);
   const doors = { record: at, bundle: at, renewal: at };
   const isHeld = isBlocked(record) || status === 'opening';
   // A row that is in work loses the device, which keeps what it had before.
@@ -76,7 +77,18 @@ export function blocked(claimed: DeviceRecord, request: BlockRequest): DeviceRec
   const act = { kind, by, at, reason, mark, ...(fleetAct !== undefined && { fleetAct }) };
   const next: DeviceBlock = { ...act, from, marks, doors, lookAgainAt: later(at) };
   const event = { at, event: closingEvents[kind], detail: `by ${by}: ${reason}` };
-  return { ...device, status: 'closing', statusSince: at, block: next, history: withEvent(device.history, event) };
+  const certificates = certificatesOf(device);
+  return {
+    ...device,
+    // Of a record of an earlier version they follow from its status, and that changes.
+    ...(certificates.length > 0 && { certificates }),
+    // This act's mark takes the place of the deletion's in DPS. The row that provisions the id next removes it.
+    ...(deletion !== undefined && { deletion: { ...deletion, block: mark } }),
+    status: 'closing',
+    statusSince: at,
+    block: next,
+    history: withEvent(device.history, event),
+  };
 }
 
 /** A device that a row was to issue again keeps what it had: that is what is closed, and what a restore gives back. */
@@ -103,7 +115,7 @@ function rowFailure({ claim: { jobId } }: DeviceRecord, kind: BlockKind) {
  * @returns the record itself when its doors are open, or are being opened
  * @throws FleetError `device-revoked` when the device is revoked or scrapped, `method-conflict` when it was never suspended
  */
-export function restoring(record: DeviceRecord, undo: ReasonedAct): DeviceRecord {
+export function restoring(record: DeviceRecord, undo: BlockAct): DeviceRecord {
   const { id, status, block, history } = record;
   if (isFinal(record)) throw finallyBlocked(record);
   if (block === undefined) {

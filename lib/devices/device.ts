@@ -77,6 +77,11 @@ export interface DeviceRecord {
   readonly bundle?: BundleLocation;
   readonly registration?: Registration;
   /**
+   * Hubs that DPS assigned the device to, noted before its access was ended. DPS does not name the hub of a device that it
+   * refuses, and the identity at the hub must be closed all the same.
+   */
+  readonly hubs?: readonly string[];
+  /**
    * The certificates that the individual enrollment of the device in DPS can hold if this deployment wrote it: SHA-256,
    * upper-case hex. The first is the one that DPS accepted last; the others may have been sent since. A certificate is stored
    * here before it is sent, so a crash leaves no enrollment that looks like someone else's.

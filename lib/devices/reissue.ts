@@ -65,11 +65,23 @@ export function failedRecord(
     history: withEvent(record.history, { at, event: 'failed', detail: `${code}, ${kept}` }),
   };
   const certificates = supersedeIssued(certificatesOf(record), serialNumber, at);
+  // It may have been signed, by a CA of the group that the row named.
+  const names = [...(record.formerCertificateNames ?? []), serialNumber.toLowerCase()];
   return {
     ...restored,
+    ...withFormerGroup(restored, record.enrollmentGroup),
     certificates,
-    formerCertificateNames: formerCertificateNames({ ...restored, certificates }),
+    formerCertificateNames: formerCertificateNames({ ...restored, certificates, formerCertificateNames: names }),
   };
+}
+
+/** @returns `formerGroups` of a record that was in a group for a while */
+export function withFormerGroup(
+  { enrollmentGroup, formerGroups = [] }: DeviceRecord,
+  group: string,
+): Pick<DeviceRecord, 'formerGroups'> {
+  if (group === enrollmentGroup || formerGroups.includes(group)) return formerGroups.length > 0 ? { formerGroups } : {};
+  return { formerGroups: [...formerGroups, group] };
 }
 
 /** The record without what its row asked for or was given. */

@@ -1,6 +1,6 @@
 import type { Registration } from '../devices/device.ts';
 import type { Twin } from '../devices/twin.ts';
-import type { ErrorCode } from '../errors.ts';
+import type { ErrorCode, FleetError } from '../errors.ts';
 import type { GroupDefinition } from '../groups/definition.ts';
 import type { DoorChange } from './door-change.ts';
 
@@ -21,9 +21,9 @@ export interface Enrollments {
   deleteGroup(id: string, isOwn: (found: FoundEntry) => boolean): Promise<Deletion>;
   /**
    * Enrolls devices (10 at most, see `enrollmentsPerCall`). Replaces an enrollment that is one of `own`, and any
-   * with `adopt`.
+   * with `adopt`, if `mayWrite` says so. One with this certificate and the wanted status stays as it is.
    * @returns for each device, in order: undefined when it is enrolled, or why it is not
-   * @throws FleetError `concurrent-change`; some of the devices may be enrolled then
+   * @throws FleetError `concurrent-change`, also when `mayWrite` says no; some of the devices may be enrolled then
    */
   enroll(devices: readonly IndividualEnrollment[]): Promise<(EnrollmentError | undefined)[]>;
   /** Deletes an individual enrollment if `isOwn` says so of the version that is deleted. @throws FleetError `concurrent-change` */
@@ -49,6 +49,12 @@ export interface Enrollments {
    */
   close(deviceId: string, mark: string, change: EnrollmentChange): Promise<FoundEntry | undefined>;
   /**
+   * Closes DPS for several devices (10 at most, see `enrollmentsPerCall`), each as `close` does. One call creates the blocks of
+   * those that have no enrollment as far as is known; a device that it did not block is closed by itself. All are read back.
+   * @returns for each device, in order: what `close` returns, or the error that it has
+   */
+  closeAll(doors: readonly EnrollmentDoor[]): Promise<(FoundEntry | undefined | FleetError)[]>;
+  /**
    * The opposite: deletes a block of ours, gives an individual enrollment of ours the status, and leaves any other.
    * @returns the enrollment as DPS has it now; undefined when there is none
    * @throws FleetError `concurrent-change`
@@ -69,6 +75,16 @@ export interface Enrollments {
 /** A change to the individual enrollment of a device: as `DoorChange`, by what is known of the enrollment. */
 export interface EnrollmentChange extends Pick<DoorChange, 'mayWrite'> {
   readonly isOwn: (found: FoundEntry) => boolean;
+}
+
+/** The enrollment of one device that is to be closed. */
+export interface EnrollmentDoor {
+  readonly deviceId: string;
+  /** As `Enrollments.close`. */
+  readonly mark: string;
+  readonly change: EnrollmentChange;
+  /** The records know of no individual enrollment. DPS decides. */
+  readonly isNew: boolean;
 }
 
 /** `other`: the entry is not ours, and was left. */
@@ -130,6 +146,8 @@ export interface IndividualEnrollment {
   readonly own: readonly string[];
   /** Replace an enrollment that this deployment did not write. */
   readonly adopt: boolean;
+  /** As `DoorChange.mayWrite`, asked before an enrollment that exists is replaced: the device can be revoked by then. */
+  readonly mayWrite: () => Promise<boolean>;
 }
 
 /** Why a device is not enrolled. */

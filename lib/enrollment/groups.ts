@@ -22,6 +22,7 @@ import {
   type IssuingCa,
   inForce,
   keepAccepted,
+  withReached,
 } from '../groups/group.ts';
 import type { PrivateUrls } from '../groups/url-rule.ts';
 import { currentLog } from '../log.ts';
@@ -151,7 +152,7 @@ export function createGroups(options: GroupsOptions): Groups {
   const update = (id: string, change: (group: GroupRecord, etag: string) => GroupRecord) =>
     updateGroup(directory, id, now, (latest, etag) => {
       const changed = change(latest, etag);
-      return changed === latest ? latest : keepAccepted(latest, changed);
+      return changed === latest ? latest : keepAccepted(latest, withReached(latest, changed));
     });
 
   const createCa = (group: GroupRecord) => authority.createIssuingCa(group.definition, nextGeneration(group));

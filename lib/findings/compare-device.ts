@@ -31,6 +31,7 @@ export function compareDevice(view: DeviceInView): Comparison {
     certificateEnd(view),
     ...(seen.enrollment === undefined ? [] : [compareEnrollment(view, seen.enrollment)]),
     ...(seen.registration === undefined ? [] : [compareRegistration(view)]),
+    ...(seen.registration === undefined && seen.identity === undefined ? [] : [compareHub(view)]),
     ...(seen.identity === undefined ? [] : [compareIdentity(view, seen.identity)]),
   ];
   return {
@@ -74,6 +75,11 @@ function blockOf({ status, block, deletion }: DeviceRecord): { enrollment: boole
     return { enrollment: block.doors.enrollment !== undefined, hub: block.doors.hub !== undefined };
   }
   return status === 'deleted' ? { enrollment: deletion?.block !== undefined, hub: true } : undefined;
+}
+
+/** Whether DPS has to refuse the device by an entry of its own: while one of its certificates is valid. */
+export function needsBlock(record: DeviceRecord, at: string): boolean {
+  return blockOf(record)?.enrollment === true && certificatesOf(record).some(({ notAfter }) => notAfter > at);
 }
 
 function certificateEnd({ record, group, at }: DeviceInView): Part {
@@ -131,11 +137,10 @@ function compareEnrollment(view: DeviceInView, seen: ObservedEntry | null): Part
   return { decided: enrollmentKinds, found: changedEnrollment(view, seen) };
 }
 
-/** Any disabled entry under the registration id blocks the device. A block is needed while one of its certificates is valid. */
+/** Any disabled entry under the registration id blocks the device. */
 function seenBlock({ record, at }: DeviceInView, seen: ObservedEntry | null): Found[] {
   const isClosed = seen !== null && seen.settings.provisioningStatus === 'disabled';
-  const canRegister = certificatesOf(record).some(({ notAfter }) => notAfter > at);
-  if (isClosed || !canRegister) return [];
+  if (isClosed || !needsBlock(record, at)) return [];
   const facts = seen === null ? { inDps: false } : { inDps: true, provisioningStatus: 'enabled' };
   return [{ kind: 'block-missing', expected: { inDps: true, provisioningStatus: 'disabled' }, seen: facts }];
 }
@@ -155,17 +160,27 @@ function changedEnrollment({ record, group }: DeviceInView, seen: ObservedEntry)
   return changed === undefined ? [] : [{ kind: 'enrollment-changed', ...changed }];
 }
 
-function compareRegistration({ record, group, seen }: DeviceInView): Part {
+function compareRegistration({ record, seen: { registration } }: DeviceInView): Part {
   const decided: readonly FindingKind[] = ['registered-unknown', 'registration-missing'];
-  const { registration } = seen;
-  if (registration === null && record.status === 'assigned') {
-    const expected = { status: 'assigned', assignedHub: record.registration?.assignedHub ?? null };
-    return { decided, found: [{ kind: 'registration-missing', expected, seen: { registration: null } }] };
-  }
+  if (registration !== null || record.status !== 'assigned') return { decided, found: [] };
+  const expected = { status: 'assigned', assignedHub: record.registration?.assignedHub ?? null };
+  return { decided, found: [{ kind: 'registration-missing', expected, seen: { registration: null } }] };
+}
+
+/** Compares the hub that DPS chose with those that the group names. */
+function compareHub(view: DeviceInView): Part {
+  const decided: readonly FindingKind[] = ['other-hub'];
+  const registration = registrationOf(view);
   const hub = registration?.assignedHub?.toLowerCase();
-  const hubs = hubsOf(group, registration?.at);
-  if (hub === undefined || !isInUse(record) || hubs === undefined || hubs.includes(hub)) return { decided, found: [] };
+  const hubs = hubsOf(view.group, registration?.at);
+  if (hub === undefined || !isInUse(view.record) || hubs === undefined || hubs.includes(hub))
+    return { decided, found: [] };
   return { decided, found: [{ kind: 'other-hub', expected: { hubs }, seen: { assignedHub: hub } }] };
+}
+
+/** As it was seen; as it is on record where it was not looked at. */
+function registrationOf({ record, seen }: DeviceInView): DeviceRecord['registration'] | null {
+  return seen.registration === undefined ? record.registration : seen.registration;
 }
 
 /**
@@ -187,24 +202,32 @@ const identityKinds = [
   'other-authentication',
   'unknown-certificate',
   'superseded-certificate',
-  'other-hub',
 ] as const;
 
+/** An identity at another hub than the device's own decides nothing about the one at its own. */
 function compareIdentity(view: DeviceInView, seen: ObservedIdentity | null): Part {
   const { record } = view;
+  const registration = registrationOf(view);
+  const isElsewhere =
+    registration?.assignedHub !== undefined && seen !== null && seen.hub !== registration.assignedHub.toLowerCase();
   const block = blockOf(record);
-  if (block !== undefined) return block.hub ? blockedIdentity(record, seen) : { decided: [], found: [] };
+  if (block !== undefined) {
+    const part = block.hub ? blockedIdentity(record, seen) : { decided: [], found: [] };
+    return isElsewhere ? { ...part, decided: part.found.map(({ kind }) => kind) } : part;
+  }
   if (!isInUse(record)) return { decided: [], found: [] };
-  const registration = view.seen.registration === undefined ? record.registration : view.seen.registration;
   const hub = registration?.status === 'assigned' ? registration.assignedHub?.toLowerCase() : undefined;
   if (seen === null) {
     const found: Found[] =
       hub === undefined ? [] : [{ kind: 'identity-missing', expected: { hub }, seen: { identity: null } }];
     return { decided: identityKinds, found };
   }
+  if (isElsewhere) {
+    const { hub: other, status, authentication, thumbprints } = seen;
+    const facts = { hub: other, status, authentication, thumbprints };
+    return { decided: ['identity-elsewhere'], found: [{ kind: 'identity-elsewhere', expected: { hub }, seen: facts }] };
+  }
   const found: Found[] = [...differingCredential(view, seen)];
-  if (hub !== undefined && seen.hub !== hub)
-    found.push({ kind: 'other-hub', expected: { hub }, seen: { hub: seen.hub } });
   if (seen.status === 'disabled') {
     const facts = { status: 'disabled', ...(seen.statusReason !== undefined && { statusReason: seen.statusReason }) };
     found.push({ kind: 'identity-disabled', expected: { status: 'enabled' }, seen: facts });

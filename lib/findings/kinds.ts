@@ -113,8 +113,15 @@ const kinds = {
     severity: 'medium',
     subject: 'device',
     repair: 'none',
-    meaning: 'The device is at a hub that its group does not name, or that DPS did not assign.',
-    remedy: 'Let the device register again, or delete the identity at the other hub.',
+    meaning: 'DPS assigned the device to a hub that its group does not name.',
+    remedy: 'Let the device register again, or declare the group with that hub.',
+  },
+  'identity-elsewhere': {
+    severity: 'medium',
+    subject: 'device',
+    repair: 'none',
+    meaning: 'A hub has an identity of the device, and DPS assigned the device to another hub.',
+    remedy: 'Delete the identity at that hub, which `seen` names, if you cannot explain it.',
   },
   'identity-missing': {
     severity: 'high',

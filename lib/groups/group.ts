@@ -18,8 +18,11 @@ export interface GroupRecord {
   readonly enrolled?: { readonly revision: string; readonly at: string };
   /** The enrollment group in DPS that this deployment wrote. Absent while there is none, and on records of earlier versions. */
   readonly inDps?: OwnGroup;
-  /** The status that all individual enrollments of the group have. Absent: that which they were made with. */
-  readonly reached?: GroupDefinition['provisioningStatus'];
+  /**
+   * The status that all individual enrollments of the group have. `some`: it was changed, and each may have either. Absent:
+   * `enabled`.
+   */
+  readonly reached?: GroupDefinition['provisioningStatus'] | 'some';
   /** Who allowed the latest declaration to take over an enrollment group that this deployment did not write. */
   readonly adopt?: Act;
   /** Who took over an enrollment group that this deployment did not write. */
@@ -125,6 +128,12 @@ function isSettled(group: GroupRecord): boolean {
 export function inForce(group: GroupRecord): GroupRecord {
   const held = group.accepted === undefined || isSettled(group) ? group : { ...group, ...group.accepted };
   return { ...held, definition: definitionInDps(held) };
+}
+
+/** A changed group that knows when its individual enrollments do not all have one status any more. */
+export function withReached(before: GroupRecord, changed: GroupRecord): GroupRecord {
+  const status = (group: GroupRecord) => definitionInDps(group).provisioningStatus;
+  return status(before) === status(changed) ? changed : { ...changed, reached: 'some' };
 }
 
 /**

@@ -1,12 +1,12 @@
-import type { BlockKind, ReasonedAct } from '../devices/block.ts';
-import { type BlockRequest, blocked, restoring, secondLookSeconds } from '../devices/blocking.ts';
+import type { BlockAct, BlockKind } from '../devices/block.ts';
+import { blocked, restoring, secondLookSeconds } from '../devices/blocking.ts';
 import type { DeviceRecord } from '../devices/device.ts';
-import { FleetError } from '../errors.ts';
+import { FleetError, orFleetError } from '../errors.ts';
 import { currentLog } from '../log.ts';
 import { changeDevice } from './change-device.ts';
 import type { Ports } from './ports.ts';
 import { readDevice } from './read-device.ts';
-import { type SettlePorts, settleBlock } from './settle-block.ts';
+import { type SettlePorts, settleBlocks } from './settle-block.ts';
 
 export type BlockPorts = SettlePorts & Pick<Ports, 'newId'>;
 
@@ -29,10 +29,29 @@ export interface Reason {
  * @throws FleetError `not-found`; `device-revoked` for a device that is to be suspended and is revoked; `method-conflict` when
  * it is deleted; `concurrent-change`, `throttled`, `unavailable` while the record is not written
  */
-export function blockDevice(id: string, kind: BlockKind, reason: Reason, ports: BlockPorts): Promise<DeviceRecord> {
-  return act(id, reason, ports, (record, request) => {
-    return blocked(record, { ...request, kind, fleetAct: reason.fleetAct } satisfies BlockRequest);
-  });
+export async function blockDevice(
+  id: string,
+  kind: BlockKind,
+  reason: Reason,
+  ports: BlockPorts,
+): Promise<DeviceRecord> {
+  const [ended] = await blockDevices([id], kind, reason, ports);
+  if (ended === undefined) throw new FleetError('internal', 'A device is missing among those that were blocked.');
+  if (ended instanceof FleetError) throw ended;
+  return ended;
+}
+
+/**
+ * The same for several devices (10 at most), with one call to DPS. Each keeps the order: record, DPS, hub, read back.
+ * @returns each device as it is afterwards, in order, or the error for which its record was not written
+ */
+export function blockDevices(
+  ids: readonly string[],
+  kind: BlockKind,
+  reason: Reason,
+  ports: BlockPorts,
+): Promise<(DeviceRecord | FleetError)[]> {
+  return act(ids, reason, ports, (record, request) => blocked(record, { ...request, kind }));
 }
 
 /**
@@ -41,26 +60,55 @@ export function blockDevice(id: string, kind: BlockKind, reason: Reason, ports: 
  * @throws FleetError `not-found`; `device-revoked`; `method-conflict` when it is not suspended; `concurrent-change`,
  * `throttled`, `unavailable` while the record is not written
  */
-export function restoreDevice(id: string, reason: Reason, ports: BlockPorts): Promise<DeviceRecord> {
-  return act(id, reason, ports, restoring);
+export async function restoreDevice(id: string, reason: Reason, ports: BlockPorts): Promise<DeviceRecord> {
+  const [ended] = await restoreDevices([id], reason, ports);
+  if (ended === undefined) throw new FleetError('internal', 'A device is missing among those that were restored.');
+  if (ended instanceof FleetError) throw ended;
+  return ended;
+}
+
+/** The same for several devices (10 at most). @returns as `blockDevices` */
+export function restoreDevices(
+  ids: readonly string[],
+  reason: Reason,
+  ports: BlockPorts,
+): Promise<(DeviceRecord | FleetError)[]> {
+  return act(ids, reason, ports, restoring);
 }
 
 async function act(
-  id: string,
-  { by, reason }: Reason,
+  ids: readonly string[],
+  { by, reason, fleetAct }: Reason,
   ports: BlockPorts,
-  change: (record: DeviceRecord, request: ReasonedAct) => DeviceRecord,
-): Promise<DeviceRecord> {
-  const { blockQueue, now, newId } = ports;
-  const request = { by, reason, at: now().toISOString(), mark: `fleet-orchestrator ${newId()}` };
-  await changeDevice(id, ports, (record) => change(record, request));
-  // From here on the act ends, whatever becomes of this request.
-  try {
-    await blockQueue.send([{ deviceId: id }], { delaySeconds: secondLookSeconds });
-    return await settleBlock(id, ports);
-  } catch (error) {
-    if (!(error instanceof FleetError)) throw error;
-    currentLog().warn('device not settled yet', { device: id, reason: error.message });
-    return (await readDevice(id, ports.devices)).value;
-  }
+  change: (record: DeviceRecord, request: BlockAct) => DeviceRecord,
+): Promise<(DeviceRecord | FleetError)[]> {
+  const { now, newId } = ports;
+  const written = await Promise.all(
+    ids.map((id) => {
+      const mark = `fleet-orchestrator ${newId()}`;
+      const request = { by, reason, at: now().toISOString(), mark, ...(fleetAct !== undefined && { fleetAct }) };
+      return orFleetError(() => changeDevice(id, ports, (record) => change(record, request)));
+    }),
+  );
+  const records = written.filter((each) => !(each instanceof FleetError));
+  const settled = await settle(records, ports);
+  return written.map((each) => (each instanceof FleetError ? each : (settled.get(each.id) ?? each)));
+}
+
+/** Closes or opens the doors of devices whose records say so. From their messages on, that ends whatever becomes of this request. */
+async function settle(records: readonly DeviceRecord[], ports: BlockPorts): Promise<ReadonlyMap<string, DeviceRecord>> {
+  const messages = records.map(({ id }) => ({ deviceId: id }));
+  const ended = await orFleetError(async () => {
+    await ports.blockQueue.send(messages, { delaySeconds: secondLookSeconds });
+    return settleBlocks(records, ports);
+  });
+  const results = await Promise.all(
+    records.map(async ({ id }, index): Promise<readonly [string, DeviceRecord]> => {
+      const result = ended instanceof FleetError ? ended : ended[index];
+      if (result !== undefined && !(result instanceof FleetError)) return [id, result];
+      currentLog().warn('device not settled yet', { device: id, reason: result?.message });
+      return [id, (await readDevice(id, ports.devices)).value];
+    }),
+  );
+  return new Map(results);
 }

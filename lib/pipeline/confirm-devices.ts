@@ -1,3 +1,4 @@
+import { countsForPresent } from '../devices/certificates.ts';
 import type { DeviceRecord } from '../devices/device.ts';
 import type { ObservedDevice } from '../enrollment/observed.ts';
 import type { Comparison } from '../findings/compare-group.ts';
@@ -19,6 +20,7 @@ const kindsOfMoving: readonly FindingKind[] = [
   'unknown-certificate',
   'superseded-certificate',
   'other-hub',
+  'identity-elsewhere',
   'registration-missing',
 ];
 
@@ -29,7 +31,7 @@ const kindsOfIdentity: readonly FindingKind[] = [
   'other-authentication',
   'unknown-certificate',
   'superseded-certificate',
-  'other-hub',
+  'identity-elsewhere',
 ];
 
 /** Compares one device of the observation, as it was seen. */
@@ -97,7 +99,10 @@ async function lookAgain(
   return compare({ ...seen, deviceId, identity: { ...now, ...(tags !== undefined && { tags }) } }, record);
 }
 
-/** Whether DPS has another registration by now than the one that the hub was looked at for. */
+/**
+ * Whether DPS has another registration by now than the one that the hub was looked at for. A registration from before the
+ * present certificate is not on record.
+ */
 async function hasRegistered(
   { deviceId, registration }: ObservedDevice,
   record: DeviceRecord | undefined,
@@ -106,5 +111,6 @@ async function hasRegistered(
   const before = registration === undefined ? record?.registration : (registration ?? undefined);
   await rateLimiter.acquire(1);
   const now = await retrying(() => enrollments.registration(deviceId), retry);
+  if (before === undefined && now !== undefined && record !== undefined) return countsForPresent(record, now);
   return now?.at !== before?.at || now?.assignedHub !== before?.assignedHub;
 }

@@ -1,4 +1,5 @@
 import { eraseBundle } from '../bundle/archive.ts';
+import { isBlocked } from '../devices/blocking.ts';
 import { certificatesOf, formerIdentities, revokeAll } from '../devices/certificates.ts';
 import { type DeviceRecord, enrolledCertificates, historyLength, withEvent } from '../devices/device.ts';
 import { type Deletion, describeEntry } from '../enrollment/enrollments.ts';
@@ -67,6 +68,8 @@ function refuseUsed(record: DeviceRecord): void {
   const { id, status, claim, registration, history } = record;
   const conflict = (why: string) =>
     new FleetError('method-conflict', `Device "${id}" ${why}. Only a device that never reached a hub can be deleted.`);
+  if (isBlocked(record) || status === 'opening')
+    throw new FleetError('concurrent-change', `Device "${id}" was suspended at the same moment. Repeat the request.`);
   if (status === 'claimed') throw conflict(`is in work: job ${claim.jobId} provisions it`);
   const hub = registration?.assignedHub ?? certificatesOf(record).find(({ assignedHub }) => assignedHub)?.assignedHub;
   if (hub !== undefined) throw conflict(`was assigned to ${hub}`);

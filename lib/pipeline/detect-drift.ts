@@ -1,4 +1,5 @@
 import pMap from 'p-map';
+import { audited } from '../audit/audit.ts';
 import type { DeviceRecord } from '../devices/device.ts';
 import type { GroupsById } from '../enrollment/group-directory.ts';
 import type { ObservedDevice } from '../enrollment/observed.ts';
@@ -10,13 +11,15 @@ import { definitionOf, type FindingKind, findingKinds } from '../findings/kinds.
 import type { Observation, Observe } from '../findings/observation.ts';
 import { currentLog } from '../log.ts';
 import { metrics } from '../telemetry.ts';
+import { repairAct } from './audit-acts.ts';
 import { type ArchiveLookup, compareArchives, createArchiveLookup } from './compare-archives.ts';
 import { compareAndConfirm } from './confirm-devices.ts';
+import { endUnseen } from './end-unseen.ts';
 import { keepFindings } from './keep-findings.ts';
 import type { Ports } from './ports.ts';
 import { type RepairPorts, repairFinding, sweepActor } from './repair-finding.ts';
 
-export type DriftPorts = RepairPorts & Pick<Ports, 'findings' | 'bundles' | 'bundleRetentionDays'>;
+export type DriftPorts = RepairPorts & Pick<Ports, 'findings' | 'bundles' | 'bundleRetentionDays' | 'audit'>;
 
 /**
  * @returns the way in for what one sweep sees. Make one per sweep: it remembers which archives it has looked for
@@ -67,38 +70,6 @@ function compareOne(
   return compareDevice({ record, group: groups.get(record.enrollmentGroup)?.value, seen, at });
 }
 
-/** Kinds whose subjects can vanish from every later observation, when a group or a registration is deleted. */
-const kindsThatVanish: readonly FindingKind[] = [
-  'group-missing',
-  'group-changed',
-  'group-other-ca',
-  'group-foreign',
-  'registered-unknown',
-  'ca-ending',
-  'archive-missing',
-];
-
-/** Ends the findings of these kinds that the sweep did not see. */
-async function endUnseen(
-  { at, began }: Extract<Observation, { of: 'end' }>,
-  { findings }: Pick<Ports, 'findings'>,
-): Promise<number> {
-  let gone = 0;
-  for (const kind of kindsThatVanish) {
-    for (const state of ['open', 'accepted', 'repaired'] as const) {
-      let continuation: string | undefined;
-      do {
-        const page = await findings.list({ kind, state }, { size: 100, continuation });
-        const unseen = page.items.filter(({ lastSeen }) => lastSeen < began);
-        const ended = unseen.map(({ subject }): Comparison => ({ subject, decided: [kind], differences: [] }));
-        gone += (await keepFindings(ended, at, findings)).gone;
-        continuation = page.continuation;
-      } while (continuation !== undefined);
-    }
-  }
-  return gone;
-}
-
 /** Every kind has a value, 0 included: a chart shows when the last one ended. */
 async function measure({ findings }: Pick<Ports, 'findings'>): Promise<void> {
   const { value } = await findings.countOpen();
@@ -109,11 +80,17 @@ async function measure({ findings }: Pick<Ports, 'findings'>): Promise<void> {
   }
 }
 
+/** Their repair takes rights away, so it does not wait for the audit trail. */
+const kindsThatClose: readonly FindingKind[] = ['block-missing', 'enabled-though-revoked'];
+
 /** A repair that fails is noted on the finding, and the next sweep tries again. @returns whether it was made */
 async function repairBySweep(finding: Finding, ports: DriftPorts): Promise<boolean> {
   const reason = 'Findings of this kind are repaired when they are seen.';
+  const repair = () => repairFinding(finding.id, { by: sweepActor, reason }, ports);
   try {
-    return (await repairFinding(finding.id, { by: sweepActor, reason }, ports)).state === 'repaired';
+    const act = repairAct(finding, sweepActor, reason);
+    const withoutIntent = kindsThatClose.includes(finding.kind);
+    return (await audited(ports.audit, act, repair, { withoutIntent })).state === 'repaired';
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
     currentLog().warn('finding not repaired', { finding: finding.id, code: error.code, reason: error.message });

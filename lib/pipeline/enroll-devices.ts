@@ -9,7 +9,7 @@ import {
   type IndividualEnrollment,
   isEnrollmentFailure,
 } from '../enrollment/enrollments.ts';
-import { type FailureReason, FleetError } from '../errors.ts';
+import { type FailureReason, FleetError, isRetriable } from '../errors.ts';
 import { inForce } from '../groups/group.ts';
 import { countPart, finishIfDone } from '../jobs/count-part.ts';
 import { archiveName, partName, reportName } from '../jobs/job.ts';
@@ -137,7 +137,8 @@ async function enrollBatch(
       throw new FleetError('concurrent-change', `Enrollment group "${enrollmentGroup}" was deleted.`);
     const { definition } = inForce(group.value);
     const twin = mergeTwins(definition.initialTwin, record.value.twin ?? { tags: {}, desired: {} });
-    return { deviceId, certificatePem, definition, twin, own: ownMarks(record.value), adopt };
+    const mayWrite = () => isStillClaimed(record.value, devices);
+    return { deviceId, certificatePem, definition, twin, own: ownMarks(record.value), adopt, mayWrite };
   });
 
   // Whether DPS counts a bulk call once or once per entry is not documented; per entry is the safe reading.
@@ -160,6 +161,15 @@ async function enrollBatch(
   return answered;
 }
 
+/** Whether the device is still to be enrolled with this certificate. An operator can have revoked it meanwhile. */
+async function isStillClaimed(
+  { id, serialNumber }: DeviceRecord,
+  devices: Pick<Ports['devices'], 'read'>,
+): Promise<boolean> {
+  const latest = (await devices.read([id])).get(id)?.value;
+  return latest?.status === 'claimed' && latest.serialNumber === serialNumber;
+}
+
 /** Writes the report of the enrollments, then counts them as one part of the job. */
 async function recordEnrollments(
   { jobId, chunk, attempt }: EnrollmentMessage,
@@ -173,7 +183,9 @@ async function recordEnrollments(
   const part = partName(chunk, attempt, 'enrollments');
   const report = reportName(jobId, part);
   await writeChunkReport(reports, report, { results, faults: errors });
-  const outcome = { provisioned: results.length, unchanged: 0, rejected: 0, failed: errors.length, cancelled: 0 };
+  const again = errors.filter(({ code }) => isRetriable(code)).length;
+  const counts = { rejected: errors.length - again, failed: again };
+  const outcome = { provisioned: results.length, unchanged: 0, ...counts, cancelled: 0 };
   await countPart(jobs, jobId, { part, chunk, outcome, finishedAt: now().toISOString(), report }, errors, now());
 }
 

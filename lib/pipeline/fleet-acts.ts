@@ -1,14 +1,20 @@
+import { auditedEach } from '../audit/audit.ts';
 import { isBlocked } from '../devices/blocking.ts';
+import { certificatesOf } from '../devices/certificates.ts';
 import type { DeviceRecord } from '../devices/device.ts';
-import { FleetError } from '../errors.ts';
-import type { FleetAct, FleetActCounts, FleetActFilter, FleetActKind } from '../jobs/fleet-act.ts';
+import { enrollmentsPerCall } from '../enrollment/enrollments.ts';
+import { FleetError, orFleetError } from '../errors.ts';
+import type { FleetAct, FleetActCounts, FleetActEstimate, FleetActFilter, FleetActKind } from '../jobs/fleet-act.ts';
 import type { Page, Versioned } from '../storage.ts';
-import { type BlockPorts, blockDevice, restoreDevice } from './block-device.ts';
+import { fleetActOn } from './audit-acts.ts';
+import { type BlockPorts, blockDevices, type Reason, restoreDevices } from './block-device.ts';
 import type { DeleteDevicePorts } from './delete-device.ts';
 import type { Ports } from './ports.ts';
 import { scrapDevice } from './scrap-device.ts';
 
-export type FleetActPorts = BlockPorts & DeleteDevicePorts & Pick<Ports, 'fleetActs' | 'registryOperationsPerMinute'>;
+export type FleetActPorts = BlockPorts &
+  DeleteDevicePorts &
+  Pick<Ports, 'fleetActs' | 'registryOperationsPerMinute' | 'deployment'>;
 
 export interface FleetActRequest {
   readonly kind: FleetActKind;
@@ -18,55 +24,89 @@ export interface FleetActRequest {
   readonly devicesPerMinute?: number | undefined;
 }
 
-/** What an act would take. */
-export interface FleetActEstimate {
-  /** Devices that match the filter and are not as the act would have them. */
-  readonly devices: number;
-  /** About, if nothing else uses the quotas. */
-  readonly minutes: number;
-  /** What the minutes follow from. */
-  readonly limit: 'hub registry' | 'devicesPerMinute';
-}
-
 /** Devices per page of the list. */
-const pageSize = 100;
+const pageSize = 1000;
 
-/** A message is worked on for some minutes at most, and the next one goes on. functionTimeout is 30 minutes. */
-const longestRunMs = 2 * 60 * 1000;
+/**
+ * A message is worked on for about this long, and the next one goes on. In between, the doors of single devices get their turn
+ * (functions/queues.ts).
+ */
+const longestRunMs = 30_000;
+
+/** Seconds after which the message of an act is taken for lost. It waits for its turn among other acts. */
+const lostAfterSeconds = 900;
+
+/** A message this early is the second of its act: clocks do not differ by as much. */
+const earlyMs = 5_000;
+
+const minuteMs = 60_000;
 
 /** Refusals that an act keeps. */
 const maxRefusals = 20;
 
-/** Operations on the registry of a hub per device: a read, a write and a read. */
-const registryOperationsPerDevice = 3;
+/**
+ * Operations per device, of DPS and of the registry of its hub: a read, a write and a read of each door, the registration that
+ * names the hub, and the look after a minute. A restore makes its changes twice. A scrapped device is deleted at its hub too.
+ */
+const callsPerDevice: Readonly<Record<FleetActKind, FleetActEstimate['calls']>> = {
+  suspend: { dps: 6, hub: 4 },
+  revoke: { dps: 6, hub: 4 },
+  restore: { dps: 8, hub: 6 },
+  scrap: { dps: 9, hub: 6 },
+};
 
 /** Attempts to write an act while it is cancelled. */
 const maxWriteAttempts = 10;
 
 /** Counts the devices of an act, and changes nothing. */
 export async function estimateFleetAct(request: FleetActRequest, ports: FleetActPorts): Promise<FleetActEstimate> {
+  const { kind, devicesPerMinute } = request;
   let devices = 0;
-  for await (const page of devicesOf(request, undefined, ports)) {
-    devices += page.filter((record) => isOpen(record, request.kind)).length;
+  let atHubs = 0;
+  for await (const record of devicesOf(request.filter, undefined, ports)) {
+    if (!isOpen(record, kind)) continue;
+    devices += 1;
+    if (isAtHub(record)) atHubs += 1;
   }
-  const hub = ports.registryOperationsPerMinute / registryOperationsPerDevice;
-  const { devicesPerMinute = Number.POSITIVE_INFINITY } = request;
-  const minutes = Math.ceil(devices / Math.min(hub, devicesPerMinute));
-  return { devices, minutes, limit: devicesPerMinute < hub ? 'devicesPerMinute' : 'hub registry' };
+  const { dps, hub } = callsPerDevice[kind];
+  const calls = { dps: devices * dps, hub: atHubs * hub };
+  const byLimit = [
+    { limit: 'hub registry', minutes: calls.hub / ports.registryOperationsPerMinute },
+    { limit: 'DPS', minutes: calls.dps / ports.deployment.dpsOperationsPerMinute },
+    { limit: 'devicesPerMinute', minutes: devicesPerMinute === undefined ? 0 : devices / devicesPerMinute },
+  ] as const;
+  const longest = byLimit.reduce((most, each) => (each.minutes > most.minutes ? each : most));
+  return { devices, calls, minutes: Math.ceil(longest.minutes), limit: longest.limit };
+}
+
+/** Whether the device has been at a hub, as far as its record says. */
+function isAtHub(record: DeviceRecord): boolean {
+  const { registration } = record;
+  return [registration, ...certificatesOf(record)].some((each) => each?.assignedHub !== undefined);
 }
 
 /**
- * Begins an act on many devices. The queue works on them in the order of their ids, one message at a time, so that all acts
- * together stay within the quotas that their operators set.
+ * Begins an act on many devices. The queue works on them in the order of their ids.
  * @param actId of a request that is repeated: the act that it began is returned
  */
 export async function beginFleetAct(actId: string, request: FleetActRequest, ports: FleetActPorts): Promise<FleetAct> {
-  const counts = { done: 0, underway: 0, refused: 0 };
-  const startedAt = ports.now().toISOString();
-  const act: FleetAct = { actId, ...request, status: 'running', counts, refusals: [], startedAt };
-  await ports.fleetActs.create(act);
+  const begun = await ports.fleetActs.read(actId);
+  if (begun === undefined) {
+    const estimate = await estimateFleetAct(request, ports);
+    const counts = { done: 0, underway: 0, refused: 0, unchanged: 0 };
+    const at = ports.now().toISOString();
+    const times = { startedAt: at, nextAt: at };
+    await ports.fleetActs.create({ actId, ...request, status: 'running', estimate, counts, refusals: [], ...times });
+  }
   await ports.blockQueue.send([{ actId }]);
   return (await readFleetAct(actId, ports)).value;
+}
+
+/** Sends the message of acts again that have lost it. @returns how many */
+export async function resumeFleetActs({ fleetActs, blockQueue, now }: Pick<Ports, 'fleetActs' | 'blockQueue' | 'now'>) {
+  const ids = await fleetActs.overdue(new Date(now().getTime() - lostAfterSeconds * 1000).toISOString());
+  if (ids.length > 0) await blockQueue.send(ids.map((actId) => ({ actId })));
+  return ids.length;
 }
 
 /** @throws FleetError `not-found` */
@@ -90,85 +130,152 @@ export async function cancelFleetAct(actId: string, by: string, ports: FleetActP
     if (value.status === 'completed') throw new FleetError('method-conflict', `Act ${actId} is completed.`);
     const at = ports.now().toISOString();
     const cancelled: FleetAct = { ...value, status: 'cancelled', cancelledBy: { by, at }, finishedAt: at };
-    if (await ports.fleetActs.replace({ value: cancelled, etag })) return cancelled;
+    if ((await ports.fleetActs.replace({ value: cancelled, etag })) !== undefined) return cancelled;
   }
   throw new FleetError('concurrent-change', `Act ${actId} changes faster than it can be written.`);
 }
 
 /**
- * Works on the devices of an act that are next, then sends the message for the others. What a crash cuts is done again: an
- * act on one device can be repeated. Of two deliveries, the one that writes its progress second ends.
- * @throws FleetError `concurrent-change`, `throttled`, `unavailable`
+ * Works on the devices of an act that are next, then sends the message for the others. Its progress is written after each step
+ * of some devices. What a crash cuts is done again: an act on one device can be repeated, and one that is done already is
+ * counted by its record. Of two deliveries, the one that writes its progress second ends, and so does one whose act was
+ * cancelled.
+ * @throws FleetError `not-found`, `concurrent-change`, `throttled`, `unavailable`
  */
 export async function continueFleetAct(actId: string, ports: FleetActPorts): Promise<void> {
-  const { value: act, etag } = await readFleetAct(actId, ports);
-  if (act.status !== 'running') return;
+  const found = await readFleetAct(actId, ports);
+  if (found.value.status !== 'running') return;
   const startedAt = ports.now().getTime();
-  const most = act.devicesPerMinute ?? Number.POSITIVE_INFINITY;
-  const counts = { ...act.counts };
-  const refusals = [...act.refusals];
-  let { after } = act;
+  const early = Date.parse(found.value.nextAt) - startedAt;
+  if (early > earlyMs) return sendNext(actId, early, ports);
+
+  const { devicesPerMinute = Number.POSITIVE_INFINITY } = found.value;
+  const elapsed = () => ports.now().getTime() - startedAt;
+  let act = found;
   let worked = 0;
-  let isDone = true;
-  pages: for await (const page of devicesOf(act, after, ports)) {
-    for (const record of page) {
-      if (worked >= most || ports.now().getTime() - startedAt > longestRunMs) {
-        isDone = false;
-        break pages;
-      }
-      if (isOpen(record, act.kind)) {
-        worked += 1;
-        const ended = await actOn(record, act, ports);
-        counts[ended.outcome] += 1;
-        if (ended.refusal !== undefined) refusals.push({ deviceId: record.id, ...ended.refusal });
-      }
-      after = record.id;
+  const room = () => Math.min(enrollmentsPerCall, devicesPerMinute - worked);
+  for await (const step of stepsOf(found.value, room, ports)) {
+    const pause = worked >= devicesPerMinute ? Math.max(0, minuteMs - elapsed()) : 0;
+    if (pause > 0 || elapsed() > longestRunMs) {
+      const nextAt = new Date(ports.now().getTime() + pause).toISOString();
+      if ((await written(act, { nextAt }, ports)) === undefined) return;
+      return sendNext(actId, pause, ports);
     }
+    const next = await work(act, step, ports);
+    if (next === undefined) return;
+    act = next;
+    worked += step.filter((record) => isOpen(record, act.value.kind)).length;
   }
-  const at = ports.now().toISOString();
-  const progress = { ...act, counts, after, refusals: refusals.slice(-maxRefusals) };
-  const value: FleetAct = isDone ? { ...progress, status: 'completed', finishedAt: at } : progress;
-  // Another delivery, or an operator who cancelled it, was first.
-  if (!(await ports.fleetActs.replace({ value, etag }))) return;
-  if (isDone) return;
-  const delaySeconds = act.devicesPerMinute === undefined ? 0 : 60;
-  await ports.blockQueue.send([{ actId }], { delaySeconds });
+  await written(act, { status: 'completed', finishedAt: ports.now().toISOString() }, ports);
 }
 
-interface Ended {
-  readonly outcome: keyof FleetActCounts;
-  readonly refusal?: Omit<FleetAct['refusals'][number], 'deviceId'>;
+function sendNext(actId: string, delayMs: number, { blockQueue }: FleetActPorts): Promise<void> {
+  return blockQueue.send([{ actId }], { delaySeconds: Math.ceil(delayMs / 1000) });
 }
 
-/** An error that passes is thrown: the message comes again, and goes on after the devices that are done. */
-async function actOn(
-  { id }: DeviceRecord,
-  { actId, kind, by, reason }: FleetAct,
+/** @returns undefined when another delivery, or an operator who cancelled it, was first */
+async function written(
+  { value: before, etag }: Versioned<FleetAct>,
+  change: Partial<FleetAct>,
+  { fleetActs }: FleetActPorts,
+): Promise<Versioned<FleetAct> | undefined> {
+  const value = { ...before, ...change };
+  const next = await fleetActs.replace({ value, etag });
+  return next === undefined ? undefined : { value, etag: next };
+}
+
+/**
+ * Devices in their order: in each step some for which there is something to do, and those between them.
+ * @param room how many there can be in the next step; 0 when the pace is reached
+ */
+async function* stepsOf(
+  { kind, filter, after }: FleetAct,
+  room: () => number,
   ports: FleetActPorts,
-): Promise<Ended> {
-  const asked = { by, reason, fleetAct: actId };
-  try {
-    const record = await acts[kind](id, asked, ports);
-    return { outcome: record.status === 'closing' || record.status === 'opening' ? 'underway' : 'done' };
-  } catch (error) {
-    if (!(error instanceof FleetError) || error.retry) throw error;
-    return { outcome: 'refused', refusal: { code: error.code, message: error.message } };
+): AsyncGenerator<readonly DeviceRecord[]> {
+  let step: DeviceRecord[] = [];
+  let open = 0;
+  for await (const record of devicesOf(filter, after, ports)) {
+    step.push(record);
+    if (isOpen(record, kind)) open += 1;
+    if (open < Math.max(1, room()) && step.length < pageSize) continue;
+    yield step;
+    step = [];
+    open = 0;
   }
+  if (step.length > 0) yield step;
 }
 
-type Asked = Parameters<typeof restoreDevice>[1];
+/**
+ * Acts on the devices of a step and writes how they ended.
+ * @returns undefined when the act was changed meanwhile
+ * @throws FleetError that can pass: the message comes again, and goes on before the device that has it
+ */
+async function work(
+  act: Versioned<FleetAct>,
+  step: readonly DeviceRecord[],
+  ports: FleetActPorts,
+): Promise<Versioned<FleetAct> | undefined> {
+  const { kind, actId, by, reason } = act.value;
+  const ids = step.filter((record) => isOpen(record, kind)).map(({ id }) => id);
+  const results = await auditedEach(
+    ports.audit,
+    ids.map((id) => fleetActOn(id, act.value)),
+    () => acts[kind](ids, { by, reason, fleetAct: actId }, ports),
+    { withoutIntent: kind !== 'restore' },
+  );
+  const byId = new Map(ids.map((id, index) => [id, results[index]]));
+
+  const counts = { ...act.value.counts };
+  const refusals = [...act.value.refusals];
+  let { after } = act.value;
+  let passing: FleetError | undefined;
+  for (const record of step) {
+    const result = byId.get(record.id);
+    if (result instanceof FleetError) {
+      if (result.retry) {
+        passing = result;
+        break;
+      }
+      counts.refused += 1;
+      refusals.push({ deviceId: record.id, code: result.code, message: result.message });
+    } else {
+      counts[outcomeOf(result ?? record, result !== undefined || isOf(record, actId))] += 1;
+    }
+    after = record.id;
+  }
+  const nextAt = ports.now().toISOString();
+  const next = await written(act, { counts, refusals: refusals.slice(-maxRefusals), after, nextAt }, ports);
+  if (passing !== undefined) throw passing;
+  return next;
+}
+
+function outcomeOf({ status }: DeviceRecord, isActedOn: boolean): keyof FleetActCounts {
+  if (!isActedOn) return 'unchanged';
+  return status === 'closing' || status === 'opening' ? 'underway' : 'done';
+}
+
+/** Whether an earlier delivery of the act did this device, and was cut before it counted it. */
+function isOf({ block }: DeviceRecord, actId: string): boolean {
+  return (block?.undo ?? block)?.fleetAct === actId;
+}
+
+type Results = Promise<readonly (DeviceRecord | FleetError)[]>;
 
 const acts = {
-  suspend: (id: string, asked: Asked, ports: FleetActPorts) => blockDevice(id, 'suspended', asked, ports),
-  revoke: (id: string, asked: Asked, ports: FleetActPorts) => blockDevice(id, 'revoked', asked, ports),
-  restore: (id: string, asked: Asked, ports: FleetActPorts) => restoreDevice(id, asked, ports),
-  scrap: (id: string, asked: Asked, ports: FleetActPorts) => scrapDevice(id, asked, ports),
-} satisfies Record<FleetActKind, unknown>;
+  suspend: (ids: readonly string[], asked: Reason, ports: FleetActPorts) =>
+    blockDevices(ids, 'suspended', asked, ports),
+  revoke: (ids: readonly string[], asked: Reason, ports: FleetActPorts) => blockDevices(ids, 'revoked', asked, ports),
+  restore: restoreDevices,
+  scrap: (ids: readonly string[], asked: Reason, ports: FleetActPorts) =>
+    Promise.all(ids.map((id) => orFleetError(() => scrapDevice(id, asked, ports)))),
+} satisfies Record<FleetActKind, (ids: readonly string[], asked: Reason, ports: FleetActPorts) => Results>;
 
 /** Whether the act has something to do to the device. */
 function isOpen(record: DeviceRecord, kind: FleetActKind): boolean {
   const { status, block } = record;
-  if (status === 'deleting' || status === 'deleted') return false;
+  if (status === 'deleted') return false;
+  if (status === 'deleting') return kind === 'scrap';
   if (kind === 'restore') return status === 'opening' || (block?.kind === 'suspended' && isBlocked(record));
   if (kind === 'suspend') return !isBlocked(record) || (status === 'closing' && block?.kind === 'suspended');
   const ended = kind === 'revoke' ? ['revoked', 'scrapped'] : ['scrapped'];
@@ -177,25 +284,25 @@ function isOpen(record: DeviceRecord, kind: FleetActKind): boolean {
 
 /** The devices of an act, by id, ascending, from the one after `after` on. */
 async function* devicesOf(
-  { filter }: Pick<FleetAct, 'filter'>,
+  filter: FleetActFilter,
   after: string | undefined,
   { devices }: Pick<Ports, 'devices'>,
-): AsyncIterable<readonly DeviceRecord[]> {
+): AsyncGenerator<DeviceRecord> {
   const { enrollmentGroup, jobId, deviceIds } = filter;
-  const matches = (record: DeviceRecord) => isMatch(record, filter);
+  const matching = (records: readonly DeviceRecord[]) => records.filter((record) => isMatch(record, filter));
   if (deviceIds !== undefined) {
     const ids = deviceIds.filter((id) => after === undefined || id > after);
     for (let from = 0; from < ids.length; from += pageSize) {
       const found = await devices.read(ids.slice(from, from + pageSize));
-      const records = [...found.values()].map(({ value }) => value).filter(matches);
-      yield records.sort((a, b) => (a.id < b.id ? -1 : 1));
+      const records = [...found.values()].map(({ value }) => value);
+      yield* matching(records).sort((a, b) => (a.id < b.id ? -1 : 1));
     }
     return;
   }
   let continuation = after;
   do {
     const page: Page<DeviceRecord> = await devices.list({ enrollmentGroup, jobId }, { size: pageSize, continuation });
-    yield page.items.filter(matches);
+    yield* matching(page.items);
     continuation = page.continuation;
   } while (continuation !== undefined);
 }

@@ -28,8 +28,12 @@ export interface HeldCertificate extends DeviceCertificate {
 /** Devices per query. */
 const pageSize = 1000;
 
+/** Devices that are read for one page at most: some seconds. The next page goes on after them. */
+const maxDevicesPerPage = 20_000;
+
 /**
- * One page of certificates, by device. A device's certificates are never parted, so a page can have some more than its size.
+ * One page of certificates, by device. A device's certificates are never parted, so a page can have some more than its size. A
+ * page also ends after 20,000 devices, so it can have fewer, or none, and a continuation.
  * @throws FleetError `throttled`, `unavailable`
  */
 export async function certificatePage(
@@ -39,7 +43,7 @@ export async function certificatePage(
 ): Promise<Page<HeldCertificate>> {
   const items: HeldCertificate[] = [];
   let after = continuation;
-  for (;;) {
+  for (let read = 0; ; read += pageSize) {
     const page: Page<DeviceRecord> = await listDevices(filter, { size: pageSize, continuation: after }, devices);
     for (const [index, record] of page.items.entries()) {
       items.push(...heldBy(record, filter));
@@ -48,6 +52,7 @@ export async function certificatePage(
       if (items.length >= size && !isLast) return { items, continuation: after };
     }
     if (page.continuation === undefined) return { items };
+    if (read + pageSize >= maxDevicesPerPage) return { items, continuation: page.continuation };
   }
 }
 

@@ -8,7 +8,7 @@ import { reachEnrollments } from './reach-enrollments.ts';
 
 export type ReconcilePorts = Pick<
   Ports,
-  'devices' | 'groups' | 'enrollments' | 'twins' | 'rateLimiter' | 'retry' | 'now' | 'random'
+  'devices' | 'groups' | 'enrollments' | 'twins' | 'audit' | 'rateLimiter' | 'retry' | 'now' | 'random'
 >;
 
 /**

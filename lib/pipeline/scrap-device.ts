@@ -12,7 +12,7 @@ import { readDevice } from './read-device.ts';
  * DPS would let the device in by its enrollment group.
  * @param by who scraps it; recorded on the device
  * @param reason needed for a device that reached a hub, and for one that is blocked
- * @throws FleetError `request-invalid` when the reason is missing, and as `deleteDevice` and `blockDevice`
+ * @throws FleetError `method-conflict` when the reason is missing, and as `deleteDevice` and `blockDevice`
  */
 export async function scrapDevice(
   id: string,
@@ -22,8 +22,9 @@ export async function scrapDevice(
   const { value: record } = await readDevice(id, ports.devices);
   if (!(await isToBeBlocked(record, ports))) return deleteDevice(id, by, ports);
   if (reason === undefined) {
+    // The request is valid for a device that never reached a hub, so this is about the state of the device.
     const message = `Device "${id}" has been at a hub. Expected a reason. Repeat the request with ?reason=...`;
-    throw new FleetError('request-invalid', message, { column: 'reason', expected: 'a reason' });
+    throw new FleetError('method-conflict', message, { column: 'reason', expected: 'a reason' });
   }
   return blockDevice(id, 'scrapped', { by, reason }, ports);
 }

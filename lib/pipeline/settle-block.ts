@@ -1,20 +1,48 @@
+import pMap from 'p-map';
+import { audited, type Note } from '../audit/audit.ts';
 import { eraseBundle } from '../bundle/archive.ts';
-import { areClosed, closed, confirmed, later, restored, secondLookSeconds, withDoors } from '../devices/blocking.ts';
+import type { DoorSeen } from '../devices/block.ts';
+import { areClosed, closed, confirmed, later, restored, withDoors } from '../devices/blocking.ts';
 import { certificatesOf } from '../devices/certificates.ts';
 import { type DeviceRecord, withEvent } from '../devices/device.ts';
+import type { FoundEntry } from '../enrollment/enrollments.ts';
+import { type FleetError, orFleetError } from '../errors.ts';
 import { currentLog } from '../log.ts';
+import { settleAct } from './audit-acts.ts';
 import { changeDevice } from './change-device.ts';
-import { type Blocked, closeDoors, type DoorPorts, hubsOf, openDoors, patiently, seeDoors } from './doors.ts';
+import {
+  type Blocked,
+  closeEnrollments,
+  closeHubs,
+  type DoorPorts,
+  hubsOf,
+  openDoors,
+  patiently,
+  seeDoors,
+  throwFirst,
+} from './doors.ts';
 import type { Ports } from './ports.ts';
 import { readDevice } from './read-device.ts';
 
-export type SettlePorts = DoorPorts & Pick<Ports, 'twins' | 'bundles' | 'blockQueue' | 'now'>;
+export type SettlePorts = DoorPorts & Pick<Ports, 'twins' | 'bundles' | 'blockQueue' | 'audit' | 'now'>;
 
 /**
  * Seconds until the doors are tried again when one does not close: DPS is assigning the device, a service does not answer, or
  * an enrollment is in the way that an operator has to remove.
  */
 const nextTrySeconds = 120;
+
+/**
+ * Seconds after which a step that is due is taken for lost. Those of a large act wait for the quota of the hub. A step that
+ * has two messages costs calls.
+ */
+const lostAfterSeconds = 300;
+
+/**
+ * Devices whose hubs are closed at the same time. Each takes its part of the quota before, and the next request waits behind
+ * it: with 50 operations per minute, 11 seconds.
+ */
+const hubsAtOnce = 3;
 
 /** Messages sent by one run of the timer. The next run sends the others. */
 const messagesPerRun = 10_000;
@@ -36,11 +64,41 @@ export async function settleBlock(deviceId: string, ports: SettlePorts): Promise
 }
 
 /**
+ * The same for devices (10 at most) whose records were just written: DPS closes those that are `closing` in one call.
+ * @returns each device as it is afterwards, in order, or the error that it has
+ */
+export async function settleBlocks(
+  records: readonly DeviceRecord[],
+  ports: SettlePorts,
+): Promise<(DeviceRecord | FleetError)[]> {
+  const closing = records.flatMap((record) => {
+    const { status, block } = record;
+    return status === 'closing' && block !== undefined ? [{ record, block }] : [];
+  });
+  const seen = await closeEnrollments(closing, ports);
+  const settleOne = (record: DeviceRecord) => {
+    const index = closing.findIndex((each) => each.record === record);
+    const [blocked, enrollment] = [closing[index], seen[index]];
+    const isClosing = blocked !== undefined && enrollment !== undefined;
+    return isClosing ? closeRest(blocked, enrollment, ports) : settleBlock(record.id, ports);
+  };
+  return pMap(records, (record) => orFleetError(() => settleOne(record)), { concurrency: hubsAtOnce });
+}
+
+/**
  * The message of a device whose doors wait for a step: does the step, and sends the next message while one is left.
  * @throws FleetError as `settleBlock`, without `not-found`
  */
 export async function continueBlock(deviceId: string, ports: SettlePorts): Promise<void> {
-  const { block } = await settleBlock(deviceId, ports);
+  const { value: record } = await readDevice(deviceId, ports.devices);
+  if (record.block?.lookAgainAt === undefined) return;
+  const settle = async (note: Note) => {
+    const settled = await settleBlock(deviceId, ports);
+    note({ status: settled.status, notYet: Object.keys(settled.block?.notYet ?? {}) });
+    return settled;
+  };
+  const withoutIntent = record.block.undo === undefined;
+  const { block } = await audited(ports.audit, settleAct(record), settle, { withoutIntent });
   if (block?.lookAgainAt === undefined) return;
   const delaySeconds = Math.max(1, Math.ceil((Date.parse(block.lookAgainAt) - ports.now().getTime()) / 1000));
   await ports.blockQueue.send([{ deviceId }], { delaySeconds });
@@ -51,15 +109,20 @@ export async function continueBlock(deviceId: string, ports: SettlePorts): Promi
  * @returns how many
  */
 export async function resumeBlocks({ devices, blockQueue, now }: Pick<Ports, 'devices' | 'blockQueue' | 'now'>) {
-  // The message of a step comes some seconds after it is due.
-  const before = later(now().toISOString(), -secondLookSeconds);
+  const before = later(now().toISOString(), -lostAfterSeconds);
   const ids = await devices.dueLooks(before, messagesPerRun);
   if (ids.length > 0) await blockQueue.send(ids.map((deviceId) => ({ deviceId })));
   return ids.length;
 }
 
 async function close(blocked: Blocked, ports: SettlePorts): Promise<DeviceRecord> {
-  const seen = await closeDoors(blocked, ports);
+  const [enrollment] = await closeEnrollments([blocked], ports);
+  return enrollment === undefined ? blocked.record : closeRest(blocked, enrollment, ports);
+}
+
+/** @param enrollment what was seen of DPS, which is closed first */
+async function closeRest(blocked: Blocked, enrollment: DoorSeen, ports: SettlePorts): Promise<DeviceRecord> {
+  const seen = { enrollment, hub: await closeHubs(blocked, ports) };
   const isClosed = areClosed(seen);
   if (isClosed && blocked.block.kind === 'scrapped') await removeTraces(blocked.record, ports);
   return changeOwn(blocked, ports, ({ record, block }) => {
@@ -94,12 +157,20 @@ async function lookAgain(blocked: Blocked, ports: SettlePorts): Promise<DeviceRe
 
 /** The record opens last: what it guards is handed out again only when the device can use it. */
 async function open(blocked: Blocked, ports: SettlePorts): Promise<DeviceRecord> {
-  const left = await openDoors(blocked, ports);
+  const { left, enrollment } = await openDoors(blocked, ports);
   return changeOwn(blocked, ports, ({ record, block }) => {
     const at = ports.now().toISOString();
-    if (record.status === 'opening') return restored(record, block, left, at);
+    if (record.status === 'opening') return withEnrollment(restored(record, block, left, at), enrollment, at);
     return at < (block.lookAgainAt ?? '') ? record : confirmed(record);
   });
+}
+
+/** The record with the status that its individual enrollment has now: that of its group can be another one by then. */
+function withEnrollment(record: DeviceRecord, found: FoundEntry | undefined, seenAt: string): DeviceRecord {
+  const { enrolled } = record;
+  if (enrolled === undefined || found?.thumbprints[0] !== enrolled.sha256Thumbprint) return record;
+  const provisioningStatus = found.disabled === true ? 'disabled' : 'enabled';
+  return { ...record, enrolled: { ...enrolled, seenAt, provisioningStatus } };
 }
 
 /** Changes the record while it asks for what this operation did; leaves it to a later operation otherwise. */
@@ -120,8 +191,9 @@ async function removeTraces(record: DeviceRecord, ports: SettlePorts): Promise<v
   const { enrollments, twins, bundles, rateLimiter, registryRateLimiter } = ports;
   if (record.bundle !== undefined) await eraseBundle(bundles, record.bundle);
   const thumbprints = certificatesOf(record).flatMap((each) => [each.sha1Thumbprint, each.sha256Thumbprint]);
-  const { names } = await hubsOf(record, ports);
-  for (const name of names) {
+  const hubs = await hubsOf(record, ports);
+  throwFirst(hubs);
+  for (const name of hubs.names) {
     await registryRateLimiter.acquire(2);
     // An identity with a credential that the record does not name stays, disabled.
     await patiently(ports, () => twins.remove(name, record.id, thumbprints));

@@ -1,12 +1,14 @@
 import { X509Certificate } from 'node:crypto';
 import type {
   Deletion,
+  EnrollmentError,
   Enrollments,
   FoundEntry,
   GroupEnrollment,
   IndividualEnrollment,
   RegistrationOf,
 } from '../../lib/enrollment/enrollments.ts';
+import { FleetError, orFleetError } from '../../lib/errors.ts';
 
 const sha256Of = (pem: string) => new X509Certificate(pem).fingerprint256.replaceAll(':', '');
 
@@ -35,6 +37,23 @@ export function createMemoryEnrollments() {
     found.delete(id);
     return 'deleted';
   };
+  async function enrollOne(device: IndividualEnrollment): Promise<EnrollmentError | undefined> {
+    const { deviceId, own, adopt, definition } = device;
+    const thumbprint = sha256Of(device.certificatePem);
+    const exists = entries.individuals.get(deviceId);
+    const held = exists?.thumbprints[0] ?? exists?.mark ?? '';
+    const isDisabled = definition.provisioningStatus === 'disabled';
+    if (held === thumbprint && (exists?.disabled ?? false) === isDisabled) return undefined;
+    if (exists !== undefined && held !== thumbprint && !adopt && !own.includes(held))
+      return { exists, errorCode: 409201, message: 'Enrollment already exists.' };
+    if (exists !== undefined && !(await device.mayWrite()))
+      throw new FleetError('concurrent-change', `Device "${deviceId}" changed while it was enrolled.`);
+    if (entries.individuals.get(deviceId) !== exists)
+      throw new FleetError('concurrent-change', 'An enrollment changed while it was written.');
+    individuals.set(deviceId, device);
+    entries.individuals.set(deviceId, { ...entry(exists, [thumbprint]), ...(isDisabled && { disabled: true }) });
+    return undefined;
+  }
   const enrollments: Enrollments = {
     async ensureGroup(group, mayWrite) {
       calls.ensureGroup += 1;
@@ -57,17 +76,7 @@ export function createMemoryEnrollments() {
     },
     async enroll(devices) {
       calls.enroll += 1;
-      return devices.map((device) => {
-        const { deviceId, own, adopt } = device;
-        const thumbprint = sha256Of(device.certificatePem);
-        const exists = entries.individuals.get(deviceId);
-        const held = exists?.thumbprints[0] ?? exists?.mark ?? '';
-        if (exists !== undefined && held !== thumbprint && !adopt && !own.includes(held))
-          return { exists, errorCode: 409201, message: 'Enrollment already exists.' };
-        individuals.set(deviceId, device);
-        entries.individuals.set(deviceId, entry(exists, [thumbprint]));
-        return undefined;
-      });
+      return Promise.all(devices.map(enrollOne));
     },
     async deleteEnrollment(deviceId, isOwn) {
       const result = remove(entries.individuals, deviceId, isOwn);
@@ -96,6 +105,10 @@ export function createMemoryEnrollments() {
       entries.individuals.set(deviceId, closed);
       return closed;
     },
+    closeAll: (doors) =>
+      Promise.all(
+        doors.map(({ deviceId, mark, change }) => orFleetError(() => enrollments.close(deviceId, mark, change))),
+      ),
     async open(deviceId, status, { isOwn, mayWrite }) {
       const exists = entries.individuals.get(deviceId);
       if (exists === undefined || !isOwn(exists) || !(await mayWrite())) return exists;

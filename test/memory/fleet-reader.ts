@@ -16,7 +16,7 @@ const settings: EntrySettings = {
 /** What the DPS in memory has, and hubs that a test fills, in pages of `size`. Counts its calls. */
 export function createMemoryFleetReader(dps: ReturnType<typeof createMemoryEnrollments>, size = 100) {
   const hubs = new Map<string, ObservedIdentity[]>();
-  const calls = { groups: 0, enrollments: 0, registrations: 0, identities: 0 };
+  const calls = { groups: 0, enrollments: 0, registrations: 0, identities: 0, counts: 0 };
   const page = <T>(items: readonly T[], continuation = '0'): Page<T> => {
     const end = Number(continuation) + size;
     const part = items.slice(Number(continuation), end);
@@ -43,6 +43,15 @@ export function createMemoryFleetReader(dps: ReturnType<typeof createMemoryEnrol
     async identities(hub, continuation) {
       calls.identities += 1;
       return page(hubs.get(hub) ?? [], continuation);
+    },
+    async identitiesOf(hub, deviceIds) {
+      calls.identities += 1;
+      const isAsked = new Set(deviceIds);
+      return (hubs.get(hub) ?? []).filter(({ deviceId }) => isAsked.has(deviceId));
+    },
+    async countIdentities(hub) {
+      calls.counts += 1;
+      return hubs.get(hub)?.length ?? 0;
     },
   };
   return { ...fleet, hubs, calls };

@@ -16,7 +16,7 @@ export interface PageRequest {
   /** `next` of the previous page. */
   readonly after?: number;
   readonly limit?: number;
-  /** A condition on the column `body` (JSON), with bound values. Only `compileDeviceQuery` writes it. */
+  /** A condition on the columns `key` and `body` (JSON), with bound values. Only `compileDeviceQuery` writes it. */
   readonly where?: { readonly sql: string; readonly values: readonly SQLInputValue[] };
 }
 

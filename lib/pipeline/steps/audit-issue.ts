@@ -1,5 +1,4 @@
-import { hash } from 'node:crypto';
-import { certificatesDigest, indexDigest, issueAction } from '../../audit/certificates.ts';
+import { certificateSha256, certificatesDigest, indexDigest, issueAction } from '../../audit/certificates.ts';
 import type { AuditAct, AuditOutcome } from '../../audit/entry.ts';
 import type { ArchiveIndexEntry } from '../../bundle/archive.ts';
 import type { Job } from '../../jobs/job.ts';
@@ -23,7 +22,9 @@ export function issueAct(
   const groups = [...byGroup].flatMap(([enrollmentGroup, { length }]) => {
     const [ca] = issuances.get(enrollmentGroup)?.group.issuingCas ?? [];
     if (ca === undefined) return [];
-    return [{ enrollmentGroup, rows: length, caGeneration: ca.generation, caSha256: fingerprint(ca.certificatePem) }];
+    return [
+      { enrollmentGroup, rows: length, caGeneration: ca.generation, caSha256: certificateSha256(ca.certificatePem) },
+    ];
   });
   if (groups.length === 0) return undefined;
   return {
@@ -50,9 +51,4 @@ export function issueOutcome(archive: string, index: readonly ArchiveIndexEntry<
       certificatesSha256: certificatesDigest(certificates),
     },
   };
-}
-
-/** @returns SHA-256 of a certificate, lower-case hex */
-function fingerprint(pem: string): string {
-  return hash('sha256', Buffer.from(pem.replace(/-----[^-]+-----/g, ''), 'base64'));
 }

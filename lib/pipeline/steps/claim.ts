@@ -1,6 +1,6 @@
 import { certificatesOf, inheritedCertificateNames } from '../../devices/certificates.ts';
 import { type DeviceRecord, enrolledCertificates, withEvent } from '../../devices/device.ts';
-import { heldWhileClaimed } from '../../devices/reissue.ts';
+import { heldWhileClaimed, withFormerGroup } from '../../devices/reissue.ts';
 import type { ConflictPolicy, Job } from '../../jobs/job.ts';
 import type { ChunkAttempt } from '../../jobs/messages.ts';
 import { contentHash, type DeviceRequest, type RowError, rowError } from '../../manifest/manifest.ts';
@@ -247,8 +247,7 @@ function supersede(claim: DeviceRecord, predecessor: DeviceRecord): DeviceRecord
   const event = { at: claim.statusSince, event: `superseded ${predecessor.status}` as const, detail };
   const enrolled = enrolledCertificates(predecessor);
   const certificates = certificatesOf(predecessor);
-  const { block, enrollmentGroup: group, formerGroups: groups = [] } = predecessor;
-  const formerGroups = group === claim.enrollmentGroup || groups.includes(group) ? groups : [...groups, group];
+  const { block, hubs, enrollmentGroup, formerGroups = [] } = predecessor;
   const deletion = predecessor.deletion ?? (block && { by: block.by, at: block.at, block: block.mark });
   const before = heldWhileClaimed(predecessor);
   return {
@@ -257,7 +256,8 @@ function supersede(claim: DeviceRecord, predecessor: DeviceRecord): DeviceRecord
     ...(enrolled.length > 0 && { enrolledCertificates: enrolled }),
     ...(certificates.length > 0 && { certificates }),
     ...(before !== undefined && { before }),
-    ...(formerGroups.length > 0 && { formerGroups }),
+    ...withFormerGroup({ ...claim, formerGroups }, enrollmentGroup),
+    ...(hubs !== undefined && { hubs }),
     // The block of a deleted or scrapped device stays until its new certificate is recorded.
     ...(deletion !== undefined && { deletion }),
     history: withEvent(predecessor.history, event),

@@ -138,6 +138,7 @@ test('a refused enrollment does not affect the others', async () => {
     twin,
     own: [],
     adopt: true,
+    mayWrite: async () => true,
   });
   assert.deepEqual(await enrollments.enroll([one('f-1', pem)]), [undefined]);
   const [taken, fine] = await enrollments.enroll([one('f-2', pem), one('f-3', third)]);
@@ -156,7 +157,15 @@ test('enrollments that exceed the size of one request are sent one by one', asyn
     Array.from({ length: 4 }, async (_, index) => {
       const deviceId = `large-${index}`;
       const certificatePem = (await makeCertificate({ name: deviceId })).pem;
-      return { deviceId, certificatePem, definition, twin: { tags: {}, desired }, own: [], adopt: false };
+      return {
+        deviceId,
+        certificatePem,
+        definition,
+        twin: { tags: {}, desired },
+        own: [],
+        adopt: false,
+        mayWrite: async () => true,
+      };
     }),
   );
   assert.deepEqual(await enrollmentsOf(dps).enroll(large), [undefined, undefined, undefined, undefined]);

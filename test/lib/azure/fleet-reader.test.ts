@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test';
 import pMap from 'p-map';
 import { createDpsEnrollments } from '../../../lib/azure/dps.ts';
 import { createFleetReader } from '../../../lib/azure/fleet-reader.ts';
+import { idsPerQuery } from '../../../lib/enrollment/observed.ts';
 import type { Page } from '../../../lib/storage.ts';
 import { someGroup } from '../../factories.ts';
 import { makeCertificate, type TestCertificate } from '../../infra/emulators/dps/certificates.ts';
@@ -74,7 +75,23 @@ test('a sweep reads every group, enrollment, registration and identity once', as
   const identities = await all((from) => reader().identities(hub, from));
   const atHub = registrations.items.filter(({ registration }) => registration.assignedHub === hub).length;
   assert.equal(new Set(identities.items.map(({ deviceId }) => deviceId)).size, atHub);
+  assert.equal(await reader().countIdentities(hub), atHub);
+  const [named] = identities.items;
+  const asked = await reader().identitiesOf(hub, [named?.deviceId ?? '', "it's-nowhere"]);
+  assert.deepEqual(asked, [named]);
+  assert.deepEqual(await reader().identitiesOf(hub, []), []);
   const [identity] = identities.items;
   assert.deepEqual([identity?.status, identity?.authentication], ['enabled', 'selfSigned']);
   assert.match(identity?.thumbprints[0] ?? '', /^[0-9A-F]{40,64}$/);
+});
+
+test('a query of a hub names 100 devices, or as many as its length allows', () => {
+  const ids = (length: number) => Array.from({ length: 250 }, (_, index) => String(index).padStart(length, 'x'));
+  assert.deepEqual(
+    idsPerQuery(ids(10)).map(({ length }) => length),
+    [100, 100, 50],
+  );
+  for (const part of idsPerQuery(ids(128).map((id) => id.replaceAll('x', "'"))))
+    assert.ok(part.map((id) => `'${id.replaceAll("'", "''")}'`).join(',').length < 8000);
+  assert.deepEqual(idsPerQuery([]), []);
 });

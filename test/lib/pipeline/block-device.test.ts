@@ -29,6 +29,7 @@ async function openWorld(definition: typeof individual | typeof group = group) {
     pass: (seconds: number) => {
       time += seconds * 1000;
     },
+    now: () => time,
   });
 }
 type Fleet = Awaited<ReturnType<typeof openWorld>>;
@@ -46,6 +47,11 @@ function register(world: World, ...deviceIds: string[]): void {
     deviceIds.map((deviceId) => ({ deviceId, registration })),
   );
   for (const deviceId of deviceIds) world.identities.devices.set(`${hub}/${deviceId}`, { status: 'enabled' });
+}
+
+/** The device asks DPS while its enrollment is disabled: DPS notes that, and does not say to which hub it was assigned. */
+function refuse(world: World, deviceId: string): void {
+  world.enrollments.registrations.set('line7', [{ deviceId, registration: { status: 'disabled' } }]);
 }
 
 const recordOf = (world: World, id = 'gw-1') => world.devices.records.get(id) ?? assert.fail();
@@ -195,6 +201,40 @@ describe('suspending, revoking and scrapping a device', () => {
     assert.ok(recordOf(world).history.some(({ event }) => event === 'door found open'));
   });
 
+  for (const kind of ['suspended', 'revoked', 'scrapped'] as const) {
+    it(`is ${kind} at its hub, although DPS names the hub no more, whichever call was interrupted`, async () => {
+      let cut = true;
+      for (let call = 1; cut; call++) {
+        using world = await openWorld();
+        await submit(world, 'deviceId\ngw-9\n');
+        // The timer has not seen the registration yet, so only DPS knows the hub.
+        register(world, 'gw-9');
+        world.interruptAfter(call);
+        cut = await interrupted(blockDevice('gw-9', kind, ann, world.services()));
+        world.interruptAfter(Number.POSITIVE_INFINITY);
+        if (enrollmentOf(world, 'gw-9') !== undefined) refuse(world, 'gw-9');
+        if (recordOf(world, 'gw-9').block === undefined) await blockDevice('gw-9', kind, ann, world.services());
+        await settleAll(world);
+        assert.equal(recordOf(world, 'gw-9').status, kind, `cut after call ${call}`);
+        assert.notEqual(identityOf(world, 'gw-9')?.status, 'enabled', `cut after call ${call}`);
+      }
+    });
+  }
+
+  it('is restored at its hub, although DPS names the hub no more', async () => {
+    using world = await openWorld();
+    await submit(world, 'deviceId\ngw-9\n');
+    register(world, 'gw-9');
+    for (let times = 0; times < 2; times++) {
+      await blockDevice('gw-9', 'suspended', ann, world.services());
+      refuse(world, 'gw-9');
+      assert.equal(identityOf(world, 'gw-9')?.status, 'disabled');
+      await restoreDevice('gw-9', ann, world.services());
+      assert.equal(identityOf(world, 'gw-9')?.status, 'enabled');
+      await settleAll(world);
+    }
+  });
+
   it('is not called revoked while DPS assigns the device, or a door does not close', async () => {
     using world = await openWorld();
     world.enrollments.registrations.set('line7', [{ deviceId: 'gw-1', registration: { status: 'assigning' } }]);
@@ -250,6 +290,22 @@ describe('suspending, revoking and scrapping a device', () => {
     await assert.rejects(restoreDevice('gw-2', ann, world.services()), { code: 'method-conflict' });
   });
 
+  it('keeps when the certificate of an earlier version was issued, so its registration counts after a restore', async () => {
+    using world = await openWorld();
+    await submit(world, 'deviceId\ngw-5\n');
+    const { value, etag } = (await world.devices.read(['gw-5'])).get('gw-5') ?? assert.fail();
+    const { certificates: _certificates, ...earlier } = value;
+    await world.devices.replace([{ value: earlier, etag }]);
+    world.pass(600);
+    const registration = { status: 'assigned', assignedHub: hub, at: new Date(world.now()).toISOString() } as const;
+    world.enrollments.registrations.set('line7', [{ deviceId: 'gw-5', registration }]);
+    world.pass(600);
+    await blockDevice('gw-5', 'suspended', ann, world.services());
+    await restoreDevice('gw-5', ann, world.services());
+    await reconcileRegistrations(world.services());
+    assert.deepEqual([recordOf(world, 'gw-5').status, recordOf(world, 'gw-5').certificates?.length], ['assigned', 1]);
+  });
+
   it('changes nothing when it is repeated', async () => {
     using world = await openWorld();
     const first = await blockDevice('gw-1', 'suspended', ann, world.services());
@@ -275,6 +331,41 @@ describe('a device that a job provisions', () => {
         assert.equal(counts.provisioned + counts.rejected + counts.failed, 1, what);
         await assert.rejects(downloadBundle('gw-1', 'Bob', world.services()), { code: 'device-revoked' }, what);
       }
+    });
+  }
+
+  for (const [what, definition, list, metadata] of [
+    ['new, group', group, 'deviceId\ngw-9\n', {}],
+    ['new, individual', individual, 'deviceId\ngw-9\n', {}],
+    ['issued again, group', group, 'deviceId,tags.a\ngw-1,b\n', { onconflict: 'reissue' }],
+    ['issued again, individual', individual, 'deviceId,tags.a\ngw-1,b\n', { onconflict: 'reissue' }],
+    ['deleted before, group', group, 'deviceId,tags.a\ngw-9,b\n', {}],
+    ['deleted before, individual', individual, 'deviceId,tags.a\ngw-9,b\n', {}],
+    ['adopted, individual', individual, 'deviceId,tags.a\ngw-1,b\n', { onconflict: 'reissue', adopt: 'true' }],
+  ] as const) {
+    it(`stays closed whenever it is revoked, and its chunk goes on late (${what})`, async () => {
+      const id = list.includes('gw-9') ? 'gw-9' : 'gw-1';
+      let [reached, revoked] = [true, 0];
+      for (let call = 1; reached; call++) {
+        using world = await openWorld(definition);
+        if (what.startsWith('deleted')) await submitAndDelete(world, id);
+        await world.upload('line7/list.csv', list, metadata);
+        let isRevoked = false;
+        world.pauseAfter(call, async () => {
+          const { status } = world.devices.records.get(id) ?? {};
+          if (status === undefined || status === 'deleted') return;
+          isRevoked = true;
+          await blockDevice(id, 'revoked', ann, world.services());
+          await settleAll(world);
+        });
+        await deliverAll(world);
+        reached = world.hasPaused();
+        if (!reached || !isRevoked) continue;
+        revoked += 1;
+        assert.equal(recordOf(world, id).status, 'revoked', `revoked at call ${call}`);
+        assert.equal(enrollmentOf(world, id)?.disabled, true, `DPS is open, revoked at call ${call}`);
+      }
+      assert.ok(revoked > 5, `${revoked} runs with a revocation`);
     });
   }
 
@@ -308,7 +399,7 @@ describe('scrapping a device', () => {
       },
     };
     const ports = { ...world.services(), twins };
-    await assert.rejects(scrapDevice('gw-1', { by: 'Ann', reason: undefined }, ports), { code: 'request-invalid' });
+    await assert.rejects(scrapDevice('gw-1', { by: 'Ann', reason: undefined }, ports), { code: 'method-conflict' });
     await scrapDevice('gw-1', ann, ports);
     assertClosed(world, 'scrapped', group);
     assert.deepEqual(removed, ['gw-1']);
@@ -319,6 +410,39 @@ describe('scrapping a device', () => {
     assert.equal((await world.job(await submit(world, 'deviceId,tags.n\ngw-1,1\n'))).counts.provisioned, 1);
     assert.equal(enrollmentOf(world), undefined);
     assert.deepEqual([recordOf(world).status, recordOf(world).block], ['provisioned', undefined]);
+  });
+
+  it('frees the id of a device that was deleted before, and keeps the block of its deletion until then', async () => {
+    using world = await openWorld();
+    await submitAndDelete(world, 'gw-9');
+    assert.ok(enrollmentOf(world, 'gw-9')?.mark);
+    // The next row of the id fails, and leaves a device without a certificate.
+    const { value, etag } = (await world.devices.read(['gw-9'])).get('gw-9') ?? assert.fail();
+    const failure = { code: 'gave-up', message: '' } as const;
+    await world.devices.replace([{ value: { ...value, status: 'failed', failure }, etag }]);
+    await blockDevice('gw-9', 'suspended', ann, world.services());
+    const { history } = await restoreDevice('gw-9', ann, world.services());
+    assert.match(history.at(-1)?.detail ?? '', /Earlier certificates/);
+    assert.equal(enrollmentOf(world, 'gw-9')?.disabled, true);
+    await settleAll(world);
+    assert.equal((await world.job(await submit(world, 'deviceId,tags.a\ngw-9,c\n'))).counts.provisioned, 1);
+    assert.equal(enrollmentOf(world, 'gw-9'), undefined);
+  });
+
+  it('does not delete a device that is suspended between its look and its mark', async () => {
+    using world = await openWorld();
+    await submit(world, 'deviceId\ngw-5\n');
+    for (let call = 1; recordOf(world, 'gw-5').status === 'provisioned'; call++) {
+      world.pauseAfter(call, async () => {
+        const { status } = recordOf(world, 'gw-5');
+        if (status === 'provisioned') await blockDevice('gw-5', 'suspended', ann, world.services());
+      });
+      const scrap = scrapDevice('gw-5', ann, world.services());
+      await scrap.catch((error: { code?: string }) => assert.equal(error.code, 'concurrent-change'));
+      assert.match(recordOf(world, 'gw-5').status, /suspended|scrapped/, `suspended at call ${call}`);
+      await restoreDevice('gw-5', ann, world.services()).catch(() => {});
+      if (call > 3) break;
+    }
   });
 
   it('deletes a device that never reached a hub, without a reason, as before', async () => {
@@ -390,4 +514,27 @@ async function settlingWith(world: World, call: number, then: () => Promise<void
   }
   world.interruptAfter(Number.POSITIVE_INFINITY);
   return false;
+}
+
+/** Deletes a device whose bundle was downloaded, so DPS blocks it. */
+async function submitAndDelete(world: World, id: string): Promise<void> {
+  await submit(world, `deviceId\n${id}\n`);
+  await downloadBundle(id, 'Bob', world.services());
+  await scrapDevice(id, { by: 'Ann', reason: undefined }, world.services());
+  assert.equal(recordOf(world, id).status, 'deleted');
+}
+
+/** Delivers the queue. A message whose device has changed meanwhile comes again. */
+async function deliverAll(world: World): Promise<void> {
+  let again = 0;
+  for (let delivery = world.queue.shift(); delivery !== undefined; delivery = world.queue.shift()) {
+    try {
+      await delivery.run();
+    } catch (error) {
+      assert.equal((error as { code?: string }).code, 'concurrent-change');
+      again += 1;
+      assert.ok(again < 5, 'the message does not end');
+      world.queue.unshift(delivery);
+    }
+  }
 }

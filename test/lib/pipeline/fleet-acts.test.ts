@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { FleetError } from '../../../lib/errors.ts';
 import { blockDevice } from '../../../lib/pipeline/block-device.ts';
 import {
   beginFleetAct,
@@ -8,7 +9,9 @@ import {
   estimateFleetAct,
   type FleetActRequest,
   readFleetAct,
+  resumeFleetActs,
 } from '../../../lib/pipeline/fleet-acts.ts';
+import { reconcileRegistrations } from '../../../lib/pipeline/reconcile-registrations.ts';
 import { continueBlock } from '../../../lib/pipeline/settle-block.ts';
 import { restoreGroup, suspendGroup } from '../../../lib/pipeline/suspend-group.ts';
 import { someTime } from '../../factories.ts';
@@ -55,26 +58,43 @@ async function openWorld(rows = 12) {
       [...Map.groupBy(records, ({ status }) => status)].map(([key, { length }]) => [key, length]),
     );
   };
-  return Object.assign(world, { deliver, statuses });
+  const pass = (seconds: number) => {
+    time += seconds * 1000;
+  };
+  return Object.assign(world, { deliver, statuses, pass });
 }
 
 const countsOf = async (world: Awaited<ReturnType<typeof openWorld>>) =>
   (await readFleetAct(actId, world.services())).value;
 
+/** Calls of an act on three devices. */
+async function callsOfAct(): Promise<number> {
+  using world = await openWorld(3);
+  await beginFleetAct(actId, suspendAll, world.services());
+  world.interruptAfter(Number.POSITIVE_INFINITY);
+  await world.deliver();
+  return world.settle();
+}
+
 describe('an act on many devices', () => {
   it('is estimated before, works on the devices of its filter, and counts them', async () => {
     using world = await openWorld();
     const ports = world.services();
-    assert.deepEqual(await estimateFleetAct(suspendAll, ports), { devices: 12, minutes: 1, limit: 'hub registry' });
-    const slow = { ...suspendAll, devicesPerMinute: 2 };
-    assert.deepEqual(await estimateFleetAct(slow, ports), { devices: 12, minutes: 6, limit: 'devicesPerMinute' });
-    assert.deepEqual(world.statuses('line7'), { provisioned: 12 });
-    await beginFleetAct(actId, suspendAll, ports);
+    const expected = { devices: 12, calls: { dps: 72, hub: 0 }, minutes: 1, limit: 'DPS' };
+    assert.deepEqual(await estimateFleetAct(suspendAll, ports), expected);
+    await reconcileRegistrations(ports);
+    // 50 operations per minute.
+    const atHub = { devices: 12, calls: { dps: 72, hub: 48 }, minutes: 1, limit: 'hub registry' };
+    assert.deepEqual(await estimateFleetAct(suspendAll, ports), atHub);
+    const slow = await estimateFleetAct({ ...suspendAll, devicesPerMinute: 2 }, ports);
+    assert.deepEqual([slow.minutes, slow.limit], [6, 'devicesPerMinute']);
+    assert.deepEqual(world.statuses('line7'), { assigned: 12 });
+    assert.deepEqual((await beginFleetAct(actId, suspendAll, ports)).estimate, atHub);
     await world.deliver();
     const { status, counts } = await countsOf(world);
-    assert.deepEqual([status, counts], ['completed', { done: 12, underway: 0, refused: 0 }]);
+    assert.deepEqual([status, counts], ['completed', { done: 12, underway: 0, refused: 0, unchanged: 0 }]);
     assert.deepEqual(world.statuses('line7'), { suspended: 12 });
-    assert.deepEqual(world.statuses('line8'), { provisioned: 12 });
+    assert.deepEqual(world.statuses('line8'), { assigned: 12 });
   });
 
   it('takes a tag, a list of ids and a job, and every member has to match', async () => {
@@ -90,7 +110,9 @@ describe('an act on many devices', () => {
   });
 
   it('goes on where it was, whichever call was interrupted', async () => {
-    for (let call = 5; call < 60; call += 7) {
+    const total = await callsOfAct();
+    assert.ok(total > 30, `${total} calls`);
+    for (let call = 1; call <= total; call++) {
       using world = await openWorld(3);
       await beginFleetAct(actId, suspendAll, world.services());
       world.interruptAfter(call);
@@ -98,8 +120,91 @@ describe('an act on many devices', () => {
       world.interruptAfter(Number.POSITIVE_INFINITY);
       await world.deliver();
       assert.deepEqual(world.statuses('line7'), { suspended: 3 }, `cut after call ${call}`);
-      assert.equal((await countsOf(world)).status, 'completed');
+      const { status, counts } = await countsOf(world);
+      assert.equal(status, 'completed');
+      // Every device is counted, once.
+      const { done, underway, ...others } = counts;
+      assert.deepEqual([done + underway, others], [3, { refused: 0, unchanged: 0 }], `cut after call ${call}`);
     }
+  });
+
+  it('stops between two steps when it is cancelled', async () => {
+    using world = await openWorld(25);
+    const ports = world.services();
+    await beginFleetAct(actId, suspendAll, ports);
+    world.blockMessages.length = 0;
+    // Cancelled while the devices of the second step are closed.
+    const { closeAll } = ports.enrollments;
+    let steps = 0;
+    const enrollments = {
+      ...ports.enrollments,
+      async closeAll(doors: Parameters<typeof closeAll>[0]) {
+        steps += 1;
+        if (steps === 2) await cancelFleetAct(actId, 'Bob', ports);
+        return closeAll(doors);
+      },
+    };
+    await continueFleetAct(actId, { ...ports, enrollments });
+    assert.deepEqual(world.statuses('line7'), { suspended: 20, provisioned: 5 });
+    const { status, counts } = await countsOf(world);
+    assert.deepEqual([status, counts.done], ['cancelled', 10]);
+    assert.ok(!world.blockMessages.some((message) => 'actId' in message));
+  });
+
+  it('counts every device once when a store asks to wait', async () => {
+    using world = await openWorld(25);
+    const ports = world.services();
+    await beginFleetAct(actId, suspendAll, ports);
+    world.blockMessages.length = 0;
+    let refusals = 3;
+    const devices = {
+      ...ports.devices,
+      async replace(records: Parameters<typeof ports.devices.replace>[0]) {
+        const isRefused = records.some(({ value }) => value.id === 'line7-17') && refusals > 0;
+        if (!isRefused) return ports.devices.replace(records);
+        refusals -= 1;
+        throw new FleetError('throttled', 'Cosmos DB is throttling this app.');
+      },
+    };
+    for (let delivery = 1; delivery <= 3; delivery++) {
+      await assert.rejects(continueFleetAct(actId, { ...ports, devices }), { code: 'throttled' });
+      assert.equal((await countsOf(world)).after, 'line7-16');
+    }
+    await continueFleetAct(actId, { ...ports, devices });
+    const { status, counts } = await countsOf(world);
+    assert.deepEqual([status, counts], ['completed', { done: 25, underway: 0, refused: 0, unchanged: 0 }]);
+  });
+
+  it('is sent again by the timer when its message was lost', async () => {
+    using world = await openWorld(2);
+    await beginFleetAct(actId, suspendAll, world.services());
+    world.blockMessages.length = 0;
+    assert.equal(await resumeFleetActs(world.services()), 0);
+    world.pass(16 * 60);
+    assert.equal(await resumeFleetActs(world.services()), 1);
+    await world.deliver();
+    assert.deepEqual(world.statuses('line7'), { suspended: 2 });
+    assert.equal(await resumeFleetActs(world.services()), 0);
+  });
+
+  it('has one pace, however many messages it has', async () => {
+    using world = await openWorld();
+    await beginFleetAct(actId, { ...suspendAll, devicesPerMinute: 5 }, world.services());
+    for (let message = 1; message <= 3; message++) await continueFleetAct(actId, world.services());
+    assert.deepEqual(world.statuses('line7'), { suspended: 5, provisioned: 7 });
+    world.pass(60);
+    for (let message = 1; message <= 3; message++) await continueFleetAct(actId, world.services());
+    assert.deepEqual(world.statuses('line7'), { suspended: 10, provisioned: 2 });
+  });
+
+  it('keeps a pace that is no multiple of its steps', async () => {
+    using world = await openWorld(30);
+    await beginFleetAct(actId, { ...suspendAll, devicesPerMinute: 12 }, world.services());
+    await continueFleetAct(actId, world.services());
+    assert.deepEqual(world.statuses('line7'), { suspended: 12, provisioned: 18 });
+    world.pass(60);
+    await continueFleetAct(actId, world.services());
+    assert.deepEqual(world.statuses('line7'), { suspended: 24, provisioned: 6 });
   });
 
   it('keeps its pace, and ends when it is cancelled', async () => {
@@ -122,7 +227,7 @@ describe('an act on many devices', () => {
     const theirs = { etag: '"x"', createdAt: '2026-01-01', attestation: 'x509', thumbprints: ['AB'], caReferences: [] };
     world.enrollments.entries.individuals.set('line7-11', theirs);
     await continueFleetAct(actId, world.services());
-    assert.deepEqual((await countsOf(world)).counts, { done: 1, underway: 1, refused: 0 });
+    assert.deepEqual((await countsOf(world)).counts, { done: 1, underway: 1, refused: 0, unchanged: 0 });
   });
 });
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { DeviceStore } from '../../../lib/devices/device.ts';
 import { blockDevice } from '../../../lib/pipeline/block-device.ts';
 import { allCertificates, type CertificateFilter, certificatePage } from '../../../lib/pipeline/list-certificates.ts';
-import { someTime } from '../../factories.ts';
+import { someDevice, someTime } from '../../factories.ts';
 import { createWorld } from '../../world.ts';
 
 /** Two groups; gw-1 was reissued under the second CA of line7, and gw-9 moved from line7 to line8. */
@@ -58,6 +59,29 @@ describe('which devices hold a certificate', () => {
     assert.ok(!(await world.held({})).some((each) => each.startsWith('gw-2')));
     // It held it until then.
     assert.ok((await world.held({ asOf: day(15) })).includes('gw-2 line7/1'));
+  });
+
+  it('in pages that end after some seconds, also when nothing matches', async () => {
+    const fleet = Array.from({ length: 45_000 }, (_, row) => someDevice({ id: `gw-${String(row).padStart(6, '0')}` }));
+    let read = 0;
+    const list: DeviceStore['list'] = async (_filter, { size, continuation }) => {
+      const from = continuation === undefined ? 0 : fleet.findIndex(({ id }) => id > continuation);
+      const items = fleet.slice(from, from + size);
+      read += items.length;
+      const last = items.at(-1);
+      return from + size >= fleet.length || last === undefined ? { items } : { items, continuation: last.id };
+    };
+    const filter = { asOf: someTime.toISOString(), enrollmentGroup: 'nowhere' };
+    const seen: number[] = [];
+    let continuation: string | undefined;
+    do {
+      read = 0;
+      const page = await certificatePage(filter, { size: 100, continuation }, { list });
+      assert.deepEqual(page.items, []);
+      seen.push(read);
+      continuation = page.continuation;
+    } while (continuation !== undefined);
+    assert.deepEqual(seen, [20_000, 20_000, 5_000]);
   });
 
   it('in pages that part no device', async () => {

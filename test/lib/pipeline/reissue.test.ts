@@ -5,9 +5,10 @@ import type { DeviceRecord } from '../../../lib/devices/device.ts';
 import { heldWhileClaimed } from '../../../lib/devices/reissue.ts';
 import { FleetError } from '../../../lib/errors.ts';
 import { downloadBundle } from '../../../lib/pipeline/download-bundle.ts';
+import { certificatePage } from '../../../lib/pipeline/list-certificates.ts';
 import { reconcileRegistrations } from '../../../lib/pipeline/reconcile-registrations.ts';
 import { retryJob } from '../../../lib/pipeline/retry-job.ts';
-import { someDevice } from '../../factories.ts';
+import { someDevice, someTime } from '../../factories.ts';
 import { createWorld, type World } from '../../world.ts';
 
 const reissue = { onconflict: 'reissue' };
@@ -61,6 +62,41 @@ describe('a reissue that fails', () => {
     assert.deepEqual(
       record.certificates?.map(({ state, serialNumber }) => [state, serialNumber]),
       [['live', before.serialNumber]],
+    );
+    const reserved = record.failedReissue?.serialNumber ?? assert.fail();
+    assert.ok(record.formerCertificateNames?.includes(reserved));
+    // And stays one when the device is issued again.
+    await uploadReissue(world, 'line7');
+    await world.settle();
+    assert.ok(recordOf(world).formerCertificateNames?.includes(reserved));
+  });
+
+  it('leaves the serial number that was reserved as a name of the device, however often it is issued again', async () => {
+    using world = await someWorld();
+    const reserved: string[] = [];
+    for (let times = 0; times < 3; times++) {
+      await uploadReissue(world, 'refused');
+      await world.settle();
+      reserved.push(recordOf(world).failedReissue?.serialNumber ?? assert.fail());
+    }
+    for (const hex of reserved) {
+      const certificate = { kind: 'serialNumber', hex: hex.toLowerCase() } as const;
+      assert.equal((await world.devices.list({ certificate }, { size: 10 })).items[0]?.id, 'gw-1');
+    }
+  });
+
+  it('keeps the group whose CA signed the certificate that DPS refused', async () => {
+    using world = await someWorld('individual');
+    await world.declare('line8', { keyCustody: 'plain', enrollment: 'individual' });
+    world.enrollments.enroll = async (devices) => devices.map(() => ({ errorCode: 400_004, message: 'No.' }));
+    await uploadReissue(world, 'line8');
+    await world.settle();
+    assert.equal(recordOf(world).enrollmentGroup, 'line7');
+    const filter = { enrollmentGroup: 'line8', asOf: someTime.toISOString() };
+    const { items } = await certificatePage(filter, { size: 10 }, world.devices);
+    assert.deepEqual(
+      items.map(({ deviceId, state }) => [deviceId, state]),
+      [['gw-1', 'superseded']],
     );
   });
 

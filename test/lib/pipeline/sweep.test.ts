@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FleetError } from '../../../lib/errors.ts';
 import type { Observation } from '../../../lib/findings/observation.ts';
+import { blockDevice } from '../../../lib/pipeline/block-device.ts';
 import { sweep } from '../../../lib/pipeline/sweep.ts';
 import { someDevice } from '../../factories.ts';
 import { createMemoryFleetReader } from '../../memory/fleet-reader.ts';
@@ -25,7 +26,7 @@ function sweeping(world: World, { pageSize = 100 } = {}) {
   };
   const ports = () => {
     const given = world.services();
-    return { ...given, twins: noTwins, fleet, queryRateLimiter: given.rateLimiter, observe };
+    return { ...given, twins: noTwins, fleet, queryRateLimiter: () => given.rateLimiter, observe };
   };
   return {
     fleet,
@@ -70,9 +71,17 @@ describe('a sweep', () => {
       { deviceId: 'theirs', hub, status: 'enabled', authentication: 'sas', etag: 'x', thumbprints: [] },
     ]);
     const figures = await run();
+    // The query of the hub names one of five devices, its registry is asked for four, and its list has two.
     assert.deepEqual(
-      [figures?.groups, figures?.registrations, figures?.identities, figures?.changed, figures?.calls],
-      [1, 5, 2, 5, 4],
+      [
+        figures?.groups,
+        figures?.registrations,
+        figures?.devices,
+        figures?.identities,
+        figures?.changed,
+        figures?.calls,
+      ],
+      [1, 5, 5, 3, 5, 10],
     );
     assert.ok(ids.every((id) => recordOf(world, id).status === 'assigned'));
     assert.deepEqual([...new Set(seen.map(({ of }) => of))], ['groups', 'devices', 'end']);
@@ -80,8 +89,8 @@ describe('a sweep', () => {
     const [first] = seen.filter((each) => each.of === 'devices');
     assert.equal(first?.records.get('gw-000')?.value.status, 'assigned');
     assert.deepEqual(
-      devicesSeen().flatMap(({ deviceId, identity }) => (identity ? [deviceId] : [])),
-      ['gw-000'],
+      devicesSeen().flatMap(({ deviceId, identity }) => (identity === undefined ? [] : [[deviceId, identity?.etag]])),
+      [['gw-000', 'x'], ...ids.slice(1).map((id) => [id, undefined])],
     );
     // A device that DPS moved is moved in the record.
     register(world, ids, 'b.azure-devices.net');
@@ -154,6 +163,139 @@ describe('a sweep', () => {
     );
   });
 
+  it('hands over devices that never registered', async () => {
+    using world = createWorld();
+    const ids = await provision(world, 'group', 3);
+    const { sweep: run, devicesSeen } = sweeping(world);
+    assert.equal((await run())?.devices, 3);
+    assert.deepEqual(
+      devicesSeen(),
+      ids.map((deviceId) => ({ deviceId })),
+    );
+  });
+
+  it('takes an identity for gone when its registry says so, and not when only the list lacks it', async () => {
+    using world = createWorld();
+    const ids = await provision(world, 'group', 2);
+    register(world, ids);
+    world.identities.devices.set(`${hub}/gw-000`, { status: 'enabled' });
+    const { sweep: run, devicesSeen } = sweeping(world);
+    await run();
+    assert.deepEqual(
+      devicesSeen().flatMap(({ deviceId, identity }) => (identity === undefined ? [] : [[deviceId, identity?.status]])),
+      [
+        ['gw-000', 'enabled'],
+        ['gw-001', undefined],
+      ],
+    );
+  });
+
+  it('hands over an identity at a hub where its device does not belong', async () => {
+    using world = createWorld();
+    const ids = await provision(world, 'group', 2);
+    register(world, ids);
+    const { sweep: run, devicesSeen, fleet } = sweeping(world);
+    const identity = { hub, status: 'enabled', authentication: 'selfSigned', etag: 'x', thumbprints: [] } as const;
+    fleet.hubs.set(
+      hub,
+      ids.map((deviceId) => ({ ...identity, deviceId })),
+    );
+    await run();
+    assert.equal(fleet.calls.identities, 1, 'the records account for every identity, so the list is not read');
+    const other = 'b.azure-devices.net';
+    await provision(world, 'group', 3);
+    world.enrollments.registrations.get('line7')?.push({
+      deviceId: 'gw-002',
+      registration: { status: 'assigned', assignedHub: other, at: '2027-01-01T00:00:00Z' },
+    });
+    fleet.hubs.set(other, [
+      { ...identity, hub: other, deviceId: 'gw-002' },
+      { ...identity, hub: other, deviceId: 'gw-000' },
+    ]);
+    await run();
+    const elsewhere = devicesSeen().filter((each) => each.identity?.hub === other);
+    assert.deepEqual(
+      elsewhere.map(({ deviceId }) => deviceId),
+      ['gw-002', 'gw-000'],
+    );
+  });
+
+  it('goes on without a hub that does not answer, and asks it again in the next sweep', async () => {
+    using world = createWorld();
+    const ids = await provision(world, 'group', 2);
+    register(world, ids);
+    const { sweep: run, devicesSeen, fleet } = sweeping(world);
+    const { identitiesOf } = fleet;
+    fleet.identitiesOf = async () => {
+      throw new Error('401 Unauthorized');
+    };
+    const figures = await run();
+    assert.deepEqual([figures?.silentHubs, figures?.devices], [1, 2]);
+    assert.ok(devicesSeen().every(({ identity }) => identity === undefined));
+    fleet.identitiesOf = identitiesOf;
+    assert.equal((await run())?.silentHubs, 0);
+    assert.ok(devicesSeen().some(({ identity }) => identity === null));
+  });
+
+  it('asks the registry for 1,000 devices that a hub does not list, and for the others in the next sweep', async () => {
+    using world = createWorld();
+    await world.declare('line7', { keyCustody: 'plain' });
+    const registration = { status: 'assigned', assignedHub: hub } as const;
+    const ids = Array.from({ length: 1600 }, (_, index) => `gw-${String(index).padStart(4, '0')}`);
+    const records = ids.map((id) =>
+      someDevice({ id, enrollmentGroup: 'line7', status: 'assigned', registration: { ...registration } }),
+    );
+    await world.devices.create(records);
+    const { sweep: run, devicesSeen } = sweeping(world);
+    const gone = () => devicesSeen().filter(({ identity }) => identity === null).length;
+    await run();
+    assert.equal(gone(), 1000);
+    await run();
+    assert.equal(gone(), 1600);
+    await run();
+    assert.equal(gone(), 2600, 'the third sweep begins again');
+  });
+
+  it('asks DPS for every block when it lists fewer than the records say', async () => {
+    using world = createWorld();
+    const ids = await provision(world, 'group', 3);
+    register(world, ids);
+    const { sweep: run, devicesSeen } = sweeping(world);
+    await run();
+    for (const id of ids.slice(1)) await blockDevice(id, 'revoked', { by: 'Ann', reason: 'lost' }, world.services());
+    await run();
+    const missing = () => devicesSeen().flatMap(({ deviceId, enrollment }) => (enrollment === null ? [deviceId] : []));
+    assert.deepEqual(missing(), []);
+    world.enrollments.entries.individuals.delete('gw-002');
+    await run();
+    assert.deepEqual(missing(), ['gw-002']);
+  });
+
+  it('reads a list again from its beginning when DPS does not know the continuation any more', async () => {
+    using world = createWorld();
+    register(world, await provision(world, 'group', 5));
+    const { sweep: run, fleet } = sweeping(world, { pageSize: 2 });
+    const { registrations } = fleet;
+    fleet.registrations = async (group, continuation) => {
+      if (continuation !== undefined) throw new Error('400 Bad Request');
+      return registrations(group, continuation);
+    };
+    await assert.rejects(run(), { message: '400 Bad Request' });
+    fleet.registrations = registrations;
+    const figures = await run(false);
+    assert.equal(figures?.registrations, 2 + 5);
+  });
+
+  it('begins again a sweep of a version that had fewer phases', async () => {
+    using world = createWorld();
+    await provision(world, 'group', 2);
+    const cursor = { began: '2026-11-27T01:00:00.000Z', phase: 'hubs', pages: 0, seen: {}, hubs: [hub], figures: {} };
+    await world.reports.write('_sweep.json', Buffer.from(JSON.stringify({ cursor, places: {} })), {
+      contentType: 'application/json',
+    });
+    assert.equal((await sweeping(world).sweep(false))?.devices, 2);
+  });
+
   it('ends a job whose rows are all counted and whose last write was lost', async () => {
     using world = createWorld();
     await provision(world, 'group', 3);
@@ -167,16 +309,22 @@ describe('a sweep', () => {
     assert.notEqual(ended.finishedAt, undefined);
   });
 
-  it('reads a fleet of 10,000 devices with 10 calls per 1,000 of them', async () => {
+  it('reads a fleet of 10,000 devices with 10 calls of DPS and of its hub per 1,000 of them', async () => {
     using world = createWorld();
     await world.declare('line7', { keyCustody: 'plain' });
     const ids = Array.from({ length: 10_000 }, (_, index) => `gw-${index}`);
     await world.devices.create(ids.map((id) => someDevice({ id, enrollmentGroup: 'line7', status: 'provisioned' })));
     register(world, ids);
     const { sweep: run, fleet } = sweeping(world);
+    const identity = { hub, status: 'enabled', authentication: 'selfSigned', etag: 'x', thumbprints: [] } as const;
+    fleet.hubs.set(
+      hub,
+      ids.map((deviceId) => ({ ...identity, deviceId })),
+    );
     const figures = await run();
     assert.equal(figures?.registrations, 10_000);
     assert.equal(fleet.calls.registrations, 100);
     assert.equal(figures?.changed, 10_000);
+    assert.equal(fleet.calls.identities, 100);
   });
 });

@@ -43,18 +43,24 @@ export function twinRoutes({ viewOf, registry, settings: { now } }: TwinRoutePar
         const { hubs } = viewOf(call, 'queries');
         const parsed = z.object({ query: z.string() }).safeParse(call.body);
         if (!parsed.success) throw hubBadRequest('The body must be {"query": "..."}.');
-        const where = compileDeviceQuery(parsed.data.query);
+        const { members, where } = compileDeviceQuery(parsed.data.query);
         const query = `${hubs.join(' ')} ${parsed.data.query}`;
         const request = pageRequestOf(call, query, hubBadRequest);
         const page = registry.page(hubs, { ...request, ...(where ? { where } : {}) });
         return {
           status: 200,
-          headers: pageHeaders(page, 'Twin', request),
-          body: page.values.map(showTwin),
+          headers: pageHeaders(page, members === undefined ? 'Twin' : 'Raw', request),
+          body: page.values.map((device) => showMembers(showTwin(device), members)),
         };
       },
     },
   ];
+}
+
+/** A member that the twin does not have is left out. */
+function showMembers(twin: Readonly<Record<string, unknown>>, members: readonly string[] | undefined): unknown {
+  if (members === undefined) return twin;
+  return Object.fromEntries(members.filter((name) => name in twin).map((name) => [name, twin[name]]));
 }
 
 function answer(device: HubDevice): Answer {

@@ -136,6 +136,11 @@ test('queries find devices by their twins, in pages', async () => {
     'query-06',
     'query-08',
   ]);
+  const projection = registry.createQuery(
+    "SELECT deviceId, tags, modelNumber FROM devices WHERE deviceId = 'query-03'",
+  );
+  const { result } = await projection.next(projection.continuationToken);
+  assert.deepEqual(result, [{ deviceId: 'query-03', tags: { line: 'odd', slot: 3 } }]);
   assert.deepEqual(await find('properties.desired.on = true'), ids.slice(0, 3));
   assert.deepEqual(await find("STARTSWITH(deviceId, 'query-1')"), ids.slice(10, 20));
   assert.deepEqual(await find("deviceId IN ['query-03', 'query-24', 'nobody']"), ['query-03', 'query-24']);

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import type { EnrollmentGroup, IndividualEnrollment } from 'azure-iot-provisioning-service/dist/interfaces.js';
 import { certificatesOf } from '../../../../lib/devices/certificates.ts';
+import { FleetError } from '../../../../lib/errors.ts';
 import { blockDevice, restoreDevice } from '../../../../lib/pipeline/block-device.ts';
 import { acceptFinding, repairFinding } from '../../../../lib/pipeline/repair-finding.ts';
+import { continueBlock } from '../../../../lib/pipeline/settle-block.ts';
 import { makeCertificate } from '../../../infra/emulators/dps/certificates.ts';
 import { type DriftFleet, startDriftFleet } from './drift-fleet.ts';
 
@@ -255,6 +257,23 @@ describe('a revoked device', () => {
     assert.deepEqual([fleet.found(), fleet.found('repaired')], [[], []]);
   });
 
+  it('keeps its finding while a repair that was cut short waits', async (t) => {
+    await blockDevice(gateway, 'revoked', operator, fleet.world.services());
+    await editEnrollment(gateway, { provisioningStatus: 'enabled' });
+    const { enrollments } = fleet.world.services();
+    const refuse = t.mock.method(enrollments, 'closeAll', async () => {
+      throw new FleetError('enrollment-refused', 'No.');
+    });
+    await fleet.sweep();
+    refuse.mock.restore();
+    assert.equal(fleet.world.devices.records.get(gateway)?.status, 'closing');
+    await fleet.sweep();
+    assert.deepEqual(fleet.found(), [`block-missing ${gateway}`]);
+    await continueBlock(gateway, fleet.world.services());
+    await fleet.sweep();
+    assert.deepEqual(fleet.found(), []);
+  });
+
   it('cannot be accepted as open', async () => {
     await blockDevice(gateway, 'suspended', operator, fleet.world.services());
     await fleet.dps.service.deleteIndividualEnrollment(gateway);
@@ -278,7 +297,8 @@ describe('an accepted finding', () => {
     await fleet.sweep();
     const [finding] = fleet.world.findings.all().filter(({ state }) => state === 'open');
     await acceptFinding(finding?.id ?? '', operator, fleet.world.services());
-    assert.deepEqual(await fleet.sweep(), { opened: 0, gone: 0, repaired: 0 });
+    const { opened, gone, repaired } = await fleet.sweep();
+    assert.deepEqual([opened, gone, repaired], [0, 0, 0]);
     assert.deepEqual(fleet.found('accepted'), [`tags-differ ${gateway}`]);
 
     await registry.updateTwin(gateway, { tags: { site: 'cgn' } }, '*');

@@ -1,29 +1,25 @@
+import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import iothub from 'azure-iothub';
 import { wellKnownKey } from 'fleet-emulators/dps';
 import { readBundle } from '../../../../infra/local/demo/bundle-files.ts';
 import { createDpsEnrollments } from '../../../../lib/azure/dps.ts';
+import { createFleetReader } from '../../../../lib/azure/fleet-reader.ts';
 import { createHubIdentities } from '../../../../lib/azure/hub-identities.ts';
 import { createHubTwins } from '../../../../lib/azure/hub-twins.ts';
 import { iotClient } from '../../../../lib/azure/iot.ts';
-import {
-  type DpsEntryOnWire,
-  type HubIdentityOnWire,
-  observedEntry,
-  observedIdentity,
-} from '../../../../lib/azure/observed-entries.ts';
 import { readBundle as readStored } from '../../../../lib/bundle/archive.ts';
-import type { ObservedDevice, ObservedEntry } from '../../../../lib/enrollment/observed.ts';
-import type { Detected, Observe } from '../../../../lib/findings/observation.ts';
 import { createDriftDetector } from '../../../../lib/pipeline/detect-drift.ts';
 import { reconcileRegistrations } from '../../../../lib/pipeline/reconcile-registrations.ts';
+import { sweep } from '../../../../lib/pipeline/sweep.ts';
+import type { SweepFigures } from '../../../../lib/pipeline/sweep-state.ts';
 import { uploadVerifiedCa } from '../../../infra/emulators/dps/management.ts';
 import { type DeviceIdentity, startDps } from '../../../infra/emulators/dps/running-dps.ts';
 import { createWorld } from '../../../world.ts';
 
 /*
- * A fleet on the DPS emulator: real certificates, bundles, registrations and identities. Records are in memory. It is observed
- * with the official service clients, as someone would who knows nothing of this app.
+ * A fleet on the DPS emulator: real certificates, bundles, registrations and identities. Records are in memory.
+ * The sweep of the product reads it through the adapters of the product.
  */
 
 const hubs = ['hub-a.localhost', 'hub-b.localhost'] as const;
@@ -41,6 +37,7 @@ export async function startDriftFleet() {
     identities: createHubIdentities(hub),
     twins: createHubTwins(hub),
   };
+  const reader = createFleetReader({ dps: { connectionString: dps.connectionString }, hub });
   const world = createWorld({ azure, now: () => new Date() });
   const registries = new Map(hubs.map((name) => [name as string, iotClient(iothub.Registry, hub, name)]));
   const registryOf = (name: string) => registries.get(name) ?? dps.registry;
@@ -65,67 +62,15 @@ export async function startDriftFleet() {
     isVerified = true;
   }
 
-  async function pages<T>(query: { hasMoreResults: boolean; continuationToken: string; next: never }): Promise<T[]> {
-    const all: T[] = [];
-    const next = query.next as (token: string) => Promise<{ responseBody: T[] }>;
-    do all.push(...(await next.call(query, query.continuationToken)).responseBody);
-    while (query.hasMoreResults);
-    return all;
-  }
-
-  async function groups(): Promise<Map<string, ObservedEntry>> {
-    const query = dps.service.createEnrollmentGroupQuery({ query: 'SELECT *' }, 100);
-    const entries = (await pages<DpsEntryOnWire>(query as never)).map(observedEntry);
-    return new Map(entries.map((entry) => [entry.id, entry]));
-  }
-
-  async function enrollments(): Promise<Map<string, ObservedEntry>> {
-    const query = dps.service.createIndividualEnrollmentQuery({ query: 'SELECT *' }, 100);
-    const entries = (await pages<DpsEntryOnWire>(query as never)).map(observedEntry);
-    return new Map(entries.map((entry) => [entry.id, entry]));
-  }
-
-  async function identityAt(name: string, deviceId: string) {
-    try {
-      const { responseBody } = await registryOf(name).get(deviceId);
-      const twin = (await registryOf(name).getTwin(deviceId)).responseBody as { tags?: unknown };
-      const identity = { ...(responseBody as unknown as HubIdentityOnWire), tags: twin.tags ?? {} };
-      return observedIdentity(identity, name);
-    } catch (error) {
-      if ((error as { response?: { statusCode?: number } }).response?.statusCode === 404) return null;
-      throw error;
-    }
-  }
-
-  /** Observes everything that there is, and hands it over. */
-  async function sweepInto(observe: Observe): Promise<Detected> {
+  /** The sweep of the product, over everything that there is. */
+  async function sweepAll(): Promise<SweepFigures> {
     // Times have milliseconds: what was done before the sweep is older than it.
     await sleep(3);
-    const at = new Date().toISOString();
     const services = world.services();
-    const all = [await observe({ of: 'groups', at, groups: await groups() })];
-    const records = await services.devices.read([...world.devices.records.keys()]);
-    const enrolled = await enrollments();
-    const seen = new Map<string, ObservedDevice>();
-    for (const id of await services.groups.directory({ maxAgeSeconds: 0 })) {
-      for await (const page of azure.enrollments.groupRegistrations(id[0])) {
-        for (const { deviceId, registration } of page)
-          seen.set(deviceId, { deviceId, registration, registeredIn: id[0] });
-      }
-    }
-    for (const { value } of records.values()) {
-      const registration = seen.get(value.id)?.registration ?? (await azure.enrollments.registration(value.id)) ?? null;
-      seen.set(value.id, { ...seen.get(value.id), deviceId: value.id, registration });
-    }
-    for (const [id, each] of seen) {
-      const name = each.registration?.assignedHub ?? records.get(id)?.value.registration?.assignedHub;
-      const identity = name === undefined ? {} : { identity: await identityAt(name, id) };
-      seen.set(id, { ...each, enrollment: enrolled.get(id) ?? null, ...identity });
-    }
-    all.push(await observe({ of: 'devices', at, devices: [...seen.values()], records }));
-    all.push(await observe({ of: 'end', at: new Date().toISOString(), began: at }));
-    const sum = (member: keyof Detected) => all.reduce((total, each) => total + each[member], 0);
-    return { opened: sum('opened'), gone: sum('gone'), repaired: sum('repaired') };
+    const ports = { ...services, fleet: reader, queryRateLimiter: () => services.rateLimiter };
+    const figures = await sweep({ ...ports, observe: createDriftDetector(services) }, { begin: true });
+    assert.ok(figures !== undefined, 'the sweep ended in one run');
+    return figures;
   }
 
   return {
@@ -143,7 +88,7 @@ export async function startDriftFleet() {
       await reconcileRegistrations(world.services());
     },
 
-    sweep: () => sweepInto(createDriftDetector(world.services())),
+    sweep: sweepAll,
 
     /** Kind and subject of every finding in a state. */
     found: (state = 'open') =>
