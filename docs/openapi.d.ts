@@ -525,6 +525,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who did what, when and why
+         * @description Entries of the audit trail, the newest first; those of the last minute are not in the log yet. A page reads 16,384 entries at most, so it can be empty and have a next one. `npm run audit -- verify` shows that nothing was changed (docs/audit.md).
+         */
+        get: operations["list-audit-entries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/dead-letters": {
         parameters: {
             query?: never;
@@ -1535,6 +1555,8 @@ export interface components {
                 /** @description Path. Absent when its retention has ended. */
                 link?: string;
             };
+            /** @description Path of its entries in the audit trail. The history is a summary. */
+            audit: string;
             /** @description The latest 20 events, oldest first. */
             readonly history: {
                 at: components["schemas"]["Time"];
@@ -1655,6 +1677,47 @@ export interface components {
                 at: components["schemas"]["Time"];
                 reason?: string;
             }[];
+        };
+        AuditEntries: {
+            readonly entries: components["schemas"]["AuditEntry"][];
+            /** @description Absent on the last page. */
+            continuation?: string;
+            /** @description Path and query of the next page. Absent on the last page. */
+            next?: string;
+            /** @description The same with scheme and host, as this app was called. */
+            nextLink?: string;
+        };
+        AuditEntry: {
+            /** @description Its place in the log. */
+            index: number;
+            /** @description The same for an intent and its result. */
+            id: string;
+            /** @enum {string} */
+            phase: "intent" | "result";
+            /** @description By the clock of the instance. */
+            at: components["schemas"]["Time"];
+            /** @description The id of the operation, or the name of the work: docs/audit.md. */
+            action: string;
+            by: string;
+            /** @description The app role that let the caller in. */
+            role?: string;
+            /** @description What it was done to. */
+            readonly subject: {
+                [key: string]: unknown;
+            };
+            /** @description The reason that was given. */
+            why?: string;
+            trace?: string;
+            /**
+             * @description Of a result.
+             * @enum {string}
+             */
+            outcome?: "done" | "failed";
+            /** @description Of a failure. */
+            code?: string;
+            readonly details?: {
+                [key: string]: unknown;
+            };
         };
         DeadLetters: {
             readonly deadLetters: components["schemas"]["DeadLetter"][];
@@ -4582,6 +4645,68 @@ export interface operations {
             };
             413: components["responses"]["Error413"];
             500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "list-audit-entries": {
+        parameters: {
+            query?: {
+                /** @description Items per page, 100 when absent. A page can have fewer, and more can follow it. */
+                limit?: number;
+                /** @description The `continuation` of the page before. */
+                continuation?: string;
+                /** @description Of this time or later. */
+                from?: string;
+                /** @description Before this time. */
+                to?: string;
+                /** @description About this device, or the chunk in which its present certificate was issued. */
+                device?: string;
+                /** @description About this enrollment group, or certificates of its CA. */
+                group?: string;
+                /** @description About this job. */
+                job?: string;
+                /** @description By this user: the name as in an entry, or the object id. */
+                by?: string;
+                /** @description Of this kind. */
+                action?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditEntries"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            413: components["responses"]["Error413"];
+            /**
+             * @description `audit-damaged`: Run npm run audit -- verify, which says where. Entries wait in the intake until the containers audit and audit-head are as they were.
+             *
+             *     `setting-invalid`: Correct the settings named (docs/settings.md).
+             *
+             *     `internal`: Report the trace id to the operator; the log has the cause.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "audit-damaged" | "setting-invalid" | "internal";
+                    };
+                };
+            };
             503: components["responses"]["Error503"];
         };
     };

@@ -145,6 +145,7 @@ export const deviceSchema = z
         link: z.string().optional().describe('Path. Absent when its retention has ended.'),
       })
       .optional(),
+    audit: z.string().describe('Path of its entries in the audit trail. The history is a summary.'),
     history: z
       .array(
         z.object({ at: time, event: z.string(), detail: z.string().optional().describe('For people.') }).readonly(),
@@ -196,6 +197,7 @@ export function deviceView(
       keptUntil: expiry?.toISOString(),
       link: expiry !== undefined && expiry <= at ? undefined : `/api/devices/${id}/bundle`,
     },
+    audit: `/api/audit?device=${id}`,
     history: record.history,
   };
 }

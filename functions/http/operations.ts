@@ -1,5 +1,6 @@
 import { rolesUpTo } from '../../lib/access/access.ts';
 import type { Role } from '../../lib/access/principal.ts';
+import { auditOperation } from './audit.ts';
 import { certificateOperations } from './certificates.ts';
 import { checkOperations } from './checks.ts';
 import { deadLetterOperations } from './dead-letters.ts';
@@ -32,6 +33,7 @@ export const operations: readonly Operation[] = [
   ...fleetActOperations,
   ...deletions,
   ...findingOperations,
+  auditOperation(() => operations),
   ...deadLetterOperations,
   ...summaryOperations,
   ...healthOperations,

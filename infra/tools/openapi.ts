@@ -118,6 +118,7 @@ export const tagDescriptions: Readonly<Record<string, string>> = {
   jobs: 'Submitted manifests and what becomes of their rows.',
   devices: 'Device records and bundles.',
   findings: 'What was seen in Azure that the records do not say.',
+  audit: 'Who did what, when and why.',
   certificates: 'Which devices hold which certificates.',
   'device-acts': 'Suspend, revoke, restore or scrap many devices.',
   'dead-letters': 'Messages that failed for good.',

@@ -57,6 +57,7 @@ const expected: Record<string, string> = {
   'get-enrollment-group': 'GET enrollment-groups/{id}',
   'put-enrollment-group': 'PUT enrollment-groups/{id}',
   'roll-over-enrollment-group': 'POST enrollment-groups/{id}/rollover',
+  'list-audit-entries': 'GET audit',
   'list-findings': 'GET findings',
   'get-finding': 'GET findings/{findingId}',
   'repair-finding': 'POST findings/{findingId}/repair',
