@@ -27,6 +27,7 @@ const entries: readonly Entry[] = [
   { path: '/groups', name: 'Groups', icon: 'groups', needs: 'list-enrollment-groups' },
   { path: '/findings', name: 'Findings', icon: 'findings', needs: 'list-findings' },
   { path: '/dead-letters', name: 'Dead letters', icon: 'letters', needs: 'list-dead-letters' },
+  { path: '/audit', name: 'Audit', icon: 'audit', needs: 'list-audit-entries' },
   { path: '/api', name: 'API', icon: 'api', needs: 'get-openapi' },
 ];
 

@@ -1,9 +1,11 @@
 import { match, type Place } from './router.ts';
 import type { OpenScreen, Screen } from './screen.ts';
 import { apiScreen } from './screens/api.ts';
+import { auditScreen } from './screens/audit.ts';
 import { deadLettersScreen } from './screens/dead-letters.ts';
 import { deviceScreen } from './screens/device.ts';
 import { deviceActScreen } from './screens/device-act.ts';
+import { deviceActsScreen } from './screens/device-acts.ts';
 import { devicesScreen } from './screens/devices.ts';
 import { findingsScreen } from './screens/findings.ts';
 import { groupScreen } from './screens/group.ts';
@@ -23,6 +25,7 @@ const screens: readonly (readonly [pattern: string, screen: Screen])[] = [
   ['/jobs/:id', jobScreen],
   ['/devices', devicesScreen],
   ['/devices/:id', deviceScreen],
+  ['/acts', deviceActsScreen],
   ['/acts/:id', deviceActScreen],
   ['/groups', groupsScreen],
   ['/groups/new', groupEditScreen],
@@ -30,6 +33,7 @@ const screens: readonly (readonly [pattern: string, screen: Screen])[] = [
   ['/groups/:id/edit', groupEditScreen],
   ['/findings', findingsScreen],
   ['/dead-letters', deadLettersScreen],
+  ['/audit', auditScreen],
   ['/api', apiScreen],
 ];
 

@@ -4,6 +4,8 @@ import type { components } from '../docs/openapi.d.ts';
 type Schemas = components['schemas'];
 
 export type Act = Schemas['Act'];
+export type AuditEntries = Schemas['AuditEntries'];
+export type AuditEntry = Schemas['AuditEntry'];
 export type Check = Schemas['Check'];
 export type CheckSummary = Schemas['CheckSummary'];
 export type DeadLetter = Schemas['DeadLetter'];
@@ -20,6 +22,7 @@ export type Estimate = Schemas['Estimate'];
 export type Finding = Schemas['Finding'];
 export type Findings = Schemas['Findings'];
 export type FleetAct = Schemas['FleetAct'];
+export type FleetActs = Schemas['FleetActs'];
 export type FleetActEstimate = Schemas['FleetActEstimate'];
 export type FleetActRequest = Schemas['FleetActRequest'];
 export type GroupAct = Schemas['GroupAct'];

@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit-html';
 import { get } from '../api.ts';
 import { number, plural } from '../format.ts';
-import { empty, heading, time } from '../parts/basic.ts';
+import { action, empty, heading, time } from '../parts/basic.ts';
 import { icon } from '../parts/icons.ts';
 import { deviceStatus, deviceTones } from '../parts/status.ts';
 import { clearFilters, filter, pager, table } from '../parts/table.ts';
@@ -60,7 +60,10 @@ export const devicesScreen = defineScreen<Data, Local>({
     const options = (all: string, values: readonly string[]) =>
       [['', all], ...values.map((each) => [each, each] as const)] as const;
     return html`
-      ${heading('Devices', { above: 'By id' })}
+      ${heading('Devices', {
+        above: 'By id',
+        actions: can('list-device-acts') ? action(to('/acts'), 'Acts on many devices') : nothing,
+      })}
       <div class="filters">
         ${prefixField(place)} ${filter(place, 'group', 'Group', options('Any group', groups), follow)}
         ${filter(place, 'status', 'Status', options('Any status', Object.keys(deviceTones)), follow)}

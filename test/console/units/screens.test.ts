@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Schema } from '../../console/openapi.ts';
-import { niceTop } from '../../console/parts/charts.ts';
-import { faultsAt, objectOf, valuesOf } from '../../console/parts/definition-form.ts';
-import { placeOf } from '../../console/router.ts';
-import { deviceQuery } from '../../console/screens/device-query.ts';
-import { merge } from '../../console/screens/jobs.ts';
-import type { Job } from '../../console/types.ts';
-import description from '../../docs/openapi.json' with { type: 'json' };
+import type { Schema } from '../../../console/openapi.ts';
+import { niceTop } from '../../../console/parts/charts.ts';
+import { faultsAt, objectOf, valuesOf } from '../../../console/parts/definition-form.ts';
+import { placeOf } from '../../../console/router.ts';
+import { deviceQuery } from '../../../console/screens/device-query.ts';
+import { merge } from '../../../console/screens/jobs.ts';
+import type { Job } from '../../../console/types.ts';
+import description from '../../../docs/openapi.json' with { type: 'json' };
 
 describe('the list of jobs', () => {
   const job = (jobId: string, receivedAt: string, percent = 0) => ({ jobId, receivedAt, percent }) as Job;

@@ -13,7 +13,7 @@ import {
   shortTime,
   words,
   zoneName,
-} from '../../console/format.ts';
+} from '../../../console/format.ts';
 
 const now = new Date('2026-11-27T22:00:00Z');
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { searchAddress } from '../../console/parts/search.ts';
-import { match, placeOf, to, withQuery } from '../../console/router.ts';
+import { searchAddress } from '../../../console/parts/search.ts';
+import { match, placeOf, to, withQuery } from '../../../console/router.ts';
 
 describe('addresses of the console', () => {
   it('finds the place of an address', () => {
