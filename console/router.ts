@@ -3,7 +3,7 @@
  * work.
  */
 
-export const base = '/console';
+const base = '/console';
 
 export interface Place {
   /** Below /console: `/devices/gw-1`. */

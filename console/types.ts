@@ -32,7 +32,6 @@ export type JobStatus = Job['status'];
 export type Jobs = Schemas['Jobs'];
 export type Me = Schemas['Me'];
 export type Redrive = Schemas['Redrive'];
-export type RowErrors = Schemas['RowErrors'];
 export type StartedRetry = Schemas['StartedRetry'];
 export type Summary = Schemas['Summary'];
 

@@ -15,9 +15,9 @@ export interface Fault {
 }
 
 /** How a member is entered. */
-export type Kind = 'text' | 'number' | 'choice' | 'flag' | 'lines' | 'blocks' | 'json' | 'object';
+type Kind = 'text' | 'number' | 'choice' | 'flag' | 'lines' | 'blocks' | 'json' | 'object';
 
-export function kindOf(schema: Schema): Kind {
+function kindOf(schema: Schema): Kind {
   if (schema.enum !== undefined) return 'choice';
   if (schema.type === 'boolean') return 'flag';
   if (schema.type === 'integer' || schema.type === 'number') return 'number';

@@ -28,7 +28,7 @@ export const deviceTones: Readonly<Record<DeviceStatus, Tone>> = {
 
 export const deviceStatus = (status: DeviceStatus) => badge(deviceTones[status], status);
 
-export const jobTones: Readonly<Record<JobStatus, Tone>> = {
+const jobTones: Readonly<Record<JobStatus, Tone>> = {
   received: 'busy',
   splitting: 'busy',
   provisioning: 'busy',

@@ -8,7 +8,7 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 const names = ['chromium', 'chromium-browser', 'google-chrome'];
 
 /** @returns the path of a Chromium: that of the variable CHROMIUM, or the first one in PATH; undefined when there is none */
-export function findChromium(): string | undefined {
+function findChromium(): string | undefined {
   const { CHROMIUM, PATH = '' } = process.env;
   if (CHROMIUM !== undefined) return CHROMIUM;
   const paths = PATH.split(delimiter).flatMap((folder) => names.map((name) => join(folder, name)));

@@ -17,6 +17,12 @@ Exit codes: 0 taken, 1 failure, 2 invalid command line.
 
 Example: node test/console/screenshots.ts /tmp/pictures`;
 
+const looks = [
+  ['', 1280, 860, 'light'],
+  ['-dark', 1280, 860, 'dark'],
+  ['-narrow', 360, 780, 'light'],
+] as const;
+
 await runCommand({ usage, operands: ['[DIRECTORY]'] }, async ({ operands }) => {
   if (browserIsMissing !== false) throw new Error(browserIsMissing);
   const directory = operands[0] ?? 'docs/images';
@@ -58,15 +64,13 @@ async function fill(fleet: TestStack): Promise<Ids> {
   await fleet.ended(await fleet.upload('line8/gateways-0413.csv', listOf('px', 60)));
   await fleet.ended(await fleet.upload('lab/prototypes.csv', 'deviceId,tags.site\nproto-1,berlin\nproto-2,berlin\n'));
   await fleet.upload('line9/unknown-line.csv', 'deviceId\na-1\n');
-  await fleet
-    .queue('orders')
-    .sendMessage(
-      JSON.stringify({
-        orderId: 'PO-4711',
-        enrollmentGroup: 'line7',
-        range: { prefix: 'po-', start: 1, count: 40, width: 4 },
-      }),
-    );
+  await fleet.queue('orders').sendMessage(
+    JSON.stringify({
+      orderId: 'PO-4711',
+      enrollmentGroup: 'line7',
+      range: { prefix: 'po-', start: 1, count: 40, width: 4 },
+    }),
+  );
   await sendBrokenOrder(fleet);
   for (const id of ['gw-0002', 'gw-0003', 'gw-0004', 'gw-0005', 'px-0002', 'px-0003']) await register(fleet, id);
   await until(async () => (await api.get<{ status: string }>('devices/gw-0002')).status === 'assigned');
@@ -111,9 +115,3 @@ async function takeAll(tab: Tab, directory: string, { job }: Ids): Promise<void>
     }
   }
 }
-
-const looks = [
-  ['', 1280, 860, 'light'],
-  ['-dark', 1280, 860, 'dark'],
-  ['-narrow', 360, 780, 'light'],
-] as const;
