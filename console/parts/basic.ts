@@ -31,6 +31,11 @@ export function copyable(text: string, { inGroups = false } = {}): TemplateResul
   >`;
 }
 
+/** A text of the API, in which names stand between backticks. */
+export function prose(text: string | undefined): TemplateResult {
+  return html`${(text ?? '').split('`').map((part, index) => (index % 2 === 1 ? html`<code>${part}</code>` : part))}`;
+}
+
 /** The line at the top of a screen: its one heading, what it is about, and what can be done. */
 export function heading(
   title: Content,

@@ -77,7 +77,7 @@ export function columns(label: string, stacks: readonly Stack[]): TemplateResult
         ${stacks.map(({ name }, index) => html`<span>${index % 2 === stacks.length % 2 ? nothing : name}</span>`)}
       </div>
     </div>
-    <table class="visually-hidden">
+    <div class="visually-hidden"><table>
       <caption>${label}</caption>
       <thead>
         <tr><th scope="col">Day</th>${names.map((name) => html`<th scope="col">${name}</th>`)}</tr>
@@ -91,7 +91,7 @@ export function columns(label: string, stacks: readonly Stack[]): TemplateResult
             </tr>`,
         )}
       </tbody>
-    </table>
+    </table></div>
   </div>`;
 }
 

@@ -1,5 +1,6 @@
 import { html, nothing, type TemplateResult } from 'lit-html';
 import type { Schema } from '../openapi.ts';
+import { prose } from './basic.ts';
 
 /*
  * A form for any JSON object that has a schema: one field per member, with its description, its limits and its fault. What is
@@ -134,7 +135,7 @@ function field(name: string, schema: Schema, path: string, isRequired: boolean, 
     const isUsed = Object.keys(state.values).some((each) => each.startsWith(`${path}.`) && state.values[each] !== '');
     return html`<details class="inner" ?open=${isUsed || faultsAt(path, state.faults).length > 0}>
       <summary>${label}</summary>
-      <p class="muted">${schema.description}</p>
+      <p class="muted">${prose(schema.description)}</p>
       ${fields(schema, Object.keys(schema.properties ?? {}), state, `${path}.`)}
     </details>`;
   }
@@ -144,7 +145,7 @@ function field(name: string, schema: Schema, path: string, isRequired: boolean, 
   return html`<div class="field ${found.length > 0 ? 'faulty' : ''}">
     <label for=${id}>${label}${isRequired ? html` <span class="muted">(required)</span>` : nothing}</label>
     ${control({ kind, schema, path, id, described, isFaulty: found.length > 0, isRequired }, state)}
-    <p id="${id}-about" class="muted">${schema.description}${limits(schema)}</p>
+    <p id="${id}-about" class="muted">${prose(schema.description)}${limits(schema)}</p>
     ${found.length === 0 ? nothing : html`<p id="${id}-fault" class="fault" role="alert">${found.map(({ message }) => message).join(' ')}</p>`}
   </div>`;
 }
@@ -192,8 +193,24 @@ function limits({ minimum, maximum, default: standard, type }: Schema): string {
   return range + usual;
 }
 
+/** Names that are not words of English. */
+const names: Readonly<Record<string, string>> = {
+  est: 'EST server',
+  edgeCa: 'Edge CA',
+  iotHubs: 'IoT hubs',
+  issuingCa: 'Issuing CA',
+  keyUri: 'Key URI',
+  pkcs11: 'PKCS #11',
+  trustedCa: 'Trusted CA',
+  webhookUrl: 'Webhook URL',
+  url: 'URL',
+  apiVersion: 'API version',
+};
+
 /** @example labelOf('keyCustody') // 'Key custody' */
 export function labelOf(name: string): string {
+  const given = names[name];
+  if (given !== undefined) return given;
   const text = name.replaceAll(/([a-z])([A-Z])/g, (_, before, after) => `${before} ${after.toLowerCase()}`);
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -37,7 +37,7 @@ export function table<Row>(
       @change=${(event: Event) => selection?.choose(ids, (event.target as HTMLInputElement).checked)}
     />
   </th>`;
-  return html`<div class="table" role="region" aria-label=${label} tabindex="0">
+  return html`<div class="table" role="group" aria-label=${label} tabindex="0">
     <table>
       <thead>
         <tr>

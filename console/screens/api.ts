@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from 'lit-html';
 import { type OpenApi, type Operation, openApi, type Parameter, resolve, type Schema } from '../openapi.ts';
-import { empty, heading } from '../parts/basic.ts';
+import { empty, heading, prose } from '../parts/basic.ts';
 import { table } from '../parts/table.ts';
 import { go, type Place, withQuery } from '../router.ts';
 import { defineScreen } from '../screen.ts';
@@ -26,7 +26,7 @@ export const apiScreen = defineScreen<OpenApi, object>({
         const operations = found.filter(({ operation }) => operation.tags.includes(name));
         if (operations.length === 0) return nothing;
         return html`<section class="panel" aria-label=${name}>
-          <header><h2>${name}</h2><p class="muted">${description}</p></header>
+          <header><h2>${name}</h2><p class="muted">${prose(description)}</p></header>
           ${operations.map((each) => operationView(data, each))}
         </section>`;
       })}
@@ -63,15 +63,15 @@ function operationView(api: OpenApi, { path, method, operation }: Entry): Templa
       <span class="method ${method.toLowerCase()}">${method}</span> <code>/api${path}</code>
       <span>${summary}</span> <span class="tag">${operation['x-required-role']}</span>
     </summary>
-    ${description === undefined ? nothing : html`<p>${description}</p>`}
+    ${description === undefined ? nothing : html`<p>${prose(description)}</p>`}
     ${parameters.length === 0 ? nothing : table(`Parameters of ${operation.operationId}`, parameterColumns, parameters, ({ name }) => name)}
-    ${requestBody === undefined ? nothing : html`<h3>Body</h3><p>${requestBody.description}</p>${bodies(api, requestBody.content)}`}
+    ${requestBody === undefined ? nothing : html`<h3>Body</h3><p>${prose(requestBody.description)}</p>${bodies(api, requestBody.content)}`}
     <h3>Answers</h3>
     <dl class="answers">
       ${Object.entries(responses).map(([status, response]) => {
         const name = response.$ref?.split('/').at(-1);
         const shown = name === undefined ? response : (api.components.responses?.[name] ?? response);
-        return html`<div><dt>${status}</dt><dd>${shown.description}${Number(status) < 400 ? bodies(api, shown.content ?? {}) : nothing}</dd></div>`;
+        return html`<div><dt>${status}</dt><dd>${prose(shown.description)}${Number(status) < 400 ? bodies(api, shown.content ?? {}) : nothing}</dd></div>`;
       })}
     </dl>
   </details>`;
@@ -81,7 +81,7 @@ const parameterColumns = [
   { name: 'Name', cell: ({ name, required }: Parameter) => html`<code>${name}</code>${required ? ' (required)' : ''}` },
   { name: 'In', cell: ({ in: place }: Parameter) => place },
   { name: 'Type', cell: ({ schema = {} }: Parameter) => html`<code>${typeText(schema)}</code>` },
-  { name: 'Meaning', kind: 'wide' as const, cell: ({ description }: Parameter) => description ?? '' },
+  { name: 'Meaning', kind: 'wide' as const, cell: ({ description }: Parameter) => prose(description) },
 ];
 
 function bodies(api: OpenApi, content: Readonly<Record<string, { readonly schema?: Schema }>>): TemplateResult {
@@ -109,7 +109,7 @@ function schemaView(api: OpenApi, given: Schema, depth = 0): TemplateResult {
           (inner.items !== undefined && resolve(api, inner.items).schema.properties !== undefined);
         return html`<li>
           <code>${member}</code> ${isObject ? schemaView(api, value, depth + 1) : html`<span class="type">${typeText(inner)}</span>`}
-          <span class="muted">${value.description ?? inner.description}</span>
+          <span class="muted">${prose(value.description ?? inner.description)}</span>
         </li>`;
       })}
     </ul>

@@ -24,7 +24,7 @@ export const auditScreen = defineScreen<AuditEntries, object>({
       ${filters(place)}
       ${
         entries.length > 0
-          ? table('Entries', columns, entries, ({ index }) => String(index))
+          ? table('Entries', columns, withoutAnswered(entries), ({ index }) => String(index))
           : continuation !== undefined
             ? empty('None on this page.', 'A page reads 16,384 entries. The next page reads on.')
             : isFiltered
@@ -35,6 +35,12 @@ export const auditScreen = defineScreen<AuditEntries, object>({
     `;
   },
 });
+
+/** Entries without the intents whose result stands on the same page. */
+export function withoutAnswered(entries: readonly AuditEntry[]): readonly AuditEntry[] {
+  const results = new Set(entries.filter(({ phase }) => phase === 'result').map(({ id }) => id));
+  return entries.filter(({ phase, id }) => phase === 'result' || !results.has(id));
+}
 
 const texts = [
   ['device', 'Device'],
@@ -50,7 +56,7 @@ function filters(place: Place): TemplateResult {
     const form = new FormData(event.target as HTMLFormElement);
     go(to(place.path, Object.fromEntries([...form].map(([name, value]) => [name, String(value).trim()]))));
   };
-  return html`<form class="filters" @submit=${submit}>
+  return html`<form class="filters audit-filters" @submit=${submit}>
     ${texts.map(
       ([name, label]) =>
         html`<label class="field"

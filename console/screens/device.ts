@@ -112,7 +112,7 @@ function identity(device: Device): TemplateResult {
         : html`${bundle.fileName} <span class="muted">${bytes(bundle.bytes)}${bundle.keptUntil === undefined ? nothing : html`, kept until ${time(bundle.keptUntil)}`}</span>`,
     ],
   ])}
-  ${canDownload ? html`<button type="button" @click=${download}>${icon('download')} Download the bundle</button> <span class="muted">The download is recorded.</span>` : nothing}`;
+  ${canDownload ? html`<p class="actions"><button type="button" @click=${download}>${icon('download')} Download the bundle</button> <span class="muted">The download is recorded.</span></p>` : nothing}`;
 }
 
 type Certificate = Device['certificates'][number];

@@ -2,7 +2,6 @@ import { html, nothing, type TemplateResult } from 'lit-html';
 import { get } from '../api.ts';
 import { number, plural } from '../format.ts';
 import { action, empty, heading, time } from '../parts/basic.ts';
-import { icon } from '../parts/icons.ts';
 import { deviceStatus, deviceTones } from '../parts/status.ts';
 import { clearFilters, filter, pager, table } from '../parts/table.ts';
 import { go, type Place, to } from '../router.ts';
@@ -166,6 +165,6 @@ const columns = [
   {
     name: 'Job',
     cell: ({ job }: Device) =>
-      html`<a href=${to(`/jobs/${job.jobId}`)}>${icon('jobs')}<span class="visually-hidden">Job of this device, </span>line ${number(job.line)}</a>`,
+      html`<a href=${to(`/jobs/${job.jobId}`)}><span class="visually-hidden">Job of this device, </span>line ${number(job.line)}</a>`,
   },
 ];

@@ -95,7 +95,7 @@ export function attentionItems({ findings, deadLetters, groups, certificates, jo
     ),
     (deadLetters?.total ?? 0) > 0 && {
       tone: 'bad',
-      text: `${plural(deadLetters?.total ?? 0, 'message')} failed for good and wait for you.`,
+      text: `${plural(deadLetters?.total ?? 0, 'message')} failed for good.`,
       href: to('/dead-letters'),
     },
     failedJobs > 0 && {
@@ -111,7 +111,7 @@ export function attentionItems({ findings, deadLetters, groups, certificates, jo
     },
     certificates.within30Days > 0 && {
       tone: 'warn',
-      text: `${plural(certificates.within30Days, 'certificate')} of devices end within 30 days.`,
+      text: `${plural(certificates.within30Days, 'device')} with a certificate that ends within 30 days.`,
       href: to('/devices', { expires: '30' }),
     },
     devices.byStatus.failed > 0 && {
@@ -126,7 +126,7 @@ export function attentionItems({ findings, deadLetters, groups, certificates, jo
     },
     findings.total > urgent && {
       tone: 'warn',
-      text: `${plural(findings.total - urgent, 'other finding')} wait for a decision.`,
+      text: `${plural(findings.total - urgent, 'other finding')} to decide on.`,
       href: to('/findings'),
     },
     ...groups.pending.map(

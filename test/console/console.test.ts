@@ -4,7 +4,7 @@ import type { Browser, Page } from 'playwright-core';
 import type { TestStack } from '../e2e/test-stack.ts';
 import { until } from '../until.ts';
 import { assertAccessible, browserIsMissing, openBrowser, openTab, signIn, type Tab } from './browser.ts';
-import { listOf, loseGroup, register, sendBrokenOrder, startFleet } from './fleet.ts';
+import { changeGroup, listOf, register, sendBrokenOrder, startFleet } from './fleet.ts';
 
 /*
  * The console in a real browser, on the whole stack: from an empty fleet to a revoked device. Each test goes on where the one before
@@ -31,6 +31,7 @@ describe('the console', { skip: browserIsMissing, timeout: 1_200_000 }, () => {
   const look = (state: string) => assertAccessible(tab, state);
   const button = (name: string | RegExp) => page.getByRole('button', { name });
   const heading = (name: string | RegExp) => page.getByRole('heading', { name, level: 1 });
+  const badge = (word: string) => page.locator('.badge', { hasText: word }).first();
   const open = async (path: string) => {
     await page.goto(`/console${path}`);
     await page.locator('.screen[aria-busy="false"]').waitFor();
@@ -107,12 +108,11 @@ describe('the console', { skip: browserIsMissing, timeout: 1_200_000 }, () => {
     });
     await page.getByLabel('Enrollment group of rows that name none').selectOption('line7');
     await button('Check the list').click();
-    await button('Issue 29 certificates').waitFor();
-    await page.getByText('4 rows with faults', { exact: true }).waitFor();
+    await button('Issue 30 certificates').waitFor();
+    await page.getByText('3 rows with faults', { exact: true }).waitFor();
     await look('a checked list');
-    await button('Issue 29 certificates').click();
-    await heading('http').or(heading(/./)).first().waitFor();
-    await page.getByText('completed with errors').first().waitFor();
+    await button('Issue 30 certificates').click();
+    await badge('completed with errors').waitFor();
     jobId = new URL(page.url()).pathname.split('/').at(-1) ?? '';
     await page.getByText('Rows that were not accepted').waitFor();
     await look('a job with faults');
@@ -136,7 +136,7 @@ describe('the console', { skip: browserIsMissing, timeout: 1_200_000 }, () => {
     await page.getByText('No job matches these filters.').waitFor();
     assert.equal(new URL(page.url()).search, '?status=failed');
     await page.goBack();
-    await page.getByText('completed with errors').first().waitFor();
+    await badge('completed with errors').waitFor();
     await open('/devices');
     await page.getByRole('link', { name: 'gw-0002' }).waitFor();
     await look('the devices');
@@ -218,16 +218,16 @@ describe('the console', { skip: browserIsMissing, timeout: 1_200_000 }, () => {
   it('acts on all that the filters match, by their number', async () => {
     await open('/devices?idPrefix=gw-000');
     await page.getByLabel('Select all rows of this page').check();
-    await page.getByText('8 devices selected').waitFor();
+    await page.getByText('9 devices selected').waitFor();
     await look('a selection');
     await button('Suspend …').click();
     const dialog = page.getByRole('dialog');
-    // One of the eight is revoked, which is more.
-    await dialog.getByRole('heading', { name: 'Suspend 7 devices?' }).waitFor();
+    // One of the nine is revoked, which is more.
+    await dialog.getByRole('heading', { name: 'Suspend 8 devices?' }).waitFor();
     await dialog.getByLabel(/Reason/).fill('recall of the first lot');
-    await dialog.getByRole('button', { name: 'Suspend 7 devices' }).click();
+    await dialog.getByRole('button', { name: 'Suspend 8 devices' }).click();
     await heading('suspend many devices').waitFor();
-    await page.getByText('completed').first().waitFor({ timeout: 90_000 });
+    await badge('completed').waitFor({ timeout: 90_000 });
     await look('an act on many devices');
     await open('/acts');
     await look('the acts');
@@ -247,13 +247,18 @@ describe('the console', { skip: browserIsMissing, timeout: 1_200_000 }, () => {
   });
 
   it('shows what differs in Azure, and repairs it', async () => {
-    await loseGroup(fleet, 'line7');
+    await changeGroup(fleet, 'line7');
     await until(async () => (await fleet.api.get<{ findings: unknown[] }>('findings')).findings.length > 0);
     await open('/findings');
-    await page.getByText('group missing').first().waitFor();
+    await page.getByText('group changed').first().waitFor();
     await look('findings');
+    await button('Repair …').click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel(/Reason/).fill('nobody knows who changed it');
+    await dialog.getByRole('button', { name: 'Repair', exact: true }).click();
+    await page.getByText('Nothing differs.').waitFor();
     await open('/');
-    await page.getByText('urgent finding').waitFor();
+    await page.getByText('Largest groups').waitFor();
     await look('the overview');
   });
 
@@ -275,7 +280,7 @@ describe('the console', { skip: browserIsMissing, timeout: 1_200_000 }, () => {
     await page.getByText('The app did not answer.').waitFor();
     await page.unroute('**/api/jobs?**');
     await button('Try again').click();
-    await page.getByText('completed with errors').first().waitFor();
+    await badge('completed with errors').waitFor();
     await page.goto('/console/jobs/000000000000000000000000');
     await page.getByText('not-found').first().waitFor();
   });

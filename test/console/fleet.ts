@@ -33,8 +33,9 @@ export async function sendBrokenOrder({ queue }: TestStack): Promise<void> {
   await queue('orders').sendMessage(JSON.stringify({ orderId: 'PO-4711', enrollmentGroup: 'line7', range: {} }));
 }
 
-/** Someone deletes the group in DPS, behind the back of the records. */
-export async function loseGroup({ stack }: TestStack, id: string): Promise<void> {
+/** Someone changes the group in DPS, and not here. */
+export async function changeGroup({ stack }: TestStack, id: string): Promise<void> {
   const client = iotClient(ProvisioningServiceClient, { connectionString: stack.dpsConnectionString });
-  await client.deleteEnrollmentGroup(id);
+  const { responseBody: group } = await client.getEnrollmentGroup(id);
+  await client.createOrUpdateEnrollmentGroup({ ...group, allocationPolicy: 'geoLatency' });
 }

@@ -4,7 +4,7 @@ import { runCommand } from '../../infra/tools/command-line.ts';
 import type { TestStack } from '../e2e/test-stack.ts';
 import { until } from '../until.ts';
 import { browserIsMissing, openBrowser, openTab, signIn, type Tab } from './browser.ts';
-import { listOf, loseGroup, register, sendBrokenOrder, startFleet } from './fleet.ts';
+import { changeGroup, listOf, register, sendBrokenOrder, startFleet } from './fleet.ts';
 
 const usage = `Usage: node test/console/screenshots.ts [DIRECTORY]
 
@@ -76,7 +76,7 @@ async function fill(fleet: TestStack): Promise<Ids> {
   await until(async () => (await api.get<{ status: string }>('devices/gw-0002')).status === 'assigned');
   await fetchJson(fleet, 'devices/gw-0003/suspend', { reason: 'missing since Monday, ticket 4211' });
   await fetchJson(fleet, 'devices/gw-0004/revoke', { reason: 'key was read out' });
-  await loseGroup(fleet, 'line8');
+  await changeGroup(fleet, 'line8');
   await until(async () => (await api.get<{ findings: unknown[] }>('findings')).findings.length > 0);
   return { job: first.jobId };
 }

@@ -29,10 +29,10 @@ it('what needs attention comes with its number and leads to its list, the most u
     items.map(({ tone, text, href }) => [tone, text, href]),
     [
       ['bad', '1 urgent finding: Azure differs from the records.', '/console/findings'],
-      ['bad', '2 messages failed for good and wait for you.', '/console/dead-letters'],
+      ['bad', '2 messages failed for good.', '/console/dead-letters'],
       ['warn', 'The issuing CA of line7 ends in 40 days.', '/console/groups/line7'],
-      ['warn', '12 certificates of devices end within 30 days.', '/console/devices?expires=30'],
-      ['warn', '2 other findings wait for a decision.', '/console/findings'],
+      ['warn', '12 devices with a certificate that ends within 30 days.', '/console/devices?expires=30'],
+      ['warn', '2 other findings to decide on.', '/console/findings'],
     ],
   );
 });
