@@ -96,7 +96,11 @@ export function dialogView(): TemplateResult | typeof nothing {
   const { dialog } = current();
   if (dialog === undefined) return nothing;
   const show = (element: Element | undefined) => {
-    if (element instanceof HTMLDialogElement && !element.open) element.showModal();
+    if (!(element instanceof HTMLDialogElement) || element.open) return;
+    // Now it is made; it is part of the page once this drawing has ended.
+    queueMicrotask(() => {
+      if (element.isConnected && !element.open) element.showModal();
+    });
   };
   return html`<dialog ${ref(show)} aria-labelledby="dialog-title" @close=${() => update({ dialog: undefined })}>
     <h2 id="dialog-title">${dialog.title}</h2>

@@ -6,11 +6,13 @@ import { until } from '../until.ts';
 import { browserIsMissing, openBrowser, openTab, signIn, type Tab } from './browser.ts';
 import { changeGroup, listOf, register, sendBrokenOrder, startFleet } from './fleet.ts';
 
-const usage = `Usage: node test/console/screenshots.ts [DIRECTORY]
+const usage = `Usage: node test/console/screenshots.ts [--all] [DIRECTORY]
 
-Starts the stack with a fleet, and takes a picture of each screen of the console.
+Starts the stack with a fleet, and takes a picture of each screen of the console: light and wide, and the overview also dark and
+narrow.
 
   [DIRECTORY]  folder of the pictures (default: docs/images)
+  --all        each screen light, dark and narrow
   -h, --help   show this text
 
 Exit codes: 0 taken, 1 failure, 2 invalid command line.
@@ -23,7 +25,9 @@ const looks = [
   ['-narrow', 360, 780, 'light'],
 ] as const;
 
-await runCommand({ usage, operands: ['[DIRECTORY]'] }, async ({ operands }) => {
+const options = { all: { type: 'boolean', default: false } } as const;
+
+await runCommand({ usage, options, operands: ['[DIRECTORY]'] }, async ({ operands, values }) => {
   if (browserIsMissing !== false) throw new Error(browserIsMissing);
   const directory = operands[0] ?? 'docs/images';
   await mkdir(directory, { recursive: true });
@@ -36,7 +40,7 @@ await runCommand({ usage, operands: ['[DIRECTORY]'] }, async ({ operands }) => {
     await tab.page.goto('/');
     await signIn(tab, fleet.stack.functionsKey);
     await tab.page.getByRole('heading', { name: 'Overview' }).waitFor();
-    await takeAll(tab, directory, ids);
+    await takeAll(tab, directory, ids, values.all);
   } finally {
     await browser.close();
     await fleet.close();
@@ -88,7 +92,7 @@ async function fetchJson({ stack }: TestStack, path: string, body: unknown): Pro
   if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${await answer.text()}`);
 }
 
-async function takeAll(tab: Tab, directory: string, { job }: Ids): Promise<void> {
+async function takeAll(tab: Tab, directory: string, { job }: Ids, all: boolean): Promise<void> {
   const screens: readonly (readonly [name: string, path: string])[] = [
     ['overview', '/'],
     ['upload', '/upload'],
@@ -106,7 +110,7 @@ async function takeAll(tab: Tab, directory: string, { job }: Ids): Promise<void>
     ['api', '/api'],
   ];
   for (const [name, path] of screens) {
-    for (const [look, width, height, colorScheme] of looks) {
+    for (const [look, width, height, colorScheme] of looks.filter(([look]) => all || look === '' || path === '/')) {
       await tab.page.setViewportSize({ width, height });
       await tab.page.emulateMedia({ colorScheme });
       await tab.page.goto(`/console${path}`);
