@@ -104,14 +104,14 @@ describe('the console', { skip: browserIsMissing, timeout: 1_200_000 }, () => {
     await look('the upload');
     await page.locator('input[type=file]').setInputFiles({
       ...{ name: 'gateways.csv', mimeType: 'text/csv' },
-      buffer: Buffer.from(listOf('gw', 30)),
+      buffer: Buffer.from(listOf('gw', 60)),
     });
     await page.getByLabel('Enrollment group of rows that name none').selectOption('line7');
     await button('Check the list').click();
-    await button('Issue 30 certificates').waitFor();
+    await button('Issue 60 certificates').waitFor();
     await page.getByText('3 rows with faults', { exact: true }).waitFor();
     await look('a checked list');
-    await button('Issue 30 certificates').click();
+    await button('Issue 60 certificates').click();
     await badge('completed with errors').waitFor();
     jobId = new URL(page.url()).pathname.split('/').at(-1) ?? '';
     await page.getByText('Rows that were not accepted').waitFor();
@@ -233,6 +233,22 @@ describe('the console', { skip: browserIsMissing, timeout: 1_200_000 }, () => {
     await look('the acts');
   });
 
+  it('selects what the filters match on every page, and counts it before it asks', async () => {
+    await open('/devices?group=line7');
+    await page.getByLabel('Select all rows of this page').check();
+    await page.getByText('50 devices selected').waitFor();
+    await button('Select all that the filters match').click();
+    await page.getByText('All devices that the filters match are selected, on every page').waitFor();
+    await button('Suspend …').click();
+    // Of 60, one is revoked and eight are suspended.
+    await page.getByRole('heading', { name: 'Suspend 51 devices?' }).waitFor();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('link', { name: 'Next page' }).click();
+    await page.getByText('This is the last page.').waitFor();
+    await page.goBack();
+    await page.getByRole('link', { name: 'Next page' }).waitFor();
+  });
+
   it('shows dead letters by reason, and discards them', async () => {
     await sendBrokenOrder(fleet);
     await until(async () => (await fleet.api.get<{ deadLetters: unknown[] }>('dead-letters')).deadLetters.length > 0);
@@ -329,6 +345,46 @@ describe('the console', { skip: browserIsMissing, timeout: 1_200_000 }, () => {
       assert.deepEqual(other.faults, []);
       await other.context.close();
     }
+  });
+
+  it('leads people to the sign-in of Microsoft Entra, and back to where they were', async () => {
+    const other = await openTab(browser, fleet.stack.urls.functions);
+    let isSignedIn = false;
+    const shell = /\/console\/[^.]*$/;
+    // The platform is not here. It answers 401 until its sign-in sets a cookie, and leads back.
+    await other.page.route(shell, async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, body: (await response.text()).replace('content="keys"', 'content="entra"') });
+    });
+    await other.page.route('**/api/**', async (route) => {
+      if (!isSignedIn) return route.fulfill({ status: 401 });
+      const headers = { ...route.request().headers(), 'x-functions-key': fleet.stack.functionsKey };
+      return route.continue({ headers });
+    });
+    const asked: string[] = [];
+    await other.page.route('**/.auth/login/aad**', (route) => {
+      const back = new URL(route.request().url()).searchParams.get('post_login_redirect_uri') ?? '';
+      asked.push(back);
+      return route.fulfill({ status: 302, headers: { location: back } });
+    });
+
+    await other.page.goto('/console/devices/gw-0010');
+    await other.page.getByText('You have signed in, and the app still refused you.').waitFor();
+    assert.deepEqual(asked, ['/console/devices/gw-0010'], 'not in circles');
+    await assertAccessible(other, 'a sign-in that is refused');
+    isSignedIn = true;
+    await other.page.getByRole('link', { name: 'Sign in again' }).click();
+    await other.page.getByRole('heading', { name: 'gw-0010', level: 1 }).waitFor();
+
+    isSignedIn = false;
+    await other.page.getByRole('link', { name: 'Jobs', exact: true }).click();
+    await other.page.getByText('Your sign-in has ended.').waitFor();
+    await assertAccessible(other, 'a sign-in that has ended');
+    isSignedIn = true;
+    await other.page.getByRole('button', { name: 'I have signed in: go on' }).click();
+    await other.page.getByRole('heading', { name: 'Jobs', level: 1 }).waitFor();
+    await other.page.locator('.badge').first().waitFor();
+    await other.context.close();
   });
 
   it('has broken no rule of its policy and asked no other site for anything', () => {

@@ -4,9 +4,10 @@ import type { Schema } from '../../../console/openapi.ts';
 import { niceTop } from '../../../console/parts/charts.ts';
 import { faultsAt, objectOf, valuesOf } from '../../../console/parts/definition-form.ts';
 import { placeOf } from '../../../console/router.ts';
+import { withoutAnswered } from '../../../console/screens/audit.ts';
 import { deviceQuery } from '../../../console/screens/device-query.ts';
 import { merge } from '../../../console/screens/jobs.ts';
-import type { Job } from '../../../console/types.ts';
+import type { AuditEntry, Job } from '../../../console/types.ts';
 import description from '../../../docs/openapi.json' with { type: 'json' };
 
 describe('the list of jobs', () => {
@@ -74,4 +75,10 @@ describe('the form of a group', () => {
     ];
     assert.deepEqual(faultsAt('recipients', faults), [faults[0]]);
   });
+});
+
+it('the audit trail shows an intent only while its result is not on the page', () => {
+  const entry = (index: number, id: string, phase: 'intent' | 'result') => ({ index, id, phase }) as AuditEntry;
+  const entries = [entry(4, 'b', 'intent'), entry(3, 'a', 'result'), entry(2, 'a', 'intent')];
+  assert.deepEqual(withoutAnswered(entries), [entry(4, 'b', 'intent'), entry(3, 'a', 'result')]);
 });
