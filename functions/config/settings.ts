@@ -184,7 +184,7 @@ export const settings = z.object({
   // https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling
   HUB_REGISTRY_OPERATIONS_PER_MINUTE: wholeNumber(1, 100_000).default(50).register(registry, {
     description:
-      'Most operations per minute on the identities of one hub, when devices are suspended, revoked, restored or scrapped. One unit of S1 or S2 allows 100, which DPS needs too when devices register.',
+      'Most operations per minute on identities, of all hubs together, when devices are suspended, revoked, restored or scrapped. One unit of S1 or S2 allows 100 (S3: 5,000), which DPS needs too when devices register. A device takes four.',
     expected: 'a whole number from 1 to 100000',
     group: 'dps',
     where: 'both',

@@ -79,7 +79,10 @@ async function verify({ services, name }: Place, given: Given): Promise<number> 
   const log = await verifyLog({ ...auditLog, publicKey, older, copies, onEntry });
   const archives = await matcher.match(bundles, listed);
 
-  const findings = [...log.findings, ...archives.findings];
+  const { bundleRetentionDays: retentionDays } = services;
+  const gone = logOnly ? [] : matcher.gone(listed, { retentionDays, now: services.now() });
+
+  const findings = [...log.findings, ...archives.findings, ...gone];
   if (json === true) print(JSON.stringify({ ...log, ...archives, findings }, undefined, 2));
   else {
     for (const { where, what } of findings) print(`FOUND ${where}: ${what}`);

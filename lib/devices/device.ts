@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors.ts';
 import type { Measured, Page, PageRequest, Versioned } from '../storage.ts';
 import type { BlockKind, DeviceBlock } from './block.ts';
-import type { CertificateName, DeviceCertificate, DeviceIdentity } from './certificate.ts';
+import type { BundleName, CertificateName, DeviceCertificate, DeviceIdentity } from './certificate.ts';
 import type { Twin } from './twin.ts';
 
 /**
@@ -77,8 +77,8 @@ export interface DeviceRecord {
   readonly bundle?: BundleLocation;
   readonly registration?: Registration;
   /**
-   * Hubs that DPS assigned the device to, noted before its access was ended. DPS does not name the hub of a device that it
-   * refuses, and the identity at the hub must be closed all the same.
+   * Hubs that DPS assigned the device to, noted before its access was ended or when it moved to another one. DPS does not name
+   * the hub of a device that it refuses, and the identity at each hub must be closed all the same.
    */
   readonly hubs?: readonly string[];
   /**
@@ -194,16 +194,13 @@ export function withEnrolledCertificate(noted: readonly string[], sha256Thumbpri
 }
 
 /** The place of a device's bundle: a range of bytes in the archive of its chunk. */
-export interface BundleLocation {
-  /** Blob in the container `bundles`. */
-  readonly archive: string;
+export interface BundleLocation extends BundleName {
   /** First byte, from 0. */
   readonly offset: number;
   /** Bytes. */
   readonly length: number;
   /** SHA-256 of the bundle, lower-case hex. Records of earlier versions do not have it. */
   readonly sha256?: string;
-  readonly fileName: string;
   readonly mediaType: string;
 }
 
@@ -213,7 +210,10 @@ export interface Registration {
   readonly substatus?: string;
   /** When it was read so first: ISO 8601, UTC. Records of earlier versions do not have it. */
   readonly seenAt?: string;
-  /** The present certificate when it was read, SHA-256, upper-case hex. DPS does not say with which one a device registered. */
+  /**
+   * The certificate that it was read for, SHA-256, upper-case hex: the present one, or a former one that the identity at the
+   * hub has. DPS does not say with which one a device registered.
+   */
   readonly sha256Thumbprint?: string;
   readonly status: 'unassigned' | 'assigning' | 'assigned' | 'failed' | 'disabled';
   /** Host name of the hub. */

@@ -31,7 +31,10 @@ export interface FleetActEstimate {
   readonly limit: 'hub registry' | 'DPS' | 'devicesPerMinute';
 }
 
-/** How the devices of an act ended. Together they are the devices up to `after` that match the filter. */
+/**
+ * How the devices of an act ended. Together they are the devices up to `after` that match the filter, and the ids of its list
+ * that no device has.
+ */
 export interface FleetActCounts {
   /** Every door was read back as it should be. */
   readonly done: number;

@@ -24,7 +24,7 @@ import type { Ports } from './ports.ts';
 
 export type DoorPorts = Pick<
   Ports,
-  'devices' | 'groups' | 'enrollments' | 'identities' | 'rateLimiter' | 'registryRateLimiter' | 'retry'
+  'devices' | 'groups' | 'enrollments' | 'identities' | 'rateLimiter' | 'registryRateLimiter' | 'retry' | 'now'
 >;
 
 /** A device and its block. */
@@ -233,9 +233,9 @@ async function isWanted({ record, block }: Blocked, { devices }: DoorPorts): Pro
   return latest?.mark === block.mark && latest.undo?.mark === block.undo?.mark;
 }
 
-/** Repeats a call outside for some seconds. */
-export function patiently<T>({ retry: { sleep } }: Pick<Ports, 'retry'>, work: () => Promise<T>): Promise<T> {
-  return retrying(work, { maxWaitSeconds, sleep });
+/** Repeats a call outside for some seconds. A service that does not answer delays the next door by one timeout at most. */
+export function patiently<T>({ retry, now }: Pick<Ports, 'retry' | 'now'>, work: () => Promise<T>): Promise<T> {
+  return retrying(work, { maxWaitSeconds, sleep: retry.sleep, now });
 }
 
 /** @throws FleetError the first of the failures, if there is one */

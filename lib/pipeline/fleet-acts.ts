@@ -2,6 +2,7 @@ import { auditedEach } from '../audit/audit.ts';
 import { isBlocked } from '../devices/blocking.ts';
 import { certificatesOf } from '../devices/certificates.ts';
 import type { DeviceRecord } from '../devices/device.ts';
+import { inUse } from '../devices/reissue.ts';
 import { enrollmentsPerCall } from '../enrollment/enrollments.ts';
 import { FleetError, orFleetError } from '../errors.ts';
 import type { FleetAct, FleetActCounts, FleetActEstimate, FleetActFilter, FleetActKind } from '../jobs/fleet-act.ts';
@@ -88,17 +89,28 @@ function isAtHub(record: DeviceRecord): boolean {
 /**
  * Begins an act on many devices. The queue works on them in the order of their ids.
  * @param actId of a request that is repeated: the act that it began is returned
+ * @param options.delaySeconds until it begins
  */
-export async function beginFleetAct(actId: string, request: FleetActRequest, ports: FleetActPorts): Promise<FleetAct> {
+export async function beginFleetAct(
+  actId: string,
+  request: FleetActRequest,
+  ports: FleetActPorts,
+  { delaySeconds = 0 } = {},
+): Promise<FleetAct> {
   const begun = await ports.fleetActs.read(actId);
   if (begun === undefined) {
     const estimate = await estimateFleetAct(request, ports);
-    const counts = { done: 0, underway: 0, refused: 0, unchanged: 0 };
-    const at = ports.now().toISOString();
-    const times = { startedAt: at, nextAt: at };
-    await ports.fleetActs.create({ actId, ...request, status: 'running', estimate, counts, refusals: [], ...times });
+    const unknown = await unknownIds(request.filter, ports);
+    const counts = { done: 0, underway: 0, refused: unknown.length, unchanged: 0 };
+    const refusals = unknown.slice(-maxRefusals).map((deviceId) => {
+      return { deviceId, code: 'not-found' as const, message: `There is no device "${deviceId}".` };
+    });
+    const at = ports.now();
+    const nextAt = new Date(at.getTime() + delaySeconds * 1000).toISOString();
+    const times = { startedAt: at.toISOString(), nextAt };
+    await ports.fleetActs.create({ actId, ...request, status: 'running', estimate, counts, refusals, ...times });
   }
-  await ports.blockQueue.send([{ actId }]);
+  await ports.blockQueue.send([{ actId }], { delaySeconds });
   return (await readFleetAct(actId, ports)).value;
 }
 
@@ -282,6 +294,17 @@ function isOpen(record: DeviceRecord, kind: FleetActKind): boolean {
   return !ended.includes(status);
 }
 
+/** Ids of the list that no device has. */
+async function unknownIds({ deviceIds = [] }: FleetActFilter, { devices }: Pick<Ports, 'devices'>): Promise<string[]> {
+  const unknown: string[] = [];
+  for (let from = 0; from < deviceIds.length; from += pageSize) {
+    const ids = deviceIds.slice(from, from + pageSize);
+    const found = await devices.read(ids);
+    unknown.push(...ids.filter((id) => !found.has(id)));
+  }
+  return unknown;
+}
+
 /** The devices of an act, by id, ascending, from the one after `after` on. */
 async function* devicesOf(
   filter: FleetActFilter,
@@ -312,7 +335,7 @@ function isMatch(record: DeviceRecord, { enrollmentGroup, jobId, tag, suspendedB
   if (jobId !== undefined && record.claim.jobId !== jobId) return false;
   if (suspendedBy !== undefined && record.block?.fleetAct !== suspendedBy) return false;
   if (tag === undefined) return true;
-  const value = tag.path.split('.').reduce<unknown>((at, name) => memberOf(at, name), record.twin?.tags);
+  const value = tag.path.split('.').reduce<unknown>((at, name) => memberOf(at, name), inUse(record).twin?.tags);
   return value !== undefined && typeof value !== 'object' && String(value) === tag.value;
 }
 

@@ -2,14 +2,12 @@ import type { RegistrationOf } from '../enrollment/enrollments.ts';
 import { FleetError } from '../errors.ts';
 import { enrollmentRevision, type GroupRecord, inForce } from '../groups/group.ts';
 import { currentLog } from '../log.ts';
-import { applyRegistrations } from './apply-registrations.ts';
+import { type ApplyPorts, applyRegistrations } from './apply-registrations.ts';
 import type { Ports } from './ports.ts';
 import { reachEnrollments } from './reach-enrollments.ts';
 
-export type ReconcilePorts = Pick<
-  Ports,
-  'devices' | 'groups' | 'enrollments' | 'twins' | 'audit' | 'rateLimiter' | 'retry' | 'now' | 'random'
->;
+export type ReconcilePorts = ApplyPorts &
+  Pick<Ports, 'groups' | 'enrollments' | 'audit' | 'rateLimiter' | 'retry' | 'random'>;
 
 /**
  * Device ids held in memory at once for one group, some 100 MB: as many devices as one DPS instance holds

@@ -3,7 +3,7 @@ import { audited, type Note } from '../audit/audit.ts';
 import { eraseBundle } from '../bundle/archive.ts';
 import type { DoorSeen } from '../devices/block.ts';
 import { areClosed, closed, confirmed, later, restored, withDoors } from '../devices/blocking.ts';
-import { certificatesOf } from '../devices/certificates.ts';
+import { bundlesOf, certificatesOf } from '../devices/certificates.ts';
 import { type DeviceRecord, withEvent } from '../devices/device.ts';
 import type { FoundEntry } from '../enrollment/enrollments.ts';
 import { type FleetError, orFleetError } from '../errors.ts';
@@ -90,18 +90,30 @@ export async function settleBlocks(
  * @throws FleetError as `settleBlock`, without `not-found`
  */
 export async function continueBlock(deviceId: string, ports: SettlePorts): Promise<void> {
-  const { value: record } = await readDevice(deviceId, ports.devices);
-  if (record.block?.lookAgainAt === undefined) return;
+  const { value: before } = await readDevice(deviceId, ports.devices);
+  if (before.block?.lookAgainAt === undefined) return;
+  // A step can have several messages. The first one that is due takes it, and the others wait for the next.
+  const { block } = secondsUntilStep(before, ports) > 0 ? before : await settleAudited(before, ports);
+  if (block?.lookAgainAt === undefined) return;
+  const delaySeconds = Math.max(1, secondsUntilStep({ block }, ports));
+  await ports.blockQueue.send([{ deviceId }], { delaySeconds });
+}
+
+/** 0 or less: it is due, or there is none. */
+function secondsUntilStep({ block }: Pick<DeviceRecord, 'block'>, { now }: Pick<Ports, 'now'>): number {
+  const { lookAgainAt } = block ?? {};
+  return lookAgainAt === undefined ? 0 : Math.ceil((Date.parse(lookAgainAt) - now().getTime()) / 1000);
+}
+
+function settleAudited(record: DeviceRecord, ports: SettlePorts): Promise<DeviceRecord> {
   const settle = async (note: Note) => {
-    const settled = await settleBlock(deviceId, ports);
+    const settled = await settleBlock(record.id, ports);
     note({ status: settled.status, notYet: Object.keys(settled.block?.notYet ?? {}) });
     return settled;
   };
-  const withoutIntent = record.block.undo === undefined;
-  const { block } = await audited(ports.audit, settleAct(record), settle, { withoutIntent });
-  if (block?.lookAgainAt === undefined) return;
-  const delaySeconds = Math.max(1, Math.ceil((Date.parse(block.lookAgainAt) - ports.now().getTime()) / 1000));
-  await ports.blockQueue.send([{ deviceId }], { delaySeconds });
+  // Only an end of a block gives rights.
+  const withoutIntent = record.block?.undo === undefined;
+  return audited(ports.audit, settleAct(record), settle, { withoutIntent });
 }
 
 /**
@@ -189,7 +201,7 @@ function changeOwn(
 /** Removes what a scrapped device left: its bundle, its identity at the hubs, and its registration. Its block in DPS stays. */
 async function removeTraces(record: DeviceRecord, ports: SettlePorts): Promise<void> {
   const { enrollments, twins, bundles, rateLimiter, registryRateLimiter } = ports;
-  if (record.bundle !== undefined) await eraseBundle(bundles, record.bundle);
+  for (const bundle of bundlesOf(record)) await eraseBundle(bundles, bundle);
   const thumbprints = certificatesOf(record).flatMap((each) => [each.sha1Thumbprint, each.sha256Thumbprint]);
   const hubs = await hubsOf(record, ports);
   throwFirst(hubs);

@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
 import { unknownGroup } from '../enrollment/group-directory.ts';
 import type { StoredGroup } from '../enrollment/groups.ts';
-import { FleetError } from '../errors.ts';
+import { FleetError, orFleetError } from '../errors.ts';
 import type { FleetAct } from '../jobs/fleet-act.ts';
 import { beginFleetAct, cancelFleetAct, type FleetActPorts } from './fleet-acts.ts';
+
+/** Seconds in which an act that is cancelled has written the records of its last step: ten devices. */
+const lastStepSeconds = 30;
 
 export interface GroupAct extends StoredGroup {
   /** The act on the devices of the group. */
@@ -46,13 +49,13 @@ export async function restoreGroup(id: string, { by, reason }: Asked, ports: Fle
     throw new FleetError('method-conflict', `Enrollment group "${id}" is not suspended.`);
   }
   const { fleetAct } = suspension;
-  await cancelFleetAct(fleetAct, by, ports).catch((error: unknown) => {
-    const isEnded = error instanceof FleetError && (error.code === 'method-conflict' || error.code === 'not-found');
-    if (!isEnded) throw error;
-  });
+  const cancelled = await orFleetError(() => cancelFleetAct(fleetAct, by, ports));
+  const isRunning = !(cancelled instanceof FleetError);
+  if (!isRunning && cancelled.code !== 'method-conflict' && cancelled.code !== 'not-found') throw cancelled;
   // The id follows from the suspension, so a repeated request finds the act of the first.
   const actId = createHash('sha256').update(`restore ${fleetAct}`).digest('hex').slice(0, 24);
   const filter = { enrollmentGroup: id, suspendedBy: fleetAct };
-  const act = await beginFleetAct(actId, { kind: 'restore', filter, by, reason }, ports);
+  const delaySeconds = isRunning ? lastStepSeconds : 0;
+  const act = await beginFleetAct(actId, { kind: 'restore', filter, by, reason }, ports, { delaySeconds });
   return { ...(await ports.groups.resume(id)), act };
 }

@@ -38,7 +38,7 @@ const confirmationsPerSweep = 1000;
 const pagesPerHub = 100;
 
 /** The name of the place in the fleet. No group and no hub has an asterisk in its name. */
-const identitiesPlace = '*identities';
+export const identitiesPlace = '*identities';
 
 export const hubSteps: Steps<'records' | 'hubs'> = {
   /** Compares every device on record, with its identity at its hub. */

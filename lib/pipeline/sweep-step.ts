@@ -32,7 +32,7 @@ export type SweepPorts = Pick<
 };
 
 /** Where a sweep is, and what the next one has to know. */
-export interface Place {
+interface Place {
   readonly cursor: SweepCursor;
   readonly state: SweepState;
 }

@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream';
+import { json } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BlobServiceClient } from '@azure/storage-blob';
 import type { ChaosStack } from './chaos-stack.ts';
@@ -22,7 +24,9 @@ export async function sweptOnce({ stack }: Pick<ChaosStack, 'stack'>): Promise<v
   const state = reports.getBlobClient('_sweep.json');
   for (const since = Date.now(); Date.now() - since < longest; await sleep(100)) {
     if (!(await state.exists())) continue;
-    const { latest } = JSON.parse((await state.downloadToBuffer()).toString()) as { latest?: { began: string } };
+    // One request: `downloadToBuffer` asks for the size first, and the blob can change in between.
+    const { readableStreamBody } = await state.download();
+    const { latest } = (await json(readableStreamBody ?? Readable.from('{}'))) as { latest?: { began: string } };
     if (latest !== undefined && latest.began > asked) return;
   }
   throw new Error(`No sweep began and ended within ${longest / 1000} s.`);

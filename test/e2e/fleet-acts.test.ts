@@ -123,6 +123,31 @@ test('an act takes a list of ids, a tag, or a job', { timeout: 120_000 }, async 
   assert.deepEqual(await statusesOf(group), { suspended: 6 });
 });
 
+test('the devices of a question about certificates are the list of an act', { timeout: 120_000 }, async () => {
+  const group = 'asked';
+  await provision(group, 3);
+  const question = `ca=${group}/1&custody=service&issuedFrom=1d`;
+  const headers = { 'x-functions-key': fleet.stack.functionsKey };
+  const csv = await fetch(`${fleet.stack.urls.functions}/api/certificates?${question}&format=csv`, { headers });
+  assert.equal(csv.headers.get('content-type'), 'text/csv; charset=utf-8');
+  const [columns, ...lines] = (await csv.text()).trimEnd().split('\n');
+  assert.match(columns ?? '', /^deviceId,deviceStatus,kind,serialNumber,/);
+  const fromCsv = new Set(lines.map((line) => line.split(',')[0]));
+
+  const page = (await call('GET', `certificates?${question}&limit=1`)).json;
+  assert.equal(page.certificates[0].deviceId, `${group}-1`);
+  assert.match(page.next, /^\/api\/certificates\?.*continuation=/);
+  const deviceIds = [...fromCsv];
+  assert.deepEqual(
+    deviceIds,
+    [1, 2, 3].map((row) => `${group}-${row}`),
+  );
+
+  const act = await call('POST', 'device-acts', { act: 'revoke', filter: { deviceIds }, reason: 'CA key read out' });
+  assert.equal((await ended(act.json.actId)).counts.done, 3);
+  assert.deepEqual((await call('GET', `certificates?${question}`)).json.certificates, []);
+});
+
 test('a suspended group lets no device in, and gives back what it took', { timeout: 180_000 }, async () => {
   const group = 'stopped';
   await provision(group, 4);

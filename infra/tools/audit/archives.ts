@@ -1,3 +1,4 @@
+import type { WorkAction } from '../../../lib/audit/actions.ts';
 import { certificatesDigest, indexDigest, issueAction } from '../../../lib/audit/certificates.ts';
 import type { AuditEntry } from '../../../lib/audit/entry.ts';
 import type { AuditFinding } from '../../../lib/audit/verify.ts';
@@ -14,7 +15,17 @@ export interface ArchiveMatch {
   readonly findings: readonly AuditFinding[];
 }
 
+const dayMs = 24 * 60 * 60 * 1000;
+
+function chunkOf({ jobId, chunk, attempt }: AuditEntry['subject']): string {
+  return `${jobId} ${chunk} ${attempt}`;
+}
+
 interface NamedArchive {
+  /** When it was issued: ISO 8601, UTC. */
+  readonly at: string;
+  /** Job, chunk and attempt. */
+  readonly chunk: string;
   readonly certificatesSha256: unknown;
   readonly indexSha256: unknown;
 }
@@ -26,6 +37,8 @@ interface NamedArchive {
 export class ArchiveMatcher {
   readonly #named = new Map<string, NamedArchive[]>();
   readonly #deleted = new Set<string>();
+  /** Chunks that were given up. */
+  readonly #abandoned = new Set<string>();
   #begin: string | undefined;
 
   /** Takes the entries of the log, in any order. */
@@ -35,9 +48,33 @@ export class ArchiveMatcher {
     if (/^(delete|scrap)-/.test(action) && typeof subject['deviceId'] === 'string') {
       this.#deleted.add(subject['deviceId'].toLowerCase());
     }
+    if (action === ('abandon-work' satisfies WorkAction) && details !== undefined)
+      this.#abandoned.add(chunkOf(details));
     if (action !== issueAction || phase !== 'result' || typeof details?.['archive'] !== 'string') return;
     const { archive, certificatesSha256, indexSha256 } = details;
-    this.#named.set(archive, [...(this.#named.get(archive) ?? []), { certificatesSha256, indexSha256 }]);
+    const named = { at, chunk: chunkOf(subject), certificatesSha256, indexSha256 };
+    this.#named.set(archive, [...(this.#named.get(archive) ?? []), named]);
+  }
+
+  /**
+   * Finds archives that entries name and that are gone. The retention rule explains some, and a chunk that was given up after
+   * its entry was written has none. A chunk of the last day can still be in work.
+   * @param retentionDays days after which the rule deletes archives; absent where there is no rule
+   */
+  gone(
+    listed: readonly BlobListing[],
+    {
+      retentionDays = Number.POSITIVE_INFINITY,
+      now,
+    }: { readonly retentionDays?: number | undefined; readonly now: Date },
+  ): AuditFinding[] {
+    const present = new Set(listed.map(({ name }) => name));
+    const ageOf = ({ at }: NamedArchive) => (now.getTime() - Date.parse(at)) / dayMs;
+    const isUnexplained = (each: NamedArchive) =>
+      ageOf(each) > 1 && ageOf(each) < retentionDays && !this.#abandoned.has(each.chunk);
+    return [...this.#named]
+      .filter(([name, entries]) => !present.has(name) && entries.every(isUnexplained))
+      .map(([name]) => ({ where: `bundles/${name}`, what: 'is gone, and an entry names its certificates' }));
   }
 
   /**

@@ -14,6 +14,7 @@ import { chain, type Interference, transparent } from '../proxy.ts';
 import type { Random } from '../random.ts';
 import type { Scenario } from '../scenario.ts';
 import { readDevices } from '../stores.ts';
+import { breakLeases } from '../sweeps.ts';
 import { createTripwire, type Tripwire } from '../tripwire.ts';
 
 const sizes = {
@@ -194,11 +195,11 @@ function actIdIn(json: Readonly<Record<string, unknown>>): unknown {
 }
 
 async function killHosts(
-  { stack }: ChaosStack,
+  chaos: ChaosStack,
   tripwire: Tripwire,
   { random, kills, say }: { readonly random: Random; readonly kills: number; readonly say: (text: string) => void },
 ): Promise<void> {
-  const host = stack.process('functions');
+  const host = chaos.stack.process('functions');
   for (let number = 1; number <= kills; number++) {
     const tripped = new Promise<void>((resolve) => {
       tripwire.arm(
@@ -209,6 +210,8 @@ async function killHosts(
     });
     await Promise.race([tripped, sleep(4_000)]);
     tripwire.disarm();
+    await host.kill('SIGKILL');
+    await breakLeases(chaos);
     await host.restart();
     say(`kill ${number} of ${kills}`);
   }

@@ -32,7 +32,7 @@ const { minLength, maxLength, pattern } = components.schemas.Reason.properties.r
 describe('the reason of an act', () => {
   it('is stored without the spaces around it', () => assert.equal(read('  stolen '), 'stolen'));
 
-  for (const refused of ['', '   ', 'two\nlines', 'x'.repeat(201)]) {
+  for (const refused of ['', '   ', 'two\nlines', 'x'.repeat(201), 'a\u2028b', 'a\u202eb', '\u2066a']) {
     it(`refuses ${JSON.stringify(refused).slice(0, 20)} and says what it expects`, () => {
       assert.throws(() => read(refused), {
         code: 'request-invalid',
@@ -41,9 +41,14 @@ describe('the reason of an act', () => {
     });
   }
 
+  it('refuses half of a pair of UTF-16', () => assert.ok(!reasonText.safeParse('a\ud800').success));
+
   it('takes exactly what docs/openapi.json describes', () => {
     const text = fc.oneof(
-      fc.string({ unit: fc.constantFrom(' ', '\t', '\n', 'a', '\u0085', '\u00a0', '\u{1f69a}'), maxLength: 6 }),
+      fc.string({
+        unit: fc.constantFrom(' ', '\t', '\n', 'a', '\u0085', '\u00a0', '\u2029', '\u{1f69a}'),
+        maxLength: 6,
+      }),
       fc.integer({ min: 198, max: 203 }).map((length) => '\u{1f69a}'.repeat(length)),
     );
     fc.assert(

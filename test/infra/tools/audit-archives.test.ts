@@ -100,6 +100,23 @@ describe('the certificates in the archives', () => {
     assert.deepEqual(await whats(world, [deletion]), []);
   });
 
+  it('are found when their archive is gone, unless the retention rule or a given-up chunk explains it', async () => {
+    using world = await someWorld();
+    const [name = ''] = world.bundles.blobs.keys();
+    const listed = await Array.fromAsync(world.bundles.list(''));
+    const later = (days: number) => new Date(someTime.getTime() + days * 24 * 60 * 60 * 1000);
+    const matcher = matcherOf(world);
+    assert.deepEqual(matcher.gone(listed, { now: later(10) }), []);
+    const finding = { where: `bundles/${name}`, what: 'is gone, and an entry names its certificates' };
+    assert.deepEqual(matcher.gone([], { now: later(10) }), [finding]);
+    assert.deepEqual(matcher.gone([], { now: later(10), retentionDays: 30 }), [finding]);
+    assert.deepEqual(matcher.gone([], { now: later(31), retentionDays: 30 }), []);
+    assert.deepEqual(matcher.gone([], { now: later(0.5) }), []);
+    const { subject } = world.audit.entries.find(({ action }) => action === 'issue-certificates') ?? assert.fail();
+    const abandoned = { phase: 'result', action: 'abandon-work', by: 'service', id: 'x', subject: {} } as const;
+    assert.deepEqual(matcherOf(world, [{ ...abandoned, details: subject }]).gone([], { now: later(10) }), []);
+  });
+
   it('are found when the archive is damaged', async () => {
     using world = await someWorld();
     const [[name, archive] = ['', Buffer.alloc(0)]] = world.bundles.blobs;

@@ -25,6 +25,7 @@ async function someLog() {
     atOlder,
     metadata,
     read,
+    storeOf,
     write: (path: string, body: Buffer) => storeOf(path).write(path, body, binary),
     places: async () => (await trail.verify({ older })).findings.map(({ where, what }) => `${where}: ${what}`),
   };
@@ -62,6 +63,37 @@ describe('the verification finds, and says where', () => {
       'older checkpoint of 300 entries: the first 300 entries give another root hash now',
     ]);
   });
+
+  for (const [path, place] of [
+    ['tile/entries/000', /^tile\/entries\/000/],
+    ['tile/entries/002.p/188', /^tile\/entries\/002\.p\/188/],
+    ['tile/0/000', /hash that is in tile\/0\/000$/],
+    ['tile/0/002.p/188', /hash that is in tile\/0\/002\.p\/188$/],
+    ['tile/1/000.p/2', /^tile\/1\/000\.p\/2: hash \d is not that of/],
+    ['checkpoint', /^checkpoint: /],
+    ['intake/000000', /^intake\/000000, line that ends at byte \d+: entry \d+ of the log is another one$/],
+  ] as const) {
+    it(`any one changed byte of ${path}`, async () => {
+      const trail = await someLog();
+      const { length } = await trail.read(path);
+      const metadata = path === 'checkpoint' ? trail.metadata : {};
+      // Everywhere in small blobs, at 40 places in others.
+      for (let at = 0; at < length; at += Math.ceil(length / 40)) {
+        const body = await trail.read(path);
+        body.writeUInt8(body.readUInt8(at) ^ 1, at);
+        const store = trail.storeOf(path);
+        const intact = { body: await trail.read(path), ...(await store.properties(path)) };
+        await store.write(path, body, { ...binary, metadata: intact.metadata ?? metadata });
+        const places = await trail.places();
+        assert.ok(
+          places.some((each) => place.test(each)),
+          `byte ${at}: ${places.slice(0, 3).join('; ')}`,
+        );
+        await store.write(path, intact.body, { ...binary, metadata: intact.metadata ?? metadata });
+      }
+      assert.deepEqual(await trail.places(), []);
+    });
+  }
 
   it('one removed entry', async () => {
     const trail = await someLog();

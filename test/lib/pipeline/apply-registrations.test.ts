@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { DeviceRecord, Registration } from '../../../lib/devices/device.ts';
+import { FleetError } from '../../../lib/errors.ts';
 import { applyRegistrations } from '../../../lib/pipeline/apply-registrations.ts';
 import { reconcileRegistrations } from '../../../lib/pipeline/reconcile-registrations.ts';
 import { createWorld, noTwins, type World } from '../../world.ts';
 
 const [hubA, hubB] = ['a.azure-devices.net', 'b.azure-devices.net'];
 const start = Date.parse('2026-11-23T08:00:00.000Z');
+const identity = { deviceId: 'gw-1', status: 'enabled', authentication: 'selfSigned', etag: '' } as const;
 
 /** A world whose clock a test moves, with one device, gw-1, and what was written to twins. */
 async function someWorld() {
@@ -16,6 +18,11 @@ async function someWorld() {
   await world.declare('line7', { keyCustody: 'plain' });
   await submit(world, 'reject');
   const merged: string[] = [];
+  let thumbprints: string[] | FleetError = [];
+  /** The certificates that the hubs know the device by from now on, or their answer. */
+  const hubsHave = (answer: typeof thumbprints) => {
+    thumbprints = answer;
+  };
   const twins = { ...noTwins, merge: async (hub: string) => void merged.push(hub) };
 
   /** DPS has this registration at that minute, and all devices are looked at. */
@@ -26,7 +33,12 @@ async function someWorld() {
       { deviceId: 'gw-1', registration: { status: 'assigned' as const, assignedHub: hubA, at, ...registration } },
     ];
     const group = (await world.groupStore.read('line7'))?.value ?? assert.fail();
-    const ports = { ...world.services(), twins };
+    const observe = async (hub: string) => {
+      if (thumbprints instanceof FleetError) throw thumbprints;
+      return { ...identity, hub, thumbprints };
+    };
+    const services = world.services();
+    const ports = { ...services, twins, identities: { ...services.identities, observe } };
     await applyRegistrations(found, await ports.devices.read(['gw-1']), group, ports);
     return recordOf(world);
   }
@@ -34,7 +46,7 @@ async function someWorld() {
     minutes = minute;
     await submit(world, 'reissue');
   };
-  return { world, merged, seen, reissue, timeAt };
+  return { world, merged, seen, reissue, timeAt, hubsHave };
 }
 
 async function submit(world: World, onconflict: string): Promise<void> {
@@ -93,6 +105,50 @@ describe('what DPS says of a device', () => {
     const again = await seen(11, { status: 'failed', assignedHub: undefined, errorCode: 400_209 });
     assert.equal(again.history.length, events);
     assert.equal((await seen(12)).status, 'assigned');
+  });
+
+  it('does not count for the present certificate when the device still uses its former one', async () => {
+    const { world, merged, seen, reissue, timeAt, hubsHave } = await someWorld();
+    using _world = world;
+    await seen(5);
+    const old = recordOf(world).identity ?? assert.fail();
+    await reissue(10);
+    hubsHave(new FleetError('throttled', 'Busy.'));
+    assert.equal((await seen(12)).registration, undefined);
+    hubsHave([old.sha1Thumbprint]);
+    const waiting = await seen(12);
+    assert.deepEqual(
+      [waiting.status, waiting.registration?.sha256Thumbprint, waiting.certificates?.map((each) => each.confirmedAt)],
+      ['provisioned', old.sha256Thumbprint, [undefined, timeAt(5)]],
+    );
+    assert.match(waiting.history.at(-1)?.detail ?? '', /with former certificate/);
+    // Its twin is the one of the present row: the tags are about the device.
+    assert.deepEqual(merged, [hubA, hubA, hubA]);
+    // The same answer again is no news, and the hub is not asked again.
+    const version = (await stored(world)).etag;
+    hubsHave(new FleetError('throttled', 'Busy.'));
+    await seen(13, { at: timeAt(12) });
+    assert.equal((await stored(world)).etag, version);
+    // Then the present bundle is installed.
+    const present = waiting.identity ?? assert.fail();
+    hubsHave([present.sha256Thumbprint]);
+    const confirmed = await seen(20);
+    assert.deepEqual(
+      [confirmed.status, confirmed.registration?.sha256Thumbprint, confirmed.certificates?.[0]?.confirmedAt],
+      ['assigned', present.sha256Thumbprint, timeAt(20)],
+    );
+    // A failed update comes back with the old one: the device is at its hub, and the record says with which.
+    hubsHave([old.sha256Thumbprint]);
+    const back = await seen(25);
+    assert.deepEqual([back.status, back.registration?.sha256Thumbprint], ['assigned', old.sha256Thumbprint]);
+  });
+
+  it('keeps the hub that the device was at before, so that its identity there can be closed', async () => {
+    const { world, seen } = await someWorld();
+    using _world = world;
+    await seen(5);
+    await seen(10, { assignedHub: hubB });
+    assert.deepEqual((await seen(15, { assignedHub: hubB })).hubs, [hubA]);
   });
 
   it('does not count for a certificate that is younger', async () => {

@@ -77,6 +77,62 @@ async function callsOfAct(): Promise<number> {
 }
 
 describe('an act on many devices', () => {
+  it('names the ids of its list that no device has', async () => {
+    using world = await openWorld(3);
+    const deviceIds = ['line7-10', 'no-such-1', 'no-such-2'];
+    await beginFleetAct(actId, { ...suspendAll, filter: { deviceIds } }, world.services());
+    await world.deliver();
+    const { counts, refusals, status } = await countsOf(world);
+    assert.deepEqual([status, counts], ['completed', { done: 1, underway: 0, refused: 2, unchanged: 0 }]);
+    assert.deepEqual(
+      refusals.map(({ deviceId, code }) => [deviceId, code]),
+      [
+        ['no-such-1', 'not-found'],
+        ['no-such-2', 'not-found'],
+      ],
+    );
+  });
+
+  it('finds a device by its tag while a row is about to issue it again', async () => {
+    using world = await openWorld(3);
+    await world.upload('line7/again.csv', 'deviceId,tags.site\nline7-10,paris\n', { onconflict: 'reissue' });
+    await world.queue.shift()?.run();
+    const chunk = world.queue.shift() ?? assert.fail();
+    world.failOn('ensureGroup');
+    world.failOn('readRange');
+    for (let call = 1; world.devices.records.get('line7-10')?.status !== 'claimed'; call++) {
+      world.interruptAfter(call);
+      await chunk.run().catch((error: unknown) => assert.ok(error instanceof Interruption));
+    }
+    const tag = { path: 'site', value: 'berlin' };
+    const { devices } = await estimateFleetAct({ ...suspendAll, filter: { tag } }, world.services());
+    assert.equal(devices, 4);
+  });
+
+  it('that is cancelled for the restore of its group leaves no device suspended', async () => {
+    using world = await openWorld(3);
+    await suspendGroup('line7', actId, asked, world.services());
+    world.blockMessages.splice(0);
+    // The worker has read the act and the devices, and is about to write the first record.
+    const { devices } = world;
+    const services = world.services();
+    let restored = false;
+    async function replace(records: Parameters<typeof devices.replace>[0]) {
+      if (!restored) {
+        restored = true;
+        await restoreGroup('line7', asked, world.services());
+        const [message] = world.blockMessages.splice(0);
+        assert.ok(message !== undefined && 'actId' in message);
+        await continueFleetAct(message.actId, world.services());
+      }
+      return devices.replace(records);
+    }
+    await continueFleetAct(actId, { ...services, devices: { ...devices, replace } });
+    assert.ok(restored);
+    await world.deliver();
+    assert.deepEqual(world.statuses('line7'), { provisioned: 3 });
+  });
+
   it('is estimated before, works on the devices of its filter, and counts them', async () => {
     using world = await openWorld();
     const ports = world.services();

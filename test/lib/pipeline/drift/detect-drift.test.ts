@@ -3,6 +3,7 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import type { EnrollmentGroup, IndividualEnrollment } from 'azure-iot-provisioning-service/dist/interfaces.js';
 import { certificatesOf } from '../../../../lib/devices/certificates.ts';
 import { FleetError } from '../../../../lib/errors.ts';
+import { findingKinds } from '../../../../lib/findings/kinds.ts';
 import { blockDevice, restoreDevice } from '../../../../lib/pipeline/block-device.ts';
 import { acceptFinding, repairFinding } from '../../../../lib/pipeline/repair-finding.ts';
 import { continueBlock } from '../../../../lib/pipeline/settle-block.ts';
@@ -155,6 +156,11 @@ describe('an edit of an individual enrollment in DPS', () => {
     await finds([`enrollment-changed ${sensor}`], () => editEnrollment(sensor, original));
   });
 
+  it('is found: a block of a device in use', async () => {
+    await fleet.world.services().enrollments.block(gateway, 'a mark');
+    await finds([`block-left ${gateway}`], () => fleet.dps.service.deleteIndividualEnrollment(gateway));
+  });
+
   it('is found: made under the id of a device of an enrollment group', async () => {
     const attestation = { type: 'symmetricKey' };
     await fleet.dps.service.createOrUpdateIndividualEnrollment({ registrationId: gateway, attestation } as never);
@@ -208,6 +214,27 @@ describe('an edit at the hub', () => {
 });
 
 describe('a device', () => {
+  it('that DPS does not have registered any more is found', async () => {
+    await fleet.dps.service.deleteDeviceRegistrationState(gateway);
+    await finds([`registration-missing ${gateway}`], async () => {
+      await fleet.dps.register(gateway, await fleet.identityOf(gateway));
+    });
+  });
+
+  it('that DPS assigned to a hub that its group does not name is found', async () => {
+    const register = async () => fleet.dps.register(gateway, await fleet.identityOf(gateway));
+    const original = await editGroup({ iotHubs: [fleet.hubs[1]] });
+    assert.equal((await register()).assignedHub, fleet.hubs[1]);
+    await editGroup(original);
+    await finds([`other-hub ${gateway}`], register);
+  });
+
+  it('that has an identity at another hub too is found', async () => {
+    const other = fleet.registryOf(fleet.hubs[1]);
+    await other.create({ deviceId: gateway } as never);
+    await finds([`identity-elsewhere ${gateway}`], () => other.delete(gateway));
+  });
+
   it('that registered by one of our groups and is not on record is found', async () => {
     await fleet.provision(rows(group, `${gateway}-x`));
     const record = fleet.world.devices.records.get(`${gateway}-x`) ?? assert.fail();
@@ -321,5 +348,18 @@ describe('an accepted finding', () => {
     assert.ok(again !== undefined && changed !== undefined && again.firstSeen > changed.firstSeen);
     await registry.updateTwin(gateway, { tags: { site: 'ams' } }, '*');
     await fleet.sweep();
+  });
+});
+
+describe('the end of certificates', () => {
+  it('is found before it comes, and then every kind of finding was found', async () => {
+    fleet.pass(365 * 5 - 30);
+    await fleet.sweep();
+    const open = fleet.found();
+    for (const each of [`certificate-ending ${gateway}`, `certificate-ending ${sensor}`])
+      assert.ok(open.includes(each));
+    assert.ok(open.some((each) => each.startsWith(`ca-ending ${group}/`)));
+    const kinds = new Set(fleet.world.findings.all().map(({ kind }) => kind));
+    assert.deepEqual([...kinds].sort(), [...findingKinds].sort());
   });
 });

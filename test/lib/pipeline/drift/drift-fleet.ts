@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import iothub from 'azure-iothub';
-import { wellKnownKey } from 'fleet-emulators/dps';
+import { type DpsEmulatorOptions, wellKnownKey } from 'fleet-emulators/dps';
 import { readBundle } from '../../../../infra/local/demo/bundle-files.ts';
 import { createDpsEnrollments } from '../../../../lib/azure/dps.ts';
 import { createFleetReader } from '../../../../lib/azure/fleet-reader.ts';
@@ -26,8 +26,9 @@ const hubs = ['hub-a.localhost', 'hub-b.localhost'] as const;
 
 export type DriftFleet = Awaited<ReturnType<typeof startDriftFleet>>;
 
-export async function startDriftFleet() {
+export async function startDriftFleet(options: Pick<DpsEmulatorOptions, 'dataFile'> = {}) {
   const dps = await startDps({
+    ...options,
     hubs: hubs.map((hostName) => ({ hostName, key: wellKnownKey })),
     quotas: { operationsPerMinute: 1_000_000, registrationsPerMinute: 1_000_000 },
   });
@@ -38,7 +39,8 @@ export async function startDriftFleet() {
     twins: createHubTwins(hub),
   };
   const reader = createFleetReader({ dps: { connectionString: dps.connectionString }, hub });
-  const world = createWorld({ azure, now: () => new Date() });
+  let aheadMs = 0;
+  const world = createWorld({ azure, now: () => new Date(Date.now() + aheadMs) });
   const registries = new Map(hubs.map((name) => [name as string, iotClient(iothub.Registry, hub, name)]));
   const registryOf = (name: string) => registries.get(name) ?? dps.registry;
 
@@ -89,6 +91,11 @@ export async function startDriftFleet() {
     },
 
     sweep: sweepAll,
+
+    /** Sets the clock of the app ahead. Findings keep what was seen last, so there is no way back. */
+    pass(days: number): void {
+      aheadMs += days * 24 * 60 * 60 * 1000;
+    },
 
     /** Kind and subject of every finding in a state. */
     found: (state = 'open') =>
