@@ -11,7 +11,7 @@ export function sentence(device: Device, now: Date): string {
     case 'provisioned':
       return registration.status === 'failed'
         ? 'Its bundle is ready, but its registration with DPS failed.'
-        : `Its bundle is ready since ${since}; the device has not registered with DPS yet.`;
+        : `Its bundle was made ${since}; the device has not registered with DPS yet.`;
     case 'assigned':
       return `It joined ${registration.assignedHub ?? 'its hub'} ${since}${ending(certificate.notAfter, now)}.`;
     case 'failed':
@@ -23,9 +23,9 @@ export function sentence(device: Device, now: Date): string {
     case 'closing':
       return `Its access is being closed (${block?.kind ?? 'blocked'}); not every door was read back as closed yet.`;
     case 'suspended':
-      return `It has no access since ${since}, and can be restored.`;
+      return `Suspended ${since}: it has no access, and can be restored.`;
     case 'revoked':
-      return `It has no access for good since ${since}: every door is closed and was read back.`;
+      return `Revoked ${since}: every door is closed and was read back. It needs a new id to join again.`;
     case 'scrapped':
       return `It was scrapped ${since}. Its id is free when its last certificate has ended.`;
     case 'opening':

@@ -166,7 +166,7 @@ describe('the console', { skip: browserIsMissing, timeout: 1_200_000 }, () => {
       'every time has changed',
     );
     await page.reload();
-    await heading('gw-0002').waitFor();
+    await page.locator('.screen[aria-busy="false"]').waitFor();
     assert.deepEqual(await times(), utc);
     await page.getByRole('switch', { name: /UTC/ }).uncheck();
   });

@@ -6,7 +6,7 @@ import { until } from '../until.ts';
 import { browserIsMissing, openBrowser, openTab, signIn, type Tab } from './browser.ts';
 import { changeGroup, listOf, register, sendBrokenOrder, startFleet } from './fleet.ts';
 
-const usage = `Usage: node test/console/screenshots.ts [--all] [DIRECTORY]
+const usage = `Usage: npx node test/console/screenshots.ts [--all] [DIRECTORY]
 
 Starts the stack with a fleet, and takes a picture of each screen of the console: light and wide, and the overview also dark and
 narrow.
@@ -17,7 +17,7 @@ narrow.
 
 Exit codes: 0 taken, 1 failure, 2 invalid command line.
 
-Example: node test/console/screenshots.ts /tmp/pictures`;
+Example: npx node test/console/screenshots.ts /tmp/pictures`;
 
 const looks = [
   ['', 1280, 860, 'light'],

@@ -24,7 +24,7 @@ function device(changes: Partial<Device>): Device {
 
 describe('the sentence of a device', () => {
   it('says where it is, and what is next', () => {
-    assert.match(sentence(device({}), now), /ready since 1 hour ago; the device has not registered/);
+    assert.match(sentence(device({}), now), /made 1 hour ago; the device has not registered/);
     const registration = { status: 'assigned', assignedHub: 'hub-1.example' } as const;
     assert.equal(
       sentence(device({ status: 'assigned', registration }), now),

@@ -133,8 +133,8 @@ test('a host that is stopped answers the requests in progress and then ends', as
 
 test('without a route prefix, an empty route is / and a catch-all has every path below it, and its own', async () => {
   const env = { AzureFunctionsJobHost__extensions__http__routePrefix: '', 'AzureWebJobs.tick.Disabled': '1' };
-  await lab.startHost('bare', { args: ['--port', String(lab.otherPort)], env });
-  const bare = `http://127.0.0.1:${lab.otherPort}`;
+  await lab.startHost('bare', { args: ['--port', String(lab.thirdPort)], env });
+  const bare = `http://127.0.0.1:${lab.thirdPort}`;
   const textOf = async (path: string) => (await fetch(`${bare}${path}`)).text();
   assert.equal(await textOf('/'), 'root');
   assert.equal(await textOf('/things/fixed'), 'fixed');
