@@ -353,7 +353,8 @@ describe('the console', { skip: browserIsMissing, timeout: 1_200_000 }, () => {
     const shell = /\/console\/[^.]*$/;
     // The platform is not here. It answers 401 until its sign-in sets a cookie, and leads back.
     await other.page.route(shell, async (route) => {
-      const response = await route.fetch();
+      const plain = { ...route.request().headers(), 'accept-encoding': 'identity' };
+      const response = await route.fetch({ headers: plain });
       await route.fulfill({ response, body: (await response.text()).replace('content="keys"', 'content="entra"') });
     });
     await other.page.route('**/api/**', async (route) => {
@@ -365,7 +366,9 @@ describe('the console', { skip: browserIsMissing, timeout: 1_200_000 }, () => {
     await other.page.route('**/.auth/login/aad**', (route) => {
       const back = new URL(route.request().url()).searchParams.get('post_login_redirect_uri') ?? '';
       asked.push(back);
-      return route.fulfill({ status: 302, headers: { location: back } });
+      // Not a redirect: what follows one is not routed.
+      const body = `<meta http-equiv="refresh" content="0;url=${back}">`;
+      return route.fulfill({ status: 200, contentType: 'text/html', body });
     });
 
     await other.page.goto('/console/devices/gw-0010');
