@@ -238,6 +238,11 @@ const definitions = {
     status: 403,
     hint: 'Ask for the role that the message names, and for the enrollment group if it names one.',
   },
+  'other-site': {
+    acts: 'sender',
+    status: 403,
+    hint: 'Use the console of this app, or send a token or function key and no cookie.',
+  },
 
   // Deployment and the services behind us.
   'setting-invalid': { acts: 'operator', status: 500, hint: 'Correct the settings named (docs/settings.md).' },

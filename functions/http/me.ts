@@ -29,6 +29,7 @@ const schema = z
       .array(
         z.object({
           id: z.string().describe('The `operationId` of docs/openapi.json.'),
+          role: role.describe('The lowest role that may call it.'),
           maxBodyBytes: count,
           enrollmentGroups: groupIds.optional().describe('The groups for which the caller may call it. Absent: all.'),
         }),
@@ -84,7 +85,7 @@ export const meOperation = (operations: () => readonly Operation[]) =>
 function permitted(operation: Operation, access: Access, request: HttpRequest) {
   try {
     const { enrollmentGroups } = access(operation, principalHeader(request));
-    return [{ id: operation.id, maxBodyBytes: maxBodyBytes(operation), enrollmentGroups }];
+    return [{ id: operation.id, role: operation.role, maxBodyBytes: maxBodyBytes(operation), enrollmentGroups }];
   } catch (error) {
     if (error instanceof FleetError && error.code === 'forbidden') return [];
     throw error;

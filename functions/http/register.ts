@@ -1,5 +1,6 @@
 import { app } from '@azure/functions';
 import { readEarlyConfig } from '../config.ts';
+import { consoleFile, consolePage, readConsole } from './console.ts';
 import { operations } from './operations.ts';
 import { respond } from './respond.ts';
 
@@ -7,9 +8,26 @@ import { respond } from './respond.ts';
  * Whether the host asks for a function key before a function runs. With signed-in users, built-in authentication lets
  * callers in and `respond` checks their role.
  */
-const authLevel = readEarlyConfig().httpAccess === 'entra' ? 'anonymous' : 'function';
+const { httpAccess } = readEarlyConfig();
+const authLevel = httpAccess === 'entra' ? 'anonymous' : 'function';
 
 for (const operation of operations) {
-  const { id, path: route, method } = operation;
-  app.http(id, { route, methods: [method], authLevel, handler: respond(operation) });
+  const { id, path, method } = operation;
+  app.http(id, { route: `api/${path}`, methods: [method], authLevel, handler: respond(operation) });
 }
+
+// Its files hold no data: what the console shows, it asks the API for. The build puts them beside the bundle.
+const files = readConsole(new URL('../console/', import.meta.url), httpAccess);
+app.http('console', {
+  route: 'console/{*path}',
+  methods: ['GET', 'HEAD'],
+  authLevel: 'anonymous',
+  handler: consoleFile(files),
+});
+// The host names a function with an empty route by its name. This route is empty, too, and the host keeps it.
+app.http('root', {
+  route: '{ignored:maxlength(0)?}',
+  methods: ['GET', 'HEAD'],
+  authLevel: 'anonymous',
+  handler: consolePage,
+});

@@ -9,6 +9,7 @@ import { type Services, services } from '../services.ts';
 import { checkContentLength } from './body.ts';
 import { useForwardedHeaders } from './forwarded-calls.ts';
 import type { Operation } from './operation.ts';
+import { refuseOtherSites } from './other-sites.ts';
 
 /**
  * The handler of an operation: checks that the caller may call it and that the body is not too large, gives it services
@@ -23,6 +24,7 @@ export function respond(operation: Operation): HttpHandler {
       useForwardedHeaders(request, requestId);
       // First the caller: an error in the configuration is shown to authenticated callers only.
       const caller = authenticate(operation, request);
+      refuseOtherSites(operation, request);
       checkContentLength(operation, request);
       // For an operator who reads the log. What counts is the audit trail (operation.ts).
       if (operation.role !== 'reader')

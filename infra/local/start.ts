@@ -133,7 +133,7 @@ function stackText({ urls, functionsKey }: Stack): string {
   const api = `${urls.functions}/api`;
   const key = `-H "x-functions-key: ${functionsKey}"`;
   return `
-The stack is ready.
+The stack is ready. The console: ${urls.functions}/console/   (key: ${functionsKey})
   functions  ${api}   (x-functions-key: ${functionsKey})
   blobs      ${urls.blobs}
   queues     ${urls.queues}

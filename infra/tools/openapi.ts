@@ -219,8 +219,8 @@ function responses(operation: Operation): ZodOpenApiResponsesObject {
 /** The codes of the problem documents that an operation can answer with. */
 export function errorsOf({ errors = [], pathParameters, method }: Operation): readonly ErrorCode[] {
   const notFound: ErrorCode[] = Object.keys(pathParameters.shape).length > 0 ? ['not-found'] : [];
-  const race: ErrorCode[] = method === 'GET' ? [] : ['concurrent-change'];
-  return [...new Set([...errors, ...notFound, ...race, ...commonErrors])];
+  const change: ErrorCode[] = method === 'GET' ? [] : ['concurrent-change', 'other-site'];
+  return [...new Set([...errors, ...notFound, ...change, ...commonErrors])];
 }
 
 function response({ description, headers, schema, mediaTypes }: Answer): ZodOpenApiResponseObject {

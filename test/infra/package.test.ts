@@ -9,7 +9,7 @@ import { thirdPartyOf } from '../../infra/third-party.ts';
 import type { LoadedApp } from '../../infra/tools/load-app.ts';
 import { operationIds } from '../operation.ts';
 
-/** Every function with its trigger, as the portal lists it. */
+/** Every function with its trigger, as the portal lists it. Routes of the API are below `api/`. */
 const expected: Record<string, string> = {
   'ingest-manifest': 'queue manifest-uploads',
   'ingest-order': 'queue orders',
@@ -78,14 +78,22 @@ const expected: Record<string, string> = {
   health: 'GET health',
   'get-openapi': 'GET openapi.json',
   'get-me': 'GET me',
+  console: 'GET,HEAD console/{*path}',
+  root: 'GET,HEAD {ignored:maxlength(0)?}',
 };
+
+/** The files of the console, which hold no data. */
+const open = ['console', 'root'];
 
 function triggersOf({ functions }: LoadedApp): Record<string, string> {
   const triggers = functions.map(({ name, bindings }) => {
     const trigger = bindings.find(({ type, direction }) => direction === 'in' && type.endsWith('Trigger'));
     assert.ok(trigger, `${name} has no trigger`);
     const { type, methods, route, queueName, connection, schedule } = trigger;
-    if (type === 'httpTrigger') return [name, `${methods} ${route}`];
+    if (type === 'httpTrigger') {
+      assert.equal(String(route).startsWith('api/'), !open.includes(name), name);
+      return [name, `${methods} ${String(route).replace('api/', '')}`];
+    }
     if (type === 'timerTrigger') return [name, `timer ${schedule}`];
     assert.equal(connection, 'AzureWebJobsStorage', name);
     return [name, `queue ${queueName}`];
@@ -125,7 +133,13 @@ describe('the package', () => {
       [],
     );
     const files = readdirSync(join(directory, 'dist'), { recursive: true, withFileTypes: true });
-    for (const { name } of files.filter((entry) => entry.isFile())) assert.match(name, /\.js(\.map)?$/);
+    const names = files.filter((entry) => entry.isFile()).map(({ name, parentPath }) => [name, parentPath] as const);
+    for (const [name, folder] of names) {
+      assert.match(
+        name,
+        /console/.test(folder) ? /^(index\.html|(main|style)-[A-Z0-9]+\.(js|css)(\.br|\.gz)?)$/ : /\.js(\.map)?$/,
+      );
+    }
   });
 
   /** Names of the packages in node_modules whose code is in the bundle: esbuild writes the path of each file above its code. */
@@ -136,7 +150,8 @@ describe('the package', () => {
         ([, name]) => name ?? '',
       );
     });
-    return [...new Set(names)].sort();
+    // The console is minified, so its files do not name their sources.
+    return [...new Set([...names, 'lit-html'])].sort();
   }
 
   it('has the license text of every library in it', () => {
@@ -207,8 +222,8 @@ describe('the package', () => {
     const loaded = await loadApp(directory, { PATH });
     assert.deepEqual(triggersOf(loaded), expected);
     const levels = authLevelsOf(loaded);
-    assert.deepEqual([...levels.keys()].sort(), operationIds);
-    for (const [name, level] of levels) assert.equal(level, 'function', name);
+    assert.deepEqual([...levels.keys()].sort(), [...operationIds, ...open].sort());
+    for (const [name, level] of levels) assert.equal(level, open.includes(name) ? 'anonymous' : 'function', name);
   });
 
   it('leaves authentication to the platform if the setting says so', async () => {

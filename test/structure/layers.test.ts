@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { globSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { circles, importsOf } from './import-graph.ts';
 
@@ -20,7 +20,7 @@ const floors: readonly (readonly string[])[] = [
   ['.'],
 ];
 
-const files = globSync('{lib,functions,infra,cli,test,bench}/**/*.ts', {
+const files = globSync('{lib,functions,infra,cli,console,test,bench}/**/*.ts', {
   exclude: (path) => /node_modules|dist/.test(path),
 });
 const imports = new Map(files.map((file) => [file, importsOf(file)]));
@@ -74,6 +74,13 @@ describe('imports run one way', () => {
     );
   });
 
+  it('the console imports itself and the types of the API only', () => {
+    const wrong = edges(({ from, to }) => from.startsWith('console/') && !to.startsWith('console/'));
+    assert.deepEqual(wrong, [{ from: 'console/types.ts', to: 'docs/openapi.d.ts' }]);
+    const libraries = files.filter((file) => file.startsWith('console/')).flatMap((file) => packagesOf(file));
+    assert.deepEqual([...new Set(libraries)], ['lit-html']);
+  });
+
   it('the emulators import nothing but themselves', () => {
     const wrong = edges(({ from, to }) => from.startsWith('infra/emulators/') && !to.startsWith('infra/emulators/'));
     assert.deepEqual(wrong, []);
@@ -83,6 +90,12 @@ describe('imports run one way', () => {
     assert.deepEqual(circles(imports), []);
   });
 });
+
+/** Names of the packages that a file imports. */
+function packagesOf(file: string): string[] {
+  const names = [...readFileSync(file, 'utf8').matchAll(/from '([^.'][^']*)'/g)].map(([, name = '']) => name);
+  return names.map((name) => /^(?:@[^/]+\/)?[^/]+/.exec(name)?.[0] ?? name);
+}
 
 function isAzure(file: string): boolean {
   return file.startsWith('lib/azure/');

@@ -30,9 +30,13 @@ var hostSettings = {
   HTTP_ACCESS: entra ? 'entra' : 'keys'
 }
 
+// The identity of the app takes the place of a client secret when people sign in: it is a federated credential of the app registration.
+// https://learn.microsoft.com/azure/app-service/configure-authentication-provider-aad#use-a-managed-identity-instead-of-a-secret-preview
+var signInSettings = entra ? { OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identityClientId } : {}
+
 var appSettings = {
   name: 'appsettings'
-  properties: union(settings, hostSettings)
+  properties: union(settings, hostSettings, signInSettings)
 }
 
 var authentication = {
@@ -46,6 +50,12 @@ var authentication = {
     globalValidation: {
       requireAuthentication: true
       unauthenticatedClientAction: 'Return401'
+      // The files of the console. They hold no data; the console leads people to the sign-in.
+      excludedPaths: [
+        '/'
+        '/console'
+        '/console/*'
+      ]
     }
     httpSettings: {
       requireHttps: true
@@ -55,6 +65,7 @@ var authentication = {
         enabled: true
         registration: {
           clientId: entraClientId
+          clientSecretSettingName: 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'
           openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
         }
         validation: {

@@ -110,7 +110,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
   const { port } = server.address() as AddressInfo;
   return {
     functionCount: core.functions.size,
-    url: `http://localhost:${port}/${host.routePrefix}`,
+    url: `http://localhost:${port}/${host.routePrefix}`.replace(/\/$/, ''),
     async stop() {
       await Promise.all([closeServer(server), ...[...listeners, ...timers].map((each) => each.stop())]);
       await Promise.all(singletons.map((each) => each.stop()));

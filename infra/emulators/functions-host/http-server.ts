@@ -54,9 +54,9 @@ export function createHttpServer(options: HttpServerOptions): Server {
     return context.json({ id: 'local', state: 'Running', functions: [...core.functions.keys()] });
   });
   for (const target of specificFirst(core, settings)) {
-    const { methods, path } = target.http;
+    const { methods, route } = target.http;
     // As on the real host, a method that no function of the route has is 404. Hono would treat HEAD as GET.
-    app.on(methods, `/${routePrefix}/${path}`, async (context) => {
+    app.on(methods, honoPaths(routePrefix, route), async (context) => {
       if (!methods.includes(context.req.raw.method)) return new Response(null, { status: 404 });
       if (!isAllowed(target, keyOf(context.req.raw), options)) return new Response(null, { status: 401 });
       return answer(target.registered, context.req.raw, context.req.param(), options);
@@ -70,7 +70,7 @@ export function createHttpServer(options: HttpServerOptions): Server {
 
 interface HttpFunction {
   readonly registered: RegisteredFunction;
-  readonly http: { readonly methods: string[]; readonly path: string; readonly authLevel: string };
+  readonly http: { readonly methods: string[]; readonly route: string; readonly authLevel: string };
 }
 
 /** Sorts literal segments before parameters, as the router of ASP.NET does. Hono uses the first route that matches. */
@@ -83,24 +83,33 @@ function specificFirst(core: FunctionsCore, settings: NodeJS.ProcessEnv): HttpFu
     const methods = (trigger['methods'] as string[] | undefined) ?? ['GET', 'POST'];
     found.push({
       registered,
-      http: { methods, path: honoPath(route), authLevel: String(trigger['authLevel'] ?? 'anonymous') },
+      http: { methods, route, authLevel: String(trigger['authLevel'] ?? 'anonymous') },
     });
   }
   const weight = ({ http }: HttpFunction) =>
-    http.path
+    http.route
       .split('/')
-      .map((part) => (part.includes(':') ? 1 : part === '*' ? 2 : 0))
+      .map((part) => (part.startsWith('{*') ? 2 : part.includes('{') ? 1 : 0))
       .join('');
   return found.sort((a, b) => (weight(a) < weight(b) ? -1 : 1));
 }
 
-/** Converts an ASP.NET route template to Hono: `{id}`, `{id?}`, `{id:int}`, `{*rest}`. */
-function honoPath(route: string): string {
-  return route
-    .replaceAll(/\{\*(\w+)\}/g, ':$1{.+}')
+/**
+ * Converts an ASP.NET route template to Hono: `{id}`, `{id?}`, `{id:int}`, `{*rest}`, which matches nothing, too, and
+ * `{ignored:maxlength(0)?}`, by which apps have a function at `/`.
+ */
+function honoPaths(routePrefix: string, route: string): string[] {
+  const path = [routePrefix, route]
+    .filter((part) => part !== '')
+    .join('/')
+    .replaceAll(/\{\w+:maxlength\(0\)\?\}/g, '')
     .replaceAll(/\{(\w+)\?\}/g, ':$1?')
     .replaceAll(/\{(\w+):int\}/g, ':$1{-?[0-9]+}')
     .replaceAll(/\{(\w+)(?::[^}]*)?\}/g, ':$1');
+  const rest = /^(?<before>.*?)\/?\{\*(?<name>\w+)\}$/.exec(path)?.groups;
+  if (rest === undefined) return [`/${path}`];
+  const before = rest['before'] === '' ? '' : `/${rest['before']}`;
+  return [before, `${before}/`, `${before}/:${rest['name']}{.+}`].filter((each) => each !== '');
 }
 
 function keyOf(request: Request): string | null {

@@ -130,3 +130,15 @@ test('a host that is stopped answers the requests in progress and then ends', as
   assert.equal(await (await answer).text(), 'done');
   await assert.rejects(fetch(`http://127.0.0.1:${port}/api/things/fixed`));
 });
+
+test('without a route prefix, an empty route is / and a catch-all has every path below it, and its own', async () => {
+  const env = { AzureFunctionsJobHost__extensions__http__routePrefix: '', 'AzureWebJobs.tick.Disabled': '1' };
+  await lab.startHost('bare', { args: ['--port', String(lab.thirdPort)], env });
+  const bare = `http://127.0.0.1:${lab.thirdPort}`;
+  const textOf = async (path: string) => (await fetch(`${bare}${path}`)).text();
+  assert.equal(await textOf('/'), 'root');
+  assert.equal(await textOf('/things/fixed'), 'fixed');
+  for (const path of ['/files', '/files/']) assert.equal(await textOf(path), 'file ');
+  assert.equal(await textOf('/files/a/b.js'), 'file a/b.js');
+  assert.equal((await fetch(`${bare}/nothing`)).status, 404);
+});

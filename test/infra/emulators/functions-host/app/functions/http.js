@@ -41,3 +41,15 @@ app.http('slow', {
     return { body: 'done' };
   },
 });
+
+app.http('root', {
+  route: '{ignored:maxlength(0)?}',
+  authLevel: 'anonymous',
+  handler: async () => ({ body: 'root' }),
+});
+
+app.http('files', {
+  route: 'files/{*path}',
+  authLevel: 'anonymous',
+  handler: async (request) => ({ body: `file ${request.params.path ?? ''}` }),
+});
