@@ -2497,6 +2497,15 @@ export interface components {
         };
         Findings: {
             readonly findings: components["schemas"]["Finding"][];
+            /** @description The latest sweep that ended. Absent before the first one. */
+            readonly latestSweep?: {
+                began: components["schemas"]["Time"];
+                endedAt: components["schemas"]["Time"];
+                /** @description What it looked at, by kind, and what became of it. */
+                figures: {
+                    [key: string]: number;
+                };
+            };
             /** @description Absent on the last page. */
             continuation?: string;
             /** @description Path and query of the next page. Absent on the last page. */

@@ -14,10 +14,10 @@ const pathParameters = z.object({ deviceId: resourceId });
 const maxReasonLength = 200;
 
 /**
- * What a reason cannot have: control characters, ends of lines, characters that turn the direction of the text around them,
- * and halves of a pair (UTF-16). Readers of docs/openapi.json in other languages have no `\p{Cc}`.
+ * What a reason cannot have: control characters, ends of lines, and characters that turn the direction of the text around
+ * them. Readers of docs/openapi.json in other languages have no `\p{Cc}`.
  */
-const noText = '\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff';
+const noText = '\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069';
 /** One line, with a character that is not a space. */
 const reasonPattern = `^ *[^ ${noText}][^${noText}]*$`;
 const reasonExpression = new RegExp(reasonPattern, 'u');
@@ -27,7 +27,12 @@ export const reasonText = z
   .string()
   // JSON Schema counts code points, and `length` counts UTF-16 units.
   .refine(
-    (text) => text.length <= 2 * maxReasonLength && [...text].length <= maxReasonLength && reasonExpression.test(text),
+    (text) =>
+      text.length <= 2 * maxReasonLength &&
+      [...text].length <= maxReasonLength &&
+      reasonExpression.test(text) &&
+      // Half of a pair (UTF-16) is not a character. UTF-8 has none, so docs/openapi.json does not name it.
+      text.isWellFormed(),
     { error: `text of one line, 1 to ${maxReasonLength} characters, not only spaces` },
   )
   .trim()

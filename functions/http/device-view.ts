@@ -188,7 +188,7 @@ export function deviceView(
     enrolled: record.enrolled,
     deletion: shownDeletion(record),
     formerCertificates: formerCertificates(record),
-    certificates: certificatesOf(record),
+    certificates: certificatesOf(record).map(({ unusedBundle: _unusedBundle, ...each }) => each),
     block: shownBlock(record),
     bundle: bundle && {
       fileName: bundle.fileName,

@@ -5,6 +5,7 @@ import { type Finding, findingStates } from '../../lib/findings/finding.ts';
 import { definitionOf, findingKinds, severities, subjectTypes } from '../../lib/findings/kinds.ts';
 import { findingSubject } from '../../lib/pipeline/audit-acts.ts';
 import { acceptFinding, readFinding, repairFinding } from '../../lib/pipeline/repair-finding.ts';
+import { readSweepState } from '../../lib/pipeline/sweep-state.ts';
 import { reasonBody as body } from './device-blocks.ts';
 import { defineOperation } from './operation.ts';
 import { pageEnd, pageIn, pageQuery } from './pages.ts';
@@ -63,6 +64,17 @@ function findingView({ digest: _digest, outbox: _outbox, owedSince: _owedSince, 
   return { ...shown, meaning, repair, remedy };
 }
 
+/** An empty list says nothing without it. */
+const latestSweep = z
+  .object({
+    began: time,
+    endedAt: time,
+    figures: z.record(z.string(), z.number()).describe('What it looked at, by kind, and what became of it.'),
+  })
+  .readonly()
+  .optional()
+  .describe('The latest sweep that ended. Absent before the first one.');
+
 const findingId = z
   .string()
   .regex(/^[a-z0-9-]{1,40}\.[0-9a-f]{32}$/, {
@@ -89,14 +101,19 @@ const listFindings = defineOperation({
   answers: {
     200: {
       description: 'One page, by id.',
-      schema: z.object({ findings: z.array(finding).readonly(), ...pageLinks }).meta({ id: 'Findings' }),
+      schema: z.object({ findings: z.array(finding).readonly(), latestSweep, ...pageLinks }).meta({ id: 'Findings' }),
     },
   },
   async handle({ query, request, services }) {
     const { kind, severity, state = 'open', group } = query;
     const filter = { kind, severity, state, ...(group !== undefined && { enrollmentGroups: [group] }) };
     const { items, continuation } = await services.findings.list(filter, pageIn(request, query));
-    return { status: 200, json: { findings: items.map(findingView), ...pageEnd(request, continuation) } };
+    const { latest } = await readSweepState(services.reports);
+    const found = {
+      findings: items.map(findingView),
+      ...(latest !== undefined && { latestSweep: { ...latest, figures: { ...latest.figures } } }),
+    };
+    return { status: 200, json: { ...found, ...pageEnd(request, continuation) } };
   },
 });
 

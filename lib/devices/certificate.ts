@@ -42,6 +42,15 @@ export interface DeviceCertificate extends DeviceIdentity {
   readonly registeredAt?: string;
   /** The hub that the device was assigned to with it. */
   readonly assignedHub?: string;
+  /** Its bundle, where its row failed after the archive was stored: nothing hands it out. It is erased when the device is scrapped. */
+  readonly unusedBundle?: BundleName;
+}
+
+/** A bundle in the archive of its chunk. */
+export interface BundleName {
+  /** Blob in the container `bundles`. */
+  readonly archive: string;
+  readonly fileName: string;
 }
 
 export const certificateKinds = ['identity', 'edge-ca', 'est-id'] as const;

@@ -1,4 +1,4 @@
-import type { DeviceCertificate, DeviceIdentity } from './certificate.ts';
+import type { BundleName, DeviceCertificate, DeviceIdentity } from './certificate.ts';
 import type { DeviceRecord, Registration } from './device.ts';
 
 /** Expired certificates that a record keeps at least. Those that have not expired are all kept. */
@@ -45,6 +45,36 @@ export function certificatesOf(record: DeviceRecord): readonly DeviceCertificate
 function presentState(status: DeviceRecord['status']): DeviceCertificate['state'] {
   if (status === 'deleted') return 'revoked';
   return status === 'failed' ? 'superseded' : 'live';
+}
+
+/**
+ * Certificates that have not expired and that one record names. Each takes at most 1 KB with its names, so a record stays
+ * below 1.2 MB. Cosmos DB refuses an item of more than 2 MB.
+ * https://learn.microsoft.com/azure/cosmos-db/concepts-limits#per-item-limits
+ */
+export const maxUnexpiredCertificates = 1000;
+
+/** @returns the certificates that have not expired, newest first. @param at ISO 8601, UTC */
+export function unexpired(record: DeviceRecord, at: string): readonly DeviceCertificate[] {
+  return certificatesOf(record).filter(({ notAfter }) => notAfter >= at);
+}
+
+/** @returns every bundle of the device that has to be erased when the device is gone */
+export function bundlesOf(record: DeviceRecord): readonly BundleName[] {
+  const unused = certificatesOf(record).flatMap(({ unusedBundle }) => unusedBundle ?? []);
+  return record.bundle === undefined ? unused : [record.bundle, ...unused];
+}
+
+/** @returns the certificates, with the bundle of the identity that has the serial number noted as one that nothing hands out */
+export function withUnusedBundle(
+  certificates: readonly DeviceCertificate[],
+  serialNumber: string,
+  bundle: BundleName | undefined,
+): readonly DeviceCertificate[] {
+  if (bundle === undefined) return certificates;
+  const { archive, fileName } = bundle;
+  const unusedBundle = { archive, fileName };
+  return certificates.map((each) => (each.serialNumber === serialNumber ? { ...each, unusedBundle } : each));
 }
 
 /** @returns the certificates that the device had before its present one, newest first */
@@ -165,7 +195,8 @@ export function inheritedCertificateNames(predecessor: DeviceRecord): readonly s
   return [...names, ...present];
 }
 
-function namesOf(certificate: DeviceIdentity & { readonly serialNumber: string }): string[] {
+/** @returns serial number and thumbprints, as `formerCertificateNames` of a record has them */
+export function namesOf(certificate: DeviceIdentity & { readonly serialNumber: string }): string[] {
   const { serialNumber, sha1Thumbprint, sha256Thumbprint } = certificate;
   return [serialNumber, sha1Thumbprint, sha256Thumbprint].map((name) => name.toLowerCase());
 }

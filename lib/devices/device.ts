@@ -2,7 +2,7 @@ import type { ErrorCode } from '../errors.ts';
 import type { Owing } from '../outbox.ts';
 import type { Measured, Page, PageRequest, Versioned } from '../storage.ts';
 import type { BlockKind, DeviceBlock } from './block.ts';
-import type { CertificateName, DeviceCertificate, DeviceIdentity } from './certificate.ts';
+import type { BundleName, CertificateName, DeviceCertificate, DeviceIdentity } from './certificate.ts';
 import type { Twin } from './twin.ts';
 
 /**
@@ -195,16 +195,13 @@ export function withEnrolledCertificate(noted: readonly string[], sha256Thumbpri
 }
 
 /** The place of a device's bundle: a range of bytes in the archive of its chunk. */
-export interface BundleLocation {
-  /** Blob in the container `bundles`. */
-  readonly archive: string;
+export interface BundleLocation extends BundleName {
   /** First byte, from 0. */
   readonly offset: number;
   /** Bytes. */
   readonly length: number;
   /** SHA-256 of the bundle, lower-case hex. Records of earlier versions do not have it. */
   readonly sha256?: string;
-  readonly fileName: string;
   readonly mediaType: string;
 }
 

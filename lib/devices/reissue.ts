@@ -1,4 +1,12 @@
-import { certificatesOf, formerCertificateNames, supersedeIssued } from './certificates.ts';
+import type { BundleName, DeviceCertificate } from './certificate.ts';
+import {
+  certificatesOf,
+  formerCertificateNames,
+  namesOf,
+  supersedeIssued,
+  withIssued,
+  withUnusedBundle,
+} from './certificates.ts';
 import { type Claim, type DeviceRecord, type FailedReissue, type HeldDevice, withEvent } from './device.ts';
 
 /**
@@ -52,10 +60,20 @@ export function failedRecord(
   { code, message }: Pick<FailedReissue, 'code' | 'message'>,
   at: string,
 ): DeviceRecord {
-  const { before, serialNumber, claim } = record;
+  const { before, serialNumber, claim, bundle } = record;
   const history = withEvent(record.history, { at, event: 'failed', detail: code });
-  if (before === undefined)
-    return { ...record, status: 'failed', statusSince: at, failure: { code, message }, history };
+  const named = withUnusedBundle(certificatesOf(record), serialNumber, bundle);
+  if (before === undefined) {
+    const failure = { code, message };
+    return {
+      ...record,
+      ...(named.length > 0 && { certificates: named }),
+      status: 'failed',
+      statusSince: at,
+      failure,
+      history,
+    };
+  }
   const kept = `kept certificate ${before.serialNumber}`;
   const restored: DeviceRecord = {
     ...withoutIssuance(record),
@@ -64,7 +82,7 @@ export function failedRecord(
     failedReissue: { code, message, at, serialNumber, heldBy: before.claim },
     history: withEvent(record.history, { at, event: 'failed', detail: `${code}, ${kept}` }),
   };
-  const certificates = supersedeIssued(certificatesOf(record), serialNumber, at);
+  const certificates = supersedeIssued(named, serialNumber, at);
   // It may have been signed, by a CA of the group that the row named.
   const names = [...(record.formerCertificateNames ?? []), serialNumber.toLowerCase()];
   return {
@@ -72,6 +90,36 @@ export function failedRecord(
     ...withFormerGroup(restored, record.enrollmentGroup),
     certificates,
     formerCertificateNames: formerCertificateNames({ ...restored, certificates, formerCertificateNames: names }),
+  };
+}
+
+/**
+ * The record with certificates that are in a committed archive, and that the device did not get: its row failed, or another one
+ * has the device now. They are signed, so they are named like all others.
+ * @param issued of one issuance, the identity first
+ * @returns the record itself when it names them
+ */
+export function withUnused(
+  record: DeviceRecord,
+  issued: readonly DeviceCertificate[],
+  bundle: BundleName,
+  at: string,
+): DeviceRecord {
+  const [identity] = issued;
+  const certificates = certificatesOf(record);
+  const isNamed = certificates.some(({ sha256Thumbprint }) => sha256Thumbprint === identity?.sha256Thumbprint);
+  if (identity === undefined || isNamed) return record;
+  const isFinal = record.status === 'revoked' || record.status === 'scrapped' || record.status === 'deleted';
+  const state = isFinal ? 'revoked' : 'superseded';
+  const unused = issued.map((each): DeviceCertificate => ({ ...each, state, since: at }));
+  const named = withUnusedBundle(withIssued(certificates, unused, at), identity.serialNumber, bundle);
+  // The serial number of a device that was issued nothing is the one that its row had reserved, and so that of this certificate.
+  const names = [...formerCertificateNames({ ...record, certificates: named }), ...unused.flatMap(namesOf)];
+  return {
+    ...record,
+    ...withFormerGroup(record, identity.enrollmentGroup),
+    certificates: named,
+    formerCertificateNames: [...new Set(names)],
   };
 }
 

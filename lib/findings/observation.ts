@@ -6,7 +6,8 @@ import type { Versioned } from '../storage.ts';
  * Something that a sweep saw.
  *
  * `groups`: all enrollment groups that DPS has. `devices`: what was seen of some devices, with their records. A device without
- * a record is one that we do not know. `end`: the sweep is over, and it has looked at every group and every registration.
+ * a record is one that we do not know. `end`: the sweep has looked at every group and every registration. It is
+ * taken in parts, since some findings cost a call each.
  */
 export type Observation =
   | {
@@ -24,7 +25,14 @@ export type Observation =
       /** By device id: the versions that were read before the devices were looked at, or written since. */
       readonly records: ReadonlyMap<string, Versioned<DeviceRecord>>;
     }
-  | { readonly of: 'end'; readonly at: string /** When the sweep began. */; readonly began: string };
+  | {
+      readonly of: 'end';
+      readonly at: string;
+      /** When the sweep began. */
+      readonly began: string;
+      /** `Detected.next` of the part before. Absent for the first part. */
+      readonly place?: string | undefined;
+    };
 
 /** What became of an observation. */
 export interface Detected {
@@ -34,6 +42,8 @@ export interface Detected {
   readonly gone: number;
   /** Findings that were repaired at once. */
   readonly repaired: number;
+  /** Of `end`: where the next part begins. Absent when there is none. */
+  readonly next?: string | undefined;
 }
 
 /**

@@ -10,7 +10,7 @@ import { type Committed, findArchive } from './steps/commit.ts';
 import { readRows } from './steps/read.ts';
 import { type RecordPorts, recordOutcome, type SettleOptions, settleRows } from './steps/record.ts';
 
-export type AbandonPorts = RecordPorts & Pick<Ports, 'groups' | 'manifests' | 'bundles'>;
+export type AbandonPorts = RecordPorts & Pick<Ports, 'groups' | 'manifests'>;
 
 /**
  * Gives up a chunk whose deliveries all failed. It ends as provisioning does: the same rows are read, their claims looked

@@ -1,6 +1,6 @@
 import { eraseBundle } from '../bundle/archive.ts';
 import { isBlocked } from '../devices/blocking.ts';
-import { certificatesOf, formerIdentities, revokeAll } from '../devices/certificates.ts';
+import { bundlesOf, certificatesOf, formerIdentities, revokeAll } from '../devices/certificates.ts';
 import { type DeviceRecord, enrolledCertificates, historyLength, withEvent } from '../devices/device.ts';
 import { type Deletion, describeEntry } from '../enrollment/enrollments.ts';
 import { FleetError } from '../errors.ts';
@@ -34,7 +34,7 @@ export async function deleteDevice(id: string, by: string, ports: DeleteDevicePo
   if (record.status === 'deleted') return record;
   const enrollment = await closeDps(record, ports);
   if (enrollment !== 'other') await removeRegistration(record, ports);
-  if (record.bundle !== undefined) await eraseBundle(ports.bundles, record.bundle);
+  for (const bundle of bundlesOf(record)) await eraseBundle(ports.bundles, bundle);
   return changeDevice(id, ports, (latest) =>
     latest.status === 'deleting' ? deletedRecord(latest, ports.now()) : latest,
   );

@@ -28,9 +28,9 @@ export function createDriftDetector(ports: DriftPorts): Observe {
   const archives = createArchiveLookup(ports.bundles);
   return async (observation) => {
     if (observation.of === 'end') {
-      const gone = await endUnseen(observation, ports);
-      await measure(ports);
-      return { opened: 0, gone, repaired: 0 };
+      const { gone, next } = await endUnseen(observation, ports);
+      if (next === undefined) await measure(ports);
+      return { opened: 0, gone, repaired: 0, next };
     }
     const comparisons = await compare(observation, archives, ports);
     const kept = await keepFindings(comparisons, observation.at, ports.findings);

@@ -18,31 +18,40 @@ type EndPorts = Pick<
 /** Kinds of an entry in DPS that should not be there, or not so. Nothing lists it when it is deleted. */
 const kindsOfEntry: readonly FindingKind[] = ['enrollment-foreign', 'enrollment-changed', 'block-left'];
 
-/** Findings per page. */
-const pageSize = 100;
+/** Findings per part. Each can cost a call, and the share of a sweep can be some 20 calls per minute. */
+const pageSize = 20;
+
+const states = ['open', 'accepted', 'repaired'] as const;
+const lists = findingKinds.flatMap((kind) => states.map((state) => ({ kind, state })));
 
 /**
  * Ends findings that the sweep did not see and that nothing can end any more, because their subject is gone: the group was
  * deleted, the device, its entry in DPS, or its identity at the hub. A device that was not looked at keeps its findings.
- * @returns how many ended
+ * @param observation.place where this part begins
+ * @returns how many ended, and where the next part begins
  * @throws FleetError `throttled`, `unavailable`, `concurrent-change`
  */
-export async function endUnseen({ at, began }: Extract<Observation, { of: 'end' }>, ports: EndPorts): Promise<number> {
-  let gone = 0;
-  for (const kind of findingKinds) {
-    for (const state of ['open', 'accepted', 'repaired'] as const) {
-      let continuation: string | undefined;
-      do {
-        const page = await ports.findings.list({ kind, state }, { size: pageSize, continuation });
-        const unseen = page.items.filter(({ lastSeen }) => lastSeen < began);
-        const over = await overOf(kind, unseen, at, ports);
-        const ended = over.map(({ subject }): Comparison => ({ subject, decided: [kind], differences: [] }));
-        gone += (await keepFindings(ended, at, ports.findings)).gone;
-        continuation = page.continuation;
-      } while (continuation !== undefined);
-    }
-  }
-  return gone;
+export async function endUnseen(
+  { at, began, place }: Extract<Observation, { of: 'end' }>,
+  ports: EndPorts,
+): Promise<{ readonly gone: number; readonly next: string | undefined }> {
+  const { list, continuation } = listAt(place);
+  const chosen = lists[list];
+  if (chosen === undefined) return { gone: 0, next: undefined };
+  const page = await ports.findings.list(chosen, { size: pageSize, continuation });
+  const unseen = page.items.filter(({ lastSeen }) => lastSeen < began);
+  const over = await overOf(chosen.kind, unseen, at, ports);
+  const ended = over.map(({ subject }): Comparison => ({ subject, decided: [chosen.kind], differences: [] }));
+  const { gone } = await keepFindings(ended, at, ports.findings);
+  if (page.continuation !== undefined) return { gone, next: `${list} ${page.continuation}` };
+  return { gone, next: list + 1 < lists.length ? `${list + 1} ` : undefined };
+}
+
+/** @param place number of the list, from 0, a space, and the continuation in it */
+function listAt(place = '0 '): { readonly list: number; readonly continuation: string | undefined } {
+  const space = place.indexOf(' ');
+  const continuation = place.slice(space + 1);
+  return { list: Number(place.slice(0, space)), continuation: continuation === '' ? undefined : continuation };
 }
 
 /** Those whose subject is gone. */

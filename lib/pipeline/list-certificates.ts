@@ -20,7 +20,7 @@ export interface CertificateFilter {
 }
 
 /** A certificate and its device. */
-export interface HeldCertificate extends DeviceCertificate {
+export interface HeldCertificate extends Omit<DeviceCertificate, 'unusedBundle'> {
   readonly deviceId: string;
   readonly deviceStatus: DeviceRecord['status'];
 }
@@ -76,7 +76,7 @@ function heldBy(record: DeviceRecord, filter: CertificateFilter): HeldCertificat
   const { id: deviceId, status: deviceStatus } = record;
   return certificatesOf(record)
     .filter((certificate) => isMatch(certificate, filter))
-    .map((certificate) => ({ deviceId, deviceStatus, ...certificate }));
+    .map(({ unusedBundle: _unusedBundle, ...certificate }) => ({ deviceId, deviceStatus, ...certificate }));
 }
 
 function isMatch(certificate: DeviceCertificate, filter: CertificateFilter): boolean {

@@ -89,12 +89,13 @@ export async function provisionChunk(message: ChunkMessage, ports: ProvisionPort
  */
 async function issueAndCommit(
   archive: string,
-  { claimed, hasPriorClaims }: Claims,
+  { claimed, errors: refused, hasPriorClaims }: Claims,
   { issuances }: EnsuredGroups,
   { job, ...attempt }: ChunkAttempt & { readonly job: Job },
   { bundles, audit }: Pick<Ports, 'bundles' | 'audit'>,
 ): Promise<{ readonly committed: Committed; readonly errors: readonly RowError[] }> {
-  const earlier = hasPriorClaims ? await findArchive(archive, bundles) : undefined;
+  // A row that lost its device since an earlier delivery committed its certificate is refused now. That one is named.
+  const earlier = hasPriorClaims || refused.length > 0 ? await findArchive(archive, bundles) : undefined;
   const toIssue = claimed.filter(({ request }) => !earlier?.has(request.deviceId));
   const act = issueAct(job, attempt, toIssue, issuances);
   const intent = act && (await audit.intent(act));

@@ -3,7 +3,7 @@ import { audited, type Note } from '../audit/audit.ts';
 import { eraseBundle } from '../bundle/archive.ts';
 import type { DoorSeen } from '../devices/block.ts';
 import { areClosed, closed, confirmed, later, restored, withDoors } from '../devices/blocking.ts';
-import { certificatesOf } from '../devices/certificates.ts';
+import { bundlesOf, certificatesOf } from '../devices/certificates.ts';
 import { type DeviceRecord, withEvent } from '../devices/device.ts';
 import type { FoundEntry } from '../enrollment/enrollments.ts';
 import { type FleetError, orFleetError } from '../errors.ts';
@@ -201,7 +201,7 @@ function changeOwn(
 /** Removes what a scrapped device left: its bundle, its identity at the hubs, and its registration. Its block in DPS stays. */
 async function removeTraces(record: DeviceRecord, ports: SettlePorts): Promise<void> {
   const { enrollments, twins, bundles, rateLimiter, registryRateLimiter } = ports;
-  if (record.bundle !== undefined) await eraseBundle(bundles, record.bundle);
+  for (const bundle of bundlesOf(record)) await eraseBundle(bundles, bundle);
   const thumbprints = certificatesOf(record).flatMap((each) => [each.sha1Thumbprint, each.sha256Thumbprint]);
   const hubs = await hubsOf(record, ports);
   throwFirst(hubs);

@@ -103,11 +103,13 @@ export const dpsSteps: Steps<'groups' | 'enrollments' | 'registrations' | 'missi
    * DPS has fewer enrollments or registrations of a group than the records say: each device is asked for. In groups with
    * individual enrollments, also the registrations of some devices.
    */
-  async missing(cursor, state, ports) {
+  async missing(given, state, ports) {
+    const expected = given.expected ?? (await expectedByGroup(ports));
+    const cursor = { ...given, expected };
     const group = await groupAt(cursor, ports, () => true);
     if (group === undefined) return { cursor: nextPhase(cursor), state };
     const isIndividual = group.definition.enrollment === 'individual';
-    const lacks = (cursor.seen[group.id] ?? 0) < (await expectedIn(group, ports));
+    const lacks = (cursor.seen[group.id] ?? 0) < (expected[group.id] ?? 0);
     if (!lacks && !isIndividual) return { cursor: after(cursor, group.id), state };
     const isNew = cursor.at !== group.id;
     const from = isNew ? state.places[group.id] : cursor.continuation;
@@ -189,14 +191,16 @@ function withHubs({ hubs }: SweepCursor, found: readonly RegistrationOf[]): Swee
   return { ...Object.fromEntries(assigned.map((hub) => [hub, 0])), ...hubs };
 }
 
-/** How many of them DPS should have: enrollments, or registrations of devices that are assigned. */
-async function expectedIn({ id, definition }: GroupRecord, { devices }: SweepPorts): Promise<number> {
-  const { value: counts } = await devices.countByStatus();
-  const counted = counts.filter(({ enrollmentGroup, status }) => {
-    const isExpected = status === 'assigned' || (definition.enrollment === 'individual' && status === 'provisioned');
-    return enrollmentGroup === id && isExpected;
-  });
-  return counted.reduce((sum, { devices: each }) => sum + each, 0);
+/** How many of each group DPS should have: enrollments, or registrations of devices that are assigned. */
+async function expectedByGroup({ devices, groups }: SweepPorts): Promise<Readonly<Record<string, number>>> {
+  const directory = await groups.directory();
+  const expected = new Map<string, number>();
+  for (const { enrollmentGroup, status, devices: count } of (await devices.countByStatus()).value) {
+    const isIndividual = directory.get(enrollmentGroup)?.value.definition.enrollment === 'individual';
+    const isExpected = status === 'assigned' || (isIndividual && status === 'provisioned');
+    if (isExpected) expected.set(enrollmentGroup, (expected.get(enrollmentGroup) ?? 0) + count);
+  }
+  return Object.fromEntries(expected);
 }
 
 /** Notes on the record that its individual enrollment is there, or is missing. */

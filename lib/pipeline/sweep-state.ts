@@ -10,6 +10,7 @@ export const sweepPhases = [
   'blocks',
   'hubs',
   'jobs',
+  'unseen',
   'end',
 ] as const;
 export type SweepPhase = (typeof sweepPhases)[number];
@@ -26,6 +27,8 @@ export interface SweepCursor {
   readonly pages: number;
   /** Individual enrollments or assigned registrations of our devices that DPS has, by group. */
   readonly seen: Readonly<Record<string, number>>;
+  /** How many of them there should be, as the records say. Counted once, since it is a query over all records. */
+  readonly expected?: Readonly<Record<string, number>>;
   /** Devices that have to be blocked in DPS: as the records say, and as DPS has them. */
   readonly blocks: { readonly expected: number; readonly seen: number };
   /** Hubs that devices are assigned to, each with the number of identities that the records account for. */

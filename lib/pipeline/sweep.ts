@@ -2,16 +2,17 @@ import { FleetError } from '../errors.ts';
 import { finishIfDone } from '../jobs/count-part.ts';
 import { waiting } from '../jobs/job.ts';
 import { dpsSteps } from './sweep-dps.ts';
-import { hubSteps } from './sweep-hubs.ts';
+import { hubSteps, identitiesPlace } from './sweep-hubs.ts';
 import {
   firstCursor,
   readSweepState,
   type SweepCursor,
   type SweepFigures,
   type SweepPhase,
+  type SweepState,
   writeSweepState,
 } from './sweep-state.ts';
-import { nextPage, nextPhase, pageSize, type Step, type Steps, type SweepPorts } from './sweep-step.ts';
+import { added, nextPage, nextPhase, pageSize, type Step, type Steps, type SweepPorts } from './sweep-step.ts';
 
 export type { SweepPorts } from './sweep-step.ts';
 
@@ -53,12 +54,9 @@ export async function sweep(
       writtenAt = time;
     }
     if (cursor.phase !== 'end') return undefined;
-    const { began } = cursor;
-    const endedAt = now().toISOString();
-    const { gone } = await ports.observe({ of: 'end', at: endedAt, began });
-    const figures = { ...cursor.figures, gone: cursor.figures.gone + gone };
-    const { cursor: _cursor, ...rest } = state;
-    await writeSweepState(reports, { ...rest, latest: { began, endedAt, figures } });
+    const { began, figures } = cursor;
+    const latest = { began, endedAt: now().toISOString(), figures };
+    await writeSweepState(reports, { latest, places: await knownPlaces(state, cursor, ports) });
     isEnded = true;
     return figures;
   } catch (error) {
@@ -70,7 +68,7 @@ export async function sweep(
   }
 }
 
-const steps: Steps<Exclude<SweepPhase, 'end'>> = { ...dpsSteps, ...hubSteps, jobs };
+const steps: Steps<Exclude<SweepPhase, 'end'>> = { ...dpsSteps, ...hubSteps, jobs, unseen };
 
 /** Ends jobs whose rows are all counted and whose last write was lost. */
 async function jobs(...[cursor, state, ports]: Parameters<Step>): ReturnType<Step> {
@@ -81,6 +79,24 @@ async function jobs(...[cursor, state, ports]: Parameters<Step>): ReturnType<Ste
     if (job.finishedAt === undefined && waiting(job.counts) === 0) await finishIfDone(ports, job, at);
   }
   return { cursor: nextPage(cursor, page.continuation) ?? nextPhase(cursor), state };
+}
+
+/** Ends findings whose subject is gone. */
+async function unseen(...[cursor, state, ports]: Parameters<Step>): ReturnType<Step> {
+  const { began, continuation: place } = cursor;
+  const { gone, next } = await ports.observe({ of: 'end', at: ports.now().toISOString(), began, place });
+  const counted = added(cursor, { gone });
+  return { cursor: nextPage(counted, next) ?? nextPhase(counted), state };
+}
+
+/** Places in groups that were deleted and in hubs that no device is assigned to would be kept forever. */
+async function knownPlaces(
+  { places }: SweepState,
+  { hubs }: SweepCursor,
+  { groups }: SweepPorts,
+): Promise<SweepState['places']> {
+  const known = new Set([identitiesPlace, ...Object.keys(hubs), ...(await groups.directory()).keys()]);
+  return Object.fromEntries(Object.entries(places).filter(([name]) => known.has(name)));
 }
 
 function fromItsBeginning({ continuation: _continuation, ...cursor }: SweepCursor): SweepCursor {

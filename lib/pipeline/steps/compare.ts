@@ -1,4 +1,5 @@
 import { blockError, isReusable } from '../../devices/blocking.ts';
+import { maxUnexpiredCertificates, unexpired } from '../../devices/certificates.ts';
 import type { DeviceRecord } from '../../devices/device.ts';
 import { failureOf, holderOf } from '../../devices/reissue.ts';
 import type { ErrorCode, FleetError } from '../../errors.ts';
@@ -22,6 +23,23 @@ export type Comparison =
  * compare(provisionedByAnotherJob, claimWithSameContent, 'reject'); // { verdict: 'unchanged' }
  */
 export function compare(existing: DeviceRecord, wanted: DeviceRecord, onConflict: ConflictPolicy): Comparison {
+  const comparison = compareRecords(existing, wanted, onConflict);
+  return comparison.verdict === 'take-over'
+    ? (tooManyCertificates(existing, wanted.statusSince) ?? comparison)
+    : comparison;
+}
+
+/** A record that Cosmos DB refuses would fail the chunk, and the rows of all other devices with it. */
+function tooManyCertificates(existing: DeviceRecord, at: string): Comparison | undefined {
+  const ends = unexpired(existing, at).map(({ notAfter }) => notAfter);
+  if (ends.length < maxUnexpiredCertificates) return undefined;
+  const found = `The device has ${ends.length} certificates that have not expired.`;
+  const expected = `Expected fewer than ${maxUnexpiredCertificates}.`;
+  const message = `${found} ${expected} The next one expires at ${ends.sort()[0]}: retry the job then.`;
+  return { verdict: 'refused', code: 'certificate-rule', message };
+}
+
+function compareRecords(existing: DeviceRecord, wanted: DeviceRecord, onConflict: ConflictPolicy): Comparison {
   const { claim } = existing;
   if (claim.jobId === wanted.claim.jobId && claim.line === wanted.claim.line) return compareOwn(existing, wanted);
   if (isReusable(existing, wanted.statusSince)) return { verdict: 'take-over' };

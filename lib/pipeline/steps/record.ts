@@ -12,7 +12,7 @@ import { isEmptyTwin } from '../../devices/twin.ts';
 import { isEnrollmentFailure } from '../../enrollment/enrollments.ts';
 import { FleetError, isRetriable } from '../../errors.ts';
 import { countPart } from '../../jobs/count-part.ts';
-import { partName, type RowCounts, reportName } from '../../jobs/job.ts';
+import { archiveName, partName, type RowCounts, reportName } from '../../jobs/job.ts';
 import { type ChunkMessage, placeOf } from '../../jobs/messages.ts';
 import { type ChunkReport, resultRow, writeChunkReport } from '../../jobs/reports.ts';
 import type { DeviceRequest, RowError } from '../../manifest/manifest.ts';
@@ -24,6 +24,7 @@ import type { Ports } from '../ports.ts';
 import type { ClaimedRow, UnchangedRow } from './claim.ts';
 import type { Committed } from './commit.ts';
 import { certificatesIn, type Issued } from './issue.ts';
+import { nameUnused } from './name-unused.ts';
 
 /** How each row of a chunk ended: the records to write, the report, and what the job's counters move by. */
 export interface ChunkOutcome {
@@ -34,6 +35,8 @@ export interface ChunkOutcome {
   readonly enrolling: number;
   /** Repairs to the rows. */
   readonly repairs?: Repairs;
+  /** Entries of the archive whose devices did not get their certificates. */
+  readonly unused: readonly ArchiveIndexEntry<Issued>[];
 }
 
 export interface SettleOptions {
@@ -62,6 +65,7 @@ export function settleRows(options: SettleOptions): ChunkOutcome {
   const results: ResultRow[] = unchanged.map(({ request, record }) => resultRow(request.line, record, 'unchanged'));
   // DPS refused the enrollments of these rows in an earlier delivery: the enrollments part counts them.
   const errors = options.errors.filter((error) => !isEnrolling(error, committed));
+  const unused = new Map(committed);
   let enrolling = options.errors.length - errors.length;
   let provisioned = 0;
 
@@ -81,6 +85,7 @@ export function settleRows(options: SettleOptions): ChunkOutcome {
       }
       records.push({ ...record, value });
     }
+    if (failureOf(value) === undefined) unused.delete(request.deviceId);
     if (individual) {
       enrolling += 1;
     } else if (failureOf(value) === undefined) {
@@ -95,6 +100,7 @@ export function settleRows(options: SettleOptions): ChunkOutcome {
     report: { results, faults: errors.sort((a, b) => a.line - b.line) },
     counts: { provisioned, unchanged: unchanged.length, rejected: errors.length - failed, failed, cancelled: 0 },
     enrolling,
+    unused: [...unused.values()],
   };
 }
 
@@ -105,7 +111,7 @@ export function settleRows(options: SettleOptions): ChunkOutcome {
  */
 export function recordOutcome(
   message: ChunkMessage,
-  { records, report, counts, enrolling, repairs }: ChunkOutcome,
+  { records, report, counts, enrolling, repairs, unused }: ChunkOutcome,
   ports: RecordPorts,
 ): Promise<void> {
   const { devices, reports, enrollmentQueue, now } = ports;
@@ -114,6 +120,7 @@ export function recordOutcome(
   const name = reportName(jobId, part);
   return step('7 record', { jobId, chunk, attempt }, async () => {
     await replaceRecords(devices, records);
+    await nameUnused(unused, archiveName(jobId, part), ports);
     await writeChunkReport(reports, name, report);
     if (enrolling > 0) await enrollmentQueue.send([{ jobId, chunk, attempt, ...(adopt && { adopt }) }]);
     // Retried rows are still counted as failed; subtract them.
@@ -125,7 +132,7 @@ export function recordOutcome(
   });
 }
 
-export type RecordPorts = Pick<Ports, 'devices' | 'reports' | 'jobs' | 'enrollmentQueue' | 'now'>;
+export type RecordPorts = Pick<Ports, 'devices' | 'bundles' | 'reports' | 'jobs' | 'enrollmentQueue' | 'now'>;
 
 /** The error is about a row with an individual enrollment: its archive says so, or the error itself, where DPS refused it. */
 function isEnrolling({ value, line, code }: RowError, committed: Committed): boolean {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { readArchiveIndex } from '../../../lib/bundle/archive.ts';
 import type { BlockKind } from '../../../lib/devices/block.ts';
 import { type BlockPorts, blockDevice, restoreDevice } from '../../../lib/pipeline/block-device.ts';
 import { downloadBundle } from '../../../lib/pipeline/download-bundle.ts';
@@ -7,6 +8,7 @@ import { continueFleetAct } from '../../../lib/pipeline/fleet-acts.ts';
 import { reconcileRegistrations } from '../../../lib/pipeline/reconcile-registrations.ts';
 import { scrapDevice } from '../../../lib/pipeline/scrap-device.ts';
 import { continueBlock, resumeBlocks } from '../../../lib/pipeline/settle-block.ts';
+import type { Issued } from '../../../lib/pipeline/steps/issue.ts';
 import { someTime } from '../../factories.ts';
 import { createWorld, Interruption, type World } from '../../world.ts';
 
@@ -386,6 +388,57 @@ describe('a device that a job provisions', () => {
       }
       assert.ok(revoked > 5, `${revoked} runs with a revocation`);
     });
+  }
+
+  for (const [what, definition, list, metadata] of [
+    ['new, group', group, 'deviceId\ngw-9\n', {}],
+    ['new, individual', individual, 'deviceId\ngw-9\n', {}],
+    ['issued again, group', group, 'deviceId,tags.a\ngw-1,b\n', { onconflict: 'reissue' }],
+    ['issued again, individual', individual, 'deviceId,tags.a\ngw-1,b\n', { onconflict: 'reissue' }],
+  ] as const) {
+    for (const kind of ['revoked', 'scrapped'] as const) {
+      it(`names every committed certificate, and scrapping erases its bundle (${kind} at any call, ${what})`, async () => {
+        const id = list.includes('gw-9') ? 'gw-9' : 'gw-1';
+        let [reached, unused] = [true, 0];
+        for (let call = 1; reached; call++) {
+          using world = await openWorld(definition);
+          const jobId = await world.upload('line7/list.csv', list, metadata);
+          let isBlocked = false;
+          world.pauseAfter(call, async () => {
+            if (world.devices.records.get(id)?.status === undefined) return;
+            isBlocked = true;
+            await blockDevice(id, kind, ann, world.services());
+            if (call % 2 === 0) await settleAll(world);
+          });
+          await deliverAll(world);
+          reached = world.hasPaused();
+          if (!reached || !isBlocked) continue;
+          await settleAll(world);
+          if (kind === 'revoked') {
+            await blockDevice(id, 'scrapped', ann, world.services());
+            await settleAll(world);
+          }
+          const archive = await world.bundles.read(`${jobId}/chunk-00000.zip`);
+          if (archive === undefined) continue;
+          const [entry] = readArchiveIndex<Issued>(archive);
+          assert.ok(entry);
+          const where = `${kind} at call ${call}`;
+          const { certificates = [], formerCertificateNames = [], ...record } = recordOf(world, id);
+          const own = certificates.find(({ sha256Thumbprint }) => sha256Thumbprint === entry.info.sha256Thumbprint);
+          assert.deepEqual([own?.serialNumber, own?.state], [entry.info.serialNumber, 'revoked'], where);
+          const isPresent = record.identity?.sha256Thumbprint === entry.info.sha256Thumbprint;
+          const isFound = formerCertificateNames.includes(entry.info.sha256Thumbprint.toLowerCase());
+          assert.ok(isPresent || isFound, where);
+          const bundle = archive.subarray(entry.offset, entry.offset + entry.length);
+          assert.ok(
+            bundle.every((byte) => byte === 0),
+            `the bundle is left, ${where}`,
+          );
+          if (own?.unusedBundle !== undefined) unused += 1;
+        }
+        assert.ok(unused > 0, 'no run had an unused bundle');
+      });
+    }
   }
 
   it('fails its row, and a retry after the restore provisions it', async () => {

@@ -4,7 +4,7 @@ import { FleetError } from '../../../lib/errors.ts';
 import type { Observation } from '../../../lib/findings/observation.ts';
 import { blockDevice } from '../../../lib/pipeline/block-device.ts';
 import { sweep } from '../../../lib/pipeline/sweep.ts';
-import { someDevice } from '../../factories.ts';
+import { someDevice, someTime } from '../../factories.ts';
 import { createMemoryFleetReader } from '../../memory/fleet-reader.ts';
 import { createWorld, noTwins, type World } from '../../world.ts';
 
@@ -284,6 +284,53 @@ describe('a sweep', () => {
     fleet.registrations = registrations;
     const figures = await run(false);
     assert.equal(figures?.registrations, 2 + 5);
+  });
+
+  it('ends findings by parts, and goes on in the next run', async () => {
+    let time = someTime.getTime();
+    using world = createWorld({ now: () => new Date(time) });
+    await provision(world, 'group', 3);
+    const { fleet } = sweeping(world);
+    const given = world.services();
+    const parts: (string | undefined)[] = [];
+    const observe = async (observation: Observation) => {
+      if (observation.of !== 'end') return { opened: 0, gone: 0, repaired: 0 };
+      parts.push(observation.place);
+      time += 15 * 60 * 1000;
+      return { opened: 0, gone: 1, repaired: 0, ...(parts.length < 5 && { next: String(parts.length) }) };
+    };
+    const run = (begin: boolean) =>
+      sweep({ ...given, twins: noTwins, fleet, queryRateLimiter: () => given.rateLimiter, observe }, { begin });
+    assert.equal(await run(true), undefined);
+    assert.equal(await run(false), undefined);
+    assert.equal((await run(false))?.gone, 5);
+    assert.deepEqual(parts, [undefined, '1', '2', '3', '4']);
+  });
+
+  it('counts the records once, however many groups there are', async () => {
+    using world = createWorld();
+    for (const id of ['line1', 'line2', 'line3']) await world.declare(id, { keyCustody: 'plain' });
+    await provision(world, 'group', 3);
+    let counts = 0;
+    const { countByStatus } = world.devices;
+    world.devices.countByStatus = (period) => {
+      counts += 1;
+      return countByStatus(period);
+    };
+    await sweeping(world).sweep();
+    assert.equal(counts, 1);
+  });
+
+  it('forgets places in groups and hubs that are gone', async () => {
+    using world = createWorld();
+    await provision(world, 'group', 3);
+    const places = { line7: 'gw-001', 'deleted-group': 'gw-1', 'gone.azure-devices.net': 'x', '*identities': 'gw-002' };
+    await world.reports.write('_sweep.json', Buffer.from(JSON.stringify({ places })), {
+      contentType: 'application/json',
+    });
+    await sweeping(world).sweep();
+    const state = JSON.parse((await world.reports.read('_sweep.json'))?.toString() ?? '') as { places: object };
+    assert.ok(Object.keys(state.places).every((name) => name === 'line7' || name === '*identities'));
   });
 
   it('begins again a sweep of a version that had fewer phases', async () => {
