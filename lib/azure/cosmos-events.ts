@@ -13,7 +13,7 @@ import {
 } from './cosmos.ts';
 import { unlessStatus } from './service-errors.ts';
 
-/** The stream of the webhooks. Each target of deliveries has a stream of its own. */
+/** The stream of the webhooks. Each target of deliveries has another one. */
 const webhookStream = 'webhooks';
 const deliveryStream = (target: string) => `deliveries ${target}`;
 

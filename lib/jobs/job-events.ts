@@ -4,8 +4,8 @@ import { type EventData, eventId, type OwedEvent, owe } from '../outbox.ts';
 import { isSettled, type Job, type JobEnd, waiting } from './job.ts';
 
 /**
- * The job with the events that it owes. Stores call this for every job that they write, so that whoever ends a job announces
- * it, and the event is part of the same write.
+ * The job with the events that it owes. Stores call this for every job that they write. So each place that ends a job announces
+ * it, in the same write.
  *
  * A job ends when it is settled. Each further end, after a retry or a redrive, is one revision more. A second write of the same
  * end changes nothing.

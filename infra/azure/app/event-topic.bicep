@@ -1,4 +1,4 @@
-// A topic of its own for the events of the app, for subscribers in Azure: Logic Apps, Service Bus, functions.
+// A custom topic for the events of the app, for subscribers in Azure: Logic Apps, Service Bus, functions.
 param name string
 param location string
 param tags object
