@@ -6,7 +6,7 @@ import { FleetError } from '../../../../lib/errors.ts';
 import { findingKinds } from '../../../../lib/findings/kinds.ts';
 import { blockDevice, restoreDevice } from '../../../../lib/pipeline/block-device.ts';
 import { acceptFinding, repairFinding } from '../../../../lib/pipeline/repair-finding.ts';
-import { continueBlock } from '../../../../lib/pipeline/settle-block.ts';
+import { settleBlock } from '../../../../lib/pipeline/settle-block.ts';
 import { makeCertificate } from '../../../infra/emulators/dps/certificates.ts';
 import { type DriftFleet, startDriftFleet } from './drift-fleet.ts';
 
@@ -296,7 +296,7 @@ describe('a revoked device', () => {
     assert.equal(fleet.world.devices.records.get(gateway)?.status, 'closing');
     await fleet.sweep();
     assert.deepEqual(fleet.found(), [`block-missing ${gateway}`]);
-    await continueBlock(gateway, fleet.world.services());
+    await settleBlock(gateway, fleet.world.services());
     await fleet.sweep();
     assert.deepEqual(fleet.found(), []);
   });
