@@ -41,8 +41,8 @@ test('every function of functions/ is registered by the built app', async () => 
   const expected = new Map<string, string>(operationIds.map((id) => [id, 'httpTrigger']));
   for await (const file of glob('functions/**/*.ts', { cwd: root })) {
     const source = await read(file);
-    for (const [, kind = '', name = ''] of source.matchAll(/\bapp\.(storageQueue|timer)\(\s*['`]([^'`]+)['`]/g)) {
-      const type = { storageQueue: 'queueTrigger', timer: 'timerTrigger' }[kind] ?? kind;
+    for (const [, kind = '', name = ''] of source.matchAll(/\bapp\.(storageQueue|timer|http)\(\s*['`]([^'`]+)['`]/g)) {
+      const type = { storageQueue: 'queueTrigger', timer: 'timerTrigger', http: 'httpTrigger' }[kind] ?? kind;
       // A name with ${queue} at its end is one function per queue.
       const names = /\$\{queue\}$/.test(name) ? queueNames.map((queue) => name.replace(/\$\{queue\}$/, queue)) : [name];
       for (const each of names) expected.set(each, type);
