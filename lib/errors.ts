@@ -124,7 +124,7 @@ const definitions = {
   'twin-invalid': {
     acts: 'sender',
     status: 422,
-    hint: 'Keep to the limits of IoT Hub: tags 8 KB, desired 32 KB, depth 10, no ".", "$", "#" or space in keys.',
+    hint: 'Keep to the limits of IoT Hub: tags 8 KB, desired 32 KB, depth 10, no ".", "$" or space in keys.',
   },
   'value-type': { acts: 'sender', status: 422, hint: 'Give a value of the type that the header names.' },
   'csr-missing': {

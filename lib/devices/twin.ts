@@ -10,8 +10,7 @@ export interface Twin {
 /*
  * Limits of a twin in IoT Hub, https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-device-twins:
  * tags 8 KB, desired 32 KB, objects and arrays nested 10 deep, keys up to 1 KB without control characters, ".", "$" and
- * space, string values up to 4 KB, integers within 53 bits less one. The service refuses "#" in keys too (error 400004), and
- * the page does not say so: https://github.com/Azure/azure-iot-sdk-java/issues/243
+ * space, string values up to 4 KB, integers within 53 bits less one.
  */
 const sectionBytes = { tags: 8 * 1024, desired: 32 * 1024 };
 const maxDepth = 10;
@@ -20,7 +19,7 @@ const maxStringBytes = 4 * 1024;
 const minInteger = -4503599627370496;
 const maxInteger = 4503599627370495;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what the rule forbids
-const forbiddenInKey = /[\u0000-\u001f\u007f-\u009f.$# ]/;
+const forbiddenInKey = /[\u0000-\u001f\u007f-\u009f.$ ]/;
 
 /** Sizes by "Device twin size" of the same page. Control characters of a string value do not count. */
 const numberBytes = 8;
@@ -116,7 +115,7 @@ function checkKey(key: string, path: string, { issues }: Walk): void {
   }
   if (key === '' || forbiddenInKey.test(key) || Buffer.byteLength(key) > maxKeyBytes) {
     const shown = JSON.stringify(key.slice(0, 40));
-    const message = `key ${shown} is empty, too long, or holds ".", "$", "#", a space or a control character`;
+    const message = `key ${shown} is empty, too long, or holds ".", "$", a space or a control character`;
     issues.push({ path, message });
   }
   // Assigning this key to an object would replace its prototype.

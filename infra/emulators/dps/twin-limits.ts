@@ -15,12 +15,8 @@ const maxKeyBytes = 1024;
 const maxStringBytes = 4 * 1024;
 const minInteger = -4503599627370496;
 const maxInteger = 4503599627370495;
-/**
- * "Allowed characters exclude UNICODE control characters (segments C0 and C1), and `.`, `$`, and SP." The answer of the service
- * has "#" too: "Must not contain Control Characters, '.', '$', '#', or ' '."
- * https://github.com/Azure/azure-iot-sdk-java/issues/243
- */
-const forbiddenInKey = /[\p{Cc}.$# ]/u;
+/** "Allowed characters exclude UNICODE control characters (segments C0 and C1), and `.`, `$`, and SP." */
+const forbiddenInKey = /[\p{Cc}.$ ]/u;
 /** "Numeric values (8 bytes), or Boolean values (4 bytes)." */
 const numberBytes = 8;
 const booleanBytes = 4;
@@ -70,7 +66,7 @@ function keySize(key: string, path: string): number {
   if (Buffer.byteLength(key) > maxKeyBytes) throw new Violation(`${path}: a key is longer than ${maxKeyBytes} bytes`);
   if (forbiddenInKey.test(key)) {
     const shown = JSON.stringify(key.slice(0, 40));
-    throw new Violation(`${path}: the key ${shown} contains ".", "$", "#", a space or a control character`);
+    throw new Violation(`${path}: the key ${shown} contains ".", "$", a space or a control character`);
   }
   return Buffer.byteLength(key);
 }

@@ -38,20 +38,11 @@ describe('the limits of a twin', () => {
     ['null in an array', { list: [1, null] }, 'tags.list: Value of Property or Tag cannot be null'],
     ['a string of 4097 bytes', { site: 'ä'.repeat(2049) }, 'tags.site: the string is longer than 4096 bytes'],
     ['a key of 1025 bytes', { ['k'.repeat(1025)]: 1 }, 'tags: a key is longer than 1024 bytes'],
-    [
-      'a dot in a key',
-      { a: { 'b.c': 1 } },
-      'tags.a: the key "b.c" contains ".", "$", "#", a space or a control character',
-    ],
-    [
-      'a number sign in a key',
-      { 'a#': 1 },
-      'tags: the key "a#" contains ".", "$", "#", a space or a control character',
-    ],
+    ['a dot in a key', { a: { 'b.c': 1 } }, 'tags.a: the key "b.c" contains ".", "$", a space or a control character'],
     [
       'a key in an array',
       { list: [{ $x: 1 }] },
-      'tags.list: the key "$x" contains ".", "$", "#", a space or a control character',
+      'tags.list: the key "$x" contains ".", "$", a space or a control character',
     ],
     [
       'an integer that is too large',
