@@ -1,4 +1,5 @@
 import type { Benchmark } from './benchmark.ts';
+import { certificates } from './benchmarks/certificates.ts';
 import { cold } from './benchmarks/cold.ts';
 import { cost } from './benchmarks/cost.ts';
 import { growth } from './benchmarks/growth.ts';
@@ -6,6 +7,7 @@ import { issueCsr, issueP256, issueP256OnTwo } from './benchmarks/issue.ts';
 import { chunkCpu, pipeline } from './benchmarks/pipeline.ts';
 import { query } from './benchmarks/query.ts';
 import { split } from './benchmarks/split.ts';
+import { sweep } from './benchmarks/sweep.ts';
 
 /** In the order of docs/performance.md. */
 export const benchmarks: readonly Benchmark[] = [
@@ -19,4 +21,6 @@ export const benchmarks: readonly Benchmark[] = [
   cost,
   cold,
   query,
+  certificates,
+  sweep,
 ];

@@ -12,10 +12,12 @@ const usage = `Usage: npm run bench -- [--only NAME[,NAME]] [--rounds N] [--quic
 
 Prints one line of JSON per measurement, then a table. Writes bench/results.json and docs/performance.md.
 
-  --only NAME   ${names.join(', ')} (default: all)
+  --only NAME   some of the measurements below (default: all)
   --rounds N    how often everything is measured (default: 5); results of fewer than 5 rounds are not saved
   --quick       one round of a tenth of the work, to see that it runs; not saved
   -h, --help    show this text
+
+Measurements: ${names.join(', ')}.
 
 Exit codes: 0 every bar is reached, 1 a bar is missed, 2 invalid command line.
 

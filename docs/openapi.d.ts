@@ -63,6 +63,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/enrollment-groups/{id}/suspend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Suspend a group and its devices
+         * @description Disables the group in DPS at once. An act suspends its devices: follow it at GET /api/device-acts.
+         */
+        post: operations["suspend-enrollment-group"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enrollment-groups/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore a suspended group and its devices
+         * @description Devices that were suspended by themselves stay suspended.
+         */
+        post: operations["restore-enrollment-group"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/checks": {
         parameters: {
             query?: never;
@@ -244,8 +284,8 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Delete a device that never reached a hub
-         * @description Takes a device that failed, or that is provisioned and has not registered. Removes its enrollment and its bundle. The device stays to be seen with the status `deleted`, and its certificate is revoked. Repeat a request that was cut short.
+         * Delete or scrap a device
+         * @description A device that never reached a hub is deleted: its enrollment and its bundle are removed, its certificate is revoked, and its id is free. Any other is scrapped: revoked, and removed from its hub, from the registrations of DPS and from its archive. Its block in DPS stays, and its id is free when its last certificate has ended. Repeat a request that was cut short.
          */
         delete: operations["delete-device"];
         options?: never;
@@ -262,9 +302,241 @@ export interface paths {
         };
         /**
          * The bundle of a device
-         * @description The files that the device installs. It can hold a private key, so the download is recorded in its history.
+         * @description The files that the device installs. It can hold a private key, so the download is in the audit trail and in the history of the device.
          */
         get: operations["get-device-bundle"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/devices/{deviceId}/suspend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Suspend a device
+         * @description Ends its access until it is restored: reissue, bundle and renewal, then registration with DPS, then its identity at the hub. The doors are read back, and again after a minute. Repeat a request that was cut short.
+         */
+        post: operations["suspend-device"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/devices/{deviceId}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke a device for good
+         * @description As suspend, and cannot be undone: the device needs a new id. Its status is `revoked` only when every door is closed.
+         */
+        post: operations["revoke-device"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/devices/{deviceId}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore a suspended device
+         * @description Opens the doors in reverse: its identity at the hub, DPS, then the record.
+         */
+        post: operations["restore-device"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/certificates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which devices hold a certificate of a CA
+         * @description Certificates that were valid at a time and not revoked by then, with their devices: for a report on an incident. A certificate whose CA or key is not recorded (issued by an earlier version) is included.
+         */
+        get: operations["list-certificates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/device-acts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Acts on many devices, the latest first */
+        get: operations["list-device-acts"];
+        put?: never;
+        /**
+         * Suspend, revoke, restore or scrap many devices
+         * @description Counts the devices and says how long it takes; then the queue works on them. With dryRun it only counts. The registry of the hub is the limit of most acts (HUB_REGISTRY_OPERATIONS_PER_MINUTE).
+         */
+        post: operations["begin-device-act"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/device-acts/{actId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One act on many devices: status and counts */
+        get: operations["get-device-act"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/device-acts/{actId}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop an act on many devices
+         * @description Devices that it has worked on stay as they are.
+         */
+        post: operations["cancel-device-act"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was seen in Azure that the records do not say */
+        get: operations["list-findings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/findings/{findingId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One finding, in any state */
+        get: operations["get-finding"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/findings/{findingId}/repair": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make Azure what the records say
+         * @description Only for findings whose `repair` is `self` or `asked`. The record is read again, and nothing is done that it does not ask for by now. A repair can be repeated. The next sweep says whether the finding is gone.
+         */
+        post: operations["repair-finding"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/findings/{findingId}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keep a finding quiet until it changes
+         * @description A finding that the sweep repairs cannot be accepted: change what the records say.
+         */
+        post: operations["accept-finding"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who did what, when and why
+         * @description Entries of the audit trail, the newest first; those of the last minute are not in the log yet. A page reads 16,384 entries at most, so it can be empty and have a next one. `npm run audit -- verify` shows that nothing was changed (docs/audit.md).
+         */
+        get: operations["list-audit-entries"];
         put?: never;
         post?: never;
         delete?: never;
@@ -613,6 +885,27 @@ export interface components {
                 migrateDeviceData?: boolean;
             };
         };
+        Reason: {
+            reason: string;
+        };
+        FleetActRequest: {
+            /** @enum {string} */
+            act: "suspend" | "revoke" | "restore" | "scrap";
+            /** @description Devices that match every member. */
+            filter: {
+                group?: string;
+                job?: string;
+                /** @description Devices whose row has this tag, at a path with dots, with this value as text. */
+                tag?: {
+                    path: string;
+                    value: string;
+                };
+                deviceIds?: string[];
+            };
+            reason: string;
+            dryRun?: boolean;
+            devicesPerMinute?: number;
+        };
         EnrollmentGroups: {
             enrollmentGroups: components["schemas"]["EnrollmentGroup"][];
         };
@@ -649,6 +942,14 @@ export interface components {
                 certificatePem: string;
                 revokedAt: components["schemas"]["Time"];
             }[];
+            readonly suspension?: {
+                /** @description A signed-in user as `name (object id)`, `function key`, or `order` and its source. */
+                by: string;
+                at: components["schemas"]["Time"];
+                reason: string;
+                /** @description The act that suspends its devices. */
+                fleetAct: string;
+            };
             readonly declaredBy?: components["schemas"]["Act"];
             /** @description Who deletes it, while the status is `deleting`. */
             readonly deletedBy?: components["schemas"]["Act"];
@@ -673,7 +974,7 @@ export interface components {
          * @description See docs/errors.md.
          * @enum {string}
          */
-        ErrorCode: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+        ErrorCode: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
         /** @description Who did something, and when. */
         Act: {
             /** @description A signed-in user as `name (object id)`, `function key`, or `order` and its source. */
@@ -727,6 +1028,64 @@ export interface components {
                     at: components["schemas"]["Time"];
                 };
             }[];
+        };
+        GroupAct: {
+            group: components["schemas"]["EnrollmentGroup"];
+            act: components["schemas"]["FleetAct"];
+        };
+        /** @description One act on many devices. */
+        FleetAct: {
+            actId: string;
+            /** @enum {string} */
+            act: "suspend" | "revoke" | "restore" | "scrap";
+            /** @enum {string} */
+            status: "running" | "completed" | "cancelled";
+            reason: string;
+            by: string;
+            /** @description When it began. */
+            estimate: components["schemas"]["FleetActEstimate"];
+            counts: {
+                /** @description Every door was read back. */
+                done: number;
+                /** @description A door was not as it should be yet; the app goes on by itself (GET /api/devices). */
+                underway: number;
+                refused: number;
+                /** @description Left as they were: the act has nothing to do to them. */
+                unchanged: number;
+            };
+            /** @description The latest 20 devices that refused. */
+            readonly refusals: {
+                deviceId: string;
+                code: components["schemas"]["ErrorCode"];
+                message: string;
+            }[];
+            devicesPerMinute?: number;
+            /** @description When its next step is due. */
+            nextAt: components["schemas"]["Time"];
+            startedAt: components["schemas"]["Time"];
+            finishedAt?: components["schemas"]["Time"];
+            readonly cancelledBy?: components["schemas"]["Act"];
+            /** @description Paths. */
+            links: {
+                self: string;
+            };
+        };
+        /** @description What an act takes. */
+        FleetActEstimate: {
+            /** @description Devices that match and are not as the act would have them. */
+            devices: number;
+            /** @description Operations of the quotas of DPS and of the registry of the hubs. A bulk call counts as its devices. */
+            calls: {
+                dps: number;
+                hub: number;
+            };
+            /** @description About, if nothing else uses the quotas. */
+            minutes: number;
+            /**
+             * @description What the minutes follow from.
+             * @enum {string}
+             */
+            limit: "hub registry" | "DPS" | "devicesPerMinute";
         };
         /** @description What a job would make of a list. Nothing was stored. */
         Check: {
@@ -1043,13 +1402,21 @@ export interface components {
             /** @description The id as its manifest has it, where that has upper case. */
             writtenId?: string;
             /** @enum {string} */
-            status: "claimed" | "provisioned" | "assigned" | "failed" | "deleting" | "deleted";
+            status: "claimed" | "provisioned" | "assigned" | "failed" | "deleting" | "deleted" | "closing" | "suspended" | "revoked" | "scrapped" | "opening";
             statusSince: components["schemas"]["Time"];
             enrollmentGroup: string;
             /** @description Why the status is `failed`. */
             readonly failure?: {
                 code: components["schemas"]["ErrorCode"];
                 message: string;
+            };
+            /** @description The latest row that was to issue the device again failed. The device keeps what it had. */
+            failedReissue?: {
+                code: components["schemas"]["ErrorCode"];
+                message: string;
+                at: components["schemas"]["Time"];
+                jobId: string;
+                line: number;
             };
             /** @description Without thumbprints and validity while nothing is issued. */
             certificate: {
@@ -1083,18 +1450,33 @@ export interface components {
                 status: "unassigned" | "assigning" | "assigned" | "failed" | "disabled";
                 /** @description Host name of the hub. */
                 assignedHub?: string;
+                /** @description How DPS assigned it, such as `deviceDataReset`. */
+                substatus?: string;
                 /** @description When DPS changed it last. */
                 at?: components["schemas"]["Time"];
                 errorCode?: number;
                 errorMessage?: string;
                 twinDeliveredAt?: components["schemas"]["Time"];
+                /** @description When it was read so first. */
+                seenAt?: components["schemas"]["Time"];
+                /** @description The present certificate when it was read. */
+                sha256Thumbprint?: string;
+            };
+            /** @description Its individual enrollment as DPS had it, seen last. */
+            readonly enrolled?: {
+                seenAt: components["schemas"]["Time"];
+                sha256Thumbprint: string;
+                /** @enum {string} */
+                provisioningStatus?: "enabled" | "disabled";
+                /** @description Since when DPS does not have it. */
+                missingSince?: components["schemas"]["Time"];
             };
             /** @description Who deletes it, while the status is `deleting`, or deleted it. Its certificate is revoked. */
             deletion?: {
                 by: string;
                 at: components["schemas"]["Time"];
             };
-            /** @description Earlier certificates, newest first, 20 at most. */
+            /** @description Earlier certificates of kind `identity` among `certificates`, newest first. */
             readonly formerCertificates?: {
                 /** @description Hex. */
                 serialNumber: string;
@@ -1107,6 +1489,63 @@ export interface components {
                 since: components["schemas"]["Time"];
                 assignedHub?: string;
             }[];
+            /** @description Every certificate that has not expired, and the latest 20, newest first. */
+            readonly certificates: {
+                /** @enum {string} */
+                kind: "identity" | "edge-ca" | "est-id";
+                /** @description Hex. */
+                serialNumber: string;
+                /** @description Upper-case hex. */
+                sha1Thumbprint: string;
+                /** @description Upper-case hex. */
+                sha256Thumbprint: string;
+                notBefore: components["schemas"]["Time"];
+                notAfter: components["schemas"]["Time"];
+                /** @description The group whose CA issued it. */
+                enrollmentGroup: string;
+                /** @description Generation of that CA. */
+                caGeneration?: number;
+                /** @enum {string} */
+                keyMadeBy?: "device" | "service";
+                /**
+                 * @description A `superseded` certificate was replaced. DPS can still accept it until it expires.
+                 * @enum {string}
+                 */
+                state: "live" | "superseded" | "revoked";
+                /** @description When `state` became so. */
+                since: components["schemas"]["Time"];
+                /** @description When a registration was first seen that is younger than it. */
+                confirmedAt?: components["schemas"]["Time"];
+                /** @description When DPS registered the device last while it was the present one. */
+                registeredAt?: components["schemas"]["Time"];
+                /** @description The hub that the device was assigned to with it. */
+                assignedHub?: string;
+            }[];
+            /** @description Why the device has no access. It stays for a minute after a restore. */
+            block?: {
+                /** @enum {string} */
+                kind: "suspended" | "revoked" | "scrapped";
+                by: string;
+                at: components["schemas"]["Time"];
+                reason: string;
+                /** @description `record`: reissue. `enrollment`: registration with DPS. `hub`: connection. `bundle`: download. `renewal`: new certificates. */
+                doors: {
+                    record: components["schemas"]["Door"];
+                    enrollment: components["schemas"]["Door"];
+                    hub: components["schemas"]["Door"];
+                    bundle: components["schemas"]["Door"];
+                    renewal: components["schemas"]["Door"];
+                };
+                /** @description When the doors are looked at a second time. Absent once they were found as they should be. */
+                checkedAgainAt?: components["schemas"]["Time"];
+                /** @description The restore that opens the doors. */
+                restore?: {
+                    /** @description A signed-in user as `name (object id)`, `function key`, or `order` and its source. */
+                    by: string;
+                    at: components["schemas"]["Time"];
+                    reason: string;
+                };
+            };
             bundle?: {
                 fileName: string;
                 bytes: number;
@@ -1116,6 +1555,8 @@ export interface components {
                 /** @description Path. Absent when its retention has ended. */
                 link?: string;
             };
+            /** @description Path of its entries in the audit trail. The history is a summary. */
+            audit: string;
             /** @description The latest 20 events, oldest first. */
             readonly history: {
                 at: components["schemas"]["Time"];
@@ -1123,6 +1564,169 @@ export interface components {
                 /** @description For people. */
                 detail?: string;
             }[];
+        };
+        /** @description One way by which a device or a caller gets in. */
+        Door: {
+            /** @enum {string} */
+            state: "closed" | "not yet" | "open";
+            /** @description When it was read back as closed. */
+            at?: components["schemas"]["Time"];
+            /** @description Why it is not closed yet. */
+            why?: string;
+        };
+        HeldCertificates: {
+            readonly certificates: components["schemas"]["HeldCertificate"][];
+            /** @description Absent on the last page. */
+            continuation?: string;
+            /** @description Path and query of the next page. Absent on the last page. */
+            next?: string;
+            /** @description The same with scheme and host, as this app was called. */
+            nextLink?: string;
+        };
+        HeldCertificate: {
+            deviceId: string;
+            /** @enum {string} */
+            deviceStatus: "claimed" | "provisioned" | "assigned" | "failed" | "deleting" | "deleted" | "closing" | "suspended" | "revoked" | "scrapped" | "opening";
+            /** @enum {string} */
+            kind: "identity" | "edge-ca" | "est-id";
+            serialNumber: string;
+            sha1Thumbprint: string;
+            sha256Thumbprint: string;
+            notBefore: components["schemas"]["Time"];
+            notAfter: components["schemas"]["Time"];
+            /** @description The group whose CA issued it. */
+            enrollmentGroup: string;
+            /** @description Absent where it was issued by an earlier version. */
+            caGeneration?: number;
+            /** @enum {string} */
+            keyMadeBy?: "device" | "service";
+            /**
+             * @description Now.
+             * @enum {string}
+             */
+            state: "live" | "superseded" | "revoked";
+            /** @description When the state became so. */
+            since: components["schemas"]["Time"];
+            confirmedAt?: components["schemas"]["Time"];
+            assignedHub?: string;
+        };
+        FleetActs: {
+            readonly acts: components["schemas"]["FleetAct"][];
+            /** @description Absent on the last page. */
+            continuation?: string;
+            /** @description Path and query of the next page. Absent on the last page. */
+            next?: string;
+            /** @description The same with scheme and host, as this app was called. */
+            nextLink?: string;
+        };
+        Findings: {
+            readonly findings: components["schemas"]["Finding"][];
+            /** @description The latest sweep that ended. Absent before the first one. */
+            readonly latestSweep?: {
+                began: components["schemas"]["Time"];
+                endedAt: components["schemas"]["Time"];
+                /** @description What it looked at, by kind, and what became of it. */
+                figures: {
+                    [key: string]: number;
+                };
+            };
+            /** @description Absent on the last page. */
+            continuation?: string;
+            /** @description Path and query of the next page. Absent on the last page. */
+            next?: string;
+            /** @description The same with scheme and host, as this app was called. */
+            nextLink?: string;
+        };
+        Finding: {
+            /** @description The same in every sweep. */
+            id: string;
+            /**
+             * @description See docs/findings.md.
+             * @enum {string}
+             */
+            kind: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-elsewhere" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "archive-missing";
+            /** @enum {string} */
+            severity: "critical" | "high" | "medium" | "low";
+            /**
+             * @description `open`: waits for a decision. `accepted`: quiet until it changes. `repaired`: no sweep has looked since. `gone`: no longer seen; kept for 90 days.
+             * @enum {string}
+             */
+            state: "open" | "accepted" | "repaired" | "gone";
+            readonly subject: {
+                /** @enum {string} */
+                type: "device" | "group" | "ca" | "archive";
+                /** @description Id of the device or group; of a CA the group and its generation; of an archive its blob. */
+                id: string;
+                enrollmentGroup?: string;
+            };
+            /** @description What the records say. */
+            readonly expected: {
+                [key: string]: unknown;
+            };
+            /** @description What was seen in Azure. */
+            readonly seen: {
+                [key: string]: unknown;
+            };
+            meaning: string;
+            /**
+             * @description `self`: the sweep repairs it. `asked`: an operator asks for it. `none`: a person has to act.
+             * @enum {string}
+             */
+            repair: "self" | "asked" | "none";
+            /** @description What a repair does, or what to do. */
+            remedy: string;
+            firstSeen: components["schemas"]["Time"];
+            lastSeen: components["schemas"]["Time"];
+            /** @description What was done about it: the latest 20, oldest first. */
+            readonly acts: {
+                /** @enum {string} */
+                act: "accepted" | "repaired" | "repair failed" | "gone" | "opened again";
+                /** @description `sweep` for what the app does without being asked. */
+                by: string;
+                at: components["schemas"]["Time"];
+                reason?: string;
+            }[];
+        };
+        AuditEntries: {
+            readonly entries: components["schemas"]["AuditEntry"][];
+            /** @description Absent on the last page. */
+            continuation?: string;
+            /** @description Path and query of the next page. Absent on the last page. */
+            next?: string;
+            /** @description The same with scheme and host, as this app was called. */
+            nextLink?: string;
+        };
+        AuditEntry: {
+            /** @description Its place in the log. */
+            index: number;
+            /** @description The same for an intent and its result. */
+            id: string;
+            /** @enum {string} */
+            phase: "intent" | "result";
+            /** @description By the clock of the instance. */
+            at: components["schemas"]["Time"];
+            /** @description The id of the operation, or the name of the work: docs/audit.md. */
+            action: string;
+            by: string;
+            /** @description The app role that let the caller in. */
+            role?: string;
+            /** @description What it was done to. */
+            readonly subject: {
+                [key: string]: unknown;
+            };
+            /** @description The reason that was given. */
+            why?: string;
+            trace?: string;
+            /**
+             * @description Of a result.
+             * @enum {string}
+             */
+            outcome?: "done" | "failed";
+            /** @description Of a failure. */
+            code?: string;
+            readonly details?: {
+                [key: string]: unknown;
+            };
         };
         DeadLetters: {
             readonly deadLetters: components["schemas"]["DeadLetter"][];
@@ -1138,7 +1742,7 @@ export interface components {
             /** @description Digest of queue and body: the same message again has the same id. */
             id: string;
             /** @enum {string} */
-            queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
+            queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
             /** @description The message as it was sent. */
             body: string;
             readonly reason: components["schemas"]["FailureReason"];
@@ -1164,7 +1768,7 @@ export interface components {
             readonly reasons: {
                 id: string;
                 /** @enum {string} */
-                queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
+                queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
                 readonly reason: components["schemas"]["FailureReason"];
             }[];
             /** @description True: 60 seconds were over before all letters were met. Send the request again. */
@@ -1187,6 +1791,11 @@ export interface components {
                     failed: number;
                     deleting: number;
                     deleted: number;
+                    closing: number;
+                    suspended: number;
+                    revoked: number;
+                    scrapped: number;
+                    opening: number;
                 };
                 /** @description Groups that have devices. */
                 readonly byGroup: {
@@ -1199,6 +1808,11 @@ export interface components {
                         failed: number;
                         deleting: number;
                         deleted: number;
+                        closing: number;
+                        suspended: number;
+                        revoked: number;
+                        scrapped: number;
+                        opening: number;
                     };
                 }[];
                 /** @description When these counts were read. */
@@ -1276,12 +1890,24 @@ export interface components {
                     days: number;
                 }[];
             };
+            /** @description Open findings. `GET /api/findings` has them. */
+            readonly findings: {
+                total: number;
+                readonly bySeverity: {
+                    critical: number;
+                    high: number;
+                    medium: number;
+                    low: number;
+                };
+                /** @description When these counts were read. */
+                observedAt: components["schemas"]["Time"];
+            };
             /** @description Letters that wait. Absent for a caller whose role is limited to enrollment groups. */
             readonly deadLetters?: {
                 total: number;
                 readonly byReason: {
                     /** @enum {string} */
-                    queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
+                    queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
                     code: components["schemas"]["ErrorCode"];
                     letters: number;
                 }[];
@@ -1292,7 +1918,7 @@ export interface components {
             readonly queues?: {
                 readonly byQueue: {
                     /** @enum {string} */
-                    queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
+                    queue: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
                     /** @description Approximately. Messages that are in work, or wait for another delivery, are included. */
                     messages: number;
                     /** @description When the first message that can be received was sent. Absent when there is none. */
@@ -1987,6 +2613,158 @@ export interface operations {
             503: components["responses"]["Error503"];
         };
     };
+    "suspend-enrollment-group": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description Why. At most 4096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description The group, and the act on its devices. DPS has the group so if `enrollment.status` is `enrolled`. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupAct"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `group-exists`: Delete the enrollment group in DPS, or take it over: declare the group with adopt=true. Then retry the job.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "group-exists" | "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            /** @description `group-refused`: Resolve what DPS says, then retry the job. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "group-refused";
+                    };
+                };
+            };
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "restore-enrollment-group": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description Why. At most 4096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description The group, and the act on its devices. DPS has the group so if `enrollment.status` is `enrolled`. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupAct"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `group-exists`: Delete the enrollment group in DPS, or take it over: declare the group with adopt=true. Then retry the job.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "group-exists" | "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            /** @description `group-refused`: Resolve what DPS says, then retry the job. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "group-refused";
+                    };
+                };
+            };
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
     "create-check": {
         parameters: {
             query?: {
@@ -2541,7 +3319,7 @@ export interface operations {
                 /** @description Default: JSON if the header Accept prefers it to CSV, otherwise CSV. Pages are of JSON only. */
                 format?: "csv" | "json";
                 /** @description Only rows with this code. JSON only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
             };
             header?: {
                 /** @description `application/json` asks for JSON. */
@@ -2690,7 +3468,7 @@ export interface operations {
                 /** @description Devices of this enrollment group. A caller with roles for several groups has to name one. */
                 group?: string;
                 /** @description Devices of this status. */
-                status?: "claimed" | "provisioned" | "assigned" | "failed" | "deleting" | "deleted";
+                status?: "claimed" | "provisioned" | "assigned" | "failed" | "deleting" | "deleted" | "closing" | "suspended" | "revoked" | "scrapped" | "opening";
                 /** @description Devices whose certificate ends before this. */
                 expiresBefore?: string;
                 idPrefix?: string;
@@ -2776,7 +3554,10 @@ export interface operations {
     };
     "delete-device": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Needed for a device that reached a hub; 409 without it. */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
@@ -2786,8 +3567,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The device as it is now. */
+            /** @description Done: every door was read back. */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description A door is not as it should be yet. The app goes on by itself; `block.doors` says which. */
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2813,6 +3603,8 @@ export interface operations {
             /**
              * @description `method-conflict`: Read the resource again and decide by its present state.
              *
+             *     `device-revoked`: Give the device another id: a device that was revoked or scrapped needs a new identity.
+             *
              *     `enrollment-exists`: Delete the enrollment in DPS, or replace it: retry the job with adopt=true.
              *
              *     `concurrent-change`: Read the resource again and repeat the request.
@@ -2824,7 +3616,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        title: "method-conflict" | "enrollment-exists" | "concurrent-change";
+                        title: "method-conflict" | "device-revoked" | "enrollment-exists" | "concurrent-change";
                     };
                 };
             };
@@ -2891,6 +3683,22 @@ export interface operations {
                     };
                 };
             };
+            /**
+             * @description `device-suspended`: Restore the device (POST /api/devices/{id}/restore), then retry the job or repeat the request.
+             *
+             *     `device-revoked`: Give the device another id: a device that was revoked or scrapped needs a new identity.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "device-suspended" | "device-revoked";
+                    };
+                };
+            };
             /** @description `bundle-gone`: Send the row of the device again with onConflict=reissue; that makes a new certificate and a new bundle. */
             410: {
                 headers: {
@@ -2925,6 +3733,732 @@ export interface operations {
             503: components["responses"]["Error503"];
         };
     };
+    "suspend-device": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
+                deviceId: string;
+            };
+            cookie?: never;
+        };
+        /** @description Why. At most 4096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description Done: every door was read back. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description A door is not as it should be yet. The app goes on by itself; `block.doors` says which. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `device-revoked`: Give the device another id: a device that was revoked or scrapped needs a new identity.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "device-revoked" | "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "revoke-device": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
+                deviceId: string;
+            };
+            cookie?: never;
+        };
+        /** @description Why. At most 4096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description Done: every door was read back. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description A door is not as it should be yet. The app goes on by itself; `block.doors` says which. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `device-revoked`: Give the device another id: a device that was revoked or scrapped needs a new identity.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "device-revoked" | "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "restore-device": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
+                deviceId: string;
+            };
+            cookie?: never;
+        };
+        /** @description Why. At most 4096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description Done: every door was read back. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description A door is not as it should be yet. The app goes on by itself; `block.doors` says which. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `device-revoked`: Give the device another id: a device that was revoked or scrapped needs a new identity.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "device-revoked" | "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "list-certificates": {
+        parameters: {
+            query?: {
+                /** @description Items per page, 100 when absent. A page can have fewer, and more can follow it. */
+                limit?: number;
+                /** @description The `continuation` of the page before. */
+                continuation?: string;
+                /** @description The issuing CA: a group, or a group and the generation of its CA: `line7/2`. */
+                ca?: string;
+                /** @description Issued at this time or later, by the beginning of its validity. */
+                issuedFrom?: string;
+                /** @description Issued before this time. */
+                issuedTo?: string;
+                /** @description Who made the key. `service`: this app, so that the key was in a bundle. */
+                custody?: "device" | "service";
+                /** @description The time at which it was valid. Default: now. */
+                asOf?: string;
+                /** @description Default: JSON, unless the header Accept prefers CSV. CSV has all certificates. */
+                format?: "csv" | "json";
+            };
+            header?: {
+                accept?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description CSV: all of them, while they are read. JSON: one page, which can be empty and have a `next`: it ends after 20,000 devices. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeldCertificates"];
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "list-device-acts": {
+        parameters: {
+            query?: {
+                /** @description Items per page, 100 when absent. A page can have fewer, and more can follow it. */
+                limit?: number;
+                /** @description The `continuation` of the page before. */
+                continuation?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FleetActs"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "begin-device-act": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The act. At most 1048576 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FleetActRequest"];
+            };
+        };
+        responses: {
+            /** @description With dryRun: what the act would take. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FleetActEstimate"];
+                };
+            };
+            /** @description The act. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FleetAct"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `concurrent-change`: Read the resource again and repeat the request. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "get-device-act": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                actId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The act. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FleetAct"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "cancel-device-act": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                actId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The act. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FleetAct"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "list-findings": {
+        parameters: {
+            query?: {
+                /** @description Items per page, 100 when absent. A page can have fewer, and more can follow it. */
+                limit?: number;
+                /** @description The `continuation` of the page before. */
+                continuation?: string;
+                /** @description Findings of this kind. */
+                kind?: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-elsewhere" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "archive-missing";
+                /** @description Findings of this severity. */
+                severity?: "critical" | "high" | "medium" | "low";
+                /** @description Findings in this state. Default: `open`. */
+                state?: "open" | "accepted" | "repaired" | "gone";
+                /** @description Findings about this enrollment group and its devices. */
+                group?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page, by id. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Findings"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "get-finding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a finding: its kind, a dot, and 32 hex digits. */
+                findingId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The finding. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Finding"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "repair-finding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a finding: its kind, a dot, and 32 hex digits. */
+                findingId: string;
+            };
+            cookie?: never;
+        };
+        /** @description Why. At most 4096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description The finding afterwards. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Finding"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `group-exists`: Delete the enrollment group in DPS, or take it over: declare the group with adopt=true. Then retry the job.
+             *
+             *     `enrollment-exists`: Delete the enrollment in DPS, or replace it: retry the job with adopt=true.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "group-exists" | "enrollment-exists" | "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            /** @description `group-refused`: Resolve what DPS says, then retry the job. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "group-refused";
+                    };
+                };
+            };
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "accept-finding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a finding: its kind, a dot, and 32 hex digits. */
+                findingId: string;
+            };
+            cookie?: never;
+        };
+        /** @description Why. At most 4096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description The finding afterwards. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Finding"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "list-audit-entries": {
+        parameters: {
+            query?: {
+                /** @description Items per page, 100 when absent. A page can have fewer, and more can follow it. */
+                limit?: number;
+                /** @description The `continuation` of the page before. */
+                continuation?: string;
+                /** @description Of this time or later. */
+                from?: string;
+                /** @description Before this time. */
+                to?: string;
+                /** @description About this device, or the chunk in which its present certificate was issued. */
+                device?: string;
+                /** @description About this enrollment group, or certificates of its CA. */
+                group?: string;
+                /** @description About this job. */
+                job?: string;
+                /** @description By this user: the name as in an entry, or the object id. */
+                by?: string;
+                /** @description Of this kind. */
+                action?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditEntries"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            413: components["responses"]["Error413"];
+            /**
+             * @description `audit-damaged`: Run npm run audit -- verify, which says where. Entries wait in the intake until the containers audit and audit-head are as they were.
+             *
+             *     `setting-invalid`: Correct the settings named (docs/settings.md).
+             *
+             *     `internal`: Report the trace id to the operator; the log has the cause.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "audit-damaged" | "setting-invalid" | "internal";
+                    };
+                };
+            };
+            503: components["responses"]["Error503"];
+        };
+    };
     "list-dead-letters": {
         parameters: {
             query?: {
@@ -2933,9 +4467,9 @@ export interface operations {
                 /** @description The `continuation` of the page before. */
                 continuation?: string;
                 /** @description Letters of this queue only. */
-                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
+                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
                 /** @description Letters that wait (default), that were redriven in the last 30 days, or that were discarded in the last year. */
@@ -3011,9 +4545,9 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Letters of this queue only. */
-                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
+                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
             };
@@ -3056,9 +4590,9 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Letters of this queue only. */
-                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments";
+                queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
                 /** @description `true` discards all letters that wait. Needed when nothing else selects letters. */

@@ -1,8 +1,10 @@
+import { resolve } from 'node:path';
 import type { GroupRoles } from '../lib/access/access.ts';
 import { excerpt, FleetError, type Issue } from '../lib/errors.ts';
 import type { PrivateUrls } from '../lib/groups/url-rule.ts';
 import { isAzure } from './config/platform.ts';
 import { type SettingName, type Settings, settingMeta, settingNames, settings } from './config/settings.ts';
+import { sweepSchedule } from './config/sweep-schedule.ts';
 
 /**
  * The settings of the app, read and checked. The only module that reads the environment. Their meaning is in
@@ -28,8 +30,14 @@ export interface Config {
     readonly operationsPerMinute: number;
   };
   /** Without a connection string, each hub is reached at its own host name by managed identity. */
-  readonly hub: { readonly connectionString?: string };
+  readonly hub: {
+    readonly connectionString?: string;
+    readonly registryOperationsPerMinute: number;
+    readonly queriesPerMinute: number;
+  };
   readonly keys: { readonly vaultUrl: string } | { readonly directory: string };
+  /** Where the key of the audit trail is. It is never beside the CA keys. */
+  readonly auditKeys: { readonly vaultUrl: string } | { readonly directory: string };
   /** File that records everything that a CA key signs. */
   readonly signingJournal?: string;
   /** Common name of a new root certificate. */
@@ -164,6 +172,15 @@ function crossIssues(given: Given, env: Environment, wrong: ReadonlySet<SettingN
   oneOf('AzureWebJobsStorage', ['AzureWebJobsStorage__blobServiceUri', 'AzureWebJobsStorage__queueServiceUri']);
   oneOf('DPS_CONNECTION_STRING', ['DPS_SERVICE_HOST']);
   oneOf('CA_KEY_DIRECTORY', ['KEY_VAULT_URL']);
+  oneOf('AUDIT_KEY_DIRECTORY', ['AUDIT_VAULT_URL']);
+  const apart = (own: SettingName, other: SettingName, placeOf: (text: string) => string) => {
+    const [first, second] = [given[own], given[other]];
+    if (first === undefined || second === undefined || wrong.has(own) || wrong.has(other)) return;
+    if (placeOf(first) === placeOf(second))
+      report(own, `is the place of ${other}; keep the key of the audit trail apart`);
+  };
+  apart('AUDIT_VAULT_URL', 'KEY_VAULT_URL', (url) => new URL(url).host);
+  apart('AUDIT_KEY_DIRECTORY', 'CA_KEY_DIRECTORY', (directory) => resolve(directory));
 
   const { AzureWebJobsStorage__clientId: hostIdentity, AZURE_CLIENT_ID: appIdentity } = given;
   if (hostIdentity !== undefined && hostIdentity !== appIdentity) {
@@ -214,8 +231,16 @@ function toConfig(set: Settings): Config {
       globalEndpoint: set.DPS_GLOBAL_ENDPOINT,
       operationsPerMinute: set.DPS_OPERATIONS_PER_MINUTE,
     },
-    hub: { ...(set.HUB_CONNECTION_STRING !== undefined && { connectionString: set.HUB_CONNECTION_STRING }) },
+    hub: {
+      ...(set.HUB_CONNECTION_STRING !== undefined && { connectionString: set.HUB_CONNECTION_STRING }),
+      registryOperationsPerMinute: set.HUB_REGISTRY_OPERATIONS_PER_MINUTE,
+      queriesPerMinute: set.HUB_QUERIES_PER_MINUTE,
+    },
     keys: directory !== undefined ? { directory } : { vaultUrl: present(set.KEY_VAULT_URL) },
+    auditKeys:
+      set.AUDIT_KEY_DIRECTORY !== undefined
+        ? { directory: set.AUDIT_KEY_DIRECTORY }
+        : { vaultUrl: present(set.AUDIT_VAULT_URL) },
     ...(set.CA_SIGNING_JOURNAL !== undefined && { signingJournal: set.CA_SIGNING_JOURNAL }),
     rootCaName: set.ROOT_CA_NAME,
     allowPlainKeys: set.ALLOW_PLAIN_KEYS,
@@ -235,4 +260,9 @@ function present(value: string | undefined): string {
 function deepFreeze<T extends object>(value: T): T {
   for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) deepFreeze(part);
   return Object.freeze(value);
+}
+
+/** The schedule of the timer `sweep`, which is registered before the settings are checked. */
+export function readSweepSchedule(env: Environment = process.env): string {
+  return sweepSchedule(env);
 }

@@ -1,11 +1,13 @@
 import { app } from '@azure/functions';
-import { parseChunkMessage, parseEnrollmentMessage } from '../lib/jobs/messages.ts';
+import { parseBlockMessage, parseChunkMessage, parseEnrollmentMessage } from '../lib/jobs/messages.ts';
 import { runExclusively } from '../lib/lock.ts';
 import { currentLog } from '../lib/log.ts';
 import { enrollDevices } from '../lib/pipeline/enroll-devices.ts';
+import { continueFleetAct } from '../lib/pipeline/fleet-acts.ts';
 import { provisionChunk } from '../lib/pipeline/provision-chunk.ts';
 import { receiveOrders, receiveUploads } from '../lib/pipeline/receive-messages.ts';
 import { recordDeadLetter } from '../lib/pipeline/record-dead-letter.ts';
+import { continueBlock } from '../lib/pipeline/settle-block.ts';
 import { poisonQueue, queueNames, queues } from '../lib/resource-names.ts';
 import { onMessage, onPoisonMessage } from './on-message.ts';
 
@@ -39,6 +41,23 @@ app.storageQueue('enroll-individuals', {
       lock: services.enrollmentLock,
       queue: services.enrollmentQueue,
       secondsPerMessage: services.secondsPerChunk,
+      random: services.random,
+    });
+  }),
+});
+
+// Likewise: a hub has one quota for all instances.
+app.storageQueue('settle-blocks', {
+  connection,
+  queueName: queues.blocks,
+  handler: onMessage(queues.blocks, async (body, services) => {
+    const message = parseBlockMessage(body);
+    const work = () =>
+      'actId' in message ? continueFleetAct(message.actId, services) : continueBlock(message.deviceId, services);
+    await runExclusively(message, work, {
+      lock: services.blockLock,
+      queue: services.blockQueue,
+      secondsPerMessage: services.secondsPerBlock,
       random: services.random,
     });
   }),

@@ -4,17 +4,24 @@ import { CosmosClient } from '@azure/cosmos';
 import { DefaultAzureCredential, type TokenCredential } from '@azure/identity';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
+import { createAudit } from '../lib/audit/intake.ts';
+import type { SequencerPorts } from '../lib/audit/sequencer.ts';
 import { type CertificateAuthority, createCertificateAuthority } from '../lib/authorities/certificate-authority.ts';
 import type { DpsCaStore } from '../lib/authorities/dps-cas.ts';
+import { createAppendBlobs } from '../lib/azure/append-blobs.ts';
 import { createBlobLock } from '../lib/azure/blob-lock.ts';
 import { createBlobStore } from '../lib/azure/blobs.ts';
 import { createCosmosDeadLetterStore } from '../lib/azure/cosmos-dead-letters.ts';
 import { createCosmosDeviceStore } from '../lib/azure/cosmos-devices.ts';
 import { createCosmosDpsCaStore } from '../lib/azure/cosmos-dps-cas.ts';
+import { createCosmosFindingStore } from '../lib/azure/cosmos-findings.ts';
+import { createCosmosFleetActStore } from '../lib/azure/cosmos-fleet-acts.ts';
 import { createCosmosGroupStore } from '../lib/azure/cosmos-groups.ts';
 import { createCosmosJobStore } from '../lib/azure/cosmos-jobs.ts';
 import { createDpsEnrollments } from '../lib/azure/dps.ts';
+import { createFleetReader } from '../lib/azure/fleet-reader.ts';
 import { createChecks } from '../lib/azure/health.ts';
+import { createHubIdentities } from '../lib/azure/hub-identities.ts';
 import { createHubTwins } from '../lib/azure/hub-twins.ts';
 import type { IotConnection } from '../lib/azure/iot.ts';
 import { createKeyVaultKeyStore } from '../lib/azure/key-vault.ts';
@@ -22,8 +29,9 @@ import type { Check } from '../lib/azure/probe.ts';
 import { createMessageQueue } from '../lib/azure/queues.ts';
 import { countBilledRequests } from '../lib/azure/request-metrics.ts';
 import { createGroups } from '../lib/enrollment/groups.ts';
+import type { FleetReader } from '../lib/enrollment/observed.ts';
 import type { GroupStore } from '../lib/groups/group.ts';
-import type { ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
+import type { BlockMessage, ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
 import type { Lock } from '../lib/lock.ts';
 import { createListChecker } from '../lib/pipeline/check-list.ts';
 import { createIssuanceCache } from '../lib/pipeline/issuance.ts';
@@ -32,7 +40,7 @@ import type { Ports } from '../lib/pipeline/ports.ts';
 import type { KeyStore } from '../lib/pki/key-store.ts';
 import { journaled } from '../lib/pki/signing-journal.ts';
 import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
-import { createRateLimiter } from '../lib/rate-limiter.ts';
+import { createRateLimiter, createRateLimiters, type RateLimiter } from '../lib/rate-limiter.ts';
 import { blobContainers, cosmosContainers, queues } from '../lib/resource-names.ts';
 import { type Config, readConfig } from './config.ts';
 
@@ -40,10 +48,25 @@ import { type Config, readConfig } from './config.ts';
 export interface Services extends Ports {
   readonly groupStore: GroupStore;
   readonly authority: CertificateAuthority;
+  /** The log that the audit trail becomes, and its key. */
+  readonly auditLog: SequencerPorts;
+  /** Held by the one instance that takes entries into the log. */
+  readonly auditLock: Lock;
   /** The CA certificates of DPS, as `npm run ca` saw them last. */
   readonly dpsCas: DpsCaStore;
   /** Held by the one instance that writes individual enrollments. */
   readonly enrollmentLock: Lock;
+  /** Held by the one instance that works on blocked devices and on acts. */
+  readonly blockLock: Lock;
+  readonly blockQueue: Ports['blockQueue'] & { waiting(): Promise<number> };
+  /** How long the second look at a blocked device takes at the rate that the registry of a hub allows. */
+  readonly secondsPerBlock: number;
+  /** Held by the one instance that sweeps. */
+  readonly sweepLock: Lock;
+  readonly fleet: FleetReader;
+  /** The share of the sweep: of what DPS allows, and of the queries that a hub allows. */
+  readonly sweepRateLimiter: RateLimiter;
+  readonly queryRateLimiter: (hub: string) => RateLimiter;
   readonly enrollmentQueue: Ports['enrollmentQueue'] & { waiting(): Promise<number> };
   /** How long a chunk of individual enrollments takes at the rate that DPS allows. */
   readonly secondsPerChunk: number;
@@ -64,6 +87,12 @@ export function services(): Services {
   return instance;
 }
 
+/** The part of the quota of DPS that a sweep uses, so that enrollments and registrations keep the rest. */
+const sweepShare = 0.25;
+
+/** Name of the key of the audit trail. Bicep makes it in a vault that has nothing else. */
+const auditKeyName = 'audit';
+
 /** DPS throttles per minute, so waiting for minutes succeeds. The host renews the lease of the message during the wait. */
 const maxWaitSeconds = 300;
 
@@ -78,29 +107,61 @@ export function createServices(config: Config): Services {
   const manifests = createBlobStore(blobService.getContainerClient(blobContainers.manifests));
   const bundles = createBlobStore(blobService.getContainerClient(blobContainers.bundles));
   const reports = createBlobStore(blobService.getContainerClient(blobContainers.reports));
+  const auditHead = createBlobStore(blobService.getContainerClient(blobContainers.auditHead));
+  const auditSegments = createAppendBlobs(blobService.getContainerClient(blobContainers.audit));
+  const audit = createAudit({ segments: auditSegments, head: auditHead, now, newId: randomUUID });
   const locks = blobService.getContainerClient(blobContainers.locks);
   const enrollmentLock = createBlobLock(locks.getBlockBlobClient(queues.enrollments));
+  const blockLock = createBlobLock(locks.getBlockBlobClient(queues.blocks));
+  const sweepLock = createBlobLock(locks.getBlockBlobClient('sweep'));
 
   const queueService = queueServiceClient(config, credential);
   const chunkQueue = createMessageQueue<ChunkMessage>(queueService.getQueueClient(queues.chunks));
   const enrollmentQueue = createMessageQueue<EnrollmentMessage>(queueService.getQueueClient(queues.enrollments));
+  const blockQueue = createMessageQueue<BlockMessage>(queueService.getQueueClient(queues.blocks));
   const queue = (name: string) => createMessageQueue<unknown>(queueService.getQueueClient(name));
 
   const cosmos = cosmosClient(config, credential).database(config.cosmos.database);
   const jobs = createCosmosJobStore(cosmos.container(cosmosContainers.jobs));
   const devices = createCosmosDeviceStore(cosmos.container(cosmosContainers.devices), { sleep: pause });
+  const fleetActs = createCosmosFleetActStore(cosmos.container(cosmosContainers.jobs));
   const groupStore = createCosmosGroupStore(cosmos.container(cosmosContainers.groups));
   const dpsCas = createCosmosDpsCaStore(cosmos.container(cosmosContainers.groups));
   const deadLetters = createCosmosDeadLetterStore(cosmos.container(cosmosContainers.deadLetters));
 
-  const overview = createOverview({ devices, jobs, deadLetters, queue, now });
+  const findings = createCosmosFindingStore(cosmos.container(cosmosContainers.findings));
+
+  const overview = createOverview({ devices, jobs, findings, deadLetters, queue, now });
 
   const enrollments = createDpsEnrollments(dpsConnection(config, credential));
   const twins = createHubTwins(hubConnection(config, credential));
+  const identities = createHubIdentities(hubConnection(config, credential));
+  const fleet = createFleetReader({ dps: dpsConnection(config, credential), hub: hubConnection(config, credential) });
   const rateLimiter = createRateLimiter({ perMinute: config.dps.operationsPerMinute, now, sleep: pause });
+  const sweepRateLimiter = createRateLimiter({
+    perMinute: Math.max(1, Math.floor(config.dps.operationsPerMinute * sweepShare)),
+    now,
+    sleep: pause,
+  });
+  const queryRateLimiter = createRateLimiters({ perMinute: config.hub.queriesPerMinute, now, sleep: pause });
+  const registryRateLimiter = createRateLimiter({
+    perMinute: config.hub.registryOperationsPerMinute,
+    now,
+    sleep: pause,
+  });
 
   const keys = keyStore(config, credential);
-  const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: config.rootCaName, now });
+  // Not journaled: the journal is of what CA keys sign.
+  const auditKeys = keyStore({ keys: config.auditKeys }, credential);
+  const auditLog = {
+    log: createBlobStore(blobService.getContainerClient(blobContainers.audit)),
+    head: auditHead,
+    signer: () => auditKeys.signer(auditKeyName, 'ec-p256'),
+    // The address of the log without its scheme, as C2SP tlog-tiles recommends.
+    origin: blobService.getContainerClient(blobContainers.audit).url.replace(/^https?:\/\//, ''),
+  };
+  const auditLock = createBlobLock(locks.getBlockBlobClient('audit'));
+  const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: config.rootCaName, audit, now });
   const groups = createGroups({
     store: groupStore,
     authority,
@@ -134,25 +195,40 @@ export function createServices(config: Config): Services {
   return {
     jobs,
     devices,
+    fleetActs,
     groups,
     groupStore,
     dpsCas,
     deadLetters,
+    findings,
     overview,
     manifests,
     bundles,
     reports,
     chunkQueue,
     enrollmentQueue,
+    blockQueue,
     queue,
     authority,
     enrollments,
     twins,
+    identities,
     openIssuance,
     checkList,
     deployment,
+    audit,
+    auditLog,
+    auditLock,
     rateLimiter,
+    registryRateLimiter,
+    registryOperationsPerMinute: config.hub.registryOperationsPerMinute,
     enrollmentLock,
+    blockLock,
+    sweepLock,
+    fleet,
+    sweepRateLimiter,
+    queryRateLimiter,
+    secondsPerBlock: 60 / config.hub.registryOperationsPerMinute,
     secondsPerChunk: (60 * config.chunkRows) / config.dps.operationsPerMinute,
     chunkRows: config.chunkRows,
     bundleRetentionDays: config.bundleRetentionDays,
@@ -202,7 +278,10 @@ function hubConnection({ hub }: Config, credential: TokenCredential): IotConnect
     : { connectionString: hub.connectionString };
 }
 
-function keyStore({ keys, signingJournal }: Config, credential: TokenCredential): KeyStore {
+function keyStore(
+  { keys, signingJournal }: Pick<Config, 'keys' | 'signingJournal'>,
+  credential: TokenCredential,
+): KeyStore {
   const store =
     'vaultUrl' in keys
       ? createKeyVaultKeyStore({ vaultUrl: keys.vaultUrl, credential })

@@ -1,9 +1,15 @@
 import { app, type InvocationContext, type Timer } from '@azure/functions';
+import { hasWaitingEntries, sequenceAudit } from '../lib/audit/sequencer.ts';
 import { withLog } from '../lib/log.ts';
+import { resumeFleetActs } from '../lib/pipeline/fleet-acts.ts';
 import { reconcileRegistrations } from '../lib/pipeline/reconcile-registrations.ts';
+import { resumeBlocks } from '../lib/pipeline/settle-block.ts';
+import { sweep } from '../lib/pipeline/sweep.ts';
 import { warnOfExpiringCertificates } from '../lib/pipeline/warn-of-expiring-certificates.ts';
+import { readSweepSchedule } from './config.ts';
 import { logTo } from './log.ts';
 import { services } from './services.ts';
+import { sweepPorts } from './sweep-ports.ts';
 
 app.timer('reconcile-registrations', {
   schedule: '%RECONCILE_SCHEDULE%',
@@ -11,9 +17,47 @@ app.timer('reconcile-registrations', {
     const log = logTo(context);
     const given = services();
     await withLog(log, async () => {
+      const resumed = await resumeBlocks(given);
+      if (resumed > 0) log.warn('blocks resumed', { devices: resumed });
+      const acts = await resumeFleetActs(given);
+      if (acts > 0) log.warn('acts on many devices resumed', { acts });
       await warnOfExpiringCertificates(given);
       const changed = await reconcileRegistrations(given);
       if (changed > 0) log.info('registrations reconciled', { changed });
+    });
+  },
+});
+
+app.timer('sweep', { schedule: readSweepSchedule(), handler: sweepTimer({ begin: true }) });
+
+// A sweep of a large fleet takes several runs.
+app.timer('continue-sweep', { schedule: '%RECONCILE_SCHEDULE%', handler: sweepTimer({ begin: false }) });
+
+function sweepTimer(options: { readonly begin: boolean }) {
+  return async (_timer: Timer, context: InvocationContext) => {
+    const log = logTo(context);
+    const given = services();
+    await withLog(log, async () => {
+      await given.sweepLock.tryRun(async () => {
+        const figures = await sweep(sweepPorts(given), options);
+        if (figures !== undefined) log.info('sweep ended', { ...figures });
+      });
+    });
+  };
+}
+
+/** Entries are durable when they are in the intake. A minute is how late they are in the log. */
+app.timer('sequence-audit', {
+  schedule: '0 * * * * *',
+  handler: async (_timer: Timer, context: InvocationContext) => {
+    const log = logTo(context);
+    const { auditLog, auditLock } = services();
+    await withLog(log, async () => {
+      if (!(await hasWaitingEntries(auditLog))) return;
+      await auditLock.tryRun(async () => {
+        const added = await sequenceAudit(auditLog);
+        log.info('audit entries sequenced', { added });
+      });
     });
   },
 });

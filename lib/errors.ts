@@ -105,6 +105,16 @@ const definitions = {
     status: 409,
     hint: 'Wait for the other job, then send the row again.',
   },
+  'device-suspended': {
+    acts: 'operator',
+    status: 409,
+    hint: 'Restore the device (POST /api/devices/{id}/restore), then retry the job or repeat the request.',
+  },
+  'device-revoked': {
+    acts: 'sender',
+    status: 409,
+    hint: 'Give the device another id: a device that was revoked or scrapped needs a new identity.',
+  },
   'group-missing': {
     acts: 'sender',
     status: 422,
@@ -216,6 +226,11 @@ const definitions = {
     acts: 'operator',
     status: 500,
     hint: 'Restore the archive in the container bundles, or send the rows with onConflict=reissue. Retry the job for its failed rows.',
+  },
+  'audit-damaged': {
+    acts: 'operator',
+    status: 500,
+    hint: 'Run npm run audit -- verify, which says where. Entries wait in the intake until the containers audit and audit-head are as they were.',
   },
   unauthorized: { acts: 'sender', status: 401, hint: 'Send a function key in x-functions-key, or sign in.' },
   forbidden: {
@@ -346,6 +361,16 @@ export function isRetriable(code: ErrorCode): boolean {
 export function asFleetError(error: unknown): FleetError {
   if (error instanceof FleetError) return error;
   return new FleetError('internal', 'An unexpected error occurred.', { cause: error });
+}
+
+/** The result of `work`, or the FleetError that it throws. Any other error is thrown. */
+export async function orFleetError<T>(work: () => Promise<T>): Promise<T | FleetError> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof FleetError) return error;
+    throw error;
+  }
 }
 
 /** Cuts a value found in input to what a report or a message can carry (120 characters). */

@@ -26,3 +26,13 @@ export function createRateLimiter({ perMinute, now, sleep }: RateLimiterOptions)
     },
   };
 }
+
+/** @returns a rate limiter per name, such as the name of a hub, each with its own quota */
+export function createRateLimiters(options: RateLimiterOptions): (name: string) => RateLimiter {
+  const limiters = new Map<string, RateLimiter>();
+  return (name) => {
+    const limiter = limiters.get(name) ?? createRateLimiter(options);
+    limiters.set(name, limiter);
+    return limiter;
+  };
+}

@@ -13,6 +13,8 @@ export const queues = {
   chunks: 'chunks',
   /** The individual enrollments of one chunk (lib/jobs/messages.ts). */
   enrollments: 'individual-enrollments',
+  /** Devices whose doors are to be closed, opened or looked at again (lib/pipeline/settle-block.ts). */
+  blocks: 'device-blocks',
 } as const;
 
 export type QueueName = (typeof queues)[keyof typeof queues];
@@ -36,6 +38,10 @@ export const blobContainers = {
   reports: 'reports',
   /** One blob per task that must run on one instance at a time (blob lease). */
   locks: 'locks',
+  /** The audit trail: what is never overwritten. */
+  audit: 'audit',
+  /** The audit trail: its latest checkpoint, and tiles that are not full yet. */
+  auditHead: 'audit-head',
 } as const;
 
 /** Containers of the Cosmos DB database. */
@@ -44,4 +50,5 @@ export const cosmosContainers = {
   jobs: 'jobs',
   groups: 'groups',
   deadLetters: 'dead-letters',
+  findings: 'findings',
 } as const;

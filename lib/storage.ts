@@ -64,6 +64,8 @@ export interface BlobStore {
    * @returns undefined when that version of the blob is not there
    */
   open(name: string, version: BlobVersion): Promise<AsyncIterable<Uint8Array> | undefined>;
+  /** All blobs whose name begins so, in the order of their names. */
+  list(prefix: string): AsyncIterable<BlobListing>;
   /** @returns undefined when that version of the blob is not there; the blob as it is now without one */
   properties(name: string, version?: BlobVersion): Promise<BlobProperties | undefined>;
 }
@@ -80,6 +82,11 @@ export interface BlobOptions {
   readonly contentType: string;
   /** ASCII keys and values. */
   readonly metadata?: Readonly<Record<string, string>>;
+}
+
+export interface BlobListing {
+  readonly name: string;
+  readonly createdAt: Date;
 }
 
 export interface BlobProperties {

@@ -31,6 +31,11 @@ export function step<T>(name: string, attributes: Attributes, work: () => Promis
   });
 }
 
+/** @returns the id of the current trace, 32 hex digits; undefined outside of one */
+export function currentTraceId(): string | undefined {
+  return trace.getActiveSpan()?.spanContext().traceId;
+}
+
 /** The metrics of the app. infra/azure/app/workbook.json shows them by these names. */
 export const metrics = {
   /** Rows by `outcome`: provisioned, unchanged, rejected, failed, cancelled. */
@@ -41,6 +46,11 @@ export const metrics = {
   endingCertificates: gauge('fleet.certificates.ending', {
     description: 'Device certificates that end soon',
     unit: '{certificate}',
+  }),
+  /** By `kind` and `severity`, at the end of each sweep. */
+  openFindings: gauge('fleet.findings.open', {
+    description: 'Open findings: differences between the records and Azure',
+    unit: '{finding}',
   }),
   /** Rejected and failed rows by error `code`. */
   rejections: counter('fleet.rejections', { description: 'Rows that were refused, by error code', unit: '{row}' }),

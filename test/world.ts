@@ -1,13 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Audit } from '../lib/audit/audit.ts';
 import { createCertificateAuthority } from '../lib/authorities/certificate-authority.ts';
-import type { HubTwins } from '../lib/enrollment/enrollments.ts';
+import type { Enrollments, HubTwins } from '../lib/enrollment/enrollments.ts';
 import { createGroups, type DeclareOptions } from '../lib/enrollment/groups.ts';
+import type { HubIdentities } from '../lib/enrollment/hub-identities.ts';
 import type { GroupInput } from '../lib/groups/definition.ts';
 import type { Job } from '../lib/jobs/job.ts';
 import { jobIdOf } from '../lib/jobs/job.ts';
-import type { ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
+import type { BlockMessage, ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
 import { createListChecker } from '../lib/pipeline/check-list.ts';
 import { enrollDevices } from '../lib/pipeline/enroll-devices.ts';
 import { ingestManifest } from '../lib/pipeline/ingest-manifest.ts';
@@ -18,11 +20,15 @@ import type { KeyStore } from '../lib/pki/key-store.ts';
 import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
 import { createRateLimiter } from '../lib/rate-limiter.ts';
 import { someTime } from './factories.ts';
+import { createMemoryAudit } from './memory/audit.ts';
 import { createMemoryBlobStore } from './memory/blob-store.ts';
 import { createMemoryDeadLetterStore } from './memory/dead-letter-store.ts';
 import { createMemoryDeviceStore } from './memory/device-store.ts';
 import { createMemoryEnrollments } from './memory/enrollments.ts';
+import { createMemoryFindingStore } from './memory/finding-store.ts';
+import { createMemoryFleetActStore } from './memory/fleet-acts.ts';
 import { createMemoryGroupStore } from './memory/group-store.ts';
+import { createMemoryHubIdentities } from './memory/hub-identities.ts';
 import { createMemoryJobStore } from './memory/job-store.ts';
 
 /** Hubs without devices. */
@@ -47,6 +53,8 @@ export interface WorldOptions {
   /** CA keys; in a directory of the world's own if absent. */
   readonly keys?: KeyStore;
   readonly now?: () => Date;
+  /** DPS and the hubs; in memory if absent. */
+  readonly azure?: { readonly enrollments: Enrollments; readonly identities: HubIdentities; readonly twins: HubTwins };
 }
 
 /**
@@ -54,13 +62,14 @@ export interface WorldOptions {
  * into, and that can be cut: `interruptAfter(n)` throws once, when the n-th call of any port from then on has taken
  * effect and its answer is on the way. A delivery that throws so is delivered again.
  */
-export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }: WorldOptions = {}) {
+export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, azure }: WorldOptions = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'fleet-keys-'));
   const sleep = async () => {};
   const retry = { maxWaitSeconds: 60, sleep };
 
   let calls = 0;
   let fuse = Number.POSITIVE_INFINITY;
+  let meanwhile: (() => Promise<void>) | undefined;
   let broken: string | undefined;
   /** Every method of a port, counted, and cut when its turn comes. */
   function cuttable<Port extends object>(port: Port): Port {
@@ -75,11 +84,13 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
           }
           const answer: unknown = member.apply(target, given);
           if (!(answer instanceof Promise)) return answer;
-          return answer.then((value: unknown) => {
+          return answer.then(async (value: unknown) => {
             calls += 1;
             if (calls !== fuse) return value;
             fuse = Number.POSITIVE_INFINITY;
-            throw new Interruption(`after ${String(property)}`);
+            if (meanwhile === undefined) throw new Interruption(`after ${String(property)}`);
+            await meanwhile();
+            return value;
           });
         };
       },
@@ -93,6 +104,10 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
     ...{ jobs: createMemoryJobStore(), devices: createMemoryDeviceStore(), groupStore: createMemoryGroupStore() },
     ...{ manifests: createMemoryBlobStore(), bundles: createMemoryBlobStore(), reports: createMemoryBlobStore() },
     enrollments: createMemoryEnrollments(),
+    findings: createMemoryFindingStore(),
+    identities: createMemoryHubIdentities(),
+    fleetActs: createMemoryFleetActStore(),
+    audit: createMemoryAudit(),
   };
   const [jobs, devices, groupStore] = [cuttable(memory.jobs), cuttable(memory.devices), cuttable(memory.groupStore)];
   const [manifests, bundles, reports] = [
@@ -100,9 +115,16 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
     cuttable(memory.bundles),
     cuttable(memory.reports),
   ];
-  const enrollments = cuttable(memory.enrollments);
+  const enrollments = cuttable(azure?.enrollments ?? memory.enrollments);
+  const identities = cuttable(azure?.identities ?? memory.identities);
   const keys = given ?? createSoftwareKeyStore({ directory });
-  const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: 'Test root CA', now });
+  const authority = createCertificateAuthority({
+    keys,
+    groups: groupStore,
+    rootName: 'Test root CA',
+    audit: cuttable<Audit>(memory.audit),
+    now,
+  });
   const newGroups = () => createGroups({ store: groupStore, authority, enrollments, retry, now, allowPlainKeys: true });
   const dps = { idScope: '0ne00000000', globalEndpoint: 'https://global.azure-devices-provisioning.net' };
 
@@ -117,13 +139,22 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
     },
   });
 
+  /** Messages of blocked devices. A test delivers them when their time has come. */
+  const blockMessages: BlockMessage[] = [];
+  const blockQueue = cuttable({
+    send: async (messages: Iterable<BlockMessage>) => void blockMessages.push(...messages),
+  });
+
   /** New for each delivery: a worker that crashes loses its caches. */
   const services = () => ({
     ...{ jobs, devices, manifests, bundles, reports, enrollments, chunkQueue, enrollmentQueue, now, retry, chunkRows },
+    ...{ identities, blockQueue, fleetActs: cuttable(memory.fleetActs), registryOperationsPerMinute: 50 },
     groups: newGroups(),
+    findings: cuttable(memory.findings),
     overview: createOverview({
       devices,
       jobs,
+      findings: memory.findings,
       deadLetters: createMemoryDeadLetterStore(),
       queue: () => emptyQueue,
       now,
@@ -131,16 +162,19 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
     deployment,
     checkList: createListChecker({ groups: newGroups(), devices, deployment, now }),
     newId: () => `id-${++ids}`,
+    audit: cuttable<Audit>(memory.audit),
     random: Math.random,
-    twins: cuttable({ ...noTwins }),
+    twins: cuttable({ ...(azure?.twins ?? noTwins) }),
     openIssuance: createIssuanceCache({ authority, dps, now }),
     rateLimiter: createRateLimiter({ perMinute: 1_000_000, now, sleep }),
+    registryRateLimiter: createRateLimiter({ perMinute: 1_000_000, now, sleep }),
   });
 
   return {
     ...memory,
     services,
     queue,
+    blockMessages,
 
     declare: (id: string, input: GroupInput, by?: string, options?: DeclareOptions) =>
       newGroups().declare(id, input, by, options),
@@ -167,7 +201,18 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime }
     interruptAfter(call: number): void {
       calls = 0;
       fuse = call;
+      meanwhile = undefined;
     },
+
+    /** Something else happens when the n-th call has taken effect; its caller waits for that, and goes on. */
+    pauseAfter(call: number, act: () => Promise<void>): void {
+      calls = 0;
+      fuse = call;
+      meanwhile = act;
+    },
+
+    /** Whether that call has come. */
+    hasPaused: () => fuse === Number.POSITIVE_INFINITY,
 
     /** The next call of that method of any port fails before it has any effect. */
     failOn(method: string): void {

@@ -39,7 +39,7 @@ const group = { keyCustody: 'plain', target: 'iotedge-1.6', initialTwin: { tags:
  * V8 sizes its heap by the memory of the machine, and collects garbage later if there is more. When memory is measured, the
  * functions process gets the heap of a small instance (2,048 MB), so that results do not depend on the machine.
  */
-const smallHeap = '--max-semi-space-size=8 --max-old-space-size=512';
+export const smallHeap = '--max-semi-space-size=8 --max-old-space-size=512';
 /** Milliseconds between two reads of a job: rare enough not to affect the results. */
 const pollInterval = 250;
 /** Milliseconds without progress after which a job is stuck. */

@@ -3,6 +3,7 @@ import { FleetError } from '../../lib/errors.ts';
 import { privateUrls } from '../../lib/groups/url-rule.ts';
 import { groupRoles } from './group-roles.ts';
 import { isNcrontab } from './ncrontab.ts';
+import { nightly } from './sweep-schedule.ts';
 
 /*
  * The schema of the app's settings. Each is declared once, with its meaning and its expected value. functions/config.ts reads
@@ -124,7 +125,7 @@ export const settings = z.object({
     .regex(/^[^/\\?#\s][^/\\?#]{0,254}$/)
     .default('fleet')
     .register(registry, {
-      description: 'Database with the containers devices, jobs, groups and dead-letters.',
+      description: 'Database with the containers devices, jobs, groups, findings and dead-letters.',
       expected: 'a database name without / \\ ? #',
       group: 'cosmos',
       where: 'both',
@@ -179,6 +180,26 @@ export const settings = z.object({
     where: 'both',
     reader: 'app',
   }),
+  // S1 and S2: 100 per minute and unit; S3: 5,000. DPS and deployments use the same quota.
+  // https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling
+  HUB_REGISTRY_OPERATIONS_PER_MINUTE: wholeNumber(1, 100_000).default(50).register(registry, {
+    description:
+      'Most operations per minute on identities, of all hubs together, when devices are suspended, revoked, restored or scrapped. One unit of S1 or S2 allows 100 (S3: 5,000), which DPS needs too when devices register. A device takes four.',
+    expected: 'a whole number from 1 to 100000',
+    group: 'dps',
+    where: 'both',
+    reader: 'app',
+  }),
+  // S1 and S2: 20 per minute and unit; S3: 1,000.
+  // https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling
+  HUB_QUERIES_PER_MINUTE: wholeNumber(1, 100_000).default(10).register(registry, {
+    description:
+      'Most queries per minute that a sweep makes of one hub. Each reads 100 identities. One unit of S1 or S2 allows 20, one of S3 1000; operators need them too.',
+    expected: 'a whole number from 1 to 100000',
+    group: 'dps',
+    where: 'both',
+    reader: 'app',
+  }),
   HUB_CONNECTION_STRING: connectionString('HostName', 'SharedAccessKeyName', 'SharedAccessKey')
     .optional()
     .register(registry, {
@@ -194,6 +215,22 @@ export const settings = z.object({
     expected: 'an https URL such as https://name.vault.azure.net',
     group: 'keys',
     where: 'azure',
+    reader: 'app',
+  }),
+  AUDIT_VAULT_URL: serviceUrl().optional().register(registry, {
+    description:
+      'Key Vault of the key that signs the audit trail. It has to be another vault than that of the CA keys: a right to issue certificates must not be a right to sign another audit trail.',
+    expected: 'an https URL such as https://name.vault.azure.net',
+    group: 'keys',
+    where: 'azure',
+    reader: 'app',
+  }),
+  AUDIT_KEY_DIRECTORY: z.string().min(1).optional().register(registry, {
+    description:
+      'Directory of the key that signs the audit trail (a file of mode 0600), without a Key Vault. It has to be another one than that of the CA keys.',
+    expected: 'a directory that this process may write to',
+    group: 'keys',
+    where: 'local',
     reader: 'app',
   }),
   CA_KEY_DIRECTORY: z.string().min(1).optional().register(registry, {
@@ -264,6 +301,14 @@ export const settings = z.object({
       where: 'both',
       reader: 'host',
     }),
+  SWEEP_SCHEDULE: z.string().default(nightly).refine(isNcrontab).register(registry, {
+    description:
+      'When a sweep begins: it looks at all groups, enrollments, registrations, device records and hub identities, with a quarter of the quota of DPS (DPS_OPERATIONS_PER_MINUTE) and of a hub what HUB_QUERIES_PER_MINUTE and HUB_REGISTRY_OPERATIONS_PER_MINUTE allow. One that is under way goes on at RECONCILE_SCHEDULE. NCRONTAB, UTC.',
+    expected: 'six fields {second} {minute} {hour} {day} {month} {day of week}, such as 0 0 1 * * *',
+    group: 'work',
+    where: 'both',
+    reader: 'host',
+  }),
   HTTP_ACCESS: z.enum(['keys', 'entra']).default('keys').register(registry, {
     description:
       'Who may call the API. keys: holders of a function key. entra: signed-in users, by app role (reader, submitter, operator).',

@@ -22,6 +22,7 @@ const createCheck = defineOperation({
     'Takes what `POST /api/jobs` takes, and answers what a job would make of it (docs/check.md). A list of at most 2,000 rows and 1 MiB is answered at once and not stored. A larger one becomes a dry run: a job that ends as `checked`.',
   role: 'submitter',
   perGroup: true,
+  audited: false,
   query: submissionQuery,
   body: manifestBody,
   answers: {

@@ -132,8 +132,10 @@ const redrive = defineOperation({
         .meta({ id: 'Redrive' }),
     },
   },
-  async handle({ query, services, caller }) {
-    return { status: 202, json: await redriveDeadLetters(filterOf(query), services, actorName(caller)) };
+  async handle({ query, services, caller, note }) {
+    const json = await redriveDeadLetters(filterOf(query), services, actorName(caller));
+    note({ redriven: json.redriven, left: json.left });
+    return { status: 202, json };
   },
 });
 
@@ -163,9 +165,11 @@ const discard = defineOperation({
         .meta({ id: 'Discard' }),
     },
   },
-  async handle({ query, services, caller }) {
+  async handle({ query, services, caller, note }) {
     const selection = { ...filterOf(query), all: query.all };
-    return { status: 200, json: await discardDeadLetters(selection, services, actorName(caller)) };
+    const json = await discardDeadLetters(selection, services, actorName(caller));
+    note({ discarded: json.discarded, left: json.left });
+    return { status: 200, json };
   },
 });
 

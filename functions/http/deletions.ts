@@ -1,8 +1,6 @@
 import * as z from 'zod';
 import { actorName } from '../../lib/access/act.ts';
-import { deleteDevice } from '../../lib/pipeline/delete-device.ts';
 import { deleteGroup } from '../../lib/pipeline/delete-group.ts';
-import { deviceSchema, deviceView } from './device-view.ts';
 import { defineOperation } from './operation.ts';
 import { resourceId } from './parameters.ts';
 import { ifVersion, preconditionIn } from './precondition.ts';
@@ -47,8 +45,9 @@ const removeGroup = defineOperation({
   headers: z.object({ 'if-match': ifVersion['if-match'] }),
   answers: { 200: { description: 'What was deleted.', schema: deletedGroup } },
   errors: ['not-found', 'method-conflict', 'precondition-failed'],
-  async handle({ path: { id }, headers, services, caller }) {
+  async handle({ path: { id }, headers, services, caller, note }) {
     const { dps, formerCas } = await deleteGroup(id, actorName(caller), services, preconditionIn(headers));
+    note({ dps, caGenerations: formerCas.map(({ generation }) => generation) });
     const cas = formerCas.map(({ generation, notAfter, certificatePem, revokedAt, registration }) => {
       return { generation, notAfter, certificatePem, revokedAt, registration };
     });
@@ -56,23 +55,4 @@ const removeGroup = defineOperation({
   },
 });
 
-const removeDevice = defineOperation({
-  id: 'delete-device',
-  method: 'DELETE',
-  path: 'devices/{deviceId}',
-  summary: 'Delete a device that never reached a hub',
-  description:
-    'Takes a device that failed, or that is provisioned and has not registered. Removes its enrollment and its bundle. The device stays to be seen with the status `deleted`, and its certificate is revoked. Repeat a request that was cut short.',
-  role: 'operator',
-  perGroup: true,
-  pathParameters: z.object({ deviceId: resourceId }),
-  answers: { 200: { description: 'The device as it is now.', schema: deviceSchema } },
-  errors: ['not-found', 'method-conflict', 'enrollment-exists', 'archive-damaged'],
-  async handle({ path, services, caller }) {
-    const record = await deleteDevice(path.deviceId, actorName(caller), services);
-    const { bundleRetentionDays, now } = services;
-    return { status: 200, json: deviceView(record, { twin: record.twin, bundleRetentionDays, at: now() }) };
-  },
-});
-
-export const deletions = [removeGroup, removeDevice];
+export const deletions = [removeGroup];

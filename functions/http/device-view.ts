@@ -1,10 +1,22 @@
 import * as z from 'zod';
 import { bundleExpiry } from '../../lib/bundle/retention.ts';
+import { type BlockDoor, blockKinds } from '../../lib/devices/block.ts';
+import { certificateKinds, certificateStates } from '../../lib/devices/certificate.ts';
+import { certificatesOf, formerIdentities } from '../../lib/devices/certificates.ts';
 import { type DeviceRecord, deviceStatuses } from '../../lib/devices/device.ts';
+import { holderOf, inUse } from '../../lib/devices/reissue.ts';
 import type { Twin } from '../../lib/devices/twin.ts';
-import { count, errorCode, time } from './schemas.ts';
+import { act, count, errorCode, time } from './schemas.ts';
 
 const properties = z.record(z.string(), z.unknown()).readonly();
+
+const door = z
+  .object({
+    state: z.enum(['closed', 'not yet', 'open']),
+    at: time.optional().describe('When it was read back as closed.'),
+    why: z.string().optional().describe('Why it is not closed yet.'),
+  })
+  .meta({ id: 'Door', description: 'One way by which a device or a caller gets in.' });
 
 /** A device as the API shows it. */
 export const deviceSchema = z
@@ -19,6 +31,10 @@ export const deviceSchema = z
       .readonly()
       .optional()
       .describe('Why the status is `failed`.'),
+    failedReissue: z
+      .object({ code: errorCode, message: z.string(), at: time, jobId: z.string(), line: z.int().min(1) })
+      .optional()
+      .describe('The latest row that was to issue the device again failed. The device keeps what it had.'),
     certificate: z
       .object({
         serialNumber: z.string().describe('Hex. It is stored before anything is signed.'),
@@ -37,13 +53,26 @@ export const deviceSchema = z
       .object({
         status: z.enum(['unassigned', 'assigning', 'assigned', 'failed', 'disabled']),
         assignedHub: z.string().optional().describe('Host name of the hub.'),
+        substatus: z.string().optional().describe('How DPS assigned it, such as `deviceDataReset`.'),
         at: time.optional().describe('When DPS changed it last.'),
         errorCode: z.number().optional(),
         errorMessage: z.string().optional(),
         twinDeliveredAt: time.optional(),
+        seenAt: time.optional().describe('When it was read so first.'),
+        sha256Thumbprint: z.string().optional().describe('The present certificate when it was read.'),
       })
       .readonly()
       .describe('As DPS reported it last.'),
+    enrolled: z
+      .object({
+        seenAt: time,
+        sha256Thumbprint: z.string(),
+        provisioningStatus: z.enum(['enabled', 'disabled']).optional(),
+        missingSince: time.optional().describe('Since when DPS does not have it.'),
+      })
+      .readonly()
+      .optional()
+      .describe('Its individual enrollment as DPS had it, seen last.'),
     deletion: z
       .object({ by: z.string(), at: time })
       .optional()
@@ -63,7 +92,50 @@ export const deviceSchema = z
       )
       .readonly()
       .optional()
-      .describe('Earlier certificates, newest first, 20 at most.'),
+      .describe('Earlier certificates of kind `identity` among `certificates`, newest first.'),
+    certificates: z
+      .array(
+        z
+          .object({
+            kind: z.enum(certificateKinds),
+            serialNumber: z.string().describe('Hex.'),
+            sha1Thumbprint: z.string().describe('Upper-case hex.'),
+            sha256Thumbprint: z.string().describe('Upper-case hex.'),
+            notBefore: time,
+            notAfter: time,
+            enrollmentGroup: z.string().describe('The group whose CA issued it.'),
+            caGeneration: z.int().min(1).optional().describe('Generation of that CA.'),
+            keyMadeBy: z.enum(['device', 'service']).optional(),
+            state: z
+              .enum(certificateStates)
+              .describe('A `superseded` certificate was replaced. DPS can still accept it until it expires.'),
+            since: time.describe('When `state` became so.'),
+            confirmedAt: time.optional().describe('When a registration was first seen that is younger than it.'),
+            registeredAt: time.optional().describe('When DPS registered the device last while it was the present one.'),
+            assignedHub: z.string().optional().describe('The hub that the device was assigned to with it.'),
+          })
+          .readonly(),
+      )
+      .readonly()
+      .describe('Every certificate that has not expired, and the latest 20, newest first.'),
+    block: z
+      .object({
+        kind: z.enum(blockKinds),
+        by: z.string(),
+        at: time,
+        reason: z.string(),
+        doors: z
+          .object({ record: door, enrollment: door, hub: door, bundle: door, renewal: door })
+          .describe(
+            '`record`: reissue. `enrollment`: registration with DPS. `hub`: connection. `bundle`: download. `renewal`: new certificates.',
+          ),
+        checkedAgainAt: time
+          .optional()
+          .describe('When the doors are looked at a second time. Absent once they were found as they should be.'),
+        restore: act.extend({ reason: z.string() }).optional().describe('The restore that opens the doors.'),
+      })
+      .optional()
+      .describe('Why the device has no access. It stays for a minute after a restore.'),
     bundle: z
       .object({
         fileName: z.string(),
@@ -73,6 +145,7 @@ export const deviceSchema = z
         link: z.string().optional().describe('Path. Absent when its retention has ended.'),
       })
       .optional(),
+    audit: z.string().describe('Path of its entries in the audit trail. The history is a summary.'),
     history: z
       .array(
         z.object({ at: time, event: z.string(), detail: z.string().optional().describe('For people.') }).readonly(),
@@ -95,8 +168,11 @@ export function deviceView(
   record: DeviceRecord,
   { twin, bundleRetentionDays, at }: ViewOptions,
 ): z.input<typeof deviceSchema> {
-  const { id, status, statusSince, enrollmentGroup, serialNumber, claim, bundle } = record;
-  const expiry = bundleExpiry(record, bundleRetentionDays);
+  const { id, status, statusSince, enrollmentGroup, serialNumber } = record;
+  const device = inUse(record);
+  const holder = holderOf(record);
+  const { bundle, registration } = device;
+  const expiry = bundleExpiry(device, bundleRetentionDays);
   return {
     deviceId: id,
     writtenId: record.writtenId,
@@ -104,12 +180,16 @@ export function deviceView(
     statusSince,
     enrollmentGroup,
     failure: record.failure,
+    failedReissue: shownFailedReissue(record),
     certificate: { serialNumber, ...record.identity },
-    job: { jobId: claim.jobId, line: claim.line, link: `/api/jobs/${claim.jobId}` },
+    job: { jobId: holder.jobId, line: holder.line, link: `/api/jobs/${holder.jobId}` },
     twin: twin ?? { tags: {}, desired: {} },
-    registration: record.registration ?? { status: 'unassigned' },
+    registration: registration ?? { status: 'unassigned' },
+    enrolled: record.enrolled,
     deletion: shownDeletion(record),
-    formerCertificates: record.formerCertificates,
+    formerCertificates: formerCertificates(record),
+    certificates: certificatesOf(record).map(({ unusedBundle: _unusedBundle, ...each }) => each),
+    block: shownBlock(record),
     bundle: bundle && {
       fileName: bundle.fileName,
       bytes: bundle.length,
@@ -117,12 +197,54 @@ export function deviceView(
       keptUntil: expiry?.toISOString(),
       link: expiry !== undefined && expiry <= at ? undefined : `/api/devices/${id}/bundle`,
     },
+    audit: `/api/audit?device=${id}`,
     history: record.history,
   };
+}
+
+function shownFailedReissue({ failedReissue, claim }: DeviceRecord) {
+  if (failedReissue === undefined) return undefined;
+  const { code, message, at } = failedReissue;
+  return { code, message, at, jobId: claim.jobId, line: claim.line };
+}
+
+/** @returns undefined when the device had none before */
+function formerCertificates(record: DeviceRecord) {
+  const former = formerIdentities(record);
+  if (former.length === 0) return undefined;
+  return former.map(({ state, serialNumber, sha1Thumbprint, sha256Thumbprint, notBefore, notAfter, ...rest }) => {
+    const { since, assignedHub } = rest;
+    const identity = { serialNumber, sha1Thumbprint, sha256Thumbprint, notBefore, notAfter };
+    return { ...identity, status: state === 'live' ? ('superseded' as const) : state, since, assignedHub };
+  });
 }
 
 /** The deletion of the device that is shown; not that of an earlier one with its id. */
 function shownDeletion({ status, deletion }: DeviceRecord) {
   if (deletion === undefined || (status !== 'deleting' && status !== 'deleted')) return undefined;
   return { by: deletion.by, at: deletion.at };
+}
+
+function shownBlock({ block }: DeviceRecord) {
+  if (block === undefined) return undefined;
+  const { kind, by, at, reason, doors, notYet = {}, undo, lookAgainAt } = block;
+  // A restore opens the doors: those that are not read back as closed are open, or are being opened.
+  const otherwise = undo === undefined ? 'not yet' : 'open';
+  const doorOf = (name: BlockDoor): z.input<typeof door> => ({
+    state: doors[name] === undefined ? otherwise : 'closed',
+    at: doors[name],
+    why: notYet[name],
+  });
+  return {
+    ...{ kind, by, at, reason },
+    doors: {
+      record: doorOf('record'),
+      enrollment: doorOf('enrollment'),
+      hub: doorOf('hub'),
+      bundle: doorOf('bundle'),
+      renewal: doorOf('renewal'),
+    },
+    checkedAgainAt: lookAgainAt,
+    restore: undo && { by: undo.by, at: undo.at, reason: undo.reason },
+  };
 }

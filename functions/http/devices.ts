@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { certificateNameIn, deviceStatuses } from '../../lib/devices/device.ts';
+import { certificateNameIn } from '../../lib/devices/certificate.ts';
+import { deviceStatuses } from '../../lib/devices/device.ts';
 import { downloadBundle } from '../../lib/pipeline/download-bundle.ts';
 import { describeDevice } from '../../lib/pipeline/read-device.ts';
 import { deviceSchema, deviceView } from './device-view.ts';
@@ -100,9 +101,11 @@ const getDeviceBundle = defineOperation({
   path: 'devices/{deviceId}/bundle',
   summary: 'The bundle of a device',
   description:
-    'The files that the device installs. It can hold a private key, so the download is recorded in its history.',
+    'The files that the device installs. It can hold a private key, so the download is in the audit trail and in the history of the ' +
+    'device.',
   // A bundle may contain a private key.
   role: 'operator',
+  audited: true,
   perGroup: true,
   pathParameters,
   answers: {
@@ -111,7 +114,7 @@ const getDeviceBundle = defineOperation({
       mediaTypes: ['application/gzip', 'application/cms'],
     },
   },
-  errors: ['not-found', 'bundle-unavailable', 'bundle-gone', 'archive-damaged'],
+  errors: ['not-found', 'device-suspended', 'device-revoked', 'bundle-unavailable', 'bundle-gone', 'archive-damaged'],
   async handle({ path, services, caller, requestId }) {
     const by = `${caller.name}, request ${requestId}`;
     const { fileName, mediaType, body } = await downloadBundle(path.deviceId, by, services);

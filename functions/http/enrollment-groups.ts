@@ -1,8 +1,14 @@
+import { hash } from 'node:crypto';
 import * as z from 'zod';
 import { actorName } from '../../lib/access/act.ts';
 import { deviceId } from '../../lib/devices/ids.ts';
 import { unknownGroup } from '../../lib/enrollment/group-directory.ts';
+import type { GroupRecord } from '../../lib/groups/group.ts';
+import { canonicalJson } from '../../lib/json.ts';
+import { restoreGroup, suspendGroup } from '../../lib/pipeline/suspend-group.ts';
 import { MiB } from './body.ts';
+import { reasonBody } from './device-blocks.ts';
+import { fleetActSchema, fleetActView, newActId } from './fleet-acts.ts';
 import { groupDefinition, groupSchema, groupView } from './group-view.ts';
 import { knownCas } from './known-cas.ts';
 import { defineOperation } from './operation.ts';
@@ -92,10 +98,11 @@ const putGroup = defineOperation({
     'method-conflict',
     'precondition-failed',
   ],
-  async handle({ path, query: { adopt }, headers, body, services, caller }) {
+  async handle({ path, query: { adopt }, headers, body, services, caller, note }) {
     const options = { adopt, precondition: preconditionIn(headers) };
     const declared = await services.groups.declare(path.id, body, actorName(caller), options);
     const { group, etag, created, pending } = declared;
+    note(groupDetails(group));
     // Only the answer to the declaration shows the queries of URLs: its caller sent them.
     return {
       status: created ? 201 : 200,
@@ -104,6 +111,11 @@ const putGroup = defineOperation({
     };
   },
 });
+
+/** What the audit trail has of a group: which definition and which CA are declared now. */
+function groupDetails({ definition, issuingCas: [ca] }: GroupRecord) {
+  return { definitionSha256: hash('sha256', canonicalJson(definition)), caGeneration: ca?.generation };
+}
 
 const rollOver = defineOperation({
   id: 'roll-over-enrollment-group',
@@ -122,11 +134,65 @@ const rollOver = defineOperation({
   }),
   answers: { 200: { description: 'The group.', schema: groupSchema, headers: versionHeader } },
   errors: ['not-found', 'method-conflict', 'ca-key-unusable', 'group-refused', 'group-exists'],
-  async handle({ path, query: { from, force = false }, services, caller }) {
+  async handle({ path, query: { from, force = false }, services, caller, note }) {
     const rolledOver = await services.groups.rollOver(path.id, { from, force }, actorName(caller));
     const { group, etag, pending } = rolledOver;
+    note(groupDetails(group));
     return { status: 200, json: groupView(group, { known: await knownCas(services), pending }), headers: { etag } };
   },
 });
 
-export const groupOperations = [listGroups, getGroup, putGroup, rollOver];
+const acted = {
+  202: {
+    description: 'The group, and the act on its devices. DPS has the group so if `enrollment.status` is `enrolled`.',
+    schema: z.object({ group: groupSchema, act: fleetActSchema }).meta({ id: 'GroupAct' }),
+  },
+} as const;
+
+const suspend = defineOperation({
+  id: 'suspend-enrollment-group',
+  method: 'POST',
+  path: 'enrollment-groups/{id}/suspend',
+  summary: 'Suspend a group and its devices',
+  description: 'Disables the group in DPS at once. An act suspends its devices: follow it at GET /api/device-acts.',
+  takesRightsAway: true,
+  role: 'operator',
+  perGroup: false,
+  pathParameters,
+  body: reasonBody,
+  answers: acted,
+  errors: ['not-found', 'method-conflict', 'group-refused', 'group-exists'],
+  async handle({ path: { id }, body: { reason }, services, caller, note }) {
+    const asked = { by: actorName(caller), reason };
+    const { group, pending, act } = await suspendGroup(id, newActId(services.newId), asked, services);
+    note({ actId: act.actId });
+    return {
+      status: 202,
+      json: { group: groupView(group, { known: await knownCas(services), pending }), act: fleetActView(act) },
+    };
+  },
+});
+
+const restore = defineOperation({
+  id: 'restore-enrollment-group',
+  method: 'POST',
+  path: 'enrollment-groups/{id}/restore',
+  summary: 'Restore a suspended group and its devices',
+  description: 'Devices that were suspended by themselves stay suspended.',
+  role: 'operator',
+  perGroup: false,
+  pathParameters,
+  body: reasonBody,
+  answers: acted,
+  errors: ['not-found', 'method-conflict', 'group-refused', 'group-exists'],
+  async handle({ path: { id }, body: { reason }, services, caller, note }) {
+    const { group, pending, act } = await restoreGroup(id, { by: actorName(caller), reason }, services);
+    note({ actId: act.actId });
+    return {
+      status: 202,
+      json: { group: groupView(group, { known: await knownCas(services), pending }), act: fleetActView(act) },
+    };
+  },
+});
+
+export const groupOperations = [listGroups, getGroup, putGroup, rollOver, suspend, restore];

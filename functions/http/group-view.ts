@@ -37,6 +37,10 @@ export const groupSchema = z
       .array(z.object({ generation: z.int().min(1), notAfter: time, certificatePem: z.string(), revokedAt: time }))
       .optional()
       .describe('CAs of groups of this id that were deleted, newest first.'),
+    suspension: act
+      .extend({ reason: z.string(), fleetAct: z.string().describe('The act that suspends its devices.') })
+      .readonly()
+      .optional(),
     declaredBy: act.readonly().optional(),
     deletedBy: act.readonly().optional().describe('Who deletes it, while the status is `deleting`.'),
     adoptedBy: act.readonly().optional().describe('Who took over a group in DPS that this deployment did not create.'),
@@ -77,6 +81,7 @@ export function groupView(
     formerCas: group.formerCas?.map(({ generation, notAfter, certificatePem, revokedAt }) => {
       return { generation, notAfter, certificatePem, revokedAt };
     }),
+    suspension: group.suspension,
     declaredBy: group.declaredBy,
     deletedBy: group.deleting,
     adoptedBy: group.adoptedBy,

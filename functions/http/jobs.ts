@@ -125,7 +125,7 @@ const submitJob = defineOperation({
   body: manifestBody,
   answers: { 202: { description: 'The job.', schema: jobSchema, headers: accepted } },
   errors: [...submissionErrors, ...readingErrors, 'check-changed', 'idempotency-key-reused'],
-  async handle({ query: { check, ...query }, headers, body, request, services, caller }) {
+  async handle({ query: { check, ...query }, headers, body, request, services, caller, note }) {
     const submission = await submissionOf(query, body, request);
     const by = actorName(caller);
     const key = headers['idempotency-key'];
@@ -135,6 +135,7 @@ const submitJob = defineOperation({
         : key !== undefined
           ? await submitOnce(key, submission, services, by)
           : await submitManifest(submission, services, by);
+    note({ jobId: job.jobId });
     return { status: 202, json: jobView(job, services.now()), headers: monitor(job) };
   },
 });

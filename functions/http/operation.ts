@@ -1,7 +1,11 @@
 import type { HttpRequest, HttpResponseInit } from '@azure/functions';
 import * as z from 'zod';
 import type { Caller, Guarded } from '../../lib/access/access.ts';
+import { actorName } from '../../lib/access/act.ts';
+import { audited, type Note } from '../../lib/audit/audit.ts';
+import type { AuditAct } from '../../lib/audit/entry.ts';
 import type { ErrorCode } from '../../lib/errors.ts';
+import { isObject } from '../../lib/json.ts';
 import type { Services } from '../services.ts';
 import { type Body, type BodyDefinition, dropRestOfBody, readBody } from './body.ts';
 import { readParameters } from './parameters.ts';
@@ -33,6 +37,15 @@ export interface OperationDefinition<
   readonly headers?: Headers;
   /** Absent: it takes no body. */
   readonly body?: Taken;
+  /** Whether the audit trail gets its intent and its result. Default: unless it is a GET. */
+  readonly audited?: boolean;
+  /**
+   * It takes rights away. So it is done also when the audit trail takes no entries; all others are refused then. A function,
+   * where the body decides.
+   */
+  readonly takesRightsAway?: boolean | ((body: Body<Taken>) => boolean);
+  /** What the intent in the audit trail shows of the body, besides its `reason`: ids and counts. Default: nothing. */
+  readonly intentOf?: (body: Body<Taken>) => AuditAct['details'];
   /** By status. A success that is not here does not compile; errors are problem documents and not here. */
   readonly answers: Given;
   /** The errors that it has besides those that every operation can have. */
@@ -53,10 +66,13 @@ export interface Call<Path, Query, Headers, Taken> {
   readonly caller: Caller;
   /** The id of the request in log and traces. */
   readonly requestId: string;
+  /** Adds details to its result in the audit trail: ids, counts and digests. Nothing when it is not audited. */
+  readonly note: Note;
 }
 
 /** An operation whose types of parameters, body and answers are inside. */
-export interface Operation extends Omit<OperationDefinition<never, never, never, never, never>, 'handle' | Typed> {
+export interface Operation
+  extends Omit<OperationDefinition<never, never, never, never, never>, 'handle' | 'intentOf' | Typed> {
   readonly pathParameters: z.ZodObject;
   readonly query: z.ZodObject;
   readonly headers: z.ZodObject;
@@ -112,12 +128,43 @@ export function defineOperation<
       const { path, query, headers } = readParameters(parts, request);
       try {
         const body = await readBody(definition, request);
-        const call = { path, query, headers, body, request, ...context };
-        return write(await handle(call as Parameters<typeof handle>[0]));
+        const act = (note: Note) => {
+          const call = { path, query, headers, body, request, ...context, note };
+          return handle(call as Parameters<typeof handle>[0]);
+        };
+        const { audited: isAudited = definition.method !== 'GET', takesRightsAway, intentOf } = definition;
+        if (!isAudited) return write(await act(() => {}));
+        const details = intentOf?.(body as Body<Taken>);
+        const intended = auditAct({ ...definition, details }, path as object, body, request, context);
+        const withoutIntent =
+          typeof takesRightsAway === 'function' ? takesRightsAway(body as Body<Taken>) : takesRightsAway;
+        return write(await audited(context.services.audit, intended, act, { withoutIntent }));
       } finally {
         // The answer does not wait for it.
         void dropRestOfBody(request);
       }
     },
+  };
+}
+
+/** Who calls which operation, on what, and why. All texts of the caller have been checked by the operation's schemas. */
+function auditAct(
+  { id, details }: Guarded & Pick<AuditAct, 'details'>,
+  path: object,
+  body: unknown,
+  request: HttpRequest,
+  { caller, requestId }: { readonly caller: Caller; readonly requestId: string },
+): AuditAct {
+  const { reason, ...query } = Object.fromEntries(request.query) as Record<string, string>;
+  const shown = { ...details, ...(Object.keys(query).length > 0 && { query }) };
+  const given = isObject(body) && typeof body['reason'] === 'string' ? body['reason'] : reason;
+  return {
+    action: id,
+    by: actorName(caller),
+    role: caller.role,
+    subject: { ...path },
+    why: given,
+    trace: requestId,
+    ...(Object.keys(shown).length > 0 && { details: shown }),
   };
 }

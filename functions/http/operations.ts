@@ -1,10 +1,15 @@
 import { rolesUpTo } from '../../lib/access/access.ts';
 import type { Role } from '../../lib/access/principal.ts';
+import { auditOperation } from './audit.ts';
+import { certificateOperations } from './certificates.ts';
 import { checkOperations } from './checks.ts';
 import { deadLetterOperations } from './dead-letters.ts';
 import { deletions } from './deletions.ts';
+import { deviceBlocks } from './device-blocks.ts';
 import { deviceOperations } from './devices.ts';
 import { groupOperations } from './enrollment-groups.ts';
+import { findingOperations } from './findings.ts';
+import { fleetActOperations } from './fleet-acts.ts';
 import { healthOperations } from './health.ts';
 import { jobReportOperations } from './job-reports.ts';
 import { jobOperations } from './jobs.ts';
@@ -23,7 +28,12 @@ export const operations: readonly Operation[] = [
   ...jobOperations,
   ...jobReportOperations,
   ...deviceOperations,
+  ...deviceBlocks,
+  ...certificateOperations,
+  ...fleetActOperations,
   ...deletions,
+  ...findingOperations,
+  auditOperation(() => operations),
   ...deadLetterOperations,
   ...summaryOperations,
   ...healthOperations,

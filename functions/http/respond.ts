@@ -24,7 +24,7 @@ export function respond(operation: Operation): HttpHandler {
       // First the caller: an error in the configuration is shown to authenticated callers only.
       const caller = authenticate(operation, request);
       checkContentLength(operation, request);
-      // Calls that change something or take a key away are recorded with their caller.
+      // For an operator who reads the log. What counts is the audit trail (operation.ts).
       if (operation.role !== 'reader')
         log.info('request', { operation: operation.id, caller: caller.id ?? caller.name });
       return await withLog(log, () => operation.answer(request, { services: limited(caller), caller, requestId }));

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { deviceStatuses } from '../../lib/devices/device.ts';
+import { type Severity, severities } from '../../lib/findings/kinds.ts';
 import { jobStatuses } from '../../lib/jobs/job.ts';
 import { readSummary } from '../../lib/pipeline/summary.ts';
 import { queueNames } from '../../lib/resource-names.ts';
@@ -71,6 +72,14 @@ const groups = z.object({
     .describe('CA certificates that have ended or end within 90 days, soonest first.'),
 });
 
+const findings = z.object({
+  total: count,
+  bySeverity: z
+    .object(Object.fromEntries(severities.map((each) => [each, count])) as Record<Severity, typeof count>)
+    .readonly(),
+  observedAt,
+});
+
 const queue = z.enum(queueNames);
 
 const deadLetters = z.object({
@@ -119,6 +128,7 @@ const getSummary = defineOperation({
           jobs: jobs.readonly(),
           certificates: certificates.readonly().describe('Devices by the end of their certificate.'),
           groups: groups.readonly(),
+          findings: findings.readonly().describe('Open findings. `GET /api/findings` has them.'),
           deadLetters: deadLetters.readonly().optional().describe(`Letters that wait. ${ofAll}`),
           queues: queues.readonly().optional().describe(ofAll),
         })

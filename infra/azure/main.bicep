@@ -59,6 +59,11 @@ param bundleRetentionDays int = 90
 @description('Days after which manifests and reports are deleted.')
 param manifestRetentionDays int = 365
 
+@description('Days for which the storage account refuses to change or delete what is in the audit trail: 10 years, as technical documents are kept by Regulation (EU) 2024/2847, Article 13(13). docs/audit.md')
+@minValue(1)
+@maxValue(146000)
+param auditRetentionDays int = 3653
+
 @description('Allows enrollment groups with key custody "plain", whose bundles have unencrypted private keys.')
 param allowPlainKeys bool = false
 
@@ -68,6 +73,9 @@ param chunkRows int = 250
 
 @description('When registrations are reconciled with DPS. NCRONTAB, UTC.')
 param reconcileSchedule string = '0 */10 * * * *'
+
+@description('When a sweep over the whole fleet begins. NCRONTAB, UTC.')
+param sweepSchedule string = '0 0 1 * * *'
 
 @description('Common name of the root certificate. Used once, when the root is created.')
 param rootCaName string = 'Fleet root CA'
@@ -162,6 +170,7 @@ module storage 'app/storage.bicep' = {
     tags: tags
     bundleRetentionDays: bundleRetentionDays
     manifestRetentionDays: manifestRetentionDays
+    auditRetentionDays: auditRetentionDays
     privateEndpointSubnetId: vnetEnabled ? network!.outputs.privateEndpointSubnetId : ''
     blobDnsZoneId: vnetEnabled ? network!.outputs.blobDnsZoneId : ''
     queueDnsZoneId: vnetEnabled ? network!.outputs.queueDnsZoneId : ''
@@ -196,6 +205,22 @@ module keyVault 'app/key-vault.bicep' = {
   }
 }
 
+// A vault of its own, so that the role that signs certificates cannot sign another audit trail.
+module auditVault 'app/key-vault.bicep' = {
+  name: 'audit-vault'
+  scope: group
+  params: {
+    name: '${abbreviations.keyVaultVaults}a${token}'
+    location: location
+    tags: tags
+    sku: keyVaultSku
+    signers: ['audit']
+    workspaceId: monitoring.outputs.workspaceId
+    privateEndpointSubnetId: vnetEnabled ? network!.outputs.privateEndpointSubnetId : ''
+    dnsZoneId: vnetEnabled ? network!.outputs.vaultDnsZoneId : ''
+  }
+}
+
 module iot 'app/iot.bicep' = {
   name: 'iot'
   scope: group
@@ -223,6 +248,7 @@ module roles 'app/roles.bicep' = {
     cosmosAccountName: cosmos.outputs.name
     cosmosDatabaseName: cosmos.outputs.databaseName
     keyVaultName: keyVault.outputs.name
+    auditVaultName: auditVault.outputs.name
     hubName: iot.outputs.hubName
     dpsName: iot.outputs.dpsName
     componentName: monitoring.outputs.componentName
@@ -263,6 +289,7 @@ module functionApp 'app/function-app.bicep' = {
       DPS_SERVICE_HOST: iot.outputs.dpsServiceHost
       DPS_ID_SCOPE: iot.outputs.dpsIdScope
       KEY_VAULT_URL: keyVault.outputs.uri
+      AUDIT_VAULT_URL: auditVault.outputs.uri
       ROOT_CA_NAME: rootCaName
       // string() would write True or False.
       ALLOW_PLAIN_KEYS: allowPlainKeys ? 'true' : 'false'
@@ -271,6 +298,7 @@ module functionApp 'app/function-app.bicep' = {
       CHUNK_ROWS: string(chunkRows)
       BUNDLE_RETENTION_DAYS: string(bundleRetentionDays)
       RECONCILE_SCHEDULE: reconcileSchedule
+      SWEEP_SCHEDULE: sweepSchedule
     }
   }
   // Without its roles the first start of the app would log failures.
@@ -313,6 +341,7 @@ output AZURE_FUNCTION_APP_URL string = functionApp.outputs.url
 output AZURE_STORAGE_ACCOUNT_NAME string = storage.outputs.name
 output AZURE_COSMOS_ACCOUNT_NAME string = cosmos.outputs.name
 output AZURE_KEY_VAULT_NAME string = keyVault.outputs.name
+output AZURE_AUDIT_VAULT_NAME string = auditVault.outputs.name
 output AZURE_IOT_HUB_NAME string = iot.outputs.hubName
 output AZURE_DPS_NAME string = iot.outputs.dpsName
 output DPS_ID_SCOPE string = iot.outputs.dpsIdScope

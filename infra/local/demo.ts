@@ -9,7 +9,14 @@ import { QueueServiceClient } from '@azure/storage-queue';
 import pMap from 'p-map';
 import { buildApp } from '../build.ts';
 import { errorText, runCommand } from '../tools/command-line.ts';
-import { type Api, createApi, type DeviceAnswer, type GroupAnswer, type JobAnswer } from './demo/api.ts';
+import {
+  type Api,
+  createApi,
+  type DeviceAnswer,
+  type FindingsAnswer,
+  type GroupAnswer,
+  type JobAnswer,
+} from './demo/api.ts';
 import { readBundle } from './demo/bundle-files.ts';
 import { type ErrorRow, readErrorReport } from './demo/error-report.ts';
 import { createHubTwinReader } from './demo/hub-twin.ts';
@@ -32,6 +39,8 @@ const parallelRequests = 8;
 const parallelDevices = 64;
 /** DPS accepts 1,000 registrations per minute. A larger quota keeps the demo from waiting for the next minute. */
 const dpsArguments = ['--registrations-per-minute', '100000'];
+/** The demo ends with a sweep, so one begins soon, and it may ask the hub for all identities at once. */
+const settings = { SWEEP_SCHEDULE: '*/5 * * * * *', HUB_QUERIES_PER_MINUTE: '10000' };
 /** Milliseconds without progress, after which a job is considered stuck. */
 const progressTimeout = 120_000;
 
@@ -61,7 +70,7 @@ async function runDemo(demo: DemoOptions): Promise<number> {
   let exitCode = 1;
   try {
     say(`Starting the local stack in ${directory} ...`);
-    stack = await startStack({ directory, ports: 'free', dpsArguments, signal, onUnexpectedEnd });
+    stack = await startStack({ directory, ports: 'free', dpsArguments, settings, signal, onUnexpectedEnd });
     const problems = await Promise.race([demonstrate(demo, stack), interrupted, processEnded]);
     for (const problem of problems.slice(0, 20)) say(`problem: ${problem}`);
     exitCode = problems.length === 0 ? 0 : 1;
@@ -135,13 +144,32 @@ async function demonstrate(demo: DemoOptions, stack: Stack): Promise<string[]> {
     ...registered.flatMap(({ deviceId, problem }) => (problem === undefined ? [] : [`device ${deviceId}: ${problem}`])),
   );
 
+  const swept = await sweptSince(api, new Date());
+  const { findings } = await api.get<FindingsAnswer>('findings');
+  problems.push(...findings.map(({ id, seen }) => `finding ${id}: ${JSON.stringify(seen)}`));
+
   process.stdout.write(`\n${jobTable(jobs)}\n`);
   if (errors.length > 0)
     process.stdout.write(`\nRows that were not accepted: ${errors.length}\n${errorTable(errors)}\n`);
   if (registered.length > 0)
     process.stdout.write(`\n${registered.length} devices registered with DPS:\n${deviceTable(registered)}\n`);
+  process.stdout.write(`\nA sweep compared ${swept} devices with DPS and IoT Hub. Differences: ${findings.length}\n`);
   if (demo.out !== undefined) say(`\nSee ${demo.out}/: results.csv, errors.csv, devices/, ca/.`);
   return problems;
+}
+
+/**
+ * Waits for a sweep that began after a time.
+ * @returns the number of device records that it compared
+ */
+async function sweptSince(api: Api, time: Date): Promise<number> {
+  say('Waiting for a sweep ...');
+  for (const since = Date.now(); Date.now() - since < progressTimeout; ) {
+    const { latestSweep } = await api.get<FindingsAnswer>('findings');
+    if (latestSweep !== undefined && new Date(latestSweep.began) > time) return latestSweep.figures['devices'] ?? 0;
+    await sleep(250);
+  }
+  throw new Error(`No sweep ended within ${progressTimeout / 1000} seconds`);
 }
 
 /** Shows progress until `count` jobs exist and all have ended. @returns the jobs, oldest first */

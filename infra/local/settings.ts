@@ -28,6 +28,7 @@ const schema = z.object({
     .describe(
       'Seconds that a received queue message stays hidden: the delay until another host takes over after a crash. 600 in Azure.',
     ),
+  SWEEP_SCHEDULE: z.string().default('0 * * * * *').describe('When a sweep begins (NCRONTAB)'),
   RECONCILE_SCHEDULE: z.string().default('*/5 * * * * *').describe('When reconcile-registrations runs (NCRONTAB)'),
 });
 
@@ -38,6 +39,7 @@ export interface LocalSettings {
   readonly functionsKey: string;
   readonly leaseSeconds: number;
   readonly reconcileSchedule: string;
+  readonly sweepSchedule: string;
 }
 
 export const portNames = ['functions', 'blobs', 'queues', 'cosmos', 'dps', 'keyVault'] as const;
@@ -77,6 +79,7 @@ export function readLocalSettings(environment: NodeJS.ProcessEnv = process.env):
     functionsKey: set.FUNCTIONS_KEY,
     leaseSeconds: set.LOCAL_HOST_LEASE_SECONDS,
     reconcileSchedule: set.RECONCILE_SCHEDULE,
+    sweepSchedule: set.SWEEP_SCHEDULE,
   };
 }
 

@@ -162,6 +162,7 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
   const appSettings: Record<string, string> = {
     ALLOW_PLAIN_KEYS: 'true',
     RECONCILE_SCHEDULE: options.reconcileSchedule ?? defaults.reconcileSchedule,
+    SWEEP_SCHEDULE: defaults.sweepSchedule,
     COSMOS_DATABASE: 'fleet',
     ROOT_CA_NAME: 'Fleet root CA',
     // The 2 s of host.json keep the cost of polling low. Here polling costs nothing, and a person waits.
@@ -181,6 +182,7 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
     // Exactly one of the two must be set. An empty setting counts as not set.
     KEY_VAULT_URL: keyVault ? urls.keyVault : '',
     CA_KEY_DIRECTORY: keyVault ? '' : join(directory, 'ca'),
+    AUDIT_KEY_DIRECTORY: join(directory, 'audit'),
     ...settings,
   };
   const cosmos = { endpoint: urls.cosmos, key: emulatorKey, database: appSettings['COSMOS_DATABASE'] ?? '' };
@@ -232,6 +234,7 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
       start('dps', emulator('dps-emulator'), [
         ...[...portAndState('dps', ports.dps), ...tlsDirectory, '--id-scope', idScope],
         ...hubs.flatMap((hub) => ['--hub', hub]),
+        ...['--storage', storageConnectionString],
         // Devices of this stack poll sooner. DPS itself answers 3 seconds.
         ...['--retry-after', '1', '--allow-http-webhooks', ...(options.dpsArguments ?? [])],
       ]),

@@ -3,8 +3,8 @@
  */
 import { FleetError } from '../../lib/errors.ts';
 import { parseArguments, UsageError, usage } from './ca/arguments.ts';
+import { runAudited } from './ca/audited-verb.ts';
 import { findPlace } from './ca/place.ts';
-import { runVerb } from './ca/verbs.ts';
 
 const say = (text: string) => process.stderr.write(`${text}\n`);
 
@@ -15,7 +15,7 @@ async function main(): Promise<void> {
     return;
   }
   const place = await findPlace(args);
-  const { text, json, failed = false } = await runVerb[args.verb](place, args);
+  const { text, json, failed = false } = await runAudited(place, args);
   process.stdout.write(`${args.json ? JSON.stringify(json, undefined, 2) : text}\n`);
   if (failed) process.exitCode = 1;
 }

@@ -184,6 +184,13 @@ certificates from its old CA can no longer register. The permission counts for t
 
 The group is ours if DPS created it at the time that our record has. A group that was deleted in DPS and made again by hand is not ours.
 
+## Suspending
+
+\`POST /api/enrollment-groups/{id}/suspend\` disables the group in DPS at once, whatever \`provisioningStatus\` is declared, and begins
+[an act](revoke.md#many-devices) that suspends each of its devices: DPS does not reach the identities at the hub. A declaration does
+not end the suspension. \`restore\` does: DPS gets the declared status, and a second act restores the devices that the suspension took.
+Devices that were revoked or suspended by themselves stay so.
+
 ## Deleting
 
 \`DELETE /api/enrollment-groups/{id}\` takes a group without devices. It takes some 11 seconds: the group is marked, and no worker may use it

@@ -53,13 +53,14 @@ They are app settings in Azure (set by \`infra/azure\`), the environment of the 
 under \`func start\`. All are checked together when the app starts, at the first use, and by \`GET /api/health\`; the log and the error name
 each invalid one. An empty setting counts as not set.
 
-Three services are accessed by managed identity in Azure and by a key on one machine. Set one of the two:
+They are accessed by managed identity in Azure and by a key or as files on one machine. Set one of the two:
 
 | service | Azure | local stack |
 | --- | --- | --- |
 | Storage | \`AzureWebJobsStorage__blobServiceUri\` and \`AzureWebJobsStorage__queueServiceUri\` | \`AzureWebJobsStorage\` |
 | DPS | \`DPS_SERVICE_HOST\` | \`DPS_CONNECTION_STRING\` |
-| CA keys | \`KEY_VAULT_URL\` | \`CA_KEY_DIRECTORY\` |`;
+| CA keys | \`KEY_VAULT_URL\` | \`CA_KEY_DIRECTORY\` |
+| key of the audit trail | \`AUDIT_VAULT_URL\` | \`AUDIT_KEY_DIRECTORY\` |`;
 
 function settingText(name: SettingName): string {
   const { description, expected, where, reader, secret } = settingMeta(name);

@@ -33,6 +33,8 @@ export interface Caller {
   readonly name: string;
   /** Object id in the directory; absent when the caller used a function key. */
   readonly id?: string;
+  /** The role that let the caller in: the lowest that suffices. Absent with a function key. */
+  readonly role?: Role;
   /** The enrollment groups for which the caller has the role of the operation. Absent: all of them. */
   readonly enrollmentGroups?: readonly string[];
 }
@@ -57,12 +59,15 @@ export function createAccess(mode: 'keys' | 'entra', groupRoles: GroupRoles = ne
     const { id, name } = principal;
     const { id: operation, role: required, perGroup } = guarded;
     const enough: readonly Role[] = roles.slice(roles.indexOf(required));
-    if (principal.roles.some((role) => enough.includes(role))) return { name, id };
+    const role = enough.find((each) => principal.roles.includes(each));
+    if (role !== undefined) return { name, id, role };
 
     const limited = principal.mappable.flatMap((key) => groupRoles.get(key) ?? []);
     const sufficient = limited.filter(({ role }) => enough.includes(role));
     const enrollmentGroups = [...new Set(sufficient.flatMap((each) => each.enrollmentGroups))];
-    if (enrollmentGroups.length > 0 && perGroup) return { name, id, enrollmentGroups };
+    const limitedRole = enough.find((each) => sufficient.some(({ role: given }) => given === each));
+    if (limitedRole !== undefined && enrollmentGroups.length > 0 && perGroup)
+      return { name, id, role: limitedRole, enrollmentGroups };
 
     const has = principal.roles.length === 0 ? 'has no app role' : `is ${principal.roles.join(' and ')}`;
     const limit = limited.length === 0 ? '' : ' for all enrollment groups';

@@ -8,6 +8,9 @@ export interface Act {
   readonly at: string;
 }
 
+/** Recorded for what the app does by itself. */
+export const serviceActor = 'service';
+
 /** Recorded for an act without a caller, such as one from a script. */
 export const unknownActor = 'unknown';
 

@@ -1,4 +1,9 @@
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
+import { serviceActor } from '../access/act.ts';
+import type { WorkAction } from '../audit/actions.ts';
+import { type Audit, audited, type Note } from '../audit/audit.ts';
+import { certificateSha256 } from '../audit/certificates.ts';
+import type { AuditAct } from '../audit/entry.ts';
 import { FleetError } from '../errors.ts';
 import type { GroupDefinition } from '../groups/definition.ts';
 import { edgeCaOf } from '../groups/definition.ts';
@@ -14,6 +19,7 @@ import { caKeyTypeOf } from '../pki/keys.ts';
 import { newSerialNumber } from '../pki/serial.ts';
 import { maxCommonNameLength } from '../pki/x509.ts';
 import type { Versioned } from '../storage.ts';
+import { currentTraceId } from '../telemetry.ts';
 import { acceptIssuingCa, acceptRoot, type ImportedCa } from './imported-ca.ts';
 
 /** Makes the root and one issuing CA per group, or imports them from another PKI, and opens them for signing. */
@@ -92,6 +98,8 @@ export interface CertificateAuthorityOptions {
   readonly groups: GroupStore;
   /** Common name of the root that is made. */
   readonly rootName: string;
+  /** Gets an entry for each CA that is made here, whatever asked for it. */
+  readonly audit: Audit;
   readonly now: () => Date;
 }
 
@@ -102,11 +110,13 @@ const rootValidityDays = 30 * 365;
 const rootKeyName = 'root';
 
 export function createCertificateAuthority(options: CertificateAuthorityOptions): CertificateAuthority {
-  const { keys, groups, rootName, now } = options;
+  const { keys, groups, rootName, audit, now } = options;
 
   async function rootCa(): Promise<Versioned<RootCa>> {
-    const known = await groups.readRoot();
-    if (known !== undefined) return known;
+    return (await groups.readRoot()) ?? audited(audit, caAct('create-root-ca', {}), makeRoot);
+  }
+
+  async function makeRoot(note: Note): Promise<Versioned<RootCa>> {
     const signer = await keys.signer(rootKeyName, 'ec-p384');
     const certificatePem = await issueRootCa({
       commonName: rootName,
@@ -115,6 +125,7 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
       now: now(),
       serialNumber: newSerialNumber(),
     });
+    note({ caSha256: certificateSha256(certificatePem) });
     // Two processes may both come here, in a vault even with different keys. The first certificate stored is the root, and
     // its public key finds the private one.
     return groups.keepRoot({ certificatePem, keyName: rootKeyName });
@@ -133,6 +144,24 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
 
   const requestedKey = (group: GroupDefinition, generation: number) =>
     keys.signer(keyNameOf(group, generation), group.issuingCa.keyType);
+
+  async function makeIssuingCa(group: GroupDefinition, generation: number, note: Note): Promise<IssuingCa> {
+    const issuer = await openRoot();
+    const keyName = keyNameOf(group, generation);
+    const key = await requestedKey(group, generation);
+    const certificatePem = await issueIntermediateCa({
+      issuer,
+      commonName: commonNameOf(group, generation),
+      publicKey: key.publicKey,
+      pathLength: issuingCaPathLength(edgeCaOf(group)),
+      validityDays: group.issuingCa.validityDays,
+      serialNumber: newSerialNumber(),
+      now: now(),
+    });
+    note({ caSha256: certificateSha256(certificatePem), issuerSha256: certificateSha256(issuer.certificatePem) });
+    const notAfter = new X509Certificate(certificatePem).validToDate.toISOString();
+    return { certificatePem, chainPem: [issuer.certificatePem], generation, keyName, notAfter };
+  }
 
   return {
     rootCa,
@@ -155,20 +184,8 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
 
     async createIssuingCa(group, generation) {
       refuseOutside(group);
-      const issuer = await openRoot();
-      const keyName = keyNameOf(group, generation);
-      const key = await requestedKey(group, generation);
-      const certificatePem = await issueIntermediateCa({
-        issuer,
-        commonName: commonNameOf(group, generation),
-        publicKey: key.publicKey,
-        pathLength: issuingCaPathLength(edgeCaOf(group)),
-        validityDays: group.issuingCa.validityDays,
-        serialNumber: newSerialNumber(),
-        now: now(),
-      });
-      const notAfter = new X509Certificate(certificatePem).validToDate.toISOString();
-      return { certificatePem, chainPem: [issuer.certificatePem], generation, keyName, notAfter };
+      const act = caAct('create-issuing-ca', { enrollmentGroup: group.id, caGeneration: generation });
+      return audited(audit, act, (note) => makeIssuingCa(group, generation, note));
     },
 
     async foreseeIssuingCa(group) {
@@ -221,6 +238,10 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
       });
     },
   };
+}
+
+function caAct(action: WorkAction, subject: AuditAct['subject']): AuditAct {
+  return { action, by: serviceActor, subject, trace: currentTraceId() };
 }
 
 function refuseOutside({ id, issuingCa }: GroupDefinition): void {

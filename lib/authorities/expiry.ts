@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import type { GroupDefinition } from '../groups/definition.ts';
 import type { GroupRecord } from '../groups/group.ts';
 
 /** A CA certificate that has to be replaced. */
@@ -36,4 +37,16 @@ export function expiringCertificates(groups: Iterable<GroupRecord>, at: Date, da
 
 function daysUntil(notAfter: string, at: Date): number {
   return Math.floor((new Date(notAfter).getTime() - at.getTime()) / dayMilliseconds);
+}
+
+/** The longest notice, days: time for a technician to visit a device that does not renew by itself. */
+const longestDeviceNoticeDays = 30;
+
+/**
+ * Days before its end at which a device certificate should have been replaced: the last tenth of its life, at most 30. IoT
+ * Edge renews at 80 % of the life and tries again every 4 %, so two retries have failed by then.
+ * https://github.com/Azure/iot-identity-service/tree/main/cert/cert-renewal
+ */
+export function deviceNoticeDays({ validityDays }: Pick<GroupDefinition, 'validityDays'>): number {
+  return Math.min(longestDeviceNoticeDays, validityDays / 10);
 }

@@ -113,6 +113,16 @@ export function createBlobStore(container: ContainerClient, { timeoutMs = storag
       return withItemTimeout(answer.readableStreamBody as AsyncIterable<Buffer>, timeoutMs, abort);
     },
 
+    async *list(prefix) {
+      const pages = container.listBlobsFlat({ prefix })[Symbol.asyncIterator]();
+      for (;;) {
+        const blob = await calling(service, () => withInactivityTimeout(timeoutMs, () => pages.next()));
+        if (blob.done === true) return;
+        const { createdOn, lastModified } = blob.value.properties;
+        yield { name: blob.value.name, createdAt: createdOn ?? lastModified };
+      }
+    },
+
     async properties(name, version = {}) {
       const { blob, conditions } = versionOf(name, version);
       const answer = await ifPresent(() =>

@@ -1,7 +1,13 @@
-import { BulkOperationType, type Container, type JSONObject, type OperationResponse } from '@azure/cosmos';
+import {
+  BulkOperationType,
+  type Container,
+  type JSONObject,
+  type OperationResponse,
+  type SqlQuerySpec,
+} from '@azure/cosmos';
+import type { CertificateName } from '../devices/certificate.ts';
 import type {
   BatchWrite,
-  CertificateName,
   DeviceCount,
   DeviceFilter,
   DeviceRecord,
@@ -28,6 +34,16 @@ export function createCosmosDeviceStore(
   container: Container,
   { sleep }: { sleep: (milliseconds: number) => Promise<void> },
 ): DeviceStore {
+  async function idsOf(query: SqlQuerySpec, limit: number): Promise<string[]> {
+    const ids: string[] = [];
+    const pages = container.items.query<string>(query, { maxItemCount: 1000 });
+    while (pages.hasMoreResults() && ids.length < limit) {
+      const { resources } = await callingCosmos(() => pages.fetchNext());
+      ids.push(...(resources ?? []));
+    }
+    return ids.slice(0, limit);
+  }
+
   return {
     async create(records) {
       const operations = records.map((record) => ({
@@ -76,18 +92,23 @@ export function createCosmosDeviceStore(
     },
 
     async waitingIds(enrollmentGroup, limit) {
-      const query = {
-        query: "SELECT VALUE c.id FROM c WHERE c.enrollmentGroup = @group AND c.status = 'provisioned'",
-        parameters: [{ name: '@group', value: enrollmentGroup }],
-      };
-      const ids: string[] = [];
-      const pages = container.items.query<string>(query, { maxItemCount: 1000 });
-      while (pages.hasMoreResults() && ids.length < limit) {
-        const { resources } = await callingCosmos(() => pages.fetchNext());
-        ids.push(...(resources ?? []));
-      }
-      return ids.slice(0, limit);
+      return idsOf(
+        {
+          query: "SELECT VALUE c.id FROM c WHERE c.enrollmentGroup = @group AND c.status = 'provisioned'",
+          parameters: [{ name: '@group', value: enrollmentGroup }],
+        },
+        limit,
+      );
     },
+
+    dueLooks: (before, limit) =>
+      idsOf(
+        {
+          query: 'SELECT VALUE c.id FROM c WHERE c.block.lookAgainAt < @before',
+          parameters: [{ name: '@before', value: before }],
+        },
+        limit,
+      ),
 
     async countEnding({ enrollmentGroups, from, before }) {
       const spec = {
@@ -120,10 +141,11 @@ export function createCosmosDeviceStore(
 }
 
 function conditionsOf(filter: Omit<DeviceFilter, 'certificate'>): Condition[] {
-  const { jobId, enrollmentGroup, status, expiresBefore, idPrefix } = filter;
+  const { jobId, enrollmentGroup, issuingGroup, status, expiresBefore, idPrefix } = filter;
   return [
     ['c.claim.jobId = ?', jobId],
     ['c.enrollmentGroup = ?', enrollmentGroup],
+    ['(c.enrollmentGroup = ? OR ARRAY_CONTAINS(c.formerGroups, ?))', issuingGroup],
     ['c.status = ?', status],
     // Text of this form sorts by time. A comparison with a missing property is undefined and selects nothing.
     ['c.identity.notAfter < ?', expiresBefore],

@@ -85,7 +85,7 @@ export interface DocumentKey {
 }
 
 /**
- * A condition of a query, and the value of its question mark. The value is bound and never part of the text. An array fills a
+ * A condition of a query, and the value of its question marks. The value is bound and never part of the text. An array fills a
  * list: `IN (?)` becomes `IN (@p0, @p1)`. A condition without a value is left out.
  */
 export type Condition = readonly [text: string, value: string | readonly string[] | undefined];
@@ -93,6 +93,8 @@ export type Condition = readonly [text: string, value: string | readonly string[
 /** A query for the documents that meet every condition, in the order of one property. */
 export interface KeyedQuery<T> {
   readonly where: readonly Condition[];
+  /** Members of the documents to read, that of `orderBy` among them. Default: all. */
+  readonly fields?: readonly (keyof T & string)[];
   /** The values of this property are unique among the documents that match. */
   readonly orderBy: `c.${keyof T & string} ${'ASC' | 'DESC'}`;
 }
@@ -108,7 +110,7 @@ export function whereClause(conditions: readonly Condition[]): { readonly text: 
   const texts = conditions.flatMap(([text, value]) => {
     if (value === undefined) return [];
     const names = typeof value === 'string' ? [bind(value)] : value.map(bind);
-    return [text.replace('?', names.join(', '))];
+    return [text.replaceAll('?', names.join(', '))];
   });
   return { text: texts.length === 0 ? '' : ` WHERE ${texts.join(' AND ')}`, parameters };
 }
@@ -121,13 +123,14 @@ export function whereClause(conditions: readonly Condition[]): { readonly text: 
  */
 export async function pageByKey<T extends object>(
   container: Container,
-  { where, orderBy }: KeyedQuery<T>,
+  { where, orderBy, fields }: KeyedQuery<T>,
   { size, continuation }: PageRequest,
 ): Promise<Page<T>> {
   const [key = '', direction] = orderBy.split(' ');
   const after: Condition = [`${key} ${direction === 'ASC' ? '>' : '<'} ?`, continuation];
   const { text, parameters } = whereClause([...where, after]);
-  const spec = { query: `SELECT * FROM c${text} ORDER BY ${orderBy}`, parameters };
+  const selected = fields === undefined ? '*' : fields.map((name) => `c.${name}`).join(', ');
+  const spec = { query: `SELECT ${selected} FROM c${text} ORDER BY ${orderBy}`, parameters };
   // One document more than the page holds shows whether there is a next page.
   const query = container.items.query<T>(spec, { maxItemCount: size + 1 });
   const documents: T[] = [];
@@ -164,6 +167,8 @@ export const containerDefinitions: readonly (ContainerRequest & { readonly id: s
       '/identity/sha1Thumbprint/?',
       '/identity/sha256Thumbprint/?',
       '/formerCertificateNames/[]/?',
+      '/block/lookAgainAt/?',
+      '/formerGroups/[]/?',
     ),
   },
   {
@@ -186,6 +191,13 @@ export const containerDefinitions: readonly (ContainerRequest & { readonly id: s
     partitionKey: { paths: ['/queue'] },
     defaultTtl: -1,
     indexingPolicy: indexing('/queue/?', '/type/?', '/reason/code/?'),
+  },
+  // Findings that are gone have a `ttl`.
+  {
+    id: cosmosContainers.findings,
+    partitionKey: { paths: ['/kind'] },
+    defaultTtl: -1,
+    indexingPolicy: indexing('/kind/?', '/severity/?', '/state/?', '/subject/id/?', '/subject/enrollmentGroup/?'),
   },
 ];
 

@@ -79,10 +79,12 @@ export interface DpsEntry {
   readonly deviceId?: string;
   readonly attestation: { readonly type: string; readonly x509?: unknown };
   readonly initialTwin?: unknown;
+  /** `enabled` where it is left out. */
+  readonly provisioningStatus?: string | null;
 }
 
 export function foundEntry(entry: DpsEntry): FoundEntry {
-  const { etag, createdDateTimeUtc, deviceId, attestation, initialTwin } = entry;
+  const { etag, createdDateTimeUtc, deviceId, attestation, initialTwin, provisioningStatus } = entry;
   const { signingCertificates, clientCertificates, caReferences } = (attestation.x509 ?? {}) as DpsX509;
   const { primary, secondary } = signingCertificates ?? clientCertificates ?? {};
   const mark = (initialTwin as { readonly tags?: Record<string, unknown> } | undefined)?.tags?.[markTag];
@@ -90,6 +92,7 @@ export function foundEntry(entry: DpsEntry): FoundEntry {
     etag: etag ?? '',
     createdAt: String(createdDateTimeUtc ?? ''),
     attestation: attestation.type,
+    ...(provisioningStatus?.toLowerCase() === 'disabled' && { disabled: true }),
     thumbprints: [thumbprint(primary), thumbprint(secondary)].filter((each) => each !== null),
     caReferences: [caReferences?.primary, caReferences?.secondary].filter((each) => typeof each === 'string'),
     ...(typeof deviceId === 'string' && { deviceId }),

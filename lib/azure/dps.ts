@@ -3,6 +3,8 @@ import type { IndividualEnrollment as DpsEnrollment } from 'azure-iot-provisioni
 import type { Registration } from '../devices/device.ts';
 import type {
   Deletion,
+  EnrollmentChange,
+  EnrollmentDoor,
   EnrollmentError,
   Enrollments,
   FoundEntry,
@@ -10,7 +12,7 @@ import type {
   IndividualEnrollment,
   RegistrationOf,
 } from '../enrollment/enrollments.ts';
-import { FleetError } from '../errors.ts';
+import { FleetError, orFleetError } from '../errors.ts';
 import {
   blockingEnrollment,
   type DpsEntry,
@@ -20,7 +22,7 @@ import {
   toDpsEnrollment,
   toEnrollmentGroup,
 } from './dps-entries.ts';
-import { callingIot, type IotConnection, iotAnswer, iotClient, iotStatus } from './iot.ts';
+import { callingIot, type IotConnection, iotAnswer, iotClient, iotStatus, unexpectedAnswer } from './iot.ts';
 
 const service = 'DPS';
 
@@ -97,15 +99,20 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
 
   /** Enrolls one device. Replaces an enrollment of ours that has another certificate. @returns why not, if so */
   async function enrollOne(device: IndividualEnrollment): Promise<EnrollmentError | undefined> {
-    const { deviceId, certificatePem, own, adopt } = device;
+    const { deviceId, certificatePem, definition, own, adopt, mayWrite } = device;
     const enrollment = toDpsEnrollment(device);
     try {
       const existing = await findEnrollment(deviceId);
       const found = existing && foundEntry(existing);
       const held = found?.thumbprints[0] ?? found?.mark;
-      if (held !== undefined && held === sha256Of(certificatePem)) return undefined;
-      if (found !== undefined && !adopt && (held === undefined || !own.includes(held)))
+      const isEnrolled = held !== undefined && held === sha256Of(certificatePem);
+      const isWanted = (found?.disabled ?? false) === (definition.provisioningStatus === 'disabled');
+      if (isEnrolled && isWanted) return undefined;
+      if (found !== undefined && !isEnrolled && !adopt && (held === undefined || !own.includes(held)))
         return { exists: found, errorCode: enrollmentExists, message: 'Enrollment already exists.' };
+      // It may be closed, and this would open it.
+      if (found !== undefined && !(await mayWrite()))
+        throw new FleetError('concurrent-change', `Device "${deviceId}" changed while it was enrolled.`);
       const etag = existing === undefined ? {} : { etag: existing.etag };
       await callingIot(service, () => client.createOrUpdateIndividualEnrollment({ ...enrollment, ...etag }));
       return undefined;
@@ -131,15 +138,80 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
         return 'deleted';
       } catch (error) {
         // Deleted or changed meanwhile: look again.
-        if (iotStatus(error) !== 404 && !isRace(error)) throw error;
+        if (iotStatus(error) !== 404 && !isRace(error)) throw unexpectedAnswer(service, error);
       }
     }
     throw new FleetError('concurrent-change', 'An entry changes in DPS faster than it can be deleted.');
   }
 
+  /**
+   * Makes one change to an individual enrollment, of the version that `change` was decided on.
+   * @param wanted what to do with the enrollment that DPS has; undefined leaves it
+   */
+  async function changeEnrollment(
+    deviceId: string,
+    mayWrite: () => Promise<boolean>,
+    wanted: (existing: DpsEnrollment | undefined) => (() => Promise<unknown>) | undefined,
+  ): Promise<FoundEntry | undefined> {
+    for (let attempt = 1; attempt <= maxAttempts; attempt++) {
+      const existing = await findEnrollment(deviceId);
+      const write = wanted(existing);
+      if (write === undefined || !(await mayWrite())) return existing && foundEntry(existing);
+      try {
+        await callingIot(service, write);
+        const written = await findEnrollment(deviceId);
+        return written && foundEntry(written);
+      } catch (error) {
+        // Created, changed or deleted meanwhile: look again.
+        if (iotStatus(error) !== 404 && !isRace(error)) throw unexpectedAnswer(service, error);
+      }
+    }
+    throw new FleetError('concurrent-change', `Enrollment "${deviceId}" changes in DPS faster than it can be written.`);
+  }
+
+  function close(deviceId: string, mark: string, { isOwn, mayWrite }: EnrollmentChange) {
+    return changeEnrollment(deviceId, mayWrite, (existing) => {
+      const block = blockingEnrollment(deviceId, mark);
+      if (existing === undefined) return () => client.createOrUpdateIndividualEnrollment(block);
+      const { etag } = existing;
+      const found = foundEntry(existing);
+      const isClosed = found.mark === mark && found.disabled === true;
+      if (isClosed || !isOwn(found)) return undefined;
+      const closed = found.mark === undefined ? { ...existing, provisioningStatus: 'disabled' as const } : block;
+      return () => client.createOrUpdateIndividualEnrollment({ ...closed, etag });
+    });
+  }
+
+  /** Creates the blocks of several devices. @returns ids of those that DPS has now; the others need a look each */
+  async function createBlocks(doors: readonly EnrollmentDoor[]): Promise<ReadonlySet<string>> {
+    const allowed = await Promise.all(doors.map(({ isNew, change }) => isNew && change.mayWrite()));
+    const wanted = doors.filter((_, index) => allowed[index] === true);
+    // One by itself is read first: that costs as much, and says more.
+    if (wanted.length < 2) return new Set();
+    const errors = await runBulk(wanted.map(({ deviceId, mark }) => blockingEnrollment(deviceId, mark)));
+    if (errors === undefined) return new Set();
+    return new Set(wanted.map(({ deviceId }) => deviceId).filter((id) => !errors.has(id)));
+  }
+
+  async function read(deviceId: string): Promise<FoundEntry | undefined> {
+    const existing = await findEnrollment(deviceId);
+    return existing && foundEntry(existing);
+  }
+
   return {
     ensureGroup,
     enroll,
+    close,
+    enrollment: read,
+
+    async closeAll(doors) {
+      const created = await createBlocks(doors);
+      return Promise.all(
+        doors.map(({ deviceId, mark, change }) =>
+          orFleetError(() => (created.has(deviceId) ? read(deviceId) : close(deviceId, mark, change))),
+        ),
+      );
+    },
 
     deleteGroup: (id, isOwn) =>
       deleteEntry(
@@ -168,6 +240,16 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
       const found = foundEntry(existing);
       return found.mark === mark ? undefined : found;
     },
+
+    open: (deviceId, status, { isOwn, mayWrite }) =>
+      changeEnrollment(deviceId, mayWrite, (existing) => {
+        if (existing === undefined || !isOwn(foundEntry(existing))) return undefined;
+        const { mark, disabled = false } = foundEntry(existing);
+        if (mark !== undefined) return () => client.deleteIndividualEnrollment(deviceId, existing.etag ?? '');
+        if (disabled === (status === 'disabled')) return undefined;
+        // DPS keeps the certificate of an entry that comes back with the facts read from it.
+        return () => client.createOrUpdateIndividualEnrollment({ ...existing, provisioningStatus: status });
+      }),
 
     async *groupRegistrations(enrollmentGroup) {
       const query = client.createEnrollmentGroupDeviceRegistrationStateQuery(
@@ -220,12 +302,12 @@ function isRace(error: unknown): boolean {
   return [enrollmentExists, groupExists, preconditionFailed].includes(iotAnswer(error).errorCode);
 }
 
-async function unlessMissing<T>(work: () => Promise<{ responseBody: T }>): Promise<T | undefined> {
+export async function unlessMissing<T>(work: () => Promise<{ responseBody: T }>): Promise<T | undefined> {
   try {
     return (await callingIot(service, work)).responseBody;
   } catch (error) {
     if (iotStatus(error) === 404) return undefined;
-    throw error;
+    throw unexpectedAnswer(service, error);
   }
 }
 
@@ -238,22 +320,23 @@ function refused(error: unknown, what: string): unknown {
 }
 
 /** DeviceRegistrationState as it is on the wire: dates are ISO 8601 text. */
-interface DpsRegistration {
+export interface DpsRegistration {
   readonly registrationId: string;
   readonly status: Registration['status'];
+  readonly substatus?: string;
   readonly assignedHub?: string;
   readonly lastUpdatedDateTimeUtc?: string;
   readonly errorCode?: number;
   readonly errorMessage?: string;
 }
 
-function toRegistration(state: DpsRegistration): RegistrationOf {
-  const { registrationId, status, assignedHub, lastUpdatedDateTimeUtc, errorCode, errorMessage } = state;
+export function toRegistration(state: DpsRegistration): RegistrationOf {
+  const { registrationId, status, substatus, assignedHub, lastUpdatedDateTimeUtc, errorCode, errorMessage } = state;
   const failure = errorCode === undefined || errorCode === 0 ? {} : { errorCode, errorMessage };
   const hub = assignedHub === undefined || assignedHub === null ? {} : { assignedHub };
   return {
     // DPS compares ids without case. Device ids of this app are lower case.
     deviceId: registrationId.toLowerCase(),
-    registration: { status, ...hub, at: lastUpdatedDateTimeUtc, ...failure },
+    registration: { status, ...(substatus && { substatus }), ...hub, at: lastUpdatedDateTimeUtc, ...failure },
   };
 }

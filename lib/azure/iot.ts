@@ -2,7 +2,7 @@ import { Agent } from 'node:https';
 import type { TokenCredential } from '@azure/identity';
 import common from 'azure-iot-common';
 import httpBase, { type RestApiClient } from 'azure-iot-http-base';
-import { FleetError } from '../errors.ts';
+import { excerpt, FleetError } from '../errors.ts';
 import { metrics } from '../telemetry.ts';
 import { serviceError } from './service-errors.ts';
 
@@ -89,6 +89,18 @@ export function iotAnswer(error: unknown): { errorCode: number; message: string 
   } catch {
     return { errorCode: response?.statusCode ?? 0, message: 'no message' };
   }
+}
+
+/**
+ * An answer that the caller has no use for, such as 400, as an error that names it: it does not end the work on other services.
+ * @returns the error itself when no answer came, or it is a FleetError
+ */
+export function unexpectedAnswer(service: string, error: unknown): unknown {
+  const status = iotStatus(error);
+  if (error instanceof FleetError || status === undefined) return error;
+  const { errorCode, message } = iotAnswer(error);
+  const what = `${service} answered HTTP ${status}: ${errorCode} ${excerpt(message)}`;
+  return new FleetError('unavailable', what, { cause: error });
 }
 
 /**

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
+import type { BundleName } from '../devices/certificate.ts';
 import type { BundleLocation } from '../devices/device.ts';
 import { FleetError } from '../errors.ts';
 import type { BlobStore } from '../storage.ts';
@@ -241,7 +242,7 @@ const maxEraseAttempts = 10;
  * enrollments may still be in work. Erasing it again, or from an archive that was deleted, changes nothing.
  * @throws FleetError `archive-damaged`, `concurrent-change`, and `throttled` or `unavailable` from the storage
  */
-export async function eraseBundle(bundles: BlobStore, { archive: name, fileName }: BundleLocation): Promise<void> {
+export async function eraseBundle(bundles: BlobStore, { archive: name, fileName }: BundleName): Promise<void> {
   for (let attempt = 1; attempt <= maxEraseAttempts; attempt++) {
     const properties = await bundles.properties(name);
     if (properties === undefined) return;

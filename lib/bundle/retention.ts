@@ -1,5 +1,7 @@
 import type { DeviceRecord } from '../devices/device.ts';
 
+type RetainedDevice = Pick<DeviceRecord, 'bundle' | 'identity' | 'history' | 'serialNumber' | 'certificates'>;
+
 const dayMs = 24 * 60 * 60 * 1000;
 
 /**
@@ -9,11 +11,12 @@ const dayMs = 24 * 60 * 60 * 1000;
  * @returns undefined when the bundle is not deleted, or the device has none
  */
 export function bundleExpiry(
-  { bundle, identity, history }: Pick<DeviceRecord, 'bundle' | 'identity' | 'history'>,
+  { bundle, identity, history, serialNumber, certificates }: RetainedDevice,
   retentionDays: number | undefined,
 ): Date | undefined {
   if (bundle === undefined || retentionDays === undefined) return undefined;
-  // The history keeps the latest 20 events. Certificates begin some hours before they are issued.
-  const storedAt = history.findLast(({ event }) => event === 'issued')?.at ?? identity?.notBefore;
+  const recordedAt = certificates?.find((each) => each.serialNumber === serialNumber)?.since;
+  // Records of earlier versions. The history keeps the latest 20 events; certificates begin some hours before they are issued.
+  const storedAt = recordedAt ?? history.findLast(({ event }) => event === 'issued')?.at ?? identity?.notBefore;
   return storedAt === undefined ? undefined : new Date(Date.parse(storedAt) + retentionDays * dayMs);
 }

@@ -1,5 +1,7 @@
 import type { ErrorCode } from '../errors.ts';
 import type { Measured, Page, PageRequest, Versioned } from '../storage.ts';
+import type { BlockKind, DeviceBlock } from './block.ts';
+import type { BundleName, CertificateName, DeviceCertificate, DeviceIdentity } from './certificate.ts';
 import type { Twin } from './twin.ts';
 
 /**
@@ -11,9 +13,24 @@ import type { Twin } from './twin.ts';
  * `failed`: see `failure`. Another row can claim the id.
  * `deleting`: an operator deletes it. Nothing else happens to it until that is done.
  * `deleted`: its certificate is revoked. Another row can claim the id.
+ * `closing`: an operator suspends, revokes or scraps it (`block`), and not every door was read back as closed.
+ * `suspended`, `revoked`, `scrapped`: every door is closed. A suspended device can be restored.
+ * `opening`: an operator restores it, and not every door is open.
  */
 export type DeviceStatus = (typeof deviceStatuses)[number];
-export const deviceStatuses = ['claimed', 'provisioned', 'assigned', 'failed', 'deleting', 'deleted'] as const;
+export const deviceStatuses = [
+  'claimed',
+  'provisioned',
+  'assigned',
+  'failed',
+  'deleting',
+  'deleted',
+  'closing',
+  'suspended',
+  'revoked',
+  'scrapped',
+  'opening',
+] as const;
 
 /** The row that holds a device. */
 export interface Claim {
@@ -42,53 +59,105 @@ export interface DeviceRecord {
   /** Serial number of the certificate, hex. It is stored before anything is signed. */
   readonly serialNumber: string;
   /**
-   * What names the certificates that the device had before: serial number and, if one was issued, its SHA-1 and SHA-256
-   * thumbprint, lower-case hex. Of the latest 10, oldest first. Records of earlier versions do not have it.
+   * Every certificate of the device that has not expired, newest first, and the latest 20 (lib/devices/certificates.ts). Records
+   * of earlier versions do not have it: read it by `certificatesOf`.
+   */
+  readonly certificates?: readonly DeviceCertificate[];
+  /**
+   * The names of `certificates` for searches, and the latest 30 others: serial numbers and thumbprints, lower-case hex. The
+   * names of the present certificate can be missing.
    */
   readonly formerCertificateNames?: readonly string[];
+  /** Groups that the device was in before. Absent where it stayed in one. */
+  readonly formerGroups?: readonly string[];
   /** Tags and desired properties of the row, without those of its group. */
   readonly twin?: Twin;
+  /** The present certificate. Absent while nothing is issued. */
   readonly identity?: DeviceIdentity;
   readonly bundle?: BundleLocation;
   readonly registration?: Registration;
+  /**
+   * Hubs that DPS assigned the device to, noted before its access was ended or when it moved to another one. DPS does not name
+   * the hub of a device that it refuses, and the identity at each hub must be closed all the same.
+   */
+  readonly hubs?: readonly string[];
   /**
    * The certificates that the individual enrollment of the device in DPS can hold if this deployment wrote it: SHA-256,
    * upper-case hex. The first is the one that DPS accepted last; the others may have been sent since. A certificate is stored
    * here before it is sent, so a crash leaves no enrollment that looks like someone else's.
    */
   readonly enrolledCertificates?: readonly string[];
-  /** Earlier certificates of the device, newest first. */
+  /** What is in force in DPS for this device, seen last. Only for individual enrollments. */
+  readonly enrolled?: EnrollmentSeen;
+  /** Earlier certificates, newest first, on records of earlier versions. `certificates` has taken its place. */
   readonly formerCertificates?: readonly FormerCertificate[];
   /** Who deletes or deleted it. */
   readonly deletion?: DeviceDeletion;
+  /** The block of a device that is suspended, revoked or scrapped; for a minute after a restore too. */
+  readonly block?: DeviceBlock;
   /** Why `status` is `failed`. */
   readonly failure?: { readonly code: ErrorCode; readonly message: string };
+  /**
+   * What a working device has while a row claims it to issue it again. It stays in force until the new certificate is: a failure
+   * restores it.
+   */
+  readonly before?: HeldDevice;
+  /** The latest row (`claim`) failed, and the device kept what it had. */
+  readonly failedReissue?: FailedReissue;
   /** The latest 20 events, oldest first. */
   readonly history: readonly DeviceEvent[];
 }
 
-/** The certificate with which a device authenticates. */
-export interface DeviceIdentity {
-  /** Upper-case hex. */
-  readonly sha1Thumbprint: string;
-  /** Upper-case hex. */
-  readonly sha256Thumbprint: string;
+/** What a row gave to a device. */
+export type HeldDevice = Pick<
+  DeviceRecord,
+  | 'writtenId'
+  | 'enrollmentGroup'
+  | 'status'
+  | 'statusSince'
+  | 'claim'
+  | 'contentHash'
+  | 'serialNumber'
+  | 'twin'
+  | 'identity'
+  | 'bundle'
+  | 'registration'
+  | 'enrolled'
+>;
+
+/** Why a device was not issued again. */
+export interface FailedReissue {
+  readonly code: ErrorCode;
+  readonly message: string;
   /** ISO 8601, UTC. */
-  readonly notBefore: string;
-  /** ISO 8601, UTC. */
-  readonly notAfter: string;
+  readonly at: string;
+  /** Serial number that was reserved for it, hex. It can have been signed, and was never handed out. */
+  readonly serialNumber: string;
+  /** The row that holds the device. */
+  readonly heldBy: Claim;
 }
 
-/** A certificate that the device had before. */
+/** An earlier certificate, on records of earlier versions. */
 export interface FormerCertificate extends DeviceIdentity {
   /** Hex. */
   readonly serialNumber: string;
-  /** `superseded`: another row took the device over. `revoked`: the device was deleted. */
   readonly status: 'superseded' | 'revoked';
   /** When it became so: ISO 8601, UTC. */
   readonly since: string;
   /** The hub that the device was assigned to with it. */
   readonly assignedHub?: string;
+}
+
+/** The individual enrollment of the device as DPS had it. */
+export interface EnrollmentSeen {
+  /** When DPS accepted it, or it was read: ISO 8601, UTC. */
+  readonly seenAt: string;
+  /** Its primary certificate: SHA-256, upper-case hex. */
+  readonly sha256Thumbprint: string;
+  /** `disabled`: no device can register by it. */
+  readonly provisioningStatus?: 'enabled' | 'disabled';
+  /** Since when DPS does not have it: ISO 8601, UTC. */
+  readonly missingSince?: string;
 }
 
 /** The deletion of a device. */
@@ -98,24 +167,6 @@ export interface DeviceDeletion {
   readonly at: string;
   /** Mark of the enrollment in DPS that blocks the device (`Enrollments.block`), from before it is written. */
   readonly block?: string;
-}
-
-/** Former certificates that a record keeps, so that its size is bounded. */
-const maxFormerCertificates = 20;
-
-/** @returns the former certificates once the present one is replaced */
-export function formerCertificates(
-  { serialNumber, identity, registration, status, statusSince, formerCertificates: earlier = [] }: DeviceRecord,
-  since: string,
-): readonly FormerCertificate[] {
-  if (identity === undefined) return earlier;
-  const ended =
-    status === 'deleted'
-      ? ({ status: 'revoked', since: statusSince } as const)
-      : ({ status: 'superseded', since } as const);
-  const { assignedHub } = registration ?? {};
-  const former = { ...identity, serialNumber, ...ended, ...(assignedHub !== undefined && { assignedHub }) };
-  return [former, ...earlier].slice(0, maxFormerCertificates);
 }
 
 /** Certificates kept in `enrolledCertificates`: the accepted one and the latest others. */
@@ -143,21 +194,27 @@ export function withEnrolledCertificate(noted: readonly string[], sha256Thumbpri
 }
 
 /** The place of a device's bundle: a range of bytes in the archive of its chunk. */
-export interface BundleLocation {
-  /** Blob in the container `bundles`. */
-  readonly archive: string;
+export interface BundleLocation extends BundleName {
   /** First byte, from 0. */
   readonly offset: number;
   /** Bytes. */
   readonly length: number;
   /** SHA-256 of the bundle, lower-case hex. Records of earlier versions do not have it. */
   readonly sha256?: string;
-  readonly fileName: string;
   readonly mediaType: string;
 }
 
 /** The registration of a device, as DPS reported it. */
 export interface Registration {
+  /** How DPS assigned it, such as `initialAssignment`, `deviceDataMigrated`, `deviceDataReset`. */
+  readonly substatus?: string;
+  /** When it was read so first: ISO 8601, UTC. Records of earlier versions do not have it. */
+  readonly seenAt?: string;
+  /**
+   * The certificate that it was read for, SHA-256, upper-case hex: the present one, or a former one that the identity at the
+   * hub has. DPS does not say with which one a device registered.
+   */
+  readonly sha256Thumbprint?: string;
   readonly status: 'unassigned' | 'assigning' | 'assigned' | 'failed' | 'disabled';
   /** Host name of the hub. */
   readonly assignedHub?: string;
@@ -186,6 +243,14 @@ export type DeviceEventName =
   | 'failed'
   | 'bundle downloaded'
   | 'deleted'
+  | 'suspending'
+  | 'revoking'
+  | 'scrapping'
+  | BlockKind
+  | 'restoring'
+  | 'restored'
+  /** A door of a blocked device was open when it was looked at again. */
+  | 'door found open'
   /** Another row took the device over while it had this status. */
   | `superseded ${DeviceStatus}`
   /** DPS reported this status of the registration. */
@@ -197,17 +262,6 @@ export const historyLength = 20;
 /** @returns the history with the event added, and its oldest event dropped if there are more than 20 */
 export function withEvent(history: readonly DeviceEvent[], event: DeviceEvent): DeviceEvent[] {
   return [...history, event].slice(-historyLength);
-}
-
-/** Names of certificates that a record keeps, three per certificate. Bounded, as the history is. */
-const formerNamesLength = 30;
-
-/** @returns `formerCertificateNames` of the record that takes the place of this one */
-export function formerCertificateNames(predecessor: DeviceRecord): readonly string[] {
-  const { formerCertificateNames: earlier = [], serialNumber, identity } = predecessor;
-  const names = identity === undefined ? [] : [identity.sha1Thumbprint, identity.sha256Thumbprint];
-  const latest = [serialNumber, ...names].map((name) => name.toLowerCase());
-  return [...earlier, ...latest].slice(-formerNamesLength);
 }
 
 /**
@@ -225,6 +279,8 @@ export interface DeviceStore {
   list(filter: DeviceFilter, page: PageRequest): Promise<Page<DeviceRecord>>;
   /** Ids of `provisioned` devices of a group, which DPS has not assigned yet; at most `limit`, in no order. */
   waitingIds(enrollmentGroup: string, limit: number): Promise<string[]>;
+  /** Ids of devices whose doors are to be looked at before a time (`DeviceBlock.lookAgainAt`): ISO 8601, UTC. In no order. */
+  dueLooks(before: string, limit: number): Promise<string[]>;
   /** Counts the devices whose certificate ends in a period, deleted ones left out. One entry per group that has such devices, in no order. */
   countEnding(period: EndingPeriod): Promise<EndingDevices[]>;
   /** Counts devices by group and status: all, or those whose certificate ends in a period. In no order, and no zeros. */
@@ -267,7 +323,9 @@ export interface BatchWrite {
 export interface DeviceFilter {
   /** The job that holds the device. */
   readonly jobId?: string;
-  readonly enrollmentGroup?: string;
+  readonly enrollmentGroup?: string | undefined;
+  /** The device is in this group, or has been: only then can it have a certificate of its CAs. */
+  readonly issuingGroup?: string | undefined;
   readonly status?: DeviceStatus;
   /**
    * The certificate ends before this time: ISO 8601, UTC, with milliseconds, as in `DeviceIdentity`. A device without a
@@ -278,39 +336,4 @@ export interface DeviceFilter {
   readonly idPrefix?: string;
   /** The device has this certificate, or had it (`formerCertificateNames`). */
   readonly certificate?: CertificateName;
-}
-
-/** What names a certificate. Hexadecimal, lower case. */
-export interface CertificateName {
-  readonly kind: 'serialNumber' | 'sha1Thumbprint' | 'sha256Thumbprint';
-  readonly hex: string;
-}
-
-const namesByLength: ReadonlyMap<number, CertificateName['kind']> = new Map([
-  [32, 'serialNumber'],
-  [40, 'sha1Thumbprint'],
-  [64, 'sha256Thumbprint'],
-]);
-
-/** Longest text that is read: a SHA-256 thumbprint as two digits and a separator each, with some room. */
-const longestCertificateName = 256;
-
-/**
- * Reads a serial number or a thumbprint as people copy it: any case, with colons, blanks or hyphens between, with `0x` or a
- * zero octet before it. The length tells which it is: serial numbers of this fleet have 16 octets (`newSerialNumber`), SHA-1
- * has 20, SHA-256 has 32.
- * @returns undefined for any other text
- * @example
- * certificateNameIn('5F:0C:6F:0E:8F:1F:4D:6B:9F:5A:1C:2E:3D:4B:5A:69')?.kind // 'serialNumber'
- */
-export function certificateNameIn(text: string): CertificateName | undefined {
-  if (text.length > longestCertificateName) return undefined;
-  // U+200E stands before thumbprints that are copied from the certificate dialog of Windows.
-  const bare = text
-    .replaceAll(/[\s:\u200e-]/g, '')
-    .toLowerCase()
-    .replace(/^0x/, '');
-  const hex = bare.length === 34 ? bare.replace(/^00/, '') : bare;
-  const kind = namesByLength.get(hex.length);
-  return kind === undefined || !/^[0-9a-f]+$/.test(hex) ? undefined : { kind, hex };
 }

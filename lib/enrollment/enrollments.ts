@@ -1,7 +1,8 @@
 import type { Registration } from '../devices/device.ts';
 import type { Twin } from '../devices/twin.ts';
-import type { ErrorCode } from '../errors.ts';
+import type { ErrorCode, FleetError } from '../errors.ts';
 import type { GroupDefinition } from '../groups/definition.ts';
+import type { DoorChange } from './door-change.ts';
 
 /**
  * Enrollment groups, individual enrollments and registrations: the service API of DPS. Adapter: lib/azure/dps.ts.
@@ -20,9 +21,9 @@ export interface Enrollments {
   deleteGroup(id: string, isOwn: (found: FoundEntry) => boolean): Promise<Deletion>;
   /**
    * Enrolls devices (10 at most, see `enrollmentsPerCall`). Replaces an enrollment that is one of `own`, and any
-   * with `adopt`.
+   * with `adopt`, if `mayWrite` says so. One with this certificate and the wanted status stays as it is.
    * @returns for each device, in order: undefined when it is enrolled, or why it is not
-   * @throws FleetError `concurrent-change`; some of the devices may be enrolled then
+   * @throws FleetError `concurrent-change`, also when `mayWrite` says no; some of the devices may be enrolled then
    */
   enroll(devices: readonly IndividualEnrollment[]): Promise<(EnrollmentError | undefined)[]>;
   /** Deletes an individual enrollment if `isOwn` says so of the version that is deleted. @throws FleetError `concurrent-change` */
@@ -35,12 +36,55 @@ export interface Enrollments {
    * @returns the enrollment that is in the way; undefined when the device is blocked
    */
   block(deviceId: string, mark: string): Promise<FoundEntry | undefined>;
+  /** @returns the individual enrollment of a device; undefined when it has none */
+  enrollment(deviceId: string): Promise<FoundEntry | undefined>;
+  /**
+   * Closes DPS for a device, whatever certificates it has: disables its individual enrollment if it is ours, and creates a
+   * block as `block` does if there is none. An enrollment is disabled and not deleted: without it, DPS lets the device in by
+   * an enrollment group on any issuer of its certificate. One that is disabled by an earlier operation is written again, so
+   * that whoever is about to open the version before fails. One that is not ours is left.
+   * https://learn.microsoft.com/azure/iot-dps/how-to-unprovision-devices
+   * @returns the enrollment as DPS has it now. DPS is closed if it is disabled
+   * @throws FleetError `concurrent-change`
+   */
+  close(deviceId: string, mark: string, change: EnrollmentChange): Promise<FoundEntry | undefined>;
+  /**
+   * Closes DPS for several devices (10 at most, see `enrollmentsPerCall`), each as `close` does. One call creates the blocks of
+   * those that have no enrollment as far as is known; a device that it did not block is closed by itself. All are read back.
+   * @returns for each device, in order: what `close` returns, or the error that it has
+   */
+  closeAll(doors: readonly EnrollmentDoor[]): Promise<(FoundEntry | undefined | FleetError)[]>;
+  /**
+   * The opposite: deletes a block of ours, gives an individual enrollment of ours the status, and leaves any other.
+   * @returns the enrollment as DPS has it now; undefined when there is none
+   * @throws FleetError `concurrent-change`
+   */
+  open(
+    deviceId: string,
+    status: GroupDefinition['provisioningStatus'],
+    change: EnrollmentChange,
+  ): Promise<FoundEntry | undefined>;
   /** All registrations of an enrollment group, in pages of 100 at most. Empty when DPS does not have the group. */
   groupRegistrations(enrollmentGroup: string): AsyncIterable<RegistrationOf[]>;
   /** @returns the registration of one device; undefined when it has none */
   registration(deviceId: string): Promise<Registration | undefined>;
   /** Deletes the registration of a device, if it has one. */
   deleteRegistration(deviceId: string): Promise<void>;
+}
+
+/** A change to the individual enrollment of a device: as `DoorChange`, by what is known of the enrollment. */
+export interface EnrollmentChange extends Pick<DoorChange, 'mayWrite'> {
+  readonly isOwn: (found: FoundEntry) => boolean;
+}
+
+/** The enrollment of one device that is to be closed. */
+export interface EnrollmentDoor {
+  readonly deviceId: string;
+  /** As `Enrollments.close`. */
+  readonly mark: string;
+  readonly change: EnrollmentChange;
+  /** The records know of no individual enrollment. DPS decides. */
+  readonly isNew: boolean;
 }
 
 /** `other`: the entry is not ours, and was left. */
@@ -54,6 +98,8 @@ export interface FoundEntry {
   readonly createdAt: string;
   /** `x509`, `tpm`, `symmetricKey` or `none`. */
   readonly attestation: string;
+  /** No device can register by it (`provisioningStatus` "disabled"). */
+  readonly disabled?: true;
   /** SHA-256 of its certificates, upper-case hex; the primary one first. */
   readonly thumbprints: readonly string[];
   /** Names of the CAs that a group refers to; the primary one first. */
@@ -100,6 +146,8 @@ export interface IndividualEnrollment {
   readonly own: readonly string[];
   /** Replace an enrollment that this deployment did not write. */
   readonly adopt: boolean;
+  /** As `DoorChange.mayWrite`, asked before an enrollment that exists is replaced: the device can be revoked by then. */
+  readonly mayWrite: () => Promise<boolean>;
 }
 
 /** Why a device is not enrolled. */

@@ -1,5 +1,5 @@
 import { caReferences } from '../authorities/issuing-cas.ts';
-import { enrollmentRevision, type GroupRecord, type IssuingCa } from '../groups/group.ts';
+import { definitionInDps, enrollmentRevision, type GroupRecord, type IssuingCa } from '../groups/group.ts';
 import type { GroupEnrollment } from './enrollments.ts';
 
 /*
@@ -8,16 +8,17 @@ import type { GroupEnrollment } from './enrollments.ts';
 
 /**
  * The group as DPS should have it.
+ * @param ask also when DPS had it so: someone may have deleted or changed it there
  * @returns undefined when DPS has it so, or has nothing of it
  * @throws FleetError `ca-unregistered`
  */
-export function wantedInDps(group: GroupRecord): GroupEnrollment | undefined {
+export function wantedInDps(group: GroupRecord, ask = false): GroupEnrollment | undefined {
   const { definition, issuingCas, enrolled } = group;
   const [primary, secondary] = issuingCas;
   const isCurrent = enrolled?.revision === enrollmentRevision(group);
-  if (definition.enrollment === 'individual' || primary === undefined || isCurrent) return undefined;
+  if (definition.enrollment === 'individual' || primary === undefined || (isCurrent && !ask)) return undefined;
   return {
-    definition,
+    definition: definitionInDps(group),
     primaryCertificatePem: primary.certificatePem,
     secondaryCertificatePem: secondary?.certificatePem,
     caReferences: definition.attestation === 'caReference' ? caReferences(group) : undefined,

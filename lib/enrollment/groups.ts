@@ -18,9 +18,11 @@ import {
   enrollmentRevision,
   type GroupRecord,
   type GroupStore,
+  type GroupSuspension,
   type IssuingCa,
   inForce,
   keepAccepted,
+  withReached,
 } from '../groups/group.ts';
 import type { PrivateUrls } from '../groups/url-rule.ts';
 import { currentLog } from '../log.ts';
@@ -75,6 +77,25 @@ export interface Groups extends GroupDeletion {
    * @throws FleetError `not-found`, `method-conflict` (see Rollover), `ca-missing` when the group's CAs are signed elsewhere
    */
   rollOver(id: string, options?: Rollover, by?: string): Promise<StoredGroup>;
+  /**
+   * Makes DPS hold the group as it is in force, whatever is noted of what DPS has: someone may have changed or deleted it there.
+   * Writes nothing when DPS has it so.
+   * @throws FleetError `not-found`, `group-refused`; `group-exists` when DPS has a group of that name that is not ours
+   */
+  writeAgain(id: string): Promise<void>;
+  /**
+   * Disables the group in DPS until `resume`: no device registers by it. A suspended group stays as it is.
+   * @throws FleetError `not-found`, `group-refused`, `group-exists`
+   */
+  suspend(id: string, suspension: GroupSuspension): Promise<StoredGroup>;
+  /**
+   * Gives the group in DPS the status that is declared. A group that is not suspended stays as it is.
+   * @returns the suspension that ended, too
+   * @throws FleetError `not-found`, `group-refused`, `group-exists`
+   */
+  resume(id: string): Promise<StoredGroup & { readonly ended?: GroupSuspension }>;
+  /** Notes that every individual enrollment of the group has this status. Another one may be declared by now. */
+  noteReached(id: string, status: GroupDefinition['provisioningStatus']): Promise<void>;
   /**
    * The request for the group's next issuing CA, to be signed elsewhere.
    * @returns the request (PKCS#10, PEM) and the generation of the CA
@@ -131,7 +152,7 @@ export function createGroups(options: GroupsOptions): Groups {
   const update = (id: string, change: (group: GroupRecord, etag: string) => GroupRecord) =>
     updateGroup(directory, id, now, (latest, etag) => {
       const changed = change(latest, etag);
-      return changed === latest ? latest : keepAccepted(latest, changed);
+      return changed === latest ? latest : keepAccepted(latest, withReached(latest, changed));
     });
 
   const createCa = (group: GroupRecord) => authority.createIssuingCa(group.definition, nextGeneration(group));
@@ -193,21 +214,30 @@ export function createGroups(options: GroupsOptions): Groups {
     }
   }
 
-  /** Makes the issuing CA if there is none, and brings DPS up to date with the group as declared. */
-  async function complete(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>> {
-    if (group.value.issuingCas.length > 0) return sync(group);
+  /**
+   * Makes the issuing CA if there is none, and brings DPS up to date with the group as declared.
+   * @param ask asks DPS even if it had the group so: someone may have deleted or changed it there
+   */
+  async function complete(group: Versioned<GroupRecord>, ask = false): Promise<Versioned<GroupRecord>> {
+    if (group.value.issuingCas.length > 0) return sync(group, ask);
     const needsCa = ({ issuingCas }: GroupRecord) => issuingCas.length === 0;
     return sync(await updateIssuingCa(group.value.id, { needsCa, makeCa: createCa }));
   }
 
   /** Brings DPS up to date with a stored group, and records that. */
-  async function sync(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>> {
-    const { id, enrolled, accepted, refusal } = group.value;
-    const revision = enrollmentRevision(group.value);
-    const wanted = wantedInDps(group.value);
+  async function sync(group: Versioned<GroupRecord>, ask = false): Promise<Versioned<GroupRecord>> {
+    const { accepted, refusal } = group.value;
+    const wanted = wantedInDps(group.value, ask);
     if (wanted === undefined) return group;
     // DPS is not asked again per chunk while there is something to fall back to. Declaring the group again asks it.
-    if (refusal?.revision === revision && accepted !== undefined) throw repeated(refusal);
+    if (refusal?.revision === enrollmentRevision(group.value) && accepted !== undefined) throw repeated(refusal);
+    return write(group.value, wanted);
+  }
+
+  /** Makes DPS hold the group, whatever is noted of what it has, and records that. */
+  async function write(group: GroupRecord, wanted: GroupEnrollment): Promise<Versioned<GroupRecord>> {
+    const { id, enrolled } = group;
+    const revision = enrollmentRevision(group);
     const { written, adoptedBy } = await send(id, wanted, revision);
     // Records what was sent to DPS. A definition that changed meanwhile has another revision and is sent next time.
     const sent = { revision, at: now().toISOString() };
@@ -244,9 +274,9 @@ export function createGroups(options: GroupsOptions): Groups {
   }
 
   /** Brings DPS up to date if that is possible now. If not, the stored change stays. */
-  async function syncOrPending(stored: Versioned<GroupRecord>): Promise<StoredGroup> {
+  async function syncOrPending(stored: Versioned<GroupRecord>, ask = false): Promise<StoredGroup> {
     try {
-      const { value, etag } = await complete(stored);
+      const { value, etag } = await complete(stored, ask);
       return { group: value, etag };
     } catch (error) {
       if (!(error instanceof FleetError) || !isPending(error)) throw error;
@@ -305,7 +335,7 @@ export function createGroups(options: GroupsOptions): Groups {
       }
       const declared = await directory.read(id);
       if (declared === undefined) throw new FleetError('concurrent-change', `Enrollment group "${id}" was deleted.`);
-      return { ...(await syncOrPending(declared)), created };
+      return { ...(await syncOrPending(declared, true)), created };
     },
 
     async rollOver(id, rollover = {}, by = unknownActor) {
@@ -319,6 +349,35 @@ export function createGroups(options: GroupsOptions): Groups {
         },
       });
       return syncOrPending(stored);
+    },
+
+    async writeAgain(id) {
+      const { value } = await readGroup(directory, id);
+      if (value.deleting !== undefined) throw beingDeleted(value);
+      const group = inForce(value);
+      const wanted = wantedInDps(group, true);
+      if (wanted !== undefined) await write(group, wanted);
+    },
+
+    async suspend(id, suspension) {
+      const suspended = await update(id, (latest) => {
+        if (latest.deleting !== undefined) throw beingDeleted(latest);
+        return latest.suspension === undefined ? { ...latest, suspension } : latest;
+      });
+      return syncOrPending(suspended, true);
+    },
+
+    async resume(id) {
+      let ended: GroupSuspension | undefined;
+      const resumed = await update(id, ({ suspension, ...latest }) => {
+        ended = suspension;
+        return latest;
+      });
+      return { ...(await syncOrPending(resumed, true)), ...(ended !== undefined && { ended }) };
+    },
+
+    async noteReached(id, reached) {
+      await update(id, (latest) => (latest.reached === reached ? latest : { ...latest, reached }));
     },
 
     async requestIssuingCa(id) {

@@ -18,6 +18,11 @@ export interface GroupRecord {
   readonly enrolled?: { readonly revision: string; readonly at: string };
   /** The enrollment group in DPS that this deployment wrote. Absent while there is none, and on records of earlier versions. */
   readonly inDps?: OwnGroup;
+  /**
+   * The status that all individual enrollments of the group have. `some`: it was changed, and each may have either. Absent:
+   * `enabled`.
+   */
+  readonly reached?: GroupDefinition['provisioningStatus'] | 'some';
   /** Who allowed the latest declaration to take over an enrollment group that this deployment did not write. */
   readonly adopt?: Act;
   /** Who took over an enrollment group that this deployment did not write. */
@@ -32,6 +37,8 @@ export interface GroupRecord {
   readonly accepted?: Pick<GroupRecord, 'definition' | 'issuingCas'>;
   /** Why DPS refused the group as declared. Absent when it was not asked yet, or accepted it. */
   readonly refusal?: { readonly revision: string; readonly reason: FailureReason; readonly at: string };
+  /** While no device of the group has access: DPS has the group disabled, whatever is declared. */
+  readonly suspension?: GroupSuspension;
   /** Who declared it last. */
   readonly declaredBy?: Act;
   /** Who made its current issuing CA current; absent for the first one. */
@@ -39,6 +46,13 @@ export interface GroupRecord {
   /** This and the other times: ISO 8601, UTC. */
   readonly createdAt: string;
   readonly updatedAt: string;
+}
+
+/** Who suspended a group, and why. */
+export interface GroupSuspension extends Act {
+  readonly reason: string;
+  /** The id of the act that suspends its devices. */
+  readonly fleetAct: string;
 }
 
 /** Notes about the enrollment group that this deployment wrote to DPS. */
@@ -69,8 +83,13 @@ export interface IssuingCa {
   readonly registration?: CaRegistration;
 }
 
+/** The definition by which DPS has the group: a suspended one is disabled. */
+export function definitionInDps({ definition, suspension }: Pick<GroupRecord, 'definition' | 'suspension'>) {
+  return suspension === undefined ? definition : ({ ...definition, provisioningStatus: 'disabled' } as const);
+}
+
 /** A digest of everything that DPS has of a group, hex. When it changes, the group has to be written to DPS again. */
-export function enrollmentRevision(group: Pick<GroupRecord, 'definition' | 'issuingCas'>): string {
+export function enrollmentRevision(group: Pick<GroupRecord, 'definition' | 'issuingCas' | 'suspension'>): string {
   const {
     enrollment,
     initialTwin,
@@ -80,7 +99,7 @@ export function enrollmentRevision(group: Pick<GroupRecord, 'definition' | 'issu
     customAllocation,
     reprovisionPolicy,
     target,
-  } = group.definition;
+  } = definitionInDps(group);
   const inDps = {
     enrollment,
     initialTwin,
@@ -107,8 +126,14 @@ function isSettled(group: GroupRecord): boolean {
 
 /** The group by which devices are provisioned: as DPS accepted it last, or as declared if DPS never had it. */
 export function inForce(group: GroupRecord): GroupRecord {
-  if (group.accepted === undefined || isSettled(group)) return group;
-  return { ...group, ...group.accepted };
+  const held = group.accepted === undefined || isSettled(group) ? group : { ...group, ...group.accepted };
+  return { ...held, definition: definitionInDps(held) };
+}
+
+/** A changed group that knows when its individual enrollments do not all have one status any more. */
+export function withReached(before: GroupRecord, changed: GroupRecord): GroupRecord {
+  const status = (group: GroupRecord) => definitionInDps(group).provisioningStatus;
+  return status(before) === status(changed) ? changed : { ...changed, reached: 'some' };
 }
 
 /**

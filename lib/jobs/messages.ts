@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { deviceId } from '../devices/ids.ts';
 import { FleetError } from '../errors.ts';
 import { type QueueName, queues } from '../resource-names.ts';
 import type { ChunkPlace } from './job.ts';
@@ -34,11 +35,22 @@ const enrollmentMessage = z.strictObject({
   adopt: z.literal(true).optional(),
 });
 
+const blockMessage = z.union([
+  z.strictObject({ deviceId: z.string().regex(deviceId) }),
+  z.strictObject({ actId: z.string().regex(/^[0-9a-f]{24}$/) }),
+]);
+
 /** One chunk of a manifest, on queue `chunks`. */
 export type ChunkMessage = Readonly<z.output<typeof chunkMessage>>;
 
 /** The devices of one chunk that need an individual enrollment, on queue `individual-enrollments`. */
 export type EnrollmentMessage = Readonly<z.output<typeof enrollmentMessage>>;
+
+/**
+ * A device whose doors are to be closed, opened or looked at again, or an act on many devices that goes on. On queue
+ * `device-blocks`; the record of the device or the act says what is next.
+ */
+export type BlockMessage = Readonly<z.output<typeof blockMessage>>;
 
 /** One attempt at one chunk. `chunk` counts from 0; `attempt` is 1, and one more for each retry of the job. */
 export type ChunkAttempt = Pick<ChunkMessage, 'jobId' | 'chunk' | 'attempt'>;
@@ -54,6 +66,9 @@ export const parseChunkMessage = (body: unknown): ChunkMessage => parse(chunkMes
 /** @throws FleetError `message-invalid` */
 export const parseEnrollmentMessage = (body: unknown): EnrollmentMessage =>
   parse(enrollmentMessage, queues.enrollments, body);
+
+/** @throws FleetError `message-invalid` */
+export const parseBlockMessage = (body: unknown): BlockMessage => parse(blockMessage, queues.blocks, body);
 
 function parse<T>(schema: z.ZodType<T>, queue: QueueName, body: unknown): T {
   const parsed = schema.safeParse(body);

@@ -1,4 +1,5 @@
 import type { DeviceRecord, DeviceStore } from '../devices/device.ts';
+import { failureOf } from '../devices/reissue.ts';
 import { type RowError, rowError } from '../manifest/manifest.ts';
 import type { ResultRow } from '../manifest/report.ts';
 import type { BlobStore } from '../storage.ts';
@@ -112,11 +113,12 @@ async function recordedOutcomes(
 }
 
 function recordedOutcome(record: DeviceRecord): RowOutcome | undefined {
-  const { id, claim, status, failure } = record;
+  const { id, claim, status } = record;
   const { line, attempt } = claim;
-  if (status === 'provisioned' || status === 'assigned')
+  const failure = failureOf(record);
+  if (failure === undefined && (status === 'provisioned' || status === 'assigned'))
     return { attempt, result: resultRow(line, record, 'provisioned') };
-  if (status !== 'failed' || failure === undefined) return undefined;
+  if (failure === undefined) return undefined;
   const { code, message } = failure;
   const fault = rowError({ line, source: '' }, { code, message, column: 'deviceId', value: id });
   return { attempt, fault };

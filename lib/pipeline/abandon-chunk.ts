@@ -1,3 +1,4 @@
+import { failureOf } from '../devices/reissue.ts';
 import { isEnrollmentFailure } from '../enrollment/enrollments.ts';
 import { type FailureReason, FleetError, isRetriable } from '../errors.ts';
 import { archiveName, type Job, partName } from '../jobs/job.ts';
@@ -9,7 +10,7 @@ import { type Committed, findArchive } from './steps/commit.ts';
 import { readRows } from './steps/read.ts';
 import { type RecordPorts, recordOutcome, type SettleOptions, settleRows } from './steps/record.ts';
 
-export type AbandonPorts = RecordPorts & Pick<Ports, 'groups' | 'manifests' | 'bundles'>;
+export type AbandonPorts = RecordPorts & Pick<Ports, 'groups' | 'manifests'>;
 
 /**
  * Gives up a chunk whose deliveries all failed. It ends as provisioning does: the same rows are read, their claims looked
@@ -69,9 +70,10 @@ async function rowsByRecords(
   const claimed: ClaimedRow[] = [];
   const errors: RowError[] = [];
   for await (const record of recordsOfAttempt(message, devices)) {
-    const { id: deviceId, enrollmentGroup, claim, status, failure } = record.value;
+    const { id: deviceId, enrollmentGroup, claim, status } = record.value;
+    const failure = failureOf(record.value);
     const request = { deviceId, enrollmentGroup, line: claim.line, source: '', tags: {}, desired: {} };
-    if (status !== 'failed') claimed.push({ request, record });
+    if (status !== 'failed' && failure === undefined) claimed.push({ request, record });
     // A refused enrollment is counted by the enrollments part. An error of the sender is final already.
     else if (failure !== undefined && (isEnrollmentFailure(failure.code) || !isRetriable(failure.code)))
       errors.push(deviceError(request, failure.code, failure.message));

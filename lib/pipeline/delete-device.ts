@@ -1,9 +1,11 @@
 import { eraseBundle } from '../bundle/archive.ts';
+import { isBlocked } from '../devices/blocking.ts';
+import { bundlesOf, certificatesOf, formerIdentities, revokeAll } from '../devices/certificates.ts';
 import { type DeviceRecord, enrolledCertificates, historyLength, withEvent } from '../devices/device.ts';
 import { type Deletion, describeEntry } from '../enrollment/enrollments.ts';
 import { FleetError } from '../errors.ts';
 import { retrying } from '../retry.ts';
-import type { Versioned } from '../storage.ts';
+import { changeDevice } from './change-device.ts';
 import type { Ports } from './ports.ts';
 import { readDevice } from './read-device.ts';
 
@@ -11,9 +13,6 @@ export type DeleteDevicePorts = Pick<
   Ports,
   'devices' | 'groups' | 'bundles' | 'enrollments' | 'twins' | 'rateLimiter' | 'retry' | 'now' | 'newId'
 >;
-
-/** Attempts to write a record while others write it. */
-const maxWriteAttempts = 10;
 
 /** Seconds after which a registration that is under way has ended: DPS answers within some. */
 const registrationSeconds = 5;
@@ -35,18 +34,20 @@ export async function deleteDevice(id: string, by: string, ports: DeleteDevicePo
   if (record.status === 'deleted') return record;
   const enrollment = await closeDps(record, ports);
   if (enrollment !== 'other') await removeRegistration(record, ports);
-  if (record.bundle !== undefined) await eraseBundle(ports.bundles, record.bundle);
-  return write(id, ports, (latest) => (latest.status === 'deleting' ? deletedRecord(latest, ports.now()) : latest));
+  for (const bundle of bundlesOf(record)) await eraseBundle(ports.bundles, bundle);
+  return changeDevice(id, ports, (latest) =>
+    latest.status === 'deleting' ? deletedRecord(latest, ports.now()) : latest,
+  );
 }
 
 /** Refuses a device that may be in use, then marks it: from here on no bundle leaves and no row takes it. */
 async function markDeleting(id: string, by: string, ports: DeleteDevicePorts): Promise<DeviceRecord> {
   const { value: first } = await readDevice(id, ports.devices);
   refuseUsed(first);
-  if (first.status === 'provisioned' || first.formerCertificates !== undefined) await refuseRegistered(id, ports);
+  if (first.status === 'provisioned' || formerIdentities(first).length > 0) await refuseRegistered(id, ports);
   const directory = await ports.groups.directory({ maxAgeSeconds: 0 });
   const mark = `deleted ${ports.newId()}`;
-  return write(id, ports, (record) => {
+  return changeDevice(id, ports, (record) => {
     refuseUsed(record);
     if (record.status === 'deleting' || record.status === 'deleted') return record;
     const group = directory.get(record.enrollmentGroup)?.value;
@@ -63,11 +64,14 @@ async function markDeleting(id: string, by: string, ports: DeleteDevicePorts): P
 }
 
 /** @throws FleetError `method-conflict` */
-function refuseUsed({ id, status, claim, registration, formerCertificates = [], history }: DeviceRecord): void {
+function refuseUsed(record: DeviceRecord): void {
+  const { id, status, claim, registration, history } = record;
   const conflict = (why: string) =>
     new FleetError('method-conflict', `Device "${id}" ${why}. Only a device that never reached a hub can be deleted.`);
+  if (isBlocked(record) || status === 'opening')
+    throw new FleetError('concurrent-change', `Device "${id}" was suspended at the same moment. Repeat the request.`);
   if (status === 'claimed') throw conflict(`is in work: job ${claim.jobId} provisions it`);
-  const hub = registration?.assignedHub ?? formerCertificates.find(({ assignedHub }) => assignedHub)?.assignedHub;
+  const hub = registration?.assignedHub ?? certificatesOf(record).find(({ assignedHub }) => assignedHub)?.assignedHub;
   if (hub !== undefined) throw conflict(`was assigned to ${hub}`);
   const assigned = history.find(({ event }) => event === 'registration assigned' || event === 'superseded assigned');
   if (status === 'assigned' || assigned !== undefined) throw conflict(`was assigned to a hub`);
@@ -83,8 +87,9 @@ async function refuseRegistered(id: string, { enrollments, rateLimiter, retry }:
 }
 
 /** Whether someone may have the certificate: a bundle was downloaded, or the history is too short to tell. */
-function mayBeOut({ identity, formerCertificates, history }: DeviceRecord): boolean {
-  const hasCertificate = identity !== undefined || formerCertificates !== undefined;
+function mayBeOut(record: DeviceRecord): boolean {
+  const { history } = record;
+  const hasCertificate = certificatesOf(record).length > 0;
   return (
     hasCertificate && (history.length >= historyLength || history.some(({ event }) => event === 'bundle downloaded'))
   );
@@ -138,9 +143,8 @@ async function removeRegistration(record: DeviceRecord, ports: DeleteDevicePorts
   await retrying(() => enrollments.deleteRegistration(id), retry);
 }
 
-function thumbprintsOf({ identity, formerCertificates = [] }: DeviceRecord): string[] {
-  const all = [...(identity === undefined ? [] : [identity]), ...formerCertificates];
-  return all.flatMap(({ sha1Thumbprint, sha256Thumbprint }) => [sha1Thumbprint, sha256Thumbprint]);
+function thumbprintsOf(record: DeviceRecord): string[] {
+  return certificatesOf(record).flatMap(({ sha1Thumbprint, sha256Thumbprint }) => [sha1Thumbprint, sha256Thumbprint]);
 }
 
 /** The certificate stays on record: the status says that it is revoked. */
@@ -149,22 +153,6 @@ function deletedRecord(record: DeviceRecord, now: Date): DeviceRecord {
   const at = now.toISOString();
   const certificate = record.identity === undefined ? '' : `, certificate ${record.serialNumber} revoked`;
   const event = { at, event: 'deleted' as const, detail: `by ${record.deletion?.by ?? 'unknown'}${certificate}` };
-  return { ...rest, status: 'deleted', statusSince: at, history: withEvent(record.history, event) };
-}
-
-/** Applies a change to the record, and again to the newer version whenever another writer came first. */
-async function write(
-  id: string,
-  { devices }: Pick<Ports, 'devices'>,
-  change: (record: DeviceRecord) => DeviceRecord,
-): Promise<DeviceRecord> {
-  for (let attempt = 1; attempt <= maxWriteAttempts; attempt++) {
-    const { value: record, etag }: Versioned<DeviceRecord> = await readDevice(id, devices);
-    const value = change(record);
-    if (value === record || (await devices.replace([{ value, etag }])).conflicts.length === 0) return value;
-  }
-  throw new FleetError(
-    'concurrent-change',
-    `Device "${id}" changes faster than it can be written. Repeat the request.`,
-  );
+  const certificates = revokeAll(certificatesOf(record), at);
+  return { ...rest, certificates, status: 'deleted', statusSince: at, history: withEvent(record.history, event) };
 }

@@ -1,3 +1,4 @@
+import { certificatesOf } from '../devices/certificates.ts';
 import type { DeviceRecord } from '../devices/device.ts';
 import type { DeletedGroup } from '../enrollment/group-deletion.ts';
 import { defaultMaxAgeSeconds } from '../enrollment/group-directory.ts';
@@ -67,9 +68,9 @@ async function refuseUsed(id: string, { devices, enrollments, rateLimiter }: Del
 }
 
 /** A row that failed before it had a certificate leaves nothing outside its record. */
-function isInUse({ status, identity, formerCertificates, enrolledCertificates }: DeviceRecord): boolean {
+function isInUse(record: DeviceRecord): boolean {
+  const { status, enrolledCertificates } = record;
   if (status === 'deleted') return false;
-  const hasCertificate =
-    identity !== undefined || formerCertificates !== undefined || enrolledCertificates !== undefined;
+  const hasCertificate = certificatesOf(record).length > 0 || enrolledCertificates !== undefined;
   return status !== 'failed' || hasCertificate;
 }

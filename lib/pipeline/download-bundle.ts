@@ -1,6 +1,8 @@
 import { readBundle } from '../bundle/archive.ts';
 import { bundleExpiry } from '../bundle/retention.ts';
+import { blockError } from '../devices/blocking.ts';
 import { type DeviceRecord, withEvent } from '../devices/device.ts';
+import { inUse } from '../devices/reissue.ts';
 import { FleetError } from '../errors.ts';
 import type { Ports } from './ports.ts';
 import { readDevice } from './read-device.ts';
@@ -25,7 +27,7 @@ type DownloadPorts = Pick<Ports, 'devices' | 'bundles' | 'bundleRetentionDays' |
  * bundle leaves: without that entry there is no download. Downloads that run at the same time all succeed: a writer that
  * finds the record changed adds its entry to the new version.
  * @param by caller and request, for the history
- * @throws FleetError `not-found`, `bundle-unavailable`, `bundle-gone` when its retention rule has deleted it, `archive-damaged` when the bundle is not the one that was recorded,
+ * @throws FleetError `not-found`, `device-suspended`, `device-revoked`, `bundle-unavailable`, `bundle-gone` when its retention rule has deleted it, `archive-damaged` when the bundle is not the one that was recorded,
  * `concurrent-change` when the record changes faster than it can be written, and what the stores throw
  */
 export async function downloadBundle(
@@ -35,15 +37,20 @@ export async function downloadBundle(
 ): Promise<BundleFile> {
   for (let attempt = 1; attempt <= maxWriteAttempts; attempt++) {
     const { value: record, etag } = await readDevice(deviceId, devices);
-    const { bundle, status, history } = record;
+    const device = inUse(record);
+    const { bundle, status } = device;
+    const refusal = blockError(record);
+    if (refusal !== undefined) throw refusal;
     if (bundle === undefined || (status !== 'provisioned' && status !== 'assigned')) {
       throw new FleetError('bundle-unavailable', `Device "${deviceId}" is ${status} and has no bundle.`);
     }
-    await refuseDeleted(record, { bundles, bundleRetentionDays, now });
+    await refuseDeleted(device, { bundles, bundleRetentionDays, now });
     // Read again with each version of the record: a new version can name a new bundle.
     const body = await readBundle(bundles, bundle);
     const event = { at: now().toISOString(), event: 'bundle downloaded' as const, detail: `by ${by}` };
-    const { conflicts } = await devices.replace([{ etag, value: { ...record, history: withEvent(history, event) } }]);
+    const { conflicts } = await devices.replace([
+      { etag, value: { ...record, history: withEvent(record.history, event) } },
+    ]);
     if (conflicts.length === 0) return { fileName: bundle.fileName, mediaType: bundle.mediaType, body };
     await retry.sleep(random() * maxPauseMilliseconds);
   }

@@ -1,4 +1,6 @@
-import { type DeviceRecord, withEvent } from '../devices/device.ts';
+import { certificatesOf, supersedeOthers } from '../devices/certificates.ts';
+import { type DeviceRecord, type EnrollmentSeen, withEvent } from '../devices/device.ts';
+import { failedRecord, failureOf } from '../devices/reissue.ts';
 import { mergeTwins } from '../devices/twin.ts';
 import {
   describeEntry,
@@ -7,7 +9,7 @@ import {
   type IndividualEnrollment,
   isEnrollmentFailure,
 } from '../enrollment/enrollments.ts';
-import { type FailureReason, FleetError } from '../errors.ts';
+import { type FailureReason, FleetError, isRetriable } from '../errors.ts';
 import { inForce } from '../groups/group.ts';
 import { countPart, finishIfDone } from '../jobs/count-part.ts';
 import { archiveName, partName, reportName } from '../jobs/job.ts';
@@ -21,7 +23,7 @@ import type { Ports } from './ports.ts';
 import { deviceError, recordsOfAttempt } from './steps/claim.ts';
 import { findArchive } from './steps/commit.ts';
 import type { Issued } from './steps/issue.ts';
-import { failedRecord, replaceRecords } from './steps/record.ts';
+import { replaceRecords } from './steps/record.ts';
 
 export type EnrollPorts = Pick<
   Ports,
@@ -135,7 +137,8 @@ async function enrollBatch(
       throw new FleetError('concurrent-change', `Enrollment group "${enrollmentGroup}" was deleted.`);
     const { definition } = inForce(group.value);
     const twin = mergeTwins(definition.initialTwin, record.value.twin ?? { tags: {}, desired: {} });
-    return { deviceId, certificatePem, definition, twin, own: ownMarks(record.value), adopt };
+    const mayWrite = () => isStillClaimed(record.value, devices);
+    return { deviceId, certificatePem, definition, twin, own: ownMarks(record.value), adopt, mayWrite };
   });
 
   // Whether DPS counts a bulk call once or once per entry is not documented; per entry is the safe reading.
@@ -147,7 +150,7 @@ async function enrollBatch(
     const refused = answers[index];
     const value =
       refused === undefined
-        ? enrolledRecord(record.value, at)
+        ? enrolledRecord(record.value, entries[index]?.definition.provisioningStatus, at)
         : failedRecord(record.value, enrollmentFailure(row.deviceId, refused), at);
     return { row, record: { value, etag: record.etag } };
   });
@@ -158,6 +161,15 @@ async function enrollBatch(
   return answered;
 }
 
+/** Whether the device is still to be enrolled with this certificate. An operator can have revoked it meanwhile. */
+async function isStillClaimed(
+  { id, serialNumber }: DeviceRecord,
+  devices: Pick<Ports['devices'], 'read'>,
+): Promise<boolean> {
+  const latest = (await devices.read([id])).get(id)?.value;
+  return latest?.status === 'claimed' && latest.serialNumber === serialNumber;
+}
+
 /** Writes the report of the enrollments, then counts them as one part of the job. */
 async function recordEnrollments(
   { jobId, chunk, attempt }: EnrollmentMessage,
@@ -165,13 +177,15 @@ async function recordEnrollments(
   lost: readonly RowError[],
   { jobs, reports, now }: EnrollPorts,
 ): Promise<void> {
-  const [failed, provisioned] = partition(ended, ({ record }) => record.value.status === 'failed');
+  const [failed, provisioned] = partition(ended, ({ record }) => failureOf(record.value) !== undefined);
   const results = provisioned.map(({ row, record }) => resultRow(row.line, record.value, 'provisioned'));
   const errors = [...failed.map(enrollmentError), ...lost].sort((a, b) => a.line - b.line);
   const part = partName(chunk, attempt, 'enrollments');
   const report = reportName(jobId, part);
   await writeChunkReport(reports, report, { results, faults: errors });
-  const outcome = { provisioned: results.length, unchanged: 0, rejected: 0, failed: errors.length, cancelled: 0 };
+  const again = errors.filter(({ code }) => isRetriable(code)).length;
+  const counts = { rejected: errors.length - again, failed: again };
+  const outcome = { provisioned: results.length, unchanged: 0, ...counts, cancelled: 0 };
   await countPart(jobs, jobId, { part, chunk, outcome, finishedAt: now().toISOString(), report }, errors, now());
 }
 
@@ -188,7 +202,10 @@ async function heldRows<Row extends EnrollingRow>(
     const record = records.get(row.deviceId);
     const { claim, serialNumber } = record?.value ?? {};
     const isHeld = claim?.jobId === jobId && claim.line === row.line && serialNumber === row.serialNumber;
+    const { failedReissue } = record?.value ?? {};
     if (record !== undefined && isHeld) held.push({ row, record });
+    else if (failedReissue?.serialNumber === row.serialNumber)
+      errors.push(deviceError(row, failedReissue.code, failedReissue.message));
     else errors.push(deviceError(row, 'chunk-superseded', 'Another row claimed the device before it was enrolled.'));
   }
   return { held, errors };
@@ -221,8 +238,9 @@ async function readableRows(
 async function rowsByRecords(message: EnrollmentMessage, { devices }: EnrollPorts): Promise<readonly EnrollingRow[]> {
   const rows: EnrollingRow[] = [];
   for await (const { value } of recordsOfAttempt(message, devices)) {
-    const { id: deviceId, claim, status, identity, failure, history, enrollmentGroup, serialNumber } = value;
-    const answered = isEnrollmentFailure(failure?.code) || history.some(({ event }) => event === 'enrolled');
+    const { id: deviceId, claim, status, identity, history, enrollmentGroup, failedReissue } = value;
+    const { serialNumber } = failedReissue ?? value;
+    const answered = isEnrollmentFailure(failureOf(value)?.code) || history.some(({ event }) => event === 'enrolled');
     if (identity !== undefined && (status === 'claimed' || answered))
       rows.push({ deviceId, line: claim.line, source: '', enrollmentGroup, serialNumber });
   }
@@ -246,19 +264,32 @@ function enrollmentFailure(
   return { code: 'enrollment-exists', message: `${found} ${describeEntry(exists)}` };
 }
 
-function enrolledRecord(record: DeviceRecord, at: string): DeviceRecord {
-  const { deletion: _deletion, ...rest } = record;
+function enrolledRecord(
+  record: DeviceRecord,
+  provisioningStatus: EnrollmentSeen['provisioningStatus'],
+  at: string,
+): DeviceRecord {
+  const { deletion: _deletion, before: _before, ...rest } = record;
+  const { identity } = record;
   return {
     ...rest,
     status: 'provisioned',
     statusSince: at,
-    ...(record.identity !== undefined && { enrolledCertificates: [record.identity.sha256Thumbprint] }),
+    certificates: supersedeOthers(certificatesOf(record), record.serialNumber, at),
+    ...(identity !== undefined && {
+      enrolledCertificates: [identity.sha256Thumbprint],
+      enrolled: {
+        seenAt: at,
+        sha256Thumbprint: identity.sha256Thumbprint,
+        ...(provisioningStatus !== undefined && { provisioningStatus }),
+      },
+    }),
     history: withEvent(record.history, { at, event: 'enrolled' }),
   };
 }
 
 function enrollmentError({ row, record }: HeldRow): RowError {
-  const { code = 'enrollment-refused', message = '' } = record.value.failure ?? {};
+  const { code = 'enrollment-refused', message = '' } = failureOf(record.value) ?? {};
   return deviceError(row, code, message);
 }
 

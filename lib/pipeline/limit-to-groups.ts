@@ -1,6 +1,7 @@
 import type { DeviceCount, DeviceFilter, DeviceRecord, DeviceStore } from '../devices/device.ts';
 import type { Groups } from '../enrollment/groups.ts';
 import { excerpt, FleetError } from '../errors.ts';
+import type { Finding, FindingStore } from '../findings/finding.ts';
 import type { Job, JobStore } from '../jobs/job.ts';
 import type { Page } from '../storage.ts';
 import type { Overview } from './overview.ts';
@@ -23,15 +24,16 @@ export function requireGroup(group: string, allowed: readonly string[] | undefin
  * caller may not use, and leave it out of lists. Jobs that are submitted through them carry the limit on to their rows.
  * @param allowed ids of enrollment groups; the caller has the role of the operation for them
  */
-export function limitToGroups<Limited extends Pick<Ports, 'jobs' | 'devices' | 'groups' | 'overview'>>(
+export function limitToGroups<Limited extends Pick<Ports, 'jobs' | 'devices' | 'groups' | 'findings' | 'overview'>>(
   ports: Limited,
   allowed: readonly string[],
 ): Limited {
   const jobs = limitedJobs(ports.jobs, allowed);
   const devices = limitedDevices(ports.devices, allowed);
   const groups = limitedGroups(ports.groups, allowed);
+  const findings = limitedFindings(ports.findings, allowed);
   const overview = limitedOverview(ports.overview, allowed);
-  return { ...ports, jobs, devices, groups, overview, allowedGroups: allowed };
+  return { ...ports, jobs, devices, groups, findings, overview, allowedGroups: allowed };
 }
 
 /**
@@ -119,6 +121,11 @@ function limitedDevices(devices: DeviceStore, allowed: readonly string[]): Devic
       const { value, requestUnits } = await devices.countByStatus(period);
       return { value: value.filter(({ enrollmentGroup }) => allowed.includes(enrollmentGroup)), requestUnits };
     },
+    async dueLooks(before, limit) {
+      const ids = await devices.dueLooks(before, limit);
+      const records = (await devices.read(ids)).values();
+      return [...records].filter(({ value }) => allowed.includes(value.enrollmentGroup)).map(({ value }) => value.id);
+    },
     async waitingIds(enrollmentGroup, limit) {
       requireGroup(enrollmentGroup, allowed);
       return devices.waitingIds(enrollmentGroup, limit);
@@ -143,6 +150,43 @@ function isWithinLimit({ allowedGroups }: Pick<Job, 'allowedGroups'>, allowed: r
   return allowedGroups?.every((group) => allowed.includes(group)) ?? false;
 }
 
+/** A finding about something that belongs to no group that is known is nothing for a limited caller. */
+function limitedFindings(findings: FindingStore, allowed: readonly string[]): FindingStore {
+  const isWithin = ({ subject: { enrollmentGroup } }: Finding) =>
+    enrollmentGroup !== undefined && allowed.includes(enrollmentGroup);
+  const requireWithin = (finding: Finding) => {
+    if (isWithin(finding)) return;
+    throw new FleetError('forbidden', `The caller has no role for the enrollment group of finding "${finding.id}".`);
+  };
+  return {
+    async create(finding) {
+      requireWithin(finding);
+      return findings.create(finding);
+    },
+    async replace(finding) {
+      requireWithin(finding.value);
+      return findings.replace(finding);
+    },
+    async read(id) {
+      const found = await findings.read(id);
+      if (found !== undefined) requireWithin(found.value);
+      return found;
+    },
+    async ofSubjects(subjects) {
+      return (await findings.ofSubjects(subjects)).filter(({ value }) => isWithin(value));
+    },
+    async list({ enrollmentGroups = allowed, ...filter }, page) {
+      for (const group of enrollmentGroups) requireGroup(group, allowed);
+      return findings.list({ ...filter, enrollmentGroups }, page);
+    },
+    async countOpen() {
+      const { value, requestUnits } = await findings.countOpen();
+      const own = value.filter(({ enrollmentGroup = '' }) => allowed.includes(enrollmentGroup));
+      return { value: own, requestUnits };
+    },
+  };
+}
+
 /** Counts of the caller's groups. Dead letters and messages are of all groups. */
 function limitedOverview(overview: Overview, allowed: readonly string[]): Overview {
   const own = (counts: readonly DeviceCount[]) => counts.filter((each) => allowed.includes(each.enrollmentGroup));
@@ -162,6 +206,10 @@ function limitedOverview(overview: Overview, allowed: readonly string[]): Overvi
     async jobs() {
       const { value, observedAt } = await overview.jobs();
       return { value: value.filter((job) => isWithinLimit(job, allowed)), observedAt };
+    },
+    async findings() {
+      const { value, observedAt } = await overview.findings();
+      return { value: value.filter(({ enrollmentGroup = '' }) => allowed.includes(enrollmentGroup)), observedAt };
     },
     deadLetters: refuse,
     queues: refuse,
@@ -201,6 +249,22 @@ function limitedGroups(groups: Groups, allowed: readonly string[]): Groups {
     async rollOver(id, options, by) {
       requireGroup(id, allowed);
       return groups.rollOver(id, options, by);
+    },
+    async writeAgain(id) {
+      requireGroup(id, allowed);
+      return groups.writeAgain(id);
+    },
+    async suspend(id, suspension) {
+      requireGroup(id, allowed);
+      return groups.suspend(id, suspension);
+    },
+    async resume(id) {
+      requireGroup(id, allowed);
+      return groups.resume(id);
+    },
+    async noteReached(id, status) {
+      requireGroup(id, allowed);
+      return groups.noteReached(id, status);
     },
     async requestIssuingCa(id) {
       requireGroup(id, allowed);

@@ -1,5 +1,6 @@
 import pMap from 'p-map';
 import type { DeviceCount, DeviceStore } from '../devices/device.ts';
+import type { FindingCount, FindingStore } from '../findings/finding.ts';
 import type { DeadLetterStore, LetterCount } from '../jobs/dead-letters.ts';
 import type { JobCount, JobStore } from '../jobs/job.ts';
 import { createObservation, type Observed } from '../observation.ts';
@@ -17,6 +18,7 @@ export interface Overview {
   certificates(): Promise<Observed<EndingCertificates>>;
   /** Jobs that were received in the last 14 days, and all that run. */
   jobs(): Promise<Observed<readonly JobCount[]>>;
+  findings(): Promise<Observed<readonly FindingCount[]>>;
   deadLetters(): Promise<Observed<readonly LetterCount[]>>;
   queues(): Promise<Observed<readonly QueueState[]>>;
 }
@@ -41,6 +43,7 @@ export interface QueueState {
 export interface OverviewSources {
   readonly devices: Pick<DeviceStore, 'countByStatus'>;
   readonly jobs: Pick<JobStore, 'countByStatus'>;
+  readonly findings: Pick<FindingStore, 'countOpen'>;
   readonly deadLetters: Pick<DeadLetterStore, 'countByReason'>;
   readonly queue: (name: QueueName) => Pick<ObservableQueue<unknown>, 'waiting' | 'oldest'>;
   readonly now: () => Date;
@@ -67,7 +70,7 @@ const dayMilliseconds = 24 * 60 * 60 * 1000;
 /** Any time of a certificate is after it. */
 const beginning = '0000-01-01T00:00:00.000Z';
 
-export function createOverview({ devices, jobs, deadLetters, queue, now }: OverviewSources): Overview {
+export function createOverview({ devices, jobs, findings, deadLetters, queue, now }: OverviewSources): Overview {
   const observation = <T>(name: string, read: () => Promise<Measured<T>>) =>
     createObservation(read, { name, minSeconds, maxSeconds, unitsPerSecond, now });
 
@@ -91,6 +94,8 @@ export function createOverview({ devices, jobs, deadLetters, queue, now }: Overv
       const midnight = Math.floor(now().getTime() / dayMilliseconds) * dayMilliseconds;
       return jobs.countByStatus(new Date(midnight - (jobDays - 1) * dayMilliseconds).toISOString());
     }),
+
+    findings: observation('findings', () => findings.countOpen()),
 
     deadLetters: observation('dead letters', () => deadLetters.countByReason()),
 

@@ -1,10 +1,14 @@
+import type { Audit } from '../audit/audit.ts';
 import type { DeviceStore } from '../devices/device.ts';
 import type { Enrollments, HubTwins } from '../enrollment/enrollments.ts';
 import type { Groups } from '../enrollment/groups.ts';
+import type { HubIdentities } from '../enrollment/hub-identities.ts';
+import type { FindingStore } from '../findings/finding.ts';
 import type { DeadLetterStore } from '../jobs/dead-letters.ts';
 import type { Deployment } from '../jobs/estimate.ts';
+import type { FleetActStore } from '../jobs/fleet-act.ts';
 import type { JobStore } from '../jobs/job.ts';
-import type { ChunkMessage, EnrollmentMessage } from '../jobs/messages.ts';
+import type { BlockMessage, ChunkMessage, EnrollmentMessage } from '../jobs/messages.ts';
 import type { RateLimiter } from '../rate-limiter.ts';
 import type { PoisonQueueName, QueueName } from '../resource-names.ts';
 import type { RetryOptions } from '../retry.ts';
@@ -20,8 +24,10 @@ import type { Overview } from './overview.ts';
 export interface Ports {
   readonly jobs: JobStore;
   readonly devices: DeviceStore;
+  readonly fleetActs: FleetActStore;
   readonly groups: Groups;
   readonly deadLetters: DeadLetterStore;
+  readonly findings: FindingStore;
   readonly overview: Overview;
   /** Container `manifests`. */
   readonly manifests: BlobStore;
@@ -31,10 +37,14 @@ export interface Ports {
   readonly reports: BlobStore;
   readonly chunkQueue: MessageQueue<ChunkMessage>;
   readonly enrollmentQueue: MessageQueue<EnrollmentMessage>;
+  readonly blockQueue: MessageQueue<BlockMessage>;
   /** Any queue of this app, for messages that are passed on as they came. */
   readonly queue: (name: QueueName | PoisonQueueName) => MessageQueue<unknown>;
   readonly enrollments: Enrollments;
   readonly twins: HubTwins;
+  readonly identities: HubIdentities;
+  /** Where acts are written down: the intent before the effect, the result after it. */
+  readonly audit: Audit;
   readonly openIssuance: OpenIssuance;
   /** Checks a list that is in memory. It sees all groups; the limits of a caller are part of the list. */
   readonly checkList: CheckList;
@@ -42,6 +52,10 @@ export interface Ports {
   readonly deployment: Deployment;
   /** Operations per minute that DPS allows. */
   readonly rateLimiter: RateLimiter;
+  /** Operations per minute on the identity registry of a hub, of what the hub allows. */
+  readonly registryRateLimiter: RateLimiter;
+  /** What it allows. */
+  readonly registryOperationsPerMinute: number;
   /** How long throttled calls to DPS are repeated. */
   readonly retry: RetryOptions;
   /** Rows per chunk of a new job. */

@@ -6,6 +6,7 @@ import type { DeviceRequest, RowError } from '../manifest/manifest.ts';
 import { queues } from '../resource-names.ts';
 import { metrics } from '../telemetry.ts';
 import type { Ports } from './ports.ts';
+import { issueAct, issueOutcome } from './steps/audit-issue.ts';
 import { type ClaimedRow, type Claims, claimOptions, claimRows, deviceError, lookUpClaims } from './steps/claim.ts';
 import { type Committed, commitArchive, findArchive } from './steps/commit.ts';
 import { type EnsuredGroups, ensureGroups, refusal } from './steps/ensure-groups.ts';
@@ -27,6 +28,7 @@ export type ProvisionPorts = Pick<
   | 'retry'
   | 'enrollmentQueue'
   | 'openIssuance'
+  | 'audit'
   | 'now'
 >;
 
@@ -37,7 +39,7 @@ export type ProvisionPorts = Pick<
  * again can help: `throttled`, `unavailable`, `concurrent-change`
  */
 export async function provisionChunk(message: ChunkMessage, ports: ProvisionPorts): Promise<void> {
-  const { jobs, bundles, now } = ports;
+  const { jobs, now } = ports;
   const { jobId, chunk, attempt } = message;
   const startedAt = performance.now();
   const part = partName(chunk, attempt);
@@ -62,7 +64,7 @@ export async function provisionChunk(message: ChunkMessage, ports: ProvisionPort
 
   // Steps 5 and 6: issue and commit. Certificates that an earlier delivery committed are not issued again.
   const archive = archiveName(jobId, part);
-  const { committed, errors } = await issueAndCommit(archive, claims, groups, { jobId, chunk, attempt }, bundles);
+  const { committed, errors } = await issueAndCommit(archive, claims, groups, { job, jobId, chunk, attempt }, ports);
 
   // Step 7: record. Devices first, then the chunk and the job's counters together.
   const errorOf = new Map(errors.map((error) => [error.line, error]));
@@ -79,18 +81,27 @@ export async function provisionChunk(message: ChunkMessage, ports: ProvisionPort
   metrics.chunkDuration.record((performance.now() - startedAt) / 1000);
 }
 
-/** A function of its own, so that the bundles are released once they are stored: they are most of a chunk's memory. */
+/**
+ * A function of its own, so that the bundles are released once they are stored: they are most of a chunk's memory.
+ *
+ * Nothing is signed without an entry in the audit trail, and nothing that was signed is stored without one. An intent without
+ * a result is a delivery that stored nothing.
+ */
 async function issueAndCommit(
   archive: string,
-  { claimed, hasPriorClaims }: Claims,
+  { claimed, errors: refused, hasPriorClaims }: Claims,
   { issuances }: EnsuredGroups,
-  attempt: ChunkAttempt,
-  bundles: Ports['bundles'],
+  { job, ...attempt }: ChunkAttempt & { readonly job: Job },
+  { bundles, audit }: Pick<Ports, 'bundles' | 'audit'>,
 ): Promise<{ readonly committed: Committed; readonly errors: readonly RowError[] }> {
-  const earlier = hasPriorClaims ? await findArchive(archive, bundles) : undefined;
+  // A row that lost its device since an earlier delivery committed its certificate is refused now. That one is named.
+  const earlier = hasPriorClaims || refused.length > 0 ? await findArchive(archive, bundles) : undefined;
   const toIssue = claimed.filter(({ request }) => !earlier?.has(request.deviceId));
+  const act = issueAct(job, attempt, toIssue, issuances);
+  const intent = act && (await audit.intent(act));
   const issued = await issueArchive(toIssue, issuances, attempt);
   try {
+    if (intent !== undefined) await audit.result(intent, issueOutcome(archive, issued.archive.index));
     const committed = earlier ?? (await commitArchive(archive, issued.archive, attempt, bundles));
     return { committed, errors: issued.errors };
   } finally {

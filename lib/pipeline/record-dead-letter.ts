@@ -1,3 +1,4 @@
+import { audited, type Note } from '../audit/audit.ts';
 import { type FailureReason, FleetError } from '../errors.ts';
 import { failUndispatched } from '../jobs/count-part.ts';
 import { type DeadLetter, deadLetterId } from '../jobs/dead-letters.ts';
@@ -7,10 +8,11 @@ import { parseBlobCreated } from '../manifest/upload-event.ts';
 import { orderKeys } from '../orders/order.ts';
 import { type QueueName, queues } from '../resource-names.ts';
 import { type AbandonPorts, abandonChunk } from './abandon-chunk.ts';
+import { workAct } from './audit-acts.ts';
 import { abandonEnrollments, type EnrollPorts } from './enroll-devices.ts';
 import type { Ports } from './ports.ts';
 
-export type DeadLetterPorts = AbandonPorts & EnrollPorts & Pick<Ports, 'deadLetters'>;
+export type DeadLetterPorts = AbandonPorts & EnrollPorts & Pick<Ports, 'deadLetters' | 'audit'>;
 
 /** The reason where no delivery lived long enough to leave one. */
 const unknownReason: FailureReason = new FleetError(
@@ -29,33 +31,47 @@ export async function recordDeadLetter(
   body: string,
   ports: DeadLetterPorts,
 ): Promise<DeadLetter['reason']> {
-  const { deadLetters, jobs, now } = ports;
+  const { deadLetters, now } = ports;
   const id = deadLetterId(queue, body);
   const reason = (await deadLetters.readReason(id, queue)) ?? unknownReason;
-  let order: Pick<DeadLetter, 'orderId' | 'reference'> = {};
+  const act = workAct('abandon-work', { queue, letterId: id }, { code: reason.code });
+  // It gives no right, so it does not wait for the audit trail: a job has to end.
+  await audited(ports.audit, act, (note) => abandon(queue, body, reason, note, ports), { withoutIntent: true });
+  // An order that failed has no job yet; its sender sends it again.
+  const order = queue === queues.orders ? parsed(orderKeys, body) : undefined;
+  await deadLetters.put({ id, queue, body, reason, ...order, at: now().toISOString() });
+  return reason;
+}
+
+/** Ends the work that a message asked for. */
+async function abandon(
+  queue: QueueName,
+  body: string,
+  reason: FailureReason,
+  note: Note,
+  ports: DeadLetterPorts,
+): Promise<void> {
   switch (queue) {
     case queues.uploads: {
       const event = parsed(parseBlobCreated, body);
-      if (event !== undefined)
-        await failUndispatched(jobIdOf({ blob: event.blobName, etag: event.etag }), reason, { jobs, now });
-      break;
+      if (event === undefined) return;
+      const jobId = jobIdOf({ blob: event.blobName, etag: event.etag });
+      note({ jobId });
+      return failUndispatched(jobId, reason, ports);
     }
     case queues.chunks: {
       const message = parsed(parseChunkMessage, body);
-      if (message !== undefined) await abandonChunk(message, reason, ports);
-      break;
+      if (message === undefined) return;
+      note({ jobId: message.jobId, chunk: message.chunk, attempt: message.attempt });
+      return abandonChunk(message, reason, ports);
     }
     case queues.enrollments: {
       const message = parsed(parseEnrollmentMessage, body);
-      if (message !== undefined) await abandonEnrollments(message, reason, ports);
-      break;
+      if (message === undefined) return;
+      note({ jobId: message.jobId, chunk: message.chunk, attempt: message.attempt });
+      return abandonEnrollments(message, reason, ports);
     }
-    case queues.orders: // An order that failed has no job yet; its sender sends it again.
-      order = parsed(orderKeys, body) ?? {};
-      break;
   }
-  await deadLetters.put({ id, queue, body, reason, ...order, at: now().toISOString() });
-  return reason;
 }
 
 /** @returns undefined for a body that is not a message of this queue: its dead letter says so */

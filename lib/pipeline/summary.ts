@@ -1,6 +1,8 @@
 import { type ExpiringCertificate, expiringCertificates } from '../authorities/expiry.ts';
 import { type DeviceCount, type DeviceStatus, deviceStatuses } from '../devices/device.ts';
 import { type EnrollmentStatus, groupStatus, type KnownCas } from '../enrollment/group-status.ts';
+import type { FindingCount } from '../findings/finding.ts';
+import { type Severity, severities } from '../findings/kinds.ts';
 import type { GroupRecord } from '../groups/group.ts';
 import type { LetterCount } from '../jobs/dead-letters.ts';
 import { isFinished, type JobCount, type JobStatus, jobStatuses } from '../jobs/job.ts';
@@ -33,6 +35,11 @@ export interface Summary {
     /** CA certificates that have ended or end within 90 days, soonest first. */
     readonly endingCas: readonly ExpiringCertificate[];
   };
+  readonly findings: Timed<{
+    /** Open findings. */
+    readonly total: number;
+    readonly bySeverity: Readonly<Record<Severity, number>>;
+  }>;
   /** Absent for a caller whose role is limited to enrollment groups: letters and messages are of all groups. */
   readonly deadLetters?: Timed<{ readonly total: number; readonly byReason: readonly LetterCount[] }>;
   /** Absent likewise. */
@@ -78,11 +85,12 @@ export async function readSummary(
   known?: KnownCas,
 ): Promise<Summary> {
   const isLimited = allowedGroups !== undefined;
-  const [devices, jobs, certificates, directory, deadLetters, queues] = await Promise.all([
+  const [devices, jobs, certificates, directory, findings, deadLetters, queues] = await Promise.all([
     overview.devices(),
     overview.jobs(),
     overview.certificates(),
     groups.directory(),
+    overview.findings(),
     isLimited ? undefined : overview.deadLetters(),
     isLimited ? undefined : overview.queues(),
   ]);
@@ -92,6 +100,7 @@ export async function readSummary(
     jobs: timed(jobs, (counts) => summarizeJobs(counts, new Date(jobs.observedAt))),
     certificates: timed(certificates, summarizeCertificates),
     groups: summarizeGroups(records, known, now()),
+    findings: timed(findings, summarizeFindings),
     ...(deadLetters && {
       deadLetters: timed(deadLetters, (byReason) => ({ total: total(byReason, 'letters'), byReason })),
     }),
@@ -108,6 +117,15 @@ function summarizeGroups(records: readonly GroupRecord[], known: KnownCas | unde
     refused: idsOf('refused'),
     deleting: idsOf('deleting'),
     endingCas: expiringCertificates(records, at, caDays).sort((a, b) => (a.notAfter < b.notAfter ? -1 : 1)),
+  };
+}
+
+function summarizeFindings(counts: readonly FindingCount[]) {
+  const of = (severity: Severity) => counts.filter((each) => each.severity === severity);
+  const bySeverity = severities.map((severity) => [severity, total(of(severity), 'findings')]);
+  return {
+    total: total(counts, 'findings'),
+    bySeverity: Object.fromEntries(bySeverity) as Readonly<Record<Severity, number>>,
   };
 }
 

@@ -1,6 +1,5 @@
-import { caNoticeDays, expiringCertificates } from '../authorities/expiry.ts';
+import { caNoticeDays, deviceNoticeDays, expiringCertificates } from '../authorities/expiry.ts';
 import { asFleetError } from '../errors.ts';
-import type { GroupDefinition } from '../groups/definition.ts';
 import type { GroupRecord } from '../groups/group.ts';
 import { currentLog } from '../log.ts';
 import { metrics } from '../telemetry.ts';
@@ -28,18 +27,6 @@ export async function warnOfExpiringCertificates({ groups, devices, now }: Expir
 }
 
 const dayMilliseconds = 24 * 60 * 60 * 1000;
-
-/** The longest notice, days: time for a technician to visit a device that does not renew by itself. */
-const longestDeviceNoticeDays = 30;
-
-/**
- * Days before its end at which a device certificate should have been replaced: the last tenth of its life, at most 30. IoT
- * Edge renews at 80 % of the life and tries again every 4 %, so two retries have failed by then.
- * https://github.com/Azure/iot-identity-service/tree/main/cert/cert-renewal
- */
-function deviceNoticeDays({ validityDays }: GroupDefinition): number {
-  return Math.min(longestDeviceNoticeDays, validityDays / 10);
-}
 
 /** One query per distinct notice: most fleets have one or two. A certificate that has ended no longer counts. */
 async function warnOfEndingDevices(

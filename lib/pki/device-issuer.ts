@@ -17,20 +17,23 @@ import { profiles, validityFrom } from './profiles.ts';
 import { companionSerialNumber } from './serial.ts';
 import { createTemplates, draftCertificate, type Template, type Templates } from './template.ts';
 
-/** All that is issued to one device. */
-export interface DeviceIdentity {
+export interface IssuedCertificate {
   /** Hex, as in the device record. */
   readonly serialNumber: string;
   readonly certificatePem: string;
-  /** PKCS#8; absent where the device made its key and sent a request. To be zeroed with `eraseKeys`. */
-  readonly privateKeyPem?: Buffer;
   /** Upper-case hex, as IoT Hub shows thumbprints. */
   readonly sha1Thumbprint: string;
   readonly sha256Thumbprint: string;
   readonly notBefore: Date;
   readonly notAfter: Date;
+}
+
+/** All that is issued to one device. */
+export interface DeviceIdentity extends IssuedCertificate {
+  /** PKCS#8; absent where the device made its key and sent a request. To be zeroed with `eraseKeys`. */
+  readonly privateKeyPem?: Buffer;
   /** The device's own CA for its modules, where the group has us issue it (IoT Edge only). */
-  readonly edgeCa?: { readonly certificatePem: string; readonly privateKeyPem: Buffer };
+  readonly edgeCa?: IssuedCertificate & { readonly privateKeyPem: Buffer };
 }
 
 /** Overwrites the private keys of an identity with zeros, once they are in the bundle or are not needed. */
@@ -105,13 +108,14 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
 
   function edgeCaDrafting(kind: EdgeCaKind) {
     const profile = profiles[kind];
+    const validity = validityFrom(now, validityDays, profile, issuer);
     const templates = createTemplates(
       {
         profile,
         keyType: 'ec-p256',
         pathLength: edgeCaPathLength[kind],
         commonNameOf: edgeCaCommonName,
-        ...validityFrom(now, validityDays, profile, issuer),
+        ...validity,
       },
       issuer,
       now,
@@ -123,7 +127,8 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
       const { tbs, subjectKeyIdentifier } = draftCertificate(template, request);
       const owner = owners.add(subjectKeyIdentifier, `${deviceId} edge CA`);
       if (owner !== undefined) throw keyReuse(owner);
-      return { tbs, privateKeyPem };
+      const issued = (der: Buffer) => ({ ...issuedCertificate(companion, der, validity), privateKeyPem });
+      return { tbs, issued };
     }
     return { templates, draft };
   }
@@ -145,15 +150,7 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
     privateKeyPem: Buffer | undefined,
     der: Buffer,
   ): DeviceIdentity {
-    return {
-      serialNumber,
-      certificatePem: toPem('CERTIFICATE', der),
-      privateKeyPem,
-      sha1Thumbprint: hash('sha1', der, 'hex').toUpperCase(),
-      sha256Thumbprint: hash('sha256', der, 'hex').toUpperCase(),
-      notBefore,
-      notAfter,
-    };
+    return { ...issuedCertificate(serialNumber, der, { notBefore, notAfter }), privateKeyPem };
   }
 
   async function certify(
@@ -171,10 +168,7 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
       return toIdentity(request, key.privateKeyPem, der);
     }
     const [der, edgeCaDer] = await Promise.all([signing.sign(identity.tbs), signing.sign(edgeCa.tbs)]);
-    return {
-      ...toIdentity(request, key.privateKeyPem, der),
-      edgeCa: { certificatePem: toPem('CERTIFICATE', edgeCaDer), privateKeyPem: edgeCa.privateKeyPem },
-    };
+    return { ...toIdentity(request, key.privateKeyPem, der), edgeCa: edgeCa.issued(edgeCaDer) };
   }
 
   return {
@@ -264,5 +258,19 @@ export function createKeyOwners(): KeyOwners {
       newer.set(id, deviceId);
       return undefined;
     },
+  };
+}
+
+function issuedCertificate(
+  serialNumber: string,
+  der: Buffer,
+  validity: Pick<IssuedCertificate, 'notBefore' | 'notAfter'>,
+): IssuedCertificate {
+  return {
+    serialNumber,
+    certificatePem: toPem('CERTIFICATE', der),
+    sha1Thumbprint: hash('sha1', der, 'hex').toUpperCase(),
+    sha256Thumbprint: hash('sha256', der, 'hex').toUpperCase(),
+    ...validity,
   };
 }

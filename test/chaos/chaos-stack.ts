@@ -9,7 +9,7 @@ import { type ClaimTimes, createClaimRecorder } from './claim-recorder.ts';
 import { createJobObserver, type JobObserver } from './job-observer.ts';
 import { chain, type Interference, type RunningProxy, startProxy, transparent } from './proxy.ts';
 
-export type Service = 'blobs' | 'queues' | 'cosmos' | 'dps' | 'keyVault';
+export type Service = 'blobs' | 'queues' | 'cosmos' | 'dps' | 'hub' | 'keyVault';
 
 export interface ChaosOptions
   extends Pick<StackOptions, 'hosts' | 'leaseSeconds' | 'keyVault' | 'dpsArguments' | 'cosmosArguments' | 'settings'> {
@@ -52,9 +52,10 @@ export async function withChaosStack<T>(options: ChaosOptions, work: (chaos: Cha
       const whenBegun: Interference = (request, forward) => (begun ? wanted : transparent)(request, forward);
       const interfere = chain(whenBegun, ...inner);
       const proxy = await startProxy({
-        upstreamPort: ports[service],
+        // The emulator of DPS has the hubs too.
+        upstreamPort: ports[service === 'hub' ? 'dps' : service],
         interfere,
-        ...((service === 'dps' || service === 'keyVault') && { tls }),
+        ...((service === 'dps' || service === 'hub' || service === 'keyVault') && { tls }),
       });
       proxies.push(proxy);
       return proxy.port;
@@ -63,6 +64,7 @@ export async function withChaosStack<T>(options: ChaosOptions, work: (chaos: Cha
     const queues = await between('queues');
     const cosmos = await between('cosmos', recorder.interfere);
     const dps = await between('dps');
+    const hub = await between('hub');
     const keyVault = await between('keyVault');
 
     const journal = join(directory, 'signed.jsonl');
@@ -83,7 +85,8 @@ export async function withChaosStack<T>(options: ChaosOptions, work: (chaos: Cha
       settings: {
         AzureWebJobsStorage: storageBehind({ blobs, queues }),
         COSMOS_ENDPOINT: `http://127.0.0.1:${cosmos}`,
-        DPS_CONNECTION_STRING: dpsBehind(dps),
+        DPS_CONNECTION_STRING: iotBehind(dps, 'provisioningserviceowner'),
+        HUB_CONNECTION_STRING: iotBehind(hub, 'iothubowner'),
         ...(options.keyVault && { KEY_VAULT_URL: `https://localhost:${keyVault}` }),
         CA_SIGNING_JOURNAL: journal,
         [`${hostJson}visibilityTimeout`]: `00:00:${redelivery}`,
@@ -123,7 +126,7 @@ async function snapshotOfApp(directory: string): Promise<string> {
 
 // Account and policies of the emulators, as in infra/local/stack.ts, with the ports of the proxies.
 const storageKey = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
-const dpsKey = Buffer.from('local emulator key, not a secret').toString('base64');
+const iotKey = Buffer.from('local emulator key, not a secret').toString('base64');
 
 function storageBehind({ blobs, queues }: { blobs: number; queues: number }): string {
   const place = (port: number) => `http://127.0.0.1:${port}/devstoreaccount1`;
@@ -133,6 +136,6 @@ function storageBehind({ blobs, queues }: { blobs: number; queues: number }): st
   ].join(';');
 }
 
-function dpsBehind(port: number): string {
-  return `HostName=localhost:${port};SharedAccessKeyName=provisioningserviceowner;SharedAccessKey=${dpsKey}`;
+function iotBehind(port: number, policy: string): string {
+  return `HostName=localhost:${port};SharedAccessKeyName=${policy};SharedAccessKey=${iotKey}`;
 }

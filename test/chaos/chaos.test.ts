@@ -7,12 +7,25 @@ import type { ChaosStack } from './chaos-stack.ts';
 import { queueOf } from './fleet.ts';
 import { checkInvariants, type ExpectedJob } from './invariants.ts';
 import { createRandom } from './random.ts';
+import { drift } from './scenarios/drift.ts';
+import { revoke } from './scenarios/revoke.ts';
 import { stormAnd } from './scenarios/storm.ts';
 
 /*
- * The short form of `npm run chaos`: one short storm. Repeat a failed run with
+ * The short form of `npm run chaos`: one short storm, `revoke` and `drift`. Repeat a failed run with
  * `npm run chaos -- --short --only storm --seed N`.
  */
+
+for (const [name, scenario] of Object.entries({ revoke, drift })) {
+  test(`${name}: all invariants hold`, async (t) => {
+    const seed = Math.floor(Math.random() * 2 ** 31);
+    t.diagnostic(`seed ${seed}`);
+    const say = (text: string) => t.diagnostic(text);
+    const report = await scenario({ random: createRandom(seed).fork(name), scale: 'short', say });
+    t.diagnostic(JSON.stringify(report.metrics));
+    assert.deepEqual(report.problems, []);
+  });
+}
 
 test('hosts die, services refuse, messages are duplicated: all invariants hold, and every broken one is reported', async (t) => {
   const seed = Math.floor(Math.random() * 2 ** 31);

@@ -152,6 +152,7 @@ function throttled(service: Service, seconds: number): Answer {
   const headers = { 'retry-after': String(seconds) };
   if (service === 'dps')
     return json(429, { errorCode: 429001, trackingId: 'chaos', message: 'Too many requests.' }, headers);
+  if (service === 'hub') return json(429, hubError('ThrottlingBacklogTimeout'), headers);
   return xml(429, 'TooManyRequests', headers);
 }
 
@@ -159,8 +160,13 @@ function serverError(service: Service, status: 500 | 503): Answer {
   if (service === 'cosmos') return json(status, { code: String(status), message: 'No.' });
   if (service === 'keyVault') return json(status, { error: { code: 'InternalServerError', message: 'No.' } });
   if (service === 'dps') return json(status, { errorCode: status * 1000, trackingId: 'chaos', message: 'No.' });
+  if (service === 'hub')
+    return json(status, hubError(status === 503 ? 'GenericServiceUnavailable' : 'GenericServerError'));
   return xml(status, status === 503 ? 'ServerBusy' : 'InternalError');
 }
+
+/** https://learn.microsoft.com/azure/iot-hub/iot-hub-troubleshoot-error-429001-throttlingexception */
+const hubError = (code: string) => ({ Message: `ErrorCode:${code};No.`, ExceptionMessage: 'Tracking ID:chaos' });
 
 interface BulkOperation {
   readonly ifMatch?: string;

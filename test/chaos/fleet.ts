@@ -29,12 +29,21 @@ export async function withRetries<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Uploads a manifest to storage, as a factory does. @returns its ETag */
-export async function upload({ stack }: Pick<ChaosStack, 'stack'>, name: string, csv: string): Promise<string> {
+/**
+ * Uploads a manifest to storage, as a factory does.
+ * @param metadata of the blob, such as `onconflict`
+ * @returns its ETag
+ */
+export async function upload(
+  { stack }: Pick<ChaosStack, 'stack'>,
+  name: string,
+  csv: string,
+  metadata: Record<string, string> = {},
+): Promise<string> {
   const container = BlobServiceClient.fromConnectionString(stack.storageConnectionString).getContainerClient(
     'manifests',
   );
-  const { etag = '' } = await container.getBlockBlobClient(name).upload(csv, Buffer.byteLength(csv));
+  const { etag = '' } = await container.getBlockBlobClient(name).upload(csv, Buffer.byteLength(csv), { metadata });
   return etag;
 }
 
@@ -48,10 +57,20 @@ export const countedOf = ({ counts }: JobDocument) => outcomes.reduce((sum, outc
 /** Milliseconds without a change after which the stack is stuck: longer than a lost lease or a delayed message takes. */
 const progressTimeout = 180_000;
 
-/** Waits until there are `jobs` jobs, no row waits and no queue has a message. @returns the jobs. @throws Error if stuck */
-export async function settled({ stack, observer }: ChaosStack, jobs: number): Promise<JobDocument[]> {
+/**
+ * Waits until there are `jobs` jobs, no row waits and no queue has a message.
+ * @param except queues that may have messages
+ * @returns the jobs
+ * @throws Error if stuck
+ */
+export async function settled(
+  { stack, observer }: ChaosStack,
+  jobs: number,
+  except: readonly string[] = [],
+): Promise<JobDocument[]> {
   const service = QueueServiceClient.fromConnectionString(stack.storageConnectionString);
-  const queues = (await Array.fromAsync(service.listQueues())).map(({ name }) => service.getQueueClient(name));
+  const names = (await Array.fromAsync(service.listQueues())).map(({ name }) => name);
+  const queues = names.filter((name) => !except.includes(name)).map((name) => service.getQueueClient(name));
   let shown = '';
   for (let since = Date.now(); Date.now() - since < progressTimeout; await sleep(200)) {
     const seen = await observer.observe();
@@ -71,15 +90,17 @@ export async function settled({ stack, observer }: ChaosStack, jobs: number): Pr
 
 /**
  * Redrives dead letters, then retries jobs that still have failed rows, as an operator does, until no row is failed.
+ * @param except as `settled`
  * @returns the number of redriven messages and of retries
  */
 export async function retryUntilNoneFailed(
   chaos: ChaosStack,
   jobs: number,
+  except: readonly string[] = [],
 ): Promise<{ redriven: number; retries: number }> {
   const done = { redriven: 0, retries: 0 };
   for (let round = 0; round < 12; round++) {
-    const seen = await settled(chaos, jobs);
+    const seen = await settled(chaos, jobs, except);
     const letters = await withRetries(() => post<{ redriven: number }>(chaos, 'dead-letters/redrive'));
     done.redriven += letters.redriven;
     const failed = seen.filter(({ status, counts }) => status === 'completedWithErrors' && counts.failed > 0);

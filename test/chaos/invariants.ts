@@ -1,12 +1,15 @@
 import { X509Certificate } from 'node:crypto';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
-import { type ArchivedBundle, readArchives } from './archives.ts';
+import { type ArchivedBundle, type Archives, readArchives } from './archives.ts';
+import { checkAudit } from './audit-ledger.ts';
 import type { ChaosStack } from './chaos-stack.ts';
+import { type DeviceDocument, type GroupDocument, holderOf, isBlocked, isLive, serialsOf } from './documents.ts';
+import { checkDps } from './dps-ledger.ts';
 import type { JobDocument, PartDocument } from './job-observer.ts';
 import type { ExpectedRow } from './manifests.ts';
 import { readSigned } from './signed-certificates.ts';
-import { openDocuments, readDpsFile } from './stores.ts';
+import { openDocuments } from './stores.ts';
 
 /*
  * Compares every row, record, certificate, bundle, signature, enrollment and message with the others. Uses no code of lib/:
@@ -28,25 +31,6 @@ export interface InvariantReport {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
-interface DeviceDocument {
-  readonly id: string;
-  readonly status: string;
-  readonly enrollmentGroup: string;
-  readonly claim: { readonly jobId: string; readonly line: number; readonly attempt: number };
-  readonly serialNumber: string;
-  readonly identity?: { readonly sha256Thumbprint: string };
-  readonly bundle?: { readonly archive: string; readonly offset: number; readonly length: number };
-  readonly history: readonly { readonly event: string; readonly detail?: string }[];
-}
-
-interface GroupDocument {
-  readonly id: string;
-  readonly definition?: { readonly enrollment: string };
-  readonly issuingCas?: readonly { readonly certificatePem: string }[];
-  /** Only in the document `_root`. */
-  readonly certificatePem?: string;
-}
-
 interface Report {
   readonly results: readonly {
     line: number;
@@ -60,10 +44,15 @@ interface Report {
 
 type AddProblem = (problem: string) => void;
 
-const isLive = ({ status }: DeviceDocument) => status === 'provisioned' || status === 'assigned';
-
-/** Checks all invariants of a stack that has come to rest. */
-export async function checkInvariants(chaos: ChaosStack, expected: readonly ExpectedJob[]): Promise<InvariantReport> {
+/**
+ * Checks all invariants of a stack that has come to rest.
+ * @param except queues that may have messages
+ */
+export async function checkInvariants(
+  chaos: ChaosStack,
+  expected: readonly ExpectedJob[],
+  except: readonly string[] = [],
+): Promise<InvariantReport> {
   const { directory, stack, claims, journal, observer } = chaos;
   const problems = [...observer.problems];
   const addProblem: AddProblem = (problem) => void problems.push(problem);
@@ -74,13 +63,15 @@ export async function checkInvariants(chaos: ChaosStack, expected: readonly Expe
   const groups = await read<GroupDocument>('groups');
   const letters = (await cosmos.all('dead-letters')).filter(({ type }) => type === 'letter');
   cosmos.close();
-  const bundles = await readArchives(stack.storageConnectionString);
+  const archives = await readArchives(stack.storageConnectionString);
+  const { bundles } = archives;
 
   const rows = await checkJobs(expected, jobDocuments, devices, stack.storageConnectionString, addProblem);
-  checkDevices(devices, bundles, groups, addProblem);
+  checkDevices(devices, archives, groups, addProblem);
   const signed = checkSignatures(devices, readSigned(journal), claims, addProblem);
   checkDps(directory, groups, devices, bundles, addProblem);
-  await checkQueues(stack.storageConnectionString, addProblem);
+  const audit = await checkAudit(stack.storageConnectionString, archives, addProblem);
+  await checkQueues(stack.storageConnectionString, except, addProblem);
   const live = [...devices.values()].filter(isLive).length;
   return {
     problems,
@@ -90,6 +81,7 @@ export async function checkInvariants(chaos: ChaosStack, expected: readonly Expe
       live,
       bundles: bundles.length,
       ...signed,
+      ...audit,
       letters: letters.length,
       looks: observer.observations,
     },
@@ -157,10 +149,11 @@ function checkRows(
   addProblem: AddProblem,
 ): void {
   const counted = { provisioned: 0, unchanged: 0, rejected: 0, failed: 0, cancelled: 0 };
-  for (const { line, deviceId, fault } of rows) {
+  for (const { line, deviceId, fault, orFault } of rows) {
     const outcome = outcomes.get(line);
     const device = devices.get(deviceId);
-    const isOwn = device !== undefined && device.claim.jobId === job.jobId && device.claim.line === line;
+    const holder = device && holderOf(device);
+    const isOwn = device !== undefined && holder?.jobId === job.jobId && holder.line === line;
     const where = `${job.jobId} line ${line} (${deviceId})`;
     if (outcome === undefined) {
       counted.cancelled += 1;
@@ -169,18 +162,15 @@ function checkRows(
     } else if (outcome.status === 'provisioned' || outcome.status === 'unchanged') {
       counted[outcome.status] += 1;
       if (fault !== undefined) addProblem(`${where} is ${outcome.status} where ${fault} was expected`);
-      if (device === undefined || !isLive(device))
+      if (device === undefined || !(isLive(device) || isBlocked(device)))
         addProblem(`${where} is ${outcome.status}, its device ${device?.status}`);
-      else if (outcome.status === 'provisioned' && !isOwn && !isSuperseded(device, job.jobId, line))
-        addProblem(`${where} is provisioned, its device belongs to ${device.claim.jobId} line ${device.claim.line}`);
-      else if (
-        isOwn &&
-        (device.serialNumber !== outcome.serialNumber || device.identity?.sha256Thumbprint !== outcome.sha256Thumbprint)
-      )
-        addProblem(`${where} reports certificate ${outcome.serialNumber}, its device has ${device.serialNumber}`);
+      else if (outcome.status === 'provisioned') checkCertificate(where, device, isOwn, outcome, addProblem);
     } else if (outcome.status === fault) {
       counted.rejected += 1;
       if (isOwn) addProblem(`${where} was rejected (${outcome.status}) and holds its device`);
+    } else if (orFault !== undefined && outcome.status === orFault) {
+      counted.rejected += 1;
+      if (isOwn && !isBlocked(device)) addProblem(`${where} is ${orFault}, its device ${device.status}`);
     } else {
       counted.failed += 1;
       if (isOwn && device.status !== 'failed')
@@ -194,24 +184,30 @@ function checkRows(
   }
 }
 
-function isSuperseded({ history }: DeviceDocument, jobId: string, line: number): boolean {
-  return history.some(
-    ({ event, detail }) => event.startsWith('superseded') && detail?.includes(`job ${jobId}, line ${line},`),
-  );
+/** The record names the certificate of the row: as its present one if the row holds the device, else as a former one. */
+function checkCertificate(
+  where: string,
+  device: DeviceDocument,
+  isOwn: boolean,
+  { serialNumber, sha256Thumbprint }: { readonly serialNumber?: string; readonly sha256Thumbprint?: string },
+  addProblem: AddProblem,
+): void {
+  const named = device.certificates?.find((each) => each.serialNumber === serialNumber);
+  if (named?.sha256Thumbprint !== sha256Thumbprint)
+    addProblem(`${where} reports certificate ${serialNumber}, which its device does not name`);
+  else if (isOwn && device.serialNumber !== serialNumber)
+    addProblem(`${where} reports certificate ${serialNumber}, its device has ${device.serialNumber}`);
+  else if (!isOwn && named?.state === 'live')
+    addProblem(`${where} is provisioned, its device belongs to ${device.claim.jobId} line ${device.claim.line}`);
 }
 
-/** The serial numbers that a record names: its own first, then those of its history. */
-function serialsOf({ serialNumber, history }: DeviceDocument): Set<string> {
-  return new Set([
-    serialNumber,
-    ...history.flatMap(({ detail }) => /certificate ([0-9a-f]{32})/.exec(detail ?? '')?.[1] ?? []),
-  ]);
-}
-
-/** Each device has one live certificate, in the bundle that its record points to. Its history names any other. */
+/**
+ * Each device has one live certificate, in the bundle that its record points to. The record names any other. Only bundles of
+ * scrapped devices are erased.
+ */
 function checkDevices(
   devices: ReadonlyMap<string, DeviceDocument>,
-  bundles: readonly ArchivedBundle[],
+  { bundles, erased }: Archives,
   groups: readonly GroupDocument[],
   addProblem: AddProblem,
 ): void {
@@ -258,6 +254,12 @@ function checkDevices(
         addProblem(`no record names certificate ${other.serialNumber} of ${id}, in ${other.archive}`);
     }
   }
+  for (const { deviceId, serialNumber, archive } of erased) {
+    const device = devices.get(deviceId);
+    if (device?.status !== 'scrapped') addProblem(`the bundle of ${deviceId} in ${archive} was erased`);
+    else if (!serialsOf(device).has(serialNumber))
+      addProblem(`no record names certificate ${serialNumber} of ${deviceId}, in ${archive}`);
+  }
   for (const id of byDevice.keys()) if (!devices.has(id)) addProblem(`there is a bundle of ${id} and no record`);
 }
 
@@ -286,46 +288,11 @@ function checkSignatures(
   return { signatures: signed.length, certificates: serials.size };
 }
 
-/** DPS has each group once, with its current issuing CA, and each individual enrollment once. */
-function checkDps(
-  directory: string,
-  groups: readonly GroupDocument[],
-  devices: ReadonlyMap<string, DeviceDocument>,
-  bundles: readonly ArchivedBundle[],
-  addProblem: AddProblem,
-): void {
-  const dps = readDpsFile(directory);
-  const own = new Set(groups.filter(({ definition }) => definition?.enrollment === 'individual').map(({ id }) => id));
-  const wanted = groups.filter(({ id, definition }) => definition !== undefined && !own.has(id));
-  const holds = (kind: string, id: string, certificate: X509Certificate) => {
-    const held = dps.certificates.get(certificate.fingerprint256.replaceAll(':', ''));
-    return held?.kind === kind && held.id.toLowerCase() === id;
-  };
-  for (const { id, issuingCas = [] } of wanted) {
-    const times = dps.groups.filter((group) => group.id.toLowerCase() === id).length;
-    if (times !== 1) addProblem(`DPS holds group ${id} ${times} times`);
-    const [current] = issuingCas;
-    if (current === undefined || !holds('group', id, new X509Certificate(current.certificatePem)))
-      addProblem(`DPS does not know group ${id} by its issuing CA`);
-  }
-  if (dps.groups.length !== wanted.length)
-    addProblem(`DPS holds ${dps.groups.length} groups where ${wanted.length} were declared`);
-
-  const bundleAt = new Map(bundles.map((bundle) => [`${bundle.archive} ${bundle.offset}`, bundle]));
-  const enrolled = [...devices.values()].filter((device) => own.has(device.enrollmentGroup) && isLive(device));
-  for (const { id, bundle } of enrolled) {
-    const live = bundleAt.get(`${bundle?.archive} ${bundle?.offset}`);
-    if (live === undefined || !holds('individual', id, live.certificate))
-      addProblem(`DPS does not know ${id} by its certificate`);
-  }
-  const strangers = dps.individuals.filter(({ id }) => !own.has(devices.get(id)?.enrollmentGroup ?? ''));
-  for (const { id } of strangers) addProblem(`DPS holds an enrollment of ${id}, and no record does`);
-}
-
 /** No queue has messages: every message of a poison queue was recorded as a dead letter. */
-async function checkQueues(connectionString: string, addProblem: AddProblem): Promise<void> {
+async function checkQueues(connectionString: string, except: readonly string[], addProblem: AddProblem): Promise<void> {
   const service = QueueServiceClient.fromConnectionString(connectionString);
   for await (const { name } of service.listQueues()) {
+    if (except.includes(name)) continue;
     const { approximateMessagesCount = 0 } = await service.getQueueClient(name).getProperties();
     if (approximateMessagesCount > 0) addProblem(`queue ${name} holds ${approximateMessagesCount} messages at the end`);
   }

@@ -7,6 +7,8 @@ export interface ExpectedRow {
   readonly enrollmentGroup: string;
   /** The expected error code; absent if the row must become a device. */
   readonly fault?: string;
+  /** The error code that it may have instead, where an operator can be first. */
+  readonly orFault?: string;
 }
 
 export interface MadeManifest {

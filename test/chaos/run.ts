@@ -17,7 +17,8 @@ Attacks a local stack, and checks the invariants after each scenario. Prints one
   --short       less work per scenario
   -h, --help    show this text
 
-Scenarios: ${Object.keys(scenarios).join(', ')}.
+Scenarios:
+  ${Object.keys(scenarios).join(' ')}
 
 Exit codes: 0 all invariants hold, 1 some do not, 2 invalid command line.
 

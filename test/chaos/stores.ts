@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { CosmosClient } from '@azure/cosmos';
 import type { Stack } from '../../infra/local/stack.ts';
+import type { DeviceDocument } from './documents.ts';
 
 /* Reads the content of the emulators directly: without the app, its proxies and lib/. */
 
@@ -25,9 +26,35 @@ export function openDocuments({ cosmos: { endpoint, key, database } }: Pick<Stac
   };
 }
 
+export async function readDevices(chaos: {
+  readonly stack: Pick<Stack, 'cosmos'>;
+}): Promise<readonly DeviceDocument[]> {
+  const documents = openDocuments(chaos.stack);
+  try {
+    return (await documents.all('devices')) as unknown as DeviceDocument[];
+  } finally {
+    documents.close();
+  }
+}
+
+/** An enrollment group or an individual enrollment. */
+export interface DpsEntry {
+  /** Lower case. */
+  readonly id: string;
+  readonly isDisabled: boolean;
+}
+
+export interface DpsIdentity {
+  readonly hub: string;
+  readonly deviceId: string;
+  readonly status: 'enabled' | 'disabled';
+}
+
 export interface DpsEntries {
-  readonly groups: readonly { readonly id: string; readonly body: string }[];
-  readonly individuals: readonly { readonly id: string; readonly body: string }[];
+  readonly groups: readonly DpsEntry[];
+  readonly individuals: readonly DpsEntry[];
+  /** The identities of all hubs. */
+  readonly identities: readonly DpsIdentity[];
   /** From the SHA-256 thumbprint (upper-case hex) of a certificate to the enrollment that has it. */
   readonly certificates: ReadonlyMap<string, { readonly kind: string; readonly id: string }>;
 }
@@ -36,13 +63,29 @@ export interface DpsEntries {
 export function readDpsFile(directory: string): DpsEntries {
   const database = new DatabaseSync(join(directory, 'dps', 'dps.sqlite'), { readOnly: true });
   try {
-    const read = database.prepare('SELECT key, body FROM documents WHERE collection = ?');
+    const rows = database.prepare('SELECT collection, key, body FROM documents').all();
+    const of = (collection: string) =>
+      rows.flatMap((row) => (row['collection'] === collection ? [[String(row['key']), String(row['body'])]] : []));
     const entries = (collection: string) =>
-      read.all(collection).map(({ key, body }) => ({ id: String(key), body: String(body) }));
-    const certificates = entries('certificate').flatMap(({ id, body }): [string, { kind: string; id: string }][] =>
+      of(collection).map(([id = '', body = '']): DpsEntry => {
+        const { settings } = JSON.parse(body) as { settings: { provisioningStatus?: string } };
+        return { id, isDisabled: settings.provisioningStatus === 'disabled' };
+      });
+    const certificates = of('certificate').flatMap(([id = '', body = '']): [string, { kind: string; id: string }][] =>
       id.startsWith('sha256:') ? [[id.slice('sha256:'.length), JSON.parse(body)]] : [],
     );
-    return { groups: entries('group'), individuals: entries('individual'), certificates: new Map(certificates) };
+    const identities = rows.flatMap(({ collection, body }): DpsIdentity[] => {
+      const [kind, hub = ''] = String(collection).split(':');
+      if (kind !== 'hub') return [];
+      const { deviceId, status } = JSON.parse(String(body)) as DpsIdentity;
+      return [{ hub, deviceId, status }];
+    });
+    return {
+      groups: entries('group'),
+      individuals: entries('individual'),
+      identities,
+      certificates: new Map(certificates),
+    };
   } finally {
     database.close();
   }

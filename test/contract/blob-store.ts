@@ -25,6 +25,18 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStore> |
       assert.equal((await store.read(blob))?.toString(), 'first');
     });
 
+    it('lists the blobs below a prefix, by name', async () => {
+      const store = await open();
+      const folder = randomUUID();
+      for (const blob of ['b', 'a/2', 'a/1']) await store.create(`${folder}/${blob}`, Buffer.from(''), text);
+      const listed = await Array.fromAsync(store.list(`${folder}/a`));
+      assert.deepEqual(
+        listed.map(({ name }) => name),
+        [`${folder}/a/1`, `${folder}/a/2`],
+      );
+      assert.ok(listed.every(({ createdAt }) => createdAt instanceof Date));
+    });
+
     it('writes a stream of any length, with its metadata', async () => {
       const store = await open();
       const blob = `folder/${randomUUID()}`;

@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import {
-  certificateNameIn,
-  type DeviceFilter,
-  type DeviceIdentity,
-  type DeviceStore,
-  formerCertificateNames,
-} from '../../lib/devices/device.ts';
+import { certificateNameIn, type DeviceIdentity } from '../../lib/devices/certificate.ts';
+import { inheritedCertificateNames } from '../../lib/devices/certificates.ts';
+import type { DeviceFilter, DeviceStore } from '../../lib/devices/device.ts';
 import type { PageRequest } from '../../lib/storage.ts';
 import { someDevice } from '../factories.ts';
 
@@ -193,7 +189,7 @@ export function deviceStoreContract(name: string, open: () => Promise<DeviceStor
       const after = someDevice({
         id: id('cert'),
         serialNumber: hex(16, 'd').toUpperCase(),
-        formerCertificateNames: formerCertificateNames(before),
+        formerCertificateNames: inheritedCertificateNames(before),
       });
       const { written } = await store.create([
         before,
@@ -252,6 +248,39 @@ export function deviceStoreContract(name: string, open: () => Promise<DeviceStor
       ]);
       assert.deepEqual((await store.waitingIds(group, 10)).sort(), [id('w1'), id('w2')]);
       assert.equal((await store.waitingIds(group, 1)).length, 1);
+    });
+
+    it('finds the devices whose doors are to be looked at', async () => {
+      const store = await open();
+      const block = (lookAgainAt?: string) => ({
+        ...({ kind: 'revoked', by: 'Ann', at: '2026-11-23T08:00:00.000Z', reason: 'lost', mark: 'm' } as const),
+        ...({ from: 'assigned', marks: ['m'], doors: {}, ...(lookAgainAt !== undefined && { lookAgainAt }) } as const),
+      });
+      await store.create([
+        someDevice({ id: id('look-1'), status: 'closing', block: block('1999-01-01T00:00:00.000Z') }),
+        someDevice({ id: id('look-2'), status: 'revoked', block: block('1999-01-03T00:00:00.000Z') }),
+        someDevice({ id: id('look-3'), status: 'revoked', block: block() }),
+      ]);
+      const due = async (before: string) =>
+        (await store.dueLooks(before, 100)).filter((each) => each.startsWith(id('')));
+      assert.deepEqual(await due('1999-01-02T00:00:00.000Z'), [id('look-1')]);
+      assert.deepEqual((await due('1999-01-04T00:00:00.000Z')).sort(), [id('look-1'), id('look-2')]);
+    });
+
+    it('lists the devices that are in a group, or have been', async () => {
+      const store = await open();
+      const [issuingGroup, other] = [`issuing-${run}`, `other-${run}`];
+      await store.create([
+        someDevice({ id: id('g1'), enrollmentGroup: issuingGroup }),
+        someDevice({ id: id('g2'), enrollmentGroup: other, formerGroups: ['x', issuingGroup] }),
+        someDevice({ id: id('g3'), enrollmentGroup: other, formerGroups: ['x'] }),
+        someDevice({ id: id('g4'), enrollmentGroup: other }),
+      ]);
+      const listed = await store.list({ issuingGroup }, { size: 10 });
+      assert.deepEqual(
+        listed.items.map((record) => record.id),
+        [id('g1'), id('g2')],
+      );
     });
   });
 }

@@ -28,6 +28,7 @@ export function enrollmentsContract(
   signingCertificate: () => Promise<string>,
 ): void {
   const run = `contract-${Date.now().toString(36)}`;
+  const freely = async () => true;
 
   async function individual(
     deviceId: string,
@@ -42,6 +43,7 @@ export function enrollmentsContract(
       twin,
       own: [],
       adopt: false,
+      mayWrite: freely,
       ...change,
     };
   }
@@ -94,6 +96,38 @@ export function enrollmentsContract(
       assert.deepEqual(await enrollments.enroll([ours]), [undefined]);
     });
 
+    it('replaces no enrollment when it may not, and none that was closed after it asked', async () => {
+      const { enrollments } = open();
+      const first = await individual(`${run}-late`);
+      await enrollments.enroll([first]);
+      const isOwn = ({ thumbprints: [held] }: FoundEntry) => held === sha256Of(first);
+      const close = () => enrollments.close(first.deviceId, 'revoke', { isOwn, mayWrite: freely });
+      const closing = async () => (await close()) !== undefined;
+      const own = [sha256Of(first)];
+      for (const late of [first, await individual(first.deviceId, { own })]) {
+        await close();
+        for (const mayWrite of [async () => false, closing]) {
+          await assert.rejects(enrollments.enroll([{ ...late, mayWrite }]), { code: 'concurrent-change' });
+          const left = await enrollments.enrollment(first.deviceId);
+          assert.deepEqual([left?.disabled, left?.thumbprints[0]], [true, sha256Of(first)]);
+        }
+      }
+    });
+
+    it('gives an enrollment the wanted status, also when it has the certificate already', async () => {
+      const { enrollments } = open();
+      const device = await individual(`${run}-status`);
+      const definition = { ...device.definition, provisioningStatus: 'disabled' as const };
+      for (const [wanted, disabled] of [
+        [device, undefined],
+        [{ ...device, definition }, true],
+        [device, undefined],
+      ] as const) {
+        assert.deepEqual(await enrollments.enroll([wanted]), [undefined]);
+        assert.equal((await enrollments.enrollment(device.deviceId))?.disabled, disabled);
+      }
+    });
+
     it('asks before it writes a group, and writes nothing when it may not', async () => {
       const { enrollments } = open();
       const definition = someGroup(`${run}-asked`);
@@ -143,6 +177,104 @@ export function enrollmentsContract(
       assert.equal((await enrollments.enroll([device]))[0]?.exists?.attestation, 'symmetricKey');
       assert.deepEqual(await enrollments.enroll([{ ...device, own: ['deleted 1'] }]), [undefined]);
       assert.equal((await enrollments.block(id, 'deleted 1'))?.attestation, 'x509');
+    });
+
+    const marked =
+      (...marks: string[]) =>
+      ({ mark }: FoundEntry) =>
+        mark !== undefined && marks.includes(mark);
+
+    it('closes DPS for a device without an enrollment, and opens it again', async () => {
+      const { enrollments } = open();
+      const id = `${run}-closed`;
+      const closed = await enrollments.close(id, 'act 1', { isOwn: marked('act 1'), mayWrite: freely });
+      assert.deepEqual([closed?.mark, closed?.disabled], ['act 1', true]);
+      assert.deepEqual(await enrollments.enrollment(id), closed);
+      // The same operation changes nothing. A later one puts its own mark on the door.
+      const again = await enrollments.close(id, 'act 1', { isOwn: marked('act 1'), mayWrite: freely });
+      assert.equal(again?.etag, closed?.etag);
+      const later = await enrollments.close(id, 'act 2', { isOwn: marked('act 1', 'act 2'), mayWrite: freely });
+      assert.deepEqual([later?.mark, later?.etag === closed?.etag], ['act 2', false]);
+      assert.deepEqual(await enrollments.open(id, 'enabled', { isOwn: marked('act 1'), mayWrite: freely }), later);
+      assert.equal(await enrollments.open(id, 'enabled', { isOwn: marked('act 2'), mayWrite: freely }), undefined);
+      assert.equal(await enrollments.enrollment(id), undefined);
+    });
+
+    it('closes DPS for ten devices, each by what DPS has of it', async () => {
+      const { enrollments } = open();
+      const ids = Array.from({ length: 10 }, (_, index) => `${run}-many-${index}`);
+      const [ours, theirs, stale, unwanted, blocked] = ids as [string, string, string, string, string];
+      const [device, other] = [await individual(ours), await individual(theirs)];
+      await enrollments.enroll([device, other]);
+      await enrollments.close(blocked, 'act 1', { isOwn: () => true, mayWrite: freely });
+      const doorOf = (deviceId: string) => ({
+        deviceId,
+        mark: 'act 2',
+        isNew: deviceId !== ours && deviceId !== theirs,
+        change: {
+          isOwn: ({ mark, thumbprints: [held] }: FoundEntry) => mark === 'act 1' || held === sha256Of(device),
+          mayWrite: async () => deviceId !== unwanted,
+        },
+      });
+      // `stale`: an enrollment that the records do not know, and that is ours.
+      await enrollments.close(stale, 'act 1', { isOwn: () => true, mayWrite: freely });
+
+      const found = await enrollments.closeAll(ids.map(doorOf));
+      assert.deepEqual(
+        found.map((each) => (each instanceof FleetError ? each.code : (each?.disabled ?? false))),
+        [true, false, true, false, true, true, true, true, true, true],
+      );
+      const marks = found.map((each) => (each instanceof FleetError ? each.code : each?.mark));
+      assert.deepEqual(marks.slice(2), ['act 2', undefined, ...Array(6).fill('act 2')]);
+      // All were read back.
+      assert.deepEqual(found, await Promise.all(ids.map((id) => enrollments.enrollment(id))));
+      // Repeated, it changes nothing but the enrollment that has no place for a mark.
+      const again = await enrollments.closeAll(ids.map(doorOf));
+      assert.deepEqual(again.slice(1), found.slice(1));
+    });
+
+    it('disables an individual enrollment of ours, keeps its certificate, and enables it again', async () => {
+      const { enrollments } = open();
+      const device = await individual(`${run}-suspended`);
+      await enrollments.enroll([device]);
+      const isOwn = ({ thumbprints: [held] }: FoundEntry) => held === sha256Of(device);
+      const closed = await enrollments.close(device.deviceId, 'act 1', { isOwn, mayWrite: freely });
+      assert.deepEqual([closed?.disabled, closed?.thumbprints[0]], [true, sha256Of(device)]);
+      const opened = await enrollments.open(device.deviceId, 'enabled', { isOwn, mayWrite: freely });
+      assert.deepEqual([opened?.disabled, opened?.thumbprints[0]], [undefined, sha256Of(device)]);
+      assert.equal(opened?.createdAt, closed?.createdAt);
+    });
+
+    it('leaves an enrollment that is not ours', async () => {
+      const { enrollments } = open();
+      const device = await individual(`${run}-theirs`);
+      await enrollments.enroll([device]);
+      const before = await enrollments.enrollment(device.deviceId);
+      const change = { isOwn: () => false, mayWrite: freely };
+      assert.deepEqual(await enrollments.close(device.deviceId, 'act 1', change), before);
+      assert.deepEqual(await enrollments.open(device.deviceId, 'enabled', change), before);
+      assert.equal(before?.disabled, undefined);
+    });
+
+    it('opens no door that was closed again after it asked whether it may', async () => {
+      const { enrollments } = open();
+      const group = `${run}-raced-g`;
+      const device = await individual(`${run}-raced-i`);
+      await enrollments.enroll([device]);
+      for (const id of [group, device.deviceId]) {
+        const isOwn = ({ mark, thumbprints: [held] }: FoundEntry) => mark !== undefined || held === sha256Of(device);
+        await enrollments.close(id, 'suspend', { isOwn, mayWrite: freely });
+        let asked = 0;
+        async function mayOpen() {
+          asked += 1;
+          if (asked > 1) return false;
+          await enrollments.close(id, 'revoke', { isOwn, mayWrite: freely });
+          return true;
+        }
+        const left = await enrollments.open(id, 'enabled', { isOwn, mayWrite: mayOpen });
+        assert.deepEqual([asked, left?.disabled], [2, true], id);
+        assert.equal((await enrollments.enrollment(id))?.disabled, true, id);
+      }
     });
 
     it('has no registration of a device or group that does not exist', async () => {

@@ -84,7 +84,7 @@ describe('pages', () => {
     const names = [...sources.matchAll(/app\.(?:storageQueue|timer)\(['`]([a-z-]*[a-z])/g)].map(
       ([, name = '']) => name,
     );
-    assert.equal(names.length, 6);
+    assert.equal(names.length, 10);
     for (const name of names) assert.ok(readme.includes(name), name);
   });
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type * as z from 'zod';
 import { principalHeader } from '../../infra/local/principal.ts';
+import { queueNames } from '../../lib/resource-names.ts';
 import { operation } from '../operation.ts';
 import { until } from '../until.ts';
 import { startTestStack, type TestStack } from './test-stack.ts';
@@ -187,8 +188,8 @@ test('the summary counts what the lists have, and for a limited role its groups 
   assert.equal(summary.jobs.lastDay.byStatus.completedWithErrors, jobs.length);
   assert.equal(summary.groups.enrolled, 2);
   assert.deepEqual(
-    summary.queues.byQueue.map(({ messages }: { messages: number }) => messages),
-    [0, 0, 0, 0],
+    summary.queues.byQueue.map(({ queue, messages }: { queue: string; messages: number }) => [queue, messages]),
+    queueNames.map((queue) => [queue, 0]),
   );
   const limited = await got('get-summary', 'summary', { as: 'line8-reader' });
   assert.equal(limited.devices.total, 1);

@@ -35,6 +35,18 @@ describe('retrying', () => {
     );
   });
 
+  it('counts the time of the attempts, given a clock', async () => {
+    const { waits, sleep } = recorder();
+    let time = 0;
+    const work = async () => {
+      // A service that does not answer before the timeout of the call.
+      time += 30_000;
+      throw new FleetError('unavailable', 'no answer');
+    };
+    await assert.rejects(retrying(work, { maxWaitSeconds: 20, sleep, now: () => new Date(time) }), /no answer/);
+    assert.deepEqual([waits, time], [[], 30_000]);
+  });
+
   it('throws the last error instead of waiting for longer than the bound', async () => {
     const { waits, sleep } = recorder();
     const work = failing(9, () => new FleetError('throttled', 'wait', { retryAfter: 25 }));

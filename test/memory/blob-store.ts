@@ -1,4 +1,5 @@
 import type { BlobOptions, BlobStore, BlobVersion } from '../../lib/storage.ts';
+import { someTime } from '../factories.ts';
 
 /** Blobs in memory, held to the same contract as the real store. */
 export function createMemoryBlobStore(): BlobStore & {
@@ -65,6 +66,11 @@ export function createMemoryBlobStore(): BlobStore & {
         // Small pieces, so that readers meet boundaries anywhere.
         for (let at = 0; at < body.length; at += 1000) yield body.subarray(at, at + 1000);
       })();
+    },
+    async *list(prefix) {
+      for (const name of [...blobs.keys()].sort()) {
+        if (name.startsWith(prefix)) yield { name, createdAt: someTime };
+      }
     },
     async properties(name, version) {
       const blob = blobs.get(name);

@@ -1,8 +1,13 @@
-import type { BatchWrite, CertificateName, DeviceRecord, DeviceStore } from '../../lib/devices/device.ts';
+import type { CertificateName } from '../../lib/devices/certificate.ts';
+import type { BatchWrite, DeviceRecord, DeviceStore } from '../../lib/devices/device.ts';
 import type { Versioned } from '../../lib/storage.ts';
 
 /** Device records in memory, held to the same contract as the real store. */
-export function createMemoryDeviceStore(): DeviceStore & { readonly records: ReadonlyMap<string, DeviceRecord> } {
+export function createMemoryDeviceStore(): DeviceStore & {
+  readonly records: ReadonlyMap<string, DeviceRecord>;
+  /** Loses a record, as no method of a real store does. */
+  forget(id: string): void;
+} {
   const documents = new Map<string, { value: DeviceRecord; etag: string }>();
   let version = 0;
   const put = (value: DeviceRecord): string => {
@@ -25,6 +30,7 @@ export function createMemoryDeviceStore(): DeviceStore & { readonly records: Rea
     get records() {
       return new Map(sorted().map((record) => [record.id, record]));
     },
+    forget: (id) => void documents.delete(id),
     async create(records) {
       return write(records, ({ id }) => !documents.has(id));
     },
@@ -41,12 +47,14 @@ export function createMemoryDeviceStore(): DeviceStore & { readonly records: Rea
     },
     async list(filter, page) {
       const { size, continuation = '' } = page;
-      const { jobId, enrollmentGroup, status, expiresBefore, idPrefix = '', certificate } = filter;
+      const { jobId, enrollmentGroup, issuingGroup, status, expiresBefore, idPrefix = '', certificate } = filter;
       const found = sorted().filter(
         (record) =>
           record.id > continuation &&
           (jobId === undefined || record.claim.jobId === jobId) &&
           (enrollmentGroup === undefined || record.enrollmentGroup === enrollmentGroup) &&
+          (issuingGroup === undefined ||
+            [record.enrollmentGroup, ...(record.formerGroups ?? [])].includes(issuingGroup)) &&
           (status === undefined || record.status === status) &&
           (expiresBefore === undefined ||
             (record.identity !== undefined && record.identity.notAfter < expiresBefore)) &&
@@ -61,6 +69,10 @@ export function createMemoryDeviceStore(): DeviceStore & { readonly records: Rea
         (record) => record.status === 'provisioned' && record.enrollmentGroup === enrollmentGroup,
       );
       return waiting.slice(0, limit).map(({ id }) => id);
+    },
+    async dueLooks(before, limit) {
+      const due = sorted().filter(({ block }) => block?.lookAgainAt !== undefined && block.lookAgainAt < before);
+      return due.slice(0, limit).map(({ id }) => id);
     },
     async countEnding({ enrollmentGroups, from, before }) {
       const ends = sorted().flatMap(({ enrollmentGroup, identity, status }) => {

@@ -1,12 +1,14 @@
 import { X509Certificate } from 'node:crypto';
 import type {
   Deletion,
+  EnrollmentError,
   Enrollments,
   FoundEntry,
   GroupEnrollment,
   IndividualEnrollment,
   RegistrationOf,
 } from '../../lib/enrollment/enrollments.ts';
+import { FleetError, orFleetError } from '../../lib/errors.ts';
 
 const sha256Of = (pem: string) => new X509Certificate(pem).fingerprint256.replaceAll(':', '');
 
@@ -25,6 +27,9 @@ export function createMemoryEnrollments() {
     const createdAt = before?.createdAt ?? created;
     return { etag: `"${version}"`, createdAt, attestation: 'x509', thumbprints, caReferences: [] };
   };
+  const blocking = (before: FoundEntry | undefined, mark: string): FoundEntry => {
+    return { ...entry(before, []), attestation: 'symmetricKey', disabled: true, mark };
+  };
   const remove = (found: Map<string, FoundEntry>, id: string, isOwn: (found: FoundEntry) => boolean): Deletion => {
     const existing = found.get(id);
     if (existing === undefined) return 'absent';
@@ -32,6 +37,23 @@ export function createMemoryEnrollments() {
     found.delete(id);
     return 'deleted';
   };
+  async function enrollOne(device: IndividualEnrollment): Promise<EnrollmentError | undefined> {
+    const { deviceId, own, adopt, definition } = device;
+    const thumbprint = sha256Of(device.certificatePem);
+    const exists = entries.individuals.get(deviceId);
+    const held = exists?.thumbprints[0] ?? exists?.mark ?? '';
+    const isDisabled = definition.provisioningStatus === 'disabled';
+    if (held === thumbprint && (exists?.disabled ?? false) === isDisabled) return undefined;
+    if (exists !== undefined && held !== thumbprint && !adopt && !own.includes(held))
+      return { exists, errorCode: 409201, message: 'Enrollment already exists.' };
+    if (exists !== undefined && !(await device.mayWrite()))
+      throw new FleetError('concurrent-change', `Device "${deviceId}" changed while it was enrolled.`);
+    if (entries.individuals.get(deviceId) !== exists)
+      throw new FleetError('concurrent-change', 'An enrollment changed while it was written.');
+    individuals.set(deviceId, device);
+    entries.individuals.set(deviceId, { ...entry(exists, [thumbprint]), ...(isDisabled && { disabled: true }) });
+    return undefined;
+  }
   const enrollments: Enrollments = {
     async ensureGroup(group, mayWrite) {
       calls.ensureGroup += 1;
@@ -54,17 +76,7 @@ export function createMemoryEnrollments() {
     },
     async enroll(devices) {
       calls.enroll += 1;
-      return devices.map((device) => {
-        const { deviceId, own, adopt } = device;
-        const thumbprint = sha256Of(device.certificatePem);
-        const exists = entries.individuals.get(deviceId);
-        const held = exists?.thumbprints[0] ?? exists?.mark ?? '';
-        if (exists !== undefined && held !== thumbprint && !adopt && !own.includes(held))
-          return { exists, errorCode: 409201, message: 'Enrollment already exists.' };
-        individuals.set(deviceId, device);
-        entries.individuals.set(deviceId, entry(exists, [thumbprint]));
-        return undefined;
-      });
+      return Promise.all(devices.map(enrollOne));
     },
     async deleteEnrollment(deviceId, isOwn) {
       const result = remove(entries.individuals, deviceId, isOwn);
@@ -74,8 +86,40 @@ export function createMemoryEnrollments() {
     async block(deviceId, mark) {
       const exists = entries.individuals.get(deviceId);
       if (exists !== undefined) return exists.mark === mark ? undefined : exists;
-      entries.individuals.set(deviceId, { ...entry(undefined, []), attestation: 'symmetricKey', mark });
+      entries.individuals.set(deviceId, blocking(undefined, mark));
       return undefined;
+    },
+    async enrollment(deviceId) {
+      return entries.individuals.get(deviceId);
+    },
+    async close(deviceId, mark, { isOwn, mayWrite }) {
+      const exists = entries.individuals.get(deviceId);
+      const isClosed = exists?.mark === mark && exists.disabled === true;
+      const isLeft = exists !== undefined && (isClosed || !isOwn(exists));
+      if (isLeft || !(await mayWrite())) return exists;
+      if (entries.individuals.get(deviceId) !== exists) return enrollments.close(deviceId, mark, { isOwn, mayWrite });
+      const isCertificate = exists !== undefined && exists.mark === undefined;
+      const closed: FoundEntry = isCertificate
+        ? { ...entry(exists, exists.thumbprints), disabled: true }
+        : blocking(exists, mark);
+      entries.individuals.set(deviceId, closed);
+      return closed;
+    },
+    closeAll: (doors) =>
+      Promise.all(
+        doors.map(({ deviceId, mark, change }) => orFleetError(() => enrollments.close(deviceId, mark, change))),
+      ),
+    async open(deviceId, status, { isOwn, mayWrite }) {
+      const exists = entries.individuals.get(deviceId);
+      if (exists === undefined || !isOwn(exists) || !(await mayWrite())) return exists;
+      if (entries.individuals.get(deviceId) !== exists) return enrollments.open(deviceId, status, { isOwn, mayWrite });
+      if (exists.mark === undefined) {
+        const opened = entry(exists, exists.thumbprints);
+        entries.individuals.set(deviceId, status === 'disabled' ? { ...opened, disabled: true } : opened);
+      } else {
+        entries.individuals.delete(deviceId);
+      }
+      return entries.individuals.get(deviceId);
     },
     async *groupRegistrations(enrollmentGroup) {
       const all = registrations.get(enrollmentGroup) ?? [];

@@ -1,20 +1,28 @@
+import { appendBlobsContract } from '../contract/append-blobs.ts';
 import { blobStoreContract } from '../contract/blob-store.ts';
 import { caRegistryContract } from '../contract/ca-registry.ts';
 import { deadLetterStoreContract } from '../contract/dead-letter-store.ts';
 import { deviceStoreContract } from '../contract/device-store.ts';
 import { dpsCaStoreContract } from '../contract/dps-ca-store.ts';
 import { enrollmentsContract } from '../contract/enrollments.ts';
+import { findingStoreContract } from '../contract/finding-store.ts';
+import { fleetActStoreContract } from '../contract/fleet-act-store.ts';
 import { groupStoreContract } from '../contract/group-store.ts';
+import { hubIdentitiesContract } from '../contract/hub-identities.ts';
 import { jobStoreContract } from '../contract/job-store.ts';
 import { lockContract } from '../contract/lock.ts';
 import { makeCertificate } from '../infra/emulators/dps/certificates.ts';
+import { createMemoryAppendBlobs } from './append-blobs.ts';
 import { createMemoryBlobStore } from './blob-store.ts';
 import { createMemoryCaRegistry } from './ca-registry.ts';
 import { createMemoryDeadLetterStore } from './dead-letter-store.ts';
 import { createMemoryDeviceStore } from './device-store.ts';
 import { createMemoryDpsCaStore } from './dps-cas.ts';
 import { createMemoryEnrollments } from './enrollments.ts';
+import { createMemoryFindingStore } from './finding-store.ts';
+import { createMemoryFleetActStore } from './fleet-acts.ts';
 import { createMemoryGroupStore } from './group-store.ts';
+import { createMemoryHubIdentities } from './hub-identities.ts';
 import { createMemoryJobStore } from './job-store.ts';
 import { createMemoryLocks } from './locks.ts';
 
@@ -28,9 +36,15 @@ const [devices, jobs, blobs, groups, letters] = [
 ];
 deviceStoreContract('memory', () => devices);
 jobStoreContract('memory', () => jobs);
+appendBlobsContract('memory', () => {
+  const segments = createMemoryAppendBlobs({ blocks: 100 });
+  return { segments, store: segments.store };
+});
 blobStoreContract('memory', () => blobs);
 groupStoreContract('memory', () => groups);
 deadLetterStoreContract('memory', () => letters);
+const findings = createMemoryFindingStore();
+findingStoreContract('memory', () => findings);
 const dpsCas = createMemoryDpsCaStore();
 dpsCaStoreContract('memory', () => dpsCas);
 lockContract('memory', createMemoryLocks());
@@ -53,3 +67,19 @@ enrollmentsContract(
   }),
   async () => (await makeCertificate({ name: 'memory CA', ca: true })).pem,
 );
+
+hubIdentitiesContract('memory', async () => {
+  const identities = createMemoryHubIdentities();
+  identities.devices.set('hub/gw-1', { status: 'enabled' });
+  return {
+    identities,
+    ...{ hub: 'hub', otherHub: 'other hub', deviceId: 'gw-1' },
+    rest: async () => undefined,
+    async disableElsewhere(hub, deviceId, statusReason) {
+      identities.devices.set(`${hub}/${deviceId}`, { status: 'disabled', statusReason });
+    },
+  };
+});
+
+const fleetActs = createMemoryFleetActStore();
+fleetActStoreContract('memory', () => fleetActs);

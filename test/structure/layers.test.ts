@@ -10,12 +10,13 @@ import { circles, importsOf } from './import-graph.ts';
  */
 const floors: readonly (readonly string[])[] = [
   ['pipeline'],
+  ['findings'],
   ['orders', 'enrollment'],
   ['jobs'],
   ['authorities'],
   ['bundle', 'manifest'],
   ['groups'],
-  ['pki', 'devices', 'access'],
+  ['pki', 'devices', 'access', 'audit'],
   ['.'],
 ];
 

@@ -59,6 +59,19 @@ var rules = [
     '''
   }
   {
+    name: 'finding-opened'
+    title: 'Azure differs from the records'
+    description: 'A sweep saw something critical or high: a door of a revoked device is open, a group is missing, an unknown certificate is in use. GET /api/findings?state=open has what was expected and seen, and what to do.'
+    severity: 1
+    query: '''
+      AppTraces
+      | where Message has 'finding opened'
+      | extend entry = parse_json(Message)
+      | where tostring(entry.event) == 'finding opened' and tostring(entry.severity) in ('critical', 'high')
+      | project TimeGenerated, kind = tostring(entry.kind), finding = tostring(entry.finding), group = tostring(entry.group)
+    '''
+  }
+  {
     name: 'service-throttling'
     title: 'DPS or IoT Hub throttles the app'
     description: 'The app waits and continues. If this lasts, lower DPS_OPERATIONS_PER_MINUTE or request a higher quota.'

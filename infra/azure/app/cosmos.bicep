@@ -56,6 +56,8 @@ module account 'br/public:avm/res/document-db/database-account:0.16.0' = {
                 { path: '/identity/sha1Thumbprint/?' }
                 { path: '/identity/sha256Thumbprint/?' }
                 { path: '/formerCertificateNames/[]/?' }
+                { path: '/block/lookAgainAt/?' }
+                { path: '/formerGroups/[]/?' }
               ]
               excludedPaths: [{ path: '/*' }]
             }
@@ -103,6 +105,27 @@ module account 'br/public:avm/res/document-db/database-account:0.16.0' = {
                 { path: '/queue/?' }
                 { path: '/type/?' }
                 { path: '/reason/code/?' }
+              ]
+              excludedPaths: [{ path: '/*' }]
+            }
+          }
+          {
+            name: 'findings'
+            kind: 'Hash'
+            version: 2
+            paths: ['/kind']
+            // -1: documents do not expire, except findings that are gone, which have their own ttl.
+            defaultTtl: -1
+            autoscaleSettingsMaxThroughput: serverless ? null : smallThroughput
+            indexingPolicy: {
+              indexingMode: 'consistent'
+              automatic: true
+              includedPaths: [
+                { path: '/kind/?' }
+                { path: '/severity/?' }
+                { path: '/state/?' }
+                { path: '/subject/id/?' }
+                { path: '/subject/enrollmentGroup/?' }
               ]
               excludedPaths: [{ path: '/*' }]
             }

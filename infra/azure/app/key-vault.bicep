@@ -1,9 +1,12 @@
-// The vault of the CA keys. Purge protection is on, because a fleet without its CA key cannot be renewed.
+// A vault of keys: one for the CA keys, and one for the key of the audit trail. Purge protection is on, because a fleet without
+// its CA key cannot be renewed.
 param name string
 param location string
 param tags object
 @allowed(['standard', 'premium'])
 param sku string
+@description('Names of P-256 signing keys to make. The app makes the CA keys itself.')
+param signers array = []
 param workspaceId string
 @description('Empty: no private endpoint. Clients use the public endpoint, by identity only.')
 param privateEndpointSubnetId string
@@ -12,12 +15,19 @@ param dnsZoneId string
 var private = !empty(privateEndpointSubnetId)
 
 module vault 'br/public:avm/res/key-vault/vault:0.14.0' = {
-  name: 'vault'
+  // Two vaults are deployed at the same time, and a deployment needs a name of its own.
+  name: '${name}-vault'
   params: {
     name: name
     location: location
     tags: tags
     sku: sku
+    keys: map(signers, signer => {
+      name: signer
+      kty: sku == 'premium' ? 'EC-HSM' : 'EC'
+      curveName: 'P-256'
+      keyOps: ['sign']
+    })
     enableRbacAuthorization: true
     enablePurgeProtection: true
     softDeleteRetentionInDays: 90

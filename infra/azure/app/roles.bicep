@@ -7,6 +7,7 @@ param storageAccountName string
 param cosmosAccountName string
 param cosmosDatabaseName string
 param keyVaultName string
+param auditVaultName string
 param hubName string
 param dpsName string
 param componentName string
@@ -53,6 +54,10 @@ resource cosmos 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' existing = {
 
 resource vault 'Microsoft.KeyVault/vaults@2023-07-01' existing = {
   name: keyVaultName
+}
+
+resource auditVault 'Microsoft.KeyVault/vaults@2023-07-01' existing = {
+  name: auditVaultName
 }
 
 resource hub 'Microsoft.Devices/IotHubs@2023-06-30' existing = {
@@ -170,6 +175,38 @@ resource appOnVault 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: vault
   properties: {
     roleDefinitionId: caSigner.id
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// The app signs checkpoints of the audit trail with a key that Bicep makes. It can make no other key there.
+resource auditSigner 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
+  name: guid(resourceGroup().id, 'audit-signer')
+  properties: {
+    roleName: 'Fleet audit signer (${auditVaultName})'
+    description: 'Reads the public part of the key of the audit trail and signs with it.'
+    type: 'CustomRole'
+    permissions: [
+      {
+        actions: []
+        notActions: []
+        dataActions: [
+          'Microsoft.KeyVault/vaults/keys/read'
+          'Microsoft.KeyVault/vaults/keys/sign/action'
+        ]
+        notDataActions: []
+      }
+    ]
+    assignableScopes: [resourceGroup().id]
+  }
+}
+
+resource appOnAuditVault 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(auditVault.id, appPrincipalId, auditSigner.id)
+  scope: auditVault
+  properties: {
+    roleDefinitionId: auditSigner.id
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
   }

@@ -4,6 +4,8 @@ param location string
 param tags object
 param bundleRetentionDays int
 param manifestRetentionDays int
+@description('Days for which no blob of the audit trail can be changed or deleted.')
+param auditRetentionDays int
 @description('Empty: no private endpoint. Clients use the public endpoint, by identity only.')
 param privateEndpointSubnetId string
 param blobDnsZoneId string
@@ -16,6 +18,7 @@ var queueNames = [
   'orders'
   'chunks'
   'individual-enrollments'
+  'device-blocks'
 ]
 
 module account 'br/public:avm/res/storage/storage-account:0.33.0' = {
@@ -49,6 +52,9 @@ module account 'br/public:avm/res/storage/storage-account:0.33.0' = {
         { name: 'reports', publicAccess: 'None' }
         // One blob per task that must run on one instance at a time (blob lease).
         { name: 'locks', publicAccess: 'None' }
+        // The audit trail. What is never overwritten has the immutability policy below; its head is written again and again.
+        { name: 'audit', publicAccess: 'None' }
+        { name: 'audit-head', publicAccess: 'None' }
       ]
     }
     queueServices: {
@@ -102,6 +108,19 @@ module account 'br/public:avm/res/storage/storage-account:0.33.0' = {
         ]
       : []
   }
+}
+
+// Deployed unlocked, so that a trial can be deleted. docs/audit.md says how to lock it; a locked policy can only be extended.
+// Segments of the intake are append blobs and have to grow; block blobs cannot.
+resource auditPolicy 'Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies@2024-01-01' = {
+  #disable-next-line use-parent-property
+  name: '${name}/default/audit/default'
+  properties: {
+    immutabilityPeriodSinceCreationInDays: auditRetentionDays
+    allowProtectedAppendWrites: true
+    allowProtectedAppendWritesAll: false
+  }
+  dependsOn: [account]
 }
 
 output name string = account.outputs.name

@@ -1,15 +1,16 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { RateLimiter } from '../rate-limiter.ts';
-import { apiVersionOf, throttled } from './http/conventions.ts';
+import { apiVersionOf, hostNameOf, throttled } from './http/conventions.ts';
 import type { Answer, Call } from './http/server.ts';
-import { dpsError, ServiceError } from './http/service-error.ts';
+import { dpsError, type ServiceError } from './http/service-error.ts';
+import { hubError } from './hub/hub-error.ts';
 import type { AccessRight, LinkedHub, Settings } from './options.ts';
 
 /** A parsed `SharedAccessSignature …` header. Its fields may have any order. */
 export interface SharedAccessSignature {
   /** The resource exactly as in the header. Clients sign this text, and not all of them encode it. */
   readonly signedResource: string;
-  /** The resource decoded, in lower case. */
+  /** The resource decoded, in lower case, without a port. */
   readonly resource: string;
   readonly signature: Buffer;
   /** Unix seconds. */
@@ -37,7 +38,7 @@ export function parseSharedAccessSignature(header: string): SharedAccessSignatur
   try {
     return {
       signedResource: sr,
-      resource: decodeURIComponent(sr).toLowerCase(),
+      resource: withoutPort(decodeURIComponent(sr).toLowerCase()),
       signature: Buffer.from(decodeURIComponent(sig), 'base64'),
       expiry: se,
       policyName: fields.get('skn') || undefined,
@@ -45,6 +46,11 @@ export function parseSharedAccessSignature(header: string): SharedAccessSignatur
   } catch {
     return undefined;
   }
+}
+
+/** Clients that connect to another port sign the host name with it. */
+function withoutPort(resource: string): string {
+  return resource.replace(/^([^/:]+):\d+(?=\/|$)/, '$1');
 }
 
 /** @returns whether the signature was made with one of the keys (base64) */
@@ -97,11 +103,6 @@ export function createServiceAuthorization({
     if (!policy.rights.includes(right))
       throw dpsError(401, `Unauthorized. The policy does not have the right ${right}.`);
   };
-}
-
-/** The Host header without the port. */
-function hostNameOf(call: Call): string {
-  return (call.header('host') ?? '').replace(/:\d+$/, '').toLowerCase();
 }
 
 export function isAcceptedBearer(header: string, accepted: Settings['bearerTokens']): boolean {
@@ -158,5 +159,5 @@ export function createHubAuthorization({ hubs, bearerTokens, now }: Pick<Setting
 }
 
 function hubUnauthorized(reason: string): ServiceError {
-  return new ServiceError(401, 'IotHubUnauthorizedAccess', `Unauthorized. ${reason}`);
+  return hubError('IotHubUnauthorizedAccess', `Unauthorized. ${reason}`);
 }

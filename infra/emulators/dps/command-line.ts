@@ -1,10 +1,15 @@
 import { join, resolve } from 'node:path';
 import type { ParseArgsOptionsConfig } from 'node:util';
-import { parseOptions, portNumber, UsageError, wholeNumber } from '../command-line.ts';
+import { oneOf, parseOptions, portNumber, UsageError, wholeNumber } from '../command-line.ts';
+import { eventSchemas } from './hub/device-event.ts';
 import {
   accessRights,
+  type DeviceEventOptions,
   type DpsEmulatorOptions,
+  documentedHubLimits,
   documentedQuotas,
+  type HubLimits,
+  hubTiers,
   type LinkedHub,
   type Quotas,
   wellKnownKey,
@@ -18,6 +23,11 @@ const optionSyntax = {
   'id-scope': { type: 'string', default: '0ne00000000' },
   'service-host': { type: 'string', default: 'localhost' },
   hub: { type: 'string', multiple: true, default: ['localhost'] },
+  'hub-tier': { type: 'string' },
+  'hub-units': { type: 'string', default: '1' },
+  storage: { type: 'string' },
+  'device-events': { type: 'string' },
+  'device-events-schema': { type: 'string', default: 'eventGrid' },
   key: { type: 'string' },
   'retry-after': { type: 'string', default: '3' },
   'allow-http-webhooks': { type: 'boolean', default: false },
@@ -52,6 +62,12 @@ Azure's Device Provisioning Service and its linked IoT hubs, on one HTTPS port.
   --service-host NAME     host name that clients know DPS by (default: localhost)
   --hub NAME[,weight=N][,latency=MS]
                           a linked IoT hub; may be repeated (default: localhost)
+  --hub-tier S1|S2|S3     throttle each hub as documented for its tier (default: no limits)
+  --hub-units N           units of each hub, with --hub-tier (default: 1)
+  --storage TEXT          connection string of the storage account that the hubs may use with their identity
+  --device-events QUEUE   queue of --storage that gets an event for each created or deleted device (default: none)
+  --device-events-schema eventGrid|cloudEvents
+                          (default: eventGrid)
   --key BASE64            key of the policies provisioningserviceowner and iothubowner (default: a published one)
   --retry-after SECONDS   how long devices wait before they poll (default: 3)
   --allow-http-webhooks   accept http: URLs for custom allocation; DPS accepts https: only
@@ -88,7 +104,10 @@ export function readCommandLine(args: readonly string[]): DpsCommandLine {
       policies: [{ name: 'provisioningserviceowner', primaryKey: key, rights: accessRights }],
       retryAfterSeconds: wholeNumber('retry-after', values['retry-after']),
       quotas: quotasOf(values),
+      hubLimits: hubLimitsOf(values['hub-tier'], values['hub-units']),
       webhook: { allowHttp: values['allow-http-webhooks'] },
+      storageConnectionString: values.storage,
+      deviceEvents: deviceEventsOf(values),
     },
     port: portNumber(values.port),
     host: values.host,
@@ -104,6 +123,26 @@ function quotasOf(values: { readonly [option in keyof typeof quotaOptions]?: str
     if (text !== undefined) quotas[quota] = wholeNumber(option, text);
   }
   return quotas;
+}
+
+function deviceEventsOf(values: {
+  storage?: string;
+  'device-events'?: string;
+  'device-events-schema': string;
+}): DeviceEventOptions | undefined {
+  const schema = oneOf('device-events-schema', values['device-events-schema'], eventSchemas);
+  const queue = values['device-events'];
+  if (queue === undefined) return undefined;
+  if (values.storage === undefined) throw new UsageError('No storage account for --device-events. Set --storage TEXT.');
+  return { connectionString: values.storage, queue, schema };
+}
+
+function hubLimitsOf(tierText: string | undefined, unitsText: string): HubLimits {
+  const units = wholeNumber('hub-units', unitsText, [1, 200]);
+  if (tierText === undefined) return {};
+  const tier = hubTiers.find((each) => each.toLowerCase() === tierText.toLowerCase());
+  if (tier === undefined) throw new UsageError(`Invalid value "${tierText}" for --hub-tier. Expected S1, S2 or S3.`);
+  return documentedHubLimits(tier, units);
 }
 
 /** `hub-1.example.net,weight=10,latency=25` */

@@ -1,16 +1,15 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createRateLimiter } from '../rate-limiter.ts';
-import { createGuard, createHubAuthorization, createServiceAuthorization, isAcceptedBearer } from './authorization.ts';
+import { createGuard, createServiceAuthorization, isAcceptedBearer } from './authorization.ts';
 import { createSymmetricKeyAttestation, createX509Attestation } from './device-api/attestation.ts';
 import { deviceRoutes } from './device-api/device-routes.ts';
 import { createEntryStore } from './entries/entry-store.ts';
 import { createEntryParser } from './entries/parse-entry.ts';
 import { createDpsErrorRenderer } from './http/conventions.ts';
 import { type Api, type Call, createHttpsServer } from './http/server.ts';
-import { createDeviceLookup, createDeviceRegistry, createHubErrorRenderer } from './hub/device-registry.ts';
-import { identityRoutes } from './hub/identity-routes.ts';
-import { twinRoutes } from './hub/twin-routes.ts';
+import { createHubs } from './hub/hub-api.ts';
+import { isHubPath } from './hub/hub-error.ts';
 import { createCaCertificates } from './management-api/ca-certificates.ts';
 import { certificateRoutes } from './management-api/certificate-routes.ts';
 import { armError, renderManagementError, serviceRoutes } from './management-api/resource.ts';
@@ -22,12 +21,17 @@ import { createEntryWriter } from './service-api/entry-writer.ts';
 import { registrationRoutes } from './service-api/registration-routes.ts';
 import { createStore } from './store.ts';
 
-export { type DpsEmulatorOptions, documentedQuotas, type LinkedHub, type Quotas, wellKnownKey } from './options.ts';
+export {
+  type DpsEmulatorOptions,
+  documentedHubLimits,
+  documentedQuotas,
+  type LinkedHub,
+  type Quotas,
+  wellKnownKey,
+} from './options.ts';
 
 /** The "message size" of https://learn.microsoft.com/azure/iot-dps/about-iot-dps#quotas-and-limits. */
 const dpsMessageBytes = 96 * 1024;
-/** Enough for a bulk call of a hundred devices with twins. IoT Hub publishes no limit. */
-const hubMessageBytes = 1024 * 1024;
 
 export interface DpsEmulator {
   readonly settings: Settings;
@@ -46,17 +50,18 @@ export interface DpsEmulator {
 export function createDpsEmulator(options: DpsEmulatorOptions): DpsEmulator {
   const settings = settingsOf(options);
   const { idScope, now, random, bearerTokens, quotas } = settings;
-  const store = createStore({ path: settings.dataFile });
-  const entries = createEntryStore(store);
-  const registrations = createRegistrationStore(store);
-  const cas = createCaCertificates(store);
-  const registry = createDeviceRegistry(store, settings);
-  const registrar = createRegistrar({ store, entries, registrations, registry, settings });
-
   const newId = () => {
     const hex = random(16).toString('hex');
     return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
   };
+
+  const store = createStore({ path: settings.dataFile });
+  const entries = createEntryStore(store);
+  const registrations = createRegistrationStore(store);
+  const cas = createCaCertificates(store);
+  const hubs = createHubs({ store, newId, settings });
+  const registrar = createRegistrar({ store, entries, registrations, registry: hubs.registry, settings });
+
   const renderDpsError = createDpsErrorRenderer({ now, newId });
 
   const operations = createRateLimiter({ limit: quotas.operationsPerMinute, windowMs: 60_000, now });
@@ -105,18 +110,14 @@ export function createDpsEmulator(options: DpsEmulatorOptions): DpsEmulator {
     renderError: renderManagementError,
   };
 
-  const lookup = createDeviceLookup({ authorize: createHubAuthorization(settings), registry });
-  const hubApi: Api = {
-    // The twin routes come first, because the identity routes would take `query` for a device id.
-    routes: [...twinRoutes({ lookup, registry, settings }), ...identityRoutes({ lookup, registry, settings })],
-    maxBodyBytes: hubMessageBytes,
-    renderError: createHubErrorRenderer({ newId }),
-  };
-
   const server = createHttpsServer({
     ...settings.tls,
-    apis: [serviceApi, managementApi, hubApi, deviceApi],
-    fallback: { routes: [], maxBodyBytes: dpsMessageBytes, renderError: renderDpsError },
+    apis: [serviceApi, managementApi, hubs.api, deviceApi],
+    fallback: {
+      routes: [],
+      maxBodyBytes: dpsMessageBytes,
+      renderError: (error, call) => (isHubPath(call.path) ? hubs.api.renderError(error, call) : renderDpsError(error)),
+    },
   });
 
   return {
@@ -124,13 +125,14 @@ export function createDpsEmulator(options: DpsEmulatorOptions): DpsEmulator {
     async listen(port, host = '127.0.0.1') {
       server.listen(port, host);
       await once(server, 'listening');
+      hubs.start();
       return { port: (server.address() as AddressInfo).port };
     },
     async close() {
       const closed = server.listening ? once(server, 'close') : undefined;
       server.close();
       server.closeIdleConnections();
-      await registrar.close();
+      await Promise.all([registrar.close(), hubs.close()]);
       // Do not wait for a client that never finishes its request.
       const deadline = setTimeout(() => server.closeAllConnections(), 2000);
       await closed;

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { EventSchema } from './hub/device-event.ts';
 
 export interface LinkedHub {
   readonly hostName: string;
@@ -51,6 +52,42 @@ export const documentedQuotas: Quotas = {
   caCertificates: 25,
 };
 
+/** Operations of an IoT hub that have a limit of their own. */
+export const hubOperations = ['registry', 'twinReads', 'twinUpdates', 'queries', 'jobs'] as const;
+export type HubOperation = (typeof hubOperations)[number];
+/** `operations` in any `seconds`, for one hub. */
+export interface HubLimit {
+  readonly operations: number;
+  readonly seconds: number;
+}
+/** An operation that is left out has no limit. */
+export type HubLimits = { readonly [operation in HubOperation]?: HubLimit };
+
+export const hubTiers = ['S1', 'S2', 'S3'] as const;
+export type HubTier = (typeof hubTiers)[number];
+
+/** https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling#operation-throttles */
+export function documentedHubLimits(tier: HubTier, units: number): Required<HubLimits> {
+  const perMinute = (operations: number): HubLimit => ({ operations: operations * units, seconds: 60 });
+  const perSecond = (operations: number): HubLimit => ({ operations, seconds: 1 });
+  if (tier === 'S3') {
+    return {
+      registry: perMinute(5000),
+      twinReads: perSecond(500 * units),
+      twinUpdates: perSecond(250 * units),
+      queries: perMinute(1000),
+      jobs: perMinute(5000),
+    };
+  }
+  return {
+    registry: perMinute(100),
+    twinReads: perSecond(tier === 'S2' ? Math.max(100, 10 * units) : 100),
+    twinUpdates: perSecond(tier === 'S2' ? Math.max(50, 5 * units) : 50),
+    queries: perMinute(20),
+    jobs: perMinute(100),
+  };
+}
+
 /** https://learn.microsoft.com/azure/iot-dps/tutorial-custom-allocation-policies: 10 retries, after 1 s, 10 s, 19 s, ... */
 export interface WebhookSettings {
   readonly retries: number;
@@ -70,6 +107,14 @@ const documentedWebhook: WebhookSettings = {
   allowHttp: false,
 };
 
+export interface DeviceEventOptions {
+  /** Of the storage account of the queue. */
+  readonly connectionString: string;
+  readonly queue: string;
+  /** Default: eventGrid. */
+  readonly schema?: EventSchema;
+}
+
 export interface DpsEmulatorOptions {
   /** TLS identity of the server, PEM. See `ensureLocalTls`. */
   readonly tls: { readonly keyPem: string; readonly certPem: string };
@@ -87,7 +132,13 @@ export interface DpsEmulatorOptions {
   /** Seconds in `retry-after` of an accepted registration. Default: 3. */
   readonly retryAfterSeconds?: number;
   readonly quotas?: Partial<Quotas>;
+  /** Of each hub. Default: none, as for a hub with enough units. See `documentedHubLimits`. */
+  readonly hubLimits?: HubLimits;
   readonly webhook?: Partial<WebhookSettings>;
+  /** Connection string of the storage account that the hubs may use with their identity. */
+  readonly storageConnectionString?: string | undefined;
+  /** Announces created and deleted devices, as an Event Grid subscription does. Default: not at all. */
+  readonly deviceEvents?: DeviceEventOptions | undefined;
   readonly now?: () => Date;
   readonly random?: (bytes: number) => Buffer;
 }
@@ -109,7 +160,10 @@ export function settingsOf({
   defaultAllocationPolicy = 'hashed',
   retryAfterSeconds = 3,
   quotas = {},
+  hubLimits = {},
   webhook = {},
+  storageConnectionString,
+  deviceEvents,
   now = () => new Date(),
   random = randomBytes,
 }: DpsEmulatorOptions) {
@@ -124,7 +178,10 @@ export function settingsOf({
     defaultAllocationPolicy,
     retryAfterSeconds,
     quotas: { ...documentedQuotas, ...quotas },
+    hubLimits,
     webhook: { ...documentedWebhook, ...webhook },
+    storageConnectionString,
+    deviceEvents,
     now,
     random,
   };

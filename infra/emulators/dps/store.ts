@@ -16,7 +16,7 @@ export interface PageRequest {
   /** `next` of the previous page. */
   readonly after?: number;
   readonly limit?: number;
-  /** A condition on the column `body` (JSON), with bound values. Only `compileDeviceQuery` writes it. */
+  /** A condition on the columns `key` and `body` (JSON), with bound values. Only `compileDeviceQuery` writes it. */
   readonly where?: { readonly sql: string; readonly values: readonly SQLInputValue[] };
 }
 
@@ -30,6 +30,8 @@ export interface Store {
   collection<T>(name: string): Collection<T>;
   /** A page over several collections. */
   pageOf<T>(names: readonly string[], request?: PageRequest): Page<T>;
+  /** The number of documents in several collections, optionally with a condition. */
+  countOf(names: readonly string[], where?: PageRequest['where']): number;
   /** Runs a transaction. A nested call joins the outer one. */
   transaction<T>(work: () => T): T;
   close(): void;
@@ -98,6 +100,12 @@ export function createStore({ path = ':memory:' }: { path?: string } = {}): Stor
     };
   }
 
+  function countOf(names: readonly string[], where?: PageRequest['where']): number {
+    const sql = `SELECT count(*) AS n FROM documents
+      WHERE collection IN (${names.map(() => '?').join(', ')}) ${where ? `AND (${where.sql})` : ''}`;
+    return Number(prepare(sql).get(...names, ...(where?.values ?? []))?.['n']);
+  }
+
   function prepare(sql: string) {
     let statement = pageStatements.get(sql);
     if (!statement) {
@@ -125,5 +133,5 @@ export function createStore({ path = ':memory:' }: { path?: string } = {}): Stor
     }
   }
 
-  return { collection, pageOf, transaction, close: () => database.close() };
+  return { collection, pageOf, countOf, transaction, close: () => database.close() };
 }

@@ -64,3 +64,9 @@ export interface GroupAnswer {
   readonly enrollment: { readonly status: string };
   readonly issuingCas: readonly { readonly certificatePem: string; readonly chainPem: readonly string[] }[];
 }
+
+/** What GET /api/findings returns, reduced to the members that the demo reads. */
+export interface FindingsAnswer {
+  readonly findings: readonly { readonly id: string; readonly seen: Readonly<Record<string, unknown>> }[];
+  readonly latestSweep?: { readonly began: string; readonly figures: Readonly<Record<string, number>> };
+}

@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises';
+import { DefaultAzureCredential } from '@azure/identity';
 import { z } from 'zod';
 import { readConfig } from '../../../functions/config.ts';
 import { createServices } from '../../../functions/services.ts';
 import type { CaRegistry } from '../../../lib/enrollment/ca-registration.ts';
 import { FleetError } from '../../../lib/errors.ts';
 import { findStack } from '../../local/stack/running-stack.ts';
+import { localOperator, signedInOperator } from './operator.ts';
 import { findRegistry, localRegistry } from './registry.ts';
 
 /** The deployment that a command acts on. */
@@ -14,6 +16,8 @@ export interface Place {
   readonly registry?: CaRegistry;
   /** For messages. */
   readonly name: string;
+  /** Who runs the command, for the audit trail. */
+  readonly operator: () => Promise<string>;
 }
 
 /** App settings in one of three forms: output of `az`, local.settings.json, or one object. */
@@ -51,13 +55,22 @@ export async function findPlace({
     AzureWebJobsStorage__credential: ___,
     ...own
   } = parsed.data;
-  const services = createServices(readConfig(own));
-  if (dps === undefined) return { services, name: settings };
-  return { services, name: settings, registry: await findRegistry(dps) };
+  const config = readConfig(own);
+  const services = createServices(config);
+  // A storage account that is reached by a key is an emulator on this machine.
+  const operator = async () =>
+    'connectionString' in config.storage ? localOperator() : signedInOperator(new DefaultAzureCredential());
+  if (dps === undefined) return { services, operator, name: settings };
+  return { services, operator, name: settings, registry: await findRegistry(dps) };
 }
 
 async function localPlace(): Promise<Place> {
   const stack = await findStack();
   const registry = await localRegistry(stack);
-  return { services: createServices(readConfig(stack.appSettings)), registry, name: 'the local stack' };
+  return {
+    services: createServices(readConfig(stack.appSettings)),
+    registry,
+    operator: async () => localOperator(),
+    name: 'the local stack',
+  };
 }

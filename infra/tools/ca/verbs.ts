@@ -1,5 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
+import { certificateSha256 } from '../../../lib/audit/certificates.ts';
+import type { AuditAct } from '../../../lib/audit/entry.ts';
 import { type DpsTrust, groupTrust, rootTrust } from '../../../lib/authorities/dps-cas.ts';
 import type { ImportedCa } from '../../../lib/authorities/imported-ca.ts';
 import type { CaRegistry, CaUploadResult } from '../../../lib/enrollment/ca-registration.ts';
@@ -15,11 +17,13 @@ import { type Arguments, UsageError, type Verb } from './arguments.ts';
 import type { Place } from './place.ts';
 
 /** The result of a command, as text and as JSON. */
-interface Result {
+export interface Result {
   readonly text: string;
   readonly json: unknown;
   /** The command was done and found something that an operator must fix. */
   readonly failed?: boolean;
+  /** What its result in the audit trail shows: names, numbers and digests. */
+  readonly audit?: AuditAct['details'];
 }
 
 type Run = (place: Place, args: Arguments) => Promise<Result>;
@@ -81,7 +85,7 @@ export const runVerb: Readonly<Record<Verb, Run>> = {
     const options = { name, withoutProof: vouched, proofPem: await fileText(proof) };
     const outcome =
       group === undefined ? await registerRoot(parts, options) : await registerIssuingCa(parts, group, options);
-    return { text: outcomeText(outcome), json: outcome };
+    return { text: outcomeText(outcome), json: outcome, audit: { state: outcome.state, name: outcome.name } };
   },
 
   async unregister({ services, registry }, args) {
@@ -90,7 +94,11 @@ export const runVerb: Readonly<Record<Verb, Run>> = {
       ...removed.map((name) => `${name}: removed from DPS`),
       ...kept.map((name) => `${name}: kept, because another group uses the certificate`),
     ];
-    return { text: lines.join('\n') || 'DPS has none of its CAs by name.', json: { removed, kept } };
+    return {
+      text: lines.join('\n') || 'DPS has none of its CAs by name.',
+      json: { removed, kept },
+      audit: { removed, kept },
+    };
   },
 
   async root({ services }, args) {
@@ -103,6 +111,7 @@ export const runVerb: Readonly<Record<Verb, Run>> = {
     return {
       text: `The root is ${view.subject}; ${how}.\nRegister it with DPS: npm run ca -- register --name NAME. Groups keep their issuing CA until they roll over.`,
       json: { root: view },
+      audit: { caSha256: certificateSha256(certificatePem), hasKey: keyName !== undefined },
     };
   },
 
@@ -113,7 +122,7 @@ export const runVerb: Readonly<Record<Verb, Run>> = {
     if (out !== undefined) await writeFile(out, requestPem);
     const text =
       out === undefined ? requestPem.trimEnd() : `The request for CA ${generation} of ${group} is in ${out}.`;
-    return { text, json: { group, generation, request: requestPem } };
+    return { text, json: { group, generation, request: requestPem }, audit: { caGeneration: generation } };
   },
 
   async import({ services }, args) {
@@ -131,6 +140,7 @@ const trustText = ({ trusted, text }: DpsTrust): string => `${trusted ? 'ok    '
 
 function changed({ group, pending }: { group: GroupRecord; pending?: FleetError }): Result {
   const view = groupViewOf(group);
+  const [ca] = group.issuingCas;
   const state =
     pending === undefined
       ? 'DPS has the change.'
@@ -138,6 +148,7 @@ function changed({ group, pending }: { group: GroupRecord; pending?: FleetError 
   return {
     text: [`group ${group.id}`, ...view.issuingCas.map(issuingCaLine), state].join('\n'),
     json: { ...view, ...(pending === undefined ? {} : { pending: { code: pending.code, message: pending.message } }) },
+    audit: ca && { caGeneration: ca.generation, caSha256: certificateSha256(ca.certificatePem) },
   };
 }
 

@@ -1,10 +1,6 @@
-import {
-  type DeviceRecord,
-  enrolledCertificates,
-  formerCertificateNames,
-  formerCertificates,
-  withEvent,
-} from '../../devices/device.ts';
+import { certificatesOf, inheritedCertificateNames } from '../../devices/certificates.ts';
+import { type DeviceRecord, enrolledCertificates, withEvent } from '../../devices/device.ts';
+import { heldWhileClaimed, withFormerGroup } from '../../devices/reissue.ts';
 import type { ConflictPolicy, Job } from '../../jobs/job.ts';
 import type { ChunkAttempt } from '../../jobs/messages.ts';
 import { contentHash, type DeviceRequest, type RowError, rowError } from '../../manifest/manifest.ts';
@@ -250,14 +246,20 @@ function supersede(claim: DeviceRecord, predecessor: DeviceRecord): DeviceRecord
   const detail = `job ${jobId}, line ${line}, certificate ${predecessor.serialNumber}`;
   const event = { at: claim.statusSince, event: `superseded ${predecessor.status}` as const, detail };
   const enrolled = enrolledCertificates(predecessor);
-  const former = formerCertificates(predecessor, claim.statusSince);
+  const certificates = certificatesOf(predecessor);
+  const { block, hubs, enrollmentGroup, formerGroups = [] } = predecessor;
+  const deletion = predecessor.deletion ?? (block && { by: block.by, at: block.at, block: block.mark });
+  const before = heldWhileClaimed(predecessor);
   return {
     ...claim,
-    formerCertificateNames: formerCertificateNames(predecessor),
+    formerCertificateNames: inheritedCertificateNames(predecessor),
     ...(enrolled.length > 0 && { enrolledCertificates: enrolled }),
-    ...(former.length > 0 && { formerCertificates: former }),
-    // The block of a deleted device stays until its new certificate is recorded.
-    ...(predecessor.deletion !== undefined && { deletion: predecessor.deletion }),
+    ...(certificates.length > 0 && { certificates }),
+    ...(before !== undefined && { before }),
+    ...withFormerGroup({ ...claim, formerGroups }, enrollmentGroup),
+    ...(hubs !== undefined && { hubs }),
+    // The block of a deleted or scrapped device stays until its new certificate is recorded.
+    ...(deletion !== undefined && { deletion }),
     history: withEvent(predecessor.history, event),
   };
 }

@@ -1,10 +1,11 @@
 import pMap from 'p-map';
 import { type ArchiveEntry, type PackedArchive, packArchive } from '../../bundle/archive.ts';
 import type { Bundler } from '../../bundle/bundler.ts';
+import type { DeviceCertificate, DeviceIdentity } from '../../devices/certificate.ts';
 import { FleetError } from '../../errors.ts';
 import type { ChunkAttempt } from '../../jobs/messages.ts';
 import { type DeviceRequest, type RowError, rowError } from '../../manifest/manifest.ts';
-import { type DeviceIdentity, eraseKeys } from '../../pki/device-issuer.ts';
+import { eraseKeys, type IssuedCertificate, type DeviceIdentity as IssuedIdentity } from '../../pki/device-issuer.ts';
 import { metrics, step } from '../../telemetry.ts';
 import { yieldToEventLoop } from '../../yield-to-event-loop.ts';
 import type { Issuance } from '../issuance.ts';
@@ -21,8 +22,38 @@ export interface Issued {
   readonly notBefore: string;
   readonly notAfter: string;
   readonly mediaType: string;
+  /** Generation of the issuing CA. Archives of earlier versions do not have it, nor the next two. */
+  readonly caGeneration?: number;
+  readonly keyMadeBy?: DeviceCertificate['keyMadeBy'];
+  /** The CA of an IoT Edge device for its modules, where the group has one. */
+  readonly edgeCa?: DeviceIdentity & { readonly serialNumber: string };
   /** Only for individual enrollments: they carry the certificate itself, and DPS may still refuse the row. */
   readonly individual?: { readonly certificatePem: string; readonly source: string };
+}
+
+/** The certificates of one device, as its record names them. @param at when they are recorded: ISO 8601, UTC */
+export function certificatesIn(issued: Issued, at: string): readonly DeviceCertificate[] {
+  const { serialNumber, sha1Thumbprint, sha256Thumbprint, notBefore, notAfter } = issued;
+  const { enrollmentGroup, caGeneration, keyMadeBy, edgeCa } = issued;
+  const issuance = {
+    enrollmentGroup,
+    ...(caGeneration !== undefined && { caGeneration }),
+    state: 'live',
+    since: at,
+  } as const;
+  const identity: DeviceCertificate = {
+    kind: 'identity',
+    serialNumber,
+    sha1Thumbprint,
+    sha256Thumbprint,
+    notBefore,
+    notAfter,
+    ...issuance,
+    ...(keyMadeBy !== undefined && { keyMadeBy }),
+  };
+  if (edgeCa === undefined) return [identity];
+  // The key of an Edge CA is always made here.
+  return [identity, { kind: 'edge-ca', ...edgeCa, issuedWith: serialNumber, ...issuance, keyMadeBy: 'service' }];
 }
 
 /**
@@ -113,12 +144,11 @@ async function issueRow(
       deviceId,
       line,
       enrollmentGroup,
-      serialNumber: identity.serialNumber,
-      sha1Thumbprint: identity.sha1Thumbprint,
-      sha256Thumbprint: identity.sha256Thumbprint,
-      notBefore: identity.notBefore.toISOString(),
-      notAfter: identity.notAfter.toISOString(),
+      ...namesOf(identity),
       mediaType: bundler.mediaType,
+      caGeneration: group.issuingCas[0]?.generation,
+      keyMadeBy: csr === undefined ? 'service' : 'device',
+      ...(identity.edgeCa !== undefined && { edgeCa: namesOf(identity.edgeCa) }),
       ...(individual && { individual: { certificatePem: identity.certificatePem, source } }),
     };
     return { name: `${deviceId}${bundler.fileExtension}`, body, info };
@@ -135,7 +165,17 @@ export function issueError(row: DeviceRequest, error: unknown): RowError {
   return rowError(row, { code, message, column, value, expected });
 }
 
-function bundleAndErase(bundler: Bundler, deviceId: string, identity: DeviceIdentity): Buffer {
+function namesOf({ serialNumber, sha1Thumbprint, sha256Thumbprint, notBefore, notAfter }: IssuedCertificate) {
+  return {
+    serialNumber,
+    sha1Thumbprint,
+    sha256Thumbprint,
+    notBefore: notBefore.toISOString(),
+    notAfter: notAfter.toISOString(),
+  };
+}
+
+function bundleAndErase(bundler: Bundler, deviceId: string, identity: IssuedIdentity): Buffer {
   try {
     return bundler.bundle({ deviceId, identity });
   } finally {

@@ -1,4 +1,5 @@
 import type { ArchiveIndexEntry } from '../../bundle/archive.ts';
+import { certificatesOf, formerCertificateNames, supersedeOthers, withIssued } from '../../devices/certificates.ts';
 import {
   type DeviceRecord,
   type DeviceStatus,
@@ -6,11 +7,12 @@ import {
   withEnrolledCertificate,
   withEvent,
 } from '../../devices/device.ts';
+import { failedRecord, failureOf } from '../../devices/reissue.ts';
 import { isEmptyTwin } from '../../devices/twin.ts';
 import { isEnrollmentFailure } from '../../enrollment/enrollments.ts';
 import { FleetError, isRetriable } from '../../errors.ts';
 import { countPart } from '../../jobs/count-part.ts';
-import { partName, type RowCounts, reportName } from '../../jobs/job.ts';
+import { archiveName, partName, type RowCounts, reportName } from '../../jobs/job.ts';
 import { type ChunkMessage, placeOf } from '../../jobs/messages.ts';
 import { type ChunkReport, resultRow, writeChunkReport } from '../../jobs/reports.ts';
 import type { DeviceRequest, RowError } from '../../manifest/manifest.ts';
@@ -21,7 +23,8 @@ import { step } from '../../telemetry.ts';
 import type { Ports } from '../ports.ts';
 import type { ClaimedRow, UnchangedRow } from './claim.ts';
 import type { Committed } from './commit.ts';
-import type { Issued } from './issue.ts';
+import { certificatesIn, type Issued } from './issue.ts';
+import { nameUnused } from './name-unused.ts';
 
 /** How each row of a chunk ended: the records to write, the report, and what the job's counters move by. */
 export interface ChunkOutcome {
@@ -32,6 +35,8 @@ export interface ChunkOutcome {
   readonly enrolling: number;
   /** Repairs to the rows. */
   readonly repairs?: Repairs;
+  /** Entries of the archive whose devices did not get their certificates. */
+  readonly unused: readonly ArchiveIndexEntry<Issued>[];
 }
 
 export interface SettleOptions {
@@ -60,6 +65,7 @@ export function settleRows(options: SettleOptions): ChunkOutcome {
   const results: ResultRow[] = unchanged.map(({ request, record }) => resultRow(request.line, record, 'unchanged'));
   // DPS refused the enrollments of these rows in an earlier delivery: the enrollments part counts them.
   const errors = options.errors.filter((error) => !isEnrolling(error, committed));
+  const unused = new Map(committed);
   let enrolling = options.errors.length - errors.length;
   let provisioned = 0;
 
@@ -79,9 +85,10 @@ export function settleRows(options: SettleOptions): ChunkOutcome {
       }
       records.push({ ...record, value });
     }
+    if (failureOf(value) === undefined) unused.delete(request.deviceId);
     if (individual) {
       enrolling += 1;
-    } else if (value.status !== 'failed') {
+    } else if (failureOf(value) === undefined) {
       provisioned += 1;
       results.push(resultRow(request.line, value, 'provisioned'));
     }
@@ -93,6 +100,7 @@ export function settleRows(options: SettleOptions): ChunkOutcome {
     report: { results, faults: errors.sort((a, b) => a.line - b.line) },
     counts: { provisioned, unchanged: unchanged.length, rejected: errors.length - failed, failed, cancelled: 0 },
     enrolling,
+    unused: [...unused.values()],
   };
 }
 
@@ -103,14 +111,16 @@ export function settleRows(options: SettleOptions): ChunkOutcome {
  */
 export function recordOutcome(
   message: ChunkMessage,
-  { records, report, counts, enrolling, repairs }: ChunkOutcome,
-  { devices, reports, jobs, enrollmentQueue, now }: RecordPorts,
+  { records, report, counts, enrolling, repairs, unused }: ChunkOutcome,
+  ports: RecordPorts,
 ): Promise<void> {
+  const { devices, reports, jobs, enrollmentQueue, now } = ports;
   const { jobId, chunk, attempt, adopt, lines = [] } = message;
   const part = partName(chunk, attempt);
   const name = reportName(jobId, part);
   return step('7 record', { jobId, chunk, attempt }, async () => {
     await replaceRecords(devices, records);
+    await nameUnused(unused, archiveName(jobId, part), ports);
     await writeChunkReport(reports, name, report);
     if (enrolling > 0) await enrollmentQueue.send([{ jobId, chunk, attempt, ...(adopt && { adopt }) }]);
     // Retried rows are still counted as failed; subtract them.
@@ -122,7 +132,7 @@ export function recordOutcome(
   });
 }
 
-export type RecordPorts = Pick<Ports, 'devices' | 'reports' | 'jobs' | 'enrollmentQueue' | 'now'>;
+export type RecordPorts = Pick<Ports, 'devices' | 'bundles' | 'reports' | 'jobs' | 'enrollmentQueue' | 'now'>;
 
 /** The error is about a row with an individual enrollment: its archive says so, or the error itself, where DPS refused it. */
 function isEnrolling({ value, line, code }: RowError, committed: Committed): boolean {
@@ -144,12 +154,18 @@ function issuedRecord(
   { archive, status, at }: { archive: string; status: DeviceStatus; at: string },
 ): DeviceRecord {
   const { sha1Thumbprint, sha256Thumbprint, notBefore, notAfter, mediaType, serialNumber, individual } = entry.info;
-  const { deletion, ...claim } = record;
+  const { deletion, before, ...claim } = record;
   const twin = { tags: request.tags, desired: request.desired };
+  const certificates = withIssued(certificatesOf(record), certificatesIn(entry.info, at), at);
+  // A device with an individual enrollment uses its former certificate until DPS accepts the new one (enroll-devices.ts).
+  const names = formerCertificateNames({ ...record, certificates });
   return {
     ...claim,
+    certificates: individual === undefined ? supersedeOthers(certificates, serialNumber, at) : certificates,
+    ...(names.length > 0 && { formerCertificateNames: names }),
     // Step 4 has removed the block of a deleted device, unless the individual enrollment is to replace it.
     ...(individual !== undefined && deletion !== undefined && { deletion }),
+    ...(individual !== undefined && before !== undefined && { before }),
     status,
     statusSince: at,
     serialNumber,
@@ -169,16 +185,6 @@ function issuedRecord(
     },
     history: withEvent(record.history, { at, event: 'issued', detail: `certificate ${serialNumber}` }),
   };
-}
-
-/** The record of a device that its row releases, so that another row may claim it. */
-export function failedRecord(
-  record: DeviceRecord,
-  { code, message }: Pick<RowError, 'code' | 'message'>,
-  at: string,
-): DeviceRecord {
-  const history = withEvent(record.history, { at, event: 'failed', detail: code });
-  return { ...record, status: 'failed', statusSince: at, failure: { code, message }, history };
 }
 
 /**
@@ -202,7 +208,7 @@ function saysTheSame(found: DeviceRecord, wanted: DeviceRecord): boolean {
   const { jobId, line, attempt } = found.claim;
   const { claim } = wanted;
   if (claim.jobId !== jobId || claim.line !== line || claim.attempt !== attempt) return false;
-  if (wanted.status === 'failed') return found.status === 'failed';
+  if (failureOf(wanted) !== undefined) return failureOf(found) !== undefined;
   const further = found.status === wanted.status || found.status === 'provisioned' || found.status === 'assigned';
   return further && found.identity?.sha256Thumbprint === wanted.identity?.sha256Thumbprint;
 }

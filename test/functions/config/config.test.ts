@@ -14,6 +14,7 @@ const local = {
   DPS_GLOBAL_ENDPOINT: 'localhost:8443',
   HUB_CONNECTION_STRING: 'HostName=localhost:8443;SharedAccessKeyName=owner;SharedAccessKey=c2VjcmV0',
   CA_KEY_DIRECTORY: '.local/ca',
+  AUDIT_KEY_DIRECTORY: '.local/audit',
   RECONCILE_SCHEDULE: '*/30 * * * * *',
 } satisfies Partial<Record<SettingName, string>>;
 
@@ -28,6 +29,7 @@ const azure = {
   DPS_SERVICE_HOST: 'fleet.azure-devices-provisioning.net',
   DPS_ID_SCOPE: '0ne00AB1234',
   KEY_VAULT_URL: 'https://fleet.vault.azure.net/',
+  AUDIT_VAULT_URL: 'https://fleet-audit.vault.azure.net/',
   RECONCILE_SCHEDULE: '0 */10 * * * *',
 } satisfies Partial<Record<SettingName, string>>;
 
@@ -58,8 +60,9 @@ describe('readConfig', () => {
         globalEndpoint: 'https://localhost:8443',
         operationsPerMinute: 1000,
       },
-      hub: { connectionString: local.HUB_CONNECTION_STRING },
+      hub: { connectionString: local.HUB_CONNECTION_STRING, registryOperationsPerMinute: 50, queriesPerMinute: 10 },
       keys: { directory: '.local/ca' },
+      auditKeys: { directory: '.local/audit' },
       rootCaName: 'Fleet root CA',
       allowPlainKeys: false,
       privateUrls: 'none',
@@ -80,8 +83,9 @@ describe('readConfig', () => {
         globalEndpoint: 'https://global.azure-devices-provisioning.net',
         operationsPerMinute: 1000,
       },
-      hub: {},
+      hub: { registryOperationsPerMinute: 50, queriesPerMinute: 10 },
       keys: { vaultUrl: 'https://fleet.vault.azure.net' },
+      auditKeys: { vaultUrl: 'https://fleet-audit.vault.azure.net' },
       rootCaName: 'Fleet root CA',
       allowPlainKeys: false,
       privateUrls: 'none',
@@ -97,6 +101,7 @@ describe('readConfig', () => {
 
   it('names everything that is missing from an empty environment at once', () => {
     assert.deepEqual([...faultsOf({}).keys()].sort(), [
+      'AUDIT_VAULT_URL',
       'AzureWebJobsStorage__blobServiceUri',
       'AzureWebJobsStorage__queueServiceUri',
       'COSMOS_ENDPOINT',
@@ -174,6 +179,14 @@ describe('readConfig', () => {
       /beside KEY_VAULT_URL/,
     );
     assert.ok(faultsOf({ ...azure, ...local }).has('DPS_CONNECTION_STRING'));
+  });
+
+  it('refuses the place of the CA keys for the key of the audit trail', () => {
+    const apart = /^is the place of \w+; keep the key of the audit trail apart$/;
+    const vault = faultsOf({ ...azure, AUDIT_VAULT_URL: 'https://FLEET.vault.azure.net' });
+    assert.match(vault.get('AUDIT_VAULT_URL') ?? '', apart);
+    const directory = faultsOf({ ...local, AUDIT_KEY_DIRECTORY: './.local/x/../ca/' });
+    assert.match(directory.get('AUDIT_KEY_DIRECTORY') ?? '', apart);
   });
 
   it('asks for the second endpoint of a storage account when one is set', () => {

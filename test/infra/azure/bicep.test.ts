@@ -59,6 +59,18 @@ describe('the Bicep files', () => {
     assert.match(rule, /snapshot: \{ delete: \{ daysAfterCreationGreaterThan: manifestRetentionDays \} \}/);
   });
 
+  it('protect the audit trail: only append blobs grow, and its signer makes no key', () => {
+    const read = (path: string) => readFileSync(join(folder, path), 'utf8');
+    const [, policy = ''] = /^resource auditPolicy ([\s\S]*?)^\}/m.exec(read('app/storage.bicep')) ?? [];
+    assert.match(policy, /\/default\/audit\/default'/);
+    assert.match(policy, /allowProtectedAppendWrites: true\n\s+allowProtectedAppendWritesAll: false/);
+    const [, signer = ''] = /^resource auditSigner ([\s\S]*?)^\}/m.exec(read('app/roles.bicep')) ?? [];
+    assert.deepEqual(signer.match(/Microsoft\.KeyVault\/[\w/]+/g), [
+      'Microsoft.KeyVault/vaults/keys/read',
+      'Microsoft.KeyVault/vaults/keys/sign/action',
+    ]);
+  });
+
   it('use only declared names', () => {
     assert.deepEqual(bicepFiles.flatMap(undeclaredNames), []);
   });
@@ -522,8 +534,8 @@ describe('the alerts', () => {
   const rules = declarationsOf(bicepFile('app/alerts.bicep'), 'variable').find(({ symbol }) => symbol === 'rules');
   const queries = rules?.value ? [...nodesOf(rules.value)].filter((node) => node.text.startsWith("'''")) : [];
 
-  it('are of the five kinds that an operator must know of', () => {
-    assert.equal(queries.length, 5);
+  it('are of the six kinds that an operator must know of', () => {
+    assert.equal(queries.length, 6);
   });
 
   it('query only log lines and metrics that the app writes', () => {

@@ -32,8 +32,11 @@ describe('functions/requests.http', () => {
   it('has an example of every HTTP function', () => {
     const examples = read('functions/requests.http').replaceAll(/\?.*$/gm, '');
     for (const { path: route, method } of operations) {
-      const names: Record<string, string> = { jobId: 'job', deviceId: 'device', id: 'group', letterId: 'letter' };
-      const url = route.replaceAll(/\{(\w+)\}/g, (_, name: string) => `{{${names[name]}}}`);
+      // `jobId` is the variable `job`; `id` is that of a group.
+      const url = route.replaceAll(
+        /\{(\w+)\}/g,
+        (_, name: string) => `{{${name.replace(/Id$/, '').replace(/^id$/, 'group')}}}`,
+      );
       assert.match(examples, new RegExp(`^${method} ${`{{host}}/${url}`.replaceAll(/[{}]/g, '\\$&')}$`, 'm'));
     }
   });

@@ -125,7 +125,14 @@ describe('createAccess', () => {
     assert.deepEqual(entra(operation('get-device-bundle'), header({ roles: ['operator'] })), {
       name: 'mona@example.com',
       id: objectId,
+      role: 'operator',
     });
+  });
+
+  it('names the lowest role that let the caller in, for the audit trail', () => {
+    const roleFor = (id: string, roles: string[]) => entra(operation(id), header({ roles })).role;
+    assert.equal(roleFor('get-job', ['operator', 'reader']), 'reader');
+    assert.equal(roleFor('submit-job', ['operator', 'reader']), 'operator');
   });
 
   it('ignores the header when callers use keys, since any caller can send it', () => {
@@ -160,6 +167,7 @@ describe('a role that is limited to enrollment groups', () => {
     ];
     assert.deepEqual(limited(operation('get-device-bundle'), header({ claims })).enrollmentGroups, ['line9']);
     assert.deepEqual(limited(operation('get-device'), header()).enrollmentGroups, ['lab']);
+    assert.equal(limited(operation('get-device-bundle'), header({ claims })).role, 'operator');
   });
 
   it('does not limit an app role, which holds for all groups', () => {

@@ -4,10 +4,12 @@ import { after, before, test } from 'node:test';
 import { ProvisioningServiceClient } from 'azure-iot-provisioning-service';
 import pMap from 'p-map';
 import { createDpsEnrollments } from '../../../lib/azure/dps.ts';
+import { createHubIdentities } from '../../../lib/azure/hub-identities.ts';
 import { createHubTwins } from '../../../lib/azure/hub-twins.ts';
 import { iotClient } from '../../../lib/azure/iot.ts';
 import { FleetError } from '../../../lib/errors.ts';
 import { enrollmentsContract } from '../../contract/enrollments.ts';
+import { hubIdentitiesContract } from '../../contract/hub-identities.ts';
 import { hubTwinsContract } from '../../contract/hub-twins.ts';
 import { someGroup } from '../../factories.ts';
 import { makeCertificate, type TestCertificate } from '../../infra/emulators/dps/certificates.ts';
@@ -136,6 +138,7 @@ test('a refused enrollment does not affect the others', async () => {
     twin,
     own: [],
     adopt: true,
+    mayWrite: async () => true,
   });
   assert.deepEqual(await enrollments.enroll([one('f-1', pem)]), [undefined]);
   const [taken, fine] = await enrollments.enroll([one('f-2', pem), one('f-3', third)]);
@@ -154,7 +157,15 @@ test('enrollments that exceed the size of one request are sent one by one', asyn
     Array.from({ length: 4 }, async (_, index) => {
       const deviceId = `large-${index}`;
       const certificatePem = (await makeCertificate({ name: deviceId })).pem;
-      return { deviceId, certificatePem, definition, twin: { tags: {}, desired }, own: [], adopt: false };
+      return {
+        deviceId,
+        certificatePem,
+        definition,
+        twin: { tags: {}, desired },
+        own: [],
+        adopt: false,
+        mayWrite: async () => true,
+      };
     }),
   );
   assert.deepEqual(await enrollmentsOf(dps).enroll(large), [undefined, undefined, undefined, undefined]);
@@ -226,6 +237,30 @@ hubTwinsContract('IoT Hub emulator', async () => {
       const { tags, properties } = answer.json();
       const { $metadata: _, $version: __, ...desired } = properties.desired;
       return { tags, desired };
+    },
+  };
+});
+
+hubIdentitiesContract('IoT Hub emulator', async () => {
+  twoHubs ??= startTwoHubs();
+  const { hubConnectionString, raw } = await twoHubs;
+  const connectionString = hubConnectionString.replace(/SharedAccessKey=.*/, `SharedAccessKey=${hubKey}`);
+  const call = async (host: string, deviceId: string, request: object = {}) => {
+    const path = `/devices/${deviceId}?api-version=2021-04-12`;
+    return (await raw(path, { headers: { authorization: 'Bearer t', host, 'if-match': '*' }, ...request })).json();
+  };
+  return {
+    identities: createHubIdentities({ connectionString }),
+    ...{ hub: 'hub-2.localhost', otherHub: 'hub-1.localhost', deviceId: 'twin-1' },
+    async rest(host, deviceId) {
+      const { status: _, statusReason: __, statusUpdatedTime: ___, etag: ____, ...rest } = await call(host, deviceId);
+      assert.equal(rest.authentication.type, 'selfSigned');
+      return rest;
+    },
+    async disableElsewhere(host, deviceId, statusReason) {
+      const identity = { ...(await call(host, deviceId)), status: 'disabled', statusReason };
+      const headers = { authorization: 'Bearer t', host, 'if-match': '*', 'content-type': 'application/json' };
+      await call(host, deviceId, { method: 'PUT', headers, body: JSON.stringify(identity) });
     },
   };
 });

@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { after, before } from 'node:test';
 import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
 import { type QueueClient, QueueServiceClient } from '@azure/storage-queue';
+import { createAppendBlobs } from '../../../lib/azure/append-blobs.ts';
 import { createBlobLock } from '../../../lib/azure/blob-lock.ts';
 import { createBlobStore } from '../../../lib/azure/blobs.ts';
 import { createMessageQueue } from '../../../lib/azure/queues.ts';
+import { appendBlobsContract } from '../../contract/append-blobs.ts';
 import { blobStoreContract } from '../../contract/blob-store.ts';
 import { lockContract } from '../../contract/lock.ts';
 import { messageQueueContract } from '../../contract/message-queue.ts';
@@ -51,6 +53,9 @@ async function newQueue(): Promise<QueueClient> {
 }
 
 const name = account === undefined ? 'Azurite' : 'Azure Storage';
+appendBlobsContract(name, () => {
+  return { segments: createAppendBlobs(container), store: createBlobStore(container) };
+});
 blobStoreContract(name, () => createBlobStore(container));
 // A new client each time, as another process has one.
 lockContract(`blob lease on ${name}`, (lock) => {

@@ -11,6 +11,7 @@ import type { KeyStore } from '../../../lib/pki/key-store.ts';
 import { newSerialNumber } from '../../../lib/pki/serial.ts';
 import { createSoftwareKeyStore } from '../../../lib/pki/software-key-store.ts';
 import { type RunningDps, startDps } from '../../infra/emulators/dps/running-dps.ts';
+import { createMemoryAudit } from '../../memory/audit.ts';
 import { createMemoryDpsCaStore } from '../../memory/dps-cas.ts';
 import { createMemoryGroupStore } from '../../memory/group-store.ts';
 
@@ -30,7 +31,13 @@ export async function startFleet({ keys }: { keys?: KeyStore } = {}) {
   const now = () => new Date();
   const groupStore = createMemoryGroupStore();
   const keyStore = keys ?? createSoftwareKeyStore({ directory: join(directory, 'ca') });
-  const authority = createCertificateAuthority({ keys: keyStore, groups: groupStore, rootName: 'Test root CA', now });
+  const authority = createCertificateAuthority({
+    keys: keyStore,
+    groups: groupStore,
+    rootName: 'Test root CA',
+    audit: createMemoryAudit(),
+    now,
+  });
   const enrollments = createDpsEnrollments({ connectionString: dps.connectionString });
   const registry = createDpsCertificates({
     resource: someResource,

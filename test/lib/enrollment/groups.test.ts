@@ -9,6 +9,7 @@ import { FleetError } from '../../../lib/errors.ts';
 import { enrollmentRevision, type GroupRecord, inForce } from '../../../lib/groups/group.ts';
 import { reconcileRegistrations } from '../../../lib/pipeline/reconcile-registrations.ts';
 import { createSoftwareKeyStore } from '../../../lib/pki/software-key-store.ts';
+import { createMemoryAudit } from '../../memory/audit.ts';
 import { createMemoryEnrollments } from '../../memory/enrollments.ts';
 import { createMemoryGroupStore } from '../../memory/group-store.ts';
 import { createWorld, Interruption, noTwins, type World } from '../../world.ts';
@@ -151,7 +152,13 @@ describe('a rollover', () => {
     const store = createMemoryGroupStore();
     const now = () => new Date();
     const keys = createSoftwareKeyStore({ directory });
-    const authority = createCertificateAuthority({ keys, groups: store, rootName: 'Test root CA', now });
+    const authority = createCertificateAuthority({
+      keys,
+      groups: store,
+      rootName: 'Test root CA',
+      audit: createMemoryAudit(),
+      now,
+    });
     const parts = { store, enrollments: createMemoryEnrollments(), allowPlainKeys: true, now };
     const retry = { maxWaitSeconds: 0, sleep: async () => {} };
     const world = { store, signed: 0, whileSigning: async () => {} };

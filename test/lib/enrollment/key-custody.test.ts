@@ -6,6 +6,7 @@ import { it } from 'node:test';
 import { createCertificateAuthority } from '../../../lib/authorities/certificate-authority.ts';
 import { createGroups } from '../../../lib/enrollment/groups.ts';
 import { createSoftwareKeyStore } from '../../../lib/pki/software-key-store.ts';
+import { createMemoryAudit } from '../../memory/audit.ts';
 import { createWorld } from '../../world.ts';
 
 it('plain keys are refused when the deployment does not allow them, and nothing is created for the group', async (t) => {
@@ -15,7 +16,13 @@ it('plain keys are refused when the deployment does not allow them, and nothing 
   const { groupStore: store, enrollments } = world;
   const now = () => new Date();
   const keys = createSoftwareKeyStore({ directory });
-  const authority = createCertificateAuthority({ keys, groups: store, rootName: 'Test root CA', now });
+  const authority = createCertificateAuthority({
+    keys,
+    groups: store,
+    rootName: 'Test root CA',
+    audit: createMemoryAudit(),
+    now,
+  });
   const retry = { maxWaitSeconds: 0, sleep: async () => {} };
   const groups = createGroups({ store, authority, enrollments, retry, now, allowPlainKeys: false });
   await assert.rejects(groups.declare('line7', { keyCustody: 'plain' }), { code: 'custody-not-allowed' });

@@ -9,6 +9,7 @@ import type { IssuingCa } from '../../../lib/groups/group.ts';
 import { readCertificate } from '../../../lib/pki/certificate.ts';
 import { createSoftwareKeyStore } from '../../../lib/pki/software-key-store.ts';
 import { someGroup, someTime } from '../../factories.ts';
+import { createMemoryAudit } from '../../memory/audit.ts';
 import { createMemoryGroupStore } from '../../memory/group-store.ts';
 import { createWorld } from '../../world.ts';
 
@@ -26,7 +27,13 @@ describe('the issuing CA of a group', () => {
       const directory = mkdtempSync(join(tmpdir(), 'fleet-keys-'));
       try {
         const keys = createSoftwareKeyStore({ directory });
-        const options = { keys, groups: createMemoryGroupStore(), rootName: 'Test root CA', now: () => someTime };
+        const options = {
+          keys,
+          groups: createMemoryGroupStore(),
+          rootName: 'Test root CA',
+          audit: createMemoryAudit(),
+          now: () => someTime,
+        };
         const issuingCa = await createCertificateAuthority(options).createIssuingCa(someGroup('line7', input), 1);
         assert.equal(pathLengthOf(issuingCa), pathLength);
         assert.ok(issuingCaFits(someGroup('line7', input), issuingCa));

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { readArchiveIndex } from '../../../lib/bundle/archive.ts';
+import { formerIdentities } from '../../../lib/devices/certificates.ts';
 import type { HubTwins } from '../../../lib/enrollment/enrollments.ts';
 import { deleteDevice } from '../../../lib/pipeline/delete-device.ts';
 import { downloadBundle } from '../../../lib/pipeline/download-bundle.ts';
@@ -125,8 +126,8 @@ describe('deleting a device that never registered', () => {
       const again = recordOf(world, 'gw-1');
       assert.deepEqual([again.status, again.deletion], ['provisioned', undefined]);
       assert.notEqual(again.serialNumber, serialNumber);
-      const [former] = again.formerCertificates ?? [];
-      assert.deepEqual([former?.serialNumber, former?.status], [serialNumber, 'revoked']);
+      const [former] = formerIdentities(again);
+      assert.deepEqual([former?.serialNumber, former?.state], [serialNumber, 'revoked']);
       assert.ok(again.history.some(({ event, detail }) => event === 'deleted' && detail?.startsWith('by Ann')));
       const held = enrollmentOf(world, 'gw-1')?.thumbprints[0];
       assert.equal(held, definition === group ? undefined : again.identity?.sha256Thumbprint);

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { Enrollments } from '../../../lib/enrollment/enrollments.ts';
 import { waiting } from '../../../lib/jobs/job.ts';
 import type { EnrollmentMessage } from '../../../lib/jobs/messages.ts';
+import { blockDevice } from '../../../lib/pipeline/block-device.ts';
 import { enrollDevices } from '../../../lib/pipeline/enroll-devices.ts';
 import { recordDeadLetter } from '../../../lib/pipeline/record-dead-letter.ts';
 import { retryJob } from '../../../lib/pipeline/retry-job.ts';
@@ -88,6 +89,30 @@ describe('a chunk of individual enrollments whose archive is lost before they ar
       await world.settle();
       const retried = await world.job(jobId);
       assert.deepEqual([retried.status, retried.counts.provisioned], ['completed', 3]);
+    });
+  }
+});
+
+describe('a device that is revoked before it is enrolled', () => {
+  for (const [name, metadata] of [
+    ['new', {}],
+    ['issued again', { onconflict: 'reissue' }],
+  ] as const) {
+    it(`rejects its row, since no retry can help (${name})`, async () => {
+      using world = createWorld();
+      await world.declare('line7', individual);
+      if (name === 'issued again') {
+        await world.upload('line7/first.csv', manifest);
+        await world.settle();
+      }
+      const jobId = await world.upload('line7/list.csv', manifest, metadata);
+      await world.queue.shift()?.run();
+      await world.queue.shift()?.run();
+      await blockDevice('gw-2', 'revoked', { by: 'Ann', reason: 'lost' }, world.services());
+      await world.settle();
+      const job = await world.job(jobId);
+      assert.deepEqual([job.counts.provisioned, job.counts.rejected, job.counts.failed], [2, 1, 0]);
+      await assert.rejects(retryJob(job, world.services()), { code: 'method-conflict' });
     });
   }
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { formerIdentities } from '../../../lib/devices/certificates.ts';
 import type { FoundEntry } from '../../../lib/enrollment/enrollments.ts';
 import { FleetError } from '../../../lib/errors.ts';
 import { retryJob } from '../../../lib/pipeline/retry-job.ts';
@@ -85,8 +86,10 @@ describe('a row whose device has an individual enrollment that was made elsewher
     using world = await openWorld();
     await submit(world);
     world.enrollments.entries.individuals.set('gw-1', theirs);
+    const { identity } = recordOf(world, 'gw-1');
     await submit(world, { onconflict: 'reissue' });
-    assert.equal(recordOf(world, 'gw-1').failure?.code, 'enrollment-exists');
+    assert.equal(recordOf(world, 'gw-1').failedReissue?.code, 'enrollment-exists');
+    assert.deepEqual(recordOf(world, 'gw-1').identity, identity);
     assert.equal(certificateOf(world, 'gw-2'), heldBy(world, 'gw-2'));
   });
 });
@@ -155,7 +158,7 @@ describe('an enrollment of this deployment', () => {
     await submit(world);
     const { serialNumber } = recordOf(world, 'gw-1');
     await submit(world, { onconflict: 'reissue' });
-    const [former] = recordOf(world, 'gw-1').formerCertificates ?? [];
-    assert.deepEqual([former?.serialNumber, former?.status], [serialNumber, 'superseded']);
+    const [former] = formerIdentities(recordOf(world, 'gw-1'));
+    assert.deepEqual([former?.serialNumber, former?.state], [serialNumber, 'superseded']);
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { CertificateName } from '../../../lib/devices/device.ts';
+import type { CertificateName } from '../../../lib/devices/certificate.ts';
 import { createWorld } from '../../world.ts';
 
 test('a device is found by each certificate that it had, after it was replaced twice', async () => {

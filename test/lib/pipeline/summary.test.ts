@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { deviceStatuses } from '../../../lib/devices/device.ts';
 import type { Job } from '../../../lib/jobs/job.ts';
 import { limitToGroups } from '../../../lib/pipeline/limit-to-groups.ts';
 import { createOverview } from '../../../lib/pipeline/overview.ts';
 import { readSummary } from '../../../lib/pipeline/summary.ts';
 import { someLetter } from '../../contract/dead-letter-store.ts';
+import { someFinding } from '../../contract/finding-store.ts';
 import { someDevice, someJob, someTime } from '../../factories.ts';
 import { createMemoryDeadLetterStore } from '../../memory/dead-letter-store.ts';
 import { createMemoryDeviceStore } from '../../memory/device-store.ts';
+import { createMemoryFindingStore } from '../../memory/finding-store.ts';
 import { createMemoryJobStore } from '../../memory/job-store.ts';
 import { createWorld } from '../../world.ts';
 
@@ -42,11 +45,21 @@ async function somePorts(world: ReturnType<typeof createWorld>) {
   await job('5', day(-20), { status: 'failed', allowedGroups: ['line7'] });
   await deadLetters.put(someLetter('x', 'orders'));
   await deadLetters.put(someLetter('y', 'orders'));
+  const findings = createMemoryFindingStore();
+  for (const [enrollmentGroup, severity] of [
+    ['line7', 'critical'],
+    ['line7', 'low'],
+    ['line8', 'low'],
+  ] as const) {
+    const subject = { type: 'device', id: `${enrollmentGroup}-${severity}`, enrollmentGroup } as const;
+    await findings.create(someFinding('other-hub', subject, { severity }));
+  }
+  await findings.create(someFinding('other-hub', { type: 'device', id: 'quiet' }, { state: 'accepted' }));
   const queue = (name: string) => ({
     waiting: async () => (name === 'chunks' ? 3 : 0),
     oldest: async () => (name === 'chunks' ? someTime : undefined),
   });
-  const overview = createOverview({ devices, jobs, deadLetters, queue, now });
+  const overview = createOverview({ devices, jobs, findings, deadLetters, queue, now });
   return { ...world.services(), devices, jobs, overview, now };
 }
 
@@ -57,14 +70,8 @@ describe('the summary', () => {
     const observedAt = someTime.toISOString();
     assert.equal(summary.devices.observedAt, observedAt);
     assert.equal(summary.devices.total, 5);
-    assert.deepEqual(summary.devices.byStatus, {
-      claimed: 0,
-      provisioned: 2,
-      assigned: 2,
-      failed: 1,
-      deleting: 0,
-      deleted: 0,
-    });
+    const noDevices = Object.fromEntries(deviceStatuses.map((status) => [status, 0]));
+    assert.deepEqual(summary.devices.byStatus, { ...noDevices, provisioned: 2, assigned: 2, failed: 1 });
     assert.deepEqual(
       summary.devices.byGroup.map(({ enrollmentGroup, total }) => [enrollmentGroup, total]),
       [
@@ -89,6 +96,10 @@ describe('the summary', () => {
       { enrollmentGroup: 'line8', ended: 0, within30Days: 0, within90Days: 1 },
     ]);
     assert.deepEqual(summary.groups, { enrolled: 2, pending: [], refused: [], deleting: [], endingCas: [] });
+    assert.deepEqual(summary.findings, {
+      ...{ total: 3, observedAt },
+      bySeverity: { critical: 1, high: 0, medium: 0, low: 2 },
+    });
     assert.equal(summary.deadLetters?.total, 2);
     assert.deepEqual(summary.deadLetters?.byReason, [{ queue: 'orders', code: 'unavailable', letters: 2 }]);
     const chunks = summary.queues?.byQueue.find(({ queue }) => queue === 'chunks');
@@ -99,6 +110,7 @@ describe('the summary', () => {
     using world = createWorld();
     const summary = await readSummary(limitToGroups(await somePorts(world), ['line7']));
     assert.equal(summary.devices.total, 3);
+    assert.deepEqual(summary.findings.bySeverity, { critical: 1, high: 0, medium: 0, low: 1 });
     assert.deepEqual(
       summary.devices.byGroup.map(({ enrollmentGroup }) => enrollmentGroup),
       ['line7'],

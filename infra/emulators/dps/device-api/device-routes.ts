@@ -63,7 +63,7 @@ export function deviceRoutes({ attest, registrar, settings }: DeviceRouteParts):
         const wait = registering.acquire();
         if (wait > 0) throw throttled(wait);
         const registration = registrar.register({ ...device, payload });
-        if (registration.status === 'disabled') return finalAnswer(registration);
+        if (registration.status === 'disabled') return resultAnswer(registration);
         // As in the service, the outcome is left to the poll, even if it is already known.
         const host = call.header('host') ?? settings.serviceHostName;
         return {
@@ -84,12 +84,9 @@ export function deviceRoutes({ attest, registrar, settings }: DeviceRouteParts):
         if (!registration || registration.operationId !== call.parameters['operationId']) {
           throw dpsError(404, 'There is no such operation of this device.');
         }
-        if (registration.status !== 'assigning') return finalAnswer(registration);
-        return {
-          status: 202,
-          headers: { 'retry-after': String(pollIntervalSeconds) },
-          body: { operationId: registration.operationId, status: 'assigning' },
-        };
+        if (registration.status !== 'assigning') return resultAnswer(registration);
+        // The client of IoT Edge fails if an unfinished answer has no registrationState.
+        return { ...resultAnswer(registration), status: 202, headers: { 'retry-after': String(pollIntervalSeconds) } };
       },
     },
     {
@@ -104,7 +101,7 @@ export function deviceRoutes({ attest, registrar, settings }: DeviceRouteParts):
   ];
 }
 
-function finalAnswer(registration: Registration): Answer {
+function resultAnswer(registration: Registration): Answer {
   const { operationId, status } = registration;
   return { status: 200, body: { operationId, status, registrationState: showRegistrationResult(registration) } };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { dpsError } from '../http/service-error.ts';
+import { anyCase, orEmpty } from '../lenient.ts';
 import type { Settings } from '../options.ts';
 import { twinViolation } from '../twin-limits.ts';
 import { certificateInfo, decodeCertificate } from '../x509.ts';
@@ -37,7 +38,7 @@ const attestationSyntax = z.object({
       caReferences: z.object({ primary: z.string().nullish(), secondary: z.string().nullish() }).nullish(),
     })
     .nullish(),
-  symmetricKey: z.object({ primaryKey: key.nullish(), secondaryKey: key.nullish() }).nullish(),
+  symmetricKey: z.object({ primaryKey: orEmpty(key), secondaryKey: orEmpty(key) }).nullish(),
 });
 
 /** Unknown members are ignored, because official samples send some. */
@@ -54,9 +55,9 @@ const syntax = z.object({
       properties: z.object({ desired: object.nullish() }).nullish(),
     })
     .nullish(),
-  provisioningStatus: z.enum(['enabled', 'disabled']).nullish(),
+  provisioningStatus: anyCase(['enabled', 'disabled']).nullish(),
   reprovisionPolicy: z.object({ updateHubAssignment: z.boolean(), migrateDeviceData: z.boolean() }).nullish(),
-  allocationPolicy: z.enum(['hashed', 'geoLatency', 'static', 'custom']).nullish(),
+  allocationPolicy: anyCase(['hashed', 'geoLatency', 'static', 'custom']).nullish(),
   iotHubs: z.array(z.string()).nullish(),
   customAllocationDefinition: z.object({ webhookUrl: z.string(), apiVersion: z.string() }).nullish(),
   optionalDeviceInformation: object.nullish(),

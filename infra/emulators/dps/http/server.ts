@@ -12,7 +12,7 @@ export interface Call {
   readonly query: URLSearchParams;
   /** The first value of a header. @param name lower case */
   header(name: string): string | undefined;
-  /** The parsed JSON body. Undefined if the request has none. */
+  /** The parsed JSON body, or a Buffer for a route of bytes. Undefined if the request has none. */
   readonly body: unknown;
   readonly path: string;
   readonly socket: TLSSocket;
@@ -28,6 +28,8 @@ export interface Route {
   readonly method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
   /** Literal segments match in any case, because the official clients differ. `{x}` matches one segment. */
   readonly path: string;
+  /** The body of the request. Default: JSON. */
+  readonly takes?: 'json' | 'bytes';
   handle(call: Call): Answer | Promise<Answer>;
 }
 
@@ -130,7 +132,7 @@ async function answerRequest(
   match: ReturnType<typeof createRouter>,
   fallback: Api,
 ): Promise<Answer> {
-  const method = request.method ?? 'GET';
+  const method = methodOf(request);
   const target = request.url ?? '/';
   const mark = target.indexOf('?');
   const path = mark < 0 ? target : target.slice(0, mark);
@@ -148,7 +150,7 @@ async function answerRequest(
         const value = request.headers[name];
         return Array.isArray(value) ? value[0] : value;
       },
-      body: await readJson(request, api.maxBodyBytes),
+      body: await readBody(request, found.route.takes ?? 'json', api.maxBodyBytes),
       // An HTTPS server has TLS sockets only.
       socket: request.socket as TLSSocket,
     };
@@ -158,10 +160,15 @@ async function answerRequest(
   }
 }
 
+/** The Java client sends a PATCH as a POST with this header, because its HTTP client has no PATCH. */
+function methodOf({ method = 'GET', headers }: IncomingMessage): string {
+  return method === 'POST' && headers['x-http-method-override'] === 'PATCH' ? 'PATCH' : method;
+}
+
 /** Bytes of a too large body that are read and dropped, so that the client gets the answer and not a broken connection. */
 const maxDrainedBytes = 64 * 1024 * 1024;
 
-async function readJson(request: IncomingMessage, maxBytes: number): Promise<unknown> {
+async function readBody(request: IncomingMessage, kind: 'json' | 'bytes', maxBytes: number): Promise<unknown> {
   const parts: Buffer[] = [];
   let size = 0;
   for await (const part of request as AsyncIterable<Buffer>) {
@@ -171,6 +178,7 @@ async function readJson(request: IncomingMessage, maxBytes: number): Promise<unk
   }
   if (size > maxBytes) throw new ServiceError(413, 413000, `The message has more than ${maxBytes} bytes.`);
   if (size === 0) return undefined;
+  if (kind === 'bytes') return Buffer.concat(parts);
   const type = request.headers['content-type'] ?? '';
   if (request.method !== 'GET' && !/\bjson\b/i.test(type)) {
     throw new ServiceError(415, 415000, 'The content type must be application/json.');

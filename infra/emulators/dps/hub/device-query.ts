@@ -1,27 +1,35 @@
 import type { SQLInputValue } from 'node:sqlite';
-import { hubBadRequest } from './device-registry.ts';
+import { hubBadRequest } from './hub-error.ts';
 
 export interface Condition {
   readonly sql: string;
   readonly values: readonly SQLInputValue[];
 }
 
+/** A query that was compiled. */
+export interface DeviceQuery {
+  /** Members of the twin to show. Absent: the whole twin. */
+  readonly members?: readonly string[];
+  readonly where?: Condition;
+}
+
 /**
- * Compiles `SELECT * FROM devices [WHERE ...]` to a condition over the stored JSON. Supported: `deviceId`, `status`,
+ * Compiles `SELECT *|name[, name] FROM devices [WHERE ...]` to a condition over the stored devices. Names are those of the
+ * members of a twin, such as `deviceId` and `tags`. Supported in the condition: `deviceId`, `status`,
  * `tags.…`, `properties.desired.…`, `properties.reported.…`, `capabilities.iotEdge`; `=`, `!=`, `<>`, `<`, `<=`, `>`, `>=`, `IN`, `NIN`,
  * `AND`, `OR`, `NOT`, parentheses, `IS_DEFINED(x)`, `STARTSWITH(x, 'y')`
  * (a part of https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-query-language).
- * @returns undefined without WHERE
  * @throws ServiceError 400 that shows the unsupported part
  */
-export function compileDeviceQuery(query: string): Condition | undefined {
-  const [, rest] = /^\s*SELECT\s+\*\s+FROM\s+devices\b(.*)$/is.exec(query) ?? [];
+export function compileDeviceQuery(query: string): DeviceQuery {
+  const [, selected = '', rest] = /^\s*SELECT\s+(\*|\w+(?:\s*,\s*\w+)*)\s+FROM\s+devices\b(.*)$/is.exec(query) ?? [];
   if (rest === undefined)
     throw hubBadRequest('The query is not supported. Expected SELECT * FROM devices with an optional WHERE.');
-  if (rest.trim() === '') return undefined;
+  const members = selected === '*' ? {} : { members: selected.split(',').map((name) => name.trim()) };
+  if (rest.trim() === '') return members;
   const [, where] = /^\s+WHERE\s+(.+)$/is.exec(rest) ?? [];
   if (where === undefined) throw hubBadRequest('Expected WHERE and a condition.');
-  return compileCondition(tokensOf(where));
+  return { ...members, where: compileCondition(tokensOf(where)) };
 }
 
 const tokenSyntax =
@@ -110,22 +118,22 @@ function compileCondition(tokens: readonly Token[]): Condition {
     if (peek('IS_DEFINED')) {
       at += 1;
       expect('(');
-      const path = property();
+      const name = property();
       expect(')');
-      return `json_type(body, ${path}) IS NOT NULL`;
+      return name === 'deviceId' ? 'TRUE' : `json_type(body, ${bind(storedPath(name))}) IS NOT NULL`;
     }
     if (peek('STARTSWITH')) {
       at += 1;
       expect('(');
-      const path = property();
+      const value = valueSql(property());
       expect(',');
       const prefix = tokens[at];
       if (prefix?.kind !== 'string') throw fail();
       at += 1;
       expect(')');
-      return `substr(json_extract(body, ${path}), 1, length(${bind(prefix.text)})) = ${bind(prefix.text)}`;
+      return `substr(${value}, 1, length(${bind(prefix.text)})) = ${bind(prefix.text)}`;
     }
-    const path = property();
+    const value = valueSql(property());
     if (peek('IN', 'NIN')) {
       const negated = peek('NIN');
       at += 1;
@@ -136,19 +144,24 @@ function compileCondition(tokens: readonly Token[]): Condition {
         list.push(literal());
       }
       expect(']');
-      return `json_extract(body, ${path}) ${negated ? 'NOT IN' : 'IN'} (${list.join(', ')})`;
+      return `${value} ${negated ? 'NOT IN' : 'IN'} (${list.join(', ')})`;
     }
     const operator = comparisons.get(tokens[at]?.text ?? '');
     if (!operator || tokens[at]?.kind !== 'symbol') throw fail();
     at += 1;
-    return `json_extract(body, ${path}) ${operator} ${literal()}`;
+    return `${value} ${operator} ${literal()}`;
   }
 
   function property(): string {
     const token = tokens[at];
     if (token?.kind !== 'word') throw fail();
     at += 1;
-    return bind(storedPath(token.text));
+    return token.text;
+  }
+
+  /** The value of a property, as SQL. The id of a device is the key of its document, which is indexed. */
+  function valueSql(name: string): string {
+    return name === 'deviceId' ? 'key' : `json_extract(body, ${bind(storedPath(name))})`;
   }
 
   function literal(): string {
@@ -177,7 +190,7 @@ function compileCondition(tokens: readonly Token[]): Condition {
 function storedPath(property: string): string {
   const [head = '', ...rest] = property.split('.');
   const quoted = (parts: readonly string[]) => parts.map((part) => `."${part}"`).join('');
-  if (rest.length === 0 && (head === 'deviceId' || head === 'status')) return `$.${head}`;
+  if (property === 'status') return '$.status';
   if (property === 'capabilities.iotEdge') return '$.iotEdge';
   if (head === 'tags' && rest.length > 0) return `$.tags${quoted(rest)}`;
   const [section, ...inner] = rest;

@@ -1,11 +1,11 @@
 import type { InitialTwin } from '../entries/entry.ts';
-import type { Answer, Call } from '../http/server.ts';
-import { ServiceError } from '../http/service-error.ts';
-import type { LinkedHub, Settings } from '../options.ts';
+import type { Settings } from '../options.ts';
 import { timestamp } from '../record-metadata.ts';
 import type { DeviceCredential } from '../registrations/registration.ts';
 import type { Page, PageRequest, Store } from '../store.ts';
+import type { DeviceEvent } from './device-event.ts';
 import { authenticationFor, type HubAuthentication, type HubDevice, never, newSection } from './hub-device.ts';
+import { deviceNotFound } from './hub-error.ts';
 
 /** The device registries of all linked hubs. Hubs are identified by host name. */
 export interface DeviceRegistry {
@@ -15,35 +15,67 @@ export interface DeviceRegistry {
   delete(hub: string, deviceId: string): boolean;
   /** Devices of the hubs in the order of creation. */
   page(hubs: readonly string[], request: PageRequest): Page<HubDevice>;
+  /** Number of devices, optionally of those with one status. */
+  count(hubs: readonly string[], status?: HubDevice['status']): number;
   create(hub: string, device: NewDevice): HubDevice;
+  /** Takes over a device with its twin from another hub. */
+  add(hub: string, device: HubDevice): void;
 }
 
 export interface NewDevice {
   readonly deviceId: string;
   readonly authentication: HubAuthentication;
   readonly iotEdge?: boolean;
+  readonly parentScope?: string | undefined;
   readonly status?: HubDevice['status'];
   readonly statusReason?: string | null;
   readonly initialTwin?: InitialTwin;
 }
 
+/** Called in the transaction of the change. */
+export type Announce = (type: DeviceEvent['type'], hub: string, deviceId: string) => void;
+
 export function createDeviceRegistry(
   store: Store,
   { hubs, now, random }: Pick<Settings, 'hubs' | 'now' | 'random'>,
+  announce: Announce,
 ): DeviceRegistry {
   // A hub that is no longer linked keeps its devices until it is linked again.
   const nameOf = (hub: string) => `hub:${hub.toLowerCase()}`;
   const of = (hub: string) => store.collection<HubDevice>(nameOf(hub));
 
+  function add(hub: string, device: HubDevice): void {
+    store.transaction(() => {
+      if (!of(hub).get(device.deviceId)) announce('Microsoft.Devices.DeviceCreated', hub, device.deviceId);
+      of(hub).put(device.deviceId, device);
+    });
+  }
+
   return {
     hubs: hubs.map((hub) => hub.hostName),
     get: (hub, deviceId) => of(hub).get(deviceId),
     put: (hub, device) => of(hub).put(device.deviceId, device),
-    delete: (hub, deviceId) => of(hub).delete(deviceId),
+    delete: (hub, deviceId) =>
+      store.transaction(() => {
+        const isDeleted = of(hub).delete(deviceId);
+        if (isDeleted) announce('Microsoft.Devices.DeviceDeleted', hub, deviceId);
+        return isDeleted;
+      }),
+    add,
     page: (hubNames, request) => store.pageOf<HubDevice>(hubNames.map(nameOf), request),
+    count: (hubNames, status) =>
+      store.countOf(hubNames.map(nameOf), status && { sql: "json_extract(body, '$.status') = ?", values: [status] }),
     create(
       hub,
-      { deviceId, authentication, iotEdge = false, status = 'enabled', statusReason = null, initialTwin = {} },
+      {
+        deviceId,
+        authentication,
+        iotEdge = false,
+        parentScope,
+        status = 'enabled',
+        statusReason = null,
+        initialTwin = {},
+      },
     ) {
       const time = timestamp(now());
       const device: HubDevice = {
@@ -55,13 +87,14 @@ export function createDeviceRegistry(
         statusUpdatedTime: never,
         authentication,
         iotEdge,
+        ...(parentScope === undefined ? {} : { parentScope }),
         identityVersion: 1,
         twinVersion: 1,
         tags: initialTwin.tags ?? {},
         desired: newSection(initialTwin.properties?.desired ?? {}, time),
         reported: newSection({}, time),
       };
-      of(hub).put(deviceId, device);
+      add(hub, device);
       return device;
     },
   };
@@ -81,27 +114,19 @@ export interface FoundDevice {
   readonly device: HubDevice;
 }
 
-/** Finds devices in the hubs that a call may access. */
-export interface DeviceLookup {
-  hubs(call: Call): readonly string[];
+/** The hubs that a caller may access, as one registry. */
+export interface HubView {
+  readonly hubs: readonly string[];
   /** The hub of a new device: the named hub, or the first one. */
-  home(call: Call): string;
-  find(call: Call, deviceId: string): FoundDevice | undefined;
+  readonly home: string;
+  find(deviceId: string): FoundDevice | undefined;
   /** @throws ServiceError 404 DeviceNotFound */
-  existing(call: Call, deviceId: string): FoundDevice;
+  existing(deviceId: string): FoundDevice;
 }
 
-export function createDeviceLookup({
-  authorize,
-  registry,
-}: {
-  authorize: (call: Call) => readonly LinkedHub[];
-  registry: DeviceRegistry;
-}): DeviceLookup {
-  const hubs = (call: Call) => authorize(call).map((hub) => hub.hostName);
-
-  function find(call: Call, deviceId: string): FoundDevice | undefined {
-    for (const hub of hubs(call)) {
+export function createHubView(registry: DeviceRegistry, hubs: readonly string[]): HubView {
+  function find(deviceId: string): FoundDevice | undefined {
+    for (const hub of hubs) {
       const device = registry.get(hub, deviceId);
       if (device) return { hub, device };
     }
@@ -110,34 +135,12 @@ export function createDeviceLookup({
 
   return {
     hubs,
+    home: hubs[0] ?? '',
     find,
-    home: (call) => hubs(call)[0] ?? '',
-    existing(call, deviceId) {
-      const found = find(call, deviceId);
+    existing(deviceId) {
+      const found = find(deviceId);
       if (!found) throw deviceNotFound(deviceId);
       return found;
     },
   };
-}
-
-/** Writes errors in the format of IoT Hub. The official clients read the word after `ErrorCode:`. */
-export function createHubErrorRenderer({ newId }: { newId: () => string }) {
-  return (error: unknown): Answer => {
-    const known =
-      error instanceof ServiceError ? error : new ServiceError(500, 'ServerError', 'Internal server error.');
-    const trackingId = newId();
-    return {
-      status: known.status,
-      headers: { 'x-ms-request-id': trackingId, 'iothub-errorcode': String(known.code) },
-      body: { Message: `ErrorCode:${known.code};${known.message}`, ExceptionMessage: `Tracking ID:${trackingId}` },
-    };
-  };
-}
-
-export function deviceNotFound(deviceId: string): ServiceError {
-  return new ServiceError(404, 'DeviceNotFound', `Device ${deviceId} not registered`);
-}
-
-export function hubBadRequest(message: string): ServiceError {
-  return new ServiceError(400, 'ArgumentInvalid', message);
 }

@@ -11,6 +11,8 @@ export interface HubDevice {
   readonly statusUpdatedTime: string;
   readonly authentication: HubAuthentication;
   readonly iotEdge: boolean;
+  /** The scope of the parent IoT Edge device. */
+  readonly parentScope?: string;
   /** Number of changes of the identity. */
   readonly identityVersion: number;
   /** Number of changes of the twin. */
@@ -56,6 +58,18 @@ export function identityEtag(device: HubDevice): string {
   return Buffer.from(`${device.generationId.slice(-6)}${device.identityVersion}`).toString('base64');
 }
 
+/**
+ * The scopes of a device. An Edge device has its own, generated scope. A leaf device has that of its parent.
+ * https://learn.microsoft.com/rest/api/iothub/service/devices/get-identity#device
+ */
+export function scopesOf({ deviceId, generationId, iotEdge, parentScope }: HubDevice) {
+  const deviceScope = iotEdge ? `ms-azure-iot-edge://${deviceId}-${generationId}` : parentScope;
+  return {
+    ...(deviceScope === undefined ? {} : { deviceScope }),
+    ...(parentScope === undefined ? {} : { parentScopes: [parentScope] }),
+  };
+}
+
 export function showIdentity(device: HubDevice, hubHostName: string): JsonObject {
   return {
     deviceId: device.deviceId,
@@ -71,6 +85,7 @@ export function showIdentity(device: HubDevice, hubHostName: string): JsonObject
     hub: hubHostName,
     authentication: device.authentication,
     capabilities: { iotEdge: device.iotEdge },
+    ...scopesOf(device),
   };
 }
 
@@ -92,6 +107,7 @@ export function showTwin(device: HubDevice): JsonObject {
     tags: device.tags,
     properties: { desired: showSection(device.desired), reported: showSection(device.reported) },
     capabilities: { iotEdge: device.iotEdge },
+    ...scopesOf(device),
   };
 }
 
@@ -122,7 +138,7 @@ export function replaceSection(section: TwinSection, values: JsonObject, time: s
   return { values: mergePatch({}, values), metadata: stamp(values, time, version), version };
 }
 
-function showSection({ values, metadata, version }: TwinSection): JsonObject {
+export function showSection({ values, metadata, version }: TwinSection): JsonObject {
   return { ...values, $metadata: metadata, $version: version };
 }
 

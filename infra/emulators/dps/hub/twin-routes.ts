@@ -1,39 +1,29 @@
 import { z } from 'zod';
 import { pageHeaders, pageRequestOf } from '../http/conventions.ts';
 import type { Answer, Call, Route } from '../http/server.ts';
-import { ServiceError } from '../http/service-error.ts';
 import type { Settings } from '../options.ts';
-import { etagMatches, timestamp } from '../record-metadata.ts';
-import { twinViolation } from '../twin-limits.ts';
+import { timestamp } from '../record-metadata.ts';
 import { compileDeviceQuery } from './device-query.ts';
-import { type DeviceLookup, type DeviceRegistry, hubBadRequest } from './device-registry.ts';
-import { type HubDevice, mergePatch, patchSection, replaceSection, showTwin, twinEtag } from './hub-device.ts';
-
-const object = z.record(z.string(), z.unknown());
-const patchSyntax = z.object({
-  tags: object.nullish(),
-  properties: z.object({ desired: object.nullish() }).nullish(),
-});
+import type { DeviceRegistry } from './device-registry.ts';
+import type { ViewOf } from './hub-access.ts';
+import { type HubDevice, showTwin, twinEtag } from './hub-device.ts';
+import { hubBadRequest } from './hub-error.ts';
+import { checkEtag } from './identity-writer.ts';
+import { changedTwin, patchTwin, readTwin, replaceTwin, type TwinChange } from './twin.ts';
 
 export interface TwinRouteParts {
-  readonly lookup: DeviceLookup;
+  readonly viewOf: ViewOf;
   readonly registry: DeviceRegistry;
   readonly settings: Pick<Settings, 'now'>;
 }
 
 /** Device twins and queries over them: https://learn.microsoft.com/rest/api/iothub/service/devices */
-export function twinRoutes({ lookup, registry, settings: { now } }: TwinRouteParts): Route[] {
-  function change(call: Call, apply: typeof patched): Answer {
-    const { hub, device } = lookup.existing(call, call.parameters['id'] ?? '');
+export function twinRoutes({ viewOf, registry, settings: { now } }: TwinRouteParts): Route[] {
+  function change(call: Call, apply: TwinChange): Answer {
+    const { hub, device } = viewOf(call, 'twinUpdates').existing(call.parameters['id'] ?? '');
     const ifMatch = call.header('if-match');
-    if (ifMatch !== undefined && !etagMatches(ifMatch, twinEtag(device))) {
-      throw new ServiceError(412, 'PreconditionFailed', 'The twin has another etag.');
-    }
-    const parsed = patchSyntax.safeParse(call.body);
-    if (!parsed.success) throw hubBadRequest('tags and properties.desired must be objects.');
-    const next = apply(device, parsed.data, timestamp(now()));
-    const violation = twinViolation(next.tags, next.desired.values);
-    if (violation !== undefined) throw hubBadRequest(violation);
+    if (ifMatch !== undefined) checkEtag(ifMatch, twinEtag(device));
+    const next = changedTwin(device, readTwin(call.body), apply, timestamp(now()));
     registry.put(hub, next);
     return answer(next);
   }
@@ -42,55 +32,35 @@ export function twinRoutes({ lookup, registry, settings: { now } }: TwinRoutePar
     {
       method: 'GET',
       path: '/twins/{id}',
-      handle: (call) => answer(lookup.existing(call, call.parameters['id'] ?? '').device),
+      handle: (call) => answer(viewOf(call, 'twinReads').existing(call.parameters['id'] ?? '').device),
     },
-    { method: 'PATCH', path: '/twins/{id}', handle: (call) => change(call, patched) },
-    { method: 'PUT', path: '/twins/{id}', handle: (call) => change(call, replaced) },
+    { method: 'PATCH', path: '/twins/{id}', handle: (call) => change(call, patchTwin) },
+    { method: 'PUT', path: '/twins/{id}', handle: (call) => change(call, replaceTwin) },
     {
       method: 'POST',
       path: '/devices/query',
       handle(call) {
-        const hubs = lookup.hubs(call);
+        const { hubs } = viewOf(call, 'queries');
         const parsed = z.object({ query: z.string() }).safeParse(call.body);
         if (!parsed.success) throw hubBadRequest('The body must be {"query": "..."}.');
-        const where = compileDeviceQuery(parsed.data.query);
-        const request = { ...pageRequestOf(call, hubBadRequest), ...(where ? { where } : {}) };
-        const page = registry.page(hubs, request);
+        const { members, where } = compileDeviceQuery(parsed.data.query);
+        const query = `${hubs.join(' ')} ${parsed.data.query}`;
+        const request = pageRequestOf(call, query, hubBadRequest);
+        const page = registry.page(hubs, { ...request, ...(where ? { where } : {}) });
         return {
           status: 200,
-          headers: pageHeaders(page, 'Twin', request.limit),
-          body: page.values.map(showTwin),
+          headers: pageHeaders(page, members === undefined ? 'Twin' : 'Raw', request),
+          body: page.values.map((device) => showMembers(showTwin(device), members)),
         };
       },
     },
   ];
 }
 
-type TwinInput = z.output<typeof patchSyntax>;
-
-function patched(device: HubDevice, { tags, properties }: TwinInput, time: string): HubDevice {
-  return {
-    ...device,
-    twinVersion: device.twinVersion + 1,
-    tags: tags ? mergePatch(device.tags, tags) : device.tags,
-    desired: properties?.desired
-      ? patchSection(device.desired, withoutMetadata(properties.desired), time)
-      : device.desired,
-  };
-}
-
-function replaced(device: HubDevice, { tags, properties }: TwinInput, time: string): HubDevice {
-  return {
-    ...device,
-    twinVersion: device.twinVersion + 1,
-    tags: mergePatch({}, tags ?? {}),
-    desired: replaceSection(device.desired, withoutMetadata(properties?.desired ?? {}), time),
-  };
-}
-
-/** Removes the metadata of the hub. Clients may send it back, but cannot change it. */
-function withoutMetadata({ $metadata: _, $version: __, ...values }: Record<string, unknown>): Record<string, unknown> {
-  return values;
+/** A member that the twin does not have is left out. */
+function showMembers(twin: Readonly<Record<string, unknown>>, members: readonly string[] | undefined): unknown {
+  if (members === undefined) return twin;
+  return Object.fromEntries(members.filter((name) => name in twin).map((name) => [name, twin[name]]));
 }
 
 function answer(device: HubDevice): Answer {

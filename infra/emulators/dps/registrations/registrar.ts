@@ -3,6 +3,7 @@ import type { Entry, InitialTwin, JsonObject } from '../entries/entry.ts';
 import type { EntryStore } from '../entries/entry-store.ts';
 import { type DeviceRegistry, withCredential } from '../hub/device-registry.ts';
 import { authenticationFor } from '../hub/hub-device.ts';
+import { replaceTwin } from '../hub/twin.ts';
 import type { Settings } from '../options.ts';
 import { newEtag, timestamp } from '../record-metadata.ts';
 import type { Store } from '../store.ts';
@@ -52,7 +53,11 @@ export function createRegistrar({ store, entries, registrations, registry, setti
   function finish(registration: Registration, entry: Entry, pending: PendingAssignment, assignment: Assignment) {
     return store.transaction(() => {
       const { pending: _, errorCode: __, errorMessage: ___, ...rest } = registration;
-      return save({ ...rest, status: 'assigned', ...assign(registry, entry, registration, pending, assignment) });
+      return save({
+        ...rest,
+        status: 'assigned',
+        ...assign(registry, entry, registration, pending, assignment, timestamp(now())),
+      });
     });
   }
 
@@ -133,6 +138,7 @@ export function createRegistrar({ store, entries, registrations, registry, setti
           attestation: credential.type,
           status: disabled ? 'disabled' : 'assigning',
           ...(before?.assignment ? { assignment: before.assignment } : {}),
+          ...(before?.substatus ? { substatus: before.substatus } : {}),
           operationId: disabled ? '' : newOperationId(random),
           ...(disabled ? {} : { pending }),
           etag: '',
@@ -179,44 +185,49 @@ function assign(
   registration: Registration,
   { credential }: PendingAssignment,
   { hub, initialTwin, payload }: Assignment,
+  time: string,
 ): Pick<Registration, 'assignment' | 'substatus' | 'payload'> {
-  const deviceId = entry.settings.deviceId ?? registration.assignment?.deviceId ?? registration.registrationId;
+  const { updateHubAssignment = true, migrateDeviceData = true } = entry.settings.reprovisionPolicy ?? {};
   const before = registration.assignment;
+  const deviceId = entry.settings.deviceId ?? before?.deviceId ?? registration.registrationId;
   const moved = before !== undefined && before.hub.toLowerCase() !== hub.toLowerCase();
   const old = moved ? registry.get(before.hub, before.deviceId) : undefined;
-  const migrates = entry.settings.reprovisionPolicy?.migrateDeviceData ?? true;
   const present = registry.get(hub, deviceId);
+  // "This policy is often used for a factory reset without changing IoT hubs."
+  const isReset = before !== undefined && updateHubAssignment && !migrateDeviceData;
+  const newTwin = initialTwin ?? (isReset || !(present ?? old) ? (entry.settings.initialTwin ?? {}) : undefined);
 
-  if (present && !initialTwin) {
-    registry.put(hub, withCredential(present, credential));
-  } else if (old && migrates && !initialTwin) {
-    registry.put(hub, { ...withCredential(old, credential), deviceId });
+  if (present) {
+    const kept = withCredential(present, credential);
+    const twin = newTwin && { tags: newTwin.tags, desired: newTwin.properties?.desired };
+    registry.put(hub, twin ? replaceTwin(kept, twin, time) : kept);
+  } else if (old && !newTwin) {
+    registry.add(hub, { ...withCredential(old, credential), deviceId });
   } else {
     registry.create(hub, {
       deviceId,
       authentication: authenticationFor(credential),
       iotEdge: entry.settings.capabilities?.iotEdge ?? false,
-      initialTwin: initialTwin ?? entry.settings.initialTwin,
+      initialTwin: newTwin ?? {},
     });
   }
   if (moved) registry.delete(before.hub, before.deviceId);
   return {
     assignment: { hub, deviceId },
-    substatus: substatusOf({ known: before !== undefined, moved, migrated: migrates && !initialTwin }),
+    substatus: substatusOf(registration, { wasInHub: present !== undefined, updateHubAssignment, isReset: !!newTwin }),
     payload,
   };
 }
 
-function substatusOf({
-  known,
-  moved,
-  migrated,
-}: {
-  known: boolean;
-  moved: boolean;
-  migrated: boolean;
-}): RegistrationSubstatus {
-  if (!known) return 'initialAssignment';
-  if (!moved) return 'reprovisionedToInitialAssignment';
-  return migrated ? 'deviceDataMigrated' : 'deviceDataReset';
+/**
+ * DPS knows a device that it has assigned before. It may find any other device in the hub.
+ * https://github.com/Azure/azure-iot-sdk-csharp/pull/2397
+ */
+function substatusOf(
+  { assignment, substatus = 'initialAssignment' }: Registration,
+  { wasInHub, updateHubAssignment, isReset }: Record<'wasInHub' | 'updateHubAssignment' | 'isReset', boolean>,
+): RegistrationSubstatus {
+  if (!assignment) return wasInHub ? 'reprovisionedToInitialAssignment' : 'initialAssignment';
+  if (!updateHubAssignment) return substatus;
+  return isReset ? 'deviceDataReset' : 'deviceDataMigrated';
 }

@@ -37,11 +37,12 @@ export function entryRoutes(
       path: `${base}/query`,
       handle: guard('EnrollmentRead', (call) => {
         checkQuery(call.body, base.slice(1));
-        const request = pageRequestOf(call, (message) => dpsError(400, message));
+        // All supported queries select everything.
+        const request = pageRequestOf(call, base, (message) => dpsError(400, message));
         const page = entries.page(kind, request);
         return {
           status: 200,
-          headers: pageHeaders(page, kindNames[kind].itemType, request.limit),
+          headers: pageHeaders(page, kindNames[kind].itemType, request),
           body: page.values.map((entry) => showEntry(entry)),
         };
       }),

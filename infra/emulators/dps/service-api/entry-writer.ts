@@ -86,7 +86,9 @@ export function createEntryWriter({
         if (!entry) throw notFound(kind, id);
         if (ifMatch !== undefined && !etagMatches(ifMatch, entry.etag)) throw preconditionFailed();
         entries.delete(entry);
-        registrations.deleteOf(entry);
+        // "Deleting an enrollment group doesn't delete the registration records for devices in the group":
+        // https://learn.microsoft.com/azure/iot-dps/how-to-unprovision-devices#enrollment-groups
+        if (kind === 'individual') registrations.deleteOf(entry);
       }),
   };
 }

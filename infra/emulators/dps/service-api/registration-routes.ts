@@ -29,11 +29,12 @@ export function registrationRoutes({ entries, registrations, guard }: Registrati
         const groupId = call.parameters['groupId'] ?? '';
         const group = entries.get('group', groupId);
         if (!group) throw notFound('group', groupId);
-        const request = pageRequestOf(call, (message) => dpsError(400, message));
+        const query = `/registrations/${groupId.toLowerCase()}`;
+        const request = pageRequestOf(call, query, (message) => dpsError(400, message));
         const page = registrations.pageOf(group, request);
         return {
           status: 200,
-          headers: pageHeaders(page, 'DeviceRegistration', request.limit),
+          headers: pageHeaders(page, 'DeviceRegistration', request),
           body: page.values.map((registration) => showRegistrationState(registration, apiVersion)),
         };
       }),

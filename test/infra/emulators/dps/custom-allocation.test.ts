@@ -164,6 +164,14 @@ test('an assignment that waits for its webhook is resumed by the next process', 
   const release = hold();
   const accepted = await first.raw(`${path}/register?api-version=2019-03-31`, { method: 'PUT', identity });
   const { operationId } = accepted.json();
+  const unfinished = await first.raw(`${path}/operations/${operationId}?api-version=2019-03-31`, { identity });
+  assert.equal(unfinished.status, 202);
+  const { status, registrationState } = unfinished.json();
+  // The client of IoT Edge needs both.
+  assert.deepEqual(
+    [status, registrationState.status, registrationState.registrationId],
+    ['assigning', 'assigning', 'pending'],
+  );
   await first.stop();
   gate = Promise.resolve();
 

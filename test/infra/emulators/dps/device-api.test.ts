@@ -296,8 +296,49 @@ test('a device that registers again keeps its hub and twin, and the hub gets its
     const thumbprint = (each: unknown) => (each as { x509Thumbprint: { primaryThumbprint: string } }).x509Thumbprint;
     assert.notDeepEqual(thumbprint(twin), thumbprint(before));
     const state = (await dps.service.getDeviceRegistrationState('again')).responseBody;
-    assert.equal((state as unknown as { substatus: string }).substatus, 'reprovisionedToInitialAssignment');
+    assert.equal((state as unknown as { substatus: string }).substatus, 'deviceDataMigrated');
+    // Without its registration, DPS takes the device for a new one, and finds it in the hub.
+    await dps.service.deleteDeviceRegistrationState('again');
+    await dps.register('again', await device('again', [issuing, line]));
+    const forgotten = (await dps.service.getDeviceRegistrationState('again')).responseBody;
+    assert.equal((forgotten as unknown as { substatus: string }).substatus, 'reprovisionedToInitialAssignment');
+    assert.deepEqual((await dps.registry.getTwin('again')).responseBody.tags, { changed: true });
   });
+});
+
+test('a policy without migration puts the twin back at each registration, also in the same hub', async () => {
+  const reset = {
+    reprovisionPolicy: { updateHubAssignment: true, migrateDeviceData: false },
+    initialTwin: { tags: { initial: true } },
+    allocationPolicy: 'hashed',
+  };
+  await withGroup(
+    'issuing',
+    issuing,
+    async () => {
+      const identity = await device('factory', [issuing, line]);
+      await dps.register('factory', identity);
+      await dps.registry.updateTwin('factory', { tags: { mine: 1 } } as never, '*');
+      await dps.register('factory', identity);
+      assert.deepEqual((await dps.registry.getTwin('factory')).responseBody.tags, { initial: true });
+      const state = (await dps.service.getDeviceRegistrationState('factory')).responseBody;
+      assert.equal((state as unknown as { substatus: string }).substatus, 'deviceDataReset');
+    },
+    reset,
+  );
+});
+
+test('a registration outlives its group, but not its individual enrollment', async () => {
+  const identity = await device('orphan', [issuing, line]);
+  await withGroup('issuing', issuing, async () => {
+    await dps.register('orphan', identity);
+  });
+  assert.equal((await dps.service.getDeviceRegistrationState('orphan')).responseBody.status, 'assigned');
+  await assert.rejects(dps.register('orphan', identity), isUnauthorized);
+  await withIndividual('orphan', identity, async () => {
+    await dps.register('orphan', identity);
+  });
+  await assert.rejects(dps.service.getDeviceRegistrationState('orphan'), { message: /Not found/ });
 });
 
 /** Registers with two groups, one after another. Each allows one hub. */
@@ -347,7 +388,7 @@ test('the reprovision policy decides whether a device moves with its data, witho
   assert.deepEqual(await moved('never', { updateHubAssignment: false, migrateDeviceData: false }), {
     assignedHub: 'hub-1.localhost',
     tags: { initial: true, mine: 1 },
-    substatus: 'reprovisionedToInitialAssignment',
+    substatus: 'initialAssignment',
   });
 });
 

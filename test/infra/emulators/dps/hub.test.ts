@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import common from 'azure-iot-common';
 import type { Registry } from 'azure-iothub';
 import { wellKnownKey } from 'fleet-emulators/dps';
-import { type RunningDps, startDps } from './running-dps.ts';
+import { expiry, type RunningDps, startDps } from './running-dps.ts';
 
 /*
  * The registry of the linked hubs through azure-iothub.
@@ -75,6 +76,17 @@ test('a twin is merged member by member, null removes, and the metadata is updat
   assert.equal((await twinOf('twin-1')).tags.inTime, true);
 });
 
+test('a POST with X-HTTP-Method-Override: PATCH is a PATCH', async () => {
+  await registry.create({ deviceId: 'override' });
+  const headers = { authorization: 'Bearer t', 'content-type': 'application/json', 'x-http-method-override': 'PATCH' };
+  const path = '/twins/override?api-version=2021-04-12';
+  const answer = await dps.raw(path, { method: 'POST', headers, body: '{"tags":{"site":"berlin"}}' });
+  assert.equal(answer.status, 200);
+  assert.deepEqual((await twinOf('override')).tags, { site: 'berlin' });
+  const without = { ...headers, 'x-http-method-override': 'DELETE' };
+  assert.equal((await dps.raw(path, { method: 'POST', headers: without, body: '{}' })).status, 405);
+});
+
 test('names of Object.prototype are ordinary member names', async () => {
   await registry.create({ deviceId: 'proto' });
   const body = '{"tags":{"constructor":{"prototype":{"polluted":1}},"__proto__":{"polluted":2},"toString":"text"}}';
@@ -124,11 +136,21 @@ test('queries find devices by their twins, in pages', async () => {
     'query-06',
     'query-08',
   ]);
+  const projection = registry.createQuery(
+    "SELECT deviceId, tags, modelNumber FROM devices WHERE deviceId = 'query-03'",
+  );
+  const { result } = await projection.next(projection.continuationToken);
+  assert.deepEqual(result, [{ deviceId: 'query-03', tags: { line: 'odd', slot: 3 } }]);
   assert.deepEqual(await find('properties.desired.on = true'), ids.slice(0, 3));
   assert.deepEqual(await find("STARTSWITH(deviceId, 'query-1')"), ids.slice(10, 20));
   assert.deepEqual(await find("deviceId IN ['query-03', 'query-24', 'nobody']"), ['query-03', 'query-24']);
   assert.deepEqual(await find("is_defined(tags.slot) and not (tags.slot < 24 or tags.line = 'odd')"), ['query-24']);
   assert.deepEqual(await find("tags.line = 'it''s odd'"), []);
+  // A token of one query cannot continue another one.
+  const even = registry.createQuery("SELECT * FROM devices WHERE tags.line = 'even'", 4);
+  await even.next();
+  const odd = registry.createQuery("SELECT * FROM devices WHERE tags.line = 'odd'", 4);
+  await assert.rejects(odd.next(even.continuationToken), { name: 'ArgumentError' });
   for (const where of [
     'tags.line',
     "tags.line = 'x' ORDER BY deviceId",
@@ -171,4 +193,8 @@ test("a call needs a signature with the hub's key", async () => {
   assert.equal(await get(), 401);
   assert.equal(await get('SharedAccessSignature sr=localhost&sig=AAAA&skn=iothubowner&se=9999999999'), 401);
   assert.equal(await get('Bearer anything'), 404);
+  const sign = (resource: string) =>
+    common.SharedAccessSignature.create(resource, 'iothubowner', wellKnownKey, expiry()).toString();
+  assert.equal(await get(sign(`localhost:${dps.port}`)), 404);
+  assert.equal(await get(sign(`elsewhere:${dps.port}`)), 401);
 });

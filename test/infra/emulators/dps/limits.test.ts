@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { connect } from 'node:tls';
+import { documentedHubLimits, wellKnownKey } from 'fleet-emulators/dps';
 import { makeCertificate } from './certificates.ts';
 import { uploadVerifiedCa } from './management.ts';
 import { type RawAnswer, type RunningDps, startDps } from './running-dps.ts';
@@ -106,6 +107,42 @@ test('quotas limit the number of enrollments', async () => {
       assert.equal((await individual('c')).status, 200);
     },
   );
+});
+
+test('a hub throttles its registry by the number of devices, apart from its twins', async () => {
+  let time = Date.now();
+  const hubs = ['hub-1.localhost', 'hub-2.localhost'].map((hostName) => ({ hostName, key: wellKnownKey }));
+  const hubLimits = { ...documentedHubLimits('S1', 1), twinReads: { operations: 2, seconds: 1 } };
+  await withDps({ hubs, hubLimits, now: () => new Date(time) }, async (dps) => {
+    const call = (host: string, method: string, path: string, body?: object) =>
+      dps.raw(`${path}?api-version=2021-04-12`, {
+        method,
+        headers: { ...headers, host },
+        ...(body ? { body: JSON.stringify(body) } : {}),
+      });
+    const bulk = (host: string, size: number, name = 'd') => {
+      const lines = Array.from({ length: size }, (_, index) => ({
+        id: `${name}-${index}`,
+        importMode: 'createOrUpdate',
+      }));
+      return call(host, 'POST', '/devices', lines);
+    };
+    assert.equal((await bulk('hub-1.localhost', 99)).status, 200);
+    // The call that reaches the limit is done. The next one has to wait until its devices leave the window.
+    assert.equal((await bulk('hub-1.localhost', 50)).status, 200);
+    const refused = await call('hub-1.localhost', 'GET', '/devices/d-1');
+    assert.equal(refused.status, 429);
+    assert.equal(refused.headers['retry-after'], undefined);
+    assert.match(refused.json().Message, /^ErrorCode:ThrottlingBacklogTimeout;.*Operation type: CRUD$/);
+    assert.equal((await call('hub-2.localhost', 'GET', '/devices/d-1')).status, 404);
+    await assert.rejects(dps.registry.get('d-1'), { name: 'ThrottlingError' });
+    const twin = () => call('hub-1.localhost', 'GET', '/twins/d-1');
+    assert.deepEqual(await statuses(twin, 3), [200, 200, 429]);
+    time += 1001;
+    assert.equal((await twin()).status, 200);
+    time += 59_000;
+    assert.equal((await call('hub-1.localhost', 'GET', '/devices/d-1')).status, 200);
+  });
 });
 
 let dps: RunningDps;

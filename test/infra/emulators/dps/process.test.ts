@@ -111,6 +111,8 @@ test('an error names the wrong option', async () => {
     [['--operations-per-minute', 'many'], /operations-per-minute/],
     [['--hub', 'a b'], /--hub/],
     [['--hub', 'hub,colour=red'], /colour/],
+    [['--hub-tier', 'B1'], /hub-tier.*Expected S1, S2 or S3/],
+    [['--hub-tier', 'S1', '--hub-units', '0'], /hub-units/],
   ] as const) {
     assert.throws(
       () => readCommandLine(args),

@@ -184,6 +184,15 @@ test('symmetric keys are generated, shown to the writer, and hidden from readers
   assert.equal(Buffer.from(ofGroup.symmetricKey?.primaryKey ?? '', 'base64').length, 64);
 });
 
+test('empty strings as symmetric keys make keys', async () => {
+  const attestation = { type: 'symmetricKey', symmetricKey: { primaryKey: '', secondaryKey: '' } };
+  const body = individual({ registrationId: 'sym-empty', attestation });
+  const { responseBody } = await dps.service.createOrUpdateIndividualEnrollment(body);
+  const keys = responseBody.attestation.symmetricKey;
+  assert.equal(Buffer.from(keys?.primaryKey ?? '', 'base64').length, 64);
+  assert.equal(Buffer.from(keys?.secondaryKey ?? '', 'base64').length, 64);
+});
+
 test('TPM endorsement keys are always shown, and null members are dropped except provisioningStatus', async () => {
   const attestation = { type: 'tpm', tpm: { endorsementKey: 'AToAAQALAAMAsgAgg3GXZ0SEs' } };
   const nulls = {
@@ -326,6 +335,27 @@ test('a query returns everything in pages of the requested size', async () => {
   assert.equal(groups.hasMoreResults, false);
 });
 
+test('a continuation token continues its own query only', async () => {
+  const page = (path: string, token?: string) =>
+    dps.raw(`${path}?${version}`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        authorization: signature(),
+        'x-ms-max-item-count': '1',
+        ...(token === undefined ? {} : { 'x-ms-continuation': token }),
+      },
+      body: '{"query":"*"}',
+    });
+  for (const id of ['own-1', 'own-2']) {
+    await dps.service.createOrUpdateEnrollmentGroup(group({ enrollmentGroupId: id, attestation: symmetric }));
+  }
+  const token = (await page('/enrollmentGroups/query')).headers['x-ms-continuation'] as string;
+  assert.equal((await page('/enrollmentGroups/query', token)).status, 200);
+  assert.equal((await page('/enrollments/query', token)).status, 400);
+  assert.equal((await page('/registrations/own-1/query', token)).status, 400);
+});
+
 test('unsupported queries and invalid paging headers are refused', async () => {
   const ask = (query: string) => dps.service.createIndividualEnrollmentQuery({ query }, 10).next();
   await refusal(ask("SELECT * FROM enrollments WHERE deviceId = 'x'") as Promise<unknown>, 400);
@@ -362,6 +392,10 @@ test('a call needs an unexpired signature for its resource with a key of the pol
   assert.equal(await get(signature({ resource: 'localhost/enrollmentGroups' })), 200);
   // Other clients encode the resource, and sign the encoded form.
   assert.equal(await get(signature({ resource: encodeURIComponent('localhost/enrollmentGroups') })), 200);
+  // Clients that connect to another port sign it too.
+  assert.equal(await get(signature({ resource: `localhost:${dps.port}` })), 200);
+  assert.equal(await get(signature({ resource: encodeURIComponent(`localhost:${dps.port}/enrollmentGroups`) })), 200);
+  assert.equal(await get(signature({ resource: `elsewhere:${dps.port}` })), 401);
   assert.equal(await get('Bearer anything'), 200);
   assert.equal(await get(undefined), 401);
   assert.equal(await get(''), 401);

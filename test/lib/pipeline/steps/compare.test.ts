@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { DeviceCertificate } from '../../../../lib/devices/certificate.ts';
+import { formerCertificateNames } from '../../../../lib/devices/certificates.ts';
 import type { DeviceRecord } from '../../../../lib/devices/device.ts';
 import { compare } from '../../../../lib/pipeline/steps/compare.ts';
 import { someDevice } from '../../../factories.ts';
@@ -56,4 +58,47 @@ describe('a row meets a record of its device', () => {
     const record = someDevice({ claim: other, status: 'assigned', contentHash: 'old' });
     assert.equal(compare(record, wanted, 'replace').verdict, 'take-over');
   });
+
+  it('a device with 1,000 certificates that have not expired: refused, until one expires', () => {
+    const holding = (count: number) => someDevice({ claim: other, status: 'assigned', certificates: longest(count) });
+    const full = compare(holding(1000), wanted, 'reissue');
+    assert.ok(full.verdict === 'refused' && full.code === 'certificate-rule');
+    assert.match(full.message, /1000 certificates that have not expired.*expires at 2126-01-01/);
+    assert.equal(compare(holding(999), wanted, 'reissue').verdict, 'take-over');
+    const later = { ...wanted, statusSince: '2126-01-02T00:00:00.000Z' };
+    assert.equal(compare(holding(1000), later, 'reissue').verdict, 'take-over');
+  });
+
+  it('a record with as many certificates as a row may add to is smaller than an item of Cosmos DB', () => {
+    const certificates = longest(1001);
+    const record = { ...someDevice(), certificates };
+    const whole = { ...record, formerCertificateNames: formerCertificateNames(record) };
+    assert.ok(Buffer.byteLength(JSON.stringify(whole)) < 1_200_000);
+  });
 });
+
+/** Certificates with each member as long as it can be. */
+function longest(count: number): DeviceCertificate[] {
+  const at = '2026-11-27T00:00:00.000Z';
+  return Array.from({ length: count }, (_, index) => {
+    const hex = (digits: number) => index.toString(16).toUpperCase().padStart(digits, '0');
+    return {
+      kind: 'edge-ca',
+      serialNumber: hex(32),
+      sha1Thumbprint: hex(40),
+      sha256Thumbprint: hex(64),
+      notBefore: at,
+      notAfter: '2126-01-01T00:00:00.000Z',
+      issuedWith: hex(32),
+      enrollmentGroup: 'g'.repeat(64),
+      caGeneration: 9999,
+      keyMadeBy: 'service',
+      state: 'superseded',
+      since: at,
+      confirmedAt: at,
+      registeredAt: at,
+      assignedHub: `${'h'.repeat(50)}.azure-devices.net`,
+      unusedBundle: { archive: `${'a'.repeat(24)}/chunk-00000-9999.zip`, fileName: `${'d'.repeat(64)}.tar.gz.cms` },
+    };
+  });
+}

@@ -1,0 +1,92 @@
+/** The certificate with which a device authenticates. */
+export interface DeviceIdentity {
+  /** Upper-case hex. */
+  readonly sha1Thumbprint: string;
+  /** Upper-case hex. */
+  readonly sha256Thumbprint: string;
+  /** ISO 8601, UTC. */
+  readonly notBefore: string;
+  /** ISO 8601, UTC. */
+  readonly notAfter: string;
+}
+
+/**
+ * A certificate that was issued to a device.
+ *
+ * `identity`: the device registers and connects with it. `edge-ca`: IoT Edge signs the certificates of its modules with it.
+ * `est-id`: IoT Edge renews its certificates with it. An `est-id` has the common name of the device and an issuer that DPS
+ * knows, so DPS and the hub accept it too.
+ */
+export interface DeviceCertificate extends DeviceIdentity {
+  readonly kind: (typeof certificateKinds)[number];
+  /** Hex. */
+  readonly serialNumber: string;
+  /** Serial number of the identity that it was issued together with, where it is not an identity. */
+  readonly issuedWith?: string;
+  /** The group whose CA issued it. */
+  readonly enrollmentGroup: string;
+  /** Generation of that CA (`IssuingCa.generation`). Absent where it was issued by an earlier version. */
+  readonly caGeneration?: number;
+  /** Who made its key. `service`: this app, so the key was in a bundle. Absent where it was issued by an earlier version. */
+  readonly keyMadeBy?: 'device' | 'service';
+  /**
+   * `live`: the device is to use it. `superseded`: another one took its place; DPS can still accept it. `revoked`: the device
+   * was deleted, revoked or scrapped.
+   */
+  readonly state: (typeof certificateStates)[number];
+  /** When `state` became so: ISO 8601, UTC. For a `live` one, when its issuance was recorded. */
+  readonly since: string;
+  /** When a registration was first seen that counts for it (`countsForPresent`): ISO 8601, UTC. */
+  readonly confirmedAt?: string;
+  /** When DPS registered the device last while this was its present certificate, by the clock of DPS: ISO 8601, UTC. */
+  readonly registeredAt?: string;
+  /** The hub that the device was assigned to with it. */
+  readonly assignedHub?: string;
+  /** Its bundle, where its row failed after the archive was stored: nothing hands it out. It is erased when the device is scrapped. */
+  readonly unusedBundle?: BundleName;
+}
+
+/** A bundle in the archive of its chunk. */
+export interface BundleName {
+  /** Blob in the container `bundles`. */
+  readonly archive: string;
+  readonly fileName: string;
+}
+
+export const certificateKinds = ['identity', 'edge-ca', 'est-id'] as const;
+export const certificateStates = ['live', 'superseded', 'revoked'] as const;
+
+/** What names a certificate. Hexadecimal, lower case. */
+export interface CertificateName {
+  readonly kind: 'serialNumber' | 'sha1Thumbprint' | 'sha256Thumbprint';
+  readonly hex: string;
+}
+
+const namesByLength: ReadonlyMap<number, CertificateName['kind']> = new Map([
+  [32, 'serialNumber'],
+  [40, 'sha1Thumbprint'],
+  [64, 'sha256Thumbprint'],
+]);
+
+/** Longest text that is read: a SHA-256 thumbprint as two digits and a separator each, with some room. */
+const longestCertificateName = 256;
+
+/**
+ * Reads a serial number or a thumbprint as people copy it: any case, with colons, blanks or hyphens between, with `0x` or a
+ * zero octet before it. The length tells which it is: serial numbers of this fleet have 16 octets (`newSerialNumber`), SHA-1
+ * has 20, SHA-256 has 32.
+ * @returns undefined for any other text
+ * @example
+ * certificateNameIn('5F:0C:6F:0E:8F:1F:4D:6B:9F:5A:1C:2E:3D:4B:5A:69')?.kind // 'serialNumber'
+ */
+export function certificateNameIn(text: string): CertificateName | undefined {
+  if (text.length > longestCertificateName) return undefined;
+  // U+200E stands before thumbprints that are copied from the certificate dialog of Windows.
+  const bare = text
+    .replaceAll(/[\s:\u200e-]/g, '')
+    .toLowerCase()
+    .replace(/^0x/, '');
+  const hex = bare.length === 34 ? bare.replace(/^00/, '') : bare;
+  const kind = namesByLength.get(hex.length);
+  return kind === undefined || !/^[0-9a-f]+$/.test(hex) ? undefined : { kind, hex };
+}

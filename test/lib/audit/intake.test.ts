@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type Audit, audited } from '../../../lib/audit/audit.ts';
+import { decodeEntry, encodeEntry } from '../../../lib/audit/entry.ts';
+import { createAudit } from '../../../lib/audit/intake.ts';
+import { FleetError } from '../../../lib/errors.ts';
+import { createMemoryAppendBlobs } from '../../memory/append-blobs.ts';
+import { createMemoryAudit } from '../../memory/audit.ts';
+import { createMemoryBlobStore } from '../../memory/blob-store.ts';
+
+const act = { action: 'delete-device', by: 'Ada (1)', subject: { deviceId: 'gw-1' } };
+const now = () => new Date('2026-11-27T10:00:00Z');
+
+function createIntake({ blocks = 3 } = {}) {
+  const segments = createMemoryAppendBlobs({ blocks });
+  const head = createMemoryBlobStore();
+  let ids = 0;
+  const newAudit = () => createAudit({ segments, head, now, newId: () => String(++ids) });
+  return { segments, head, newAudit };
+}
+
+describe('the intake of the audit trail', () => {
+  it('has one line of canonical JSON per entry, and the same id for intent and result', async () => {
+    const { segments, newAudit } = createIntake();
+    const audit = newAudit();
+    await audit.result(await audit.intent(act), { outcome: 'failed', code: 'not-found' });
+    const [intent, result] = segments.lines('intake/000000');
+    assert.equal(
+      intent,
+      '{"action":"delete-device","at":"2026-11-27T10:00:00.000Z","by":"Ada (1)","id":"1","phase":"intent","subject":{"deviceId":"gw-1"},"v":1}',
+    );
+    assert.equal(
+      result,
+      '{"action":"delete-device","at":"2026-11-27T10:00:00.000Z","by":"Ada (1)","code":"not-found","id":"1","outcome":"failed","phase":"result","subject":{"deviceId":"gw-1"},"v":1}',
+    );
+  });
+
+  it('goes on in the next segment when one is full, in any instance', async () => {
+    const { segments, newAudit } = createIntake({ blocks: 2 });
+    const [first, second] = [newAudit(), newAudit()];
+    for (let times = 0; times < 3; times++) {
+      await first.intent(act);
+      await second.intent(act);
+    }
+    assert.deepEqual(
+      ['intake/000000', 'intake/000001', 'intake/000002', 'intake/000003'].map((name) => segments.lines(name).length),
+      [2, 2, 2, 0],
+    );
+  });
+
+  it('begins at the segment of the checkpoint', async () => {
+    const { segments, head, newAudit } = createIntake();
+    const metadata = { segment: '7', offset: '0', size: '0' };
+    await head.write('checkpoint', Buffer.from(''), { contentType: 'text/plain', metadata });
+    await newAudit().intent(act);
+    assert.equal(segments.lines('intake/000007').length, 1);
+  });
+});
+
+describe('an entry', () => {
+  const entry = { v: 1, id: '1', phase: 'intent', at: '2026-11-27T10:00:00.000Z', ...act } as const;
+
+  it('fits, however long the texts are that a caller sent', () => {
+    const why = '\ud800'.repeat(100_000);
+    const body = encodeEntry({ ...entry, why });
+    assert.ok(body.length < 10_000);
+    assert.equal(decodeEntry(body)?.why, why.slice(0, 1024));
+  });
+
+  it('is refused when it does not fit', () => {
+    const details = { ids: Array.from({ length: 10_000 }, (_, index) => `device-${index}`) };
+    assert.throws(() => encodeEntry({ ...entry, details }), { code: 'internal' });
+  });
+
+  it('is not read from other bytes', () => {
+    for (const other of ['', '{', 'null', '[]', '{"v":2}', '{"v":1,"id":"1"}'])
+      assert.equal(decodeEntry(Buffer.from(other)), undefined, other);
+  });
+});
+
+describe('an audited act', () => {
+  it('has an intent before it, and its end after it', async () => {
+    const audit = createMemoryAudit();
+    const value = await audited(audit, act, async (note) => {
+      assert.deepEqual(
+        audit.entries.map(({ phase }) => phase),
+        ['intent'],
+      );
+      note({ generation: 2 });
+      return 'value';
+    });
+    assert.equal(value, 'value');
+    assert.deepEqual(audit.entries[1], {
+      ...act,
+      id: '0',
+      phase: 'result',
+      outcome: 'done',
+      details: { generation: 2 },
+    });
+  });
+
+  it('does not begin when its intent cannot be written', async () => {
+    const audit = createMemoryAudit();
+    audit.stop();
+    const work = () => assert.fail('it began');
+    await assert.rejects(audited(audit, act, work), { code: 'unavailable' });
+  });
+
+  it('begins without an intent when it takes rights away', async () => {
+    const audit = createMemoryAudit();
+    audit.stop();
+    assert.equal(await audited(audit, act, async () => 'revoked', { withoutIntent: true }), 'revoked');
+  });
+
+  it('shows how it failed, and is not undone by a result that cannot be written', async () => {
+    const audit = createMemoryAudit();
+    const fails = () => Promise.reject(new FleetError('not-found', 'gone'));
+    await assert.rejects(audited(audit, act, fails), { code: 'not-found' });
+    assert.deepEqual(audit.entries[1], {
+      ...act,
+      id: '0',
+      phase: 'result',
+      outcome: 'failed',
+      code: 'not-found',
+      details: undefined,
+    });
+    const half: Audit = { ...audit, result: () => Promise.reject(new FleetError('unavailable', 'no answer')) };
+    assert.equal(await audited(half, act, async () => 'done'), 'done');
+  });
+});
