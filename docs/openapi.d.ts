@@ -2503,7 +2503,7 @@ export interface components {
             readonly latestSweep?: {
                 began: components["schemas"]["Time"];
                 endedAt: components["schemas"]["Time"];
-                /** @description What it looked at, by kind, and what became of it. */
+                /** @description Counts: the things that it compared, by kind, and the findings that it opened, ended and repaired. */
                 figures: {
                     [key: string]: number;
                 };

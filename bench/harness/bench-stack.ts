@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
+import { nightly } from '../../functions/config/sweep-schedule.ts';
 import { type Api, createApi, type JobAnswer } from '../../infra/local/demo/api.ts';
 import { type ProcessName, type Stack, startStack } from '../../infra/local/stack.ts';
 import { packageApp } from '../../infra/package-app.ts';
@@ -68,10 +69,12 @@ export async function withBenchStack<T>(
     await packageApp(appDirectory);
     // Once per day: it asks DPS about registrations, and these devices do not register.
     const reconcileSchedule = '0 0 0 * * *';
+    // Nightly, as in Azure. The local stack sweeps each minute, and that would be measured too.
+    const SWEEP_SCHEDULE = nightly;
     stack = await startStack({
       ...{ directory, ports: 'free', appDirectory, reconcileSchedule, hosts },
       // App settings are the environment of the functions process only, so only that process gets NODE_OPTIONS.
-      settings: heap === 'small' ? { ...settings, NODE_OPTIONS: smallHeap } : settings,
+      settings: { SWEEP_SCHEDULE, ...settings, ...(heap === 'small' && { NODE_OPTIONS: smallHeap }) },
     });
     const bench = createBench(stack, directory);
     await bench.api.put('enrollment-groups/bench', group);

@@ -112,7 +112,7 @@ const putGroup = defineOperation({
   },
 });
 
-/** What the audit trail has of a group: which definition and which CA are declared now. */
+/** The entry of the audit trail about a group: the definition and the CA that are declared now. */
 function groupDetails({ definition, issuingCas: [ca] }: GroupRecord) {
   return { definitionSha256: hash('sha256', canonicalJson(definition)), caGeneration: ca?.generation };
 }

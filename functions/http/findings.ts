@@ -69,7 +69,9 @@ const latestSweep = z
   .object({
     began: time,
     endedAt: time,
-    figures: z.record(z.string(), z.number()).describe('What it looked at, by kind, and what became of it.'),
+    figures: z
+      .record(z.string(), z.number())
+      .describe('Counts: the things that it compared, by kind, and the findings that it opened, ended and repaired.'),
   })
   .readonly()
   .optional()

@@ -69,7 +69,7 @@ it was gone and comes back.
 - Certificates of a group with \`est.identity\`: the EST server issues them, and the records do not have them.
 - Identities at a hub that did not answer: the log has \`hub not read\`. The next sweep asks the hub again.
 - Devices at a hub that are not on record: they belong to others.
-- Desired properties of twins: whoever operates the device writes them.
+- Desired properties of twins: operators and deployments write them.
 - Tags of a twin that the row of the device does not have: they belong to others.
 - Settings of individual enrollments that were written before the group was declared last. They follow at the next certificate.
 - Which certificate a CA name in DPS stands for (\`attestation\` "caReference"): the app has no rights on the management API. \`fleet ca check\` shows it.

@@ -1,7 +1,7 @@
 /**
  * What an operator does to a device whose access has to end.
  *
- * `suspended`: can be undone. `revoked`: final; whoever needs the device gives it another id. `scrapped`: final, and what the
+ * `suspended`: can be undone. `revoked`: final; the device needs another id to join again. `scrapped`: final, and what the
  * device left in the hub, in DPS and in its archive is removed.
  */
 export type BlockKind = (typeof blockKinds)[number];

@@ -62,6 +62,7 @@ export function createFaults(random: Random, rates: FaultRates, scope: 'operatio
 
   function nameOf(service: Service, request: ProxiedRequest): string | undefined {
     const operation = operationOf(service, request);
+    if (scope === 'request' && isBulkRead(request)) return undefined;
     // All tries of a storage request have the same id. Bodies for Cosmos DB and DPS have times and serial numbers in them.
     const id = scope === 'request' ? (request.headers['x-ms-client-request-id'] ?? '') : '';
     return operation && `${operation} ${id}`;
@@ -115,6 +116,13 @@ export function createFaults(random: Random, rates: FaultRates, scope: 'operatio
       }
     },
   };
+}
+
+/** Whether a bulk request only reads. Its body has no time in it, so two clients that read the same look like one. */
+function isBulkRead({ headers, body }: ProxiedRequest): boolean {
+  if (headers['x-ms-cosmos-is-batch-request'] === undefined) return false;
+  const operations = JSON.parse(body.toString()) as { readonly operationType: string }[];
+  return operations.every(({ operationType }) => operationType === 'Read');
 }
 
 /** Names a write that only one delivery makes at a time. Undefined for reads and shared documents, which others access too. */
