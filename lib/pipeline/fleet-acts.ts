@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { auditedEach } from '../audit/audit.ts';
 import { isBlocked } from '../devices/blocking.ts';
 import { certificatesOf } from '../devices/certificates.ts';
@@ -185,15 +186,25 @@ function sendNext(actId: string, delayMs: number, { blockQueue }: FleetActPorts)
   return blockQueue.send([{ actId }], { delaySeconds: Math.ceil(delayMs / 1000) });
 }
 
-/** @returns undefined when another delivery, or an operator who cancelled it, was first */
+/**
+ * A write that is refused is read again: this delivery may be the only one, and an act whose delivery ends in silence waits
+ * until its message is taken for lost.
+ * @returns undefined when another delivery, or an operator who cancelled it, was first
+ * @throws FleetError `concurrent-change` when the store refused the write of an act that has not changed: the message comes again
+ */
 async function written(
   { value: before, etag }: Versioned<FleetAct>,
   change: Partial<FleetAct>,
-  { fleetActs }: FleetActPorts,
+  ports: FleetActPorts,
 ): Promise<Versioned<FleetAct> | undefined> {
   const value = { ...before, ...change };
-  const next = await fleetActs.replace({ value, etag });
-  return next === undefined ? undefined : { value, etag: next };
+  const next = await ports.fleetActs.replace({ value, etag });
+  if (next !== undefined) return { value, etag: next };
+  const stored = await readFleetAct(value.actId, ports);
+  // The answer to this write was lost, and the client has repeated it.
+  if (isDeepStrictEqual(stored.value, value)) return stored;
+  if (stored.etag === etag) throw new FleetError('concurrent-change', `Act ${value.actId} could not be written.`);
+  return undefined;
 }
 
 /**

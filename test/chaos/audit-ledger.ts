@@ -52,7 +52,8 @@ function entriesOf(lines: readonly string[], addProblem: AddProblem): readonly E
   const entries: Entry[] = [];
   for (const line of lines) {
     const entry = JSON.parse(line) as Entry;
-    const key = `${entry.id} ${entry.phase}`;
+    // Results without an intent share their id.
+    const key = entry.id === 'without-intent' ? line : `${entry.id} ${entry.phase}`;
     const before = seen.get(key);
     if (before === line) continue;
     if (before !== undefined) addProblem(`audit entry ${key} is there twice, with two contents`);

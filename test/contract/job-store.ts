@@ -232,7 +232,8 @@ export function jobStoreContract(name: string, open: () => Promise<JobStore> | J
 
     /** Jobs of one minute, which no other test uses. */
     const minute = () => {
-      const start = Date.UTC(2040, 0, 1) + 3_600_000 * made++ + (Date.now() % 1_000_000_000) * 1000;
+      // A whole minute, so that it is within one hour.
+      const start = Date.UTC(2040, 0, 1) + 3_600_000 * made++ + (Date.now() % 10_000_000) * 60_000;
       const at = (seconds: number) => new Date(start + 1000 * seconds).toISOString();
       return { at, since: at(0), until: at(60) };
     };

@@ -19,6 +19,8 @@ export interface QueueListenerOptions {
   readonly settings: QueueSettings;
   /** Time that a received message stays hidden without renewal. The real host always uses 10 minutes. */
   readonly leaseSeconds: number;
+  /** Time after which a call of the storage, with its retries, counts as failed. Default: 100,000 ms. */
+  readonly callTimeoutMs?: number;
   readonly invoke: Invoke;
   readonly log: HostLog;
 }
@@ -34,11 +36,18 @@ const minimumPoll = 100;
 /** Few retries, because the next poll is a retry too. */
 const retryOptions = { maxTries: 3, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 };
 
+/**
+ * An answer that never comes must not end the polling. The clients of the real host wait as long for the network
+ * (https://learn.microsoft.com/dotnet/api/azure.core.retryoptions.networktimeout).
+ */
+const defaultCallTimeoutMs = 100_000;
+
 /** Maximum length of a queue name, https://learn.microsoft.com/rest/api/storageservices/naming-queues-and-metadata */
 const maxQueueNameLength = 63;
 
 export function listenToQueue(options: QueueListenerOptions): QueueListener {
   const { target, queueName, connectionString, settings, leaseSeconds, invoke, log } = options;
+  const { callTimeoutMs = defaultCallTimeoutMs } = options;
   const service = QueueServiceClient.fromConnectionString(connectionString, { retryOptions });
   const queue = service.getQueueClient(queueName);
   const poisonName = `${queueName}-poison`;
@@ -68,6 +77,7 @@ export function listenToQueue(options: QueueListenerOptions): QueueListener {
       const answer = await queue.receiveMessages({
         numberOfMessages: settings.batchSize,
         visibilityTimeout: leaseSeconds,
+        ...inTime(),
       });
       const texts = messageTexts(answer._response.bodyAsText);
       return answer.receivedMessageItems.map((item, index) => ({
@@ -112,10 +122,10 @@ export function listenToQueue(options: QueueListenerOptions): QueueListener {
       if (message.dequeueCount >= settings.maxDequeueCount) return moveToPoison(message, popReceipt);
       const visibilityTimeout = Math.round(settings.visibilityTimeout / 1000);
       // Without a text, the service keeps the one that it has.
-      return settle(() => queue.updateMessage(message.messageId, popReceipt, undefined, visibilityTimeout));
+      return settle(() => queue.updateMessage(message.messageId, popReceipt, undefined, visibilityTimeout, inTime()));
     }
     const popReceipt = await lease.end();
-    await settle(() => queue.deleteMessage(message.messageId, popReceipt));
+    await settle(() => queue.deleteMessage(message.messageId, popReceipt, inTime()));
   }
 
   /** Renews the lease of a message after half of its time, until `end`. */
@@ -127,7 +137,7 @@ export function listenToQueue(options: QueueListenerOptions): QueueListener {
     let ended = false;
 
     function renew(): void {
-      renewal = queue.updateMessage(messageId, receipt, undefined, leaseSeconds).then(
+      renewal = queue.updateMessage(messageId, receipt, undefined, leaseSeconds, inTime()).then(
         (answer) => {
           receipt = answer.popReceipt ?? receipt;
           if (!ended) timer = setTimeout(renew, half);
@@ -160,9 +170,9 @@ export function listenToQueue(options: QueueListenerOptions): QueueListener {
     if (!hasPoison) return;
     report('warning', `Message was delivered ${dequeueCount} times. Moving it to queue ${poisonName}.`);
     const poison = service.getQueueClient(poisonName);
-    await poison.createIfNotExists();
-    await poison.sendMessage(messageText);
-    await settle(() => queue.deleteMessage(messageId, popReceipt));
+    await poison.createIfNotExists(inTime());
+    await poison.sendMessage(messageText, inTime());
+    await settle(() => queue.deleteMessage(messageId, popReceipt, inTime()));
   }
 
   /** Ignores that the message is deleted (404) or was delivered to another host (400, PopReceiptMismatch). */
@@ -172,6 +182,10 @@ export function listenToQueue(options: QueueListenerOptions): QueueListener {
     } catch (error) {
       if (statusOf(error) !== 404 && statusOf(error) !== 400) throw error;
     }
+  }
+
+  function inTime(): { abortSignal: AbortSignal } {
+    return { abortSignal: AbortSignal.timeout(callTimeoutMs) };
   }
 
   function report(level: 'warning' | 'error', message: string): void {

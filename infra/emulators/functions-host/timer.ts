@@ -117,6 +117,8 @@ function writeStatus(file: string, status: TimerStatus): void {
 
 /** Seconds: the shortest lease of Azure Storage. The real host uses 60 s. https://learn.microsoft.com/rest/api/storageservices/lease-blob */
 const leaseSeconds = 15;
+/** A call without an answer has failed when the lease that it asks for would be over. */
+const inTime = () => ({ abortSignal: AbortSignal.timeout(leaseSeconds * 1000) });
 /** Milliseconds between two attempts to acquire or renew the lease. */
 const renewInterval = 5_000;
 
@@ -138,14 +140,14 @@ export async function holdSingleton(connectionString: string, name: string): Pro
     const asked = Date.now();
     try {
       if (lease === undefined) {
-        await container.createIfNotExists();
+        await container.createIfNotExists(inTime());
         // The upload fails if the blob exists or is leased. Both are fine.
-        await blob.upload('', 0, { conditions: { ifNoneMatch: '*' } }).catch(() => undefined);
+        await blob.upload('', 0, { conditions: { ifNoneMatch: '*' }, ...inTime() }).catch(() => undefined);
         const wanted = blob.getBlobLeaseClient();
-        await wanted.acquireLease(leaseSeconds);
+        await wanted.acquireLease(leaseSeconds, inTime());
         lease = wanted;
       } else {
-        await lease.renewLease();
+        await lease.renewLease(inTime());
       }
       heldUntil = asked + leaseSeconds * 1000;
     } catch {
@@ -159,7 +161,7 @@ export async function holdSingleton(connectionString: string, name: string): Pro
       await sleep(renewInterval, undefined, { signal: stopping.signal }).catch(() => undefined);
       if (!stopping.signal.aborted) await attempt();
     }
-    await lease?.releaseLease().catch(() => undefined);
+    await lease?.releaseLease(inTime()).catch(() => undefined);
   }
 
   await attempt();

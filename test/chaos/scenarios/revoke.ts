@@ -7,12 +7,12 @@ import { createKeptBundles, type KeptBundles, openDoorsOf } from '../device-door
 import { type DeviceDocument, isBlocked, isLive } from '../documents.ts';
 import { createFaults } from '../faults.ts';
 import { declareGroups, groups, retryUntilNoneFailed, settled, upload } from '../fleet.ts';
-import { checkInvariants, type ExpectedJob } from '../invariants.ts';
+import { checkInvariants, type ExpectedJob, type InvariantReport } from '../invariants.ts';
 import { makeManifest } from '../manifests.ts';
 import { createOperators, type DeviceAct, type Operators, randomAct } from '../operators.ts';
 import { chain, type Interference, transparent } from '../proxy.ts';
 import type { Random } from '../random.ts';
-import type { Scenario } from '../scenario.ts';
+import type { Scenario, ScenarioContext } from '../scenario.ts';
 import { readDevices } from '../stores.ts';
 import { breakLeases } from '../sweeps.ts';
 import { createTripwire, type Tripwire } from '../tripwire.ts';
@@ -31,12 +31,20 @@ const operatorsAtOnce = 4;
 /** Milliseconds for each end: of the acts that were begun, and of an act on many devices. */
 const longest = 240_000;
 
+/** Runs on the stack after the check of the invariants. */
+export type Afterwards = (chaos: ChaosStack, kept: KeptBundles) => Promise<void>;
+
 /**
  * Devices are suspended, revoked, restored and scrapped, one by one and in groups, while jobs issue them again, hosts die and
  * services refuse. An answer that says "closed" is tried at once. At the end no device gets in whose access has ended, with
  * any certificate that was ever made for it; and every other device does.
  */
-export const revoke: Scenario = async ({ random, scale, say }) => {
+export const revoke: Scenario = (context) => revokeAnd(async () => {}, context);
+
+export async function revokeAnd(
+  afterwards: Afterwards,
+  { random, scale, say }: ScenarioContext,
+): Promise<InvariantReport> {
   const { rows, acts, kills, silent, pauseMs } = sizes[scale];
   const tripwire = createTripwire();
   const rates = { throttled: 0.01, error: 0.01, reset: 0.01, lost: 0.01, half: 0.01, conflict: 0.02, silent };
@@ -117,6 +125,7 @@ export const revoke: Scenario = async ({ random, scale, say }) => {
     problems.push(...stillSuspended.map((id) => `${id} was restored, and is suspended`));
     const devices = await tryOthers(chaos, operators, kept, problems);
     const report = await checkInvariants(chaos, expected, except);
+    await afterwards(chaos, kept);
     const attempts = Object.values(faults.counts).reduce((sum, count) => sum + count, 0);
     return {
       problems: [...operators.problems, ...problems, ...report.problems, ...faults.tooEarly],
@@ -128,7 +137,7 @@ export const revoke: Scenario = async ({ random, scale, say }) => {
       },
     };
   });
-};
+}
 
 async function registerFirst({ stack }: ChaosStack, deviceId: string, kept: KeptBundles): Promise<void> {
   const [credential] = kept.of(deviceId);

@@ -231,6 +231,34 @@ describe('an act on many devices', () => {
     assert.deepEqual([status, counts], ['completed', { done: 25, underway: 0, refused: 0, unchanged: 0 }]);
   });
 
+  it('ends although the answer to any one of its writes was lost, and the repeated write was refused', async () => {
+    for (let lost = 1; lost <= 4; lost++) {
+      using world = await openWorld(25);
+      const ports = world.services();
+      await beginFleetAct(actId, suspendAll, ports);
+      let writes = 0;
+      const fleetActs = {
+        ...ports.fleetActs,
+        async replace(act: Parameters<typeof ports.fleetActs.replace>[0]) {
+          const etag = await ports.fleetActs.replace(act);
+          writes += 1;
+          return writes === lost ? undefined : etag;
+        },
+      };
+      await continueFleetAct(actId, { ...ports, fleetActs });
+      const { status, counts } = await countsOf(world);
+      assert.deepEqual([status, counts.done], ['completed', 25], `write ${lost}`);
+    }
+  });
+
+  it('keeps its message when a write is refused although nothing has changed', async () => {
+    using world = await openWorld(5);
+    const ports = world.services();
+    await beginFleetAct(actId, suspendAll, ports);
+    const fleetActs = { ...ports.fleetActs, replace: async () => undefined };
+    await assert.rejects(continueFleetAct(actId, { ...ports, fleetActs }), { code: 'concurrent-change' });
+  });
+
   it('is sent again by the timer when its message was lost', async () => {
     using world = await openWorld(2);
     await beginFleetAct(actId, suspendAll, world.services());
