@@ -27,10 +27,15 @@ const ofFunctions: Readonly<Record<string, Entry>> = {
   'record-dead-letter-chunks': ['abandon-work'],
   'record-dead-letter-individual-enrollments': ['abandon-work'],
   'record-dead-letter-device-blocks': ['abandon-work'],
+  'record-dead-letter-event-deliveries': ['abandon-work'],
   'reconcile-registrations': ['reach-enrollments', ...mayMakeCa],
   sweep: ['repair-finding'],
   'continue-sweep': ['repair-finding'],
   'sequence-audit': 'It moves entries into the log.',
+  'send-events': 'It sends what other work has done, which has its entry.',
+  'deliver-events': 'It sends what other work has done, which has its entry.',
+  console: 'It hands out files that are the same for every caller.',
+  root: 'It leads to the console.',
 };
 
 /** Operations that are no GET and have no entry. */
@@ -49,6 +54,7 @@ const takesRightsAway: Readonly<Record<string, true | 'by its body'>> = {
   'revoke-device': true,
   'delete-device': true,
   'suspend-enrollment-group': true,
+  'delete-webhook': true,
   'begin-device-act': 'by its body',
 };
 

@@ -185,8 +185,9 @@ describe('Key Vault emulator', () => {
       before = (await open().signer('root', 'ec-p256')).publicKey.export({ type: 'spki', format: 'pem' });
     });
     const files = await readdir(keys);
-    assert.deepEqual(files, ['root.json']);
+    assert.deepEqual(files.sort(), ['root.json', 'secrets']);
     assert.equal((await stat(join(keys, 'root.json'))).mode & 0o777, 0o600);
+    assert.equal((await stat(join(keys, 'secrets'))).mode & 0o777, 0o700);
     await withVault({ directory: keys }, async ({ open }) => {
       const { publicKey } = await open().signer('root', 'ec-p256');
       assert.equal(publicKey.export({ type: 'spki', format: 'pem' }), before);
