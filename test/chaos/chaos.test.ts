@@ -3,9 +3,11 @@ import { appendFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { CosmosClient } from '@azure/cosmos';
 import { BlobServiceClient } from '@azure/storage-blob';
+import { ask } from './ask.ts';
 import { createAzureApi } from './azure-api.ts';
 import type { ChaosStack } from './chaos-stack.ts';
 import { type KeptBundles, openDoorsOf } from './device-doors.ts';
+import { isLive } from './documents.ts';
 import { groups, queueOf } from './fleet.ts';
 import { createIntruder } from './intruder.ts';
 import { checkInvariants, type ExpectedJob } from './invariants.ts';
@@ -38,16 +40,15 @@ for (const [name, scenario] of Object.entries(scenarios)) {
   });
 }
 
-/** Opens the doors of a device that was revoked, and asserts that the check reports them. */
+/** Revokes a device, opens its doors, and asserts that the check reports them. */
 async function openDoors(chaos: ChaosStack, kept: KeptBundles): Promise<void> {
-  const { identities } = readDpsFile(chaos.directory);
-  const devices = (await readDevices(chaos)).filter(
-    ({ enrollmentGroup, block }) =>
-      block?.kind === 'revoked' && (groups.byCa as readonly string[]).includes(enrollmentGroup),
+  const byCa: readonly string[] = groups.byCa;
+  const devices = (await readDevices(chaos)).filter((each) => isLive(each) && byCa.includes(each.enrollmentGroup));
+  const [{ deviceId, hub } = assert.fail('No device is at a hub.')] = readDpsFile(chaos.directory).identities.filter(
+    (identity) => devices.some(({ id }) => id === identity.deviceId),
   );
-  const [{ deviceId, hub } = assert.fail('No device was revoked at a hub.')] = identities.filter((identity) =>
-    devices.some(({ id }) => id === identity.deviceId),
-  );
+  const revoked = await ask(chaos, 'POST', `devices/${deviceId}/revoke`, { reason: 'chaos' });
+  assert.equal(revoked?.status, 200, JSON.stringify(revoked));
   assert.deepEqual(await openDoorsOf(chaos, deviceId, kept), []);
   const intruder = createIntruder(createAzureApi(chaos.stack));
   await intruder.deleteBlock(deviceId).make();
