@@ -28,8 +28,11 @@ const waitingQueues = { short: ['device-blocks'], long: [] };
 /** Acts at once. Some are on one device, so a restore meets a revocation. */
 const operatorsAtOnce = 4;
 
-/** Milliseconds for each end: of the acts that were begun, and of an act on many devices. */
-const longest = 240_000;
+/**
+ * Milliseconds for each end: of the acts that were begun, and of an act on many devices. Longer than the kills of the long form
+ * last, some ten minutes: until then, messages of devices and of acts wait for a host that lives.
+ */
+const longest = 1_200_000;
 
 /** Runs on the stack after the check of the invariants. */
 export type Afterwards = (chaos: ChaosStack, kept: KeptBundles) => Promise<void>;
