@@ -55,13 +55,13 @@ export function eventId(type: EventType, ...fact: readonly unknown[]): string {
   return `evt_${digest.digest('hex').slice(0, 32)}`;
 }
 
-/** @returns the document with these events owed. An event that it owes already is not added again. */
+/** @returns the document with these events owed. An event that it owes already stays as it is: it may have been sent. */
 export function owe<T extends object>(document: T & Owing, ...events: readonly OwedEvent[]): T & Owing {
   const owed = document.outbox ?? [];
-  const outbox = [...new Map([...owed, ...events].map((event) => [event.id, event])).values()];
-  const [first] = events;
-  if (first === undefined || outbox.length === owed.length) return document;
-  return { ...document, outbox, owedSince: document.owedSince ?? first.time };
+  const added = events.filter(({ id }) => !owed.some((event) => event.id === id));
+  const [first] = added;
+  if (first === undefined) return document;
+  return { ...document, outbox: [...owed, ...added], owedSince: document.owedSince ?? first.time };
 }
 
 /** @returns the document with what its predecessor owes still, before what it owes by itself */
