@@ -1247,6 +1247,8 @@ export interface components {
             };
             reason: string;
             dryRun?: boolean;
+            /** @description `devices` of the estimate that was confirmed. The act is refused when it would change another number. */
+            expectedDevices?: number;
             devicesPerMinute?: number;
         };
         WantedWebhook: {
@@ -5219,7 +5221,11 @@ export interface operations {
                     };
                 };
             };
-            /** @description `concurrent-change`: Read the resource again and repeat the request. */
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5227,7 +5233,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        title: "concurrent-change";
+                        title: "method-conflict" | "concurrent-change";
                     };
                 };
             };
