@@ -669,7 +669,7 @@ export interface paths {
         put?: never;
         /**
          * Give a webhook another secret
-         * @description For 24 hours, each message has a signature by either secret.
+         * @description For 24 hours, each message is signed with both secrets.
          */
         post: operations["rotate-webhook-secret"];
         delete?: never;
@@ -1010,7 +1010,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** Azure has something that the records do not say. */
+        /** A sweep found a difference between Azure and the records. */
         post: operations["fleet.finding.opened"];
         delete?: never;
         options?: never;
@@ -1735,7 +1735,7 @@ export interface components {
                 };
             };
         };
-        /** @description Azure has something that the records do not say. */
+        /** @description A sweep found a difference between Azure and the records. */
         "Event-fleet.finding.opened": {
             /** @constant */
             specversion: "1.0";

@@ -27,7 +27,7 @@ export interface OwedEvent {
   /** See `eventId`. */
   readonly id: string;
   readonly type: EventType;
-  /** What it is about, such as `orders/PO-4711`. */
+  /** Its subject, such as `orders/PO-4711`. */
   readonly subject: string;
   /** When the fact became so: ISO 8601, UTC. */
   readonly time: string;
@@ -37,7 +37,7 @@ export interface OwedEvent {
 
 export type EventData = Readonly<Record<string, unknown>>;
 
-/** What a document has while it owes events. */
+/** Members of a document while it owes events. */
 export interface Owing {
   /** Oldest first. */
   readonly outbox?: readonly OwedEvent[];
@@ -73,7 +73,7 @@ export function oweStill<T extends object>(document: T & Owing, predecessor: Owi
 
 /** A document that owes events, as it was read. */
 export interface OwingDocument {
-  /** Where it is, for the store only. */
+  /** Its container and partition, for the store only. */
   readonly place: string;
   readonly id: string;
   readonly etag: string;

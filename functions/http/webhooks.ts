@@ -175,7 +175,7 @@ const rotate = defineOperation({
   method: 'POST',
   path: 'webhooks/{webhookId}/rotate-secret',
   summary: 'Give a webhook another secret',
-  description: 'For 24 hours, each message has a signature by either secret.',
+  description: 'For 24 hours, each message is signed with both secrets.',
   pathParameters,
   answers: { 200: { description: 'The webhook, with its new secret.', schema: withSecret } },
   errors: ['not-found', 'concurrent-change'],

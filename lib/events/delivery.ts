@@ -59,7 +59,7 @@ const successGranularityMs = 60 * 60 * 1000;
 /** Deliveries written at once: 500 documents that owe events (send-events.ts) are 10,000 deliveries for 20 webhooks. */
 const writesAtOnce = 16;
 
-/** Not part of what a webhook gets unless it asks: there is one per device. */
+/** A webhook gets these only if it names them: there is one per device. */
 const onlyWhenAsked: readonly EventType[] = ['fleet.device.assigned'];
 
 /** @returns the types that a webhook gets when it names none */
@@ -143,7 +143,7 @@ function delayBefore(attempt: number, retryAfter: number, { random }: DeliveryPo
   return Math.ceil(Math.max(seconds * (1 + jitter * random()), Math.min(retryAfter, maxRetryAfter)));
 }
 
-/** What became of one attempt. `final`: further ones would change nothing. */
+/** The outcome of one attempt. `final`: further ones would change nothing. */
 type Attempt =
   | { readonly delivered: true }
   | {

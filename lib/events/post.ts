@@ -17,7 +17,7 @@ export interface PostRequest {
   readonly body: string;
 }
 
-/** Posts a body once. @throws Error that says why there is no answer */
+/** Posts a body once. @throws Error if no answer came, with the cause */
 export type Post = (request: PostRequest) => Promise<PostAnswer>;
 
 /** Milliseconds from the look-up of the name to the end of the answer. Standard Webhooks recommends 15 to 30 s. */
