@@ -114,7 +114,8 @@ const create = defineOperation({
       actorName(caller),
       services.webhookAdmin,
     );
-    note({ webhookId: made.webhook.webhookId, url: withoutQuery(url) });
+    // Readers see the audit trail, and the path of such a URL is often its secret.
+    note({ webhookId: made.webhook.webhookId, host: new URL(url).host });
     return { status: 201, json: { webhook: webhookView(made.webhook), secret: made.secret } };
   },
 });
