@@ -1,6 +1,6 @@
 import type { Problem } from './types.ts';
 
-/** What a request sends besides its path. */
+/** A request, besides its path. */
 export interface Request {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly json?: unknown;
@@ -25,7 +25,7 @@ export class ApiError extends Error {
   }
 }
 
-/** What the sign-in (session.ts) lends to each request. */
+/** The part of the sign-in (session.ts) that each request needs. */
 export interface Credentials {
   headers(): Record<string, string>;
   /** Called for a 401. @returns whether the request is worth sending again, after a sign-in */

@@ -6,14 +6,14 @@ import { go, type Place } from './router.ts';
 import { current, redraw } from './store.ts';
 import type { Problem } from './types.ts';
 
-/** What a screen is drawn from. */
+/** A screen is drawn from this. */
 export interface Page<Data, Local> {
   readonly place: Place;
   readonly params: Readonly<Record<string, string>>;
   readonly data: Data;
   /** When the data was read. */
   readonly readAt: Date;
-  /** What the screen keeps for itself until people leave it. */
+  /** State of the screen, until people leave it. */
   readonly local: Local;
   set(changes: Partial<Local>): void;
   /** Reads the data again. The screen stays as it is meanwhile. @param afresh without what is on the screen (`before`) */
@@ -28,7 +28,7 @@ export interface ScreenDefinition<Data, Local extends object> {
     readonly place: Place;
     readonly params: Readonly<Record<string, string>>;
     readonly signal: AbortSignal;
-    /** What is on the screen now, when it is read again. */
+    /** The data on the screen now, when it is read again. */
     readonly before: Data | undefined;
   }) => Promise<Data>;
   readonly view: (page: Page<Data, Local>) => TemplateResult;

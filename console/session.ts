@@ -3,7 +3,7 @@ import { current, update } from './store.ts';
 import type { Me, Role } from './types.ts';
 
 /*
- * Who uses the console. A function key stays in this tab and is sent in a header. People who sign in with Microsoft Entra have
+ * The user of the console. A function key stays in this tab and is sent in a header. People who sign in with Microsoft Entra have
  * a cookie of the platform, which scripts cannot read.
  */
 
@@ -27,7 +27,7 @@ const credentials: Credentials = {
   async refused() {
     const { me } = current();
     // A key opens some operations only. As long as it opens this one, the 401 was about the other operation.
-    if (me !== undefined && (await isKnown())) return false;
+    if (me !== undefined && (await isKnown()) !== 'no') return false;
     if (access() === 'entra' && me === undefined) {
       leaveToSignIn();
       return new Promise(() => {});
@@ -49,9 +49,10 @@ export async function begin(): Promise<void> {
 /** Takes a function key. Requests that wait for it go on. */
 export async function signInWithKey(key: string): Promise<void> {
   sessionStorage.setItem(keyName, key);
-  if (!(await isKnown())) {
+  const known = await isKnown();
+  if (known !== 'yes') {
     sessionStorage.removeItem(keyName);
-    update({ signIn: 'refused' });
+    update({ signIn: known === 'no' ? 'refused' : 'unanswered' });
     return;
   }
   update({ signIn: undefined });
@@ -63,7 +64,7 @@ export async function signInWithKey(key: string): Promise<void> {
 
 /** Goes on after a sign-in in another tab. */
 export async function retrySignIn(): Promise<void> {
-  if (!(await isKnown())) return;
+  if ((await isKnown()) !== 'yes') return;
   update({ signIn: undefined });
   const released = waiting;
   waiting = [];
@@ -92,10 +93,14 @@ function leaveToSignIn(): void {
   location.assign(signInAddress());
 }
 
-async function isKnown(): Promise<boolean> {
+/** Whether the app knows the caller. An app that starts, or that is down, says neither. */
+async function isKnown(): Promise<'yes' | 'no' | 'unanswered'> {
   const response = await fetch('/api/me', { headers: credentials.headers(), cache: 'no-store' }).catch(() => undefined);
-  if (response?.ok) sessionStorage.removeItem('fleet-signing-in');
-  return response?.ok === true;
+  if (response?.ok) {
+    sessionStorage.removeItem('fleet-signing-in');
+    return 'yes';
+  }
+  return response?.status === 401 || response?.status === 403 ? 'no' : 'unanswered';
 }
 
 const ranks: readonly Role[] = ['reader', 'submitter', 'operator'];
@@ -110,7 +115,7 @@ async function roleOfKey(): Promise<Role> {
 }
 
 /**
- * Whether the caller may call an operation. What they may not do is not offered; the API refuses it in any case.
+ * Whether the caller may call an operation. The console does not offer what they may not do; the API refuses it in any case.
  * @param operationId of docs/openapi.json
  * @param group an enrollment group that it is about
  */

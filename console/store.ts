@@ -1,14 +1,14 @@
 import type { TemplateResult } from 'lit-html';
 import type { Me, Role } from './types.ts';
 
-/** The state of the whole console that is no part of one screen. */
+/** The state of the whole console. Screens keep their own. */
 export interface State {
   /** The caller; absent until they are known. */
   readonly me?: Me;
   /** The role of a function key, found by trying it. Absent for people who sign in. */
   readonly keyRole?: Role;
   /** Why the console asks to sign in. */
-  readonly signIn?: 'first' | 'refused' | 'ended';
+  readonly signIn?: 'first' | 'refused' | 'ended' | 'unanswered';
   /** Times are shown in UTC. */
   readonly utc: boolean;
   readonly theme: 'system' | 'light' | 'dark';

@@ -669,7 +669,7 @@ export interface paths {
         put?: never;
         /**
          * Give a webhook another secret
-         * @description For 24 hours, each message has a signature by either secret.
+         * @description For 24 hours, each message is signed with both secrets.
          */
         post: operations["rotate-webhook-secret"];
         delete?: never;
@@ -1010,7 +1010,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** Azure has something that the records do not say. */
+        /** A sweep found a difference between Azure and the records. */
         post: operations["fleet.finding.opened"];
         delete?: never;
         options?: never;
@@ -1247,6 +1247,8 @@ export interface components {
             };
             reason: string;
             dryRun?: boolean;
+            /** @description `devices` of the estimate that was confirmed. The act is refused when it would change another number. */
+            expectedDevices?: number;
             devicesPerMinute?: number;
         };
         WantedWebhook: {
@@ -1733,7 +1735,7 @@ export interface components {
                 };
             };
         };
-        /** @description Azure has something that the records do not say. */
+        /** @description A sweep found a difference between Azure and the records. */
         "Event-fleet.finding.opened": {
             /** @constant */
             specversion: "1.0";
@@ -5219,7 +5221,11 @@ export interface operations {
                     };
                 };
             };
-            /** @description `concurrent-change`: Read the resource again and repeat the request. */
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5227,7 +5233,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        title: "concurrent-change";
+                        title: "method-conflict" | "concurrent-change";
                     };
                 };
             };

@@ -167,7 +167,7 @@ export function createServices(config: Config): Services {
       webhooks,
       secrets,
       deliveryQueue: createMessageQueue<DeliveryMessage>(queueService.getQueueClient(queues.deliveries)),
-      post: createPost({ allowPrivate: allowPrivateReceivers }),
+      post: createPost({ allowPrivate: allowPrivateReceivers, now }),
       publish: endpoint === undefined ? undefined : createEventGridPublisher({ endpoint, credential }),
       now,
       random: Math.random,

@@ -27,7 +27,7 @@ export interface OwedEvent {
   /** See `eventId`. */
   readonly id: string;
   readonly type: EventType;
-  /** What it is about, such as `orders/PO-4711`. */
+  /** Its subject, such as `orders/PO-4711`. */
   readonly subject: string;
   /** When the fact became so: ISO 8601, UTC. */
   readonly time: string;
@@ -37,7 +37,7 @@ export interface OwedEvent {
 
 export type EventData = Readonly<Record<string, unknown>>;
 
-/** What a document has while it owes events. */
+/** Members of a document while it owes events. */
 export interface Owing {
   /** Oldest first. */
   readonly outbox?: readonly OwedEvent[];
@@ -55,13 +55,13 @@ export function eventId(type: EventType, ...fact: readonly unknown[]): string {
   return `evt_${digest.digest('hex').slice(0, 32)}`;
 }
 
-/** @returns the document with these events owed. An event that it owes already is not added again. */
+/** @returns the document with these events owed. An event that it owes already stays as it is: it may have been sent. */
 export function owe<T extends object>(document: T & Owing, ...events: readonly OwedEvent[]): T & Owing {
   const owed = document.outbox ?? [];
-  const outbox = [...new Map([...owed, ...events].map((event) => [event.id, event])).values()];
-  const [first] = events;
-  if (first === undefined || outbox.length === owed.length) return document;
-  return { ...document, outbox, owedSince: document.owedSince ?? first.time };
+  const added = events.filter(({ id }) => !owed.some((event) => event.id === id));
+  const [first] = added;
+  if (first === undefined) return document;
+  return { ...document, outbox: [...owed, ...added], owedSince: document.owedSince ?? first.time };
 }
 
 /** @returns the document with what its predecessor owes still, before what it owes by itself */
@@ -73,7 +73,7 @@ export function oweStill<T extends object>(document: T & Owing, predecessor: Owi
 
 /** A document that owes events, as it was read. */
 export interface OwingDocument {
-  /** Where it is, for the store only. */
+  /** Its container and partition, for the store only. */
   readonly place: string;
   readonly id: string;
   readonly etag: string;

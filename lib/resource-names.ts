@@ -34,7 +34,7 @@ export function poisonQueue(queue: QueueName): PoisonQueueName {
 }
 
 /**
- * The queue of events for other systems: CloudEvents 1.0. This app only sends to it. Who reads it deletes what it has handled.
+ * The queue of events for other systems: CloudEvents 1.0. This app only sends to it. Its reader deletes the messages that it has handled.
  */
 export const eventQueue = 'fleet-events';
 

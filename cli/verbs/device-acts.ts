@@ -94,7 +94,7 @@ async function onMany(
   const { say, output } = context;
   const limit = options.perMinute === undefined ? {} : { devicesPerMinute: options.perMinute };
   const requests = filters.map((filter) => ({ act, filter, reason: options.reason, ...limit }));
-  const estimate = await estimated(context, requests);
+  const { counts, ...estimate } = await estimated(context, requests);
   const { devices, minutes } = estimate;
   say(`${titled(act)}: ${plural(devices, 'device')}, about ${duration(minutes * 60)} (limited by ${estimate.limit}).`);
   if (options.dryRun || devices === 0) {
@@ -108,7 +108,11 @@ async function onMany(
   await confirmMany(context, act, devices, options);
   const { client } = await context.api();
   const begun: Act[] = [];
-  for (const body of requests) begun.push((await answered(client.POST('/device-acts', { body }))) as Act);
+  for (const [index, request] of requests.entries()) {
+    // Another number by now than the one that was confirmed is refused.
+    const body = { ...request, expectedDevices: counts[index] ?? 0 };
+    begun.push((await answered(client.POST('/device-acts', { body }))) as Act);
+  }
   for (const { actId } of begun) say(`Act ${actId} has begun.`);
   if (!options.watch) {
     for (const one of begun) await output.one(one, actLines);
@@ -123,12 +127,14 @@ async function onMany(
 async function estimated(context: Context, requests: readonly Schemas['FleetActRequest'][]) {
   const { client } = await context.api();
   let [devices, minutes, limit] = [0, 0, 'hub registry'];
+  const counts: number[] = [];
   for (const request of requests) {
     const answer = await answered(client.POST('/device-acts', { body: { ...request, dryRun: true } }));
     const one = answer as Schemas['FleetActEstimate'];
     [devices, minutes, limit] = [devices + one.devices, minutes + one.minutes, one.limit];
+    counts.push(one.devices);
   }
-  return { devices, minutes, limit };
+  return { devices, minutes, limit, counts };
 }
 
 /** A final act on many devices wants the number of devices typed; another one wants a yes. */

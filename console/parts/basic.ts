@@ -86,7 +86,7 @@ export function empty(title: string, next: Content, act: Content = nothing): Tem
 
 export const loading = html`<p class="loading" role="status"><span class="spinner" aria-hidden="true"></span>Loading …</p>`;
 
-/** What went wrong: what was found, what to do, and the code and trace id by which the log has it. */
+/** An error: what was found, what to do, and the code and trace id that find it in the log. */
 export function problemPanel(problem: Problem, again?: () => void): TemplateResult {
   const { title, detail, hint, traceId, faults = [] } = problem;
   return html`<div class="problem" role="alert">

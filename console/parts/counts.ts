@@ -20,7 +20,7 @@ export function countsBar(job: Job): TemplateResult {
   return partsBar('Rows by outcome', countParts(job));
 }
 
-/** What a list would become, as a bar and its numbers. */
+/** The outcome that a list would have, as a bar and its numbers. */
 export function outcomesBar({ outcomes }: Pick<CheckSummary, 'outcomes'>): TemplateResult {
   return partsBar('Rows by outcome', [
     { name: 'new', count: outcomes.new, tone: 'good' },

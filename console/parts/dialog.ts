@@ -6,7 +6,7 @@ import { problemOf, problemPanel } from './basic.ts';
 
 export interface Question {
   readonly title: string;
-  /** What will happen, with its numbers. */
+  /** The effect of the act, with its numbers. */
   readonly text: TemplateResult | string;
   /** Names the act and its number: `Revoke 25 devices`. */
   readonly confirm: string;
@@ -36,11 +36,14 @@ export function ask(question: Question): void {
     isBusy = true;
     problem = undefined;
     redraw();
+    // It may have been closed meanwhile, and another one opened.
+    const isOpen = () => current().dialog?.view === view;
     try {
       await question.act(reason);
-      closeDialog();
+      if (isOpen()) closeDialog();
     } catch (error) {
       problem = problemOf(error);
+      if (!isOpen()) update({ notice: { text: `${confirm}: ${problem.detail} ${problem.hint ?? ''}`, failed: true } });
     }
     isBusy = false;
     redraw();

@@ -7,7 +7,7 @@ import { icon } from './icons.ts';
  * with it (IEC 61406-1), such as `https://id.example.com/d/gw-1`.
  * @example
  * searchAddress('AB:CD:…') // devices by certificate, when it has the digits of a serial number or thumbprint
- * searchAddress('gw-00') // devices by the begin of their id
+ * searchAddress('gw-00') // devices by the beginning of their id
  */
 export function searchAddress(text: string): string {
   const found = lastSegment(text.trim());

@@ -8,7 +8,7 @@ import { go, type Place, to } from '../router.ts';
 import { defineScreen } from '../screen.ts';
 import type { AuditEntries, AuditEntry } from '../types.ts';
 
-/** Who did what, when and why, newest first. The filters are those of the API. */
+/** The audit trail: who did what, when and why, newest first. The filters are those of the API. */
 export const auditScreen = defineScreen<AuditEntries, object>({
   title: () => 'Audit',
   local: () => ({}),

@@ -22,7 +22,16 @@ interface Local {
 
 type Screen = Page<Data, Local>;
 
-const queues = ['manifest-uploads', 'orders', 'chunks', 'individual-enrollments', 'device-blocks'] as const;
+/** Every queue that the API names, or this does not compile. */
+const queueNames = {
+  'manifest-uploads': true,
+  orders: true,
+  chunks: true,
+  'individual-enrollments': true,
+  'device-blocks': true,
+  'event-deliveries': true,
+} satisfies Record<DeadLetter['queue'], true>;
+const queues = Object.keys(queueNames);
 const states = [
   ['', 'Waiting'],
   ['redriven', 'Redriven, 30 days'],

@@ -15,7 +15,7 @@ interface Action {
 
 const alive = ['provisioned', 'assigned'] as const;
 
-/** What can be done to one device, and in which state. */
+/** The acts on one device, and the states in which they are offered. */
 const actions: readonly Action[] = [
   {
     ...{

@@ -8,7 +8,7 @@ import { to } from '../router.ts';
 import { defineScreen } from '../screen.ts';
 import type { FleetAct, FleetActs } from '../types.ts';
 
-/** What was done to many devices at once. */
+/** Acts on many devices at once. */
 export const deviceActsScreen = defineScreen<FleetActs, object>({
   title: () => 'Acts on devices',
   local: () => ({}),

@@ -47,7 +47,9 @@ export async function actOnMany(
       ...{ danger: act !== 'restore', reason: true },
       ...(isFinal && { typed: `${act} ${count}` }),
       async act(reason) {
-        const { body } = await call<FleetAct>('device-acts', { method: 'POST', json: { act, filter, reason } });
+        // Another number by now, such as of devices that joined the group since, is refused.
+        const json = { act, filter, reason, expectedDevices: count };
+        const { body } = await call<FleetAct>('device-acts', { method: 'POST', json });
         closeDialog();
         go(to(`/acts/${body.actId}`));
       },

@@ -40,7 +40,7 @@ export const devicesScreen = defineScreen<Data, Local>({
     const page = await get<Devices>(`devices?${query}`, signal);
     const sought = place.query.get('idPrefix')?.toLowerCase();
     const [first, ...others] = page.devices;
-    // What a scanner brought is one device: lead to it. A certificate is of one device, too.
+    // A scanner asks for one device: lead to it. A certificate is of one device, too.
     const isOne = first !== undefined && others.length === 0 && place.query.size === 1;
     if (isOne && (first.deviceId === sought || place.query.has('certificate'))) {
       go(to(`/devices/${first.deviceId}`), { replace: true });
@@ -95,7 +95,7 @@ function nothingFound(place: Place): TemplateResult {
   return place.query.size > 0
     ? empty(
         'No device matches.',
-        'Search by the begin of the id, or by a whole serial number or thumbprint.',
+        'Search by the beginning of the id, or by a whole serial number or thumbprint.',
         clearFilters(place),
       )
     : empty(

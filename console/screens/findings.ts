@@ -76,11 +76,13 @@ function card(finding: Finding, reload: () => Promise<void>): TemplateResult {
   </article>`;
 }
 
-function subjectLink({ subject }: Finding): TemplateResult {
+/** Ids that Azure has and no record knows can hold `?`, `#` and `%`. */
+export function subjectLink({ subject }: Pick<Finding, 'subject'>): TemplateResult {
   const { type, id } = subject;
   const name = html`<span class="id">${id}</span>`;
-  if (type === 'device') return html`Device <a href=${to(`/devices/${id}`)}>${name}</a>`;
-  if (type === 'group') return html`Group <a href=${to(`/groups/${id}`)}>${name}</a>`;
+  const part = encodeURIComponent(id);
+  if (type === 'device') return html`Device <a href=${to(`/devices/${part}`)}>${name}</a>`;
+  if (type === 'group') return html`Group <a href=${to(`/groups/${part}`)}>${name}</a>`;
   return html`${type === 'ca' ? 'CA' : 'Archive'} ${name}`;
 }
 

@@ -108,7 +108,7 @@ function actions(job: Job, reload: () => Promise<void>): TemplateResult {
   `;
 }
 
-/** What a dry run found. */
+/** The findings of a dry run. */
 function found(job: Job): TemplateResult {
   const { check } = job;
   if (check === undefined) return html``;

@@ -46,9 +46,11 @@ export const jobsScreen = defineScreen<Data, object>({
     const search = query.toString();
     const { jobs, continuation } = await get<Jobs>(`jobs?${search}`, signal);
     const isSameList = before?.search === search && before.jobs.length > 0;
+    const shown = isSameList ? before.jobs : [];
+    const left = await Promise.all(leftBehind(shown, jobs).map(({ jobId }) => get<Job>(`jobs/${jobId}`, signal)));
     return {
       search,
-      ...merge(isSameList ? before.jobs : [], jobs),
+      ...merge(shown, [...jobs, ...left]),
       continuation: isSameList ? before.continuation : continuation,
     };
   },
@@ -77,6 +79,15 @@ export const jobsScreen = defineScreen<Data, object>({
     `;
   },
 });
+
+/**
+ * Jobs on the screen that still run as far as it shows, and that the list no longer has: they ended, so they left the filter, or
+ * newer ones took their place on the page.
+ */
+export function leftBehind(shown: readonly Job[], fresh: readonly Job[]): readonly Job[] {
+  const listed = new Set(fresh.map(({ jobId }) => jobId));
+  return shown.filter(({ jobId, finishedAt }) => finishedAt === undefined && !listed.has(jobId));
+}
 
 /** Rows that are on the screen stay where they are, with their new numbers. @param fresh the first page as it is now */
 export function merge(

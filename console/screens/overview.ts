@@ -17,7 +17,7 @@ interface Data {
   readonly health: Health | undefined;
 }
 
-/** What needs attention first, then counts that are links, then how it went. */
+/** Urgent matters first, then counts that are links, then the jobs of two weeks. */
 export const overviewScreen = defineScreen<Data, object>({
   title: () => 'Overview',
   local: () => ({}),
@@ -71,7 +71,7 @@ interface Item {
   readonly href?: string;
 }
 
-/** What a person has to look at, the most urgent first. */
+/** Matters that need a person, the most urgent first. */
 export function attentionItems({ findings, deadLetters, groups, certificates, jobs, devices }: Summary): Item[] {
   const { bySeverity } = findings;
   const urgent = bySeverity.critical + bySeverity.high;

@@ -6,6 +6,7 @@ const said: Readonly<Record<NonNullable<State['signIn']>, string>> = {
   first: '',
   refused: 'This was refused. Check that the key is whole and that it was not renewed.',
   ended: 'Your sign-in has ended. What you entered is still here.',
+  unanswered: 'The app did not answer, so the key is not checked. It may be starting: try again in a minute.',
 };
 
 /** Asks for a key, or leads to the sign-in of Microsoft Entra. */

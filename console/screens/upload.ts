@@ -216,7 +216,7 @@ function checked(page: Screen, check: Check): TemplateResult {
   `;
 }
 
-/** What the reader repaired and doubts. It is shown before anything is spent. */
+/** Repairs and doubts of the reader. They are shown before anything is spent. */
 function notes({ repairs, warnings, renamedColumns = [] }: Check): TemplateResult | typeof nothing {
   const lines = [
     ...renamedColumns.map(({ written, read }) => `The column “${written}” is read as ${read}.`),

@@ -5,8 +5,8 @@ import type { HttpHandler, HttpRequest, HttpResponseInit } from '@azure/function
 import { useForwardedHeaders } from './forwarded-calls.ts';
 
 /*
- * The console: static files that infra/bundle-console.ts built. They are the same for everyone and hold no data, so everyone may
- * have them.
+ * The console: static files that infra/bundle-console.ts built. They are the same for everyone and hold no data, so they are served
+ * without a sign-in.
  */
 
 /**

@@ -14,7 +14,7 @@ const queue = z.enum(queueNames);
 const more = z.boolean().describe('True: 60 seconds were over before all letters were met. Send the request again.');
 
 /** The letter without the events that it owes. */
-function letterView({ outbox: _outbox, owedSince: _owedSince, ...shown }: DeadLetter) {
+function letterView({ outbox: _outbox, owedSince: _owedSince, announced: _announced, ...shown }: DeadLetter) {
   return shown;
 }
 

@@ -41,7 +41,7 @@ const device = {
 };
 const blocked = z.object({ ...device, by: z.string(), reason: z.string(), askedAt: time, closedAt: time });
 
-/** What `data` of an event has, by type. */
+/** The member `data` of an event, by type. */
 const dataOf = {
   'fleet.job.ended': z.object({
     ...{ jobId: z.string(), source, name: z.string(), dryRun: z.literal(true).optional(), reference: keys },
@@ -110,7 +110,7 @@ const meanings: Readonly<Record<EventType, string>> = {
   'fleet.device.scrapped': 'A device is scrapped, and what it left behind is removed.',
   'fleet.device.restored': 'The doors of a suspended device are open again.',
   'fleet.ca.ending': 'A CA certificate ends in 60, 30, 7 days or 1 day, or has ended. One event for each of these.',
-  'fleet.finding.opened': 'Azure has something that the records do not say.',
+  'fleet.finding.opened': 'A sweep found a difference between Azure and the records.',
   'fleet.webhook.test': 'An operator tests a webhook.',
 };
 

@@ -110,6 +110,11 @@ const begin = defineOperation({
         filter,
         reason: reasonText,
         dryRun: z.boolean().optional(),
+        expectedDevices: count
+          .optional()
+          .describe(
+            '`devices` of the estimate that was confirmed. The act is refused when it would change another number.',
+          ),
         devicesPerMinute: z.int().min(1).max(100_000).optional(),
       })
       .meta({ id: 'FleetActRequest' }),
@@ -119,6 +124,7 @@ const begin = defineOperation({
     200: { description: 'With dryRun: what the act would take.', schema: estimate },
     202: { description: 'The act.', schema: fleetActSchema },
   },
+  errors: ['method-conflict'],
   async handle({ body, services, caller, note }) {
     const { group, job, tag, deviceIds } = body.filter;
     const request: FleetActRequest = {
@@ -129,7 +135,8 @@ const begin = defineOperation({
       devicesPerMinute: body.devicesPerMinute,
     };
     if (body.dryRun === true) return { status: 200, json: await estimateFleetAct(request, services) };
-    const begun = await beginFleetAct(newActId(services.newId), request, services);
+    const { expectedDevices } = body;
+    const begun = await beginFleetAct(newActId(services.newId), request, services, { expectedDevices });
     note({ actId: begun.actId, devices: begun.estimate.devices });
     return { status: 202, json: fleetActView(begun) };
   },

@@ -65,10 +65,16 @@ interface AnyReply {
   readonly file?: File;
 }
 
-/** The reply as the library sends it. No cache keeps it, unless its headers say so. */
+/**
+ * Headers of every answer, also of errors: no cache keeps it, not even a 404, and a browser takes it for what its content type
+ * says. Answers hold text of senders, and they come from the address of the console.
+ */
+export const answerHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
+
+/** The reply as the library sends it. Its own headers win. */
 export function write(reply: object): HttpResponseInit {
   const { status, headers, json, file } = reply as AnyReply;
-  const common = { 'cache-control': 'no-store', ...headers };
+  const common = { ...answerHeaders, ...headers };
   if (file !== undefined) {
     const disposition = `attachment; filename="${file.name}"`;
     const fileHeaders = { 'content-type': file.mediaType, 'content-disposition': disposition };

@@ -10,6 +10,7 @@ import { checkContentLength } from './body.ts';
 import { useForwardedHeaders } from './forwarded-calls.ts';
 import type { Operation } from './operation.ts';
 import { refuseOtherSites } from './other-sites.ts';
+import { answerHeaders } from './reply.ts';
 
 /**
  * The handler of an operation: checks that the caller may call it and that the body is not too large, gives it services
@@ -63,6 +64,7 @@ function problem(error: FleetError, instance: string, traceId: string): HttpResp
   return {
     status,
     headers: {
+      ...answerHeaders,
       'content-type': 'application/problem+json',
       ...(retryAfter === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfter)) }),
     },

@@ -114,7 +114,8 @@ const create = defineOperation({
       actorName(caller),
       services.webhookAdmin,
     );
-    note({ webhookId: made.webhook.webhookId, url: withoutQuery(url) });
+    // Readers see the audit trail, and the path of such a URL is often its secret.
+    note({ webhookId: made.webhook.webhookId, host: new URL(url).host });
     return { status: 201, json: { webhook: webhookView(made.webhook), secret: made.secret } };
   },
 });
@@ -175,7 +176,7 @@ const rotate = defineOperation({
   method: 'POST',
   path: 'webhooks/{webhookId}/rotate-secret',
   summary: 'Give a webhook another secret',
-  description: 'For 24 hours, each message has a signature by either secret.',
+  description: 'For 24 hours, each message is signed with both secrets.',
   pathParameters,
   answers: { 200: { description: 'The webhook, with its new secret.', schema: withSecret } },
   errors: ['not-found', 'concurrent-change'],

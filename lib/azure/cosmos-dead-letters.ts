@@ -1,7 +1,12 @@
 import type { Container } from '@azure/cosmos';
 import { FleetError } from '../errors.ts';
-import type { DeadLetter, DeadLetterStore, LetterCount, LetterState } from '../jobs/dead-letters.ts';
-import { oweStill } from '../outbox.ts';
+import {
+  type DeadLetter,
+  type DeadLetterStore,
+  inPlaceOf,
+  type LetterCount,
+  type LetterState,
+} from '../jobs/dead-letters.ts';
 import {
   type Condition,
   callingCosmos,
@@ -55,7 +60,7 @@ export function createCosmosDeadLetterStore(container: Container): DeadLetterSto
       for (let attempt = 1; attempt <= maxWriteAttempts; attempt++) {
         const before = await readDocument<LetterDocument>(container, { id, partition: queue });
         const counted = { ...letter, times: (before?.value.times ?? 0) + 1, type: 'letter' };
-        const value = oweStill(counted, before?.value);
+        const value = inPlaceOf(counted, before?.value);
         const etag =
           before === undefined
             ? await createDocument(container, value)

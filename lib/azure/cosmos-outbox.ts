@@ -74,7 +74,7 @@ async function settleOne(database: Pick<Database, 'container'>, { place, id, eta
   let current = etag;
   for (let attempt = 1; attempt <= maxWriteAttempts; attempt++) {
     if (await takeOff(container, { id, partition }, current, left)) return;
-    // It changed since it was read. What it owes by now stays owed.
+    // It changed since it was read. Events that it owes since then stay owed.
     const read = await readDocument<Owing>(container, { id, partition });
     const owed = read?.value.outbox ?? [];
     if (read === undefined || !owed.some((event) => isSent.has(event.id))) return;

@@ -37,7 +37,7 @@ export function createMessageQueue<Message>(
       const options = { visibilityTimeout: delaySeconds, messageTimeToLive: timeToLiveSeconds };
       const sendOne = (message: Message) =>
         retrying(
-          () => request((abortSignal) => queue.sendMessage(JSON.stringify(message), { ...options, abortSignal })),
+          () => request((abortSignal) => queue.sendMessage(messageText(message), { ...options, abortSignal })),
           retry,
         );
       await pMap(messages, sendOne, { concurrency: concurrentSends });
@@ -55,4 +55,17 @@ export function createMessageQueue<Message>(
       return peekedMessageItems[0]?.insertedOn;
     },
   };
+}
+
+/**
+ * The message as JSON that XML can carry: a message is sent in an XML document, which cannot have the characters U+FFFE and
+ * U+FFFF (https://www.w3.org/TR/xml/#charsets). They can come in the texts of a sender, such as the reference of an order. The
+ * service refuses such a document each time, so all messages of its batch would wait for it forever. JSON escapes control
+ * characters and single surrogates by itself.
+ */
+function messageText(message: unknown): string {
+  return JSON.stringify(message).replace(
+    /[\ufffe\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16)}`,
+  );
 }

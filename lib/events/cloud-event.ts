@@ -36,7 +36,7 @@ export function cloudEvent({ id, type, subject, time, data }: OwedEvent, apiUrl:
   } as const;
   const event: CloudEvent = { specversion: '1.0', ...attributes, data: withLinks(data, apiUrl) };
   if (bytesOf(event) <= maxEventBytes) return event;
-  // It must not stop the events behind it. What it is about can be read at its links.
+  // It must not stop the events behind it. Its data can be read at its links.
   return { ...event, data: { truncated: true, links: event.data['links'] } };
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import pMap from 'p-map';
 import * as z from 'zod';
 import { asFleetError, excerpt, FleetError } from '../errors.ts';
 import { currentLog } from '../log.ts';
@@ -55,7 +56,10 @@ const maxRetryAfter = 86_400;
 /** Writes of `lastSuccessAt` would race for one document. Once per hour is exact enough for days of failures. */
 const successGranularityMs = 60 * 60 * 1000;
 
-/** Not part of what a webhook gets unless it asks: there is one per device. */
+/** Deliveries written at once: 500 documents that owe events (send-events.ts) are 10,000 deliveries for 20 webhooks. */
+const writesAtOnce = 16;
+
+/** A webhook gets these only if it names them: there is one per device. */
 const onlyWhenAsked: readonly EventType[] = ['fleet.device.assigned'];
 
 /** @returns the types that a webhook gets when it names none */
@@ -86,12 +90,12 @@ export function beginDelivery(webhookId: string, event: CloudEvent, ports: Deliv
 async function beginEach(wanted: readonly Pick<Delivery, 'target' | 'events'>[], ports: DeliveryPorts): Promise<void> {
   const { webhooks, deliveryQueue, now } = ports;
   const createdAt = now().toISOString();
-  const messages: DeliveryMessage[] = [];
-  for (const { target, events } of wanted) {
+  const begin = async ({ target, events }: (typeof wanted)[number]): Promise<DeliveryMessage> => {
     const deliveryId = deliveryIdOf(events);
     await webhooks.createDelivery({ deliveryId, target, events, state: 'waiting', attempts: 0, createdAt });
-    messages.push({ target, deliveryId, attempt: 1 });
-  }
+    return { target, deliveryId, attempt: 1 };
+  };
+  const messages = await pMap(wanted, begin, { concurrency: writesAtOnce });
   if (messages.length > 0) await deliveryQueue.send(messages);
 }
 
@@ -139,7 +143,7 @@ function delayBefore(attempt: number, retryAfter: number, { random }: DeliveryPo
   return Math.ceil(Math.max(seconds * (1 + jitter * random()), Math.min(retryAfter, maxRetryAfter)));
 }
 
-/** What became of one attempt. `final`: further ones would change nothing. */
+/** The outcome of one attempt. `final`: further ones would change nothing. */
 type Attempt =
   | { readonly delivered: true }
   | {

@@ -17,11 +17,17 @@ export interface PostRequest {
   readonly body: string;
 }
 
-/** Posts a body once. @throws Error that says why there is no answer */
+/** Posts a body once. @throws Error if no answer came, with the cause */
 export type Post = (request: PostRequest) => Promise<PostAnswer>;
 
 /** Milliseconds from the look-up of the name to the end of the answer. Standard Webhooks recommends 15 to 30 s. */
 const postTimeoutMs = 15_000;
+
+/**
+ * Milliseconds for which a receiver that did not answer in time is not asked again. An instance makes four attempts at once
+ * (host.json), and each of these takes 15 s: otherwise the events for one dead receiver would hold up those for all others.
+ */
+const silenceMs = 60_000;
 
 /** Bytes of an answer that are read before the connection is closed. Nothing in it is used. */
 const maxAnswerBytes = 16 * 1024;
@@ -30,6 +36,7 @@ export interface PostOptions {
   /** Receivers on this machine, over http too: for emulators and tests. */
   readonly allowPrivate: boolean;
   readonly timeoutMs?: number;
+  readonly now?: () => Date;
   /** All addresses of a name. */
   readonly resolve?: (name: string) => Promise<readonly Address[]>;
 }
@@ -42,20 +49,34 @@ export interface Address {
 /**
  * Posts to addresses that operators gave. A name is resolved here, each of its addresses has to be on the internet, and the
  * connection goes to the address that was checked: a name that resolves to another address a moment later changes nothing
- * (OWASP "Server-side request forgery", DNS rebinding). Redirects are not followed.
+ * (OWASP "Server-side request forgery", DNS rebinding). Redirects are not followed. For a minute after a receiver did not answer
+ * in time, posts to its host fail at once.
  */
-export function createPost({ allowPrivate, timeoutMs = postTimeoutMs, resolve = resolveName }: PostOptions): Post {
+export function createPost({
+  allowPrivate,
+  timeoutMs = postTimeoutMs,
+  now = () => new Date(),
+  resolve = resolveName,
+}: PostOptions): Post {
+  /** By host: until when it is not asked. As many as there are receivers that do not answer. */
+  const silentUntil = new Map<string, number>();
   return async ({ url: text, headers, body }) => {
     const issue = urlIssue(text, { allowPrivate });
     if (issue !== undefined) throw new Error(`The URL ${issue}.`);
     const url = new URL(text);
+    if (now().getTime() < (silentUntil.get(url.host) ?? 0)) {
+      throw new Error('The receiver did not answer in time a moment ago. It is not asked for a minute.');
+    }
     const signal = AbortSignal.timeout(timeoutMs);
     try {
       const address = await checkedAddress(url, resolve, { allowPrivate, signal });
-      return await send(url, address, { headers, body, signal });
+      const answer = await send(url, address, { headers, body, signal });
+      silentUntil.delete(url.host);
+      return answer;
     } catch (error) {
-      if (signal.aborted) throw new Error(`The receiver did not answer within ${timeoutMs / 1000} s.`);
-      throw error;
+      if (!signal.aborted) throw error;
+      silentUntil.set(url.host, now().getTime() + silenceMs);
+      throw new Error(`The receiver did not answer within ${timeoutMs / 1000} s.`);
     }
   };
 }

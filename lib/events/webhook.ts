@@ -26,7 +26,7 @@ export interface WebhookSecret {
   readonly until?: string;
 }
 
-/** What is sent to one target, and how far that is. Kept for 30 days. */
+/** Events for one target, and the state of their delivery. Kept for 30 days. */
 export interface Delivery {
   /** The id of its event; of several events a digest of their ids. */
   readonly deliveryId: string;

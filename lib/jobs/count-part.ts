@@ -69,6 +69,8 @@ export async function finishIfDone(sources: ReportSources, job: Job, at: Date): 
 
 /** Its rows are all counted, and its end is not written. A retry ends a job a second time, with fewer failed rows. */
 function isToEnd(job: Job): boolean {
+  // A dry run ends with its summary (check-job.ts), also when it was cancelled after its last row.
+  if (job.dryRun === true) return false;
   if (!endable.includes(job.status) || job.counts.total === 0 || waiting(job.counts) > 0 || isRetrying(job))
     return false;
   const isEnded = job.finishedAt !== undefined && job.status === finalStatus(job.counts);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Act } from '../access/act.ts';
 import type { ErrorCode, FailureReason } from '../errors.ts';
-import { eventId, type OwedEvent, type Owing } from '../outbox.ts';
+import { eventId, type OwedEvent, type Owing, oweStill } from '../outbox.ts';
 import type { QueueName } from '../resource-names.ts';
 import type { Measured, Page, PageRequest } from '../storage.ts';
 import type { OrderReference } from './order-reference.ts';
@@ -22,6 +22,8 @@ export interface DeadLetter extends Owing {
   readonly at: string;
   /** How often it has failed for good. */
   readonly times: number;
+  /** Ids of the events that it has owed, so that none is sent again with another time. The latest 20. */
+  readonly announced?: readonly string[];
   /** When it was sent again or its job was retried, and by whom. */
   readonly redriven?: Act;
   /** When it was discarded, and by whom. */
@@ -47,6 +49,21 @@ export function orderRefused({ id, orderId, reference, reason, at }: Omit<DeadLe
   const data = { orderId, reference, reason, receivedAt: at, links };
   const subject = `orders/${orderId ?? `unknown-${id}`}`;
   return { id: eventId(type, id, reason.code, reason.message), type, subject, time: at, data };
+}
+
+const maxAnnounced = 20;
+
+/**
+ * A letter that takes the place of an earlier one of its id: it owes what that one owes still, and no event that was owed before.
+ * Stores call this for every letter that they put.
+ */
+export function inPlaceOf<T extends Owing>(letter: T, before: DeadLetter | undefined): T & Owing {
+  const { outbox = [], owedSince, ...rest } = letter;
+  const known = before?.announced ?? [];
+  const news = outbox.filter(({ id }) => !known.includes(id));
+  const announced = [...known, ...news.map(({ id }) => id)].slice(-maxAnnounced);
+  const owing = { ...(news.length > 0 && { outbox: news, owedSince }), ...(announced.length > 0 && { announced }) };
+  return oweStill({ ...rest, ...owing } as T, before);
 }
 
 /** Letters that match every member. */
@@ -76,8 +93,8 @@ export interface DeadLetterStore {
   noteReason(id: string, queue: QueueName, reason: DeadLetter['reason']): Promise<void>;
   /** @returns the reason recorded last; undefined when there is none */
   readReason(id: string, queue: QueueName): Promise<DeadLetter['reason'] | undefined>;
-  /** Adds a letter, or counts it once more. Events that it owed before stay owed. @throws FleetError `concurrent-change` when it arrives faster than it can be counted */
-  put(letter: Omit<DeadLetter, 'times' | 'redriven'>): Promise<void>;
+  /** Adds a letter, or counts it once more (`inPlaceOf`). @throws FleetError `concurrent-change` when it arrives faster than it can be counted */
+  put(letter: Omit<DeadLetter, 'times' | 'redriven' | 'announced'>): Promise<void>;
   /** Letters in one state (default: `waiting`), by id, ascending. */
   list(page: PageRequest & LetterFilter & { readonly state?: LetterState | undefined }): Promise<Page<DeadLetter>>;
   /** @returns the letter in any state; undefined when there is none */

@@ -91,16 +91,28 @@ function isAtHub(record: DeviceRecord): boolean {
  * Begins an act on many devices. The queue works on them in the order of their ids.
  * @param actId of a request that is repeated: the act that it began is returned
  * @param options.delaySeconds until it begins
+ * @param options.expectedDevices how many devices a person confirmed. Devices can join a group between the count and the act
+ * @throws FleetError `method-conflict` when it would change another number of devices; `throttled`, `unavailable`
  */
 export async function beginFleetAct(
   actId: string,
   request: FleetActRequest,
   ports: FleetActPorts,
-  { delaySeconds = 0 } = {},
+  {
+    delaySeconds = 0,
+    expectedDevices,
+  }: { readonly delaySeconds?: number; readonly expectedDevices?: number | undefined } = {},
 ): Promise<FleetAct> {
   const begun = await ports.fleetActs.read(actId);
   if (begun === undefined) {
     const estimate = await estimateFleetAct(request, ports);
+    if (expectedDevices !== undefined && estimate.devices !== expectedDevices) {
+      const message = `The act would change ${estimate.devices} devices by now, not the ${expectedDevices} that were confirmed. Nothing was begun. Count them again with dryRun, and confirm that number.`;
+      throw new FleetError('method-conflict', message, {
+        column: 'expectedDevices',
+        expected: String(estimate.devices),
+      });
+    }
     const unknown = await unknownIds(request.filter, ports);
     const counts = { done: 0, underway: 0, refused: unknown.length, unchanged: 0 };
     const refusals = unknown.slice(-maxRefusals).map((deviceId) => {

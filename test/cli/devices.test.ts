@@ -119,6 +119,8 @@ describe('fleet device suspend, revoke, restore, scrap', () => {
     const right = await fleet(line, { ...deployment, isTerminal: true, stdin: '1200\n' });
     assert.equal(right.code, 0, right.err);
     assert.match(right.err, /next: fleet act show 4f2a9c4e8b1d7a6050c3e9f1 --watch\n$/);
+    // The number that was typed is the number that is revoked.
+    assert.equal(JSON.parse(deployment.seen.at(-1)?.body ?? '').expectedDevices, 1200);
   });
 
   it('takes ids from a file, each once, and waits; a device that refused is a failure', async () => {

@@ -42,6 +42,10 @@ describe('the console', { skip: browserIsMissing, timeout: 1_200_000 }, () => {
     assert.equal(new URL(page.url()).pathname, '/console/');
     await page.getByLabel('Function key').waitFor();
     await look('the sign-in');
+    await page.route('**/api/me', (route) => route.fulfill({ status: 503 }));
+    await signIn(tab, fleet.stack.functionsKey);
+    await page.getByText('The app did not answer, so the key is not checked.').waitFor();
+    await page.unroute('**/api/me');
     await signIn(tab, 'not the key');
     await page.getByText('This was refused.').waitFor();
     await look('a refused sign-in');
@@ -299,6 +303,29 @@ describe('the console', { skip: browserIsMissing, timeout: 1_200_000 }, () => {
     await badge('completed with errors').waitFor();
     await page.goto('/console/jobs/000000000000000000000000');
     await page.getByText('not-found').first().waitFor();
+  });
+
+  it('says what failed also when its dialog was closed meanwhile', async () => {
+    await open('/devices/gw-0030');
+    let answer = () => {};
+    const asked = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const body = JSON.stringify({ title: 'unavailable', status: 503, detail: 'DPS did not answer.', hint: 'Wait.' });
+    await page.route('**/suspend', async (route) => {
+      await asked;
+      await route.fulfill({ status: 503, contentType: 'application/problem+json', body });
+    });
+    await button('Suspend …').click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel(/Reason/).fill('ticket 7');
+    await dialog.getByRole('button', { name: 'Suspend', exact: true }).click();
+    await dialog.getByText('Working …').waitFor();
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    answer();
+    await page.getByText('Suspend: DPS did not answer. Wait.').waitFor();
+    await page.unroute('**/suspend');
   });
 
   it('has the audit trail and every operation of the API', async () => {

@@ -126,5 +126,26 @@ export function outboxContract(name: string, open: () => Stores): void {
       );
       await outbox.settle(owing);
     });
+
+    it('of a letter are owed once, also when they were sent and the message fails again', async () => {
+      const { outbox, deadLetters } = open();
+      const body = newId();
+      const reason = { code: 'order-invalid', message: '', hint: '' } as const;
+      const letter = { id: deadLetterId('orders', body), queue: 'orders', body, reason, at: time } as const;
+      const refused = (time: string) => owe({ ...letter, at: time }, { ...someEvent(body), time });
+      await deadLetters.put(refused(time));
+      await outbox.settle(await outbox.owing(10));
+      await deadLetters.put(refused('2026-11-27T01:00:00.000Z'));
+      assert.deepEqual(await outbox.owing(10), []);
+      const other = someEvent(`${body} for another reason`);
+      await deadLetters.put(owe(letter, other));
+      await deadLetters.put(owe(letter, { ...other, time: '2026-11-27T02:00:00.000Z' }));
+      const owing = await outbox.owing(10);
+      assert.deepEqual(
+        owing.flatMap(({ events }) => events),
+        [other],
+      );
+      await outbox.settle(owing);
+    });
   });
 }

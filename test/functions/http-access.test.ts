@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import functions from '@azure/functions';
 import { provideFunctionsCore, type RegisteredFunction } from 'fleet-emulators/functions-host';
+import { write } from '../../functions/http/reply.ts';
 import { principalHeader } from '../../infra/local/principal.ts';
 import { roles } from '../../lib/access/principal.ts';
 import { operation, operationIds } from '../operation.ts';
@@ -13,6 +14,7 @@ const core = provideFunctionsCore(() => {});
 interface Answer {
   readonly status: number;
   readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** Calls the handler of a function as the library does, with the principal that built-in authentication would set. */
@@ -43,6 +45,14 @@ describe('HTTP functions with signed-in callers', () => {
       const { status, body } = await call(registered);
       assert.equal(status, 401, registered.name);
       assert.equal(JSON.parse(body).title, 'unauthorized');
+    }
+  });
+
+  it('answer errors and data so that no cache keeps them and no browser guesses their type', async () => {
+    const [first = assert.fail()] = http;
+    for (const headers of [(await call(first)).headers, write({ status: 200, json: {} }).headers]) {
+      const found = new Headers(headers as Record<string, string>);
+      assert.deepEqual([found.get('cache-control'), found.get('x-content-type-options')], ['no-store', 'nosniff']);
     }
   });
 

@@ -1,5 +1,4 @@
-import type { DeadLetter, DeadLetterStore, LetterState } from '../../lib/jobs/dead-letters.ts';
-import { oweStill } from '../../lib/outbox.ts';
+import { type DeadLetter, type DeadLetterStore, inPlaceOf, type LetterState } from '../../lib/jobs/dead-letters.ts';
 import { type MemoryPlace, withOwing } from './outbox.ts';
 
 /** Dead letters in memory. */
@@ -21,7 +20,7 @@ export function createMemoryDeadLetterStore(): DeadLetterStore & { readonly plac
     async put(letter) {
       const before = letters.get(key(letter.id, letter.queue));
       const times = (before?.times ?? 0) + 1;
-      letters.set(key(letter.id, letter.queue), oweStill({ ...letter, times }, before));
+      letters.set(key(letter.id, letter.queue), inPlaceOf({ ...letter, times }, before));
     },
     async list(asked) {
       const { size, continuation = '', queue, code, ids, state = 'waiting' } = asked;

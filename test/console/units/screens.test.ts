@@ -6,7 +6,8 @@ import { faultsAt, objectOf, valuesOf } from '../../../console/parts/definition-
 import { placeOf } from '../../../console/router.ts';
 import { withoutAnswered } from '../../../console/screens/audit.ts';
 import { deviceQuery } from '../../../console/screens/device-query.ts';
-import { merge } from '../../../console/screens/jobs.ts';
+import { subjectLink } from '../../../console/screens/findings.ts';
+import { leftBehind, merge } from '../../../console/screens/jobs.ts';
 import type { AuditEntry, Job } from '../../../console/types.ts';
 import description from '../../../docs/openapi.json' with { type: 'json' };
 
@@ -25,6 +26,17 @@ describe('the list of jobs', () => {
     const { newer } = merge([job('b', '2026-01-02')], [job('z', '2025-01-01')]);
     assert.deepEqual(newer, []);
   });
+});
+
+it('the list of jobs asks again for a job that ended, and so left the filter of running ones', () => {
+  const job = (jobId: string, finishedAt?: string) => ({ jobId, finishedAt }) as Job;
+  const shown = [job('c'), job('b'), job('a', '2026-01-01')];
+  assert.deepEqual(leftBehind(shown, [job('c')]), [job('b')]);
+});
+
+it('a finding leads to its device, whatever characters Azure allows in an id', () => {
+  const { values } = subjectLink({ subject: { type: 'device', id: 'gw?1%2F#x' } });
+  assert.equal(values[0], '/console/devices/gw%3F1%252F%23x');
 });
 
 it('the list of devices asks for certificates that end by whole days, so that pages fit together', () => {

@@ -10,12 +10,13 @@ import { operation } from '../../operation.ts';
 
 function someApi() {
   const events = createEventPorts();
+  const audit = createMemoryAudit();
   const { webhooks, secrets } = events;
   const services = {
     webhookAdmin: { webhooks, secrets, now: () => someTime, randomBytes },
     events: events.ports,
     allowPrivateReceivers: false,
-    audit: createMemoryAudit(),
+    audit,
     now: () => someTime,
     newId: () => 'some-id',
   } as unknown as Services;
@@ -29,7 +30,7 @@ function someApi() {
     const { status, jsonBody, body: text } = await answer(request, { services, caller, requestId: 'request-1' });
     return { status, json: (jsonBody ?? JSON.parse(String(text ?? '{}'))) as Record<string, unknown> };
   }
-  return { ...events, call };
+  return { ...events, audit, call };
 }
 
 const url = 'https://erp.example.com/events?code=secret';
@@ -49,6 +50,18 @@ describe('the API of webhooks', () => {
     }
     const rotated = await call('rotate-webhook-secret', params);
     assert.notEqual(rotated.json['secret'], secret);
+  });
+
+  it('leaves the host in the audit trail, and nothing of the secret, the path and the query', async () => {
+    const { call, audit } = someApi();
+    const { json } = await call(
+      'create-webhook',
+      {},
+      { url: 'https://hooks.example.com/services/T1/token?code=secret' },
+    );
+    const { webhookId } = (json as { webhook: { webhookId: string } }).webhook;
+    assert.deepEqual(audit.entries.at(-1)?.details, { webhookId, host: 'hooks.example.com' });
+    assert.doesNotMatch(JSON.stringify(audit.entries), /whsec_|token|code=/);
   });
 
   for (const wrong of [

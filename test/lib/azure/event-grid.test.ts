@@ -69,4 +69,20 @@ describe('the Event Grid topic', () => {
       await assert.rejects(publisher(status).publish(events), { code });
     });
   }
+
+  it('that never answers is unavailable after a time', async () => {
+    const httpClient: Client = {
+      sendRequest: ({ abortSignal }) =>
+        new Promise((_, reject) => {
+          abortSignal?.addEventListener('abort', () =>
+            reject(Object.assign(new Error('aborted'), { name: 'AbortError' })),
+          );
+        }),
+    };
+    const publish = createEventGridPublisher({ endpoint, credential }, { maxRetries: 0, timeoutMs: 50, httpClient });
+    // AbortSignal.timeout does not keep the process running, as the socket of a request does.
+    const running = setTimeout(() => {}, 5000);
+    await assert.rejects(publish(events), { code: 'unavailable' });
+    clearTimeout(running);
+  });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { HTTP, CloudEvent as OfficialCloudEvent } from 'cloudevents';
 import { Webhook as OfficialWebhook } from 'standardwebhooks';
 import { FleetError } from '../../../lib/errors.ts';
@@ -52,6 +53,27 @@ async function someWebhook(url: string) {
 }
 
 describe('a webhook', () => {
+  it('gets the deliveries of many events written side by side, in the order of the events', async () => {
+    const hook = await someWebhook('https://erp.example.com/');
+    let [running, most] = [0, 0];
+    const webhooks: typeof hook.webhooks = {
+      ...hook.webhooks,
+      async createDelivery(delivery) {
+        most = Math.max(most, ++running);
+        await setImmediate();
+        running -= 1;
+        return hook.webhooks.createDelivery(delivery);
+      },
+    };
+    const events = Array.from({ length: 40 }, (_, index) => someEvent(`PO-${index}`));
+    await beginDeliveries(events, { ...hook.deliveries, webhooks });
+    assert.equal(most, 16);
+    assert.deepEqual(
+      hook.delayed.map(({ message }) => message.deliveryId),
+      events.map(({ id }) => id),
+    );
+  });
+
   it('is understood by the official packages: one body is a CloudEvent and a Standard Webhook', async () => {
     await using receiver = await startReceiver();
     const hook = await someWebhook(receiver.url);

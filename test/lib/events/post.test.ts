@@ -75,4 +75,25 @@ describe('a post to an address of an operator', () => {
       /ECONNREFUSED/,
     );
   });
+
+  it('fails at once for a minute after its receiver did not answer in time, and other receivers are asked', async () => {
+    await using receiver = await startReceiver();
+    const silent = 'http://silent.localhost:1/';
+    let at = 0;
+    let looked = 0;
+    const resolve = async (name: string) => {
+      if (name !== 'silent.localhost') return [{ address: '127.0.0.1', family: 4 }];
+      looked += 1;
+      return new Promise<never>(() => {});
+    };
+    const post = createPost({ allowPrivate: true, timeoutMs: 50, resolve, now: () => new Date(at) });
+    await assert.rejects(post({ url: silent, ...request }), /did not answer within/);
+    at = 59_999;
+    await assert.rejects(post({ url: silent, ...request }), /not asked for a minute/);
+    assert.equal((await post({ url: receiver.url, ...request })).status, 204);
+    assert.equal(looked, 1);
+    at = 60_000;
+    await assert.rejects(post({ url: silent, ...request }), /did not answer within/);
+    assert.equal(looked, 2);
+  });
 });

@@ -313,6 +313,22 @@ describe('an act on many devices', () => {
     await continueFleetAct(actId, world.services());
     assert.deepEqual((await countsOf(world)).counts, { done: 1, underway: 1, refused: 0, unchanged: 0 });
   });
+
+  it('is refused when it would change another number of devices than was confirmed, and begins nothing', async () => {
+    using world = await openWorld(3);
+    const { devices } = await estimateFleetAct(suspendAll, world.services());
+    await world.upload('line7/more.csv', 'deviceId\nline7-99\n');
+    await world.settle();
+    await assert.rejects(
+      beginFleetAct(actId, suspendAll, world.services(), { expectedDevices: devices }),
+      (error: unknown) =>
+        error instanceof FleetError && error.code === 'method-conflict' && error.details.expected === '4',
+    );
+    assert.deepEqual(world.blockMessages, []);
+    await assert.rejects(readFleetAct(actId, world.services()), { code: 'not-found' });
+    const begun = await beginFleetAct(actId, suspendAll, world.services(), { expectedDevices: devices + 1 });
+    assert.equal(begun.estimate.devices, 4);
+  });
 });
 
 describe('a suspended group', () => {

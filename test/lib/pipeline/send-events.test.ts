@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type FailureReason, FleetError } from '../../../lib/errors.ts';
 import type { CloudEvent } from '../../../lib/events/cloud-event.ts';
+import { finishIfDone } from '../../../lib/jobs/count-part.ts';
+import { noRows } from '../../../lib/jobs/job.ts';
 import type { ChunkMessage } from '../../../lib/jobs/messages.ts';
 import { parseOrder } from '../../../lib/orders/order.ts';
 import { abandonChunk } from '../../../lib/pipeline/abandon-chunk.ts';
@@ -12,7 +14,7 @@ import { recordDeadLetter } from '../../../lib/pipeline/record-dead-letter.ts';
 import { retryJob } from '../../../lib/pipeline/retry-job.ts';
 import { sendEvents } from '../../../lib/pipeline/send-events.ts';
 import { someWebhook } from '../../contract/webhook-store.ts';
-import { someTime } from '../../factories.ts';
+import { someJob, someTime } from '../../factories.ts';
 import { createWorld, Interruption, type World } from '../../world.ts';
 import { createEventPorts } from '../events/event-ports.ts';
 
@@ -233,6 +235,20 @@ describe('a job without progress', () => {
     await assert.rejects(async () => last?.run(), Interruption);
     await noticeJobs(world.services());
     assert.deepEqual(typesOf((await send(world)).events()), ['fleet.job.ended', 'fleet.order.finished']);
+  });
+});
+
+describe('a dry run that was cancelled after its last row', () => {
+  it('is not ended as a job that provisioned, and announces nothing before its summary', async () => {
+    using world = await someWorld();
+    const counts = { ...noRows, total: 2, checked: 1 };
+    const job = someJob({ status: 'cancelled', dryRun: true, counts });
+    await world.jobs.create(job);
+    const outcome = { provisioned: 0, unchanged: 0, rejected: 0, failed: 0, cancelled: 0, checked: 1 };
+    const part = { part: 'chunk-00001', chunk: 1, outcome, finishedAt: someTime.toISOString() };
+    await finishIfDone(world.services(), await world.jobs.count(job.jobId, part), someTime);
+    assert.equal((await world.jobs.read(job.jobId))?.status, 'cancelled');
+    assert.deepEqual(typesOf((await send(world)).events()), []);
   });
 });
 
