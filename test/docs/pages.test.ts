@@ -68,7 +68,8 @@ describe('the commands of the pages', { timeout: 400_000 }, () => {
         if (output === undefined) continue;
         const first = commands[0]?.line;
         const missing = missingLine(output, printed);
-        assert.equal(missing, undefined, `docs/${page}:${first} printed:\n${printed.join('\n')}\n`);
+        const where = `docs/${page}:${first} does not print: ${missing}`;
+        assert.equal(missing, undefined, `${where}\nIt printed:\n${printed.join('\n')}\n`);
       }
     });
   }
