@@ -41,9 +41,34 @@ const credentials: Credentials = {
 /** Finds out who the caller is. It waits for the sign-in if there has been none. */
 export async function begin(): Promise<void> {
   useCredentials(credentials);
+  const key = takeKeyOfAddress();
+  if (key !== undefined) sessionStorage.setItem(keyName, key);
+  // A link that is opened in a tab with the console changes the fragment only.
+  addEventListener('hashchange', () => {
+    const given = takeKeyOfAddress();
+    if (given !== undefined) void signInWithKey(given);
+  });
   const me = await get<Me>('me');
   const keyRole = me.access === 'keys' ? await roleOfKey() : undefined;
   update({ me, keyRole, signIn: undefined });
+}
+
+/**
+ * The key of a link that `npm start` prints: `/console/#key=TEXT`. Browsers do not send a fragment. It is removed from the address
+ * at once, but the history of the browser can keep it. So it is taken on this machine only, where the key protects nothing else.
+ */
+function takeKeyOfAddress(): string | undefined {
+  const key = keyOfFragment(location.hash);
+  if (key === undefined) return undefined;
+  history.replaceState(null, '', location.pathname + location.search);
+  return access() === 'keys' && localHosts.includes(location.hostname) ? key : undefined;
+}
+
+const localHosts: readonly string[] = ['localhost', '127.0.0.1', '[::1]'];
+
+/** @returns the key of `#key=TEXT`; undefined for another fragment. @example keyOfFragment('#key=a%20key') // 'a key' */
+export function keyOfFragment(hash: string): string | undefined {
+  return new URLSearchParams(hash.slice(1)).get('key') ?? undefined;
 }
 
 /** Takes a function key. Requests that wait for it go on. */

@@ -31,10 +31,9 @@ export const overviewScreen = defineScreen<Data, object>({
   again: () => 15,
   view({ data: { summary, health } }) {
     const { devices, groups } = summary;
-    const isNew = groups.enrolled + groups.pending.length + groups.refused.length === 0 && devices.total === 0;
     return html`
       ${heading('Overview', { actions: can('create-check') ? action(to('/upload'), html`${icon('upload')} Upload a list`, 'primary') : nothing })}
-      ${isNew ? firstSteps() : nothing} ${attention(summary, health)}
+      ${isNew(summary) ? firstSteps(summary) : nothing} ${attention(summary, health)}
       <ul class="tiles">
         ${tile('Devices', devices.total, to('/devices'), `${number(devices.byStatus.assigned)} assigned to a hub`)}
         ${tile('Jobs running', summary.jobs.running, to('/jobs', { status: 'received,splitting,provisioning,checking' }), lastDay(summary))}
@@ -48,13 +47,26 @@ export const overviewScreen = defineScreen<Data, object>({
   },
 });
 
-function firstSteps(): TemplateResult {
+/** Whether no list was submitted yet: the first steps are shown until then. */
+export function isNew({ devices, jobs }: Summary): boolean {
+  const submitted = jobs.days.flatMap(({ byStatus }) => Object.values(byStatus)).reduce((sum, count) => sum + count, 0);
+  return devices.total === 0 && submitted === 0;
+}
+
+function firstSteps({ groups }: Summary): TemplateResult {
+  const hasGroup = groups.enrolled + groups.pending.length + groups.refused.length > 0;
   return html`<section class="panel steps" aria-label="First steps">
     <h2>Three steps to the first device</h2>
     <ol>
       <li>
         <strong>Declare an enrollment group.</strong> It says how devices keep their keys and what they install.
-        ${can('put-enrollment-group') ? html`<a href=${to('/groups/new')}>Declare a group</a>` : nothing}
+        ${
+          hasGroup
+            ? html`<span class="good">${icon('good')} Done</span>`
+            : can('put-enrollment-group')
+              ? html`<a href=${to('/groups/new')}>Declare a group</a>`
+              : nothing
+        }
       </li>
       <li>
         <strong>Upload a list of devices.</strong> It is checked first, and nothing is spent until you confirm.

@@ -33,7 +33,7 @@ function withKey(why: NonNullable<State['signIn']>): TemplateResult {
       <p id="sign-in-said" class="fault" role="alert">${said[why]}</p>
       <button class="primary">Sign in</button>
     </form>
-    <p class="muted"><code>npm start</code> prints the key of a local stack. In Azure, an operator creates keys per role (docs/deploy.md).</p>
+    <p class="muted"><code>npm start</code> prints a link with the key of a local stack. In Azure, an operator creates keys per role (docs/deploy.md).</p>
   </section>`;
 }
 

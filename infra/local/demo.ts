@@ -9,6 +9,7 @@ import { QueueServiceClient } from '@azure/storage-queue';
 import pMap from 'p-map';
 import { buildApp } from '../build.ts';
 import { errorText, runCommand } from '../tools/command-line.ts';
+import { consoleLink } from './console-link.ts';
 import {
   type Api,
   createApi,
@@ -24,13 +25,15 @@ import { type DemoOptions, options, readOptions, usage } from './demo/options.ts
 import { registerDevice } from './demo/register-device.ts';
 import { writeResult } from './demo/result-directory.ts';
 import { deviceTable, errorTable, jobTable, type Registered } from './demo/summary.ts';
+import { onNpmEnd } from './end-with-npm.ts';
 import type { Child } from './stack/child.ts';
+import { announceStack } from './stack/running-stack.ts';
 import { type Stack, startStack } from './stack.ts';
 
 /*
  * `npm run demo`: declares a group, submits a manifest and an order, waits for the jobs, registers the devices with the
  * content of their bundles, reads their twins from the hub, and checks the results. Progress goes to stderr, the result to
- * stdout.
+ * stdout. With --keep, the stack then runs until Ctrl-C.
  */
 
 /** Parallel requests to the API. */
@@ -71,12 +74,17 @@ async function runDemo(demo: DemoOptions): Promise<number> {
   try {
     say(`Starting the local stack in ${directory} ...`);
     stack = await startStack({ directory, ports: 'free', dpsArguments, settings, signal, onUnexpectedEnd });
-    const problems = await Promise.race([demonstrate(demo, stack), interrupted, processEnded]);
+    const { problems, jobs, devices } = await Promise.race([demonstrate(demo, stack), interrupted, processEnded]);
     for (const problem of problems.slice(0, 20)) say(`problem: ${problem}`);
-    exitCode = problems.length === 0 ? 0 : 1;
     say(problems.length === 0 ? '\nAll checks passed.' : `\n${problems.length} checks failed.`);
+    if (demo.keep) {
+      await announceStack(directory, stack);
+      process.stdout.write(keptText(stack, directory, { jobs, devices }));
+      await Promise.race([interrupted.catch(() => {}), processEnded]);
+    }
+    exitCode = problems.length === 0 ? 0 : 1;
   } catch (error) {
-    if (signal.aborted) exitCode = interruptedCode;
+    exitCode = signal.aborted ? interruptedCode : 1;
     say(signal.aborted ? 'Interrupted.' : `error: ${errorText(error)}`);
   }
   await (signal.aborted ? stack?.kill() : stack?.stop());
@@ -93,6 +101,7 @@ function onSignal(): { signal: AbortSignal; interrupted: Promise<never> } {
   // Nothing waits for it while the stack starts.
   promise.catch(() => {});
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => controller.abort());
+  onNpmEnd(() => controller.abort());
   return { signal: controller.signal, interrupted: promise };
 }
 
@@ -107,8 +116,15 @@ async function keepLogs(directory: string, { out }: DemoOptions): Promise<void> 
   }
 }
 
-/** @returns the failed checks */
-async function demonstrate(demo: DemoOptions, stack: Stack): Promise<string[]> {
+interface Demonstrated {
+  /** The failed checks. */
+  readonly problems: readonly string[];
+  readonly jobs: readonly JobAnswer[];
+  /** Those that have registered; all others if none has. */
+  readonly devices: readonly string[];
+}
+
+async function demonstrate(demo: DemoOptions, stack: Stack): Promise<Demonstrated> {
   const api = createApi({ url: stack.urls.functions, key: stack.functionsKey });
 
   say(`Declaring enrollment group ${demo.group.id} ...`);
@@ -155,7 +171,19 @@ async function demonstrate(demo: DemoOptions, stack: Stack): Promise<string[]> {
     process.stdout.write(`\n${registered.length} devices registered with DPS:\n${deviceTable(registered)}\n`);
   process.stdout.write(`\nA sweep compared ${swept} devices with DPS and IoT Hub. Differences: ${findings.length}\n`);
   if (demo.out !== undefined) say(`\nSee ${demo.out}/: results.csv, errors.csv, devices/, ca/.`);
-  return problems;
+  return { problems, jobs, devices: (registered.length > 0 ? registered : devices).map(({ deviceId }) => deviceId) };
+}
+
+/** Where to look at what the demo made, while its stack runs. */
+function keptText(stack: Stack, directory: string, { jobs, devices }: Omit<Demonstrated, 'problems'>): string {
+  const [device] = devices;
+  return `
+The stack stays up until Ctrl-C. Then everything is deleted. In the console, signed in:
+  overview   ${consoleLink(stack)}
+${jobs.map(({ jobId, source }) => `  ${`${source} job`.padEnd(10)} ${consoleLink(stack, `jobs/${jobId}`)}\n`).join('')}${device === undefined ? '' : `  device     ${consoleLink(stack, `devices/${device}`)}\n`}
+In another terminal:
+  LOCAL_DIR=${directory} npx fleet jobs
+`;
 }
 
 /**

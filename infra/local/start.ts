@@ -1,6 +1,8 @@
 import { relative } from 'node:path';
 import { buildApp } from '../build.ts';
 import { runCommand } from '../tools/command-line.ts';
+import { consoleLink } from './console-link.ts';
+import { onNpmEnd } from './end-with-npm.ts';
 import { readLocalSettings } from './settings.ts';
 import { createResources } from './stack/create-resources.ts';
 import { diskProblem } from './stack/disk.ts';
@@ -62,7 +64,9 @@ async function start(emulatorsOnly: boolean): Promise<void> {
   });
   if (!emulatorsOnly) withdrawAnnouncement = await announceStack(directory, stack);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end(0));
-  endWithNpm();
+  onNpmEnd(() => {
+    if (!isEnding) void end(0);
+  });
   watchDisk(directory);
   process.stdout.write(emulatorsOnly ? emulatorsText(stack) : stackText(stack));
   say(`Logs: ${relative('.', directory) || '.'}/logs/. Ctrl-C stops it.`);
@@ -85,15 +89,6 @@ function watchDisk(directory: string): void {
     if (problem !== undefined && !isFull) say(problem);
     isFull = problem !== undefined;
   }, diskInterval).unref();
-}
-
-/** npm sends a signal only to the shell that runs the script, and the shell does not pass it on. So watch the parent. */
-function endWithNpm(): void {
-  if (process.env['npm_lifecycle_event'] === undefined) return;
-  const { ppid } = process;
-  setInterval(() => {
-    if (process.ppid !== ppid && !isEnding) void end(0);
-  }, 500).unref();
 }
 
 async function end(exitCode: number): Promise<void> {
@@ -133,7 +128,7 @@ function stackText({ urls, functionsKey }: Stack): string {
   const api = `${urls.functions}/api`;
   const key = `-H "x-functions-key: ${functionsKey}"`;
   return `
-The stack is ready. The console: ${urls.functions}/console/   (key: ${functionsKey})
+The stack is ready. The console, signed in: ${consoleLink({ urls, functionsKey })}
   functions  ${api}   (x-functions-key: ${functionsKey})
   blobs      ${urls.blobs}
   queues     ${urls.queues}

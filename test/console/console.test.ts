@@ -62,6 +62,25 @@ describe('the console', { skip: browserIsMissing, timeout: 1_200_000 }, () => {
     await heading('Overview').waitFor();
   });
 
+  it('signs in by a link with the key, and takes the key out of the address', async () => {
+    const link = (path: string, key: string) => `/console${path}#key=${encodeURIComponent(key)}`;
+    const other = await openTab(browser, fleet.stack.urls.functions);
+    await other.page.goto(link('/jobs?status=failed', fleet.stack.functionsKey));
+    await other.page.getByRole('heading', { name: 'Jobs', level: 1 }).waitFor();
+    const { pathname, search, hash } = new URL(other.page.url());
+    assert.deepEqual([pathname, search, hash], ['/console/jobs', '?status=failed', '']);
+
+    // In a tab that has the console, only the fragment changes.
+    await other.page.goto(link('/jobs?status=failed', 'another key'));
+    await other.page.getByText('This was refused.').waitFor();
+    assert.equal(new URL(other.page.url()).hash, '');
+    await other.page.goto(link('/jobs?status=failed', fleet.stack.functionsKey));
+    await other.page.getByText('This was refused.').waitFor({ state: 'hidden' });
+    assert.equal(new URL(other.page.url()).hash, '');
+    assert.deepEqual(other.faults, []);
+    await other.context.close();
+  });
+
   it('says on every empty screen what to do next', async () => {
     await page.getByText('Three steps to the first device').waitFor();
     await look('the overview of an empty fleet');
@@ -101,6 +120,9 @@ describe('the console', { skip: browserIsMissing, timeout: 1_200_000 }, () => {
     await look('a group');
     await open('/groups');
     await look('the groups');
+    await open('/');
+    await page.locator('.steps li', { hasText: 'Declare an enrollment group.' }).getByText('Done').waitFor();
+    await look('the overview of a fleet with a group');
   });
 
   it('checks a list, says what it would issue, and issues that', async () => {

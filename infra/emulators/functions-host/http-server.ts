@@ -53,6 +53,14 @@ export function createHttpServer(options: HttpServerOptions): Server {
     if (keyOf(context.req.raw) !== options.masterKey) return new Response(null, { status: 401 });
     return context.json({ id: 'local', state: 'Running', functions: [...core.functions.keys()] });
   });
+  app.post('/admin/functions/:name', (context) => {
+    if (keyOf(context.req.raw) !== options.masterKey) return new Response(null, { status: 401 });
+    const target = core.functions.get(context.req.param('name'));
+    if (target === undefined || !isTimer(target) || isDisabled(target.name, settings))
+      return new Response(null, { status: 404 });
+    runTimer(target, options);
+    return new Response(null, { status: 202 });
+  });
   for (const target of specificFirst(core, settings)) {
     const { methods, route } = target.http;
     // As on the real host, a method that no function of the route has is 404. Hono would treat HEAD as GET.
@@ -66,6 +74,21 @@ export function createHttpServer(options: HttpServerOptions): Server {
   // The library makes its requests and responses of the classes of Node, as in the worker.
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   return createServer((request: IncomingMessage, response: ServerResponse) => void listener(request, response));
+}
+
+function isTimer({ bindings }: RegisteredFunction): boolean {
+  return Object.values(bindings).some(({ type }) => type === 'timerTrigger');
+}
+
+/**
+ * Runs a timer function now, beside its schedule.
+ * https://learn.microsoft.com/azure/azure-functions/functions-manually-run-non-http
+ */
+function runTimer(target: RegisteredFunction, { invoke, log }: HttpServerOptions): void {
+  const info = { Schedule: { AdjustForDST: true }, ScheduleStatus: null, IsPastDue: false };
+  invoke(target, { data: { json: JSON.stringify(info) }, metadata: {} }).catch((error: unknown) =>
+    logFailure(error, target, log),
+  );
 }
 
 interface HttpFunction {

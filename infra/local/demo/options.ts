@@ -9,7 +9,7 @@ import { bytesSource } from '../../../lib/manifest/xlsx/package.ts';
 import { readWorkbook } from '../../../lib/manifest/xlsx/table.ts';
 import { type CommandArguments, errorText, UsageError, wholeNumber } from '../../tools/command-line.ts';
 
-export const usage = `Usage: npm run demo -- [--manifest FILE] [--group FILE] [--out DIR] [--register N]
+export const usage = `Usage: npm run demo -- [--manifest FILE] [--group FILE] [--out DIR] [--register N] [--keep]
 
 Starts the stack in a temporary folder, submits a manifest, registers the devices and checks the results.
 
@@ -18,9 +18,12 @@ Starts the stack in a temporary folder, submits a manifest, registers the device
                     Its "id", or else the name of the file, is the id of the group
   --out DIR         write results.csv, errors.csv, devices/<deviceId>/ and ca/ to this folder (default: nothing is kept)
   --register N      number of devices that register with DPS (default: all)
+  --keep            keep the stack running after the checks, and print links to what was made in the console
+                    Ctrl-C ends it and deletes everything
   -h, --help        show this text
 
-Exit codes: 0 every check passed, 1 a check or the stack failed, 2 invalid command line or file.
+Exit codes: 0 every check passed, 1 a check or the stack failed, 2 invalid command line or file, 130 Ctrl-C before the checks
+have ended.
 
 Example: npm run demo -- --manifest samples/gateways.csv --group samples/line7.json --out result`;
 
@@ -29,6 +32,7 @@ export const options = {
   group: { type: 'string' },
   out: { type: 'string' },
   register: { type: 'string' },
+  keep: { type: 'boolean', default: false },
 } as const;
 
 export interface DemoOptions {
@@ -40,6 +44,8 @@ export interface DemoOptions {
   readonly expectedErrors?: readonly string[];
   readonly out?: string;
   readonly register: number;
+  /** Keep the stack running after the checks, until Ctrl-C. */
+  readonly keep: boolean;
 }
 
 /**
@@ -57,6 +63,7 @@ export async function readOptions({ values }: CommandArguments<typeof options>):
     ...(values.manifest === undefined ? await samples() : {}),
     ...(values.out === undefined ? {} : { out: values.out }),
     register,
+    keep: values.keep,
   };
 }
 

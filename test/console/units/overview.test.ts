@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { attentionItems } from '../../../console/screens/overview.ts';
+import { attentionItems, isNew } from '../../../console/screens/overview.ts';
 import type { Summary } from '../../../console/types.ts';
 
 const zero = { failed: 0, closing: 0 };
@@ -40,4 +40,11 @@ it('what needs attention comes with its number and leads to its list, the most u
 it('a caller who may not see dead letters is not told of them', () => {
   const { deadLetters: _, ...limited } = calm;
   assert.deepEqual(attentionItems(limited as Summary), []);
+});
+
+it('the first steps are shown until a list was submitted', () => {
+  const days = (completed: number) => [{ day: '2026-11-27', byStatus: { completed, failed: 0 } }];
+  const summary = (total: number, completed: number) =>
+    ({ devices: { total }, jobs: { days: days(completed) } }) as unknown as Summary;
+  assert.deepEqual([isNew(summary(0, 0)), isNew(summary(0, 1)), isNew(summary(5, 0))], [true, false, false]);
 });

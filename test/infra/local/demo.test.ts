@@ -82,6 +82,41 @@ describe('npm run demo', () => {
     assert.deepEqual(readdirSync(temporary), []);
   });
 
+  test('keeps the stack with --keep, links to what it made, and deletes everything on Ctrl-C', limit, async () => {
+    const temporary = join(directory, 'kept');
+    const manifest = file('kept.csv', 'deviceId\nkept-1\nkept-2\n');
+    const running = spawn(process.execPath, [program, '--manifest', manifest, '--register', '1', '--keep'], {
+      env: environment(temporary),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let output = '';
+    for (const stream of [running.stdout, running.stderr]) stream.on('data', (part) => (output += part));
+    await until(() => {
+      assert.equal(running.exitCode, null, output);
+      return output.includes('npx fleet jobs');
+    });
+    assert.match(output, /All checks passed\.[\s\S]*until Ctrl-C/);
+    for (const [kind, path] of [
+      ['overview', ''],
+      ['blob job', 'jobs/[0-9a-f]{24}'],
+      ['device', 'devices/kept-1'],
+    ]) {
+      const link = new RegExp(`^ {2}${kind} +(http://localhost:\\d+)/console/(${path})#key=(.+)$`, 'm').exec(output);
+      assert.ok(link, `${kind} in ${output}`);
+      const [, origin, resource = '', key = ''] = link;
+      const headers = { 'x-functions-key': decodeURIComponent(key) };
+      const answer = await fetch(`${origin}/api/${resource || 'summary'}`, { headers });
+      assert.equal(answer.status, 200, kind);
+    }
+    const [, kept = ''] = /LOCAL_DIR=(\S+) npx fleet jobs/.exec(output) ?? [];
+    assert.ok(readdirSync(kept).includes('stack.json'), 'the command line finds the stack');
+
+    running.kill('SIGINT');
+    const [code] = await once(running, 'exit');
+    assert.equal(code, 0, output);
+    assert.deepEqual(readdirSync(temporary), []);
+  });
+
   test('ends at once when a process of the stack ends, and says which', limit, async () => {
     const temporary = join(directory, 'killed');
     const running = spawn(process.execPath, [program], {

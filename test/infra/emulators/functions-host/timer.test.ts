@@ -55,3 +55,18 @@ test('missed runs lead to one late run', limit, async () => {
   await host.kill('SIGTERM');
   assert.equal((await ticks()).length, before + 1);
 });
+
+test('a timer runs at once when it is asked for with the master key', limit, async () => {
+  const host = await lab.startHost('timer-4', { args: ['--port', String(lab.port)], env: { TICK: '0 0 0 1 1 *' } });
+  const before = (await ticks()).length;
+  const statusOf = async (name: string, key: string) => {
+    const headers = { 'x-functions-key': key, 'content-type': 'application/json' };
+    const answer = await fetch(`${lab.url}/admin/functions/${name}`, { method: 'POST', headers, body: '{}' });
+    return answer.status;
+  };
+  assert.equal(await statusOf('tick', 'a function key'), 401);
+  assert.equal(await statusOf('none', 'the master key'), 404);
+  assert.equal(await statusOf('tick', 'the master key'), 202);
+  await until(async () => (await ticks()).length === before + 1);
+  await host.kill('SIGTERM');
+});
