@@ -144,12 +144,11 @@ async function* summaryChecks({ client }: Api, now: Date, dps: string | undefine
   const { findings, deadLetters, groups, certificates } = summary;
   const urgent = findings.bySeverity.critical + findings.bySeverity.high;
   const ended = certificates.ended + certificates.within30Days;
-  const in30Days = new Date(now.getTime() + 30 * 86_400_000).toISOString().slice(0, 'yyyy-mm-dd'.length);
   yield counted('findings', urgent, `${plural(urgent, 'finding')} of severity critical or high`, 'fleet findings');
   yield counted('dead letters', deadLetters?.total ?? 0, 'messages failed for good', 'fleet dead-letters list');
   yield groupsCheck(groups);
   const found = `${plural(ended, 'device')} with a certificate that ended or ends within 30 days`;
-  yield counted('certificates', ended, found, `fleet devices --expires-before ${in30Days}`);
+  yield counted('certificates', ended, found, `fleet devices --expires-before 30d`);
   for (const queue of summary.queues?.byQueue ?? []) yield* queueCheck(queue, now);
   for (const { group, certificate, days } of groups.endingCas) {
     const found = `the ${certificate} of ${group} ends in ${plural(days, 'day')}`;
