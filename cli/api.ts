@@ -76,16 +76,17 @@ export async function answered<Data>(call: Promise<Answer<Data>>): Promise<Data>
 }
 
 /** The error that an answer stands for. @param body the problem document, if it has one */
-export function failureOf({ status, headers }: Response, body: unknown): CliError {
+export function failureOf({ status, headers, url }: Response, body: unknown): CliError {
   const problem = isProblem(body) ? body : undefined;
   if (problem !== undefined) {
     const { title: code, detail, hint, faults, traceId } = problem;
     const line = problem.line === undefined ? '' : ` (line ${problem.line})`;
-    return new CliError(exitCodeOf(status), `${detail}${line}`, { code, hint, faults, traceId });
+    const next = status === 404 ? listOf(url) : undefined;
+    return new CliError(exitCodeOf(status), `${detail}${line}`, { code, hint, next, faults, traceId });
   }
   if (status === 401) {
     const hint =
-      'Check the key of the profile or FLEET_KEY; sign in with az login if the deployment uses Microsoft Entra.';
+      'Check the key of the profile or FLEET_KEY: the key of a role opens only what the role may do. Sign in with az login if the deployment uses Microsoft Entra.';
     return new CliError(exitCodes.access, 'The deployment does not know the caller (401).', {
       hint,
       next: 'fleet doctor',
@@ -110,6 +111,21 @@ export function failureOf({ status, headers }: Response, body: unknown): CliErro
     hint,
     next: 'fleet doctor',
   });
+}
+
+/** The verbs that list what is under a path of the API. */
+const lists: Readonly<Record<string, string>> = {
+  jobs: 'fleet jobs',
+  devices: 'fleet devices',
+  'enrollment-groups': 'fleet groups',
+  findings: 'fleet findings',
+  'device-acts': 'fleet acts',
+};
+
+/** The verb that lists what a request did not find. @param url of the request */
+function listOf(url: string): string | undefined {
+  const [, name = ''] = /\/api\/([^/?]+)\/./.exec(url) ?? [];
+  return Object.hasOwn(lists, name) ? lists[name] : undefined;
 }
 
 function exitCodeOf(status: number): number {

@@ -35,3 +35,11 @@ export function time(text: string): string {
   if (isTime) return text;
   throw new InvalidArgumentError('Expected 2026-11-27, 2026-11-27T12:00:00Z, or a duration ago such as 2h.');
 }
+
+/** @returns the time of an end to come: as `time`, but `30d` is 30 days from now. The deployment counts them */
+export function end(text: string): string {
+  if (/^\d{1,6}d$/.test(text)) return text;
+  const isTime = /^\d{4}-/.test(text);
+  if (isTime) return time(text);
+  throw new InvalidArgumentError('Expected 2027-01-31, 2027-01-31T12:00:00Z, or days from now such as 30d.');
+}

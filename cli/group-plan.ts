@@ -163,7 +163,7 @@ export async function doStep(
     return await answered(client.PUT('/enrollment-groups/{id}', { params, body }));
   } catch (error) {
     if (!(error instanceof CliError) || error.details.code !== 'precondition-failed') throw error;
-    const hint = 'Compare again: fleet group diff. Nothing of this group was changed.';
+    const hint = 'Nothing of this group was changed. Compare the files again.';
     throw new CliError(exitCodes.failed, `Group ${id} is not as the plan saw it.`, { ...error.details, hint });
   }
 }

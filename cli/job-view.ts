@@ -61,6 +61,8 @@ export function progressText({ counts, rowsPerSecond, remainingSeconds, status }
     ...(failed > 0 ? [`${grouped(failed)} failed`] : []),
   ];
   const rate = rowsPerSecond > 0 ? [rateText(rowsPerSecond, remainingSeconds)] : [];
+  // The rows are not counted yet.
+  if (total === 0) return status;
   return [`${status}: ${grouped(total - waiting)} of ${grouped(total)}`, ...rate, ...bad].join(', ');
 }
 

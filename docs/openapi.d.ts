@@ -2867,6 +2867,27 @@ export interface components {
                 /** @description When these counts were read. */
                 observedAt: components["schemas"]["Time"];
             };
+            /** @description How much of the limits of DPS and its hubs is used. Absent: not counted yet. Absent for a caller whose role is limited to enrollment groups. */
+            readonly quotas?: {
+                /**
+                 * @description What is counted. `dpsGroups`: X.509 enrollment groups per DPS instance; `dpsEnrollments`: individual enrollments per DPS instance; `dpsRegistrations`: registrations of devices per DPS instance; `dpsCaCertificates`: CA certificates per DPS instance; `hubIdentities`: device identities per IoT hub.
+                 * @enum {string}
+                 */
+                name: "dpsGroups" | "dpsEnrollments" | "dpsRegistrations" | "dpsCaCertificates" | "hubIdentities";
+                /** @description Host name. Present with `hubIdentities`. */
+                hub?: string;
+                /** @description Those of others included, except registrations in enrollment groups that are not ours. Absent: the hub did not answer. */
+                used?: number;
+                /** @description The default of a new service. Azure support raises some of them. */
+                limit: number;
+                /** @description When the sweep began that counted them; for `dpsCaCertificates`, when an operator asked DPS last (`fleet ca`). */
+                observedAt: components["schemas"]["Time"];
+                /**
+                 * Format: uri
+                 * @description Microsoft's page of the limit.
+                 */
+                source: string;
+            }[];
         };
         Health: {
             /** @enum {string} */

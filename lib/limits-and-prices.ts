@@ -128,6 +128,32 @@ export const limits = {
 
 export type LimitName = keyof typeof limits;
 
+/** As many things as a service keeps at a time. */
+export interface Capacity extends Dated {
+  /** What is counted. */
+  readonly of: string;
+  readonly count: number;
+}
+
+const dpsLimits = {
+  source: 'https://learn.microsoft.com/azure/iot-dps/about-iot-dps#quotas-and-limits',
+  date: '2026-11-28',
+};
+
+export const capacities = {
+  dpsGroups: { of: 'X.509 enrollment groups per DPS instance', count: 100, ...dpsLimits },
+  dpsEnrollments: { of: 'individual enrollments per DPS instance', count: 1_000_000, ...dpsLimits },
+  dpsRegistrations: { of: 'registrations of devices per DPS instance', count: 1_000_000, ...dpsLimits },
+  dpsCaCertificates: { of: 'CA certificates per DPS instance', count: 25, ...dpsLimits },
+  hubIdentities: {
+    of: 'device identities per IoT hub',
+    ...{ count: 1_000_000, date: '2026-11-28' },
+    source: 'https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling#other-limits',
+  },
+} as const satisfies Record<string, Capacity>;
+
+export type CapacityName = keyof typeof capacities;
+
 export interface Usage extends Dated {
   readonly of: string;
   readonly perDevice: number;

@@ -1,4 +1,4 @@
-import { positive, tag, time } from '../arguments.ts';
+import { end, positive, tag } from '../arguments.ts';
 import { withNotes } from '../help.ts';
 import type { Root, Run } from '../root.ts';
 import type { ActKind } from '../verbs/device-acts.ts';
@@ -22,12 +22,18 @@ export function deviceCommands(root: Root, run: Run): void {
       .option('-g, --group <ID>', 'only devices of this enrollment group')
       .option('--job <JOB>', 'only devices that a row of this job holds')
       .option('--status <STATUS>', 'only devices of this status')
-      .option('--expires-before <TIME>', 'only devices whose certificate ends before this', time)
+      .option('--expires-before <TIME>', 'only devices whose certificate ends before this; 30d is in 30 days', end)
       .option('--prefix <TEXT>', 'only devices whose id begins with this')
       .option('--certificate <HEX>', 'the device with this serial number or thumbprint, now or before')
       .option('--limit <N>', 'at most so many (default: 100 in a table, otherwise all)', positive)
       .action(run(async () => (await import('../verbs/devices.ts')).listDevices)),
-    { examples: ['fleet devices --group line7 --status failed', 'fleet devices --certificate 3a:5f:01'] },
+    {
+      examples: [
+        'fleet devices --group line7 --status failed',
+        'fleet devices --expires-before 30d',
+        'fleet devices --certificate 3a:5f:01',
+      ],
+    },
   );
   const noun = root.command('device').description('one device, or an act on many');
   withNotes(

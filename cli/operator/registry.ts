@@ -4,6 +4,7 @@ import { findStack, type RunningStack } from '../../infra/local/stack/running-st
 import { localCredential, localDps } from '../../infra/local/stack/trust-root.ts';
 import { trustTls } from '../../infra/local/stack/trust-tls.ts';
 import { createDpsCertificates, parseDpsResourceId } from '../../lib/azure/dps-certificates.ts';
+import { type LinkedHub, readLinkedHubs } from '../../lib/azure/dps-hubs.ts';
 import type { CaRegistry } from '../../lib/enrollment/ca-registration.ts';
 
 /**
@@ -15,6 +16,16 @@ import type { CaRegistry } from '../../lib/enrollment/ca-registration.ts';
 export async function findRegistry(dps: string): Promise<CaRegistry> {
   if (dps === 'local') return localRegistry(await findStack());
   return createDpsCertificates({ resource: parseDpsResourceId(dps), credential: new DefaultAzureCredential() });
+}
+
+/** The hubs that are linked to a DPS. @param dps as of `findRegistry` @throws as `findRegistry` */
+export async function findLinkedHubs(dps: string): Promise<LinkedHub[]> {
+  if (dps !== 'local') {
+    return readLinkedHubs({ resource: parseDpsResourceId(dps), credential: new DefaultAzureCredential() });
+  }
+  const { caPath, urls } = await findStack();
+  trustTls(await readFile(caPath, 'utf8'));
+  return readLinkedHubs({ resource: localDps, credential: localCredential, endpoint: urls.dps });
 }
 
 /** The CA certificates of the DPS of a running local stack, whose TLS certificate this process trusts from then on. */

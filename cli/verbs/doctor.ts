@@ -1,21 +1,13 @@
 import { type Api, answered, type Schemas } from '../api.ts';
 import type { Context } from '../context.ts';
+import type { Check } from '../doctor-check.ts';
 import { CliError } from '../errors.ts';
 import type { Column } from '../output.ts';
 import { profilesPath } from '../profiles.ts';
 import { findTarget, type Target } from '../target.ts';
 import { duration, plural } from '../text.ts';
 import { version } from '../version.ts';
-
-/** One thing that was looked at. */
-interface Check {
-  readonly name: string;
-  readonly state: 'ok' | 'warning' | 'FAULT';
-  /** What was found. */
-  readonly found: string;
-  /** What to do. Absent when nothing is. */
-  readonly fix?: string | undefined;
-}
+import { linkedHubChecks, quotaChecks } from './doctor-quotas.ts';
 
 const columns: readonly Column<Check>[] = [
   { name: 'state', value: ({ state }) => state, kind: 'status' },
@@ -27,9 +19,9 @@ const columns: readonly Column<Check>[] = [
 /** Clocks that differ by more than this break tokens and signatures. */
 const maxSkewSeconds = 300;
 
-export async function doctor(context: Context): Promise<number> {
+export async function doctor(context: Context, options: { readonly dps?: string | undefined }): Promise<number> {
   const checks: Check[] = [];
-  for await (const check of examine(context)) {
+  for await (const check of examine(context, options.dps)) {
     checks.push(check);
     if (!context.output.isTable) continue;
     const { name, state, found, fix } = check;
@@ -47,7 +39,7 @@ export async function doctor(context: Context): Promise<number> {
 }
 
 /** Looks at one thing after the other, from the workstation outwards. Ends where the rest cannot be known. */
-async function* examine(context: Context): AsyncGenerator<Check> {
+async function* examine(context: Context, dps: string | undefined): AsyncGenerator<Check> {
   yield { name: 'command line', state: 'ok', found: `version ${version} on Node.js ${process.versions.node}` };
   const target = await attempt('profile', () => findTarget(context.options, context.terminal.env));
   if (isCheck(target)) return yield target;
@@ -61,7 +53,7 @@ async function* examine(context: Context): AsyncGenerator<Check> {
   yield await versionCheck(context, api);
   yield await rolesCheck(api, reached);
   yield* await healthChecks(api);
-  yield* await summaryChecks(api, context.terminal.now());
+  yield* summaryChecks(api, context.terminal.now(), dps);
 }
 
 function isCheck(value: object): value is Check {
@@ -140,33 +132,41 @@ async function healthChecks({ client }: Api): Promise<Check[]> {
   if (isCheck(health)) return [{ ...health, state: 'warning' }];
   return health.checks.map(({ name, ok, problem, note }): Check => {
     if (!ok) return { name, state: 'FAULT', found: 'failing', fix: problem };
-    return note === undefined ? { name, state: 'ok', found: 'ok' } : { name, state: 'warning', found: note };
+    // A note says when DPS was asked, or what comes later. An end that is near has a check of its own.
+    return { name, state: 'ok', found: note ?? 'ok' };
   });
 }
 
-/** What waits for an operator. */
-async function summaryChecks({ client }: Api, now: Date): Promise<Check[]> {
+/** What waits for an operator, and what is left of the limits of Azure. */
+async function* summaryChecks({ client }: Api, now: Date, dps: string | undefined): AsyncGenerator<Check> {
   const summary = await attempt('summary', () => answered(client.GET('/summary')));
-  if (isCheck(summary)) return [{ ...summary, state: 'warning' }];
+  if (isCheck(summary)) return yield { ...summary, state: 'warning' };
   const { findings, deadLetters, groups, certificates } = summary;
   const urgent = findings.bySeverity.critical + findings.bySeverity.high;
   const ended = certificates.ended + certificates.within30Days;
-  return [
-    counted('findings', urgent, `${plural(urgent, 'finding')} of severity critical or high`, 'fleet findings'),
-    counted('dead letters', deadLetters?.total ?? 0, 'messages failed for good', 'fleet dead-letters list'),
-    counted('groups', groups.refused.length, `DPS refused ${groups.refused.join(', ')}`, 'fleet group show ID'),
-    counted(
-      'certificates',
-      ended,
-      `${plural(ended, 'device')} with a certificate that ended or ends within 30 days`,
-      'fleet devices --expires-before',
-    ),
-    ...(summary.queues?.byQueue ?? []).flatMap((queue) => queueCheck(queue, now)),
-    ...groups.endingCas.map(({ group, certificate, days }): Check => {
-      const found = `the ${certificate} of ${group} ends in ${plural(days, 'day')}`;
-      return { name: 'CAs', state: days < 30 ? 'FAULT' : 'warning', found, fix: `fleet group rollover ${group}` };
-    }),
-  ];
+  yield counted('findings', urgent, `${plural(urgent, 'finding')} of severity critical or high`, 'fleet findings');
+  yield counted('dead letters', deadLetters?.total ?? 0, 'messages failed for good', 'fleet dead-letters list');
+  yield groupsCheck(groups);
+  const found = `${plural(ended, 'device')} with a certificate that ended or ends within 30 days`;
+  yield counted('certificates', ended, found, `fleet devices --expires-before 30d`);
+  for (const queue of summary.queues?.byQueue ?? []) yield* queueCheck(queue, now);
+  for (const { group, certificate, days } of groups.endingCas) {
+    const found = `the ${certificate} of ${group} ends in ${plural(days, 'day')}`;
+    yield { name: 'CAs', state: days < 30 ? 'FAULT' : 'warning', found, fix: `Run fleet group rollover ${group}.` };
+  }
+  yield* quotaChecks(summary, now);
+  if (dps !== undefined) yield* linkedHubChecks(client, summary, dps);
+}
+
+function groupsCheck({ refused, pending }: Schemas['Summary']['groups']): Check {
+  const found = [
+    ...(refused.length > 0 ? [`DPS refused ${refused.join(', ')}`] : []),
+    ...(pending.length > 0
+      ? [`${pending.join(', ')} ${pending.length === 1 ? 'waits' : 'wait'} for DPS or for you`]
+      : []),
+  ].join('; ');
+  const [first = ''] = [...refused, ...pending];
+  return counted('groups', refused.length + pending.length, found, `fleet group show ${first}`);
 }
 
 /** Seconds after which a message should have been received. The host polls an idle queue each few seconds (docs/host.md). */
@@ -183,7 +183,5 @@ function queueCheck(
 }
 
 function counted(name: string, count: number, found: string, verb: string): Check {
-  return count === 0
-    ? { name, state: 'ok', found: 'none that wait' }
-    : { name, state: 'warning', found, fix: `Run ${verb}.` };
+  return count === 0 ? { name, state: 'ok', found: 'none' } : { name, state: 'warning', found, fix: `Run ${verb}.` };
 }

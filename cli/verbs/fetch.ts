@@ -13,11 +13,10 @@ interface FetchOptions {
   readonly parallel: number;
 }
 
-/** One bundle in the folder. */
+/** One bundle in the folder, as the two tables have it. A job has up to a million, so the device itself is not kept. */
 interface Fetched {
-  readonly device: Device;
-  readonly file: string;
-  readonly sha256: string;
+  readonly row: ReturnType<typeof indexRow>;
+  readonly label: string;
 }
 
 /** Downloads all bundles of a job. A second run goes on where the first one ended. */
@@ -51,7 +50,10 @@ export async function fetchJob(context: Context, jobId: string, options: FetchOp
         const isThere = present !== undefined && present === device.bundle.sha256;
         const sha256 = isThere ? present : await downloadBundle(api, device, file);
         if (!isThere) loaded += 1;
-        fetched.push({ device, file: `bundles/${name}`, sha256 });
+        fetched.push({
+          row: indexRow(device, `bundles/${name}`, sha256),
+          label: device.writtenId ?? device.deviceId,
+        });
       } catch (error) {
         if (!(error instanceof CliError) || error.exitCode === exitCodes.access) throw error;
         context.terminal.signal.throwIfAborted();
@@ -68,10 +70,13 @@ export async function fetchJob(context: Context, jobId: string, options: FetchOp
   } finally {
     progress.end();
   }
-  fetched.sort((a, b) => (a.device.deviceId < b.device.deviceId ? -1 : 1));
-  await writeTable(join(out, 'index.csv'), fetched.map(indexRow));
+  fetched.sort((a, b) => (a.row.deviceId < b.row.deviceId ? -1 : 1));
+  await writeTable(
+    join(out, 'index.csv'),
+    fetched.map(({ row }) => row),
+  );
   const templates = await templatesOf(api, fetched, labelUrl);
-  const labels = fetched.map(({ device }) => labelRow(device, templates.get(device.enrollmentGroup)));
+  const labels = fetched.map((each) => labelRow(each, templates.get(each.row.enrollmentGroup)));
   await writeTable(join(out, 'labels.csv'), labels);
 
   for (const fault of faults.slice(0, 20)) context.say(fault);
@@ -108,7 +113,7 @@ function devicesOf({ client }: Api, job: string): AsyncIterable<Device> {
 /** The template of the URL on a label, by group: the one that was given, or `labelUrl` of the group. */
 async function templatesOf({ client }: Api, fetched: readonly Fetched[], given: string | undefined) {
   const templates = new Map<string, string | undefined>();
-  for (const id of new Set(fetched.map(({ device }) => device.enrollmentGroup))) {
+  for (const id of new Set(fetched.map(({ row }) => row.enrollmentGroup))) {
     const path = '/enrollment-groups/{id}';
     const group = given === undefined ? await answered(client.GET(path, { params: { path: { id } } })) : undefined;
     templates.set(id, given ?? group?.definition.labelUrl);
@@ -116,8 +121,7 @@ async function templatesOf({ client }: Api, fetched: readonly Fetched[], given: 
   return templates;
 }
 
-function indexRow({ device, file, sha256 }: Fetched) {
-  const { deviceId, enrollmentGroup, certificate, job } = device;
+function indexRow({ deviceId, enrollmentGroup, certificate, job }: Device, file: string, sha256: string) {
   return {
     deviceId,
     file,
@@ -130,11 +134,11 @@ function indexRow({ device, file, sha256 }: Fetched) {
   };
 }
 
-function labelRow({ deviceId, writtenId, certificate }: Device, template: string | undefined) {
+function labelRow({ row: { deviceId, serialNumber }, label }: Fetched, template: string | undefined) {
   return {
     deviceId,
-    label: writtenId ?? deviceId,
-    serialNumber: certificate.serialNumber,
+    label,
+    serialNumber,
     labelUrl: template?.replaceAll('{deviceId}', encodeURIComponent(deviceId)) ?? '',
   };
 }

@@ -48,9 +48,11 @@ export async function applyGroups(context: Context, path: string | undefined, op
   const results: Result[] = [];
   for (const step of steps) results.push(await tryStep(api, step, options.adopt === true));
   await context.output.rows(columns, results);
+  for (const { id, advice = [] } of results) for (const line of advice) context.say(`${id}: ${line}`);
   const failed = results.filter(({ state }) => state === 'failed' || state === 'refused').length;
   if (failed > 0) {
     context.say(`${plural(failed, 'group')} of ${steps.length} failed.`);
+    context.say(`next: fleet group diff ${path ?? 'DIR'}`);
     return exitCodes.failed;
   }
   return options.detailedExitcode && steps.length > 0 ? exitCodes.changes : exitCodes.ok;
@@ -84,6 +86,8 @@ interface Result {
   readonly step: Step['step'];
   readonly state: string;
   readonly message?: string | undefined;
+  /** What to do, and where to look. */
+  readonly advice?: readonly string[] | undefined;
 }
 
 const columns = [
@@ -102,8 +106,8 @@ async function tryStep(api: Api, step: Step, adopt: boolean): Promise<Result> {
     return { id: step.id, step: step.step, state: status, message: reason?.message };
   } catch (error) {
     if (!(error instanceof CliError) || error.exitCode === exitCodes.interrupted) throw error;
-    const message = errorLines(error).map((line) => line.replace(/^error: /, ''));
-    return { id: step.id, step: step.step, state: 'failed', message: message.join(' ') };
+    const [first = '', ...advice] = errorLines(error);
+    return { id: step.id, step: step.step, state: 'failed', message: first.replace(/^error: /, ''), advice };
   }
 }
 

@@ -79,7 +79,10 @@ async function isQuiet(file: string, seen: Map<string, Sight>, quietFor: number,
   return now - since >= quietFor * 1000;
 }
 
-/** @returns what became of a file; undefined when it stays, because the deployment cannot be reached */
+/**
+ * @returns what became of a file; undefined when it stays, because it was written to meanwhile, or because the deployment cannot
+ * be reached
+ */
 async function take(
   context: Context,
   api: Api,
@@ -88,11 +91,21 @@ async function take(
   options: WatchOptions,
 ): Promise<Taken | undefined> {
   const file = join(folder, name);
+  const before = await versionOf(file);
+  if (before === undefined) return undefined;
+  // Rows that were written after the file was read are in no job.
+  async function isUnchanged(): Promise<boolean> {
+    if ((await versionOf(file)) === before) return true;
+    context.say(`${name}: it was written to while it was submitted. It is submitted again when it is quiet.`);
+    return false;
+  }
   try {
     const key = await keyOf(file, options);
     const sent = await sendList(context, api, file, { ...options, key });
     context.say(`${name}: job ${sent.jobId}`);
     const job = await followJob(context, api, sent.jobId, {});
+    if (!(await isUnchanged())) return undefined;
+    if (job.reason !== undefined) context.say(`${name}: ${job.reason.message} (${job.reason.code})`);
     const isGood = exitCodeOf(job) === exitCodes.ok;
     const to = await freeName(folder, isGood ? 'done' : 'failed', name, job.jobId);
     await writeReports(api, job, join(folder, to), isGood);
@@ -104,12 +117,18 @@ async function take(
     const isRefused =
       error.details.code !== undefined && !['throttled', 'unavailable', 'internal'].includes(error.details.code);
     for (const line of errorLines(error)) context.say(`${name}: ${line}`);
-    if (!isRefused) return undefined;
+    if (!isRefused || !(await isUnchanged())) return undefined;
     const to = await freeName(folder, 'failed', name, 'refused');
     await writeFile(`${join(folder, to)}.error.txt`, `${errorLines(error).join('\n')}\n`);
     await rename(file, join(folder, to));
     return { file: name, to, status: error.details.code ?? 'refused' };
   }
+}
+
+/** @returns size and time of a file; undefined when it is not there any more */
+async function versionOf(file: string): Promise<string | undefined> {
+  const state = await stat(file).catch(() => undefined);
+  return state && `${state.size} ${state.mtimeMs}`;
 }
 
 /** The same for the same file, also after a crash; another one when the file is put there again. */

@@ -5,7 +5,7 @@ import { type Finding, findingStates } from '../../lib/findings/finding.ts';
 import { definitionOf, findingKinds, severities, subjectTypes } from '../../lib/findings/kinds.ts';
 import { findingSubject } from '../../lib/pipeline/audit-acts.ts';
 import { acceptFinding, readFinding, repairFinding } from '../../lib/pipeline/repair-finding.ts';
-import { readSweepState } from '../../lib/pipeline/sweep-state.ts';
+import { type LatestSweep, readSweepState } from '../../lib/pipeline/sweep-state.ts';
 import { reasonBody as body } from './device-blocks.ts';
 import { defineOperation } from './operation.ts';
 import { pageEnd, pageIn, pageQuery } from './pages.ts';
@@ -77,6 +77,11 @@ const latestSweep = z
   .optional()
   .describe('The latest sweep that ended. Absent before the first one.');
 
+/** Hubs are in `GET /api/summary`: they are not of one group. */
+function sweepView({ began, endedAt, figures }: LatestSweep) {
+  return { began, endedAt, figures: { ...figures } };
+}
+
 const findingId = z
   .string()
   .regex(/^[a-z0-9-]{1,40}\.[0-9a-f]{32}$/, {
@@ -111,10 +116,7 @@ const listFindings = defineOperation({
     const filter = { kind, severity, state, ...(group !== undefined && { enrollmentGroups: [group] }) };
     const { items, continuation } = await services.findings.list(filter, pageIn(request, query));
     const { latest } = await readSweepState(services.reports);
-    const found = {
-      findings: items.map(findingView),
-      ...(latest !== undefined && { latestSweep: { ...latest, figures: { ...latest.figures } } }),
-    };
+    const found = { findings: items.map(findingView), ...(latest !== undefined && { latestSweep: sweepView(latest) }) };
     return { status: 200, json: { ...found, ...pageEnd(request, continuation) } };
   },
 });

@@ -2,6 +2,8 @@ import * as z from 'zod';
 import { deviceStatuses } from '../../lib/devices/device.ts';
 import { type Severity, severities } from '../../lib/findings/kinds.ts';
 import { jobStatuses } from '../../lib/jobs/job.ts';
+import { capacities } from '../../lib/limits-and-prices.ts';
+import { readQuotas } from '../../lib/pipeline/quotas.ts';
 import { readSummary } from '../../lib/pipeline/summary.ts';
 import { queueNames } from '../../lib/resource-names.ts';
 import { knownCas } from './known-cas.ts';
@@ -107,6 +109,29 @@ const queues = z.object({
   observedAt,
 });
 
+const quotas = z.array(
+  z
+    .object({
+      name: z.enum(Object.keys(capacities) as (keyof typeof capacities)[]).describe(
+        `What is counted. ${Object.entries(capacities)
+          .map(([name, { of }]) => `\`${name}\`: ${of}`)
+          .join('; ')}.`,
+      ),
+      hub: z.string().optional().describe('Host name. Present with `hubIdentities`.'),
+      used: count
+        .optional()
+        .describe(
+          'Those of others included, except registrations in enrollment groups that are not ours. Absent: the hub did not answer.',
+        ),
+      limit: count.describe('The default of a new service. Azure support raises some of them.'),
+      observedAt: time.describe(
+        'When the sweep began that counted them; for `dpsCaCertificates`, when an operator asked DPS last (`fleet ca`).',
+      ),
+      source: z.url().describe("Microsoft's page of the limit."),
+    })
+    .readonly(),
+);
+
 const ofAll = 'Absent for a caller whose role is limited to enrollment groups.';
 
 const getSummary = defineOperation({
@@ -131,13 +156,22 @@ const getSummary = defineOperation({
           findings: findings.readonly().describe('Open findings. `GET /api/findings` has them.'),
           deadLetters: deadLetters.readonly().optional().describe(`Letters that wait. ${ofAll}`),
           queues: queues.readonly().optional().describe(ofAll),
+          quotas: quotas
+            .readonly()
+            .optional()
+            .describe(`How much of the limits of DPS and its hubs is used. Absent: not counted yet. ${ofAll}`),
         })
         .readonly()
         .meta({ id: 'Summary' }),
     },
   },
   async handle({ services }) {
-    return { status: 200, json: await readSummary(services, await knownCas(services)) };
+    const isLimited = services.allowedGroups !== undefined;
+    const [summary, used] = await Promise.all([
+      knownCas(services).then((known) => readSummary(services, known)),
+      isLimited ? [] : readQuotas(services),
+    ]);
+    return { status: 200, json: { ...summary, ...(used.length > 0 && { quotas: used }) } };
   },
 });
 

@@ -81,7 +81,8 @@ export const hubSteps: Steps<'records' | 'hubs'> = {
         await ports.registryRateLimiter.acquire(1);
         return retrying(() => ports.fleet.countIdentities(hub), ports.retry);
       });
-      const next = { ...counted.cursor, at: hub, pages: 0 };
+      const identitiesAt = { ...cursor.identitiesAt, ...(counted.answer !== undefined && { [hub]: counted.answer }) };
+      const next = { ...counted.cursor, identitiesAt, at: hub, pages: 0 };
       const surplus = (counted.answer ?? 0) - (cursor.hubs[hub] ?? 0);
       return { cursor: surplus > 0 ? next : after(next, hub), state };
     }

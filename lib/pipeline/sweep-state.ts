@@ -35,6 +35,8 @@ export interface SweepCursor {
   readonly hubs: Readonly<Record<string, number>>;
   /** Hubs that did not answer. They are left out until the next sweep. */
   readonly silentHubs: readonly string[];
+  /** Identities that each hub has, those of others included. Absent in a cursor of an earlier version. */
+  readonly identitiesAt?: Readonly<Record<string, number>>;
   /** Identities of devices that hubs were asked for: those behind the id `from`. */
   readonly identities: { readonly from: string; readonly asked: number; readonly confirmed: number };
   readonly figures: SweepFigures;
@@ -64,9 +66,20 @@ export interface SweepState {
   /** Absent when no sweep is under way. */
   readonly cursor?: SweepCursor;
   /** The latest sweep that ended. */
-  readonly latest?: { readonly began: string; readonly endedAt: string; readonly figures: SweepFigures };
+  readonly latest?: LatestSweep;
   /** Where the next sweep begins in a hub or a group that one sweep reads only a part of, by name. */
   readonly places: Readonly<Record<string, string>>;
+}
+
+export interface LatestSweep {
+  readonly began: string;
+  readonly endedAt: string;
+  readonly figures: SweepFigures;
+  /**
+   * Hubs that devices are assigned to, by host name, with the number of identities that each has; null: it did not answer.
+   * Absent in a state of an earlier version.
+   */
+  readonly hubs?: Readonly<Record<string, number | null>>;
 }
 
 export const noFigures: SweepFigures = {

@@ -5,6 +5,7 @@ import { dpsSteps } from './sweep-dps.ts';
 import { hubSteps, identitiesPlace } from './sweep-hubs.ts';
 import {
   firstCursor,
+  type LatestSweep,
   readSweepState,
   type SweepCursor,
   type SweepFigures,
@@ -55,7 +56,7 @@ export async function sweep(
     }
     if (cursor.phase !== 'end') return undefined;
     const { began, figures } = cursor;
-    const latest = { began, endedAt: now().toISOString(), figures };
+    const latest = { began, endedAt: now().toISOString(), figures, hubs: hubsOf(cursor) };
     await writeSweepState(reports, { latest, places: await knownPlaces(state, cursor, ports) });
     isEnded = true;
     return figures;
@@ -69,6 +70,12 @@ export async function sweep(
 }
 
 const steps: Steps<Exclude<SweepPhase, 'end'>> = { ...dpsSteps, ...hubSteps, jobs, unseen };
+
+/** A hub that did not answer once is silent, also when it was counted before. */
+function hubsOf({ hubs, identitiesAt = {}, silentHubs }: SweepCursor): LatestSweep['hubs'] {
+  const names = [...new Set([...Object.keys(hubs), ...silentHubs])].sort();
+  return Object.fromEntries(names.map((hub) => [hub, silentHubs.includes(hub) ? null : (identitiesAt[hub] ?? null)]));
+}
 
 /** Ends jobs whose rows are all counted and whose last write was lost. */
 async function jobs(...[cursor, state, ports]: Parameters<Step>): ReturnType<Step> {

@@ -54,6 +54,19 @@ describe('fleet devices', () => {
     assert.equal(deployment.seen[0]?.path, '/api/devices?limit=5&group=line7&status=assigned&idPrefix=gw');
   });
 
+  it('counts days to the end of a certificate from now on, as the API does', async () => {
+    await using deployment = await fakeDeployment({ 'GET /api/devices': { json: { devices: [device] } } });
+    await fleet('devices --expires-before 30d', deployment);
+    await fleet('devices --expires-before 2027-01-31', deployment);
+    assert.deepEqual(
+      deployment.seen.map(({ path }) => new URL(path, deployment.url).searchParams.get('expiresBefore')),
+      ['30d', '2027-01-31'],
+    );
+    const { code, err } = await fleet('devices --expires-before 2h', deployment);
+    assert.equal(code, 2);
+    assert.match(err, /Expected 2027-01-31, .*or days from now such as 30d\./);
+  });
+
   it('names the search when a device is not found', async () => {
     await using deployment = await fakeDeployment({
       'GET /api/devices/gw-9': problem(404, 'not-found', 'No device "gw-9".'),

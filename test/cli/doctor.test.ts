@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { wellKnownKey } from 'fleet-emulators/dps';
 import { version } from '../../cli/version.ts';
+import { startDps } from '../infra/emulators/dps/running-dps.ts';
 import { fakeDeployment, fleet, problem, someNow } from './transcript.ts';
 
 const me = { access: 'keys', name: 'function key', operations: [], deployment: { plainKeys: false } };
 const summary = {
   findings: { bySeverity: { critical: 0, high: 0, medium: 3, low: 0 } },
   deadLetters: { total: 0 },
-  groups: { refused: [], endingCas: [] },
+  groups: { refused: [], pending: [], endingCas: [] },
   certificates: { ended: 0, within30Days: 0 },
 };
 const headers = { date: someNow.toUTCString() };
@@ -17,7 +22,15 @@ const healthy = {
   'GET /api/jobs': { json: { jobs: [] } },
   'POST /api/checks': problem(400, 'manifest-empty', 'The request has no body.'),
   'GET /api/dead-letters': { status: 401 },
-  'GET /api/health': { json: { status: 'ok', checks: [{ name: 'queue orders', ok: true }] } },
+  'GET /api/health': {
+    json: {
+      status: 'ok',
+      checks: [
+        { name: 'queue orders', ok: true },
+        { name: 'root certificate in DPS', ok: true, note: 'DPS had it, verified.' },
+      ],
+    },
+  },
   'GET /api/summary': { json: summary },
 };
 
@@ -29,7 +42,9 @@ describe('fleet doctor', () => {
     assert.match(out, /^ok {7}roles: the key opens reader, submitter$/m);
     assert.match(out, /^ok {7}version and clock: the deployment has version \S+, clocks differ by 0 s$/m);
     assert.match(out, /^ok {7}queue orders: ok$/m);
-    assert.equal(err, '11 checks, 0 faults, 0 warnings\n');
+    // A note is no warning: it has nothing to fix.
+    assert.match(out, /^ok {7}root certificate in DPS: DPS had it, verified\.$/m);
+    assert.equal(err, '12 checks, 0 faults, 0 warnings\n');
     assert.doesNotMatch(out, /secret-key/);
   });
 
@@ -47,7 +62,7 @@ describe('fleet doctor', () => {
           ...summary,
           deadLetters: { total: 2 },
           queues: { byQueue: [{ queue: 'chunks', messages: 3, oldest: '2026-11-27T11:00:00Z' }] },
-          groups: { refused: [], endingCas: [ending] },
+          groups: { refused: ['line8'], pending: ['line9'], endingCas: [ending] },
         },
       },
     });
@@ -59,9 +74,95 @@ describe('fleet doctor', () => {
     );
     assert.match(out, /^FAULT {4}queue orders: failing\n {9}fix: Create the queue\.$/m);
     assert.match(out, /^warning {2}dead letters: messages failed for good\n {9}fix: Run fleet dead-letters list\.$/m);
-    assert.match(out, /^FAULT {4}CAs: the issuing CA of line7 ends in 4 days\n {9}fix: fleet group rollover line7$/m);
+    assert.match(
+      out,
+      /^FAULT {4}CAs: the issuing CA of line7 ends in 4 days\n {9}fix: Run fleet group rollover line7\.$/m,
+    );
     assert.match(out, /^warning {2}queue chunks: 3 messages, the oldest waits for 1 h 0 min\n {9}fix: /m);
-    assert.equal(err, '13 checks, 3 faults, 2 warnings\n');
+    assert.match(
+      out,
+      /^warning {2}groups: DPS refused line8; line9 waits for DPS or for you\n {9}fix: Run fleet group show line8\.$/m,
+    );
+    assert.match(out, /^warning {2}sweep: none has ended\n {9}fix: Wait until a sweep has ended/m);
+    assert.equal(err, '14 checks, 3 faults, 4 warnings\n');
+  });
+
+  it('says what is left of the limits of DPS and its hubs, and how old the count is', async () => {
+    const quota = (name: string, used: number | undefined, limit: number, hub?: string) => {
+      return { name, used, limit, hub, observedAt: '2026-11-27T03:00:00Z', source: 'https://example.com' };
+    };
+    const quotas = [
+      quota('dpsGroups', 99, 100),
+      quota('dpsEnrollments', 850_000, 1_000_000),
+      quota('dpsRegistrations', 12, 1_000_000),
+      quota('hubIdentities', 7, 1_000_000, 'a.azure-devices.net'),
+      quota('hubIdentities', undefined, 1_000_000, 'b.azure-devices.net'),
+      quota('dpsCaCertificates', 3, 25),
+    ];
+    const whole = { ...summary, queues: { byQueue: [] }, quotas };
+    await using deployment = await fakeDeployment({ ...healthy, 'GET /api/summary': { json: whole } });
+    const { code, out } = await fleet('doctor', deployment);
+    assert.equal(code, 1);
+    const lines = out.slice(out.indexOf('DPS enrollment groups') - 'FAULT    '.length).split('\n');
+    assert.deepEqual(lines, [
+      'FAULT    DPS enrollment groups: 99 of 100 used, 1 left, as of 9 h 0 min ago',
+      '         fix: Delete groups without devices. Ask Azure support for a higher limit.',
+      'warning  DPS individual enrollments: 850,000 of 1,000,000 used, 150,000 left, as of 9 h 0 min ago',
+      '         fix: Run fleet device scrap for devices that are gone. Ask Azure support for a higher limit, or use enrollment "group" for new groups.',
+      'ok       DPS registrations: 12 of 1,000,000 used, 999,988 left, as of 9 h 0 min ago',
+      'ok       identities at a.azure-devices.net: 7 of 1,000,000 used, 999,993 left, as of 9 h 0 min ago',
+      'FAULT    identities at b.azure-devices.net: the hub did not answer the sweep of 9 h 0 min ago',
+      '         fix: Give the app the roles "IoT Hub Registry Contributor" and "IoT Hub Twin Contributor" on it, and see its network rules.',
+      'ok       DPS CA certificates: 3 of 25 used, 22 left, as of 9 h 0 min ago',
+      'ok       sweep: the latest began 9 h 0 min ago',
+      '',
+    ]);
+    const later = await fleet('doctor', { ...deployment, now: () => new Date('2026-12-01T12:00:00Z') });
+    assert.match(later.out, /^warning {2}sweep: the latest began 105 h 0 min ago\n {9}fix: /m);
+  });
+
+  it('with --dps, compares the linked hubs with the groups and with the hubs that have devices', async () => {
+    const hubs = ['hub-1.localhost', 'hub-2.localhost'].map((hostName) => ({ hostName, key: wellKnownKey }));
+    const dps = await startDps({ hubs });
+    const identities = { name: 'hubIdentities', used: 7, limit: 1_000_000, source: 'https://example.com' };
+    const quotas = [{ ...identities, hub: 'old.localhost', observedAt: '2026-11-27T03:00:00Z' }];
+    const group = (id: string, iotHubs: readonly string[]) => ({ id, definition: { iotHubs } });
+    await using deployment = await fakeDeployment({
+      ...healthy,
+      'GET /api/summary': { json: { ...summary, queues: { byQueue: [] }, quotas } },
+      'GET /api/enrollment-groups': {
+        json: { enrollmentGroups: [group('line7', ['HUB-1.localhost']), group('line8', ['hub-3.localhost'])] },
+      },
+    });
+    const folder = mkdtempSync(join(tmpdir(), 'fleet-cli-'));
+    const caPath = join(folder, 'ca.pem');
+    writeFileSync(caPath, dps.tls.caPem);
+    const urls = { functions: deployment.url, dps: `https://localhost:${dps.port}` };
+    writeFileSync(join(folder, 'stack.json'), JSON.stringify({ urls, caPath }));
+    process.env['LOCAL_DIR'] = folder;
+    try {
+      const { code, out } = await fleet('doctor --dps local', deployment);
+      assert.equal(code, 1, out);
+      assert.match(out, /^ok {7}linked hubs: 2 of 50: hub-1\.localhost, hub-2\.localhost$/m);
+      assert.match(
+        out,
+        /^FAULT {4}linked hubs: group line8 names hub-3\.localhost, not linked to DPS\n {9}fix: Link it/m,
+      );
+      assert.match(
+        out,
+        /^warning {2}linked hubs: old\.localhost has devices of the fleet, and is not linked to DPS\n/m,
+      );
+      assert.doesNotMatch(out, /line7/);
+      const wrong = await fleet('doctor --dps nonsense', deployment);
+      assert.match(
+        wrong.out,
+        /^FAULT {4}linked hubs: This is not the resource id .*\n {9}fix: Give the resource id of DPS/m,
+      );
+    } finally {
+      delete process.env['LOCAL_DIR'];
+      rmSync(folder, { recursive: true });
+      await dps.stop();
+    }
   });
 
   it('ends where the rest cannot be known', async () => {

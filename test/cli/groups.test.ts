@@ -179,9 +179,10 @@ describe('fleet group apply', () => {
     });
     const { code, out, err } = await fleet(`group apply ${filesOf(files)} --yes`, deployment);
     assert.equal(code, 1);
-    assert.match(out, /^line7 +change +failed +Group line7 is not as the plan saw it\..*Compare again/m);
+    assert.match(out, /^line7 +change +failed +Group line7 is not as the plan saw it\. \(precondition-failed\)$/m);
     assert.match(out, /^new +create +enrolled$/m);
-    assert.match(err, /1 group of 2 failed\.\n$/);
+    assert.match(err, /^line7: hint: Nothing of this group was changed\. Compare the files again\.$/m);
+    assert.match(err, /1 group of 2 failed\.\nnext: fleet group diff \S+\n$/);
   });
 
   it('deletes only with --prune and the name of the group', async () => {

@@ -89,12 +89,21 @@ describe('fleet jobs', () => {
 });
 
 describe('errors of the API', () => {
+  it('name the list in which to look for what is not there', async () => {
+    await using deployment = await fakeDeployment({
+      [`GET /api/jobs/${jobId}`]: problem(404, 'not-found', 'There is no job.'),
+      'GET /api/enrollment-groups/line9': problem(404, 'not-found', 'There is no group.'),
+    });
+    assert.match((await fleet(`job show ${jobId}`, deployment)).err, /\nhint: .*\nnext: fleet jobs\n/);
+    assert.match((await fleet('group show line9', deployment)).err, /\nhint: .*\nnext: fleet groups\n/);
+  });
+
   it('have the message, the code, the hint, the trace and an exit code', async () => {
     const cases = [
       [
         problem(404, 'not-found', 'There is no job.'),
         3,
-        'error: There is no job. (not-found)\nhint: Do this next.\ntrace: trace-1\n',
+        'error: There is no job. (not-found)\nhint: Do this next.\nnext: fleet jobs\ntrace: trace-1\n',
       ],
       [
         problem(403, 'forbidden', 'The role is missing.'),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -120,6 +120,28 @@ describe('fleet watch-folder', () => {
     assert.equal(keys[0], keys[1]);
     assert.notEqual(keys[1], keys[2]);
     assert.ok(readdirSync(join(folder, 'done')).includes(`a.${jobId}.csv`));
+  });
+
+  it('submits a file again that was written to while it was submitted', async () => {
+    const folder = folderOf({ 'a.csv': 'deviceId\ngw-1\n' });
+    const bodies: string[] = [];
+    await using deployment = await fakeDeployment({
+      ...routes,
+      'POST /api/jobs': ({ body }) => {
+        bodies.push(body);
+        if (bodies.length === 1) appendFileSync(join(folder, 'a.csv'), 'gw-2\n');
+        // Half of a line: a file that is refused may not be whole either.
+        if (bodies.length === 2) appendFileSync(join(folder, 'a.csv'), 'gw-3\n');
+        return bodies.length === 2 ? problem(400, 'manifest-invalid', 'No list.') : { status: 202, json: job };
+      },
+    });
+    const { code, out, err } = await fleet(`watch-folder ${folder} --once`, { ...deployment, now: clock() });
+    assert.equal(code, 0, err);
+    assert.equal(bodies.at(-1), 'deviceId\ngw-1\ngw-2\ngw-3\n');
+    assert.equal(bodies.length, 3);
+    assert.equal(out, 'a.csv -> done/a.csv (completed)\n');
+    assert.equal(err.match(/a\.csv: it was written to while it was submitted\./g)?.length, 2);
+    assert.deepEqual(readdirSync(join(folder, 'failed')), []);
   });
 
   it('leaves a file where it is while the deployment cannot be reached', async () => {

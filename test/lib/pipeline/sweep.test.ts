@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { ObservedIdentity } from '../../../lib/enrollment/observed.ts';
 import { FleetError } from '../../../lib/errors.ts';
 import type { Observation } from '../../../lib/findings/observation.ts';
 import { blockDevice } from '../../../lib/pipeline/block-device.ts';
 import { sweep } from '../../../lib/pipeline/sweep.ts';
+import { readSweepState } from '../../../lib/pipeline/sweep-state.ts';
 import { someDevice, someTime } from '../../factories.ts';
 import { createMemoryFleetReader } from '../../memory/fleet-reader.ts';
 import { createWorld, noTwins, type World } from '../../world.ts';
@@ -232,8 +234,14 @@ describe('a sweep', () => {
     const figures = await run();
     assert.deepEqual([figures?.silentHubs, figures?.devices], [1, 2]);
     assert.ok(devicesSeen().every(({ identity }) => identity === undefined));
+    const hubs = async () => (await readSweepState(world.services().reports)).latest?.hubs;
+    assert.deepEqual(await hubs(), { [hub]: null });
     fleet.identitiesOf = identitiesOf;
+    const theirs = { deviceId: 'theirs', hub, status: 'enabled', authentication: 'sas', etag: 'x', thumbprints: [] };
+    fleet.hubs.set(hub, [theirs as ObservedIdentity]);
     assert.equal((await run())?.silentHubs, 0);
+    // Identities of others use up the quota too.
+    assert.deepEqual(await hubs(), { [hub]: 1 });
     assert.ok(devicesSeen().some(({ identity }) => identity === null));
   });
 
