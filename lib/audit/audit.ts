@@ -28,7 +28,14 @@ export interface AuditedOptions {
    * stop the audit trail must not stop them too.
    */
   readonly withoutIntent?: boolean | undefined;
+  /**
+   * Milliseconds for which an act that may begin without its intent waits for the trail, before and after. Default: 10,000.
+   * An operator waits for it, and a client gives up on the storage only after minutes.
+   */
+  readonly patienceMs?: number;
 }
+
+const defaultPatienceMs = 10_000;
 
 /**
  * Does something between its intent and its result.
@@ -55,10 +62,10 @@ export async function audited<T>(
   };
   try {
     const value = await work(note);
-    await end(audit, intent, { outcome: 'done', details });
+    await end(audit, intent, { outcome: 'done', details }, options);
     return value;
   } catch (error) {
-    await end(audit, intent, { ...failed(error), details });
+    await end(audit, intent, { ...failed(error), details }, options);
     throw error;
   }
 }
@@ -76,7 +83,7 @@ export async function auditedEach<T>(
 ): Promise<readonly (T | FleetError)[]> {
   const intents = await Promise.all(acts.map((act) => begin(audit, act, options)));
   const endAll = (outcomeOf: (index: number) => AuditOutcome) =>
-    Promise.all(intents.map((intent, index) => end(audit, intent, outcomeOf(index))));
+    Promise.all(intents.map((intent, index) => end(audit, intent, outcomeOf(index), options)));
   try {
     const results = await work();
     await endAll((index) => (results[index] instanceof FleetError ? failed(results[index]) : { outcome: 'done' }));
@@ -87,9 +94,10 @@ export async function auditedEach<T>(
   }
 }
 
-async function begin(audit: Audit, act: AuditAct, { withoutIntent = false }: AuditedOptions): Promise<AuditIntent> {
+async function begin(audit: Audit, act: AuditAct, options: AuditedOptions): Promise<AuditIntent> {
+  const { withoutIntent = false } = options;
   try {
-    return await audit.intent(act);
+    return await patiently(audit.intent(act), options);
   } catch (error) {
     if (!withoutIntent || !(error instanceof FleetError)) throw error;
     unwritten('intent', act, error);
@@ -97,12 +105,30 @@ async function begin(audit: Audit, act: AuditAct, { withoutIntent = false }: Aud
   }
 }
 
-async function end(audit: Audit, intent: AuditIntent, outcome: AuditOutcome): Promise<void> {
+async function end(audit: Audit, intent: AuditIntent, outcome: AuditOutcome, options: AuditedOptions): Promise<void> {
   try {
-    await audit.result(intent, outcome);
+    await patiently(audit.result(intent, outcome), options);
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
     unwritten('result', intent.act, error);
+  }
+}
+
+/** The entry may still be written after this gave up on it. */
+async function patiently<T>(
+  written: Promise<T>,
+  { withoutIntent = false, patienceMs = defaultPatienceMs }: AuditedOptions,
+): Promise<T> {
+  if (!withoutIntent) return written;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new FleetError('unavailable', `The audit trail did not answer within ${patienceMs} ms.`);
+    timer = setTimeout(() => reject(error), patienceMs);
+  });
+  try {
+    return await Promise.race([written, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

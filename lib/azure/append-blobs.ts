@@ -22,7 +22,9 @@ export function createAppendBlobs(container: ContainerClient, { timeoutMs = stor
         await appendBlock().catch(async (error: unknown) => {
           if (statusOf(error) !== 404) throw error;
           // The first block makes the blob. 409: another instance was first.
-          await unlessStatus([409], () => calling(service, () => blob.create({ conditions: { ifNoneMatch: '*' } })));
+          const conditions = { ifNoneMatch: '*' };
+          const create = (abortSignal: AbortSignal) => blob.create({ conditions, abortSignal });
+          await unlessStatus([409], () => calling(service, () => withInactivityTimeout(timeoutMs, create)));
           await appendBlock();
         });
         return true;

@@ -1,6 +1,7 @@
 import type { BlobLeaseClient, BlockBlobClient } from '@azure/storage-blob';
 import type { Lock } from '../lock.ts';
 import { calling, statusOf, unlessStatus } from './service-errors.ts';
+import { withInactivityTimeout } from './storage-timeouts.ts';
 
 const service = 'Blob storage';
 
@@ -15,20 +16,26 @@ const renewIntervalMs = 20_000;
  * A holder that cannot renew its lease goes on working. A second worker at the same time does no harm: the lock only keeps
  * both from exceeding a shared quota.
  */
-export function createBlobLock(blob: BlockBlobClient): Lock {
+export function createBlobLock(blob: BlockBlobClient, { timeoutMs = renewIntervalMs } = {}): Lock {
   let previous: Promise<unknown> = Promise.resolve();
+  // Calls wait for each other, so one that waited forever would stop them all. A lease that was given in an answer that was
+  // lost ends by itself.
+  const inTime: InTime = (request) => withInactivityTimeout(timeoutMs, (abortSignal) => request({ abortSignal }));
 
   async function runWithLease(work: () => Promise<void>): Promise<boolean> {
-    const lease = await calling(service, () => acquireLease(blob));
+    const lease = await calling(service, () => acquireLease(blob, inTime));
     if (lease === undefined) return false;
-    const renewing = setInterval(() => void lease.renewLease().catch(() => undefined), renewIntervalMs);
+    const renewing = setInterval(
+      () => void inTime((options) => lease.renewLease(options)).catch(() => undefined),
+      renewIntervalMs,
+    );
     try {
       await work();
       return true;
     } finally {
       clearInterval(renewing);
       // A lease that could not be released ends by itself.
-      await lease.releaseLease().catch(() => undefined);
+      await inTime((options) => lease.releaseLease(options)).catch(() => undefined);
     }
   }
 
@@ -41,16 +48,19 @@ export function createBlobLock(blob: BlockBlobClient): Lock {
   };
 }
 
+type InTime = <T>(request: (options: { abortSignal: AbortSignal }) => Promise<T>) => Promise<T>;
+
 /** @returns undefined when another process holds the lease */
-async function acquireLease(blob: BlockBlobClient): Promise<BlobLeaseClient | undefined> {
+async function acquireLease(blob: BlockBlobClient, inTime: InTime): Promise<BlobLeaseClient | undefined> {
   const lease = blob.getBlobLeaseClient();
   try {
-    const acquired = await unlessStatus([409], () => lease.acquireLease(leaseSeconds));
+    const acquired = await unlessStatus([409], () => inTime((options) => lease.acquireLease(leaseSeconds, options)));
     return acquired && lease;
   } catch (error) {
     if (statusOf(error) !== 404) throw error;
   }
   // The first lease creates the blob. 409, 412: another process has created it meanwhile, and may have leased it.
-  await unlessStatus([409, 412], () => blob.upload('', 0, { conditions: { ifNoneMatch: '*' } }));
-  return acquireLease(blob);
+  const conditions = { ifNoneMatch: '*' };
+  await unlessStatus([409, 412], () => inTime((options) => blob.upload('', 0, { ...options, conditions })));
+  return acquireLease(blob, inTime);
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Audit, audited } from '../../../lib/audit/audit.ts';
+import { type Audit, audited, auditedEach } from '../../../lib/audit/audit.ts';
 import { decodeEntry, encodeEntry } from '../../../lib/audit/entry.ts';
 import { createAudit } from '../../../lib/audit/intake.ts';
 import { FleetError } from '../../../lib/errors.ts';
@@ -110,6 +110,14 @@ describe('an audited act', () => {
     const audit = createMemoryAudit();
     audit.stop();
     assert.equal(await audited(audit, act, async () => 'revoked', { withoutIntent: true }), 'revoked');
+  });
+
+  it('does not wait long for a trail that does not answer when it takes rights away', async () => {
+    const silent: Audit = { intent: () => new Promise(() => {}), result: () => new Promise(() => {}) };
+    const options = { withoutIntent: true, patienceMs: 20 };
+    assert.equal(await audited(silent, act, async () => 'revoked', options), 'revoked');
+    const each = await auditedEach(silent, [act], async () => ['revoked'], options);
+    assert.deepEqual(each, ['revoked']);
   });
 
   it('shows how it failed, and is not undone by a result that cannot be written', async () => {

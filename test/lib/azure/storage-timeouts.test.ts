@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
+import { createAppendBlobs } from '../../../lib/azure/append-blobs.ts';
+import { createBlobLock } from '../../../lib/azure/blob-lock.ts';
 import { createBlobStore } from '../../../lib/azure/blobs.ts';
 import { createMessageQueue } from '../../../lib/azure/queues.ts';
 
@@ -34,6 +36,9 @@ const store = () =>
   createBlobStore(BlobServiceClient.fromConnectionString(connectionString).getContainerClient('manifests'), options);
 const queue = () =>
   createMessageQueue(QueueServiceClient.fromConnectionString(connectionString).getQueueClient('chunks'), options);
+const locks = () => BlobServiceClient.fromConnectionString(connectionString).getContainerClient('locks');
+const appendBlobs = () => createAppendBlobs(locks(), options);
+const lock = () => createBlobLock(locks().getBlockBlobClient('sweep'), options);
 const contentType = 'text/csv';
 
 const sent =
@@ -54,6 +59,8 @@ describe('a storage service that does not answer', () => {
     ['properties', () => store().properties('a')],
     ['send', () => queue().send([{}])],
     ['waiting', () => queue().waiting()],
+    ['append', () => appendBlobs().append('a', Buffer.from('x'))],
+    ['tryRun', () => lock().tryRun(async () => {})],
   ];
   for (const [name, call] of calls) {
     it(`makes ${name} fail as unavailable after the timeout`, async () => {
