@@ -13,6 +13,7 @@ import { FleetError } from '../errors.ts';
 import type { CaKeyType, KeyStore, Signer } from '../pki/key-store.ts';
 import { describeKey, keyTypeOf, signatureAlgorithm, webCryptoAlgorithm } from '../pki/keys.ts';
 import { calling, statusOf, unlessStatus } from './service-errors.ts';
+import { vaultTimeoutMs, withVaultTimeout } from './vault-timeout.ts';
 
 export interface KeyVaultOptions {
   /** Such as https://name.vault.azure.net. A vault on localhost is an emulator. */
@@ -20,6 +21,8 @@ export interface KeyVaultOptions {
   readonly credential: TokenCredential;
   /** Retries of the SDK, which waits as Retry-After says, before a call fails. Default: 3, as in the SDK. */
   readonly maxRetries?: number;
+  /** Milliseconds for one try of a request. Default: 30,000. */
+  readonly timeoutMs?: number;
 }
 
 const service = 'Key Vault';
@@ -39,11 +42,16 @@ const algorithms: Readonly<Record<CaKeyType, SignatureAlgorithm>> = {
  * process at the same moment or by a rotation policy. Therefore a new CA uses the oldest enabled version, and an existing
  * CA asks for the version that has its certificate's public key.
  */
-export function createKeyVaultKeyStore({ vaultUrl, credential, maxRetries = 3 }: KeyVaultOptions): KeyStore {
+export function createKeyVaultKeyStore(options: KeyVaultOptions): KeyStore {
+  const { vaultUrl, credential, maxRetries = 3, timeoutMs = vaultTimeoutMs } = options;
   const isLocal = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:|\/|$)/.test(vaultUrl);
   // An emulator must not get a token of the real directory, and its host is not an Azure domain that the SDK could check.
   const identity = isLocal ? localCredential : credential;
-  const clientOptions = { retryOptions: { maxRetries }, disableChallengeResourceVerification: isLocal };
+  const clientOptions = {
+    ...withVaultTimeout(timeoutMs),
+    retryOptions: { maxRetries },
+    disableChallengeResourceVerification: isLocal,
+  };
   const client = new KeyClient(vaultUrl, identity, clientOptions);
   const signers = new Map<string, Promise<Signer>>();
 

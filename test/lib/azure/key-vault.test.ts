@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHash, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -10,6 +13,7 @@ import type { KeyVaultEmulatorOptions, VaultAction } from 'fleet-emulators/key-v
 import { createKeyVaultEmulator } from 'fleet-emulators/key-vault';
 import { ensureLocalTls, type LocalTls } from 'fleet-emulators/tls';
 import { createKeyVaultKeyStore, vaultKeyName, x509Signature } from '../../../lib/azure/key-vault.ts';
+import { createKeyVaultSecretStore } from '../../../lib/azure/key-vault-secrets.ts';
 import { FleetError } from '../../../lib/errors.ts';
 import { someTime } from '../../factories.ts';
 import fc from '../../fast-check.ts';
@@ -175,6 +179,24 @@ describe('key store in Key Vault', () => {
     withVault({ bearerTokens: ['local'] }, async ({ open }) => {
       assert.equal((await open().signer('root', 'ec-p256')).keyType, 'ec-p256');
     }));
+});
+
+describe('a vault that does not answer', () => {
+  it('makes a key and a secret fail as unavailable after the timeout', async () => {
+    // It takes the request, and that is all.
+    const server = createServer({ key: tls.keyPem, cert: tls.certPem }, () => {}).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const vaultUrl = `https://localhost:${(server.address() as AddressInfo).port}`;
+    try {
+      const options = { vaultUrl, credential, timeoutMs: 200 };
+      const late = isFleetError('unavailable', /did not answer in time/);
+      await assert.rejects(createKeyVaultKeyStore(options).signer('root', 'ec-p256'), late);
+      await assert.rejects(createKeyVaultSecretStore(options).get('webhook-1'), late);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
 });
 
 describe('Key Vault emulator', () => {
