@@ -1252,7 +1252,7 @@ export interface components {
             devicesPerMinute?: number;
         };
         WantedWebhook: {
-            /** @description https, on the internet. Its query is not shown again. */
+            /** @description An absolute https URL, on the internet. Its query is not shown again. */
             url: string;
             /** @description Absent: all but `fleet.device.assigned`, which comes once per device. */
             types?: components["schemas"]["EventType"][];

@@ -111,6 +111,7 @@ const begin = defineOperation({
         reason: reasonText,
         dryRun: z.boolean().optional(),
         expectedDevices: count
+          .max(1e9)
           .optional()
           .describe(
             '`devices` of the estimate that was confirmed. The act is refused when it would change another number.',

@@ -23,7 +23,7 @@ const eventType = z.enum(eventTypes).meta({ id: 'EventType', description: 'See d
 
 const wanted = z
   .strictObject({
-    url: z.string().min(1).max(2000).describe('https, on the internet. Its query is not shown again.'),
+    url: z.string().min(1).max(2000).describe('An absolute https URL, on the internet. Its query is not shown again.'),
     types: z
       .array(eventType)
       .min(1)
