@@ -57,11 +57,13 @@ export function eventId(type: EventType, ...fact: readonly unknown[]): string {
 
 /** @returns the document with these events owed. An event that it owes already stays as it is: it may have been sent. */
 export function owe<T extends object>(document: T & Owing, ...events: readonly OwedEvent[]): T & Owing {
-  const owed = document.outbox ?? [];
-  const added = events.filter(({ id }) => !owed.some((event) => event.id === id));
-  const [first] = added;
+  const before = document.outbox ?? [];
+  const owed = new Map(before.map((event) => [event.id, event]));
+  for (const event of events) if (!owed.has(event.id)) owed.set(event.id, event);
+  const outbox = [...owed.values()];
+  const [first] = outbox.slice(before.length);
   if (first === undefined) return document;
-  return { ...document, outbox: [...owed, ...added], owedSince: document.owedSince ?? first.time };
+  return { ...document, outbox, owedSince: document.owedSince ?? first.time };
 }
 
 /** @returns the document with what its predecessor owes still, before what it owes by itself */

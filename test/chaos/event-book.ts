@@ -98,7 +98,7 @@ function checkJob(job: JobDocument, events: readonly Event[], addProblem: (probl
   }
 }
 
-/** @returns the documents that still owe events */
+/** @returns the documents that still owe events, or will */
 async function waitUntilSent({ stack }: ChaosStack): Promise<string[]> {
   const documents = openDocuments(stack);
   try {
@@ -108,6 +108,10 @@ async function waitUntilSent({ stack }: ChaosStack): Promise<string[]> {
         const all = await documents.all(container);
         owing.push(
           ...all.filter(({ owedSince }) => owedSince != null).map(({ id, jobId }) => `${container} ${jobId ?? id}`),
+          // A job of a hostile request can end at any time, and owes its events only then.
+          ...all
+            .filter(({ type, finishedAt }) => type === 'job' && finishedAt == null)
+            .map(({ jobId }) => `job ${jobId}`),
         );
       }
       if (owing.length === 0 || Date.now() - since > sendingTimeout) return owing;
