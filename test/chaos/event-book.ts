@@ -126,7 +126,12 @@ async function takeMessages(chaos: ChaosStack): Promise<Event[]> {
   const events: Event[] = [];
   for (;;) {
     const { receivedMessageItems } = await queue.receiveMessages({ numberOfMessages: 32, visibilityTimeout: 60 });
-    if (receivedMessageItems.length === 0) return events;
+    if (receivedMessageItems.length === 0) {
+      // Messages that were sent with a delay count, and cannot be received yet.
+      const { approximateMessagesCount } = await queue.getProperties();
+      if (approximateMessagesCount === 0) return events;
+      await sleep(250);
+    }
     for (const { messageId, popReceipt, messageText } of receivedMessageItems) {
       const body = JSON.parse(messageText) as Event | Event[];
       events.push(...(Array.isArray(body) ? body : [body]));

@@ -31,7 +31,7 @@ const options = {
 } as const;
 
 await runCommand({ usage, options }, async ({ values }) => {
-  const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : wholeNumber('seed', values.seed);
+  const seed = values.seed === undefined ? Math.floor(Math.random() * 1e9) : wholeNumber('seed', values.seed);
   const wanted = values.only?.split(',') ?? Object.keys(scenarios);
   const unknown = wanted.find((name) => !(name in scenarios));
   if (unknown !== undefined)
