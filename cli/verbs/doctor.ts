@@ -183,5 +183,7 @@ function queueCheck(
 }
 
 function counted(name: string, count: number, found: string, verb: string): Check {
-  return count === 0 ? { name, state: 'ok', found: 'none' } : { name, state: 'warning', found, fix: `Run ${verb}.` };
+  return count === 0
+    ? { name, state: 'ok', found: 'nothing to do' }
+    : { name, state: 'warning', found, fix: `Run ${verb}.` };
 }
