@@ -13,8 +13,9 @@ export function doctorCommand(root: Root, run: Run): void {
       .action(run(async () => (await import('../verbs/doctor.ts')).doctor)),
     {
       about: [
-        'Reads only. With a function key, one request each shows which roles it opens. What is used of the limits of DPS and its',
-        'hubs is what the latest sweep counted. The app cannot ask DPS for its linked hubs: that takes --dps.',
+        'Reads only. With a function key, it tries one request per role to see which ones the key opens. What is used of',
+        'the limits of DPS and its hubs is what the latest sweep counted. The app cannot ask DPS for its linked hubs: that',
+        'takes --dps.',
       ],
       examples: ['fleet doctor', 'fleet doctor --dps local', 'fleet doctor --profile plant --dps "$DPS_ID" -o json'],
     },

@@ -102,7 +102,7 @@ async function corruptStores(chaos: ChaosStack, expected: readonly ExpectedJob[]
     );
 }
 
-/** Removes what the audit trail says of one archive, and adds a result that nobody intended. @returns the archive */
+/** Removes the audit entry of one archive, and adds a result without an intent. @returns the archive */
 async function corruptAudit(connectionString: string): Promise<string> {
   const container = BlobServiceClient.fromConnectionString(connectionString).getContainerClient('audit');
   for await (const { name } of container.listBlobsFlat({ prefix: 'intake/' })) {
