@@ -6,13 +6,12 @@ import { certificateSha256 } from '../audit/certificates.ts';
 import type { AuditAct } from '../audit/entry.ts';
 import { FleetError } from '../errors.ts';
 import type { GroupDefinition } from '../groups/definition.ts';
-import { edgeCaOf } from '../groups/definition.ts';
+import { pathLengthOf } from '../groups/definition.ts';
 import type { GroupStore, IssuingCa, RootCa } from '../groups/group.ts';
 import { y2038Bound, y2038DateIssue } from '../groups/y2038.ts';
 import { issueIntermediateCa, issueProofOfPossession, issueRootCa } from '../pki/authority.ts';
 import { createCaRequest } from '../pki/ca-request.ts';
 import { readCertificate } from '../pki/certificate.ts';
-import { issuingCaPathLength } from '../pki/edge-ca.ts';
 import type { Authority } from '../pki/issuer.ts';
 import type { CaKeyType, KeyStore } from '../pki/key-store.ts';
 import { caKeyTypeOf } from '../pki/keys.ts';
@@ -90,7 +89,7 @@ export function issuingCaFits(group: GroupDefinition, ca: IssuingCa): boolean {
   const { pathLength = Number.POSITIVE_INFINITY } =
     readCertificate(new X509Certificate(ca.certificatePem).raw).basicConstraints ?? {};
   const readable = group.target !== 'iotedge-1.1' || y2038DateIssue(new Date(ca.notAfter)) === undefined;
-  return readable && pathLength >= issuingCaPathLength(edgeCaOf(group));
+  return readable && pathLength >= pathLengthOf(group);
 }
 
 export interface CertificateAuthorityOptions {
@@ -153,7 +152,7 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
       issuer,
       commonName: commonNameOf(group, generation),
       publicKey: key.publicKey,
-      pathLength: issuingCaPathLength(edgeCaOf(group)),
+      pathLength: pathLengthOf(group),
       validityDays: group.issuingCa.validityDays,
       serialNumber: newSerialNumber(),
       now: now(),
@@ -197,7 +196,7 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
 
     async requestIssuingCa(group, generation) {
       const signer = await requestedKey(group, generation);
-      const pathLength = issuingCaPathLength(edgeCaOf(group));
+      const pathLength = pathLengthOf(group);
       return createCaRequest({ commonName: commonNameOf(group, generation), signer, pathLength });
     },
 
@@ -205,7 +204,7 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
       const requested = ca.privateKey === undefined ? await requestedKey(group, generation) : undefined;
       const root = await groups.readRoot();
       const { certificatePem, chainPem, keyType, privateKey, notAfter } = acceptIssuingCa(ca, {
-        pathLength: issuingCaPathLength(edgeCaOf(group)),
+        pathLength: pathLengthOf(group),
         publicKey: requested?.publicKey,
         knownIssuers: root === undefined ? [] : [root.value.certificatePem],
         endsBefore: group.target === 'iotedge-1.1' ? y2038Bound : undefined,

@@ -3,6 +3,7 @@ import type { Owing } from '../outbox.ts';
 import type { Measured, Page, PageRequest, Versioned } from '../storage.ts';
 import type { BlockKind, DeviceBlock } from './block.ts';
 import type { BundleName, CertificateName, DeviceCertificate, DeviceIdentity } from './certificate.ts';
+import type { Renewal } from './renewal.ts';
 import type { Twin } from './twin.ts';
 
 /**
@@ -69,6 +70,13 @@ export interface DeviceRecord extends Owing {
    * names of the present certificate can be missing.
    */
   readonly formerCertificateNames?: readonly string[];
+  /** The latest request of the device to the EST server for each kind of certificate. */
+  readonly renewals?: readonly Renewal[];
+  /**
+   * Since when the device has a renewed identity with which no registration was seen: ISO 8601, UTC. Its identity before that
+   * one is good until then.
+   */
+  readonly unconfirmedSince?: string;
   /** Groups that the device was in before. Absent where it stayed in one. */
   readonly formerGroups?: readonly string[];
   /** Tags and desired properties of the row, without those of its group. */
@@ -241,6 +249,8 @@ export interface DeviceEvent {
 export type DeviceEventName =
   | 'issued'
   | 'enrolled'
+  /** The EST server issued a certificate. */
+  | 'renewed'
   | 'failed'
   | 'bundle downloaded'
   | 'deleted'

@@ -4,7 +4,7 @@ import { enrollmentGroupId } from '../devices/ids.ts';
 import { twinIssues } from '../devices/twin.ts';
 import { excerpt, FleetError, type Issue } from '../errors.ts';
 import { untrustedJsonIssue } from '../json.ts';
-import type { EdgeCaKind } from '../pki/edge-ca.ts';
+import { type EdgeCaKind, issuingCaPathLength } from '../pki/edge-ca.ts';
 import { strictObject } from '../strict-object.ts';
 import { type PrivateUrls, urlIssue, withoutQuery } from './url-rule.ts';
 
@@ -59,24 +59,55 @@ const renewalPolicy = z
     'expected a share of the life ("80%") or time left ("30min", "10day")',
   );
 
+/** The URL that stands for the EST server of this deployment. */
+export const fleetEst = 'fleet';
+
 const estServer = strictObject({
   url: z
-    .url({ protocol: /^https$/ })
-    .max(512)
-    .regex(/^[\x21-\x7e]+$/, 'expected printable ASCII without spaces')
-    .describe('Base URL, such as https://est.example.com/.well-known/est'),
+    .union([
+      z.literal(fleetEst),
+      z
+        .url({ protocol: /^https$/ })
+        .max(512)
+        .regex(/^[\x21-\x7e]+$/, 'expected printable ASCII without spaces'),
+    ])
+    .describe(
+      '"fleet": the EST server of this deployment. Or the base URL of another one, such as https://est.example.com/.well-known/est',
+    ),
   identity: z
     .boolean()
     .default(false)
     .describe('Gateways get and renew their identity there too. They start with the identity of the bundle.'),
   threshold: renewalPolicy
     .default('80%')
-    .describe('When a certificate is renewed: at this share of its life, or with this time left.'),
-  retry: renewalPolicy.default('4%').describe('The time from a failed renewal to the next attempt.'),
+    .describe('When an identity is renewed: at this share of its life, or with this time left.'),
+  retry: renewalPolicy.default('4%').describe('The time from a failed renewal of an identity to the next attempt.'),
+  edgeCaThreshold: renewalPolicy
+    .default('75%')
+    .describe('When an Edge CA is renewed, which restarts all modules. Keep it apart from `threshold`.'),
+  edgeCaRetry: renewalPolicy
+    .default('4%')
+    .describe('The time from a failed renewal of an Edge CA to the next attempt.'),
+  renewExpiredWithinDays: days(0, 365)
+    .default(0)
+    .describe('How many days after its end a certificate can still be renewed. Only with url "fleet".'),
+  idCa: z
+    .enum(['issuing', 'separate'])
+    .default('issuing')
+    .describe(
+      'The CA of the certificates with which gateways sign in to the EST server (`est-id`): the issuing CA, or one that DPS does not know. Only with url "fleet".',
+    ),
   trustedCa: pemCertificate
     .optional()
     .describe('PEM certificate of the CA that issued its TLS certificate. Default: our root.'),
 });
+
+/** `est: "fleet"` is short for our own EST server, which then also renews the identity. */
+const est = z.preprocess(
+  (input: typeof fleetEst | z.input<typeof estServer>) =>
+    input === fleetEst ? { url: fleetEst, identity: true } : input,
+  estServer,
+);
 
 const schema = strictObject({
   description: z.string().max(500).optional().describe('A note for people.'),
@@ -99,6 +130,17 @@ const schema = strictObject({
   validityDays: days(1, 3650)
     .default(365)
     .describe('Life of a device identity in days. It never outlives its issuing CA.'),
+  validityJitterDays: z
+    .number()
+    .min(0)
+    .max(365)
+    .optional()
+    .describe(
+      'Days over which the ends of identities are spread, so that they are not all renewed at once. Default: from the size of the group.',
+    ),
+  bundleShelfLifeDays: days(1, 3650)
+    .default(90)
+    .describe('Days in which a bundle is installed. At a rollover, the older CA stays for that long.'),
   issuingCa: strictObject({
     origin: z
       .enum(['fleet', 'outside'])
@@ -134,10 +176,10 @@ const schema = strictObject({
     .describe(
       'The CA of a gateway for its modules: made by its daemon, issued by us into the bundle, or issued by `est`.',
     ),
-  est: estServer
+  est: est
     .optional()
     .describe(
-      'EST server (RFC 7030) that issues certificates to gateways. Their credential is the identity of the bundle.',
+      'EST server (RFC 7030) that issues certificates to gateways. Their first credential is the identity of the bundle. "fleet" is short for `{ "url": "fleet", "identity": true }`.',
     ),
   keyUri: z
     .string()
@@ -188,6 +230,12 @@ const schema = strictObject({
     .enum(['hashed', 'geoLatency', 'static', 'custom'])
     .default('hashed')
     .describe('How DPS chooses the hub of a device: evenly, by latency, always the same hub, or by your webhook.'),
+  allocation: z
+    .enum(['dps', 'orchestrator'])
+    .default('dps')
+    .describe(
+      'Who decides about a registration: DPS alone, or this app, which then is in the path of each registration and can refuse a single certificate.',
+    ),
   iotHubs: z
     .array(
       z
@@ -308,7 +356,7 @@ function crossFieldFaults(group: z.output<typeof schema>): Issue[] {
 /** Every URL that a caller gives is here: one that is missing would be neither checked nor redacted. */
 function urlFaults({ customAllocation, est }: z.output<typeof schema>, allowed: PrivateUrls): Issue[] {
   const webhook = customAllocation && urlIssue(customAllocation.webhookUrl, { allowPrivate: allowed === 'all' });
-  const server = est && urlIssue(est.url, { allowPrivate: allowed !== 'none' });
+  const server = est && est.url !== fleetEst ? urlIssue(est.url, { allowPrivate: allowed !== 'none' }) : undefined;
   return [
     ...(webhook === undefined ? [] : [{ path: 'customAllocation.webhookUrl', message: webhook }]),
     ...(server === undefined ? [] : [{ path: 'est.url', message: server }]),
@@ -325,7 +373,7 @@ export function shownDefinition<Definition extends Pick<GroupDefinition, 'custom
     ...(customAllocation && {
       customAllocation: { ...customAllocation, webhookUrl: withoutQuery(customAllocation.webhookUrl) },
     }),
-    ...(est && { est: { ...est, url: withoutQuery(est.url) } }),
+    ...(est && { est: { ...est, url: est.url === fleetEst ? est.url : withoutQuery(est.url) } }),
   };
 }
 
@@ -347,6 +395,21 @@ function targetFaults(group: z.output<typeof schema>): Issue[] {
     );
   if (est?.identity && target === 'iotedge-1.2')
     refuse('est.identity', 'IoT Edge 1.2 does not renew identities; use a newer target');
+  // DPS treats a device that registers again by this policy as new, also at the hub where it is.
+  // https://learn.microsoft.com/azure/iot-dps/concepts-device-reprovision
+  const { updateHubAssignment, migrateDeviceData } = group.reprovisionPolicy;
+  if (est?.identity && updateHubAssignment && !migrateDeviceData)
+    refuse(
+      'reprovisionPolicy.migrateDeviceData',
+      'is false, so each renewal would set the twin back to `initialTwin`: a renewed identity registers again. Set it to true, or leave out est.identity',
+    );
+  if (est !== undefined && est.url !== fleetEst) {
+    if (est.idCa === 'separate') refuse('est.idCa', 'needs est.url "fleet"; another server decides that itself');
+    if (est.renewExpiredWithinDays > 0)
+      refuse('est.renewExpiredWithinDays', 'needs est.url "fleet"; another server decides that itself');
+  }
+  if (est?.url === fleetEst && est.trustedCa !== undefined)
+    refuse('est.trustedCa', 'needs the URL of a server; of our own it is known');
 
   if (uri !== undefined && keyCustody !== 'device')
     refuse('keyUri', 'needs keyCustody "device"; other bundles hold the key');
@@ -392,7 +455,18 @@ function isCaCertificate(pem: string): boolean {
   }
 }
 
-/** The kind of CA for its modules that each device of the group gets from us. @returns undefined when it gets none */
+/** Whether gateways get certificates from the EST server of this deployment. */
+export function usesFleetEst({ est }: Pick<GroupDefinition, 'est'>): boolean {
+  return est?.url === fleetEst;
+}
+
+/** Path length that the issuing CA of the group needs for all that it signs, into bundles or by EST. */
+export function pathLengthOf(group: Pick<GroupDefinition, 'edgeCa' | 'target' | 'est'>): number {
+  const byEst = group.edgeCa === 'est' && usesFleetEst(group) ? 'edge-ca' : undefined;
+  return issuingCaPathLength(edgeCaOf(group) ?? byEst);
+}
+
+/** The kind of CA for its modules that each device of the group gets in its bundle. @returns undefined when it gets none */
 export function edgeCaOf({ edgeCa, target }: Pick<GroupDefinition, 'edgeCa' | 'target'>): EdgeCaKind | undefined {
   if (edgeCa !== 'issued') return undefined;
   return target === 'iotedge-1.1' ? 'edge-device-ca-1.1' : 'edge-ca';

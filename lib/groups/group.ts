@@ -31,6 +31,10 @@ export interface GroupRecord {
   readonly deleting?: Act;
   /** Who deleted it. The record stays for its former CAs, and the id is free. */
   readonly deletedBy?: Act;
+  /** CAs of the group that DPS has no more, newest first. The EST server trusts their certificates until they end. */
+  readonly retiredCas?: readonly RetiredCa[];
+  /** The CA of the certificates with which gateways sign in to the EST server (`est.idCa` "separate"). DPS does not know it. */
+  readonly estCa?: IssuingCa;
   /** CAs of groups of this id that were deleted, newest first. */
   readonly formerCas?: readonly FormerCa[];
   /** What was in force before the latest change. Absent when DPS has the group as declared, or never had it. */
@@ -66,6 +70,12 @@ export interface OwnGroup {
 /** An issuing CA of a group that was deleted. Nothing is signed with it any more. */
 export interface FormerCa extends IssuingCa {
   readonly revokedAt: string;
+}
+
+/** An earlier CA of a group, which DPS has no more. Nothing is signed with it any more. */
+export interface RetiredCa extends IssuingCa {
+  /** ISO 8601, UTC. */
+  readonly retiredAt: string;
 }
 
 /** The intermediate CA of one group. DPS finds the group of a device by it, so no two groups share one. */
