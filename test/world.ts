@@ -133,7 +133,12 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
     audit: cuttable<Audit>(memory.audit),
     now,
   });
-  const newGroups = () => createGroups({ store: groupStore, authority, enrollments, retry, now, allowPlainKeys: true });
+  const newGroups = () =>
+    createGroups({
+      ...{ store: groupStore, authority, enrollments, retry, now, allowPlainKeys: true },
+      hasEstServer: true,
+    });
+  const estServer = { url: 'https://est.example.com' };
   const dps = { idScope: '0ne00000000', globalEndpoint: 'https://global.azure-devices-provisioning.net' };
 
   const chunkQueue = cuttable({
@@ -174,7 +179,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
     audit: cuttable<Audit>(memory.audit),
     random: Math.random,
     twins: cuttable({ ...(azure?.twins ?? noTwins) }),
-    openIssuance: createIssuanceCache({ authority, dps, now }),
+    openIssuance: createIssuanceCache({ authority, dps, estServer, now }),
     rateLimiter: createRateLimiter({ perMinute: 1_000_000, now, sleep }),
     registryRateLimiter: createRateLimiter({ perMinute: 1_000_000, now, sleep }),
   });

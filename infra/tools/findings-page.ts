@@ -66,7 +66,7 @@ it was gone and comes back.
 ## What is not compared
 
 - Devices that a job or an operator works on, and devices that change while the sweep looks at them. The next sweep compares them.
-- Certificates of a group with \`est.identity\`: the EST server issues them, and the records do not have them.
+- Certificates of a group with \`est.identity\` at a server of your own: it issues them, and the records do not have them.
 - Identities at a hub that did not answer: the log has \`hub not read\`. The next sweep asks the hub again.
 - Devices at a hub that are not on record: they belong to others.
 - Desired properties of twins: operators and deployments write them.

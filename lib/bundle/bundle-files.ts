@@ -1,3 +1,4 @@
+import { usesFleetEst } from '../groups/definition.ts';
 import { edgeConfigToml } from './config-toml.ts';
 import { edgeConfigYaml } from './config-yaml.ts';
 import { dpsDeviceConfig } from './device-json.ts';
@@ -34,7 +35,10 @@ export function bundleFiles(options: BundleOptions): BundleFile[] {
   // Modules must trust the root of an issued Edge CA. The daemon gives them a CA that it makes itself.
   const trusted = edgeCa === 'issued' ? [rootPem, ...trustBundle] : trustBundle;
   if (trusted.length > 0) add(bundlePaths.trustBundle, 0o644, pemBundle(trusted));
-  if (est !== undefined) add(bundlePaths.estTrust, 0o644, pemBundle([est.trustedCa ?? rootPem]));
+  if (est !== undefined) {
+    const ours = usesFleetEst(group) ? options.estServer?.trustedCaPem : undefined;
+    add(bundlePaths.estTrust, 0o644, pemBundle([est.trustedCa ?? ours ?? rootPem]));
+  }
   if (!edge) add(bundlePaths.root, 0o644, pemBundle([rootPem]));
   return files;
 }

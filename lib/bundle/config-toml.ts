@@ -1,6 +1,7 @@
 import { parse, TomlError } from 'smol-toml';
 import * as z from 'zod';
-import { type BundleOptions, bundlePaths, type DeviceText, type EdgeTarget, id } from './targets.ts';
+import { fleetEst } from '../groups/definition.ts';
+import { type BundleOptions, bundlePaths, type DeviceText, type EdgeTarget, estBaseUrl, id } from './targets.ts';
 
 /*
  * /etc/aziot/config.toml of IoT Edge 1.2 and later, as edgelet/iotedge/src/config/super_config.rs of Azure/iotedge reads
@@ -18,14 +19,11 @@ const installedUri = (path: string) => `file:///var/aziot/${path}`;
 const quoted = (value: string) => JSON.stringify(value).replaceAll('\u007f', '\\u007f');
 
 /** The config.toml of a group, with slots for the values of each device. */
-export function edgeConfigToml({ group, dps }: BundleOptions, target: EdgeTarget): DeviceText {
+export function edgeConfigToml(options: BundleOptions, target: EdgeTarget): DeviceText {
+  const { group, dps } = options;
   const { edgeCa, est, keyUri, pkcs11 } = group;
   const keyLocation = quoted(keyUri ?? installedUri(bundlePaths.identityKey));
   const certificateLocation = quoted(installedUri(bundlePaths.identityChain));
-  const autoRenew =
-    est === undefined
-      ? ''
-      : `{ rotate_key = true, threshold = ${quoted(est.threshold)}, retry = ${quoted(est.retry)} }`;
   const text: (string | { slot: 'id' | 'estEdgeCaName' })[] = [];
   const add = (...lines: (string | { slot: 'id' | 'estEdgeCaName' })[]) => text.push(...lines);
 
@@ -38,7 +36,7 @@ export function edgeConfigToml({ group, dps }: BundleOptions, target: EdgeTarget
   add('\n[provisioning.attestation]\nmethod = "x509"\nregistration_id = "', id, '"\n');
   if (est?.identity) {
     add('\n[provisioning.attestation.identity_cert]\nmethod = "est"\ncommon_name = "', id, '"\n');
-    add(`auto_renew = ${autoRenew}\n`);
+    add(`auto_renew = ${renewTable(est.threshold, est.retry)}\n`);
   } else {
     add(`identity_cert = ${certificateLocation}\nidentity_pk = ${keyLocation}\n`);
   }
@@ -49,7 +47,7 @@ export function edgeConfigToml({ group, dps }: BundleOptions, target: EdgeTarget
     const prefix = est.identity ? 'bootstrap_identity' : 'identity';
     add(`\n[cert_issuance.est.auth]\n${prefix}_cert = ${certificateLocation}\n${prefix}_pk = ${keyLocation}\n`);
     if (est.identity) add(`\n[cert_issuance.est.identity_auto_renew]\n${renewLines(est)}`);
-    add(`\n[cert_issuance.est.urls]\ndefault = ${quoted(est.url)}\n`);
+    add(`\n[cert_issuance.est.urls]\ndefault = ${quoted(estUrl(options))}\n`);
   }
 
   if (pkcs11 !== undefined) {
@@ -66,9 +64,20 @@ export function edgeConfigToml({ group, dps }: BundleOptions, target: EdgeTarget
     );
   if (edgeCa === 'est') {
     add('\n[edge_ca]\nmethod = "est"\ncommon_name = "', { slot: 'estEdgeCaName' }, '"\n');
-    if (target.autoRenew) add(`auto_renew = ${autoRenew}\n`);
+    if (target.autoRenew && est !== undefined)
+      add(`auto_renew = ${renewTable(est.edgeCaThreshold, est.edgeCaRetry)}\n`);
   }
   return text;
+}
+
+const renewTable = (threshold: string, retry: string) =>
+  `{ rotate_key = true, threshold = ${quoted(threshold)}, retry = ${quoted(retry)} }`;
+
+/** The base URL of the EST server of the group. Declaring a group refuses "fleet" where the deployment has no such server. */
+function estUrl({ group, estServer, caGeneration = 1 }: BundleOptions): string {
+  const { est, id: groupId } = group;
+  if (est === undefined || est.url !== fleetEst) return est?.url ?? '';
+  return estServer === undefined ? '' : estBaseUrl(estServer.url, groupId, caGeneration);
 }
 
 const renewLines = ({ threshold, retry }: { threshold: string; retry: string }) =>

@@ -54,8 +54,30 @@ export interface BundleOptions {
   readonly chainPem: readonly string[];
   readonly rootPem: string;
   readonly dps: { readonly idScope: string; readonly globalEndpoint: string };
+  /** The EST server of this deployment, for groups with `est.url` "fleet". Absent: it has none. */
+  readonly estServer?: EstServer | undefined;
+  /** Generation of the issuing CA, which the URL of our EST server names. */
+  readonly caGeneration?: number | undefined;
   /** The moment at which recipients and CA certificates must be valid. */
   readonly now: Date;
+}
+
+/** The EST server of this deployment. */
+export interface EstServer {
+  /** Without a path, such as https://est.example.com */
+  readonly url: string;
+  /** PEM of the CA that issued its TLS certificate, where devices do not trust that by themselves. */
+  readonly trustedCaPem?: string;
+}
+
+/**
+ * The base URL at which the devices of a group reach our EST server (RFC 7030 3.2.2: one label).
+ * @param generation of the issuing CA of the bundle
+ * @example
+ * estBaseUrl('https://est.example.com', 'line7', 2) // 'https://est.example.com/.well-known/est/line7~2'
+ */
+export function estBaseUrl(server: string, groupId: string, generation: number): string {
+  return `${server.replace(/\/$/, '')}/.well-known/est/${groupId}~${generation}`;
 }
 
 /** Paths in a bundle. install.sh keeps them below the directory where the release of IoT Edge has its files. */

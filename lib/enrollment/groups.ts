@@ -13,7 +13,7 @@ import {
 } from '../authorities/issuing-cas.ts';
 import { checkGroup } from '../bundle/check-group.ts';
 import { FleetError } from '../errors.ts';
-import { type GroupDefinition, parseGroupDefinition } from '../groups/definition.ts';
+import { type GroupDefinition, parseGroupDefinition, usesFleetEst } from '../groups/definition.ts';
 import {
   enrollmentRevision,
   type GroupRecord,
@@ -142,12 +142,14 @@ export interface GroupsOptions {
   readonly allowPlainKeys: boolean;
   /** Which URLs of a definition may name a private address. Default: none. */
   readonly privateUrls?: PrivateUrls;
+  /** Whether this deployment has an EST server, for `est.url` "fleet". Default: no. */
+  readonly hasEstServer?: boolean;
   readonly retry: RetryOptions;
   readonly now: () => Date;
 }
 
 export function createGroups(options: GroupsOptions): Groups {
-  const { store, authority, enrollments, allowPlainKeys, privateUrls, retry, now } = options;
+  const { store, authority, enrollments, allowPlainKeys, privateUrls, hasEstServer = false, retry, now } = options;
   const directory = createGroupDirectory(store, now);
   const update = (id: string, change: (group: GroupRecord, etag: string) => GroupRecord) =>
     updateGroup(directory, id, now, (latest, etag) => {
@@ -317,7 +319,7 @@ export function createGroups(options: GroupsOptions): Groups {
       const issuedByFleet = definition.issuingCa.origin === 'fleet';
       const root = definition.target === 'iotedge-1.1' && issuedByFleet ? await authority.rootCa() : undefined;
       const rootPem = root?.value.certificatePem;
-      checkDeclaration(definition, { allowPlainKeys, rootPem, now: now() });
+      checkDeclaration(definition, { allowPlainKeys, hasEstServer, rootPem, now: now() });
       const createdAt = now().toISOString();
       const declaredBy = { by, at: createdAt };
       const permission = adopt ? { adopt: declaredBy } : {};
@@ -433,13 +435,20 @@ interface Sent {
   readonly adoptedBy: Act | undefined;
 }
 
+interface DeclarationContext {
+  readonly allowPlainKeys: boolean;
+  readonly hasEstServer: boolean;
+  readonly rootPem: string | undefined;
+  readonly now: Date;
+}
+
 /**
  * Checks what depends on this deployment or on today's date.
  * @throws FleetError `custody-not-allowed`, `group-invalid` with every fault
  */
 function checkDeclaration(
   definition: GroupDefinition,
-  { allowPlainKeys, rootPem, now }: { allowPlainKeys: boolean; rootPem: string | undefined; now: Date },
+  { allowPlainKeys, hasEstServer, rootPem, now }: DeclarationContext,
 ): void {
   const { id, keyCustody } = definition;
   if (keyCustody === 'plain' && !allowPlainKeys) {
@@ -447,6 +456,8 @@ function checkDeclaration(
     throw new FleetError('custody-not-allowed', message);
   }
   const issues = checkGroup(definition, now, { rootPem });
+  if (usesFleetEst(definition) && !hasEstServer)
+    issues.push({ path: 'est.url', message: 'is "fleet", and this deployment has no EST server; set EST_URL' });
   if (issues.length > 0) throw FleetError.of('group-invalid', `The definition of group "${id}"`, issues);
 }
 

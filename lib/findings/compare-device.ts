@@ -2,6 +2,7 @@ import { deviceNoticeDays } from '../authorities/expiry.ts';
 import { certificatesOf } from '../devices/certificates.ts';
 import { type DeviceRecord, enrolledCertificates } from '../devices/device.ts';
 import type { ObservedDevice, ObservedEntry, ObservedIdentity } from '../enrollment/observed.ts';
+import { type GroupDefinition, usesFleetEst } from '../groups/definition.ts';
 import { type GroupRecord, inForce } from '../groups/group.ts';
 import type { Comparison } from './compare-group.ts';
 import { differing } from './differences.ts';
@@ -252,6 +253,10 @@ function blockedIdentity(record: DeviceRecord, seen: ObservedIdentity | null): P
   return { decided, found: [{ kind: 'enabled-though-revoked', expected: { status: 'disabled' }, seen: facts }] };
 }
 
+function isRenewedElsewhere(definition: GroupDefinition): boolean {
+  return definition.est?.identity === true && !usesFleetEst(definition);
+}
+
 function differingCredential({ record, group }: DeviceInView, seen: ObservedIdentity): Found[] {
   if (seen.authentication !== 'selfSigned') {
     const facts = { authentication: seen.authentication };
@@ -265,7 +270,7 @@ function differingCredential({ record, group }: DeviceInView, seen: ObservedIden
     ]),
   );
   // An EST server outside of this app renews identities of the group, and we do not see which certificates it issues.
-  const renewedElsewhere = group !== undefined && inForce(group).definition.est?.identity === true;
+  const renewedElsewhere = group !== undefined && isRenewedElsewhere(inForce(group).definition);
   const unknown = renewedElsewhere ? [] : seen.thumbprints.filter((thumbprint) => !byThumbprint.has(thumbprint));
   const live = certificates.filter(({ state }) => state === 'live').map(({ sha256Thumbprint }) => sha256Thumbprint);
   const expected = { thumbprints: live };

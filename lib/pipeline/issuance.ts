@@ -1,5 +1,6 @@
 import type { CertificateAuthority } from '../authorities/certificate-authority.ts';
 import { type Bundler, createBundler } from '../bundle/bundler.ts';
+import type { EstServer } from '../bundle/targets.ts';
 import { FleetError } from '../errors.ts';
 import { edgeCaOf } from '../groups/definition.ts';
 import type { GroupRecord } from '../groups/group.ts';
@@ -16,6 +17,8 @@ export interface Issuance {
 export interface IssuanceOptions {
   readonly authority: CertificateAuthority;
   readonly dps: { readonly idScope: string; readonly globalEndpoint: string };
+  /** The EST server of this deployment. Absent: it has none. */
+  readonly estServer?: EstServer | undefined;
   readonly now: () => Date;
 }
 
@@ -32,7 +35,7 @@ export type OpenIssuance = (group: Versioned<GroupRecord>) => Promise<Issuance>;
  * @returns a function that opens a group for issuing. A group stays open for some minutes, since preparing its templates
  * costs more than issuing one chunk with them; a group that changed is opened again.
  */
-export function createIssuanceCache({ authority, dps, now }: IssuanceOptions): OpenIssuance {
+export function createIssuanceCache({ authority, dps, estServer, now }: IssuanceOptions): OpenIssuance {
   const cache = new Map<string, { etag: string; openedAt: number; issuance: Promise<Issuance> }>();
 
   async function open(group: GroupRecord): Promise<Issuance> {
@@ -46,7 +49,10 @@ export function createIssuanceCache({ authority, dps, now }: IssuanceOptions): O
     return {
       group,
       issuer: createDeviceIssuer({ issuer, keyType, validityDays, now: now(), edgeCa: edgeCaOf(definition) }),
-      bundler: await createBundler({ group: definition, chainPem, rootPem, dps, now: now() }),
+      bundler: await createBundler({
+        ...{ group: definition, chainPem, rootPem, dps, estServer, now: now() },
+        caGeneration: ca.generation,
+      }),
     };
   }
 
