@@ -31,10 +31,13 @@ const notCa = new Extension({
   extnValue: new OctetString(Buffer.from('3000', 'hex')),
 });
 
+const emptyExtensions = new Attribute({ type: '1.2.840.113549.1.9.14', values: [Uint8Array.of(0x30, 0).buffer] });
+
 describe('a request by EST', () => {
   const kinds: readonly [string, string, Omit<TestRequest, 'privateKey' | 'publicKey'>][] = [
     ['identity', 'has no extensions', { commonName: 'gw-1' }],
     ['identity', 'has no name', {}],
+    ['identity', 'has an empty list of extensions', { requestAttributes: [emptyExtensions] }],
     [
       'identity',
       'has other extensions only',
