@@ -1069,6 +1069,13 @@ export interface components {
              * @default 365
              */
             validityDays?: number;
+            /** @description Days over which the ends of identities are spread, so that they are not all renewed at once. Default: from the size of the group. */
+            validityJitterDays?: number;
+            /**
+             * @description Days in which a bundle is installed. At a rollover, the older CA stays for that long.
+             * @default 90
+             */
+            bundleShelfLifeDays?: number;
             /**
              * @description The intermediate CA of the group. A change takes effect at the next rollover.
              * @default {}
@@ -1121,25 +1128,46 @@ export interface components {
              * @enum {string}
              */
             edgeCa?: "daemon" | "issued" | "est";
-            /** @description EST server (RFC 7030) that issues certificates to gateways. Their credential is the identity of the bundle. */
+            /** @description EST server (RFC 7030) that issues certificates to gateways. Their first credential is the identity of the bundle. "fleet" is short for `{ "url": "fleet", "identity": true }`. */
             est?: {
-                /** @description Base URL, such as https://est.example.com/.well-known/est */
-                url: string;
+                /** @description "fleet": the EST server of this deployment. Or the base URL of another one, such as https://est.example.com/.well-known/est */
+                url: "fleet" | string;
                 /**
                  * @description Gateways get and renew their identity there too. They start with the identity of the bundle.
                  * @default false
                  */
                 identity?: boolean;
                 /**
-                 * @description When a certificate is renewed: at this share of its life, or with this time left.
+                 * @description When an identity is renewed: at this share of its life, or with this time left.
                  * @default 80%
                  */
                 threshold?: string;
                 /**
-                 * @description The time from a failed renewal to the next attempt.
+                 * @description The time from a failed renewal of an identity to the next attempt.
                  * @default 4%
                  */
                 retry?: string;
+                /**
+                 * @description When an Edge CA is renewed, which restarts all modules. Keep it apart from `threshold`.
+                 * @default 75%
+                 */
+                edgeCaThreshold?: string;
+                /**
+                 * @description The time from a failed renewal of an Edge CA to the next attempt.
+                 * @default 4%
+                 */
+                edgeCaRetry?: string;
+                /**
+                 * @description How many days after its end a certificate can still be renewed. Only with url "fleet".
+                 * @default 0
+                 */
+                renewExpiredWithinDays?: number;
+                /**
+                 * @description The CA of the certificates with which gateways sign in to the EST server (`est-id`): the issuing CA, or one that DPS does not know. Only with url "fleet".
+                 * @default issuing
+                 * @enum {string}
+                 */
+                idCa?: "issuing" | "separate";
                 /** @description PEM certificate of the CA that issued its TLS certificate. Default: our root. */
                 trustedCa?: string;
             };
@@ -1193,6 +1221,12 @@ export interface components {
              * @enum {string}
              */
             allocationPolicy?: "hashed" | "geoLatency" | "static" | "custom";
+            /**
+             * @description Who decides about a registration: DPS alone, or this app, which then is in the path of each registration and can refuse a single certificate.
+             * @default dps
+             * @enum {string}
+             */
+            allocation?: "dps" | "orchestrator";
             /**
              * @description Host names of linked hubs. Empty: all linked hubs.
              * @default []
@@ -2045,6 +2079,18 @@ export interface components {
                     perMinute: number;
                     minutes: number;
                 }[];
+            }[];
+            /** @description How fast the devices of each group renew later if all of them are issued at once. */
+            readonly renewals?: {
+                enrollmentGroup: string;
+                /** @description Rows of the list, or the size of the group if that is larger. */
+                ofDevices: number;
+                /** @description Days over which the ends of their certificates are spread. */
+                jitterDays: number;
+                perDay: number;
+                perMinute: number;
+                /** @description More per minute than half of what DPS takes: set `validityJitterDays`. */
+                aboveHalfOfQuota: boolean;
             }[];
             readonly price: {
                 /** @constant */
@@ -2974,6 +3020,13 @@ export interface components {
              * @default 365
              */
             validityDays: number;
+            /** @description Days over which the ends of identities are spread, so that they are not all renewed at once. Default: from the size of the group. */
+            validityJitterDays?: number;
+            /**
+             * @description Days in which a bundle is installed. At a rollover, the older CA stays for that long.
+             * @default 90
+             */
+            bundleShelfLifeDays: number;
             /** @description The intermediate CA of the group. A change takes effect at the next rollover. */
             issuingCa: {
                 /**
@@ -3023,25 +3076,46 @@ export interface components {
              * @enum {string}
              */
             edgeCa: "daemon" | "issued" | "est";
-            /** @description EST server (RFC 7030) that issues certificates to gateways. Their credential is the identity of the bundle. */
+            /** @description EST server (RFC 7030) that issues certificates to gateways. Their first credential is the identity of the bundle. "fleet" is short for `{ "url": "fleet", "identity": true }`. */
             est?: {
-                /** @description Base URL, such as https://est.example.com/.well-known/est */
-                url: string;
+                /** @description "fleet": the EST server of this deployment. Or the base URL of another one, such as https://est.example.com/.well-known/est */
+                url: "fleet" | string;
                 /**
                  * @description Gateways get and renew their identity there too. They start with the identity of the bundle.
                  * @default false
                  */
                 identity: boolean;
                 /**
-                 * @description When a certificate is renewed: at this share of its life, or with this time left.
+                 * @description When an identity is renewed: at this share of its life, or with this time left.
                  * @default 80%
                  */
                 threshold: string;
                 /**
-                 * @description The time from a failed renewal to the next attempt.
+                 * @description The time from a failed renewal of an identity to the next attempt.
                  * @default 4%
                  */
                 retry: string;
+                /**
+                 * @description When an Edge CA is renewed, which restarts all modules. Keep it apart from `threshold`.
+                 * @default 75%
+                 */
+                edgeCaThreshold: string;
+                /**
+                 * @description The time from a failed renewal of an Edge CA to the next attempt.
+                 * @default 4%
+                 */
+                edgeCaRetry: string;
+                /**
+                 * @description How many days after its end a certificate can still be renewed. Only with url "fleet".
+                 * @default 0
+                 */
+                renewExpiredWithinDays: number;
+                /**
+                 * @description The CA of the certificates with which gateways sign in to the EST server (`est-id`): the issuing CA, or one that DPS does not know. Only with url "fleet".
+                 * @default issuing
+                 * @enum {string}
+                 */
+                idCa: "issuing" | "separate";
                 /** @description PEM certificate of the CA that issued its TLS certificate. Default: our root. */
                 trustedCa?: string;
             };
@@ -3092,6 +3166,12 @@ export interface components {
              * @enum {string}
              */
             allocationPolicy: "hashed" | "geoLatency" | "static" | "custom";
+            /**
+             * @description Who decides about a registration: DPS alone, or this app, which then is in the path of each registration and can refuse a single certificate.
+             * @default dps
+             * @enum {string}
+             */
+            allocation: "dps" | "orchestrator";
             /**
              * @description Host names of linked hubs. Empty: all linked hubs.
              * @default []
