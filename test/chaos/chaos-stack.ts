@@ -5,7 +5,7 @@ import { ensureLocalTls } from 'fleet-emulators/tls';
 import { type Api, createApi } from '../../infra/local/demo/api.ts';
 import { freePorts } from '../../infra/local/stack/ports.ts';
 import { type Stack, type StackOptions, startStack } from '../../infra/local/stack.ts';
-import { type ClaimTimes, createClaimRecorder } from './claim-recorder.ts';
+import { type ClaimRecorder, createClaimRecorder } from './claim-recorder.ts';
 import { createJobObserver, type JobObserver } from './job-observer.ts';
 import { chain, type Interference, type RunningProxy, startProxy, transparent } from './proxy.ts';
 
@@ -19,6 +19,8 @@ export interface ChaosOptions
   readonly redeliverySeconds?: number;
   /** Messages that a host receives at once. Default: as in host.json. */
   readonly batchSize?: number;
+  /** NCRONTAB. Default: once per day, since the timer is not tested. */
+  readonly reconcileSchedule?: string;
 }
 
 /** A local stack whose app reaches every service through a proxy, with what can be observed from outside. */
@@ -26,7 +28,7 @@ export interface ChaosStack {
   readonly stack: Stack;
   readonly directory: string;
   readonly api: Api;
-  readonly claims: ClaimTimes;
+  readonly claims: ClaimRecorder;
   /** File with everything that CA keys signed: CA_SIGNING_JOURNAL. */
   readonly journal: string;
   readonly observer: JobObserver;
@@ -75,8 +77,7 @@ export async function withChaosStack<T>(options: ChaosOptions, work: (chaos: Cha
         dpsArguments: options.dpsArguments,
         cosmosArguments: options.cosmosArguments,
       },
-      // Once per day: the timer is not tested here.
-      reconcileSchedule: '0 0 0 * * *',
+      reconcileSchedule: options.reconcileSchedule ?? '0 0 0 * * *',
     };
     const hostJson = 'AzureFunctionsJobHost__extensions__queues__';
     const redelivery = String(options.redeliverySeconds ?? 1).padStart(2, '0');
@@ -102,7 +103,7 @@ export async function withChaosStack<T>(options: ChaosOptions, work: (chaos: Cha
     begun = true;
     observer = createJobObserver(stack);
     const api = createApi({ url: stack.urls.functions, key: stack.functionsKey });
-    const result = await work({ stack, directory, api, claims: recorder.times, journal, observer });
+    const result = await work({ stack, directory, api, claims: recorder, journal, observer });
     await rm(directory, { recursive: true, force: true }).catch(() => undefined);
     return result;
   } catch (error) {

@@ -1,10 +1,13 @@
 import { type KeyObject, sign } from 'node:crypto';
-import { CertificationRequest, CertificationRequestInfo } from '@peculiar/asn1-csr';
+import { Attributes, CertificationRequest, CertificationRequestInfo } from '@peculiar/asn1-csr';
 import { AsnConvert } from '@peculiar/asn1-schema';
 import {
   AlgorithmIdentifier,
+  Attribute,
   AttributeTypeAndValue,
   AttributeValue,
+  type Extension,
+  Extensions,
   Name,
   RelativeDistinguishedName,
   SubjectPublicKeyInfo,
@@ -28,14 +31,20 @@ export interface TestRequest {
   readonly commonName?: string | readonly string[];
   /** Further attributes of the subject, by object identifier. */
   readonly attributes?: Readonly<Record<string, string>>;
+  /** Extensions that the certificate should have (PKCS#9 `extensionRequest`). */
+  readonly extensions?: readonly Extension[];
   readonly hash?: 'sha1' | 'sha256' | 'sha384' | 'sha512';
   /** Signs with this key in place of `privateKey`. */
   readonly signedBy?: KeyObject;
 }
 
+/** RFC 2985, 5.4.2. */
+const extensionRequest = '1.2.840.113549.1.9.14';
+
 /** A PKCS#10 request, valid or not, DER. Made with the library, without our code. */
 export function makeRequestDer(request: TestRequest): Buffer {
   const { privateKey, publicKey, commonName = [], attributes = {}, hash = 'sha256', signedBy = privateKey } = request;
+  const { extensions = [] } = request;
   const names = typeof commonName === 'string' ? [commonName] : commonName;
   const parts = [...Object.entries(attributes), ...names.filter(Boolean).map((name) => ['2.5.4.3', name] as const)];
   const info = new CertificationRequestInfo({
@@ -49,6 +58,11 @@ export function makeRequestDer(request: TestRequest): Buffer {
       ),
     ),
     subjectPKInfo: AsnConvert.parse(publicKey.export({ type: 'spki', format: 'der' }), SubjectPublicKeyInfo),
+    ...(extensions.length > 0 && {
+      attributes: new Attributes([
+        new Attribute({ type: extensionRequest, values: [AsnConvert.serialize(new Extensions([...extensions]))] }),
+      ]),
+    }),
   });
   const signed = Buffer.from(AsnConvert.serialize(info));
   const family = signedBy.asymmetricKeyType ?? '';
@@ -71,6 +85,6 @@ export function makeRequest(request: TestRequest): string {
 }
 
 export function pemOf(der: Buffer): string {
-  const lines = der.toString('base64').replace(/.{64}/g, '$&\n');
+  const lines = der.toString('base64').replace(/.{64}(?=.)/g, '$&\n');
   return `-----BEGIN CERTIFICATE REQUEST-----\n${lines}\n-----END CERTIFICATE REQUEST-----\n`;
 }
