@@ -1,0 +1,56 @@
+import type { X509Certificate } from 'node:crypto';
+import { FleetError } from '../../lib/errors.ts';
+import { estCaCertificates } from '../../lib/pipeline/est-ca-certificates.ts';
+import { renewCertificate } from '../../lib/pipeline/renew-certificate.ts';
+import { certsOnly } from '../../lib/pki/certs-only.ts';
+import type { Services } from '../services.ts';
+
+/** A request to the EST server. */
+export interface EstRequest {
+  /** The path segment behind `est`. */
+  readonly label: string;
+  /** Absent: the front end asked for none. */
+  readonly clientCertificate: X509Certificate | undefined;
+  /** Empty for a GET. */
+  readonly body: Buffer;
+}
+
+export interface EstReply {
+  readonly status: number;
+  readonly contentType?: string;
+  readonly body: string;
+}
+
+/**
+ * `cacerts` (RFC 7030, 4.1): the CA that issues for the device first, its root last. IoT Edge stores them behind its
+ * certificate as they come.
+ */
+export async function cacerts(request: EstRequest, services: Services): Promise<EstReply> {
+  return pkcs7(await estCaCertificates({ ...request, leaf: leafOf(request) }, services));
+}
+
+/** `simpleenroll` and `simplereenroll` (RFC 7030, 4.2): the certificate alone. The request tells its kind. */
+export async function enroll(request: EstRequest, services: Services): Promise<EstReply> {
+  return pkcs7([await renewCertificate({ ...request, leaf: leafOf(request) }, services)]);
+}
+
+/** `csrattrs` (RFC 7030, 4.5): nothing is asked for, since the profile of the certificate decides. */
+export async function csrattrs(request: EstRequest): Promise<EstReply> {
+  leafOf(request);
+  return { status: 204, body: '' };
+}
+
+function leafOf({ clientCertificate }: EstRequest): X509Certificate {
+  if (clientCertificate !== undefined) return clientCertificate;
+  throw new FleetError('renewal-refused', 'The request came without a client certificate.');
+}
+
+/** Base64 characters per line (RFC 2045 allows 76). */
+const lineLength = 64;
+
+/** IoT Edge takes status 200 and exactly this content type. */
+function pkcs7(certificates: readonly string[]): EstReply {
+  const text = certsOnly(certificates).toString('base64');
+  const lines = text.match(new RegExp(`.{1,${lineLength}}`, 'g')) ?? [];
+  return { status: 200, contentType: 'application/pkcs7-mime', body: `${lines.join('\n')}\n` };
+}
