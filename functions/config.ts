@@ -1,3 +1,5 @@
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { GroupRoles } from '../lib/access/access.ts';
 import { excerpt, FleetError, type Issue } from '../lib/errors.ts';
@@ -40,6 +42,13 @@ export interface Config {
   readonly auditKeys: { readonly vaultUrl: string } | { readonly directory: string };
   /** File that records everything that a CA key signs. */
   readonly signingJournal?: string;
+  /** The EST server of the deployment. Absent: it has none. */
+  readonly est?: {
+    /** Without a path and without a slash at its end. */
+    readonly url: string;
+    /** PEM of the CA of its TLS certificate, where devices do not trust that by themselves. */
+    readonly trustedCaPem?: string;
+  };
   /** Common name of a new root certificate. */
   readonly rootCaName: string;
   readonly allowPlainKeys: boolean;
@@ -198,6 +207,11 @@ function crossIssues(given: Given, env: Environment, wrong: ReadonlySet<SettingN
   if (given.COSMOS_ENDPOINT?.startsWith('http:') && given.COSMOS_KEY === undefined) {
     report('COSMOS_KEY', 'is not set; an emulator reached over http takes no managed identity');
   }
+  if (given.EST_TRUSTED_CA_FILE !== undefined) {
+    if (given.EST_URL === undefined) report('EST_TRUSTED_CA_FILE', 'is set without EST_URL, whose server it is for');
+    else if (!isCertificateFile(given.EST_TRUSTED_CA_FILE))
+      report('EST_TRUSTED_CA_FILE', 'is not a file with a certificate in PEM that this process may read');
+  }
   const accessIssue = accessIssueOf(env);
   if (accessIssue !== undefined) report(accessIssue.path as SettingName, accessIssue.message);
   const { httpAccess, groupRoles } = readEarlyConfig(env);
@@ -214,6 +228,14 @@ function crossIssues(given: Given, env: Environment, wrong: ReadonlySet<SettingN
     );
   }
   return issues;
+}
+
+function isCertificateFile(path: string): boolean {
+  try {
+    return new X509Certificate(readFileSync(path)).raw.length > 0;
+  } catch {
+    return false;
+  }
 }
 
 function toConfig(set: Settings, env: Environment): Config {
@@ -250,6 +272,12 @@ function toConfig(set: Settings, env: Environment): Config {
         ? { directory: set.AUDIT_KEY_DIRECTORY }
         : { vaultUrl: present(set.AUDIT_VAULT_URL) },
     ...(set.CA_SIGNING_JOURNAL !== undefined && { signingJournal: set.CA_SIGNING_JOURNAL }),
+    ...(set.EST_URL !== undefined && {
+      est: {
+        url: set.EST_URL,
+        ...(set.EST_TRUSTED_CA_FILE !== undefined && { trustedCaPem: readFileSync(set.EST_TRUSTED_CA_FILE, 'utf8') }),
+      },
+    }),
     rootCaName: set.ROOT_CA_NAME,
     allowPlainKeys: set.ALLOW_PLAIN_KEYS,
     privateUrls: set.ALLOW_PRIVATE_URLS,

@@ -99,7 +99,8 @@ export interface Services extends Ports {
 let instance: Services | undefined;
 
 /**
- * The services of this process. Only the wrappers call this (http/respond.ts, on-message.ts, timers.ts, start-up-check.ts);
+ * The services of this process. Only the wrappers call this (http/respond.ts, est/answer.ts, on-message.ts, timers.ts,
+ * start-up-check.ts);
  * handlers are given what they use. Built at the first call and not while the app loads: a wrong setting is then an error
  * with a name, and not an app without functions.
  * @throws FleetError `setting-invalid`
@@ -220,13 +221,14 @@ export function createServices(config: Config): Services {
     now,
     allowPlainKeys: config.allowPlainKeys,
     privateUrls: config.privateUrls,
+    hasEstServer: config.est !== undefined,
   });
   const deployment = {
     dpsOperationsPerMinute: config.dps.operationsPerMinute,
     usesKeyVault: 'vaultUrl' in config.keys,
   };
   const checkList = createListChecker({ groups, devices, deployment, now });
-  const openIssuance = createIssuanceCache({ authority, dps: config.dps, now });
+  const openIssuance = createIssuanceCache({ authority, dps: config.dps, estServer: config.est, now });
 
   const hosts = checkedHosts(config);
   const checks = createChecks({

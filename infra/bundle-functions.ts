@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { build, type Plugin, stop } from 'esbuild';
+import { apps } from './apps.ts';
 
 export interface Bundle {
   /** The source file of each entry, from the root of the project. */
@@ -25,8 +26,8 @@ export const shellScripts: Plugin = {
 };
 
 /**
- * Bundles the functions as they are deployed: ES modules, functions/main.ts as the entry, code that is loaded later in
- * chunks, source maps beside them.
+ * Bundles the functions of an app as they are deployed: ES modules, one entry, code that is loaded later in chunks, source maps
+ * beside them.
  *
  * `@azure/functions-core` is not bundled: the host provides it, and a bundled copy would register no function and report
  * no error. The banner gives the bundle a `require`, which @azure/functions uses to find its host.
@@ -36,8 +37,11 @@ export const shellScripts: Plugin = {
  *
  * @param outdir gets `functions/` and `chunks/`; both are emptied first
  */
-export async function bundleFunctions(outdir: string, { minify = false } = {}): Promise<Bundle> {
-  const entryPoints = ['functions/main.ts'];
+export async function bundleFunctions(
+  outdir: string,
+  { entryPoint = apps.api.entryPoint as string, minify = false } = {},
+): Promise<Bundle> {
+  const entryPoints = [entryPoint];
   const { outputFiles, metafile } = await build({
     entryPoints,
     outdir: `${outdir}/functions`,

@@ -1,27 +1,39 @@
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type App, type AppName, apps } from './apps.ts';
 import { bundleConsole } from './bundle-console.ts';
 import { type Bundle, bundleFunctions } from './bundle-functions.ts';
 import { bom, notices, thirdPartyOf } from './third-party.ts';
 
 /**
- * Makes the app that is deployed: the bundle with its source maps, the console, host.json, a package.json with `main` and without
+ * Makes the app that is deployed: the bundle with its source maps, its console, host.json, a package.json with `main` and without
  * dependencies, the licenses of the libraries in the bundle, and a list of them (bom.cdx.json, CycloneDX).
  *
  * @param directory is deleted and created again
  */
-export async function packageApp(directory: string): Promise<Bundle> {
+export async function packageApp(directory: string, name: AppName = 'api'): Promise<Bundle> {
+  const app: App = apps[name];
   await rm(directory, { recursive: true, force: true });
+  const bundle = await makeApp(app, directory);
+  const consoleBundle = app.hasConsole ? await bundleConsole(join(directory, 'dist/console')) : undefined;
+  await copyFile('LICENSE', join(directory, 'LICENSE'));
+  const { name: project, version, license } = JSON.parse(await readFile('package.json', 'utf8'));
+  const libraries = await thirdPartyOf([...bundle.inputs, ...(consoleBundle?.inputs ?? [])]);
+  await writeFile(join(directory, 'THIRD-PARTY-NOTICES.txt'), notices(libraries));
+  await writeFile(join(directory, 'bom.cdx.json'), bom({ name: project, version, license }, libraries));
+  return bundle;
+}
+
+/** Makes what a host needs to run the app: the bundle, host.json, and package.json. Replaces those that are there. */
+export async function makeApp(
+  { entryPoint, hostJson }: Pick<App, 'entryPoint' | 'hostJson'>,
+  directory: string,
+): Promise<Bundle> {
   await mkdir(directory, { recursive: true });
-  const bundle = await bundleFunctions(join(directory, 'dist'));
-  const consoleBundle = await bundleConsole(join(directory, 'dist/console'));
-  await copyFile('host.json', join(directory, 'host.json'));
+  const bundle = await bundleFunctions(join(directory, 'dist'), { entryPoint });
+  await copyFile(hostJson, join(directory, 'host.json'));
   const { name, version, license, type, main } = JSON.parse(await readFile('package.json', 'utf8'));
   const manifest = { name, version, license, private: true, type, main };
   await writeFile(join(directory, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-  await copyFile('LICENSE', join(directory, 'LICENSE'));
-  const libraries = await thirdPartyOf([...bundle.inputs, ...consoleBundle.inputs]);
-  await writeFile(join(directory, 'THIRD-PARTY-NOTICES.txt'), notices(libraries));
-  await writeFile(join(directory, 'bom.cdx.json'), bom({ name, version, license }, libraries));
   return bundle;
 }

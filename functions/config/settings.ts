@@ -259,6 +259,25 @@ export const settings = z.object({
       where: 'both',
       reader: 'app',
     }),
+  EST_URL: serviceUrl()
+    .refine((text) => URL.parse(text)?.pathname === '/')
+    .optional()
+    .register(registry, {
+      description:
+        'Address of the EST server of this deployment, which is written into bundles: groups with `est: "fleet"` renew their certificates there. Not set: the deployment has none, and refuses such groups.',
+      expected: 'an https URL without a path, such as https://fleet-est.azurewebsites.net',
+      group: 'keys',
+      where: 'both',
+      reader: 'app',
+    }),
+  EST_TRUSTED_CA_FILE: z.string().min(1).optional().register(registry, {
+    description:
+      'File of the CA certificate that the EST server is trusted by. It is written into bundles, for devices that do not trust the server otherwise. In Azure the server has a certificate that every system trusts.',
+    expected: 'a PEM file that this process may read',
+    group: 'keys',
+    where: 'local',
+    reader: 'app',
+  }),
   ALLOW_PLAIN_KEYS: flag.default(false).register(registry, {
     description: 'Allows key custody "plain": private keys in unencrypted bundles.',
     expected: 'true or false',

@@ -7,9 +7,9 @@ import type { Services } from '../services.ts';
 
 /** A request to the EST server. */
 export interface EstRequest {
-  /** The path segment behind `est`. */
+  /** Names the enrollment group and the generation of its CA: the segment of the path before the operation. */
   readonly label: string;
-  /** Absent: the front end asked for none. */
+  /** The leaf that the caller proved to have the key of. Nothing else of it is checked yet. */
   readonly clientCertificate: X509Certificate | undefined;
   /** Empty for a GET. */
   readonly body: Buffer;
@@ -17,6 +17,7 @@ export interface EstRequest {
 
 export interface EstReply {
   readonly status: number;
+  /** Default: plain text. */
   readonly contentType?: string;
   readonly body: string;
 }

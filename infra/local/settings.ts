@@ -7,6 +7,7 @@ const port = (fallback: number, meaning: string) =>
 
 const schema = z.object({
   FUNCTIONS_PORT: port(7071, 'Functions host'),
+  EST_PORT: port(7443, 'EST server'),
   AZURITE_BLOB_PORT: port(10_000, 'Azurite, blobs'),
   AZURITE_QUEUE_PORT: port(10_001, 'Azurite, queues'),
   COSMOS_PORT: port(8081, 'Cosmos DB emulator'),
@@ -42,17 +43,23 @@ export interface LocalSettings {
   readonly sweepSchedule: string;
 }
 
-export const portNames = ['functions', 'blobs', 'queues', 'cosmos', 'dps', 'keyVault'] as const;
+export const portNames = ['functions', 'est', 'blobs', 'queues', 'cosmos', 'dps', 'keyVault'] as const;
 export type PortName = (typeof portNames)[number];
 
 /** The ports that the stack will listen on. */
-export function portsInUse({ emulatorsOnly, keyVault }: { emulatorsOnly: boolean; keyVault: boolean }): PortName[] {
-  return portNames.filter((name) => (name === 'functions' ? !emulatorsOnly : name !== 'keyVault' || keyVault));
+export function portsInUse(runs: {
+  readonly functions: boolean;
+  readonly est: boolean;
+  readonly keyVault: boolean;
+}): PortName[] {
+  const optional: Partial<Record<PortName, boolean>> = runs;
+  return portNames.filter((name) => optional[name] ?? true);
 }
 
 /** The variable that changes a port. */
 export const portVariables: Readonly<Record<PortName, string>> = {
   functions: 'FUNCTIONS_PORT',
+  est: 'EST_PORT',
   blobs: 'AZURITE_BLOB_PORT',
   queues: 'AZURITE_QUEUE_PORT',
   cosmos: 'COSMOS_PORT',
@@ -68,6 +75,7 @@ export function readLocalSettings(environment: NodeJS.ProcessEnv = process.env):
   return {
     ports: {
       functions: set.FUNCTIONS_PORT,
+      est: set.EST_PORT,
       blobs: set.AZURITE_BLOB_PORT,
       queues: set.AZURITE_QUEUE_PORT,
       cosmos: set.COSMOS_PORT,

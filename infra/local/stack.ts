@@ -5,20 +5,22 @@ import { emulatorKey } from 'fleet-emulators/cosmos';
 import { wellKnownKey } from 'fleet-emulators/dps';
 import { ensureLocalTls } from 'fleet-emulators/tls';
 import { settingMeta, settingNames } from '../../functions/config/settings.ts';
+import { maxBodyBytes } from '../../functions/est/limits.ts';
 import { operationsOf } from '../../functions/http/operations.ts';
 import { type Role, roles } from '../../lib/access/principal.ts';
+import { apps } from '../apps.ts';
 import { defaults, type PortName, portsInUse } from './settings.ts';
 import { type Child, startChild } from './stack/child.ts';
 import { createResources } from './stack/create-resources.ts';
 import { diskProblem } from './stack/disk.ts';
 import { type DirectoryLock, lockDirectory } from './stack/lock-directory.ts';
-import { freePorts, type Ports, requireFree } from './stack/ports.ts';
+import { freePorts, morePorts, type Ports, requireFree } from './stack/ports.ts';
 import { trustRoot } from './stack/trust-root.ts';
 import { trustTls } from './stack/trust-tls.ts';
 
 /*
  * The whole deployment on one machine, one process per service: blob and queue storage (Azurite), Cosmos DB, DPS with its
- * hubs, Event Grid, and Functions hosts that run the built app.
+ * hubs, Event Grid, and Functions hosts that run the built app and the EST server.
  */
 
 export interface StackOptions {
@@ -28,6 +30,11 @@ export interface StackOptions {
   readonly ports: Ports | 'free';
   /** Number of Functions hosts, all on the same queues. The first has the port. 0: the emulators only. Default: 1. */
   readonly hosts?: number;
+  /**
+   * Number of EST servers, each with a port of its own; the first has that of `ports`. With 0 the deployment has none: EST_URL is
+   * not set, and the app refuses groups that renew there. Default: 0.
+   */
+  readonly estHosts?: number;
   readonly functionsKey?: string;
   /** Seconds that a received queue message stays hidden: the delay until another host takes over from a killed one. */
   readonly leaseSeconds?: number;
@@ -43,6 +50,8 @@ export interface StackOptions {
   readonly cosmosArguments?: readonly string[];
   /** Folder of the built app: host.json, package.json, dist. Default: this project. */
   readonly appDirectory?: string;
+  /** Folder of the built EST server. Default: dist/est of this project. */
+  readonly estAppDirectory?: string;
   /** Called before any process starts, when the directory is locked and the ports are free. It may build the app. */
   readonly prepare?: () => Promise<void>;
   /** Stops a start that has not ended. All processes are dead when `startStack` then rejects. */
@@ -59,10 +68,14 @@ export type ProcessName =
   | 'key-vault'
   | 'events'
   | 'functions'
-  | `functions-${number}`;
+  | `functions-${number}`
+  | 'est'
+  | `est-${number}`;
 
 export interface Stack {
   readonly urls: Readonly<Record<PortName, string>>;
+  /** Base URLs of the EST servers, without a path. All are one deployment: a device may ask any of them. */
+  readonly estUrls: readonly string[];
   readonly functionsKey: string;
   /** One key per role. It opens the functions that the role may call. */
   readonly roleKeys: Readonly<Record<Role, string>>;
@@ -128,21 +141,26 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
   const {
     keyVault = false,
     hosts = 1,
+    estHosts = 0,
     functionsKey = defaults.functionsKey,
     settings = {},
     appDirectory = projectDirectory,
+    estAppDirectory = join(projectDirectory, apps.est.directory),
   } = options;
   const ports = options.ports === 'free' ? await freePorts() : options.ports;
   if (options.ports !== 'free') {
     const waitMs = lock.isAfterKill ? orphanTimeout : 0;
-    await requireFree(ports, portsInUse({ emulatorsOnly: hosts === 0, keyVault }), waitMs);
+    await requireFree(ports, portsInUse({ functions: hosts > 0, est: estHosts > 0, keyVault }), waitMs);
   }
   await options.prepare?.();
   const tls = await ensureLocalTls({ directory: join(directory, 'tls'), hostNames: hubs });
   trustTls(tls.caPem);
 
+  const estPorts = [ports.est, ...(await morePorts(Math.max(0, estHosts - 1)))].slice(0, estHosts);
+  const estUrls = estPorts.map((port) => `https://localhost:${port}`);
   const urls = {
     functions: `http://localhost:${ports.functions}`,
+    est: `https://localhost:${ports.est}`,
     blobs: `http://127.0.0.1:${ports.blobs}/${storageAccount}`,
     queues: `http://127.0.0.1:${ports.queues}/${storageAccount}`,
     cosmos: `http://localhost:${ports.cosmos}`,
@@ -183,6 +201,8 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
     KEY_VAULT_URL: keyVault ? urls.keyVault : '',
     CA_KEY_DIRECTORY: keyVault ? '' : join(directory, 'ca'),
     AUDIT_KEY_DIRECTORY: join(directory, 'audit'),
+    EST_URL: estHosts > 0 ? urls.est : '',
+    EST_TRUSTED_CA_FILE: estHosts > 0 ? tls.caPath : '',
     ...settings,
   };
   const cosmos = { endpoint: urls.cosmos, key: emulatorKey, database: appSettings['COSMOS_DATABASE'] ?? '' };
@@ -210,7 +230,7 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
     lock.announceEnd();
     const named = (pattern: RegExp) => [...processes.values()].filter(({ name }) => pattern.test(name));
     const timer = setTimeout(() => void kill(), drainTimeout);
-    for (const pattern of [/^(functions|events)/, /^(cosmos|dps|key-vault)$/, /^(blobs|queues)$/])
+    for (const pattern of [/^(functions|est|events)/, /^(cosmos|dps|key-vault)$/, /^(blobs|queues)$/])
       await Promise.all(named(pattern).map((child) => child.kill('SIGTERM')));
     clearTimeout(timer);
     lock.release();
@@ -271,6 +291,18 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
           hostEnvironment,
         ),
       ),
+      ...estPorts.map((port, index) => {
+        const name = index === 0 ? 'est' : (`est-${index + 1}` as const);
+        return start(
+          name,
+          emulator('functions-host'),
+          [
+            ...['--app', estAppDirectory, ...portAndState(name, port)],
+            ...[...tlsDirectory, '--client-certificates', 'required'],
+          ],
+          { ...hostEnvironment, FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: String(maxBodyBytes) },
+        );
+      }),
     ]);
   } catch (error) {
     await kill();
@@ -280,6 +312,7 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
   return {
     ...{
       urls,
+      estUrls,
       functionsKey,
       roleKeys,
       storageConnectionString,

@@ -56,6 +56,7 @@ async function start(emulatorsOnly: boolean): Promise<void> {
     directory,
     leaseSeconds,
     hosts: emulatorsOnly ? 0 : 1,
+    estHosts: emulatorsOnly ? 0 : 1,
     onUnexpectedEnd,
     prepare: async () => {
       if (!emulatorsOnly) await buildApp();
@@ -76,6 +77,7 @@ async function start(emulatorsOnly: boolean): Promise<void> {
 async function afterRestart({ name }: Restartable, leaseSeconds: number): Promise<string> {
   if (name.startsWith('functions'))
     return `The messages that it was processing are delivered again within ${leaseSeconds} s.`;
+  if (name.startsWith('est')) return 'A device that it was answering asks again.';
   // Azurite saves its index every few seconds only, so a young container or queue may be lost.
   if (stack !== undefined) await createResources(stack);
   return '';
@@ -124,7 +126,7 @@ ${JSON.stringify(appSettings, undefined, 2).replaceAll(/^/gm, '  ')}
 `;
 }
 
-function stackText({ urls, functionsKey }: Stack): string {
+function stackText({ urls, functionsKey, caPath }: Stack): string {
   const api = `${urls.functions}/api`;
   const key = `-H "x-functions-key: ${functionsKey}"`;
   return `
@@ -134,6 +136,7 @@ The stack is ready. The console, signed in: ${consoleLink({ urls, functionsKey }
   queues     ${urls.queues}
   Cosmos     ${urls.cosmos}
   DPS        ${urls.dps}   (and its hubs)
+  EST        ${urls.est}   (client certificate required; TLS CA: ${caPath})
 
 In another terminal, declare an enrollment group, check a list, and submit it:
   npx fleet group apply samples/line7.json

@@ -17,6 +17,8 @@ export interface Renewal {
   readonly caGeneration: number;
   /** When it was stored, or a later delivery took it up: ISO 8601, UTC. */
   readonly reservedAt: string;
+  /** Since when a delivery works on it: ISO 8601, UTC. Another one takes it up when that is long ago. */
+  readonly workSince: string;
   /** ISO 8601, UTC. */
   readonly notBefore: string;
   /** ISO 8601, UTC. */

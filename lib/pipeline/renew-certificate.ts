@@ -129,7 +129,7 @@ async function reserve(request: EnrollmentRequest, { leaf }: EnrollCall, caller:
     const at = now();
     const known = answerTo(request, record.value, at);
     if (known?.certificatePem !== undefined) return known;
-    const isAtWork = known !== undefined && at.getTime() - Date.parse(known.reservedAt) < workMs;
+    const isAtWork = known !== undefined && at.getTime() - Date.parse(known.workSince) < workMs;
     if (isAtWork) {
       await retry.sleep(lookMs);
     } else if (request.kind === 'identity' && record.value.unconfirmedSince !== undefined && !hasAsked) {
@@ -138,9 +138,9 @@ async function reserve(request: EnrollmentRequest, { leaf }: EnrollCall, caller:
       await confirmIfRegistered(record, caller, ports);
     } else {
       if (known === undefined) await checkLimits(request.kind, { ...caller, record, presented }, ports);
-      const reservedAt = at.toISOString();
-      const reservation = known === undefined ? newRenewal(request, ca, caller, at) : { ...known, reservedAt };
-      const value = supersedeEstIdsBefore(reserved(record.value, reservation), presented, reservedAt);
+      const workSince = at.toISOString();
+      const reservation = known === undefined ? newRenewal(request, ca, caller, at) : { ...known, workSince };
+      const value = supersedeEstIdsBefore(reserved(record.value, reservation), presented, workSince);
       const { conflicts } = await devices.replace([{ value, etag: record.etag }]);
       if (conflicts.length === 0) return reservation;
     }
@@ -177,6 +177,7 @@ function newRenewal({ kind, sha256 }: EnrollmentRequest, ca: IssuingCa, caller: 
     serialNumber: newSerialNumber(),
     caGeneration: ca.generation,
     reservedAt: at.toISOString(),
+    workSince: at.toISOString(),
     notBefore: notBefore.toISOString(),
     notAfter: notAfter.toISOString(),
   };

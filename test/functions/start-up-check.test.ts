@@ -8,7 +8,7 @@ describe('the start-up check', () => {
     for (const name of settingNames) delete process.env[name];
     process.env['CHUNK_ROWS'] = '0';
     const lines: string[] = [];
-    await startUpCheck((line) => void lines.push(line));
+    await startUpCheck({ write: (line) => void lines.push(line) });
     const entries = lines.map((line) => JSON.parse(line));
     for (const { event } of entries) assert.equal(event, 'start-up check failed');
     const problems = new Map(entries.map(({ name, problem }) => [name, problem]));

@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 import { resolve } from 'node:path';
-import { parseOptions, portNumber, runProgram, UsageError, wholeNumber } from '../command-line.ts';
+import { oneOf, parseOptions, portNumber, runProgram, UsageError, wholeNumber } from '../command-line.ts';
 import { exitWithParent } from '../exit-with-parent.ts';
 import { type HostLog, startFunctionsHost } from '../functions-host/functions-host.ts';
+import { ensureLocalTls } from '../tls.ts';
 
 const usage = `Usage: functions-host [options]
 
@@ -18,6 +19,10 @@ Runs a built Azure Functions app (Node.js programming model v4). App settings co
   --lease SECONDS     how long a received queue message stays hidden, from 1; a shorter time shows sooner what follows a crash
                       (default: 600, as in Azure)
   --pass-principal    pass the header x-ms-client-principal of callers to the functions, so that a test can act as any user
+  --tls DIR           serve HTTPS with the certificate in this folder, which is created if it is missing (default: HTTP)
+  --client-certificates required
+                      as an app with clientCertMode "Required": 403 without a client certificate; the function gets any other in
+                      the header X-ARR-ClientCert, unchecked. Needs --tls
   --json              one JSON object per log line
   -h, --help          show this text
 
@@ -36,6 +41,8 @@ await runProgram({
       'master-key': { type: 'string', default: 'local-master-key' },
       lease: { type: 'string', default: '600' },
       'pass-principal': { type: 'boolean', default: false },
+      tls: { type: 'string' },
+      'client-certificates': { type: 'string' },
       json: { type: 'boolean', default: false },
     });
     return {
@@ -48,12 +55,15 @@ await runProgram({
       // Seven days is the longest time that a storage queue hides a message.
       leaseSeconds: wholeNumber('lease', values.lease, [1, 604_800]),
       passPrincipal: values['pass-principal'],
+      tlsDirectory: values.tls === undefined ? undefined : resolve(values.tls),
+      clientCertificates: clientCertificates(values['client-certificates'], values.tls),
       log: values.json ? logJson : logText,
     };
   },
-  async start(options) {
+  async start({ tlsDirectory, ...options }) {
     exitWithParent();
-    const { functionCount, url, stop } = await startFunctionsHost({ ...options, settings: process.env });
+    const tls = tlsDirectory === undefined ? undefined : await ensureLocalTls({ directory: tlsDirectory });
+    const { functionCount, url, stop } = await startFunctionsHost({ ...options, tls, settings: process.env });
     process.stdout.write(`${functionCount} functions ready at ${url}\n`);
     return stop;
   },
@@ -70,6 +80,13 @@ function keysByFunction(texts: readonly string[]): ReadonlyMap<string, readonly 
     keys.set(name, [...(keys.get(name) ?? []), key]);
   }
   return keys;
+}
+
+/** @throws UsageError for another value, or without TLS */
+function clientCertificates(text: string | undefined, tls: string | undefined): 'required' | undefined {
+  if (text === undefined) return undefined;
+  if (tls === undefined) throw new UsageError('--client-certificates needs --tls.');
+  return oneOf('client-certificates', text, ['required']);
 }
 
 function logJson(line: Parameters<HostLog>[0]): void {

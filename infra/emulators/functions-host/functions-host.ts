@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { isDisabled, loadApp, resolveSettings } from './app.ts';
+import type { FrontEndOptions } from './front-end.ts';
 import { type Binding, provideFunctionsCore, type RegisteredFunction } from './functions-core.ts';
 import { readHostJson } from './host-json.ts';
 import { createHttpServer } from './http-server.ts';
@@ -30,6 +32,10 @@ export interface FunctionsHostOptions {
   readonly leaseSeconds: number;
   /** Pass the header `x-ms-client-principal` of a caller to the functions, so that a test can act as any user. Default: false. */
   readonly passPrincipal?: boolean;
+  /** Serve HTTPS with this identity, instead of HTTP. */
+  readonly tls?: FrontEndOptions['tls'];
+  /** `required`: as an app with `clientCertMode: Required`. Needs `tls`. */
+  readonly clientCertificates?: FrontEndOptions['clientCertificates'];
   /** App settings. */
   readonly settings: NodeJS.ProcessEnv;
   readonly log: HostLog;
@@ -51,7 +57,7 @@ export interface FunctionsHost {
  */
 export async function startFunctionsHost(options: FunctionsHostOptions): Promise<FunctionsHost> {
   const { appDirectory, stateDirectory, functionKey, masterKey, leaseSeconds, settings, log } = options;
-  const { keysOfFunctions = new Map(), passPrincipal = false } = options;
+  const { keysOfFunctions = new Map(), passPrincipal = false, tls, clientCertificates } = options;
   const core = provideFunctionsCore((level, category, message) => log({ level, category, message }));
   const host = await readHostJson(appDirectory, settings);
   const { workerUrl } = await loadApp(appDirectory, core);
@@ -67,6 +73,8 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     masterKey,
     routePrefix: host.routePrefix,
     passPrincipal,
+    tls,
+    clientCertificates,
     ...(workerUrl !== undefined && { workerUrl }),
   });
   server.listen(options.port, '127.0.0.1');
@@ -110,7 +118,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
   const { port } = server.address() as AddressInfo;
   return {
     functionCount: core.functions.size,
-    url: `http://localhost:${port}/${host.routePrefix}`.replace(/\/$/, ''),
+    url: `${tls === undefined ? 'http' : 'https'}://localhost:${port}/${host.routePrefix}`.replace(/\/$/, ''),
     async stop() {
       await Promise.all([closeServer(server), ...[...listeners, ...timers].map((each) => each.stop())]);
       await Promise.all(singletons.map((each) => each.stop()));
@@ -146,7 +154,7 @@ function withTimeout(run: Invoke, milliseconds: number, log: HostLog): Invoke {
 }
 
 /** Answers the requests in progress and closes keep-alive connections as soon as they are idle. */
-async function closeServer(server: Server): Promise<void> {
+async function closeServer(server: Server | HttpsServer): Promise<void> {
   const closed = once(server, 'close');
   server.close();
   const sweep = setInterval(() => server.closeIdleConnections(), 50);

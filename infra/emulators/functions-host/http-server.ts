@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
 import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
 import { isDisabled, resolveSettings } from './app.ts';
 import { forward } from './forwarding.ts';
+import { createFrontEnd, type FrontEndOptions } from './front-end.ts';
 import type { FunctionsCore, HttpData, RegisteredFunction, TypedData } from './functions-core.ts';
 import type { HostLog, Invoke } from './invocation.ts';
 
-export interface HttpServerOptions {
+export interface HttpServerOptions extends FrontEndOptions {
   readonly core: FunctionsCore;
   readonly invoke: Invoke;
   readonly routePrefix: string;
@@ -38,7 +40,7 @@ const defaultMaxBodyBytes = 100 * 1024 * 1024;
 const drainMilliseconds = 5_000;
 
 /** Creates the server of the HTTP triggers, with the routes, methods and keys that their functions declare. */
-export function createHttpServer(options: HttpServerOptions): Server {
+export function createHttpServer(options: HttpServerOptions): Server | HttpsServer {
   const { core, routePrefix, settings } = options;
   const app = new Hono();
   app.use(async ({ req }, next) => {
@@ -73,7 +75,10 @@ export function createHttpServer(options: HttpServerOptions): Server {
   app.notFound(() => new Response(null, { status: 404 }));
   // The library makes its requests and responses of the classes of Node, as in the worker.
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-  return createServer((request: IncomingMessage, response: ServerResponse) => void listener(request, response));
+  return createFrontEnd(
+    (request: IncomingMessage, response: ServerResponse) => void listener(request, response),
+    options,
+  );
 }
 
 function isTimer({ bindings }: RegisteredFunction): boolean {

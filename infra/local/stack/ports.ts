@@ -10,13 +10,18 @@ const [firstFree, lastFree] = [20_000, 32_000];
 
 /** Chooses a free port for each service. A service keeps its port when it is restarted. */
 export async function freePorts(): Promise<Ports> {
+  const ports = await morePorts(portNames.length);
+  return Object.fromEntries(portNames.map((name, index) => [name, ports[index]])) as Record<PortName, number>;
+}
+
+/** Chooses free ports for processes that have no setting for theirs. */
+export async function morePorts(count: number): Promise<number[]> {
   const found = new Set<number>();
-  while (found.size < portNames.length) {
+  while (found.size < count) {
     const candidate = firstFree + Math.floor(Math.random() * (lastFree - firstFree));
     if (await isFree(candidate)) found.add(candidate);
   }
-  const ports = [...found];
-  return Object.fromEntries(portNames.map((name, index) => [name, ports[index]])) as Record<PortName, number>;
+  return [...found];
 }
 
 /**
