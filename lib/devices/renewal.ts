@@ -15,7 +15,7 @@ export interface Renewal {
   readonly serialNumber: string;
   /** Generation of the CA that signs (`IssuingCa.generation`). 0: the CA of `est.idCa` "separate". */
   readonly caGeneration: number;
-  /** When it was stored, or a later delivery took it up: ISO 8601, UTC. */
+  /** When it was stored: ISO 8601, UTC. */
   readonly reservedAt: string;
   /** Since when a delivery works on it: ISO 8601, UTC. Another one takes it up when that is long ago. */
   readonly workSince: string;
@@ -44,7 +44,8 @@ export interface Renewed extends DeviceIdentity {
  * The record with the certificate that answers a request. A renewed identity is the present one from now on, and the one
  * before it stays live until a registration confirms the new one: a device whose registration fails comes back with that.
  *
- * A device that was blocked meanwhile does not get the certificate. It is named all the same, since it was signed.
+ * A device that was blocked meanwhile, or has made another request, does not get the certificate. It is named all the same,
+ * since it was signed.
  */
 export function renewed(
   record: DeviceRecord,
@@ -72,8 +73,12 @@ export function renewed(
   if (isBlocked(record)) {
     return named({ ...record, certificates: revokeAll(certificates, at), renewals: others, history });
   }
+  if (record.renewals?.some((each) => each.kind === kind && each.serialNumber !== serialNumber)) {
+    const unused = { ...certificate, state: 'superseded' } as const;
+    return named({ ...record, certificates: withIssued(held, [unused], at), history });
+  }
   if (kind !== 'identity') {
-    return named({ ...record, certificates: supersedeOlder(certificates, kind, at), renewals, history });
+    return named({ ...record, certificates: supersedeUnused(certificates, kind, at), renewals, history });
   }
   return named({
     ...record,
@@ -90,17 +95,17 @@ function named(record: DeviceRecord): DeviceRecord {
   return { ...record, formerCertificateNames: formerCertificateNames(record) };
 }
 
-/** Certificates of a kind with which a device may come back: it uses the newest when it has stored it. */
-const liveKept = 2;
-
-/** Marks all but the newest two live certificates of a kind as superseded. */
-function supersedeOlder(
+/**
+ * Marks live certificates of a kind as superseded until two are: the newest, and the oldest. The device signs in with the
+ * oldest one, since `supersedeEstIdsBefore` has taken those before it. It never used one in between: the answer was lost.
+ */
+function supersedeUnused(
   certificates: readonly DeviceCertificate[],
   kind: DeviceCertificate['kind'],
   at: string,
 ): readonly DeviceCertificate[] {
   const live = certificates.filter((each) => each.kind === kind && each.state === 'live');
-  return supersede(certificates, live.slice(liveKept), at);
+  return supersede(certificates, live.slice(1, -1), at);
 }
 
 /**
@@ -140,10 +145,13 @@ function supersede(
 
 /**
  * Whether a certificate of the device can still be used: it is live, or the device has not yet shown that it has what took
- * the place of it.
+ * the place of it. A certificate from before one that the device has used is not good again while a newer one is awaited.
  */
-export function isGood({ state }: DeviceCertificate, record: DeviceRecord): boolean {
-  if (state !== 'superseded') return state === 'live';
-  const present = certificatesOf(record).find(({ serialNumber }) => serialNumber === record.serialNumber);
-  return present !== undefined && present.state === 'live' && present.confirmedAt === undefined;
+export function isGood(certificate: DeviceCertificate, record: DeviceRecord): boolean {
+  if (certificate.state !== 'superseded') return certificate.state === 'live';
+  const held = certificatesOf(record);
+  const present = held.find(({ serialNumber }) => serialNumber === record.serialNumber);
+  const isAwaited = present !== undefined && present.state === 'live' && present.confirmedAt === undefined;
+  const newer = held.slice(0, held.indexOf(certificate)).filter(({ kind }) => kind === certificate.kind);
+  return isAwaited && !newer.some((each) => each.confirmedAt !== undefined || isLiveEstId(each));
 }
