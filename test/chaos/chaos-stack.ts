@@ -2,6 +2,7 @@ import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ensureLocalTls } from 'fleet-emulators/tls';
+import { apps } from '../../infra/apps.ts';
 import { type Api, createApi } from '../../infra/local/demo/api.ts';
 import { freePorts } from '../../infra/local/stack/ports.ts';
 import { type Stack, type StackOptions, startStack } from '../../infra/local/stack.ts';
@@ -12,7 +13,10 @@ import { chain, type Interference, type RunningProxy, startProxy, transparent } 
 export type Service = 'blobs' | 'queues' | 'cosmos' | 'dps' | 'hub' | 'keyVault';
 
 export interface ChaosOptions
-  extends Pick<StackOptions, 'hosts' | 'leaseSeconds' | 'keyVault' | 'dpsArguments' | 'cosmosArguments' | 'settings'> {
+  extends Pick<
+    StackOptions,
+    'hosts' | 'estHosts' | 'leaseSeconds' | 'keyVault' | 'dpsArguments' | 'cosmosArguments' | 'settings'
+  > {
   /** Interference between the app and each service. Default: none. */
   readonly interfere?: Partial<Readonly<Record<Service, Interference>>>;
   /** Seconds until a failed message is delivered again. Default: 1; host.json has 10. */
@@ -72,6 +76,7 @@ export async function withChaosStack<T>(options: ChaosOptions, work: (chaos: Cha
     const journal = join(directory, 'signed.jsonl');
     const startOptions: StackOptions = {
       ...{ directory, ports, appDirectory, hosts: options.hosts, leaseSeconds: options.leaseSeconds ?? 2 },
+      ...{ estHosts: options.estHosts ?? 0, estAppDirectory: join(appDirectory, apps.est.directory) },
       ...{
         keyVault: options.keyVault ?? false,
         dpsArguments: options.dpsArguments,
