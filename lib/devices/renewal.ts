@@ -1,38 +1,25 @@
 import { isBlocked } from './blocking.ts';
-import type { DeviceCertificate, DeviceIdentity } from './certificate.ts';
+import type { DeviceCertificate, DeviceIdentity, Renewal } from './certificate.ts';
 import { certificatesOf, formerCertificateNames, revokeAll, withIssued } from './certificates.ts';
 import { type DeviceRecord, withEvent } from './device.ts';
 
-/**
- * A request of a device to the EST server, and the certificate that answers it. It is stored before anything is signed, so the
- * record names every certificate, and a request that is delivered twice is answered by the same one.
- */
-export interface Renewal {
-  readonly kind: DeviceCertificate['kind'];
-  /** SHA-256 of the request (PKCS#10, DER), lower-case hex. */
-  readonly requestSha256: string;
-  /** Hex. */
-  readonly serialNumber: string;
-  /** Generation of the CA that signs (`IssuingCa.generation`). 0: the CA of `est.idCa` "separate". */
-  readonly caGeneration: number;
-  /** When it was stored: ISO 8601, UTC. */
-  readonly reservedAt: string;
-  /** Since when a delivery works on it: ISO 8601, UTC. Another one takes it up when that is long ago. */
-  readonly workSince: string;
-  /** ISO 8601, UTC. */
-  readonly notBefore: string;
-  /** ISO 8601, UTC. */
-  readonly notAfter: string;
-  /** The certificate, PEM. Absent until it is signed and recorded. */
-  readonly certificatePem?: string;
-}
+/** Requests that a renewal keeps in `before`: as many as a device makes in a period at most (lib/pipeline/renewal-limits.ts). */
+const beforeKept = 10;
 
 /** The record with a request that is about to be answered. The serial number finds the device from now on. */
 export function reserved(record: DeviceRecord, renewal: Renewal): DeviceRecord {
   const others = (record.renewals ?? []).filter(({ kind }) => kind !== renewal.kind);
+  const known = record.renewals?.find(({ kind }) => kind === renewal.kind);
+  const isUnanswered = known !== undefined && known.certificatePem === undefined;
+  const unanswered = isUnanswered ? [known.requestSha256, ...(known.before ?? [])] : (known?.before ?? []);
+  const before = unanswered.filter((sha256) => sha256 !== renewal.requestSha256).slice(0, beforeKept);
   const names = [...(record.formerCertificateNames ?? []), renewal.serialNumber.toLowerCase()];
   const formerNames = formerCertificateNames({ ...record, formerCertificateNames: [...new Set(names)] });
-  return { ...record, renewals: [...others, renewal], formerCertificateNames: formerNames };
+  return {
+    ...record,
+    renewals: [...others, { ...renewal, ...(before.length > 0 && { before }) }],
+    formerCertificateNames: formerNames,
+  };
 }
 
 /** A certificate that answers a request. */
@@ -69,7 +56,8 @@ export function renewed(
   const certificates = withIssued(held, [certificate], at);
   const history = withEvent(record.history, { at, event: 'renewed', detail: `${kind} ${serialNumber}` });
   const others = (record.renewals ?? []).filter((each) => each.kind !== kind);
-  const renewals = [...others, { ...renewal, certificatePem }];
+  const reservation = record.renewals?.find((each) => each.serialNumber === serialNumber) ?? renewal;
+  const renewals = [...others, { ...reservation, certificatePem }];
   if (isBlocked(record)) {
     return named({ ...record, certificates: revokeAll(certificates, at), renewals: others, history });
   }

@@ -3,9 +3,10 @@ import { certificateSha256 } from '../audit/certificates.ts';
 import type { CertificateAuthority } from '../authorities/certificate-authority.ts';
 import { issuingCaAtEst } from '../authorities/est-cas.ts';
 import { blockError } from '../devices/blocking.ts';
+import type { Renewal } from '../devices/certificate.ts';
 import { certificatesOf } from '../devices/certificates.ts';
 import type { DeviceRecord } from '../devices/device.ts';
-import { type Renewal, renewed, reserved, supersedeEstIdsBefore } from '../devices/renewal.ts';
+import { renewed, reserved, supersedeEstIdsBefore } from '../devices/renewal.ts';
 import type { RenewalRate } from '../devices/renewal-rate.ts';
 import { FleetError, orFleetError } from '../errors.ts';
 import type { GroupRecord, IssuingCa } from '../groups/group.ts';
@@ -157,7 +158,9 @@ async function reserve(request: EnrollmentRequest, { leaf }: EnrollCall, caller:
  * @throws FleetError `renewal-refused` when the device has asked for another certificate since: its answer is not kept
  */
 function answerTo({ kind, sha256 }: EnrollmentRequest, record: DeviceRecord, at: Date): Renewal | undefined {
-  const latest = record.renewals?.find((each) => each.kind === kind && each.requestSha256 === sha256);
+  const ofKind = record.renewals?.find((each) => each.kind === kind);
+  if (ofKind?.before?.includes(sha256)) throw refused('The device has made another request since. Make a new one.');
+  const latest = ofKind?.requestSha256 === sha256 ? ofKind : undefined;
   if (latest !== undefined && latest.certificatePem === undefined) return latest;
   const answer = certificatesOf(record).find(({ request }) => request?.sha256 === sha256);
   if (answer === undefined) return undefined;
@@ -241,6 +244,7 @@ async function recordRenewed(
   });
   const block = blockError(stored);
   if (block !== undefined) throw block;
-  if (answer === undefined) throw refused('The device has made another request since, which takes the place of this one.');
+  if (answer === undefined)
+    throw refused('The device has made another request since, which takes the place of this one.');
   return answer;
 }

@@ -58,12 +58,13 @@ export async function checkRenewalAudit(
   const entries = entriesOf(await readIntake(container), () => {});
   const ofRenewals = entries.filter(({ action }) => action === 'renew-certificate');
   const bySerial = Map.groupBy(ofRenewals, ({ details }) => details?.serialNumber?.toLowerCase());
+  const ended = new Set(ofRenewals.flatMap(({ id, phase }) => (phase === 'result' ? [id] : [])));
   let renewalsWithoutResult = 0;
   for (const { deviceId, serialNumber } of renewed) {
     const own = (bySerial.get(serialNumber) ?? []).filter(({ subject }) => subject['deviceId'] === deviceId);
     if (!own.some(({ phase }) => phase === 'intent'))
       addProblem(`no audit entry names certificate ${serialNumber} of ${deviceId} before it was signed`);
-    if (!own.some(({ phase }) => phase === 'result')) renewalsWithoutResult += 1;
+    if (!own.some(({ id }) => ended.has(id))) renewalsWithoutResult += 1;
   }
   return { renewalsWithoutResult };
 }
