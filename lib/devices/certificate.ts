@@ -70,6 +70,11 @@ export interface Renewal {
   readonly notAfter: string;
   /** The certificate, PEM. Absent until it is signed and recorded. */
   readonly certificatePem?: string;
+  /**
+   * Requests that were not answered when this one came, newest first: `requestSha256` of the latest 10. A late delivery of one
+   * of them is refused, so it is not signed under another serial number.
+   */
+  readonly before?: readonly string[];
 }
 
 /** A bundle in the archive of its chunk. */

@@ -3,12 +3,23 @@ import type { DeviceCertificate, DeviceIdentity, Renewal } from './certificate.t
 import { certificatesOf, formerCertificateNames, revokeAll, withIssued } from './certificates.ts';
 import { type DeviceRecord, withEvent } from './device.ts';
 
+/** Requests that a renewal keeps in `before`: as many as a device makes in a period at most (lib/pipeline/renewal-limits.ts). */
+const beforeKept = 10;
+
 /** The record with a request that is about to be answered. The serial number finds the device from now on. */
 export function reserved(record: DeviceRecord, renewal: Renewal): DeviceRecord {
   const others = (record.renewals ?? []).filter(({ kind }) => kind !== renewal.kind);
+  const known = record.renewals?.find(({ kind }) => kind === renewal.kind);
+  const isUnanswered = known !== undefined && known.certificatePem === undefined;
+  const unanswered = isUnanswered ? [known.requestSha256, ...(known.before ?? [])] : (known?.before ?? []);
+  const before = unanswered.filter((sha256) => sha256 !== renewal.requestSha256).slice(0, beforeKept);
   const names = [...(record.formerCertificateNames ?? []), renewal.serialNumber.toLowerCase()];
   const formerNames = formerCertificateNames({ ...record, formerCertificateNames: [...new Set(names)] });
-  return { ...record, renewals: [...others, renewal], formerCertificateNames: formerNames };
+  return {
+    ...record,
+    renewals: [...others, { ...renewal, ...(before.length > 0 && { before }) }],
+    formerCertificateNames: formerNames,
+  };
 }
 
 /** A certificate that answers a request. */
@@ -20,7 +31,8 @@ export interface Renewed extends DeviceIdentity {
  * The record with the certificate that answers a request. A renewed identity is the present one from now on, and the one
  * before it stays live until a registration confirms the new one: a device whose registration fails comes back with that.
  *
- * A device that was blocked meanwhile does not get the certificate. It is named all the same, since it was signed.
+ * A device that was blocked meanwhile, or has made another request, does not get the certificate. It is named all the same,
+ * since it was signed.
  */
 export function renewed(
   record: DeviceRecord,
@@ -44,12 +56,17 @@ export function renewed(
   const certificates = withIssued(held, [certificate], at);
   const history = withEvent(record.history, { at, event: 'renewed', detail: `${kind} ${serialNumber}` });
   const others = (record.renewals ?? []).filter((each) => each.kind !== kind);
-  const renewals = [...others, { ...renewal, certificatePem }];
+  const reservation = record.renewals?.find((each) => each.serialNumber === serialNumber) ?? renewal;
+  const renewals = [...others, { ...reservation, certificatePem }];
   if (isBlocked(record)) {
     return named({ ...record, certificates: revokeAll(certificates, at), renewals: others, history });
   }
+  if (record.renewals?.some((each) => each.kind === kind && each.serialNumber !== serialNumber)) {
+    const unused = { ...certificate, state: 'superseded' } as const;
+    return named({ ...record, certificates: withIssued(held, [unused], at), history });
+  }
   if (kind !== 'identity') {
-    return named({ ...record, certificates: supersedeOlder(certificates, kind, at), renewals, history });
+    return named({ ...record, certificates: supersedeUnused(certificates, kind, at), renewals, history });
   }
   return named({
     ...record,
@@ -66,17 +83,17 @@ function named(record: DeviceRecord): DeviceRecord {
   return { ...record, formerCertificateNames: formerCertificateNames(record) };
 }
 
-/** Certificates of a kind with which a device may come back: it uses the newest when it has stored it. */
-const liveKept = 2;
-
-/** Marks all but the newest two live certificates of a kind as superseded. */
-function supersedeOlder(
+/**
+ * Marks live certificates of a kind as superseded until two are: the newest, and the oldest. The device signs in with the
+ * oldest one, since `supersedeEstIdsBefore` has taken those before it. It never used one in between: the answer was lost.
+ */
+function supersedeUnused(
   certificates: readonly DeviceCertificate[],
   kind: DeviceCertificate['kind'],
   at: string,
 ): readonly DeviceCertificate[] {
   const live = certificates.filter((each) => each.kind === kind && each.state === 'live');
-  return supersede(certificates, live.slice(liveKept), at);
+  return supersede(certificates, live.slice(1, -1), at);
 }
 
 /**
@@ -116,10 +133,13 @@ function supersede(
 
 /**
  * Whether a certificate of the device can still be used: it is live, or the device has not yet shown that it has what took
- * the place of it.
+ * the place of it. A certificate from before one that the device has used is not good again while a newer one is awaited.
  */
-export function isGood({ state }: DeviceCertificate, record: DeviceRecord): boolean {
-  if (state !== 'superseded') return state === 'live';
-  const present = certificatesOf(record).find(({ serialNumber }) => serialNumber === record.serialNumber);
-  return present !== undefined && present.state === 'live' && present.confirmedAt === undefined;
+export function isGood(certificate: DeviceCertificate, record: DeviceRecord): boolean {
+  if (certificate.state !== 'superseded') return certificate.state === 'live';
+  const held = certificatesOf(record);
+  const present = held.find(({ serialNumber }) => serialNumber === record.serialNumber);
+  const isAwaited = present !== undefined && present.state === 'live' && present.confirmedAt === undefined;
+  const newer = held.slice(0, held.indexOf(certificate)).filter(({ kind }) => kind === certificate.kind);
+  return isAwaited && !newer.some((each) => each.confirmedAt !== undefined || isLiveEstId(each));
 }

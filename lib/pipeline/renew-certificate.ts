@@ -3,7 +3,7 @@ import { certificateSha256 } from '../audit/certificates.ts';
 import type { CertificateAuthority } from '../authorities/certificate-authority.ts';
 import { estCaGeneration, issuingCaAtEst } from '../authorities/est-cas.ts';
 import { blockError } from '../devices/blocking.ts';
-import type { DeviceCertificate, Renewal } from '../devices/certificate.ts';
+import type { Renewal } from '../devices/certificate.ts';
 import { certificatesOf } from '../devices/certificates.ts';
 import type { DeviceRecord } from '../devices/device.ts';
 import { renewed, reserved, supersedeEstIdsBefore } from '../devices/renewal.ts';
@@ -154,20 +154,26 @@ async function reserve(request: EnrollmentRequest, { leaf }: EnrollCall, caller:
 }
 
 /**
- * What the device was given for the same request before: its key and its text are the same. A client that keeps its RSA key
- * makes the same request at each renewal, so one that comes in the second half of the life of its answer is a new one.
- * @throws FleetError `renewal-refused` when another certificate has taken the place of the answer
+ * What the device was given for the same request before, or is about to be given: its key and its text are the same. A client
+ * that keeps its RSA key makes the same request at each renewal, so one that comes in the second half of the life of its answer
+ * is a new one.
+ * @throws FleetError `renewal-refused` when the device has asked for another certificate since: its answer is not kept
  */
 function answerTo({ kind, sha256 }: EnrollmentRequest, record: DeviceRecord, at: Date): Renewal | undefined {
-  const latest = record.renewals?.find((each) => each.kind === kind && each.requestSha256 === sha256);
+  const ofKind = record.renewals?.find((each) => each.kind === kind);
+  if (ofKind?.before?.includes(sha256)) throw refused('The device has made another request since. Make a new one.');
+  const latest = ofKind?.requestSha256 === sha256 ? ofKind : undefined;
+  if (latest !== undefined && latest.certificatePem === undefined) return latest;
   const answer = certificatesOf(record).find(({ request }) => request?.sha256 === sha256);
-  if (answer === undefined) return latest?.certificatePem === undefined ? latest : undefined;
-  const issuedAt = Date.parse(answer.request?.at ?? answer.since);
-  const isRenewal = at.getTime() > (issuedAt + Date.parse(answer.notAfter)) / 2;
-  if (answer.state === 'live') return isRenewal ? undefined : latest;
-  throw refused(
-    `This request was answered by certificate ${answer.serialNumber}, which is ${answer.state} since ${answer.since}. Make a new request.`,
-  );
+  if (answer === undefined) return undefined;
+  const { serialNumber, state, since, notAfter } = answer;
+  const wasAnswered = `This request was answered by certificate ${serialNumber}`;
+  if (state !== 'live') throw refused(`${wasAnswered}, which is ${state} since ${since}. Make a new request.`);
+  const issuedAt = Date.parse(answer.request?.at ?? since);
+  const isRenewal = at.getTime() > (issuedAt + Date.parse(notAfter)) / 2;
+  if (isRenewal) return undefined;
+  if (latest === undefined) throw refused(`${wasAnswered}, before a later request. Make a new request.`);
+  return latest;
 }
 
 function newRenewal({ kind, sha256 }: EnrollmentRequest, ca: IssuingCa, caller: EstCaller, at: Date): Renewal {
@@ -222,7 +228,8 @@ async function confirmIfRegistered(
 /**
  * Writes the certificate on the record.
  * @returns it, PEM
- * @throws FleetError `device-suspended`, `device-revoked` when the device was blocked meanwhile: it does not get the certificate
+ * @throws FleetError `device-suspended`, `device-revoked` when the device was blocked meanwhile: it does not get the certificate;
+ * `renewal-refused` when it has made another request meanwhile
  */
 async function recordRenewed(
   deviceId: string,
@@ -232,17 +239,18 @@ async function recordRenewed(
 ): Promise<string> {
   const { serialNumber, notBefore, notAfter, caGeneration } = reservation;
   const certificate = { certificatePem, sha1Thumbprint, sha256Thumbprint, notBefore, notAfter };
-  const isNamed = (each: DeviceCertificate) => each.serialNumber === serialNumber;
-  let answer = certificatePem;
+  let answer: string | undefined;
   const stored = await changeDevice(deviceId, ports, (latest) => {
-    // Another delivery has recorded it. Its signature can differ, so the device gets that one.
-    const known = latest.renewals?.find((each) => each.serialNumber === serialNumber)?.certificatePem;
-    answer = known ?? certificatePem;
-    if (known !== undefined || certificatesOf(latest).some(isNamed)) return latest;
-    return renewed(latest, reservation, certificate, ports.now().toISOString());
+    const own = latest.renewals?.find((each) => each.serialNumber === serialNumber);
+    // Another delivery may have recorded it. Its signature can differ, so the device gets that one.
+    answer = own && (own.certificatePem ?? certificatePem);
+    const isNamed = certificatesOf(latest).some((each) => each.serialNumber === serialNumber);
+    return isNamed ? latest : renewed(latest, reservation, certificate, ports.now().toISOString());
   });
   const block = blockError(stored);
   if (block !== undefined) throw block;
+  if (answer === undefined)
+    throw refused('The device has made another request since, which takes the place of this one.');
   // After the record: either this sees that the CA leaves DPS, or the gate of the rollover counts this device.
   const { value: group } = await ports.groups.latest(stored.enrollmentGroup);
   if (caGeneration === estCaGeneration || isInUse(group, caGeneration)) return answer;

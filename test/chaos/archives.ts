@@ -23,6 +23,8 @@ export interface ArchivedBundle extends ArchivedCertificate {
   /** The certificate and its issuers, PEM, and its private key: the device registers with them. */
   readonly chainPem: string;
   readonly keyPem: string;
+  /** Base URL of the EST server that the configuration of a gateway names. */
+  readonly estUrl?: string;
   /** Errors in the bundle, such as `holds another private key`. */
   readonly faults: readonly string[];
 }
@@ -84,6 +86,7 @@ function readBundle(deviceId: string, bundle: Buffer) {
   );
   const [certificate] = own.values();
   if (certificate === undefined) throw new Error(`The bundle of ${deviceId} holds no certificate of the device.`);
+  const [estUrl] = /https:\/\/[^"\s]+\/\.well-known\/est\/[^"/\s]+/.exec(text) ?? [];
   const [key] = /-----BEGIN PRIVATE KEY-----[^-]+-----END PRIVATE KEY-----/.exec(text) ?? [];
   const faults: string[] = [];
   if (own.size > 1) faults.push(`holds ${own.size} certificates of the device`);
@@ -97,6 +100,7 @@ function readBundle(deviceId: string, bundle: Buffer) {
     sha256Thumbprint: certificate.fingerprint256.replaceAll(':', ''),
     chainPem: chainOf(certificate, certificates),
     keyPem: key ?? '',
+    ...(estUrl !== undefined && { estUrl }),
     faults,
   };
 }

@@ -15,6 +15,8 @@ interface Entry {
     readonly archive?: string;
     readonly certificates?: number;
     readonly certificatesSha256?: string;
+    /** Of a renewal. */
+    readonly serialNumber?: string;
   };
 }
 
@@ -34,6 +36,37 @@ export async function checkAudit(
   checkArchives(entriesOf(lines, addProblem), archives, addProblem);
   const auditSequenced = await checkLog(service, lines, addProblem);
   return { auditEntries: lines.length, auditSequenced };
+}
+
+/** A certificate that was signed for a device that asked for it. */
+export interface RenewedCertificate {
+  readonly deviceId: string;
+  /** Lower-case hex. */
+  readonly serialNumber: string;
+}
+
+/**
+ * An intent names each renewed certificate. A host that is killed between the record and the result leaves no result.
+ * @returns how many have no result
+ */
+export async function checkRenewalAudit(
+  connectionString: string,
+  renewed: readonly RenewedCertificate[],
+  addProblem: AddProblem,
+): Promise<Readonly<Record<'renewalsWithoutResult', number>>> {
+  const container = BlobServiceClient.fromConnectionString(connectionString).getContainerClient('audit');
+  const entries = entriesOf(await readIntake(container), () => {});
+  const ofRenewals = entries.filter(({ action }) => action === 'renew-certificate');
+  const bySerial = Map.groupBy(ofRenewals, ({ details }) => details?.serialNumber?.toLowerCase());
+  const ended = new Set(ofRenewals.flatMap(({ id, phase }) => (phase === 'result' ? [id] : [])));
+  let renewalsWithoutResult = 0;
+  for (const { deviceId, serialNumber } of renewed) {
+    const own = (bySerial.get(serialNumber) ?? []).filter(({ subject }) => subject['deviceId'] === deviceId);
+    if (!own.some(({ phase }) => phase === 'intent'))
+      addProblem(`no audit entry names certificate ${serialNumber} of ${deviceId} before it was signed`);
+    if (!own.some(({ id }) => ended.has(id))) renewalsWithoutResult += 1;
+  }
+  return { renewalsWithoutResult };
 }
 
 /** The lines of all segments, in order. */

@@ -2,23 +2,29 @@ import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ensureLocalTls } from 'fleet-emulators/tls';
+import { apps } from '../../infra/apps.ts';
 import { type Api, createApi } from '../../infra/local/demo/api.ts';
 import { freePorts } from '../../infra/local/stack/ports.ts';
 import { type Stack, type StackOptions, startStack } from '../../infra/local/stack.ts';
-import { type ClaimTimes, createClaimRecorder } from './claim-recorder.ts';
+import { type ClaimRecorder, createClaimRecorder } from './claim-recorder.ts';
 import { createJobObserver, type JobObserver } from './job-observer.ts';
 import { chain, type Interference, type RunningProxy, startProxy, transparent } from './proxy.ts';
 
 export type Service = 'blobs' | 'queues' | 'cosmos' | 'dps' | 'hub' | 'keyVault';
 
 export interface ChaosOptions
-  extends Pick<StackOptions, 'hosts' | 'leaseSeconds' | 'keyVault' | 'dpsArguments' | 'cosmosArguments' | 'settings'> {
+  extends Pick<
+    StackOptions,
+    'hosts' | 'estHosts' | 'leaseSeconds' | 'keyVault' | 'dpsArguments' | 'cosmosArguments' | 'settings'
+  > {
   /** Interference between the app and each service. Default: none. */
   readonly interfere?: Partial<Readonly<Record<Service, Interference>>>;
   /** Seconds until a failed message is delivered again. Default: 1; host.json has 10. */
   readonly redeliverySeconds?: number;
   /** Messages that a host receives at once. Default: as in host.json. */
   readonly batchSize?: number;
+  /** NCRONTAB. Default: once per day, since the timer is not tested. */
+  readonly reconcileSchedule?: string;
 }
 
 /** A local stack whose app reaches every service through a proxy, with what can be observed from outside. */
@@ -26,7 +32,7 @@ export interface ChaosStack {
   readonly stack: Stack;
   readonly directory: string;
   readonly api: Api;
-  readonly claims: ClaimTimes;
+  readonly claims: ClaimRecorder;
   /** File with everything that CA keys signed: CA_SIGNING_JOURNAL. */
   readonly journal: string;
   readonly observer: JobObserver;
@@ -70,13 +76,13 @@ export async function withChaosStack<T>(options: ChaosOptions, work: (chaos: Cha
     const journal = join(directory, 'signed.jsonl');
     const startOptions: StackOptions = {
       ...{ directory, ports, appDirectory, hosts: options.hosts, leaseSeconds: options.leaseSeconds ?? 2 },
+      ...{ estHosts: options.estHosts ?? 0, estAppDirectory: join(appDirectory, apps.est.directory) },
       ...{
         keyVault: options.keyVault ?? false,
         dpsArguments: options.dpsArguments,
         cosmosArguments: options.cosmosArguments,
       },
-      // Once per day: the timer is not tested here.
-      reconcileSchedule: '0 0 0 * * *',
+      reconcileSchedule: options.reconcileSchedule ?? '0 0 0 * * *',
     };
     const hostJson = 'AzureFunctionsJobHost__extensions__queues__';
     const redelivery = String(options.redeliverySeconds ?? 1).padStart(2, '0');
@@ -102,7 +108,7 @@ export async function withChaosStack<T>(options: ChaosOptions, work: (chaos: Cha
     begun = true;
     observer = createJobObserver(stack);
     const api = createApi({ url: stack.urls.functions, key: stack.functionsKey });
-    const result = await work({ stack, directory, api, claims: recorder.times, journal, observer });
+    const result = await work({ stack, directory, api, claims: recorder, journal, observer });
     await rm(directory, { recursive: true, force: true }).catch(() => undefined);
     return result;
   } catch (error) {

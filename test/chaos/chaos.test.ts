@@ -14,17 +14,19 @@ import { checkInvariants, type ExpectedJob } from './invariants.ts';
 import { createRandom } from './random.ts';
 import type { Scenario } from './scenario.ts';
 import { drift } from './scenarios/drift.ts';
+import { renew } from './scenarios/renew.ts';
 import { revokeAnd } from './scenarios/revoke.ts';
 import { stormAnd } from './scenarios/storm.ts';
 import { readDevices, readDpsFile } from './stores.ts';
 
 /*
- * The short form of `npm run chaos`: one short storm, `revoke` and `drift`. Repeat a failed run with
+ * The short form of `npm run chaos`: one short storm, `revoke`, `renew` and `drift`. Repeat a failed run with
  * `npm run chaos -- --short --only storm --seed N`.
  */
 
 const scenarios: Readonly<Record<string, Scenario>> = {
   revoke: (context) => revokeAnd(openDoors, context),
+  renew,
   drift,
   storm: (context) => stormAnd(corruptStores, context),
 };

@@ -17,8 +17,13 @@ export interface DeviceDocument {
   readonly certificates?: readonly {
     readonly serialNumber: string;
     readonly sha256Thumbprint: string;
+    readonly kind: string;
     readonly state: string;
+    /** The request to the EST server that it answers. */
+    readonly request?: { readonly at: string };
+    readonly confirmedAt?: string;
   }[];
+  readonly unconfirmedSince?: string;
   /** Serial numbers and thumbprints, lower-case hex. */
   readonly formerCertificateNames?: readonly string[];
   readonly failedReissue?: { readonly heldBy: Claim };
@@ -42,6 +47,10 @@ export const isLive = ({ status }: DeviceDocument) => status === 'provisioned' |
 
 /** Whether the access of the device has ended, and every door was read back. */
 export const isBlocked = ({ status }: DeviceDocument) => ['suspended', 'revoked', 'scrapped'].includes(status);
+
+/** Whether the present identity is one that the device got from the EST server. */
+export const isRenewed = ({ serialNumber, certificates = [] }: DeviceDocument) =>
+  certificates.some((each) => each.serialNumber === serialNumber && each.request !== undefined);
 
 /** The row that gave the device what it has: a row that failed to issue it again did not. */
 export const holderOf = ({ claim, failedReissue }: DeviceDocument) => failedReissue?.heldBy ?? claim;

@@ -4,7 +4,15 @@ import { QueueServiceClient } from '@azure/storage-queue';
 import { type ArchivedBundle, type Archives, readArchives } from './archives.ts';
 import { checkAudit } from './audit-ledger.ts';
 import type { ChaosStack } from './chaos-stack.ts';
-import { type DeviceDocument, type GroupDocument, holderOf, isBlocked, isLive, serialsOf } from './documents.ts';
+import {
+  type DeviceDocument,
+  type GroupDocument,
+  holderOf,
+  isBlocked,
+  isLive,
+  isRenewed,
+  serialsOf,
+} from './documents.ts';
 import { checkDps } from './dps-ledger.ts';
 import { checkEvents, eventQueue } from './event-book.ts';
 import type { JobDocument, PartDocument } from './job-observer.ts';
@@ -55,7 +63,7 @@ export async function checkInvariants(
   except: readonly string[] = [],
 ): Promise<InvariantReport> {
   const { directory, stack, claims, journal, observer } = chaos;
-  const problems = [...observer.problems];
+  const problems = [...observer.problems, ...claims.problems];
   const addProblem: AddProblem = (problem) => void problems.push(problem);
   const cosmos = openDocuments(stack);
   const read = async <T>(container: string) => (await cosmos.all(container)) as unknown as T[];
@@ -198,7 +206,7 @@ function checkCertificate(
   const named = device.certificates?.find((each) => each.serialNumber === serialNumber);
   if (named?.sha256Thumbprint !== sha256Thumbprint)
     addProblem(`${where} reports certificate ${serialNumber}, which its device does not name`);
-  else if (isOwn && device.serialNumber !== serialNumber)
+  else if (isOwn && device.serialNumber !== serialNumber && !isRenewed(device))
     addProblem(`${where} reports certificate ${serialNumber}, its device has ${device.serialNumber}`);
   else if (!isOwn && named?.state === 'live')
     addProblem(`${where} is provisioned, its device belongs to ${device.claim.jobId} line ${device.claim.line}`);
@@ -228,7 +236,7 @@ function checkDevices(
     if (!issuer.verify(root.publicKey)) addProblem(`${issuer.subject} is not signed by the root`);
 
   for (const device of devices.values()) {
-    const { id, status, bundle, identity, serialNumber, enrollmentGroup } = device;
+    const { id, status, bundle, serialNumber, enrollmentGroup } = device;
     if (status === 'claimed')
       addProblem(`device ${id} is still claimed, by ${device.claim.jobId} line ${device.claim.line}`);
     const found = byDevice.get(id) ?? [];
@@ -238,9 +246,10 @@ function checkDevices(
     if (isLive(device)) {
       if (live === undefined) addProblem(`device ${id} has no bundle where its record says: ${JSON.stringify(bundle)}`);
       else {
-        if (live.serialNumber !== serialNumber)
+        const installed = certificateOfBundle(device, live);
+        if (live.serialNumber !== installed?.serialNumber)
           addProblem(`device ${id} has certificate ${live.serialNumber}, its record ${serialNumber}`);
-        if (live.sha256Thumbprint !== identity?.sha256Thumbprint)
+        if (live.sha256Thumbprint !== installed?.sha256Thumbprint)
           addProblem(`device ${id} has another thumbprint than its record`);
         for (const fault of live.faults) addProblem(`the bundle of ${id} ${fault}`);
         const issuer = issuers.get(`${enrollmentGroup} ${live.certificate.issuer}`);
@@ -266,6 +275,13 @@ function checkDevices(
   for (const id of byDevice.keys()) if (!devices.has(id)) addProblem(`there is a bundle of ${id} and no record`);
 }
 
+/** The certificate that the bundle has by the record: the present one, or an earlier one of a device that renewed it. */
+function certificateOfBundle(device: DeviceDocument, bundle: ArchivedBundle) {
+  const { serialNumber, identity } = device;
+  if (isRenewed(device)) return device.certificates?.find((each) => each.serialNumber === bundle.serialNumber);
+  return { serialNumber, sha256Thumbprint: identity?.sha256Thumbprint };
+}
+
 /** A record named every signed certificate before it was signed, and every live certificate was signed. */
 function checkSignatures(
   devices: ReadonlyMap<string, DeviceDocument>,
@@ -280,7 +296,7 @@ function checkSignatures(
   const serials = new Set(signed.map(({ serialNumber }) => serialNumber));
   for (const { serialNumber, at } of signed) {
     if (!named.has(serialNumber)) addProblem(`certificate ${serialNumber} was signed, and no record names it`);
-    const claimed = claims.get(serialNumber);
+    const claimed = claims.times.get(serialNumber);
     if (claimed === undefined || claimed > at)
       addProblem(`certificate ${serialNumber} was signed at ${at}, its claim written at ${claimed}`);
   }

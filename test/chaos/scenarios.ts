@@ -7,6 +7,7 @@ import { kill, killTwoHosts } from './scenarios/kill.ts';
 import { poison } from './scenarios/poison.ts';
 import { pressure } from './scenarios/pressure.ts';
 import { refuse, refuseKeyVault } from './scenarios/refuse.ts';
+import { renew } from './scenarios/renew.ts';
 import { revoke } from './scenarios/revoke.ts';
 import { storm } from './scenarios/storm.ts';
 import { throttle } from './scenarios/throttle.ts';
@@ -24,6 +25,7 @@ export const scenarios = {
   throttle,
   hostile,
   revoke,
+  renew,
   drift,
   storm,
 } as const satisfies Record<string, Scenario>;

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { renewCertificate } from '../../../lib/pipeline/renew-certificate.ts';
+import { Interruption } from '../../world.ts';
+import { estRequest, openEstWorld } from './est-world.ts';
+
+const refused = { code: 'renewal-refused' };
+
+/* A device gives a request up and makes another one, while a delivery of the first is still under way. */
+describe('a request that was overtaken by another one', () => {
+  it('is not signed when it is delivered again', async () => {
+    using world = await openEstWorld();
+    const leaf = await world.bundleLeaf();
+    const [first, second] = [await estRequest(), await estRequest()];
+    // The worker dies when it has reserved a serial number.
+    world.failOn('intent');
+    await assert.rejects(world.ask(leaf, first), Interruption);
+    const given = await world.ask(leaf, second);
+    const before = structuredClone(world.record());
+    await assert.rejects(world.ask(leaf, first), refused);
+    world.pass(3600);
+    await assert.rejects(world.ask(leaf, first), refused);
+    assert.deepEqual(world.record(), before);
+    assert.equal((await world.ask(leaf, second)).fingerprint256, given.fingerprint256);
+  });
+
+  it('does not take the place of the newer certificate when it is signed later', async () => {
+    using world = await openEstWorld();
+    const leaf = await world.bundleLeaf();
+    const [first, second] = [await estRequest(), await estRequest()];
+    const services = world.services();
+    let newer = leaf;
+    const audit = {
+      ...services.audit,
+      result: services.audit.result.bind(services.audit),
+      async intent(act: Parameters<typeof services.audit.intent>[0]) {
+        newer = await world.ask(leaf, second);
+        return services.audit.intent(act);
+      },
+    };
+    const overtaken = renewCertificate({ label: 'line7~1', leaf, body: first }, { ...services, audit });
+    await assert.rejects(overtaken, refused);
+    const { serialNumber, certificates = [] } = world.record();
+    assert.equal(serialNumber, newer.serialNumber.toLowerCase());
+    // It was signed, so the record names it.
+    assert.deepEqual(
+      certificates.map(({ state }) => state),
+      ['superseded', 'live', 'live'],
+    );
+    assert.equal((await world.ask(leaf, second)).fingerprint256, newer.fingerprint256);
+  });
+
+  it('locks no gateway out that loses two answers and comes back with the est-id that it has', async () => {
+    using world = await openEstWorld();
+    const estId = await world.ask(await world.bundleLeaf(), await estRequest({ kind: 'est-id' }));
+    const identity = await world.ask(estId, await estRequest());
+    world.pass(60);
+    world.register(identity);
+    for (let lost = 0; lost < 3; lost++) await world.ask(estId, await estRequest({ kind: 'est-id' }));
+    const given = await world.ask(estId, await estRequest({ kind: 'est-id' }));
+    await world.ask(given, await estRequest());
+    await assert.rejects(world.ask(estId, await estRequest()), refused);
+  });
+});
