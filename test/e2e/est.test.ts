@@ -1,15 +1,24 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { parse } from 'smol-toml';
 import { type BundleFiles, readBundle } from '../../infra/local/demo/bundle-files.ts';
 import { createHubTwinReader } from '../../infra/local/demo/hub-twin.ts';
 import { registerDevice } from '../../infra/local/demo/register-device.ts';
+import { announceStack } from '../../infra/local/stack/running-stack.ts';
+import { toPem } from '../../lib/pki/certificate.ts';
+import { issueCertificate } from '../../lib/pki/issue-certificate.ts';
+import { readIssuer } from '../../lib/pki/issuer.ts';
+import { subjectKeyOf } from '../../lib/pki/keys.ts';
+import { profiles } from '../../lib/pki/profiles.ts';
+import { newSerialNumber } from '../../lib/pki/serial.ts';
+import { createSoftwareSigner } from '../../lib/pki/software-key-store.ts';
 import {
   type Credential,
   createCert,
@@ -20,6 +29,7 @@ import {
   estIdRequest,
   identityRequest,
 } from '../est/edge-est-client.ts';
+import { createOpensslCa } from '../openssl-ca.ts';
 import { until } from '../until.ts';
 import { manifestOf, startTestStack, type TestStack } from './test-stack.ts';
 
@@ -31,6 +41,7 @@ import { manifestOf, startTestStack, type TestStack } from './test-stack.ts';
 const limit = { timeout: 240_000 };
 let fleet: TestStack;
 let folder: string;
+const theirs = createOpensslCa();
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'fleet-est-'));
   fleet = await startTestStack({ estHosts: 1, reconcileSchedule: '*/2 * * * * *' });
@@ -41,6 +52,7 @@ before(async () => {
 after(async () => {
   await fleet?.close();
   await rm(folder, { recursive: true, force: true });
+  theirs[Symbol.dispose]();
 });
 
 /** A gateway as its bundle installs it. */
@@ -52,14 +64,14 @@ interface Gateway {
   readonly client: EdgeEstClient;
 }
 
-async function installed(id: string): Promise<Gateway> {
+async function installed(id: string, edgeCa = 'est'): Promise<Gateway> {
   const files = await readBundle(await fleet.api.getBytes(`devices/${id}/bundle`));
   const text = (path: string) => files.get(path)?.body.toString() ?? assert.fail(`the bundle lacks ${path}`);
   const config = parse(text('config.toml')) as {
-    edge_ca: { method: string; common_name: string };
+    edge_ca?: { method: string; common_name: string };
     cert_issuance: { est: { trusted_certs: string[]; urls: { default: string } } };
   };
-  assert.equal(config.edge_ca.method, 'est');
+  assert.equal(config.edge_ca?.method ?? 'daemon', edgeCa);
   const { est } = config.cert_issuance;
   const trusted = est.trusted_certs.map((uri) => text(uri.replace('file:///var/aziot/', '')));
   const bootstrap = {
@@ -68,7 +80,7 @@ async function installed(id: string): Promise<Gateway> {
   };
   const server = { url: est.urls.default, trustedPem: trusted.join('') };
   const client = createEdgeEstClient(server, bootstrap, id);
-  return { id, bootstrap, server, edgeCaName: config.edge_ca.common_name, client };
+  return { id, bootstrap, server, edgeCaName: config.edge_ca?.common_name ?? '', client };
 }
 
 const register = (id: string, { certificatePem, privateKeyPem }: Credential) => {
@@ -211,4 +223,60 @@ test('strongSwan renews an identity', { ...limit, skip }, async () => {
   assert.notEqual(await register(id, issued), '');
   await confirmed(id);
   assert.deepEqual(await live(id, 'identity'), [serialOf(issued)]);
+});
+
+/** Runs `fleet ca …`. @returns stdout */
+async function ca(...args: readonly string[]): Promise<string> {
+  const env = { ...process.env, LOCAL_DIR: fleet.directory };
+  return (await run(process.execPath, ['cli/fleet.ts', 'ca', ...args], { env })).stdout;
+}
+
+/** Has the issuing CA of a group signed by a CA of ours, so that it ends soon: no certificate outlives it. */
+async function endIn(group: string, seconds: number, root: { readonly pem: string; readonly keyPem: string }) {
+  const request = theirs.file();
+  await ca('csr', group, '--out', request);
+  const key = subjectKeyOf(createPublicKey(theirs.openssl('req', '-in', request, '-noout', '-pubkey')));
+  const signer = createSoftwareSigner(createPrivateKey(root.keyPem), 'ec-p256');
+  const now = new Date(Math.floor(Date.now() / 1000) * 1000);
+  const content = {
+    ...{ profile: profiles['issuing-ca'], key: key ?? assert.fail(), serialNumber: newSerialNumber(), pathLength: 0 },
+    ...{ commonName: `${group} CA`, notBefore: now, notAfter: new Date(now.getTime() + seconds * 1000) },
+  };
+  const der = await issueCertificate(content, readIssuer({ certificatePem: root.pem, signer }), now);
+  const certificate = theirs.file(toPem('CERTIFICATE', der));
+  await ca('import', group, '--certificate', certificate, '--chain', theirs.file(root.pem));
+}
+
+test('a gateway renews at 80 % of a life of two minutes', limit, async () => {
+  // 1. A group whose CA, and with it every identity, ends after two minutes.
+  await announceStack(fleet.directory, fleet.stack);
+  const root = theirs.issue({ subject: '/CN=Plant PKI' });
+  const definition = { keyCustody: 'plain', issuingCa: { origin: 'outside' }, est: 'fleet' };
+  await fleet.api.put('enrollment-groups/brief', definition);
+  await ca('root', '--certificate', theirs.file(root.pem), '--key', theirs.file(root.keyPem));
+  await ca('register', '--name', 'plant-pki');
+  await endIn('brief', 120, root);
+  const job = await fleet.ended(await fleet.upload('brief/list.csv', manifestOf('brief', 1)));
+  assert.equal(job.counts.provisioned, 1, JSON.stringify(job));
+
+  // 2. The first identity by EST has the rest of the two minutes.
+  const { id, server, client } = await installed('brief-1', 'daemon');
+  const first = await client.issue(identityRequest(id));
+  assert.notEqual(await register(id, first), '');
+  await confirmed(id);
+
+  // 3. At 80 % of its life it renews, and the new identity registers before the old one ends.
+  const { validFromDate, validToDate } = new X509Certificate(first.certificatePem);
+  const life = validToDate.getTime() - validFromDate.getTime();
+  assert.equal(life, 120_000);
+  await sleep(validFromDate.getTime() + 0.8 * life - Date.now());
+  const second = await client.issue(identityRequest(id));
+  assert.notEqual(await register(id, second), '');
+  await confirmed(id);
+  assert.deepEqual(await live(id, 'identity'), [serialOf(second)]);
+
+  // 4. Once they have ended, neither is taken.
+  await sleep(validToDate.getTime() + 1000 - Date.now());
+  for (const ended of [first, second])
+    await assert.rejects(createCert(identityRequest(id).csr, server, ended), { status: 403 });
 });
