@@ -26,6 +26,7 @@ import {
   withReached,
 } from '../groups/group.ts';
 import type { PrivateUrls } from '../groups/url-rule.ts';
+import { withSize } from '../groups/validity-jitter.ts';
 import { currentLog } from '../log.ts';
 import { checkPrecondition, type Precondition } from '../precondition.ts';
 import { type RetryOptions, retrying } from '../retry.ts';
@@ -42,12 +43,13 @@ import {
 } from './group-directory.ts';
 import { wantedInDps, withEnrolled, withRegistration } from './group-in-dps.ts';
 import { groupExists, intentOf, isOwnGroup, withIntent, withOwnGroup } from './group-ownership.ts';
+import { createGroupRollover, type GroupRollover } from './group-rollover.ts';
 
 /**
  * Enrollment groups: their definitions, their issuing CAs, and keeping DPS as declared. Every method throws FleetError
  * `throttled` or `unavailable` from the stores, and `concurrent-change` when a group changes faster than it can be written.
  */
-export interface Groups extends GroupDeletion {
+export interface Groups extends GroupDeletion, GroupRollover {
   /**
    * Stores the definition, makes the group's issuing CA and updates DPS. Until DPS accepts it, what was in force stays so.
    * @param input the definition, as a caller sent it
@@ -103,6 +105,8 @@ export interface Groups extends GroupDeletion {
   resume(id: string): Promise<StoredGroup & { readonly ended?: GroupSuspension }>;
   /** Notes that every individual enrollment of the group has this status. Another one may be declared by now. */
   noteReached(id: string, status: GroupDefinition['provisioningStatus']): Promise<void>;
+  /** Notes how many devices the group has (`deviceScale`). It changes when the group has doubled or halved. */
+  noteSize(id: string, devices: number): Promise<void>;
   /**
    * The request for the group's next issuing CA, to be signed elsewhere.
    * @returns the request (PKCS#10, PEM) and the generation of the CA
@@ -184,7 +188,7 @@ export function createGroups(options: GroupsOptions): Groups {
         if (!needsCa(changed)) return changed;
         const fits =
           ca?.generation === nextGeneration(changed) && isDeepStrictEqual(changed.definition, planned.definition);
-        return ca !== undefined && fits ? withCurrent(changed, ca) : latest;
+        return ca !== undefined && fits ? withCurrent(changed, ca, now()) : latest;
       });
       if (!needsCa(updated.value) || (ca !== undefined && updated.value.issuingCas.includes(ca))) return updated;
     }
@@ -316,6 +320,7 @@ export function createGroups(options: GroupsOptions): Groups {
 
   return {
     ...createGroupDeletion({ directory, enrollments, retry, now }),
+    ...createGroupRollover({ directory, update, syncOrPending, now }),
     directory: directory.all,
     ensure,
     foresee,
@@ -402,6 +407,12 @@ export function createGroups(options: GroupsOptions): Groups {
 
     async noteReached(id, reached) {
       await update(id, (latest) => (latest.reached === reached ? latest : { ...latest, reached }));
+    },
+
+    async noteSize(id, devices) {
+      const known = (await directory.all()).get(id);
+      if (known === undefined || withSize(known.value, devices) === known.value) return;
+      await update(id, (latest) => withSize(latest, devices));
     },
 
     async requestIssuingCa(id) {
