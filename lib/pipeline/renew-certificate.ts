@@ -10,11 +10,13 @@ import { type Renewal, renewed, reserved, supersedeEstIdsBefore } from '../devic
 import type { RenewalRate } from '../devices/renewal-rate.ts';
 import { FleetError, orFleetError } from '../errors.ts';
 import type { GroupRecord, IssuingCa } from '../groups/group.ts';
+import { jitterDaysOf } from '../groups/validity-jitter.ts';
 import { currentLog } from '../log.ts';
 import type { IssuedCertificate } from '../pki/device-issuer.ts';
 import { type EnrollmentRequest, readEnrollmentRequest } from '../pki/est-request.ts';
 import { issueRenewal, validityOf } from '../pki/renewal-issuer.ts';
 import { newSerialNumber } from '../pki/serial.ts';
+import { spreadEnd } from '../pki/spread.ts';
 import type { Versioned } from '../storage.ts';
 import { currentTraceId } from '../telemetry.ts';
 import { applyRegistrations } from './apply-registrations.ts';
@@ -169,8 +171,11 @@ function answerTo({ kind, sha256 }: EnrollmentRequest, record: DeviceRecord, at:
 }
 
 function newRenewal({ kind, sha256 }: EnrollmentRequest, ca: IssuingCa, caller: EstCaller, at: Date): Renewal {
-  const { definition } = caller;
-  const { notBefore, notAfter } = validityOf(at, definition.validityDays, kind, ca);
+  const { definition, group, record } = caller;
+  const { validityDays } = definition;
+  const jitterDays = jitterDaysOf(definition, group.value.deviceScale ?? 0);
+  const { notBefore, notAfter: latest } = validityOf(at, validityDays, kind, ca);
+  const notAfter = spreadEnd(record.value.id, { now: at, notAfter: latest, validityDays, jitterDays });
   return {
     kind,
     requestSha256: sha256,
