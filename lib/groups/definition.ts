@@ -136,7 +136,7 @@ const schema = strictObject({
     .max(365)
     .optional()
     .describe(
-      'Days over which the ends of identities are spread, so that they are not all renewed at once. Default: from the size of the group.',
+      'Days over which the ends of identities are spread, so that they are not all renewed at once: 0 to half of `validityDays`. Default: from the size of the group, at most a tenth of `validityDays`.',
     ),
   bundleShelfLifeDays: days(1, 3650)
     .default(90)
