@@ -2161,6 +2161,18 @@ export interface components {
                     minutes: number;
                 }[];
             }[];
+            /** @description How fast the devices of each group renew later if all of them are issued at once. */
+            readonly renewals?: {
+                enrollmentGroup: string;
+                /** @description Rows of the list, or the size of the group if that is larger. */
+                ofDevices: number;
+                /** @description Days over which the ends of their certificates are spread. */
+                jitterDays: number;
+                perDay: number;
+                perMinute: number;
+                /** @description More per minute than half of what DPS takes: set `validityJitterDays`. */
+                aboveHalfOfQuota: boolean;
+            }[];
             readonly price: {
                 /** @constant */
                 currency: "USD";
