@@ -21,6 +21,7 @@ import { createCosmosFleetActStore } from '../lib/azure/cosmos-fleet-acts.ts';
 import { createCosmosGroupStore } from '../lib/azure/cosmos-groups.ts';
 import { createCosmosJobStore } from '../lib/azure/cosmos-jobs.ts';
 import { createCosmosOutbox } from '../lib/azure/cosmos-outbox.ts';
+import { createCosmosRenewalRate } from '../lib/azure/cosmos-renewal-rate.ts';
 import { createDpsEnrollments } from '../lib/azure/dps.ts';
 import { createEventGridPublisher } from '../lib/azure/event-grid.ts';
 import { createFleetReader } from '../lib/azure/fleet-reader.ts';
@@ -33,6 +34,7 @@ import { createKeyVaultSecretStore } from '../lib/azure/key-vault-secrets.ts';
 import type { Check } from '../lib/azure/probe.ts';
 import { createMessageQueue } from '../lib/azure/queues.ts';
 import { countBilledRequests } from '../lib/azure/request-metrics.ts';
+import type { RenewalRate } from '../lib/devices/renewal-rate.ts';
 import { createGroups } from '../lib/enrollment/groups.ts';
 import type { FleetReader } from '../lib/enrollment/observed.ts';
 import type { CloudEvent } from '../lib/events/cloud-event.ts';
@@ -64,6 +66,8 @@ export interface Services extends Ports {
   readonly auditLog: SequencerPorts;
   /** Held by the one instance that takes entries into the log. */
   readonly auditLock: Lock;
+  /** Counts what devices ask the EST server for. */
+  readonly renewalRate: RenewalRate;
   /** The CA certificates of DPS, as `fleet ca` saw them last. */
   readonly dpsCas: DpsCaStore;
   /** Held by the one instance that writes individual enrollments. */
@@ -154,6 +158,7 @@ export function createServices(config: Config): Services {
 
   const findings = createCosmosFindingStore(cosmos.container(cosmosContainers.findings));
 
+  const renewalRate = createCosmosRenewalRate(cosmos.container(cosmosContainers.events));
   const outbox = createCosmosOutbox(cosmos);
   const webhooks = createCosmosWebhookStore(cosmos.container(cosmosContainers.events));
   const secrets = secretStore(config, credential);
@@ -245,6 +250,7 @@ export function createServices(config: Config): Services {
     fleetActs,
     groups,
     groupStore,
+    renewalRate,
     dpsCas,
     deadLetters,
     findings,

@@ -157,6 +157,16 @@ const definitions = {
   'gave-up': { acts: 'operator', status: 500, hint: 'Resolve the reason, then retry the job.' },
 
   // Groups, orders, requests.
+  'renewal-refused': {
+    acts: 'sender',
+    status: 403,
+    hint: 'Resolve what the reason names. If the device has no good certificate, issue it again and install the new bundle.',
+  },
+  'renewal-too-often': {
+    acts: 'sender',
+    status: 429,
+    hint: 'Find out why the device asks again: its log names the error. It can ask again later.',
+  },
   'group-invalid': { acts: 'operator', status: 422, hint: 'Fix every fault and declare the group again.' },
   'ca-invalid': {
     acts: 'operator',

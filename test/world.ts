@@ -31,6 +31,7 @@ import { createMemoryGroupStore } from './memory/group-store.ts';
 import { createMemoryHubIdentities } from './memory/hub-identities.ts';
 import { createMemoryJobStore } from './memory/job-store.ts';
 import { createMemoryOutbox } from './memory/outbox.ts';
+import { createMemoryRenewalRate } from './memory/renewal-rate.ts';
 
 /** Hubs without devices. */
 export const noTwins: HubTwins = { merge: async () => {}, remove: async () => 'absent' };
@@ -109,6 +110,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
     identities: createMemoryHubIdentities(),
     fleetActs: createMemoryFleetActStore(),
     audit: createMemoryAudit(),
+    renewalRate: createMemoryRenewalRate(),
   };
   const deadLetters = createMemoryDeadLetterStore();
   const outbox = createMemoryOutbox({
@@ -163,6 +165,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
     ...{ jobs, devices, manifests, bundles, reports, enrollments, chunkQueue, enrollmentQueue, now, retry, chunkRows },
     ...{ outbox: cuttable(outbox), announceAssigned: true },
     ...{ identities, blockQueue, fleetActs: cuttable(memory.fleetActs), registryOperationsPerMinute: 50 },
+    ...{ authority, renewalRate: cuttable(memory.renewalRate) },
     groups: newGroups(),
     findings: cuttable(memory.findings),
     overview: createOverview({

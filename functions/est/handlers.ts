@@ -1,12 +1,17 @@
 import type { X509Certificate } from 'node:crypto';
+import { FleetError } from '../../lib/errors.ts';
+import { estCaCertificates } from '../../lib/pipeline/est-ca-certificates.ts';
+import { renewCertificate } from '../../lib/pipeline/renew-certificate.ts';
+import { certsOnly } from '../../lib/pki/certs-only.ts';
 import type { Services } from '../services.ts';
 
-/** A request of a device, as its handler gets it. */
+/** A request to the EST server. */
 export interface EstRequest {
   /** Names the enrollment group and the generation of its CA: the segment of the path before the operation. */
   readonly label: string;
   /** The leaf that the caller proved to have the key of. Nothing else of it is checked yet. */
   readonly clientCertificate: X509Certificate | undefined;
+  /** Empty for a GET. */
   readonly body: Buffer;
 }
 
@@ -17,18 +22,36 @@ export interface EstReply {
   readonly body: string;
 }
 
-export async function cacerts(_request: EstRequest, _services: Services): Promise<EstReply> {
-  return { status: 501, body: 'Not built yet.' };
+/**
+ * `cacerts` (RFC 7030, 4.1): the CA that issues for the device first, its root last. IoT Edge stores them behind its
+ * certificate as they come.
+ */
+export async function cacerts(request: EstRequest, services: Services): Promise<EstReply> {
+  return pkcs7(await estCaCertificates({ ...request, leaf: leafOf(request) }, services));
 }
 
-export async function simpleenroll(_request: EstRequest, _services: Services): Promise<EstReply> {
-  return { status: 501, body: 'Not built yet.' };
+/** `simpleenroll` and `simplereenroll` (RFC 7030, 4.2): the certificate alone. The request tells its kind. */
+export async function enroll(request: EstRequest, services: Services): Promise<EstReply> {
+  return pkcs7([await renewCertificate({ ...request, leaf: leafOf(request) }, services)]);
 }
 
-export async function simplereenroll(_request: EstRequest, _services: Services): Promise<EstReply> {
-  return { status: 501, body: 'Not built yet.' };
+/** `csrattrs` (RFC 7030, 4.5): nothing is asked for, since the profile of the certificate decides. */
+export async function csrattrs(request: EstRequest): Promise<EstReply> {
+  leafOf(request);
+  return { status: 204, body: '' };
 }
 
-export async function csrattrs(_request: EstRequest, _services: Services): Promise<EstReply> {
-  return { status: 501, body: 'Not built yet.' };
+function leafOf({ clientCertificate }: EstRequest): X509Certificate {
+  if (clientCertificate !== undefined) return clientCertificate;
+  throw new FleetError('renewal-refused', 'The request came without a client certificate.');
+}
+
+/** Base64 characters per line (RFC 2045 allows 76). */
+const lineLength = 64;
+
+/** IoT Edge takes status 200 and exactly this content type. */
+function pkcs7(certificates: readonly string[]): EstReply {
+  const text = certsOnly(certificates).toString('base64');
+  const lines = text.match(new RegExp(`.{1,${lineLength}}`, 'g')) ?? [];
+  return { status: 200, contentType: 'application/pkcs7-mime', body: `${lines.join('\n')}\n` };
 }

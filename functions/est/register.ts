@@ -1,12 +1,12 @@
 import { app } from '@azure/functions';
 import { type AnswerEst, answerEst } from './answer.ts';
-import { cacerts, csrattrs, simpleenroll, simplereenroll } from './handlers.ts';
+import { cacerts, csrattrs, enroll } from './handlers.ts';
 
 /** The operations of RFC 7030 that this server has, by the last segment of their path. */
 const operations: Readonly<Record<string, { readonly method: 'GET' | 'POST'; readonly handle: AnswerEst }>> = {
   cacerts: { method: 'GET', handle: cacerts },
-  simpleenroll: { method: 'POST', handle: simpleenroll },
-  simplereenroll: { method: 'POST', handle: simplereenroll },
+  simpleenroll: { method: 'POST', handle: enroll },
+  simplereenroll: { method: 'POST', handle: enroll },
   csrattrs: { method: 'GET', handle: csrattrs },
 };
 

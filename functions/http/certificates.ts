@@ -9,6 +9,7 @@ import {
   type HeldCertificate,
 } from '../../lib/pipeline/list-certificates.ts';
 import { prefersJson } from './accept.ts';
+import { answeredRequest } from './device-view.ts';
 import { defineOperation } from './operation.ts';
 import { pageEnd, pageIn, pageQuery } from './pages.ts';
 import { moment, past, word } from './parameters.ts';
@@ -33,12 +34,17 @@ const heldCertificate = z
     notBefore: time,
     notAfter: time,
     enrollmentGroup: z.string().describe('The group whose CA issued it.'),
-    caGeneration: z.int().min(1).optional().describe('Absent where it was issued by an earlier version.'),
+    caGeneration: z
+      .int()
+      .min(0)
+      .optional()
+      .describe('0: the CA for est-ids only. Absent where it was issued by an earlier version.'),
     keyMadeBy: z.enum(['device', 'service']).optional(),
     state: z.enum(certificateStates).describe('Now.'),
     since: time.describe('When the state became so.'),
     confirmedAt: time.optional(),
     assignedHub: z.string().optional(),
+    request: answeredRequest.optional(),
   })
   .meta({ id: 'HeldCertificate' });
 

@@ -19,6 +19,11 @@ const door = z
   .meta({ id: 'Door', description: 'One way by which a device or a caller gets in.' });
 
 /** A device as the API shows it. */
+/** Of a certificate that a device asked the EST server for. */
+export const answeredRequest = z
+  .object({ sha256: z.string().describe('SHA-256 of the PKCS#10 request, hex.'), at: time })
+  .describe('The request to the EST server that it answers.');
+
 export const deviceSchema = z
   .object({
     deviceId: z.string(),
@@ -93,6 +98,11 @@ export const deviceSchema = z
       .readonly()
       .optional()
       .describe('Earlier certificates of kind `identity` among `certificates`, newest first.'),
+    unconfirmedSince: time
+      .optional()
+      .describe(
+        'Since when it has a renewed identity with which no registration was seen. The one before is good until then.',
+      ),
     certificates: z
       .array(
         z
@@ -104,7 +114,8 @@ export const deviceSchema = z
             notBefore: time,
             notAfter: time,
             enrollmentGroup: z.string().describe('The group whose CA issued it.'),
-            caGeneration: z.int().min(1).optional().describe('Generation of that CA.'),
+            caGeneration: z.int().min(0).optional().describe('Generation of that CA. 0: the CA for est-ids only.'),
+            request: answeredRequest.optional(),
             keyMadeBy: z.enum(['device', 'service']).optional(),
             state: z
               .enum(certificateStates)
@@ -188,6 +199,7 @@ export function deviceView(
     enrolled: record.enrolled,
     deletion: shownDeletion(record),
     formerCertificates: formerCertificates(record),
+    unconfirmedSince: device.unconfirmedSince,
     certificates: certificatesOf(record).map(({ unusedBundle: _unusedBundle, ...each }) => each),
     block: shownBlock(record),
     bundle: bundle && {

@@ -10,6 +10,7 @@ export const workActions = [
   'create-root-ca',
   'issue-certificates',
   'reach-enrollments',
+  'renew-certificate',
   'settle-device',
 ] as const;
 

@@ -19,6 +19,7 @@ import { newSerialNumber } from '../pki/serial.ts';
 import { maxCommonNameLength } from '../pki/x509.ts';
 import type { Versioned } from '../storage.ts';
 import { currentTraceId } from '../telemetry.ts';
+import { estCaGeneration } from './est-cas.ts';
 import { acceptIssuingCa, acceptRoot, type ImportedCa } from './imported-ca.ts';
 
 /** Makes the root and one issuing CA per group, or imports them from another PKI, and opens them for signing. */
@@ -48,6 +49,11 @@ export interface CertificateAuthority {
    * `ca-key-unusable`
    */
   createIssuingCa(group: GroupDefinition, generation: number): Promise<IssuingCa>;
+  /**
+   * A CA for the certificates with which gateways of the group sign in to the EST server only (`est.idCa` "separate").
+   * @throws FleetError `ca-missing` when the root's signature comes from another PKI; `certificate-rule`; `ca-key-unusable`
+   */
+  createEstCa(group: GroupDefinition, before: IssuingCa | undefined): Promise<IssuingCa>;
   /**
    * Checks whether `createIssuingCa` could make a CA for the group, as far as that shows without a key.
    * @throws FleetError `ca-missing`
@@ -144,15 +150,15 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
   const requestedKey = (group: GroupDefinition, generation: number) =>
     keys.signer(keyNameOf(group, generation), group.issuingCa.keyType);
 
-  async function makeIssuingCa(group: GroupDefinition, generation: number, note: Note): Promise<IssuingCa> {
+  async function makeIssuingCa(group: GroupDefinition, ca: NewCa, note: Note): Promise<IssuingCa> {
+    const { generation, keyName, commonName, pathLength } = ca;
     const issuer = await openRoot();
-    const keyName = keyNameOf(group, generation);
-    const key = await requestedKey(group, generation);
+    const key = await keys.signer(keyName, group.issuingCa.keyType);
     const certificatePem = await issueIntermediateCa({
       issuer,
-      commonName: commonNameOf(group, generation),
+      commonName,
       publicKey: key.publicKey,
-      pathLength: pathLengthOf(group),
+      pathLength,
       validityDays: group.issuingCa.validityDays,
       serialNumber: newSerialNumber(),
       now: now(),
@@ -184,7 +190,19 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
     async createIssuingCa(group, generation) {
       refuseOutside(group);
       const act = caAct('create-issuing-ca', { enrollmentGroup: group.id, caGeneration: generation });
-      return audited(audit, act, (note) => makeIssuingCa(group, generation, note));
+      const [keyName, commonName] = [keyNameOf(group, generation), commonNameOf(group, generation)];
+      const ca = { generation, keyName, commonName, pathLength: pathLengthOf(group) };
+      return audited(audit, act, (note) => makeIssuingCa(group, ca, note));
+    },
+
+    async createEstCa(group, before) {
+      const act = caAct('create-issuing-ca', { enrollmentGroup: group.id, caGeneration: estCaGeneration });
+      // Named after the one before it, so that a creation that was cut short uses its key again.
+      const number = Number(before?.keyName.split('-').at(-1) ?? 0) + 1;
+      const keyName = `est-${group.id}-${number}`;
+      const commonName = `${group.id.slice(0, maxCommonNameLength - 16)} EST CA ${number}`;
+      const ca = { generation: estCaGeneration, keyName, commonName, pathLength: 0 };
+      return audited(audit, act, (note) => makeIssuingCa(group, ca, note));
     },
 
     async foreseeIssuingCa(group) {
@@ -237,6 +255,14 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
       });
     },
   };
+}
+
+/** What distinguishes a CA that is to be made. */
+interface NewCa {
+  readonly generation: number;
+  readonly keyName: string;
+  readonly commonName: string;
+  readonly pathLength: number;
 }
 
 function caAct(action: WorkAction, subject: AuditAct['subject']): AuditAct {

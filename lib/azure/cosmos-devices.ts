@@ -94,7 +94,8 @@ export function createCosmosDeviceStore(
     async waitingIds(enrollmentGroup, limit) {
       return idsOf(
         {
-          query: "SELECT VALUE c.id FROM c WHERE c.enrollmentGroup = @group AND c.status = 'provisioned'",
+          query:
+            "SELECT VALUE c.id FROM c WHERE c.enrollmentGroup = @group AND (c.status = 'provisioned' OR c.unconfirmedSince > '')",
           parameters: [{ name: '@group', value: enrollmentGroup }],
         },
         limit,

@@ -168,6 +168,7 @@ export const containerDefinitions: readonly (ContainerRequest & { readonly id: s
       '/identity/sha256Thumbprint/?',
       '/formerCertificateNames/[]/?',
       '/block/lookAgainAt/?',
+      '/unconfirmedSince/?',
       '/formerGroups/[]/?',
       '/owedSince/?',
     ),

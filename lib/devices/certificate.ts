@@ -42,6 +42,8 @@ export interface DeviceCertificate extends DeviceIdentity {
   readonly registeredAt?: string;
   /** The hub that the device was assigned to with it. */
   readonly assignedHub?: string;
+  /** The request to the EST server that it answers: SHA-256 of the PKCS#10, lower-case hex, and when it was answered. */
+  readonly request?: { readonly sha256: string; readonly at: string };
   /** Its bundle, where its row failed after the archive was stored: nothing hands it out. It is erased when the device is scrapped. */
   readonly unusedBundle?: BundleName;
 }

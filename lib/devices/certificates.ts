@@ -114,6 +114,19 @@ export function supersedeOthers(
   );
 }
 
+/** Marks all identities as superseded that are `live` and have another serial number. */
+function supersedeIdentities(
+  certificates: readonly DeviceCertificate[],
+  serialNumber: string,
+  at: string,
+): DeviceCertificate[] {
+  return certificates.map((each) =>
+    each.kind === 'identity' && each.state === 'live' && each.serialNumber !== serialNumber
+      ? { ...each, state: 'superseded', since: at }
+      : each,
+  );
+}
+
 /** Marks the certificates of the issuance with this serial number as superseded. */
 export function supersedeIssued(
   certificates: readonly DeviceCertificate[],
@@ -127,14 +140,15 @@ export function supersedeIssued(
 }
 
 /**
- * Notes that the device has registered with the present certificates.
+ * Notes that the device has registered with the present certificates. A renewed identity supersedes those before it only now.
  * @param at when that was seen: ISO 8601, UTC
  */
 export function confirm(record: DeviceRecord, registration: Registration, at: string): DeviceCertificate[] {
   const isPresent = issuedAs(record.serialNumber);
-  return noteRegistration(record, record.serialNumber, registration).map((each) =>
+  const confirmed = noteRegistration(record, record.serialNumber, registration).map((each) =>
     isPresent(each) ? { ...each, confirmedAt: each.confirmedAt ?? at } : each,
   );
+  return record.unconfirmedSince === undefined ? confirmed : supersedeIdentities(confirmed, record.serialNumber, at);
 }
 
 /** Notes when the device registered, and at which hub, on the certificates of the issuance with this serial number. */

@@ -132,6 +132,7 @@ export type HeldDevice = Pick<
   | 'bundle'
   | 'registration'
   | 'enrolled'
+  | 'unconfirmedSince'
 >;
 
 /** Why a device was not issued again. */
@@ -288,7 +289,10 @@ export interface DeviceStore {
   replace(records: readonly Versioned<DeviceRecord>[]): Promise<BatchWrite>;
   /** Records that match every member of the filter, by id, ascending. */
   list(filter: DeviceFilter, page: PageRequest): Promise<Page<DeviceRecord>>;
-  /** Ids of `provisioned` devices of a group, which DPS has not assigned yet; at most `limit`, in no order. */
+  /**
+   * Ids of devices of a group of which a registration is awaited: `provisioned` ones, and those with a renewed identity
+   * (`unconfirmedSince`). At most `limit`, in no order.
+   */
   waitingIds(enrollmentGroup: string, limit: number): Promise<string[]>;
   /** Ids of devices whose doors are to be looked at before a time (`DeviceBlock.lookAgainAt`): ISO 8601, UTC. In no order. */
   dueLooks(before: string, limit: number): Promise<string[]>;

@@ -19,7 +19,7 @@ export function heldWhileClaimed(predecessor: DeviceRecord): HeldDevice | undefi
   // Taken over from a row that had not ended: what that one held back is still in force.
   if (status !== 'provisioned' && status !== 'assigned') return predecessor.before;
   const { writtenId, enrollmentGroup, statusSince, claim, contentHash, serialNumber } = predecessor;
-  const { twin, identity, bundle, registration, enrolled, failedReissue } = predecessor;
+  const { twin, identity, bundle, registration, enrolled, unconfirmedSince, failedReissue } = predecessor;
   return {
     ...(writtenId !== undefined && { writtenId }),
     enrollmentGroup,
@@ -33,6 +33,7 @@ export function heldWhileClaimed(predecessor: DeviceRecord): HeldDevice | undefi
     ...(bundle !== undefined && { bundle }),
     ...(registration !== undefined && { registration }),
     ...(enrolled !== undefined && { enrolled }),
+    ...(unconfirmedSince !== undefined && { unconfirmedSince }),
   };
 }
 
@@ -135,6 +136,7 @@ export function withFormerGroup(
 /** The record without what its row asked for or was given. */
 function withoutIssuance(record: DeviceRecord): DeviceRecord {
   const { writtenId: _writtenId, twin: _twin, identity: _identity, bundle: _bundle, ...rest } = record;
-  const { registration: _registration, enrolled: _enrolled, before: _before, ...common } = rest;
+  const { registration: _registration, enrolled: _enrolled, before: _before, ...others } = rest;
+  const { unconfirmedSince: _unconfirmedSince, ...common } = others;
   return common;
 }

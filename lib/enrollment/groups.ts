@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { type Act, unknownActor } from '../access/act.ts';
 import { type CertificateAuthority, issuingCaFits } from '../authorities/certificate-authority.ts';
@@ -77,6 +78,12 @@ export interface Groups extends GroupDeletion {
    * @throws FleetError `not-found`, `method-conflict` (see Rollover), `ca-missing` when the group's CAs are signed elsewhere
    */
   rollOver(id: string, options?: Rollover, by?: string): Promise<StoredGroup>;
+  /**
+   * The CA of the certificates with which gateways sign in to the EST server, where that is one of its own (`est.idCa`
+   * "separate"). It is made at its first use, and again when the present one ends before the certificates that it signs.
+   * @throws FleetError `not-found`, `ca-missing`, `ca-key-unusable`
+   */
+  ensureEstCa(id: string): Promise<IssuingCa>;
   /**
    * Makes DPS hold the group as it is in force, whatever is noted of what DPS has: someone may have changed or deleted it there.
    * Writes nothing when DPS has it so.
@@ -353,6 +360,21 @@ export function createGroups(options: GroupsOptions): Groups {
       return syncOrPending(stored);
     },
 
+    async ensureEstCa(id) {
+      const { value } = await readGroup(directory, id);
+      const { definition, estCa: known } = value;
+      const neededUntil = now().getTime() + definition.validityDays * dayMs;
+      // A CA that ends with its root is not followed by a longer one.
+      if (known !== undefined && (Date.parse(known.notAfter) > neededUntil || endsWithRoot(known))) return known;
+      const made = await authority.createEstCa(definition, known);
+      const stored = await update(id, (latest) => {
+        if (latest.estCa?.certificatePem !== known?.certificatePem) return latest;
+        const retired = known === undefined ? [] : [{ ...known, retiredAt: now().toISOString() }];
+        return { ...latest, estCa: made, retiredCas: [...retired, ...(latest.retiredCas ?? [])] };
+      });
+      return stored.value.estCa ?? made;
+    },
+
     async writeAgain(id) {
       const { value } = await readGroup(directory, id);
       if (value.deleting !== undefined) throw beingDeleted(value);
@@ -408,6 +430,13 @@ export function createGroups(options: GroupsOptions): Groups {
     },
   };
 }
+
+function endsWithRoot({ notAfter, chainPem }: IssuingCa): boolean {
+  const root = chainPem.at(-1);
+  return root !== undefined && new X509Certificate(root).validToDate.toISOString() === notAfter;
+}
+
+const dayMs = 24 * 60 * 60 * 1000;
 
 /** A change after which a group may need a new issuing CA. */
 interface CaChange {

@@ -193,8 +193,9 @@ function registered(record: DeviceRecord, { registration, former }: SeenRegistra
   const history = withEvent(record.history, event);
   if (status === 'assigned') {
     const certificates = confirm(record, registration, at);
+    const { unconfirmedSince: _unconfirmedSince, ...confirmed } = record;
     const statusSince = record.status === 'assigned' ? record.statusSince : at;
-    return { ...record, ...hubs, status: 'assigned', statusSince, certificates, registration: seen, history };
+    return { ...confirmed, ...hubs, status: 'assigned', statusSince, certificates, registration: seen, history };
   }
   // DPS would not let it in now. It waits again, so the frequent timer looks after it.
   const waits = record.status === 'assigned' ? ({ status: 'provisioned', statusSince: at } as const) : {};

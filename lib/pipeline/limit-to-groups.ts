@@ -254,6 +254,10 @@ function limitedGroups(groups: Groups, allowed: readonly string[]): Groups {
       requireGroup(id, allowed);
       return groups.rollOver(id, options, by);
     },
+    async ensureEstCa(id) {
+      requireGroup(id, allowed);
+      return groups.ensureEstCa(id);
+    },
     async writeAgain(id) {
       requireGroup(id, allowed);
       return groups.writeAgain(id);

@@ -25,25 +25,60 @@ import { commonNameId, commonNameIdDer, readSignatureAlgorithm } from './x509.ts
  * @throws FleetError `csr-invalid`
  */
 export function readCertificationRequest(text: string, deviceId: string, profile: Profile): DeviceSubjectKey {
-  const der = decode(text);
+  return readRequestParts(text, (parts) => acceptRequest(parts, [deviceId], profile));
+}
+
+/** Where the parts of a request lie in its bytes. */
+export interface RequestParts {
+  /** The whole request, DER. */
+  readonly der: Buffer;
+  /** CertificationRequestInfo, which is signed. */
+  readonly info: DerElement;
+  readonly algorithm: DerElement;
+  readonly signature: DerElement | undefined;
+  readonly subject: DerElement;
+  readonly publicKeyInfo: DerElement;
+  /** Absent in the requests of some senders. */
+  readonly attributes: DerElement | undefined;
+}
+
+/**
+ * Finds the parts of a request, checks nothing that they say, and has `use` work on them.
+ * @returns the result of `use`
+ * @throws FleetError `csr-invalid`, also for a `DerError` of `use`
+ */
+export function readRequestParts<T>(text: string, use: (parts: RequestParts) => T): T {
+  const decoded = decodeRequest(text);
+  if ('problem' in decoded) throw invalidRequest(decoded.problem, decoded.expected);
   try {
-    return read(der, deviceId, profile);
+    return use(partsOf(decoded.der));
   } catch (error) {
-    if (error instanceof DerError) throw invalid(`The request ${error.message}`, undefined, { cause: error });
+    if (error instanceof DerError) throw invalidRequest(`The request ${error.message}`, undefined, { cause: error });
     throw error;
   }
 }
 
-function decode(text: string): Buffer {
-  const decoded = decodeRequest(text);
-  if ('problem' in decoded) throw invalid(decoded.problem, decoded.expected);
-  return decoded.der;
+/**
+ * Checks subject, key and signature of a request.
+ * @param commonNames the request has one of them, or no common name; messages name the first
+ * @throws FleetError `csr-invalid`; DerError
+ */
+export function acceptRequest(
+  parts: RequestParts,
+  commonNames: readonly [string, ...string[]],
+  profile: Profile,
+): DeviceSubjectKey {
+  const { info, algorithm, signature, subject, publicKeyInfo } = parts;
+  checkSubject(subject, commonNames);
+  const key = acceptKey(publicKeyInfo.whole, profile);
+  checkSignature(info.whole, algorithm.whole, bitStringOctets(signature), key);
+  return key;
 }
 
-function read(der: Buffer, deviceId: string, profile: Profile): DeviceSubjectKey {
+function partsOf(der: Buffer): RequestParts {
   const [info, algorithm, signature, ...more] = readConstructed(der, derTag.sequence);
   if (info?.tag !== derTag.sequence || algorithm?.tag !== derTag.sequence || more.length > 0)
-    throw invalid(otherKind(der) ?? 'The request is not laid out like PKCS#10');
+    throw invalidRequest(otherKind(der) ?? 'The request is not laid out like PKCS#10');
   const [version, subject, publicKeyInfo, attributes, ...further] = readElements(info.content);
   // Version 1 is encoded as 0. Some senders leave the attributes out, which RFC 2986 4.1 requires even if empty.
   const wellFormed =
@@ -52,12 +87,8 @@ function read(der: Buffer, deviceId: string, profile: Profile): DeviceSubjectKey
     publicKeyInfo?.tag === derTag.sequence &&
     (attributes === undefined || attributes.tag === derTag.context0) &&
     further.length === 0;
-  if (!wellFormed) throw invalid(otherKind(der) ?? 'The request is not laid out like PKCS#10 version 1');
-
-  checkSubject(subject, deviceId);
-  const key = acceptKey(publicKeyInfo.whole, profile);
-  checkSignature(info.whole, algorithm.whole, bitStringOctets(signature), key);
-  return key;
+  if (!wellFormed) throw invalidRequest(otherKind(der) ?? 'The request is not laid out like PKCS#10 version 1');
+  return { der, info, algorithm, signature, subject, publicKeyInfo, attributes };
 }
 
 const version1 = Buffer.from('020100', 'hex');
@@ -82,8 +113,9 @@ function isReadable(read: () => unknown): boolean {
   }
 }
 
-function checkSubject(subject: DerElement, deviceId: string): void {
-  if (subject.content.length === 0 || isCommonName(subject.content, deviceId)) return;
+function checkSubject(subject: DerElement, accepted: readonly [string, ...string[]]): void {
+  const [expected] = accepted;
+  if (subject.content.length === 0 || isCommonName(subject.content, expected)) return;
   let names: string[];
   try {
     names = [...AsnConvert.parse(subject.whole, Name)]
@@ -91,13 +123,13 @@ function checkSubject(subject: DerElement, deviceId: string): void {
       .filter(({ type }) => type === commonNameId)
       .map(({ value }) => value.toString());
   } catch (error) {
-    throw invalid('The subject of the request cannot be read', undefined, { cause: error });
+    throw invalidRequest('The subject of the request cannot be read', undefined, { cause: error });
   }
-  const other = names.find((name) => name !== deviceId);
+  const other = names.find((name) => !accepted.includes(name));
   if (other !== undefined)
-    throw invalid(
-      `The request is for "${excerpt(printable(other))}". Make one for "${deviceId}", or one without a common name`,
-      `CN=${deviceId}, or no common name`,
+    throw invalidRequest(
+      `The request is for "${excerpt(printable(other))}". Make one for "${expected}", or one without a common name`,
+      `CN=${expected}, or no common name`,
     );
 }
 
@@ -105,8 +137,8 @@ function checkSubject(subject: DerElement, deviceId: string): void {
  * The usual subject, read without the library for speed: SEQUENCE { SET { SEQUENCE { commonName, value } } } with a short
  * ASCII value, as `openssl req -subj /CN=…` writes it.
  */
-function isCommonName(rdnSequence: Buffer, deviceId: string): boolean {
-  const { length } = deviceId;
+function isCommonName(rdnSequence: Buffer, expected: string): boolean {
+  const { length } = expected;
   const value = 11;
   return (
     rdnSequence.length === value + length &&
@@ -117,7 +149,7 @@ function isCommonName(rdnSequence: Buffer, deviceId: string): boolean {
     commonNameIdDer.compare(rdnSequence, 4, 9) === 0 &&
     (rdnSequence[9] === derTag.utf8String || rdnSequence[9] === derTag.printableString) &&
     rdnSequence[10] === length &&
-    rdnSequence.toString('latin1', value) === deviceId
+    rdnSequence.toString('latin1', value) === expected
   );
 }
 
@@ -129,7 +161,8 @@ function importKey(info: Buffer): KeyObject {
   }
 }
 
-const unreadable = (cause: unknown) => invalid('The public key of the request cannot be read', undefined, { cause });
+const unreadable = (cause: unknown) =>
+  invalidRequest('The public key of the request cannot be read', undefined, { cause });
 
 const p256 = publicKeyInfoHeader['ec-p256'];
 
@@ -140,14 +173,14 @@ function acceptKey(info: Buffer, profile: Profile): DeviceSubjectKey {
   const publicKey = importKey(info);
   const key = subjectKeyOf(publicKey);
   if (key === undefined || !isDeviceKey(key) || !profile.keyTypes.includes(key.type))
-    throw invalid(
+    throw invalidRequest(
       `The key of the request is ${describeKey(publicKey)}. Make a key of type ${profile.keyTypes.join(' or ')}`,
       profile.keyTypes.join(' or '),
     );
   // Explicit curve parameters and compressed points, as some HSMs write them. Only the key itself is taken.
   if (key.type === 'ec-p256') return subjectKeyFrom('ec-p256', uncompressedPoint(publicKey));
   if (!key.info.equals(info))
-    throw invalid(
+    throw invalidRequest(
       `The ${key.type} key of the request is encoded in an unusual form`,
       'an uncompressed point, or plain RSA',
     );
@@ -164,13 +197,13 @@ function checkSignature(signed: Buffer, algorithm: Buffer, signature: Buffer, ke
   const method = readSignatureAlgorithm(algorithm);
   if (method === undefined || !key.type.startsWith(method.family)) {
     const accepted = key.type.startsWith('ec') ? 'ECDSA with SHA-2' : 'RSA (PKCS#1 1.5) with SHA-2';
-    throw invalid(
+    throw invalidRequest(
       `The request is signed by an algorithm that is not accepted: ${algorithmName(algorithm)}. Sign it by ${accepted}`,
       accepted,
     );
   }
   if (!isSigned(method.hash, signed, key, signature))
-    throw invalid(
+    throw invalidRequest(
       'The signature of the request does not verify: the request was altered, or signed with another key. Make a new one',
     );
 }
@@ -216,6 +249,7 @@ function isSigned(hash: string, signed: Buffer, { info }: SubjectKey, signature:
 
 const printable = (text: string) => text.replace(/[^\x20-\x7e]/g, '?');
 
-function invalid(message: string, expected?: string, options?: ErrorOptions): FleetError {
+/** The error of a request that its sender has to make again. The message lacks its full stop. */
+export function invalidRequest(message: string, expected?: string, options?: ErrorOptions): FleetError {
   return new FleetError('csr-invalid', `${message}.`, { column: 'csr', expected, ...options });
 }

@@ -79,11 +79,18 @@ export function bitStringOctets(element: DerElement | undefined): Buffer {
   return element.content.subarray(1);
 }
 
-/** Tag and length of an element of `length` octets. */
+/** Tag and length of an element of `length` octets, less than 16 MiB. */
 export function derHeader(tag: number, length: number): Buffer {
   if (length < 0x80) return Buffer.of(tag, length);
   if (length < 0x100) return Buffer.of(tag, 0x81, length);
-  return Buffer.of(tag, 0x82, length >> 8, length & 0xff);
+  if (length < 0x10000) return Buffer.of(tag, 0x82, length >> 8, length & 0xff);
+  return Buffer.of(tag, 0x83, length >> 16, (length >> 8) & 0xff, length & 0xff);
+}
+
+/** An element, encoded. @param contents one after the other */
+export function derElement(tag: number, ...contents: readonly Buffer[]): Buffer {
+  const length = contents.reduce((sum, content) => sum + content.length, 0);
+  return Buffer.concat([derHeader(tag, length), ...contents]);
 }
 
 const hex = (octet: number) => `0x${octet.toString(16).padStart(2, '0')}`;

@@ -238,15 +238,19 @@ export function deviceStoreContract(name: string, open: () => Promise<DeviceStor
       assert.deepEqual(await counted(period), [`${first} assigned 1`, `${second} claimed 1`]);
     });
 
-    it('returns the ids of devices that DPS has not assigned', async () => {
+    it('returns the ids of devices of which a registration is awaited', async () => {
       const store = await open();
       const group = `waiting-${run}`;
       await store.create([
         someDevice({ id: id('w1'), enrollmentGroup: group, status: 'provisioned' }),
         someDevice({ id: id('w2'), enrollmentGroup: group, status: 'provisioned' }),
         someDevice({ id: id('w3'), enrollmentGroup: group, status: 'assigned' }),
+        someDevice({
+          ...{ id: id('w4'), enrollmentGroup: group, status: 'assigned' },
+          unconfirmedSince: '2026-01-01T00:00:00.000Z',
+        }),
       ]);
-      assert.deepEqual((await store.waitingIds(group, 10)).sort(), [id('w1'), id('w2')]);
+      assert.deepEqual((await store.waitingIds(group, 10)).sort(), [id('w1'), id('w2'), id('w4')]);
       assert.equal((await store.waitingIds(group, 1)).length, 1);
     });
 

@@ -72,7 +72,8 @@ export function createMemoryDeviceStore(): DeviceStore & {
     },
     async waitingIds(enrollmentGroup, limit) {
       const waiting = sorted().filter(
-        (record) => record.status === 'provisioned' && record.enrollmentGroup === enrollmentGroup,
+        ({ status, unconfirmedSince, enrollmentGroup: group }) =>
+          (status === 'provisioned' || unconfirmedSince !== undefined) && group === enrollmentGroup,
       );
       return waiting.slice(0, limit).map(({ id }) => id);
     },

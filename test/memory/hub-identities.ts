@@ -11,7 +11,7 @@ export function createMemoryHubIdentities(): HubIdentities & { readonly devices:
     async observe(hub, deviceId) {
       const found = find(hub, deviceId);
       if (found === undefined || found.status === 'absent') return null;
-      return { ...found, status: found.status, deviceId, hub, authentication: 'none', thumbprints: [], etag: '' };
+      return { authentication: 'none', thumbprints: [], etag: '', ...found, status: found.status, deviceId, hub };
     },
     async disable(hub, deviceId, reason, change) {
       const found = find(hub, deviceId);

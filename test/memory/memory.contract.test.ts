@@ -12,6 +12,7 @@ import { hubIdentitiesContract } from '../contract/hub-identities.ts';
 import { jobStoreContract } from '../contract/job-store.ts';
 import { lockContract } from '../contract/lock.ts';
 import { outboxContract } from '../contract/outbox.ts';
+import { renewalRateContract } from '../contract/renewal-rate.ts';
 import { webhookStoreContract } from '../contract/webhook-store.ts';
 import { makeCertificate } from '../infra/emulators/dps/certificates.ts';
 import { createMemoryAppendBlobs } from './append-blobs.ts';
@@ -28,6 +29,7 @@ import { createMemoryHubIdentities } from './hub-identities.ts';
 import { createMemoryJobStore } from './job-store.ts';
 import { createMemoryLocks } from './locks.ts';
 import { createMemoryOutbox } from './outbox.ts';
+import { createMemoryRenewalRate } from './renewal-rate.ts';
 import { createMemoryWebhookStore } from './webhook-store.ts';
 
 // The in-memory ports pass the same tests as the real ones. Otherwise, unit tests that use them would prove nothing.
@@ -46,6 +48,8 @@ appendBlobsContract('memory', () => {
 });
 blobStoreContract('memory', () => blobs);
 groupStoreContract('memory', () => groups);
+const renewalRate = createMemoryRenewalRate();
+renewalRateContract('memory', () => renewalRate);
 deadLetterStoreContract('memory', () => letters);
 const findings = createMemoryFindingStore();
 findingStoreContract('memory', () => findings);

@@ -57,6 +57,7 @@ module account 'br/public:avm/res/document-db/database-account:0.16.0' = {
                 { path: '/identity/sha256Thumbprint/?' }
                 { path: '/formerCertificateNames/[]/?' }
                 { path: '/block/lookAgainAt/?' }
+                { path: '/unconfirmedSince/?' }
                 { path: '/formerGroups/[]/?' }
                 { path: '/owedSince/?' }
               ]

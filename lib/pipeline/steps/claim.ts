@@ -248,7 +248,7 @@ function supersede(claim: DeviceRecord, predecessor: DeviceRecord): DeviceRecord
   const event = { at: claim.statusSince, event: `superseded ${predecessor.status}` as const, detail };
   const enrolled = enrolledCertificates(predecessor);
   const certificates = certificatesOf(predecessor);
-  const { block, hubs, enrollmentGroup, formerGroups = [] } = predecessor;
+  const { block, hubs, enrollmentGroup, formerGroups = [], renewals } = predecessor;
   const deletion = predecessor.deletion ?? (block && { by: block.by, at: block.at, block: block.mark });
   const before = heldWhileClaimed(predecessor);
   const taken = {
@@ -256,6 +256,7 @@ function supersede(claim: DeviceRecord, predecessor: DeviceRecord): DeviceRecord
     formerCertificateNames: inheritedCertificateNames(predecessor),
     ...(enrolled.length > 0 && { enrolledCertificates: enrolled }),
     ...(certificates.length > 0 && { certificates }),
+    ...(renewals !== undefined && { renewals }),
     ...(before !== undefined && { before }),
     ...withFormerGroup({ ...claim, formerGroups }, enrollmentGroup),
     ...(hubs !== undefined && { hubs }),

@@ -12,6 +12,7 @@ import { createCosmosFleetActStore } from '../../../lib/azure/cosmos-fleet-acts.
 import { createCosmosGroupStore } from '../../../lib/azure/cosmos-groups.ts';
 import { createCosmosJobStore } from '../../../lib/azure/cosmos-jobs.ts';
 import { createCosmosOutbox } from '../../../lib/azure/cosmos-outbox.ts';
+import { createCosmosRenewalRate } from '../../../lib/azure/cosmos-renewal-rate.ts';
 import { deadLetterStoreContract } from '../../contract/dead-letter-store.ts';
 import { deviceStoreContract } from '../../contract/device-store.ts';
 import { dpsCaStoreContract } from '../../contract/dps-ca-store.ts';
@@ -20,6 +21,7 @@ import { fleetActStoreContract } from '../../contract/fleet-act-store.ts';
 import { groupStoreContract } from '../../contract/group-store.ts';
 import { jobStoreContract } from '../../contract/job-store.ts';
 import { outboxContract } from '../../contract/outbox.ts';
+import { renewalRateContract } from '../../contract/renewal-rate.ts';
 import { webhookStoreContract } from '../../contract/webhook-store.ts';
 
 /*
@@ -75,3 +77,4 @@ outboxContract(name, () => ({
   findings: createCosmosFindingStore(owing.container('findings')),
   deadLetters: createCosmosDeadLetterStore(owing.container('dead-letters')),
 }));
+renewalRateContract('Cosmos DB', () => createCosmosRenewalRate(database.container('events')));

@@ -1,0 +1,112 @@
+import type { X509Certificate } from 'node:crypto';
+import { issuerAmong, trustedAtEst } from '../authorities/est-cas.ts';
+import { blockError } from '../devices/blocking.ts';
+import type { DeviceCertificate } from '../devices/certificate.ts';
+import { certificatesOf } from '../devices/certificates.ts';
+import type { DeviceRecord } from '../devices/device.ts';
+import { deviceId } from '../devices/ids.ts';
+import { isGood } from '../devices/renewal.ts';
+import { excerpt, FleetError } from '../errors.ts';
+import { type GroupDefinition, usesFleetEst } from '../groups/definition.ts';
+import { type GroupRecord, inForce } from '../groups/group.ts';
+import { readCertificate } from '../pki/certificate.ts';
+import type { Versioned } from '../storage.ts';
+import type { Ports } from './ports.ts';
+
+/** A request to the EST server, as far as it tells who sends it. */
+export interface EstCall {
+  /** The label of the URL: group and generation of the CA, such as `line7~2` (`estBaseUrl`). */
+  readonly label: string;
+  /** The client certificate. TLS has shown that the caller has its key, and nothing else about it. */
+  readonly leaf: X509Certificate;
+}
+
+/** The device that a request comes from. */
+export interface EstCaller {
+  readonly group: Versioned<GroupRecord>;
+  /** The definition that is in force. */
+  readonly definition: GroupDefinition;
+  readonly est: NonNullable<GroupDefinition['est']>;
+  readonly record: Versioned<DeviceRecord>;
+  /** The certificate that it presented, as its record names it. */
+  readonly presented: DeviceCertificate;
+}
+
+const label = /^(?<id>[^~]+)~(?<generation>[1-9]\d{0,5})$/;
+const day = 86_400_000;
+
+/**
+ * Finds the device that a client certificate belongs to, and checks all that the front end does not: issuer, dates, record.
+ * @throws FleetError `renewal-refused` with the reason; `device-suspended`, `device-revoked`; `throttled`, `unavailable`
+ */
+export async function estCaller(
+  { label: text, leaf }: EstCall,
+  { groups, devices, now }: Pick<Ports, 'groups' | 'devices' | 'now'>,
+): Promise<EstCaller> {
+  const { id, generation } = label.exec(text)?.groups ?? {};
+  const group = id === undefined ? undefined : (await groups.directory()).get(id);
+  if (group === undefined) throw refused(`There is no enrollment group for the URL label "${excerpt(text)}".`);
+  if (Number(generation) > newestGeneration(group.value))
+    throw refused(`Group "${id}" has no issuing CA ${generation}, which the URL names.`);
+  const { definition } = inForce(group.value);
+  const { est } = definition;
+  if (est === undefined || !usesFleetEst(definition))
+    throw refused(`Group "${id}" does not use this EST server (its setting est.url).`);
+  // A renewed identity has to register, and DPS would refuse it: the device keeps what it has.
+  if (definition.provisioningStatus === 'disabled') throw refused(`Group "${id}" is disabled.`);
+
+  const at = now();
+  // First: what another CA issued is not read any further.
+  if (issuerAmong(trustedAtEst(group.value, at), leaf) === undefined)
+    throw refused(`The client certificate was not issued by a CA of group "${id}" that is still valid.`);
+  const name = nameIn(leaf);
+  checkDates(leaf, est.renewExpiredWithinDays, at);
+  const record = (await devices.read([name])).get(name);
+  if (record === undefined) throw refused(`There is no device "${name}".`);
+  return { group, definition, est, record, presented: presentedBy(record.value, leaf, group.value.id) };
+}
+
+/**
+ * The certificate of the record that the caller presented, if the device may use it.
+ * @throws FleetError `renewal-refused`, `device-suspended`, `device-revoked`
+ */
+export function presentedBy(record: DeviceRecord, leaf: X509Certificate, groupId: string): DeviceCertificate {
+  const { id, status, enrollmentGroup } = record;
+  const block = blockError(record);
+  if (block !== undefined) throw block;
+  if (enrollmentGroup !== groupId) throw refused(`Device "${id}" is not in group "${groupId}".`);
+  if (status === 'claimed')
+    throw new FleetError('device-busy', `Job ${record.claim.jobId} provisions device "${id}" at this moment.`);
+  if (status !== 'provisioned' && status !== 'assigned') throw refused(`Device "${id}" is ${status}.`);
+  const thumbprint = leaf.fingerprint256.replaceAll(':', '');
+  const presented = certificatesOf(record).find(({ sha256Thumbprint }) => sha256Thumbprint === thumbprint);
+  if (presented === undefined || presented.kind === 'edge-ca')
+    throw refused(`The client certificate ${leaf.serialNumber.toLowerCase()} is not one of device "${id}".`);
+  const what = `The client certificate ${presented.serialNumber} of device "${id}"`;
+  if (presented.state === 'revoked') throw refused(`${what} is revoked.`);
+  if (!isGood(presented, record)) throw refused(`${what} was replaced at ${presented.since}. Use the newer one.`);
+  return presented;
+}
+
+function newestGeneration({ issuingCas, accepted, retiredCas = [] }: GroupRecord): number {
+  const all = [...issuingCas, ...(accepted?.issuingCas ?? []), ...retiredCas];
+  return Math.max(0, ...all.map(({ generation }) => generation));
+}
+
+/** The device id in the subject of a client certificate: its only common name. */
+function nameIn(leaf: X509Certificate): string {
+  const name = readCertificate(leaf.raw).commonName?.toString();
+  if (name !== undefined && deviceId.test(name)) return name;
+  throw refused('The common name of the client certificate is not a device id.');
+}
+
+function checkDates({ validFromDate, validToDate }: X509Certificate, withinDays: number, at: Date): void {
+  if (at < validFromDate) throw refused(`The client certificate is valid from ${validFromDate.toISOString()} only.`);
+  if (at.getTime() <= validToDate.getTime() + withinDays * day) return;
+  const window = withinDays === 0 ? '' : `, more than ${withinDays} days ago`;
+  throw refused(`The client certificate ended at ${validToDate.toISOString()}${window}. Install a new bundle.`);
+}
+
+export function refused(reason: string): FleetError {
+  return new FleetError('renewal-refused', reason);
+}
