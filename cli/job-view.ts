@@ -103,9 +103,17 @@ export function checkLines(check: Schemas['CheckSummary'] & { readonly rows: num
         `about ${duration(minutes * 60)} ${what}${binding === undefined ? '' : `, limited by ${binding}`}`,
       ];
     }),
+    ...(estimate.renewals ?? []).map((each): Line => ['renewals', renewalsText(each)]),
     ['price', `about ${once.toFixed(2)} ${currency} once, ${perMonth.toFixed(2)} ${currency} per month`],
     ['digest', check.digest],
   ];
+}
+
+function renewalsText(renewals: NonNullable<Schemas['Estimate']['renewals']>[number]): string {
+  const { enrollmentGroup, ofDevices, jitterDays, perDay, perMinute, aboveHalfOfQuota } = renewals;
+  const pace = `up to ${grouped(perDay)} a day, ${grouped(perMinute)} a minute`;
+  const advice = aboveHalfOfQuota ? '; more than half of what DPS takes, set a larger validityJitterDays' : '';
+  return `${enrollmentGroup}: ends of ${plural(ofDevices, 'certificate')} are spread over ${plural(jitterDays, 'day')}; ${pace}${advice}`;
 }
 
 /** Lines about what the reader of the list repaired or doubts. */

@@ -1069,6 +1069,13 @@ export interface components {
              * @default 365
              */
             validityDays?: number;
+            /** @description Days over which the ends of identities are spread, so that they are not all renewed at once. Default: from the size of the group. */
+            validityJitterDays?: number;
+            /**
+             * @description Days in which a bundle is installed. At a rollover, the older CA stays for that long.
+             * @default 90
+             */
+            bundleShelfLifeDays?: number;
             /**
              * @description The intermediate CA of the group. A change takes effect at the next rollover.
              * @default {}
@@ -1121,25 +1128,46 @@ export interface components {
              * @enum {string}
              */
             edgeCa?: "daemon" | "issued" | "est";
-            /** @description EST server (RFC 7030) that issues certificates to gateways. Their credential is the identity of the bundle. */
+            /** @description EST server (RFC 7030) that issues certificates to gateways. Their first credential is the identity of the bundle. "fleet" is short for `{ "url": "fleet", "identity": true }`. */
             est?: {
-                /** @description Base URL, such as https://est.example.com/.well-known/est */
-                url: string;
+                /** @description "fleet": the EST server of this deployment. Or the base URL of another one, such as https://est.example.com/.well-known/est */
+                url: "fleet" | string;
                 /**
                  * @description Gateways get and renew their identity there too. They start with the identity of the bundle.
                  * @default false
                  */
                 identity?: boolean;
                 /**
-                 * @description When a certificate is renewed: at this share of its life, or with this time left.
+                 * @description When an identity is renewed: at this share of its life, or with this time left.
                  * @default 80%
                  */
                 threshold?: string;
                 /**
-                 * @description The time from a failed renewal to the next attempt.
+                 * @description The time from a failed renewal of an identity to the next attempt.
                  * @default 4%
                  */
                 retry?: string;
+                /**
+                 * @description When an Edge CA is renewed, which restarts all modules. Keep it apart from `threshold`.
+                 * @default 75%
+                 */
+                edgeCaThreshold?: string;
+                /**
+                 * @description The time from a failed renewal of an Edge CA to the next attempt.
+                 * @default 4%
+                 */
+                edgeCaRetry?: string;
+                /**
+                 * @description How many days after its end a certificate can still be renewed. Only with url "fleet".
+                 * @default 0
+                 */
+                renewExpiredWithinDays?: number;
+                /**
+                 * @description The CA of the certificates with which gateways sign in to the EST server (`est-id`): the issuing CA, or one that DPS does not know. Only with url "fleet".
+                 * @default issuing
+                 * @enum {string}
+                 */
+                idCa?: "issuing" | "separate";
                 /** @description PEM certificate of the CA that issued its TLS certificate. Default: our root. */
                 trustedCa?: string;
             };
@@ -1193,6 +1221,12 @@ export interface components {
              * @enum {string}
              */
             allocationPolicy?: "hashed" | "geoLatency" | "static" | "custom";
+            /**
+             * @description Who decides about a registration: DPS alone, or this app, which then is in the path of each registration and can refuse a single certificate.
+             * @default dps
+             * @enum {string}
+             */
+            allocation?: "dps" | "orchestrator";
             /**
              * @description Host names of linked hubs. Empty: all linked hubs.
              * @default []
@@ -1348,7 +1382,7 @@ export interface components {
          * @description See docs/errors.md.
          * @enum {string}
          */
-        ErrorCode: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+        ErrorCode: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
         /** @description No row of a job was counted for 30 minutes. It may wait behind other jobs. */
         "Event-fleet.job.stalled": {
             /** @constant */
@@ -2046,6 +2080,18 @@ export interface components {
                     minutes: number;
                 }[];
             }[];
+            /** @description How fast the devices of each group renew later if all of them are issued at once. */
+            readonly renewals?: {
+                enrollmentGroup: string;
+                /** @description Rows of the list, or the size of the group if that is larger. */
+                ofDevices: number;
+                /** @description Days over which the ends of their certificates are spread. */
+                jitterDays: number;
+                perDay: number;
+                perMinute: number;
+                /** @description More per minute than half of what DPS takes: set `validityJitterDays`. */
+                aboveHalfOfQuota: boolean;
+            }[];
             readonly price: {
                 /** @constant */
                 currency: "USD";
@@ -2369,6 +2415,8 @@ export interface components {
                 since: components["schemas"]["Time"];
                 assignedHub?: string;
             }[];
+            /** @description Since when it has a renewed identity with which no registration was seen. The one before is good until then. */
+            unconfirmedSince?: components["schemas"]["Time"];
             /** @description Every certificate that has not expired, and the latest 20, newest first. */
             readonly certificates: {
                 /** @enum {string} */
@@ -2383,8 +2431,14 @@ export interface components {
                 notAfter: components["schemas"]["Time"];
                 /** @description The group whose CA issued it. */
                 enrollmentGroup: string;
-                /** @description Generation of that CA. */
+                /** @description Generation of that CA. 0: the CA for est-ids only. */
                 caGeneration?: number;
+                /** @description The request to the EST server that it answers. */
+                request?: {
+                    /** @description SHA-256 of the PKCS#10 request, hex. */
+                    sha256: string;
+                    at: components["schemas"]["Time"];
+                };
                 /** @enum {string} */
                 keyMadeBy?: "device" | "service";
                 /**
@@ -2476,7 +2530,7 @@ export interface components {
             notAfter: components["schemas"]["Time"];
             /** @description The group whose CA issued it. */
             enrollmentGroup: string;
-            /** @description Absent where it was issued by an earlier version. */
+            /** @description 0: the CA for est-ids only. Absent where it was issued by an earlier version. */
             caGeneration?: number;
             /** @enum {string} */
             keyMadeBy?: "device" | "service";
@@ -2489,6 +2543,12 @@ export interface components {
             since: components["schemas"]["Time"];
             confirmedAt?: components["schemas"]["Time"];
             assignedHub?: string;
+            /** @description The request to the EST server that it answers. */
+            request?: {
+                /** @description SHA-256 of the PKCS#10 request, hex. */
+                sha256: string;
+                at: components["schemas"]["Time"];
+            };
         };
         FleetActs: {
             readonly acts: components["schemas"]["FleetAct"][];
@@ -2974,6 +3034,13 @@ export interface components {
              * @default 365
              */
             validityDays: number;
+            /** @description Days over which the ends of identities are spread, so that they are not all renewed at once. Default: from the size of the group. */
+            validityJitterDays?: number;
+            /**
+             * @description Days in which a bundle is installed. At a rollover, the older CA stays for that long.
+             * @default 90
+             */
+            bundleShelfLifeDays: number;
             /** @description The intermediate CA of the group. A change takes effect at the next rollover. */
             issuingCa: {
                 /**
@@ -3023,25 +3090,46 @@ export interface components {
              * @enum {string}
              */
             edgeCa: "daemon" | "issued" | "est";
-            /** @description EST server (RFC 7030) that issues certificates to gateways. Their credential is the identity of the bundle. */
+            /** @description EST server (RFC 7030) that issues certificates to gateways. Their first credential is the identity of the bundle. "fleet" is short for `{ "url": "fleet", "identity": true }`. */
             est?: {
-                /** @description Base URL, such as https://est.example.com/.well-known/est */
-                url: string;
+                /** @description "fleet": the EST server of this deployment. Or the base URL of another one, such as https://est.example.com/.well-known/est */
+                url: "fleet" | string;
                 /**
                  * @description Gateways get and renew their identity there too. They start with the identity of the bundle.
                  * @default false
                  */
                 identity: boolean;
                 /**
-                 * @description When a certificate is renewed: at this share of its life, or with this time left.
+                 * @description When an identity is renewed: at this share of its life, or with this time left.
                  * @default 80%
                  */
                 threshold: string;
                 /**
-                 * @description The time from a failed renewal to the next attempt.
+                 * @description The time from a failed renewal of an identity to the next attempt.
                  * @default 4%
                  */
                 retry: string;
+                /**
+                 * @description When an Edge CA is renewed, which restarts all modules. Keep it apart from `threshold`.
+                 * @default 75%
+                 */
+                edgeCaThreshold: string;
+                /**
+                 * @description The time from a failed renewal of an Edge CA to the next attempt.
+                 * @default 4%
+                 */
+                edgeCaRetry: string;
+                /**
+                 * @description How many days after its end a certificate can still be renewed. Only with url "fleet".
+                 * @default 0
+                 */
+                renewExpiredWithinDays: number;
+                /**
+                 * @description The CA of the certificates with which gateways sign in to the EST server (`est-id`): the issuing CA, or one that DPS does not know. Only with url "fleet".
+                 * @default issuing
+                 * @enum {string}
+                 */
+                idCa: "issuing" | "separate";
                 /** @description PEM certificate of the CA that issued its TLS certificate. Default: our root. */
                 trustedCa?: string;
             };
@@ -3092,6 +3180,12 @@ export interface components {
              * @enum {string}
              */
             allocationPolicy: "hashed" | "geoLatency" | "static" | "custom";
+            /**
+             * @description Who decides about a registration: DPS alone, or this app, which then is in the path of each registration and can refuse a single certificate.
+             * @default dps
+             * @enum {string}
+             */
+            allocation: "dps" | "orchestrator";
             /**
              * @description Host names of linked hubs. Empty: all linked hubs.
              * @default []
@@ -4422,7 +4516,7 @@ export interface operations {
                 /** @description Default: JSON if the header Accept prefers it to CSV, otherwise CSV. Pages are of JSON only. */
                 format?: "csv" | "json";
                 /** @description Only rows with this code. JSON only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
             };
             header?: {
                 /** @description `application/json` asks for JSON. */
@@ -5696,7 +5790,7 @@ export interface operations {
                 /** @description Letters of this queue only. */
                 queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks" | "event-deliveries";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
                 /** @description Letters that wait (default), that were redriven in the last 30 days, or that were discarded in the last year. */
@@ -5774,7 +5868,7 @@ export interface operations {
                 /** @description Letters of this queue only. */
                 queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks" | "event-deliveries";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
             };
@@ -5834,7 +5928,7 @@ export interface operations {
                 /** @description Letters of this queue only. */
                 queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks" | "event-deliveries";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
                 /** @description `true` discards all letters that wait. Needed when nothing else selects letters. */

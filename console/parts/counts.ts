@@ -32,7 +32,7 @@ export function outcomesBar({ outcomes }: Pick<CheckSummary, 'outcomes'>): Templ
 }
 
 /** How long a list would take and cost, with the figures that it follows from. */
-export function estimateFacts({ phases, price, assumptions, figuresOf }: Estimate): TemplateResult {
+export function estimateFacts({ phases, renewals = [], price, assumptions, figuresOf }: Estimate): TemplateResult {
   const names = { issue: 'Until the bundles are ready', register: 'Until all devices have registered' } as const;
   return html`<dl class="facts">
       ${phases.map(
@@ -40,6 +40,16 @@ export function estimateFacts({ phases, price, assumptions, figuresOf }: Estimat
           html`<div>
             <dt>${names[phase]}</dt>
             <dd>${minuteText(minutes)}${binding === undefined ? '' : html` <span class="muted">limited by ${services[binding]}</span>`}</dd>
+          </div>`,
+      )}
+      ${renewals.map(
+        ({ enrollmentGroup, jitterDays, perDay, perMinute, aboveHalfOfQuota }) =>
+          html`<div>
+            <dt>Renewals of ${enrollmentGroup}</dt>
+            <dd>
+              ${number(perDay)} a day, ${number(perMinute)} a minute
+              <span class="muted">spread over ${number(jitterDays)} days${aboveHalfOfQuota ? '; more than half of what DPS takes' : ''}</span>
+            </dd>
           </div>`,
       )}
       <div><dt>Price, once</dt><dd>${dollars(price.once)}</dd></div>

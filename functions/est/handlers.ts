@@ -46,12 +46,11 @@ function leafOf({ clientCertificate }: EstRequest): X509Certificate {
   throw new FleetError('renewal-refused', 'The request came without a client certificate.');
 }
 
-/** Base64 characters per line (RFC 2045 allows 76). */
-const lineLength = 64;
-
-/** IoT Edge takes status 200 and exactly this content type. */
+/**
+ * IoT Edge takes status 200, exactly this content type, and a body that ends with a newline, since it puts the body between the
+ * labels of PEM. The base64 has no other line break: strongSwan 5.9 reads none, and all others need none (RFC 4648, 3.1).
+ */
 function pkcs7(certificates: readonly string[]): EstReply {
-  const text = certsOnly(certificates).toString('base64');
-  const lines = text.match(new RegExp(`.{1,${lineLength}}`, 'g')) ?? [];
-  return { status: 200, contentType: 'application/pkcs7-mime', body: `${lines.join('\n')}\n` };
+  const body = `${certsOnly(certificates).toString('base64')}\n`;
+  return { status: 200, contentType: 'application/pkcs7-mime', body };
 }

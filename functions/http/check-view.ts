@@ -52,6 +52,17 @@ const priceItem = z
   .object({ ...figure, when: z.enum(['once', 'perMonth']), count: z.number().min(0), dollars: z.number().min(0) })
   .readonly();
 
+const renewals = z
+  .object({
+    enrollmentGroup: z.string(),
+    ofDevices: count.describe('Rows of the list, or the size of the group if that is larger.'),
+    jitterDays: z.number().min(0).describe('Days over which the ends of their certificates are spread.'),
+    perDay: count,
+    perMinute: count,
+    aboveHalfOfQuota: z.boolean().describe('More per minute than half of what DPS takes: set `validityJitterDays`.'),
+  })
+  .readonly();
+
 const estimate = z
   .object({
     devices: count.describe('Devices for which something would be issued.'),
@@ -61,6 +72,11 @@ const estimate = z
       .array(phase)
       .readonly()
       .describe('`issue`: until bundles are ready. `register`: until all devices have registered.'),
+    renewals: z
+      .array(renewals)
+      .readonly()
+      .optional()
+      .describe('How fast the devices of each group renew later if all of them are issued at once.'),
     price: z
       .object({
         currency: z.literal('USD'),

@@ -2,8 +2,7 @@ import type { ErrorCode } from '../errors.ts';
 import type { Owing } from '../outbox.ts';
 import type { Measured, Page, PageRequest, Versioned } from '../storage.ts';
 import type { BlockKind, DeviceBlock } from './block.ts';
-import type { BundleName, CertificateName, DeviceCertificate, DeviceIdentity } from './certificate.ts';
-import type { Renewal } from './renewal.ts';
+import type { BundleName, CertificateName, DeviceCertificate, DeviceIdentity, Renewal } from './certificate.ts';
 import type { Twin } from './twin.ts';
 
 /**

@@ -26,6 +26,7 @@ import {
   withReached,
 } from '../groups/group.ts';
 import type { PrivateUrls } from '../groups/url-rule.ts';
+import { withSize } from '../groups/validity-jitter.ts';
 import { currentLog } from '../log.ts';
 import { checkPrecondition, type Precondition } from '../precondition.ts';
 import { type RetryOptions, retrying } from '../retry.ts';
@@ -103,6 +104,8 @@ export interface Groups extends GroupDeletion {
   resume(id: string): Promise<StoredGroup & { readonly ended?: GroupSuspension }>;
   /** Notes that every individual enrollment of the group has this status. Another one may be declared by now. */
   noteReached(id: string, status: GroupDefinition['provisioningStatus']): Promise<void>;
+  /** Notes how many devices the group has (`deviceScale`). It changes when the group has doubled or halved. */
+  noteSize(id: string, devices: number): Promise<void>;
   /**
    * The request for the group's next issuing CA, to be signed elsewhere.
    * @returns the request (PKCS#10, PEM) and the generation of the CA
@@ -402,6 +405,12 @@ export function createGroups(options: GroupsOptions): Groups {
 
     async noteReached(id, reached) {
       await update(id, (latest) => (latest.reached === reached ? latest : { ...latest, reached }));
+    },
+
+    async noteSize(id, devices) {
+      const known = (await directory.all()).get(id);
+      if (known === undefined || withSize(known.value, devices) === known.value) return;
+      await update(id, (latest) => withSize(latest, devices));
     },
 
     async requestIssuingCa(id) {

@@ -349,6 +349,12 @@ function crossFieldFaults(group: z.output<typeof schema>): Issue[] {
   if (group.allocationPolicy === 'static' && group.iotHubs.length !== 1) {
     faults.push({ path: 'iotHubs', message: 'allocationPolicy "static" needs exactly one hub' });
   }
+  if (group.validityJitterDays !== undefined && group.validityJitterDays > group.validityDays / 2) {
+    faults.push({
+      path: 'validityJitterDays',
+      message: `is more than half of validityDays, so some certificates would end too soon; expected at most ${group.validityDays / 2}`,
+    });
+  }
   faults.push(...targetFaults(group));
   return faults;
 }

@@ -23,6 +23,11 @@ export interface GroupRecord {
    * `enabled`.
    */
   readonly reached?: GroupDefinition['provisioningStatus'] | 'some';
+  /**
+   * Devices of the group as the sweep counted them last, as a power of two (`sizeClassOf`). Absent: fewer than
+   * `smallestNotedSize`, or not counted yet.
+   */
+  readonly deviceScale?: number;
   /** Who allowed the latest declaration to take over an enrollment group that this deployment did not write. */
   readonly adopt?: Act;
   /** Who took over an enrollment group that this deployment did not write. */

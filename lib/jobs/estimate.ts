@@ -1,3 +1,4 @@
+import { renewalsPerMinute } from '../groups/validity-jitter.ts';
 import {
   costOf,
   type Limit,
@@ -19,6 +20,8 @@ export interface Estimate {
   readonly binding?: QuotaService;
   /** `issue`: until the bundles are ready. `register`: until all devices have registered with DPS, if all start at once. */
   readonly phases: readonly EstimatedPhase[];
+  /** How fast the devices renew later, per group; at most 100. Absent in estimates of earlier versions. */
+  readonly renewals?: readonly EstimatedRenewals[];
   readonly price: EstimatedPrice;
   /** The assumptions behind the figures, as sentences. */
   readonly assumptions: readonly string[];
@@ -39,6 +42,20 @@ export interface EstimatedQuota extends Pick<Limit, 'of' | 'service' | 'source' 
   readonly operations: number;
   readonly perMinute: number;
   readonly minutes: number;
+}
+
+/** How fast the devices of a group renew if all of them are issued at once. */
+export interface EstimatedRenewals {
+  readonly enrollmentGroup: string;
+  /** The rows of the list, or the size of the group where that is larger. */
+  readonly ofDevices: number;
+  /** Days over which the ends of certificates are spread (lib/groups/validity-jitter.ts). In tenths, rounded up. */
+  readonly jitterDays: number;
+  /** Rounded up, as is `perMinute`. */
+  readonly perDay: number;
+  readonly perMinute: number;
+  /** True when more devices renew per minute than half of DPS's quota. */
+  readonly aboveHalfOfQuota: boolean;
 }
 
 export interface EstimatedPrice {
@@ -69,6 +86,8 @@ export interface GroupWork {
   readonly rsa: boolean;
   /** True when each device gets an individual enrollment. */
   readonly individual: boolean;
+  /** How fast the group renews later. Absent in checks of earlier versions. */
+  readonly renewals?: Omit<EstimatedRenewals, 'aboveHalfOfQuota'>;
 }
 
 export interface EstimateOptions {
@@ -127,6 +146,7 @@ export function estimate({ work, deployment }: EstimateOptions): Estimate {
     certificates,
     ...(binding !== undefined && { binding }),
     phases: [phase('issue', issuing), phase('register', registering)],
+    renewals: work.flatMap(({ renewals }) => (renewals === undefined ? [] : [roundedRenewals(renewals)])),
     price: { currency: 'USD', once: total(items, 'once'), perMonth: total(items, 'perMonth'), items },
     assumptions,
     figuresOf: newestDate,
@@ -136,6 +156,7 @@ export function estimate({ work, deployment }: EstimateOptions): Estimate {
 const assumptions = [
   'Limits are those of one new DPS instance, one unit of IoT Hub S1, one vault and one serverless Cosmos DB container, without other load.',
   'Two hub units halve the minutes of the hub. A larger hub is faster still.',
+  'Renewals are those of devices that were all issued at once. With batches of several days they are fewer per day.',
   'All devices register at once. Devices that start over days need no more minutes than that.',
   'Prices are list prices in US dollars, East US. Units of IoT Hub, messages of devices and renewals are not in them.',
   'RSA signatures are priced as those of elliptic curve keys.',
@@ -174,6 +195,21 @@ function phase(name: EstimatedPhase['phase'], loads: readonly Load[]): Estimated
   return { phase: name, minutes: longest.minutes, binding: longest.service, quotas };
 }
 
+function roundedRenewals({
+  jitterDays,
+  perDay,
+  perMinute,
+  ...group
+}: NonNullable<GroupWork['renewals']>): EstimatedRenewals {
+  return {
+    ...group,
+    jitterDays: tenths(jitterDays),
+    perDay: Math.ceil(perDay),
+    perMinute: Math.ceil(perMinute),
+    aboveHalfOfQuota: perMinute > renewalsPerMinute,
+  };
+}
+
 function item(when: EstimatedItem['when'], name: PriceName, count: number): EstimatedItem {
   const { of, source, date } = prices[name];
   return { of, when, count: rounded(count), dollars: rounded(costOf(name, count)), source, date };
@@ -183,7 +219,7 @@ function total(items: readonly EstimatedItem[], when: EstimatedItem['when']): nu
   return rounded(items.reduce((sum, each) => sum + (each.when === when ? each.dollars : 0), 0));
 }
 
-const tenths = (minutes: number) => Math.ceil(minutes * 10) / 10;
+const tenths = (value: number) => Math.ceil(value * 10) / 10;
 
 /** A hundred-thousandth: the price of one device is a fraction of a cent. */
 const rounded = (value: number) => Math.round(value * 1e5) / 1e5;

@@ -64,13 +64,17 @@ export interface ListCheck {
   resume(chunk: CheckedChunk): void;
 }
 
-/** @param job the job that would provision the list; its shape is known */
+/**
+ * @param job the job that would provision the list; its shape is known
+ * @param list.rows how many rows the whole list has
+ */
 export function createListCheck(
   job: Job,
+  { rows: listRows }: { readonly rows: number },
   { groups, devices, manifests, reports, now }: CheckPorts & ReadPorts,
 ): ListCheck {
   const claims = createClaimTable();
-  const groupChecks = createGroupChecks(now);
+  const groupChecks = createGroupChecks(now, listRows);
   const { jobId, allowedGroups: [enrollmentGroup = ''] = [] } = job;
   const foreseeing = { directory: groups.directory, ensure: groups.foresee };
 

@@ -2,6 +2,7 @@ import { caKeyOf } from '../authorities/certificate-authority.ts';
 import { FleetError } from '../errors.ts';
 import { edgeCaOf } from '../groups/definition.ts';
 import type { GroupRecord, IssuingCa } from '../groups/group.ts';
+import { renewalPaceOf } from '../groups/validity-jitter.ts';
 import type { GroupWork } from '../jobs/estimate.ts';
 import {
   checkRequest,
@@ -25,8 +26,11 @@ export interface CheckedGroup {
   check(request: DeviceIssueRequest): Promise<Buffer | undefined>;
 }
 
-/** Opens the groups of one list. A group stays open for the list, so that a key in two of its rows is found. */
-export function createGroupChecks(now: () => Date) {
+/**
+ * Opens the groups of one list. A group stays open for the list, so that a key in two of its rows is found.
+ * @param listRows rows of the list, which can have devices of several groups
+ */
+export function createGroupChecks(now: () => Date, listRows: number) {
   const opened = new Map<string, { readonly etag: string; readonly group: CheckedGroup }>();
   const ownersOf = new Map<string, KeyOwners>();
 
@@ -41,7 +45,7 @@ export function createGroupChecks(now: () => Date) {
     async open({ value, etag }: Versioned<GroupRecord>): Promise<CheckedGroup> {
       const known = opened.get(value.id);
       if (known?.etag === etag) return known.group;
-      const group = openGroup(value, owners(value.id), now());
+      const group = openGroup(value, owners(value.id), { now: now(), listRows });
       opened.set(value.id, { etag, group });
       return group;
     },
@@ -53,13 +57,19 @@ export function createGroupChecks(now: () => Date) {
   };
 }
 
-function openGroup({ definition, issuingCas: [ca] }: GroupRecord, owners: KeyOwners, now: Date): CheckedGroup {
+function openGroup(
+  { id, definition, deviceScale = 0, issuingCas: [ca] }: GroupRecord,
+  owners: KeyOwners,
+  { now, listRows }: { readonly now: Date; readonly listRows: number },
+): CheckedGroup {
+  const devices = Math.max(listRows, deviceScale);
   const edgeCa = edgeCaOf(definition);
   const keyType = ca === undefined ? definition.issuingCa.keyType : caKeyOf(ca.certificatePem).keyType;
   const perDevice = {
     certificatesPerDevice: edgeCa === undefined ? 1 : 2,
     rsa: keyType === 'rsa-4096',
     individual: definition.enrollment === 'individual',
+    renewals: { enrollmentGroup: id, ofDevices: devices, ...renewalPaceOf(definition, devices) },
   };
   if (ca === undefined) {
     // The rules of a certificate are checked against its CA, which the first job of the group makes.

@@ -40,7 +40,7 @@ export async function runDryRun(job: Job, list: ListOfJob, ports: CheckJobPorts)
   const { jobs, reports, now, groups, deployment } = ports;
   const { jobId } = job;
   await groups.directory({ maxAgeSeconds: 0 });
-  const check = createListCheck(job, ports);
+  const check = createListCheck(job, list, ports);
   const sum = createCheckSum();
   let current = job;
   for (const range of list.chunks) {
@@ -100,7 +100,7 @@ export async function requireSameCheck(job: Job, list: ListOfJob, ports: CheckJo
   const { jobId, expectedCheck } = job;
   if (expectedCheck === undefined) return;
   await ports.groups.directory({ maxAgeSeconds: 0 });
-  const check = createListCheck(job, ports);
+  const check = createListCheck(job, list, ports);
   const sum = createCheckSum();
   for (const range of list.chunks) sum.add(await check.check({ jobId, ...range, attempt: 1 }));
   const found = sum.digest({ ...job, sha256: list.sha256 });

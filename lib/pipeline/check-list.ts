@@ -22,7 +22,7 @@ export function createListChecker(ports: CheckPorts & Pick<Ports, 'deployment'>)
     const described = jobOf(options, split, ports.now());
     const clashes = await clashesOf(described, split, reading);
     const job = clashes === undefined ? described : { ...described, shape: { ...split.shape, clashes } };
-    const check = createListCheck(job, reading);
+    const check = createListCheck(job, split, reading);
     const sum = createCheckSum();
     for (const range of split.chunks) sum.add(await check.check({ jobId: job.jobId, ...range, attempt: 1 }));
     const list = { ...options, sha256: createHash('sha256').update(bytes).digest('hex') };

@@ -274,6 +274,10 @@ function limitedGroups(groups: Groups, allowed: readonly string[]): Groups {
       requireGroup(id, allowed);
       return groups.noteReached(id, status);
     },
+    async noteSize(id, devices) {
+      requireGroup(id, allowed);
+      return groups.noteSize(id, devices);
+    },
     async requestIssuingCa(id) {
       requireGroup(id, allowed);
       return groups.requestIssuingCa(id);

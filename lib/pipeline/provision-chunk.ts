@@ -99,7 +99,7 @@ async function issueAndCommit(
   const toIssue = claimed.filter(({ request }) => !earlier?.has(request.deviceId));
   const act = issueAct(job, attempt, toIssue, issuances);
   const intent = act && (await audit.intent(act));
-  const issued = await issueArchive(toIssue, issuances, attempt);
+  const issued = await issueArchive(toIssue, issuances, { ...attempt, jobRows: job.counts.total });
   try {
     if (intent !== undefined) await audit.result(intent, issueOutcome(archive, issued.archive.index));
     const committed = earlier ?? (await commitArchive(archive, issued.archive, attempt, bundles));

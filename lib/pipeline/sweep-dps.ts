@@ -191,17 +191,26 @@ function withHubs({ hubs }: SweepCursor, found: readonly RegistrationOf[]): Swee
   return { ...Object.fromEntries(assigned.map((hub) => [hub, 0])), ...hubs };
 }
 
-/** How many of each group DPS should have: enrollments, or registrations of devices that are assigned. */
+/**
+ * How many of each group DPS should have: enrollments, or registrations of devices that are assigned. The same counts say how
+ * large each group is, which is noted for the spread of its certificates.
+ */
 async function expectedByGroup({ devices, groups }: SweepPorts): Promise<Readonly<Record<string, number>>> {
   const directory = await groups.directory();
   const expected = new Map<string, number>();
+  const sizes = new Map<string, number>([...directory.keys()].map((id) => [id, 0]));
   for (const { enrollmentGroup, status, devices: count } of (await devices.countByStatus()).value) {
+    if (!withoutCertificate.includes(status)) sizes.set(enrollmentGroup, (sizes.get(enrollmentGroup) ?? 0) + count);
     const isIndividual = directory.get(enrollmentGroup)?.value.definition.enrollment === 'individual';
     const isExpected = status === 'assigned' || (isIndividual && status === 'provisioned');
     if (isExpected) expected.set(enrollmentGroup, (expected.get(enrollmentGroup) ?? 0) + count);
   }
+  for (const [id, size] of sizes) await groups.noteSize(id, size);
   return Object.fromEntries(expected);
 }
+
+/** Statuses of devices that renew nothing any more. */
+const withoutCertificate: readonly DeviceStatus[] = ['deleted', 'revoked', 'scrapped'];
 
 /** Notes on the record that its individual enrollment is there, or is missing. */
 async function noteEnrollment(record: DeviceRecord, seen: ObservedEntry | undefined, ports: SweepPorts): Promise<void> {

@@ -12,13 +12,8 @@ import {
   KeyUsage,
 } from '@peculiar/asn1-x509';
 import { bitStringOctets, type DerElement, DerError, derTag, readConstructed, readElements } from './der.ts';
+import { type CertificateTime, readTime, timeEncodingByTag } from './time.ts';
 import { commonNameIdDer } from './x509.ts';
-
-/** A point in time and how the certificate encodes it. */
-export interface CertificateTime {
-  readonly date: Date;
-  readonly encoding: 'UTCTime' | 'GeneralizedTime';
-}
 
 /** The parts of a certificate. Buffers are views of its bytes, so that `byteOffset` says where each part lies. */
 export interface CertificateParts {
@@ -34,6 +29,8 @@ export interface CertificateParts {
   readonly commonName: Buffer | undefined;
   readonly notBefore: CertificateTime;
   readonly notAfter: CertificateTime;
+  /** The content of its element. */
+  readonly notAfterOctets: Buffer;
   /** SubjectPublicKeyInfo, DER, and the content of its BIT STRING. */
   readonly publicKeyInfo: Buffer;
   readonly publicKey: Buffer;
@@ -72,8 +69,9 @@ export function readToBeSigned(tbs: Buffer): CertificateParts {
     issuer: expect(issuer, derTag.sequence).whole,
     subject: expect(subject, derTag.sequence).whole,
     commonName: onlyCommonName(expect(subject, derTag.sequence)),
-    notBefore: readTime(notBefore),
-    notAfter: readTime(notAfter),
+    notBefore: timeOf(notBefore),
+    notAfter: timeOf(notAfter),
+    notAfterOctets: notAfter?.content ?? Buffer.alloc(0),
     publicKeyInfo: expect(publicKeyInfo, derTag.sequence).whole,
     publicKey: bitStringOctets(readElements(expect(publicKeyInfo, derTag.sequence).content)[1]),
     extensions,
@@ -104,17 +102,11 @@ function onlyCommonName(name: DerElement): Buffer | undefined {
   return type?.whole.equals(commonNameIdDer) && value?.tag === derTag.utf8String ? value.content : undefined;
 }
 
-/** RFC 5280 4.1.2.5: YYMMDDHHMMSSZ of 1950 to 2049, or YYYYMMDDHHMMSSZ. */
-function readTime(element: DerElement | undefined): CertificateTime {
-  const text = element?.content.toString('latin1') ?? '';
-  const [, year = '', month, day, hour, minute, second] = /^(\d{2,4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(text) ?? [];
-  const short = element?.tag === derTag.utcTime && year.length === 2;
-  if (!short && !(element?.tag === derTag.generalizedTime && year.length === 4))
+function timeOf(element: DerElement | undefined): CertificateTime {
+  const encoding = timeEncodingByTag(element?.tag);
+  if (element === undefined || encoding === undefined)
     throw new DerError('has a time that is not in the form of RFC 5280');
-  const century = short ? (Number(year) < 50 ? '20' : '19') : '';
-  const date = new Date(`${century}${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
-  if (Number.isNaN(date.getTime())) throw new DerError(`has an impossible time, ${text}`);
-  return { date, encoding: short ? 'UTCTime' : 'GeneralizedTime' };
+  return { date: readTime(element.content, encoding), encoding };
 }
 
 function octetString(der: Buffer): Buffer {

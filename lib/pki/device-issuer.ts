@@ -15,7 +15,8 @@ import {
 } from './keys.ts';
 import { profiles, validityFrom } from './profiles.ts';
 import { companionSerialNumber } from './serial.ts';
-import { createTemplates, draftCertificate, type Template, type Templates } from './template.ts';
+import { spreadEnd } from './spread.ts';
+import { createTemplates, draftCertificate, type Template, type TemplateChoice, type Templates } from './template.ts';
 
 export interface IssuedCertificate {
   /** Hex, as in the device record. */
@@ -62,6 +63,8 @@ export interface DeviceIssueRequest {
   readonly csr?: string;
   /** Hex, 16 octets, as reserved in the device record. */
   readonly serialNumber: string;
+  /** Window over which the ends of certificates are spread (spread.ts), at most half of `validityDays`. Default: 0, none. */
+  readonly jitterDays?: number;
 }
 
 /** Issues identities of one group's devices. */
@@ -99,7 +102,10 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
 
   const identityProfile = profiles['device-identity'];
   const { notBefore, notAfter } = validityFrom(now, validityDays, identityProfile, issuer);
-  const identityKind = { profile: identityProfile, notBefore, notAfter, commonNameOf: (deviceId: string) => deviceId };
+  const identityKind = { profile: identityProfile, notBefore, commonNameOf: (deviceId: string) => deviceId };
+  /** Of all certificates of a device: profiles differ in the begin only. */
+  const endFor = ({ deviceId, jitterDays = 0 }: DeviceIssueRequest) =>
+    spreadEnd(deviceId, { now, notAfter, validityDays, jitterDays });
   const identityTemplates = {
     'ec-p256': createTemplates({ ...identityKind, keyType: 'ec-p256' }, issuer, now),
     'rsa-2048': createTemplates({ ...identityKind, keyType: 'rsa-2048' }, issuer, now),
@@ -108,26 +114,33 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
 
   function edgeCaDrafting(kind: EdgeCaKind) {
     const profile = profiles[kind];
-    const validity = validityFrom(now, validityDays, profile, issuer);
+    const { notBefore } = validityFrom(now, validityDays, profile, issuer);
     const templates = createTemplates(
       {
         profile,
         keyType: 'ec-p256',
         pathLength: edgeCaPathLength[kind],
         commonNameOf: edgeCaCommonName,
-        ...validity,
+        notBefore,
       },
       issuer,
       now,
     );
-    async function draft({ deviceId, serialNumber }: DeviceIssueRequest, { publicKey, privateKeyPem }: NewDeviceKey) {
+    async function draft(
+      { deviceId, serialNumber }: DeviceIssueRequest,
+      { publicKey, privateKeyPem }: NewDeviceKey,
+      notAfter: Date,
+    ) {
       const companion = companionSerialNumber(serialNumber, kind);
-      const template = await templateFor(templates, deviceId);
-      const request = { deviceId, serialNumber: companion, publicKey };
+      const request = { deviceId, serialNumber: companion, notAfter, publicKey };
+      const template = await templateFor(templates, request);
       const { tbs, subjectKeyIdentifier } = draftCertificate(template, request);
       const owner = owners.add(subjectKeyIdentifier, `${deviceId} edge CA`);
       if (owner !== undefined) throw keyReuse(owner);
-      const issued = (der: Buffer) => ({ ...issuedCertificate(companion, der, validity), privateKeyPem });
+      const issued = (der: Buffer) => ({
+        ...issuedCertificate(companion, der, { notBefore, notAfter }),
+        privateKeyPem,
+      });
       return { tbs, issued };
     }
     return { templates, draft };
@@ -137,9 +150,11 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
   async function draftIdentity(
     { deviceId, serialNumber, csr }: DeviceIssueRequest,
     key: Pick<DeviceKey, 'type' | 'publicKey'>,
+    notAfter: Date,
   ) {
-    const template = await templateFor(identityTemplates[key.type], deviceId);
-    const draft = draftCertificate(template, { deviceId, serialNumber, publicKey: key.publicKey });
+    const request = { deviceId, serialNumber, notAfter, publicKey: key.publicKey };
+    const template = await templateFor(identityTemplates[key.type], request);
+    const draft = draftCertificate(template, request);
     const owner = owners.add(draft.subjectKeyIdentifier, deviceId);
     if (owner !== undefined) throw keyReuse(owner, csr);
     return draft;
@@ -147,8 +162,9 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
 
   function toIdentity(
     { serialNumber }: DeviceIssueRequest,
-    privateKeyPem: Buffer | undefined,
+    { privateKeyPem }: DeviceKey,
     der: Buffer,
+    notAfter: Date,
   ): DeviceIdentity {
     return { ...issuedCertificate(serialNumber, der, { notBefore, notAfter }), privateKeyPem };
   }
@@ -159,16 +175,17 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
     edgeCaKey?: NewDeviceKey,
   ): Promise<DeviceIdentity> {
     // 1. Draft every certificate of the device: if one breaks a rule, none is signed.
-    const identity = await draftIdentity(request, key);
-    const edgeCa = edgeCaKey && edgeCaDrafts && (await edgeCaDrafts.draft(request, edgeCaKey));
+    const end = endFor(request);
+    const identity = await draftIdentity(request, key, end);
+    const edgeCa = edgeCaKey && edgeCaDrafts && (await edgeCaDrafts.draft(request, edgeCaKey, end));
 
     // 2. Sign them.
     if (edgeCa === undefined) {
       const der = signing.isLocal ? signing.sign(identity.tbs) : await signing.sign(identity.tbs);
-      return toIdentity(request, key.privateKeyPem, der);
+      return toIdentity(request, key, der, end);
     }
     const [der, edgeCaDer] = await Promise.all([signing.sign(identity.tbs), signing.sign(edgeCa.tbs)]);
-    return { ...toIdentity(request, key.privateKeyPem, der), edgeCa: edgeCa.issued(edgeCaDer) };
+    return { ...toIdentity(request, key, der, end), edgeCa: edgeCa.issued(edgeCaDer) };
   }
 
   return {
@@ -189,12 +206,14 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
 
     async check(request) {
       const { deviceId, csr } = request;
-      if (edgeCaDrafts !== undefined) await templateFor(edgeCaDrafts.templates, deviceId);
+      const end = endFor(request);
+      const choice = { deviceId, notAfter: end };
+      if (edgeCaDrafts !== undefined) await templateFor(edgeCaDrafts.templates, choice);
       if (csr === undefined) {
-        await templateFor(identityTemplates[keyType], deviceId);
+        await templateFor(identityTemplates[keyType], choice);
         return undefined;
       }
-      const draft = await draftIdentity(request, readCertificationRequest(csr, deviceId, identityProfile));
+      const draft = await draftIdentity(request, readCertificationRequest(csr, deviceId, identityProfile), end);
       return Buffer.from(draft.subjectKeyIdentifier);
     },
 
@@ -202,8 +221,8 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
   };
 }
 
-async function templateFor(templates: Templates, deviceId: string): Promise<Template> {
-  return templates.find(deviceId) ?? (await templates.make(deviceId));
+async function templateFor(templates: Templates, choice: TemplateChoice): Promise<Template> {
+  return templates.find(choice) ?? (await templates.make(choice));
 }
 
 /**

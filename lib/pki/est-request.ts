@@ -41,6 +41,9 @@ export const enrollmentProfiles = {
  * EST has one operation for all certificates, so the extensions that are asked for tell the kind, as IoT Edge sets them:
  * basicConstraints with CA:TRUE for the Edge CA, extKeyUsage clientAuth for the certificate that signs in to the EST server
  * (`est-id`), none for the identity. All else that is asked for is ignored, since the profile decides.
+ *
+ * So `csrattrs` has nothing to say and is answered with 204 (RFC 7030 4.5.2): whatever attribute it named would be ignored,
+ * and a client that copies basicConstraints or extKeyUsage from it (RFC 9908 3.4) would ask for another kind.
  * @param deviceId the device that signed in; it decides which common names are accepted
  * @throws FleetError `csr-invalid`
  */

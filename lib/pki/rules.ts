@@ -16,6 +16,7 @@ import {
   signatureAlgorithm,
 } from './keys.ts';
 import { extendedKeyUsageIds, keyUsageBits, type Profile } from './profiles.ts';
+import { timeEncodingOf } from './time.ts';
 import { maxCommonNameLength } from './x509.ts';
 
 /** A certificate as it was meant to be, independently of its bytes. */
@@ -26,12 +27,16 @@ export interface Intent {
   readonly pathLength: number | undefined;
   readonly serialNumber: string;
   readonly commonName: string;
+  readonly notAfter: Date;
   readonly now: Date;
 }
 
-/** The parts in which certificates of one template differ. */
-export type VaryingParts = Pick<CertificateParts, 'serialNumber' | 'commonName' | 'publicKey' | 'subjectKeyIdentifier'>;
-export type VaryingIntent = Pick<Intent, 'profile' | 'keyType' | 'serialNumber' | 'commonName'>;
+/** The parts in which certificates of one template differ, and the begin of their validity. */
+export type VaryingParts = Pick<
+  CertificateParts,
+  'serialNumber' | 'commonName' | 'publicKey' | 'subjectKeyIdentifier' | 'notBefore' | 'notAfter'
+>;
+export type VaryingIntent = Omit<Intent, 'pathLength'>;
 
 /*
  * A rule reads the bytes that are to be signed, and returns a fault or undefined. Its name is its key in `perTemplate` or
@@ -64,15 +69,15 @@ const hour = 60 * 60 * 1000;
 const day = 24 * hour;
 
 /** RFC 5280 4.1.2.5: UTCTime through 2049, GeneralizedTime from 2050. */
-const timeEncoding: TemplateRule = (parts) => {
+const timeEncoding: CertificateRule = (parts) => {
   for (const { date, encoding } of [parts.notBefore, parts.notAfter]) {
-    const right = date.getUTCFullYear() < 2050 ? 'UTCTime' : 'GeneralizedTime';
+    const right = timeEncodingOf(date);
     if (encoding !== right) return `${date.toISOString()} is written as ${encoding} and not as ${right}`;
   }
   return undefined;
 };
 
-const validityWithinProfile: TemplateRule = ({ notBefore, notAfter }, { profile, now }) => {
+const validityWithinProfile: CertificateRule = ({ notBefore, notAfter }, { profile, now }) => {
   const longest = profile.maxValidityDays * day + profile.backdateHours * hour;
   const span = notAfter.date.getTime() - notBefore.date.getTime();
   if (span > longest)
@@ -81,13 +86,13 @@ const validityWithinProfile: TemplateRule = ({ notBefore, notAfter }, { profile,
   return undefined;
 };
 
-const validityWithinIssuer: TemplateRule = ({ notBefore, notAfter }, { issuer }) => {
+const validityWithinIssuer: CertificateRule = ({ notBefore, notAfter }, { issuer }) => {
   if (notAfter.date > issuer.notAfter) return `it ends after its issuer, ${issuer.notAfter.toISOString()}`;
   if (notBefore.date < issuer.notBefore) return `it begins before its issuer, ${issuer.notBefore.toISOString()}`;
   return undefined;
 };
 
-const backdating: TemplateRule = ({ notBefore }, { profile, now }) => {
+const backdating: CertificateRule = ({ notBefore }, { profile, now }) => {
   const backdated = now.getTime() - notBefore.date.getTime();
   if (backdated < 0) return `it begins in the future, ${notBefore.date.toISOString()}`;
   // Times in certificates have whole seconds, rounded down.
@@ -95,6 +100,12 @@ const backdating: TemplateRule = ({ notBefore }, { profile, now }) => {
     return `it begins ${Math.round(backdated / hour)} hours back, and ${profile.backdateHours} are allowed`;
   return undefined;
 };
+
+/** The ends of a batch are spread (spread.ts): each certificate has its own. */
+const validityEnd: CertificateRule = ({ notAfter }, { notAfter: intended }) =>
+  notAfter.date.getTime() === intended.getTime()
+    ? undefined
+    : `it ends on ${notAfter.date.toISOString()} and was meant to end on ${intended.toISOString()}`;
 
 /** Exactly the extensions of the profile, each once, and critical if RFC 5280 wants it so. */
 const extensionSet: TemplateRule = ({ extensions }, { profile }) => {
@@ -182,10 +193,6 @@ export const perTemplate = {
   'signature-algorithm': algorithm,
   'issuer-name': issuerName,
   'key-type': keyType,
-  'time-encoding': timeEncoding,
-  'validity-within-profile': validityWithinProfile,
-  'validity-within-issuer': validityWithinIssuer,
-  backdating,
   'extension-set': extensionSet,
   'ca-flag': caFlag,
   'path-length': pathLength,
@@ -196,6 +203,11 @@ export const perTemplate = {
 
 /** Rules on the parts in which certificates of one template differ. They run on each certificate, so they have to be fast. */
 export const perCertificate = {
+  'time-encoding': timeEncoding,
+  'validity-within-profile': validityWithinProfile,
+  'validity-within-issuer': validityWithinIssuer,
+  backdating,
+  'validity-end': validityEnd,
   'serial-number': serialNumber,
   'subject-name': subjectName,
   'key-strength': keyStrength,

@@ -6,6 +6,7 @@ import type { Issuer } from './issuer.ts';
 import { type DeviceKeyType, keyIdentifier, type SubjectKey, sampleKeys, webCryptoAlgorithm } from './keys.ts';
 import { lint, lintPerCertificate } from './lint.ts';
 import { extendedKeyUsageIds, keyUsageBits, type Profile } from './profiles.ts';
+import { type CertificateTime, readTime, type TimeEncoding, timeEncodingOf, writeTime } from './time.ts';
 
 /** All that is decided per certificate; its profile has the rest. */
 export interface CertificateContent {
@@ -68,7 +69,6 @@ export interface CertificateKind {
   readonly keyType: DeviceKeyType;
   readonly pathLength?: number;
   readonly notBefore: Date;
-  readonly notAfter: Date;
   /** Its length follows from the length of the device id. */
   readonly commonNameOf: (deviceId: string) => string;
 }
@@ -78,9 +78,14 @@ export interface CertificateRequest {
   readonly deviceId: string;
   /** Hex, 16 octets. */
   readonly serialNumber: string;
+  /** Whole seconds. */
+  readonly notAfter: Date;
   /** Content of the BIT STRING in SubjectPublicKeyInfo. */
   readonly publicKey: Buffer;
 }
+
+/** What decides about the template of a certificate: the length of its name, and the encoding of its end. */
+export type TemplateChoice = Pick<CertificateRequest, 'deviceId' | 'notAfter'>;
 
 /** A certificate that is ready to be signed. */
 export interface Draft {
@@ -92,27 +97,31 @@ export interface Draft {
 /**
  * Templates of one kind of certificate under one issuer.
  *
- * Two certificates of a kind whose common names are equally long differ in four parts of fixed length: serial number, common
- * name, public key and its identifier. So @peculiar/x509 makes one certificate per length of name, with a sample in each of
- * the four parts, and all rules are checked on it. Every other certificate is its bytes with the four parts replaced, and the
- * rules on these checked. That takes a five-hundredth of the time that making and reading a certificate would, with the same
- * bytes as result (test/property/certificates.test.ts).
+ * Two certificates of a kind whose common names are equally long differ in five parts of fixed length: serial number, end of
+ * validity, common name, public key and its identifier. So @peculiar/x509 makes one certificate per length of name, with a
+ * sample in each of the five parts, and all rules are checked on it. Every other certificate is its bytes with the five parts
+ * replaced, and the rules on these checked. That takes a five-hundredth of the time that making and reading a certificate
+ * would, with the same bytes as result (test/property/certificates.test.ts). Ends from 2050 on are longer, so they have
+ * templates of their own.
  */
 export interface Templates {
-  /** @returns undefined when there is none yet for names of that length */
-  find(deviceId: string): Template | undefined;
+  /** @returns undefined when there is none yet for names of that length and ends of that encoding */
+  find(choice: TemplateChoice): Template | undefined;
   /** Makes the template that `find` returns from then on. @throws FleetError `certificate-rule` */
-  make(deviceId: string): Promise<Template>;
+  make(choice: TemplateChoice): Promise<Template>;
 }
 
 export function createTemplates(kind: CertificateKind, issuer: Issuer, now: Date): Templates {
   /** By length of the device id, which decides that of the name. */
-  const templates: Map<number, Template> = new Map();
+  const templates: Readonly<Record<TimeEncoding, Map<number, Template>>> = {
+    UTCTime: new Map(),
+    GeneralizedTime: new Map(),
+  };
   return {
-    find: (deviceId) => templates.get(deviceId.length),
-    async make({ length }) {
-      const template = await createTemplate(kind, length, issuer, now);
-      templates.set(length, template);
+    find: ({ deviceId, notAfter }) => templates[timeEncodingOf(notAfter)].get(deviceId.length),
+    async make({ deviceId: { length }, notAfter }) {
+      const template = await createTemplate(kind, { idLength: length, notAfter }, issuer, now);
+      templates[timeEncodingOf(notAfter)].set(length, template);
       return template;
     },
   };
@@ -120,10 +129,16 @@ export function createTemplates(kind: CertificateKind, issuer: Issuer, now: Date
 
 export interface Template {
   readonly kind: CertificateKind;
+  readonly issuer: Issuer;
+  /** When its rules were checked; it is used within minutes. */
+  readonly now: Date;
   /** TBSCertificate, DER. */
   readonly tbs: Buffer;
-  /** Places of the four parts in `tbs`. */
+  readonly notBefore: CertificateTime;
+  readonly notAfterEncoding: TimeEncoding;
+  /** Places of the five parts in `tbs`. */
   readonly serialNumber: Range;
+  readonly notAfter: Range;
   readonly commonName: Range;
   readonly publicKey: Range;
   readonly subjectKeyIdentifier: Range;
@@ -137,10 +152,15 @@ interface Range {
 
 const sampleSerialNumber = `40${'00'.repeat(15)}`;
 
-async function createTemplate(kind: CertificateKind, idLength: number, issuer: Issuer, now: Date): Promise<Template> {
+async function createTemplate(
+  kind: CertificateKind,
+  { idLength, notAfter }: { readonly idLength: number; readonly notAfter: Date },
+  issuer: Issuer,
+  now: Date,
+): Promise<Template> {
   const { keyType, pathLength } = kind;
   const commonName = kind.commonNameOf('a'.repeat(idLength));
-  const content = { ...kind, commonName, serialNumber: sampleSerialNumber, key: sampleKeys[keyType] };
+  const content = { ...kind, notAfter, commonName, serialNumber: sampleSerialNumber, key: sampleKeys[keyType] };
   const tbs = await toBeSigned(content, issuer);
   const parts = lint(tbs, { ...content, keyType, pathLength, issuer, now });
   const rangeOf = (part: Buffer | undefined): Range => {
@@ -149,9 +169,11 @@ async function createTemplate(kind: CertificateKind, idLength: number, issuer: I
     return { start, end: start + part.length };
   };
   return {
-    kind,
-    tbs,
+    ...{ kind, issuer, now, tbs },
+    notBefore: parts.notBefore,
+    notAfterEncoding: parts.notAfter.encoding,
     serialNumber: rangeOf(parts.serialNumber),
+    notAfter: rangeOf(parts.notAfterOctets),
     commonName: rangeOf(parts.commonName),
     publicKey: rangeOf(parts.publicKey),
     subjectKeyIdentifier: rangeOf(parts.subjectKeyIdentifier),
@@ -161,11 +183,13 @@ async function createTemplate(kind: CertificateKind, idLength: number, issuer: I
 /** @throws FleetError `certificate-rule` */
 export function draftCertificate(template: Template, request: CertificateRequest): Draft {
   const { profile, keyType, commonNameOf } = template.kind;
-  const { serialNumber, publicKey } = request;
+  const { issuer, now, notBefore, notAfterEncoding: encoding } = template;
+  const { serialNumber, notAfter, publicKey } = request;
   const commonName = commonNameOf(request.deviceId);
   const tbs = Buffer.allocUnsafe(template.tbs.length);
   template.tbs.copy(tbs);
   const view = ({ start, end }: Range) => tbs.subarray(start, end);
+  const end = view(template.notAfter);
   const parts = {
     serialNumber: view(template.serialNumber),
     commonName: view(template.commonName),
@@ -179,6 +203,10 @@ export function draftCertificate(template: Template, request: CertificateRequest
   parts.commonName.write(commonName, 'utf8');
   parts.publicKey.set(publicKey);
   parts.subjectKeyIdentifier.set(keyIdentifier(publicKey));
-  lintPerCertificate(parts, { profile, keyType, serialNumber, commonName });
+  writeTime(end, notAfter);
+  lintPerCertificate(
+    { ...parts, notBefore, notAfter: { date: readTime(end, encoding), encoding } },
+    { profile, issuer, keyType, serialNumber, commonName, notAfter, now },
+  );
   return { tbs, subjectKeyIdentifier: parts.subjectKeyIdentifier };
 }

@@ -36,6 +36,11 @@ const ofFunctions: Readonly<Record<string, Entry>> = {
   'deliver-events': 'It sends what other work has done, which has its entry.',
   console: 'It hands out files that are the same for every caller.',
   root: 'It leads to the console.',
+  // The EST server, an app beside this one.
+  simpleenroll: ['renew-certificate', ...mayMakeCa],
+  simplereenroll: ['renew-certificate', ...mayMakeCa],
+  cacerts: 'It hands out CA certificates, which are public.',
+  csrattrs: 'It answers nothing.',
 };
 
 /** Operations that are no GET and have no entry. */
@@ -60,7 +65,10 @@ const takesRightsAway: Readonly<Record<string, true | 'by its body'>> = {
 
 describe('the audit trail', () => {
   const core = provideFunctionsCore(() => {});
-  before(() => import('../../functions/main.ts'));
+  before(async () => {
+    await import('../../functions/main.ts');
+    await import('../../functions/est/register.ts');
+  });
 
   it('has an entry of every operation that changes something or hands out a key', () => {
     for (const { id, method, audited = method !== 'GET' } of operations) {

@@ -3,6 +3,7 @@ import { type ArchiveEntry, type PackedArchive, packArchive } from '../../bundle
 import type { Bundler } from '../../bundle/bundler.ts';
 import type { DeviceCertificate, DeviceIdentity } from '../../devices/certificate.ts';
 import { FleetError } from '../../errors.ts';
+import { jitterDaysOf } from '../../groups/validity-jitter.ts';
 import type { ChunkAttempt } from '../../jobs/messages.ts';
 import { type DeviceRequest, type RowError, rowError } from '../../manifest/manifest.ts';
 import { eraseKeys, type IssuedCertificate, type DeviceIdentity as IssuedIdentity } from '../../pki/device-issuer.ts';
@@ -56,6 +57,11 @@ export function certificatesIn(issued: Issued, at: string): readonly DeviceCerti
   return [identity, { kind: 'edge-ca', ...edgeCa, issuedWith: serialNumber, ...issuance, keyMadeBy: 'service' }];
 }
 
+/** An attempt on a chunk, and the rows of its job: a group is at least as large as the job that fills it. */
+export interface IssueAttempt extends ChunkAttempt {
+  readonly jobRows: number;
+}
+
 /**
  * Step 5: issues the rows and packs their bundles into one archive. The bundles are zeroed and released when the archive is
  * packed, so that each is in memory once while the archive is being stored.
@@ -65,10 +71,10 @@ export function certificatesIn(issued: Issued, at: string): readonly DeviceCerti
 export function issueArchive(
   rows: readonly ClaimedRow[],
   issuances: ReadonlyMap<string, Issuance>,
-  attempt: ChunkAttempt,
+  { jobRows, ...attempt }: IssueAttempt,
 ): Promise<{ readonly archive: PackedArchive<Issued>; readonly errors: readonly RowError[] }> {
   return step('5 issue', attempt, async () => {
-    const { entries, errors } = await issueRows(rows, issuances);
+    const { entries, errors } = await issueRows(rows, issuances, jobRows);
     try {
       return { archive: packArchive(entries), errors };
     } finally {
@@ -86,12 +92,14 @@ const rowsAtOnce = 8;
 
 /**
  * Issues an identity and makes a bundle for each claimed row whose group is open.
+ * @param jobRows rows of the whole job, which has devices of one or more groups
  * @returns entries and errors in the order of the rows
  * @throws FleetError where trying again can help
  */
 export async function issueRows(
   rows: readonly ClaimedRow[],
   issuances: ReadonlyMap<string, Issuance>,
+  jobRows: number,
 ): Promise<{ readonly entries: ArchiveEntry<Issued>[]; readonly errors: RowError[] }> {
   const entries: ArchiveEntry<Issued>[] = [];
   const errors: RowError[] = [];
@@ -102,7 +110,7 @@ export async function issueRows(
       await yieldToEventLoop();
       if (failures.length > 0) return undefined;
       // Not thrown here: the bundles of the rows at work would be lost before they are zeroed.
-      return issueRow(row, issuances).catch((error: unknown) => void failures.push(error));
+      return issueRow(row, issuances, jobRows).catch((error: unknown) => void failures.push(error));
     },
     { concurrency: rowsAtOnce },
   );
@@ -131,13 +139,17 @@ function erase(entries: readonly ArchiveEntry<Issued>[]): void {
 async function issueRow(
   { request, record }: ClaimedRow,
   issuances: ReadonlyMap<string, Issuance>,
+  jobRows: number,
 ): Promise<ArchiveEntry<Issued> | RowError | undefined> {
   const { deviceId, csr, line, source, enrollmentGroup } = request;
   const issuance = issuances.get(enrollmentGroup);
   if (issuance === undefined) return undefined;
   const { issuer, bundler, group } = issuance;
   try {
-    const identity = await issuer.issue({ deviceId, csr, serialNumber: record.value.serialNumber });
+    const identity = await issuer.issue({
+      ...{ deviceId, csr, serialNumber: record.value.serialNumber },
+      jitterDays: jitterDaysOf(group.definition, Math.max(jobRows, group.deviceScale ?? 0)),
+    });
     const body = bundleAndErase(bundler, deviceId, identity);
     const individual = group.definition.enrollment === 'individual';
     const info: Issued = {

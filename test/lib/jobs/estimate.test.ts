@@ -54,6 +54,16 @@ describe('an estimate', () => {
     for (const { source, date } of price.items) assert.match(`${source} ${date}`, /^https:\S+ \d{4}-\d\d-\d\d$/);
   });
 
+  it('says how fast each group renews, and where that is more than half of the quota of DPS', () => {
+    const renewals = { enrollmentGroup: 'line7', ofDevices: 1000, jitterDays: 1, perDay: 1000, perMinute: 0.87 };
+    const all = { ...renewals, enrollmentGroup: 'line8', jitterDays: 0, perMinute: 501 };
+    const found = estimate({ work: [work({ renewals }), work({ renewals: all }), work()], deployment: vault });
+    assert.deepEqual(found.renewals, [
+      { ...renewals, perMinute: 1, aboveHalfOfQuota: false },
+      { ...all, aboveHalfOfQuota: true },
+    ]);
+  });
+
   it('of nothing is nothing', () => {
     const { binding, phases, price } = estimate({ work: [], deployment: vault });
     assert.deepEqual([binding, phases[0]?.minutes, price.once, price.items], [undefined, 0, 0, []]);

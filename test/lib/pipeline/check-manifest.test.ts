@@ -4,7 +4,8 @@ import type { Job } from '../../../lib/jobs/job.ts';
 import { checkManifest, maxBytesAtOnce, maxRowsAtOnce, submitChecked } from '../../../lib/pipeline/check-manifest.ts';
 import { deleteDevice } from '../../../lib/pipeline/delete-device.ts';
 import { limitToGroups } from '../../../lib/pipeline/limit-to-groups.ts';
-import { someDevice } from '../../factories.ts';
+import { shareOf } from '../../../lib/pki/spread.ts';
+import { someDevice, someTime } from '../../factories.ts';
 import { createWorld, type World } from '../../world.ts';
 
 const header = 'deviceId,enrollmentGroup\n';
@@ -51,6 +52,29 @@ describe('a small list', () => {
       [devices.records.size, manifests.blobs.size, reports.blobs.size, bundles.blobs.size],
       [0, 0, 0, 0],
     );
+  });
+
+  it('shows over how many days certificates end, as a job would spread them', async () => {
+    using world = await someWorld();
+    await world.declare('line9', { keyCustody: 'plain', validityDays: 100, validityJitterDays: 20 });
+    const checked = await checkedNow(world, `${header}gw-1,line7\ngw-2,line9\n`);
+    assert.deepEqual(
+      checked.estimate.renewals?.map(({ enrollmentGroup, ofDevices, jitterDays, perDay }) => [
+        ...[enrollmentGroup, ofDevices, jitterDays, perDay],
+      ]),
+      [
+        ['line7', 2, 1, 2],
+        ['line9', 2, 20, 1],
+      ],
+    );
+    const jobId = await world.upload('line9/list.csv', 'deviceId\ngw-1\ngw-2\n');
+    await world.settle();
+    assert.equal((await world.job(jobId)).counts.provisioned, 2);
+    for (const id of ['gw-1', 'gw-2']) {
+      const { notAfter } = world.devices.records.get(id)?.identity ?? assert.fail();
+      const ended = (Date.parse(notAfter) - someTime.getTime()) / (24 * 60 * 60 * 1000);
+      assert.ok(Math.abs(ended - (100 - 20 * shareOf(id))) < 0.1, `${id}: ${ended}`);
+    }
   });
 
   it('has a deleted device as new, since its row makes another device', async () => {

@@ -222,6 +222,27 @@ describe('a sweep', () => {
     );
   });
 
+  it('notes how large a group is, so that its certificates are spread wide enough', async () => {
+    using world = createWorld();
+    await world.declare('line7', { keyCustody: 'plain' });
+    const size = async () =>
+      (await world.services().groups.directory({ maxAgeSeconds: 0 })).get('line7')?.value.deviceScale;
+    const count = (working: number) => async () => ({
+      value: [
+        { enrollmentGroup: 'line7', status: 'assigned', devices: working } as const,
+        { enrollmentGroup: 'line7', status: 'scrapped', devices: 50_000 } as const,
+        { enrollmentGroup: 'gone', status: 'assigned', devices: 50_000 } as const,
+      ],
+      requestUnits: 1,
+    });
+    world.devices.countByStatus = count(5000);
+    await sweeping(world).sweep();
+    assert.equal(await size(), 8192);
+    world.devices.countByStatus = count(500);
+    await sweeping(world).sweep();
+    assert.equal(await size(), undefined);
+  });
+
   it('goes on without a hub that does not answer, and asks it again in the next sweep', async () => {
     using world = createWorld();
     const ids = await provision(world, 'group', 2);

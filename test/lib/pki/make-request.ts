@@ -1,10 +1,21 @@
 import { type KeyObject, sign } from 'node:crypto';
-import { CertificationRequest, CertificationRequestInfo } from '@peculiar/asn1-csr';
-import { AsnConvert } from '@peculiar/asn1-schema';
+import { Attributes, CertificationRequest, CertificationRequestInfo } from '@peculiar/asn1-csr';
+import { AsnConvert, OctetString } from '@peculiar/asn1-schema';
 import {
   AlgorithmIdentifier,
+  Attribute,
   AttributeTypeAndValue,
   AttributeValue,
+  BasicConstraints,
+  ExtendedKeyUsage,
+  Extension,
+  Extensions,
+  id_ce_basicConstraints,
+  id_ce_extKeyUsage,
+  id_ce_keyUsage,
+  id_kp_clientAuth,
+  KeyUsage,
+  KeyUsageFlags,
   Name,
   RelativeDistinguishedName,
   SubjectPublicKeyInfo,
@@ -28,6 +39,10 @@ export interface TestRequest {
   readonly commonName?: string | readonly string[];
   /** Further attributes of the subject, by object identifier. */
   readonly attributes?: Readonly<Record<string, string>>;
+  /** Extensions that are asked for. */
+  readonly extensions?: readonly Extension[];
+  /** Attributes of the request, in place of those for `extensions`. */
+  readonly requestAttributes?: readonly Attribute[];
   readonly hash?: 'sha1' | 'sha256' | 'sha384' | 'sha512';
   /** Signs with this key in place of `privateKey`. */
   readonly signedBy?: KeyObject;
@@ -49,6 +64,7 @@ export function makeRequestDer(request: TestRequest): Buffer {
       ),
     ),
     subjectPKInfo: AsnConvert.parse(publicKey.export({ type: 'spki', format: 'der' }), SubjectPublicKeyInfo),
+    attributes: new Attributes([...(request.requestAttributes ?? extensionRequest(request.extensions))]),
   });
   const signed = Buffer.from(AsnConvert.serialize(info));
   const family = signedBy.asymmetricKeyType ?? '';
@@ -64,6 +80,26 @@ export function makeRequestDer(request: TestRequest): Buffer {
   );
   return Buffer.from(der);
 }
+
+const extensionRequestId = '1.2.840.113549.1.9.14';
+
+/** The attribute that asks for extensions (RFC 2985 5.4.2); none for no extension. */
+export function extensionRequest(extensions: readonly Extension[] = []): Attribute[] {
+  if (extensions.length === 0) return [];
+  return [new Attribute({ type: extensionRequestId, values: [AsnConvert.serialize(new Extensions([...extensions]))] })];
+}
+
+const extension = (extnID: string, critical: boolean, value: unknown) =>
+  new Extension({ extnID, critical, extnValue: new OctetString(AsnConvert.serialize(value)) });
+
+/** What edged asks for its Edge CA (Azure/iotedge, edgelet-http-workload/src/edge_ca.rs). */
+export const edgeCaExtensions = [
+  extension(id_ce_keyUsage, true, new KeyUsage(KeyUsageFlags.digitalSignature | KeyUsageFlags.keyCertSign)),
+  extension(id_ce_basicConstraints, true, new BasicConstraints({ cA: true, pathLenConstraint: 0 })),
+];
+
+/** What certd asks for its `est-id` (aziot-certd/src/lib.rs in Azure/iot-identity-service). */
+export const estIdExtensions = [extension(id_ce_extKeyUsage, false, new ExtendedKeyUsage([id_kp_clientAuth]))];
 
 /** The same as PEM. */
 export function makeRequest(request: TestRequest): string {

@@ -109,6 +109,7 @@ const broken: Record<string, Case[]> = {
     { meant: { notBefore: at(0.001) } },
     { meant: { notBefore: new Date(at(-0.5).getTime() - 1000) }, under: () => ({ ...issuer, notBefore: at(-10) }) },
   ],
+  'validity-end': [{ made: { notAfter: at(364) } }],
   'extension-set': [
     {
       tamper: (tbs) => {

@@ -49,7 +49,7 @@ describe('issuing the rows of a chunk', () => {
       inFlight -= 1;
       return signer.sign(data);
     });
-    const { entries, errors } = await issueRows(rows(ids), issuancesWith(issuer));
+    const { entries, errors } = await issueRows(rows(ids), issuancesWith(issuer), 1);
     assert.deepEqual(errors, []);
     assert.deepEqual(
       entries.map(({ info }) => info.deviceId),
@@ -60,7 +60,7 @@ describe('issuing the rows of a chunk', () => {
 
   it('leaves a row’s fault with that row', async () => {
     const issuer = await issuerThatSigns(async (signer, data) => signer.sign(data));
-    const { entries, errors } = await issueRows(rows(['gw-1', 'gw 2', 'gw-3']), issuancesWith(issuer));
+    const { entries, errors } = await issueRows(rows(['gw-1', 'gw 2', 'gw-3']), issuancesWith(issuer), 1);
     assert.deepEqual(
       entries.map(({ info }) => info.line),
       [2, 4],
@@ -79,7 +79,7 @@ describe('issuing the rows of a chunk', () => {
       if (++signatures === 20) throw throttled;
       return signer.sign(data);
     });
-    await assert.rejects(issueRows(rows(ids), issuancesWith(issuer)), throttled);
+    await assert.rejects(issueRows(rows(ids), issuancesWith(issuer), 1), throttled);
   });
 });
 
@@ -117,7 +117,7 @@ describe('private keys', () => {
 
   it('are zeroed with the bundles once the archive is packed', async () => {
     const { keys, bundles, issuances } = await observed();
-    const { archive } = await issueArchive(rows(ids), issuances, attempt);
+    const { archive } = await issueArchive(rows(ids), issuances, { ...attempt, jobRows: 1 });
     assert.ok(archive.body.includes('bundle'));
     assert.deepEqual([keys.length, bundles.length], [50, 50]);
     assert.ok([...keys, ...bundles].every(isErased));
@@ -127,7 +127,7 @@ describe('private keys', () => {
     const { keys, issuances } = await observed(() => {
       throw new FleetError('bundle-invalid', 'The bundle was not made.');
     });
-    const { errors } = await issueArchive(rows(ids), issuances, attempt);
+    const { errors } = await issueArchive(rows(ids), issuances, { ...attempt, jobRows: 1 });
     assert.deepEqual([errors.length, keys.length], [50, 50]);
     assert.ok(keys.every(isErased));
   });
@@ -140,7 +140,7 @@ describe('private keys', () => {
       if (++signatures === 20) throw throttled;
       return signer.sign(data);
     });
-    await assert.rejects(issueArchive(rows(ids), issuances, attempt), throttled);
+    await assert.rejects(issueArchive(rows(ids), issuances, { ...attempt, jobRows: 1 }), throttled);
     assert.ok(bundles.length >= 19 && bundles.length < 50);
     assert.ok([...keys, ...bundles].every(isErased));
   });
