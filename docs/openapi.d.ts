@@ -50,11 +50,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * What stands in the way of removing the older CA
+         * @description Counts the devices of the group as their records are now. For a million devices this takes about a minute.
+         */
+        get: operations["get-group-rollover"];
         put?: never;
         /**
          * Make a new issuing CA the current one
-         * @description DPS keeps the previous one, so its devices can still register (docs/certificates.md).
+         * @description Starts a rollover: DPS keeps the previous CA, so its devices can still register, until the rollover is completed (docs/rollover.md).
          */
         post: operations["roll-over-enrollment-group"];
         delete?: never;
@@ -97,6 +101,26 @@ export interface paths {
          * @description Devices that were suspended by themselves stay suspended.
          */
         post: operations["restore-enrollment-group"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enrollment-groups/{id}/rollover/complete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove the older CA of a group from DPS
+         * @description Refused while devices need it (GET of the rollover). The EST server trusts its certificates until they end. This takes some 11 seconds: no worker may issue by it any more. Repeat a request that was cut short.
+         */
+        post: operations["complete-group-rollover"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1265,6 +1289,13 @@ export interface components {
         Reason: {
             reason: string;
         };
+        RolloverCompletion: {
+            /** @description Remove the CA although devices need it. They cannot register until they are issued again. */
+            force?: {
+                /** @description How many devices the gate counts now. Another number is refused. */
+                devicesLockedOut: number;
+            };
+        };
         FleetActRequest: {
             /** @enum {string} */
             act: "suspend" | "revoke" | "restore" | "scrap";
@@ -1382,7 +1413,7 @@ export interface components {
          * @description See docs/errors.md.
          * @enum {string}
          */
-        ErrorCode: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+        ErrorCode: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-removed" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "rollover-gated" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
         /** @description No row of a job was counted for 30 minutes. It may wait behind other jobs. */
         "Event-fleet.job.stalled": {
             /** @constant */
@@ -1865,6 +1896,13 @@ export interface components {
                     at: components["schemas"]["Time"];
                 };
             }[];
+            /** @description CAs that DPS has no more, newest first. The EST server trusts their certificates until they end. */
+            retiredCas?: {
+                generation: number;
+                notAfter: components["schemas"]["Time"];
+                certificatePem: string;
+                retiredAt: components["schemas"]["Time"];
+            }[];
             /** @description CAs of groups of this id that were deleted, newest first. */
             formerCas?: {
                 generation: number;
@@ -1942,6 +1980,49 @@ export interface components {
                     at: components["schemas"]["Time"];
                 };
             }[];
+        };
+        GroupRollover: {
+            id: string;
+            /** @description Absent until the group issues for the first time. */
+            currentCa?: {
+                generation: number;
+                notAfter: components["schemas"]["Time"];
+            };
+            /** @description DPS accepts it until the rollover is completed. Absent when there is none. */
+            olderCa?: {
+                generation: number;
+                notAfter: components["schemas"]["Time"];
+            };
+            readonly startedBy?: components["schemas"]["Act"];
+            /** @description Who is removing the older CA. Repeat a request that was cut short. */
+            readonly removing?: components["schemas"]["Act"];
+            /** @description What stands in the way of removing the older CA. Absent when there is none. */
+            gate?: components["schemas"]["RolloverGate"];
+        };
+        RolloverGate: {
+            /** @description The older CA can be removed. */
+            open: boolean;
+            /** @description Devices that could not register any more if it left DPS now: the first three counts. */
+            devicesLockedOut: number;
+            /** @description Registered with a certificate of it, and have no other one. */
+            notRenewed: components["schemas"]["DevicesUnderCa"];
+            /** @description Registered with a certificate of it, and not yet with the one that they were issued since. */
+            notConfirmed: components["schemas"]["DevicesUnderCa"];
+            /** @description Bundles of it that were issued within `bundleShelfLifeDays`, and did not register yet. */
+            notInstalled: components["schemas"]["DevicesUnderCa"];
+            /** @description Bundles that were issued before and did not register. They do not hold the gate. */
+            pastShelfLife: components["schemas"]["DevicesUnderCa"];
+            /** @description Certificates of it for the EST server, which trusts them until they end. They do not hold the gate. */
+            estIds: components["schemas"]["DevicesUnderCa"];
+            /** @description The gate opens by itself then, at the latest. */
+            opensBy?: components["schemas"]["Time"];
+            /** @description When the devices were counted. */
+            observedAt: components["schemas"]["Time"];
+        };
+        DevicesUnderCa: {
+            devices: number;
+            /** @description The last end of their certificates of the CA. */
+            until?: components["schemas"]["Time"];
         };
         GroupAct: {
             group: components["schemas"]["EnrollmentGroup"];
@@ -3610,6 +3691,47 @@ export interface operations {
             503: components["responses"]["Error503"];
         };
     };
+    "get-group-rollover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rollover of the group. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupRollover"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
     "roll-over-enrollment-group": {
         parameters: {
             query?: {
@@ -3882,6 +4004,103 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         title: "method-conflict" | "group-exists" | "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            /** @description `group-refused`: Resolve what DPS says, then retry the job. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "group-refused";
+                    };
+                };
+            };
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "complete-group-rollover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description Nothing, or the number of devices that are locked out knowingly. At most 4096 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RolloverCompletion"];
+            };
+        };
+        responses: {
+            /** @description The group. */
+            200: {
+                headers: {
+                    /** @description The version of the resource. Send it in `if-match`. */
+                    etag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrollmentGroup"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            /**
+             * @description `other-site`: Use the console of this app, or send a token or function key and no cookie.
+             *
+             *     `forbidden`: Ask for the role that the message names, and for the enrollment group if it names one.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "other-site" | "forbidden";
+                    };
+                };
+            };
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `rollover-gated`: Look at GET /api/enrollment-groups/{id}/rollover and wait until the gate is open, or send the number of devices in force.devicesLockedOut.
+             *
+             *     `group-exists`: Delete the enrollment group in DPS, or take it over: declare the group with adopt=true. Then retry the job.
+             *
+             *     `ca-unregistered`: Run fleet ca register [GROUP], then retry the job.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "rollover-gated" | "group-exists" | "ca-unregistered" | "concurrent-change";
                     };
                 };
             };
@@ -4516,7 +4735,7 @@ export interface operations {
                 /** @description Default: JSON if the header Accept prefers it to CSV, otherwise CSV. Pages are of JSON only. */
                 format?: "csv" | "json";
                 /** @description Only rows with this code. JSON only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-removed" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "rollover-gated" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
             };
             header?: {
                 /** @description `application/json` asks for JSON. */
@@ -5790,7 +6009,7 @@ export interface operations {
                 /** @description Letters of this queue only. */
                 queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks" | "event-deliveries";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-removed" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "rollover-gated" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
                 /** @description Letters that wait (default), that were redriven in the last 30 days, or that were discarded in the last year. */
@@ -5868,7 +6087,7 @@ export interface operations {
                 /** @description Letters of this queue only. */
                 queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks" | "event-deliveries";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-removed" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "rollover-gated" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
             };
@@ -5928,7 +6147,7 @@ export interface operations {
                 /** @description Letters of this queue only. */
                 queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks" | "event-deliveries";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-removed" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "rollover-gated" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
                 /** @description `true` discards all letters that wait. Needed when nothing else selects letters. */

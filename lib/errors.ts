@@ -179,6 +179,7 @@ const definitions = {
     status: 409,
     hint: 'Run fleet ca csr GROUP, have the CA signed, run fleet ca import GROUP, then retry the job.',
   },
+  'ca-removed': { acts: 'operator', status: 409, hint: 'Retry the job: its rows are issued by the current CA then.' },
   'ca-unregistered': { acts: 'operator', status: 409, hint: 'Run fleet ca register [GROUP], then retry the job.' },
   'ca-key-unusable': {
     acts: 'operator',
@@ -216,6 +217,11 @@ const definitions = {
     hint: 'Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists.',
   },
   'method-conflict': { acts: 'sender', status: 409, hint: 'Read the resource again and decide by its present state.' },
+  'rollover-gated': {
+    acts: 'sender',
+    status: 409,
+    hint: 'Look at GET /api/enrollment-groups/{id}/rollover and wait until the gate is open, or send the number of devices in force.devicesLockedOut.',
+  },
   'precondition-failed': {
     acts: 'sender',
     status: 412,

@@ -65,12 +65,23 @@ export function groupCommands(root: Root, run: Run): void {
   withNotes(
     noun
       .command('rollover')
-      .description('make a new issuing CA the current one')
+      .description('show what stands in the way of removing the older CA; start or complete a rollover')
       .argument(...group)
-      .option('--from <N>', 'only if this generation is current (default: the one that is current now)', positive)
-      .option('--force', 'although devices of the oldest CA could no longer register')
+      .option('--start', 'make a new issuing CA the current one; DPS keeps the one before')
+      .option('--from <N>', 'with --start: only if this generation is current (default: the current one)', positive)
+      .option('--force', 'with --start: although devices of the oldest CA could no longer register')
+      .option('--complete', 'remove the older CA from DPS; refused while devices need it')
+      .option('--force-locked-out <N>', 'with --complete: lock out this number of devices, as counted now', positive)
       .option('-y, --yes', 'do not ask')
-      .action(run(async () => (await import('../verbs/groups.ts')).rollOver)),
-    { exits: ['notFound'], examples: ['fleet group rollover line7'] },
+      .action(run(async () => (await import('../verbs/rollover.ts')).rollover)),
+    {
+      exits: ['notFound'],
+      about: ['Without --start and --complete, nothing is changed. docs/rollover.md describes a rollover.'],
+      examples: [
+        'fleet group rollover line7',
+        'fleet group rollover line7 --start',
+        'fleet group rollover line7 --complete',
+      ],
+    },
   );
 }

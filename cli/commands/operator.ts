@@ -129,7 +129,7 @@ function caCommands(root: Root, run: Run): void {
       .option(...settings)
       .action(onGroup('rollover')),
     {
-      about: ['fleet group rollover does the same over the HTTP API.'],
+      about: ['fleet group rollover --start does the same over the HTTP API.'],
       examples: ['fleet ca rollover line7 --from 1'],
     },
   );

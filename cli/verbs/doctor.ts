@@ -152,7 +152,12 @@ async function* summaryChecks({ client }: Api, now: Date, dps: string | undefine
   for (const queue of summary.queues?.byQueue ?? []) yield* queueCheck(queue, now);
   for (const { group, certificate, days } of groups.endingCas) {
     const found = `the ${certificate} of ${group} ends in ${plural(days, 'day')}`;
-    yield { name: 'CAs', state: days < 30 ? 'FAULT' : 'warning', found, fix: `Run fleet group rollover ${group}.` };
+    yield {
+      name: 'CAs',
+      state: days < 30 ? 'FAULT' : 'warning',
+      found,
+      fix: `Run fleet group rollover ${group} --start.`,
+    };
   }
   yield* quotaChecks(summary, now);
   if (dps !== undefined) yield* linkedHubChecks(client, summary, dps);

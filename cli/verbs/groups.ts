@@ -1,6 +1,5 @@
 import { answered, type Schemas } from '../api.ts';
 import type { Context } from '../context.ts';
-import { exitCodes } from '../errors.ts';
 import { readGroup } from '../group-plan.ts';
 import type { Column, Line } from '../output.ts';
 import { plural } from '../text.ts';
@@ -62,29 +61,6 @@ export function groupLines(group: Group, now: Date): Line[] {
       ([name, value]): Line => [name, typeof value === 'string' ? value : JSON.stringify(value)],
     ),
   ];
-}
-
-interface RolloverOptions {
-  readonly from?: number | undefined;
-  readonly force?: true | undefined;
-  readonly yes?: true | undefined;
-}
-
-export async function rollOver(context: Context, id: string, options: RolloverOptions): Promise<number> {
-  const { api, output, terminal, say, confirm } = context;
-  const { client } = await api();
-  const { group } = await readGroup(await api(), id);
-  const [current, oldest] = group.issuingCas;
-  // So a request that is sent twice rolls over once.
-  const from = options.from ?? current?.generation ?? 0;
-  say(`CA ${from + 1} of ${id} becomes the current one; CA ${from} is still accepted.`);
-  if (oldest !== undefined)
-    say(`CA ${oldest.generation} leaves DPS: devices that have only its certificate could no longer register.`);
-  await confirm(`Roll over ${id}?`, options);
-  const query = { from, ...(options.force ? { force: options.force } : {}) };
-  const rolled = await answered(client.POST('/enrollment-groups/{id}/rollover', { params: { path: { id }, query } }));
-  await output.one(rolled, (one) => groupLines(one, terminal.now()));
-  return rolled.enrollment.status === 'refused' ? exitCodes.failed : exitCodes.ok;
 }
 
 function daysLeft(notAfter: string, now: Date): number {

@@ -5,7 +5,7 @@ import { textOf } from '../../lib/jobs/message-text.ts';
 import { untrustedJsonIssue } from '../../lib/json.ts';
 import { jsonPlace, jsonProblem, repeatedMember } from '../../lib/manifest/json-text.ts';
 
-const KiB = 1024;
+export const KiB = 1024;
 export const MiB = 1024 * KiB;
 
 /**
@@ -31,6 +31,8 @@ interface BodyBase {
 /** JSON that its schema checks: `request-invalid` names every fault. */
 export interface JsonBody extends BodyBase {
   readonly kind: 'json';
+  /** No body is read as an empty object. */
+  readonly optional?: true;
   readonly schema: z.ZodType;
 }
 
@@ -80,7 +82,7 @@ export async function readBody({ id, body }: TakesBody, request: HttpRequest): P
   if (body === undefined) return undefined;
   const bytes = bodyOf({ id, body }, request);
   if (body.kind === 'stream') return bytes;
-  const value = await jsonOf(bytes);
+  const value = await jsonOf(bytes, body.kind === 'json' && body.optional === true);
   return body.kind === 'json' ? checked(body.schema, value) : value;
 }
 
@@ -118,11 +120,12 @@ export async function dropRestOfBody(request: HttpRequest): Promise<void> {
   }
 }
 
-async function jsonOf(bytes: AsyncGenerator<Uint8Array>): Promise<unknown> {
+async function jsonOf(bytes: AsyncGenerator<Uint8Array>, isOptional: boolean): Promise<unknown> {
   const expected = 'a JSON object';
   const found = textOf(Buffer.concat(await Array.fromAsync(bytes)));
   if (found === undefined) throw new FleetError('request-invalid', 'The body is not UTF-8. Send it as UTF-8.');
   const text = found.replace(/^\ufeff/, '');
+  if (isOptional && text.trim() === '') return {};
   const value = parsed(text, expected);
   const repeated = repeatedMember(text);
   if (repeated === undefined) return value;

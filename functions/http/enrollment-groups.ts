@@ -122,7 +122,8 @@ const rollOver = defineOperation({
   method: 'POST',
   path: 'enrollment-groups/{id}/rollover',
   summary: 'Make a new issuing CA the current one',
-  description: 'DPS keeps the previous one, so its devices can still register (docs/certificates.md).',
+  description:
+    'Starts a rollover: DPS keeps the previous CA, so its devices can still register, until the rollover is completed (docs/rollover.md).',
   role: 'operator',
   perGroup: true,
   pathParameters,

@@ -33,6 +33,10 @@ export const groupSchema = z
         }),
       )
       .describe('The current one, then at most one older one that DPS still accepts.'),
+    retiredCas: z
+      .array(z.object({ generation: z.int().min(1), notAfter: time, certificatePem: z.string(), retiredAt: time }))
+      .optional()
+      .describe('CAs that DPS has no more, newest first. The EST server trusts their certificates until they end.'),
     formerCas: z
       .array(z.object({ generation: z.int().min(1), notAfter: time, certificatePem: z.string(), revokedAt: time }))
       .optional()
@@ -77,6 +81,9 @@ export function groupView(
     inForce: group.accepted === undefined || status.status === 'enrolled' ? undefined : accepted,
     issuingCas: group.issuingCas.map(({ generation, notAfter, certificatePem, chainPem, registration }) => {
       return { generation, notAfter, certificatePem, chainPem, registration };
+    }),
+    retiredCas: group.retiredCas?.map(({ generation, notAfter, certificatePem, retiredAt }) => {
+      return { generation, notAfter, certificatePem, retiredAt };
     }),
     formerCas: group.formerCas?.map(({ generation, notAfter, certificatePem, revokedAt }) => {
       return { generation, notAfter, certificatePem, revokedAt };

@@ -10,6 +10,7 @@ import { deviceOperations } from './devices.ts';
 import { groupOperations } from './enrollment-groups.ts';
 import { findingOperations } from './findings.ts';
 import { fleetActOperations } from './fleet-acts.ts';
+import { groupRollovers } from './group-rollover.ts';
 import { healthOperations } from './health.ts';
 import { jobReportOperations } from './job-reports.ts';
 import { jobOperations } from './jobs.ts';
@@ -25,6 +26,7 @@ import { webhookOperations } from './webhooks.ts';
  */
 export const operations: readonly Operation[] = [
   ...groupOperations,
+  ...groupRollovers,
   ...checkOperations,
   ...jobOperations,
   ...jobReportOperations,

@@ -200,7 +200,8 @@ function requestBody(body: BodyDefinition): NonNullable<ZodOpenApiOperationObjec
     body.kind === 'stream'
       ? Object.fromEntries(Object.entries(body.mediaTypes).map(([type, what]) => [type, text(what)]))
       : { 'application/json': { schema: body.schema } };
-  return { description: `${description} At most ${maxBytes} bytes.`, required: true, content };
+  const required = body.kind !== 'json' || body.optional !== true;
+  return { description: `${description} At most ${maxBytes} bytes.`, required, content };
 }
 
 function text(description?: string): { schema: { type: 'string'; minLength?: number; description?: string } } {

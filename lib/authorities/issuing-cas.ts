@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { FleetError } from '../errors.ts';
-import type { GroupRecord, IssuingCa } from '../groups/group.ts';
+import type { GroupRecord, IssuingCa, RetiredCa } from '../groups/group.ts';
 import type { Versioned } from '../storage.ts';
 import { readCaCertificates } from './ca-checks.ts';
 import type { ImportedCa } from './imported-ca.ts';
@@ -16,9 +16,29 @@ export interface Rollover {
 export const nextGeneration = ({ issuingCas: [current], formerCas = [] }: GroupRecord): number =>
   (current?.generation ?? formerCas[0]?.generation ?? 0) + 1;
 
-/** The group with a new issuing CA in front. DPS holds two certificates per group, a primary and a secondary. */
-export function withCurrent(group: GroupRecord, issuingCa: IssuingCa): GroupRecord {
-  return { ...group, issuingCas: [issuingCa, ...group.issuingCas].slice(0, 2) };
+/**
+ * The group with a new issuing CA in front. DPS holds two certificates per group, a primary and a secondary. A third CA is
+ * retired.
+ */
+export function withCurrent(group: GroupRecord, issuingCa: IssuingCa, at: Date): GroupRecord {
+  const {
+    issuingCas: [current],
+    ...rest
+  } = withoutOlder(group, at);
+  return { ...rest, issuingCas: current === undefined ? [issuingCa] : [issuingCa, current] };
+}
+
+/** CAs that a group keeps after DPS has them no more, newest first: 200 KB of certificates. */
+const maxRetiredCas = 50;
+
+/** The group without the older of its two CAs. It is retired: trusted at the EST server until it ends, and by DPS no more. */
+export function withoutOlder(group: GroupRecord, at: Date): GroupRecord {
+  const { removingCa: _removingCa, ...rest } = group;
+  const [current, ...older] = group.issuingCas;
+  if (current === undefined || older.length === 0) return group;
+  const retired = older.map((ca): RetiredCa => ({ ...ca, retiredAt: at.toISOString() }));
+  const trusted = (group.retiredCas ?? []).filter(({ notAfter }) => new Date(notAfter) > at);
+  return { ...rest, issuingCas: [current], retiredCas: [...retired, ...trusted].slice(0, maxRetiredCas) };
 }
 
 /** Default name of a CA of the group in DPS. */
@@ -49,7 +69,7 @@ export function refuseRollover({ id, issuingCas }: GroupRecord, { from, force = 
     throw conflict(`issues by CA ${current?.generation ?? 0}, not by ${from}; it may have been rolled over already.`);
   if (older === undefined || force || new Date(older.notAfter) <= at) return;
   throw conflict(
-    `has two CAs in DPS. A third one ends CA ${older.generation}, valid until ${older.notAfter}: devices with its certificates could no longer register. Repeat with force if there are none.`,
+    `has two CAs in DPS. A third one ends CA ${older.generation}, valid until ${older.notAfter}: devices with its certificates could no longer register. Complete the rollover first, or repeat with force if there are none.`,
   );
 }
 

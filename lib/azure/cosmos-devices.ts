@@ -26,6 +26,7 @@ import {
   whereClause,
   withoutSystemProperties,
 } from './cosmos.ts';
+import { countUnderCa } from './cosmos-under-ca.ts';
 
 type DeviceDocument = DeviceRecord & SystemProperties;
 
@@ -127,6 +128,8 @@ export function createCosmosDeviceStore(
       const { resources } = await callingCosmos(() => container.items.query<EndingDevices>(spec).fetchAll());
       return resources;
     },
+
+    countUnderCa: (ca) => countUnderCa(container, ca),
 
     countByStatus(period) {
       const { text, parameters } = whereClause([

@@ -4,6 +4,7 @@ import type { Measured, Page, PageRequest, Versioned } from '../storage.ts';
 import type { BlockKind, DeviceBlock } from './block.ts';
 import type { BundleName, CertificateName, DeviceCertificate, DeviceIdentity, Renewal } from './certificate.ts';
 import type { Twin } from './twin.ts';
+import type { CaInUse, UnderCa } from './under-ca.ts';
 
 /**
  * The state of a device.
@@ -297,6 +298,8 @@ export interface DeviceStore {
   dueLooks(before: string, limit: number): Promise<string[]>;
   /** Counts the devices whose certificate ends in a period, deleted ones left out. One entry per group that has such devices, in no order. */
   countEnding(period: EndingPeriod): Promise<EndingDevices[]>;
+  /** Counts the devices that need a CA of their group. The answer has one size, however many devices there are. */
+  countUnderCa(ca: CaInUse): Promise<UnderCa>;
   /** Counts devices by group and status: all, or those whose certificate ends in a period. In no order, and no zeros. */
   countByStatus(period?: Omit<EndingPeriod, 'enrollmentGroups'>): Promise<Measured<DeviceCount[]>>;
 }

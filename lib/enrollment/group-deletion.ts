@@ -1,5 +1,5 @@
 import { FleetError } from '../errors.ts';
-import type { FormerCa, GroupRecord } from '../groups/group.ts';
+import type { FormerCa, GroupRecord, IssuingCa } from '../groups/group.ts';
 import { checkPrecondition, type Precondition } from '../precondition.ts';
 import { type RetryOptions, retrying } from '../retry.ts';
 import type { Versioned } from '../storage.ts';
@@ -89,8 +89,9 @@ export function beingDeleted({ id, deleting }: GroupRecord): FleetError {
 
 /** What stays of a deleted group: the id can be used again, and its next CA has another number and another key. */
 function deletedRecord(group: GroupRecord, deletedBy: NonNullable<GroupRecord['deletedBy']>): GroupRecord {
-  const { id, definition, issuingCas, formerCas = [], declaredBy, createdAt, updatedAt } = group;
-  const revoked = issuingCas.map((ca) => ({ ...ca, revokedAt: deletedBy.at }));
+  const { id, definition, issuingCas, retiredCas = [], formerCas = [], declaredBy, createdAt, updatedAt } = group;
+  const retired = retiredCas.map(({ retiredAt: _retiredAt, ...ca }): IssuingCa => ca);
+  const revoked = [...issuingCas, ...retired].map((ca) => ({ ...ca, revokedAt: deletedBy.at }));
   return {
     ...{ id, definition, declaredBy, createdAt, updatedAt, deletedBy },
     issuingCas: [],

@@ -43,12 +43,13 @@ import {
 } from './group-directory.ts';
 import { wantedInDps, withEnrolled, withRegistration } from './group-in-dps.ts';
 import { groupExists, intentOf, isOwnGroup, withIntent, withOwnGroup } from './group-ownership.ts';
+import { createGroupRollover, type GroupRollover } from './group-rollover.ts';
 
 /**
  * Enrollment groups: their definitions, their issuing CAs, and keeping DPS as declared. Every method throws FleetError
  * `throttled` or `unavailable` from the stores, and `concurrent-change` when a group changes faster than it can be written.
  */
-export interface Groups extends GroupDeletion {
+export interface Groups extends GroupDeletion, GroupRollover {
   /**
    * Stores the definition, makes the group's issuing CA and updates DPS. Until DPS accepts it, what was in force stays so.
    * @param input the definition, as a caller sent it
@@ -187,7 +188,7 @@ export function createGroups(options: GroupsOptions): Groups {
         if (!needsCa(changed)) return changed;
         const fits =
           ca?.generation === nextGeneration(changed) && isDeepStrictEqual(changed.definition, planned.definition);
-        return ca !== undefined && fits ? withCurrent(changed, ca) : latest;
+        return ca !== undefined && fits ? withCurrent(changed, ca, now()) : latest;
       });
       if (!needsCa(updated.value) || (ca !== undefined && updated.value.issuingCas.includes(ca))) return updated;
     }
@@ -319,6 +320,7 @@ export function createGroups(options: GroupsOptions): Groups {
 
   return {
     ...createGroupDeletion({ directory, enrollments, retry, now }),
+    ...createGroupRollover({ directory, update, syncOrPending, now }),
     directory: directory.all,
     ensure,
     foresee,

@@ -38,6 +38,11 @@ export interface GroupRecord {
   readonly deletedBy?: Act;
   /** CAs of the group that DPS has no more, newest first. The EST server trusts their certificates until they end. */
   readonly retiredCas?: readonly RetiredCa[];
+  /**
+   * The older CA that is about to leave DPS, from before the devices are counted that need it: no certificate of it is handed
+   * out any more (lib/pipeline/complete-rollover.ts).
+   */
+  readonly removingCa?: Act & Pick<IssuingCa, 'generation'>;
   /** The CA of the certificates with which gateways sign in to the EST server (`est.idCa` "separate"). DPS does not know it. */
   readonly estCa?: IssuingCa;
   /** CAs of groups of this id that were deleted, newest first. */
@@ -143,6 +148,16 @@ function isSettled(group: GroupRecord): boolean {
 export function inForce(group: GroupRecord): GroupRecord {
   const held = group.accepted === undefined || isSettled(group) ? group : { ...group, ...group.accepted };
   return { ...held, definition: definitionInDps(held) };
+}
+
+/**
+ * Whether certificates of a CA may be handed out in the group: it issues by that CA, or DPS keeps it and nobody is taking it
+ * away.
+ */
+export function isInUse(group: GroupRecord, generation: number): boolean {
+  if (group.removingCa?.generation === generation) return false;
+  const [current] = inForce(group).issuingCas;
+  return [current, ...group.issuingCas].some((ca) => ca?.generation === generation);
 }
 
 /** A changed group that knows when its individual enrollments do not all have one status any more. */

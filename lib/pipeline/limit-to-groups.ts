@@ -130,6 +130,10 @@ function limitedDevices(devices: DeviceStore, allowed: readonly string[]): Devic
       const records = (await devices.read(ids)).values();
       return [...records].filter(({ value }) => allowed.includes(value.enrollmentGroup)).map(({ value }) => value.id);
     },
+    async countUnderCa(ca) {
+      requireGroup(ca.enrollmentGroup, allowed);
+      return devices.countUnderCa(ca);
+    },
     async waitingIds(enrollmentGroup, limit) {
       requireGroup(enrollmentGroup, allowed);
       return devices.waitingIds(enrollmentGroup, limit);
@@ -241,6 +245,22 @@ function limitedGroups(groups: Groups, allowed: readonly string[]): Groups {
     async finishDeletion(id) {
       requireGroup(id, allowed);
       return groups.finishDeletion(id);
+    },
+    async latest(id) {
+      requireGroup(id, allowed);
+      return groups.latest(id);
+    },
+    async markRemoving(id, generation, by) {
+      requireGroup(id, allowed);
+      return groups.markRemoving(id, generation, by);
+    },
+    async unmarkRemoving(id, generation) {
+      requireGroup(id, allowed);
+      return groups.unmarkRemoving(id, generation);
+    },
+    async finishRemoval(id, generation) {
+      requireGroup(id, allowed);
+      return groups.finishRemoval(id, generation);
     },
     async ensure(group) {
       requireGroup(group.value.id, allowed);

@@ -10,6 +10,7 @@ import { issueAct, issueOutcome } from './steps/audit-issue.ts';
 import { type ClaimedRow, type Claims, claimOptions, claimRows, deviceError, lookUpClaims } from './steps/claim.ts';
 import { type Committed, commitArchive, findArchive } from './steps/commit.ts';
 import { type EnsuredGroups, ensureGroups, refusal } from './steps/ensure-groups.ts';
+import { fenceIssuances } from './steps/fence.ts';
 import { issueArchive } from './steps/issue.ts';
 import { readRows } from './steps/read.ts';
 import { recordOutcome, settleRows } from './steps/record.ts';
@@ -92,7 +93,7 @@ async function issueAndCommit(
   { claimed, errors: refused, hasPriorClaims }: Claims,
   { issuances }: EnsuredGroups,
   { job, ...attempt }: ChunkAttempt & { readonly job: Job },
-  { bundles, audit }: Pick<Ports, 'bundles' | 'audit'>,
+  { bundles, audit, groups }: Pick<Ports, 'bundles' | 'audit' | 'groups'>,
 ): Promise<{ readonly committed: Committed; readonly errors: readonly RowError[] }> {
   // A row that lost its device since an earlier delivery committed its certificate is refused now. That one is named.
   const earlier = hasPriorClaims || refused.length > 0 ? await findArchive(archive, bundles) : undefined;
@@ -102,6 +103,7 @@ async function issueAndCommit(
   const issued = await issueArchive(toIssue, issuances, { ...attempt, jobRows: job.counts.total });
   try {
     if (intent !== undefined) await audit.result(intent, issueOutcome(archive, issued.archive.index));
+    if (earlier === undefined) await fenceIssuances(issuances, { groups });
     const committed = earlier ?? (await commitArchive(archive, issued.archive, attempt, bundles));
     return { committed, errors: issued.errors };
   } finally {

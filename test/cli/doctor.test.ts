@@ -76,7 +76,7 @@ describe('fleet doctor', () => {
     assert.match(out, /^warning {2}dead letters: messages failed for good\n {9}fix: Run fleet dead-letters list\.$/m);
     assert.match(
       out,
-      /^FAULT {4}CAs: the issuing CA of line7 ends in 4 days\n {9}fix: Run fleet group rollover line7\.$/m,
+      /^FAULT {4}CAs: the issuing CA of line7 ends in 4 days\n {9}fix: Run fleet group rollover line7 --start\.$/m,
     );
     assert.match(out, /^warning {2}queue chunks: 3 messages, the oldest waits for 1 h 0 min\n {9}fix: /m);
     assert.match(

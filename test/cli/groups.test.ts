@@ -24,6 +24,7 @@ const definition = {
   deviceIdCase: 'refuse',
   keyType: 'ec-p256',
   validityDays: 365,
+  bundleShelfLifeDays: 90,
   issuingCa: { origin: 'fleet', keyType: 'ec-p256', validityDays: 1825 },
   attestation: 'signingCertificate',
   target: 'iotedge-1.6',
@@ -34,6 +35,7 @@ const definition = {
   initialTwin: { tags: { ring: 'pilot' }, desired: {} },
   provisioningStatus: 'enabled',
   allocationPolicy: 'hashed',
+  allocation: 'dps',
   iotHubs: [],
   reprovisionPolicy: { updateHubAssignment: true, migrateDeviceData: true },
 };
@@ -244,9 +246,51 @@ describe('fleet groups and group rollover', () => {
       ...live,
       'POST /api/enrollment-groups/line7/rollover': { json: group('line7') },
     });
-    const { code, err } = await fleet('group rollover line7', { ...deployment, isTerminal: true, stdin: 'y\n' });
+    const { code, err } = await fleet('group rollover line7 --start', {
+      ...deployment,
+      isTerminal: true,
+      stdin: 'y\n',
+    });
     assert.equal(code, 0);
     assert.match(err, /^CA 3 of line7 becomes the current one; CA 2 is still accepted\.\nRoll over line7\? \[y\/N\]/);
     assert.equal(deployment.seen.at(-1)?.path, '/api/enrollment-groups/line7/rollover?from=2');
+  });
+
+  const counts = { notConfirmed: { devices: 0 }, pastShelfLife: { devices: 0 }, estIds: { devices: 2 } };
+  const gate = {
+    ...{ open: false, devicesLockedOut: 3, notRenewed: { devices: 2 }, notInstalled: { devices: 1 }, ...counts },
+    ...{ opensBy: '2027-11-23T08:00:00.000Z', observedAt: '2026-11-23T08:00:00.000Z' },
+  };
+  const ca = (generation: number) => ({ generation, notAfter: '2027-12-23T08:00:00.000Z' });
+  const closed = { json: { id: 'line7', currentCa: ca(2), olderCa: ca(1), gate } };
+
+  it('shows what stands in the way of removing the older CA, and changes nothing', async () => {
+    await using deployment = await fakeDeployment({ ...live, 'GET /api/enrollment-groups/line7/rollover': closed });
+    const { code, out } = await fleet('group rollover line7', deployment);
+    assert.equal(code, 0);
+    assert.match(out, /^older CA +1\n.*^gate +closed: 3 devices could not register any more\n^not renewed +2\n/ms);
+    assert.deepEqual(
+      deployment.seen.map(({ method }) => method),
+      ['GET'],
+    );
+  });
+
+  it('completes with the number of devices that are locked out, as it was typed', async () => {
+    await using deployment = await fakeDeployment({
+      ...live,
+      'GET /api/enrollment-groups/line7/rollover': closed,
+      'POST /api/enrollment-groups/line7/rollover/complete': { json: group('line7') },
+    });
+    const { code, err } = await fleet('group rollover line7 --complete --force-locked-out 3 --yes', deployment);
+    assert.equal(code, 0, err);
+    assert.match(err, /^CA 1 of line7 leaves DPS\. 3 devices could no longer register\.$/m);
+    assert.deepEqual(JSON.parse(deployment.seen.at(-1)?.body ?? ''), { force: { devicesLockedOut: 3 } });
+  });
+
+  it('refuses options of another act', async () => {
+    await using deployment = await fakeDeployment(live);
+    for (const options of ['--start --complete', '--force', '--from 2', '--start --force-locked-out 3'])
+      assert.equal((await fleet(`group rollover line7 ${options}`, deployment)).code, 2, options);
+    assert.deepEqual(deployment.seen, []);
   });
 });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { certificateNameIn, type DeviceIdentity } from '../../lib/devices/certificate.ts';
+import { certificateNameIn, type DeviceCertificate, type DeviceIdentity } from '../../lib/devices/certificate.ts';
 import { inheritedCertificateNames } from '../../lib/devices/certificates.ts';
-import type { DeviceFilter, DeviceStore } from '../../lib/devices/device.ts';
+import type { DeviceFilter, DeviceRecord, DeviceStore } from '../../lib/devices/device.ts';
 import type { PageRequest } from '../../lib/storage.ts';
 import { someDevice } from '../factories.ts';
 
@@ -236,6 +236,108 @@ export function deviceStoreContract(name: string, open: () => Promise<DeviceStor
       assert.deepEqual(await counted(), [`${first} assigned 2`, `${first} failed 1`, `${second} claimed 1`]);
       const period = { from: '2027-01-01T00:00:00.000Z', before: '2027-01-31T00:00:00.000Z' };
       assert.deepEqual(await counted(period), [`${first} assigned 1`, `${second} claimed 1`]);
+    });
+
+    it('counts the devices that need a CA', async () => {
+      const store = await open();
+      const [group, other] = [`under-${run}`, `under-${run}-other`];
+      const [ended, ends, endsLater] = ['2027-01-01', '2027-06-01', '2027-07-01'].map((day) => `${day}T00:00:00.000Z`);
+      const [long, lately] = ['2026-06-01T00:00:00.000Z', '2026-12-31T00:00:00.000Z'];
+      let devices = 0;
+      const certificate = (serial: number, change: Partial<DeviceCertificate>): DeviceCertificate => ({
+        ...{ kind: 'identity', enrollmentGroup: group, caGeneration: 1, state: 'live', since: long },
+        ...{ ...endingAt(ends as string), serialNumber: String(serial).padStart(32, '0') },
+        ...change,
+      });
+      const device = (certificates: readonly DeviceCertificate[], change: Partial<DeviceRecord> = {}) =>
+        someDevice({
+          ...{ id: id(`under-${++devices}`), enrollmentGroup: group, status: 'provisioned', certificates },
+          ...{ serialNumber: '1'.padStart(32, '0'), ...change },
+        });
+      const used = { confirmedAt: long };
+      const before = { ...someDevice({ status: 'assigned' }), serialNumber: '2'.padStart(32, '0') };
+      await store.create([
+        // Not renewed.
+        device([certificate(1, used)], { status: 'assigned' }),
+        device([certificate(1, { registeredAt: long, notAfter: endsLater as string })], { status: 'suspended' }),
+        device([certificate(1, { ...used, caGeneration: undefined as never })]),
+        device([certificate(2, used)], { status: 'claimed', before }),
+        // In a group with individual enrollments, both are named while DPS is asked.
+        device([certificate(1, {}), certificate(2, used)], { status: 'claimed', before }),
+        // Not confirmed: the device can still have the one before.
+        device([certificate(1, { caGeneration: 2 }), certificate(2, used)]),
+        device([
+          certificate(1, { caGeneration: 2 }),
+          ...[2, 3].map((serial) => certificate(serial, { ...used, state: 'superseded' })),
+        ]),
+        device([certificate(1, { enrollmentGroup: other }), certificate(2, { registeredAt: long })], {
+          ...{ enrollmentGroup: other, formerGroups: [group] },
+        }),
+        device([certificate(2, { ...used, state: 'superseded' })], { status: 'claimed' }),
+        // Not installed, in time and past the shelf life.
+        device([certificate(1, { since: lately as string })]),
+        device([certificate(1, {})]),
+        // Not confirmed either: its row failed, and it keeps what it had.
+        device([certificate(1, {}), certificate(2, { ...used, state: 'superseded' })], { status: 'failed' }),
+        // None of it.
+        device([certificate(1, {})], { status: 'failed' }),
+        device([certificate(1, { ...used, caGeneration: 2 }), certificate(2, { ...used, state: 'superseded' })]),
+        device([certificate(1, { caGeneration: 2 }), certificate(2, { state: 'superseded' })]),
+        device([certificate(1, { caGeneration: 2 }), certificate(2, { ...used, notAfter: ended as string })]),
+        device([certificate(2, { ...used, state: 'revoked' })], { status: 'claimed' }),
+        device([certificate(1, { ...used, notAfter: '2026-12-31T23:59:59.999Z' })]),
+        device([certificate(1, { ...used, caGeneration: 3 })]),
+        device([certificate(1, { ...used, enrollmentGroup: other })], { enrollmentGroup: other }),
+        ...(['revoked', 'scrapped', 'deleted'] as const).map((status) => device([certificate(1, used)], { status })),
+        // Certificates for the EST server.
+        device([
+          certificate(1, { ...used, caGeneration: 2 }),
+          ...[4, 5].map((serial) => certificate(serial, { kind: 'est-id' })),
+          ...[
+            certificate(6, { kind: 'est-id', state: 'superseded' }),
+            certificate(7, { kind: 'est-id', caGeneration: 0 }),
+          ],
+          certificate(8, { kind: 'edge-ca' }),
+        ]),
+      ]);
+      const ca = {
+        enrollmentGroup: group,
+        generation: 1,
+        at: '2027-01-01T00:00:00.001Z',
+        issuedSince: lately as string,
+      };
+      assert.deepEqual(await store.countUnderCa(ca), {
+        notRenewed: { devices: 5, until: endsLater },
+        notConfirmed: { devices: 5, until: ends },
+        notInstalled: { devices: 1, until: ends, lastIssued: lately },
+        pastShelfLife: { devices: 1, until: ends },
+        estIds: { devices: 2, until: ends },
+      });
+      const none = { devices: 0 };
+      const empty = { notRenewed: none, notConfirmed: none, notInstalled: none, pastShelfLife: none, estIds: none };
+      assert.deepEqual(await store.countUnderCa({ ...ca, enrollmentGroup: `${group}-none` }), empty);
+      assert.deepEqual(await store.countUnderCa({ ...ca, at: '2028-01-01T00:00:00.000Z' }), empty);
+    });
+
+    it('counts the devices of records of earlier versions as of the CA that is asked for', async () => {
+      const store = await open();
+      const group = `under-early-${run}`;
+      const identity = endingAt('2027-06-01T00:00:00.000Z');
+      const early = (suffix: string, change: Partial<DeviceRecord>) =>
+        someDevice({ id: id(`early-${suffix}`), enrollmentGroup: group, identity, ...change });
+      await store.create([
+        early('1', { status: 'assigned', registration: { status: 'assigned', at: '2026-11-23T09:00:00Z' } }),
+        early('2', { status: 'provisioned' }),
+        early('3', { status: 'provisioned', statusSince: '2026-01-01T00:00:00.000Z' }),
+        early('4', { status: 'deleted' }),
+        early('5', { status: 'failed' }),
+      ]);
+      const issuedSince = '2026-11-01T00:00:00.000Z';
+      const { notRenewed, notInstalled, pastShelfLife } = await store.countUnderCa({
+        ...{ enrollmentGroup: group, generation: 4, at: '2027-01-01T00:00:00.000Z', issuedSince },
+      });
+      assert.deepEqual([notRenewed.devices, notInstalled.devices, pastShelfLife.devices], [1, 1, 1]);
+      assert.equal(notInstalled.lastIssued, '2026-11-23T08:00:00.000Z');
     });
 
     it('returns the ids of devices of which a registration is awaited', async () => {

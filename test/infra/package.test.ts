@@ -60,6 +60,8 @@ const expected: Record<string, string> = {
   'get-enrollment-group': 'GET enrollment-groups/{id}',
   'put-enrollment-group': 'PUT enrollment-groups/{id}',
   'roll-over-enrollment-group': 'POST enrollment-groups/{id}/rollover',
+  'get-group-rollover': 'GET enrollment-groups/{id}/rollover',
+  'complete-group-rollover': 'POST enrollment-groups/{id}/rollover/complete',
   'list-audit-entries': 'GET audit',
   'list-findings': 'GET findings',
   'get-finding': 'GET findings/{findingId}',

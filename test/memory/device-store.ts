@@ -1,5 +1,6 @@
 import type { CertificateName } from '../../lib/devices/certificate.ts';
 import type { BatchWrite, DeviceRecord, DeviceStore } from '../../lib/devices/device.ts';
+import { type DevicesUnderCa, type UnderCa, underCa } from '../../lib/devices/under-ca.ts';
 import type { Versioned } from '../../lib/storage.ts';
 import { type MemoryPlace, withOwing } from './outbox.ts';
 
@@ -92,6 +93,33 @@ export function createMemoryDeviceStore(): DeviceStore & {
         const [earliest = ''] = each.map(({ notAfter }) => notAfter).sort();
         return { enrollmentGroup, devices: each.length, earliest };
       });
+    },
+    async countUnderCa(ca) {
+      const entries = sorted().flatMap((record) => underCa(record, ca));
+      const counted = (name: keyof UnderCa): DevicesUnderCa => {
+        const own = entries.filter(({ count }) => count === name);
+        const certificates = own.flatMap((each) => each.certificates);
+        const [until] = certificates
+          .map(({ notAfter }) => notAfter)
+          .sort()
+          .reverse();
+        const [lastIssued] = certificates
+          .map(({ since }) => since)
+          .sort()
+          .reverse();
+        return {
+          devices: own.length,
+          ...(until !== undefined && { until }),
+          ...(name === 'notInstalled' && lastIssued !== undefined && { lastIssued }),
+        };
+      };
+      return {
+        notRenewed: counted('notRenewed'),
+        notConfirmed: counted('notConfirmed'),
+        notInstalled: counted('notInstalled'),
+        pastShelfLife: counted('pastShelfLife'),
+        estIds: counted('estIds'),
+      };
     },
     async countByStatus(period) {
       const counted = sorted().filter(({ identity }) => {

@@ -23,6 +23,7 @@ import { step } from '../../telemetry.ts';
 import type { Ports } from '../ports.ts';
 import type { ClaimedRow, UnchangedRow } from './claim.ts';
 import type { Committed } from './commit.ts';
+import { fenceRecords } from './fence.ts';
 import { certificatesIn, type Issued } from './issue.ts';
 import { nameUnused } from './name-unused.ts';
 
@@ -35,6 +36,8 @@ export interface ChunkOutcome {
   readonly enrolling: number;
   /** Repairs to the rows. */
   readonly repairs?: Repairs;
+  /** Devices that have a certificate of the chunk, in enrollment groups. */
+  readonly given: readonly DeviceRecord[];
   /** Entries of the archive whose devices did not get their certificates. */
   readonly unused: readonly ArchiveIndexEntry<Issued>[];
 }
@@ -66,6 +69,7 @@ export function settleRows(options: SettleOptions): ChunkOutcome {
   // DPS refused the enrollments of these rows in an earlier delivery: the enrollments part counts them.
   const errors = options.errors.filter((error) => !isEnrolling(error, committed));
   const unused = new Map(committed);
+  const given: DeviceRecord[] = [];
   let enrolling = options.errors.length - errors.length;
   let provisioned = 0;
 
@@ -90,6 +94,7 @@ export function settleRows(options: SettleOptions): ChunkOutcome {
       enrolling += 1;
     } else if (failureOf(value) === undefined) {
       provisioned += 1;
+      given.push(value);
       results.push(resultRow(request.line, value, 'provisioned'));
     }
   }
@@ -100,18 +105,19 @@ export function settleRows(options: SettleOptions): ChunkOutcome {
     report: { results, faults: errors.sort((a, b) => a.line - b.line) },
     counts: { provisioned, unchanged: unchanged.length, rejected: errors.length - failed, failed, cancelled: 0 },
     enrolling,
+    given,
     unused: [...unused.values()],
   };
 }
 
 /**
- * Step 7: writes the device records, then the report, then the chunk and the job's counters together. A crash in between
+ * Step 7: writes the device records, takes back what is of a CA that was removed meanwhile, then writes the report, then the chunk and the job's counters together. A crash in between
  * leaves the chunk uncounted, and the next delivery finds the records as they are.
  * @throws FleetError `concurrent-change`, `throttled`, `unavailable`
  */
 export function recordOutcome(
   message: ChunkMessage,
-  { records, report, counts, enrolling, repairs, unused }: ChunkOutcome,
+  { records, report, counts, enrolling, repairs, given, unused }: ChunkOutcome,
   ports: RecordPorts,
 ): Promise<void> {
   const { devices, reports, enrollmentQueue, now } = ports;
@@ -120,6 +126,7 @@ export function recordOutcome(
   const name = reportName(jobId, part);
   return step('7 record', { jobId, chunk, attempt }, async () => {
     await replaceRecords(devices, records);
+    await fenceRecords(given, ports);
     await nameUnused(unused, archiveName(jobId, part), ports);
     await writeChunkReport(reports, name, report);
     if (enrolling > 0) await enrollmentQueue.send([{ jobId, chunk, attempt, ...(adopt && { adopt }) }]);
@@ -132,7 +139,9 @@ export function recordOutcome(
   });
 }
 
-export type RecordPorts = Pick<Ports, 'devices' | 'bundles' | 'reports' | 'jobs' | 'enrollmentQueue' | 'now'>;
+export type RecordPorts = Pick<Ports, 'devices' | 'bundles' | 'reports' | 'jobs' | 'enrollmentQueue' | 'now'> & {
+  readonly groups: Pick<Ports['groups'], 'latest'>;
+};
 
 /** The error is about a row with an individual enrollment: its archive says so, or the error itself, where DPS refused it. */
 function isEnrolling({ value, line, code }: RowError, committed: Committed): boolean {

@@ -7,6 +7,8 @@ export interface Query {
   readonly select: Selection;
   /** Name of a document in the query, such as `c`. */
   readonly alias: string;
+  /** The array whose elements are joined to each document: one row per element. */
+  readonly join?: ElementSource;
   readonly where?: Expression;
   readonly groupBy: readonly Expression[];
   readonly orderBy: readonly { readonly by: Expression; readonly descending: boolean }[];
@@ -19,11 +21,19 @@ export type Selection =
   | { readonly kind: 'value'; readonly expression: Expression }
   | { readonly kind: 'list'; readonly items: readonly { readonly expression: Expression; readonly name: string }[] };
 
+/** `<name> IN c.<steps>`: the elements of an array of the document. */
+export interface ElementSource {
+  readonly name: string;
+  readonly steps: readonly (string | number)[];
+}
+
 export type Expression =
   | { readonly kind: 'literal'; readonly value: string | number | boolean | null }
   | { readonly kind: 'parameter'; readonly name: string }
-  /** Steps below a document: names and array positions. */
-  | { readonly kind: 'path'; readonly steps: readonly (string | number)[] }
+  /** Steps below the document, or below the element of that name: names and array positions. */
+  | { readonly kind: 'path'; readonly element?: string; readonly steps: readonly (string | number)[] }
+  /** `EXISTS (SELECT VALUE x FROM x IN c.list WHERE ...)` */
+  | { readonly kind: 'exists'; readonly source: ElementSource; readonly where?: Expression }
   | { readonly kind: 'call'; readonly name: string; readonly given: readonly Expression[] }
   | { readonly kind: 'not'; readonly of: Expression }
   | { readonly kind: 'logical'; readonly operator: 'AND' | 'OR'; readonly left: Expression; readonly right: Expression }
@@ -83,6 +93,8 @@ export function parseCondition(text: string): Query {
 function createParser(tokens: readonly Token[]) {
   let position = 0;
   let alias = 'c';
+  /** Names of the elements that can be used here. */
+  const elements = new Set<string>();
   let depth = 0;
   let operators = 0;
 
@@ -123,14 +135,16 @@ function createParser(tokens: readonly Token[]) {
     expectWord('FROM');
     if (next().kind !== 'word') throw badRequest('A query needs FROM and the name of a container.');
     if (takeWord('AS') || (peek().kind === 'word' && !isClause())) next();
-    if (isWord('JOIN') || isWord('IN')) throw badRequest('The emulator does not support JOIN.');
+    const join = takeWord('JOIN') ? elementSource() : undefined;
+    if (isWord('JOIN')) throw badRequest('The emulator supports one JOIN.');
+    if (isWord('IN')) throw badRequest('The emulator supports IN after JOIN and in EXISTS only.');
     const where = takeWord('WHERE') ? expression() : undefined;
     const groupBy = takeWords('GROUP', 'BY') ? expressions() : [];
     const orderBy = takeWords('ORDER', 'BY') ? orderItems() : [];
     const offset = takeWord('OFFSET') ? primary() : undefined;
     const limit = offset !== undefined && expectWord('LIMIT') ? primary() : undefined;
     if (peek().kind !== 'end') fail();
-    return { distinct, top, select, alias, where, groupBy, orderBy, offset, limit };
+    return { distinct, top, select, alias, join, where, groupBy, orderBy, offset, limit };
   }
 
   function aliasAhead(): string {
@@ -140,9 +154,39 @@ function createParser(tokens: readonly Token[]) {
     );
     const [name, second, third] = [tokens[from + 1], tokens[from + 2], tokens[from + 3]];
     if (from < 0 || name?.kind !== 'word') throw badRequest('A query needs FROM and the name of a container.');
+    const joined = tokens.slice(from, from + 5).findIndex(({ text }) => text.toUpperCase() === 'JOIN');
+    const element = joined < 0 ? undefined : tokens[from + joined + 1];
+    if (element?.kind === 'word') elements.add(element.text);
     if (second?.kind === 'word' && second.text.toUpperCase() === 'AS') return third?.text ?? name.text;
     if (second?.kind === 'word' && !clauses.has(second.text.toUpperCase())) return second.text;
     return name.text;
+  }
+
+  function elementSource(): ElementSource {
+    const { kind, text: name } = next();
+    if (kind !== 'word' || name === alias) return fail();
+    expectWord('IN');
+    const array = primary();
+    if (array.kind !== 'path' || array.element !== undefined || array.steps.length === 0)
+      throw badRequest('The emulator supports IN for an array of the document only.');
+    return { name, steps: array.steps };
+  }
+
+  function exists(): Expression {
+    expectSymbol('(');
+    expectWord('SELECT');
+    expectWord('VALUE');
+    const selected = next();
+    expectWord('FROM');
+    const source = elementSource();
+    if (selected.kind !== 'number' && selected.text !== source.name)
+      throw badRequest('The emulator supports EXISTS with SELECT VALUE of the element or of a number only.');
+    if (elements.has(source.name)) throw badRequest(`The name '${source.name}' is used twice.`);
+    elements.add(source.name);
+    const where = takeWord('WHERE') ? expression() : undefined;
+    elements.delete(source.name);
+    expectSymbol(')');
+    return { kind: 'exists', source, where };
   }
 
   const isClause = () => clauses.has(peek().text.toUpperCase());
@@ -261,11 +305,13 @@ function createParser(tokens: readonly Token[]) {
     const word = token.text.toUpperCase();
     if (word === 'TRUE' || word === 'FALSE') return { kind: 'literal', value: word === 'TRUE' };
     if (word === 'NULL') return { kind: 'literal', value: null };
+    if (word === 'EXISTS' && isSymbol('(')) return exists();
     if (takeSymbol('(')) {
       const given = isSymbol(')') ? [] : expressions();
       expectSymbol(')');
       return { kind: 'call', name: word, given };
     }
+    if (elements.has(token.text)) return { kind: 'path', element: token.text, steps: steps() };
     if (token.text !== alias) throw badRequest(`Identifier '${token.text}' could not be resolved.`);
     return { kind: 'path', steps: steps() };
   }

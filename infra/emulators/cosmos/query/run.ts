@@ -1,8 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import { badRequest } from '../errors.ts';
 import type { Expression, Query } from './parse.ts';
 import {
   condition,
   constantOf,
+  elementsOf,
   join,
   pathOf,
   type QueryContext,
@@ -11,6 +13,7 @@ import {
   scalar,
   toJson,
   typed,
+  value,
 } from './sql.ts';
 
 /** The rows of a query: those of a container or of one partition. */
@@ -45,6 +48,8 @@ const maxPageBytes = 4 * 1024 * 1024;
 export function runQuery(query: Query, context: QueryContext, scope: QueryScope, request: PageRequest): QueryPage {
   const where = query.where === undefined ? [] : [condition(query.where, context)];
   const filter = conjunction([scope.filter, ...where]);
+  if (query.join !== undefined && !hasAggregates(query))
+    throw badRequest('The emulator supports JOIN with aggregates only.');
   if (hasAggregates(query) || query.groupBy.length > 0) return runAggregate(query, context, scope, filter);
   if (query.distinct) return runDistinct(query, context, scope, filter, request);
   return runRows(query, context, scope, filter, request);
@@ -60,7 +65,8 @@ function runRows(query: Query, context: QueryContext, scope: QueryScope, filter:
     descending,
   }));
   const descending = asked.at(-1)?.descending ?? false;
-  const ties = asked.some(({ text }) => text === 'id') ? ['rid'] : ['id', 'rid'];
+  const id = typed({ kind: 'path', steps: ['id'] }, context.columns);
+  const ties = asked.some(({ text }) => text === id) ? ['rid'] : [id, 'rid'];
   const order = [...asked, ...ties.map((text) => ({ text, descending }))];
   const page = windowOf(query, context, request, order.length);
   const values = order.map(({ text }, index) => `${text} AS o${index}`);
@@ -160,7 +166,8 @@ function columnsOf({ select }: Query, context: QueryContext): Sql {
 
 const documentColumns = 'rid, body, etag, ts';
 
-const isDocument = (expression: Expression) => expression.kind === 'path' && expression.steps.length === 0;
+const isDocument = (expression: Expression) =>
+  expression.kind === 'path' && expression.element === undefined && expression.steps.length === 0;
 
 /** @returns the JSON of one result, or undefined if the selected value is undefined */
 function resultOf(
@@ -190,9 +197,9 @@ function runDistinct(
   if (query.select.kind !== 'value') throw badRequest('The emulator supports DISTINCT with VALUE only.');
   if (query.orderBy.length > 0) throw badRequest('The emulator does not support DISTINCT with ORDER BY.');
   const page = windowOf(query, context, request, 0);
-  const value = typed(pathOf(query.select.expression, 'DISTINCT'), context.columns);
+  const distinct = typed(pathOf(query.select.expression, 'DISTINCT'), context.columns);
   const rows = scope.all({
-    text: `SELECT DISTINCT ${value} AS v0 FROM ${scope.table}${scope.indexedBy} WHERE ${filter.text} AND ${value} IS NOT NULL ORDER BY 1 LIMIT ? OFFSET ?`,
+    text: `SELECT DISTINCT ${distinct} AS v0 FROM ${scope.table}${scope.indexedBy} WHERE ${filter.text} AND ${distinct} IS NOT NULL ORDER BY 1 LIMIT ? OFFSET ?`,
     bindings: [...filter.bindings, page.take + 1, page.skip],
   });
   const results = rows.slice(0, page.take).map((row) => toJson(row['v0']) ?? 'null');
@@ -222,18 +229,22 @@ function runAggregate(query: Query, context: QueryContext, scope: QueryScope, fi
   if (distinct || orderBy.length > 0 || top !== undefined || offset !== undefined) {
     throw badRequest('The emulator does not support DISTINCT, ORDER BY, TOP or OFFSET with aggregates or GROUP BY.');
   }
-  const groups = groupBy.map((by) => typed(pathOf(by, 'GROUP BY'), context.columns));
+  const groups = groupBy.map((by) => value(by, context));
   const items = select.kind === 'value' ? [{ name: '', expression: select.expression }] : select.items;
   const columns = items.map(({ expression }, index) => {
-    const column = aggregated(expression, context, groups);
+    const column = aggregated(expression, context, groupBy);
     return { text: `${column.text} AS v${index}`, bindings: column.bindings };
   });
-  const grouped = groups.length === 0 ? '' : ` GROUP BY ${groups.join(', ')}`;
+  const grouped = groups.length === 0 ? '' : ` GROUP BY ${groups.map(({ text }) => text).join(', ')}`;
+  const elements = query.join && elementsOf(query.join);
+  const from = `${scope.table}${scope.indexedBy}${elements === undefined ? '' : `, ${elements.table}`}`;
+  const where = elements === undefined ? filter.text : `${filter.text} AND ${elements.condition}`;
   const rows = scope.all(
     join(
-      `SELECT ${columns.map(({ text }) => text).join(', ')}, count(*) AS loaded FROM ${scope.table}${scope.indexedBy} WHERE ${filter.text}${grouped}`,
+      `SELECT ${columns.map(({ text }) => text).join(', ')}, count(*) AS loaded FROM ${from} WHERE ${where}${grouped}`,
       ...columns,
       filter,
+      ...groups,
     ),
   );
   const results = rows.flatMap((row) => {
@@ -243,7 +254,8 @@ function runAggregate(query: Query, context: QueryContext, scope: QueryScope, fi
   return { results, rows: rows.reduce((sum, row) => sum + Number(row['loaded']), 0) };
 }
 
-function aggregated(expression: Expression, context: QueryContext, groups: readonly string[]): Sql {
+function aggregated(expression: Expression, context: QueryContext, groupBy: readonly Expression[]): Sql {
+  if (groupBy.some((by) => isDeepStrictEqual(by, expression))) return value(expression, context);
   if (expression.kind === 'call') {
     const [of] = expression.given;
     const aggregate = aggregates[expression.name];
@@ -256,10 +268,7 @@ function aggregated(expression: Expression, context: QueryContext, groups: reado
     }
     return { text: aggregate(typed(pathOf(of, expression.name), context.columns)), bindings: [] };
   }
-  const value = typed(pathOf(expression, 'GROUP BY'), context.columns);
-  if (!groups.includes(value))
-    throw badRequest('A selected property is neither an aggregate nor in the GROUP BY clause.');
-  return { text: value, bindings: [] };
+  throw badRequest('A selected property is neither an aggregate nor in the GROUP BY clause.');
 }
 
 function conjunction(parts: readonly Sql[]): Sql {

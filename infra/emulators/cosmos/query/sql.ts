@@ -1,5 +1,5 @@
 import { badRequest } from '../errors.ts';
-import type { Expression } from './parse.ts';
+import type { ElementSource, Expression } from './parse.ts';
 
 /** Steps below a document: member names and array positions. */
 export type Steps = readonly (string | number)[];
@@ -16,20 +16,58 @@ export type SqlValue = string | number | null | Uint8Array;
 /** Column names of the indexed paths, by the path in the syntax of SQLite. */
 export type PathColumns = ReadonlyMap<string, string>;
 
-/** SQL of the value at a path: its column, or an expression that reads it from the body. */
-export function typed(steps: Steps, columns: PathColumns): string {
+/** A path below a document, or below an element of an array in it. */
+export type Path = Extract<Expression, { kind: 'path' }>;
+
+/** SQL of the value at a path: its column, or an expression that reads it from the body or the element. */
+export function typed({ element, steps }: Path, columns: PathColumns): string {
+  if (element !== undefined) return typedOfElement(element, steps);
   const system = steps.length === 1 ? systemColumns[String(steps[0])] : undefined;
-  return system ?? columns.get(jsonPath(steps)) ?? typedFromBody(steps);
+  return columns.get(jsonPath(steps)) ?? system ?? typedFromBody(steps);
 }
 
-export function typedFromBody(steps: Steps): string {
+export const typedFromBody = (steps: Steps): string => typedFrom('body', steps);
+
+/** @param source SQL of a JSON text */
+function typedFrom(source: string, steps: Steps): string {
   const path = quoted(jsonPath(steps));
   return (
-    `CASE json_type(body,${path}) WHEN 'text' THEN json_extract(body,${path}) ` +
+    `CASE json_type(${source},${path}) WHEN 'text' THEN json_extract(${source},${path}) ` +
     // JavaScript numbers are REAL. An INTEGER beyond 2^53 would not come back as a number.
-    `WHEN 'integer' THEN CAST(json_extract(body,${path}) AS REAL) WHEN 'real' THEN json_extract(body,${path}) ` +
-    `ELSE CAST(body->${path} AS BLOB) END`
+    `WHEN 'integer' THEN CAST(json_extract(${source},${path}) AS REAL) WHEN 'real' THEN json_extract(${source},${path}) ` +
+    `ELSE CAST(${source}->${path} AS BLOB) END`
   );
+}
+
+/** The table of an element's array in SQL. The name is a word (see `pattern` of the parser). */
+const elementTable = (name: string): string => `element_${name}`;
+
+/** The elements of an array, one row each: a table of json_each, and the condition that it is an array. */
+export function elementsOf({ name, steps }: ElementSource): { readonly table: string; readonly condition: string } {
+  const table = elementTable(name);
+  // json_each gives the members of an object too, with text as key, and a scalar with no key.
+  return {
+    table: `json_each(body,${quoted(jsonPath(steps))}) AS ${table}`,
+    condition: `typeof(${table}.key) = 'integer'`,
+  };
+}
+
+function typedOfElement(name: string, steps: Steps): string {
+  const { type, value } = { type: `${elementTable(name)}.type`, value: `${elementTable(name)}.value` };
+  // Functions on JSON fail for a text that is none, so an element is looked into only if it has members.
+  if (steps.length > 0) return `CASE WHEN ${type} IN ('object','array') THEN ${typedFrom(value, steps)} END`;
+  return (
+    `CASE ${type} WHEN 'text' THEN ${value} WHEN 'integer' THEN CAST(${value} AS REAL) WHEN 'real' THEN ${value} ` +
+    `WHEN 'array' THEN CAST(${value} AS BLOB) WHEN 'object' THEN CAST(${value} AS BLOB) ELSE CAST(${type} AS BLOB) END`
+  );
+}
+
+/** SQL of the JSON type at a path, '' where there is nothing. */
+function jsonTypeAt({ element, steps }: Path): string {
+  if (element === undefined) return `coalesce(json_type(body,${quoted(jsonPath(steps))}),'')`;
+  const { type, value } = { type: `${elementTable(element)}.type`, value: `${elementTable(element)}.value` };
+  if (steps.length === 0) return type;
+  return `coalesce(CASE WHEN ${type} IN ('object','array') THEN json_type(${value},${quoted(jsonPath(steps))}) END,'')`;
 }
 
 /** Properties that have a column instead of a place in the body. */
@@ -115,6 +153,11 @@ export function condition(expression: Expression, context: QueryContext): Sql {
     }
     case 'call':
       return predicate(expression, context);
+    case 'exists': {
+      const { table, condition: isElement } = elementsOf(expression.source);
+      const where = expression.where === undefined ? { text: '1', bindings: [] } : condition(expression.where, context);
+      return join(`(EXISTS (SELECT 1 FROM ${table} WHERE ${isElement} AND ${where.text}))`, where);
+    }
     case 'path':
     case 'parameter':
     case 'literal': {
@@ -157,7 +200,7 @@ function predicate({ name, given }: Call, context: QueryContext): Sql {
   const [first, second] = given;
   if (first === undefined) throw badRequest(`${name} needs an argument.`);
   const isOfType = (...types: string[]): Sql => ({
-    text: `(coalesce(json_type(body,${quoted(jsonPath(pathOf(first, name)))}),'') IN (${types.map(quoted).join(',')}))`,
+    text: `(${jsonTypeAt(pathOf(first, name))} IN (${types.map(quoted).join(',')}))`,
     bindings: [],
   });
   switch (name) {
@@ -197,11 +240,12 @@ function arrayContains(array: Expression, value: Expression, context: QueryConte
       bindings: [...of.bindings, ...list.map(toSqlValue)],
     };
   }
-  const item =
-    "CASE item.type WHEN 'text' THEN item.value WHEN 'integer' THEN CAST(item.value AS REAL) WHEN 'real' THEN item.value " +
-    "WHEN 'array' THEN CAST(item.value AS BLOB) WHEN 'object' THEN CAST(item.value AS BLOB) ELSE CAST(item.type AS BLOB) END";
-  const each = `json_each(body,${quoted(jsonPath(pathOf(array, 'ARRAY_CONTAINS')))})`;
-  return join(`(EXISTS (SELECT 1 FROM ${each} AS item WHERE ${item} = ${of.text}))`, of);
+  const { element, steps } = pathOf(array, 'ARRAY_CONTAINS');
+  if (element !== undefined)
+    throw badRequest('The emulator supports ARRAY_CONTAINS for an array of the document only.');
+  // A word of the query has no "$", so no element has this name.
+  const each = `json_each(body,${quoted(jsonPath(steps))})`;
+  return join(`(EXISTS (SELECT 1 FROM ${each} AS element_$ WHERE ${typedOfElement('$', [])} = ${of.text}))`, of);
 }
 
 function textPredicate(name: string, given: readonly Expression[], context: QueryContext): Sql {
@@ -245,7 +289,7 @@ const textFunctions: Readonly<Record<string, string>> = {
 export function scalar(expression: Expression, context: QueryContext): Sql {
   const constant = constantOf(expression, context);
   if (constant !== undefined) return { text: '?', bindings: [toSqlValue(constant.value)] };
-  if (expression.kind === 'path') return { text: typed(expression.steps, context.columns), bindings: [] };
+  if (expression.kind === 'path') return { text: typed(expression, context.columns), bindings: [] };
   if (expression.kind === 'call') {
     const [of] = expression.given;
     const textFunction = textFunctions[expression.name];
@@ -255,8 +299,19 @@ export function scalar(expression: Expression, context: QueryContext): Sql {
   throw badRequest('The emulator cannot use this expression as a value.');
 }
 
-export function pathOf(expression: Expression, where: string): Steps {
-  if (expression.kind === 'path') return expression.steps;
+/** Compiles an expression to a value, also a condition: true, false, or undefined. */
+export function value(expression: Expression, context: QueryContext): Sql {
+  const isCondition =
+    ['not', 'logical', 'comparison', 'in', 'exists'].includes(expression.kind) ||
+    (expression.kind === 'call' && textFunctions[expression.name] === undefined);
+  if (!isCondition) return scalar(expression, context);
+  const holds = condition(expression, context);
+  const bindings = [toSqlValue(true), toSqlValue(false)];
+  return { text: `CASE ${holds.text} WHEN 1 THEN ? WHEN 0 THEN ? END`, bindings: [...holds.bindings, ...bindings] };
+}
+
+export function pathOf(expression: Expression, where: string): Path {
+  if (expression.kind === 'path') return expression;
   throw badRequest(`The emulator supports ${where} for a property only.`);
 }
 

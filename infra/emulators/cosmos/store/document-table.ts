@@ -4,7 +4,7 @@ import { badRequest, conflict, notFound, preconditionFailed } from '../errors.ts
 import type { PartitionKey } from '../partition-key.ts';
 import { parseCondition, parseQuery } from '../query/parse.ts';
 import { type PageRequest, type QueryPage, type QueryScope, runQuery } from '../query/run.ts';
-import { condition, type Sql, type SqlValue } from '../query/sql.ts';
+import { condition, jsonPath, type Sql, type SqlValue } from '../query/sql.ts';
 import { type ContainerDefinition, isTtl } from './container-definition.ts';
 import type { GroupCommit } from './database.ts';
 import { createDocumentWriter, type StoredDocument } from './document.ts';
@@ -64,7 +64,8 @@ export function createDocumentTable(options: DocumentTableOptions): DocumentTabl
   const byId = definition.partitionKey.paths.length === 1 && definition.partitionKey.paths[0] === '/id';
   const write = createDocumentWriter(databaseRid, containerRid);
   const indexed = pathColumns(definition);
-  const byPath = columnsByPath(indexed);
+  // With the name of its table: the elements of an array have a column `id` too.
+  const byPath = new Map([...columnsByPath(indexed), [jsonPath(['id']), `${table}.id`]]);
   createTable(database, table, byId);
   makeIndexes(database, table, definition, indexed);
 
@@ -112,7 +113,7 @@ export function createDocumentTable(options: DocumentTableOptions): DocumentTabl
     }
     if (partition !== undefined) {
       // If the partition key is the id, use the index on the id.
-      if (byId) parts.push({ text: 'id = ?', bindings: [String((JSON.parse(partition) as unknown[])[0])] });
+      if (byId) parts.push({ text: `${table}.id = ?`, bindings: [String((JSON.parse(partition) as unknown[])[0])] });
       parts.push({ text: 'pk = ?', bindings: [partition] });
     }
     return { text: parts.map(({ text }) => text).join(' AND '), bindings: parts.flatMap(({ bindings }) => bindings) };

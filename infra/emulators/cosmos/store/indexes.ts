@@ -72,11 +72,13 @@ export function makeIndexes(
   columns: readonly PathColumn[],
 ): void {
   const byPath = columnsByPath(columns);
-  const single = indexedPaths(definition).map((steps) => `${typed(steps, byPath)}, id, rid`);
+  const single = indexedPaths(definition).map((steps) => `${typed({ kind: 'path', steps }, byPath)}, id, rid`);
   const composite = compositePaths(definition).map((paths) =>
-    [...paths.map(({ steps, descending }) => typed(steps, byPath) + (descending ? ' DESC' : '')), 'id', 'rid'].join(
-      ', ',
-    ),
+    [
+      ...paths.map(({ steps, descending }) => typed({ kind: 'path', steps }, byPath) + (descending ? ' DESC' : '')),
+      'id',
+      'rid',
+    ].join(', '),
   );
   const wanted = new Map([...single, ...composite].map((list, index) => [`${table}_path_${index}`, list]));
   const sqlOf = (name: string, list: string) => `CREATE INDEX ${name} ON ${table} (${list})`;

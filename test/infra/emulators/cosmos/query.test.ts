@@ -184,6 +184,60 @@ test('a query in a partition sees only that partition', async (t) => {
   );
 });
 
+const withLists = [
+  { id: 'a', kind: 'x', last: 2, list: [{ n: 1, on: true }, { n: 2 }, 'p', 7] },
+  { id: 'b', kind: 'x', last: 5, list: [{ n: 1 }] },
+  { id: 'c', kind: 'y', last: 9, list: { n: 1 } },
+  { id: 'd', kind: 'y', last: 'q', list: ['q', null, { n: 3, id: 'd' }] },
+  { id: 'e', kind: 'y', list: 'n' },
+];
+
+/** https://learn.microsoft.com/azure/cosmos-db/nosql/query/subquery, .../join, .../group-by */
+test('a condition can ask for an element of an array', async (t) => {
+  const { container: make } = await startCosmos(t);
+  const container = await make();
+  for (const document of withLists) await container.items.create({ ...document });
+  const idsWhere = async (where: string) =>
+    (await run(container, `SELECT VALUE c.id FROM c WHERE ${where} ORDER BY c.id`)).join('');
+  const cases: readonly (readonly [string, string])[] = [
+    ['EXISTS(SELECT VALUE x FROM x IN c.list)', 'abd'],
+    ['EXISTS (SELECT VALUE 1 FROM x IN c.list WHERE x.n = 1)', 'ab'],
+    ['NOT EXISTS (SELECT VALUE 1 FROM x IN c.list WHERE x.n = 1)', 'cde'],
+    ['EXISTS (SELECT VALUE x FROM x IN c.list WHERE x.n = c.last)', 'a'],
+    ['EXISTS (SELECT VALUE x FROM x IN c.list WHERE x.n = 1 AND NOT IS_DEFINED(x.on))', 'b'],
+    ['EXISTS (SELECT VALUE x FROM x IN c.list WHERE x.id = c.id)', 'd'],
+    ['EXISTS (SELECT VALUE x FROM x IN c.list WHERE x = c.last)', 'd'],
+    ["EXISTS (SELECT VALUE x FROM x IN c.list WHERE x IN ('p', 'q'))", 'ad'],
+    ['EXISTS (SELECT VALUE x FROM x IN c.list WHERE IS_NULL(x))', 'd'],
+    ['EXISTS (SELECT VALUE x FROM x IN c.list WHERE IS_NUMBER(x.n) AND x.n > 1)', 'ad'],
+    ['EXISTS (SELECT VALUE x FROM x IN c.list WHERE EXISTS (SELECT VALUE y FROM y IN c.list WHERE y.n > x.n))', 'a'],
+  ];
+  for (const [where, ids] of cases) assert.equal(await idsWhere(where), ids, where);
+});
+
+test('elements of arrays are joined, counted and grouped', async (t) => {
+  const { container: make } = await startCosmos(t);
+  const container = await make();
+  for (const document of withLists) await container.items.create({ ...document });
+  const grouped = await run(container, {
+    query:
+      'SELECT c.kind, IS_DEFINED(x.on) AS has, x.n >= @n AS high, COUNT(1) AS n, MAX(x.n) AS top FROM c JOIN x IN c.list ' +
+      'WHERE IS_DEFINED(x.n) AND c.id != @not GROUP BY c.kind, IS_DEFINED(x.on), x.n >= @n',
+    parameters: [
+      { name: '@n', value: 2 },
+      { name: '@not', value: 'z' },
+    ],
+  });
+  assert.deepEqual(grouped.map((each) => JSON.stringify(each)).sort(), [
+    '{"kind":"x","has":false,"high":false,"n":1,"top":1}',
+    '{"kind":"x","has":false,"high":true,"n":1,"top":2}',
+    '{"kind":"x","has":true,"high":false,"n":1,"top":1}',
+    '{"kind":"y","has":false,"high":true,"n":1,"top":3}',
+  ]);
+  assert.deepEqual(await run(container, 'SELECT VALUE COUNT(1) FROM c JOIN x IN c.list'), [8]);
+  assert.deepEqual(await run(container, "SELECT VALUE COUNT(1) FROM c JOIN x IN c.list WHERE c.id = 'd'"), [3]);
+});
+
 test('an unsupported query is refused with 400', async (t) => {
   const { container: make } = await startCosmos(t);
   const container = await filled(() => make());
@@ -197,7 +251,14 @@ test('an unsupported query is refused with 400', async (t) => {
     'SELECT * FROM c WHERE ST_DISTANCE(c.a, c.b) < 1',
     'SELECT * FROM c WHERE udf.f(c.n)',
     'SELECT * FROM c WHERE c.n LIKE "a%"',
-    'SELECT * FROM c WHERE EXISTS(SELECT VALUE 1 FROM x IN c.list)',
+    'SELECT COUNT(1) AS n FROM c JOIN t IN c.list JOIN u IN c.list',
+    'SELECT COUNT(1) AS n FROM c JOIN t IN c',
+    'SELECT COUNT(1) AS n FROM c JOIN c IN c.list',
+    'SELECT * FROM c WHERE EXISTS(SELECT VALUE x.a FROM x IN c.list)',
+    'SELECT * FROM c WHERE EXISTS(SELECT VALUE 1 FROM x IN c.list WHERE y = 1)',
+    'SELECT * FROM c WHERE EXISTS(SELECT VALUE 1 FROM x IN c.list) AND x = 1',
+    'SELECT * FROM c WHERE EXISTS(SELECT VALUE 1 FROM x IN c.list WHERE EXISTS(SELECT VALUE 1 FROM x IN c.list))',
+    'SELECT IS_DEFINED(c.n) AS has, COUNT(1) AS n FROM c GROUP BY c.kind',
     'SELECT * FROM c WHERE other.n = 1',
     'SELECT * FROM c WHERE c.n = @missing',
     "SELECT * FROM c WHERE c.n = 'open",

@@ -1,0 +1,92 @@
+import pMap from 'p-map';
+import { certificatesOf } from '../../devices/certificates.ts';
+import type { DeviceRecord } from '../../devices/device.ts';
+import { failedRecord } from '../../devices/reissue.ts';
+import type { Groups } from '../../enrollment/groups.ts';
+import { FleetError } from '../../errors.ts';
+import { type GroupRecord, isInUse } from '../../groups/group.ts';
+import { changeDevice } from '../change-device.ts';
+import type { Issuance } from '../issuance.ts';
+import type { Ports } from '../ports.ts';
+
+/*
+ * The fence between chunks in work and the removal of a CA (complete-rollover.ts): no device is given a certificate of a CA that
+ * was removed without counting that device.
+ */
+
+/** Records written at once. */
+const writesAtOnce = 8;
+
+/**
+ * Before the commit: nothing is stored of a CA that left the group while the chunk was issued. The next delivery issues by the
+ * current one, under the same serial numbers. Uses the groups as they were read some seconds ago, which costs nothing; what it
+ * misses, `fenceRecords` finds.
+ * @throws FleetError `concurrent-change`
+ */
+export async function fenceIssuances(
+  issuances: ReadonlyMap<string, Issuance>,
+  { groups }: { readonly groups: Pick<Groups, 'directory'> },
+): Promise<void> {
+  const directory = await groups.directory();
+  for (const [id, { group: issuedFor }] of issuances) {
+    const [ca] = issuedFor.issuingCas;
+    const group = directory.get(id)?.value;
+    if (ca === undefined || group === undefined || isInUse(group, ca.generation)) continue;
+    const message = `CA ${ca.generation} of group "${id}" was removed while certificates were issued by it.`;
+    throw new FleetError('concurrent-change', message);
+  }
+}
+
+/**
+ * After the records: takes certificates back whose CA was removed meanwhile. Their rows fail with `ca-removed`, and a retry of the
+ * job issues by the current CA. The records are written before the group is read, and the removal counts devices after it has
+ * marked the group. So one of the two sees the other.
+ * @param given records of devices that the chunk gave a certificate, in enrollment groups
+ * @throws FleetError `concurrent-change` when it took some back: the next delivery counts their rows as failed
+ */
+export async function fenceRecords(
+  given: readonly DeviceRecord[],
+  ports: Pick<Ports, 'devices' | 'now'> & { readonly groups: Pick<Groups, 'latest'> },
+): Promise<void> {
+  const at = ports.now().toISOString();
+  let taken = 0;
+  for (const [id, records] of Map.groupBy(given, ({ enrollmentGroup }) => enrollmentGroup)) {
+    const group = await latest(id, ports.groups);
+    const removed = records.filter((record) => isOfRemovedCa(record, group));
+    const done = await pMap(removed, (record) => takeBack(record, at, ports), { concurrency: writesAtOnce });
+    taken += done.filter(Boolean).length;
+  }
+  if (taken === 0) return;
+  throw new FleetError('concurrent-change', `The CA of ${taken} certificates was removed while they were recorded.`);
+}
+
+/** @returns undefined when the group was deleted. It had no devices then, so no CA of it is in use. */
+async function latest(id: string, groups: Pick<Groups, 'latest'>): Promise<GroupRecord | undefined> {
+  try {
+    return (await groups.latest(id)).value;
+  } catch (error) {
+    if (error instanceof FleetError && error.code === 'not-found') return undefined;
+    throw error;
+  }
+}
+
+/** A certificate of an earlier version has no generation. It is older than any removal. */
+function isOfRemovedCa(record: DeviceRecord, group: GroupRecord | undefined): boolean {
+  const present = certificatesOf(record).find(({ serialNumber }) => serialNumber === record.serialNumber);
+  if (present?.caGeneration === undefined) return false;
+  return group === undefined || !isInUse(group, present.caGeneration);
+}
+
+/** @returns whether the device lost the certificate. One that has registered with it keeps it. */
+async function takeBack(given: DeviceRecord, at: string, ports: Pick<Ports, 'devices'>): Promise<boolean> {
+  const isGiven = ({ status, serialNumber }: DeviceRecord) =>
+    status === 'provisioned' && serialNumber === given.serialNumber;
+  let taken = false;
+  await changeDevice(given.id, ports, (record) => {
+    taken = isGiven(record);
+    if (!taken) return record;
+    const message = `The CA of its certificate was removed from group "${record.enrollmentGroup}" at the same time.`;
+    return failedRecord(record, { code: 'ca-removed', message }, at);
+  });
+  return taken;
+}
