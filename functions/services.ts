@@ -239,6 +239,7 @@ export function createServices(config: Config): Services {
     authority,
     groups,
     dpsCas,
+    est: config.est,
     hosts,
     now,
   });
