@@ -2,6 +2,7 @@ import { isBlocked } from './blocking.ts';
 import type { DeviceCertificate, DeviceIdentity } from './certificate.ts';
 import { certificatesOf, formerCertificateNames, revokeAll, withIssued } from './certificates.ts';
 import { type DeviceRecord, withEvent } from './device.ts';
+import { renewalIssued } from './renewal-plan.ts';
 
 /**
  * A request of a device to the EST server, and the certificate that answers it. It is stored before anything is signed, so the
@@ -75,10 +76,12 @@ export function renewed(
   if (kind !== 'identity') {
     return named({ ...record, certificates: supersedeOlder(certificates, kind, at), renewals, history });
   }
+  const plan = renewalIssued(record, identity, at);
   return named({
     ...record,
     serialNumber,
     identity,
+    ...(plan !== undefined && { renewal: plan }),
     certificates: supersedeUnconfirmed(certificates, serialNumber, at),
     renewals,
     unconfirmedSince: at,

@@ -121,6 +121,10 @@ function limitedDevices(devices: DeviceStore, allowed: readonly string[]): Devic
       const permitted = enrollmentGroups.filter((group) => allowed.includes(group));
       return devices.countEnding({ ...period, enrollmentGroups: permitted });
     },
+    async countRenewals(period) {
+      const { value, requestUnits } = await devices.countRenewals(period);
+      return { value: value.filter(({ enrollmentGroup }) => allowed.includes(enrollmentGroup)), requestUnits };
+    },
     async countByStatus(period) {
       const { value, requestUnits } = await devices.countByStatus(period);
       return { value: value.filter(({ enrollmentGroup }) => allowed.includes(enrollmentGroup)), requestUnits };
