@@ -984,6 +984,23 @@ export interface webhooks {
         patch?: never;
         trace?: never;
     };
+    "fleet.device.late": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A device did not renew its identity, and two retries have failed. Once per certificate. */
+        post: operations["fleet.device.late"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "fleet.ca.ending": {
         parameters: {
             query?: never;
@@ -1069,6 +1086,13 @@ export interface components {
              * @default 365
              */
             validityDays?: number;
+            /** @description Days over which the ends of identities are spread, so that they are not all renewed at once. Default: from the size of the group. */
+            validityJitterDays?: number;
+            /**
+             * @description Days in which a bundle is installed. At a rollover, the older CA stays for that long.
+             * @default 90
+             */
+            bundleShelfLifeDays?: number;
             /**
              * @description The intermediate CA of the group. A change takes effect at the next rollover.
              * @default {}
@@ -1121,25 +1145,46 @@ export interface components {
              * @enum {string}
              */
             edgeCa?: "daemon" | "issued" | "est";
-            /** @description EST server (RFC 7030) that issues certificates to gateways. Their credential is the identity of the bundle. */
+            /** @description EST server (RFC 7030) that issues certificates to gateways. Their first credential is the identity of the bundle. "fleet" is short for `{ "url": "fleet", "identity": true }`. */
             est?: {
-                /** @description Base URL, such as https://est.example.com/.well-known/est */
-                url: string;
+                /** @description "fleet": the EST server of this deployment. Or the base URL of another one, such as https://est.example.com/.well-known/est */
+                url: "fleet" | string;
                 /**
                  * @description Gateways get and renew their identity there too. They start with the identity of the bundle.
                  * @default false
                  */
                 identity?: boolean;
                 /**
-                 * @description When a certificate is renewed: at this share of its life, or with this time left.
+                 * @description When an identity is renewed: at this share of its life, or with this time left.
                  * @default 80%
                  */
                 threshold?: string;
                 /**
-                 * @description The time from a failed renewal to the next attempt.
+                 * @description The time from a failed renewal of an identity to the next attempt.
                  * @default 4%
                  */
                 retry?: string;
+                /**
+                 * @description When an Edge CA is renewed, which restarts all modules. Keep it apart from `threshold`.
+                 * @default 75%
+                 */
+                edgeCaThreshold?: string;
+                /**
+                 * @description The time from a failed renewal of an Edge CA to the next attempt.
+                 * @default 4%
+                 */
+                edgeCaRetry?: string;
+                /**
+                 * @description How many days after its end a certificate can still be renewed. Only with url "fleet".
+                 * @default 0
+                 */
+                renewExpiredWithinDays?: number;
+                /**
+                 * @description The CA of the certificates with which gateways sign in to the EST server (`est-id`): the issuing CA, or one that DPS does not know. Only with url "fleet".
+                 * @default issuing
+                 * @enum {string}
+                 */
+                idCa?: "issuing" | "separate";
                 /** @description PEM certificate of the CA that issued its TLS certificate. Default: our root. */
                 trustedCa?: string;
             };
@@ -1193,6 +1238,12 @@ export interface components {
              * @enum {string}
              */
             allocationPolicy?: "hashed" | "geoLatency" | "static" | "custom";
+            /**
+             * @description Who decides about a registration: DPS alone, or this app, which then is in the path of each registration and can refuse a single certificate.
+             * @default dps
+             * @enum {string}
+             */
+            allocation?: "dps" | "orchestrator";
             /**
              * @description Host names of linked hubs. Empty: all linked hubs.
              * @default []
@@ -1263,7 +1314,7 @@ export interface components {
          * @description See docs/integrations.md.
          * @enum {string}
          */
-        EventType: "fleet.job.ended" | "fleet.job.stalled" | "fleet.order.accepted" | "fleet.order.refused" | "fleet.order.finished" | "fleet.device.assigned" | "fleet.device.suspended" | "fleet.device.revoked" | "fleet.device.scrapped" | "fleet.device.restored" | "fleet.ca.ending" | "fleet.finding.opened" | "fleet.webhook.test";
+        EventType: "fleet.job.ended" | "fleet.job.stalled" | "fleet.order.accepted" | "fleet.order.refused" | "fleet.order.finished" | "fleet.device.assigned" | "fleet.device.suspended" | "fleet.device.revoked" | "fleet.device.scrapped" | "fleet.device.restored" | "fleet.device.late" | "fleet.ca.ending" | "fleet.finding.opened" | "fleet.webhook.test";
         /** @description A job ended, whatever it came from. After a retry it ends again, with the next revision. */
         "Event-fleet.job.ended": {
             /** @constant */
@@ -1348,7 +1399,7 @@ export interface components {
          * @description See docs/errors.md.
          * @enum {string}
          */
-        ErrorCode: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+        ErrorCode: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
         /** @description No row of a job was counted for 30 minutes. It may wait behind other jobs. */
         "Event-fleet.job.stalled": {
             /** @constant */
@@ -1703,6 +1754,42 @@ export interface components {
                 by: string;
                 reason: string;
                 askedAt: components["schemas"]["Time"];
+            };
+        };
+        /** @description A device did not renew its identity, and two retries have failed. Once per certificate. */
+        "Event-fleet.device.late": {
+            /** @constant */
+            specversion: "1.0";
+            /** @description Follows from the fact: an event that is sent again has the same one. */
+            id: string;
+            /** @description The address of this deployment. */
+            source: string;
+            /** @constant */
+            type: "fleet.device.late";
+            subject: string;
+            /** @description When the fact became so. */
+            time: components["schemas"]["Time"];
+            /** @description The same, in webhooks. */
+            timestamp?: components["schemas"]["Time"];
+            /** @constant */
+            datacontenttype: "application/json";
+            data: {
+                deviceId: string;
+                enrollmentGroup: string;
+                /** @description Of the certificate, hex. */
+                serialNumber: string;
+                links: {
+                    /** @description A URL; a path when the app does not know its address. */
+                    device: string;
+                    /** @description A URL; a path when the app does not know its address. */
+                    finding: string;
+                };
+                /** @description When the certificate ends. */
+                notAfter?: components["schemas"]["Time"];
+                /** @description The device got this certificate, and no registration with it was seen since. */
+                unconfirmedSince?: components["schemas"]["Time"];
+                /** @description When two retries had failed. */
+                lateSince: components["schemas"]["Time"];
             };
         };
         /** @description A CA certificate ends in 60, 30, 7 days or 1 day, or has ended. One event for each of these. */
@@ -2369,6 +2456,8 @@ export interface components {
                 since: components["schemas"]["Time"];
                 assignedHub?: string;
             }[];
+            /** @description Since when it has a renewed identity with which no registration was seen. The one before is good until then. */
+            unconfirmedSince?: components["schemas"]["Time"];
             /** @description Every certificate that has not expired, and the latest 20, newest first. */
             readonly certificates: {
                 /** @enum {string} */
@@ -2383,8 +2472,14 @@ export interface components {
                 notAfter: components["schemas"]["Time"];
                 /** @description The group whose CA issued it. */
                 enrollmentGroup: string;
-                /** @description Generation of that CA. */
+                /** @description Generation of that CA. 0: the CA for est-ids only. */
                 caGeneration?: number;
+                /** @description The request to the EST server that it answers. */
+                request?: {
+                    /** @description SHA-256 of the PKCS#10 request, hex. */
+                    sha256: string;
+                    at: components["schemas"]["Time"];
+                };
                 /** @enum {string} */
                 keyMadeBy?: "device" | "service";
                 /**
@@ -2476,7 +2571,7 @@ export interface components {
             notAfter: components["schemas"]["Time"];
             /** @description The group whose CA issued it. */
             enrollmentGroup: string;
-            /** @description Absent where it was issued by an earlier version. */
+            /** @description 0: the CA for est-ids only. Absent where it was issued by an earlier version. */
             caGeneration?: number;
             /** @enum {string} */
             keyMadeBy?: "device" | "service";
@@ -2489,6 +2584,12 @@ export interface components {
             since: components["schemas"]["Time"];
             confirmedAt?: components["schemas"]["Time"];
             assignedHub?: string;
+            /** @description The request to the EST server that it answers. */
+            request?: {
+                /** @description SHA-256 of the PKCS#10 request, hex. */
+                sha256: string;
+                at: components["schemas"]["Time"];
+            };
         };
         FleetActs: {
             readonly acts: components["schemas"]["FleetAct"][];
@@ -2524,7 +2625,7 @@ export interface components {
              * @description See docs/findings.md.
              * @enum {string}
              */
-            kind: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-elsewhere" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "archive-missing";
+            kind: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-elsewhere" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "renewal-late" | "renews-too-often" | "archive-missing";
             /** @enum {string} */
             severity: "critical" | "high" | "medium" | "low";
             /**
@@ -2974,6 +3075,13 @@ export interface components {
              * @default 365
              */
             validityDays: number;
+            /** @description Days over which the ends of identities are spread, so that they are not all renewed at once. Default: from the size of the group. */
+            validityJitterDays?: number;
+            /**
+             * @description Days in which a bundle is installed. At a rollover, the older CA stays for that long.
+             * @default 90
+             */
+            bundleShelfLifeDays: number;
             /** @description The intermediate CA of the group. A change takes effect at the next rollover. */
             issuingCa: {
                 /**
@@ -3023,25 +3131,46 @@ export interface components {
              * @enum {string}
              */
             edgeCa: "daemon" | "issued" | "est";
-            /** @description EST server (RFC 7030) that issues certificates to gateways. Their credential is the identity of the bundle. */
+            /** @description EST server (RFC 7030) that issues certificates to gateways. Their first credential is the identity of the bundle. "fleet" is short for `{ "url": "fleet", "identity": true }`. */
             est?: {
-                /** @description Base URL, such as https://est.example.com/.well-known/est */
-                url: string;
+                /** @description "fleet": the EST server of this deployment. Or the base URL of another one, such as https://est.example.com/.well-known/est */
+                url: "fleet" | string;
                 /**
                  * @description Gateways get and renew their identity there too. They start with the identity of the bundle.
                  * @default false
                  */
                 identity: boolean;
                 /**
-                 * @description When a certificate is renewed: at this share of its life, or with this time left.
+                 * @description When an identity is renewed: at this share of its life, or with this time left.
                  * @default 80%
                  */
                 threshold: string;
                 /**
-                 * @description The time from a failed renewal to the next attempt.
+                 * @description The time from a failed renewal of an identity to the next attempt.
                  * @default 4%
                  */
                 retry: string;
+                /**
+                 * @description When an Edge CA is renewed, which restarts all modules. Keep it apart from `threshold`.
+                 * @default 75%
+                 */
+                edgeCaThreshold: string;
+                /**
+                 * @description The time from a failed renewal of an Edge CA to the next attempt.
+                 * @default 4%
+                 */
+                edgeCaRetry: string;
+                /**
+                 * @description How many days after its end a certificate can still be renewed. Only with url "fleet".
+                 * @default 0
+                 */
+                renewExpiredWithinDays: number;
+                /**
+                 * @description The CA of the certificates with which gateways sign in to the EST server (`est-id`): the issuing CA, or one that DPS does not know. Only with url "fleet".
+                 * @default issuing
+                 * @enum {string}
+                 */
+                idCa: "issuing" | "separate";
                 /** @description PEM certificate of the CA that issued its TLS certificate. Default: our root. */
                 trustedCa?: string;
             };
@@ -3092,6 +3221,12 @@ export interface components {
              * @enum {string}
              */
             allocationPolicy: "hashed" | "geoLatency" | "static" | "custom";
+            /**
+             * @description Who decides about a registration: DPS alone, or this app, which then is in the path of each registration and can refuse a single certificate.
+             * @default dps
+             * @enum {string}
+             */
+            allocation: "dps" | "orchestrator";
             /**
              * @description Host names of linked hubs. Empty: all linked hubs.
              * @default []
@@ -4422,7 +4557,7 @@ export interface operations {
                 /** @description Default: JSON if the header Accept prefers it to CSV, otherwise CSV. Pages are of JSON only. */
                 format?: "csv" | "json";
                 /** @description Only rows with this code. JSON only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
             };
             header?: {
                 /** @description `application/json` asks for JSON. */
@@ -5382,7 +5517,7 @@ export interface operations {
                 /** @description The `continuation` of the page before. */
                 continuation?: string;
                 /** @description Findings of this kind. */
-                kind?: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-elsewhere" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "archive-missing";
+                kind?: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-elsewhere" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "renewal-late" | "renews-too-often" | "archive-missing";
                 /** @description Findings of this severity. */
                 severity?: "critical" | "high" | "medium" | "low";
                 /** @description Findings in this state. Default: `open`. */
@@ -5696,7 +5831,7 @@ export interface operations {
                 /** @description Letters of this queue only. */
                 queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks" | "event-deliveries";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
                 /** @description Letters that wait (default), that were redriven in the last 30 days, or that were discarded in the last year. */
@@ -5774,7 +5909,7 @@ export interface operations {
                 /** @description Letters of this queue only. */
                 queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks" | "event-deliveries";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
             };
@@ -5834,7 +5969,7 @@ export interface operations {
                 /** @description Letters of this queue only. */
                 queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks" | "event-deliveries";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
                 /** @description `true` discards all letters that wait. Needed when nothing else selects letters. */
@@ -6860,6 +6995,49 @@ export interface operations {
         requestBody: {
             content: {
                 "application/cloudevents+json": components["schemas"]["Event-fleet.device.restored"];
+            };
+        };
+        responses: {
+            /** @description The receiver is gone: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It was received. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is sent again, ten times over three days. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "fleet.device.late": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The id of the event: the same for each attempt. */
+                "webhook-id": string;
+                /** @description Seconds since 1970, of this attempt. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and base64 of the HMAC-SHA256; two of them while a secret is rotated. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/cloudevents+json": components["schemas"]["Event-fleet.device.late"];
             };
         };
         responses: {
