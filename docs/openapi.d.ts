@@ -451,6 +451,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/renewals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Renewals by group and day
+         * @description Devices by the day on which they renew, and what became of it. An instance reads the counts again after a minute at the earliest and 15 minutes at the latest.
+         */
+        get: operations["get-renewals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/renewals/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rows of devices that have to be issued again
+         * @description Devices in use that do not renew by themselves and whose certificate ends before a time, as a manifest (NDJSON): id, group, tags and desired properties of their latest rows. Submit it to `POST /api/jobs` with onConflict=reissue. At most 100,000 rows. In a group with keyCustody "device", `csr` is empty: fill it in first.
+         */
+        get: operations["get-reissue-list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/findings": {
         parameters: {
             query?: never;
@@ -2396,6 +2436,21 @@ export interface components {
                 notBefore?: components["schemas"]["Time"];
                 notAfter?: components["schemas"]["Time"];
             };
+            /** @description How it gets its next certificate. Absent while the device is not in use. */
+            renewal?: {
+                renewsItself: boolean;
+                /** @description When it renews, or when its certificate ends if it does not renew by itself. */
+                by?: components["schemas"]["Time"];
+                /** @description It is late from then on: two retries have failed. */
+                lateAt?: components["schemas"]["Time"];
+                /**
+                 * @description `est`: by the EST server of this deployment. `elsewhere`: by another one, so `by` is not known. `reissue`: submit its row again with onConflict=reissue, and install the bundle.
+                 * @enum {string}
+                 */
+                how: "est" | "elsewhere" | "reissue";
+                /** @description Since when it has a renewed certificate with which no registration was seen. */
+                unconfirmedSince?: components["schemas"]["Time"];
+            };
             /** @description The row that holds it. */
             job: {
                 jobId: string;
@@ -2599,6 +2654,61 @@ export interface components {
             next?: string;
             /** @description The same with scheme and host, as this app was called. */
             nextLink?: string;
+        };
+        Renewals: {
+            /**
+             * Format: date
+             * @description First day of the period, UTC.
+             */
+            from: string;
+            /**
+             * Format: date
+             * @description Last day of the period, UTC.
+             */
+            until: string;
+            /** @description When these counts were read. */
+            observedAt: components["schemas"]["Time"];
+            readonly groups: {
+                enrollmentGroup: string;
+                /**
+                 * @description `est`: devices renew by the EST server of this deployment. `elsewhere`: by another one, which the records do not show. `reissue`: they do not renew by themselves. Devices keep what their bundle has when the group is declared differently.
+                 * @enum {string}
+                 */
+                by: "est" | "elsewhere" | "reissue";
+                /** @description Devices that renew then. In the past: those that did not renew since. */
+                due: number;
+                /** @description The same of devices that have not registered yet. */
+                waiting: number;
+                /** @description Devices whose latest renewal was confirmed by a registration then. */
+                done: number;
+                /** @description Devices with a renewed certificate and no registration with it for an hour or longer, now. */
+                failed: number;
+                /** @description Devices that have not renewed although two retries have failed, now. */
+                late: number;
+                /** @description Days of the period with a count above 0, oldest first. UTC. */
+                readonly days: {
+                    /** Format: date */
+                    day: string;
+                    /** @description Devices that renew then. In the past: those that did not renew since. */
+                    due: number;
+                    /** @description The same of devices that have not registered yet. */
+                    waiting: number;
+                    /** @description Devices whose latest renewal was confirmed by a registration then. */
+                    done: number;
+                }[];
+                /** @description Devices that do not renew by themselves, and that have ended or end before long. */
+                reissue?: {
+                    devices: number;
+                    /** @description When the first of them ends, or ended. */
+                    earliest: components["schemas"]["Time"];
+                    /** @description All of them end before this. */
+                    before: components["schemas"]["Time"];
+                    /** @description True: each row needs a new `csr`, since devices of the group make their keys. */
+                    needsCsr: boolean;
+                    /** @description Path of their rows. Submit them to `POST /api/jobs` with onConflict=reissue. */
+                    list: string;
+                };
+            }[];
         };
         Findings: {
             readonly findings: components["schemas"]["Finding"][];
@@ -5501,6 +5611,79 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         title: "method-conflict" | "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "get-renewals": {
+        parameters: {
+            query?: {
+                /** @description Days before today. */
+                past?: number;
+                /** @description Days after today. */
+                ahead?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The counts of every group that the caller may see. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Renewals"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "get-reissue-list": {
+        parameters: {
+            query: {
+                enrollmentGroup: string;
+                /** @description Devices whose certificate ends before this. */
+                before: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The list. It can be empty. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
                     };
                 };
             };

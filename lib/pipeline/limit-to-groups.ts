@@ -211,6 +211,11 @@ function limitedOverview(overview: Overview, allowed: readonly string[]): Overvi
       const { ended, days30, days90 } = value;
       return { value: { ended: own(ended), days30: own(days30), days90: own(days90) }, observedAt };
     },
+    async renewals() {
+      const { value, observedAt } = await overview.renewals();
+      const isOwn = ({ enrollmentGroup }: { readonly enrollmentGroup: string }) => allowed.includes(enrollmentGroup);
+      return { value: { counts: value.counts.filter(isOwn), byHand: value.byHand.filter(isOwn) }, observedAt };
+    },
     async jobs() {
       const { value, observedAt } = await overview.jobs();
       return { value: value.filter((job) => isWithinLimit(job, allowed)), observedAt };
