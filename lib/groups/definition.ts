@@ -466,6 +466,19 @@ export function usesFleetEst({ est }: Pick<GroupDefinition, 'est'>): boolean {
   return est?.url === fleetEst;
 }
 
+/** When gateways renew their identity by the EST server of this deployment. @returns undefined when they do not */
+export function renewalPolicyOf({
+  est,
+}: Pick<GroupDefinition, 'est'>): { readonly threshold: string; readonly retry: string } | undefined {
+  if (est?.url !== fleetEst || !est.identity) return undefined;
+  return { threshold: est.threshold, retry: est.retry };
+}
+
+/** Whether an EST server outside of this deployment renews identities of the group, which the records do not show. */
+export function isRenewedElsewhere({ est }: Pick<GroupDefinition, 'est'>): boolean {
+  return est?.identity === true && est.url !== fleetEst;
+}
+
 /** Path length that the issuing CA of the group needs for all that it signs, into bundles or by EST. */
 export function pathLengthOf(group: Pick<GroupDefinition, 'edgeCa' | 'target' | 'est'>): number {
   const byEst = group.edgeCa === 'est' && usesFleetEst(group) ? 'edge-ca' : undefined;

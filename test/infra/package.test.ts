@@ -44,6 +44,8 @@ const expected: Record<string, string> = {
   'get-dead-letter': 'GET dead-letters/{letterId}',
   'get-job-error-summary': 'GET jobs/{jobId}/errors/summary',
   'get-summary': 'GET summary',
+  'get-renewals': 'GET renewals',
+  'get-reissue-list': 'GET renewals/list',
   'get-device': 'GET devices/{deviceId}',
   'get-device-bundle': 'GET devices/{deviceId}/bundle',
   'suspend-enrollment-group': 'POST enrollment-groups/{id}/suspend',
