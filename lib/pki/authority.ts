@@ -1,12 +1,12 @@
 import type { KeyObject } from 'node:crypto';
 import { brokenRule } from './broken-rule.ts';
 import { toPem } from './certificate.ts';
-import { type Authority, createCertificateSigning, type Issuer, readIssuer, selfIssuer } from './issuer.ts';
+import { issueCertificate } from './issue-certificate.ts';
+import { type Authority, type Issuer, readIssuer, selfIssuer } from './issuer.ts';
 import type { Signer } from './key-store.ts';
 import { describeKey, type SubjectKey, subjectKeyOf } from './keys.ts';
-import { lint } from './lint.ts';
 import { type Profile, profiles, validityFrom } from './profiles.ts';
-import { type CertificateContent, encodeName, toBeSigned } from './template.ts';
+import { type CertificateContent, encodeName } from './template.ts';
 
 export interface RootCaRequest {
   readonly commonName: string;
@@ -96,11 +96,8 @@ function issueUnder(
   return issue({ ...content, profile, ...validityFrom(now, validityDays, profile, issuer) }, issuer, now);
 }
 
-/** Drafts, checks, signs. */
 async function issue(content: CertificateContent, issuer: Issuer, now: Date): Promise<string> {
-  const tbs = await toBeSigned(content, issuer);
-  lint(tbs, { ...content, pathLength: content.pathLength, keyType: content.key.type, issuer, now });
-  return toPem('CERTIFICATE', await createCertificateSigning(issuer).sign(tbs));
+  return toPem('CERTIFICATE', await issueCertificate(content, issuer, now));
 }
 
 function acceptedKey(publicKey: KeyObject): SubjectKey {

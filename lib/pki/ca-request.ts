@@ -18,6 +18,7 @@ import type { Signer } from './key-store.ts';
 import { describeKey, signatureAlgorithm, subjectKeyOf } from './keys.ts';
 import { keyUsageBits, profiles } from './profiles.ts';
 import { encodeName } from './template.ts';
+import { extensionRequestId } from './x509.ts';
 
 export interface CaRequest {
   readonly commonName: string;
@@ -25,9 +26,6 @@ export interface CaRequest {
   /** How many CAs may follow below it. The request asks for this; the CA that signs it decides. */
   readonly pathLength: number;
 }
-
-/** PKCS #9 extensionRequest (RFC 2985 5.4.2). OpenSSL, EJBCA and step-ca look there for the extensions asked for. */
-const extensionRequest = '1.2.840.113549.1.9.14';
 
 /**
  * A PKCS#10 request (RFC 2986) for the certificate of an issuing CA that is signed by another PKI. Only the signature leaves
@@ -47,7 +45,9 @@ export async function createCaRequest({ commonName, signer, pathLength }: CaRequ
     version: 0, // PKCS#10 version 1
     subject: AsnConvert.parse(encodeName(commonName), Name),
     subjectPKInfo: AsnConvert.parse(key.info, SubjectPublicKeyInfo),
-    attributes: new Attributes([new Attribute({ type: extensionRequest, values: [AsnConvert.serialize(extensions)] })]),
+    attributes: new Attributes([
+      new Attribute({ type: extensionRequestId, values: [AsnConvert.serialize(extensions)] }),
+    ]),
   });
   const signature = await signer.sign(new Uint8Array(AsnConvert.serialize(info)));
   const request = new CertificationRequest({

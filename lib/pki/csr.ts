@@ -25,7 +25,7 @@ import { commonNameId, commonNameIdDer, readSignatureAlgorithm } from './x509.ts
  * @throws FleetError `csr-invalid`
  */
 export function readCertificationRequest(text: string, deviceId: string, profile: Profile): DeviceSubjectKey {
-  return readRequestParts(text, (parts) => acceptRequest(parts, deviceId, profile));
+  return readRequestParts(text, (parts) => acceptRequest(parts, [deviceId], profile));
 }
 
 /** Where the parts of a request lie in its bytes. */
@@ -60,12 +60,16 @@ export function readRequestParts<T>(text: string, use: (parts: RequestParts) => 
 
 /**
  * Checks subject, key and signature of a request.
- * @param commonName the one that the request may have; it may also have none
+ * @param commonNames the request has one of them, or no common name; messages name the first
  * @throws FleetError `csr-invalid`; DerError
  */
-export function acceptRequest(parts: RequestParts, commonName: string, profile: Profile): DeviceSubjectKey {
+export function acceptRequest(
+  parts: RequestParts,
+  commonNames: readonly [string, ...string[]],
+  profile: Profile,
+): DeviceSubjectKey {
   const { info, algorithm, signature, subject, publicKeyInfo } = parts;
-  checkSubject(subject, commonName);
+  checkSubject(subject, commonNames);
   const key = acceptKey(publicKeyInfo.whole, profile);
   checkSignature(info.whole, algorithm.whole, bitStringOctets(signature), key);
   return key;
@@ -109,7 +113,8 @@ function isReadable(read: () => unknown): boolean {
   }
 }
 
-function checkSubject(subject: DerElement, expected: string): void {
+function checkSubject(subject: DerElement, accepted: readonly [string, ...string[]]): void {
+  const [expected] = accepted;
   if (subject.content.length === 0 || isCommonName(subject.content, expected)) return;
   let names: string[];
   try {
@@ -120,7 +125,7 @@ function checkSubject(subject: DerElement, expected: string): void {
   } catch (error) {
     throw invalidRequest('The subject of the request cannot be read', undefined, { cause: error });
   }
-  const other = names.find((name) => name !== expected);
+  const other = names.find((name) => !accepted.includes(name));
   if (other !== undefined)
     throw invalidRequest(
       `The request is for "${excerpt(printable(other))}". Make one for "${expected}", or one without a common name`,

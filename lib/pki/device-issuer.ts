@@ -261,7 +261,8 @@ export function createKeyOwners(): KeyOwners {
   };
 }
 
-function issuedCertificate(
+/** A certificate that was signed, with its thumbprints. */
+export function issuedCertificate(
   serialNumber: string,
   der: Buffer,
   validity: Pick<IssuedCertificate, 'notBefore' | 'notAfter'>,

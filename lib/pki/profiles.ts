@@ -6,6 +6,7 @@ export type ProfileName =
   | 'root-ca'
   | 'issuing-ca'
   | 'device-identity'
+  | 'est-id'
   | 'edge-ca'
   | 'edge-device-ca-1.1'
   | 'proof-of-possession';
@@ -101,10 +102,24 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
     maxValidityDays: 3650,
     backdateHours,
   },
+  /** A gateway signs in to the EST server with it. IoT Edge presents it there only. */
+  'est-id': {
+    name: 'est-id',
+    keyTypes: ['ec-p256', 'rsa-2048'],
+    ...deviceName,
+    ca: false,
+    pathLengths: [],
+    keyUsage: ['digitalSignature'],
+    keyUsageRsa: ['keyEncipherment'],
+    extendedKeyUsage: ['clientAuth'],
+    maxValidityDays: 3650,
+    backdateHours,
+  },
   /** The CA of one IoT Edge device (1.2 and later), which signs the server certificates of its modules. */
   'edge-ca': {
     name: 'edge-ca',
-    keyTypes: ['ec-p256'],
+    // RSA for requests by EST: certd always makes such a key for it.
+    keyTypes: ['ec-p256', 'rsa-2048'],
     ...edgeCaName,
     ca: true,
     pathLengths: [0],

@@ -7,6 +7,9 @@ export const maxCommonNameLength = 64;
 export const commonNameId = '2.5.4.3';
 export const commonNameIdDer = Buffer.from('0603550403', 'hex');
 
+/** PKCS #9 extensionRequest (RFC 2985 5.4.2): the attribute of a request that has the extensions it asks for. */
+export const extensionRequestId = '1.2.840.113549.1.9.14';
+
 /** A signature algorithm: ECDSA (RFC 5758 3.2), or RSA PKCS#1 1.5 (RFC 4055 5). */
 export interface SignatureAlgorithm {
   /** AlgorithmIdentifier, DER. */

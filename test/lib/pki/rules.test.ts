@@ -90,7 +90,7 @@ const broken: Record<string, Case[]> = {
       },
     },
   ],
-  'key-type': [{ meant: { key: p384Key } }, { made: { key: rsaKey } }, { meant: { ...edgeCa, key: rsaKey } }],
+  'key-type': [{ meant: { key: p384Key } }, { made: { key: rsaKey } }, { meant: { ...edgeCa, key: p384Key } }],
   'time-encoding': [
     {
       tamper: (tbs) => {
