@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { type webcrypto, X509Certificate } from 'node:crypto';
-import { BasicConstraintsExtension, ExtendedKeyUsageExtension, Pkcs10CertificateRequestGenerator } from '@peculiar/x509';
+import {
+  BasicConstraintsExtension,
+  ExtendedKeyUsageExtension,
+  Pkcs10CertificateRequestGenerator,
+} from '@peculiar/x509';
 import { readBundle } from '../../../infra/local/demo/bundle-files.ts';
 import type { GroupInput } from '../../../lib/groups/definition.ts';
 import { downloadBundle } from '../../../lib/pipeline/download-bundle.ts';

@@ -173,7 +173,10 @@ describe('renewCertificate', () => {
     for (let n = 0; n < 500; n++) await world.renewalRate.count('line7', minute);
     const leaf = await world.bundleLeaf();
     const first = await world.ask(leaf, await estRequest());
-    await assert.rejects(world.ask(first, await estRequest()), refuses('throttled', /more than 500 identities a minute/));
+    await assert.rejects(
+      world.ask(first, await estRequest()),
+      refuses('throttled', /more than 500 identities a minute/),
+    );
     world.pass(60);
     await world.ask(first, await estRequest());
   });
