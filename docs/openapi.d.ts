@@ -63,6 +63,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/enrollment-groups/{id}/allocation-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a group another key for its webhook
+         * @description With `allocation` "orchestrator": makes a key and gives it to DPS. The key before is good until DPS has the new one, and for an hour more, so no registration fails. While DPS does not have the newest key, no other one is made (docs/allocation.md).
+         */
+        post: operations["rotate-allocation-key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/enrollment-groups/{id}/suspend": {
         parameters: {
             query?: never;
@@ -1069,6 +1089,13 @@ export interface components {
              * @default 365
              */
             validityDays?: number;
+            /** @description Days over which the ends of identities are spread, so that they are not all renewed at once. Default: from the size of the group. */
+            validityJitterDays?: number;
+            /**
+             * @description Days in which a bundle is installed. At a rollover, the older CA stays for that long.
+             * @default 90
+             */
+            bundleShelfLifeDays?: number;
             /**
              * @description The intermediate CA of the group. A change takes effect at the next rollover.
              * @default {}
@@ -1121,25 +1148,46 @@ export interface components {
              * @enum {string}
              */
             edgeCa?: "daemon" | "issued" | "est";
-            /** @description EST server (RFC 7030) that issues certificates to gateways. Their credential is the identity of the bundle. */
+            /** @description EST server (RFC 7030) that issues certificates to gateways. Their first credential is the identity of the bundle. "fleet" is short for `{ "url": "fleet", "identity": true }`. */
             est?: {
-                /** @description Base URL, such as https://est.example.com/.well-known/est */
-                url: string;
+                /** @description "fleet": the EST server of this deployment. Or the base URL of another one, such as https://est.example.com/.well-known/est */
+                url: "fleet" | string;
                 /**
                  * @description Gateways get and renew their identity there too. They start with the identity of the bundle.
                  * @default false
                  */
                 identity?: boolean;
                 /**
-                 * @description When a certificate is renewed: at this share of its life, or with this time left.
+                 * @description When an identity is renewed: at this share of its life, or with this time left.
                  * @default 80%
                  */
                 threshold?: string;
                 /**
-                 * @description The time from a failed renewal to the next attempt.
+                 * @description The time from a failed renewal of an identity to the next attempt.
                  * @default 4%
                  */
                 retry?: string;
+                /**
+                 * @description When an Edge CA is renewed, which restarts all modules. Keep it apart from `threshold`.
+                 * @default 75%
+                 */
+                edgeCaThreshold?: string;
+                /**
+                 * @description The time from a failed renewal of an Edge CA to the next attempt.
+                 * @default 4%
+                 */
+                edgeCaRetry?: string;
+                /**
+                 * @description How many days after its end a certificate can still be renewed. Only with url "fleet".
+                 * @default 0
+                 */
+                renewExpiredWithinDays?: number;
+                /**
+                 * @description The CA of the certificates with which gateways sign in to the EST server (`est-id`): the issuing CA, or one that DPS does not know. Only with url "fleet".
+                 * @default issuing
+                 * @enum {string}
+                 */
+                idCa?: "issuing" | "separate";
                 /** @description PEM certificate of the CA that issued its TLS certificate. Default: our root. */
                 trustedCa?: string;
             };
@@ -1193,6 +1241,12 @@ export interface components {
              * @enum {string}
              */
             allocationPolicy?: "hashed" | "geoLatency" | "static" | "custom";
+            /**
+             * @description Who decides about a registration: DPS alone, or this app, which then is in the path of each registration and can refuse a single certificate.
+             * @default dps
+             * @enum {string}
+             */
+            allocation?: "dps" | "orchestrator";
             /**
              * @description Host names of linked hubs. Empty: all linked hubs.
              * @default []
@@ -1348,7 +1402,7 @@ export interface components {
          * @description See docs/errors.md.
          * @enum {string}
          */
-        ErrorCode: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+        ErrorCode: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
         /** @description No row of a job was counted for 30 minutes. It may wait behind other jobs. */
         "Event-fleet.job.stalled": {
             /** @constant */
@@ -1838,6 +1892,16 @@ export interface components {
                 certificatePem: string;
                 revokedAt: components["schemas"]["Time"];
             }[];
+            /** @description With `allocation` "orchestrator" (docs/allocation.md). The key itself is never shown. */
+            allocation?: {
+                /** @description What this setting costs. */
+                note: string;
+                /** @description Number of the key by which DPS calls this app. A rotation adds 1. */
+                keyGeneration: number;
+                keyCreatedAt: components["schemas"]["Time"];
+                /** @description When DPS had accepted this key. Until then it uses the key before. */
+                keyWrittenAt?: components["schemas"]["Time"];
+            };
             readonly suspension?: {
                 /** @description A signed-in user as `name (object id)`, `function key`, or `order` and its source. */
                 by: string;
@@ -2369,6 +2433,8 @@ export interface components {
                 since: components["schemas"]["Time"];
                 assignedHub?: string;
             }[];
+            /** @description Since when it has a renewed identity with which no registration was seen. The one before is good until then. */
+            unconfirmedSince?: components["schemas"]["Time"];
             /** @description Every certificate that has not expired, and the latest 20, newest first. */
             readonly certificates: {
                 /** @enum {string} */
@@ -2383,8 +2449,14 @@ export interface components {
                 notAfter: components["schemas"]["Time"];
                 /** @description The group whose CA issued it. */
                 enrollmentGroup: string;
-                /** @description Generation of that CA. */
+                /** @description Generation of that CA. 0: the CA for est-ids only. */
                 caGeneration?: number;
+                /** @description The request to the EST server that it answers. */
+                request?: {
+                    /** @description SHA-256 of the PKCS#10 request, hex. */
+                    sha256: string;
+                    at: components["schemas"]["Time"];
+                };
                 /** @enum {string} */
                 keyMadeBy?: "device" | "service";
                 /**
@@ -2476,7 +2548,7 @@ export interface components {
             notAfter: components["schemas"]["Time"];
             /** @description The group whose CA issued it. */
             enrollmentGroup: string;
-            /** @description Absent where it was issued by an earlier version. */
+            /** @description 0: the CA for est-ids only. Absent where it was issued by an earlier version. */
             caGeneration?: number;
             /** @enum {string} */
             keyMadeBy?: "device" | "service";
@@ -2489,6 +2561,12 @@ export interface components {
             since: components["schemas"]["Time"];
             confirmedAt?: components["schemas"]["Time"];
             assignedHub?: string;
+            /** @description The request to the EST server that it answers. */
+            request?: {
+                /** @description SHA-256 of the PKCS#10 request, hex. */
+                sha256: string;
+                at: components["schemas"]["Time"];
+            };
         };
         FleetActs: {
             readonly acts: components["schemas"]["FleetAct"][];
@@ -2974,6 +3052,13 @@ export interface components {
              * @default 365
              */
             validityDays: number;
+            /** @description Days over which the ends of identities are spread, so that they are not all renewed at once. Default: from the size of the group. */
+            validityJitterDays?: number;
+            /**
+             * @description Days in which a bundle is installed. At a rollover, the older CA stays for that long.
+             * @default 90
+             */
+            bundleShelfLifeDays: number;
             /** @description The intermediate CA of the group. A change takes effect at the next rollover. */
             issuingCa: {
                 /**
@@ -3023,25 +3108,46 @@ export interface components {
              * @enum {string}
              */
             edgeCa: "daemon" | "issued" | "est";
-            /** @description EST server (RFC 7030) that issues certificates to gateways. Their credential is the identity of the bundle. */
+            /** @description EST server (RFC 7030) that issues certificates to gateways. Their first credential is the identity of the bundle. "fleet" is short for `{ "url": "fleet", "identity": true }`. */
             est?: {
-                /** @description Base URL, such as https://est.example.com/.well-known/est */
-                url: string;
+                /** @description "fleet": the EST server of this deployment. Or the base URL of another one, such as https://est.example.com/.well-known/est */
+                url: "fleet" | string;
                 /**
                  * @description Gateways get and renew their identity there too. They start with the identity of the bundle.
                  * @default false
                  */
                 identity: boolean;
                 /**
-                 * @description When a certificate is renewed: at this share of its life, or with this time left.
+                 * @description When an identity is renewed: at this share of its life, or with this time left.
                  * @default 80%
                  */
                 threshold: string;
                 /**
-                 * @description The time from a failed renewal to the next attempt.
+                 * @description The time from a failed renewal of an identity to the next attempt.
                  * @default 4%
                  */
                 retry: string;
+                /**
+                 * @description When an Edge CA is renewed, which restarts all modules. Keep it apart from `threshold`.
+                 * @default 75%
+                 */
+                edgeCaThreshold: string;
+                /**
+                 * @description The time from a failed renewal of an Edge CA to the next attempt.
+                 * @default 4%
+                 */
+                edgeCaRetry: string;
+                /**
+                 * @description How many days after its end a certificate can still be renewed. Only with url "fleet".
+                 * @default 0
+                 */
+                renewExpiredWithinDays: number;
+                /**
+                 * @description The CA of the certificates with which gateways sign in to the EST server (`est-id`): the issuing CA, or one that DPS does not know. Only with url "fleet".
+                 * @default issuing
+                 * @enum {string}
+                 */
+                idCa: "issuing" | "separate";
                 /** @description PEM certificate of the CA that issued its TLS certificate. Default: our root. */
                 trustedCa?: string;
             };
@@ -3092,6 +3198,12 @@ export interface components {
              * @enum {string}
              */
             allocationPolicy: "hashed" | "geoLatency" | "static" | "custom";
+            /**
+             * @description Who decides about a registration: DPS alone, or this app, which then is in the path of each registration and can refuse a single certificate.
+             * @default dps
+             * @enum {string}
+             */
+            allocation: "dps" | "orchestrator";
             /**
              * @description Host names of linked hubs. Empty: all linked hubs.
              * @default []
@@ -3623,6 +3735,94 @@ export interface operations {
                     };
                 };
             };
+            503: components["responses"]["Error503"];
+        };
+    };
+    "rotate-allocation-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The group. No answer shows a key. */
+            200: {
+                headers: {
+                    /** @description The version of the resource. Send it in `if-match`. */
+                    etag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrollmentGroup"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            /**
+             * @description `other-site`: Use the console of this app, or send a token or function key and no cookie.
+             *
+             *     `forbidden`: Ask for the role that the message names, and for the enrollment group if it names one.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "other-site" | "forbidden";
+                    };
+                };
+            };
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             *
+             *     `group-exists`: Delete the enrollment group in DPS, or take it over: declare the group with adopt=true. Then retry the job.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "concurrent-change" | "group-exists";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            /** @description `group-refused`: Resolve what DPS says, then retry the job. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "group-refused";
+                    };
+                };
+            };
+            500: components["responses"]["Error500"];
             503: components["responses"]["Error503"];
         };
     };
@@ -4422,7 +4622,7 @@ export interface operations {
                 /** @description Default: JSON if the header Accept prefers it to CSV, otherwise CSV. Pages are of JSON only. */
                 format?: "csv" | "json";
                 /** @description Only rows with this code. JSON only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
             };
             header?: {
                 /** @description `application/json` asks for JSON. */
@@ -5696,7 +5896,7 @@ export interface operations {
                 /** @description Letters of this queue only. */
                 queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks" | "event-deliveries";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
                 /** @description Letters that wait (default), that were redriven in the last 30 days, or that were discarded in the last year. */
@@ -5774,7 +5974,7 @@ export interface operations {
                 /** @description Letters of this queue only. */
                 queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks" | "event-deliveries";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
             };
@@ -5834,7 +6034,7 @@ export interface operations {
                 /** @description Letters of this queue only. */
                 queue?: "manifest-uploads" | "orders" | "chunks" | "individual-enrollments" | "device-blocks" | "event-deliveries";
                 /** @description Letters with this code only. */
-                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
+                reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
                 /** @description `true` discards all letters that wait. Needed when nothing else selects letters. */
