@@ -481,7 +481,7 @@ export function createGroups(options: GroupsOptions): Groups {
         // Another rotation came first.
         unused = [key];
         if (current.keys[0].generation !== newest.generation) return latest;
-        const rotated = withNewKey(current, key);
+        const rotated = withNewKey(current, key, now());
         unused = rotated.dropped;
         return { ...latest, allocationHook: rotated.hook };
       });

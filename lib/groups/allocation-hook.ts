@@ -10,7 +10,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 export interface AllocationHook {
   /** The address that DPS calls, without the key. */
   readonly url: string;
-  /** Newest first. DPS has the newest, or is about to get it. Older ones are here while DPS can still send them. */
+  /** Newest first. DPS has the newest, or is about to get it. Calls with older ones can be under way. */
   readonly keys: readonly [AllocationKey, ...AllocationKey[]];
   /** Since when DPS asks about each registration: ISO 8601, UTC, by the clock of this app. Absent until DPS has the webhook. */
   readonly since?: string;
@@ -60,16 +60,19 @@ export function validKeys({ keys }: AllocationHook, at: Date): readonly Allocati
   });
 }
 
+/** Keys of a webhook: the newest and those that it replaced within an hour. */
+const maxKeys = 10;
+
 /**
- * The webhook with another key. Keys that DPS can still have stay: the one that it accepted last, and those since.
+ * The webhook with another key. Those before stay while they are good.
  * @returns also the keys that were dropped
  */
 export function withNewKey(
   hook: AllocationHook,
   key: AllocationKey,
+  at: Date,
 ): { readonly hook: AllocationHook; readonly dropped: readonly AllocationKey[] } {
-  const inDps = hook.keys.findIndex(({ writtenAt }) => writtenAt !== undefined);
-  const kept = inDps < 0 ? hook.keys : hook.keys.slice(0, inDps + 1);
+  const kept = validKeys(hook, at).slice(0, maxKeys - 1);
   return { hook: { ...hook, keys: [key, ...kept] }, dropped: hook.keys.filter((each) => !kept.includes(each)) };
 }
 
