@@ -67,6 +67,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/enrollment-groups/{id}/allocation-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a group another key for its webhook
+         * @description With `allocation` "orchestrator": makes a key and gives it to DPS. The key before is good until DPS has the new one, and for an hour more, so no registration fails. While DPS does not have the newest key, no other one is made (docs/allocation.md).
+         */
+        post: operations["rotate-allocation-key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/enrollment-groups/{id}/suspend": {
         parameters: {
             query?: never;
@@ -469,6 +489,46 @@ export interface paths {
          * @description Devices that it has worked on stay as they are.
          */
         post: operations["cancel-device-act"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/renewals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Renewals by group and day
+         * @description Devices by the day on which they renew, and what became of it. An instance reads the counts again after a minute at the earliest and 15 minutes at the latest.
+         */
+        get: operations["get-renewals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/renewals/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rows of devices that have to be issued again
+         * @description Devices in use that do not renew by themselves and whose certificate ends before a time, as a manifest (NDJSON): id, group, tags and desired properties of their latest rows. Submit it to `POST /api/jobs` with onConflict=reissue. At most 100,000 rows. In a group with keyCustody "device", `csr` is empty: fill it in first.
+         */
+        get: operations["get-reissue-list"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1008,6 +1068,23 @@ export interface webhooks {
         patch?: never;
         trace?: never;
     };
+    "fleet.device.late": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A device did not renew its identity, and two retries have failed. Once per certificate. */
+        post: operations["fleet.device.late"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "fleet.ca.ending": {
         parameters: {
             query?: never;
@@ -1093,7 +1170,7 @@ export interface components {
              * @default 365
              */
             validityDays?: number;
-            /** @description Days over which the ends of identities are spread, so that they are not all renewed at once. Default: from the size of the group. */
+            /** @description Days over which the ends of identities are spread, so that they are not all renewed at once: 0 to half of `validityDays`. Default: from the size of the group, at most a tenth of `validityDays`. */
             validityJitterDays?: number;
             /**
              * @description Days in which a bundle is installed. At a rollover, the older CA stays for that long.
@@ -1328,7 +1405,7 @@ export interface components {
          * @description See docs/integrations.md.
          * @enum {string}
          */
-        EventType: "fleet.job.ended" | "fleet.job.stalled" | "fleet.order.accepted" | "fleet.order.refused" | "fleet.order.finished" | "fleet.device.assigned" | "fleet.device.suspended" | "fleet.device.revoked" | "fleet.device.scrapped" | "fleet.device.restored" | "fleet.ca.ending" | "fleet.finding.opened" | "fleet.webhook.test";
+        EventType: "fleet.job.ended" | "fleet.job.stalled" | "fleet.order.accepted" | "fleet.order.refused" | "fleet.order.finished" | "fleet.device.assigned" | "fleet.device.suspended" | "fleet.device.revoked" | "fleet.device.scrapped" | "fleet.device.restored" | "fleet.device.late" | "fleet.ca.ending" | "fleet.finding.opened" | "fleet.webhook.test";
         /** @description A job ended, whatever it came from. After a retry it ends again, with the next revision. */
         "Event-fleet.job.ended": {
             /** @constant */
@@ -1770,6 +1847,42 @@ export interface components {
                 askedAt: components["schemas"]["Time"];
             };
         };
+        /** @description A device did not renew its identity, and two retries have failed. Once per certificate. */
+        "Event-fleet.device.late": {
+            /** @constant */
+            specversion: "1.0";
+            /** @description Follows from the fact: an event that is sent again has the same one. */
+            id: string;
+            /** @description The address of this deployment. */
+            source: string;
+            /** @constant */
+            type: "fleet.device.late";
+            subject: string;
+            /** @description When the fact became so. */
+            time: components["schemas"]["Time"];
+            /** @description The same, in webhooks. */
+            timestamp?: components["schemas"]["Time"];
+            /** @constant */
+            datacontenttype: "application/json";
+            data: {
+                deviceId: string;
+                enrollmentGroup: string;
+                /** @description Of the certificate, hex. */
+                serialNumber: string;
+                links: {
+                    /** @description A URL; a path when the app does not know its address. */
+                    device: string;
+                    /** @description A URL; a path when the app does not know its address. */
+                    finding: string;
+                };
+                /** @description When the certificate ends. */
+                notAfter?: components["schemas"]["Time"];
+                /** @description The device got this certificate, and no registration with it was seen since. */
+                unconfirmedSince?: components["schemas"]["Time"];
+                /** @description When two retries had failed. */
+                lateSince: components["schemas"]["Time"];
+            };
+        };
         /** @description A CA certificate ends in 60, 30, 7 days or 1 day, or has ended. One event for each of these. */
         "Event-fleet.ca.ending": {
             /** @constant */
@@ -1910,6 +2023,16 @@ export interface components {
                 certificatePem: string;
                 revokedAt: components["schemas"]["Time"];
             }[];
+            /** @description With `allocation` "orchestrator" (docs/allocation.md). The key itself is never shown. */
+            allocation?: {
+                /** @description What this setting costs. */
+                note: string;
+                /** @description Number of the key by which DPS calls this app. A rotation adds 1. */
+                keyGeneration: number;
+                keyCreatedAt: components["schemas"]["Time"];
+                /** @description When DPS had accepted this key. Until then it uses the key before. */
+                keyWrittenAt?: components["schemas"]["Time"];
+            };
             readonly suspension?: {
                 /** @description A signed-in user as `name (object id)`, `function key`, or `order` and its source. */
                 by: string;
@@ -2436,6 +2559,21 @@ export interface components {
                 notBefore?: components["schemas"]["Time"];
                 notAfter?: components["schemas"]["Time"];
             };
+            /** @description How it gets its next certificate. Absent while the device is not in use. */
+            renewal?: {
+                renewsItself: boolean;
+                /** @description When it renews, or when its certificate ends if it does not renew by itself. */
+                by?: components["schemas"]["Time"];
+                /** @description It is late from then on: two retries have failed. */
+                lateAt?: components["schemas"]["Time"];
+                /**
+                 * @description `est`: by the EST server of this deployment. `elsewhere`: by another one, so `by` is not known. `reissue`: submit its row again with onConflict=reissue, and install the bundle.
+                 * @enum {string}
+                 */
+                how: "est" | "elsewhere" | "reissue";
+                /** @description Since when it has a renewed certificate with which no registration was seen. */
+                unconfirmedSince?: components["schemas"]["Time"];
+            };
             /** @description The row that holds it. */
             job: {
                 jobId: string;
@@ -2640,6 +2778,61 @@ export interface components {
             /** @description The same with scheme and host, as this app was called. */
             nextLink?: string;
         };
+        Renewals: {
+            /**
+             * Format: date
+             * @description First day of the period, UTC.
+             */
+            from: string;
+            /**
+             * Format: date
+             * @description Last day of the period, UTC.
+             */
+            until: string;
+            /** @description When these counts were read. */
+            observedAt: components["schemas"]["Time"];
+            readonly groups: {
+                enrollmentGroup: string;
+                /**
+                 * @description `est`: devices renew by the EST server of this deployment. `elsewhere`: by another one, which the records do not show. `reissue`: they do not renew by themselves. Devices keep what their bundle has when the group is declared differently.
+                 * @enum {string}
+                 */
+                by: "est" | "elsewhere" | "reissue";
+                /** @description Devices that renew then. In the past: those that did not renew since. */
+                due: number;
+                /** @description The same of devices that have not registered yet. */
+                waiting: number;
+                /** @description Devices whose latest renewal was confirmed by a registration then. */
+                done: number;
+                /** @description Devices with a renewed certificate and no registration with it for an hour or longer, now. */
+                failed: number;
+                /** @description Devices that have not renewed although two retries have failed, now. */
+                late: number;
+                /** @description Days of the period with a count above 0, oldest first. UTC. */
+                readonly days: {
+                    /** Format: date */
+                    day: string;
+                    /** @description Devices that renew then. In the past: those that did not renew since. */
+                    due: number;
+                    /** @description The same of devices that have not registered yet. */
+                    waiting: number;
+                    /** @description Devices whose latest renewal was confirmed by a registration then. */
+                    done: number;
+                }[];
+                /** @description Devices that do not renew by themselves, and that have ended or end before long. */
+                reissue?: {
+                    devices: number;
+                    /** @description When the first of them ends, or ended. */
+                    earliest: components["schemas"]["Time"];
+                    /** @description All of them end before this. */
+                    before: components["schemas"]["Time"];
+                    /** @description True: each row needs a new `csr`, since devices of the group make their keys. */
+                    needsCsr: boolean;
+                    /** @description Path of their rows. Submit them to `POST /api/jobs` with onConflict=reissue. */
+                    list: string;
+                };
+            }[];
+        };
         Findings: {
             readonly findings: components["schemas"]["Finding"][];
             /** @description The latest sweep that ended. Absent before the first one. */
@@ -2665,7 +2858,7 @@ export interface components {
              * @description See docs/findings.md.
              * @enum {string}
              */
-            kind: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-elsewhere" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "archive-missing";
+            kind: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-elsewhere" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "renewal-late" | "renews-too-often" | "archive-missing";
             /** @enum {string} */
             severity: "critical" | "high" | "medium" | "low";
             /**
@@ -3115,7 +3308,7 @@ export interface components {
              * @default 365
              */
             validityDays: number;
-            /** @description Days over which the ends of identities are spread, so that they are not all renewed at once. Default: from the size of the group. */
+            /** @description Days over which the ends of identities are spread, so that they are not all renewed at once: 0 to half of `validityDays`. Default: from the size of the group, at most a tenth of `validityDays`. */
             validityJitterDays?: number;
             /**
              * @description Days in which a bundle is installed. At a rollover, the older CA stays for that long.
@@ -3839,6 +4032,94 @@ export interface operations {
                     };
                 };
             };
+            503: components["responses"]["Error503"];
+        };
+    };
+    "rotate-allocation-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 1 to 64 of a-z, 0-9, "-", "." and "_", beginning and ending with a letter or digit. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The group. No answer shows a key. */
+            200: {
+                headers: {
+                    /** @description The version of the resource. Send it in `if-match`. */
+                    etag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrollmentGroup"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            /**
+             * @description `other-site`: Use the console of this app, or send a token or function key and no cookie.
+             *
+             *     `forbidden`: Ask for the role that the message names, and for the enrollment group if it names one.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "other-site" | "forbidden";
+                    };
+                };
+            };
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `method-conflict`: Read the resource again and decide by its present state.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             *
+             *     `group-exists`: Delete the enrollment group in DPS, or take it over: declare the group with adopt=true. Then retry the job.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "method-conflict" | "concurrent-change" | "group-exists";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            /** @description `group-refused`: Resolve what DPS says, then retry the job. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "group-refused";
+                    };
+                };
+            };
+            500: components["responses"]["Error500"];
             503: components["responses"]["Error503"];
         };
     };
@@ -5687,6 +5968,79 @@ export interface operations {
             503: components["responses"]["Error503"];
         };
     };
+    "get-renewals": {
+        parameters: {
+            query?: {
+                /** @description Days before today. */
+                past?: number;
+                /** @description Days after today. */
+                ahead?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The counts of every group that the caller may see. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Renewals"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "get-reissue-list": {
+        parameters: {
+            query: {
+                enrollmentGroup: string;
+                /** @description Devices whose certificate ends before this. */
+                before: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The list. It can be empty. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
     "list-findings": {
         parameters: {
             query?: {
@@ -5695,7 +6049,7 @@ export interface operations {
                 /** @description The `continuation` of the page before. */
                 continuation?: string;
                 /** @description Findings of this kind. */
-                kind?: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-elsewhere" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "archive-missing";
+                kind?: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-elsewhere" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "renewal-late" | "renews-too-often" | "archive-missing";
                 /** @description Findings of this severity. */
                 severity?: "critical" | "high" | "medium" | "low";
                 /** @description Findings in this state. Default: `open`. */
@@ -7173,6 +7527,49 @@ export interface operations {
         requestBody: {
             content: {
                 "application/cloudevents+json": components["schemas"]["Event-fleet.device.restored"];
+            };
+        };
+        responses: {
+            /** @description The receiver is gone: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It was received. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is sent again, ten times over three days. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "fleet.device.late": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The id of the event: the same for each attempt. */
+                "webhook-id": string;
+                /** @description Seconds since 1970, of this attempt. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and base64 of the HMAC-SHA256; two of them while a secret is rotated. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/cloudevents+json": components["schemas"]["Event-fleet.device.late"];
             };
         };
         responses: {

@@ -35,6 +35,7 @@ import type { Check } from '../lib/azure/probe.ts';
 import { createMessageQueue } from '../lib/azure/queues.ts';
 import { countBilledRequests } from '../lib/azure/request-metrics.ts';
 import type { RenewalRate } from '../lib/devices/renewal-rate.ts';
+import { createAllocationKeys } from '../lib/enrollment/allocation-keys.ts';
 import { createGroups } from '../lib/enrollment/groups.ts';
 import type { FleetReader } from '../lib/enrollment/observed.ts';
 import type { CloudEvent } from '../lib/events/cloud-event.ts';
@@ -220,6 +221,10 @@ export function createServices(config: Config): Services {
     allowPlainKeys: config.allowPlainKeys,
     privateUrls: config.privateUrls,
     hasEstServer: config.est !== undefined,
+    allocationKeys: createAllocationKeys({
+      ...{ apiUrl, secrets, randomBytes, now },
+      allowPrivate: allowPrivateReceivers,
+    }),
   });
   const deployment = {
     dpsOperationsPerMinute: config.dps.operationsPerMinute,
@@ -348,7 +353,7 @@ function keyStore(
   return signingJournal === undefined ? store : journaled(store, signingJournal);
 }
 
-/** Secrets of webhooks, where the CA keys are. */
+/** Secrets of webhooks and keys by which DPS calls, where the CA keys are. */
 function secretStore({ keys }: Pick<Config, 'keys'>, credential: TokenCredential): SecretStore {
   return 'vaultUrl' in keys
     ? createKeyVaultSecretStore({ vaultUrl: keys.vaultUrl, credential })

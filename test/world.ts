@@ -1,11 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Audit } from '../lib/audit/audit.ts';
 import { createCertificateAuthority } from '../lib/authorities/certificate-authority.ts';
+import { createAllocationKeys } from '../lib/enrollment/allocation-keys.ts';
 import type { Enrollments, HubTwins } from '../lib/enrollment/enrollments.ts';
 import { createGroups, type DeclareOptions } from '../lib/enrollment/groups.ts';
 import type { HubIdentities } from '../lib/enrollment/hub-identities.ts';
+import type { SecretStore } from '../lib/events/webhook.ts';
 import type { GroupInput } from '../lib/groups/definition.ts';
 import type { Job } from '../lib/jobs/job.ts';
 import { jobIdOf } from '../lib/jobs/job.ts';
@@ -32,6 +35,7 @@ import { createMemoryHubIdentities } from './memory/hub-identities.ts';
 import { createMemoryJobStore } from './memory/job-store.ts';
 import { createMemoryOutbox } from './memory/outbox.ts';
 import { createMemoryRenewalRate } from './memory/renewal-rate.ts';
+import { createMemorySecretStore } from './memory/secret-store.ts';
 
 /** Hubs without devices. */
 export const noTwins: HubTwins = { merge: async () => {}, remove: async () => 'absent' };
@@ -110,6 +114,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
     identities: createMemoryHubIdentities(),
     fleetActs: createMemoryFleetActStore(),
     audit: createMemoryAudit(),
+    allocationSecrets: createMemorySecretStore(),
     renewalRate: createMemoryRenewalRate(),
   };
   const deadLetters = createMemoryDeadLetterStore();
@@ -139,6 +144,10 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
     createGroups({
       ...{ store: groupStore, authority, enrollments, retry, now, allowPlainKeys: true },
       hasEstServer: true,
+      allocationKeys: createAllocationKeys({
+        ...{ apiUrl: 'https://fleet.example.com', allowPrivate: false, randomBytes, now },
+        secrets: cuttable<SecretStore>(memory.allocationSecrets),
+      }),
     });
   const estServer = { url: 'https://est.example.com' };
   const dps = { idScope: '0ne00000000', globalEndpoint: 'https://global.azure-devices-provisioning.net' };

@@ -84,4 +84,19 @@ export function groupCommands(root: Root, run: Run): void {
       ],
     },
   );
+  withNotes(
+    noun
+      .command('rotate-allocation-key')
+      .description('give a group another key for its webhook (allocation "orchestrator")')
+      .argument(...group)
+      .action(run(async () => (await import('../verbs/groups.ts')).rotateAllocationKey)),
+    {
+      exits: ['notFound'],
+      about: [
+        'No registration fails meanwhile: the key before is good until DPS has the new one, and for an hour more.',
+        'While DPS does not have the newest key, no other one is made: run it again to hand that one over.',
+      ],
+      examples: ['fleet group rotate-allocation-key line7'],
+    },
+  );
 }

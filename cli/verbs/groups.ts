@@ -1,5 +1,6 @@
 import { answered, type Schemas } from '../api.ts';
 import type { Context } from '../context.ts';
+import { exitCodes } from '../errors.ts';
 import { readGroup } from '../group-plan.ts';
 import type { Column, Line } from '../output.ts';
 import { plural } from '../text.ts';
@@ -50,6 +51,7 @@ export function groupLines(group: Group, now: Date): Line[] {
     ],
     ['hint', enrollment.reason?.hint],
     ['suspended', suspension === undefined ? undefined : `by ${suspension.by}: ${suspension.reason}`],
+    ['allocation key', allocationText(group)],
     ['declared by', group.declaredBy?.by],
     ['updated', group.updatedAt, 'time'],
     ...issuingCas.map(({ generation, notAfter, registration }, index): Line => {
@@ -61,6 +63,23 @@ export function groupLines(group: Group, now: Date): Line[] {
       ([name, value]): Line => [name, typeof value === 'string' ? value : JSON.stringify(value)],
     ),
   ];
+}
+
+function allocationText({ allocation }: Group): string | undefined {
+  if (allocation === undefined) return undefined;
+  const { keyGeneration, keyWrittenAt } = allocation;
+  return keyWrittenAt === undefined
+    ? `${keyGeneration}, not in DPS yet`
+    : `${keyGeneration}, in DPS since ${keyWrittenAt}`;
+}
+
+export async function rotateAllocationKey({ api, output, terminal }: Context, id: string): Promise<number> {
+  const { client } = await api();
+  const path = '/enrollment-groups/{id}/allocation-key';
+  const rotated = await answered(client.POST(path, { params: { path: { id } } }));
+  await output.one(rotated, (one) => groupLines(one, terminal.now()));
+  // Not in DPS yet: the key before is good, and the app goes on trying.
+  return rotated.allocation?.keyWrittenAt === undefined ? exitCodes.failed : exitCodes.ok;
 }
 
 function daysLeft(notAfter: string, now: Date): number {

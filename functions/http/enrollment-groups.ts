@@ -143,6 +143,25 @@ const rollOver = defineOperation({
   },
 });
 
+const rotateAllocationKey = defineOperation({
+  id: 'rotate-allocation-key',
+  method: 'POST',
+  path: 'enrollment-groups/{id}/allocation-key',
+  summary: 'Give a group another key for its webhook',
+  description:
+    'With `allocation` "orchestrator": makes a key and gives it to DPS. The key before is good until DPS has the new one, and for an hour more, so no registration fails. While DPS does not have the newest key, no other one is made (docs/allocation.md).',
+  role: 'operator',
+  perGroup: true,
+  pathParameters,
+  answers: { 200: { description: 'The group. No answer shows a key.', schema: groupSchema, headers: versionHeader } },
+  errors: ['not-found', 'method-conflict', 'concurrent-change', 'group-refused', 'group-exists'],
+  async handle({ path: { id }, services, note }) {
+    const { group, etag, pending } = await services.groups.rotateAllocationKey(id);
+    note({ keyGeneration: group.allocationHook?.keys[0].generation });
+    return { status: 200, json: groupView(group, { known: await knownCas(services), pending }), headers: { etag } };
+  },
+});
+
 const acted = {
   202: {
     description: 'The group, and the act on its devices. DPS has the group so if `enrollment.status` is `enrolled`.',
@@ -196,4 +215,4 @@ const restore = defineOperation({
   },
 });
 
-export const groupOperations = [listGroups, getGroup, putGroup, rollOver, suspend, restore];
+export const groupOperations = [listGroups, getGroup, putGroup, rollOver, rotateAllocationKey, suspend, restore];

@@ -41,6 +41,15 @@ export const groupSchema = z
       .array(z.object({ generation: z.int().min(1), notAfter: time, certificatePem: z.string(), revokedAt: time }))
       .optional()
       .describe('CAs of groups of this id that were deleted, newest first.'),
+    allocation: z
+      .object({
+        note: z.string().describe('What this setting costs.'),
+        keyGeneration: z.int().min(1).describe('Number of the key by which DPS calls this app. A rotation adds 1.'),
+        keyCreatedAt: time,
+        keyWrittenAt: time.optional().describe('When DPS had accepted this key. Until then it uses the key before.'),
+      })
+      .optional()
+      .describe('With `allocation` "orchestrator" (docs/allocation.md). The key itself is never shown.'),
     suspension: act
       .extend({ reason: z.string(), fleetAct: z.string().describe('The act that suspends its devices.') })
       .readonly()
@@ -61,6 +70,20 @@ export interface GroupViewOptions {
   readonly pending?: FleetError | undefined;
   /** The definition to show. The default has no queries of URLs, which often hold a key. */
   readonly shown?: GroupDefinition;
+}
+
+const allocationNote =
+  'This app is in the path of every registration of the group: while it does not answer, no device of the group registers. Devices that are connected are not affected (docs/allocation.md).';
+
+function allocationView({ allocationHook }: GroupRecord): z.output<typeof groupSchema>['allocation'] {
+  if (allocationHook === undefined) return undefined;
+  const [{ generation, createdAt, writtenAt }] = allocationHook.keys;
+  return {
+    note: allocationNote,
+    keyGeneration: generation,
+    keyCreatedAt: createdAt,
+    ...(writtenAt !== undefined && { keyWrittenAt: writtenAt }),
+  };
 }
 
 /**
@@ -88,6 +111,7 @@ export function groupView(
     formerCas: group.formerCas?.map(({ generation, notAfter, certificatePem, revokedAt }) => {
       return { generation, notAfter, certificatePem, revokedAt };
     }),
+    allocation: allocationView(group),
     suspension: group.suspension,
     declaredBy: group.declaredBy,
     deletedBy: group.deleting,

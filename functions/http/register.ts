@@ -1,5 +1,6 @@
 import { app } from '@azure/functions';
 import { readEarlyConfig } from '../config.ts';
+import { allocationHandler, allocationRoute } from './allocations.ts';
 import { consoleFile, consolePage, readConsole } from './console.ts';
 import { operations } from './operations.ts';
 import { respond } from './respond.ts';
@@ -15,6 +16,14 @@ for (const operation of operations) {
   const { id, path, method } = operation;
   app.http(id, { route: `api/${path}`, methods: [method], authLevel, handler: respond(operation) });
 }
+
+// DPS calls it. It cannot sign in, so the handler checks the key of the group (`?code=`); the host checks none.
+app.http('allocate-device', {
+  route: `api/${allocationRoute}`,
+  methods: ['POST'],
+  authLevel: 'anonymous',
+  handler: allocationHandler(),
+});
 
 // Its files hold no data: what the console shows, it asks the API for. The build puts them beside the bundle.
 const files = readConsole(new URL('../console/', import.meta.url), httpAccess);

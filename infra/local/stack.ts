@@ -188,6 +188,7 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
     // Tests call webhooks on this machine and act as any signed-in user. Both settings are refused in Azure.
     ALLOW_PRIVATE_URLS: 'all',
     LOCAL_TRUST_PRINCIPAL_HEADER: 'true',
+    PUBLIC_URL: urls.functions,
     ...inherited,
     FUNCTIONS_WORKER_RUNTIME: 'node',
     AzureWebJobsStorage: storageConnectionString,

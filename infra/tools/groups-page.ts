@@ -110,6 +110,11 @@ const examples: readonly { readonly title: string; readonly text: string; readon
     definition: { keyCustody: 'plain', keyType: 'rsa-2048', target: 'iotedge-1.1', edgeCa: 'issued', validityDays: 90 },
   },
   {
+    title: 'Gateways whose single certificates can be refused',
+    text: 'DPS asks this app about each registration: what that gains and costs is in [allocation.md](allocation.md).',
+    definition: { keyCustody: 'device', allocation: 'orchestrator', allocationPolicy: 'hashed' },
+  },
+  {
     title: 'A device without IoT Edge, your own PKI and your own allocation',
     text: 'Your PKI signs the issuing CA (`fleet ca csr`, then `import`). A webhook chooses the hub. DPS refuses the devices until the group is declared again with `provisioningStatus` "enabled".',
     definition: {

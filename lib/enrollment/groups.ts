@@ -14,6 +14,7 @@ import {
 } from '../authorities/issuing-cas.ts';
 import { checkGroup } from '../bundle/check-group.ts';
 import { FleetError } from '../errors.ts';
+import { type AllocationHook, type AllocationKey, withNewKey, withWrittenKey } from '../groups/allocation-hook.ts';
 import { type GroupDefinition, parseGroupDefinition, usesFleetEst } from '../groups/definition.ts';
 import {
   enrollmentRevision,
@@ -31,6 +32,7 @@ import { currentLog } from '../log.ts';
 import { checkPrecondition, type Precondition } from '../precondition.ts';
 import { type RetryOptions, retrying } from '../retry.ts';
 import type { Versioned } from '../storage.ts';
+import { type AllocationKeys, keyGone, withAllocationKey, withoutWebhookQuery } from './allocation-keys.ts';
 import type { Enrollments, FoundEntry, GroupEnrollment } from './enrollments.ts';
 import { beingDeleted, createGroupDeletion, type GroupDeletion } from './group-deletion.ts';
 import {
@@ -103,6 +105,12 @@ export interface Groups extends GroupDeletion, GroupRollover {
    * @throws FleetError `not-found`, `group-refused`, `group-exists`
    */
   resume(id: string): Promise<StoredGroup & { readonly ended?: GroupSuspension }>;
+  /**
+   * Gives the group another key for its webhook, and tells DPS. The key before is good until DPS has the new one, and for an
+   * hour more. While DPS does not have the newest key yet, no other one is made: DPS gets that.
+   * @throws FleetError `not-found`, `method-conflict` when DPS decides by itself; `group-refused`, `group-exists`
+   */
+  rotateAllocationKey(id: string): Promise<StoredGroup>;
   /** Notes that every individual enrollment of the group has this status. Another one may be declared by now. */
   noteReached(id: string, status: GroupDefinition['provisioningStatus']): Promise<void>;
   /** Notes how many devices the group has (`deviceScale`). It changes when the group has doubled or halved. */
@@ -155,12 +163,15 @@ export interface GroupsOptions {
   readonly privateUrls?: PrivateUrls;
   /** Whether this deployment has an EST server, for `est.url` "fleet". Default: no. */
   readonly hasEstServer?: boolean;
+  /** For groups with `allocation` "orchestrator". Absent: none can be declared. */
+  readonly allocationKeys?: AllocationKeys;
   readonly retry: RetryOptions;
   readonly now: () => Date;
 }
 
 export function createGroups(options: GroupsOptions): Groups {
   const { store, authority, enrollments, allowPlainKeys, privateUrls, hasEstServer = false, retry, now } = options;
+  const { allocationKeys } = options;
   const directory = createGroupDirectory(store, now);
   const update = (id: string, change: (group: GroupRecord, etag: string) => GroupRecord) =>
     updateGroup(directory, id, now, (latest, etag) => {
@@ -249,12 +260,48 @@ export function createGroups(options: GroupsOptions): Groups {
 
   /** Makes DPS hold the group, whatever is noted of what it has, and records that. */
   async function write(group: GroupRecord, wanted: GroupEnrollment): Promise<Versioned<GroupRecord>> {
-    const { id, enrolled } = group;
+    const { id, enrolled, allocationHook } = group;
     const revision = enrollmentRevision(group);
-    const { written, adoptedBy } = await send(id, wanted, revision);
+    const [key] = wanted.definition.allocation === 'orchestrator' ? (allocationHook?.keys ?? []) : [];
+    const { written, adoptedBy } = await sendWithKey(id, wanted, revision, key);
     // Records what was sent to DPS. A definition that changed meanwhile has another revision and is sent next time.
     const sent = { revision, at: now().toISOString() };
-    return update(id, (latest) => withEnrolled(withOwnGroup(latest, written, adoptedBy), { before: enrolled, sent }));
+    let unused: readonly AllocationKey[] = [];
+    const noted = await update(id, (latest) => {
+      const { hook, dropped } = hookAfterWrite(latest, key, sent.at);
+      unused = dropped;
+      const { allocationHook: _hook, ...rest } = latest;
+      const withHook = hook === undefined ? rest : { ...rest, allocationHook: hook };
+      return withEnrolled(withOwnGroup(withHook, written, adoptedBy), { before: enrolled, sent });
+    });
+    await allocationKeys?.drop(unused);
+    return noted;
+  }
+
+  /** Writes the group to DPS, with the key of its webhook if it has one. */
+  async function sendWithKey(
+    id: string,
+    wanted: GroupEnrollment,
+    revision: string,
+    key: AllocationKey | undefined,
+  ): Promise<Sent> {
+    if (key === undefined) return send(id, wanted, revision);
+    const value = await keyStore().read(key);
+    if (value === undefined) throw keyGone(id);
+    return send(id, withAllocationKey(wanted, value), revision);
+  }
+
+  function keyStore(): AllocationKeys {
+    if (allocationKeys === undefined) throw new FleetError('internal', 'There is no store for allocation keys.');
+    return allocationKeys;
+  }
+
+  /** The webhook of a group that is declared now: with the keys that it has, or with its first one. */
+  async function preparedHook({ id, allocation }: GroupDefinition): Promise<AllocationHook | undefined> {
+    const url = allocationKeys?.url(id);
+    if (allocation !== 'orchestrator' || url === undefined) return undefined;
+    const known = (await directory.read(id))?.value.allocationHook;
+    return known === undefined ? { url, keys: [await keyStore().make(id, 1)] } : { ...known, url };
   }
 
   /** Writes the group to DPS, unless DPS has one that this deployment did not write. */
@@ -269,7 +316,8 @@ export function createGroups(options: GroupsOptions): Groups {
     }
     try {
       return { written: await retrying(() => enrollments.ensureGroup(wanted, mayWrite), retry), adoptedBy };
-    } catch (error) {
+    } catch (thrown) {
+      const error = withoutWebhookQuery(thrown, wanted);
       const isRefusal =
         error instanceof FleetError && (error.code === 'group-refused' || error.code === 'group-exists');
       if (isRefusal) await noteRefusal(id, revision, error);
@@ -318,10 +366,20 @@ export function createGroups(options: GroupsOptions): Groups {
     throw changesTooFast(group.id);
   }
 
+  const deletion = createGroupDeletion({ directory, enrollments, retry, now });
+
   return {
-    ...createGroupDeletion({ directory, enrollments, retry, now }),
+    ...deletion,
     ...createGroupRollover({ directory, update, syncOrPending, now }),
     directory: directory.all,
+
+    async finishDeletion(id) {
+      const keys = (await directory.read(id))?.value.allocationHook?.keys ?? [];
+      const deleted = await deletion.finishDeletion(id);
+      await allocationKeys?.drop(keys);
+      return deleted;
+    },
+
     ensure,
     foresee,
 
@@ -331,17 +389,24 @@ export function createGroups(options: GroupsOptions): Groups {
       const issuedByFleet = definition.issuingCa.origin === 'fleet';
       const root = definition.target === 'iotedge-1.1' && issuedByFleet ? await authority.rootCa() : undefined;
       const rootPem = root?.value.certificatePem;
-      checkDeclaration(definition, { allowPlainKeys, hasEstServer, rootPem, now: now() });
+      const canAllocate = allocationKeys?.url(id) !== undefined;
+      checkDeclaration(definition, { allowPlainKeys, hasEstServer, canAllocate, rootPem, now: now() });
+      const hook = await preparedHook(definition);
       const createdAt = now().toISOString();
       const declaredBy = { by, at: createdAt };
       const permission = adopt ? { adopt: declaredBy } : {};
-      const group = { id, definition, issuingCas: [], declaredBy, ...permission, createdAt, updatedAt: createdAt };
+      const group: GroupRecord = {
+        ...{ id, definition, issuingCas: [], declaredBy, ...permission, createdAt, updatedAt: createdAt },
+        ...(hook !== undefined && { allocationHook: hook }),
+      };
       const created = await createGroup(group, precondition);
       if (!created) {
         await updateIssuingCa(id, {
           precondition,
           change: ({ refusal: _refusal, adopt: _adopt, ...current }) => {
-            return { ...current, definition, declaredBy, ...permission };
+            const changed = { ...current, definition, declaredBy, ...permission };
+            if (hook === undefined) return changed;
+            return { ...changed, allocationHook: { ...(current.allocationHook ?? hook), url: hook.url } };
           },
           needsCa: ({ issuingCas: [current] }) => current !== undefined && !issuingCaFits(definition, current),
           makeCa: createCa,
@@ -349,6 +414,8 @@ export function createGroups(options: GroupsOptions): Groups {
       }
       const declared = await directory.read(id);
       if (declared === undefined) throw new FleetError('concurrent-change', `Enrollment group "${id}" was deleted.`);
+      // Another declaration at the same time had made its first key.
+      await allocationKeys?.drop(missingFrom(declared.value.allocationHook, hook));
       return { ...(await syncOrPending(declared, true)), created };
     },
 
@@ -403,6 +470,28 @@ export function createGroups(options: GroupsOptions): Groups {
         return latest;
       });
       return { ...(await syncOrPending(resumed, true)), ...(ended !== undefined && { ended }) };
+    },
+
+    async rotateAllocationKey(id) {
+      const { value } = await readGroup(directory, id);
+      if (value.deleting !== undefined) throw beingDeleted(value);
+      const hook = hookOf(value);
+      const [newest] = hook.keys;
+      const isUnfinished = newest.writtenAt === undefined && (await keyStore().read(newest)) !== undefined;
+      if (isUnfinished) return syncOrPending(await readGroup(directory, id), true);
+      const key = await keyStore().make(id, newest.generation + 1);
+      let unused: readonly AllocationKey[] = [];
+      const stored = await update(id, (latest) => {
+        const current = hookOf(latest);
+        // Another rotation came first.
+        unused = [key];
+        if (current.keys[0].generation !== newest.generation) return latest;
+        const rotated = withNewKey(current, key, now());
+        unused = rotated.dropped;
+        return { ...latest, allocationHook: rotated.hook };
+      });
+      await keyStore().drop(unused);
+      return syncOrPending(stored);
     },
 
     async noteReached(id, reached) {
@@ -462,6 +551,33 @@ interface CaChange {
 
 const unchanged = (group: GroupRecord): GroupRecord => group;
 
+/** @throws FleetError `method-conflict` when the group has none */
+function hookOf({ id, definition, allocationHook }: GroupRecord): AllocationHook {
+  if (definition.allocation === 'orchestrator' && allocationHook !== undefined) return allocationHook;
+  const message = `Enrollment group "${id}" has no allocation key: its setting allocation is "${definition.allocation}".`;
+  throw new FleetError('method-conflict', message);
+}
+
+/**
+ * The webhook of a group that was written to DPS, and the keys that nothing uses any more.
+ * @param key that DPS has now; undefined when DPS decides by itself
+ */
+function hookAfterWrite(
+  { allocationHook: hook, definition }: GroupRecord,
+  key: AllocationKey | undefined,
+  at: string,
+): { readonly hook: AllocationHook | undefined; readonly dropped: readonly AllocationKey[] } {
+  if (hook === undefined) return { hook, dropped: [] };
+  if (key !== undefined) return { hook: withWrittenKey(hook, key, at), dropped: [] };
+  return definition.allocation === 'orchestrator' ? { hook, dropped: [] } : { hook: undefined, dropped: hook.keys };
+}
+
+/** The keys of a webhook that the stored one does not have. */
+function missingFrom(stored: AllocationHook | undefined, prepared: AllocationHook | undefined): AllocationKey[] {
+  const kept = new Set(stored?.keys.map(({ secret }) => secret));
+  return (prepared?.keys ?? []).filter(({ secret, writtenAt }) => writtenAt === undefined && !kept.has(secret));
+}
+
 /** The error with which DPS refused the group before. */
 function repeated({ reason }: NonNullable<GroupRecord['refusal']>): FleetError {
   return new FleetError(reason.code, reason.message);
@@ -478,6 +594,8 @@ interface Sent {
 interface DeclarationContext {
   readonly allowPlainKeys: boolean;
   readonly hasEstServer: boolean;
+  /** Whether DPS can reach this app. */
+  readonly canAllocate: boolean;
   readonly rootPem: string | undefined;
   readonly now: Date;
 }
@@ -488,7 +606,7 @@ interface DeclarationContext {
  */
 function checkDeclaration(
   definition: GroupDefinition,
-  { allowPlainKeys, hasEstServer, rootPem, now }: DeclarationContext,
+  { allowPlainKeys, hasEstServer, canAllocate, rootPem, now }: DeclarationContext,
 ): void {
   const { id, keyCustody } = definition;
   if (keyCustody === 'plain' && !allowPlainKeys) {
@@ -498,6 +616,11 @@ function checkDeclaration(
   const issues = checkGroup(definition, now, { rootPem });
   if (usesFleetEst(definition) && !hasEstServer)
     issues.push({ path: 'est.url', message: 'is "fleet", and this deployment has no EST server; set EST_URL' });
+  if (definition.allocation === 'orchestrator' && !canAllocate)
+    issues.push({
+      path: 'allocation',
+      message: 'is "orchestrator", and DPS has no address to call this app at; set PUBLIC_URL to its https address',
+    });
   if (issues.length > 0) throw FleetError.of('group-invalid', `The definition of group "${id}"`, issues);
 }
 

@@ -1,8 +1,9 @@
 import { X509Certificate } from 'node:crypto';
 import { caNoticeDays, expiringCertificates } from '../authorities/expiry.ts';
+import { definitionForDps } from '../enrollment/group-in-dps.ts';
 import { isOwnGroup } from '../enrollment/group-ownership.ts';
-import type { ObservedEntry } from '../enrollment/observed.ts';
-import { definitionInDps, enrollmentRevision, type GroupRecord, inForce } from '../groups/group.ts';
+import type { EntrySettings, ObservedEntry } from '../enrollment/observed.ts';
+import { enrollmentRevision, type GroupRecord, inForce } from '../groups/group.ts';
 import { differingSettings, expectedSettings } from './entry-settings.ts';
 import type { Difference, Subject } from './finding.ts';
 import type { FindingKind } from './kinds.ts';
@@ -29,7 +30,7 @@ export function compareGroup(record: GroupRecord, seen: ObservedEntry | undefine
     current.definition.enrollment === 'group' && record.enrolled?.revision === enrollmentRevision(current);
   // A group that DPS never had is not drift: its status says why (lib/enrollment/group-status.ts).
   if (!isInDps) return { subject, decided: groupKinds, differences: [] };
-  const inDps = { ...current, definition: definitionInDps(current) };
+  const inDps = { ...current, definition: definitionForDps(current) };
   return { subject, decided: groupKinds, differences: groupDifferences(subject, record, inDps, seen) };
 }
 
@@ -58,9 +59,17 @@ function groupDifferences(
     const found = { attestation: seen.attestation, ...trustOf(seen) };
     differences.push({ kind: 'group-other-ca', subject, expected: { attestation: 'x509', ...trusted }, seen: found });
   }
-  const changed = differingSettings(expectedSettings(definition), seen.settings);
+  const settings = definition.allocation === 'orchestrator' ? withoutAllocationKey(seen.settings) : seen.settings;
+  const changed = differingSettings(expectedSettings(definition), settings);
   if (changed !== undefined) differences.push({ kind: 'group-changed', subject, ...changed });
   return differences;
+}
+
+/** The key of our own webhook is not compared: its record has only a digest, and DPS shows `?****`. */
+function withoutAllocationKey({ webhook, ...settings }: EntrySettings): EntrySettings {
+  return webhook === undefined
+    ? settings
+    : { ...settings, webhook: { ...webhook, url: webhook.url.replace(/\?.*$/s, '') } };
 }
 
 /** CAs that an entry in DPS trusts, in an order that does not depend on which is the primary one. */

@@ -355,7 +355,31 @@ function crossFieldFaults(group: z.output<typeof schema>): Issue[] {
       message: `is more than half of validityDays, so some certificates would end too soon; expected at most ${group.validityDays / 2}`,
     });
   }
-  faults.push(...targetFaults(group));
+  faults.push(...allocationFaults(group), ...targetFaults(group));
+  return faults;
+}
+
+/** This app is the webhook then, so the policy is the rule by which it chooses the hub. */
+function allocationFaults({ allocation, allocationPolicy, enrollment }: z.output<typeof schema>): Issue[] {
+  if (allocation === 'dps') return [];
+  const faults: Issue[] = [];
+  if (enrollment === 'individual')
+    faults.push({
+      path: 'allocation',
+      message:
+        '"orchestrator" needs enrollment "group"; an individual enrollment has its own twin, and accepts one certificate',
+    });
+  if (allocationPolicy === 'custom')
+    faults.push({
+      path: 'allocationPolicy',
+      message: '"custom" cannot go with allocation "orchestrator": DPS calls one webhook, and that is this app',
+    });
+  if (allocationPolicy === 'geoLatency')
+    faults.push({
+      path: 'allocationPolicy',
+      message:
+        '"geoLatency" cannot go with allocation "orchestrator": only DPS knows where a device is; use "hashed" or "static"',
+    });
   return faults;
 }
 

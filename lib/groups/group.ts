@@ -3,6 +3,7 @@ import type { Act } from '../access/act.ts';
 import type { FailureReason } from '../errors.ts';
 import { canonicalJson } from '../json.ts';
 import type { Versioned } from '../storage.ts';
+import type { AllocationHook } from './allocation-hook.ts';
 import type { GroupDefinition } from './definition.ts';
 
 /**
@@ -36,6 +37,8 @@ export interface GroupRecord {
   readonly deleting?: Act;
   /** Who deleted it. The record stays for its former CAs, and the id is free. */
   readonly deletedBy?: Act;
+  /** The webhook by which DPS asks this app about each registration. Only with `allocation` "orchestrator", and until DPS knows that it ended. */
+  readonly allocationHook?: AllocationHook;
   /** CAs of the group that DPS has no more, newest first. The EST server trusts their certificates until they end. */
   readonly retiredCas?: readonly RetiredCa[];
   /**
@@ -109,7 +112,9 @@ export function definitionInDps({ definition, suspension }: Pick<GroupRecord, 'd
 }
 
 /** A digest of everything that DPS has of a group, hex. When it changes, the group has to be written to DPS again. */
-export function enrollmentRevision(group: Pick<GroupRecord, 'definition' | 'issuingCas' | 'suspension'>): string {
+export function enrollmentRevision(
+  group: Pick<GroupRecord, 'definition' | 'issuingCas' | 'suspension' | 'allocationHook'>,
+): string {
   const {
     enrollment,
     initialTwin,
@@ -134,6 +139,10 @@ export function enrollmentRevision(group: Pick<GroupRecord, 'definition' | 'issu
     ...(group.definition.attestation === 'caReference'
       ? { caReferences: group.issuingCas.map((ca) => ca.registration?.name ?? null) }
       : {}),
+    // The number of the key, and never the key. Other groups keep their revision.
+    ...(group.definition.allocation === 'orchestrator' && {
+      allocation: [group.allocationHook?.url ?? null, group.allocationHook?.keys[0].generation ?? null],
+    }),
   };
   return createHash('sha256').update(canonicalJson(inDps)).digest('hex').slice(0, 32);
 }

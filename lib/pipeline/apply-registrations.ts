@@ -1,6 +1,12 @@
 import pMap from 'p-map';
 import type { DeviceCertificate, DeviceIdentity } from '../devices/certificate.ts';
-import { confirm, countsForPresent, formerIdentities, noteRegistration } from '../devices/certificates.ts';
+import {
+  certificatesOf,
+  confirm,
+  countsForPresent,
+  formerIdentities,
+  noteRegistration,
+} from '../devices/certificates.ts';
 import { type DeviceRecord, type Registration, withEvent } from '../devices/device.ts';
 import { deviceAssigned } from '../devices/device-events.ts';
 import { renewalConfirmed } from '../devices/renewal-plan.ts';
@@ -135,6 +141,8 @@ async function deliverTwin(
   if (twin === undefined || group.definition.enrollment === 'individual') return registration;
   const { twinDeliveredAt } = record.registration ?? {};
   if (keepsTwin(record.registration, registration)) return { ...registration, twinDeliveredAt };
+  if (hasTwinByAllocation(record, registration, group))
+    return { ...registration, twinDeliveredAt: now().toISOString() };
   await twins.merge(assignedHub, record.id, twin);
   return { ...registration, twinDeliveredAt: now().toISOString() };
 }
@@ -142,6 +150,23 @@ async function deliverTwin(
 /** The twin that has the values is the one that the device has now: DPS left it where it was, or moved it. */
 function keepsTwin(known: Registration | undefined, { substatus }: Registration): boolean {
   return known?.twinDeliveredAt !== undefined && substatus === 'deviceDataMigrated';
+}
+
+/** How far the clocks of this app and of DPS may be apart, in milliseconds. */
+const clockSkew = 60_000;
+
+/**
+ * Whether DPS gave the device its twin at its first registration: this app was asked, and answered with it (allocate-device.ts).
+ * Where that is not sure, the twin is merged, which changes nothing in one that has it.
+ */
+function hasTwinByAllocation(record: DeviceRecord, { substatus, at }: Registration, group: GroupRecord): boolean {
+  const { allocationHook, definition } = group;
+  if (definition.allocation !== 'orchestrator' || allocationHook?.since === undefined || at === undefined) return false;
+  if (substatus !== 'initialAssignment' || record.registration?.assignedHub !== undefined) return false;
+  const present = certificatesOf(record).find(({ serialNumber }) => serialNumber === record.serialNumber);
+  // Before, the webhook was not there, or the row of the device was another one.
+  const before = [allocationHook.since, present?.since ?? record.statusSince];
+  return before.every((time) => Date.parse(at) - clockSkew > Date.parse(time));
 }
 
 /**

@@ -275,6 +275,10 @@ function limitedGroups(groups: Groups, allowed: readonly string[]): Groups {
       requireGroup(group.value.id, allowed);
       return groups.ensure(group);
     },
+    async rotateAllocationKey(id) {
+      requireGroup(id, allowed);
+      return groups.rotateAllocationKey(id);
+    },
     async foresee(group) {
       requireGroup(group.value.id, allowed);
       return groups.foresee(group);

@@ -44,7 +44,8 @@ describe('fleet completion', () => {
         const env = { PATH: `${bin}:${join(process.execPath, '..')}:/usr/bin:/bin`, HOME: bin };
         return execFileSync('bash', ['-c', script], { encoding: 'utf8', env }).trim();
       };
-      assert.equal(bash('fleet group r'), 'rollover');
+      assert.equal(bash('fleet group r'), 'rollover rotate-allocation-key');
+      assert.equal(bash('fleet group rol'), 'rollover');
       assert.equal(bash(`fleet '$(touch ${bin}/run)' jo`), 'jobs job');
       assert.throws(() => execFileSync('ls', [`${bin}/run`], { stdio: 'pipe' }));
     } finally {

@@ -293,4 +293,18 @@ describe('fleet groups and group rollover', () => {
       assert.equal((await fleet(`group rollover line7 ${options}`, deployment)).code, 2, options);
     assert.deepEqual(deployment.seen, []);
   });
+
+  it('rotates the key of the webhook, and says whether DPS has it', async () => {
+    const allocation = { note: 'a price', keyGeneration: 2, keyCreatedAt: '2026-11-28T05:00:00Z' };
+    const path = 'POST /api/enrollment-groups/line7/allocation-key';
+    const inDps = { ...allocation, keyWrittenAt: '2026-11-28T05:00:01Z' };
+    await using done = await fakeDeployment({ ...live, [path]: { json: { ...group('line7'), allocation: inDps } } });
+    const { code, out } = await fleet('group rotate-allocation-key line7', done);
+    assert.equal(code, 0);
+    assert.match(out, /allocation key +2, in DPS since 2026-11-28T05:00:01Z/);
+    await using waiting = await fakeDeployment({ ...live, [path]: { json: { ...group('line7'), allocation } } });
+    const pending = await fleet('group rotate-allocation-key line7', waiting);
+    assert.equal(pending.code, 1);
+    assert.match(pending.out, /allocation key +2, not in DPS yet/);
+  });
 });

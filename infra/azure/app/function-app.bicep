@@ -55,11 +55,13 @@ var authentication = {
     globalValidation: {
       requireAuthentication: true
       unauthenticatedClientAction: 'Return401'
-      // The files of the console. They hold no data; the console leads people to the sign-in.
+      // The files of the console, which hold no data; the console leads people to the sign-in. And the webhook of groups with
+      // allocation "orchestrator": DPS cannot sign in, and the app checks its key.
       excludedPaths: [
         '/'
         '/console'
         '/console/*'
+        '/api/allocations/*'
       ]
     }
     httpSettings: {

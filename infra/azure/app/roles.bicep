@@ -180,7 +180,7 @@ resource appOnVault 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// The app makes, reads and deletes the secrets that sign webhooks. The narrowest built-in role, Key Vault Secrets Officer, can also
+// The app makes, reads and deletes the secrets that sign webhooks, and the keys by which DPS calls it. The narrowest built-in role, Key Vault Secrets Officer, can also
 // list, restore and purge every secret.
 resource webhookSecrets 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(resourceGroup().id, 'webhook-secrets')

@@ -8,6 +8,7 @@ import { parse } from 'yaml';
 import { settingMeta, settingNames, settings } from '../../../functions/config/settings.ts';
 import { maxBodyBytes } from '../../../functions/est/limits.ts';
 import { apps as packages } from '../../../infra/apps.ts';
+import { allocationRoute } from '../../../functions/http/allocations.ts';
 import { roles } from '../../../lib/access/principal.ts';
 import { containerDefinitions } from '../../../lib/azure/cosmos.ts';
 import { blobContainers, cosmosContainers, queueNames } from '../../../lib/resource-names.ts';
@@ -54,6 +55,14 @@ describe('the Bicep files', () => {
 
   it('do not parse with a missing brace (so the test above can fail)', () => {
     assert.notEqual(parseBicep('broken.bicep', "resource a 'T@2024-01-01' = {\n  name: 'x'\n").root.hasError, false);
+  });
+
+  it('let DPS call the webhook where people sign in, and nothing else but the console', () => {
+    const [, paths = ''] =
+      /excludedPaths: \[([\s\S]*?)\]/.exec(readFileSync(join(folder, 'app/function-app.bicep'), 'utf8')) ?? [];
+    const excluded = [...paths.matchAll(/'(.*)'/g)].map(([, path]) => path);
+    const webhook = `/api/${allocationRoute.replace('{group}', '*')}`;
+    assert.deepEqual(excluded, ['/', '/console', '/console/*', webhook]);
   });
 
   it('delete the snapshots of manifests at the age at which they delete manifests', () => {
