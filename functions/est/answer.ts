@@ -30,7 +30,10 @@ export function answerEst(operation: string, handle: AnswerEst): HttpHandler {
         const stack = cause instanceof Error ? (cause.stack ?? cause.message) : undefined;
         log.error('request failed', { operation, code, traceId: context.invocationId, cause: stack });
       }
-      return answered({ status, body: message }, details.retryAfter);
+      // Anyone with a certificate of any CA gets this far, and is told nothing of the inside.
+      const isInside = code === 'internal' || code === 'setting-invalid';
+      const text = isInside ? `The EST server failed. Its log has the reason (${context.invocationId}).` : message;
+      return answered({ status, body: text }, details.retryAfter);
     }
   };
 }
