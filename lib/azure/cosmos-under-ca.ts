@@ -3,7 +3,7 @@ import type { CaInUse, DevicesUnderCa, UnderCa } from '../devices/under-ca.ts';
 import { callingCosmos } from './cosmos.ts';
 
 /*
- * `underCa` (lib/devices/under-ca.ts) as queries: Cosmos DB counts, and answers with some rows, however many devices there
+ * `underCa` (lib/devices/count-under-ca.ts) as queries: Cosmos DB counts, and answers with some rows, however many devices there
  * are. Only the group and the status are indexed, so each query loads the records of the group.
  */
 

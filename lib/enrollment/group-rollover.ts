@@ -4,7 +4,15 @@ import type { GroupRecord } from '../groups/group.ts';
 import type { Versioned } from '../storage.ts';
 import { beingDeleted } from './group-deletion.ts';
 import { type GroupDirectory, readGroup } from './group-directory.ts';
-import type { StoredGroup } from './groups.ts';
+
+/** A group that was stored. */
+export interface StoredGroup {
+  readonly group: GroupRecord;
+  /** Its version. */
+  readonly etag: string;
+  /** Why DPS does not hold it yet. The reconciler and the next chunk of the group try again. */
+  readonly pending?: FleetError;
+}
 
 /**
  * The end of a rollover, in steps that can each be repeated. lib/pipeline/complete-rollover.ts has their order.

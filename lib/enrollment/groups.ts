@@ -45,7 +45,7 @@ import {
 } from './group-directory.ts';
 import { wantedInDps, withEnrolled, withRegistration } from './group-in-dps.ts';
 import { groupExists, intentOf, isOwnGroup, withIntent, withOwnGroup } from './group-ownership.ts';
-import { createGroupRollover, type GroupRollover } from './group-rollover.ts';
+import { createGroupRollover, type GroupRollover, type StoredGroup } from './group-rollover.ts';
 
 /**
  * Enrollment groups: their definitions, their issuing CAs, and keeping DPS as declared. Every method throws FleetError
@@ -133,14 +133,7 @@ export interface Groups extends GroupDeletion, GroupRollover {
   noteRegistration(id: string, ca: Pick<IssuingCa, 'certificatePem'>, name: string): Promise<StoredGroup>;
 }
 
-/** A group that was stored. */
-export interface StoredGroup {
-  readonly group: GroupRecord;
-  /** Its version. */
-  readonly etag: string;
-  /** Why DPS does not hold it yet. The reconciler and the next chunk of the group try again. */
-  readonly pending?: FleetError;
-}
+export type { StoredGroup } from './group-rollover.ts';
 
 export interface DeclareOptions {
   /** Take over an enrollment group that DPS has and that this deployment did not create. Default: refuse. */

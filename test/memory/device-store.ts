@@ -1,6 +1,7 @@
 import type { CertificateName } from '../../lib/devices/certificate.ts';
+import { underCa } from '../../lib/devices/count-under-ca.ts';
 import type { BatchWrite, DeviceRecord, DeviceStore } from '../../lib/devices/device.ts';
-import { type DevicesUnderCa, type UnderCa, underCa } from '../../lib/devices/under-ca.ts';
+import type { DevicesUnderCa, UnderCa } from '../../lib/devices/under-ca.ts';
 import type { Versioned } from '../../lib/storage.ts';
 import { type MemoryPlace, withOwing } from './outbox.ts';
 
