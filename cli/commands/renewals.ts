@@ -22,9 +22,7 @@ export function renewalCommands(root: Root, run: Run): void {
       .option('-y, --yes', 'do not ask')
       .action(run(async () => (await import('../verbs/renewals.ts')).reissue)),
     {
-      about: [
-        'Shows the number of devices and the estimate, asks, and submits the list with onConflict=reissue. The devices keep what they have until their new bundles are installed.',
-      ],
+      about: ['It shows the number of devices and the estimate, and asks, before it submits the list.'],
       exits: ['notFound'],
       examples: [
         'fleet renewals reissue line7 --before 30d',
