@@ -8,6 +8,7 @@ import { jobCommands } from './commands/jobs.ts';
 import { listCommands } from './commands/lists.ts';
 import { operatorCommands } from './commands/operator.ts';
 import { profileCommands } from './commands/profiles.ts';
+import { renewalCommands } from './commands/renewals.ts';
 import { watchFolderCommand } from './commands/watch-folder.ts';
 import { exitCodes } from './errors.ts';
 import { notesOf, withNotes } from './help.ts';
@@ -46,6 +47,7 @@ export function createProgram(terminal: Pick<Terminal, 'stdout' | 'stderr'>, run
   deviceCommands(root, run);
   groupCommands(root, run);
   findingCommands(root, run);
+  renewalCommands(root, run);
   operatorCommands(root, run);
   profileCommands(root, run);
   doctorCommand(root, run);

@@ -66,11 +66,12 @@ export async function createBundler(given: BundleOptions): Promise<Bundler> {
 
 function slotValues(
   deviceId: string,
-  { certificatePem, privateKeyPem, edgeCa }: DeviceIdentity,
+  { certificatePem, privateKeyPem, notAfter, edgeCa }: DeviceIdentity,
   group: GroupDefinition,
 ): Record<DeviceSlot, SlotValue> {
   return {
     id: deviceId,
+    ends: notAfter.toISOString().slice(0, 'yyyy-mm-dd'.length),
     identity: certificatePem,
     identityKey: privateKeyPem ?? '',
     edgeCa: edgeCa?.certificatePem ?? '',

@@ -1,4 +1,4 @@
-import { type BundleOptions, bundlePaths, type DeviceText, edgeTargets, id } from './targets.ts';
+import { type BundleOptions, bundlePaths, type DeviceText, edgeTargets, ends, id } from './targets.ts';
 
 /** README.md of a bundle: the commands that a technician types, in order, for this target and key custody. */
 export function readme(options: BundleOptions): DeviceText {
@@ -14,6 +14,7 @@ export function readme(options: BundleOptions): DeviceText {
     ...unpackSteps(options),
     ...keySteps(options),
     ...(edge ? edgeSteps(options) : deviceSteps(options)),
+    ...endNote(options),
     ...custodyNote(options),
   ];
 }
@@ -74,6 +75,21 @@ function deviceSteps({ group }: BundleOptions): DeviceText {
     `- \`${bundlePaths.root}\`: the root of the chain.\n\n`,
     'Check the certificate and its chain:\n\n',
     `    openssl verify -CAfile ${bundlePaths.root} -untrusted ${bundlePaths.identityChain} ${bundlePaths.identityChain}\n\n`,
+  ];
+}
+
+/** IoT Edge 1.1 and 1.2 and other DPS clients do not renew their identity, and neither does a newer IoT Edge without EST. */
+function endNote({ group }: BundleOptions): DeviceText {
+  if (group.est?.identity)
+    return [
+      'The certificate in this bundle ends on ',
+      ends,
+      ' (UTC). Install the bundle before that day.\nOnce it is installed, IoT Edge renews its certificate by itself.\n\n',
+    ];
+  return [
+    'The certificate of this device ends on ',
+    ends,
+    ' (UTC), and the device does not renew it by itself.\nGet a new bundle and install it before that day. Later the device cannot connect.\n\n',
   ];
 }
 

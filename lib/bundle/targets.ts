@@ -37,7 +37,7 @@ export function configPath(target: Target): ConfigPath {
 }
 
 /** The values that differ between the devices of a group. */
-export type DeviceSlot = 'id' | 'identity' | 'identityKey' | 'edgeCa' | 'edgeCaKey' | 'estEdgeCaName';
+export type DeviceSlot = 'id' | 'ends' | 'identity' | 'identityKey' | 'edgeCa' | 'edgeCaKey' | 'estEdgeCaName';
 
 export type BundleFile = TemplateFile<DeviceSlot>;
 
@@ -46,6 +46,9 @@ export type DeviceText = BundleFile['parts'];
 
 /** The slot of the device id. */
 export const id = { slot: 'id' } as const;
+
+/** The slot of the day on which the identity ends, UTC, such as `2027-11-28`. */
+export const ends = { slot: 'ends' } as const;
 
 /** Everything that the bundles of a group share. */
 export interface BundleOptions {
