@@ -1,7 +1,7 @@
 import { audited } from '../audit/audit.ts';
 import { certificateSha256 } from '../audit/certificates.ts';
 import type { CertificateAuthority } from '../authorities/certificate-authority.ts';
-import { issuingCaAtEst } from '../authorities/est-cas.ts';
+import { estCaGeneration, issuingCaAtEst } from '../authorities/est-cas.ts';
 import { blockError } from '../devices/blocking.ts';
 import type { Renewal } from '../devices/certificate.ts';
 import { certificatesOf } from '../devices/certificates.ts';
@@ -9,12 +9,14 @@ import type { DeviceRecord } from '../devices/device.ts';
 import { renewed, reserved, supersedeEstIdsBefore } from '../devices/renewal.ts';
 import type { RenewalRate } from '../devices/renewal-rate.ts';
 import { FleetError, orFleetError } from '../errors.ts';
-import type { GroupRecord, IssuingCa } from '../groups/group.ts';
+import { type GroupRecord, type IssuingCa, isInUse } from '../groups/group.ts';
+import { jitterDaysOf } from '../groups/validity-jitter.ts';
 import { currentLog } from '../log.ts';
 import type { IssuedCertificate } from '../pki/device-issuer.ts';
 import { type EnrollmentRequest, readEnrollmentRequest } from '../pki/est-request.ts';
 import { issueRenewal, validityOf } from '../pki/renewal-issuer.ts';
 import { newSerialNumber } from '../pki/serial.ts';
+import { spreadEnd } from '../pki/spread.ts';
 import type { Versioned } from '../storage.ts';
 import { currentTraceId } from '../telemetry.ts';
 import { applyRegistrations } from './apply-registrations.ts';
@@ -175,8 +177,11 @@ function answerTo({ kind, sha256 }: EnrollmentRequest, record: DeviceRecord, at:
 }
 
 function newRenewal({ kind, sha256 }: EnrollmentRequest, ca: IssuingCa, caller: EstCaller, at: Date): Renewal {
-  const { definition } = caller;
-  const { notBefore, notAfter } = validityOf(at, definition.validityDays, kind, ca);
+  const { definition, group, record } = caller;
+  const { validityDays } = definition;
+  const { notBefore, notAfter: latestEnd } = validityOf(at, validityDays, kind, ca);
+  const jitterDays = jitterDaysOf(definition, group.value.deviceScale ?? 0);
+  const notAfter = spreadEnd(record.value.id, { now: at, notAfter: latestEnd, validityDays, jitterDays });
   return {
     kind,
     requestSha256: sha256,
@@ -232,7 +237,7 @@ async function recordRenewed(
   { certificatePem, sha1Thumbprint, sha256Thumbprint }: IssuedCertificate,
   ports: RenewPorts,
 ): Promise<string> {
-  const { serialNumber, notBefore, notAfter } = reservation;
+  const { serialNumber, notBefore, notAfter, caGeneration } = reservation;
   const certificate = { certificatePem, sha1Thumbprint, sha256Thumbprint, notBefore, notAfter };
   let answer: string | undefined;
   const stored = await changeDevice(deviceId, ports, (latest) => {
@@ -246,5 +251,8 @@ async function recordRenewed(
   if (block !== undefined) throw block;
   if (answer === undefined)
     throw refused('The device has made another request since, which takes the place of this one.');
-  return answer;
+  // After the record: either this sees that the CA leaves DPS, or the gate of the rollover counts this device.
+  const { value: group } = await ports.groups.latest(stored.enrollmentGroup);
+  if (caGeneration === estCaGeneration || isInUse(group, caGeneration)) return answer;
+  throw refused(`CA ${caGeneration} of group "${group.id}" has just left DPS. Make a new request.`);
 }
