@@ -6,6 +6,7 @@ import { growth } from './benchmarks/growth.ts';
 import { issueCsr, issueP256, issueP256OnTwo } from './benchmarks/issue.ts';
 import { chunkCpu, pipeline } from './benchmarks/pipeline.ts';
 import { query } from './benchmarks/query.ts';
+import { renewalBurst } from './benchmarks/renewal-burst.ts';
 import { split } from './benchmarks/split.ts';
 import { sweep } from './benchmarks/sweep.ts';
 
@@ -23,4 +24,5 @@ export const benchmarks: readonly Benchmark[] = [
   query,
   certificates,
   sweep,
+  renewalBurst,
 ];

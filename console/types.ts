@@ -26,12 +26,14 @@ export type FleetActs = Schemas['FleetActs'];
 export type FleetActEstimate = Schemas['FleetActEstimate'];
 export type FleetActRequest = Schemas['FleetActRequest'];
 export type GroupAct = Schemas['GroupAct'];
+export type GroupRollover = Schemas['GroupRollover'];
 export type Health = Schemas['Health'];
 export type Job = Schemas['Job'];
 export type JobStatus = Job['status'];
 export type Jobs = Schemas['Jobs'];
 export type Me = Schemas['Me'];
 export type Redrive = Schemas['Redrive'];
+export type RolloverGate = Schemas['RolloverGate'];
 export type StartedRetry = Schemas['StartedRetry'];
 export type Summary = Schemas['Summary'];
 

@@ -247,7 +247,7 @@ function toConfig(set: Settings, env: Environment): Config {
       storage !== undefined
         ? { connectionString: storage }
         : {
-            blobServiceUri: present(set.AzureWebJobsStorage__blobServiceUri),
+            blobServiceUri: set.DATA_BLOB_SERVICE_URI ?? present(set.AzureWebJobsStorage__blobServiceUri),
             queueServiceUri: present(set.AzureWebJobsStorage__queueServiceUri),
           },
     cosmos: {

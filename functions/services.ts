@@ -182,8 +182,6 @@ export function createServices(config: Config): Services {
     now,
   };
 
-  const overview = createOverview({ devices, jobs, findings, deadLetters, queue, now });
-
   const enrollments = createDpsEnrollments(dpsConnection(config, credential));
   const twins = createHubTwins(hubConnection(config, credential));
   const identities = createHubIdentities(hubConnection(config, credential));
@@ -227,6 +225,7 @@ export function createServices(config: Config): Services {
     dpsOperationsPerMinute: config.dps.operationsPerMinute,
     usesKeyVault: 'vaultUrl' in config.keys,
   };
+  const overview = createOverview({ devices, groups, jobs, findings, deadLetters, queue, now });
   const checkList = createListChecker({ groups, devices, deployment, now });
   const openIssuance = createIssuanceCache({ authority, dps: config.dps, estServer: config.est, now });
 
@@ -239,6 +238,7 @@ export function createServices(config: Config): Services {
     authority,
     groups,
     dpsCas,
+    est: config.est,
     hosts,
     now,
   });

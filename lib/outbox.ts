@@ -13,6 +13,7 @@ export const eventTypes = [
   'fleet.device.revoked',
   'fleet.device.scrapped',
   'fleet.device.restored',
+  'fleet.device.late',
   'fleet.ca.ending',
   'fleet.finding.opened',
   'fleet.webhook.test',

@@ -170,6 +170,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
     findings: cuttable(memory.findings),
     overview: createOverview({
       devices,
+      groups: newGroups(),
       jobs,
       findings: memory.findings,
       deadLetters,

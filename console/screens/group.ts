@@ -12,6 +12,7 @@ import { defineScreen } from '../screen.ts';
 import { can } from '../session.ts';
 import { update } from '../store.ts';
 import type { Act, DeviceStatus, EnrollmentGroup, GroupAct, Summary } from '../types.ts';
+import { rolloverActions } from './group-rollover.ts';
 
 interface Data {
   readonly group: EnrollmentGroup;
@@ -101,29 +102,8 @@ function authorities(group: EnrollmentGroup, reload: () => Promise<void>): Templ
         html`<details><summary>Generation ${generation}, PEM</summary><pre tabindex="0" aria-label="Certificate">${certificatePem}</pre></details>`,
     },
   ];
-  const rollOver = (force: boolean) =>
-    ask({
-      title: 'Make a new issuing CA?',
-      text: `Generation ${(present?.generation ?? 0) + 1} becomes the current one. DPS keeps generation ${present?.generation ?? 0}, so its devices can still register. ${issuingCas.length > 1 ? `Generation ${issuingCas[1]?.generation} is taken out of DPS.` : ''}`,
-      confirm: 'Roll over',
-      ...(force && { danger: true, typed: group.id }),
-      async act() {
-        const query = `from=${present?.generation ?? 0}${force ? '&force=true' : ''}`;
-        await call(`enrollment-groups/${encodeURIComponent(group.id)}/rollover?${query}`, { method: 'POST' });
-        update({ notice: { text: 'The group has a new issuing CA.' } });
-        await reload();
-      },
-    });
-  const canRoll = present !== undefined && can('roll-over-enrollment-group', group.id);
   return html`${issuingCas.length === 0 ? html`<p class="muted">It is made with the first device.</p>` : table('Issuing CAs', columns, issuingCas, ({ generation }) => String(generation))}
-    ${
-      canRoll
-        ? html`<div class="actions">
-            <button type="button" @click=${() => rollOver(false)}>Roll over …</button>
-            ${issuingCas.length > 1 ? html`<button class="danger" type="button" @click=${() => rollOver(true)}>Roll over by force …</button>` : nothing}
-          </div>`
-        : nothing
-    }
+    ${rolloverActions(group, reload)}
     ${formerCas.length === 0 ? nothing : html`<p class="muted">${plural(formerCas.length, 'CA')} of a deleted group of this id, revoked.</p>`}`;
 }
 

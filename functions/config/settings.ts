@@ -90,6 +90,14 @@ export const settings = z.object({
     where: 'azure',
     reader: 'both',
   }),
+  DATA_BLOB_SERVICE_URI: serviceUrl().optional().register(registry, {
+    description:
+      'Blob endpoint of the storage account of the data, where the host has another account for itself, as that of the EST server has. Not set: AzureWebJobsStorage__blobServiceUri.',
+    expected: 'an https URL such as https://account.blob.core.windows.net',
+    group: 'storage',
+    where: 'azure',
+    reader: 'app',
+  }),
   AzureWebJobsStorage__credential: z.literal('managedidentity').optional().register(registry, {
     description: 'Makes the triggers of the host use the identity of AzureWebJobsStorage__clientId.',
     expected: 'managedidentity',

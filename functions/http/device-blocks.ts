@@ -56,9 +56,10 @@ const answers = {
 const errors = ['not-found', 'method-conflict', 'device-revoked'] as const;
 
 /** The device, with 200 once every door was read back. */
-function answer(record: DeviceRecord, { bundleRetentionDays, now }: Services) {
+async function answer(record: DeviceRecord, { groups, bundleRetentionDays, now }: Services) {
   const isUnderway = record.status === 'closing' || record.status === 'opening';
-  const json = deviceView(record, { twin: record.twin, bundleRetentionDays, at: now() });
+  const group = (await groups.directory()).get(record.enrollmentGroup)?.value;
+  const json = deviceView(record, { twin: record.twin, group, bundleRetentionDays, at: now() });
   return { status: isUnderway ? 202 : 200, json } as const;
 }
 

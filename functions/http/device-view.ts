@@ -6,6 +6,9 @@ import { certificatesOf, formerIdentities } from '../../lib/devices/certificates
 import { type DeviceRecord, deviceStatuses } from '../../lib/devices/device.ts';
 import { holderOf, inUse } from '../../lib/devices/reissue.ts';
 import type { Twin } from '../../lib/devices/twin.ts';
+import { isRenewedElsewhere } from '../../lib/groups/definition.ts';
+import { type GroupRecord, inForce } from '../../lib/groups/group.ts';
+import { renewalWays } from '../../lib/pipeline/renewals.ts';
 import { act, count, errorCode, time } from './schemas.ts';
 
 const properties = z.record(z.string(), z.unknown()).readonly();
@@ -49,6 +52,22 @@ export const deviceSchema = z
         notAfter: time.optional(),
       })
       .describe('Without thumbprints and validity while nothing is issued.'),
+    renewal: z
+      .object({
+        renewsItself: z.boolean(),
+        by: time.optional().describe('When it renews, or when its certificate ends if it does not renew by itself.'),
+        lateAt: time.optional().describe('It is late from then on: two retries have failed.'),
+        how: z
+          .enum(renewalWays)
+          .describe(
+            '`est`: by the EST server of this deployment. `elsewhere`: by another one, so `by` is not known. `reissue`: submit its row again with onConflict=reissue, and install the bundle.',
+          ),
+        unconfirmedSince: time
+          .optional()
+          .describe('Since when it has a renewed certificate with which no registration was seen.'),
+      })
+      .optional()
+      .describe('How it gets its next certificate. Absent while the device is not in use.'),
     job: z.object({ jobId: z.string(), line: z.int().min(1), link: z.string() }).describe('The row that holds it.'),
     twin: z
       .object({ tags: properties, desired: properties })
@@ -169,6 +188,8 @@ export const deviceSchema = z
 interface ViewOptions {
   /** A list shows the device's own part of its twin, a single device its whole initial twin. */
   readonly twin: Twin | undefined;
+  /** Its group. Undefined when there is none. */
+  readonly group: GroupRecord | undefined;
   readonly bundleRetentionDays: number | undefined;
   /** Now. */
   readonly at: Date;
@@ -177,7 +198,7 @@ interface ViewOptions {
 /** A device as the API shows it. The link of a bundle is left out when its retention has ended. */
 export function deviceView(
   record: DeviceRecord,
-  { twin, bundleRetentionDays, at }: ViewOptions,
+  { twin, group, bundleRetentionDays, at }: ViewOptions,
 ): z.input<typeof deviceSchema> {
   const { id, status, statusSince, enrollmentGroup, serialNumber } = record;
   const device = inUse(record);
@@ -193,6 +214,7 @@ export function deviceView(
     failure: record.failure,
     failedReissue: shownFailedReissue(record),
     certificate: { serialNumber, ...record.identity },
+    renewal: shownRenewal(device, group),
     job: { jobId: holder.jobId, line: holder.line, link: `/api/jobs/${holder.jobId}` },
     twin: twin ?? { tags: {}, desired: {} },
     registration: registration ?? { status: 'unassigned' },
@@ -212,6 +234,19 @@ export function deviceView(
     audit: `/api/audit?device=${id}`,
     history: record.history,
   };
+}
+
+/** A device whose bundle renews by our EST server has a plan, whatever is declared of its group since. */
+function shownRenewal(
+  { status, identity, renewal, unconfirmedSince }: DeviceRecord,
+  group: GroupRecord | undefined,
+): z.input<typeof deviceSchema>['renewal'] {
+  if (identity === undefined || (status !== 'assigned' && status !== 'provisioned')) return undefined;
+  if (renewal !== undefined)
+    return { renewsItself: true, how: 'est', by: renewal.renewsAt, lateAt: renewal.lateAt, unconfirmedSince };
+  const isElsewhere = group !== undefined && isRenewedElsewhere(inForce(group).definition);
+  if (isElsewhere) return { renewsItself: true, how: 'elsewhere' };
+  return { renewsItself: false, how: 'reissue', by: identity.notAfter };
 }
 
 function shownFailedReissue({ failedReissue, claim }: DeviceRecord) {

@@ -68,7 +68,11 @@ const listDevices = defineOperation({
     const expiresBefore = query.expiresBefore?.(now()).toISOString();
     const filter = { jobId, enrollmentGroup, status, expiresBefore, idPrefix, certificate: query.certificate };
     const { items, continuation } = await devices.list(filter, pageIn(request, query));
-    const views = items.map((record) => deviceView(record, { twin: record.twin, bundleRetentionDays, at: now() }));
+    const groups = await services.groups.directory();
+    const views = items.map((record) => {
+      const group = groups.get(record.enrollmentGroup)?.value;
+      return deviceView(record, { twin: record.twin, group, bundleRetentionDays, at: now() });
+    });
     return { status: 200, json: { devices: views, ...pageEnd(request, continuation) } };
   },
 });
@@ -88,9 +92,9 @@ const getDevice = defineOperation({
   },
   errors: ['not-found'],
   async handle({ path, headers, services }) {
-    const { record, initialTwin } = await describeDevice(path.deviceId, services);
+    const { record, group, initialTwin } = await describeDevice(path.deviceId, services);
     const { bundleRetentionDays, now } = services;
-    const view = deviceView(record, { twin: initialTwin, bundleRetentionDays, at: now() });
+    const view = deviceView(record, { twin: initialTwin, group, bundleRetentionDays, at: now() });
     return unlessKnown(etagOf(view), headers['if-none-match'], view);
   },
 });

@@ -83,6 +83,15 @@ const dataOf = {
   'fleet.device.revoked': blocked,
   'fleet.device.scrapped': blocked,
   'fleet.device.restored': z.object({ ...device, by: z.string(), reason: z.string(), askedAt: time }),
+  'fleet.device.late': z.object({
+    ...device,
+    notAfter: time.optional().describe('When the certificate ends.'),
+    unconfirmedSince: time
+      .optional()
+      .describe('The device got this certificate, and no registration with it was seen since.'),
+    lateSince: time.describe('When two retries had failed.'),
+    links: z.object({ device: link, finding: link }),
+  }),
   'fleet.ca.ending': z.object({
     enrollmentGroup: z.string(),
     certificate: z.enum(['issuing CA', 'chain']),
@@ -109,6 +118,7 @@ const meanings: Readonly<Record<EventType, string>> = {
   'fleet.device.revoked': 'Every door of a revoked device was read back as closed.',
   'fleet.device.scrapped': 'A device is scrapped, and what it left behind is removed.',
   'fleet.device.restored': 'The doors of a suspended device are open again.',
+  'fleet.device.late': 'A device did not renew its identity, and two retries have failed. Once per certificate.',
   'fleet.ca.ending': 'A CA certificate ends in 60, 30, 7 days or 1 day, or has ended. One event for each of these.',
   'fleet.finding.opened': 'A sweep found a difference between Azure and the records.',
   'fleet.webhook.test': 'An operator tests a webhook.',

@@ -17,6 +17,7 @@ import { jobOperations } from './jobs.ts';
 import { meOperation } from './me.ts';
 import { descriptionOperations } from './openapi.ts';
 import type { Operation } from './operation.ts';
+import { renewalOperations } from './renewals.ts';
 import { summaryOperations } from './summary.ts';
 import { webhookOperations } from './webhooks.ts';
 
@@ -35,6 +36,7 @@ export const operations: readonly Operation[] = [
   ...certificateOperations,
   ...fleetActOperations,
   ...deletions,
+  ...renewalOperations,
   ...findingOperations,
   auditOperation(() => operations),
   ...deadLetterOperations,

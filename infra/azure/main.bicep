@@ -92,6 +92,9 @@ param assignedEvents bool = false
 @description('Address of the app, as others reach it, such as https://fleet.example.com: the source of its events. Empty: the host name of the function app.')
 param publicUrl string = ''
 
+@description('Address of the EST server, as devices reach it, such as https://est.example.com. Bundles have it for as long as their devices live. Empty: the host name of its function app.')
+param estUrl string = ''
+
 @description('Application (client) id of an Entra app registration with the app roles of app-roles.json. Callers sign in with it. Empty: callers use function keys.')
 param entraClientId string = ''
 
@@ -111,6 +114,20 @@ var groupRoles = loadJsonContent('group-roles.json')
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
 var functionAppName = '${abbreviations.webSitesFunctions}${token}'
+var estAppName = '${abbreviations.webSitesFunctions}est-${token}'
+
+// What both apps need.
+var sharedSettings = {
+  COSMOS_ENDPOINT: cosmos.outputs.endpoint
+  COSMOS_DATABASE: cosmos.outputs.databaseName
+  DPS_SERVICE_HOST: iot.outputs.dpsServiceHost
+  DPS_ID_SCOPE: iot.outputs.dpsIdScope
+  KEY_VAULT_URL: keyVault.outputs.uri
+  AUDIT_VAULT_URL: auditVault.outputs.uri
+  ROOT_CA_NAME: rootCaName
+  RECONCILE_SCHEDULE: reconcileSchedule
+  ASSIGNED_EVENTS: assignedEvents ? 'true' : 'false'
+}
 
 resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
   name: '${abbreviations.resourcesResourceGroups}${environmentName}'
@@ -123,6 +140,17 @@ module appIdentity 'br/public:avm/res/managed-identity/user-assigned-identity:0.
   scope: group
   params: {
     name: '${abbreviations.managedIdentityUserAssignedIdentities}app-${token}'
+    location: location
+    tags: tags
+  }
+}
+
+// The EST server has its own, with fewer rights: devices call it.
+module estIdentity 'br/public:avm/res/managed-identity/user-assigned-identity:0.6.0' = {
+  name: 'identity-est'
+  scope: group
+  params: {
+    name: '${abbreviations.managedIdentityUserAssignedIdentities}est-${token}'
     location: location
     tags: tags
   }
@@ -183,6 +211,18 @@ module storage 'app/storage.bicep' = {
     privateEndpointSubnetId: vnetEnabled ? network!.outputs.privateEndpointSubnetId : ''
     blobDnsZoneId: vnetEnabled ? network!.outputs.blobDnsZoneId : ''
     queueDnsZoneId: vnetEnabled ? network!.outputs.queueDnsZoneId : ''
+  }
+}
+
+module estStorage 'app/est-storage.bicep' = {
+  name: 'est-storage'
+  scope: group
+  params: {
+    name: '${abbreviations.storageStorageAccounts}est${token}'
+    location: location
+    tags: tags
+    privateEndpointSubnetId: vnetEnabled ? network!.outputs.privateEndpointSubnetId : ''
+    blobDnsZoneId: vnetEnabled ? network!.outputs.blobDnsZoneId : ''
   }
 }
 
@@ -275,6 +315,24 @@ module roles 'app/roles.bicep' = {
   }
 }
 
+module estRoles 'app/est-roles.bicep' = {
+  name: 'est-roles'
+  scope: group
+  params: {
+    principalId: estIdentity.outputs.principalId
+    hostStorageAccountName: estStorage.outputs.name
+    storageAccountName: storage.outputs.name
+    cosmosAccountName: cosmos.outputs.name
+    cosmosDatabaseName: cosmos.outputs.databaseName
+    keyVaultName: keyVault.outputs.name
+    caSignerRoleId: roles.outputs.caSignerRoleId
+    metadataReaderRoleId: roles.outputs.metadataReaderRoleId
+    hubName: iot.outputs.hubName
+    dpsName: iot.outputs.dpsName
+    componentName: monitoring.outputs.componentName
+  }
+}
+
 module dataLogs 'app/data-logs.bicep' = if (dataPlaneLogs) {
   name: 'data-logs'
   scope: group
@@ -289,6 +347,7 @@ module functionApp 'app/function-app.bicep' = {
   name: 'function-app'
   scope: group
   params: {
+    service: 'api'
     name: functionAppName
     planName: '${abbreviations.webServerFarms}${token}'
     location: location
@@ -298,34 +357,58 @@ module functionApp 'app/function-app.bicep' = {
     maximumInstanceCount: maximumInstanceCount
     identityId: appIdentity.outputs.resourceId
     identityClientId: appIdentity.outputs.clientId
+    requiresClientCertificates: false
     entraClientId: entraClientId
     subnetId: vnetEnabled ? network!.outputs.appSubnetId : ''
     blobServiceUri: storage.outputs.blobServiceUri
     queueServiceUri: storage.outputs.queueServiceUri
     componentConnectionString: monitoring.outputs.connectionString
-    settings: {
-      COSMOS_ENDPOINT: cosmos.outputs.endpoint
-      COSMOS_DATABASE: cosmos.outputs.databaseName
-      DPS_SERVICE_HOST: iot.outputs.dpsServiceHost
-      DPS_ID_SCOPE: iot.outputs.dpsIdScope
-      KEY_VAULT_URL: keyVault.outputs.uri
-      AUDIT_VAULT_URL: auditVault.outputs.uri
-      ROOT_CA_NAME: rootCaName
+    settings: union(sharedSettings, {
       // string() would write True or False.
       ALLOW_PLAIN_KEYS: allowPlainKeys ? 'true' : 'false'
       ALLOW_PRIVATE_URLS: allowPrivateUrls
       GROUP_ROLES: string(groupRoles)
       CHUNK_ROWS: string(chunkRows)
       BUNDLE_RETENTION_DAYS: string(bundleRetentionDays)
-      RECONCILE_SCHEDULE: reconcileSchedule
       SWEEP_SCHEDULE: sweepSchedule
       PUBLIC_URL: publicUrl
-      ASSIGNED_EVENTS: assignedEvents ? 'true' : 'false'
       EVENT_GRID_ENDPOINT: publishEvents ? eventTopic!.outputs.endpoint : ''
-    }
+      EST_URL: empty(estUrl) ? estApp.outputs.url : estUrl
+    })
   }
   // Without its roles the first start of the app would log failures.
   dependsOn: [roles]
+}
+
+// The EST server: the same code, as an app that requires a client certificate of every caller.
+module estApp 'app/function-app.bicep' = {
+  name: 'est-app'
+  scope: group
+  params: {
+    service: 'est'
+    name: estAppName
+    planName: '${abbreviations.webServerFarms}est-${token}'
+    location: location
+    tags: tags
+    nodeVersion: nodeVersion
+    instanceMemoryMB: instanceMemoryMB
+    maximumInstanceCount: maximumInstanceCount
+    identityId: estIdentity.outputs.resourceId
+    identityClientId: estIdentity.outputs.clientId
+    requiresClientCertificates: true
+    // Its callers are devices, which sign in nowhere.
+    entraClientId: ''
+    subnetId: vnetEnabled ? network!.outputs.appSubnetId : ''
+    blobServiceUri: estStorage.outputs.blobServiceUri
+    queueServiceUri: estStorage.outputs.queueServiceUri
+    componentConnectionString: monitoring.outputs.connectionString
+    settings: union(sharedSettings, {
+      DATA_BLOB_SERVICE_URI: storage.outputs.blobServiceUri
+      // functions/est/limits.ts
+      FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '16384'
+    })
+  }
+  dependsOn: [estRoles]
 }
 
 module events 'app/events.bicep' = {
@@ -361,6 +444,8 @@ output AZURE_TENANT_ID string = tenant().tenantId
 output AZURE_RESOURCE_GROUP string = group.name
 output AZURE_FUNCTION_APP_NAME string = functionApp.outputs.name
 output AZURE_FUNCTION_APP_URL string = functionApp.outputs.url
+output AZURE_EST_APP_NAME string = estApp.outputs.name
+output AZURE_EST_APP_URL string = estApp.outputs.url
 output AZURE_APP_IDENTITY_PRINCIPAL_ID string = appIdentity.outputs.principalId
 output AZURE_STORAGE_ACCOUNT_NAME string = storage.outputs.name
 output AZURE_COSMOS_ACCOUNT_NAME string = cosmos.outputs.name

@@ -144,6 +144,7 @@ export const tagDescriptions: Readonly<Record<string, string>> = {
   checks: 'What a job would make of a list.',
   jobs: 'Submitted manifests and what becomes of their rows.',
   devices: 'Device records and bundles.',
+  renewals: 'Which devices renew their certificates, and which have to be issued again.',
   findings: 'What was seen in Azure that the records do not say.',
   audit: 'Who did what, when and why.',
   certificates: 'Which devices hold which certificates.',

@@ -13,6 +13,8 @@ import type {
   DeviceRecord,
   DeviceStore,
   EndingDevices,
+  RenewalCount,
+  RenewalPeriod,
 } from '../devices/device.ts';
 import { FleetError } from '../errors.ts';
 import type { Versioned } from '../storage.ts';
@@ -43,6 +45,16 @@ export function createCosmosDeviceStore(
       ids.push(...(resources ?? []));
     }
     return ids.slice(0, limit);
+  }
+
+  /** Counts devices by group, and by these properties. The query has those parameters of the period that it names. */
+  function count<Counted>(properties: string, where: string, period: RenewalPeriod) {
+    const by = ['c.enrollmentGroup', ...(properties === '' ? [] : [properties])].join(', ');
+    const query = `SELECT ${by}, COUNT(1) AS devices FROM c WHERE ${where} GROUP BY ${by}`;
+    const parameters = Object.entries(period)
+      .map(([name, value]) => ({ name: `@${name}`, value }))
+      .filter(({ name }) => new RegExp(`${name}\\b`).test(query));
+    return measuredQuery<Counted>(container, { query, parameters });
   }
 
   return {
@@ -112,12 +124,12 @@ export function createCosmosDeviceStore(
         limit,
       ),
 
-    async countEnding({ enrollmentGroups, from, before }) {
+    async countEnding({ enrollmentGroups, from, before, byHand = false }) {
       const spec = {
         query:
           'SELECT c.enrollmentGroup, COUNT(1) AS devices, MIN(c.identity.notAfter) AS earliest FROM c' +
           ' WHERE c.identity.notAfter >= @from AND c.identity.notAfter < @before' +
-          " AND c.status != 'deleted'" +
+          (byHand ? ` AND ${isByHand}` : " AND c.status != 'deleted'") +
           ' AND ARRAY_CONTAINS(@groups, c.enrollmentGroup) GROUP BY c.enrollmentGroup',
         parameters: [
           { name: '@from', value: from },
@@ -130,6 +142,32 @@ export function createCosmosDeviceStore(
     },
 
     countUnderCa: (ca) => countUnderCa(container, ca),
+    async countRenewals(period) {
+      const parts = await Promise.all([
+        count<DueCount>(
+          'c.status, c.renewal.dueDay',
+          `c.renewal.dueDay >= @from AND c.renewal.dueDay < @before AND ${isInUse}`,
+          period,
+        ),
+        count<DoneCount>(
+          'c.renewal.confirmedDay',
+          `c.renewal.confirmedDay >= @from AND c.renewal.confirmedDay < @before AND ${isInUse}`,
+          period,
+        ),
+        count<GroupCount>('', "c.renewal.lateAt <= @at AND c.status = 'assigned'", period),
+        count<GroupCount>('', `c.unconfirmedSince < @unconfirmedBefore AND ${isInUse}`, period),
+      ]);
+      const [due, done, late, unconfirmed] = parts;
+      const value: RenewalCount[] = [
+        ...due.value.map(({ status, dueDay: day, ...each }) => {
+          return { ...each, what: status === 'assigned' ? ('due' as const) : ('waiting' as const), day };
+        }),
+        ...done.value.map(({ confirmedDay: day, ...each }) => ({ ...each, what: 'done' as const, day })),
+        ...late.value.map((each) => ({ ...each, what: 'late' as const })),
+        ...unconfirmed.value.map((each) => ({ ...each, what: 'unconfirmed' as const })),
+      ];
+      return { value, requestUnits: parts.reduce((sum, { requestUnits }) => sum + requestUnits, 0) };
+    },
 
     countByStatus(period) {
       const { text, parameters } = whereClause([
@@ -144,8 +182,15 @@ export function createCosmosDeviceStore(
   };
 }
 
+type GroupCount = Pick<RenewalCount, 'enrollmentGroup' | 'devices'>;
+type DueCount = GroupCount & { readonly status: DeviceRecord['status']; readonly dueDay: string };
+type DoneCount = GroupCount & { readonly confirmedDay: string };
+
+const isInUse = "c.status IN ('assigned', 'provisioned')";
+const isByHand = `${isInUse} AND NOT IS_DEFINED(c.renewal)`;
+
 function conditionsOf(filter: Omit<DeviceFilter, 'certificate'>): Condition[] {
-  const { jobId, enrollmentGroup, issuingGroup, status, expiresBefore, idPrefix } = filter;
+  const { jobId, enrollmentGroup, issuingGroup, status, expiresBefore, byHand, idPrefix } = filter;
   return [
     ['c.claim.jobId = ?', jobId],
     ['c.enrollmentGroup = ?', enrollmentGroup],
@@ -153,6 +198,7 @@ function conditionsOf(filter: Omit<DeviceFilter, 'certificate'>): Condition[] {
     ['c.status = ?', status],
     // Text of this form sorts by time. A comparison with a missing property is undefined and selects nothing.
     ['c.identity.notAfter < ?', expiresBefore],
+    [isByHand, byHand === true ? [] : undefined],
     ['STARTSWITH(c.id, ?)', idPrefix],
   ];
 }

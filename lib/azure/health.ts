@@ -5,6 +5,7 @@ import { rootTrust } from '../authorities/dps-cas.ts';
 import type { Enrollments } from '../enrollment/enrollments.ts';
 import { FleetError } from '../errors.ts';
 import { blobContainers, cosmosContainers, queueNames } from '../resource-names.ts';
+import { estProbe } from './est-probe.ts';
 import { type CheckedGroups, createGroupChecks } from './group-health.ts';
 import { type Check, check, createRecent, type Probe } from './probe.ts';
 
@@ -13,6 +14,8 @@ export interface CheckedServices extends CheckedGroups {
   readonly queues: QueueServiceClient;
   readonly cosmos: Database;
   readonly enrollments: Pick<Enrollments, 'registration'>;
+  /** Absent: the deployment has no EST server. */
+  readonly est?: { readonly url: string } | undefined;
   /** Host names that the clients do not reveal. `keys` is absent when the CA keys are files. */
   readonly hosts: CheckedGroups['hosts'] & { readonly dps: string };
 }
@@ -28,7 +31,7 @@ const checkTimeoutMs = 10_000;
  * @returns a function that checks everything the app depends on, all at once; it never throws
  */
 export function createChecks(services: CheckedServices, timeoutMs = checkTimeoutMs): () => Promise<Check[]> {
-  const { blobs, queues, cosmos, enrollments, authority, dpsCas, hosts, now } = services;
+  const { blobs, queues, cosmos, enrollments, authority, dpsCas, hosts, est, now } = services;
   const recent = createRecent<void>(now);
   const probes: readonly Probe[] = [
     ...Object.values(blobContainers).map((name) => ({
@@ -86,6 +89,7 @@ export function createChecks(services: CheckedServices, timeoutMs = checkTimeout
         throw new FleetError('ca-unregistered', isUnknown ? message : text);
       },
     },
+    ...(est === undefined ? [] : [estProbe(est, timeoutMs)]),
   ];
   const checkGroups = createGroupChecks(services, timeoutMs);
   return async () => {

@@ -3,6 +3,7 @@ import type { Owing } from '../outbox.ts';
 import type { Measured, Page, PageRequest, Versioned } from '../storage.ts';
 import type { BlockKind, DeviceBlock } from './block.ts';
 import type { BundleName, CertificateName, DeviceCertificate, DeviceIdentity, Renewal } from './certificate.ts';
+import type { RenewalPlan } from './renewal-plan.ts';
 import type { Twin } from './twin.ts';
 import type { CaInUse, UnderCa } from './under-ca.ts';
 
@@ -77,6 +78,8 @@ export interface DeviceRecord extends Owing {
    * one is good until then.
    */
   readonly unconfirmedSince?: string;
+  /** When the device renews its identity by our EST server. Absent where its bundle does not. */
+  readonly renewal?: RenewalPlan;
   /** Groups that the device was in before. Absent where it stayed in one. */
   readonly formerGroups?: readonly string[];
   /** Tags and desired properties of the row, without those of its group. */
@@ -129,6 +132,7 @@ export type HeldDevice = Pick<
   | 'serialNumber'
   | 'twin'
   | 'identity'
+  | 'renewal'
   | 'bundle'
   | 'registration'
   | 'enrolled'
@@ -300,6 +304,8 @@ export interface DeviceStore {
   countEnding(period: EndingPeriod): Promise<EndingDevices[]>;
   /** Counts the devices that need a CA of their group. The answer has one size, however many devices there are. */
   countUnderCa(ca: CaInUse): Promise<UnderCa>;
+  /** Counts `assigned` and `provisioned` devices by what became of their renewal. In no order, and no zeros. */
+  countRenewals(period: RenewalPeriod): Promise<Measured<RenewalCount[]>>;
   /** Counts devices by group and status: all, or those whose certificate ends in a period. In no order, and no zeros. */
   countByStatus(period?: Omit<EndingPeriod, 'enrollmentGroups'>): Promise<Measured<DeviceCount[]>>;
 }
@@ -312,6 +318,30 @@ export interface DeviceCount {
   readonly devices: number;
 }
 
+export interface RenewalPeriod {
+  /** First day, UTC, such as `2027-09-10`. */
+  readonly from: string;
+  /** The day after the last one. */
+  readonly before: string;
+  /** Now: ISO 8601, UTC, with milliseconds. */
+  readonly at: string;
+  /** A renewed identity that waits since before this counts as `unconfirmed`: ISO 8601, UTC, with milliseconds. */
+  readonly unconfirmedBefore: string;
+}
+
+/**
+ * How many devices of a group are to renew, or renewed.
+ *
+ * `due`: `assigned` devices by `RenewalPlan.dueDay`. A day in the past has those that did not renew since. `waiting`: the same of
+ * `provisioned` devices, which have not registered yet. `done`: by `RenewalPlan.confirmedDay`. `late`: `assigned`, past
+ * `RenewalPlan.lateAt`. `unconfirmed`: no registration with a renewed identity was seen for some time.
+ */
+export type RenewalCount = {
+  readonly enrollmentGroup: string;
+  /** 1 or more. */
+  readonly devices: number;
+} & ({ readonly what: 'due' | 'waiting' | 'done'; readonly day: string } | { readonly what: 'late' | 'unconfirmed' });
+
 export interface EndingPeriod {
   /** Only devices of these groups count. */
   readonly enrollmentGroups: readonly string[];
@@ -319,6 +349,8 @@ export interface EndingPeriod {
   readonly from: string;
   /** The moment after the period, in the same form. */
   readonly before: string;
+  /** True: only devices in use, `assigned` or `provisioned`, that our EST server does not renew. */
+  readonly byHand?: boolean;
 }
 
 /** Devices of one group whose certificate ends in a period. */
@@ -349,6 +381,8 @@ export interface DeviceFilter {
    * certificate does not match.
    */
   readonly expiresBefore?: string;
+  /** True: only devices in use, `assigned` or `provisioned`, that our EST server does not renew. */
+  readonly byHand?: boolean | undefined;
   /** The id begins with this text, lower case. */
   readonly idPrefix?: string;
   /** The device has this certificate, or had it (`formerCertificateNames`). */

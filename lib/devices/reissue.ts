@@ -19,7 +19,7 @@ export function heldWhileClaimed(predecessor: DeviceRecord): HeldDevice | undefi
   // Taken over from a row that had not ended: what that one held back is still in force.
   if (status !== 'provisioned' && status !== 'assigned') return predecessor.before;
   const { writtenId, enrollmentGroup, statusSince, claim, contentHash, serialNumber } = predecessor;
-  const { twin, identity, bundle, registration, enrolled, unconfirmedSince, failedReissue } = predecessor;
+  const { twin, identity, renewal, bundle, registration, enrolled, unconfirmedSince, failedReissue } = predecessor;
   return {
     ...(writtenId !== undefined && { writtenId }),
     enrollmentGroup,
@@ -30,6 +30,7 @@ export function heldWhileClaimed(predecessor: DeviceRecord): HeldDevice | undefi
     serialNumber,
     ...(twin !== undefined && { twin }),
     ...(identity !== undefined && { identity }),
+    ...(renewal !== undefined && { renewal }),
     ...(bundle !== undefined && { bundle }),
     ...(registration !== undefined && { registration }),
     ...(enrolled !== undefined && { enrolled }),
@@ -137,6 +138,6 @@ export function withFormerGroup(
 function withoutIssuance(record: DeviceRecord): DeviceRecord {
   const { writtenId: _writtenId, twin: _twin, identity: _identity, bundle: _bundle, ...rest } = record;
   const { registration: _registration, enrolled: _enrolled, before: _before, ...others } = rest;
-  const { unconfirmedSince: _unconfirmedSince, ...common } = others;
+  const { renewal: _renewal, unconfirmedSince: _unconfirmedSince, ...common } = others;
   return common;
 }

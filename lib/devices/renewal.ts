@@ -2,6 +2,7 @@ import { isBlocked } from './blocking.ts';
 import type { DeviceCertificate, DeviceIdentity, Renewal } from './certificate.ts';
 import { certificatesOf, formerCertificateNames, revokeAll, withIssued } from './certificates.ts';
 import { type DeviceRecord, withEvent } from './device.ts';
+import { renewalIssued } from './renewal-plan.ts';
 
 /** Requests that a renewal keeps in `before`: as many as a device makes in a period at most (lib/pipeline/renewal-limits.ts). */
 const beforeKept = 10;
@@ -68,10 +69,12 @@ export function renewed(
   if (kind !== 'identity') {
     return named({ ...record, certificates: supersedeUnused(certificates, kind, at), renewals, history });
   }
+  const plan = renewalIssued(record, identity, at);
   return named({
     ...record,
     serialNumber,
     identity,
+    ...(plan !== undefined && { renewal: plan }),
     certificates: supersedeUnconfirmed(certificates, serialNumber, at),
     renewals,
     unconfirmedSince: at,

@@ -2,7 +2,7 @@ import { deviceNoticeDays } from '../authorities/expiry.ts';
 import { certificatesOf } from '../devices/certificates.ts';
 import { type DeviceRecord, enrolledCertificates } from '../devices/device.ts';
 import type { ObservedDevice, ObservedEntry, ObservedIdentity } from '../enrollment/observed.ts';
-import { type GroupDefinition, usesFleetEst } from '../groups/definition.ts';
+import { isRenewedElsewhere } from '../groups/definition.ts';
 import { type GroupRecord, inForce } from '../groups/group.ts';
 import type { Comparison } from './compare-group.ts';
 import { differing } from './differences.ts';
@@ -30,6 +30,7 @@ export function compareDevice(view: DeviceInView): Comparison {
   const subject: Subject = { type: 'device', id: record.id, enrollmentGroup: record.enrollmentGroup };
   const parts = [
     certificateEnd(view),
+    lateRenewal(view),
     ...(seen.enrollment === undefined ? [] : [compareEnrollment(view, seen.enrollment)]),
     ...(seen.registration === undefined ? [] : [compareRegistration(view)]),
     ...(seen.registration === undefined && seen.identity === undefined ? [] : [compareHub(view)]),
@@ -92,6 +93,21 @@ function certificateEnd({ record, group, at }: DeviceInView): Part {
   if (daysLeft >= days) return { decided, found: [] };
   const seen = { notAfter: identity.notAfter };
   return { decided, found: [{ kind: 'certificate-ending', expected: { daysLeft: `${days} or more` }, seen }] };
+}
+
+/** A device that has not registered yet, or that is in no group any more, is not expected to renew. */
+function lateRenewal({ record, at }: DeviceInView): Part {
+  const decided: readonly FindingKind[] = ['renewal-late'];
+  const { status, renewal, identity, serialNumber, unconfirmedSince } = record;
+  if (status !== 'assigned' || renewal === undefined || identity === undefined || at < renewal.lateAt)
+    return { decided, found: [] };
+  if (unconfirmedSince !== undefined) {
+    const seen = { serialNumber, unconfirmedSince, lateSince: renewal.lateAt };
+    return { decided, found: [{ kind: 'renewal-late', expected: { registeredWith: serialNumber }, seen }] };
+  }
+  const { renewsAt, lateAt } = renewal;
+  const seen = { serialNumber, notAfter: identity.notAfter, lateSince: lateAt };
+  return { decided, found: [{ kind: 'renewal-late', expected: { renewedAt: renewsAt }, seen }] };
 }
 
 const enrollmentKinds = [
@@ -251,10 +267,6 @@ function blockedIdentity(record: DeviceRecord, seen: ObservedIdentity | null): P
   if (!isOurs) return { decided, found: [] };
   const facts = { status: 'enabled', hub: seen.hub, authentication: seen.authentication };
   return { decided, found: [{ kind: 'enabled-though-revoked', expected: { status: 'disabled' }, seen: facts }] };
-}
-
-function isRenewedElsewhere(definition: GroupDefinition): boolean {
-  return definition.est?.identity === true && !usesFleetEst(definition);
 }
 
 function differingCredential({ record, group }: DeviceInView, seen: ObservedIdentity): Found[] {

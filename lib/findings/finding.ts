@@ -84,6 +84,28 @@ export function findingOpened(finding: Finding, at: string): OwedEvent {
   return { id: eventId(type, id, at), type, subject: `findings/${id}`, time: at, data };
 }
 
+/**
+ * The events that a finding owes when it is opened.
+ * @param at when it was opened: ISO 8601, UTC
+ */
+export function eventsOf(finding: Finding, at: string): readonly OwedEvent[] {
+  const late = finding.kind === 'renewal-late' ? [deviceLate(finding, at)] : [];
+  return [findingOpened(finding, at), ...late];
+}
+
+/** Once per certificate: its id follows from that, so a finding that comes back for the same one is no other event. */
+function deviceLate({ id, subject, seen }: Finding, at: string): OwedEvent {
+  const type = 'fleet.device.late';
+  const { serialNumber, notAfter, unconfirmedSince, lateSince } = seen;
+  const links = { device: `/api/devices/${subject.id}`, finding: `/api/findings/${id}` };
+  const { id: deviceId, enrollmentGroup } = subject;
+  const data = { deviceId, enrollmentGroup, serialNumber, notAfter, unconfirmedSince, lateSince, links };
+  return {
+    id: eventId(type, deviceId, serialNumber),
+    ...{ type, subject: `devices/${deviceId}`, time: at, data },
+  };
+}
+
 /** @returns 16 hex digits that change with what was expected or seen */
 export function differenceDigest({ expected, seen }: Pick<Difference, 'expected' | 'seen'>): string {
   return createHash('sha256')

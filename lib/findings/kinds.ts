@@ -179,7 +179,26 @@ const kinds = {
     subject: 'device',
     repair: 'none',
     meaning: 'The certificate of the device has ended or ends soon, and there is no newer one.',
-    remedy: 'Submit the row of the device again with onConflict=reissue.',
+    remedy:
+      'Submit the row of the device again with onConflict=reissue. `fleet renewals reissue GROUP` does so for all devices of a group that do not renew by themselves.',
+  },
+  'renewal-late': {
+    severity: 'high',
+    subject: 'device',
+    repair: 'none',
+    meaning:
+      'The device should have renewed its identity by itself, and two more attempts have failed too. It cannot connect once its certificate has ended.',
+    remedy:
+      'Find out whether it is online and what its journal says of the EST server (`sudo iotedge system logs`). If it cannot renew, submit its row again with onConflict=reissue, and install the bundle.',
+  },
+  'renews-too-often': {
+    severity: 'medium',
+    subject: 'device',
+    repair: 'none',
+    meaning:
+      'The device asks the EST server for more certificates than it can need, and the server refuses it. It may be installed again and again, or another machine may have its key.',
+    remedy:
+      'Look at its journal. Revoke the device if you cannot explain it. The finding ends when the device has not been refused for a day.',
   },
   'archive-missing': {
     severity: 'medium',

@@ -136,7 +136,7 @@ const schema = strictObject({
     .max(365)
     .optional()
     .describe(
-      'Days over which the ends of identities are spread, so that they are not all renewed at once. Default: from the size of the group.',
+      'Days over which the ends of identities are spread, so that they are not all renewed at once: 0 to half of `validityDays`. Default: from the size of the group, at most a tenth of `validityDays`.',
     ),
   bundleShelfLifeDays: days(1, 3650)
     .default(90)
@@ -464,6 +464,19 @@ function isCaCertificate(pem: string): boolean {
 /** Whether gateways get certificates from the EST server of this deployment. */
 export function usesFleetEst({ est }: Pick<GroupDefinition, 'est'>): boolean {
   return est?.url === fleetEst;
+}
+
+/** When gateways renew their identity by the EST server of this deployment. @returns undefined when they do not */
+export function renewalPolicyOf({
+  est,
+}: Pick<GroupDefinition, 'est'>): { readonly threshold: string; readonly retry: string } | undefined {
+  if (est?.url !== fleetEst || !est.identity) return undefined;
+  return { threshold: est.threshold, retry: est.retry };
+}
+
+/** Whether an EST server outside of this deployment renews identities of the group, which the records do not show. */
+export function isRenewedElsewhere({ est }: Pick<GroupDefinition, 'est'>): boolean {
+  return est?.identity === true && est.url !== fleetEst;
 }
 
 /** Path length that the issuing CA of the group needs for all that it signs, into bundles or by EST. */

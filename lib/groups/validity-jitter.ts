@@ -12,7 +12,7 @@ export const renewalsPerMinute = (limits.dpsRegistrations.count * 60) / limits.d
 
 /**
  * Minutes in which the identity service of IoT Edge tries to register before a renewal has failed: it waits 60, 120, 180 and
- * 300 s (Azure/iot-identity-service, identity/aziot-dps-client-async).
+ * 300 s after a 429 of DPS (Azure/iot-identity-service).
  */
 const tryingMinutes = 11;
 
@@ -20,8 +20,8 @@ const tryingMinutes = 11;
 const offHours = 64;
 
 /**
- * Renewals of one group per day at most, some 2,060. Devices that were off over a weekend renew together, one retry period
- * after they are on. So as many may be due in a weekend as DPS takes, at half of its quota, before the devices give up.
+ * Renewals of one group per day at most, some 2,060. Devices that were off over a weekend renew together as soon as they
+ * are on. So as many may be due in a weekend as DPS takes, at half of its quota, before the devices give up.
  */
 const renewalsPerDay = (renewalsPerMinute * tryingMinutes * 24) / offHours;
 

@@ -3,6 +3,7 @@ import type { DeviceCertificate, DeviceIdentity } from '../devices/certificate.t
 import { confirm, countsForPresent, formerIdentities, noteRegistration } from '../devices/certificates.ts';
 import { type DeviceRecord, type Registration, withEvent } from '../devices/device.ts';
 import { deviceAssigned } from '../devices/device-events.ts';
+import { renewalConfirmed } from '../devices/renewal-plan.ts';
 import type { RegistrationOf } from '../enrollment/enrollments.ts';
 import { FleetError } from '../errors.ts';
 import type { GroupRecord } from '../groups/group.ts';
@@ -193,9 +194,9 @@ function registered(record: DeviceRecord, { registration, former }: SeenRegistra
   const history = withEvent(record.history, event);
   if (status === 'assigned') {
     const certificates = confirm(record, registration, at);
-    const { unconfirmedSince: _unconfirmedSince, ...confirmed } = record;
     const statusSince = record.status === 'assigned' ? record.statusSince : at;
-    return { ...confirmed, ...hubs, status: 'assigned', statusSince, certificates, registration: seen, history };
+    const assigned = { ...record, ...hubs, status, statusSince, certificates, registration: seen, history };
+    return renewalConfirmed(assigned, at);
   }
   // DPS would not let it in now. It waits again, so the frequent timer looks after it.
   const waits = record.status === 'assigned' ? ({ status: 'provisioned', statusSince: at } as const) : {};

@@ -18,6 +18,9 @@ type EndPorts = Pick<
 /** Kinds of an entry in DPS that should not be there, or not so. Nothing lists it when it is deleted. */
 const kindsOfEntry: readonly FindingKind[] = ['enrollment-foreign', 'enrollment-changed', 'block-left'];
 
+/** The sweep does not look for a device that asks the EST server too often. The finding ends when it was not refused for a day. */
+const quietMs = 24 * 60 * 60 * 1000;
+
 /** Findings per part. Each can cost a call, and the share of a sweep can be some 20 calls per minute. */
 const pageSize = 20;
 
@@ -81,6 +84,7 @@ async function isOver(
 ): Promise<boolean> {
   if (record === undefined) return true;
   const { kind } = finding;
+  if (kind === 'renews-too-often') return Date.parse(finding.lastSeen) + quietMs <= Date.parse(at);
   if (kindsOfEntry.includes(kind)) return isGoneFromDps(finding, ports);
   // A repair that was cut short leaves it closing, and its door can be open until that goes on.
   if (kind === 'block-missing') return record.status !== 'closing' && !needsBlock(record, at);

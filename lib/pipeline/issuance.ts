@@ -26,7 +26,7 @@ export interface IssuanceOptions {
  * Milliseconds that a group stays open. An issuer fixes the validity of its certificates when it is made, so this is how
  * late they may be: little beside the hours that certificates are backdated by (lib/pki/profiles.ts).
  */
-const maxAgeMs = 5 * 60 * 1000;
+export const issuanceMaxAgeMs = 5 * 60 * 1000;
 
 /** Opens a group for issuing. @throws FleetError `ca-missing`, `ca-key-unusable`, `group-invalid`, `throttled`, `unavailable` */
 export type OpenIssuance = (group: Versioned<GroupRecord>) => Promise<Issuance>;
@@ -60,7 +60,8 @@ export function createIssuanceCache({ authority, dps, estServer, now }: Issuance
     const { id } = group.value;
     const openedAt = now().getTime();
     const known = cache.get(id);
-    if (known !== undefined && known.etag === group.etag && openedAt - known.openedAt < maxAgeMs) return known.issuance;
+    if (known !== undefined && known.etag === group.etag && openedAt - known.openedAt < issuanceMaxAgeMs)
+      return known.issuance;
     const issuance = open(group.value);
     cache.set(id, { etag: group.etag, openedAt, issuance });
     issuance.catch(() => cache.delete(id));

@@ -4,11 +4,11 @@ import type { Comparison } from '../findings/compare-group.ts';
 import {
   type Difference,
   differenceDigest,
+  eventsOf,
   type Finding,
   type FindingAct,
   type FindingStore,
   findingId,
-  findingOpened,
   withAct,
 } from '../findings/finding.ts';
 import { definitionOf } from '../findings/kinds.ts';
@@ -84,7 +84,7 @@ async function keep(
     const seen = before === undefined ? opened(difference, id, at) : seenAgain(before.value, difference, at);
     if (seen === before?.value) return { finding: seen, isNews: false };
     const isNews = seen.state === 'open' && before?.value.state !== 'open';
-    const finding: Finding = isNews ? owe(seen, findingOpened(seen, at)) : seen;
+    const finding: Finding = isNews ? owe(seen, ...eventsOf(seen, at)) : seen;
     const etag =
       before === undefined ? await store.create(finding) : await store.replace({ value: finding, etag: before.etag });
     if (etag !== undefined) {

@@ -121,6 +121,10 @@ function limitedDevices(devices: DeviceStore, allowed: readonly string[]): Devic
       const permitted = enrollmentGroups.filter((group) => allowed.includes(group));
       return devices.countEnding({ ...period, enrollmentGroups: permitted });
     },
+    async countRenewals(period) {
+      const { value, requestUnits } = await devices.countRenewals(period);
+      return { value: value.filter(({ enrollmentGroup }) => allowed.includes(enrollmentGroup)), requestUnits };
+    },
     async countByStatus(period) {
       const { value, requestUnits } = await devices.countByStatus(period);
       return { value: value.filter(({ enrollmentGroup }) => allowed.includes(enrollmentGroup)), requestUnits };
@@ -210,6 +214,11 @@ function limitedOverview(overview: Overview, allowed: readonly string[]): Overvi
       const { value, observedAt } = await overview.certificates();
       const { ended, days30, days90 } = value;
       return { value: { ended: own(ended), days30: own(days30), days90: own(days90) }, observedAt };
+    },
+    async renewals() {
+      const { value, observedAt } = await overview.renewals();
+      const isOwn = ({ enrollmentGroup }: { readonly enrollmentGroup: string }) => allowed.includes(enrollmentGroup);
+      return { value: { counts: value.counts.filter(isOwn), byHand: value.byHand.filter(isOwn) }, observedAt };
     },
     async jobs() {
       const { value, observedAt } = await overview.jobs();

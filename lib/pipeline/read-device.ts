@@ -1,7 +1,7 @@
 import type { DeviceRecord, DeviceStore } from '../devices/device.ts';
 import { mergeTwins, type Twin } from '../devices/twin.ts';
 import { FleetError } from '../errors.ts';
-import { inForce } from '../groups/group.ts';
+import { type GroupRecord, inForce } from '../groups/group.ts';
 import type { Versioned } from '../storage.ts';
 import type { Ports } from './ports.ts';
 
@@ -19,9 +19,13 @@ export async function readDevice(id: string, devices: Pick<DeviceStore, 'read'>)
 export async function describeDevice(
   id: string,
   { devices, groups }: Pick<Ports, 'devices' | 'groups'>,
-): Promise<{ readonly record: DeviceRecord; readonly initialTwin: Twin }> {
+): Promise<{ readonly record: DeviceRecord; readonly group: GroupRecord | undefined; readonly initialTwin: Twin }> {
   const { value: record } = await readDevice(id, devices);
   const group = (await groups.directory()).get(record.enrollmentGroup)?.value;
   const own = record.twin ?? { tags: {}, desired: {} };
-  return { record, initialTwin: group === undefined ? own : mergeTwins(inForce(group).definition.initialTwin, own) };
+  return {
+    record,
+    group,
+    initialTwin: group === undefined ? own : mergeTwins(inForce(group).definition.initialTwin, own),
+  };
 }

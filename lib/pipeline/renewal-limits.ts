@@ -2,10 +2,12 @@ import type { DeviceCertificate } from '../devices/certificate.ts';
 import { certificatesOf } from '../devices/certificates.ts';
 import type { DeviceRecord } from '../devices/device.ts';
 import type { RenewalRate } from '../devices/renewal-rate.ts';
-import { FleetError } from '../errors.ts';
+import { asFleetError, FleetError } from '../errors.ts';
 import { usesFleetEst } from '../groups/definition.ts';
 import { inForce } from '../groups/group.ts';
+import { currentLog } from '../log.ts';
 import type { EstCaller } from './est-caller.ts';
+import { noteFrequentRenewal } from './note-frequent-renewal.ts';
 import type { Ports } from './ports.ts';
 
 export type LimitPorts = Pick<Ports, 'groups' | 'findings' | 'deployment' | 'now'> & {
@@ -43,6 +45,7 @@ export async function checkLimits(
   const recent = issuedSince(kind, record.value, since);
   if (recent.length >= perPeriod) {
     const what = `Device "${record.value.id}" got ${recent.length} certificates of kind "${kind}" since ${recent.at(-1)}`;
+    await noteFrequentRenewal({ record: record.value, kind, limit: perPeriod }, ports).catch(reportUnkept);
     throw new FleetError('renewal-too-often', `${what}. Expected fewer than ${perPeriod}.`);
   }
   // The first registration of a device is not a renewal.
@@ -69,4 +72,10 @@ async function perMinute({ groups, deployment }: LimitPorts): Promise<number> {
   const all = [...(await groups.directory()).values()].map(({ value }) => inForce(value).definition);
   const renewing = all.filter((each) => usesFleetEst(each) && each.est?.identity === true).length;
   return Math.max(1, Math.floor((deployment.dpsOperationsPerMinute * renewalShare) / Math.max(1, renewing)));
+}
+
+/** The device gets its reason all the same. Its next request is refused too, and noted then. */
+function reportUnkept(error: unknown): void {
+  const { code, message } = asFleetError(error);
+  currentLog().warn('finding not kept', { kind: 'renews-too-often', code, reason: message });
 }

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { certificateNameIn, type DeviceCertificate, type DeviceIdentity } from '../../lib/devices/certificate.ts';
 import { inheritedCertificateNames } from '../../lib/devices/certificates.ts';
 import type { DeviceFilter, DeviceRecord, DeviceStore } from '../../lib/devices/device.ts';
+import { planRenewal } from '../../lib/devices/renewal-plan.ts';
 import type { PageRequest } from '../../lib/storage.ts';
 import { someDevice } from '../factories.ts';
 
@@ -160,6 +161,70 @@ export function deviceStoreContract(name: string, open: () => Promise<DeviceStor
           { enrollmentGroup: first, devices: 2, earliest: '2027-01-10T00:00:00.000Z' },
           { enrollmentGroup: second, devices: 1, earliest: '2027-01-01T00:00:00.000Z' },
         ],
+      );
+    });
+
+    it('counts by group what became of renewals', async () => {
+      const store = await open();
+      const [group, other] = [`renewals-${run}-1`, `renewals-${run}-2`];
+      const validity = { notBefore: '2027-01-01T00:00:00.000Z', notAfter: '2027-04-11T00:00:00.000Z' };
+      const plan = planRenewal({ threshold: '80%', retry: '4%' }, validity);
+      const device = (suffix: string, change: Partial<DeviceRecord>) =>
+        someDevice({ id: id(suffix), enrollmentGroup: group, status: 'assigned', renewal: plan, ...change });
+      await store.create([
+        device('renewal1', {}),
+        device('renewal2', {}),
+        device('renewal3', { status: 'provisioned' }),
+        device('renewal4', { renewal: { ...plan, dueDay: '2027-03-31', lateAt: '2027-04-01T00:00:00.000Z' } }),
+        device('renewal5', { renewal: { ...plan, dueDay: '2027-04-01', confirmedDay: '2027-03-01' } }),
+        device('renewal6', { renewal: { ...plan, dueDay: '2027-02-28', confirmedDay: '2027-02-28' } }),
+        device('renewal7', { status: 'revoked', unconfirmedSince: '2027-03-01T00:00:00.000Z' }),
+        device('renewal8', { enrollmentGroup: other, unconfirmedSince: '2027-03-29T22:59:59.999Z' }),
+        device('renewal9', { enrollmentGroup: other, unconfirmedSince: '2027-03-29T23:00:00.000Z' }),
+        someDevice({ id: id('renewal0'), enrollmentGroup: group, status: 'assigned' }),
+      ]);
+      const { value, requestUnits } = await store.countRenewals({
+        from: '2027-03-01',
+        before: '2027-04-01',
+        at: '2027-03-30T00:00:00.000Z',
+        unconfirmedBefore: '2027-03-29T23:00:00.000Z',
+      });
+      assert.equal(typeof requestUnits, 'number');
+      const own = value.filter((each) => each.enrollmentGroup === group || each.enrollmentGroup === other);
+      assert.deepEqual(
+        own.map((each) => JSON.stringify(each, ['enrollmentGroup', 'what', 'day', 'devices'])).sort(),
+        [
+          { enrollmentGroup: group, what: 'done', day: '2027-03-01', devices: 1 },
+          { enrollmentGroup: group, what: 'due', day: '2027-03-22', devices: 2 },
+          { enrollmentGroup: group, what: 'due', day: '2027-03-31', devices: 1 },
+          { enrollmentGroup: group, what: 'late', devices: 4 },
+          { enrollmentGroup: group, what: 'waiting', day: '2027-03-22', devices: 1 },
+          { enrollmentGroup: other, what: 'due', day: '2027-03-22', devices: 2 },
+          { enrollmentGroup: other, what: 'late', devices: 2 },
+          { enrollmentGroup: other, what: 'unconfirmed', devices: 1 },
+        ].map((each) => JSON.stringify(each)),
+      );
+    });
+
+    it('finds and counts the devices that do not renew by our EST server', async () => {
+      const store = await open();
+      const group = `by-hand-${run}`;
+      const identity = endingAt('2027-01-10T00:00:00.000Z');
+      const device = (suffix: string, change: Partial<DeviceRecord>) =>
+        someDevice({ id: id(suffix), enrollmentGroup: group, identity, ...change });
+      await store.create([
+        device('hand1', { status: 'assigned' }),
+        device('hand2', { status: 'provisioned' }),
+        device('hand3', { status: 'assigned', renewal: planRenewal({ threshold: '80%', retry: '4%' }, identity) }),
+        device('hand4', { status: 'revoked' }),
+      ]);
+      const period = { from: '2027-01-01T00:00:00.000Z', before: '2027-02-01T00:00:00.000Z' };
+      const counted = await store.countEnding({ enrollmentGroups: [group], ...period, byHand: true });
+      assert.deepEqual(counted, [{ enrollmentGroup: group, devices: 2, earliest: identity.notAfter }]);
+      const listed = await store.list({ enrollmentGroup: group, byHand: true }, { size: 10 });
+      assert.deepEqual(
+        listed.items.map((record) => record.id),
+        [id('hand1'), id('hand2')],
       );
     });
 

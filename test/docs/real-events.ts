@@ -1,9 +1,11 @@
 import { caEnding } from '../../lib/authorities/expiry.ts';
 import { blocked, closed, restored, restoring } from '../../lib/devices/blocking.ts';
 import { deviceAssigned } from '../../lib/devices/device-events.ts';
+import { planRenewal } from '../../lib/devices/renewal-plan.ts';
 import { type FailureReason, FleetError } from '../../lib/errors.ts';
 import { type CloudEvent, cloudEvent } from '../../lib/events/cloud-event.ts';
-import { findingOpened } from '../../lib/findings/finding.ts';
+import { compareDevice } from '../../lib/findings/compare-device.ts';
+import { eventsOf, findingOpened } from '../../lib/findings/finding.ts';
 import { parseOrder } from '../../lib/orders/order.ts';
 import type { EventType, OwedEvent } from '../../lib/outbox.ts';
 import { ingestOrder } from '../../lib/pipeline/ingest-order.ts';
@@ -83,6 +85,20 @@ function deviceEvents(): OwedEvent[] {
   return [...closings, ...opened, deviceAssigned(device, registration, at)];
 }
 
+/** A device that renews at 80 % of its life, and did not. */
+function lateEvents(): readonly OwedEvent[] {
+  const identity = {
+    ...{ sha1Thumbprint: 'A'.repeat(40), sha256Thumbprint: 'A'.repeat(64) },
+    ...{ notBefore: '2026-01-10T00:00:00.000Z', notAfter: '2027-01-10T00:00:00.000Z' },
+  };
+  const renewal = planRenewal({ threshold: '80%', retry: '4%' }, identity);
+  const record = someDevice({ id: 'gw-000001', status: 'assigned', identity, renewal });
+  const { differences } = compareDevice({ record, group: undefined, seen: { deviceId: record.id }, at });
+  const [late] = differences.filter(({ kind }) => kind === 'renewal-late');
+  if (late === undefined) return [];
+  return eventsOf(someFinding(late.kind, late.subject, late), at).filter(({ type }) => type === 'fleet.device.late');
+}
+
 function otherEvents(): OwedEvent[] {
   const ending = { group: 'line7', certificate: 'issuing CA', notAfter: '2027-01-20T12:00:00.000Z', days: 53 } as const;
   const subject = { type: 'device', id: 'gw-000001', enrollmentGroup: 'line7' } as const;
@@ -91,5 +107,5 @@ function otherEvents(): OwedEvent[] {
     seen: { hub: 'iot-other.azure-devices.net' },
     firstSeen: at,
   });
-  return [caEnding(ending, new Date(at)), findingOpened(finding, at)];
+  return [caEnding(ending, new Date(at)), findingOpened(finding, at), ...lateEvents()];
 }

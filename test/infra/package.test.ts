@@ -44,6 +44,8 @@ const expected: Record<string, string> = {
   'get-dead-letter': 'GET dead-letters/{letterId}',
   'get-job-error-summary': 'GET jobs/{jobId}/errors/summary',
   'get-summary': 'GET summary',
+  'get-renewals': 'GET renewals',
+  'get-reissue-list': 'GET renewals/list',
   'get-device': 'GET devices/{deviceId}',
   'get-device-bundle': 'GET devices/{deviceId}/bundle',
   'suspend-enrollment-group': 'POST enrollment-groups/{id}/suspend',
@@ -86,6 +88,14 @@ const expected: Record<string, string> = {
 
 /** The files of the console, which hold no data. */
 const open = ['console', 'root'];
+
+/** What the EST server registers, and nothing else: its callers need a client certificate, and those of the API have none. */
+const expectedEst: Record<string, string> = {
+  cacerts: 'GET .well-known/est/{label}/cacerts',
+  simpleenroll: 'POST .well-known/est/{label}/simpleenroll',
+  simplereenroll: 'POST .well-known/est/{label}/simplereenroll',
+  csrattrs: 'GET .well-known/est/{label}/csrattrs',
+};
 
 function triggersOf({ functions }: LoadedApp): Record<string, string> {
   const triggers = functions.map(({ name, bindings }) => {
@@ -237,5 +247,43 @@ describe('the package', () => {
     const connection = 'InstrumentationKey=00000000-0000-4000-8000-000000000000';
     const loaded = await loadApp(directory, { PATH, APPLICATIONINSIGHTS_CONNECTION_STRING: connection });
     assert.deepEqual(triggersOf(loaded), expected);
+  });
+});
+
+describe('the package of the EST server', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'fleet-package-est-'));
+  const { PATH } = process.env;
+
+  before(() => packageApp(directory, 'est'));
+  after(() => rmSync(directory, { recursive: true }));
+
+  it('contains what the worker needs, without the console', () => {
+    const parts = ['LICENSE', 'THIRD-PARTY-NOTICES.txt', 'bom.cdx.json', 'dist', 'host.json', 'package.json'];
+    assert.deepEqual(readdirSync(directory).sort(), parts);
+    assert.deepEqual(readdirSync(join(directory, 'dist')).sort(), ['chunks', 'functions']);
+    const { extensions } = JSON.parse(readFileSync(join(directory, 'host.json'), 'utf8'));
+    assert.equal(extensions.http.routePrefix, '');
+  });
+
+  it('registers its four operations, open to the host, and shares no function with the API', async () => {
+    const loaded = await loadApp(directory, { PATH, HTTP_ACCESS: 'keys' });
+    const triggers = loaded.functions.map(({ name, bindings }) => {
+      const trigger = bindings.find(({ direction }) => direction === 'in');
+      assert.equal(trigger?.type, 'httpTrigger', name);
+      assert.equal(trigger['authLevel'], 'anonymous', name);
+      return [name, `${trigger['methods']} ${trigger['route']}`];
+    });
+    assert.deepEqual(Object.fromEntries(triggers), expectedEst);
+    assert.deepEqual(
+      Object.keys(expectedEst).filter((name) => name in expected),
+      [],
+    );
+  });
+
+  it('does not stream: with streams, a caller could replace the header that says who it is', () => {
+    const scripts = globSync('dist/functions/*.js', { cwd: directory });
+    for (const path of scripts) {
+      assert.doesNotMatch(readFileSync(join(directory, path), 'utf8'), /app\.setup\(|enableHttpStream: true/);
+    }
   });
 });

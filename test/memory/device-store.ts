@@ -54,7 +54,16 @@ export function createMemoryDeviceStore(): DeviceStore & {
     },
     async list(filter, page) {
       const { size, continuation = '' } = page;
-      const { jobId, enrollmentGroup, issuingGroup, status, expiresBefore, idPrefix = '', certificate } = filter;
+      const {
+        jobId,
+        enrollmentGroup,
+        issuingGroup,
+        status,
+        expiresBefore,
+        byHand,
+        idPrefix = '',
+        certificate,
+      } = filter;
       const found = sorted().filter(
         (record) =>
           record.id > continuation &&
@@ -65,6 +74,7 @@ export function createMemoryDeviceStore(): DeviceStore & {
           (status === undefined || record.status === status) &&
           (expiresBefore === undefined ||
             (record.identity !== undefined && record.identity.notAfter < expiresBefore)) &&
+          (byHand !== true || isByHand(record)) &&
           record.id.startsWith(idPrefix) &&
           (certificate === undefined || hasOrHad(record, certificate)),
       );
@@ -82,11 +92,15 @@ export function createMemoryDeviceStore(): DeviceStore & {
       const due = sorted().filter(({ block }) => block?.lookAgainAt !== undefined && block.lookAgainAt < before);
       return due.slice(0, limit).map(({ id }) => id);
     },
-    async countEnding({ enrollmentGroups, from, before }) {
-      const ends = sorted().flatMap(({ enrollmentGroup, identity, status }) => {
+    async countEnding({ enrollmentGroups, from, before, byHand = false }) {
+      const ends = sorted().flatMap((record) => {
+        const { enrollmentGroup, identity, status } = record;
         const notAfter = identity?.notAfter ?? '';
         const counts =
-          status !== 'deleted' && notAfter >= from && notAfter < before && enrollmentGroups.includes(enrollmentGroup);
+          (byHand ? isByHand(record) : status !== 'deleted') &&
+          notAfter >= from &&
+          notAfter < before &&
+          enrollmentGroups.includes(enrollmentGroup);
         return counts ? [{ enrollmentGroup, notAfter }] : [];
       });
       return [...Map.groupBy(ends, ({ enrollmentGroup }) => enrollmentGroup)].map(([enrollmentGroup, each]) => {
@@ -121,6 +135,25 @@ export function createMemoryDeviceStore(): DeviceStore & {
         estIds: counted('estIds'),
       };
     },
+    async countRenewals({ from, before, at, unconfirmedBefore }) {
+      const isWithin = (day: string | undefined): day is string => day !== undefined && day >= from && day < before;
+      const found = sorted()
+        .filter(isInUse)
+        .flatMap(({ enrollmentGroup, status, renewal, unconfirmedSince }) => {
+          const { dueDay, confirmedDay, lateAt } = renewal ?? {};
+          return [
+            ...(isWithin(dueDay) ? [{ what: status === 'assigned' ? 'due' : 'waiting', day: dueDay } as const] : []),
+            ...(isWithin(confirmedDay) ? [{ what: 'done', day: confirmedDay } as const] : []),
+            ...(status === 'assigned' && lateAt !== undefined && lateAt <= at ? [{ what: 'late' } as const] : []),
+            ...(unconfirmedSince !== undefined && unconfirmedSince < unconfirmedBefore
+              ? [{ what: 'unconfirmed' } as const]
+              : []),
+          ].map((each) => ({ enrollmentGroup, ...each }));
+        });
+      const alike = Map.groupBy(found, (each) => JSON.stringify(each));
+      const value = [...alike.values()].flatMap((each) => (each[0] ? { ...each[0], devices: each.length } : []));
+      return { value, requestUnits: 0 };
+    },
     async countByStatus(period) {
       const counted = sorted().filter(({ identity }) => {
         const notAfter = identity?.notAfter;
@@ -134,6 +167,9 @@ export function createMemoryDeviceStore(): DeviceStore & {
     },
   };
 }
+
+const isInUse = ({ status }: DeviceRecord): boolean => status === 'assigned' || status === 'provisioned';
+const isByHand = (record: DeviceRecord): boolean => isInUse(record) && record.renewal === undefined;
 
 function hasOrHad(record: DeviceRecord, { kind, hex }: CertificateName): boolean {
   const current = kind === 'serialNumber' ? record.serialNumber : record.identity?.[kind];

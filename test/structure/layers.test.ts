@@ -86,6 +86,27 @@ describe('imports run one way', () => {
     assert.deepEqual(wrong, []);
   });
 
+  it('one file alone names the header with the client certificate, and the API does not import it', () => {
+    const named = [...imports.keys()].filter(
+      (file) => /^(functions|lib)\//.test(file) && /x-arr-clientcert/i.test(readFileSync(file, 'utf8')),
+    );
+    assert.deepEqual(named, ['functions/est/client-certificate.ts']);
+    const reached = new Set(['functions/main.ts']);
+    for (const file of reached) for (const target of imports.get(file) ?? []) reached.add(target);
+    assert.ok(reached.has('functions/services.ts'));
+    assert.deepEqual(
+      [...reached].filter((file) => file.startsWith('functions/est')),
+      [],
+    );
+  });
+
+  it('the EST server has no operation, queue or timer of the API', () => {
+    const reached = new Set(['functions/est.ts']);
+    for (const file of reached) for (const target of imports.get(file) ?? []) reached.add(target);
+    const wrong = [...reached].filter((file) => /^functions\/(http\/|queues|timers|main)/.test(file));
+    assert.deepEqual(wrong, []);
+  });
+
   it('no files import each other in a circle, type-only imports included', () => {
     assert.deepEqual(circles(imports), []);
   });

@@ -52,6 +52,9 @@ module account 'br/public:avm/res/document-db/database-account:0.16.0' = {
                 { path: '/status/?' }
                 { path: '/claim/jobId/?' }
                 { path: '/identity/notAfter/?' }
+                { path: '/renewal/dueDay/?' }
+                { path: '/renewal/lateAt/?' }
+                { path: '/renewal/confirmedDay/?' }
                 { path: '/serialNumber/?' }
                 { path: '/identity/sha1Thumbprint/?' }
                 { path: '/identity/sha256Thumbprint/?' }

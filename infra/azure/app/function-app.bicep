@@ -1,4 +1,7 @@
-// The app on Flex Consumption. Settings: functions/config/settings.ts and docs/settings.md.
+// An app on Flex Consumption: the API with its queues and timers, or the EST server. Settings: functions/config/settings.ts and
+// docs/settings.md.
+@description('Name of the app in azure.yaml.')
+param service string
 param name string
 param planName string
 param location string
@@ -8,6 +11,8 @@ param instanceMemoryMB int
 param maximumInstanceCount int
 param identityId string
 param identityClientId string
+@description('Nobody calls without a client certificate, and the app gets the certificate of its caller. Otherwise it asks for none.')
+param requiresClientCertificates bool
 @description('App registration with which built-in authentication signs callers in. Empty: callers use function keys.')
 param entraClientId string
 @description('Subnet of the app. Empty: no virtual network.')
@@ -82,7 +87,7 @@ var authentication = {
 }
 
 module plan 'br/public:avm/res/web/serverfarm:0.7.0' = {
-  name: 'plan'
+  name: 'plan-${service}'
   params: {
     name: planName
     location: location
@@ -95,12 +100,12 @@ module plan 'br/public:avm/res/web/serverfarm:0.7.0' = {
 }
 
 module site 'br/public:avm/res/web/site:0.24.0' = {
-  name: 'site'
+  name: 'site-${service}'
   params: {
     name: name
     location: location
     // azd uses this tag to find the app of azure.yaml.
-    tags: union(tags, { 'azd-service-name': 'api' })
+    tags: union(tags, { 'azd-service-name': service })
     kind: 'functionapp,linux'
     serverFarmResourceId: plan.outputs.resourceId
     managedIdentities: {
@@ -108,6 +113,10 @@ module site 'br/public:avm/res/web/site:0.24.0' = {
     }
     httpsOnly: true
     clientAffinityEnabled: false
+    // Required for every path. With paths excluded, or with another mode, the platform asks for the certificate by renegotiation,
+    // and people have seen the header X-ARR-ClientCert reach an app although nobody had proved to have the key.
+    clientCertEnabled: requiresClientCertificates
+    clientCertMode: 'Required'
     publicNetworkAccess: 'Enabled'
     virtualNetworkSubnetResourceId: empty(subnetId) ? null : subnetId
     basicPublishingCredentialsPolicies: [

@@ -283,6 +283,9 @@ resource appOnAccountMetadata 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssi
   }
 }
 
+output caSignerRoleId string = caSigner.id
+output metadataReaderRoleId string = metadataReader.id
+
 // An operator uploads manifests, sends orders and reads reports. Bundles are downloaded through the app, which records it.
 resource operatorOnManifests 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorPrincipalId)) {
   name: guid(storage::blobs::manifests.id, operatorPrincipalId, builtInRoles.storageBlobDataContributor)

@@ -2,8 +2,10 @@ import pMap from 'p-map';
 import { type ArchiveEntry, type PackedArchive, packArchive } from '../../bundle/archive.ts';
 import type { Bundler } from '../../bundle/bundler.ts';
 import type { DeviceCertificate, DeviceIdentity } from '../../devices/certificate.ts';
+import type { RenewalPolicy } from '../../devices/renewal-plan.ts';
 import { FleetError } from '../../errors.ts';
 import { jitterDaysOf } from '../../groups/validity-jitter.ts';
+import { renewalPolicyOf } from '../../groups/definition.ts';
 import type { ChunkAttempt } from '../../jobs/messages.ts';
 import { type DeviceRequest, type RowError, rowError } from '../../manifest/manifest.ts';
 import { eraseKeys, type IssuedCertificate, type DeviceIdentity as IssuedIdentity } from '../../pki/device-issuer.ts';
@@ -26,6 +28,8 @@ export interface Issued {
   /** Generation of the issuing CA. Archives of earlier versions do not have it, nor the next two. */
   readonly caGeneration?: number;
   readonly keyMadeBy?: DeviceCertificate['keyMadeBy'];
+  /** When the device renews its identity by our EST server. Absent where its bundle does not. */
+  readonly renewal?: RenewalPolicy;
   /** The CA of an IoT Edge device for its modules, where the group has one. */
   readonly edgeCa?: DeviceIdentity & { readonly serialNumber: string };
   /** Only for individual enrollments: they carry the certificate itself, and DPS may still refuse the row. */
@@ -152,6 +156,7 @@ async function issueRow(
     });
     const body = bundleAndErase(bundler, deviceId, identity);
     const individual = group.definition.enrollment === 'individual';
+    const renewal = renewalPolicyOf(group.definition);
     const info: Issued = {
       deviceId,
       line,
@@ -160,6 +165,7 @@ async function issueRow(
       mediaType: bundler.mediaType,
       caGeneration: group.issuingCas[0]?.generation,
       keyMadeBy: csr === undefined ? 'service' : 'device',
+      ...(renewal !== undefined && { renewal }),
       ...(identity.edgeCa !== undefined && { edgeCa: namesOf(identity.edgeCa) }),
       ...(individual && { individual: { certificatePem: identity.certificatePem, source } }),
     };

@@ -8,6 +8,7 @@ import {
   withEvent,
 } from '../../devices/device.ts';
 import { failedRecord, failureOf } from '../../devices/reissue.ts';
+import { planRenewal } from '../../devices/renewal-plan.ts';
 import { isEmptyTwin } from '../../devices/twin.ts';
 import { isEnrollmentFailure } from '../../enrollment/enrollments.ts';
 import { FleetError, isRetriable } from '../../errors.ts';
@@ -162,7 +163,8 @@ function issuedRecord(
   entry: ArchiveIndexEntry<Issued>,
   { archive, status, at }: { archive: string; status: DeviceStatus; at: string },
 ): DeviceRecord {
-  const { sha1Thumbprint, sha256Thumbprint, notBefore, notAfter, mediaType, serialNumber, individual } = entry.info;
+  const { sha1Thumbprint, sha256Thumbprint, notBefore, notAfter, mediaType, serialNumber } = entry.info;
+  const { individual, renewal } = entry.info;
   const { deletion, before, ...claim } = record;
   const twin = { tags: request.tags, desired: request.desired };
   const certificates = withIssued(certificatesOf(record), certificatesIn(entry.info, at), at);
@@ -180,6 +182,7 @@ function issuedRecord(
     serialNumber,
     ...(!isEmptyTwin(twin) && { twin }),
     identity: { sha1Thumbprint, sha256Thumbprint, notBefore, notAfter },
+    ...(renewal !== undefined && { renewal: planRenewal(renewal, { notBefore, notAfter }) }),
     // Stored before the enrollment is sent, so that it is known as ours whatever happens then.
     ...(individual !== undefined && {
       enrolledCertificates: withEnrolledCertificate(record.enrolledCertificates ?? [], sha256Thumbprint),

@@ -1,5 +1,10 @@
+import 'reflect-metadata';
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { ensureLocalTls } from 'fleet-emulators/tls';
 import { type SettingName, settingMeta, settingNames } from '../../../functions/config/settings.ts';
 import { readConfig, readEarlyConfig } from '../../../functions/config.ts';
 import { FleetError } from '../../../lib/errors.ts';
@@ -317,6 +322,44 @@ describe('readConfig', () => {
         faultsOf({ ...azure, ...given });
       }),
     );
+  });
+});
+
+describe('the EST server', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'est-config-'));
+  const file = join(directory, 'ca.pem');
+  after(() => rmSync(directory, { recursive: true }));
+
+  it('is absent, or has an address without a path', () => {
+    assert.equal(readConfig(local).est, undefined);
+    assert.deepEqual(readConfig({ ...azure, EST_URL: 'https://est.example.com/' }).est, {
+      url: 'https://est.example.com',
+    });
+    for (const url of ['https://est.example.com/x', 'http://est.example.com', 'est.example.com', 'https://a@b.example'])
+      assert.match(faultsOf({ ...azure, EST_URL: url }).get('EST_URL') ?? '', /expected an https URL/, url);
+  });
+
+  it('is trusted by a file with a certificate, and not by anything else', async () => {
+    const { caPem, caPath } = await ensureLocalTls({ directory: join(directory, 'tls') });
+    const set = { ...local, EST_URL: 'https://localhost:7443' };
+    assert.equal(readConfig({ ...set, EST_TRUSTED_CA_FILE: caPath }).est?.trustedCaPem, caPem);
+    const fault = (env: NodeJS.ProcessEnv) => faultsOf(env).get('EST_TRUSTED_CA_FILE') ?? '';
+    assert.match(fault({ ...set, EST_TRUSTED_CA_FILE: file }), /is not a file with a certificate/);
+    writeFileSync(file, 'text');
+    assert.match(fault({ ...set, EST_TRUSTED_CA_FILE: file }), /is not a file with a certificate/);
+    assert.match(fault({ ...local, EST_TRUSTED_CA_FILE: caPath }), /without EST_URL/);
+  });
+});
+
+describe('the blobs of the data', () => {
+  it('are in the account of the host, or in another one', () => {
+    const uri = (env: NodeJS.ProcessEnv) => {
+      const { storage } = readConfig(env);
+      return 'blobServiceUri' in storage ? storage.blobServiceUri : undefined;
+    };
+    assert.equal(uri(azure), 'https://acct.blob.core.windows.net');
+    const other = 'https://data.blob.core.windows.net';
+    assert.equal(uri({ ...azure, DATA_BLOB_SERVICE_URI: other }), other);
   });
 });
 

@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 import type { Node } from 'web-tree-sitter';
 import { parse } from 'yaml';
 import { settingMeta, settingNames, settings } from '../../../functions/config/settings.ts';
+import { maxBodyBytes } from '../../../functions/est/limits.ts';
+import { apps as packages } from '../../../infra/apps.ts';
 import { roles } from '../../../lib/access/principal.ts';
 import { containerDefinitions } from '../../../lib/azure/cosmos.ts';
 import { blobContainers, cosmosContainers, queueNames } from '../../../lib/resource-names.ts';
@@ -25,6 +27,9 @@ import {
   propertiesOf,
   textOf,
 } from './bicep.ts';
+
+/** Read by the host alone: the longest body of a request, in bytes. */
+const hostLimit = 'FUNCTIONS_REQUEST_BODY_SIZE_LIMIT';
 
 const folder = fileURLToPath(new URL('../../../infra/azure/', import.meta.url));
 const readJson = (name: string) => JSON.parse(readFileSync(join(folder, name), 'utf8'));
@@ -170,6 +175,7 @@ describe('secrets in the Bicep files', () => {
 
   const locks: [string, string, Record<string, Literal>][] = [
     ['app/storage.bicep', 'account', { allowSharedKeyAccess: false, allowBlobPublicAccess: false }],
+    ['app/est-storage.bicep', 'account', { allowSharedKeyAccess: false, allowBlobPublicAccess: false }],
     ['app/cosmos.bicep', 'account', { disableLocalAuthentication: true }],
     ['app/key-vault.bicep', 'vault', { enableRbacAuthorization: true, enablePurgeProtection: true }],
     ['app/monitoring.bicep', 'component', { disableLocalAuth: true }],
@@ -222,6 +228,76 @@ describe('roles in the Bicep files', () => {
     for (const file of bicepFiles) {
       for (const role of tooMuch) assert.ok(!file.root.text.includes(role), `${file.path} ${role}`);
     }
+  });
+});
+
+describe('the EST server in the Bicep files', () => {
+  const site = paramsOf('app/function-app.bicep', 'site');
+  const value = (symbol: 'functionApp' | 'estApp', name: string) => appParams(symbol).get(name)?.text;
+
+  it('requires a client certificate of every caller on every path, and the API asks for none', () => {
+    assert.equal(site['clientCertEnabled'], 'requiresClientCertificates');
+    assert.equal(site['clientCertMode'], 'Required');
+    assert.equal(value('estApp', 'requiresClientCertificates'), 'true');
+    assert.equal(value('functionApp', 'requiresClientCertificates'), 'false');
+    // A path that is excluded makes the platform renegotiate, and the header of a caller may then reach the app.
+    for (const file of bicepFiles) assert.doesNotMatch(file.root.text, /clientCertExclusionPaths/, file.path);
+  });
+
+  it('is reached by TLS 1.2 or later alone', () => {
+    assert.equal(site['httpsOnly'], true);
+    assert.deepEqual(site['siteConfig'], {
+      alwaysOn: false,
+      ftpsState: 'Disabled',
+      http20Enabled: true,
+      minTlsVersion: '1.2',
+    });
+  });
+
+  it('has an identity, a plan and a host storage of its own', () => {
+    for (const name of ['name', 'planName', 'identityId', 'identityClientId', 'blobServiceUri', 'queueServiceUri']) {
+      assert.notEqual(value('estApp', name), value('functionApp', name), name);
+      assert.ok(value('estApp', name) !== undefined, name);
+    }
+    assert.equal(value('estApp', 'entraClientId'), "''");
+  });
+
+  it('makes its host refuse a body that is too long, at the length that the code takes', () => {
+    const text = appParams('estApp').get('settings')?.text ?? '';
+    assert.equal(new RegExp(`${hostLimit}: '(\\d+)'`).exec(text)?.[1], String(maxBodyBytes));
+  });
+
+  it('tells the API where it is', () => {
+    const text = appParams('functionApp').get('settings')?.text ?? '';
+    assert.match(text, /EST_URL: empty\(estUrl\) \? estApp\.outputs\.url : estUrl\n/);
+  });
+
+  it('has rights to four Cosmos containers, and none to bundles, manifests, queues or secrets', () => {
+    const roles = bicepFile('app/est-roles.bicep').root.text;
+    const [, containers = ''] = /^var cosmosContainers = \[(.*)\]$/m.exec(roles) ?? [];
+    const { devices, groups, findings, events } = cosmosContainers;
+    assert.deepEqual(
+      containers.split(', ').map((name) => name.replaceAll("'", '')),
+      [devices, groups, findings, events],
+    );
+    const scopes = [...roles.matchAll(/^ {2,6}scope: (?:'.*\/dbs\/.*(\/colls\/.*)'|(.*))$/gm)].map(
+      (found) => found[1] ?? found[2],
+    );
+    assert.deepEqual(
+      new Set(scopes),
+      new Set([
+        ...['hostStorage', 'storage::blobs::audit', 'storage::blobs::auditHead', 'vault', 'dps', 'hub', 'component'],
+        ...['/colls/$' + '{container}', 'cosmos.id'],
+      ]),
+    );
+    const builtIn = declarationsOf(bicepFile('app/est-roles.bicep'), 'variable').find(
+      ({ symbol }) => symbol === 'builtInRoles',
+    );
+    assert.ok(builtIn?.value);
+    assert.deepEqual([...propertiesOf(builtIn.value).keys()].sort(), [
+      ...['dpsDataReader', 'hubDataReader', 'hubTwinContributor', 'monitoringMetricsPublisher'],
+      ...['storageBlobDataContributor', 'storageBlobDataOwner', 'storageBlobDataReader'],
+    ]);
   });
 });
 
@@ -308,10 +384,16 @@ describe('names in the Bicep files and in the code', () => {
   });
 
   it('agree on app settings: all that the app needs, none that it does not read, no local ones', () => {
-    const given = new Set([...appSettings()]);
-    for (const name of given) {
-      assert.ok((settingNames as readonly string[]).includes(name), `Bicep sets ${name}, which nothing reads`);
+    const all = [...settingNames, hostLimit] as readonly string[];
+    const ofEach = Object.values(apps).map((symbol) => new Set(appSettings(symbol)));
+    for (const names of ofEach) {
+      for (const name of names) assert.ok(all.includes(name), `Bicep sets ${name}, which nothing reads`);
+      for (const name of settingNames) {
+        const isRequired = settingMeta(name).where === 'both' && !settings.shape[name].safeParse(undefined).success;
+        if (isRequired) assert.ok(names.has(name), `Bicep does not set ${name}`);
+      }
     }
+    const given = new Set(ofEach.flatMap((names) => [...names]));
     for (const name of settingNames) {
       const { where } = settingMeta(name);
       const needed = where === 'azure' || (where === 'both' && !settings.shape[name].safeParse(undefined).success);
@@ -454,31 +536,57 @@ function objectAt(value: Record<string, Literal>, name: string): Record<string, 
   return part;
 }
 
-/** Names of all app settings: those that main.bicep passes, and those that the app's own file adds. */
-function appSettings(): string[] {
-  const host = declarationsOf(bicepFile('app/function-app.bicep'), 'variable').find(
-    ({ symbol }) => symbol === 'hostSettings',
-  );
-  const call = declarationsOf(bicepFile('main.bicep'), 'module').find(({ symbol }) => symbol === 'functionApp');
-  assert.ok(host?.value && call);
+/** The module of each app in main.bicep, by its name in azure.yaml. */
+const apps = { api: 'functionApp', est: 'estApp' } as const;
+
+/** Parameters of an app: what main.bicep passes to the module that makes both. */
+function appParams(symbol: (typeof apps)[keyof typeof apps]): Map<string, Node> {
+  const call = declarationsOf(bicepFile('main.bicep'), 'module').find((module) => module.symbol === symbol);
+  assert.ok(call, `main.bicep has no module ${symbol}`);
+  assert.equal(call.reference, 'app/function-app.bicep');
   const params = propertiesOf(bodyOf(call)).get('params');
-  const passed = params && propertiesOf(params).get('settings');
-  assert.ok(passed);
-  return [...propertiesOf(host.value).keys(), ...propertiesOf(passed).keys()];
+  assert.ok(params);
+  return propertiesOf(params);
 }
 
-describe('the service that azd deploys', () => {
+/** Names of the app settings of an app: those of both, those of its own, and those that the module adds. */
+function appSettings(symbol: (typeof apps)[keyof typeof apps]): string[] {
+  const variable = (path: string, name: string) => {
+    const found = declarationsOf(bicepFile(path), 'variable').find((each) => each.symbol === name);
+    assert.ok(found?.value, `${path} has no variable ${name}`);
+    return [...propertiesOf(found.value).keys()];
+  };
+  const passed = appParams(symbol).get('settings');
+  assert.match(passed?.text ?? '', /^union\(sharedSettings, \{/);
+  const own = passed && [...nodesOf(passed)].find((node) => node.type === 'object');
+  assert.ok(own);
+  return [
+    ...variable('app/function-app.bicep', 'hostSettings'),
+    ...variable('main.bicep', 'sharedSettings'),
+    ...propertiesOf(own).keys(),
+  ];
+}
+
+describe('the services that azd deploys', () => {
   const azureYaml = parse(readFileSync(join(folder, '../../azure.yaml'), 'utf8'));
 
-  it('is found by the tag that azure.yaml names', () => {
+  it('are found by the tags that azure.yaml names', () => {
     const tags = String(paramsOf('app/function-app.bicep', 'site')['tags']);
-    assert.deepEqual(Object.keys(azureYaml.services), [/'azd-service-name': '(\w+)'/.exec(tags)?.[1]]);
+    assert.match(tags, /'azd-service-name': service \}/);
+    const services = Object.values(apps).map((symbol) => appParams(symbol).get('service')?.text);
+    assert.deepEqual(
+      services,
+      Object.keys(azureYaml.services).map((name) => `'${name}'`),
+    );
   });
 
-  it('is deployed as it was built, from the folder with these files', () => {
-    const [service] = Object.values<Record<string, unknown>>(azureYaml.services);
-    assert.equal(service?.['remoteBuild'], false);
-    assert.equal(service?.['host'], 'function');
+  it('are deployed as they were built, each from its package', () => {
+    for (const name of Object.keys(apps) as (keyof typeof apps)[]) {
+      const service = azureYaml.services[name];
+      assert.equal(service.remoteBuild, false);
+      assert.equal(service.host, 'function');
+      assert.equal(service.project, packages[name].packageDirectory);
+    }
     assert.equal(azureYaml.infra.path, 'infra/azure');
   });
 });

@@ -175,3 +175,36 @@ describe('health checks', () => {
     assert.match(problem ?? '', /not shown the root.*fleet ca register/);
   });
 });
+
+describe('the check of the EST server', () => {
+  const ofEst = () => check('EST server', checked({ est: { url: origin } }));
+
+  it('is there only if the deployment has one', async () => {
+    const names = (await createChecks(checked())()).map(({ name }) => name);
+    assert.ok(!names.includes('EST server'));
+  });
+
+  it('passes when a caller without a client certificate is refused', async () => {
+    refuse = (_, response) => response.writeHead(403).end();
+    assert.deepEqual(await ofEst(), {
+      name: 'EST server',
+      ok: true,
+      note: 'It refuses a caller without a client certificate.',
+    });
+  });
+
+  it('fails when such a caller is let in, sent elsewhere, or finds nothing', async () => {
+    for (const status of [200, 302, 401, 404, 501]) {
+      refuse = (_, response) => response.writeHead(status, { location: '/' }).end();
+      const { ok, problem } = await ofEst();
+      assert.equal(ok, false);
+      assert.match(problem ?? '', new RegExp(`answered ${status} to a caller without a client certificate`));
+    }
+  });
+
+  it('fails when nobody listens', async () => {
+    const found = await check('EST server', checked({ est: { url: 'http://127.0.0.1:9' } }));
+    assert.equal(found.ok, false);
+    assert.match(found.problem ?? '', /EST server (cannot be reached|failed)/);
+  });
+});

@@ -51,7 +51,7 @@ it('a device shows no link to a bundle whose retention has ended', async () => {
   const record = world.devices.records.get('gw-1') ?? assert.fail();
   const viewAfter = (days: number) => {
     const at = new Date(someTime.getTime() + days * dayMs);
-    return deviceView(record, { twin: undefined, bundleRetentionDays, at }).bundle;
+    return deviceView(record, { twin: undefined, group: undefined, bundleRetentionDays, at }).bundle;
   };
   assert.equal(viewAfter(89)?.link, '/api/devices/gw-1/bundle');
   assert.equal(viewAfter(90)?.link, undefined);

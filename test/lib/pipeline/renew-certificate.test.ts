@@ -6,6 +6,7 @@ import { blockDevice } from '../../../lib/pipeline/block-device.ts';
 import { estCaCertificates } from '../../../lib/pipeline/est-ca-certificates.ts';
 import { reconcileRegistrations } from '../../../lib/pipeline/reconcile-registrations.ts';
 import { readCertificate } from '../../../lib/pki/certificate.ts';
+import { shareOf } from '../../../lib/pki/spread.ts';
 import { Interruption } from '../../world.ts';
 import { type EstWorld, estGroup, estRequest, openEstWorld } from './est-world.ts';
 
@@ -191,6 +192,18 @@ describe('renewCertificate', () => {
     assert.equal(identity.issuer, leaf.issuer);
     const inDps = world.enrollments.entries.groups.get('line7');
     assert.ok(!JSON.stringify(inDps).includes('EST CA'));
+  });
+
+  it('spreads the ends of renewed certificates as those of the first ones', async () => {
+    using world = await openEstWorld({ ...estGroup, validityDays: 100, validityJitterDays: 40 });
+    const leaf = await world.bundleLeaf();
+    const latest = world.now().getTime() + 100 * day * 1000;
+    const end = Math.floor((latest - shareOf('gw-1') * 40 * day * 1000) / 1000) * 1000;
+    assert.equal(leaf.validToDate.getTime(), end);
+    for (const kind of ['est-id', 'identity', 'edge-ca'] as const) {
+      const renewed = await world.ask(leaf, await estRequest({ kind }));
+      assert.equal(renewed.validToDate.getTime(), end, kind);
+    }
   });
 
   it('gives the chain of the CA that issued, the issuing CA first, at a rollover too', async () => {

@@ -59,7 +59,15 @@ async function somePorts(world: ReturnType<typeof createWorld>) {
     waiting: async () => (name === 'chunks' ? 3 : 0),
     oldest: async () => (name === 'chunks' ? someTime : undefined),
   });
-  const overview = createOverview({ devices, jobs, findings, deadLetters, queue, now });
+  const overview = createOverview({
+    devices,
+    groups: world.services().groups,
+    jobs,
+    findings,
+    deadLetters,
+    queue,
+    now,
+  });
   return { ...world.services(), devices, jobs, overview, now };
 }
 
@@ -130,6 +138,7 @@ describe('the summary', () => {
     const ports = await somePorts(world);
     let reads = 0;
     const devices = {
+      ...world.devices,
       countByStatus: async () => {
         reads += 1;
         return { value: [], requestUnits: 0 };

@@ -53,3 +53,8 @@ app.http('files', {
   authLevel: 'anonymous',
   handler: async (request) => ({ body: `file ${request.params.path ?? ''}` }),
 });
+
+app.http('certificate', {
+  authLevel: 'anonymous',
+  handler: async (request) => ({ body: request.headers.get('x-arr-clientcert') ?? 'none' }),
+});
