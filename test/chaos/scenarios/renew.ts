@@ -152,7 +152,7 @@ async function killHosts(
     const host = chaos.stack.process(name);
     const tripped = new Promise<void>((resolve) => {
       tripwire.arm(
-        random.between(30, 400),
+        random.between(50, 1_000),
         random.pick(['before', 'after']),
         () => void host.kill('SIGKILL').then(resolve),
       );
