@@ -21,12 +21,12 @@ export function slidingMinute(limit: number): Quota {
 }
 
 /** The limit of the EST server: the first `limit` of each minute of the clock (lib/pipeline/renewal-limits.ts). */
-export function clockMinute(limit: number): Quota {
+export function clockWindow(limit: number, minutes: number): Quota {
   let current = -1;
   let taken = 0;
   return {
     take(at) {
-      const now = Math.floor(at / minute);
+      const now = Math.floor(at / (minutes * minute));
       if (now !== current) taken = 0;
       current = now;
       taken += 1;

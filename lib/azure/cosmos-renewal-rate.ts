@@ -3,8 +3,8 @@ import type { RenewalRate } from '../devices/renewal-rate.ts';
 import { callingCosmos } from './cosmos.ts';
 import { unlessStatus } from './service-errors.ts';
 
-/** Seconds that a counter is kept. It is used for one minute; clocks of instances can be apart. */
-const timeToLive = 600;
+/** Seconds that a counter is kept. It is used for 11 minutes; clocks of instances can be apart. */
+const timeToLive = 1800;
 
 interface Counter {
   readonly id: string;
@@ -14,12 +14,12 @@ interface Counter {
   readonly ttl: number;
 }
 
-/** Counters in container `events`, one document per group and minute. A patch adds in one request, so none is lost. */
+/** Counters in container `events`, one document per group and window. A patch adds in one request, so none is lost. */
 export function createCosmosRenewalRate(container: Container): RenewalRate {
   return {
-    async count(enrollmentGroup, minute) {
+    async count(enrollmentGroup, window) {
       const stream = `renewals-${enrollmentGroup}`;
-      const id = String(minute);
+      const id = String(window);
       for (;;) {
         const patched = await unlessStatus([404], () =>
           callingCosmos(() => container.item(id, stream).patch<Counter>([{ op: 'incr', path: '/renewals', value: 1 }])),

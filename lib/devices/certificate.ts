@@ -77,6 +77,26 @@ export interface Renewal {
   readonly before?: readonly string[];
 }
 
+/** When IoT Edge renews an identity: as the configuration in the bundle of the device has it. */
+export interface RenewalPolicy {
+  /** A share of the life ("80%"), or the time left ("30min", "10day"). */
+  readonly threshold: string;
+  /** From a failed attempt to the next one: a share of the life, or a time. */
+  readonly retry: string;
+}
+
+/** When the present identity of a device is to be renewed by our EST server. */
+export interface RenewalPlan extends RenewalPolicy {
+  /** When IoT Edge asks for the next identity: ISO 8601, UTC. */
+  readonly renewsAt: string;
+  /** Its day, UTC, such as `2027-09-10`. Devices are counted by it. */
+  readonly dueDay: string;
+  /** From then on the device is late, since two retries have failed: ISO 8601, UTC. At the latest the end of the certificate. */
+  readonly lateAt: string;
+  /** The day, UTC, on which the latest renewed identity was confirmed by a registration. Absent: none was. */
+  readonly confirmedDay?: string;
+}
+
 /** A bundle in the archive of its chunk. */
 export interface BundleName {
   /** Blob in the container `bundles`. */

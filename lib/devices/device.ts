@@ -2,8 +2,14 @@ import type { ErrorCode } from '../errors.ts';
 import type { Owing } from '../outbox.ts';
 import type { Measured, Page, PageRequest, Versioned } from '../storage.ts';
 import type { BlockKind, DeviceBlock } from './block.ts';
-import type { BundleName, CertificateName, DeviceCertificate, DeviceIdentity, Renewal } from './certificate.ts';
-import type { RenewalPlan } from './renewal-plan.ts';
+import type {
+  BundleName,
+  CertificateName,
+  DeviceCertificate,
+  DeviceIdentity,
+  Renewal,
+  RenewalPlan,
+} from './certificate.ts';
 import type { Twin } from './twin.ts';
 import type { CaInUse, UnderCa } from './under-ca.ts';
 

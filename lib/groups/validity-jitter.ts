@@ -14,7 +14,7 @@ export const renewalsPerMinute = (limits.dpsRegistrations.count * 60) / limits.d
  * Minutes in which the identity service of IoT Edge tries to register before a renewal has failed: it waits 60, 120, 180 and
  * 300 s after a 429 of DPS (Azure/iot-identity-service).
  */
-const tryingMinutes = 11;
+export const tryingMinutes = 11;
 
 /** Hours for which devices of a plant are off: from Friday at 16:00 to Monday at 08:00. */
 const offHours = 64;

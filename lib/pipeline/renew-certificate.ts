@@ -139,7 +139,7 @@ async function reserve(request: EnrollmentRequest, { leaf }: EnrollCall, caller:
       hasAsked = true;
       await confirmIfRegistered(record, caller, ports);
     } else {
-      if (known === undefined) await checkLimits(request.kind, { ...caller, record, presented }, ports);
+      if (known === undefined) await checkLimits(request.kind, { ...caller, record }, ports);
       const workSince = at.toISOString();
       const reservation = known === undefined ? newRenewal(request, ca, caller, at) : { ...known, workSince };
       const value = supersedeEstIdsBefore(reserved(record.value, reservation), presented, workSince);

@@ -5,6 +5,7 @@ import type { RenewalRate } from '../devices/renewal-rate.ts';
 import { asFleetError, FleetError } from '../errors.ts';
 import { usesFleetEst } from '../groups/definition.ts';
 import { inForce } from '../groups/group.ts';
+import { tryingMinutes } from '../groups/validity-jitter.ts';
 import { currentLog } from '../log.ts';
 import type { EstCaller } from './est-caller.ts';
 import { noteFrequentRenewal } from './note-frequent-renewal.ts';
@@ -32,12 +33,18 @@ function periodOf(validityDays: number): number {
 const renewalShare = 0.5;
 
 /**
+ * Renewals are counted over as many minutes as IoT Edge tries to register, so a burst is let through that DPS takes in this time.
+ * A refusal of DPS is tried again within minutes; one of this server costs 4 % of the life of the certificate.
+ */
+const windowMinutes = tryingMinutes;
+
+/**
  * Refuses a request of a device that asks too often, and one that would use up the quota of DPS that new devices need.
- * @throws FleetError `renewal-too-often`; `throttled` when the group has used its share of this minute
+ * @throws FleetError `renewal-too-often`; `throttled` when the group has used its share of these minutes
  */
 export async function checkLimits(
   kind: DeviceCertificate['kind'],
-  { definition, record, presented }: EstCaller,
+  { definition, record }: EstCaller,
   ports: LimitPorts,
 ): Promise<void> {
   const at = ports.now();
@@ -49,15 +56,14 @@ export async function checkLimits(
     throw new FleetError('renewal-too-often', `${what}. Expected fewer than ${perPeriod}.`);
   }
   // The first registration of a device is not a renewal.
-  const isFirst = record.value.status === 'provisioned' && presented.request === undefined;
-  if (kind !== 'identity' || isFirst) return;
+  if (kind !== 'identity' || record.value.status === 'provisioned') return;
   const { id } = definition;
-  const allowed = await perMinute(ports);
-  const minute = Math.floor(at.getTime() / 60_000);
-  const renewals = await ports.renewalRate.count(id, minute);
+  const allowed = (await perMinute(ports)) * windowMinutes;
+  const window = Math.floor(at.getTime() / (windowMinutes * 60_000));
+  const renewals = await ports.renewalRate.count(id, window);
   if (renewals <= allowed) return;
-  const message = `Group "${id}" renews more than ${allowed} identities a minute. The device asks again by itself.`;
-  throw new FleetError('throttled', message, { retryAfter: 60 });
+  const found = `Group "${id}" renews more than ${allowed} identities in ${windowMinutes} minutes.`;
+  throw new FleetError('throttled', `${found} The device asks again by itself.`, { retryAfter: windowMinutes * 60 });
 }
 
 /** When certificates of a kind were issued by EST since a time, newest first. */

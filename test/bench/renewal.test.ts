@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createEventQueue } from '../../bench/renewal/event-queue.ts';
 import { policy, renewalOf, retryOf, waitAfter } from '../../bench/renewal/iot-edge.ts';
-import { clockMinute, type Quota, slidingMinute, unlimited } from '../../bench/renewal/quota.ts';
+import { clockWindow, type Quota, slidingMinute, unlimited } from '../../bench/renewal/quota.ts';
 import { simulateRenewals } from '../../bench/renewal/simulation.ts';
 import { createRateLimiter } from '../../infra/emulators/rate-limiter.ts';
 import { parseGroupDefinition } from '../../lib/groups/definition.ts';
@@ -52,7 +52,7 @@ describe('the quota of DPS', () => {
 
 describe('the limit of the EST server', () => {
   it('is that of each minute of the clock', () => {
-    const limit = clockMinute(2);
+    const limit = clockWindow(2, 1);
     const times = [0, 1, 2, 59_999, 60_000, 60_001, 60_002, 180_000];
     assert.deepEqual(
       times.map((at) => limit.take(at)),
@@ -130,7 +130,7 @@ describe('the simulation', () => {
     fc.assert(
       fc.property(ends, fc.integer({ min: 1, max: 3 }), (notAfters, limit) => {
         const lives = notAfters.map((notAfter) => ({ notBefore: 0, notAfter }));
-        const quotas = { est: clockMinute(limit), dps: slidingMinute(limit) };
+        const quotas = { est: clockWindow(limit, 1), dps: slidingMinute(limit) };
         const { renewed, expired } = simulateRenewals({ lives, ...quotas, random });
         assert.equal(renewed + expired, lives.length);
       }),

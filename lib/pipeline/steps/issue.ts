@@ -1,11 +1,11 @@
 import pMap from 'p-map';
 import { type ArchiveEntry, type PackedArchive, packArchive } from '../../bundle/archive.ts';
 import type { Bundler } from '../../bundle/bundler.ts';
-import type { DeviceCertificate, DeviceIdentity } from '../../devices/certificate.ts';
-import type { RenewalPolicy } from '../../devices/renewal-plan.ts';
+import type { DeviceCertificate, DeviceIdentity, RenewalPolicy } from '../../devices/certificate.ts';
+
 import { FleetError } from '../../errors.ts';
-import { jitterDaysOf } from '../../groups/validity-jitter.ts';
 import { renewalPolicyOf } from '../../groups/definition.ts';
+import { jitterDaysOf } from '../../groups/validity-jitter.ts';
 import type { ChunkAttempt } from '../../jobs/messages.ts';
 import { type DeviceRequest, type RowError, rowError } from '../../manifest/manifest.ts';
 import { eraseKeys, type IssuedCertificate, type DeviceIdentity as IssuedIdentity } from '../../pki/device-issuer.ts';
