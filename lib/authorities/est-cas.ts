@@ -28,10 +28,10 @@ export function issuerAmong(cas: readonly IssuingCa[], leaf: X509Certificate): I
  * rollover, so the issuing CA changes only when the second of such a pair has come.
  * https://github.com/Azure/iot-identity-service/blob/main/cert/aziot-certd/src/est.rs
  */
-export const settleSeconds = 10;
+const settleSeconds = 10;
 
 /** Seconds from a rollover during which the CA certificates follow the request of the device. */
-export const followSeconds = 30;
+const followSeconds = 30;
 
 /**
  * The CA by which the EST server issues for the group now.

@@ -25,7 +25,7 @@ export function chooseHub({ registrationId, definition, linkedHubs, currentHub }
 }
 
 /** Host names have no case. */
-export const isSameHub = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();
+const isSameHub = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();
 
 /**
  * Rendezvous hashing: each hub gets the same share, and a hub that is added or removed moves only its own devices. The order

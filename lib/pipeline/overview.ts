@@ -82,7 +82,7 @@ const unitsPerSecond = 20;
 const minRenewalSeconds = 60;
 
 /** Days back and ahead of which renewals are counted. */
-export const renewalDays = 90;
+const renewalDays = 90;
 
 /** A renewed identity registers within minutes: IoT Edge tries for 11 of them where DPS throttles it. */
 const unconfirmedMilliseconds = 60 * 60 * 1000;

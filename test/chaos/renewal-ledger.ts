@@ -101,6 +101,6 @@ async function tryDoors({ stack }: ChaosStack, device: RenewingDevice, addProble
 }
 
 /** Only the leaf, as the front end passes it on. */
-export function leafOf({ chainPem, keyPem }: { readonly chainPem: string; readonly keyPem: string }) {
+function leafOf({ chainPem, keyPem }: { readonly chainPem: string; readonly keyPem: string }) {
   return { leafPem: new X509Certificate(chainPem).toString(), keyPem };
 }

@@ -28,7 +28,7 @@ export interface EstServer {
 }
 
 /** The server's answer is not one that IoT Edge takes. The message is what the journal of the gateway has. */
-export class EstError extends Error {
+class EstError extends Error {
   readonly status: number | undefined;
   constructor(message: string, status?: number) {
     super(message);
@@ -55,7 +55,7 @@ export async function createCert(csr: Buffer, server: EstServer, client: Credent
 }
 
 /** Base64 in lines of 64 characters, each with a newline at its end. */
-export function base64Lines(der: Buffer): string {
+function base64Lines(der: Buffer): string {
   return der.toString('base64').replace(/.{1,64}/g, '$&\n');
 }
 
