@@ -17,7 +17,8 @@ Prints one line of JSON per measurement, then a table. Writes bench/results.json
   --quick       one round of a tenth of the work, to see that it runs; not saved
   -h, --help    show this text
 
-Measurements: ${names.join(', ')}.
+Measurements:
+  ${names.join(' ')}
 
 Exit codes: 0 every bar is reached, 1 a bar is missed, 2 invalid command line.
 

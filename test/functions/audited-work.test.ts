@@ -34,6 +34,7 @@ const ofFunctions: Readonly<Record<string, Entry>> = {
   'sequence-audit': 'It moves entries into the log.',
   'send-events': 'It sends what other work has done, which has its entry.',
   'deliver-events': 'It sends what other work has done, which has its entry.',
+  'allocate-device': 'It changes nothing: DPS does what it answers.',
   console: 'It hands out files that are the same for every caller.',
   root: 'It leads to the console.',
   // The EST server, an app beside this one.
