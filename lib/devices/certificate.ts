@@ -58,7 +58,9 @@ export interface Renewal {
   readonly requestSha256: string;
   /** Hex. */
   readonly serialNumber: string;
-  /** Generation of the CA that signs (`IssuingCa.generation`). 0: the CA of `est.idCa` "separate". */
+  /** The group whose CA signs. */
+  readonly enrollmentGroup: string;
+  /** Generation of that CA (`IssuingCa.generation`). 0: the CA of `est.idCa` "separate". */
   readonly caGeneration: number;
   /** When it was stored: ISO 8601, UTC. */
   readonly reservedAt: string;

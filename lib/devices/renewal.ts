@@ -1,6 +1,5 @@
-import { isBlocked } from './blocking.ts';
 import type { DeviceCertificate, DeviceIdentity, Renewal } from './certificate.ts';
-import { certificatesOf, formerCertificateNames, revokeAll, withIssued } from './certificates.ts';
+import { certificatesOf, formerCertificateNames, withIssued } from './certificates.ts';
 import { type DeviceRecord, withEvent } from './device.ts';
 import { renewalIssued } from './renewal-plan.ts';
 
@@ -32,8 +31,8 @@ export interface Renewed extends DeviceIdentity {
  * The record with the certificate that answers a request. A renewed identity is the present one from now on, and the one
  * before it stays live until a registration confirms the new one: a device whose registration fails comes back with that.
  *
- * A device that was blocked meanwhile, or has made another request, does not get the certificate. It is named all the same,
- * since it was signed.
+ * A device that was blocked meanwhile, that a job claimed or moved to another group, or that has made another request, does not
+ * get the certificate. It is named all the same, since it was signed.
  */
 export function renewed(
   record: DeviceRecord,
@@ -41,12 +40,12 @@ export function renewed(
   { certificatePem, ...identity }: Renewed,
   at: string,
 ): DeviceRecord {
-  const { kind, serialNumber, requestSha256, caGeneration } = renewal;
+  const { kind, serialNumber, requestSha256, enrollmentGroup, caGeneration } = renewal;
   const certificate: DeviceCertificate = {
     kind,
     serialNumber,
     ...identity,
-    enrollmentGroup: record.enrollmentGroup,
+    enrollmentGroup,
     caGeneration,
     keyMadeBy: 'device',
     state: 'live',
@@ -59,12 +58,10 @@ export function renewed(
   const others = (record.renewals ?? []).filter((each) => each.kind !== kind);
   const reservation = record.renewals?.find((each) => each.serialNumber === serialNumber) ?? renewal;
   const renewals = [...others, { ...reservation, certificatePem }];
-  if (isBlocked(record)) {
-    return named({ ...record, certificates: revokeAll(certificates, at), renewals: others, history });
-  }
-  if (record.renewals?.some((each) => each.kind === kind && each.serialNumber !== serialNumber)) {
-    const unused = { ...certificate, state: 'superseded' } as const;
-    return named({ ...record, certificates: withIssued(held, [unused], at), history });
+  if (!isAwaiting(record, renewal)) {
+    const unused = { ...certificate, state: isFinal(record) ? 'revoked' : 'superseded' } as const;
+    const left = (record.renewals ?? []).filter((each) => each.serialNumber !== serialNumber);
+    return named({ ...record, certificates: withIssued(held, [unused], at), renewals: left, history });
   }
   if (kind !== 'identity') {
     return named({ ...record, certificates: supersedeUnused(certificates, kind, at), renewals, history });
@@ -80,6 +77,17 @@ export function renewed(
     unconfirmedSince: at,
     history,
   });
+}
+
+/** Whether the device still gets what it asked for. */
+function isAwaiting({ status, enrollmentGroup, renewals }: DeviceRecord, renewal: Renewal): boolean {
+  const isInUse = status === 'provisioned' || status === 'assigned';
+  const latest = renewals?.find(({ kind }) => kind === renewal.kind);
+  return isInUse && enrollmentGroup === renewal.enrollmentGroup && latest?.serialNumber === renewal.serialNumber;
+}
+
+function isFinal({ status }: DeviceRecord): boolean {
+  return status === 'revoked' || status === 'scrapped' || status === 'deleted';
 }
 
 function named(record: DeviceRecord): DeviceRecord {

@@ -186,6 +186,7 @@ function newRenewal({ kind, sha256 }: EnrollmentRequest, ca: IssuingCa, caller: 
     kind,
     requestSha256: sha256,
     serialNumber: newSerialNumber(),
+    enrollmentGroup: definition.id,
     caGeneration: ca.generation,
     reservedAt: at.toISOString(),
     workSince: at.toISOString(),
@@ -249,8 +250,9 @@ async function recordRenewed(
   });
   const block = blockError(stored);
   if (block !== undefined) throw block;
-  if (answer === undefined)
-    throw refused('The device has made another request since, which takes the place of this one.');
+  const isLive = certificatesOf(stored).some((each) => each.serialNumber === serialNumber && each.state === 'live');
+  if (answer === undefined || !isLive)
+    throw refused('The device was changed, or has made another request, since this one. Make a new request.');
   // After the record: either this sees that the CA leaves DPS, or the gate of the rollover counts this device.
   const { value: group } = await ports.groups.latest(stored.enrollmentGroup);
   if (caGeneration === estCaGeneration || isInUse(group, caGeneration)) return answer;
