@@ -84,7 +84,7 @@ export function objectOf(
 function parsed(kind: Kind, text: string): unknown {
   switch (kind) {
     case 'number': {
-      if (!/^-?\d+$/.test(text.trim())) throw new Error('This is not a whole number.');
+      if (!/^-?\d+(?:\.\d+)?$/.test(text.trim())) throw new Error('This is not a number.');
       return Number(text);
     }
     case 'flag':

@@ -29,9 +29,15 @@ const parts: readonly (readonly [string, readonly string[]])[] = [
   ['Purpose', ['description', 'target', 'enrollment', 'provisioningStatus']],
   [
     'Keys and certificates',
-    ['keyCustody', 'recipients', 'keyType', 'validityDays', 'keyUri', 'pkcs11', 'issuingCa', 'attestation'],
+    [
+      ...['keyCustody', 'recipients', 'keyType', 'validityDays', 'validityJitterDays', 'bundleShelfLifeDays'],
+      ...['keyUri', 'pkcs11', 'issuingCa', 'attestation'],
+    ],
   ],
-  ['Hub and twin', ['allocationPolicy', 'iotHubs', 'customAllocation', 'reprovisionPolicy', 'initialTwin']],
+  [
+    'Hub and twin',
+    ['allocation', 'allocationPolicy', 'iotHubs', 'customAllocation', 'reprovisionPolicy', 'initialTwin'],
+  ],
   ['Bundle', ['deviceIdCase', 'autoReprovisioningMode', 'edgeCa', 'est', 'trustBundle', 'agentImage']],
 ];
 
