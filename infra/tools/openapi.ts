@@ -107,7 +107,9 @@ export function openApi(): object {
   );
   for (const { get } of Object.values(document.paths ?? {})) {
     for (const parameter of get?.parameters ?? []) {
-      if ('in' in parameter && parameter.in === 'query') parameter.allowEmptyValue = true;
+      // An empty one counts as absent.
+      const isQuery = 'in' in parameter && parameter.in === 'query';
+      if (isQuery && parameter.required !== true) parameter.allowEmptyValue = true;
     }
   }
   return document;

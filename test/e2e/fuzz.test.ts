@@ -82,6 +82,8 @@ async function fuzz(phase: keyof typeof calls, config: string, more: readonly st
     ...['--config-file', config, 'run', resolve('docs/openapi.json'), '--url', `${urls.functions}/api`],
     ...['--header', `x-functions-key: ${functionsKey}`, '--max-examples', String(calls[phase]), '--seed', '1'],
     '--generation-deterministic',
+    // Seconds. A CA is removed from DPS when no worker can use it any more: after 11.
+    ...['--request-timeout', '30'],
     ...['--phases', phase, '--no-shrink', '--no-color', ...more],
   ];
   // Its own files (.schemathesis, .hypothesis) go where the stack has its own.
