@@ -10,7 +10,7 @@ const operations: Readonly<Record<string, { readonly method: 'GET' | 'POST'; rea
   csrattrs: { method: 'GET', handle: csrattrs },
 };
 
-// Anonymous for the host, which knows keys only. The platform lets nobody in without a client certificate, and each operation
+// Anonymous for the host, which knows keys only. The platform refuses every call without a client certificate, and each operation
 // checks that certificate.
 for (const [name, { method, handle }] of Object.entries(operations)) {
   app.http(name, {

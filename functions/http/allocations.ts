@@ -24,7 +24,7 @@ export const allocationRoute = 'allocations/{group}';
 
 const hostName = z.string().min(1).max(260);
 
-/** What is read of the request. The rest of it is as the enrollment group is in DPS, and our record has that. */
+/** The members of the request that are read. The others repeat the enrollment group, which our record has. */
 const body = {
   kind: 'json',
   description: 'AllocationRequest of DPS.',

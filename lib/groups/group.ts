@@ -160,8 +160,8 @@ export function inForce(group: GroupRecord): GroupRecord {
 }
 
 /**
- * Whether certificates of a CA may be handed out in the group: it issues by that CA, or DPS keeps it and nobody is taking it
- * away.
+ * Whether certificates of a CA may be handed out in the group: the group issues by that CA, or DPS keeps it and no removal of
+ * it has begun.
  */
 export function isInUse(group: GroupRecord, generation: number): boolean {
   if (group.removingCa?.generation === generation) return false;

@@ -16,7 +16,7 @@ export interface Completion {
 }
 
 export interface CompletedRollover extends StoredGroup {
-  /** What the gate counted when the CA was removed. Absent when an earlier request removed it. */
+  /** The counts of the gate when the CA was removed. Absent when an earlier request removed it. */
   readonly gate?: RolloverGate;
 }
 

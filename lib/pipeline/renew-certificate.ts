@@ -154,7 +154,7 @@ async function reserve(request: EnrollmentRequest, { leaf }: EnrollCall, caller:
 }
 
 /**
- * What the device was given for the same request before, or is about to be given: its key and its text are the same. A client
+ * The answer to the same request (same key, same text) that was given before, or is about to be. A client
  * that keeps its RSA key makes the same request at each renewal, so one that comes in the second half of the life of its answer
  * is a new one.
  * @throws FleetError `renewal-refused` when the device has asked for another certificate since: its answer is not kept

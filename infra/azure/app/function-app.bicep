@@ -11,7 +11,7 @@ param instanceMemoryMB int
 param maximumInstanceCount int
 param identityId string
 param identityClientId string
-@description('Nobody calls without a client certificate, and the app gets the certificate of its caller. Otherwise it asks for none.')
+@description('Every call needs a client certificate, which the app gets. Otherwise it asks for none.')
 param requiresClientCertificates bool
 @description('App registration with which built-in authentication signs callers in. Empty: callers use function keys.')
 param entraClientId string
@@ -116,7 +116,7 @@ module site 'br/public:avm/res/web/site:0.24.0' = {
     httpsOnly: true
     clientAffinityEnabled: false
     // Required for every path. With paths excluded, or with another mode, the platform asks for the certificate by renegotiation,
-    // and people have seen the header X-ARR-ClientCert reach an app although nobody had proved to have the key.
+    // and people have seen the header X-ARR-ClientCert reach an app without proof of possession of the key.
     clientCertEnabled: requiresClientCertificates
     clientCertMode: 'Required'
     publicNetworkAccess: 'Enabled'
