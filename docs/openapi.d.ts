@@ -1230,7 +1230,7 @@ export interface components {
              */
             edgeCa?: "daemon" | "issued" | "est";
             /** @description EST server (RFC 7030) that issues certificates to gateways. Their first credential is the identity of the bundle. "fleet" is short for `{ "url": "fleet", "identity": true }`. */
-            est?: {
+            est?: "fleet" | {
                 /** @description "fleet": the EST server of this deployment. Or the base URL of another one, such as https://est.example.com/.well-known/est */
                 url: "fleet" | string;
                 /**

@@ -18,6 +18,12 @@ export interface Fault {
 /** How a member is entered. */
 type Kind = 'text' | 'number' | 'choice' | 'flag' | 'lines' | 'blocks' | 'json' | 'object';
 
+/** The form of an object, of a member that also has a short form. */
+function formOf(schema: Schema): Schema {
+  const object = schema.anyOf?.find(({ type }) => type === 'object');
+  return object === undefined ? schema : { ...object, ...(schema.description && { description: schema.description }) };
+}
+
 function kindOf(schema: Schema): Kind {
   if (schema.enum !== undefined) return 'choice';
   if (schema.type === 'boolean') return 'flag';
@@ -32,7 +38,8 @@ function kindOf(schema: Schema): Kind {
 export function valuesOf(schema: Schema, value: unknown, before = ''): Values {
   const members = (value ?? {}) as Record<string, unknown>;
   const values: Record<string, string> = {};
-  for (const [name, member] of Object.entries(schema.properties ?? {})) {
+  for (const [name, described] of Object.entries(schema.properties ?? {})) {
+    const member = formOf(described);
     const path = before + name;
     const given = members[name] ?? (value === undefined && before !== '' ? undefined : member.default);
     if (kindOf(member) === 'object') Object.assign(values, valuesOf(member, given, `${path}.`));
@@ -60,7 +67,8 @@ export function objectOf(
 ): { readonly value: Record<string, unknown>; readonly faults: Fault[] } {
   const value: Record<string, unknown> = {};
   const faults: Fault[] = [];
-  for (const [name, member] of Object.entries(schema.properties ?? {})) {
+  for (const [name, described] of Object.entries(schema.properties ?? {})) {
+    const member = formOf(described);
     const path = before + name;
     const kind = kindOf(member);
     if (kind === 'object') {
@@ -124,7 +132,7 @@ export function fields(schema: Schema, names: readonly string[], state: FormStat
     const member = schema.properties?.[name];
     return member === undefined
       ? []
-      : [field(name, member, before + name, (schema.required ?? []).includes(name), state)];
+      : [field(name, formOf(member), before + name, (schema.required ?? []).includes(name), state)];
   });
 }
 

@@ -1,11 +1,27 @@
 import * as z from 'zod';
 import { enrollmentStatuses, groupStatus, type KnownCas } from '../../lib/enrollment/group-status.ts';
 import type { FleetError } from '../../lib/errors.ts';
-import { type GroupDefinition, groupDefinitionSchema, shownDefinition } from '../../lib/groups/definition.ts';
+import {
+  fleetEst,
+  fleetEstSettings,
+  type GroupDefinition,
+  groupDefinitionSchema,
+  shownDefinition,
+} from '../../lib/groups/definition.ts';
 import { type GroupRecord, inForce } from '../../lib/groups/group.ts';
 import { act, failureReason, time } from './schemas.ts';
 
-export const groupDefinition = groupDefinitionSchema.meta({ id: 'GroupDefinition' });
+export const groupDefinition = groupDefinitionSchema.meta({
+  id: 'GroupDefinition',
+  // A member that is read before its schema is (z.preprocess) is described by that schema alone.
+  override: ({ jsonSchema, io }: { jsonSchema: { properties?: Record<string, object> }; io: 'input' | 'output' }) => {
+    const { est } = jsonSchema.properties ?? {};
+    if (io !== 'input' || est === undefined || jsonSchema.properties === undefined) return;
+    const { description, ...settings } = est as { readonly description?: string };
+    const short = { type: 'string', const: fleetEst, 'x-stands-for': fleetEstSettings };
+    jsonSchema.properties['est'] = { description, anyOf: [short, settings] };
+  },
+});
 
 /** An enrollment group as the API shows it. */
 export const groupSchema = z

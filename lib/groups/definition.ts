@@ -102,10 +102,11 @@ const estServer = strictObject({
     .describe('PEM certificate of the CA that issued its TLS certificate. Default: our root.'),
 });
 
-/** `est: "fleet"` is short for our own EST server, which then also renews the identity. */
+/** What `est: "fleet"` is short for: our own EST server, which then also renews the identity. */
+export const fleetEstSettings = { url: fleetEst, identity: true } as const;
+
 const est = z.preprocess(
-  (input: typeof fleetEst | z.input<typeof estServer>) =>
-    input === fleetEst ? { url: fleetEst, identity: true } : input,
+  (input: typeof fleetEst | z.input<typeof estServer>) => (input === fleetEst ? fleetEstSettings : input),
   estServer,
 );
 

@@ -88,6 +88,29 @@ describe('fleet group diff', () => {
     assert.deepEqual([code, out.trim().split('\n').at(-1)], [0, '0 to create, 0 to change, 0 to delete, 1 unchanged']);
   });
 
+  it('takes the short form of a member for what it stands for', async () => {
+    const est = { url: 'fleet', identity: true, threshold: '80%', retry: '4%' };
+    const more = { edgeCaThreshold: '75%', edgeCaRetry: '4%', renewExpiredWithinDays: 0, idCa: 'issuing' };
+    const declared = group('line7', { est: { ...est, ...more } });
+    await using deployment = await fakeDeployment({
+      ...live,
+      'GET /api/enrollment-groups': { json: { enrollmentGroups: [declared] } },
+      'GET /api/enrollment-groups/line7': { json: declared, ...etag },
+    });
+    const text = 'keyCustody: sealed\ninitialTwin: { tags: { ring: pilot } }\nest: fleet\n';
+    const same = await fleet(`group diff ${filesOf({ 'line7.yaml': text })} --detailed-exitcode`, deployment);
+    assert.deepEqual(
+      [same.code, same.err, same.out.trim()],
+      [0, '', '0 to create, 0 to change, 0 to delete, 1 unchanged'],
+    );
+    const wrong = await fleet(
+      `group diff ${filesOf({ 'line7.yaml': text.replace('est: fleet', 'est: flet') })}`,
+      deployment,
+    );
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.err, /est has to be of type object/);
+  });
+
   it('names every fault of the files, and reads nothing that it does not need', async () => {
     await using deployment = await fakeDeployment(live);
     const folder = filesOf({
