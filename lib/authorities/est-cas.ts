@@ -25,13 +25,14 @@ export function issuerAmong(cas: readonly IssuingCa[], leaf: X509Certificate): I
 /**
  * Seconds from a rollover until the EST server issues by the new CA. IoT Edge sends its request and asks for the CA
  * certificates at the same time, and stores both answers as one chain. The two may come just before and just after the
- * rollover, so the issuing CA changes only when the second of such a pair has come.
+ * rollover, so the issuing CA changes only when the second of such a pair has come. By then every instance has read the group
+ * again: it keeps groups for 10 seconds (lib/enrollment/group-directory.ts), and DPS has the CA some time before the record says so.
  * https://github.com/Azure/iot-identity-service/blob/main/cert/aziot-certd/src/est.rs
  */
-const settleSeconds = 10;
+const settleSeconds = 20;
 
 /** Seconds from a rollover during which the CA certificates follow the request of the device. */
-const followSeconds = 30;
+const followSeconds = 60;
 
 /**
  * The CA by which the EST server issues for the group now.
@@ -39,9 +40,9 @@ const followSeconds = 30;
  */
 export function issuingCaAtEst(group: GroupRecord, at: Date): IssuingCa | undefined {
   const [current, older] = inForce(group).issuingCas;
-  return secondsSinceChange(group, at) < settleSeconds && older !== undefined && new Date(older.notAfter) > at
-    ? older
-    : current;
+  const isSettled = secondsSinceChange(group, at) >= settleSeconds;
+  if (isSettled || older === undefined || new Date(older.notAfter) <= at) return current;
+  return group.removingCa?.generation === older.generation ? current : older;
 }
 
 /** Whether the issuing CA has just changed, so that the CA certificates depend on the request of the device. */
@@ -49,7 +50,13 @@ export function isChanging(group: GroupRecord, at: Date): boolean {
   return inForce(group).issuingCas.length > 1 && secondsSinceChange(group, at) < followSeconds;
 }
 
-/** DPS gets each change of a group, also that of its CA. Other changes are treated like it, which does no harm. */
-function secondsSinceChange({ enrolled }: GroupRecord, at: Date): number {
-  return enrolled === undefined ? Number.POSITIVE_INFINITY : (at.getTime() - Date.parse(enrolled.at)) / 1000;
+/** Seconds within which DPS takes a new CA at the latest. What it is sent after that is another change of the group. */
+const acceptSeconds = 60 * 60;
+
+/** Seconds since DPS got the current CA. Infinite when that cannot have been of late. */
+function secondsSinceChange({ enrolled, issuesSince }: GroupRecord, at: Date): number {
+  if (enrolled === undefined || issuesSince === undefined) return Number.POSITIVE_INFINITY;
+  const accepted = Date.parse(enrolled.at);
+  if (accepted - Date.parse(issuesSince) > acceptSeconds * 1000) return Number.POSITIVE_INFINITY;
+  return (at.getTime() - accepted) / 1000;
 }

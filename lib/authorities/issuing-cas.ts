@@ -25,7 +25,8 @@ export function withCurrent(group: GroupRecord, issuingCa: IssuingCa, at: Date):
     issuingCas: [current],
     ...rest
   } = withoutOlder(group, at);
-  return { ...rest, issuingCas: current === undefined ? [issuingCa] : [issuingCa, current] };
+  const issuingCas = current === undefined ? [issuingCa] : [issuingCa, current];
+  return { ...rest, issuingCas, issuesSince: at.toISOString() };
 }
 
 /** CAs that a group keeps after DPS has them no more, newest first: 200 KB of certificates. */

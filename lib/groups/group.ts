@@ -15,6 +15,8 @@ export interface GroupRecord {
   readonly definition: GroupDefinition;
   /** The current issuing CA, then at most one older one that DPS still accepts. Empty until the first use. */
   readonly issuingCas: readonly IssuingCa[];
+  /** When the current issuing CA became so: ISO 8601, UTC. Absent where an earlier version made it so. */
+  readonly issuesSince?: string;
   /** The revision (`enrollmentRevision`) that DPS has, and since when. Absent until the group is in DPS. */
   readonly enrolled?: { readonly revision: string; readonly at: string };
   /** The enrollment group in DPS that this deployment wrote. Absent while there is none, and on records of earlier versions. */

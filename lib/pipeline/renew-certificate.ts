@@ -129,7 +129,9 @@ async function reserve(request: EnrollmentRequest, { leaf }: EnrollCall, caller:
   for (let looks = 0; looks < maxLooks; looks++) {
     const presented = presentedBy(record.value, leaf, caller.group.value.id);
     const at = now();
-    const known = answerTo(request, record.value, at);
+    const answer = answerTo(request, record.value, at);
+    // DPS has its CA no more: the same request then gets another certificate.
+    const known = answer !== undefined && isIssuing(answer, caller.group.value) ? answer : undefined;
     if (known?.certificatePem !== undefined) return known;
     const isAtWork = known !== undefined && at.getTime() - Date.parse(known.workSince) < workMs;
     if (isAtWork) {
@@ -163,17 +165,22 @@ function answerTo({ kind, sha256 }: EnrollmentRequest, record: DeviceRecord, at:
   const ofKind = record.renewals?.find((each) => each.kind === kind);
   if (ofKind?.before?.includes(sha256)) throw refused('The device has made another request since. Make a new one.');
   const latest = ofKind?.requestSha256 === sha256 ? ofKind : undefined;
-  if (latest !== undefined && latest.certificatePem === undefined) return latest;
+  if (latest !== undefined && latest.certificatePem === undefined) {
+    return isRenewalOf(latest.reservedAt, latest.notAfter, at) ? undefined : latest;
+  }
   const answer = certificatesOf(record).find(({ request }) => request?.sha256 === sha256);
   if (answer === undefined) return undefined;
   const { serialNumber, state, since, notAfter } = answer;
   const wasAnswered = `This request was answered by certificate ${serialNumber}`;
   if (state !== 'live') throw refused(`${wasAnswered}, which is ${state} since ${since}. Make a new request.`);
-  const issuedAt = Date.parse(answer.request?.at ?? since);
-  const isRenewal = at.getTime() > (issuedAt + Date.parse(notAfter)) / 2;
-  if (isRenewal) return undefined;
+  if (isRenewalOf(answer.request?.at ?? since, notAfter, at)) return undefined;
   if (latest === undefined) throw refused(`${wasAnswered}, before a later request. Make a new request.`);
   return latest;
+}
+
+/** Whether a request comes in the second half of the life of its answer. @param from when it was answered */
+function isRenewalOf(from: string, notAfter: string, at: Date): boolean {
+  return at.getTime() > (Date.parse(from) + Date.parse(notAfter)) / 2;
 }
 
 function newRenewal({ kind, sha256 }: EnrollmentRequest, ca: IssuingCa, caller: EstCaller, at: Date): Renewal {
@@ -201,6 +208,11 @@ async function issuerOf({ kind }: EnrollmentRequest, { group, est }: EstCaller, 
   const ca = issuingCaAtEst(group.value, ports.now());
   if (ca !== undefined) return ca;
   throw new FleetError('ca-missing', `Group "${group.value.id}" has no issuing CA.`);
+}
+
+/** Whether certificates of the CA of a reservation are handed out. */
+function isIssuing({ caGeneration }: Renewal, group: GroupRecord): boolean {
+  return caGeneration === estCaGeneration || isInUse(group, caGeneration);
 }
 
 /** The CA that a reservation was made for. @throws FleetError `renewal-refused` when the group has it no more */
@@ -255,6 +267,6 @@ async function recordRenewed(
     throw refused('The device was changed, or has made another request, since this one. Make a new request.');
   // After the record: either this sees that the CA leaves DPS, or the gate of the rollover counts this device.
   const { value: group } = await ports.groups.latest(stored.enrollmentGroup);
-  if (caGeneration === estCaGeneration || isInUse(group, caGeneration)) return answer;
+  if (isIssuing(reservation, group)) return answer;
   throw refused(`CA ${caGeneration} of group "${group.id}" has just left DPS. Make a new request.`);
 }

@@ -3,6 +3,7 @@ import type { X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { certificatesOf } from '../../../lib/devices/certificates.ts';
 import { blockDevice } from '../../../lib/pipeline/block-device.ts';
+import { completeRollover } from '../../../lib/pipeline/complete-rollover.ts';
 import { estCaCertificates } from '../../../lib/pipeline/est-ca-certificates.ts';
 import { reconcileRegistrations } from '../../../lib/pipeline/reconcile-registrations.ts';
 import { readCertificate } from '../../../lib/pki/certificate.ts';
@@ -208,6 +209,43 @@ describe('renewCertificate', () => {
     }
   });
 
+  it('takes a request whose delivery was cut long ago for a new one', async () => {
+    using world = await openEstWorld();
+    const leaf = await world.bundleLeaf();
+    const request = await estRequest();
+    world.failOn('intent');
+    await assert.rejects(world.ask(leaf, request), Interruption);
+    const reserved = world.record().renewals?.[0];
+    world.pass(300 * day);
+    const certificate = await world.ask(leaf, request);
+    assert.notEqual(serialOf(certificate), reserved?.serialNumber);
+    assert.ok(certificate.validToDate.getTime() - world.now().getTime() > 300 * day * 1000);
+  });
+
+  it('answers the same request by the CA that DPS has, after a rollover is completed', async () => {
+    using world = await openEstWorld();
+    const leaf = await world.bundleLeaf();
+    const request = await estRequest();
+    const before = await world.ask(leaf, request);
+    await world.services().groups.rollOver('line7');
+    world.pass(30 * 60);
+    const ports = { ...world.services(), devices: world.devices };
+    await completeRollover('line7', { by: 'Ann', devicesLockedOut: 1 }, ports);
+    world.pass(120);
+    const after = await world.ask(leaf, request);
+    assert.deepEqual([before.issuer, after.issuer], ['CN=line7 issuing CA 1', 'CN=line7 issuing CA 2']);
+  });
+
+  it('issues by the current CA after another change of the group', async () => {
+    using world = await openEstWorld();
+    const leaf = await world.bundleLeaf();
+    await world.services().groups.rollOver('line7');
+    world.pass(2 * day);
+    await world.declare('line7', { ...estGroup, initialTwin: { tags: { ring: 'wide' } } });
+    world.pass(1);
+    assert.equal((await world.ask(leaf, await estRequest())).issuer, 'CN=line7 issuing CA 2');
+  });
+
   it('gives the chain of the CA that issued, the issuing CA first, at a rollover too', async () => {
     using world = await openEstWorld();
     const leaf = await world.bundleLeaf();
@@ -218,10 +256,10 @@ describe('renewCertificate', () => {
     };
     const old = await chain();
     await world.services().groups.rollOver('line7');
-    world.pass(1);
+    world.pass(19);
     assert.equal(await chain(), old);
     assert.equal((await world.ask(leaf, await estRequest())).issuer, leaf.issuer);
-    world.pass(10);
+    world.pass(1);
     // The other half of the pair was answered by the CA before.
     assert.equal(await chain(), old);
     const renewed = await world.ask(leaf, await estRequest());
