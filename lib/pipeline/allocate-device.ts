@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { isBlocked } from '../devices/blocking.ts';
 import type { DeviceCertificate } from '../devices/certificate.ts';
 import { certificatesOf } from '../devices/certificates.ts';
 import type { DeviceRecord } from '../devices/device.ts';
@@ -90,22 +91,13 @@ function whyNot(record: DeviceRecord, leaf: X509Certificate, group: GroupRecord,
   const thumbprint = leaf.fingerprint256.replaceAll(':', '');
   const presented = certificatesOf(record).find(({ sha256Thumbprint }) => sha256Thumbprint === thumbprint);
   if (status === 'opening') throw undecided(`Device "${id}" is being restored.`);
-  if (blocked.includes(status)) return `Device "${id}" is ${status}.`;
+  if (isBlocked(record) || status === 'deleting' || status === 'deleted') return `Device "${id}" is ${status}.`;
   if (presented === undefined) {
     if (isReserved(record, leaf.serialNumber)) throw undecided(`The certificate of "${id}" is not recorded yet.`);
     return `Certificate ${leaf.serialNumber.toLowerCase()} is not one of device "${id}".`;
   }
   return whyNotBy(presented, record, group, at);
 }
-
-const blocked: readonly DeviceRecord['status'][] = [
-  'deleting',
-  'deleted',
-  'closing',
-  'suspended',
-  'revoked',
-  'scrapped',
-];
 
 /** Whether the record has the serial number of a certificate that is about to be recorded: it can have been handed out. */
 function isReserved({ serialNumber, status, renewals = [] }: DeviceRecord, leaf: string): boolean {

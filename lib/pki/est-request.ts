@@ -36,7 +36,7 @@ export const enrollmentProfiles = {
 
 /**
  * Reads the body of a `simpleenroll` or `simplereenroll` (RFC 7030 4.2.1): a PKCS#10 request, as base64 (RFC 8951 2.1), PEM
- * or DER. `content-transfer-encoding` is not looked at, as RFC 8951 2.1 wants it.
+ * or DER. The header `content-transfer-encoding` is ignored (RFC 8951 2.1).
  *
  * EST has one operation for all certificates, so the extensions that are asked for tell the kind, as IoT Edge sets them:
  * basicConstraints with CA:TRUE for the Edge CA, extKeyUsage clientAuth for the certificate that signs in to the EST server
@@ -55,7 +55,7 @@ export function readEnrollmentRequest(body: Buffer, deviceId: string): Enrollmen
   });
 }
 
-/** A SEQUENCE of 128 octets or more, as every request is, is no text: its second octet is not ASCII. */
+/** Every request is a SEQUENCE of 128 octets or more. The second octet of its DER is not ASCII, so it is told from text. */
 function textOf(body: Buffer): string {
   const isDer = body[0] === 0x30 && (body[1] ?? 0) >= 0x80;
   return isDer ? body.toString('base64') : body.toString('latin1');

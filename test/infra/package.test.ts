@@ -93,7 +93,7 @@ const consoleFiles = ['console', 'root'];
 /** The host asks for no key: the console has no data, and of DPS the app itself checks the key. */
 const open = [...consoleFiles, 'allocate-device'];
 
-/** What the EST server registers, and nothing else: its callers need a client certificate, and those of the API have none. */
+/** All functions of the EST server: its callers need a client certificate, and those of the API have none. */
 const expectedEst: Record<string, string> = {
   cacerts: 'GET .well-known/est/{label}/cacerts',
   simpleenroll: 'POST .well-known/est/{label}/simpleenroll',

@@ -48,7 +48,7 @@ interface Certificate {
   isLive: boolean;
 }
 
-/** What the rule knows of a device. */
+/** The state of a device, as far as the rule uses it. */
 class Device {
   readonly id: DeviceId;
   readonly group: string;

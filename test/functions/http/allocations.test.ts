@@ -174,7 +174,7 @@ describe('the webhook that DPS calls', () => {
     await assert.rejects(() => world.rotate(), { code: 'method-conflict' });
   });
 
-  it('is no drift, however DPS shows its address', async () => {
+  it('does not differ, whether DPS shows its whole address or not', async () => {
     using world = await openWorld();
     const group = await world.group();
     const found = world.enrollments.entries.groups.get('line7') ?? assert.fail();

@@ -202,7 +202,7 @@ describe('the check of the EST server', () => {
     }
   });
 
-  it('fails when nobody listens', async () => {
+  it('fails when no server listens', async () => {
     const found = await check('EST server', checked({ est: { url: 'http://127.0.0.1:9' } }));
     assert.equal(found.ok, false);
     assert.match(found.problem ?? '', /EST server (cannot be reached|failed)/);

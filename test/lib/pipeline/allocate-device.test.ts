@@ -19,7 +19,7 @@ const linkedHubs = [hub, 'other.azure-devices.net'];
 
 const openWorld = () => openEstWorld(definition);
 
-/** What the webhook answers to a device that registers with this certificate. */
+/** The answer of the webhook to a device that registers with this certificate. */
 async function allocate(world: EstWorld, leaf: X509Certificate, change: Partial<AllocationRequest> = {}) {
   const group = (await world.groupStore.read('line7'))?.value ?? assert.fail();
   const request = {

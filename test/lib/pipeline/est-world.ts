@@ -34,7 +34,7 @@ export async function openEstWorld(definition: GroupInput = estGroup, ids: reado
       const files = await readBundle(body);
       return new X509Certificate(files.get('certs/device-identity.full-chain.pem')?.body ?? '');
     },
-    /** What the device presents, and what it asks for. @returns the certificate that it gets */
+    /** A request to the EST server. @param leaf the client certificate @returns the certificate that the device gets */
     async ask(leaf: X509Certificate, body: Buffer, label = 'line7~1'): Promise<X509Certificate> {
       return new X509Certificate(await renewCertificate({ label, leaf, body }, world.services()));
     },
