@@ -52,6 +52,13 @@ interface KeptRequest {
   readonly der: Buffer;
 }
 
+interface Delivery {
+  /** Milliseconds. Undefined: it waits. */
+  readonly giveUpAfter: number | undefined;
+  /** The device has made no other request for this certificate. */
+  readonly isFirst: boolean;
+}
+
 /** Milliseconds for one certificate. Longer than the kills of the long form take. */
 const longest = 600_000;
 
@@ -60,6 +67,12 @@ const mostRequests = 4;
 
 /** Answers after which a device asks again: nothing was decided. */
 const undecided = [429, 500, 502, 503, 504];
+
+/**
+ * The refusal of a request, because another one of the device came after it (test/lib/pipeline/renew-overtaken.test.ts). It is right
+ * only for a device that has given a request up: a delivery of that can come late, and the server cannot know which is the newer.
+ */
+const overtaken = /made another request, since this one|made another request since/;
 
 const clientAuth = new Extension({
   extnID: id_ce_extKeyUsage,
@@ -93,7 +106,7 @@ export function createRenewingDevice(options: DeviceOptions): RenewingDevice {
   }
 
   /** One delivery: the request and the CA certificates at the same time. If one of them fails, both do. */
-  async function deliver(kind: RequestedKind, request: KeptRequest, giveUpAfter?: number) {
+  async function deliver(kind: RequestedKind, request: KeptRequest, { giveUpAfter, isFirst }: Delivery) {
     const operation = habits.isGateway ? 'simpleenroll' : 'simplereenroll';
     const limits = giveUpAfter === undefined ? {} : { giveUpAfter };
     book.sent(deviceId, kind, request.key);
@@ -101,7 +114,10 @@ export function createRenewingDevice(options: DeviceOptions): RenewingDevice {
       askEst(presented(), estUrl, operation, { requestDer: request.der, ...limits }),
       askEst(presented(), estUrl, 'cacerts', limits),
     ]);
-    for (const answer of [enrolled, cas]) note(kind, answer);
+    const isOvertaken = !isFirst && enrolled?.status === 403 && overtaken.test(enrolled.reason);
+    if (isOvertaken) book.refused(enrolled.status);
+    for (const answer of isOvertaken ? [cas] : [enrolled, cas]) note(kind, answer);
+    if (isOvertaken) return 'overtaken';
     const [leaf, ...others] = enrolled?.certificates ?? [];
     if (leaf === undefined) return undefined;
     book.answered(request.key, leaf);
@@ -129,10 +145,13 @@ export function createRenewingDevice(options: DeviceOptions): RenewingDevice {
       const isImpatient = random.chance(habits.impatient);
       const giveUpAfter = isImpatient ? random.between(20, 300) : undefined;
       const deliveries = random.chance(habits.twice) ? 2 : 1;
-      const given = await Promise.all(Array.from({ length: deliveries }, () => deliver(kind, request, giveUpAfter)));
-      const [credential] = given.filter((each) => each !== undefined);
+      const delivery = { giveUpAfter, isFirst: made === 1 };
+      const given = await Promise.all(Array.from({ length: deliveries }, () => deliver(kind, request, delivery)));
+      const [credential] = given.filter((each) => each !== undefined && each !== 'overtaken');
       if (credential !== undefined && !random.chance(habits.loses)) return credential;
-      if (made < mostRequests && (isImpatient || random.chance(0.5))) {
+      // An overtaken request is never answered.
+      const asksAnew = made < mostRequests && (isImpatient || random.chance(0.5));
+      if (asksAnew || given.includes('overtaken')) {
         request = newRequest(kind);
         made += 1;
       }
