@@ -124,6 +124,35 @@ function supersedeUnconfirmed(
   return supersede(certificates, others, at);
 }
 
+/**
+ * Whether the device shows by a registration that it has this identity and not the present one. A request that it gave up can be
+ * answered after the one that it made next: then the newest certificate is one that it never got.
+ */
+export function isShownByUse(record: DeviceRecord, { request, confirmedAt, state }: DeviceCertificate): boolean {
+  return (
+    request !== undefined && confirmedAt === undefined && (record.unconfirmedSince !== undefined || state === 'live')
+  );
+}
+
+/** The record with the identity that the device uses as the present one. The one that was awaited stays live: it may come. */
+export function withPresent(record: DeviceRecord, used: DeviceCertificate, at: string): DeviceRecord {
+  const { serialNumber, sha1Thumbprint, sha256Thumbprint, notBefore, notAfter } = used;
+  const certificates = certificatesOf(record).map((each) =>
+    each.serialNumber === serialNumber && each.state !== 'live' ? { ...each, state: 'live' as const, since: at } : each,
+  );
+  const identity = { sha1Thumbprint, sha256Thumbprint, notBefore, notAfter };
+  const plan = renewalIssued(record, identity, at);
+  return named({ ...record, serialNumber, identity, certificates, ...(plan !== undefined && { renewal: plan }) });
+}
+
+/** Marks a certificate as live that was awaited when another one was confirmed. */
+export function stillAwaited(record: DeviceRecord, serialNumber: string): DeviceRecord {
+  const certificates = certificatesOf(record).map((each) =>
+    each.serialNumber === serialNumber && each.state === 'superseded' ? { ...each, state: 'live' as const } : each,
+  );
+  return { ...record, certificates };
+}
+
 /** Marks the est-ids that are older than the one that the device presents as superseded: it has stored that one. */
 export function supersedeEstIdsBefore(record: DeviceRecord, presented: DeviceCertificate, at: string): DeviceRecord {
   if (presented.kind !== 'est-id') return record;

@@ -9,6 +9,7 @@ import {
 } from '../devices/certificates.ts';
 import { type DeviceRecord, type Registration, withEvent } from '../devices/device.ts';
 import { deviceAssigned } from '../devices/device-events.ts';
+import { isShownByUse, stillAwaited, withPresent } from '../devices/renewal.ts';
 import { renewalConfirmed } from '../devices/renewal-plan.ts';
 import type { RegistrationOf } from '../enrollment/enrollments.ts';
 import { FleetError } from '../errors.ts';
@@ -52,7 +53,7 @@ export async function applyRegistrations(
       const record = records.get(deviceId);
       if (record === undefined || !isNews(record.value, registration)) return;
       const seen = await atHub(record.value, registration, group, ports);
-      if (seen === undefined) return;
+      if (seen === undefined || (seen.former === undefined && !countsForPresent(record.value, registration))) return;
       const at = ports.now().toISOString();
       const value = registered(record.value, seen, at);
       const isAnnounced = ports.announceAssigned && isNewPlace(record.value, value);
@@ -70,14 +71,21 @@ export async function applyRegistrations(
 /** Whether DPS says of a working device what its record does not. */
 function isNews(record: DeviceRecord, registration: Registration): boolean {
   const { status } = registration;
+  const counts = countsForPresent(record, registration) || canShowUse(record, registration);
   if (record.status === 'provisioned') {
-    if (!countsForPresent(record, registration)) return false;
+    if (!counts) return false;
     return status === 'assigned' || !isKnown(record.registration, registration);
   }
   // A device that is assigned keeps that while DPS works on another registration.
   const isSettled = status === 'assigned' || status === 'failed' || status === 'disabled';
   if (record.status !== 'assigned' || !isSettled) return false;
-  return countsForPresent(record, registration) && !isKnown(record.registration, registration);
+  return counts && !isKnown(record.registration, registration);
+}
+
+/** Whether a registration from before the present certificate can show that the device uses another renewed identity. */
+function canShowUse(record: DeviceRecord, { status, at }: Registration): boolean {
+  if (record.unconfirmedSince === undefined || status !== 'assigned' || at === undefined) return false;
+  return certificatesOf(record).every(({ registeredAt = '' }) => Date.parse(at) > (Date.parse(registeredAt) || 0));
 }
 
 /** Whether the device is at a hub where it was not before. */
@@ -195,6 +203,10 @@ async function formerInUse(
 }
 
 function registered(record: DeviceRecord, { registration, former }: SeenRegistration, at: string): DeviceRecord {
+  if (former !== undefined && isShownByUse(record, former)) {
+    const shown = registered(withPresent(record, former, at), { registration, former: undefined }, at);
+    return stillAwaited(shown, record.serialNumber);
+  }
   const { status, assignedHub, errorMessage } = registration;
   const used = former ?? record.identity;
   const seen: Registration = {

@@ -39,8 +39,8 @@ export async function openEstWorld(definition: GroupInput = estGroup, ids: reado
       return new X509Certificate(await renewCertificate({ label, leaf, body }, world.services()));
     },
     /** DPS has assigned the device by this certificate. */
-    register(leaf: X509Certificate, id = 'gw-1'): void {
-      const at = new Date(time).toISOString();
+    register(leaf: X509Certificate, id = 'gw-1', when = new Date(time)): void {
+      const at = when.toISOString();
       world.enrollments.registrations.set('line7', [
         { deviceId: id, registration: { status: 'assigned', assignedHub: hub, at } },
       ]);

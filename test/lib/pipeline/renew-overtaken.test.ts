@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { applyRegistrations } from '../../../lib/pipeline/apply-registrations.ts';
+import { reconcileRegistrations } from '../../../lib/pipeline/reconcile-registrations.ts';
 import { renewCertificate } from '../../../lib/pipeline/renew-certificate.ts';
 import { Interruption } from '../../world.ts';
 import { estRequest, openEstWorld } from './est-world.ts';
@@ -49,6 +51,41 @@ describe('a request that was overtaken by another one', () => {
     );
     assert.equal((await world.ask(leaf, second)).fingerprint256, newer.fingerprint256);
   });
+
+  for (const [when, seconds] of [
+    ['at once', 1],
+    ['minutes later', 300],
+  ] as const) {
+    it(`leaves the record to the identity that the device uses, when the other one is issued ${when}`, async () => {
+      using world = await openEstWorld();
+      const first = await world.ask(await world.bundleLeaf(), await estRequest());
+      world.pass(60);
+      world.register(first);
+      await reconcileRegistrations(world.services());
+      world.pass(1000);
+      const used = await world.ask(first, await estRequest());
+      const registeredAt = world.now();
+      world.pass(seconds);
+      const late = await world.ask(first, await estRequest());
+      world.register(used, 'gw-1', registeredAt);
+      await reconcileRegistrations(world.services());
+
+      const { serialNumber, unconfirmedSince, certificates = [] } = world.record();
+      assert.deepEqual([serialNumber, unconfirmedSince], [used.serialNumber.toLowerCase(), undefined]);
+      const states = new Map(certificates.map((each) => [each.serialNumber, each.state]));
+      const stateOf = (certificate: typeof used) => states.get(certificate.serialNumber.toLowerCase());
+      assert.deepEqual([used, late, first].map(stateOf), ['live', 'live', 'superseded']);
+      // Both can renew; and if the device has the late one after all, that becomes the present one.
+      await world.ask(used, await estRequest({ kind: 'est-id' }));
+      world.pass(60);
+      world.register(late);
+      const [registration] = world.enrollments.registrations.get('line7') ?? [];
+      const { devices, groups, ...ports } = world.services();
+      const [records, group] = [await devices.read(['gw-1']), await groups.latest('line7')];
+      await applyRegistrations(registration ? [registration] : [], records, group.value, { devices, ...ports });
+      assert.equal(world.record().serialNumber, late.serialNumber.toLowerCase());
+    });
+  }
 
   it('locks no gateway out that loses two answers and comes back with the est-id that it has', async () => {
     using world = await openEstWorld();
