@@ -26,7 +26,9 @@ export async function checkRenewals(
   const records = new Map((await readDevices(chaos)).map((record) => [record.id, record]));
   const { signed, ...requests } = checkRequests(chaos, records, book, addProblem);
   const audit = await checkRenewalAudit(chaos.stack.storageConnectionString, signed, addProblem);
-  for (const device of fleet) checkRecord(device, records.get(device.id), addProblem);
+  const answers = [...book.requests.values()].flatMap((each) => [...each.answers.values()]);
+  const given = new Set(answers.map(thumbprint));
+  for (const device of fleet) checkRecord(device, records.get(device.id), given, addProblem);
   await pMap(fleet, (device) => tryDoors(chaos, device, addProblem), { concurrency: 16 });
   return { ...requests, ...audit, ...book.counts };
 }
@@ -70,15 +72,27 @@ function checkRequests(
 
 const thumbprint = ({ fingerprint256 }: X509Certificate) => fingerprint256.replaceAll(':', '');
 
-/** The newest identity is the one that the device has, it is the only live one, and nothing is awaited. */
-function checkRecord({ id, identity }: RenewingDevice, record: DeviceDocument | undefined, addProblem: AddProblem) {
+/**
+ * The newest identity is the one that the device has, it is the only live one, and nothing is awaited. A request that the device
+ * gave up can be answered late: then one more certificate is live, which no answer gave to the device.
+ */
+function checkRecord(
+  { id, identity }: RenewingDevice,
+  record: DeviceDocument | undefined,
+  given: ReadonlySet<string>,
+  addProblem: AddProblem,
+) {
   const { serialNumber, status, certificates = [], unconfirmedSince } = record ?? {};
   const identities = certificates.filter(({ kind }) => kind === 'identity');
   const live = identities.filter(({ state }) => state === 'live');
-  if (serialNumber !== identity.serialNumber)
+  const [late] = live.filter(({ request, sha256Thumbprint }) => request !== undefined && !given.has(sha256Thumbprint));
+  const used = live.filter((each) => each !== late);
+  const isLate = late !== undefined && late.serialNumber === serialNumber;
+  if (!isLate && serialNumber !== identity.serialNumber)
     addProblem(`${id} has identity ${identity.serialNumber}, its record (${status}) has ${serialNumber}`);
-  if (unconfirmedSince !== undefined) addProblem(`${id} registered, and its record waits since ${unconfirmedSince}`);
-  if (live.length !== 1 || live[0]?.serialNumber !== serialNumber)
+  if (!isLate && unconfirmedSince !== undefined)
+    addProblem(`${id} registered, and its record waits since ${unconfirmedSince}`);
+  if (used.length !== 1 || used[0]?.serialNumber !== identity.serialNumber)
     addProblem(`${id} has ${live.length} live identities: ${live.map((each) => each.serialNumber).join(', ')}`);
   const estIds = certificates.filter(({ kind, state }) => kind === 'est-id' && state === 'live');
   if (estIds.length > 2) addProblem(`${id} has ${estIds.length} live certificates for the EST server`);

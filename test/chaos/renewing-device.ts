@@ -72,7 +72,7 @@ const undecided = [429, 500, 502, 503, 504];
  * The refusal of a request, because another one of the device came after it (test/lib/pipeline/renew-overtaken.test.ts). It is right
  * only for a device that has given a request up: a delivery of that can come late, and the server cannot know which is the newer.
  */
-const overtaken = /made another request, since this one|made another request since/;
+const overtaken = /made another request, since this one|made another request since|before a later request/;
 
 const clientAuth = new Extension({
   extnID: id_ce_extKeyUsage,
