@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { json } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BlobServiceClient } from '@azure/storage-blob';
+import { BlobServiceClient, RestError } from '@azure/storage-blob';
 import type { ChaosStack } from './chaos-stack.ts';
 import { openDocuments } from './stores.ts';
 
@@ -51,8 +51,12 @@ export async function breakLeases({ stack }: Pick<ChaosStack, 'stack'>): Promise
     const container = service.getContainerClient(name);
     if (!(await container.exists())) continue;
     for await (const blob of container.listBlobsFlat()) {
-      if (blob.properties.leaseState === 'leased')
-        await container.getBlobClient(blob.name).getBlobLeaseClient().breakLease(0);
+      if (blob.properties.leaseState !== 'leased') continue;
+      const lease = container.getBlobClient(blob.name).getBlobLeaseClient();
+      // It can have ended since it was listed.
+      await lease.breakLease(0).catch((error: unknown) => {
+        if (!(error instanceof RestError) || error.code !== 'LeaseNotPresentWithLeaseOperation') throw error;
+      });
     }
   }
 }
