@@ -12,8 +12,14 @@ export interface Documents {
   close(): void;
 }
 
+/**
+ * Milliseconds for one page. The emulator shares two cores with everything else here, and a client that gives up after its
+ * default of 60 s shows nothing about the product.
+ */
+const readTimeout = 600_000;
+
 export function openDocuments({ cosmos: { endpoint, key, database } }: Pick<Stack, 'cosmos'>): Documents {
-  const client = new CosmosClient({ endpoint, key });
+  const client = new CosmosClient({ endpoint, key, connectionPolicy: { requestTimeout: readTimeout } });
   return {
     async all(container) {
       const pages = client
@@ -34,6 +40,19 @@ export async function readDevices(chaos: {
     return (await documents.all('devices')) as unknown as DeviceDocument[];
   } finally {
     documents.close();
+  }
+}
+
+/** How many devices have a renewed identity that no registration has confirmed. */
+export async function countUnconfirmed({ stack }: { readonly stack: Pick<Stack, 'cosmos'> }): Promise<number> {
+  const { endpoint, key, database } = stack.cosmos;
+  const client = new CosmosClient({ endpoint, key, connectionPolicy: { requestTimeout: readTimeout } });
+  try {
+    const query = 'SELECT VALUE COUNT(1) FROM c WHERE IS_DEFINED(c.unconfirmedSince)';
+    const { resources } = await client.database(database).container('devices').items.query<number>(query).fetchAll();
+    return resources.reduce((sum, count) => sum + count, 0);
+  } finally {
+    client.dispose();
   }
 }
 

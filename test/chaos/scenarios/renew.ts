@@ -13,7 +13,7 @@ import { checkRenewals } from '../renewal-ledger.ts';
 import { createRenewingDevice, type Habits, type RenewingDevice } from '../renewing-device.ts';
 import { createRequestBook, type RequestBook } from '../request-book.ts';
 import type { Scenario } from '../scenario.ts';
-import { readDevices } from '../stores.ts';
+import { countUnconfirmed } from '../stores.ts';
 import { breakLeases } from '../sweeps.ts';
 import { createTripwire, type Tripwire } from '../tripwire.ts';
 
@@ -171,7 +171,6 @@ async function killHosts(
 /** Waits until a registration has confirmed every renewed identity. The ledger names those that are not. */
 async function allConfirmed(chaos: ChaosStack): Promise<void> {
   for (const since = Date.now(); Date.now() - since < confirmTimeout; await sleep(500)) {
-    const devices = await readDevices(chaos);
-    if (devices.every(({ unconfirmedSince }) => unconfirmedSince === undefined)) return;
+    if ((await countUnconfirmed(chaos)) === 0) return;
   }
 }
