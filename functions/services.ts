@@ -13,6 +13,7 @@ import { createAppendBlobs } from '../lib/azure/append-blobs.ts';
 import { createBlobLock } from '../lib/azure/blob-lock.ts';
 import { createBlobStore } from '../lib/azure/blobs.ts';
 import { createCosmosDeadLetterStore } from '../lib/azure/cosmos-dead-letters.ts';
+import { createCosmosDelegatedCaStore } from '../lib/azure/cosmos-delegated-cas.ts';
 import { createCosmosDeviceStore } from '../lib/azure/cosmos-devices.ts';
 import { createCosmosDpsCaStore } from '../lib/azure/cosmos-dps-cas.ts';
 import { createCosmosWebhookStore } from '../lib/azure/cosmos-events.ts';
@@ -154,6 +155,7 @@ export function createServices(config: Config): Services {
   const devices = createCosmosDeviceStore(cosmos.container(cosmosContainers.devices), { sleep: pause });
   const fleetActs = createCosmosFleetActStore(cosmos.container(cosmosContainers.jobs));
   const groupStore = createCosmosGroupStore(cosmos.container(cosmosContainers.groups));
+  const delegatedCas = createCosmosDelegatedCaStore(cosmos.container(cosmosContainers.delegatedCas), now);
   const dpsCas = createCosmosDpsCaStore(cosmos.container(cosmosContainers.groups));
   const deadLetters = createCosmosDeadLetterStore(cosmos.container(cosmosContainers.deadLetters));
 
@@ -255,6 +257,7 @@ export function createServices(config: Config): Services {
     fleetActs,
     groups,
     groupStore,
+    delegatedCas,
     renewalRate,
     dpsCas,
     deadLetters,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Audit } from '../lib/audit/audit.ts';
 import { createCertificateAuthority } from '../lib/authorities/certificate-authority.ts';
+import type { DelegatedCaStore } from '../lib/authorities/delegated-ca.ts';
 import { createAllocationKeys } from '../lib/enrollment/allocation-keys.ts';
 import type { Enrollments, HubTwins } from '../lib/enrollment/enrollments.ts';
 import { createGroups, type DeclareOptions } from '../lib/enrollment/groups.ts';
@@ -26,6 +27,7 @@ import { someTime } from './factories.ts';
 import { createMemoryAudit } from './memory/audit.ts';
 import { createMemoryBlobStore } from './memory/blob-store.ts';
 import { createMemoryDeadLetterStore } from './memory/dead-letter-store.ts';
+import { createMemoryDelegatedCaStore } from './memory/delegated-ca-store.ts';
 import { createMemoryDeviceStore } from './memory/device-store.ts';
 import { createMemoryEnrollments } from './memory/enrollments.ts';
 import { createMemoryFindingStore } from './memory/finding-store.ts';
@@ -116,6 +118,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
     audit: createMemoryAudit(),
     allocationSecrets: createMemorySecretStore(),
     renewalRate: createMemoryRenewalRate(),
+    delegatedCas: createMemoryDelegatedCaStore(),
   };
   const deadLetters = createMemoryDeadLetterStore();
   const outbox = createMemoryOutbox({
@@ -176,6 +179,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
     ...{ identities, blockQueue, fleetActs: cuttable(memory.fleetActs), registryOperationsPerMinute: 50 },
     ...{ authority, renewalRate: cuttable(memory.renewalRate) },
     groups: newGroups(),
+    delegatedCas: cuttable<DelegatedCaStore>(memory.delegatedCas),
     findings: cuttable(memory.findings),
     overview: createOverview({
       devices,

@@ -67,9 +67,7 @@ export function predictDpsDecision(
     if (blocking !== undefined)
       return { ...refused(`the CA ${nameOf(certificate)}, which issued it, is blocked`), group: blocking.id };
     for (const { id, enrollment, provisioningStatus, issuingCas, missing } of groups) {
-      const place = issuingCas
-        .slice(0, 2)
-        .findIndex(({ certificatePem }) => isPem(certificate, certificatePem));
+      const place = issuingCas.slice(0, 2).findIndex(({ certificatePem }) => isPem(certificate, certificatePem));
       if (place < 0) continue;
       if (missing !== undefined) return { ...refused(`DPS does not have its group "${id}": ${missing}`), group: id };
       if (enrollment === 'individual') {

@@ -1,4 +1,5 @@
 import type { Audit } from '../audit/audit.ts';
+import type { DelegatedCaStore } from '../authorities/delegated-ca.ts';
 import type { DeviceStore } from '../devices/device.ts';
 import type { Enrollments, HubTwins } from '../enrollment/enrollments.ts';
 import type { Groups } from '../enrollment/groups.ts';
@@ -27,6 +28,7 @@ export interface Ports {
   readonly devices: DeviceStore;
   readonly fleetActs: FleetActStore;
   readonly groups: Groups;
+  readonly delegatedCas: DelegatedCaStore;
   readonly deadLetters: DeadLetterStore;
   readonly findings: FindingStore;
   readonly overview: Overview;
