@@ -2867,7 +2867,7 @@ export interface components {
              * @description See docs/findings.md.
              * @enum {string}
              */
-            kind: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-elsewhere" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "renewal-late" | "renews-too-often" | "archive-missing";
+            kind: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "ca-block-missing" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-elsewhere" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "renewal-late" | "renews-too-often" | "archive-missing";
             /** @enum {string} */
             severity: "critical" | "high" | "medium" | "low";
             /**
@@ -2878,7 +2878,7 @@ export interface components {
             readonly subject: {
                 /** @enum {string} */
                 type: "device" | "group" | "ca" | "archive";
-                /** @description Id of the device or group; of a CA the group and its generation; of an archive its blob. */
+                /** @description Id of the device or group; of a CA the group and its generation, of a delegated CA its serial number; of an archive its blob. */
                 id: string;
                 enrollmentGroup?: string;
             };
@@ -6063,7 +6063,7 @@ export interface operations {
                 /** @description The `continuation` of the page before. */
                 continuation?: string;
                 /** @description Findings of this kind. */
-                kind?: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-elsewhere" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "renewal-late" | "renews-too-often" | "archive-missing";
+                kind?: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "ca-block-missing" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-elsewhere" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "renewal-late" | "renews-too-often" | "archive-missing";
                 /** @description Findings of this severity. */
                 severity?: "critical" | "high" | "medium" | "low";
                 /** @description Findings in this state. Default: `open`. */
