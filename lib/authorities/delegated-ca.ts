@@ -1,4 +1,5 @@
 import type { Act } from '../access/act.ts';
+import { FleetError } from '../errors.ts';
 import type { Page, PageRequest, Versioned } from '../storage.ts';
 
 /**
@@ -31,8 +32,8 @@ export interface DelegatedCa {
 
 /**
  * `idle`: nothing was issued for five minutes. `age`: the hour was over. `shutdown`: the process ended. `group-changed`: the group
- * has another issuing CA, or settings that need another delegated CA. `blocked`: an operator blocked it. `not-signed`: the issuing
- * CA did not sign it, so it never was. `lost`: the process died with it; a sweep notes that after `signsUntil`.
+ * has another issuing CA, or settings that need another delegated CA. `blocked`: an operator blocked it. `not-made`: the issuing CA
+ * did not sign it, or its record could not be completed, so it signed nothing. `lost`: the process died with it; a sweep notes that after `signsUntil`.
  */
 export const delegatedCaEndReasons = [
   'idle',
@@ -40,7 +41,7 @@ export const delegatedCaEndReasons = [
   'shutdown',
   'group-changed',
   'blocked',
-  'not-signed',
+  'not-made',
   'lost',
 ] as const;
 
@@ -86,4 +87,31 @@ export interface DelegatedCaStore {
   replace(ca: Versioned<DelegatedCa>): Promise<string | undefined>;
   /** Newest first. */
   list(filter: DelegatedCaFilter, page: PageRequest): Promise<Page<DelegatedCa>>;
+}
+
+/** Attempts of a read followed by a conditional write. A record has few writers. */
+const maxChangeAttempts = 10;
+
+/**
+ * Changes a record, however often others change it meanwhile.
+ * @param change gives the record to store; the same object: nothing is written
+ * @returns the record that is stored
+ * @throws FleetError `not-found`, `concurrent-change`, `throttled`, `unavailable`
+ */
+export async function changeDelegatedCa(
+  id: string,
+  store: DelegatedCaStore,
+  change: (ca: DelegatedCa) => DelegatedCa,
+): Promise<DelegatedCa> {
+  for (let attempt = 1; attempt <= maxChangeAttempts; attempt++) {
+    const current = await store.read(id);
+    if (current === undefined) throw new FleetError('not-found', `There is no delegated CA "${id}".`);
+    const value = change(current.value);
+    if (value === current.value) return value;
+    if ((await store.replace({ value, etag: current.etag })) !== undefined) return value;
+  }
+  throw new FleetError(
+    'concurrent-change',
+    `The record of delegated CA "${id}" changes faster than it can be written.`,
+  );
 }
