@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { DelegatedCa } from '../../../lib/authorities/delegated-ca.ts';
+import { certificatesOf } from '../../../lib/devices/certificates.ts';
+import { FleetError } from '../../../lib/errors.ts';
+import { jobErrors } from '../../../lib/jobs/reports.ts';
 import { blockDelegatedCa } from '../../../lib/pipeline/block-delegated-ca.ts';
 import { createDriftDetector } from '../../../lib/pipeline/detect-drift.ts';
+import { devicesOfCa, reissueListOfCa } from '../../../lib/pipeline/devices-of-ca.ts';
+import { retryJob } from '../../../lib/pipeline/retry-job.ts';
 import { settleDelegatedCas } from '../../../lib/pipeline/settle-delegated-cas.ts';
+import { fenceIssuances } from '../../../lib/pipeline/steps/fence.ts';
 import { someDelegatedCa } from '../../contract/delegated-ca-store.ts';
 import { makeCertificate } from '../../infra/emulators/dps/certificates.ts';
 import { createMemoryFleetReader } from '../../memory/fleet-reader.ts';
-import { createWorld } from '../../world.ts';
+import { createWorld, type World } from '../../world.ts';
 
 const asked = { by: 'Ada (1)', reason: 'memory was read' };
 const certificatePem = (await makeCertificate({ name: 'line7 delegated', ca: true })).pem;
@@ -173,5 +179,98 @@ describe('a sweep', () => {
     await fleet.settle();
     assert.equal((await fleet.look()).opened, 0);
     assert.deepEqual(fleet.world.findings.all(), []);
+  });
+});
+
+describe('chunks in work while their delegated CA is blocked', () => {
+  /** Devices that would have to be issued again. */
+  const listed = async (world: World) => {
+    const pages = world.delegatedCas
+      .all()
+      .filter(({ blocked }) => blocked !== undefined)
+      .map((ca) => devicesOfCa(ca, { size: 100 }, world));
+    return (await Promise.all(pages)).flatMap(({ items }) => items.map(({ record }) => record.id)).sort();
+  };
+
+  /** Delivers again what failed because something changed. */
+  async function settle(world: World): Promise<void> {
+    for (let delivery = world.queue.shift(); delivery !== undefined; delivery = world.queue.shift()) {
+      try {
+        await delivery.run();
+      } catch (error) {
+        if (!(error instanceof FleetError) || !error.retry) throw error;
+        world.queue.unshift(delivery);
+      }
+    }
+  }
+
+  it('leave no device with a certificate of it that the list of the block lacks, whichever call the block meets', async () => {
+    const seen = { listed: 0, takenBack: 0, issuedAgain: 0 };
+    for (let call = 1, paused = true; paused; call++) {
+      using world = createWorld();
+      await world.declare('line7', { keyCustody: 'plain', issuance: 'delegated' });
+      const jobId = await world.upload('line7/list.csv', 'deviceId\ngw-1\ngw-2\ngw-3\n');
+      let atBlock: string[] = [];
+      world.pauseAfter(call, async () => {
+        const [ca] = world.delegatedCas.all();
+        if (ca === undefined) return;
+        await blockDelegatedCa(ca.id, asked, world.services());
+        atBlock = await listed(world);
+      });
+      await settle(world);
+      paused = world.hasPaused();
+      const missed = (await listed(world)).filter((id) => !atBlock.includes(id));
+      assert.deepEqual(missed, [], `after call ${call}`);
+      const { counts } = await world.job(jobId);
+      assert.equal(counts.provisioned + counts.failed, 3, `after call ${call}`);
+      seen.listed += Number(atBlock.length > 0);
+      seen.takenBack += Number(counts.failed > 0);
+      seen.issuedAgain += Number(world.delegatedCas.all().length > 1);
+      if (counts.failed === 0) continue;
+      const errors = await Array.fromAsync(jobErrors(jobId, world.services()));
+      assert.deepEqual([...new Set(errors.map(({ code }) => code))], ['ca-removed']);
+      await retryJob(await world.job(jobId), world.services());
+      await settle(world);
+      assert.equal((await world.job(jobId)).counts.provisioned, 3, `after call ${call}`);
+      assert.deepEqual(await listed(world), []);
+    }
+    assert.ok(seen.listed > 0 && seen.takenBack > 0 && seen.issuedAgain > 0, JSON.stringify(seen));
+  });
+
+  it('drop its key, so that the next chunk of the worker makes another CA', async () => {
+    using world = createWorld();
+    await world.declare('line7', { keyCustody: 'plain', issuance: 'delegated' });
+    const worker = world.services();
+    const group = (await worker.groups.directory()).get('line7');
+    assert.ok(group);
+    await worker.groups.ensure(group);
+    const opened = await worker.openIssuance(await worker.groups.latest('line7'));
+    const id = opened.delegatedCa?.id ?? '';
+    const issuances = new Map([['line7', opened]]);
+    await fenceIssuances(issuances, worker);
+    await blockDelegatedCa(id, asked, worker);
+    await assert.rejects(fenceIssuances(issuances, worker), { code: 'concurrent-change' });
+    assert.equal((await world.delegatedCas.read(id))?.value.ended?.reason, 'blocked');
+    const next = await worker.openIssuance(await worker.groups.latest('line7'));
+    assert.notEqual(next.delegatedCa?.id, id);
+    await fenceIssuances(new Map([['line7', next]]), worker);
+  });
+
+  it('of its group are written as rows for a job that issues them again', async () => {
+    using world = createWorld();
+    await world.declare('line7', { keyCustody: 'plain', issuance: 'delegated' });
+    await world.upload('line7/list.csv', 'deviceId,tags.site\ngw-1,berlin\ngw-2,paris\n');
+    await world.settle();
+    const [ca] = world.delegatedCas.all();
+    assert.ok(ca);
+    await blockDelegatedCa(ca.id, asked, world.services());
+    assert.deepEqual(await listed(world), ['gw-1', 'gw-2']);
+    const rows = (await Array.fromAsync(reissueListOfCa(ca, world.services()))).join('');
+    assert.match(rows, /^{"deviceId":"gw-1","enrollmentGroup":"line7","tags":{"site":"berlin"}.*\n.*gw-2.*\n$/);
+    await world.upload('line7/again.ndjson', rows, { onconflict: 'reissue' });
+    await world.settle();
+    assert.deepEqual(await listed(world), []);
+    const serials = [...world.devices.records.values()].map((record) => certificatesOf(record)[0]?.delegatedCa);
+    assert.ok(serials.every((serial) => serial !== undefined && serial !== ca.id));
   });
 });
