@@ -437,6 +437,100 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/certificate-authorities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Delegated CAs: which worker has or had which */
+        get: operations["list-certificate-authorities"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/certificate-authorities/{serial}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One delegated CA */
+        get: operations["get-certificate-authority"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/certificate-authorities/{serial}/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Devices that work with a certificate of a delegated CA
+         * @description By id. The devices of the group are read one by one, which takes about a minute for a million devices. A device that was issued again since is not on the list.
+         */
+        get: operations["list-certificate-authority-devices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/certificate-authorities/{serial}/reissue-list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rows of devices that have to be issued again when a delegated CA is blocked
+         * @description Devices in use that work with a certificate of it, as a manifest (NDJSON): id, group, tags and desired properties of their latest rows. Submit it to `POST /api/jobs` with onConflict=reissue. In a group with keyCustody "device", `csr` is empty: fill it in first.
+         */
+        get: operations["get-certificate-authority-reissue-list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/certificate-authorities/{serial}/block": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Block a delegated CA for good
+         * @description Nothing that it signed is handed out any more. DPS gets a disabled enrollment group on it, so devices with its certificates can no longer register; the EST server refuses them, too. Devices that are connected stay so until they register again. The answer begins the list of them. Repeat a request that was cut short.
+         */
+        post: operations["block-certificate-authority"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/device-acts": {
         parameters: {
             query?: never;
@@ -1200,6 +1294,11 @@ export interface components {
                  */
                 validityDays?: number;
             };
+            /**
+             * @description Who signs identities: a CA below the issuing CA that a worker has in memory for an hour at most, or the issuing CA itself. Default: "delegated" where CA keys are in a Key Vault and enrollment is "group", else "direct".
+             * @enum {string}
+             */
+            issuance?: "delegated" | "direct";
             /**
              * @description How DPS has the CA of the group: in the enrollment group, or as a verified CA by name (fleet ca register).
              * @default signingCertificate
@@ -2652,6 +2751,8 @@ export interface components {
                 enrollmentGroup: string;
                 /** @description Generation of that CA. 0: the CA for est-ids only. */
                 caGeneration?: number;
+                /** @description Serial number of the delegated CA that signed it, below that CA. Hex. */
+                delegatedCa?: string;
                 /** @description The request to the EST server that it answers. */
                 request?: {
                     /** @description SHA-256 of the PKCS#10 request, hex. */
@@ -2751,6 +2852,8 @@ export interface components {
             enrollmentGroup: string;
             /** @description 0: the CA for est-ids only. Absent where it was issued by an earlier version. */
             caGeneration?: number;
+            /** @description Serial number of the delegated CA that signed it, below that CA. Hex. */
+            delegatedCa?: string;
             /** @enum {string} */
             keyMadeBy?: "device" | "service";
             /**
@@ -2768,6 +2871,103 @@ export interface components {
                 sha256: string;
                 at: components["schemas"]["Time"];
             };
+        };
+        CertificateAuthorities: {
+            readonly certificateAuthorities: components["schemas"]["CertificateAuthority"][];
+            /** @description Absent on the last page. */
+            continuation?: string;
+            /** @description Path and query of the next page. Absent on the last page. */
+            next?: string;
+            /** @description The same with scheme and host, as this app was called. */
+            nextLink?: string;
+        };
+        /** @description A delegated CA (docs/delegated-issuing.md). */
+        CertificateAuthority: {
+            /** @description Hex. */
+            serialNumber: string;
+            enrollmentGroup: string;
+            /** @description Generation of the issuing CA that signed it. */
+            caGeneration: number;
+            /**
+             * @description `open`: its key may exist. `ended`: it does not. `blocked`: DPS and the EST server refuse its certificates.
+             * @enum {string}
+             */
+            state: "open" | "ended" | "blocked";
+            /** @description The process that made its key: host and process id. */
+            worker: string;
+            commonName: string;
+            /** @description When its record was written, before it was signed. */
+            reservedAt: components["schemas"]["Time"];
+            notBefore: components["schemas"]["Time"];
+            notAfter: components["schemas"]["Time"];
+            /** @description It signs nothing from then on. */
+            signsUntil: components["schemas"]["Time"];
+            /** @description Absent until it is signed. */
+            certificatePem?: string;
+            /** @description When and why its key was dropped. */
+            readonly ended?: {
+                at: components["schemas"]["Time"];
+                /**
+                 * @description `lost`: its worker died. See docs/delegated-issuing.md.
+                 * @enum {string}
+                 */
+                reason: "idle" | "age" | "shutdown" | "group-changed" | "blocked" | "not-made" | "lost";
+                /** @description Certificates that it signed, Edge CAs included. Absent for `lost`. */
+                certificates?: number;
+            };
+            /** @description Who blocked it, and why. */
+            readonly blocked?: {
+                /** @description A signed-in user as `name (object id)`, `function key`, or `order` and its source. */
+                by: string;
+                at: components["schemas"]["Time"];
+                reason: string;
+                /** @description The disabled enrollment group on it. Absent until DPS has it, or where nothing was signed. */
+                readonly inDps?: {
+                    enrollmentGroup: string;
+                    at: components["schemas"]["Time"];
+                    removedAt?: components["schemas"]["Time"];
+                };
+            };
+        };
+        DevicesOfCertificateAuthority: {
+            /** @description Devices that work with a certificate of it. Once it is blocked, each has to be issued again. */
+            readonly devices: components["schemas"]["DeviceOfCa"][];
+            /** @description Path of their rows. Submit them to `POST /api/jobs` with onConflict=reissue. */
+            reissueList: string;
+            /** @description Absent on the last page. */
+            continuation?: string;
+            /** @description Path and query of the next page. Absent on the last page. */
+            next?: string;
+            /** @description The same with scheme and host, as this app was called. */
+            nextLink?: string;
+        };
+        DeviceOfCa: {
+            deviceId: string;
+            /** @enum {string} */
+            status: "claimed" | "provisioned" | "assigned" | "failed" | "deleting" | "deleted" | "closing" | "suspended" | "revoked" | "scrapped" | "opening";
+            enrollmentGroup: string;
+            certificate: {
+                serialNumber: string;
+                sha256Thumbprint: string;
+                notAfter: components["schemas"]["Time"];
+                /**
+                 * @description `service`: the worker made the key, too, so it may be known to who has the key of the CA.
+                 * @enum {string}
+                 */
+                keyMadeBy?: "device" | "service";
+                /** @description The hub that it registered at with this certificate. */
+                assignedHub?: string;
+            };
+            link: string;
+        };
+        BlockedCertificateAuthority: {
+            certificateAuthority: components["schemas"]["CertificateAuthority"];
+            /** @description Devices that work with a certificate of it. Once it is blocked, each has to be issued again. */
+            readonly devices: components["schemas"]["DeviceOfCa"][];
+            /** @description Path of their rows. Submit them to `POST /api/jobs` with onConflict=reissue. */
+            reissueList: string;
+            /** @description Path of the list of all of them, when it has more than these. */
+            next?: string;
         };
         FleetActs: {
             readonly acts: components["schemas"]["FleetAct"][];
@@ -2858,7 +3058,7 @@ export interface components {
              * @description See docs/findings.md.
              * @enum {string}
              */
-            kind: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-elsewhere" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "renewal-late" | "renews-too-often" | "archive-missing";
+            kind: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "ca-block-missing" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-elsewhere" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "renewal-late" | "renews-too-often" | "archive-missing";
             /** @enum {string} */
             severity: "critical" | "high" | "medium" | "low";
             /**
@@ -2869,7 +3069,7 @@ export interface components {
             readonly subject: {
                 /** @enum {string} */
                 type: "device" | "group" | "ca" | "archive";
-                /** @description Id of the device or group; of a CA the group and its generation; of an archive its blob. */
+                /** @description Id of the device or group; of a CA the group and its generation, of a delegated CA its serial number; of an archive its blob. */
                 id: string;
                 enrollmentGroup?: string;
             };
@@ -3335,6 +3535,11 @@ export interface components {
                  */
                 validityDays: number;
             };
+            /**
+             * @description Who signs identities: a CA below the issuing CA that a worker has in memory for an hour at most, or the issuing CA itself. Default: "delegated" where CA keys are in a Key Vault and enrollment is "group", else "direct".
+             * @enum {string}
+             */
+            issuance?: "delegated" | "direct";
             /**
              * @description How DPS has the CA of the group: in the enrollment group, or as a verified CA by name (fleet ca register).
              * @default signingCertificate
@@ -5755,6 +5960,258 @@ export interface operations {
             503: components["responses"]["Error503"];
         };
     };
+    "list-certificate-authorities": {
+        parameters: {
+            query?: {
+                /** @description Items per page, 100 when absent. A page can have fewer, and more can follow it. */
+                limit?: number;
+                /** @description The `continuation` of the page before. */
+                continuation?: string;
+                /** @description Those of this enrollment group. */
+                group?: string;
+                /** @description Those in this state. */
+                state?: "open" | "ended" | "blocked";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page, newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CertificateAuthorities"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "get-certificate-authority": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Serial number of its certificate, 32 hex digits. */
+                serial: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The CA. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CertificateAuthority"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "list-certificate-authority-devices": {
+        parameters: {
+            query?: {
+                /** @description Items per page, 100 when absent. A page can have fewer, and more can follow it. */
+                limit?: number;
+                /** @description The `continuation` of the page before. */
+                continuation?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Serial number of its certificate, 32 hex digits. */
+                serial: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DevicesOfCertificateAuthority"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "get-certificate-authority-reissue-list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Serial number of its certificate, 32 hex digits. */
+                serial: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The list. It can be empty. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "block-certificate-authority": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Serial number of its certificate, 32 hex digits. */
+                serial: string;
+            };
+            cookie?: never;
+        };
+        /** @description Why. At most 4096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description The CA, and the first page of devices that have to be issued again. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlockedCertificateAuthority"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            /**
+             * @description `other-site`: Use the console of this app, or send a token or function key and no cookie.
+             *
+             *     `forbidden`: Ask for the role that the message names, and for the enrollment group if it names one.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "other-site" | "forbidden";
+                    };
+                };
+            };
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /**
+             * @description `group-exists`: Delete the enrollment group in DPS, or take it over: declare the group with adopt=true. Then retry the job.
+             *
+             *     `concurrent-change`: Read the resource again and repeat the request.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "group-exists" | "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            /** @description `group-refused`: Resolve what DPS says, then retry the job. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "group-refused";
+                    };
+                };
+            };
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
     "list-device-acts": {
         parameters: {
             query?: {
@@ -6049,7 +6506,7 @@ export interface operations {
                 /** @description The `continuation` of the page before. */
                 continuation?: string;
                 /** @description Findings of this kind. */
-                kind?: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-elsewhere" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "renewal-late" | "renews-too-often" | "archive-missing";
+                kind?: "group-missing" | "group-changed" | "group-other-ca" | "group-foreign" | "enrollment-missing" | "enrollment-foreign" | "enrollment-changed" | "block-missing" | "block-left" | "ca-block-missing" | "enabled-though-revoked" | "unknown-certificate" | "superseded-certificate" | "other-hub" | "identity-elsewhere" | "identity-missing" | "identity-disabled" | "registration-missing" | "tags-differ" | "other-authentication" | "registered-unknown" | "ca-ending" | "certificate-ending" | "renewal-late" | "renews-too-often" | "archive-missing";
                 /** @description Findings of this severity. */
                 severity?: "critical" | "high" | "medium" | "low";
                 /** @description Findings in this state. Default: `open`. */

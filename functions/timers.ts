@@ -6,6 +6,7 @@ import { noticeJobs } from '../lib/pipeline/notice-jobs.ts';
 import { reconcileRegistrations } from '../lib/pipeline/reconcile-registrations.ts';
 import { sendEvents } from '../lib/pipeline/send-events.ts';
 import { resumeBlocks } from '../lib/pipeline/settle-block.ts';
+import { settleDelegatedCas } from '../lib/pipeline/settle-delegated-cas.ts';
 import { sweep } from '../lib/pipeline/sweep.ts';
 import { warnOfExpiringCertificates } from '../lib/pipeline/warn-of-expiring-certificates.ts';
 import { readSweepSchedule } from './config.ts';
@@ -23,6 +24,8 @@ app.timer('reconcile-registrations', {
       if (resumed > 0) log.warn('blocks resumed', { devices: resumed });
       const acts = await resumeFleetActs(given);
       if (acts > 0) log.warn('acts on many devices resumed', { acts });
+      const { lost, closed, removed } = await settleDelegatedCas(given);
+      if (lost + closed + removed > 0) log.info('delegated CAs settled', { lost, closed, removed });
       await noticeJobs(given);
       await warnOfExpiringCertificates(given);
       const changed = await reconcileRegistrations(given);

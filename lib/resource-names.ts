@@ -38,6 +38,14 @@ export function poisonQueue(queue: QueueName): PoisonQueueName {
  */
 export const eventQueue = 'fleet-events';
 
+/**
+ * The enrollment group in DPS that blocks a delegated CA.
+ * @param serialNumber of the CA, hex
+ */
+export function blockingGroup(serialNumber: string): string {
+  return `blocked-ca-${serialNumber}`;
+}
+
 /** Blob containers. */
 export const blobContainers = {
   manifests: 'manifests',
@@ -59,4 +67,5 @@ export const cosmosContainers = {
   deadLetters: 'dead-letters',
   findings: 'findings',
   events: 'events',
+  delegatedCas: 'delegated-cas',
 } as const;

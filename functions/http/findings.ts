@@ -29,7 +29,9 @@ const finding = z
         type: z.enum(subjectTypes),
         id: z
           .string()
-          .describe('Id of the device or group; of a CA the group and its generation; of an archive its blob.'),
+          .describe(
+            'Id of the device or group; of a CA the group and its generation, of a delegated CA its serial number; of an archive its blob.',
+          ),
         enrollmentGroup: z.string().optional(),
       })
       .readonly(),

@@ -1,6 +1,7 @@
 import { rolesUpTo } from '../../lib/access/access.ts';
 import type { Role } from '../../lib/access/principal.ts';
 import { auditOperation } from './audit.ts';
+import { certificateAuthorityOperations } from './certificate-authorities.ts';
 import { certificateOperations } from './certificates.ts';
 import { checkOperations } from './checks.ts';
 import { deadLetterOperations } from './dead-letters.ts';
@@ -34,6 +35,7 @@ export const operations: readonly Operation[] = [
   ...deviceOperations,
   ...deviceBlocks,
   ...certificateOperations,
+  ...certificateAuthorityOperations,
   ...fleetActOperations,
   ...deletions,
   ...renewalOperations,

@@ -150,6 +150,7 @@ export const tagDescriptions: Readonly<Record<string, string>> = {
   findings: 'What was seen in Azure that the records do not say.',
   audit: 'Who did what, when and why.',
   certificates: 'Which devices hold which certificates.',
+  'certificate-authorities': 'CAs that workers make for themselves, and blocking one.',
   'device-acts': 'Suspend, revoke, restore or scrap many devices.',
   'dead-letters': 'Messages that failed for good.',
   webhooks: 'Addresses that events are posted to.',

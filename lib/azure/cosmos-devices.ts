@@ -16,6 +16,7 @@ import type {
   RenewalCount,
   RenewalPeriod,
 } from '../devices/device.ts';
+import { statusesWithoutCa } from '../devices/under-delegated-ca.ts';
 import { FleetError } from '../errors.ts';
 import type { Versioned } from '../storage.ts';
 import {
@@ -187,10 +188,15 @@ type DueCount = GroupCount & { readonly status: DeviceRecord['status']; readonly
 type DoneCount = GroupCount & { readonly confirmedDay: string };
 
 const isInUse = "c.status IN ('assigned', 'provisioned')";
+/** As `identityOf` in lib/devices/under-delegated-ca.ts. */
+const isOfDelegatedCa =
+  `c.status NOT IN (${statusesWithoutCa.map((status) => `'${status}'`).join(', ')})` +
+  " AND EXISTS (SELECT VALUE x FROM x IN c.certificates WHERE x.delegatedCa = ? AND x.kind = 'identity'" +
+  ' AND ((NOT IS_DEFINED(c.before) AND x.serialNumber = c.serialNumber) OR x.serialNumber = c.before.serialNumber))';
 const isByHand = `${isInUse} AND NOT IS_DEFINED(c.renewal)`;
 
 function conditionsOf(filter: Omit<DeviceFilter, 'certificate'>): Condition[] {
-  const { jobId, enrollmentGroup, issuingGroup, status, expiresBefore, byHand, idPrefix } = filter;
+  const { jobId, enrollmentGroup, issuingGroup, status, expiresBefore, byHand, idPrefix, delegatedCa } = filter;
   return [
     ['c.claim.jobId = ?', jobId],
     ['c.enrollmentGroup = ?', enrollmentGroup],
@@ -200,6 +206,7 @@ function conditionsOf(filter: Omit<DeviceFilter, 'certificate'>): Condition[] {
     ['c.identity.notAfter < ?', expiresBefore],
     [isByHand, byHand === true ? [] : undefined],
     ['STARTSWITH(c.id, ?)', idPrefix],
+    [isOfDelegatedCa, delegatedCa],
   ];
 }
 

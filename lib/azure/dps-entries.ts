@@ -4,7 +4,7 @@ import type {
   EnrollmentGroup,
 } from 'azure-iot-provisioning-service/dist/interfaces.js';
 import { mergeTwins } from '../devices/twin.ts';
-import type { FoundEntry, GroupEnrollment, IndividualEnrollment } from '../enrollment/enrollments.ts';
+import type { ClosedCa, FoundEntry, GroupEnrollment, IndividualEnrollment } from '../enrollment/enrollments.ts';
 import type { GroupDefinition } from '../groups/definition.ts';
 import { canonicalJson } from '../json.ts';
 
@@ -47,6 +47,15 @@ export function toEnrollmentGroup({
     attestation: { type: 'x509', x509 },
     initialTwin: { tags, properties: { desired } },
     ...common(definition),
+  } as unknown as EnrollmentGroup;
+}
+
+/** Settings are those that DPS has by default: no device gets as far as to need them. */
+export function closingGroup({ id, certificatePem }: ClosedCa): EnrollmentGroup {
+  return {
+    enrollmentGroupId: id,
+    attestation: { type: 'x509', x509: { signingCertificates: { primary: { certificate: certificatePem } } } },
+    provisioningStatus: 'disabled',
   } as unknown as EnrollmentGroup;
 }
 

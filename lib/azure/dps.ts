@@ -1,7 +1,11 @@
 import { ProvisioningServiceClient } from 'azure-iot-provisioning-service';
-import type { IndividualEnrollment as DpsEnrollment } from 'azure-iot-provisioning-service/dist/interfaces.js';
+import type {
+  IndividualEnrollment as DpsEnrollment,
+  EnrollmentGroup,
+} from 'azure-iot-provisioning-service/dist/interfaces.js';
 import type { Registration } from '../devices/device.ts';
 import type {
+  ClosedCa,
   Deletion,
   EnrollmentChange,
   EnrollmentDoor,
@@ -12,9 +16,11 @@ import type {
   IndividualEnrollment,
   RegistrationOf,
 } from '../enrollment/enrollments.ts';
+import { groupExists } from '../enrollment/group-ownership.ts';
 import { FleetError, orFleetError } from '../errors.ts';
 import {
   blockingEnrollment,
+  closingGroup,
   type DpsEntry,
   foundEntry,
   isSameGroup,
@@ -33,7 +39,7 @@ const pageSize = 100;
 const maxAttempts = 5;
 
 /** "Enrollment already exists.", "EnrollmentGroup already exists.", "Precondition failed." */
-const [enrollmentExists, groupExists, preconditionFailed] = [409201, 409202, 409203];
+const [enrollmentExists, groupConflict, preconditionFailed] = [409201, 409202, 409203];
 
 /** The enrollment side of DPS, through azure-iot-provisioning-service (service API 2021-10-01). */
 export function createDpsEnrollments(connection: IotConnection): Enrollments {
@@ -42,17 +48,31 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
   const findGroup = (id: string) => unlessMissing(() => client.getEnrollmentGroup(id));
   const findEnrollment = (id: string) => unlessMissing(() => client.getIndividualEnrollment(id));
 
-  async function ensureGroup(
-    group: GroupEnrollment,
+  function ensureGroup(group: GroupEnrollment, mayWrite: (found: FoundEntry | undefined) => Promise<void>) {
+    const declared = toEnrollmentGroup(group);
+    return writeGroup(declared, mayWrite, (existing) => isSameGroup(existing, declared));
+  }
+
+  async function closeCa(ca: ClosedCa): Promise<FoundEntry> {
+    const own = sha256Of(ca.certificatePem);
+    const mayWrite = async (found: FoundEntry | undefined) => {
+      if (found !== undefined && found.thumbprints.join() !== own) throw groupExists(ca.id, found);
+    };
+    return writeGroup(closingGroup(ca), mayWrite, (existing) => foundEntry(existing).disabled === true);
+  }
+
+  /** Creates or updates a group, of the version that `mayWrite` was asked about, unless DPS has it as wanted. */
+  async function writeGroup(
+    declared: EnrollmentGroup,
     mayWrite: (found: FoundEntry | undefined) => Promise<void>,
+    isAsWanted: (existing: EnrollmentGroup) => boolean,
   ): Promise<FoundEntry> {
-    const { id } = group.definition;
+    const id = declared.enrollmentGroupId;
     for (let attempt = 1; attempt <= maxAttempts; attempt++) {
       const existing = await findGroup(id);
       const found = existing && foundEntry(existing);
-      const declared = toEnrollmentGroup(group);
       await mayWrite(found);
-      if (existing !== undefined && found !== undefined && isSameGroup(existing, declared)) return found;
+      if (existing !== undefined && found !== undefined && isAsWanted(existing)) return found;
       try {
         // Without an etag DPS only creates.
         const etag = existing === undefined ? {} : { etag: existing.etag };
@@ -200,6 +220,7 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
 
   return {
     ensureGroup,
+    closeCa,
     enroll,
     close,
     enrollment: read,
@@ -299,7 +320,7 @@ function bulkCreate(client: ProvisioningServiceClient, enrollments: DpsEnrollmen
 function isRace(error: unknown): boolean {
   const status = iotStatus(error);
   if (status !== 409) return status === 412;
-  return [enrollmentExists, groupExists, preconditionFailed].includes(iotAnswer(error).errorCode);
+  return [enrollmentExists, groupConflict, preconditionFailed].includes(iotAnswer(error).errorCode);
 }
 
 export async function unlessMissing<T>(work: () => Promise<{ responseBody: T }>): Promise<T | undefined> {

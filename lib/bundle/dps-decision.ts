@@ -9,6 +9,8 @@ export interface VerifierGroup {
   readonly provisioningStatus: 'enabled' | 'disabled';
   /** The current one first. DPS has it as primary certificate, and the one before it as secondary. PEM. */
   readonly issuingCas: readonly { readonly certificatePem: string; readonly chainPem: readonly string[] }[];
+  /** CAs below its issuing CAs that DPS refuses, by a disabled group on each. PEM. */
+  readonly blockedCas?: readonly string[];
   /** Why DPS does not have the group. Absent: it has it. */
   readonly missing?: string;
   /** Why DPS is not known to trust its CAs. Absent: it trusts them, as far as it is known. */
@@ -61,10 +63,11 @@ export function predictDpsDecision(
   if (fault !== undefined) return refused(withReason(fault, presented, verifiedCas === undefined ? groups : []));
 
   for (const certificate of path.slice(1)) {
+    const blocking = groups.find(({ blockedCas = [] }) => blockedCas.some((pem) => isPem(certificate, pem)));
+    if (blocking !== undefined)
+      return { ...refused(`the CA ${nameOf(certificate)}, which issued it, is blocked`), group: blocking.id };
     for (const { id, enrollment, provisioningStatus, issuingCas, missing } of groups) {
-      const place = issuingCas
-        .slice(0, 2)
-        .findIndex(({ certificatePem }) => isAmong(certificate, [new X509Certificate(certificatePem)]));
+      const place = issuingCas.slice(0, 2).findIndex(({ certificatePem }) => isPem(certificate, certificatePem));
       if (place < 0) continue;
       if (missing !== undefined) return { ...refused(`DPS does not have its group "${id}": ${missing}`), group: id };
       if (enrollment === 'individual') {
@@ -163,6 +166,8 @@ function issuerOf(
 function isAmong({ fingerprint256 }: X509Certificate, certificates: readonly X509Certificate[]): boolean {
   return certificates.some((each) => each.fingerprint256 === fingerprint256);
 }
+
+const isPem = (certificate: X509Certificate, pem: string) => isAmong(certificate, [new X509Certificate(pem)]);
 
 const sha1Thumbprint = ({ fingerprint }: X509Certificate) => fingerprint.replaceAll(':', '');
 

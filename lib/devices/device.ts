@@ -393,4 +393,6 @@ export interface DeviceFilter {
   readonly idPrefix?: string;
   /** The device has this certificate, or had it (`formerCertificateNames`). */
   readonly certificate?: CertificateName;
+  /** The device needs a certificate of this delegated CA: `identityOf` in under-delegated-ca.ts. Not indexed, so give a group with it. */
+  readonly delegatedCa?: string | undefined;
 }

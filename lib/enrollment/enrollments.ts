@@ -20,6 +20,16 @@ export interface Enrollments {
   /** Deletes an enrollment group if `isOwn` says so of the version that is deleted. @throws FleetError `concurrent-change` */
   deleteGroup(id: string, isOwn: (found: FoundEntry) => boolean): Promise<Deletion>;
   /**
+   * Closes DPS for every device whose certificate a CA issued: creates a disabled enrollment group that has only that CA, or
+   * disables it again. DPS goes by the entry of the nearest issuer, so this one decides before the group of the CA that issued the
+   * CA. A device with an individual enrollment is not closed: DPS prefers that.
+   * https://learn.microsoft.com/azure/iot-dps/concepts-x509-attestation
+   * @returns the group as DPS has it now
+   * @throws FleetError `group-exists` when DPS has a group of that id with another certificate, `group-refused` with DPS's code
+   * and message, such as when another entry has the certificate; `concurrent-change`
+   */
+  closeCa(ca: ClosedCa): Promise<FoundEntry>;
+  /**
    * Enrolls devices (10 at most, see `enrollmentsPerCall`). Replaces an enrollment that is one of `own`, and any
    * with `adopt`, if `mayWrite` says so. One with this certificate and the wanted status stays as it is.
    * @returns for each device, in order: undefined when it is enrolled, or why it is not
@@ -121,6 +131,13 @@ export function describeEntry({
   const certificate = thumbprint === undefined ? '' : `, certificate SHA-256 ${thumbprint}`;
   const device = deviceId === undefined ? '' : `, device id "${deviceId}"`;
   return `It has attestation ${attestation}${certificate}${device}, was created at ${createdAt}, and has the ETag ${etag}.`;
+}
+
+/** A CA below an issuing CA whose devices DPS is to refuse. */
+export interface ClosedCa {
+  /** Id of the enrollment group that closes it. */
+  readonly id: string;
+  readonly certificatePem: string;
 }
 
 /** An enrollment group as DPS is to hold it. */

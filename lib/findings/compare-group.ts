@@ -1,9 +1,11 @@
 import { X509Certificate } from 'node:crypto';
+import type { DelegatedCa } from '../authorities/delegated-ca.ts';
 import { caNoticeDays, expiringCertificates } from '../authorities/expiry.ts';
 import { definitionForDps } from '../enrollment/group-in-dps.ts';
 import { isOwnGroup } from '../enrollment/group-ownership.ts';
 import type { EntrySettings, ObservedEntry } from '../enrollment/observed.ts';
 import { enrollmentRevision, type GroupRecord, inForce } from '../groups/group.ts';
+import { blockingGroup } from '../resource-names.ts';
 import { differingSettings, expectedSettings } from './entry-settings.ts';
 import type { Difference, Subject } from './finding.ts';
 import type { FindingKind } from './kinds.ts';
@@ -100,6 +102,32 @@ export function foreignGroups(
     const subject: Subject = { type: 'group', id: entry.id, enrollmentGroup: owner };
     const found = { createdAt: entry.createdAt, caOfGroup: owner, thumbprints: entry.thumbprints };
     return [{ kind: 'group-foreign', subject, expected: { inDps: false }, seen: found }];
+  });
+}
+
+/**
+ * Compares the blocks of delegated CAs with what DPS has.
+ * @param blocked CAs that DPS is to refuse. One that was blocked after `at` is not compared
+ * @param at when DPS was read: ISO 8601, UTC
+ */
+export function compareBlockedCas(
+  blocked: readonly DelegatedCa[],
+  seen: ReadonlyMap<string, ObservedEntry>,
+  at: string,
+): readonly Comparison[] {
+  return blocked.map(({ id, enrollmentGroup, certificatePem = '', blocked: block }): Comparison => {
+    const subject: Subject = { type: 'ca', id, enrollmentGroup };
+    if (block === undefined || (block.inDps?.at ?? block.at) >= at) return { subject, decided: [], differences: [] };
+    const [group, thumbprint] = [blockingGroup(id), sha256Of(certificatePem)];
+    const entry = seen.get(group);
+    const isClosed = entry?.settings.provisioningStatus === 'disabled' && entry.thumbprints.join() === thumbprint;
+    const expected = { inDps: true, group, provisioningStatus: 'disabled', thumbprints: [thumbprint] };
+    const found =
+      entry === undefined
+        ? { inDps: false }
+        : { inDps: true, provisioningStatus: entry.settings.provisioningStatus, thumbprints: entry.thumbprints };
+    const difference: Difference = { kind: 'ca-block-missing', subject, expected, seen: found };
+    return { subject, decided: ['ca-block-missing'], differences: isClosed ? [] : [difference] };
   });
 }
 

@@ -7,7 +7,7 @@ import type { FindingKind, Severity, SubjectType } from './kinds.ts';
 /** What a finding is about. */
 export interface Subject {
   readonly type: SubjectType;
-  /** Id of the device or the group; of a CA the group and its generation (`line7/2`); of an archive its blob. */
+  /** Id of the device or the group; of a CA the group and its generation (`line7/2`), of a delegated CA its serial number; of an archive its blob. */
   readonly id: string;
   /** The enrollment group that it belongs to, where it is known. */
   readonly enrollmentGroup?: string;

@@ -88,6 +88,14 @@ const kinds = {
     meaning: 'An entry in DPS blocks a device that is in use. DPS refuses the device.',
     remedy: 'Delete the individual enrollment of the device in DPS.',
   },
+  'ca-block-missing': {
+    severity: 'critical',
+    subject: 'ca',
+    repair: 'self',
+    meaning:
+      'The enrollment group in DPS that blocks a delegated CA is gone or enabled. With the key of that CA, devices can be forged that register.',
+    remedy: 'Blocks the CA in DPS again.',
+  },
   'enabled-though-revoked': {
     severity: 'critical',
     subject: 'device',

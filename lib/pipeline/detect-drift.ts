@@ -5,19 +5,27 @@ import type { GroupsById } from '../enrollment/group-directory.ts';
 import type { ObservedDevice } from '../enrollment/observed.ts';
 import { FleetError } from '../errors.ts';
 import { compareDevice, unknownDevice } from '../findings/compare-device.ts';
-import { type Comparison, compareEndOfCas, compareGroup, foreignGroups } from '../findings/compare-group.ts';
+import {
+  type Comparison,
+  compareBlockedCas,
+  compareEndOfCas,
+  compareGroup,
+  foreignGroups,
+} from '../findings/compare-group.ts';
 import type { Finding } from '../findings/finding.ts';
 import { definitionOf, type FindingKind, findingKinds } from '../findings/kinds.ts';
 import type { Observation, Observe } from '../findings/observation.ts';
 import { currentLog } from '../log.ts';
 import { metrics } from '../telemetry.ts';
 import { repairAct } from './audit-acts.ts';
+import { needsGroup } from './block-delegated-ca.ts';
 import { type ArchiveLookup, compareArchives, createArchiveLookup } from './compare-archives.ts';
 import { compareAndConfirm } from './confirm-devices.ts';
 import { endUnseen } from './end-unseen.ts';
 import { keepFindings } from './keep-findings.ts';
 import type { Ports } from './ports.ts';
 import { type RepairPorts, repairFinding, sweepActor } from './repair-finding.ts';
+import { allOf } from './settle-delegated-cas.ts';
 
 export type DriftPorts = RepairPorts & Pick<Ports, 'findings' | 'bundles' | 'bundleRetentionDays' | 'audit'>;
 
@@ -53,7 +61,13 @@ async function compare(
       return { subject: each.subject, decided: [each.kind], differences: [each] };
     });
     const known = records.map((record) => compareGroup(record, observation.groups.get(record.id), at));
-    return [...known, ...foreign, ...records.flatMap((record) => compareEndOfCas(record, at))];
+    const blocked = await Array.fromAsync(allOf({ state: 'blocked' }, ports.delegatedCas));
+    const closed = compareBlockedCas(
+      blocked.filter((ca) => needsGroup(ca, at)),
+      observation.groups,
+      at,
+    );
+    return [...known, ...foreign, ...closed, ...records.flatMap((record) => compareEndOfCas(record, at))];
   }
   const compared = await compareAndConfirm(observation, (seen, record) => compareOne(seen, record, groups, at), ports);
   const own = [...observation.records.values()].map(({ value }) => value);
@@ -81,7 +95,7 @@ async function measure({ findings }: Pick<Ports, 'findings'>): Promise<void> {
 }
 
 /** Their repair takes rights away, so it does not wait for the audit trail. */
-const kindsThatClose: readonly FindingKind[] = ['block-missing', 'enabled-though-revoked'];
+const kindsThatClose: readonly FindingKind[] = ['block-missing', 'ca-block-missing', 'enabled-though-revoked'];
 
 /** A repair that fails is noted on the finding, and the next sweep tries again. @returns whether it was made */
 async function repairBySweep(finding: Finding, ports: DriftPorts): Promise<boolean> {

@@ -1,3 +1,4 @@
+import type { DelegatedCaStore } from '../authorities/delegated-ca.ts';
 import type { DeviceCount, DeviceFilter, DeviceRecord, DeviceStore } from '../devices/device.ts';
 import type { Groups } from '../enrollment/groups.ts';
 import { excerpt, FleetError } from '../errors.ts';
@@ -24,16 +25,16 @@ export function requireGroup(group: string, allowed: readonly string[] | undefin
  * caller may not use, and leave it out of lists. Jobs that are submitted through them carry the limit on to their rows.
  * @param allowed ids of enrollment groups; the caller has the role of the operation for them
  */
-export function limitToGroups<Limited extends Pick<Ports, 'jobs' | 'devices' | 'groups' | 'findings' | 'overview'>>(
-  ports: Limited,
-  allowed: readonly string[],
-): Limited {
+export function limitToGroups<
+  Limited extends Pick<Ports, 'jobs' | 'devices' | 'groups' | 'delegatedCas' | 'findings' | 'overview'>,
+>(ports: Limited, allowed: readonly string[]): Limited {
   const jobs = limitedJobs(ports.jobs, allowed);
   const devices = limitedDevices(ports.devices, allowed);
   const groups = limitedGroups(ports.groups, allowed);
+  const delegatedCas = limitedDelegatedCas(ports.delegatedCas, allowed);
   const findings = limitedFindings(ports.findings, allowed);
   const overview = limitedOverview(ports.overview, allowed);
-  return { ...ports, jobs, devices, groups, findings, overview, allowedGroups: allowed };
+  return { ...ports, jobs, devices, groups, delegatedCas, findings, overview, allowedGroups: allowed };
 }
 
 /**
@@ -195,6 +196,29 @@ function limitedFindings(findings: FindingStore, allowed: readonly string[]): Fi
       const { value, requestUnits } = await findings.countOpen();
       const own = value.filter(({ enrollmentGroup = '' }) => allowed.includes(enrollmentGroup));
       return { value: own, requestUnits };
+    },
+  };
+}
+
+function limitedDelegatedCas(delegatedCas: DelegatedCaStore, allowed: readonly string[]): DelegatedCaStore {
+  return {
+    async create(ca) {
+      requireGroup(ca.enrollmentGroup, allowed);
+      return delegatedCas.create(ca);
+    },
+    async replace(ca) {
+      requireGroup(ca.value.enrollmentGroup, allowed);
+      return delegatedCas.replace(ca);
+    },
+    async read(id) {
+      const found = await delegatedCas.read(id);
+      if (found === undefined || allowed.includes(found.value.enrollmentGroup)) return found;
+      // The answer does not name the group of a CA that the caller may not see.
+      throw new FleetError('forbidden', `The caller has no role for the enrollment group of delegated CA "${id}".`);
+    },
+    async list({ enrollmentGroups = allowed, ...filter }, page) {
+      for (const group of enrollmentGroups) requireGroup(group, allowed);
+      return delegatedCas.list({ ...filter, enrollmentGroups }, page);
     },
   };
 }

@@ -29,6 +29,8 @@ export type ProvisionPorts = Pick<
   | 'retry'
   | 'enrollmentQueue'
   | 'openIssuance'
+  | 'delegatedCas'
+  | 'endDelegatedCa'
   | 'audit'
   | 'now'
 >;
@@ -93,8 +95,9 @@ async function issueAndCommit(
   { claimed, errors: refused, hasPriorClaims }: Claims,
   { issuances }: EnsuredGroups,
   { job, ...attempt }: ChunkAttempt & { readonly job: Job },
-  { bundles, audit, groups }: Pick<Ports, 'bundles' | 'audit' | 'groups'>,
+  ports: Pick<Ports, 'bundles' | 'audit' | 'groups' | 'delegatedCas' | 'endDelegatedCa'>,
 ): Promise<{ readonly committed: Committed; readonly errors: readonly RowError[] }> {
+  const { bundles, audit } = ports;
   // A row that lost its device since an earlier delivery committed its certificate is refused now. That one is named.
   const earlier = hasPriorClaims || refused.length > 0 ? await findArchive(archive, bundles) : undefined;
   const toIssue = claimed.filter(({ request }) => !earlier?.has(request.deviceId));
@@ -103,7 +106,7 @@ async function issueAndCommit(
   const issued = await issueArchive(toIssue, issuances, { ...attempt, jobRows: job.counts.total });
   try {
     if (intent !== undefined) await audit.result(intent, issueOutcome(archive, issued.archive.index));
-    if (earlier === undefined) await fenceIssuances(issuances, { groups });
+    if (earlier === undefined) await fenceIssuances(issuances, ports);
     const committed = earlier ?? (await commitArchive(archive, issued.archive, attempt, bundles));
     return { committed, errors: issued.errors };
   } finally {

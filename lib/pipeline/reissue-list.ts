@@ -56,6 +56,7 @@ export async function* reissueList(
   } while (continuation !== undefined);
 }
 
-function rowOf({ id, writtenId, enrollmentGroup, twin }: DeviceRecord, needsCsr: boolean) {
+/** The row of a device for a job that issues it again. */
+export function rowOf({ id, writtenId, enrollmentGroup, twin }: DeviceRecord, needsCsr: boolean) {
   return { deviceId: writtenId ?? id, enrollmentGroup, ...(needsCsr && { csr: '' }), ...twin };
 }

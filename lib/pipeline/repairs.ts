@@ -6,10 +6,12 @@ import { FleetError } from '../errors.ts';
 import type { Finding } from '../findings/finding.ts';
 import type { FindingKind } from '../findings/kinds.ts';
 import { retrying } from '../retry.ts';
+import { closeInDps, needsGroup } from './block-delegated-ca.ts';
 import { changeDevice } from './change-device.ts';
+import type { Ports } from './ports.ts';
 import { type SettlePorts, settleBlock } from './settle-block.ts';
 
-export type RepairPorts = SettlePorts;
+export type RepairPorts = SettlePorts & Pick<Ports, 'delegatedCas'>;
 
 /** Makes Azure what the records say by now. It can be repeated, and does nothing when the records do not ask for it. */
 type Repair = (finding: Finding, ports: RepairPorts) => Promise<void>;
@@ -21,6 +23,7 @@ export const repairs: Readonly<Partial<Record<FindingKind, Repair>>> = {
   'group-other-ca': writeGroup,
   'tags-differ': mergeTags,
   'block-missing': blockAgain,
+  'ca-block-missing': closeCaAgain,
   'enabled-though-revoked': disableAgain,
 };
 
@@ -43,6 +46,11 @@ async function blockAgain({ subject: { id } }: Finding, ports: RepairPorts): Pro
   if (record === undefined) return;
   if (record.status === 'deleted') await blockDeleted(record, ports);
   else await closeAgain(record, ports);
+}
+
+async function closeCaAgain({ subject: { id } }: Finding, ports: RepairPorts): Promise<void> {
+  const found = await ports.delegatedCas.read(id);
+  if (found !== undefined && needsGroup(found.value, ports.now().toISOString())) await closeInDps(found.value, ports);
 }
 
 /** The hub where the identity was seen may be another one than the record has. */

@@ -149,6 +149,22 @@ export function enrollmentsContract(
       assert.notEqual(updated.etag, written.etag);
     });
 
+    it('closes DPS for the devices of a CA, again if it was opened, and leaves a group with another CA', async () => {
+      const { enrollments } = open();
+      const certificatePem = (await makeCertificate({ name: `${run} delegated`, ca: true })).pem;
+      const ca = { id: `${run}-closed-ca`, certificatePem };
+      const closed = await enrollments.closeCa(ca);
+      assert.deepEqual([closed.disabled, closed.thumbprints], [true, [sha256Of(ca)]]);
+      assert.equal((await enrollments.closeCa(ca)).etag, closed.etag, 'nothing is written twice');
+      const definition = someGroup(ca.id);
+      await enrollments.ensureGroup({ definition, primaryCertificatePem: certificatePem }, anything);
+      const again = await enrollments.closeCa(ca);
+      assert.deepEqual([again.disabled, again.createdAt], [true, closed.createdAt]);
+      const other = (await makeCertificate({ name: `${run} another`, ca: true })).pem;
+      await assert.rejects(enrollments.closeCa({ ...ca, certificatePem: other }), { code: 'group-exists' });
+      assert.equal(await enrollments.deleteGroup(ca.id, () => true), 'deleted');
+    });
+
     it('deletes entries that are ours, and leaves others', async () => {
       const { enrollments } = open();
       const definition = someGroup(`${run}-gone`);

@@ -2,6 +2,7 @@ import type { CertificateName } from '../../lib/devices/certificate.ts';
 import { underCa } from '../../lib/devices/count-under-ca.ts';
 import type { BatchWrite, DeviceRecord, DeviceStore } from '../../lib/devices/device.ts';
 import type { DevicesUnderCa, UnderCa } from '../../lib/devices/under-ca.ts';
+import { identityOf } from '../../lib/devices/under-delegated-ca.ts';
 import type { Versioned } from '../../lib/storage.ts';
 import { type MemoryPlace, withOwing } from './outbox.ts';
 
@@ -64,6 +65,7 @@ export function createMemoryDeviceStore(): DeviceStore & {
         byHand,
         idPrefix = '',
         certificate,
+        delegatedCa,
       } = filter;
       const found = sorted().filter(
         (record) =>
@@ -77,7 +79,8 @@ export function createMemoryDeviceStore(): DeviceStore & {
             (record.identity !== undefined && record.identity.notAfter < expiresBefore)) &&
           (byHand !== true || isByHand(record)) &&
           record.id.startsWith(idPrefix) &&
-          (certificate === undefined || hasOrHad(record, certificate)),
+          (certificate === undefined || hasOrHad(record, certificate)) &&
+          (delegatedCa === undefined || identityOf(record, delegatedCa) !== undefined),
       );
       const items = found.slice(0, size);
       return found.length > size ? { items, continuation: items.at(-1)?.id } : { items };

@@ -8,6 +8,7 @@ import type {
   IndividualEnrollment,
   RegistrationOf,
 } from '../../lib/enrollment/enrollments.ts';
+import { groupExists } from '../../lib/enrollment/group-ownership.ts';
 import { FleetError, orFleetError } from '../../lib/errors.ts';
 
 const sha256Of = (pem: string) => new X509Certificate(pem).fingerprint256.replaceAll(':', '');
@@ -68,6 +69,15 @@ export function createMemoryEnrollments() {
         entries.groups.set(id, written);
         return written;
       }
+    },
+    async closeCa({ id, certificatePem }) {
+      const found = entries.groups.get(id);
+      const own = sha256Of(certificatePem);
+      if (found !== undefined && found.thumbprints.join() !== own) throw groupExists(id, found);
+      if (found?.disabled) return found;
+      const closed: FoundEntry = { ...entry(found, [own]), disabled: true };
+      entries.groups.set(id, closed);
+      return closed;
     },
     async deleteGroup(id, isOwn) {
       const result = remove(entries.groups, id, isOwn);

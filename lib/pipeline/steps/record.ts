@@ -112,7 +112,7 @@ export function settleRows(options: SettleOptions): ChunkOutcome {
 }
 
 /**
- * Step 7: writes the device records, takes back what is of a CA that was removed meanwhile, then writes the report, then the chunk and the job's counters together. A crash in between
+ * Step 7: writes the device records, takes back what is of a CA that was removed or blocked meanwhile, then writes the report, then the chunk and the job's counters together. A crash in between
  * leaves the chunk uncounted, and the next delivery finds the records as they are.
  * @throws FleetError `concurrent-change`, `throttled`, `unavailable`
  */
@@ -140,7 +140,10 @@ export function recordOutcome(
   });
 }
 
-export type RecordPorts = Pick<Ports, 'devices' | 'bundles' | 'reports' | 'jobs' | 'enrollmentQueue' | 'now'> & {
+export type RecordPorts = Pick<
+  Ports,
+  'devices' | 'delegatedCas' | 'bundles' | 'reports' | 'jobs' | 'enrollmentQueue' | 'now'
+> & {
   readonly groups: Pick<Ports['groups'], 'latest'>;
 };
 

@@ -218,6 +218,37 @@ test('a disabled enrollment blocks a device, even if one further up is enabled',
   });
 });
 
+test('a disabled group on a CA below an issuing CA stops the devices of that CA only', async () => {
+  const longer = await makeCertificate({ name: 'Issuing 2', ca: true, pathLength: 2, issuer: line });
+  const leaked = await makeCertificate({ name: 'Delegated 1', ca: true, pathLength: 1, issuer: longer });
+  const sound = await makeCertificate({ name: 'Delegated 2', ca: true, pathLength: 1, issuer: longer });
+  const below = await makeCertificate({ name: 'Forged CA', ca: true, pathLength: 0, issuer: leaked });
+  await withGroup('issuing-2', longer, async () => {
+    const ofLeaked = await device('deleg-1', [leaked, longer, line]);
+    assert.equal((await dps.register('deleg-1', ofLeaked)).status, 'assigned', 'DPS goes by the issuing CA');
+    await withGroup(
+      'blocked',
+      leaked,
+      async () => {
+        await assert.rejects(dps.register('deleg-1', ofLeaked), isDisabled);
+        const forged = await device('deleg-2', [below, leaked, longer, line]);
+        await assert.rejects(dps.register('deleg-2', forged), isDisabled);
+        assert.equal(
+          (await dps.register('deleg-3', await device('deleg-3', [sound, longer, line]))).status,
+          'assigned',
+        );
+        assert.equal((await dps.register('deleg-4', await device('deleg-4', [longer, line]))).status, 'assigned');
+        // An individual enrollment comes before every group.
+        await withIndividual('deleg-1', ofLeaked, async () => {
+          assert.equal((await dps.register('deleg-1', ofLeaked)).status, 'assigned');
+        });
+      },
+      disabled,
+    );
+    assert.equal((await dps.register('deleg-1', ofLeaked)).status, 'assigned');
+  });
+});
+
 test('an individual enrollment establishes trust in a self-signed certificate, and sets the device id', async () => {
   const identity = await device('self-1', []);
   await withIndividual(
