@@ -152,7 +152,8 @@ export const instances = {
   coresPerRegion: {
     of: 'cores of all instances per region and subscription',
     ...{ count: 250, date: '2026-11-28' },
-    source: 'https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan#regional-subscription-memory-quotas',
+    source:
+      'https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan#regional-subscription-memory-quotas',
   },
 } as const satisfies Record<string, Capacity>;
 
