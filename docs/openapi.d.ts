@@ -1201,6 +1201,11 @@ export interface components {
                 validityDays?: number;
             };
             /**
+             * @description Who signs identities: a CA below the issuing CA that a worker has in memory for an hour at most, or the issuing CA itself. Default: "delegated" where CA keys are in a Key Vault and enrollment is "group", else "direct".
+             * @enum {string}
+             */
+            issuance?: "delegated" | "direct";
+            /**
              * @description How DPS has the CA of the group: in the enrollment group, or as a verified CA by name (fleet ca register).
              * @default signingCertificate
              * @enum {string}
@@ -2652,6 +2657,8 @@ export interface components {
                 enrollmentGroup: string;
                 /** @description Generation of that CA. 0: the CA for est-ids only. */
                 caGeneration?: number;
+                /** @description Serial number of the delegated CA that signed it, below that CA. Hex. */
+                delegatedCa?: string;
                 /** @description The request to the EST server that it answers. */
                 request?: {
                     /** @description SHA-256 of the PKCS#10 request, hex. */
@@ -2751,6 +2758,8 @@ export interface components {
             enrollmentGroup: string;
             /** @description 0: the CA for est-ids only. Absent where it was issued by an earlier version. */
             caGeneration?: number;
+            /** @description Serial number of the delegated CA that signed it, below that CA. Hex. */
+            delegatedCa?: string;
             /** @enum {string} */
             keyMadeBy?: "device" | "service";
             /**
@@ -3335,6 +3344,11 @@ export interface components {
                  */
                 validityDays: number;
             };
+            /**
+             * @description Who signs identities: a CA below the issuing CA that a worker has in memory for an hour at most, or the issuing CA itself. Default: "delegated" where CA keys are in a Key Vault and enrollment is "group", else "direct".
+             * @enum {string}
+             */
+            issuance?: "delegated" | "direct";
             /**
              * @description How DPS has the CA of the group: in the enrollment group, or as a verified CA by name (fleet ca register).
              * @default signingCertificate

@@ -13,6 +13,13 @@ export function logTo(context: Pick<InvocationContext, 'info' | 'warn' | 'error'
   };
 }
 
+/** A Log for what happens outside of an invocation: the host takes what the process prints. */
+export const logToConsole: Log = {
+  info: (event, fields) => console.info(logLine(event, fields)),
+  warn: (event, fields) => console.warn(logLine(event, fields)),
+  error: (event, fields) => console.error(logLine(event, fields)),
+};
+
 /** One line of the log as JSON. Withholds a field with PEM in it (a key, a request, a certificate) and cuts long fields. */
 export function logLine(event: string, fields: LogFields = {}): string {
   const shown = Object.entries(fields).map(([name, value]) => {

@@ -3,6 +3,7 @@
  */
 import { app } from '@azure/functions';
 import { expectForwardedCalls } from './http/forwarded-calls.ts';
+import { closeServices } from './services.ts';
 import { startUpCheck } from './start-up-check.ts';
 // Each of these registers its functions or hooks with the host.
 import './telemetry.ts';
@@ -13,6 +14,9 @@ import './http/register.ts';
 // Reports are sent while they are read (http/response-stream.ts), and request bodies are read as they come.
 app.setup({ enableHttpStream: true });
 app.hook.appStart(expectForwardedCalls);
+
+// Keys of delegated CAs are dropped, and their records say so. The host has ended the invocations by then.
+app.hook.appTerminate(closeServices);
 
 // Not awaited: an instance takes its first message while the check still runs.
 app.hook.appStart(() => void startUpCheck());

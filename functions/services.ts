@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CosmosClient } from '@azure/cosmos';
@@ -8,11 +9,13 @@ import { QueueServiceClient } from '@azure/storage-queue';
 import { createAudit } from '../lib/audit/intake.ts';
 import type { SequencerPorts } from '../lib/audit/sequencer.ts';
 import { type CertificateAuthority, createCertificateAuthority } from '../lib/authorities/certificate-authority.ts';
+import { createDelegatedCas, type DelegatedCas } from '../lib/authorities/delegated-cas.ts';
 import type { DpsCaStore } from '../lib/authorities/dps-cas.ts';
 import { createAppendBlobs } from '../lib/azure/append-blobs.ts';
 import { createBlobLock } from '../lib/azure/blob-lock.ts';
 import { createBlobStore } from '../lib/azure/blobs.ts';
 import { createCosmosDeadLetterStore } from '../lib/azure/cosmos-dead-letters.ts';
+import { createCosmosDelegatedCaStore } from '../lib/azure/cosmos-delegated-cas.ts';
 import { createCosmosDeviceStore } from '../lib/azure/cosmos-devices.ts';
 import { createCosmosDpsCaStore } from '../lib/azure/cosmos-dps-cas.ts';
 import { createCosmosWebhookStore } from '../lib/azure/cosmos-events.ts';
@@ -58,11 +61,14 @@ import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
 import { createRateLimiter, createRateLimiters, type RateLimiter } from '../lib/rate-limiter.ts';
 import { blobContainers, cosmosContainers, eventQueue, queues } from '../lib/resource-names.ts';
 import { type Config, readConfig } from './config.ts';
+import { logToConsole } from './log.ts';
 
 /** Everything that a handler can use: the ports of the pipeline, and what only functions need. */
 export interface Services extends Ports {
   readonly groupStore: GroupStore;
   readonly authority: CertificateAuthority;
+  /** Drops the keys of this process, which then makes no more. */
+  readonly closeDelegatedCas: DelegatedCas['close'];
   /** The log that the audit trail becomes, and its key. */
   readonly auditLog: SequencerPorts;
   /** Held by the one instance that takes entries into the log. */
@@ -109,6 +115,11 @@ let instance: Services | undefined;
 export function services(): Services {
   instance ??= createServices(readConfig());
   return instance;
+}
+
+/** Drops what must not outlive this process, if it was made. To be called when the host ends the process. */
+export async function closeServices(): Promise<void> {
+  await instance?.closeDelegatedCas();
 }
 
 /** The part of the quota of DPS that a sweep uses, so that enrollments and registrations keep the rest. */
@@ -211,7 +222,15 @@ export function createServices(config: Config): Services {
     origin: blobService.getContainerClient(blobContainers.audit).url.replace(/^https?:\/\//, ''),
   };
   const auditLock = createBlobLock(locks.getBlockBlobClient('audit'));
-  const authority = createCertificateAuthority({ keys, groups: groupStore, rootName: config.rootCaName, audit, now });
+  const usesKeyVault = 'vaultUrl' in config.keys;
+  const authority = createCertificateAuthority({
+    ...{ keys, groups: groupStore, rootName: config.rootCaName, usesKeyVault, audit, now },
+  });
+  const delegatedCas = createCosmosDelegatedCaStore(cosmos.container(cosmosContainers.delegatedCas), now);
+  const delegatedCaPool = createDelegatedCas({
+    ...{ authority, store: delegatedCas, audit, now, later, log: logToConsole },
+    worker: `${hostname()}-${process.pid}`,
+  });
   const groups = createGroups({
     store: groupStore,
     authority,
@@ -228,11 +247,13 @@ export function createServices(config: Config): Services {
   });
   const deployment = {
     dpsOperationsPerMinute: config.dps.operationsPerMinute,
-    usesKeyVault: 'vaultUrl' in config.keys,
+    usesKeyVault,
   };
   const overview = createOverview({ devices, groups, jobs, findings, deadLetters, queue, now });
   const checkList = createListChecker({ groups, devices, deployment, now });
-  const openIssuance = createIssuanceCache({ authority, dps: config.dps, estServer: config.est, now });
+  const openIssuance = createIssuanceCache({
+    ...{ authority, delegatedCas: delegatedCaPool, usesKeyVault, dps: config.dps, estServer: config.est, now },
+  });
 
   const hosts = checkedHosts(config);
   const checks = createChecks({
@@ -272,6 +293,9 @@ export function createServices(config: Config): Services {
     twins,
     identities,
     openIssuance,
+    delegatedCas,
+    endDelegatedCa: delegatedCaPool.end,
+    closeDelegatedCas: delegatedCaPool.close,
     checkList,
     deployment,
     audit,
@@ -302,6 +326,13 @@ export function createServices(config: Config): Services {
     newId: randomUUID,
     random: Math.random,
   };
+}
+
+/** A timer that does not keep the process alive. */
+function later(milliseconds: number, work: () => void): () => void {
+  const timer = setTimeout(work, milliseconds);
+  timer.unref();
+  return () => clearTimeout(timer);
 }
 
 function blobServiceClient({ storage }: Config, credential: TokenCredential): BlobServiceClient {

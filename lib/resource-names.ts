@@ -59,4 +59,5 @@ export const cosmosContainers = {
   deadLetters: 'dead-letters',
   findings: 'findings',
   events: 'events',
+  delegatedCas: 'delegated-cas',
 } as const;

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Audit } from '../lib/audit/audit.ts';
 import { createCertificateAuthority } from '../lib/authorities/certificate-authority.ts';
+import type { DelegatedCaStore } from '../lib/authorities/delegated-ca.ts';
+import { createDelegatedCas } from '../lib/authorities/delegated-cas.ts';
 import { createAllocationKeys } from '../lib/enrollment/allocation-keys.ts';
 import type { Enrollments, HubTwins } from '../lib/enrollment/enrollments.ts';
 import { createGroups, type DeclareOptions } from '../lib/enrollment/groups.ts';
@@ -13,6 +15,7 @@ import type { GroupInput } from '../lib/groups/definition.ts';
 import type { Job } from '../lib/jobs/job.ts';
 import { jobIdOf } from '../lib/jobs/job.ts';
 import type { BlockMessage, ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
+import { currentLog } from '../lib/log.ts';
 import { createListChecker } from '../lib/pipeline/check-list.ts';
 import { enrollDevices } from '../lib/pipeline/enroll-devices.ts';
 import { ingestManifest } from '../lib/pipeline/ingest-manifest.ts';
@@ -26,6 +29,7 @@ import { someTime } from './factories.ts';
 import { createMemoryAudit } from './memory/audit.ts';
 import { createMemoryBlobStore } from './memory/blob-store.ts';
 import { createMemoryDeadLetterStore } from './memory/dead-letter-store.ts';
+import { createMemoryDelegatedCaStore } from './memory/delegated-ca-store.ts';
 import { createMemoryDeviceStore } from './memory/device-store.ts';
 import { createMemoryEnrollments } from './memory/enrollments.ts';
 import { createMemoryFindingStore } from './memory/finding-store.ts';
@@ -59,6 +63,8 @@ export interface WorldOptions {
   /** CA keys; in a directory of the world's own if absent. */
   readonly keys?: KeyStore;
   readonly now?: () => Date;
+  /** As if CA keys were in a Key Vault: groups issue by delegated CAs, unless they are declared otherwise. Default: false. */
+  readonly usesKeyVault?: boolean;
   /** DPS and the hubs; in memory if absent. */
   readonly azure?: { readonly enrollments: Enrollments; readonly identities: HubIdentities; readonly twins: HubTwins };
 }
@@ -68,7 +74,8 @@ export interface WorldOptions {
  * into, and that can be cut: `interruptAfter(n)` throws once, when the n-th call of any port from then on has taken
  * effect and its answer is on the way. A delivery that throws so is delivered again.
  */
-export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, azure }: WorldOptions = {}) {
+export function createWorld(options: WorldOptions = {}) {
+  const { chunkRows = 5, keys: given, now = () => someTime, azure, usesKeyVault = false } = options;
   const directory = mkdtempSync(join(tmpdir(), 'fleet-keys-'));
   const sleep = async () => {};
   const retry = { maxWaitSeconds: 60, sleep };
@@ -103,7 +110,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
     });
   }
 
-  const deployment = { dpsOperationsPerMinute: 1000, usesKeyVault: false };
+  const deployment = { dpsOperationsPerMinute: 1000, usesKeyVault };
   let ids = 0;
   const queue: Delivery[] = [];
   const memory = {
@@ -116,6 +123,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
     audit: createMemoryAudit(),
     allocationSecrets: createMemorySecretStore(),
     renewalRate: createMemoryRenewalRate(),
+    delegatedCas: createMemoryDelegatedCaStore(),
   };
   const deadLetters = createMemoryDeadLetterStore();
   const outbox = createMemoryOutbox({
@@ -138,6 +146,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
     groups: groupStore,
     rootName: 'Test root CA',
     audit: cuttable<Audit>(memory.audit),
+    usesKeyVault,
     now,
   });
   const newGroups = () =>
@@ -169,8 +178,16 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
     send: async (messages: Iterable<BlockMessage>) => void blockMessages.push(...messages),
   });
 
+  const delegatedCas = cuttable<DelegatedCaStore>(memory.delegatedCas);
+  /** A worker that crashes loses the keys of its delegated CAs. No timer ends them here. */
+  const newDelegatedCas = () =>
+    createDelegatedCas({
+      ...{ authority, store: delegatedCas, audit: cuttable<Audit>(memory.audit), worker: 'test-host-1', now },
+      ...{ later: () => () => {}, log: currentLog() },
+    });
+
   /** New for each delivery: a worker that crashes loses its caches. */
-  const services = () => ({
+  const services = (pool = newDelegatedCas()) => ({
     ...{ jobs, devices, manifests, bundles, reports, enrollments, chunkQueue, enrollmentQueue, now, retry, chunkRows },
     ...{ outbox: cuttable(outbox), announceAssigned: true },
     ...{ identities, blockQueue, fleetActs: cuttable(memory.fleetActs), registryOperationsPerMinute: 50 },
@@ -192,7 +209,8 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
     audit: cuttable<Audit>(memory.audit),
     random: Math.random,
     twins: cuttable({ ...(azure?.twins ?? noTwins) }),
-    openIssuance: createIssuanceCache({ authority, dps, estServer, now }),
+    openIssuance: createIssuanceCache({ authority, delegatedCas: pool, usesKeyVault, dps, estServer, now }),
+    ...{ delegatedCas, endDelegatedCa: pool.end },
     rateLimiter: createRateLimiter({ perMinute: 1_000_000, now, sleep }),
     registryRateLimiter: createRateLimiter({ perMinute: 1_000_000, now, sleep }),
   });

@@ -39,6 +39,10 @@ const heldCertificate = z
       .min(0)
       .optional()
       .describe('0: the CA for est-ids only. Absent where it was issued by an earlier version.'),
+    delegatedCa: z
+      .string()
+      .optional()
+      .describe('Serial number of the delegated CA that signed it, below that CA. Hex.'),
     keyMadeBy: z.enum(['device', 'service']).optional(),
     state: z.enum(certificateStates).describe('Now.'),
     since: time.describe('When the state became so.'),
@@ -109,7 +113,7 @@ const listCertificates = defineOperation({
 
 const columns = [
   ...['deviceId', 'deviceStatus', 'kind', 'serialNumber', 'sha256Thumbprint', 'notBefore', 'notAfter'],
-  ...['enrollmentGroup', 'caGeneration', 'keyMadeBy', 'state', 'since', 'assignedHub'],
+  ...['enrollmentGroup', 'caGeneration', 'keyMadeBy', 'state', 'since', 'assignedHub', 'delegatedCa'],
 ] as const;
 
 /** Lines per write: a line by itself costs more than its text. */

@@ -134,6 +134,10 @@ export const deviceSchema = z
             notAfter: time,
             enrollmentGroup: z.string().describe('The group whose CA issued it.'),
             caGeneration: z.int().min(0).optional().describe('Generation of that CA. 0: the CA for est-ids only.'),
+            delegatedCa: z
+              .string()
+              .optional()
+              .describe('Serial number of the delegated CA that signed it, below that CA. Hex.'),
             request: answeredRequest.optional(),
             keyMadeBy: z.enum(['device', 'service']).optional(),
             state: z

@@ -6,6 +6,7 @@
 /** What the app does without a request, or beside one. */
 export const workActions = [
   'abandon-work',
+  'create-delegated-ca',
   'create-issuing-ca',
   'create-root-ca',
   'issue-certificates',

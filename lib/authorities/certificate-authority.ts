@@ -8,6 +8,7 @@ import { FleetError } from '../errors.ts';
 import type { GroupDefinition } from '../groups/definition.ts';
 import { pathLengthOf } from '../groups/definition.ts';
 import type { GroupStore, IssuingCa, RootCa } from '../groups/group.ts';
+import { newPathLength } from '../groups/issuance.ts';
 import { y2038Bound, y2038DateIssue } from '../groups/y2038.ts';
 import { issueIntermediateCa, issueProofOfPossession, issueRootCa } from '../pki/authority.ts';
 import { createCaRequest } from '../pki/ca-request.ts';
@@ -103,6 +104,8 @@ export interface CertificateAuthorityOptions {
   readonly groups: GroupStore;
   /** Common name of the root that is made. */
   readonly rootName: string;
+  /** Whether CA keys are in a Key Vault, where groups issue by delegated CAs by default (lib/groups/issuance.ts). Default: false. */
+  readonly usesKeyVault?: boolean;
   /** Gets an entry for each CA that is made here, whatever asked for it. */
   readonly audit: Audit;
   readonly now: () => Date;
@@ -115,7 +118,7 @@ const rootValidityDays = 30 * 365;
 const rootKeyName = 'root';
 
 export function createCertificateAuthority(options: CertificateAuthorityOptions): CertificateAuthority {
-  const { keys, groups, rootName, audit, now } = options;
+  const { keys, groups, rootName, audit, now, usesKeyVault = false } = options;
 
   async function rootCa(): Promise<Versioned<RootCa>> {
     return (await groups.readRoot()) ?? audited(audit, caAct('create-root-ca', {}), makeRoot);
@@ -151,14 +154,14 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
     keys.signer(keyNameOf(group, generation), group.issuingCa.keyType);
 
   async function makeIssuingCa(group: GroupDefinition, ca: NewCa, note: Note): Promise<IssuingCa> {
-    const { generation, keyName, commonName, pathLength } = ca;
+    const { generation, keyName, commonName, pathLengthUnder } = ca;
     const issuer = await openRoot();
     const key = await keys.signer(keyName, group.issuingCa.keyType);
     const certificatePem = await issueIntermediateCa({
       issuer,
       commonName,
       publicKey: key.publicKey,
-      pathLength,
+      pathLength: pathLengthUnder(issuer.certificatePem),
       validityDays: group.issuingCa.validityDays,
       serialNumber: newSerialNumber(),
       now: now(),
@@ -191,7 +194,8 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
       refuseOutside(group);
       const act = caAct('create-issuing-ca', { enrollmentGroup: group.id, caGeneration: generation });
       const [keyName, commonName] = [keyNameOf(group, generation), commonNameOf(group, generation)];
-      const ca = { generation, keyName, commonName, pathLength: pathLengthOf(group) };
+      const pathLengthUnder = (root: string) => newPathLength(group, usesKeyVault, root);
+      const ca = { generation, keyName, commonName, pathLengthUnder };
       return audited(audit, act, (note) => makeIssuingCa(group, ca, note));
     },
 
@@ -201,7 +205,7 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
       const number = Number(before?.keyName.split('-').at(-1) ?? 0) + 1;
       const keyName = `est-${group.id}-${number}`;
       const commonName = `${group.id.slice(0, maxCommonNameLength - 16)} EST CA ${number}`;
-      const ca = { generation: estCaGeneration, keyName, commonName, pathLength: 0 };
+      const ca = { generation: estCaGeneration, keyName, commonName, pathLengthUnder: () => 0 };
       return audited(audit, act, (note) => makeIssuingCa(group, ca, note));
     },
 
@@ -214,7 +218,7 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
 
     async requestIssuingCa(group, generation) {
       const signer = await requestedKey(group, generation);
-      const pathLength = pathLengthOf(group);
+      const pathLength = newPathLength(group, usesKeyVault);
       return createCaRequest({ commonName: commonNameOf(group, generation), signer, pathLength });
     },
 
@@ -262,7 +266,8 @@ interface NewCa {
   readonly generation: number;
   readonly keyName: string;
   readonly commonName: string;
-  readonly pathLength: number;
+  /** Its path length below that root (PEM). */
+  readonly pathLengthUnder: (root: string) => number;
 }
 
 function caAct(action: WorkAction, subject: AuditAct['subject']): AuditAct {

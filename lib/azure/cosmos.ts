@@ -219,6 +219,13 @@ export const containerDefinitions: readonly (ContainerRequest & { readonly id: s
     defaultTtl: -1,
     indexingPolicy: indexing('/stream/?', '/type/?', '/state/?', '/listKey/?', '/owedSince/?'),
   },
+  // Each has a `ttl`, since the last certificate of a delegated CA ends with it.
+  {
+    id: cosmosContainers.delegatedCas,
+    partitionKey: { paths: ['/id'] },
+    defaultTtl: -1,
+    indexingPolicy: indexing('/enrollmentGroup/?', '/state/?', '/signsUntil/?', '/listKey/?'),
+  },
 ];
 
 function indexing(...paths: readonly string[]): ContainerRequest['indexingPolicy'] {

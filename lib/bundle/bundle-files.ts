@@ -11,15 +11,16 @@ import {
   configPath,
   type DeviceText,
   edgeTargets,
+  issuersOf,
   pemBundle,
 } from './targets.ts';
 
 /** The files of a group's bundles, with slots for the values of each device. The one to read first comes first. */
 export function bundleFiles(options: BundleOptions): BundleFile[] {
-  const { group, chainPem, rootPem } = options;
+  const { group, rootPem } = options;
   const { target, edgeCa, est, trustBundle } = group;
   const edge = target !== 'dps-device';
-  const issuers = pemBundle(chainPem);
+  const issuers = pemBundle(issuersOf(options));
   const files: BundleFile[] = [];
   const add = (path: string, mode: number, ...parts: DeviceText) => files.push({ path, mode, parts });
 

@@ -8,7 +8,7 @@ import { createIdentityCheck, refusal } from './check-identity.ts';
 import type { VerifierGroup } from './dps-decision.ts';
 import { createSeal } from './seal.ts';
 import { createTarTemplate, type SlotValue } from './tar.ts';
-import type { BundleOptions, DeviceSlot } from './targets.ts';
+import { type BundleOptions, type DeviceSlot, issuersOf } from './targets.ts';
 import { verifyBundle } from './verify-bundle.ts';
 
 /** Makes the bundles of one group. */
@@ -39,11 +39,12 @@ export async function createBundler(given: BundleOptions): Promise<Bundler> {
   const { id, ...declared } = given.group;
   // A definition that an earlier release stored lacks the settings that are newer.
   const options = { ...given, group: parseGroupDefinition(id, declared, { privateUrls: 'stored' }) };
-  const { group, chainPem } = options;
-  const issues = [...checkGroup(group, options.now, options), ...checkConfiguration(options)];
+  const { group, rootPem, now } = options;
+  const issuers = issuersOf(options);
+  const issues = [...checkGroup(group, now, { chainPem: issuers, rootPem }), ...checkConfiguration(options)];
   if (issues.length > 0) throw FleetError.of('group-invalid', `The definition of group "${id}"`, issues);
   const template = createTarTemplate<DeviceSlot>(bundleFiles(options), createFirstBundleCheck(options));
-  const checkIdentity = createIdentityCheck(group, chainPem[0] ?? options.rootPem);
+  const checkIdentity = createIdentityCheck(group, issuers[0] ?? rootPem);
   const sealed = group.keyCustody === 'sealed';
   const seal = sealed ? createSeal(group.recipients) : undefined;
 

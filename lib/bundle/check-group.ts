@@ -15,8 +15,8 @@ const day = 86_400_000;
  * Finds why no bundle of a group could work: everything that the schema of its definition cannot know, because it depends
  * on the date or on the CAs. Run when the group is declared, and again when it is opened for issuing.
  *
- * @param cas the CA certificates that bundles hold, PEM, as far as they exist: the issuing CA with what is between it and
- *   the root, nearest first, and the root
+ * @param cas the CA certificates that bundles hold, PEM, as far as they exist: the CA that signs identities with what is
+ *   between it and the root, nearest first, and the root
  * @returns an issue for every fault, with the path of the setting to change
  * @example
  * checkGroup(group, new Date()) // at its first declaration: it has no issuing CA yet

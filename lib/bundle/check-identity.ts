@@ -16,9 +16,9 @@ import { decodePrivateKeyPem, p256PointOf } from '../pki/private-key-pem.ts';
  */
 export function createIdentityCheck(
   { keyCustody, edgeCa }: Pick<GroupDefinition, 'keyCustody' | 'edgeCa'>,
-  issuingCaPem: string,
+  issuerPem: string,
 ): (deviceId: string, identity: DeviceIdentity) => void {
-  const issuer = readCertificate(new X509Certificate(issuingCaPem).raw).subject;
+  const issuer = readCertificate(new X509Certificate(issuerPem).raw).subject;
 
   /** @returns the certificate, DER */
   function check(deviceId: string, kind: string, certificatePem: string, privateKeyPem: Buffer | undefined): Buffer {

@@ -56,6 +56,8 @@ export interface BundleOptions {
   /** PEM certificates from the issuing CA up, without the root. */
   readonly chainPem: readonly string[];
   readonly rootPem: string;
+  /** PEM of the delegated CA that signs the identities, below the issuing CA. Absent where the issuing CA signs them. */
+  readonly delegatedCaPem?: string | undefined;
   readonly dps: { readonly idScope: string; readonly globalEndpoint: string };
   /** The EST server of this deployment, for groups with `est.url` "fleet". Absent: it has none. */
   readonly estServer?: EstServer | undefined;
@@ -95,6 +97,11 @@ export const bundlePaths = {
   estTrust: 'certs/est-trust.pem',
   root: 'certs/root-ca.pem',
 } as const;
+
+/** PEM certificates that a device presents behind its own: from the CA that signed it up, without the root. */
+export function issuersOf({ chainPem, delegatedCaPem }: Pick<BundleOptions, 'chainPem' | 'delegatedCaPem'>) {
+  return delegatedCaPem === undefined ? chainPem : [delegatedCaPem, ...chainPem];
+}
 
 /** The certificates as one PEM text, without the text that tools write around them. */
 export function pemBundle(certificates: readonly string[]): string {

@@ -27,6 +27,11 @@ export interface DeviceCertificate extends DeviceIdentity {
   readonly enrollmentGroup: string;
   /** Generation of that CA (`IssuingCa.generation`). Absent where it was issued by an earlier version. */
   readonly caGeneration?: number;
+  /**
+   * Serial number of the delegated CA that signed it, below that CA (lib/authorities/delegated-ca.ts): lower-case hex. Absent where
+   * the CA of the group signed it.
+   */
+  readonly delegatedCa?: string;
   /** Who made its key. `service`: this app, so the key was in a bundle. Absent where it was issued by an earlier version. */
   readonly keyMadeBy?: 'device' | 'service';
   /**

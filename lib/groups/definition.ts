@@ -152,6 +152,12 @@ const schema = strictObject({
   })
     .prefault({})
     .describe('The intermediate CA of the group. A change takes effect at the next rollover.'),
+  issuance: z
+    .enum(['delegated', 'direct'])
+    .optional()
+    .describe(
+      'Who signs identities: a CA below the issuing CA that a worker has in memory for an hour at most, or the issuing CA itself. Default: "delegated" where CA keys are in a Key Vault and enrollment is "group", else "direct".',
+    ),
   attestation: z
     .enum(['signingCertificate', 'caReference'])
     .default('signingCertificate')
@@ -345,6 +351,13 @@ function crossFieldFaults(group: z.output<typeof schema>): Issue[] {
     faults.push({
       path: 'attestation',
       message: '"caReference" needs enrollment "group"; individual enrollments do not refer to a CA',
+    });
+  }
+  if (group.issuance === 'delegated' && group.enrollment === 'individual') {
+    faults.push({
+      path: 'issuance',
+      message:
+        '"delegated" needs enrollment "group"; DPS compares individual enrollments by certificate, so a delegated CA could not be blocked there',
     });
   }
   if (group.allocationPolicy === 'static' && group.iotHubs.length !== 1) {

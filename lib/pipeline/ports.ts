@@ -1,4 +1,6 @@
 import type { Audit } from '../audit/audit.ts';
+import type { DelegatedCaStore } from '../authorities/delegated-ca.ts';
+import type { DelegatedCas } from '../authorities/delegated-cas.ts';
 import type { DeviceStore } from '../devices/device.ts';
 import type { Enrollments, HubTwins } from '../enrollment/enrollments.ts';
 import type { Groups } from '../enrollment/groups.ts';
@@ -51,6 +53,10 @@ export interface Ports {
   /** Where acts are written down: the intent before the effect, the result after it. */
   readonly audit: Audit;
   readonly openIssuance: OpenIssuance;
+  /** Records of the CAs that workers make for themselves. */
+  readonly delegatedCas: DelegatedCaStore;
+  /** Drops the key of one that this process has. */
+  readonly endDelegatedCa: DelegatedCas['end'];
   /** Checks a list that is in memory. It sees all groups; the limits of a caller are part of the list. */
   readonly checkList: CheckList;
   /** What this deployment allows and uses, for estimates. */

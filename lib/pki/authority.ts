@@ -1,4 +1,4 @@
-import type { KeyObject } from 'node:crypto';
+import { type KeyObject, X509Certificate } from 'node:crypto';
 import { brokenRule } from './broken-rule.ts';
 import { toPem } from './certificate.ts';
 import { issueCertificate } from './issue-certificate.ts';
@@ -64,6 +64,57 @@ export async function issueIntermediateCa(request: IntermediateCaRequest): Promi
     pathLength,
     serialNumber,
   });
+}
+
+/** How long one delegated CA may sign, in milliseconds: an hour. */
+export const delegatedCaSignsMs = 60 * 60 * 1000;
+
+/** Milliseconds by which a delegated CA outlives the last certificate that it may sign, where its issuer lives long enough. */
+const delegatedCaMarginMs = 5 * 60 * 1000;
+
+export interface DelegatedCaRequest {
+  /** The issuing CA of a group. */
+  readonly issuer: Authority;
+  readonly commonName: string;
+  /** P-256. */
+  readonly publicKey: KeyObject;
+  /** How many CAs may follow below it: 0 if it signs identities only. The issuer has to allow one more. */
+  readonly pathLength: number;
+  /** From `delegatedCaValidity` at `now`. */
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+  readonly serialNumber: string;
+  readonly now: Date;
+}
+
+/**
+ * Issues the certificate of a delegated CA, which signs certificates of devices for an hour.
+ * @returns PEM
+ * @throws FleetError `certificate-rule`; `throttled` or `unavailable` from a key that is not local
+ */
+export async function issueDelegatedCa(request: DelegatedCaRequest): Promise<string> {
+  const { issuer, commonName, publicKey, pathLength, notBefore, notAfter, serialNumber, now } = request;
+  const profile = profiles['delegated-ca'];
+  const content = { profile, serialNumber, commonName, key: acceptedKey(publicKey), pathLength, notBefore, notAfter };
+  return issue(content, readIssuer(issuer), now);
+}
+
+/**
+ * The life of a delegated CA that is made at `now`: within that of its issuer, and as long as the last certificate that it may
+ * sign. So a certificate that it signs has the life that the issuing CA would give it.
+ * @param validityDays of the certificates that it signs
+ */
+export function delegatedCaValidity(
+  now: Date,
+  validityDays: number,
+  issuer: Pick<Authority, 'certificatePem'>,
+): { notBefore: Date; notAfter: Date } {
+  const profile = profiles['delegated-ca'];
+  const { validFromDate, validToDate } = new X509Certificate(issuer.certificatePem);
+  const bounds = { notBefore: validFromDate, notAfter: validToDate };
+  const lastIssued = new Date(now.getTime() + delegatedCaSignsMs + delegatedCaMarginMs);
+  const { notBefore } = validityFrom(now, validityDays, profile, bounds);
+  return { notBefore, notAfter: validityFrom(lastIssued, validityDays, profile, bounds).notAfter };
 }
 
 export interface ProofOfPossessionRequest {

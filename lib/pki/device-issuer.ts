@@ -1,7 +1,7 @@
-import { hash } from 'node:crypto';
+import { hash, X509Certificate } from 'node:crypto';
 import { FleetError } from '../errors.ts';
 import { brokenRule } from './broken-rule.ts';
-import { toPem } from './certificate.ts';
+import { readCertificate, toPem } from './certificate.ts';
 import { readCertificationRequest } from './csr.ts';
 import { type EdgeCaKind, edgeCaCommonName, edgeCaPathLength } from './edge-ca.ts';
 import { type Authority, createCertificateSigning, readIssuer } from './issuer.ts';
@@ -99,6 +99,8 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
   const p256Keys = createP256KeyGenerator();
   const { owners = createKeyOwners() } = options;
   owners.add(issuer.keyIdentifier, 'the issuing CA');
+  for (const pem of options.issuer.chainPem)
+    owners.add(keyIdentifier(readCertificate(new X509Certificate(pem).raw).publicKey), 'a CA above the issuing CA');
 
   const identityProfile = profiles['device-identity'];
   const { notBefore, notAfter } = validityFrom(now, validityDays, identityProfile, issuer);

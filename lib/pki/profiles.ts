@@ -5,6 +5,7 @@ import type { KeyType } from './keys.ts';
 export type ProfileName =
   | 'root-ca'
   | 'issuing-ca'
+  | 'delegated-ca'
   | 'device-identity'
   | 'est-id'
   | 'edge-ca'
@@ -76,17 +77,37 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
     maxValidityDays: 30 * 366,
     backdateHours,
   },
-  /** The intermediate of one enrollment group. Path length 0 is for identities, 1 for Edge CAs too, 2 for those of 1.1. */
+  /**
+   * The intermediate of one enrollment group. Path length 0 is for identities, 1 for Edge CAs too, 2 for those of 1.1; one more
+   * where delegated CAs sign them.
+   */
   'issuing-ca': {
     name: 'issuing-ca',
     keyTypes: caKeys,
+    ...caName,
+    ca: true,
+    pathLengths: [0, 1, 2, 3],
+    keyUsage: ['keyCertSign', 'cRLSign'],
+    keyUsageRsa: [],
+    extendedKeyUsage: [],
+    maxValidityDays: 7300,
+    backdateHours,
+  },
+  /**
+   * Below an issuing CA, with a key in the memory of one worker (lib/authorities/delegated-cas.ts). Path lengths as an issuing CA
+   * has that signs itself. It lives as long as the last identity that it may sign: at most the longest life of an identity, and
+   * a day.
+   */
+  'delegated-ca': {
+    name: 'delegated-ca',
+    keyTypes: ['ec-p256'],
     ...caName,
     ca: true,
     pathLengths: [0, 1, 2],
     keyUsage: ['keyCertSign', 'cRLSign'],
     keyUsageRsa: [],
     extendedKeyUsage: [],
-    maxValidityDays: 7300,
+    maxValidityDays: 3651,
     backdateHours,
   },
   /** A device registers at DPS and connects to IoT Hub with it. The common name is the registration id. */

@@ -18,7 +18,7 @@ const mayMakeCa = ['create-root-ca', 'create-issuing-ca'] as const;
 const ofFunctions: Readonly<Record<string, Entry>> = {
   'ingest-manifest': 'It makes a job. The entry of each chunk names the job and who submitted it.',
   'ingest-order': 'It stores an order as a manifest. The entry of each chunk names the job and the order.',
-  'provision-chunk': ['issue-certificates', ...mayMakeCa],
+  'provision-chunk': ['issue-certificates', 'create-delegated-ca', ...mayMakeCa],
   'enroll-individuals': 'It gives DPS the certificates of one chunk, which the entry of the chunk names.',
   // And an entry per device of an act on many, as if each had been asked for: test/lib/pipeline/audited-work.test.ts.
   'settle-blocks': ['settle-device'],

@@ -159,6 +159,26 @@ module account 'br/public:avm/res/document-db/database-account:0.16.0' = {
               excludedPaths: [{ path: '/*' }]
             }
           }
+          {
+            name: 'delegated-cas'
+            kind: 'Hash'
+            version: 2
+            paths: ['/id']
+            // -1: documents do not expire unless they have a ttl, and each has one.
+            defaultTtl: -1
+            autoscaleSettingsMaxThroughput: serverless ? null : smallThroughput
+            indexingPolicy: {
+              indexingMode: 'consistent'
+              automatic: true
+              includedPaths: [
+                { path: '/enrollmentGroup/?' }
+                { path: '/state/?' }
+                { path: '/signsUntil/?' }
+                { path: '/listKey/?' }
+              ]
+              excludedPaths: [{ path: '/*' }]
+            }
+          }
         ]
       }
     ]

@@ -9,7 +9,7 @@ import type { ClaimedRow } from './claim.ts';
 import type { Issued } from './issue.ts';
 
 /**
- * What the audit trail gets before the certificates of a chunk are signed: how many, in which groups, and by which CA.
+ * What the audit trail gets before the certificates of a chunk are signed: how many, in which groups, and by which CAs.
  * @returns undefined when nothing will be signed
  */
 export function issueAct(
@@ -20,11 +20,12 @@ export function issueAct(
 ): AuditAct | undefined {
   const byGroup = Map.groupBy(rows, ({ request }) => request.enrollmentGroup);
   const groups = [...byGroup].flatMap(([enrollmentGroup, { length }]) => {
-    const [ca] = issuances.get(enrollmentGroup)?.group.issuingCas ?? [];
+    const { group, delegatedCa } = issuances.get(enrollmentGroup) ?? {};
+    const [ca] = group?.issuingCas ?? [];
     if (ca === undefined) return [];
-    return [
-      { enrollmentGroup, rows: length, caGeneration: ca.generation, caSha256: certificateSha256(ca.certificatePem) },
-    ];
+    const { generation: caGeneration, certificatePem } = ca;
+    const named = { enrollmentGroup, rows: length, caGeneration, caSha256: certificateSha256(certificatePem) };
+    return [delegatedCa === undefined ? named : { ...named, delegatedCa: delegatedCa.id }];
   });
   if (groups.length === 0) return undefined;
   return {

@@ -27,6 +27,8 @@ export interface Issued {
   readonly mediaType: string;
   /** Generation of the issuing CA. Archives of earlier versions do not have it, nor the next two. */
   readonly caGeneration?: number;
+  /** Serial number of the delegated CA that signed it, below that CA: lower-case hex. Absent where that CA signed it. */
+  readonly delegatedCa?: string;
   readonly keyMadeBy?: DeviceCertificate['keyMadeBy'];
   /** When the device renews its identity by our EST server. Absent where its bundle does not. */
   readonly renewal?: RenewalPolicy;
@@ -39,10 +41,11 @@ export interface Issued {
 /** The certificates of one device, as its record names them. @param at when they are recorded: ISO 8601, UTC */
 export function certificatesIn(issued: Issued, at: string): readonly DeviceCertificate[] {
   const { serialNumber, sha1Thumbprint, sha256Thumbprint, notBefore, notAfter } = issued;
-  const { enrollmentGroup, caGeneration, keyMadeBy, edgeCa } = issued;
+  const { enrollmentGroup, caGeneration, delegatedCa, keyMadeBy, edgeCa } = issued;
   const issuance = {
     enrollmentGroup,
     ...(caGeneration !== undefined && { caGeneration }),
+    ...(delegatedCa !== undefined && { delegatedCa }),
     state: 'live',
     since: at,
   } as const;
@@ -148,7 +151,7 @@ async function issueRow(
   const { deviceId, csr, line, source, enrollmentGroup } = request;
   const issuance = issuances.get(enrollmentGroup);
   if (issuance === undefined) return undefined;
-  const { issuer, bundler, group } = issuance;
+  const { issuer, bundler, group, delegatedCa } = issuance;
   try {
     const identity = await issuer.issue({
       ...{ deviceId, csr, serialNumber: record.value.serialNumber },
@@ -164,6 +167,7 @@ async function issueRow(
       ...namesOf(identity),
       mediaType: bundler.mediaType,
       caGeneration: group.issuingCas[0]?.generation,
+      ...(delegatedCa !== undefined && { delegatedCa: delegatedCa.id }),
       keyMadeBy: csr === undefined ? 'service' : 'device',
       ...(renewal !== undefined && { renewal }),
       ...(identity.edgeCa !== undefined && { edgeCa: namesOf(identity.edgeCa) }),

@@ -4,6 +4,7 @@ import { CosmosClient, type Database } from '@azure/cosmos';
 import { createCosmosEmulator } from 'fleet-emulators/cosmos';
 import { containerDefinitions } from '../../../lib/azure/cosmos.ts';
 import { createCosmosDeadLetterStore } from '../../../lib/azure/cosmos-dead-letters.ts';
+import { createCosmosDelegatedCaStore } from '../../../lib/azure/cosmos-delegated-cas.ts';
 import { createCosmosDeviceStore } from '../../../lib/azure/cosmos-devices.ts';
 import { createCosmosDpsCaStore } from '../../../lib/azure/cosmos-dps-cas.ts';
 import { createCosmosWebhookStore } from '../../../lib/azure/cosmos-events.ts';
@@ -14,6 +15,7 @@ import { createCosmosJobStore } from '../../../lib/azure/cosmos-jobs.ts';
 import { createCosmosOutbox } from '../../../lib/azure/cosmos-outbox.ts';
 import { createCosmosRenewalRate } from '../../../lib/azure/cosmos-renewal-rate.ts';
 import { deadLetterStoreContract } from '../../contract/dead-letter-store.ts';
+import { delegatedCaStoreContract } from '../../contract/delegated-ca-store.ts';
 import { deviceStoreContract } from '../../contract/device-store.ts';
 import { dpsCaStoreContract } from '../../contract/dps-ca-store.ts';
 import { findingStoreContract } from '../../contract/finding-store.ts';
@@ -64,6 +66,9 @@ const name = emulator === undefined ? `Cosmos DB at ${endpoint}` : 'Cosmos DB em
 deviceStoreContract(name, () => createCosmosDeviceStore(database.container('devices'), { sleep: pause }));
 jobStoreContract(name, () => createCosmosJobStore(database.container('jobs')));
 groupStoreContract(name, () => createCosmosGroupStore(database.container('groups')));
+delegatedCaStoreContract(name, () =>
+  createCosmosDelegatedCaStore(database.container('delegated-cas'), () => new Date('2026-11-28T09:00:00Z')),
+);
 dpsCaStoreContract(name, () => createCosmosDpsCaStore(database.container('groups')));
 deadLetterStoreContract(name, () => createCosmosDeadLetterStore(database.container('dead-letters')));
 findingStoreContract(name, () => createCosmosFindingStore(database.container('findings')));
