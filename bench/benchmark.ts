@@ -43,6 +43,8 @@ export interface Benchmark {
   readonly name: string;
   /** The measurement and its comparison, in a sentence or two for docs/performance.md. */
   readonly what: string;
+  /** @returns why this machine cannot run it; undefined if it can */
+  skip?(): Promise<string | undefined>;
   run(run: Run): Promise<Findings>;
 }
 

@@ -5,8 +5,10 @@ import { cost } from './benchmarks/cost.ts';
 import { growth } from './benchmarks/growth.ts';
 import { issueCsr, issueP256, issueP256OnTwo } from './benchmarks/issue.ts';
 import { chunkCpu, pipeline } from './benchmarks/pipeline.ts';
+import { pipelineVault } from './benchmarks/pipeline-vault.ts';
 import { query } from './benchmarks/query.ts';
 import { renewalBurst } from './benchmarks/renewal-burst.ts';
+import { scaleOut } from './benchmarks/scale-out.ts';
 import { split } from './benchmarks/split.ts';
 import { sweep } from './benchmarks/sweep.ts';
 
@@ -17,6 +19,8 @@ export const benchmarks: readonly Benchmark[] = [
   issueCsr,
   chunkCpu,
   pipeline,
+  pipelineVault,
+  scaleOut,
   growth,
   split,
   cost,

@@ -10,6 +10,8 @@ import { benchmarks } from './benchmarks.ts';
 import { formatBar, formatValue } from './format.ts';
 import type { Machine } from './harness/machine.ts';
 import { type Result, readResults } from './results.ts';
+import { whatLimits } from './what-limits.ts';
+import { inAzure } from './where-it-holds.ts';
 
 const page = new URL('../docs/performance.md', import.meta.url);
 
@@ -19,7 +21,17 @@ export function performancePage(results: readonly Result[]): string {
     const result = results.find((each) => each.name === name);
     return result === undefined ? [] : [section(what, result)];
   });
-  return `${[intro, conditions(results), ...sections, priceTable()].join('\n\n')}\n`;
+  const pipelineRate = results
+    .find(({ name }) => name === 'pipeline')
+    ?.measurements.find(({ name }) => name === 'upload to completed, two hosts')?.value;
+  return `${[intro, conditions(results), whatHolds(results), whatLimits(pipelineRate), ...sections, priceTable()].join('\n\n')}\n`;
+}
+
+/** Which figure holds in Azure, and which on the bench only. */
+function whatHolds(results: readonly Result[]): string {
+  const names = benchmarks.map(({ name }) => name).filter((name) => results.some((result) => result.name === name));
+  const rows = names.map((name) => `| [${name}](#${name}) | ${inAzure[name] ?? ''} |`);
+  return ['## What holds in Azure', ['| figure | in Azure |', '| --- | --- |', ...rows].join('\n')].join('\n\n');
 }
 
 const intro = `# Performance

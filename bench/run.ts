@@ -47,7 +47,11 @@ const machine = thisMachine();
 await runCommand({ usage, options: commandOptions }, async (given) => {
   const options = readOptions(given);
   const results: Result[] = [];
-  for (const benchmark of options.chosen) results.push(await runOne(benchmark, options));
+  for (const benchmark of options.chosen) {
+    const reason = await benchmark.skip?.();
+    if (reason === undefined) results.push(await runOne(benchmark, options));
+    else process.stderr.write(`${benchmark.name} was skipped: ${reason}\n`);
+  }
   process.stdout.write(`${tableOf(results)}\n`);
   if (options.kept) {
     const others = (await readResults()).filter(({ name }) => !results.some((result) => result.name === name));

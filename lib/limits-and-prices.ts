@@ -128,6 +128,35 @@ export const limits = {
 
 export type LimitName = keyof typeof limits;
 
+/** Limits that no estimate names, because a job stays far below them. docs/performance.md shows how far. */
+export const targets = {
+  queueMessages: {
+    of: 'messages of 1 KiB per storage queue',
+    ...{ count: 2_000, seconds: 1, date: '2026-11-28' },
+    source: 'https://learn.microsoft.com/azure/storage/queues/scalability-targets',
+  },
+  storageRequests: {
+    of: 'requests per standard storage account',
+    ...{ count: 20_000, seconds: 1, date: '2026-11-28' },
+    source: 'https://learn.microsoft.com/azure/storage/common/scalability-targets-standard-account',
+  },
+} as const satisfies Record<string, Omit<Limit, 'service'>>;
+
+/** Instances of function apps, Flex Consumption. */
+export const instances = {
+  perApp: {
+    of: 'instances per function app',
+    ...{ count: 1_000, date: '2026-11-28' },
+    source: 'https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan#scale',
+  },
+  coresPerRegion: {
+    of: 'cores of all instances per region and subscription',
+    ...{ count: 250, date: '2026-11-28' },
+    source:
+      'https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan#regional-subscription-memory-quotas',
+  },
+} as const satisfies Record<string, Capacity>;
+
 /** As many things as a service keeps at a time. */
 export interface Capacity extends Dated {
   /** What is counted. */

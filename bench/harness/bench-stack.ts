@@ -24,17 +24,23 @@ export interface BenchStack {
   readonly api: Api;
   readonly bundles: ContainerClient;
   readonly directory: string;
+  /** Makes an enrollment group like `bench`, which is there at the start. */
+  declare(id: string, settings?: object): Promise<void>;
   /** Uploads a manifest of new devices. @returns the id of its job, and when the upload began (ms since 1970) */
-  submit(rows: number): Promise<{ jobId: string; began: number; deviceIds: (row: number) => string }>;
+  submit(rows: number, group?: string): Promise<{ jobId: string; began: number; deviceIds: (row: number) => string }>;
   /** Waits for the end of a job. @throws Error if a row was not provisioned */
   ended(jobId: string, rows: number): Promise<JobAnswer>;
   /** Submits a manifest and waits for its end. */
-  run(rows: number): Promise<FinishedJob>;
+  run(rows: number, group?: string): Promise<FinishedJob>;
   /** Peak memory of the functions process since its start, MiB. */
   peak(): Promise<number>;
 }
 
-const group = { keyCustody: 'plain', target: 'iotedge-1.6', initialTwin: { tags: { product: 'edge-gateway' } } };
+const settingsOfGroup = {
+  keyCustody: 'plain',
+  target: 'iotedge-1.6',
+  initialTwin: { tags: { product: 'edge-gateway' } },
+};
 
 /**
  * V8 sizes its heap by the memory of the machine, and collects garbage later if there is more. When memory is measured, the
@@ -50,6 +56,8 @@ export interface BenchStackOptions {
   /** Functions hosts, all on the same queues. */
   readonly hosts?: number;
   readonly heap?: 'of the machine' | 'small';
+  /** Arguments of `key-vault-emulator`, which then has the CA keys. Absent: they are in files. */
+  readonly keyVault?: readonly string[];
   /** App settings. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -59,7 +67,7 @@ export interface BenchStackOptions {
  * process each, in a temporary directory that is deleted afterwards.
  */
 export async function withBenchStack<T>(
-  { hosts = 1, heap = 'of the machine', settings = {} }: BenchStackOptions,
+  { hosts = 1, heap = 'of the machine', keyVault, settings = {} }: BenchStackOptions,
   work: (bench: BenchStack) => Promise<T>,
 ): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), 'bench-'));
@@ -73,11 +81,12 @@ export async function withBenchStack<T>(
     const SWEEP_SCHEDULE = nightly;
     stack = await startStack({
       ...{ directory, ports: 'free', appDirectory, reconcileSchedule, hosts },
+      ...(keyVault !== undefined && { keyVault: true, keyVaultArguments: keyVault }),
       // App settings are the environment of the functions process only, so only that process gets NODE_OPTIONS.
       settings: { SWEEP_SCHEDULE, ...settings, ...(heap === 'small' && { NODE_OPTIONS: smallHeap }) },
     });
     const bench = createBench(stack, directory);
-    await bench.api.put('enrollment-groups/bench', group);
+    await bench.declare('bench');
     return await work(bench);
   } finally {
     await stack?.kill();
@@ -101,12 +110,16 @@ function createBench(stack: Stack, directory: string): BenchStack {
   const bench: BenchStack = {
     ...{ stack, api, directory, bundles: blobs.getContainerClient('bundles') },
 
-    async submit(rows) {
+    async declare(id, more = {}) {
+      await api.put(`enrollment-groups/${id}`, { ...settingsOfGroup, ...more });
+    },
+
+    async submit(rows, group = 'bench') {
       jobs += 1;
       const prefix = `job${jobs}`;
       const deviceIds = (row: number) => `${prefix}-${String(row).padStart(7, '0')}`;
       const body = Buffer.from(manifestOf(rows, deviceIds));
-      const name = `bench/${prefix}.csv`;
+      const name = `${group}/${prefix}.csv`;
       const began = Date.now();
       const { etag = '' } = await manifests.getBlockBlobClient(name).upload(body, body.length);
       return { jobId: jobIdOf({ blob: name, etag: etag.replaceAll('"', '') }), began, deviceIds };
@@ -128,9 +141,9 @@ function createBench(stack: Stack, directory: string): BenchStack {
       throw new Error(`Job ${jobId} made no progress for 120 s after ${percent} %.`);
     },
 
-    async run(rows) {
+    async run(rows, group) {
       const before = await cpuOfAll();
-      const { jobId, began } = await bench.submit(rows);
+      const { jobId, began } = await bench.submit(rows, group);
       const { finishedAt = '' } = await bench.ended(jobId, rows);
       return {
         rows,

@@ -42,6 +42,8 @@ export interface StackOptions {
   readonly reconcileSchedule?: string;
   /** Keep CA keys in the Key Vault emulator. Default: in files. */
   readonly keyVault?: boolean;
+  /** More arguments of `key-vault-emulator`, such as the delay of a request. */
+  readonly keyVaultArguments?: readonly string[];
   /** More app settings, such as CHUNK_ROWS. They override the environment. */
   readonly settings?: Readonly<Record<string, string>>;
   /** More arguments of `dps-emulator`, such as lower quotas. */
@@ -264,6 +266,7 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
             start('key-vault', emulator('key-vault-emulator'), [
               ...portAndState('key-vault', ports.keyVault),
               ...tlsDirectory,
+              ...(options.keyVaultArguments ?? []),
             ]),
           ]
         : []),

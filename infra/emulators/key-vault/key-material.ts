@@ -7,6 +7,18 @@ const generate = promisify(generateKeyPair);
 /** A private key as a JWK (RFC 7517). */
 export type PrivateJwk = JsonWebKey & { readonly kty: 'EC' | 'RSA' };
 
+/** A key, and whether it counts as one in an HSM. Here, both are files. */
+export interface KeptKey {
+  readonly key: PrivateJwk;
+  /** Absent in files of earlier versions. */
+  readonly hsm?: boolean;
+}
+
+/** The types of keys in HSMs, which RFC 7517 does not have: https://learn.microsoft.com/azure/key-vault/keys/about-keys */
+const hsmSuffix = '-HSM';
+
+export const isHsmType = (kty: string): boolean => kty.endsWith(hsmSuffix);
+
 const rsaSizes = [2048, 3072, 4096];
 
 export interface KeyRequest {
@@ -17,11 +29,12 @@ export interface KeyRequest {
 
 /** Generates a key. Defaults as in the vault: P-256, RSA 2048. @throws VaultError 400 */
 export async function newKey({ kty, crv = 'P-256', key_size = 2048 }: KeyRequest): Promise<PrivateJwk> {
-  if (kty === 'EC') {
+  const type = isHsmType(kty) ? kty.slice(0, -hsmSuffix.length) : kty;
+  if (type === 'EC') {
     const { privateKey } = await generate('ec', { namedCurve: curveOf(crv).openssl });
     return privateKey.export({ format: 'jwk' }) as PrivateJwk;
   }
-  if (kty === 'RSA') {
+  if (type === 'RSA') {
     if (!rsaSizes.includes(key_size)) throw badParameter(`Property key_size has invalid value ${key_size}`);
     const { privateKey } = await generate('rsa', { modulusLength: key_size });
     return privateKey.export({ format: 'jwk' }) as PrivateJwk;
@@ -41,9 +54,13 @@ export function importedKey(jwk: JsonWebKey): PrivateJwk {
 }
 
 /** The public members of a key. */
-export function publicPart({ kty, crv, x, y, n, e }: PrivateJwk) {
-  return kty === 'EC' ? { kty, crv, x, y } : { kty, n, e };
+export function publicPart({ key: { kty, crv, x, y, n, e }, hsm = false }: KeptKey) {
+  const type = hsm ? `${kty}${hsmSuffix}` : kty;
+  return kty === 'EC' ? { kty: type, crv, x, y } : { kty: type, n, e };
 }
+
+/** Bits of the modulus of an RSA key. */
+export const rsaBits = ({ n = '' }: PrivateJwk): number => Buffer.from(n, 'base64url').length * 8;
 
 /** Signature algorithms with their digest length in bytes and their kind of key (RFC 7518 3.1). */
 const algorithms: Readonly<Record<string, { bytes: number; keys: string; hash: string }>> = {

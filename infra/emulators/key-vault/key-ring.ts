@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PrivateJwk } from './key-material.ts';
+import type { KeptKey } from './key-material.ts';
 
 /** One version of a key. */
-export interface KeyVersion {
+export interface KeyVersion extends KeptKey {
   /** 32 hex digits. */
   readonly version: string;
-  readonly key: PrivateJwk;
   readonly keyOps: readonly string[];
   readonly enabled: boolean;
   readonly exportable: boolean;

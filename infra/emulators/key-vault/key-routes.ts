@@ -1,6 +1,14 @@
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
-import { importedKey, newKey, type PrivateJwk, publicPart, signDigest } from './key-material.ts';
+import {
+  importedKey,
+  isHsmType,
+  type KeptKey,
+  newKey,
+  type PrivateJwk,
+  publicPart,
+  signDigest,
+} from './key-material.ts';
 import { type KeyRing, type KeyVersion, newVersion, type VaultKey } from './key-ring.ts';
 import type { VaultAction } from './options.ts';
 import { badParameter, keyNotFound, VaultError } from './vault-error.ts';
@@ -8,7 +16,7 @@ import { badParameter, keyNotFound, VaultError } from './vault-error.ts';
 export interface KeyRouteParts {
   readonly ring: KeyRing;
   /** Checks that the action is allowed and within the limits. @throws VaultError 403 or 429 */
-  readonly admit: (action: VaultAction, key?: PrivateJwk) => void;
+  readonly admit: (action: VaultAction, key?: Partial<KeptKey>) => void;
   readonly pageSize: number;
   readonly now: () => Date;
 }
@@ -24,7 +32,12 @@ const creation = z.object({
   attributes,
   tags,
 });
-const importing = z.object({ key: z.looseObject({ kty: z.string(), key_ops: operations }), attributes, tags });
+const importing = z.object({
+  key: z.looseObject({ kty: z.string(), key_ops: operations }),
+  Hsm: z.boolean().optional(),
+  attributes,
+  tags,
+});
 const update = z.object({ key_ops: operations, attributes, tags });
 const signing = z.object({ alg: z.string(), value: z.base64url() });
 
@@ -61,7 +74,7 @@ export function addKeyRoutes(app: Hono, { ring, admit, pageSize, now }: KeyRoute
   /** Adds a version to a key, or creates the key. */
   function add(
     name: string,
-    made: Pick<KeyVersion, 'key' | 'keyOps' | 'enabled' | 'exportable' | 'tags'>,
+    made: Pick<KeyVersion, 'key' | 'hsm' | 'keyOps' | 'enabled' | 'exportable' | 'tags'>,
     origin: string,
   ) {
     const before = ring.get(name);
@@ -79,28 +92,29 @@ export function addKeyRoutes(app: Hono, { ring, admit, pageSize, now }: KeyRoute
   }
 
   app.post('/keys/:name/create', async (context) => {
-    admit('create');
     const name = nameOf(context);
     const { kty, crv, key_size, key_ops, attributes: wanted, tags } = await bodyOf(context, creation);
+    const hsm = isHsmType(kty);
+    admit('create', { hsm });
     refuseDeleted(name);
     const key = await newKey({ kty, crv, key_size });
     // The key may have been deleted in the meantime.
     refuseDeleted(name);
-    return context.json(add(name, { key, tags, ...settings(key, key_ops, wanted) }, originOf(context)));
+    return context.json(add(name, { key, hsm, tags, ...settings(key, key_ops, wanted) }, originOf(context)));
   });
 
   app.put('/keys/:name', async (context) => {
     admit('import');
     const name = nameOf(context);
-    const { key: jwk, attributes: wanted, tags } = await bodyOf(context, importing);
+    const { key: jwk, Hsm: hsm = false, attributes: wanted, tags } = await bodyOf(context, importing);
     refuseDeleted(name);
     const key = importedKey(jwk);
-    return context.json(add(name, { key, tags, ...settings(key, jwk.key_ops, wanted) }, originOf(context)));
+    return context.json(add(name, { key, hsm, tags, ...settings(key, jwk.key_ops, wanted) }, originOf(context)));
   });
 
   const read = (context: Context) => {
-    admit('read');
     const { key, version } = versionOf(context);
+    admit('read', version);
     if (!version.enabled)
       throw new VaultError(403, 'Forbidden', 'Operation get is not allowed on a disabled key.', {
         inner: 'KeyDisabled',
@@ -132,8 +146,8 @@ export function addKeyRoutes(app: Hono, { ring, admit, pageSize, now }: KeyRoute
   });
 
   app.patch('/keys/:name/:version', async (context) => {
-    admit('update');
     const { key, version } = versionOf(context);
+    admit('update', version);
     const { key_ops, attributes: wanted, tags } = await bodyOf(context, update);
     const changed: KeyVersion = {
       ...version,
@@ -149,7 +163,7 @@ export function addKeyRoutes(app: Hono, { ring, admit, pageSize, now }: KeyRoute
 
   const signDigestOf = async (context: Context) => {
     const { key, version } = versionOf(context);
-    admit('sign', version.key);
+    admit('sign', version);
     if (!version.enabled)
       throw new VaultError(403, 'Forbidden', 'Operation sign is not allowed on a disabled key.', {
         inner: 'KeyDisabled',
@@ -207,7 +221,7 @@ const kidOf = (name: string, { version }: KeyVersion, origin: string) => `${orig
 
 function show(key: VaultKey, version: KeyVersion, origin: string) {
   const { keyOps, tags } = version;
-  const shown = { kid: kidOf(key.name, version, origin), ...publicPart(version.key), key_ops: keyOps };
+  const shown = { kid: kidOf(key.name, version, origin), ...publicPart(version), key_ops: keyOps };
   return { key: shown, attributes: attributesOf(version), ...(tags === undefined ? {} : { tags }) };
 }
 

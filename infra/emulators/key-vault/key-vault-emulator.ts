@@ -1,15 +1,16 @@
 import { once } from 'node:events';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as timer } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
-import { createRateLimiter } from '../rate-limiter.ts';
-import type { PrivateJwk } from './key-material.ts';
+import { type KeptKey, rsaBits } from './key-material.ts';
 import { createKeyRing } from './key-ring.ts';
 import { addKeyRoutes } from './key-routes.ts';
-import { documentedLimits, type KeyVaultEmulatorOptions, type VaultAction } from './options.ts';
+import { documentedLimits, type KeyVaultEmulatorOptions, type TransactionLimits, type VaultAction } from './options.ts';
 import { addSecretRoutes } from './secret-routes.ts';
 import { VaultError } from './vault-error.ts';
+import { createWeightedLimit } from './weighted-limit.ts';
 
 export { documentedLimits, type KeyVaultEmulatorOptions, type TransactionLimits, type VaultAction } from './options.ts';
 
@@ -32,21 +33,22 @@ export function createKeyVaultEmulator({
   bearerTokens = 'any',
   denied = [],
   limits = {},
+  delayMs = 0,
   pageSize = 25,
   now = () => new Date(),
+  sleep = timer,
 }: KeyVaultEmulatorOptions): KeyVaultEmulator {
-  const { creations, rsa4096, others } = { ...documentedLimits, ...limits };
-  const limited = (limit: number) => createRateLimiter({ limit, windowMs: 10_000, now });
-  const [creating, signingRsa4096, other] = [limited(creations), limited(rsa4096), limited(others)];
+  const allowed = { ...documentedLimits, ...limits };
+  const limited = () => createWeightedLimit({ windowMs: 10_000, now });
+  const sums = { create: limited(), import: limited(), other: limited() };
 
-  function admit(action: VaultAction, key?: PrivateJwk): void {
+  function admit(action: VaultAction, key?: Partial<KeptKey>): void {
     if (denied.includes(action)) {
       const message = `Caller is not authorized to perform action on resource. Action: 'Microsoft.KeyVault/vaults/keys/${action}'`;
       throw new VaultError(403, 'Forbidden', message, { inner: 'ForbiddenByRbac' });
     }
-    const isRsa4096 = key?.kty === 'RSA' && (key.n?.length ?? 0) > 600;
-    const limit = action === 'create' || action === 'import' ? creating : isRsa4096 ? signingRsa4096 : other;
-    const seconds = limit.acquire();
+    const sum = action === 'create' || action === 'import' ? sums[action] : sums.other;
+    const seconds = sum.acquire(allowed[limitOf(action, key)]);
     if (seconds === 0) return;
     const message =
       'Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached';
@@ -55,6 +57,7 @@ export function createKeyVaultEmulator({
 
   const app = new Hono();
   app.use(async (context, next) => {
+    if (delayMs > 0) await sleep(delayMs);
     const token = /^Bearer (\S+)$/.exec(context.req.header('authorization') ?? '')?.[1];
     if (token === undefined || (bearerTokens !== 'any' && !bearerTokens.includes(token))) throw challenge(token);
     if (!apiVersion.test(context.req.query('api-version') ?? '')) {
@@ -88,6 +91,16 @@ export function createKeyVaultEmulator({
       await closed;
     },
   };
+}
+
+/** The limit that a transaction counts towards. */
+function limitOf(action: VaultAction, { key, hsm = false }: Partial<KeptKey> = {}): keyof TransactionLimits {
+  if (action === 'create') return hsm ? 'hsmCreations' : 'creations';
+  if (action === 'import') return 'imports';
+  const bits = key?.kty === 'RSA' ? rsaBits(key) : 0;
+  if (bits > 3072) return hsm ? 'hsmRsa4096' : 'rsa4096';
+  if (bits > 2048) return hsm ? 'hsmRsa3072' : 'rsa3072';
+  return hsm ? 'hsm' : 'others';
 }
 
 /** Tells clients where to get a token. They send their first request without a token and without a body. */
