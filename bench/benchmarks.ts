@@ -4,6 +4,7 @@ import { cold } from './benchmarks/cold.ts';
 import { cost } from './benchmarks/cost.ts';
 import { growth } from './benchmarks/growth.ts';
 import { issueCsr, issueP256, issueP256OnTwo } from './benchmarks/issue.ts';
+import { million } from './benchmarks/million.ts';
 import { chunkCpu, pipeline } from './benchmarks/pipeline.ts';
 import { pipelineVault } from './benchmarks/pipeline-vault.ts';
 import { query } from './benchmarks/query.ts';
@@ -22,6 +23,7 @@ export const benchmarks: readonly Benchmark[] = [
   pipelineVault,
   scaleOut,
   growth,
+  million,
   split,
   cost,
   cold,

@@ -8,12 +8,13 @@ import { writePerformancePage } from './performance-page.ts';
 import { type Result, readResults, writeResults } from './results.ts';
 
 const names = benchmarks.map(({ name }) => name);
-const usage = `Usage: npm run bench -- [--only NAME[,NAME]] [--rounds N] [--quick]
+const usage = `Usage: npm run bench -- [--only NAME[,NAME]] [--rounds N] [--scale SHARE | --quick]
 
 Prints one line of JSON per measurement, then a table. Writes bench/results.json and docs/performance.md.
 
   --only NAME   some of the measurements below (default: all)
   --rounds N    how often everything is measured (default: 5); results of fewer than 5 rounds are not saved
+  --scale SHARE less work than in full, from 0.01 to 1: only in some of the measurements; not saved below 1
   --quick       one round of a tenth of the work, to see that it runs; not saved
   -h, --help    show this text
 
@@ -39,6 +40,7 @@ interface BenchOptions {
 const commandOptions = {
   only: { type: 'string' },
   rounds: { type: 'string' },
+  scale: { type: 'string' },
   quick: { type: 'boolean', default: false },
 } as const;
 
@@ -70,7 +72,15 @@ function readOptions({ values }: CommandArguments<typeof commandOptions>): Bench
     throw new UsageError(`Unknown benchmark "${unknown}". Expected some of ${names.join(', ')}.`);
   const rounds = values.rounds === undefined ? (values.quick ? 1 : minRounds) : wholeNumber('rounds', values.rounds, 1);
   const chosen = benchmarks.filter(({ name }) => only.includes(name));
-  return { chosen, rounds, scale: values.quick ? 0.1 : 1, kept: rounds >= minRounds && !values.quick };
+  const scale = values.quick ? 0.1 : readScale(values.scale);
+  return { chosen, rounds, scale, kept: rounds >= minRounds && scale === 1 };
+}
+
+/** @throws UsageError */
+function readScale(text = '1'): number {
+  const scale = Number(text);
+  if (!(scale >= 0.01 && scale <= 1)) throw new UsageError(`Invalid value "${text}" for --scale. Expected 0.01 to 1.`);
+  return scale;
 }
 
 async function runOne({ name, run }: Benchmark, options: BenchOptions): Promise<Result> {

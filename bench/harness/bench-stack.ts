@@ -28,6 +28,8 @@ export interface BenchStack {
   declare(id: string, settings?: object): Promise<void>;
   /** Uploads a manifest of new devices. @returns the id of its job, and when the upload began (ms since 1970) */
   submit(rows: number, group?: string): Promise<{ jobId: string; began: number; deviceIds: (row: number) => string }>;
+  /** Waits until the first chunks of a job are provisioned. */
+  begun(jobId: string): Promise<void>;
   /** Waits for the end of a job. @throws Error if a row was not provisioned */
   ended(jobId: string, rows: number): Promise<JobAnswer>;
   /** Submits a manifest and waits for its end. */
@@ -49,6 +51,7 @@ const settingsOfGroup = {
 export const smallHeap = '--max-semi-space-size=8 --max-old-space-size=512';
 /** Milliseconds between two reads of a job: rare enough not to affect the results. */
 const pollInterval = 250;
+const beginInterval = 20;
 /** Milliseconds without progress after which a job is stuck. */
 const progressTimeout = 120_000;
 
@@ -123,6 +126,14 @@ function createBench(stack: Stack, directory: string): BenchStack {
       const began = Date.now();
       const { etag = '' } = await manifests.getBlockBlobClient(name).upload(body, body.length);
       return { jobId: jobIdOf({ blob: name, etag: etag.replaceAll('"', '') }), began, deviceIds };
+    },
+
+    async begun(jobId) {
+      for (;;) {
+        const job = await api.get<JobAnswer>(`jobs/${jobId}`).catch(() => undefined);
+        if ((job?.counts.provisioned ?? 0) > 0) return;
+        await sleep(beginInterval);
+      }
     },
 
     async ended(jobId, rows) {

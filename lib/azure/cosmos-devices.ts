@@ -21,15 +21,18 @@ import { FleetError } from '../errors.ts';
 import type { Versioned } from '../storage.ts';
 import {
   bulk,
+  bulkOnce,
   type Condition,
   callingCosmos,
   measuredQuery,
+  operationsPerRequest,
   pageByKey,
   type SystemProperties,
   whereClause,
   withoutSystemProperties,
 } from './cosmos.ts';
 import { countUnderCa } from './cosmos-under-ca.ts';
+import { gathered } from './gathered.ts';
 
 type DeviceDocument = DeviceRecord & SystemProperties;
 
@@ -38,6 +41,16 @@ export function createCosmosDeviceStore(
   container: Container,
   { sleep }: { sleep: (milliseconds: number) => Promise<void> },
 ): DeviceStore {
+  const readOf = (id: string) => ({ operationType: BulkOperationType.Read, id, partitionKey: id });
+
+  const readGathered = gathered<string, OperationResponse | undefined>({
+    most: operationsPerRequest,
+    async read(ids) {
+      const answers = await bulkOnce(container, ids.map(readOf));
+      return new Map(ids.map((id, index) => [id, answers[index]]));
+    },
+  });
+
   async function idsOf(query: SqlQuerySpec, limit: number): Promise<string[]> {
     const ids: string[] = [];
     const pages = container.items.query<string>(query, { maxItemCount: 1000 });
@@ -69,9 +82,12 @@ export function createCosmosDeviceStore(
     },
 
     async read(ids) {
-      const operations = ids.map((id) => ({ operationType: BulkOperationType.Read, id, partitionKey: id }));
+      const [id] = ids;
+      const gatheredAnswer = id !== undefined && ids.length === 1 ? await readGathered(id) : undefined;
+      // One that is to be tried again waits by itself, and not with the others of its request.
+      const answers = gatheredAnswer === undefined ? await bulk(container, ids.map(readOf), sleep) : [gatheredAnswer];
       const found = new Map<string, Versioned<DeviceRecord>>();
-      for (const answer of await bulk(container, operations, sleep)) {
+      for (const answer of answers) {
         const etag = etagUnless([404], answer);
         if (etag === undefined) continue;
         const value = withoutSystemProperties(answer.resourceBody as unknown as DeviceDocument);

@@ -233,7 +233,7 @@ function indexing(...paths: readonly string[]): ContainerRequest['indexingPolicy
 }
 
 /** "Limit 100" operations per request (Items.bulk of @azure/cosmos). */
-const operationsPerRequest = 100;
+export const operationsPerRequest = 100;
 const requestsInFlight = 4;
 
 /**
@@ -276,6 +276,21 @@ export async function bulk(
     }
     await sleep(wait);
   }
+}
+
+/**
+ * Runs up to 100 operations in one request, once.
+ * @returns one response per operation, in their order; undefined for one to try again, and for all where Cosmos DB throttles
+ * @throws FleetError `unavailable`
+ */
+export async function bulkOnce(
+  container: Container,
+  operations: readonly OperationInput[],
+): Promise<(OperationResponse | undefined)[]> {
+  const answers: OperationResponse[] = new Array(operations.length);
+  const placed = operations.map((operation, index) => ({ operation, index }));
+  await send(container, placed, answers);
+  return Array.from(answers, (answer) => (isTransient(answer?.statusCode) ? undefined : answer));
 }
 
 /** An operation and its place in the caller's list, from 0. */

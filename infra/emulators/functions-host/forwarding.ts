@@ -1,5 +1,11 @@
-import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
-import { Readable } from 'node:stream';
+import {
+  Agent,
+  type ClientRequest,
+  request as httpRequest,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
+import { pipeline } from 'node:stream';
 
 /** Headers that belong to one connection (RFC 9110, 7.6.1), and those that are set here. */
 const notForwarded = new Set([
@@ -13,12 +19,23 @@ const drainMilliseconds = 5_000;
 /** Connections are kept: a server closes any other one with its answer, also while the request is still being sent. */
 const agent = new Agent({ keepAlive: true });
 
-/** Unread bytes of an answer that are held for a slow client. */
-const answerBuffer = 64 * 1024;
+/** A request of a client and its answer, as Node has them. */
+export interface Exchange {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+}
+
+export interface ForwardOptions {
+  readonly invocationId: string;
+  /** Of the request, with the path that was routed. */
+  readonly url: URL;
+  /** Of the request, those that the function may see. */
+  readonly headers: Readonly<Record<string, string>>;
+}
 
 export interface Forwarding {
-  /** The worker's answer, with its body as a stream. Rejects when the connection ends before an answer. */
-  readonly answer: Promise<Response>;
+  /** Settles when the answer has begun. Rejects when the connection ends before. */
+  readonly answered: Promise<void>;
   /** Closes the connection to the worker. The client of an answer that has begun sees its connection end, too. */
   abort(): void;
 }
@@ -26,54 +43,63 @@ export interface Forwarding {
 /**
  * Forwards a request to the HTTP server of the worker, which finds the invocation by its id. So does the real host, when the
  * app has enabled HTTP streams. Both bodies are streams, and each side reads as fast as the other one takes.
- * @param workerUrl capability `HttpUri` of the worker
- * @param options.headers of the request, those that the function may see
+ * @param worker capability `HttpUri` of the worker
  */
 export function forward(
-  workerUrl: string,
-  incoming: Request,
-  { invocationId, headers }: { readonly invocationId: string; readonly headers: readonly [string, string][] },
+  worker: URL,
+  { incoming, outgoing }: Exchange,
+  { invocationId, url, headers }: ForwardOptions,
 ): Forwarding {
-  const { hostname, port } = new URL(workerUrl);
-  const { pathname, search, host, protocol } = new URL(incoming.url);
   const forwarded = httpRequest({
-    ...{ hostname, port, path: pathname + search, method: incoming.method, agent },
+    ...{
+      hostname: worker.hostname,
+      port: worker.port,
+      path: url.pathname + url.search,
+      method: incoming.method,
+      agent,
+    },
     headers: {
-      ...Object.fromEntries(headers.filter(isForwarded)),
-      'x-forwarded-host': host,
-      'x-forwarded-proto': protocol.replace(':', ''),
+      ...forwardedOf(headers),
+      'x-forwarded-host': url.host,
+      'x-forwarded-proto': url.protocol.replace(':', ''),
       'x-ms-invocation-id': invocationId,
     },
   });
   const began = Promise.withResolvers<IncomingMessage>();
   forwarded.on('response', began.resolve);
   forwarded.on('error', began.reject);
-  const sent = send(incoming.body, forwarded, began.promise);
-  const answer = began.promise.then(async (found) => {
+  const sent = hasBody(incoming) ? send(incoming, forwarded, began.promise) : void forwarded.end();
+  const answered = began.promise.then(async (answer) => {
     // Otherwise a client that is still sending gets a broken pipe instead of the answer.
-    const timeout = new Promise((end) => setTimeout(end, drainMilliseconds).unref());
-    await Promise.race([sent, timeout]);
-    const status = found.statusCode ?? 500;
-    const answerHeaders = Object.entries(found.headers).filter(isForwarded) as [string, string][];
-    const strategy = { highWaterMark: answerBuffer, size: ({ byteLength }: Uint8Array) => byteLength };
-    const isBodiless = status === 204 || status === 304;
-    return new Response(isBodiless ? null : (Readable.toWeb(found, { strategy }) as never), {
-      status,
-      headers: answerHeaders,
-    });
+    if (sent !== undefined) await inTime(sent);
+    outgoing.writeHead(answer.statusCode ?? 500, forwardedOf(answer.headers));
+    // An end before the end of the body closes both connections.
+    pipeline(answer, outgoing, () => {});
   });
-  return { answer, abort: () => void forwarded.destroy() };
+  return { answered, abort: () => void forwarded.destroy() };
+}
+
+/** Whether a request has a body (RFC 9112, 6). */
+export function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+/** Reads and drops the body of a request that is refused. Otherwise a client that is still sending gets a broken pipe. */
+export async function dropBody(incoming: IncomingMessage): Promise<void> {
+  if (!hasBody(incoming)) return;
+  await inTime(new Promise<void>((ended) => incoming.resume().once('close', ended).once('end', ended)));
+}
+
+async function inTime(work: Promise<void>): Promise<void> {
+  const timeout = new Promise<void>((end) => void setTimeout(end, drainMilliseconds).unref());
+  await Promise.race([work, timeout]);
 }
 
 /**
  * Sends the body to the worker until the worker answers. The rest is read and dropped: Node's client does not send on after
  * an answer.
  */
-async function send(
-  body: ReadableStream<Uint8Array> | null,
-  forwarded: ClientRequest,
-  answer: Promise<IncomingMessage>,
-): Promise<void> {
+async function send(body: IncomingMessage, forwarded: ClientRequest, answer: Promise<IncomingMessage>): Promise<void> {
   let isAnswered = false;
   const answered = answer.then(
     (found) => {
@@ -86,7 +112,7 @@ async function send(
     },
   );
   try {
-    for await (const part of body ?? []) {
+    for await (const part of body) {
       if (isAnswered || forwarded.write(part)) continue;
       await Promise.race([answered, new Promise((drained) => forwarded.once('drain', drained))]);
     }
@@ -97,6 +123,6 @@ async function send(
   }
 }
 
-function isForwarded([name]: readonly [string, unknown]): boolean {
-  return !notForwarded.has(name);
+function forwardedOf<Value>(headers: Readonly<Record<string, Value>>): Record<string, Value> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !notForwarded.has(name)));
 }

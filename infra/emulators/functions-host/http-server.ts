@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import { getRequestListener } from '@hono/node-server';
-import { Hono } from 'hono';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import { type Context, Hono } from 'hono';
 import { isDisabled, resolveSettings } from './app.ts';
-import { forward } from './forwarding.ts';
+import { dropBody, type Exchange, forward } from './forwarding.ts';
 import { createFrontEnd, type FrontEndOptions } from './front-end.ts';
 import type { FunctionsCore, HttpData, RegisteredFunction, TypedData } from './functions-core.ts';
 import type { HostLog, Invoke } from './invocation.ts';
@@ -36,27 +37,19 @@ export interface HttpServerOptions extends FrontEndOptions {
  */
 const defaultMaxBodyBytes = 100 * 1024 * 1024;
 
-/** How long Kestrel, the web server of the real host, continues to read a request that was answered early. */
-const drainMilliseconds = 5_000;
+/** A call, with the request and the response of Node. Those of the library are made when something asks for them. */
+type Call = Context<{ Bindings: Exchange }>;
 
 /** Creates the server of the HTTP triggers, with the routes, methods and keys that their functions declare. */
 export function createHttpServer(options: HttpServerOptions): Server | HttpsServer {
   const { core, routePrefix, settings } = options;
-  const app = new Hono();
-  app.use(async ({ req }, next) => {
-    await next();
-    // Read the rest of the request. Otherwise a client that is still sending gets a broken pipe instead of the answer.
-    if (!req.raw.bodyUsed)
-      await req.raw.body
-        ?.pipeTo(new WritableStream(), { signal: AbortSignal.timeout(drainMilliseconds) })
-        .catch(() => undefined);
-  });
+  const app = new Hono<{ Bindings: Exchange }>();
   app.get('/admin/host/status', (context) => {
-    if (keyOf(context.req.raw) !== options.masterKey) return new Response(null, { status: 401 });
+    if (keyOf(context) !== options.masterKey) return refuse(context, 401);
     return context.json({ id: 'local', state: 'Running', functions: [...core.functions.keys()] });
   });
   app.post('/admin/functions/:name', (context) => {
-    if (keyOf(context.req.raw) !== options.masterKey) return new Response(null, { status: 401 });
+    if (keyOf(context) !== options.masterKey) return refuse(context, 401);
     const target = core.functions.get(context.req.param('name'));
     if (target === undefined || !isTimer(target) || isDisabled(target.name, settings))
       return new Response(null, { status: 404 });
@@ -67,12 +60,12 @@ export function createHttpServer(options: HttpServerOptions): Server | HttpsServ
     const { methods, route } = target.http;
     // As on the real host, a method that no function of the route has is 404. Hono would treat HEAD as GET.
     app.on(methods, honoPaths(routePrefix, route), async (context) => {
-      if (!methods.includes(context.req.raw.method)) return new Response(null, { status: 404 });
-      if (!isAllowed(target, keyOf(context.req.raw), options)) return new Response(null, { status: 401 });
-      return answer(target.registered, context.req.raw, context.req.param(), options);
+      if (!methods.includes(context.req.method)) return refuse(context, 404);
+      if (!isAllowed(target, keyOf(context), options)) return refuse(context, 401);
+      return answer(target.registered, context, options);
     });
   }
-  app.notFound(() => new Response(null, { status: 404 }));
+  app.notFound((context: Call) => refuse(context, 404));
   // The library makes its requests and responses of the classes of Node, as in the worker.
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   return createFrontEnd(
@@ -140,33 +133,35 @@ function honoPaths(routePrefix: string, route: string): string[] {
   return [before, `${before}/`, `${before}/:${rest['name']}{.+}`].filter((each) => each !== '');
 }
 
-function keyOf(request: Request): string | null {
-  return request.headers.get('x-functions-key') ?? new URL(request.url).searchParams.get('code');
+async function refuse({ env: { incoming } }: Call, status: number): Promise<Response> {
+  await dropBody(incoming);
+  return new Response(null, { status });
+}
+
+function keyOf({ req, env: { incoming } }: Call): string | undefined {
+  return headersOf(incoming)['x-functions-key'] ?? req.query('code');
 }
 
 function isAllowed(
   { registered, http: { authLevel } }: HttpFunction,
-  key: string | null,
+  key: string | undefined,
   { functionKey, keysOfFunctions, masterKey }: HttpServerOptions,
 ): boolean {
   if (authLevel === 'anonymous' || key === masterKey) return true;
-  if (authLevel !== 'function' || key === null) return false;
+  if (authLevel !== 'function' || key === undefined) return false;
   return key === functionKey || (keysOfFunctions.get(registered.name) ?? []).includes(key);
 }
 
-async function answer(
-  target: RegisteredFunction,
-  request: Request,
-  params: Record<string, string>,
-  options: HttpServerOptions,
-): Promise<Response> {
+async function answer(target: RegisteredFunction, call: Call, options: HttpServerOptions): Promise<Response> {
   const { invoke, settings, workerUrl } = options;
   const limit = Number(settings['FUNCTIONS_REQUEST_BODY_SIZE_LIMIT'] || defaultMaxBodyBytes);
-  if (Number(request.headers.get('content-length')) > limit) return new Response(null, { status: 413 });
-  if (workerUrl !== undefined) return streamedAnswer(target, request, params, { ...options, workerUrl });
-  const body = await bodyOf(request, target, options.log);
+  if (Number(call.env.incoming.headers['content-length']) > limit) return refuse(call, 413);
+  const url = new URL(call.req.url);
+  const headers = passedHeaders(call, options);
+  if (workerUrl !== undefined) return streamedAnswer(target, call, { url, headers, options, workerUrl });
+  const body = await bodyOf(call, target, options.log);
   try {
-    const data = { http: httpData(request, params, body, options) };
+    const data = { http: httpData(call, { url, headers, body }) };
     const { returnValue } = await invoke(target, { data, metadata: {} });
     return toResponse(returnValue?.http);
   } catch (error) {
@@ -175,26 +170,32 @@ async function answer(
   }
 }
 
+interface Streamed {
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly options: HttpServerOptions;
+  readonly workerUrl: string;
+}
+
 /**
  * The answer of a function that uses HTTP streams: the invocation gets the headers and route values, and the worker's HTTP
  * server has the bodies.
  */
 async function streamedAnswer(
   target: RegisteredFunction,
-  request: Request,
-  params: Record<string, string>,
-  options: HttpServerOptions & { readonly workerUrl: string },
+  { env, req }: Call,
+  { url, headers, options: { invoke, log }, workerUrl }: Streamed,
 ): Promise<Response> {
-  const { invoke, log, workerUrl } = options;
   const invocationId = randomUUID();
-  const { answer, abort } = forward(workerUrl, request, { invocationId, headers: passedHeaders(request, options) });
-  const metadata = bindingData(request, params, options);
+  const { answered, abort } = forward(new URL(workerUrl), env, { invocationId, url, headers });
+  const metadata = bindingData(url, req.param(), headers);
   invoke(target, { data: {}, metadata, invocationId }).catch((error: unknown) => {
     logFailure(error, target, log);
     abort();
   });
   try {
-    return await answer;
+    await answered;
+    return RESPONSE_ALREADY_SENT;
   } catch {
     return new Response(null, { status: 500 });
   }
@@ -207,14 +208,13 @@ async function streamedAnswer(
  * real host adds first, are not emulated.
  */
 function bindingData(
-  request: Request,
-  params: Record<string, string>,
-  options: HttpServerOptions,
+  { searchParams }: URL,
+  params: Readonly<Record<string, string>>,
+  headers: Readonly<Record<string, string>>,
 ): Record<string, TypedData> {
-  const query = Object.fromEntries(new URL(request.url).searchParams);
+  const query = Object.fromEntries(searchParams);
   const values = Object.entries({ ...query, ...params }).filter(([name]) => name.toLowerCase() !== 'code');
   const names = new Set(values.map(([name]) => name.toLowerCase()));
-  const headers = Object.fromEntries(passedHeaders(request, options));
   return {
     ...Object.fromEntries(values.map(([name, value]) => [name, { string: value }])),
     ...(!names.has('headers') && { Headers: { json: JSON.stringify(headers) } }),
@@ -228,39 +228,53 @@ function logFailure(error: unknown, target: RegisteredFunction, log: HostLog): v
 }
 
 /** Reads the body if the request has a Content-Length. As on the real host, a chunked body is not passed on. */
-async function bodyOf(request: Request, target: RegisteredFunction, log: HostLog): Promise<Buffer | undefined> {
-  const length = request.headers.get('content-length');
-  if (length === null || Number(length) === 0) {
-    if (request.headers.has('transfer-encoding')) {
-      const message = 'The request has no Content-Length. As in Azure, the function gets it without its body.';
-      log({ level: 'warning', category: 'host', functionName: target.name, message });
-    }
-    return undefined;
+async function bodyOf(
+  { env: { incoming } }: Call,
+  target: RegisteredFunction,
+  log: HostLog,
+): Promise<Buffer | undefined> {
+  if (Number(incoming.headers['content-length'] ?? 0) > 0) return Buffer.concat(await Array.fromAsync(incoming));
+  if (incoming.headers['transfer-encoding'] !== undefined) {
+    const message = 'The request has no Content-Length. As in Azure, the function gets it without its body.';
+    log({ level: 'warning', category: 'host', functionName: target.name, message });
+    await dropBody(incoming);
   }
-  return Buffer.from(await request.arrayBuffer());
+  return undefined;
 }
 
 function httpData(
-  request: Request,
-  params: Record<string, string>,
-  body: Buffer | undefined,
-  options: HttpServerOptions,
+  { req }: Call,
+  { url, headers, body }: Pick<Streamed, 'url' | 'headers'> & { readonly body: Buffer | undefined },
 ): HttpData {
   const valued = (entries: Iterable<[string, string]>) =>
     Object.fromEntries([...entries].map(([name, value]) => [name, { value }]));
   return {
-    url: request.url,
-    method: request.method,
-    nullableHeaders: valued(passedHeaders(request, options)),
-    nullableQuery: valued(new URL(request.url).searchParams),
-    nullableParams: valued(Object.entries(params)),
+    url: url.href,
+    method: req.method,
+    nullableHeaders: valued(Object.entries(headers)),
+    nullableQuery: valued(url.searchParams),
+    nullableParams: valued(Object.entries(req.param())),
     ...(body === undefined ? {} : { body: { bytes: body } }),
   };
 }
 
 /** The headers that a function gets. */
-function passedHeaders(request: Request, { passPrincipal }: HttpServerOptions): [string, string][] {
-  return [...request.headers].filter(([name]) => passPrincipal || !name.startsWith('x-ms-client-principal'));
+function passedHeaders({ env }: Call, { passPrincipal }: HttpServerOptions): Readonly<Record<string, string>> {
+  const headers = headersOf(env.incoming);
+  if (passPrincipal) return headers;
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith('x-ms-client-principal')));
+}
+
+/** Headers by their names in lower case, from `rawHeaders`: the front end changes these only. Values of one name are joined. */
+function headersOf({ rawHeaders }: IncomingMessage): Record<string, string> {
+  const headers: Record<string, string> = Object.create(null);
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]?.toLowerCase() ?? '';
+    const value = rawHeaders[index + 1] ?? '';
+    const before = headers[name];
+    headers[name] = before === undefined ? value : `${before}, ${value}`;
+  }
+  return headers;
 }
 
 function toResponse(http: HttpData | undefined): Response {
