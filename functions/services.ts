@@ -55,6 +55,7 @@ import { createIssuanceCache } from '../lib/pipeline/issuance.ts';
 import { createOverview } from '../lib/pipeline/overview.ts';
 import type { Ports } from '../lib/pipeline/ports.ts';
 import type { SendEventPorts } from '../lib/pipeline/send-events.ts';
+import { createProvisionSmall, type ProvisionSmall } from '../lib/pipeline/small-jobs.ts';
 import type { KeyStore } from '../lib/pki/key-store.ts';
 import { journaled } from '../lib/pki/signing-journal.ts';
 import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
@@ -65,6 +66,7 @@ import { logToConsole } from './log.ts';
 
 /** Everything that a handler can use: the ports of the pipeline, and what only functions need. */
 export interface Services extends Ports {
+  readonly provisionSmall: ProvisionSmall;
   readonly groupStore: GroupStore;
   readonly authority: CertificateAuthority;
   /** Drops the keys of this process, which then makes no more. */
@@ -285,6 +287,7 @@ export function createServices(config: Config): Services {
     bundles,
     reports,
     chunkQueue,
+    provisionSmall: createProvisionSmall(),
     enrollmentQueue,
     blockQueue,
     queue,

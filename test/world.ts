@@ -22,6 +22,7 @@ import { ingestManifest } from '../lib/pipeline/ingest-manifest.ts';
 import { createIssuanceCache } from '../lib/pipeline/issuance.ts';
 import { createOverview } from '../lib/pipeline/overview.ts';
 import { provisionChunk } from '../lib/pipeline/provision-chunk.ts';
+import { createProvisionSmall, type ProvisionSmall } from '../lib/pipeline/small-jobs.ts';
 import type { KeyStore } from '../lib/pki/key-store.ts';
 import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
 import { createRateLimiter } from '../lib/rate-limiter.ts';
@@ -60,6 +61,8 @@ interface Delivery {
 
 export interface WorldOptions {
   readonly chunkRows?: number;
+  /** The worker that splits a small job provisions it too. By default each chunk is a message, which a test can see and deliver. */
+  readonly provisionsSmall?: boolean;
   /** CA keys; in a directory of the world's own if absent. */
   readonly keys?: KeyStore;
   readonly now?: () => Date;
@@ -75,7 +78,8 @@ export interface WorldOptions {
  * effect and its answer is on the way. A delivery that throws so is delivered again.
  */
 export function createWorld(options: WorldOptions = {}) {
-  const { chunkRows = 5, keys: given, now = () => someTime, azure, usesKeyVault = false } = options;
+  const { chunkRows = 5, provisionsSmall = false, keys: given, now = () => someTime } = options;
+  const { azure, usesKeyVault = false } = options;
   const directory = mkdtempSync(join(tmpdir(), 'fleet-keys-'));
   const sleep = async () => {};
   const retry = { maxWaitSeconds: 60, sleep };
@@ -84,6 +88,8 @@ export function createWorld(options: WorldOptions = {}) {
   let fuse = Number.POSITIVE_INFINITY;
   let meanwhile: (() => Promise<void>) | undefined;
   let broken: string | undefined;
+  /** The worker was cut. It makes no further call, until the next delivery has a new worker. */
+  let isDead = false;
   /** Every method of a port, counted, and cut when its turn comes. */
   function cuttable<Port extends object>(port: Port): Port {
     return new Proxy(port, {
@@ -91,6 +97,7 @@ export function createWorld(options: WorldOptions = {}) {
         const member: unknown = Reflect.get(target, property);
         if (typeof member !== 'function') return member;
         return (...given: unknown[]) => {
+          if (isDead) return Promise.reject(new Interruption('the worker is dead'));
           if (property === broken) {
             broken = undefined;
             return Promise.reject(new Interruption(`before ${String(property)}`));
@@ -101,7 +108,10 @@ export function createWorld(options: WorldOptions = {}) {
             calls += 1;
             if (calls !== fuse) return value;
             fuse = Number.POSITIVE_INFINITY;
-            if (meanwhile === undefined) throw new Interruption(`after ${String(property)}`);
+            if (meanwhile === undefined) {
+              isDead = provisionsSmall;
+              throw new Interruption(`after ${String(property)}`);
+            }
             await meanwhile();
             return value;
           });
@@ -178,6 +188,8 @@ export function createWorld(options: WorldOptions = {}) {
     send: async (messages: Iterable<BlockMessage>) => void blockMessages.push(...messages),
   });
 
+  const toQueue: ProvisionSmall = async (messages) => messages;
+
   const delegatedCas = cuttable<DelegatedCaStore>(memory.delegatedCas);
   /** A worker that crashes loses the keys of its delegated CAs. No timer ends them here. */
   const newDelegatedCas = () =>
@@ -188,6 +200,7 @@ export function createWorld(options: WorldOptions = {}) {
 
   /** New for each delivery: a worker that crashes loses its caches. */
   const services = (pool = newDelegatedCas()) => ({
+    provisionSmall: provisionsSmall ? createProvisionSmall() : toQueue,
     ...{ jobs, devices, manifests, bundles, reports, enrollments, chunkQueue, enrollmentQueue, now, retry, chunkRows },
     ...{ outbox: cuttable(outbox), announceAssigned: true },
     ...{ identities, blockQueue, fleetActs: cuttable(memory.fleetActs), registryOperationsPerMinute: 50 },
@@ -270,6 +283,7 @@ export function createWorld(options: WorldOptions = {}) {
     /** Delivers until the queues are empty; an interrupted delivery comes again at once. @returns how many calls were made */
     async settle(): Promise<number> {
       for (let delivery = queue.shift(); delivery !== undefined; delivery = queue.shift()) {
+        isDead = false;
         try {
           await delivery.run();
         } catch (error) {

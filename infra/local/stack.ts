@@ -8,6 +8,7 @@ import { settingMeta, settingNames } from '../../functions/config/settings.ts';
 import { maxBodyBytes } from '../../functions/est/limits.ts';
 import { operationsOf } from '../../functions/http/operations.ts';
 import { type Role, roles } from '../../lib/access/principal.ts';
+import { blobContainers, queues } from '../../lib/resource-names.ts';
 import { apps } from '../apps.ts';
 import { defaults, type PortName, portsInUse } from './settings.ts';
 import { type Child, startChild } from './stack/child.ts';
@@ -158,7 +159,8 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
   const tls = await ensureLocalTls({ directory: join(directory, 'tls'), hostNames: hubs });
   trustTls(tls.caPem);
 
-  const estPorts = [ports.est, ...(await morePorts(Math.max(0, estHosts - 1)))].slice(0, estHosts);
+  const [eventsPort = 0, ...moreEstPorts] = await morePorts(Math.max(1, estHosts), Object.values(ports));
+  const estPorts = [ports.est, ...moreEstPorts].slice(0, estHosts);
   const estUrls = estPorts.map((port) => `https://localhost:${port}`);
   const urls = {
     functions: `http://localhost:${ports.functions}`,
@@ -248,7 +250,10 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
   const tlsDirectory = ['--tls', join(directory, 'tls')];
   try {
     await allStarted([
-      start('blobs', azurite, ['--service', 'blob', ...portAndState('blobs', ports.blobs)]),
+      start('blobs', azurite, [
+        ...['--service', 'blob', ...portAndState('blobs', ports.blobs)],
+        ...['--tell', `http://127.0.0.1:${eventsPort}`, '--writes-to', blobContainers.manifests],
+      ]),
       start('queues', azurite, ['--service', 'queue', ...portAndState('queues', ports.queues)]),
       start('cosmos', emulator('cosmos-emulator'), [
         ...['--port', String(ports.cosmos), '--file', join(directory, 'cosmos', 'store.sqlite')],
@@ -278,7 +283,9 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
     await allStarted([
       start('events', emulator('event-grid-emulator'), [
         ...['--connection', storageConnectionString, '--state', join(directory, 'events')],
-        ...['--container', 'manifests', '--queue', 'manifest-uploads'],
+        ...['--container', blobContainers.manifests, '--queue', queues.uploads],
+        // Azurite tells of each write. The listings of the interval are for what it could not tell.
+        ...['--port', String(eventsPort), '--interval', '1000'],
       ]),
       ...Array.from({ length: hosts }, (_, index) =>
         start(

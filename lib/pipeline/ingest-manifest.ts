@@ -22,10 +22,17 @@ import { step } from '../telemetry.ts';
 import { type CheckJobPorts, refuseLargeCheck, requireSameCheck, runDryRun } from './check-job.ts';
 import { refuseLookalike } from './known-group.ts';
 import type { Ports } from './ports.ts';
+import type { ProvisionPorts } from './provision-chunk.ts';
+import type { ProvisionSmall } from './small-jobs.ts';
 import { clashesOf } from './steps/read.ts';
 import { ofSheet, storeTable } from './workbook-table.ts';
 
-export type IngestPorts = CheckJobPorts & Pick<Ports, 'chunkQueue' | 'chunkRows'>;
+export type IngestPorts = CheckJobPorts &
+  ProvisionPorts &
+  Pick<Ports, 'chunkQueue' | 'chunkRows'> & {
+    /** For chunks that need not wait on their queue. */
+    readonly provisionSmall: ProvisionSmall;
+  };
 
 /**
  * Turns an uploaded manifest into a job and its chunks. First takes a snapshot of the version that was announced: all rows
@@ -74,7 +81,7 @@ async function withSnapshot(manifest: ManifestVersion, manifests: BlobStore): Pr
   return { blob, etag, snapshot };
 }
 
-/** Splits the manifest. Then sends one message per chunk or, in a dry run, checks all chunks. */
+/** Splits the manifest. Then provisions the chunks or sends one message for each; in a dry run, checks all of them. */
 async function begin(job: Job, ports: IngestPorts): Promise<void> {
   const { jobs } = ports;
   // A setting that changes between two deliveries must not move the chunks of a job that is half sent.
@@ -109,9 +116,12 @@ async function begin(job: Job, ports: IngestPorts): Promise<void> {
   else await dispatch(jobId, chunks, ports);
 }
 
+/** Provisions the chunks of a small job here. Sends one message for each other chunk. */
 async function dispatch(jobId: string, chunks: readonly ChunkRange[], ports: IngestPorts): Promise<void> {
-  const { jobs, chunkQueue, now } = ports;
-  await chunkQueue.send(chunks.map((range) => ({ jobId, ...range, attempt: 1 })));
+  const { jobs, chunkQueue, provisionSmall, now } = ports;
+  const messages = chunks.map((range) => ({ jobId, ...range, attempt: 1 }));
+  const waiting = await provisionSmall(messages, ports);
+  if (waiting.length > 0) await chunkQueue.send(waiting);
   await jobs.update(jobId, ['provisioning', 'completed', 'completedWithErrors', 'cancelled'], {
     dispatchedAt: now().toISOString(),
   });

@@ -1,6 +1,9 @@
 #!/usr/bin/env node
-import { parseOptions, runProgram, UsageError, wholeNumber } from '../command-line.ts';
-import { createEventGridEmulator } from '../event-grid/event-grid-emulator.ts';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { parseOptions, portNumber, runProgram, UsageError, wholeNumber } from '../command-line.ts';
+import { createEventGridEmulator, type EventGridEmulator } from '../event-grid/event-grid-emulator.ts';
 import { exitWithParent } from '../exit-with-parent.ts';
 
 const usage = `Usage: event-grid-emulator --container NAME --queue NAME [options]
@@ -14,6 +17,8 @@ Both must exist, and Azurite or a storage account must serve them.
   --ends-with SUFFIX   only blobs whose name ends so, in any case; may be repeated (default: all blobs)
   --state DIR          folder of announced.json, which lists the announced blobs (default: .local/event-grid)
   --interval MS        milliseconds between two listings of the container (default: 300)
+  --port N             HTTP port on 127.0.0.1: each request makes it list the container at once, for a storage emulator that can
+                       tell of a write; 0 takes a free one (default: none)
   -h, --help           show this text
 
 Example: event-grid-emulator --connection UseDevelopmentStorage=true --container uploads --queue new-uploads --ends-with .csv
@@ -29,6 +34,7 @@ await runProgram({
       'ends-with': { type: 'string', multiple: true },
       state: { type: 'string', default: '.local/event-grid' },
       interval: { type: 'string', default: '300' },
+      port: { type: 'string' },
     });
     const connectionString = values.connection ?? process.env['AzureWebJobsStorage'];
     if (connectionString === undefined) throw new UsageError('No storage account. Set --connection TEXT.');
@@ -41,13 +47,26 @@ await runProgram({
       suffixes: values['ends-with'],
       stateDirectory: values.state,
       intervalMs: wholeNumber('interval', values.interval, [1, 3_600_000]),
+      port: values.port === undefined ? undefined : portNumber(values.port),
     };
   },
-  async start(options) {
+  async start({ port, ...options }) {
     exitWithParent();
     const log = (line: string) => process.stdout.write(`${new Date().toISOString()} ${line}\n`);
     const emulator = await createEventGridEmulator({ ...options, log });
-    process.stdout.write(`Event Grid ready: watching container ${options.container}\n`);
+    const at = port === undefined ? '' : `, asked at http://127.0.0.1:${await listen(port, emulator)}`;
+    process.stdout.write(`Event Grid ready: watching container ${options.container}${at}\n`);
     return () => emulator.close();
   },
 });
+
+/** @returns the port */
+async function listen(port: number, emulator: EventGridEmulator): Promise<number> {
+  const server = createServer((_, response) => {
+    emulator.look();
+    response.writeHead(202).end();
+  });
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}

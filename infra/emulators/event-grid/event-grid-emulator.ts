@@ -20,13 +20,15 @@ export interface EventGridEmulatorOptions {
 }
 
 export interface EventGridEmulator {
+  /** Lists the container now. Without it, a new blob is seen at the next interval. */
+  look(): void;
   /** Stops after the listing in progress. */
   close(): Promise<void>;
 }
 
 /**
  * Emulates one Event Grid subscription to the blobs of a container. Azurite raises no events, so this lists the container
- * repeatedly and writes an event for each new or replaced blob to a queue, in base64, as Event Grid does.
+ * repeatedly, and when it is told to, and writes an event for each new or replaced blob to a queue, in base64, as Event Grid does.
  *
  * A blob is recorded as announced after its event was sent. A crash in between sends the event twice, as Event Grid may.
  */
@@ -42,11 +44,16 @@ export async function createEventGridEmulator(options: EventGridEmulatorOptions)
   await mkdir(stateDirectory, { recursive: true });
   let announced = await readAnnounced(stateFile);
   const stopping = new AbortController();
+  /** Ends the pause between two listings. */
+  let wake = () => {};
+  /** `look` was called during a listing, which may have passed the new blob. */
+  let isAsked = false;
   const stopped = watch();
 
   async function watch(): Promise<void> {
     let lastError = '';
     while (!stopping.signal.aborted) {
+      isAsked = false;
       try {
         await announceNew();
         lastError = '';
@@ -56,8 +63,15 @@ export async function createEventGridEmulator(options: EventGridEmulatorOptions)
         if (text !== lastError) log(`could not announce blobs: ${text}`);
         lastError = text;
       }
-      await sleep(intervalMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+      if (!isAsked) await pause();
     }
+  }
+
+  async function pause(): Promise<void> {
+    const pausing = new AbortController();
+    wake = () => pausing.abort();
+    const signal = AbortSignal.any([pausing.signal, stopping.signal]);
+    await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
   }
 
   async function announceNew(): Promise<void> {
@@ -97,6 +111,10 @@ export async function createEventGridEmulator(options: EventGridEmulatorOptions)
   }
 
   return {
+    look() {
+      isAsked = true;
+      wake();
+    },
     async close() {
       stopping.abort();
       await stopped;

@@ -1,9 +1,13 @@
+import { subscribe } from 'node:diagnostics_channel';
 import { mkdir } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parseArgs } from 'node:util';
 import { exitWithParent } from 'fleet-emulators/exit-with-parent';
 
 /*
- * One service of Azurite as a process: `node infra/local/stack/azurite.ts --service blob|queue --port N --state DIR`.
+ * One service of Azurite as a process: `node infra/local/stack/azurite.ts --service blob|queue --port N --state DIR`. With
+ * `--tell URL --writes-to CONTAINER` it sends a request to the URL after each write to a blob of the container.
+ *
  * Azurite reads its options from the command line of its process, so this program puts them there.
  */
 
@@ -12,9 +16,11 @@ const { values } = parseArgs({
     service: { type: 'string', default: 'blob' },
     port: { type: 'string', default: '10000' },
     state: { type: 'string', default: '.local/azurite' },
+    tell: { type: 'string' },
+    'writes-to': { type: 'string' },
   },
 });
-const { service, port, state } = values;
+const { service, port, state, tell, 'writes-to': container } = values;
 if (service !== 'blob' && service !== 'queue') {
   throw new Error(`Invalid value "${service}" for --service. Expected blob or queue.`);
 }
@@ -29,4 +35,20 @@ process.argv.splice(
   // The SDKs send newer API versions than Azurite knows. Telemetry would connect to Application Insights.
   ...['--skipApiVersionCheck', '--disableTelemetry'],
 );
+if (tell !== undefined && container !== undefined) tellOfWrites(tell, container);
 await import(`azurite/dist/src/${service}/main.js`);
+
+/** Put Blob and Put Block List change what a blob is. Put Block, a snapshot or a lease do not. */
+const contentChanges: readonly (string | null)[] = [null, 'blocklist'];
+
+/** A request that is lost delays the event until the next listing (event-grid-emulator). */
+function tellOfWrites(url: string, container: string): void {
+  const isBlob = new RegExp(`^/[^/]+/${container}/.`);
+  subscribe('http.server.response.finish', (message) => {
+    const { request, response } = message as { request: IncomingMessage; response: ServerResponse };
+    if (request.method !== 'PUT' || response.statusCode !== 201) return;
+    const { pathname, searchParams } = new URL(request.url ?? '', 'http://localhost');
+    if (!isBlob.test(pathname) || !contentChanges.includes(searchParams.get('comp'))) return;
+    fetch(url, { method: 'POST' }).catch(() => undefined);
+  });
+}

@@ -14,12 +14,15 @@ export async function freePorts(): Promise<Ports> {
   return Object.fromEntries(portNames.map((name, index) => [name, ports[index]])) as Record<PortName, number>;
 }
 
-/** Chooses free ports for processes that have no setting for theirs. */
-export async function morePorts(count: number): Promise<number[]> {
+/**
+ * Chooses free ports for processes that have no setting for theirs.
+ * @param taken ports that others of the stack will have
+ */
+export async function morePorts(count: number, taken: readonly number[] = []): Promise<number[]> {
   const found = new Set<number>();
   while (found.size < count) {
     const candidate = firstFree + Math.floor(Math.random() * (lastFree - firstFree));
-    if (await isFree(candidate)) found.add(candidate);
+    if (!taken.includes(candidate) && (await isFree(candidate))) found.add(candidate);
   }
   return [...found];
 }

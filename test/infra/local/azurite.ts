@@ -22,11 +22,11 @@ export function startProgram(
   });
 }
 
-/** Blob and queue storage in a directory. */
-export async function startAzurite(directory: string) {
+/** Blob and queue storage in a directory. @param more arguments of both */
+export async function startAzurite(directory: string, more: readonly string[] = []) {
   const ports = await freePorts();
   const start = (service: string, port: number) => {
-    const args = ['--service', service, '--port', String(port), '--state', join(directory, service)];
+    const args = ['--service', service, '--port', String(port), '--state', join(directory, service), ...more];
     return startProgram(`azurite-${service}`, { program: azurite, args, directory });
   };
   const children = await Promise.all([start('blob', ports.blobs), start('queue', ports.queues)]);

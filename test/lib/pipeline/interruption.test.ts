@@ -26,8 +26,8 @@ const manifest = [
   '',
 ].join('\n');
 
-async function someWorld(): Promise<World> {
-  const world = createWorld({ chunkRows: 5 });
+async function someWorld(provisionsSmall = false): Promise<World> {
+  const world = createWorld({ chunkRows: 5, provisionsSmall });
   await world.declare('line7', { keyCustody: 'plain' });
   await world.declare('line8', { keyCustody: 'plain', enrollment: 'individual' });
   return world;
@@ -90,8 +90,14 @@ function checkCertificates(world: World): void {
 }
 
 describe('a job that is interrupted', () => {
-  it('ends as it would have, whichever call was the last one', async () => {
-    using calm = await someWorld();
+  for (const [name, provisionsSmall] of [
+    ['with a message for each chunk', false],
+    ['in the worker that split it', true],
+  ] as const)
+    it(`ends as it would have, whichever call was the last one: ${name}`, () => interruptEverywhere(provisionsSmall));
+
+  async function interruptEverywhere(provisionsSmall: boolean): Promise<void> {
+    using calm = await someWorld(provisionsSmall);
     const calmJob = await calm.upload('list.csv', manifest);
     calm.interruptAfter(0);
     const calls = await calm.settle();
@@ -109,7 +115,7 @@ describe('a job that is interrupted', () => {
     assert.ok(calls > 30, `the job makes ${calls} calls`);
 
     for (let call = 1; call <= calls; call++) {
-      using world = await someWorld();
+      using world = await someWorld(provisionsSmall);
       const jobId = await world.upload('list.csv', manifest);
       assert.equal(jobId, calmJob);
       world.interruptAfter(call);
@@ -117,7 +123,7 @@ describe('a job that is interrupted', () => {
       assert.deepEqual(await endOf(world, jobId), expected, `cut after call ${call}`);
       checkCertificates(world);
     }
-  });
+  }
 
   it('ends as it would have when every message is delivered twice, in both orders', async () => {
     using calm = await someWorld();

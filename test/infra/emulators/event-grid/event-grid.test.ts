@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -7,9 +10,12 @@ import { fileURLToPath } from 'node:url';
 import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
 import { type QueueClient, QueueServiceClient } from '@azure/storage-queue';
 import type { Child } from '../../../../infra/local/stack/child.ts';
+import { morePorts } from '../../../../infra/local/stack/ports.ts';
 import { type BlobCreated, parseBlobCreated } from '../../../../lib/manifest/upload-event.ts';
 import { until } from '../../../until.ts';
 import { startAzurite, startProgram } from '../../local/azurite.ts';
+
+const program = fileURLToPath(import.meta.resolve('fleet-emulators/bin/event-grid-emulator'));
 
 let directory: string;
 let azurite: Awaited<ReturnType<typeof startAzurite>>;
@@ -24,7 +30,6 @@ before(async () => {
   queue = QueueServiceClient.fromConnectionString(azurite.connectionString).getQueueClient('manifest-uploads');
   await manifests.create();
   await queue.create();
-  const program = fileURLToPath(import.meta.resolve('fleet-emulators/bin/event-grid-emulator'));
   const args = [
     ...['--connection', azurite.connectionString, '--state', join(directory, 'events'), '--interval', '50'],
     ...['--container', 'manifests', '--queue', 'manifest-uploads'],
@@ -108,4 +113,54 @@ test('a kill -9 between two listings loses and repeats no event', limit, async (
     (await receive(1)).map(({ blobName }) => blobName),
     ['the-last.csv'],
   );
+});
+
+test('a request makes it look at once', limit, async () => {
+  await events.kill('SIGKILL');
+  const [port = 0] = await morePorts(1, Object.values(azurite.ports));
+  const args = [
+    ...['--connection', azurite.connectionString, '--state', join(directory, 'asked')],
+    ...['--container', 'manifests', '--queue', 'manifest-uploads', '--ends-with', '.asked'],
+    ...['--port', String(port), '--interval', '3600000'],
+  ];
+  const asked = await startProgram('asked', { program, args, directory });
+  try {
+    for (const name of ['one.asked', 'two.asked']) {
+      await upload(name, 'text');
+      assert.equal((await fetch(`http://127.0.0.1:${port}`, { method: 'POST' })).status, 202);
+      assert.equal((await receive(1))[0]?.blobName, name);
+    }
+  } finally {
+    await asked.kill('SIGKILL');
+  }
+});
+
+test('Azurite tells of each write to a blob of a container', limit, async () => {
+  let told = 0;
+  const server = createServer((_, response) => {
+    told += 1;
+    response.end();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const own = join(directory, 'telling');
+  await mkdir(own);
+  const telling = await startAzurite(own, ['--tell', `http://127.0.0.1:${port}`, '--writes-to', 'watched']);
+  try {
+    const service = BlobServiceClient.fromConnectionString(telling.connectionString);
+    const [watched, other] = [service.getContainerClient('watched'), service.getContainerClient('other')];
+    await Promise.all([watched.create(), other.create()]);
+    await other.getBlockBlobClient('a.csv').upload('text', 4);
+    const blob = watched.getBlockBlobClient('folder/a.csv');
+    await blob.upload('text', 4);
+    await blob.createSnapshot();
+    await blob.stageBlock('MQ==', 'more', 4);
+    await blob.commitBlockList(['MQ==']);
+    await until(() => told >= 2);
+    assert.equal(told, 2);
+  } finally {
+    await telling.close();
+    server.close();
+  }
 });
