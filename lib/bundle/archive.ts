@@ -39,6 +39,8 @@ export interface ArchiveIndexEntry<Info> {
 export interface PackedArchive<Info> {
   readonly body: Buffer;
   readonly index: readonly ArchiveIndexEntry<Info>[];
+  /** SHA-256 of the JSON of the index, lower-case hex. */
+  readonly indexSha256: string;
 }
 
 const indexName = 'index.json';
@@ -77,7 +79,8 @@ export function packArchive<Info>(entries: readonly ArchiveEntry<Info>[]): Packe
     offset += body.length;
   }
 
-  const indexBody = Buffer.from(JSON.stringify({ version: 1, entries: index }));
+  const indexJson = JSON.stringify(index);
+  const indexBody = Buffer.from(`{"version":1,"entries":${indexJson}}`);
   const files = [...entries, { name: indexName, body: indexBody }];
   const centralLength = files.reduce((sum, { name }) => sum + centralHeaderLength + name.length, 0);
   const centralOffset = offset + localHeaderLength + indexName.length + indexBody.length;
@@ -114,7 +117,7 @@ export function packArchive<Info>(entries: readonly ArchiveEntry<Info>[]): Packe
   archive.writeUInt32LE(centralLength, central + 12);
   archive.writeUInt32LE(centralOffset, central + 16);
   archive.writeUInt16LE(0, central + 20); // no comment
-  return { body: archive, index };
+  return { body: archive, index, indexSha256: hash('sha256', indexJson) };
 }
 
 /** Writes the fields that a local and a central header share, from "version needed" to "extra field length". */

@@ -1,4 +1,5 @@
 import { constants, crc32, deflateRawSync } from 'node:zlib';
+import { createKeyMemory } from '../key-memory.ts';
 
 /*
  * Gzip (RFC 1952) for contents that differ in a few places only. Everything else is deflated once. The places are in
@@ -21,6 +22,9 @@ const trailerLength = 8;
 /** A stored block begins with its length in 16 bits, and the complement of that. */
 const maxStored = 0xffff;
 const storedLengths = 4;
+
+/** Most contents hold a private key. */
+const allocate = createKeyMemory(64 * 1024);
 
 /** In bytes. A shorter stretch between two places is stored with them: its blocks would be longer than itself. */
 const leastDeflated = 24;
@@ -60,8 +64,7 @@ export function createGzipTemplate(content: Buffer, places: readonly Place[]): G
   const image = Buffer.concat(parts);
 
   return (filled) => {
-    // An allocation of its own: it holds a private key.
-    const compressed = Buffer.allocUnsafeSlow(image.length);
+    const compressed = allocate(image.length);
     image.copy(compressed);
     for (const { from, to, at } of copies) filled.copy(compressed, at, from, to);
     compressed.writeUInt32LE(crc32(filled), image.length - trailerLength);

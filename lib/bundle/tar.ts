@@ -17,8 +17,8 @@ export interface TemplateFile<Slot extends string> {
 
 interface TarTemplate<Slot extends string> {
   /**
-   * Makes an archive, tar.gz, with every file below `folder`. The same values give the same bytes. The archive has an
-   * allocation of its own, and nothing else here keeps a value.
+   * Makes an archive, tar.gz, with every file below `folder`. The same values give the same bytes. The archive is in
+   * memory that only holds keys (lib/key-memory.ts), and nothing else here keeps a value.
    * @param folder at most 155 characters
    * @param values ASCII text; a private key as a Buffer, which the caller zeroes
    */

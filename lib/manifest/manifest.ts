@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { type ErrorCode, FleetError } from '../errors.ts';
 import { canonicalJson } from '../json.ts';
 import type { Encoding } from './encoding.ts';
@@ -177,5 +177,5 @@ type Content = Pick<DeviceRequest, 'deviceId' | 'enrollmentGroup' | 'csr' | 'tag
  * keys. Two rows with equal hashes ask for the same.
  */
 export function contentHash({ deviceId, enrollmentGroup, csr, tags, desired }: Content): string {
-  return createHash('sha256').update(canonicalJson({ deviceId, enrollmentGroup, csr, tags, desired })).digest('hex');
+  return hash('sha256', canonicalJson({ deviceId, enrollmentGroup, csr, tags, desired }));
 }

@@ -105,7 +105,7 @@ async function issueAndCommit(
   const intent = act && (await audit.intent(act));
   const issued = await issueArchive(toIssue, issuances, { ...attempt, jobRows: job.counts.total });
   try {
-    if (intent !== undefined) await audit.result(intent, issueOutcome(archive, issued.archive.index));
+    if (intent !== undefined) await audit.result(intent, issueOutcome(archive, issued.archive));
     if (earlier === undefined) await fenceIssuances(issuances, ports);
     const committed = earlier ?? (await commitArchive(archive, issued.archive, attempt, bundles));
     return { committed, errors: issued.errors };

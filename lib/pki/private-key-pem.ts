@@ -1,4 +1,5 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { createKeyMemory } from '../key-memory.ts';
 
 /*
  * Private keys of devices as PEM (RFC 7468), in Buffers. A string cannot be overwritten, so a private key is encoded and
@@ -114,20 +115,7 @@ export function p256PointOf(pem: Buffer): Buffer | undefined {
   return Buffer.from(pem.toString('latin1', p256PublicAt, p256Length - end.length), 'base64').subarray(1);
 }
 
-/** Bytes allocated at once: an allocation of its own would cost each key more than its encoding. */
-const slabLength = 32 * 1024;
-let slab = Buffer.alloc(0);
-let used = 0;
-
-/** @returns memory that only private keys are in, never shared with other Buffers, as that of Buffer.allocUnsafe is */
-function allocate(length: number): Buffer {
-  if (used + length > slab.length) {
-    slab = Buffer.allocUnsafeSlow(Math.max(slabLength, length));
-    used = 0;
-  }
-  used += length;
-  return slab.subarray(used - length, used);
-}
+const allocate = createKeyMemory(32 * 1024);
 
 /** @param index within the bytes: V8 reads beyond the end slowly, and from then on every read of this function */
 function at(bytes: Buffer, index: number): number {

@@ -6,7 +6,8 @@ import type { Issuer } from './issuer.ts';
 import { type DeviceKeyType, keyIdentifier, type SubjectKey, sampleKeys, webCryptoAlgorithm } from './keys.ts';
 import { lint, lintPerCertificate } from './lint.ts';
 import { extendedKeyUsageIds, keyUsageBits, type Profile } from './profiles.ts';
-import { type CertificateTime, readTime, type TimeEncoding, timeEncodingOf, writeTime } from './time.ts';
+import type { VaryingParts } from './rules.ts';
+import { readTime, type TimeEncoding, timeEncodingOf, writeTime } from './time.ts';
 
 /** All that is decided per certificate; its profile has the rest. */
 export interface CertificateContent {
@@ -132,22 +133,16 @@ export interface Template {
   readonly issuer: Issuer;
   /** When its rules were checked; it is used within minutes. */
   readonly now: Date;
-  /** TBSCertificate, DER. */
+  /** TBSCertificate, DER, with the five parts of the certificate that was drafted last. */
   readonly tbs: Buffer;
-  readonly notBefore: CertificateTime;
-  readonly notAfterEncoding: TimeEncoding;
-  /** Places of the five parts in `tbs`. */
-  readonly serialNumber: Range;
-  readonly notAfter: Range;
-  readonly commonName: Range;
-  readonly publicKey: Range;
-  readonly subjectKeyIdentifier: Range;
+  readonly parts: TemplateParts;
 }
 
-/** Octets, from 0; `end` is the first one behind it. */
-interface Range {
-  readonly start: number;
-  readonly end: number;
+/** The five parts, as views of `tbs`, and what the rules on a certificate need besides. */
+interface TemplateParts extends VaryingParts {
+  readonly commonName: Buffer;
+  readonly subjectKeyIdentifier: Buffer;
+  readonly notAfterOctets: Buffer;
 }
 
 const sampleSerialNumber = `40${'00'.repeat(15)}`;
@@ -163,50 +158,39 @@ async function createTemplate(
   const content = { ...kind, notAfter, commonName, serialNumber: sampleSerialNumber, key: sampleKeys[keyType] };
   const tbs = await toBeSigned(content, issuer);
   const parts = lint(tbs, { ...content, keyType, pathLength, issuer, now });
-  const rangeOf = (part: Buffer | undefined): Range => {
-    if (part === undefined) throw new Error('a part that the rules ask for is missing');
-    const start = part.byteOffset - tbs.byteOffset;
-    return { start, end: start + part.length };
+  const { serialNumber, publicKey, notBefore, notAfter: end, notAfterOctets } = parts;
+  const part = (found: Buffer | undefined): Buffer => {
+    if (found === undefined) throw new Error('a part that the rules ask for is missing');
+    return found;
   };
+  const names = { commonName: part(parts.commonName), subjectKeyIdentifier: part(parts.subjectKeyIdentifier) };
   return {
     ...{ kind, issuer, now, tbs },
-    notBefore: parts.notBefore,
-    notAfterEncoding: parts.notAfter.encoding,
-    serialNumber: rangeOf(parts.serialNumber),
-    notAfter: rangeOf(parts.notAfterOctets),
-    commonName: rangeOf(parts.commonName),
-    publicKey: rangeOf(parts.publicKey),
-    subjectKeyIdentifier: rangeOf(parts.subjectKeyIdentifier),
+    parts: { serialNumber, publicKey, ...names, notBefore, notAfter: end, notAfterOctets },
   };
 }
 
 /** @throws FleetError `certificate-rule` */
 export function draftCertificate(template: Template, request: CertificateRequest): Draft {
+  const { issuer, now, parts } = template;
   const { profile, keyType, commonNameOf } = template.kind;
-  const { issuer, now, notBefore, notAfterEncoding: encoding } = template;
   const { serialNumber, notAfter, publicKey } = request;
   const commonName = commonNameOf(request.deviceId);
-  const tbs = Buffer.allocUnsafe(template.tbs.length);
-  template.tbs.copy(tbs);
-  const view = ({ start, end }: Range) => tbs.subarray(start, end);
-  const end = view(template.notAfter);
-  const parts = {
-    serialNumber: view(template.serialNumber),
-    commonName: view(template.commonName),
-    publicKey: view(template.publicKey),
-    subjectKeyIdentifier: view(template.subjectKeyIdentifier),
-  };
+  const subjectKeyIdentifier = keyIdentifier(publicKey);
   if (publicKey.length !== parts.publicKey.length)
     throw brokenRule('key-strength', 'its key is not as long as keys of its type are');
-  // A value of another length is cut, or leaves a part of the sample. The rules then find that it is another value.
+  // A value of another length is cut, or leaves a part of the one before. The rules then find that it is another value.
   parts.serialNumber.write(serialNumber, 'hex');
   parts.commonName.write(commonName, 'utf8');
   parts.publicKey.set(publicKey);
-  parts.subjectKeyIdentifier.set(keyIdentifier(publicKey));
-  writeTime(end, notAfter);
+  parts.subjectKeyIdentifier.set(subjectKeyIdentifier);
+  writeTime(parts.notAfterOctets, notAfter);
+  const { encoding } = parts.notAfter;
   lintPerCertificate(
-    { ...parts, notBefore, notAfter: { date: readTime(end, encoding), encoding } },
+    { ...parts, notAfter: { date: readTime(parts.notAfterOctets, encoding), encoding } },
     { profile, issuer, keyType, serialNumber, commonName, notAfter, now },
   );
-  return { tbs, subjectKeyIdentifier: parts.subjectKeyIdentifier };
+  const tbs = Buffer.allocUnsafe(template.tbs.length);
+  template.tbs.copy(tbs);
+  return { tbs, subjectKeyIdentifier };
 }

@@ -1,6 +1,6 @@
-import { certificateSha256, certificatesDigest, indexDigest, issueAction } from '../../audit/certificates.ts';
+import { certificateSha256, certificatesDigest, issueAction } from '../../audit/certificates.ts';
 import type { AuditAct, AuditOutcome } from '../../audit/entry.ts';
-import type { ArchiveIndexEntry } from '../../bundle/archive.ts';
+import type { PackedArchive } from '../../bundle/archive.ts';
 import type { Job } from '../../jobs/job.ts';
 import type { ChunkAttempt } from '../../jobs/messages.ts';
 import { currentTraceId } from '../../telemetry.ts';
@@ -41,13 +41,13 @@ export function issueAct(
  * What the audit trail gets after they are signed and before their archive is stored: no certificate leaves the process that
  * the trail does not name.
  */
-export function issueOutcome(archive: string, index: readonly ArchiveIndexEntry<Issued>[]): AuditOutcome {
+export function issueOutcome(archive: string, { index, indexSha256 }: PackedArchive<Issued>): AuditOutcome {
   const certificates = index.map(({ info }) => info);
   return {
     outcome: 'done',
     details: {
       archive,
-      indexSha256: indexDigest(index),
+      indexSha256,
       certificates: certificates.length,
       certificatesSha256: certificatesDigest(certificates),
     },
