@@ -1,5 +1,5 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { build, type Plugin, stop } from 'esbuild';
 import { apps } from './apps.ts';
 
@@ -22,17 +22,6 @@ export const shellScripts: Plugin = {
     build.onLoad({ filter: /\.sh\.ts$/ }, async ({ path }) => {
       return { contents: await readFile(path.replace(/\.ts$/, '')), loader: 'text' };
     });
-  },
-};
-
-/** Puts our hash of partition keys in the place of the SDK's, which takes four times as long (lib/azure/partition-key-hash.ts). */
-const partitionKeyHash: Plugin = {
-  name: 'partition-key-hash',
-  setup(build) {
-    const ours = join(import.meta.dirname, '../lib/azure/partition-key-hash.ts');
-    build.onResolve({ filter: /\/v2\.js$/ }, ({ importer }) =>
-      /@azure[\\/]cosmos[\\/]dist[\\/]esm[\\/]/.test(importer) ? { path: ours } : undefined,
-    );
   },
 };
 
@@ -69,7 +58,7 @@ export async function bundleFunctions(
     write: false,
     metafile: true,
     external: ['@azure/functions-core'],
-    plugins: [shellScripts, partitionKeyHash],
+    plugins: [shellScripts],
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
     logLevel: 'warning',
   }).finally(stop);

@@ -24,14 +24,6 @@ test('a build leaves no process of esbuild behind', { timeout: 60_000 }, async (
   await until(() => children().length === 0);
 });
 
-test('the bundle has our hash of partition keys, and not that of the SDK', async (t) => {
-  const outdir = mkdtempSync(join(tmpdir(), 'bundle-'));
-  t.after(() => rmSync(outdir, { recursive: true }));
-  const { inputs } = await bundleFunctions(outdir);
-  assert.ok(inputs.includes('lib/azure/partition-key-hash.ts'));
-  assert.ok(!inputs.some((file) => file.endsWith('/hashing/v2.js')));
-});
-
 test('the reader of workbooks is loaded when it is needed, and works from the bundle', {
   timeout: 60_000,
 }, async (t) => {
