@@ -22,9 +22,7 @@ import { createCosmosGroupStore } from '../lib/azure/cosmos-groups.ts';
 import { createCosmosJobStore } from '../lib/azure/cosmos-jobs.ts';
 import { createCosmosOutbox } from '../lib/azure/cosmos-outbox.ts';
 import { createCosmosRenewalRate } from '../lib/azure/cosmos-renewal-rate.ts';
-import { createDpsEnrollments } from '../lib/azure/dps.ts';
 import { createEventGridPublisher } from '../lib/azure/event-grid.ts';
-import { createFleetReader } from '../lib/azure/fleet-reader.ts';
 import { createChecks } from '../lib/azure/health.ts';
 import { createHubIdentities } from '../lib/azure/hub-identities.ts';
 import { createHubTwins } from '../lib/azure/hub-twins.ts';
@@ -37,7 +35,6 @@ import { countBilledRequests } from '../lib/azure/request-metrics.ts';
 import type { RenewalRate } from '../lib/devices/renewal-rate.ts';
 import { createAllocationKeys } from '../lib/enrollment/allocation-keys.ts';
 import { createGroups } from '../lib/enrollment/groups.ts';
-import type { FleetReader } from '../lib/enrollment/observed.ts';
 import type { CloudEvent } from '../lib/events/cloud-event.ts';
 import type { DeliveryMessage } from '../lib/events/delivery.ts';
 import { createFileSecretStore } from '../lib/events/file-secret-store.ts';
@@ -58,6 +55,7 @@ import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
 import { createRateLimiter, createRateLimiters, type RateLimiter } from '../lib/rate-limiter.ts';
 import { blobContainers, cosmosContainers, eventQueue, queues } from '../lib/resource-names.ts';
 import { type Config, readConfig } from './config.ts';
+import { createDpsServices, type DpsServices } from './dps-services.ts';
 
 /** Everything that a handler can use: the ports of the pipeline, and what only functions need. */
 export interface Services extends Ports {
@@ -78,17 +76,15 @@ export interface Services extends Ports {
   readonly blockQueue: Ports['blockQueue'] & { waiting(): Promise<number> };
   /** How long the second look at a blocked device takes at the rate that the registry of a hub allows. */
   readonly secondsPerBlock: number;
-  /** Held by the one instance that sweeps. */
-  readonly sweepLock: Lock;
   /** Held by the one instance that sends events. */
   readonly eventLock: Lock;
   readonly events: SendEventPorts;
   readonly webhookAdmin: ManagePorts;
   /** Webhooks may be on this machine. */
   readonly allowPrivateReceivers: boolean;
-  readonly fleet: FleetReader;
-  /** The share of the sweep: of what DPS allows, and of the queries that a hub allows. */
-  readonly sweepRateLimiter: RateLimiter;
+  /** The DPS instances, one by one: for sweeps and checks. */
+  readonly dps: DpsServices;
+  /** The share of the sweep of the queries that a hub allows. */
   readonly queryRateLimiter: (hub: string) => RateLimiter;
   readonly enrollmentQueue: Ports['enrollmentQueue'] & { waiting(): Promise<number> };
   /** How long a chunk of individual enrollments takes at the rate that DPS allows. */
@@ -110,9 +106,6 @@ export function services(): Services {
   instance ??= createServices(readConfig());
   return instance;
 }
-
-/** The part of the quota of DPS that a sweep uses, so that enrollments and registrations keep the rest. */
-const sweepShare = 0.25;
 
 /** A consumer that is away for a month has missed its events. Without an end, a queue that nothing reads would grow. */
 const eventTtlSeconds = 30 * 24 * 60 * 60;
@@ -141,7 +134,6 @@ export function createServices(config: Config): Services {
   const enrollmentLock = createBlobLock(locks.getBlockBlobClient(queues.enrollments));
   const eventLock = createBlobLock(locks.getBlockBlobClient('events'));
   const blockLock = createBlobLock(locks.getBlockBlobClient(queues.blocks));
-  const sweepLock = createBlobLock(locks.getBlockBlobClient('sweep'));
 
   const queueService = queueServiceClient(config, credential);
   const chunkQueue = createMessageQueue<ChunkMessage>(queueService.getQueueClient(queues.chunks));
@@ -183,16 +175,14 @@ export function createServices(config: Config): Services {
     now,
   };
 
-  const enrollments = createDpsEnrollments(dpsConnection(config, credential));
+  const dps = createDpsServices(config, {
+    ...{ credential, now, sleep: pause, stores: { devices, groups: groupStore } },
+    hub: hubConnection(config, credential),
+    lock: (name) => createBlobLock(locks.getBlockBlobClient(name)),
+  });
+  const { enrollments } = dps;
   const twins = createHubTwins(hubConnection(config, credential));
   const identities = createHubIdentities(hubConnection(config, credential));
-  const fleet = createFleetReader({ dps: dpsConnection(config, credential), hub: hubConnection(config, credential) });
-  const rateLimiter = createRateLimiter({ perMinute: config.dps.operationsPerMinute, now, sleep: pause });
-  const sweepRateLimiter = createRateLimiter({
-    perMinute: Math.max(1, Math.floor(config.dps.operationsPerMinute * sweepShare)),
-    now,
-    sleep: pause,
-  });
   const queryRateLimiter = createRateLimiters({ perMinute: config.hub.queriesPerMinute, now, sleep: pause });
   const registryRateLimiter = createRateLimiter({
     perMinute: config.hub.registryOperationsPerMinute,
@@ -221,6 +211,7 @@ export function createServices(config: Config): Services {
     allowPlainKeys: config.allowPlainKeys,
     privateUrls: config.privateUrls,
     hasEstServer: config.est !== undefined,
+    dpsInstances: dps.instances.map(({ name }) => name),
     allocationKeys: createAllocationKeys({
       ...{ apiUrl, secrets, randomBytes, now },
       allowPrivate: allowPrivateReceivers,
@@ -232,14 +223,18 @@ export function createServices(config: Config): Services {
   };
   const overview = createOverview({ devices, groups, jobs, findings, deadLetters, queue, now });
   const checkList = createListChecker({ groups, devices, deployment, now });
-  const openIssuance = createIssuanceCache({ authority, dps: config.dps, estServer: config.est, now });
+  const openIssuance = createIssuanceCache({
+    ...{ authority, estServer: config.est, now },
+    dps: new Map(dps.instances.map(({ name, address }) => [name, address])),
+  });
 
   const hosts = checkedHosts(config);
   const checks = createChecks({
     blobs: blobService,
     queues: queueService,
     cosmos,
-    enrollments,
+    dps: dps.instances,
+    dpsInstances: dps.instances.map(({ name }) => name),
     authority,
     groups,
     dpsCas,
@@ -277,7 +272,6 @@ export function createServices(config: Config): Services {
     audit,
     auditLog,
     auditLock,
-    rateLimiter,
     registryRateLimiter,
     registryOperationsPerMinute: config.hub.registryOperationsPerMinute,
     outbox,
@@ -288,9 +282,7 @@ export function createServices(config: Config): Services {
     allowPrivateReceivers,
     enrollmentLock,
     blockLock,
-    sweepLock,
-    fleet,
-    sweepRateLimiter,
+    dps,
     queryRateLimiter,
     secondsPerBlock: 60 / config.hub.registryOperationsPerMinute,
     secondsPerChunk: (60 * config.chunkRows) / config.dps.operationsPerMinute,
@@ -329,12 +321,6 @@ function cosmosClient({ cosmos: { endpoint, key } }: Config, aadCredentials: Tok
     : new CosmosClient({ endpoint, connectionPolicy, key });
 }
 
-function dpsConnection({ dps }: Config, credential: TokenCredential): IotConnection {
-  return 'connectionString' in dps
-    ? { connectionString: dps.connectionString }
-    : { host: dps.serviceHost, credential, scope: 'https://azure-devices-provisioning.net/.default' };
-}
-
 /** Without a connection string, each call names its hub. */
 function hubConnection({ hub }: Config, credential: TokenCredential): IotConnection {
   return hub.connectionString === undefined
@@ -361,10 +347,9 @@ function secretStore({ keys }: Pick<Config, 'keys'>, credential: TokenCredential
 }
 
 /** Host names for the checks. CA keys in files have none. */
-function checkedHosts({ cosmos, dps, keys }: Config) {
+function checkedHosts({ cosmos, keys }: Config) {
   return {
     cosmos: new URL(cosmos.endpoint).hostname,
-    dps: 'serviceHost' in dps ? dps.serviceHost : (/HostName=([^:;]+)/.exec(dps.connectionString)?.[1] ?? ''),
     keys: 'vaultUrl' in keys ? new URL(keys.vaultUrl).hostname : undefined,
   };
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Audit } from '../lib/audit/audit.ts';
 import { createCertificateAuthority } from '../lib/authorities/certificate-authority.ts';
 import { createAllocationKeys } from '../lib/enrollment/allocation-keys.ts';
+import { onePlace } from '../lib/enrollment/dps-places.ts';
 import type { Enrollments, HubTwins } from '../lib/enrollment/enrollments.ts';
 import { createGroups, type DeclareOptions } from '../lib/enrollment/groups.ts';
 import type { HubIdentities } from '../lib/enrollment/hub-identities.ts';
@@ -192,9 +193,9 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
     audit: cuttable<Audit>(memory.audit),
     random: Math.random,
     twins: cuttable({ ...(azure?.twins ?? noTwins) }),
-    openIssuance: createIssuanceCache({ authority, dps, estServer, now }),
-    rateLimiter: createRateLimiter({ perMinute: 1_000_000, now, sleep }),
+    openIssuance: createIssuanceCache({ authority, dps: new Map([['default', dps]]), estServer, now }),
     registryRateLimiter: createRateLimiter({ perMinute: 1_000_000, now, sleep }),
+    places: onePlace,
   });
 
   return {
@@ -270,6 +271,15 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
 
     [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),
   };
+}
+
+/** What a sweep of the only DPS instance takes besides the services. */
+export function sweptDps({
+  enrollments,
+  registryRateLimiter,
+}: Pick<ReturnType<World['services']>, 'enrollments' | 'registryRateLimiter'>) {
+  const dps = { name: 'default', enrollments, rateLimiter: registryRateLimiter };
+  return { dps, queryRateLimiter: () => registryRateLimiter };
 }
 
 export type World = ReturnType<typeof createWorld>;

@@ -35,7 +35,7 @@ const maxAttempts = 5;
 /** "Enrollment already exists.", "EnrollmentGroup already exists.", "Precondition failed." */
 const [enrollmentExists, groupExists, preconditionFailed] = [409201, 409202, 409203];
 
-/** The enrollment side of DPS, through azure-iot-provisioning-service (service API 2021-10-01). */
+/** The enrollment side of one DPS instance, through azure-iot-provisioning-service (service API 2021-10-01). */
 export function createDpsEnrollments(connection: IotConnection): Enrollments {
   const client = iotClient(ProvisioningServiceClient, connection);
 
@@ -198,6 +198,11 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
     return existing && foundEntry(existing);
   }
 
+  async function readRegistration(deviceId: string): Promise<Registration | undefined> {
+    const state = await unlessMissing(() => client.getDeviceRegistrationState(deviceId));
+    return state && toRegistration(state as unknown as DpsRegistration).registration;
+  }
+
   return {
     ensureGroup,
     enroll,
@@ -266,9 +271,11 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
       } while (query.hasMoreResults);
     },
 
-    async registration(deviceId) {
-      const state = await unlessMissing(() => client.getDeviceRegistrationState(deviceId));
-      return state && toRegistration(state as unknown as DpsRegistration).registration;
+    registration: readRegistration,
+
+    async registrationsOf(deviceId) {
+      const registration = await readRegistration(deviceId);
+      return registration === undefined ? [] : [registration];
     },
 
     async deleteRegistration(deviceId) {

@@ -1,8 +1,10 @@
 import type { CertificateAuthority } from '../authorities/certificate-authority.ts';
 import { type Bundler, createBundler } from '../bundle/bundler.ts';
-import type { EstServer } from '../bundle/targets.ts';
+import type { DpsAddress, EstServer } from '../bundle/targets.ts';
+import { unknownInstance } from '../enrollment/enrollments-by-instance.ts';
 import { FleetError } from '../errors.ts';
-import { edgeCaOf } from '../groups/definition.ts';
+import { edgeCaOf, type GroupDefinition } from '../groups/definition.ts';
+import { dpsOf } from '../groups/dps-instance.ts';
 import type { GroupRecord } from '../groups/group.ts';
 import { createDeviceIssuer, type DeviceIssuer } from '../pki/device-issuer.ts';
 import type { Versioned } from '../storage.ts';
@@ -16,7 +18,8 @@ export interface Issuance {
 
 export interface IssuanceOptions {
   readonly authority: CertificateAuthority;
-  readonly dps: { readonly idScope: string; readonly globalEndpoint: string };
+  /** Where devices register, by the name of the DPS instance of their group. */
+  readonly dps: ReadonlyMap<string, DpsAddress>;
   /** The EST server of this deployment. Absent: it has none. */
   readonly estServer?: EstServer | undefined;
   readonly now: () => Date;
@@ -28,7 +31,7 @@ export interface IssuanceOptions {
  */
 export const issuanceMaxAgeMs = 5 * 60 * 1000;
 
-/** Opens a group for issuing. @throws FleetError `ca-missing`, `ca-key-unusable`, `group-invalid`, `throttled`, `unavailable` */
+/** Opens a group for issuing. @throws FleetError `setting-invalid`, `ca-missing`, `ca-key-unusable`, `group-invalid`, `throttled`, `unavailable` */
 export type OpenIssuance = (group: Versioned<GroupRecord>) => Promise<Issuance>;
 
 /**
@@ -37,6 +40,12 @@ export type OpenIssuance = (group: Versioned<GroupRecord>) => Promise<Issuance>;
  */
 export function createIssuanceCache({ authority, dps, estServer, now }: IssuanceOptions): OpenIssuance {
   const cache = new Map<string, { etag: string; openedAt: number; issuance: Promise<Issuance> }>();
+
+  function addressOf(definition: GroupDefinition): DpsAddress {
+    const address = dps.get(dpsOf(definition));
+    if (address === undefined) throw unknownInstance(dpsOf(definition), dps.keys());
+    return address;
+  }
 
   async function open(group: GroupRecord): Promise<Issuance> {
     const { definition } = group;
@@ -50,7 +59,7 @@ export function createIssuanceCache({ authority, dps, estServer, now }: Issuance
       group,
       issuer: createDeviceIssuer({ issuer, keyType, validityDays, now: now(), edgeCa: edgeCaOf(definition) }),
       bundler: await createBundler({
-        ...{ group: definition, chainPem, rootPem, dps, estServer, now: now() },
+        ...{ group: definition, chainPem, rootPem, dps: addressOf(definition), estServer, now: now() },
         caGeneration: ca.generation,
       }),
     };
