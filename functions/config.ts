@@ -21,16 +21,10 @@ export interface Config {
     | { readonly blobServiceUri: string; readonly queueServiceUri: string };
   /** With `key` on the local stack, without it by managed identity. */
   readonly cosmos: { readonly endpoint: string; readonly key?: string; readonly database: string };
-  readonly dps: (
-    | { readonly connectionString: string }
-    /** Host name of the service API, without scheme. */
-    | { readonly serviceHost: string }
-  ) & {
-    readonly idScope: string;
-    /** URL, as it is written into a device's configuration. */
-    readonly globalEndpoint: string;
-    readonly operationsPerMinute: number;
-  };
+  /** The DPS instance `default`. */
+  readonly dps: DpsConfig;
+  /** More instances, by name. Absent: there is one. */
+  readonly moreDps?: Readonly<Record<string, DpsConfig>>;
   /** Without a connection string, each hub is reached at its own host name by managed identity. */
   readonly hub: {
     readonly connectionString?: string;
@@ -67,6 +61,18 @@ export interface Config {
   /** Client id of the user-assigned identity. Absent: the default credential of the machine. */
   readonly identityClientId?: string;
 }
+
+/** One DPS instance. */
+export type DpsConfig = (
+  | { readonly connectionString: string }
+  /** Host name of the service API, without scheme. */
+  | { readonly serviceHost: string }
+) & {
+  readonly idScope: string;
+  /** URL, as it is written into a device's configuration. */
+  readonly globalEndpoint: string;
+  readonly operationsPerMinute: number;
+};
 
 /**
  * Settings that are needed while the app loads or before a caller is known. Reading them never throws: the functions of an
@@ -106,7 +112,10 @@ export function readConfig(env: Environment = process.env): Config {
   const given = Object.fromEntries(settingNames.flatMap((name) => (env[name] ? [[name, env[name]]] : [])));
   const parsed = settings.safeParse(given);
   const wrong = new Set(parsed.error?.issues.map((issue) => issue.path[0] as SettingName));
-  const issues = [...[...wrong].map((name) => issueOf(name, given[name])), ...crossIssues(given, env, wrong)];
+  const issues = [
+    ...[...wrong].map((name) => issueOf(name, given[name])),
+    ...crossIssues(given, env, wrong, parsed.data),
+  ];
   if (!parsed.success || issues.length > 0) throw FleetError.of('setting-invalid', 'The configuration', issues);
   return deepFreeze(toConfig(parsed.data, env));
 }
@@ -166,7 +175,7 @@ function issueOf(name: SettingName, value: string | undefined): Issue {
 type Given = Readonly<Partial<Record<SettingName, string>>>;
 
 /** Rules that span settings. A setting that is wrong by itself is not named a second time. */
-function crossIssues(given: Given, env: Environment, wrong: ReadonlySet<SettingName>): Issue[] {
+function crossIssues(given: Given, env: Environment, wrong: ReadonlySet<SettingName>, set?: Settings): Issue[] {
   const issues: Issue[] = [];
   const report = (path: SettingName, message: string) => {
     if (!wrong.has(path)) issues.push({ path, message });
@@ -212,6 +221,14 @@ function crossIssues(given: Given, env: Environment, wrong: ReadonlySet<SettingN
     else if (!isCertificateFile(given.EST_TRUSTED_CA_FILE))
       report('EST_TRUSTED_CA_FILE', 'is not a file with a certificate in PEM that this process may read');
   }
+  const sameScope = Object.entries(set?.DPS_INSTANCES ?? {}).find(([, { idScope }]) =>
+    sameText(idScope, set?.DPS_ID_SCOPE),
+  );
+  if (sameScope !== undefined)
+    report(
+      'DPS_INSTANCES',
+      `has DPS_ID_SCOPE as instance "${sameScope[0]}" too; leave that one out: groups without dps use it`,
+    );
   const accessIssue = accessIssueOf(env);
   if (accessIssue !== undefined) report(accessIssue.path as SettingName, accessIssue.message);
   const { httpAccess, groupRoles } = readEarlyConfig(env);
@@ -241,7 +258,7 @@ function isCertificateFile(path: string): boolean {
 function toConfig(set: Settings, env: Environment): Config {
   const hostName = isAzure(env) ? env['WEBSITE_HOSTNAME'] : undefined;
   const apiUrl = set.PUBLIC_URL ?? (hostName && `https://${hostName}`);
-  const { AzureWebJobsStorage: storage, DPS_CONNECTION_STRING: dps, CA_KEY_DIRECTORY: directory } = set;
+  const { AzureWebJobsStorage: storage, CA_KEY_DIRECTORY: directory } = set;
   return {
     storage:
       storage !== undefined
@@ -255,12 +272,7 @@ function toConfig(set: Settings, env: Environment): Config {
       database: set.COSMOS_DATABASE,
       ...(set.COSMOS_KEY !== undefined && { key: set.COSMOS_KEY }),
     },
-    dps: {
-      ...(dps !== undefined ? { connectionString: dps } : { serviceHost: present(set.DPS_SERVICE_HOST) }),
-      idScope: set.DPS_ID_SCOPE,
-      globalEndpoint: set.DPS_GLOBAL_ENDPOINT,
-      operationsPerMinute: set.DPS_OPERATIONS_PER_MINUTE,
-    },
+    ...dpsConfig(set),
     hub: {
       ...(set.HUB_CONNECTION_STRING !== undefined && { connectionString: set.HUB_CONNECTION_STRING }),
       registryOperationsPerMinute: set.HUB_REGISTRY_OPERATIONS_PER_MINUTE,
@@ -290,6 +302,26 @@ function toConfig(set: Settings, env: Environment): Config {
     ...(set.BUNDLE_RETENTION_DAYS !== undefined && { bundleRetentionDays: set.BUNDLE_RETENTION_DAYS }),
     ...(set.AZURE_CLIENT_ID !== undefined && { identityClientId: set.AZURE_CLIENT_ID }),
   };
+}
+
+function dpsConfig(set: Settings): Pick<Config, 'dps' | 'moreDps'> {
+  const { DPS_CONNECTION_STRING: connectionString, DPS_INSTANCES: instances } = set;
+  const common = { globalEndpoint: set.DPS_GLOBAL_ENDPOINT, operationsPerMinute: set.DPS_OPERATIONS_PER_MINUTE };
+  const place = connectionString !== undefined ? { connectionString } : { serviceHost: present(set.DPS_SERVICE_HOST) };
+  const dps = { ...place, ...common, idScope: set.DPS_ID_SCOPE };
+  if (instances === undefined) return { dps };
+  const more = Object.entries(instances).map(([name, { globalEndpoint, operationsPerMinute, ...instance }]) => {
+    const own = {
+      globalEndpoint: globalEndpoint ?? common.globalEndpoint,
+      operationsPerMinute: operationsPerMinute ?? common.operationsPerMinute,
+    };
+    return [name, { ...instance, ...own }] as const;
+  });
+  return { dps, moreDps: Object.fromEntries(more) };
+}
+
+function sameText(first: string, second: string | undefined): boolean {
+  return first.toLowerCase() === second?.toLowerCase();
 }
 
 /** Narrows a setting that crossIssues() has found to be set. */

@@ -25,9 +25,7 @@ import { createCosmosGroupStore } from '../lib/azure/cosmos-groups.ts';
 import { createCosmosJobStore } from '../lib/azure/cosmos-jobs.ts';
 import { createCosmosOutbox } from '../lib/azure/cosmos-outbox.ts';
 import { createCosmosRenewalRate } from '../lib/azure/cosmos-renewal-rate.ts';
-import { createDpsEnrollments } from '../lib/azure/dps.ts';
 import { createEventGridPublisher } from '../lib/azure/event-grid.ts';
-import { createFleetReader } from '../lib/azure/fleet-reader.ts';
 import { createChecks } from '../lib/azure/health.ts';
 import { createHubIdentities } from '../lib/azure/hub-identities.ts';
 import { createHubTwins } from '../lib/azure/hub-twins.ts';
@@ -40,7 +38,6 @@ import { countBilledRequests } from '../lib/azure/request-metrics.ts';
 import type { RenewalRate } from '../lib/devices/renewal-rate.ts';
 import { createAllocationKeys } from '../lib/enrollment/allocation-keys.ts';
 import { createGroups } from '../lib/enrollment/groups.ts';
-import type { FleetReader } from '../lib/enrollment/observed.ts';
 import type { CloudEvent } from '../lib/events/cloud-event.ts';
 import type { DeliveryMessage } from '../lib/events/delivery.ts';
 import { createFileSecretStore } from '../lib/events/file-secret-store.ts';
@@ -62,6 +59,7 @@ import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
 import { createRateLimiter, createRateLimiters, type RateLimiter } from '../lib/rate-limiter.ts';
 import { blobContainers, cosmosContainers, eventQueue, queues } from '../lib/resource-names.ts';
 import { type Config, readConfig } from './config.ts';
+import { createDpsServices, type DpsServices } from './dps-services.ts';
 import { logToConsole } from './log.ts';
 
 /** Everything that a handler can use: the ports of the pipeline, and what only functions need. */
@@ -86,17 +84,15 @@ export interface Services extends Ports {
   readonly blockQueue: Ports['blockQueue'] & { waiting(): Promise<number> };
   /** How long the second look at a blocked device takes at the rate that the registry of a hub allows. */
   readonly secondsPerBlock: number;
-  /** Held by the one instance that sweeps. */
-  readonly sweepLock: Lock;
   /** Held by the one instance that sends events. */
   readonly eventLock: Lock;
   readonly events: SendEventPorts;
   readonly webhookAdmin: ManagePorts;
   /** Webhooks may be on this machine. */
   readonly allowPrivateReceivers: boolean;
-  readonly fleet: FleetReader;
-  /** The share of the sweep: of what DPS allows, and of the queries that a hub allows. */
-  readonly sweepRateLimiter: RateLimiter;
+  /** The DPS instances, one by one: for sweeps and checks. */
+  readonly dps: DpsServices;
+  /** The share of the sweep of the queries that a hub allows. */
   readonly queryRateLimiter: (hub: string) => RateLimiter;
   readonly enrollmentQueue: Ports['enrollmentQueue'] & { waiting(): Promise<number> };
   /** How long a chunk of individual enrollments takes at the rate that DPS allows. */
@@ -123,9 +119,6 @@ export function services(): Services {
 export async function closeServices(): Promise<void> {
   await instance?.closeDelegatedCas();
 }
-
-/** The part of the quota of DPS that a sweep uses, so that enrollments and registrations keep the rest. */
-const sweepShare = 0.25;
 
 /** A consumer that is away for a month has missed its events. Without an end, a queue that nothing reads would grow. */
 const eventTtlSeconds = 30 * 24 * 60 * 60;
@@ -154,7 +147,6 @@ export function createServices(config: Config): Services {
   const enrollmentLock = createBlobLock(locks.getBlockBlobClient(queues.enrollments));
   const eventLock = createBlobLock(locks.getBlockBlobClient('events'));
   const blockLock = createBlobLock(locks.getBlockBlobClient(queues.blocks));
-  const sweepLock = createBlobLock(locks.getBlockBlobClient('sweep'));
 
   const queueService = queueServiceClient(config, credential);
   const chunkQueue = createMessageQueue<ChunkMessage>(queueService.getQueueClient(queues.chunks));
@@ -196,16 +188,14 @@ export function createServices(config: Config): Services {
     now,
   };
 
-  const enrollments = createDpsEnrollments(dpsConnection(config, credential));
+  const dps = createDpsServices(config, {
+    ...{ credential, now, sleep: pause, stores: { devices, groups: groupStore } },
+    hub: hubConnection(config, credential),
+    lock: (name) => createBlobLock(locks.getBlockBlobClient(name)),
+  });
+  const { enrollments } = dps;
   const twins = createHubTwins(hubConnection(config, credential));
   const identities = createHubIdentities(hubConnection(config, credential));
-  const fleet = createFleetReader({ dps: dpsConnection(config, credential), hub: hubConnection(config, credential) });
-  const rateLimiter = createRateLimiter({ perMinute: config.dps.operationsPerMinute, now, sleep: pause });
-  const sweepRateLimiter = createRateLimiter({
-    perMinute: Math.max(1, Math.floor(config.dps.operationsPerMinute * sweepShare)),
-    now,
-    sleep: pause,
-  });
   const queryRateLimiter = createRateLimiters({ perMinute: config.hub.queriesPerMinute, now, sleep: pause });
   const registryRateLimiter = createRateLimiter({
     perMinute: config.hub.registryOperationsPerMinute,
@@ -242,6 +232,7 @@ export function createServices(config: Config): Services {
     allowPlainKeys: config.allowPlainKeys,
     privateUrls: config.privateUrls,
     hasEstServer: config.est !== undefined,
+    dpsInstances: dps.instances.map(({ name }) => name),
     allocationKeys: createAllocationKeys({
       ...{ apiUrl, secrets, randomBytes, now },
       allowPrivate: allowPrivateReceivers,
@@ -254,7 +245,8 @@ export function createServices(config: Config): Services {
   const overview = createOverview({ devices, groups, jobs, findings, deadLetters, queue, now });
   const checkList = createListChecker({ groups, devices, deployment, now });
   const openIssuance = createIssuanceCache({
-    ...{ authority, delegatedCas: delegatedCaPool, usesKeyVault, dps: config.dps, estServer: config.est, now },
+    ...{ authority, delegatedCas: delegatedCaPool, usesKeyVault, estServer: config.est, now },
+    dps: new Map(dps.instances.map(({ name, address }) => [name, address])),
   });
 
   const hosts = checkedHosts(config);
@@ -262,7 +254,8 @@ export function createServices(config: Config): Services {
     blobs: blobService,
     queues: queueService,
     cosmos,
-    enrollments,
+    dps: dps.instances,
+    dpsInstances: dps.instances.map(({ name }) => name),
     authority,
     groups,
     dpsCas,
@@ -304,7 +297,6 @@ export function createServices(config: Config): Services {
     audit,
     auditLog,
     auditLock,
-    rateLimiter,
     registryRateLimiter,
     registryOperationsPerMinute: config.hub.registryOperationsPerMinute,
     outbox,
@@ -315,9 +307,7 @@ export function createServices(config: Config): Services {
     allowPrivateReceivers,
     enrollmentLock,
     blockLock,
-    sweepLock,
-    fleet,
-    sweepRateLimiter,
+    dps,
     queryRateLimiter,
     secondsPerBlock: 60 / config.hub.registryOperationsPerMinute,
     secondsPerChunk: (60 * config.chunkRows) / config.dps.operationsPerMinute,
@@ -363,12 +353,6 @@ function cosmosClient({ cosmos: { endpoint, key } }: Config, aadCredentials: Tok
     : new CosmosClient({ endpoint, connectionPolicy, key });
 }
 
-function dpsConnection({ dps }: Config, credential: TokenCredential): IotConnection {
-  return 'connectionString' in dps
-    ? { connectionString: dps.connectionString }
-    : { host: dps.serviceHost, credential, scope: 'https://azure-devices-provisioning.net/.default' };
-}
-
 /** Without a connection string, each call names its hub. */
 function hubConnection({ hub }: Config, credential: TokenCredential): IotConnection {
   return hub.connectionString === undefined
@@ -395,10 +379,9 @@ function secretStore({ keys }: Pick<Config, 'keys'>, credential: TokenCredential
 }
 
 /** Host names for the checks. CA keys in files have none. */
-function checkedHosts({ cosmos, dps, keys }: Config) {
+function checkedHosts({ cosmos, keys }: Config) {
   return {
     cosmos: new URL(cosmos.endpoint).hostname,
-    dps: 'serviceHost' in dps ? dps.serviceHost : (/HostName=([^:;]+)/.exec(dps.connectionString)?.[1] ?? ''),
     keys: 'vaultUrl' in keys ? new URL(keys.vaultUrl).hostname : undefined,
   };
 }

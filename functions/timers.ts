@@ -10,6 +10,7 @@ import { settleDelegatedCas } from '../lib/pipeline/settle-delegated-cas.ts';
 import { sweep } from '../lib/pipeline/sweep.ts';
 import { warnOfExpiringCertificates } from '../lib/pipeline/warn-of-expiring-certificates.ts';
 import { readSweepSchedule } from './config.ts';
+import type { DpsInstance } from './dps-services.ts';
 import { logTo } from './log.ts';
 import { services } from './services.ts';
 import { sweepPorts } from './sweep-ports.ts';
@@ -43,11 +44,15 @@ function sweepTimer(options: { readonly begin: boolean }) {
   return async (_timer: Timer, context: InvocationContext) => {
     const log = logTo(context);
     const given = services();
-    await withLog(log, async () => {
-      await given.sweepLock.tryRun(async () => {
-        const figures = await sweep(sweepPorts(given), options);
-        if (figures !== undefined) log.info('sweep ended', { ...figures });
+    const sweepOne = (instance: DpsInstance) =>
+      instance.sweepLock.tryRun(async () => {
+        const figures = await sweep(sweepPorts(given, instance), options);
+        if (figures !== undefined) log.info('sweep ended', { dps: instance.name, ...figures });
       });
+    await withLog(log, async () => {
+      // One that fails does not end the others.
+      const results = await Promise.allSettled(given.dps.instances.map(sweepOne));
+      for (const result of results) if (result.status === 'rejected') throw result.reason;
     });
   };
 }

@@ -7,6 +7,7 @@ import { createCertificateAuthority } from '../lib/authorities/certificate-autho
 import type { DelegatedCaStore } from '../lib/authorities/delegated-ca.ts';
 import { createDelegatedCas } from '../lib/authorities/delegated-cas.ts';
 import { createAllocationKeys } from '../lib/enrollment/allocation-keys.ts';
+import { onePlace } from '../lib/enrollment/dps-places.ts';
 import type { Enrollments, HubTwins } from '../lib/enrollment/enrollments.ts';
 import { createGroups, type DeclareOptions } from '../lib/enrollment/groups.ts';
 import type { HubIdentities } from '../lib/enrollment/hub-identities.ts';
@@ -222,10 +223,13 @@ export function createWorld(options: WorldOptions = {}) {
     audit: cuttable<Audit>(memory.audit),
     random: Math.random,
     twins: cuttable({ ...(azure?.twins ?? noTwins) }),
-    openIssuance: createIssuanceCache({ authority, delegatedCas: pool, usesKeyVault, dps, estServer, now }),
+    openIssuance: createIssuanceCache({
+      ...{ authority, delegatedCas: pool, usesKeyVault, estServer, now },
+      dps: new Map([['default', dps]]),
+    }),
     ...{ delegatedCas, endDelegatedCa: pool.end },
-    rateLimiter: createRateLimiter({ perMinute: 1_000_000, now, sleep }),
     registryRateLimiter: createRateLimiter({ perMinute: 1_000_000, now, sleep }),
+    places: onePlace,
   });
 
   return {
@@ -302,6 +306,15 @@ export function createWorld(options: WorldOptions = {}) {
 
     [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),
   };
+}
+
+/** What a sweep of the only DPS instance takes besides the services. */
+export function sweptDps({
+  enrollments,
+  registryRateLimiter,
+}: Pick<ReturnType<World['services']>, 'enrollments' | 'registryRateLimiter'>) {
+  const dps = { name: 'default', enrollments, rateLimiter: registryRateLimiter };
+  return { dps, queryRateLimiter: () => registryRateLimiter };
 }
 
 export type World = ReturnType<typeof createWorld>;

@@ -10,7 +10,10 @@ import { peakMebibytes } from '../harness/process-metrics.ts';
  */
 
 const began = performance.now();
-const figures = await sweep(sweepPorts(createServices(readConfig(process.env))), { begin: true });
+const services = createServices(readConfig(process.env));
+const [instance] = services.dps.instances;
+if (instance === undefined) throw new Error('There is no DPS instance.');
+const figures = await sweep(sweepPorts(services, instance), { begin: true });
 const seconds = (performance.now() - began) / 1000;
 process.stdout.write(`${JSON.stringify({ figures, seconds, mebibytes: await peakMebibytes(process.pid) })}\n`);
 process.exit();

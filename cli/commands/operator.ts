@@ -12,6 +12,10 @@ const settings = [
   'app settings (az functionapp config appsettings list); default: the local stack',
 ] as const;
 const dps = ['--dps <ID>', 'resource id of the provisioning service, or "local"'] as const;
+const instance = [
+  '--instance <NAME>',
+  'DPS instance of DPS_INSTANCES; default: that of the group or of --dps',
+] as const;
 const group = ['<GROUP>', 'id of an enrollment group'] as const;
 const force = ['--force', 'although devices of a third CA are then refused'] as const;
 const from = ['--from <N>', 'only if CA N is the current one', positive] as const;
@@ -43,6 +47,7 @@ function caCommands(root: Root, run: Run): void {
       .description('show the CAs and their registrations with DPS')
       .option(...settings)
       .option(...dps)
+      .option(...instance)
       .action(onFleet('show')),
     { examples: ['fleet ca show', 'fleet ca show --settings app.json --dps "$DPS_ID"'] },
   );
@@ -52,6 +57,7 @@ function caCommands(root: Root, run: Run): void {
       .description('ask DPS whether it trusts the root and each issuing CA; GET /api/health then reports it')
       .option(...settings)
       .option(...dps)
+      .option(...instance)
       .action(onFleet('check')),
     { examples: ['fleet ca check', 'fleet ca check --settings app.json --dps "$DPS_ID"'] },
   );
@@ -65,6 +71,7 @@ function caCommands(root: Root, run: Run): void {
       .option('--proof <FILE>', 'a proof signed elsewhere, for the code of an earlier run')
       .option(...settings)
       .option(...dps)
+      .option(...instance)
       .action(onGroup('register')),
     { examples: ['fleet ca register', 'fleet ca register line7 --settings app.json --dps "$DPS_ID"'] },
   );
@@ -75,6 +82,7 @@ function caCommands(root: Root, run: Run): void {
       .argument(...group)
       .option(...settings)
       .option(...dps)
+      .option(...instance)
       .action(onGroup('unregister')),
     { examples: ['fleet ca unregister line7'] },
   );

@@ -12,6 +12,7 @@ import {
   unregisterFormerCas,
 } from '../../lib/enrollment/ca-registration.ts';
 import type { FleetError } from '../../lib/errors.ts';
+import { defaultDps, dpsOf } from '../../lib/groups/dps-instance.ts';
 import type { GroupRecord } from '../../lib/groups/group.ts';
 import { usageError } from '../errors.ts';
 import type { Place } from './place.ts';
@@ -33,6 +34,7 @@ export interface Arguments {
   readonly force?: true | undefined;
   readonly settings?: string | undefined;
   readonly dps?: string | undefined;
+  readonly instance?: string | undefined;
 }
 
 /** The result of a command, as text and as JSON. */
@@ -60,11 +62,15 @@ export const runVerb = {
       ...viewOf(root.certificatePem),
       key: root.keyName ?? null,
       registration: root.registration ?? null,
+      ...(root.registrations !== undefined && { registrations: root.registrations }),
     };
     const groupViews = groups.map(groupViewOf);
     const lines = [
       `root  ${rootView.subject}, until ${rootView.notAfter}, ${root.keyName === undefined ? 'key not in this deployment' : `key "${root.keyName}"`}`,
       `      ${root.registration === undefined ? 'not registered with DPS: fleet ca register' : `in DPS as ${root.registration.name}`}`,
+      ...Object.entries(root.registrations ?? {}).map(
+        ([name, each]) => `      in DPS instance ${name} as ${each.name}`,
+      ),
       ...groupViews.flatMap(({ id, issuingCas }) => [
         `group ${id}`,
         ...issuingCas.map(issuingCaLine),
@@ -78,15 +84,16 @@ export const runVerb = {
     };
   },
 
-  async check({ services, registry }: Place): Promise<Result> {
-    const list = await listDpsCas({ ...services, registry: needed(registry) });
+  async check({ services, registry, dpsInstance }: Place): Promise<Result> {
+    const list = await listDpsCas({ ...services, registry: needed(registry), dpsInstance });
     const { value: root } = await services.authority.rootCa();
-    const groups = [...(await services.groups.directory({ maxAgeSeconds: 0 })).values()].map(({ value }) => {
-      return { id: value.id, issuingCas: groupTrust(value, root, list) };
-    });
-    const ofRoot = rootTrust(root, list);
-    const all = [ofRoot, ...groups.flatMap(({ issuingCas }) => issuingCas)];
-    const failed = all.some(({ trusted }) => !trusted);
+    const lists = new Map([[dpsInstance, list]]);
+    const all = [...(await services.groups.directory({ maxAgeSeconds: 0 })).values()].map(({ value }) => value);
+    const groups = all
+      .filter(({ definition }) => dpsOf(definition) === dpsInstance)
+      .map((group) => ({ id: group.id, issuingCas: groupTrust(group, root, lists) }));
+    const ofRoot = rootTrust(root, list, dpsInstance);
+    const failed = [ofRoot, ...groups.flatMap(({ issuingCas }) => issuingCas)].some(({ trusted }) => !trusted);
     const lines = [
       `root  ${trustText(ofRoot)}`,
       ...groups.flatMap(({ id, issuingCas }) => [
@@ -94,21 +101,28 @@ export const runVerb = {
         ...issuingCas.map((ca) => `  CA ${ca.generation}  ${trustText(ca)}`),
         ...(issuingCas.length > 0 ? [] : ['      no issuing CA yet']),
       ]),
-      ...(failed ? ['Register what is missing: fleet ca register [GROUP]'] : []),
+      ...(failed ? [`Register what is missing: fleet ca register [GROUP]${forInstance(dpsInstance)}`] : []),
     ];
-    return { text: lines.join('\n'), json: { seenAt: list.seenAt, root: ofRoot, groups }, failed };
+    return {
+      text: lines.join('\n'),
+      json: { seenAt: list.seenAt, instance: dpsInstance, root: ofRoot, groups },
+      failed,
+    };
   },
 
-  async register({ services, registry }: Place, { group, name, vouched, proof }: Arguments): Promise<Result> {
-    const parts = { ...services, registry: needed(registry) };
+  async register(place: Place, { group, name, vouched, proof }: Arguments): Promise<Result> {
+    const { services, registry, dpsInstance } = place;
+    const parts = { ...services, registry: needed(registry), dpsInstance };
     const options = { name, withoutProof: vouched === true, proofPem: await fileText(proof) };
     const outcome =
       group === undefined ? await registerRoot(parts, options) : await registerIssuingCa(parts, group, options);
-    return { text: outcomeText(outcome), json: outcome, audit: { state: outcome.state, name: outcome.name } };
+    const audit = { state: outcome.state, name: outcome.name, dps: dpsInstance };
+    return { text: outcomeText(outcome, dpsInstance), json: { ...outcome, instance: dpsInstance }, audit };
   },
 
-  async unregister({ services, registry }: Place, args: Arguments): Promise<Result> {
-    const { removed, kept } = await unregisterFormerCas({ ...services, registry: needed(registry) }, groupOf(args));
+  async unregister({ services, registry, dpsInstance }: Place, args: Arguments): Promise<Result> {
+    const parts = { ...services, registry: needed(registry), dpsInstance };
+    const { removed, kept } = await unregisterFormerCas(parts, groupOf(args));
     const lines = [
       ...removed.map((name) => `${name}: removed from DPS`),
       ...kept.map((name) => `${name}: kept, because another group uses the certificate`),
@@ -201,13 +215,16 @@ function issuingCaLine(
   return `  CA ${generation}  ${subject}, by ${issuer}, until ${notAfter} (${state}${name})`;
 }
 
-function outcomeText(outcome: CaUploadResult): string {
+/** The option that names an instance, with a blank before it. Empty for `default`. */
+const forInstance = (name: string): string => (name === defaultDps ? '' : ` --instance ${name}`);
+
+function outcomeText(outcome: CaUploadResult, dpsInstance: string): string {
   if (outcome.state === 'verified') {
     return `DPS holds the CA as ${outcome.name}, verified${outcome.already ? ' already' : ''}.`;
   }
   return `DPS holds the CA as ${outcome.name}, not verified. To prove possession, sign a certificate with the CA key. Its common name must be
   ${outcome.code}
-Then: fleet ca register --name ${outcome.name} --proof FILE`;
+Then: fleet ca register --name ${outcome.name} --proof FILE${forInstance(dpsInstance)}`;
 }
 
 function groupOf({ group }: Arguments): string {

@@ -10,11 +10,12 @@ import type { CaRegistry } from '../../lib/enrollment/ca-registration.ts';
 /**
  * The CA certificates of a DPS, with the identity of the user (az login).
  * @param dps resource id of the provisioning service, or `local` for that of the running local stack
+ * @param localUrl URL of an emulator of the local stack. Default: that of the instance `default`
  * @throws FleetError `request-invalid` for another text
  * @throws Error if no local stack runs
  */
-export async function findRegistry(dps: string): Promise<CaRegistry> {
-  if (dps === 'local') return localRegistry(await findStack());
+export async function findRegistry(dps: string, localUrl?: string): Promise<CaRegistry> {
+  if (dps === 'local') return localRegistry(await findStack(), localUrl);
   return createDpsCertificates({ resource: parseDpsResourceId(dps), credential: new DefaultAzureCredential() });
 }
 
@@ -29,7 +30,7 @@ export async function findLinkedHubs(dps: string): Promise<LinkedHub[]> {
 }
 
 /** The CA certificates of the DPS of a running local stack, whose TLS certificate this process trusts from then on. */
-export async function localRegistry({ caPath, urls }: RunningStack): Promise<CaRegistry> {
+export async function localRegistry({ caPath, urls }: RunningStack, url: string = urls.dps): Promise<CaRegistry> {
   trustTls(await readFile(caPath, 'utf8'));
-  return createDpsCertificates({ resource: localDps, credential: localCredential, endpoint: urls.dps });
+  return createDpsCertificates({ resource: localDps, credential: localCredential, endpoint: url });
 }

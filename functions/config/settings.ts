@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { FleetError } from '../../lib/errors.ts';
 import { privateUrls } from '../../lib/groups/url-rule.ts';
+import { dpsInstances } from './dps-instances.ts';
 import { groupRoles } from './group-roles.ts';
 import { isNcrontab } from './ncrontab.ts';
 import { nightly } from './sweep-schedule.ts';
@@ -63,6 +64,17 @@ const flag = z
   .transform((text) => text === 'true');
 
 const hostName = z.string().regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/i);
+
+const iotPolicy = connectionString('HostName', 'SharedAccessKeyName', 'SharedAccessKey');
+
+const idScope = z.string().regex(/^0n[0-9a-z]{4,62}$/i);
+
+const globalEndpoint = z
+  .string()
+  .transform((text) => (text.includes('://') ? text : `https://${text}`))
+  .pipe(serviceUrl());
+
+const mostOperations = 100_000;
 
 export const settings = z.object({
   AzureWebJobsStorage: z
@@ -146,41 +158,31 @@ export const settings = z.object({
     where: 'azure',
     reader: 'app',
   }),
-  DPS_CONNECTION_STRING: connectionString('HostName', 'SharedAccessKeyName', 'SharedAccessKey')
-    .optional()
-    .register(registry, {
-      description: 'Connection string of the DPS emulator.',
-      expected: 'a connection string with HostName, SharedAccessKeyName and SharedAccessKey',
-      group: 'dps',
-      where: 'local',
-      reader: 'app',
-      secret: true,
-    }),
-  DPS_ID_SCOPE: z
-    .string()
-    .regex(/^0n[0-9a-z]{4,62}$/i)
-    .register(registry, {
-      description: 'ID scope of DPS, written into every bundle.',
-      expected: 'an ID scope such as 0ne00000000',
-      group: 'dps',
-      where: 'both',
-      reader: 'app',
-    }),
-  DPS_GLOBAL_ENDPOINT: z
-    .string()
-    .transform((text) => (text.includes('://') ? text : `https://${text}`))
-    .pipe(serviceUrl())
-    .default('https://global.azure-devices-provisioning.net')
-    .register(registry, {
-      description: 'Endpoint that devices register at, written into every bundle. Sovereign clouds have their own.',
-      expected: 'a host name or an https URL',
-      group: 'dps',
-      where: 'both',
-      reader: 'app',
-    }),
+  DPS_CONNECTION_STRING: iotPolicy.optional().register(registry, {
+    description: 'Connection string of the DPS emulator.',
+    expected: 'a connection string with HostName, SharedAccessKeyName and SharedAccessKey',
+    group: 'dps',
+    where: 'local',
+    reader: 'app',
+    secret: true,
+  }),
+  DPS_ID_SCOPE: idScope.register(registry, {
+    description: 'ID scope of DPS, written into every bundle.',
+    expected: 'an ID scope such as 0ne00000000',
+    group: 'dps',
+    where: 'both',
+    reader: 'app',
+  }),
+  DPS_GLOBAL_ENDPOINT: globalEndpoint.default('https://global.azure-devices-provisioning.net').register(registry, {
+    description: 'Endpoint that devices register at, written into every bundle. Sovereign clouds have their own.',
+    expected: 'a host name or an https URL',
+    group: 'dps',
+    where: 'both',
+    reader: 'app',
+  }),
   // The published quota of DPS: 1,000 operations per minute and instance.
   // https://learn.microsoft.com/azure/iot-dps/about-iot-dps#quotas-and-limits
-  DPS_OPERATIONS_PER_MINUTE: wholeNumber(1, 100_000).default(1000).register(registry, {
+  DPS_OPERATIONS_PER_MINUTE: wholeNumber(1, mostOperations).default(1000).register(registry, {
     description:
       'Most operations per minute on individual enrollments and registrations. The quota of one DPS instance is 1000.',
     expected: 'a whole number from 1 to 100000',
@@ -188,6 +190,24 @@ export const settings = z.object({
     where: 'both',
     reader: 'app',
   }),
+  DPS_INSTANCES: dpsInstances({
+    idScope,
+    serviceHost: hostName,
+    connectionString: iotPolicy,
+    globalEndpoint,
+    operationsPerMinute: z.int().min(1).max(mostOperations),
+  })
+    .optional()
+    .register(registry, {
+      description:
+        'More DPS instances, for a fleet that one does not hold (docs/stamps.md). JSON with one member per name, which enrollment groups have as their setting `dps`. That of the settings DPS_* is the instance `default`, and gives what an instance leaves out of globalEndpoint and operationsPerMinute.',
+      expected:
+        'JSON such as {"west": {"idScope": "0ne00000001", "serviceHost": "name.azure-devices-provisioning.net"}}, with 20 instances at most, each with its own ID scope, and none named default',
+      group: 'dps',
+      where: 'both',
+      reader: 'app',
+      secret: true,
+    }),
   // S1 and S2: 100 per minute and unit; S3: 5,000. DPS and deployments use the same quota.
   // https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling
   HUB_REGISTRY_OPERATIONS_PER_MINUTE: wholeNumber(1, 100_000).default(50).register(registry, {

@@ -117,6 +117,7 @@ const quotas = z.array(
           .map(([name, { of }]) => `\`${name}\`: ${of}`)
           .join('; ')}.`,
       ),
+      dps: z.string().optional().describe('The DPS instance whose sweep counted it. Absent: `default`.'),
       hub: z.string().optional().describe('Host name. Present with `hubIdentities`.'),
       used: count
         .optional()
@@ -169,7 +170,7 @@ const getSummary = defineOperation({
     const isLimited = services.allowedGroups !== undefined;
     const [summary, used] = await Promise.all([
       knownCas(services).then((known) => readSummary(services, known)),
-      isLimited ? [] : readQuotas(services),
+      isLimited ? [] : readQuotas({ ...services, dpsInstances: services.dps.instances.map(({ name }) => name) }),
     ]);
     return { status: 200, json: { ...summary, ...(used.length > 0 && { quotas: used }) } };
   },

@@ -277,7 +277,7 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
         : []),
     ]);
     await createResources({ storageConnectionString, cosmos });
-    await trustRoot(appSettings, urls.dps);
+    await trustRoot(appSettings);
     const hostEnvironment = { ...appSettings, NODE_EXTRA_CA_CERTS: tls.caPath };
     const leaseSeconds = String(options.leaseSeconds ?? defaults.leaseSeconds);
     await allStarted([

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { defaultDps, dpsOf } from '../groups/dps-instance.ts';
 import type { CaRegistration, GroupRecord, IssuingCa, RootCa } from '../groups/group.ts';
 
 /**
@@ -23,10 +24,25 @@ export interface DpsCa {
  * Every method throws FleetError `throttled` or `unavailable`.
  */
 export interface DpsCaStore {
-  /** @returns undefined until DPS was asked for the first time */
-  read(): Promise<DpsCaList | undefined>;
-  /** Stores the list unless a later one is stored. */
-  keep(list: DpsCaList): Promise<void>;
+  /**
+   * @param dps the DPS instance. Default: `default`
+   * @returns undefined until the instance was asked for the first time
+   */
+  read(dps?: string): Promise<DpsCaList | undefined>;
+  /** Stores the list of an instance unless a later one is stored. */
+  keep(list: DpsCaList, dps?: string): Promise<void>;
+}
+
+/** The latest list of each DPS instance that was asked, by its name. */
+export type DpsCaLists = ReadonlyMap<string, DpsCaList>;
+
+/** @throws FleetError `throttled`, `unavailable` */
+export async function readDpsCaLists(
+  store: Pick<DpsCaStore, 'read'>,
+  instances: readonly string[],
+): Promise<DpsCaLists> {
+  const lists = await Promise.all(instances.map(async (name) => [name, await store.read(name)] as const));
+  return new Map(lists.flatMap(([name, list]) => (list === undefined ? [] : [[name, list]])));
 }
 
 /** Whether DPS trusts a CA, as far as it was seen. */
@@ -42,9 +58,14 @@ interface NotedCa {
   readonly registration?: CaRegistration | undefined;
 }
 
-/** Whether DPS has the root of the fleet, verified. */
-export function rootTrust(root: RootCa, list: DpsCaList | undefined): DpsTrust {
-  return pathTrust([root], list);
+/** Whether a DPS instance has the root of the fleet, verified. @param list what the instance has */
+export function rootTrust(root: RootCa, list: DpsCaList | undefined, dps: string = defaultDps): DpsTrust {
+  return pathTrust([rootIn(root, dps)], list);
+}
+
+/** The root with its registration in one DPS instance. */
+function rootIn({ certificatePem, registration, registrations }: RootCa, dps: string): NotedCa {
+  return { certificatePem, registration: dps === defaultDps ? registration : registrations?.[dps] };
 }
 
 /**
@@ -52,22 +73,26 @@ export function rootTrust(root: RootCa, list: DpsCaList | undefined): DpsTrust {
  * https://learn.microsoft.com/azure/iot-dps/concepts-x509-attestation. A group with `attestation` "caReference" also needs
  * the issuing CA itself.
  * @param root the root of the fleet, if there is one; an imported issuing CA can have another one
+ * @param lists what each DPS instance has; that of the group counts
  */
 export function groupTrust(
   { definition, issuingCas }: Pick<GroupRecord, 'definition' | 'issuingCas'>,
   root: RootCa | undefined,
-  list: DpsCaList | undefined,
+  lists: DpsCaLists,
 ): (DpsTrust & { readonly generation: number })[] {
+  const dps = dpsOf(definition);
+  const list = lists.get(dps);
+  const noted = root && rootIn(root, dps);
   return issuingCas.map((ca) => {
     const { generation } = ca;
-    const ofPath = pathTrust(pathOf(ca, root), list);
+    const ofPath = pathTrust(pathOf(ca, noted), list);
     if (!ofPath.trusted || definition.attestation !== 'caReference') return { generation, ...ofPath };
     return { generation, ...pathTrust([ca], list) };
   });
 }
 
 /** The chain of an issuing CA, root first. */
-function pathOf(ca: IssuingCa, root: RootCa | undefined): NotedCa[] {
+function pathOf(ca: IssuingCa, root: NotedCa | undefined): NotedCa[] {
   const above = ca.chainPem.map((certificatePem) =>
     certificatePem === root?.certificatePem ? root : { certificatePem },
   );

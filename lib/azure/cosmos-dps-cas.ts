@@ -1,27 +1,29 @@
 import type { Container } from '@azure/cosmos';
 import type { DpsCaList, DpsCaStore } from '../authorities/dps-cas.ts';
 import { FleetError } from '../errors.ts';
+import { defaultDps, nameForDps } from '../groups/dps-instance.ts';
 import { createDocument, maxWriteAttempts, readDocument, replaceDocument } from './cosmos.ts';
 
 /** Group ids do not begin with an underscore. */
-const id = '_dps-cas';
+const idOf = (dps: string) => nameForDps('_dps-cas', dps);
 
-/** The list of CA certificates of DPS: one document in container `groups`, partition key `/id`. */
+/** The lists of CA certificates of DPS: one document per instance in container `groups`, partition key `/id`. */
 export function createCosmosDpsCaStore(container: Container): DpsCaStore {
-  const readVersion = () => readDocument<DpsCaList & { id: string }>(container, { id, partition: id });
+  const readVersion = (id: string) => readDocument<DpsCaList & { id: string }>(container, { id, partition: id });
 
   return {
-    async read() {
-      const document = await readVersion();
+    async read(dps = defaultDps) {
+      const document = await readVersion(idOf(dps));
       if (document === undefined) return undefined;
       const { id: _, ...list } = document.value;
       return list;
     },
 
-    async keep(list) {
+    async keep(list, dps = defaultDps) {
+      const id = idOf(dps);
       const value = { id, ...list };
       for (let attempt = 1; attempt <= maxWriteAttempts; attempt++) {
-        const stored = await readVersion();
+        const stored = await readVersion(id);
         if (stored !== undefined && stored.value.seenAt >= list.seenAt) return;
         const etag =
           stored === undefined

@@ -41,7 +41,7 @@ const maxAttempts = 5;
 /** "Enrollment already exists.", "EnrollmentGroup already exists.", "Precondition failed." */
 const [enrollmentExists, groupConflict, preconditionFailed] = [409201, 409202, 409203];
 
-/** The enrollment side of DPS, through azure-iot-provisioning-service (service API 2021-10-01). */
+/** The enrollment side of one DPS instance, through azure-iot-provisioning-service (service API 2021-10-01). */
 export function createDpsEnrollments(connection: IotConnection): Enrollments {
   const client = iotClient(ProvisioningServiceClient, connection);
 
@@ -218,6 +218,11 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
     return existing && foundEntry(existing);
   }
 
+  async function readRegistration(deviceId: string): Promise<Registration | undefined> {
+    const state = await unlessMissing(() => client.getDeviceRegistrationState(deviceId));
+    return state && toRegistration(state as unknown as DpsRegistration).registration;
+  }
+
   return {
     ensureGroup,
     closeCa,
@@ -287,9 +292,11 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
       } while (query.hasMoreResults);
     },
 
-    async registration(deviceId) {
-      const state = await unlessMissing(() => client.getDeviceRegistrationState(deviceId));
-      return state && toRegistration(state as unknown as DpsRegistration).registration;
+    registration: readRegistration,
+
+    async registrationsOf(deviceId) {
+      const registration = await readRegistration(deviceId);
+      return registration === undefined ? [] : [registration];
     },
 
     async deleteRegistration(deviceId) {

@@ -1,9 +1,11 @@
 import pMap from 'p-map';
 import type { CertificateAuthority } from '../authorities/certificate-authority.ts';
-import { type DpsCaList, type DpsCaStore, groupTrust } from '../authorities/dps-cas.ts';
+import { type DpsCaLists, type DpsCaStore, groupTrust, readDpsCaLists } from '../authorities/dps-cas.ts';
 import { caNoticeDays, expiringCertificates } from '../authorities/expiry.ts';
+import { unknownInstance } from '../enrollment/enrollments-by-instance.ts';
 import type { Groups } from '../enrollment/groups.ts';
 import { FleetError } from '../errors.ts';
+import { defaultDps, dpsOf } from '../groups/dps-instance.ts';
 import type { GroupRecord, RootCa } from '../groups/group.ts';
 import type { Versioned } from '../storage.ts';
 import { type Check, check, createRecent, type Probe } from './probe.ts';
@@ -12,6 +14,8 @@ export interface CheckedGroups {
   readonly groups: Pick<Groups, 'directory'>;
   readonly authority: Pick<CertificateAuthority, 'rootCa' | 'checkKey'>;
   readonly dpsCas: Pick<DpsCaStore, 'read'>;
+  /** Names of the DPS instances. Default: `default` alone. */
+  readonly dpsInstances?: readonly string[];
   readonly now: () => Date;
   readonly hosts: { readonly cosmos: string; readonly keys?: string };
 }
@@ -29,7 +33,7 @@ const keysInFlight = 8;
  * @returns a function that never throws
  */
 export function createGroupChecks(
-  { groups, authority, dpsCas, hosts, now }: CheckedGroups,
+  { groups, authority, dpsCas, dpsInstances = [defaultDps], hosts, now }: CheckedGroups,
   timeoutMs: number,
 ): () => Promise<Check[]> {
   const recent = createRecent<Check>(now);
@@ -66,12 +70,12 @@ export function createGroupChecks(
 
   async function readGroups() {
     // Not from the cache: an operator checks right after a change.
-    const [directory, root, list] = await Promise.all([
+    const [directory, root, lists] = await Promise.all([
       groups.directory({ maxAgeSeconds: 0 }),
       authority.rootCa(),
-      dpsCas.read(),
+      readDpsCaLists(dpsCas, dpsInstances),
     ]);
-    return { all: [...directory.values()], root: root.value, list };
+    return { all: [...directory.values()], root: root.value, lists };
   }
 
   return async () => {
@@ -89,8 +93,12 @@ export function createGroupChecks(
       timeoutMs,
     );
     if (read === undefined) return [ofGroups];
-    const { all, root, list } = read;
-    return [ofGroups, ...(await caChecks(all)), ...all.map(({ value }) => trustCheck(value, root, list))];
+    const { all, root, lists } = read;
+    return [
+      ofGroups,
+      ...(await caChecks(all)),
+      ...all.map(({ value }) => trustCheck(value, root, { lists, names: dpsInstances })),
+    ];
   };
 }
 
@@ -115,9 +123,16 @@ function validityCheck(group: GroupRecord, now: Date): Check {
 }
 
 /** Checks that DPS trusts the chain of each issuing CA of the group, the previous one included. */
-function trustCheck(group: GroupRecord, root: RootCa, list: DpsCaList | undefined): Check {
+function trustCheck(
+  group: GroupRecord,
+  root: RootCa,
+  { lists, names }: { readonly lists: DpsCaLists; readonly names: readonly string[] },
+): Check {
   const name = `root of group ${group.id} in DPS`;
-  const results = groupTrust(group, root, list);
+  const dps = dpsOf(group.definition);
+  if (!names.includes(dps)) return { name, ok: false, problem: unknownInstance(dps, names).message };
+  const list = lists.get(dps);
+  const results = groupTrust(group, root, lists);
   const missing = results.filter(({ trusted }) => !trusted);
   const textOf = (each: typeof results) => each.map(({ generation, text }) => `CA ${generation}: ${text}`).join(' ');
   if (missing.length === 0)

@@ -4,6 +4,7 @@ import type { QueueServiceClient } from '@azure/storage-queue';
 import { rootTrust } from '../authorities/dps-cas.ts';
 import type { Enrollments } from '../enrollment/enrollments.ts';
 import { FleetError } from '../errors.ts';
+import { defaultDps } from '../groups/dps-instance.ts';
 import { blobContainers, cosmosContainers, queueNames } from '../resource-names.ts';
 import { estProbe } from './est-probe.ts';
 import { type CheckedGroups, createGroupChecks } from './group-health.ts';
@@ -13,15 +14,26 @@ export interface CheckedServices extends CheckedGroups {
   readonly blobs: BlobServiceClient;
   readonly queues: QueueServiceClient;
   readonly cosmos: Database;
-  readonly enrollments: Pick<Enrollments, 'registration'>;
+  /** The DPS instances, `default` first. */
+  readonly dps: readonly CheckedDps[];
   /** Absent: the deployment has no EST server. */
   readonly est?: { readonly url: string } | undefined;
   /** Host names that the clients do not reveal. `keys` is absent when the CA keys are files. */
-  readonly hosts: CheckedGroups['hosts'] & { readonly dps: string };
+  readonly hosts: CheckedGroups['hosts'];
+}
+
+/** One DPS instance. */
+export interface CheckedDps {
+  readonly name: string;
+  readonly host: string;
+  readonly enrollments: Pick<Enrollments, 'registration'>;
 }
 
 /** An id that no device has. Looking it up shows that DPS answers and permits reading. */
 const unusedDeviceId = 'health-check';
+
+/** The name of a check, with that of its instance where it is not `default`. */
+const forDps = (check: string, dps: string) => (dps === defaultDps ? check : `${check} (${dps})`);
 
 /** The SDKs retry for longer than a caller waits for a health check. */
 const checkTimeoutMs = 10_000;
@@ -31,7 +43,7 @@ const checkTimeoutMs = 10_000;
  * @returns a function that checks everything the app depends on, all at once; it never throws
  */
 export function createChecks(services: CheckedServices, timeoutMs = checkTimeoutMs): () => Promise<Check[]> {
-  const { blobs, queues, cosmos, enrollments, authority, dpsCas, hosts, est, now } = services;
+  const { blobs, queues, cosmos, dps, authority, dpsCas, hosts, est, now } = services;
   const recent = createRecent<void>(now);
   const probes: readonly Probe[] = [
     ...Object.values(blobContainers).map((name) => ({
@@ -55,13 +67,13 @@ export function createChecks(services: CheckedServices, timeoutMs = checkTimeout
       setting: 'COSMOS_ENDPOINT',
       run: () => cosmos.container(name).read(),
     })),
-    {
-      name: 'DPS service API',
-      host: hosts.dps,
+    ...dps.map(({ name, host, enrollments }) => ({
+      name: forDps('DPS service API', name),
+      host,
       role: 'Device Provisioning Service Data Contributor',
-      setting: 'DPS_SERVICE_HOST',
+      setting: name === defaultDps ? 'DPS_SERVICE_HOST' : 'DPS_INSTANCES',
       run: () => enrollments.registration(unusedDeviceId),
-    },
+    })),
     {
       name: 'CA keys and root certificate',
       host: hosts.keys,
@@ -74,21 +86,22 @@ export function createChecks(services: CheckedServices, timeoutMs = checkTimeout
         if (keyName !== undefined) await recent('root', etag, () => authority.checkKey({ certificatePem, keyName }));
       },
     },
-    {
-      name: 'root certificate in DPS',
+    ...dps.map(({ name }) => ({
+      name: forDps('root certificate in DPS', name),
       host: hosts.cosmos,
       role: 'Cosmos DB Built-in Data Contributor',
       setting: 'COSMOS_ENDPOINT',
       run: async () => {
         const { value: root } = await authority.rootCa();
-        const list = await dpsCas.read();
-        const { trusted, text } = rootTrust(root, list);
+        const list = await dpsCas.read(name);
+        const { trusted, text } = rootTrust(root, list, name);
         if (trusted) return text;
-        const isUnknown = root.registration === undefined && list === undefined;
-        const message = 'DPS was not shown the root certificate, so no device can register.';
+        const registration = name === defaultDps ? root.registration : root.registrations?.[name];
+        const isUnknown = registration === undefined && list === undefined;
+        const message = `${forDps('DPS', name)} was not shown the root certificate, so no device can register.`;
         throw new FleetError('ca-unregistered', isUnknown ? message : text);
       },
-    },
+    })),
     ...(est === undefined ? [] : [estProbe(est, timeoutMs)]),
   ];
   const checkGroups = createGroupChecks(services, timeoutMs);

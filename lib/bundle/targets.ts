@@ -58,13 +58,20 @@ export interface BundleOptions {
   readonly rootPem: string;
   /** PEM of the delegated CA that signs the identities, below the issuing CA. Absent where the issuing CA signs them. */
   readonly delegatedCaPem?: string | undefined;
-  readonly dps: { readonly idScope: string; readonly globalEndpoint: string };
+  readonly dps: DpsAddress;
   /** The EST server of this deployment, for groups with `est.url` "fleet". Absent: it has none. */
   readonly estServer?: EstServer | undefined;
   /** Generation of the issuing CA, which the URL of our EST server names. */
   readonly caGeneration?: number | undefined;
   /** The moment at which recipients and CA certificates must be valid. */
   readonly now: Date;
+}
+
+/** Where devices register: the DPS instance of their group. */
+export interface DpsAddress {
+  readonly idScope: string;
+  /** URL. */
+  readonly globalEndpoint: string;
 }
 
 /** The EST server of this deployment. */

@@ -3,7 +3,8 @@ import type { CertificateAuthority } from '../authorities/certificate-authority.
 import type { DpsCa, DpsCaList, DpsCaStore } from '../authorities/dps-cas.ts';
 import { registrationName } from '../authorities/issuing-cas.ts';
 import { FleetError } from '../errors.ts';
-import type { GroupStore } from '../groups/group.ts';
+import { defaultDps, dpsOf } from '../groups/dps-instance.ts';
+import type { GroupRecord, GroupStore } from '../groups/group.ts';
 import { unknownGroup } from './group-directory.ts';
 import type { Groups } from './groups.ts';
 
@@ -41,7 +42,10 @@ export interface CaRegistrationServices {
   readonly authority: CertificateAuthority;
   readonly groupStore: GroupStore;
   readonly groups: Groups;
+  /** The CA certificates of one DPS instance. */
   readonly registry: CaRegistry;
+  /** The name of that instance. Default: `default`. */
+  readonly dpsInstance?: string | undefined;
   readonly dpsCas: DpsCaStore;
   readonly now: () => Date;
 }
@@ -52,16 +56,17 @@ export interface CaRegistrationServices {
  */
 export async function listDpsCas({
   registry,
+  dpsInstance,
   dpsCas,
   now,
-}: Pick<CaRegistrationServices, 'registry' | 'dpsCas' | 'now'>): Promise<DpsCaList> {
+}: Pick<CaRegistrationServices, 'registry' | 'dpsInstance' | 'dpsCas' | 'now'>): Promise<DpsCaList> {
   // The time before the call: what happened during it is not known to be in the answer.
   const seenAt = now().toISOString();
   const certificates = (await registry.list()).map(({ name, sha1Thumbprint, isVerified }) => {
     return { name, sha1Thumbprint, isVerified };
   });
   const list = { seenAt, certificates };
-  await dpsCas.keep(list);
+  await dpsCas.keep(list, dpsInstance);
   return list;
 }
 
@@ -96,7 +101,7 @@ export async function registerRoot(
 }
 
 async function uploadRoot(
-  { authority, groupStore, registry, now }: CaRegistrationServices,
+  { authority, groupStore, registry, dpsInstance: dps = defaultDps, now }: CaRegistrationServices,
   { name = 'fleet-root', withoutProof = false, proofPem }: CaRegistrationOptions,
 ): Promise<CaUploadResult> {
   const { certificatePem, keyName } = (await authority.rootCa()).value;
@@ -114,9 +119,12 @@ async function uploadRoot(
     if (value.certificatePem !== certificatePem) {
       throw new FleetError('concurrent-change', 'The root CA was replaced meanwhile. Register the new one too.');
     }
-    if (value.registration?.name === result.name) return result;
+    const known = dps === defaultDps ? value.registration : value.registrations?.[dps];
+    if (known?.name === result.name) return result;
     const registration = { name: result.name, at: now().toISOString() };
-    const replaced = await groupStore.replaceRoot({ value: { ...value, registration }, etag });
+    const noted =
+      dps === defaultDps ? { registration } : { registrations: { ...value.registrations, [dps]: registration } };
+    const replaced = await groupStore.replaceRoot({ value: { ...value, ...noted }, etag });
     if (replaced !== undefined) return result;
   }
 }
@@ -131,10 +139,11 @@ export async function registerIssuingCa(
   id: string,
   { name, withoutProof = false, proofPem }: CaRegistrationOptions = {},
 ): Promise<CaUploadResult> {
-  const { authority, groups, registry } = services;
+  const { authority, groups, registry, dpsInstance: dps = defaultDps } = services;
   const all = await groups.directory({ maxAgeSeconds: 0 });
   const group = all.get(id)?.value;
   if (group === undefined) throw unknownGroup('not-found', id, all.keys());
+  if (dpsOf(group.definition) !== dps) throw inOtherDps(group, dps);
   const [ca] = group.issuingCas;
   if (ca === undefined) throw new FleetError('ca-missing', `Group "${id}" has no issuing CA yet.`);
   const result = await uploadCa(registry, {
@@ -150,6 +159,12 @@ export async function registerIssuingCa(
   return result;
 }
 
+function inOtherDps({ id, definition }: GroupRecord, dps: string): FleetError {
+  const own = dpsOf(definition);
+  const message = `Enrollment group "${id}" is in DPS instance "${own}", and the CA would be registered in "${dps}". Repeat it with --instance ${own}.`;
+  return new FleetError('method-conflict', message, { column: 'dps', value: dps });
+}
+
 /**
  * Removes the CAs of deleted groups of an id from DPS, where they were registered by name. Leaves a CA that another group or
  * the root of the fleet uses, and a name under which DPS has another certificate. A second run changes nothing.
@@ -157,7 +172,7 @@ export async function registerIssuingCa(
  * @throws FleetError `not-found` when no group of that id was deleted, and the errors of CaRegistry
  */
 export async function unregisterFormerCas(
-  services: Pick<CaRegistrationServices, 'groupStore' | 'registry' | 'dpsCas' | 'now'>,
+  services: Pick<CaRegistrationServices, 'groupStore' | 'registry' | 'dpsInstance' | 'dpsCas' | 'now'>,
   id: string,
 ): Promise<{ readonly removed: readonly string[]; readonly kept: readonly string[] }> {
   const { groupStore, registry } = services;

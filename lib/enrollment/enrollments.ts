@@ -5,7 +5,8 @@ import type { GroupDefinition } from '../groups/definition.ts';
 import type { DoorChange } from './door-change.ts';
 
 /**
- * Enrollment groups, individual enrollments and registrations: the service API of DPS. Adapter: lib/azure/dps.ts.
+ * Enrollment groups, individual enrollments and registrations: the service API of DPS. Adapter: lib/azure/dps.ts, for one DPS
+ * instance; enrollments-by-instance.ts makes one of several.
  * Every method throws FleetError `throttled` (with `retryAfter` in seconds) or `unavailable`.
  */
 export interface Enrollments {
@@ -76,8 +77,10 @@ export interface Enrollments {
   ): Promise<FoundEntry | undefined>;
   /** All registrations of an enrollment group, in pages of 100 at most. Empty when DPS does not have the group. */
   groupRegistrations(enrollmentGroup: string): AsyncIterable<RegistrationOf[]>;
-  /** @returns the registration of one device; undefined when it has none */
+  /** @returns the registration of one device in the DPS instance of its group; undefined when it has none */
   registration(deviceId: string): Promise<Registration | undefined>;
+  /** @returns its registrations in every DPS instance that may know it: one at most per instance */
+  registrationsOf(deviceId: string): Promise<readonly Registration[]>;
   /** Deletes the registration of a device, if it has one. */
   deleteRegistration(deviceId: string): Promise<void>;
 }
@@ -138,6 +141,8 @@ export interface ClosedCa {
   /** Id of the enrollment group that closes it. */
   readonly id: string;
   readonly certificatePem: string;
+  /** The enrollment group whose issuing CA signed it. It is closed where that group is. */
+  readonly enrollmentGroup: string;
 }
 
 /** An enrollment group as DPS is to hold it. */

@@ -89,11 +89,13 @@ export function beingDeleted({ id, deleting }: GroupRecord): FleetError {
 
 /** What stays of a deleted group: the id can be used again, and its next CA has another number and another key. */
 function deletedRecord(group: GroupRecord, deletedBy: NonNullable<GroupRecord['deletedBy']>): GroupRecord {
-  const { id, definition, issuingCas, retiredCas = [], formerCas = [], declaredBy, createdAt, updatedAt } = group;
+  const { id, definition, issuingCas, retiredCas = [], formerCas = [], formerDps, declaredBy } = group;
+  const { createdAt, updatedAt } = group;
   const retired = retiredCas.map(({ retiredAt: _retiredAt, ...ca }): IssuingCa => ca);
   const revoked = [...issuingCas, ...retired].map((ca) => ({ ...ca, revokedAt: deletedBy.at }));
   return {
     ...{ id, definition, declaredBy, createdAt, updatedAt, deletedBy },
+    ...(formerDps !== undefined && { formerDps }),
     issuingCas: [],
     formerCas: [...revoked, ...formerCas].slice(0, maxFormerCas),
   };

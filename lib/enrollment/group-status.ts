@@ -1,4 +1,4 @@
-import { type DpsCaList, groupTrust } from '../authorities/dps-cas.ts';
+import { type DpsCaLists, groupTrust } from '../authorities/dps-cas.ts';
 import { type FailureReason, FleetError } from '../errors.ts';
 import { enrollmentRevision, type GroupRecord, type RootCa } from '../groups/group.ts';
 
@@ -23,8 +23,8 @@ export interface GroupStatus {
 export interface KnownCas {
   /** The root of the fleet. Absent while there is none. */
   readonly root?: RootCa | undefined;
-  /** The CA certificates of DPS, as an operator's command saw them last. */
-  readonly list?: DpsCaList | undefined;
+  /** The CA certificates of each DPS instance, as an operator's command saw them last. */
+  readonly lists?: DpsCaLists | undefined;
 }
 
 /**
@@ -49,8 +49,8 @@ export function groupStatus(group: GroupRecord, known?: KnownCas, pending?: Flee
  * Why DPS would refuse the devices of a group: none of its issuing CA and the CAs above is known to be verified in DPS
  * (https://learn.microsoft.com/azure/iot-dps/concepts-x509-attestation).
  */
-function untrustedCa(group: GroupRecord, { root, list }: KnownCas): FleetError | undefined {
-  const [current] = groupTrust(group, root, list);
+function untrustedCa(group: GroupRecord, { root, lists = new Map() }: KnownCas): FleetError | undefined {
+  const [current] = groupTrust(group, root, lists);
   if (current === undefined || current.trusted) return undefined;
   const next = 'Register the CA with DPS, or run fleet ca check if it is registered already.';
   return new FleetError(

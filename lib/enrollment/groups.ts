@@ -16,6 +16,7 @@ import { checkGroup } from '../bundle/check-group.ts';
 import { FleetError } from '../errors.ts';
 import { type AllocationHook, type AllocationKey, withNewKey, withWrittenKey } from '../groups/allocation-hook.ts';
 import { type GroupDefinition, parseGroupDefinition, usesFleetEst } from '../groups/definition.ts';
+import { defaultDps, dpsOf } from '../groups/dps-instance.ts';
 import {
   enrollmentRevision,
   type GroupRecord,
@@ -158,13 +159,15 @@ export interface GroupsOptions {
   readonly hasEstServer?: boolean;
   /** For groups with `allocation` "orchestrator". Absent: none can be declared. */
   readonly allocationKeys?: AllocationKeys;
+  /** Names of the DPS instances of this deployment. Default: `default` alone. */
+  readonly dpsInstances?: readonly string[];
   readonly retry: RetryOptions;
   readonly now: () => Date;
 }
 
 export function createGroups(options: GroupsOptions): Groups {
   const { store, authority, enrollments, allowPlainKeys, privateUrls, hasEstServer = false, retry, now } = options;
-  const { allocationKeys } = options;
+  const { allocationKeys, dpsInstances = [defaultDps] } = options;
   const directory = createGroupDirectory(store, now);
   const update = (id: string, change: (group: GroupRecord, etag: string) => GroupRecord) =>
     updateGroup(directory, id, now, (latest, etag) => {
@@ -351,7 +354,7 @@ export function createGroups(options: GroupsOptions): Groups {
       const current = await directory.readAny(group.id);
       if (current !== undefined && current.value.deletedBy === undefined) return false;
       checkPrecondition(precondition, undefined, what);
-      const value = current === undefined ? group : { ...group, formerCas: current.value.formerCas };
+      const value = current === undefined ? group : { ...group, ...leftBy(current.value) };
       const etag =
         current === undefined ? await directory.create(value) : await directory.replace({ value, etag: current.etag });
       if (etag !== undefined) return true;
@@ -383,7 +386,9 @@ export function createGroups(options: GroupsOptions): Groups {
       const root = definition.target === 'iotedge-1.1' && issuedByFleet ? await authority.rootCa() : undefined;
       const rootPem = root?.value.certificatePem;
       const canAllocate = allocationKeys?.url(id) !== undefined;
-      checkDeclaration(definition, { allowPlainKeys, hasEstServer, canAllocate, rootPem, now: now() });
+      checkDeclaration(definition, { allowPlainKeys, hasEstServer, canAllocate, dpsInstances, rootPem, now: now() });
+      const before = await directory.read(id);
+      if (before !== undefined) refuseOtherDps(before.value, definition);
       const hook = await preparedHook(definition);
       const createdAt = now().toISOString();
       const declaredBy = { by, at: createdAt };
@@ -397,6 +402,7 @@ export function createGroups(options: GroupsOptions): Groups {
         await updateIssuingCa(id, {
           precondition,
           change: ({ refusal: _refusal, adopt: _adopt, ...current }) => {
+            refuseOtherDps(current, definition);
             const changed = { ...current, definition, declaredBy, ...permission };
             if (hook === undefined) return changed;
             return { ...changed, allocationHook: { ...(current.allocationHook ?? hook), url: hook.url } };
@@ -589,6 +595,7 @@ interface DeclarationContext {
   readonly hasEstServer: boolean;
   /** Whether DPS can reach this app. */
   readonly canAllocate: boolean;
+  readonly dpsInstances: readonly string[];
   readonly rootPem: string | undefined;
   readonly now: Date;
 }
@@ -599,7 +606,7 @@ interface DeclarationContext {
  */
 function checkDeclaration(
   definition: GroupDefinition,
-  { allowPlainKeys, hasEstServer, canAllocate, rootPem, now }: DeclarationContext,
+  { allowPlainKeys, hasEstServer, canAllocate, dpsInstances, rootPem, now }: DeclarationContext,
 ): void {
   const { id, keyCustody } = definition;
   if (keyCustody === 'plain' && !allowPlainKeys) {
@@ -607,6 +614,11 @@ function checkDeclaration(
     throw new FleetError('custody-not-allowed', message);
   }
   const issues = checkGroup(definition, now, { rootPem });
+  if (!dpsInstances.includes(dpsOf(definition)))
+    issues.push({
+      path: 'dps',
+      message: `names a DPS instance that this deployment does not have; expected ${dpsInstances.join(', ')}`,
+    });
   if (usesFleetEst(definition) && !hasEstServer)
     issues.push({ path: 'est.url', message: 'is "fleet", and this deployment has no EST server; set EST_URL' });
   if (definition.allocation === 'orchestrator' && !canAllocate)
@@ -615,6 +627,27 @@ function checkDeclaration(
       message: 'is "orchestrator", and DPS has no address to call this app at; set PUBLIC_URL to its https address',
     });
   if (issues.length > 0) throw FleetError.of('group-invalid', `The definition of group "${id}"`, issues);
+}
+
+/**
+ * The bundles of a group have the ID scope of its instance, and its registrations stay in that one. So a group does not move:
+ * its devices do, by being issued again in another group.
+ * @throws FleetError `method-conflict`
+ */
+function refuseOtherDps({ id, definition }: Pick<GroupRecord, 'id' | 'definition'>, wanted: GroupDefinition): void {
+  const [from, to] = [dpsOf(definition), dpsOf(wanted)];
+  if (from === to) return;
+  const message = `Enrollment group "${id}" is in DPS instance "${from}" and cannot move to "${to}": the bundles of its devices have the ID scope of "${from}".`;
+  const next = `Declare another group with dps "${to}" and issue its devices again there (onConflict "reissue"). A group without devices can be deleted and declared again.`;
+  throw new FleetError('method-conflict', `${message} ${next}`, { column: 'dps', value: to });
+}
+
+/** What a group that was deleted leaves to the next one of its id. */
+function leftBy({ definition, formerCas, formerDps = [] }: GroupRecord): Pick<GroupRecord, 'formerCas' | 'formerDps'> {
+  return {
+    ...(formerCas !== undefined && { formerCas }),
+    formerDps: [...new Set([dpsOf(definition), ...formerDps])],
+  };
 }
 
 /**

@@ -4,11 +4,21 @@ import { caNoticeDays, expiringCertificates } from '../authorities/expiry.ts';
 import { definitionForDps } from '../enrollment/group-in-dps.ts';
 import { isOwnGroup } from '../enrollment/group-ownership.ts';
 import type { EntrySettings, ObservedEntry } from '../enrollment/observed.ts';
+import { defaultDps, dpsOf } from '../groups/dps-instance.ts';
 import { enrollmentRevision, type GroupRecord, inForce } from '../groups/group.ts';
 import { blockingGroup } from '../resource-names.ts';
 import { differingSettings, expectedSettings } from './entry-settings.ts';
 import type { Difference, Subject } from './finding.ts';
 import type { FindingKind } from './kinds.ts';
+
+/** Between the id of a group and the DPS instance that has it. No id of ours has this character. */
+const atDps = '@';
+
+/** @returns the DPS instance that the subject of a finding names (`foreignGroups`); undefined where it names none */
+export function dpsInSubject({ type, id }: Subject): string | undefined {
+  const at = id.lastIndexOf(atDps);
+  return type === 'group' && at >= 0 ? id.slice(at + 1) : undefined;
+}
 
 /** What a comparison found, and the kinds that it looked for: a finding of these that is not here is gone. */
 export interface Comparison {
@@ -86,21 +96,27 @@ function sorted(names: readonly (string | undefined)[]): readonly string[] {
 /** @returns upper-case hex */
 const sha256Of = (pem: string): string => new X509Certificate(pem).fingerprint256.replaceAll(':', '');
 
-/** Enrollment groups that we have no record of, and that one of our CAs is in: its devices register by them. */
+/**
+ * Enrollment groups that we have no record of in this DPS instance, and that one of our CAs is in: its devices register by them.
+ * The subject names the instance, unless it is `default`: a group of that id can be ours in another one.
+ */
 export function foreignGroups(
   records: Iterable<GroupRecord>,
   seen: ReadonlyMap<string, ObservedEntry>,
+  dps: string = defaultDps,
 ): readonly Difference[] {
   const all = [...records];
-  const known = new Set(all.map(({ id }) => id));
+  const known = new Set(all.filter(({ definition }) => dpsOf(definition) === dps).map(({ id }) => id));
   const ours = new Map(
     all.flatMap(({ id, issuingCas }) => issuingCas.map((ca) => [sha256Of(ca.certificatePem), id] as const)),
   );
   return [...seen.values()].flatMap((entry): Difference[] => {
     const owner = entry.thumbprints.map((thumbprint) => ours.get(thumbprint)).find((id) => id !== undefined);
     if (known.has(entry.id) || owner === undefined) return [];
-    const subject: Subject = { type: 'group', id: entry.id, enrollmentGroup: owner };
-    const found = { createdAt: entry.createdAt, caOfGroup: owner, thumbprints: entry.thumbprints };
+    const id = dps === defaultDps ? entry.id : `${entry.id}${atDps}${dps}`;
+    const subject: Subject = { type: 'group', id, enrollmentGroup: owner };
+    const where = dps === defaultDps ? {} : { dps };
+    const found = { createdAt: entry.createdAt, caOfGroup: owner, thumbprints: entry.thumbprints, ...where };
     return [{ kind: 'group-foreign', subject, expected: { inDps: false }, seen: found }];
   });
 }

@@ -5,7 +5,7 @@ import type { Versioned } from '../storage.ts';
 /**
  * Something that a sweep saw.
  *
- * `groups`: all enrollment groups that DPS has. `devices`: what was seen of some devices, with their records. A device without
+ * `groups`: all enrollment groups that a DPS instance has. `devices`: what was seen of some devices, with their records. A device without
  * a record is one that we do not know. `end`: the sweep has looked at every group and every registration. It is
  * taken in parts, since some findings cost a call each.
  */
@@ -16,6 +16,8 @@ export type Observation =
       readonly at: string;
       /** By id, lower case. */
       readonly groups: ReadonlyMap<string, ObservedEntry>;
+      /** The DPS instance that has them. */
+      readonly dps: string;
     }
   | {
       readonly of: 'devices';
@@ -30,6 +32,8 @@ export type Observation =
       readonly at: string;
       /** When the sweep began. */
       readonly began: string;
+      /** The DPS instance that it looked at. */
+      readonly dps: string;
       /** `Detected.next` of the part before. Absent for the first part. */
       readonly place?: string | undefined;
     };

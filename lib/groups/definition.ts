@@ -6,6 +6,7 @@ import { excerpt, FleetError, type Issue } from '../errors.ts';
 import { untrustedJsonIssue } from '../json.ts';
 import { type EdgeCaKind, issuingCaPathLength } from '../pki/edge-ca.ts';
 import { strictObject } from '../strict-object.ts';
+import { dpsInstanceName } from './dps-instance.ts';
 import { type PrivateUrls, urlIssue, withoutQuery } from './url-rule.ts';
 
 /**
@@ -122,6 +123,13 @@ const schema = strictObject({
     .enum(['device', 'sealed', 'plain'])
     .describe(
       'Where the private key is: on the device (it sends a CSR), in a bundle encrypted to `recipients`, or in a plain bundle.',
+    ),
+  dps: z
+    .string()
+    .regex(dpsInstanceName, 'expected the name of a DPS instance: 1 to 32 of a-z, 0-9 and "-"')
+    .optional()
+    .describe(
+      'The DPS instance that the group is in, by its name in DPS_INSTANCES. Its ID scope goes into the bundles, so it cannot be changed afterwards. Default: the instance of DPS_ID_SCOPE.',
     ),
   deviceIdCase: z
     .enum(['refuse', 'fold'])

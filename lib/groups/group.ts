@@ -50,6 +50,10 @@ export interface GroupRecord {
   readonly removingCa?: Act & Pick<IssuingCa, 'generation'>;
   /** The CA of the certificates with which gateways sign in to the EST server (`est.idCa` "separate"). DPS does not know it. */
   readonly estCa?: IssuingCa;
+  /**
+   * DPS instances of groups of this id that were deleted: a device of one of them can have a registration there. Absent: none.
+   */
+  readonly formerDps?: readonly string[];
   /** CAs of groups of this id that were deleted, newest first. */
   readonly formerCas?: readonly FormerCa[];
   /** What was in force before the latest change. Absent when DPS has the group as declared, or never had it. */
@@ -199,8 +203,10 @@ export interface RootCa {
   readonly certificatePem: string;
   /** Name of its key in the key store. Absent when the key is kept elsewhere and issuing CAs are signed there. */
   readonly keyName?: string;
-  /** The verified certificate in DPS. Absent until an operator registers it (fleet ca register). */
+  /** The verified certificate in the DPS instance `default`. Absent until an operator registers it (fleet ca register). */
   readonly registration?: CaRegistration;
+  /** Those in other DPS instances, by their names. */
+  readonly registrations?: Readonly<Record<string, CaRegistration>>;
 }
 
 /** A CA certificate that DPS has and has verified. */

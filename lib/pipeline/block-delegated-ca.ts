@@ -6,10 +6,7 @@ import { blockingGroup } from '../resource-names.ts';
 import { retrying } from '../retry.ts';
 import type { Ports } from './ports.ts';
 
-export type BlockCaPorts = Pick<Ports, 'delegatedCas' | 'enrollments' | 'rateLimiter' | 'retry' | 'now'>;
-
-/** Calls that `closeCa` takes: a read, a write, and both again after a race. */
-const callsToClose = 4;
+export type BlockCaPorts = Pick<Ports, 'delegatedCas' | 'enrollments' | 'retry' | 'now'>;
 
 /**
  * Blocks a delegated CA for good: nothing is handed out that it signed, and DPS and the EST server refuse its certificates.
@@ -53,11 +50,11 @@ export function needsGroup(ca: DelegatedCa, at: string): ca is SignedCa {
  * Makes the disabled enrollment group in DPS, or disables it again, and notes it on the record.
  * @throws FleetError as `Enrollments.closeCa`
  */
-export async function closeInDps({ id, certificatePem }: SignedCa, ports: BlockCaPorts): Promise<DelegatedCa> {
-  const enrollmentGroup = blockingGroup(id);
-  await ports.rateLimiter.acquire(callsToClose);
-  await retrying(() => ports.enrollments.closeCa({ id: enrollmentGroup, certificatePem }), ports.retry);
-  const inDps = { enrollmentGroup, at: ports.now().toISOString() };
+export async function closeInDps(ca: SignedCa, ports: BlockCaPorts): Promise<DelegatedCa> {
+  const { id, enrollmentGroup, certificatePem } = ca;
+  const blocking = blockingGroup(id);
+  await retrying(() => ports.enrollments.closeCa({ id: blocking, certificatePem, enrollmentGroup }), ports.retry);
+  const inDps = { enrollmentGroup: blocking, at: ports.now().toISOString() };
   return changeDelegatedCa(id, ports.delegatedCas, (ca) =>
     ca.blocked === undefined || ca.blocked.inDps !== undefined ? ca : { ...ca, blocked: { ...ca.blocked, inDps } },
   );

@@ -10,7 +10,7 @@ import type { Ports } from './ports.ts';
 
 export type ConfirmPorts = Pick<
   Ports,
-  'devices' | 'findings' | 'enrollments' | 'identities' | 'rateLimiter' | 'registryRateLimiter' | 'retry'
+  'devices' | 'findings' | 'enrollments' | 'identities' | 'registryRateLimiter' | 'retry'
 >;
 
 /** Kinds that a device which registered while the sweep looked at it would seem to have. */
@@ -106,10 +106,9 @@ async function lookAgain(
 async function hasRegistered(
   { deviceId, registration }: ObservedDevice,
   record: DeviceRecord | undefined,
-  { enrollments, rateLimiter, retry }: ConfirmPorts,
+  { enrollments, retry }: ConfirmPorts,
 ): Promise<boolean> {
   const before = registration === undefined ? record?.registration : (registration ?? undefined);
-  await rateLimiter.acquire(1);
   const now = await retrying(() => enrollments.registration(deviceId), retry);
   if (before === undefined && now !== undefined && record !== undefined) return countsForPresent(record, now);
   return now?.at !== before?.at || now?.assignedHub !== before?.assignedHub;

@@ -11,7 +11,7 @@ import { readDevice } from './read-device.ts';
 
 export type DeleteDevicePorts = Pick<
   Ports,
-  'devices' | 'groups' | 'bundles' | 'enrollments' | 'twins' | 'rateLimiter' | 'retry' | 'now' | 'newId'
+  'devices' | 'groups' | 'bundles' | 'enrollments' | 'twins' | 'retry' | 'now' | 'newId'
 >;
 
 /** Seconds after which a registration that is under way has ended: DPS answers within some. */
@@ -78,10 +78,11 @@ function refuseUsed(record: DeviceRecord): void {
 }
 
 /** The record can be some minutes late (reconcile-registrations.ts), so DPS is asked. @throws FleetError `method-conflict` */
-async function refuseRegistered(id: string, { enrollments, rateLimiter, retry }: DeleteDevicePorts): Promise<void> {
-  await rateLimiter.acquire(1);
-  const { status, assignedHub } = (await retrying(() => enrollments.registration(id), retry)) ?? {};
-  if (status !== 'assigned' && status !== 'assigning') return;
+async function refuseRegistered(id: string, { enrollments, retry }: DeleteDevicePorts): Promise<void> {
+  const registrations = await retrying(() => enrollments.registrationsOf(id), retry);
+  const used = registrations.find(({ status }) => status === 'assigned' || status === 'assigning');
+  if (used === undefined) return;
+  const { assignedHub } = used;
   const hub = assignedHub === undefined ? 'is being assigned to a hub' : `is assigned to ${assignedHub}`;
   throw new FleetError('method-conflict', `Device "${id}" has registered with DPS and ${hub}. It cannot be deleted.`);
 }
@@ -99,22 +100,17 @@ function mayBeOut(record: DeviceRecord): boolean {
  * Deletes the individual enrollment if this deployment wrote it, and blocks a device of an enrollment group whose
  * certificate may be out.
  */
-async function closeDps(
-  record: DeviceRecord,
-  { enrollments, rateLimiter, retry }: DeleteDevicePorts,
-): Promise<Deletion> {
+async function closeDps(record: DeviceRecord, { enrollments, retry }: DeleteDevicePorts): Promise<Deletion> {
   const { id, deletion } = record;
   const own = enrolledCertificates(record);
   let result: Deletion = 'absent';
   if (own.length > 0) {
-    await rateLimiter.acquire(2);
     const isOwn = ({ thumbprints: [held] }: { readonly thumbprints: readonly string[] }) =>
       held !== undefined && own.includes(held);
     result = await retrying(() => enrollments.deleteEnrollment(id, isOwn), retry);
   }
   const mark = deletion?.block;
   if (mark === undefined) return result;
-  await rateLimiter.acquire(2);
   const inTheWay = await retrying(() => enrollments.block(id, mark), retry);
   if (inTheWay === undefined) return result;
   const message = `DPS cannot block device "${id}": it has an individual enrollment of that id that this deployment did not create. ${describeEntry(inTheWay)} Delete it in DPS, then repeat the request.`;
@@ -123,19 +119,18 @@ async function closeDps(
 
 /** Removes what a device left that registered after it was asked whether it has. */
 async function removeRegistration(record: DeviceRecord, ports: DeleteDevicePorts): Promise<void> {
-  const { enrollments, twins, rateLimiter, retry } = ports;
+  const { enrollments, twins, retry } = ports;
   const { id } = record;
   const thumbprints = thumbprintsOf(record);
   if (thumbprints.length === 0) return;
-  await rateLimiter.acquire(2);
-  const registration = await retrying(() => enrollments.registration(id), retry);
-  if (registration === undefined) return;
-  const { status, assignedHub } = registration;
-  if (status === 'assigning') {
+  const registrations = await retrying(() => enrollments.registrationsOf(id), retry);
+  if (registrations.length === 0) return;
+  if (registrations.some(({ status }) => status === 'assigning')) {
     const message = `Device "${id}" registers at this moment. Repeat the request in some seconds to finish its deletion.`;
     throw new FleetError('concurrent-change', message, { retryAfter: registrationSeconds });
   }
-  if (assignedHub !== undefined) {
+  for (const { assignedHub } of registrations) {
+    if (assignedHub === undefined) continue;
     const removal = await retrying(() => twins.remove(assignedHub, id, thumbprints), retry);
     // The hub has another device of this id, and so the registration is that of the other one.
     if (removal === 'other') return;

@@ -6,7 +6,7 @@ import { FleetError } from '../errors.ts';
 import type { Precondition } from '../precondition.ts';
 import type { Ports } from './ports.ts';
 
-export type DeleteGroupPorts = Pick<Ports, 'groups' | 'devices' | 'enrollments' | 'rateLimiter' | 'retry'>;
+export type DeleteGroupPorts = Pick<Ports, 'groups' | 'devices' | 'enrollments' | 'retry'>;
 
 /** Records per page of the search for devices. */
 const pageSize = 1000;
@@ -47,7 +47,7 @@ export async function deleteGroup(
 }
 
 /** @throws FleetError `method-conflict` */
-async function refuseUsed(id: string, { devices, enrollments, rateLimiter }: DeleteGroupPorts): Promise<void> {
+async function refuseUsed(id: string, { devices, enrollments }: DeleteGroupPorts): Promise<void> {
   let continuation: string | undefined;
   do {
     const page = await devices.list({ enrollmentGroup: id }, { size: pageSize, continuation });
@@ -59,7 +59,6 @@ async function refuseUsed(id: string, { devices, enrollments, rateLimiter }: Del
     }
     continuation = page.continuation;
   } while (continuation !== undefined);
-  await rateLimiter.acquire(1);
   for await (const [registered] of enrollments.groupRegistrations(id)) {
     if (registered === undefined) continue;
     const message = `DPS has registrations of enrollment group "${id}", such as "${registered.deviceId}". Delete them in DPS first.`;

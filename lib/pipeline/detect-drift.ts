@@ -1,6 +1,7 @@
 import pMap from 'p-map';
 import { audited } from '../audit/audit.ts';
 import type { DeviceRecord } from '../devices/device.ts';
+import type { DpsPlaces } from '../enrollment/dps-places.ts';
 import type { GroupsById } from '../enrollment/group-directory.ts';
 import type { ObservedDevice } from '../enrollment/observed.ts';
 import { FleetError } from '../errors.ts';
@@ -15,6 +16,7 @@ import {
 import type { Finding } from '../findings/finding.ts';
 import { definitionOf, type FindingKind, findingKinds } from '../findings/kinds.ts';
 import type { Observation, Observe } from '../findings/observation.ts';
+import { dpsOf } from '../groups/dps-instance.ts';
 import { currentLog } from '../log.ts';
 import { metrics } from '../telemetry.ts';
 import { repairAct } from './audit-acts.ts';
@@ -27,7 +29,10 @@ import type { Ports } from './ports.ts';
 import { type RepairPorts, repairFinding, sweepActor } from './repair-finding.ts';
 import { allOf } from './settle-delegated-cas.ts';
 
-export type DriftPorts = RepairPorts & Pick<Ports, 'findings' | 'bundles' | 'bundleRetentionDays' | 'audit'>;
+export type DriftPorts = RepairPorts &
+  Pick<Ports, 'findings' | 'bundles' | 'bundleRetentionDays' | 'audit'> & {
+    readonly places: Pick<DpsPlaces, 'ofGroup'>;
+  };
 
 /**
  * @returns the way in for what one sweep sees. Make one per sweep: it remembers which archives it has looked for
@@ -56,14 +61,17 @@ async function compare(
   const groups = await ports.groups.directory({ maxAgeSeconds: 0 });
   const { at } = observation;
   if (observation.of === 'groups') {
-    const records = [...groups.values()].map(({ value }) => value);
-    const foreign = foreignGroups(records, observation.groups).map((each): Comparison => {
+    const { dps } = observation;
+    const all = [...groups.values()].map(({ value }) => value);
+    const records = all.filter(({ definition }) => dpsOf(definition) === dps);
+    const foreign = foreignGroups(all, observation.groups, dps).map((each): Comparison => {
       return { subject: each.subject, decided: [each.kind], differences: [each] };
     });
     const known = records.map((record) => compareGroup(record, observation.groups.get(record.id), at));
     const blocked = await Array.fromAsync(allOf({ state: 'blocked' }, ports.delegatedCas));
+    const isHere = (group: string) => dpsOf(groups.get(group)?.value.definition ?? {}) === dps;
     const closed = compareBlockedCas(
-      blocked.filter((ca) => needsGroup(ca, at)),
+      blocked.filter((ca) => needsGroup(ca, at) && isHere(ca.enrollmentGroup)),
       observation.groups,
       at,
     );

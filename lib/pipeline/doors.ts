@@ -24,7 +24,7 @@ import type { Ports } from './ports.ts';
 
 export type DoorPorts = Pick<
   Ports,
-  'devices' | 'groups' | 'enrollments' | 'identities' | 'rateLimiter' | 'registryRateLimiter' | 'retry' | 'now'
+  'devices' | 'groups' | 'enrollments' | 'identities' | 'registryRateLimiter' | 'retry' | 'now'
 >;
 
 /** A device and its block. */
@@ -52,7 +52,6 @@ export async function closeEnrollments(all: readonly Blocked[], ports: DoorPorts
     const { mark } = blocked.block;
     return [{ deviceId: blocked.record.id, mark, change: enrollmentChange(blocked, ports), isNew }];
   });
-  await ports.rateLimiter.acquire(callsPerChange * doors.length);
   const found =
     doors.length === 0 ? [] : await orFleetError(() => patiently(ports, () => ports.enrollments.closeAll(doors)));
   const seenOf = (deviceId: string): DoorSeen => {
@@ -75,12 +74,11 @@ export function closeHubs(blocked: Blocked, ports: DoorPorts): Promise<DoorSeen>
 
 /** Reads both doors, and changes nothing. */
 export async function seeDoors(blocked: Blocked, ports: DoorPorts): Promise<DoorsSeen> {
-  const { enrollments, identities, rateLimiter } = ports;
+  const { enrollments, identities } = ports;
   const { id } = blocked.record;
-  const enrollment = await seen(async () => {
-    await rateLimiter.acquire(1);
-    return enrollmentSeen(id, await patiently(ports, () => enrollments.enrollment(id)));
-  });
+  const enrollment = await seen(async () =>
+    enrollmentSeen(id, await patiently(ports, () => enrollments.enrollment(id))),
+  );
   const hub = await seen(async () => hubSeen(await atHubs(blocked, ports, 1, (name) => identities.read(name, id))));
   return { enrollment, hub };
 }
@@ -90,7 +88,7 @@ export async function seeDoors(blocked: Blocked, ports: DoorPorts): Promise<Door
  * @throws FleetError `throttled`, `unavailable`, `concurrent-change`
  */
 export async function openDoors(blocked: Blocked, ports: DoorPorts): Promise<DoorsOpened> {
-  const { enrollments, groups, identities, rateLimiter } = ports;
+  const { enrollments, groups, identities } = ports;
   const { id, enrollmentGroup } = blocked.record;
   const hubs = await atHubs(blocked, ports, callsPerChange, (name) =>
     identities.enable(name, id, hubChange(blocked, ports)),
@@ -98,7 +96,6 @@ export async function openDoors(blocked: Blocked, ports: DoorPorts): Promise<Doo
   throwFirst(hubs);
   const group = (await groups.directory({ maxAgeSeconds: 0 })).get(enrollmentGroup)?.value;
   const status = group === undefined ? 'enabled' : inForce(group).definition.provisioningStatus;
-  await rateLimiter.acquire(callsPerChange);
   const change = enrollmentChange(blocked, ports);
   const { deletion } = blocked.record;
   const isOwn = (found: FoundEntry) => change.isOwn(found) && !isOfDeletion(found, deletion);
@@ -130,29 +127,30 @@ function isOfDeletion({ mark }: FoundEntry, deletion: DeviceRecord['deletion']):
 export async function hubsOf(given: DeviceRecord, ports: DoorPorts): Promise<HubsOfDevice> {
   const failures: FleetError[] = [];
   const noted = await attempt(failures, () => noteHub(given.id, ports));
-  const { record, registration } = noted ?? { record: given };
-  const all = [...keptHubs(record), record.registration?.assignedHub, registration?.assignedHub];
+  const { record, registrations } = noted ?? { record: given, registrations: [] };
+  const seenAt = registrations.map(({ assignedHub }) => assignedHub);
+  const all = [...keptHubs(record), record.registration?.assignedHub, ...seenAt];
   return {
     names: new Set(all.filter((name) => name !== undefined)),
-    isAssigning: registration?.status === 'assigning',
+    isAssigning: registrations.some(({ status }) => status === 'assigning'),
     failures,
   };
 }
 
 /**
- * Asks DPS for the registration of a device, and notes its hub on the record if the record would forget it: DPS does not
+ * Asks DPS for the registrations of a device, and notes their hubs on the record if the record would forget them: DPS does not
  * name the hub of a device that it has refused.
  * @throws FleetError
  */
 async function noteHub(id: string, ports: DoorPorts) {
-  await ports.rateLimiter.acquire(1);
-  const registration = await patiently(ports, () => ports.enrollments.registration(id));
-  const hub = registration?.assignedHub;
+  const registrations = await patiently(ports, () => ports.enrollments.registrationsOf(id));
+  const hubs = new Set(registrations.flatMap(({ assignedHub }) => assignedHub ?? []));
   const record = await changeDevice(id, ports, (latest) => {
-    const isKept = hub === undefined || keptHubs(latest).includes(hub);
-    return isKept ? latest : { ...latest, hubs: [...(latest.hubs ?? []), hub] };
+    const kept = keptHubs(latest);
+    const added = [...hubs].filter((hub) => !kept.includes(hub));
+    return added.length === 0 ? latest : { ...latest, hubs: [...(latest.hubs ?? []), ...added] };
   });
-  return { record, registration };
+  return { record, registrations };
 }
 
 function keptHubs(record: DeviceRecord): readonly (string | undefined)[] {

@@ -1,19 +1,20 @@
 import type { DeviceRecord } from '../devices/device.ts';
+import type { DpsPlaces } from '../enrollment/dps-places.ts';
 import { FleetError } from '../errors.ts';
 import { needsBlock } from '../findings/compare-device.ts';
-import type { Comparison } from '../findings/compare-group.ts';
+import { type Comparison, dpsInSubject } from '../findings/compare-group.ts';
 import type { Finding } from '../findings/finding.ts';
 import { definitionOf, type FindingKind, findingKinds } from '../findings/kinds.ts';
 import type { Observation } from '../findings/observation.ts';
+import { defaultDps } from '../groups/dps-instance.ts';
 import { currentLog } from '../log.ts';
 import { retrying } from '../retry.ts';
 import { keepFindings } from './keep-findings.ts';
 import type { Ports } from './ports.ts';
 
-type EndPorts = Pick<
-  Ports,
-  'findings' | 'devices' | 'enrollments' | 'identities' | 'rateLimiter' | 'registryRateLimiter' | 'retry'
->;
+type EndPorts = Pick<Ports, 'findings' | 'devices' | 'enrollments' | 'identities' | 'registryRateLimiter' | 'retry'> & {
+  readonly places: Pick<DpsPlaces, 'ofGroup'>;
+};
 
 /** Kinds of an entry in DPS that should not be there, or not so. Nothing lists it when it is deleted. */
 const kindsOfEntry: readonly FindingKind[] = ['enrollment-foreign', 'enrollment-changed', 'block-left'];
@@ -35,19 +36,37 @@ const lists = findingKinds.flatMap((kind) => states.map((state) => ({ kind, stat
  * @throws FleetError `throttled`, `unavailable`, `concurrent-change`
  */
 export async function endUnseen(
-  { at, began, place }: Extract<Observation, { of: 'end' }>,
+  { at, began, place, dps }: Extract<Observation, { of: 'end' }>,
   ports: EndPorts,
 ): Promise<{ readonly gone: number; readonly next: string | undefined }> {
   const { list, continuation } = listAt(place);
   const chosen = lists[list];
   if (chosen === undefined) return { gone: 0, next: undefined };
   const page = await ports.findings.list(chosen, { size: pageSize, continuation });
-  const unseen = page.items.filter(({ lastSeen }) => lastSeen < began);
+  const unseen = await ofInstance(
+    page.items.filter(({ lastSeen }) => lastSeen < began),
+    dps,
+    ports,
+  );
   const over = await overOf(chosen.kind, unseen, at, ports);
   const ended = over.map(({ subject }): Comparison => ({ subject, decided: [chosen.kind], differences: [] }));
   const { gone } = await keepFindings(ended, at, ports.findings);
   if (page.continuation !== undefined) return { gone, next: `${list} ${page.continuation}` };
   return { gone, next: list + 1 < lists.length ? `${list + 1} ` : undefined };
+}
+
+/** Findings that a sweep of this DPS instance would have seen. Those of groups that are not known are left to `default`. */
+async function ofInstance(
+  findings: readonly Finding[],
+  dps: string,
+  { places }: Pick<EndPorts, 'places'>,
+): Promise<readonly Finding[]> {
+  const groups = new Set(findings.flatMap(({ subject: { enrollmentGroup } }) => enrollmentGroup ?? []));
+  const known = new Map(await Promise.all([...groups].map(async (id) => [id, await places.ofGroup(id)] as const)));
+  return findings.filter(({ subject }) => {
+    const home = dpsInSubject(subject) ?? known.get(subject.enrollmentGroup ?? '') ?? defaultDps;
+    return home === dps;
+  });
 }
 
 /** @param place number of the list, from 0, a space, and the continuation in it */
@@ -92,8 +111,7 @@ async function isOver(
   return record.status === 'deleted' || record.status === 'scrapped' || record.status === 'failed';
 }
 
-async function isGoneFromDps({ subject }: Finding, { enrollments, rateLimiter, retry }: EndPorts): Promise<boolean> {
-  await rateLimiter.acquire(1);
+async function isGoneFromDps({ subject }: Finding, { enrollments, retry }: EndPorts): Promise<boolean> {
   return (await retrying(() => enrollments.enrollment(subject.id), retry)) === undefined;
 }
 

@@ -27,16 +27,7 @@ import { replaceRecords } from './steps/record.ts';
 
 export type EnrollPorts = Pick<
   Ports,
-  | 'jobs'
-  | 'devices'
-  | 'groups'
-  | 'bundles'
-  | 'reports'
-  | 'enrollments'
-  | 'enrollmentQueue'
-  | 'rateLimiter'
-  | 'retry'
-  | 'now'
+  'jobs' | 'devices' | 'groups' | 'bundles' | 'reports' | 'enrollments' | 'enrollmentQueue' | 'retry' | 'now'
 >;
 
 /**
@@ -127,7 +118,7 @@ export async function abandonEnrollments(
 async function enrollBatch(
   batch: readonly HeldRow<CertifiedRow>[],
   adopt: boolean,
-  { groups, devices, enrollments, rateLimiter, retry, now }: EnrollPorts,
+  { groups, devices, enrollments, retry, now }: EnrollPorts,
 ): Promise<HeldRow<CertifiedRow>[]> {
   const directory = await groups.directory();
   const entries = batch.map(({ row, record }): IndividualEnrollment => {
@@ -141,8 +132,6 @@ async function enrollBatch(
     return { deviceId, certificatePem, definition, twin, own: ownMarks(record.value), adopt, mayWrite };
   });
 
-  // Whether DPS counts a bulk call once or once per entry is not documented; per entry is the safe reading.
-  await rateLimiter.acquire(entries.length);
   const answers = await retrying(() => enrollments.enroll(entries), retry);
 
   const at = now().toISOString();

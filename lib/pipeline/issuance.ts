@@ -2,9 +2,11 @@ import type { CertificateAuthority } from '../authorities/certificate-authority.
 import type { DelegatedCas } from '../authorities/delegated-cas.ts';
 import type { OpenDelegatedCa } from '../authorities/held-delegated-ca.ts';
 import { type Bundler, createBundler } from '../bundle/bundler.ts';
-import type { EstServer } from '../bundle/targets.ts';
+import type { DpsAddress, EstServer } from '../bundle/targets.ts';
+import { unknownInstance } from '../enrollment/enrollments-by-instance.ts';
 import { FleetError } from '../errors.ts';
 import { edgeCaOf, type GroupDefinition, pathLengthOf } from '../groups/definition.ts';
+import { dpsOf } from '../groups/dps-instance.ts';
 import type { GroupRecord, IssuingCa } from '../groups/group.ts';
 import { issuanceOf } from '../groups/issuance.ts';
 import { createDeviceIssuer, type DeviceIssuer } from '../pki/device-issuer.ts';
@@ -24,7 +26,8 @@ export interface IssuanceOptions {
   readonly delegatedCas: Pick<DelegatedCas, 'open'>;
   /** Whether CA keys are in a Key Vault: the default of `issuance`. */
   readonly usesKeyVault: boolean;
-  readonly dps: { readonly idScope: string; readonly globalEndpoint: string };
+  /** Where devices register, by the name of the DPS instance of their group. */
+  readonly dps: ReadonlyMap<string, DpsAddress>;
   /** The EST server of this deployment. Absent: it has none. */
   readonly estServer?: EstServer | undefined;
   readonly now: () => Date;
@@ -36,7 +39,7 @@ export interface IssuanceOptions {
  */
 export const issuanceMaxAgeMs = 5 * 60 * 1000;
 
-/** Opens a group for issuing. @throws FleetError `ca-missing`, `ca-key-unusable`, `group-invalid`, `throttled`, `unavailable` */
+/** Opens a group for issuing. @throws FleetError `setting-invalid`, `ca-missing`, `ca-key-unusable`, `group-invalid`, `throttled`, `unavailable` */
 export type OpenIssuance = (group: Versioned<GroupRecord>) => Promise<Issuance>;
 
 /** A group that was opened, as the cache has it. */
@@ -56,6 +59,12 @@ export function createIssuanceCache(options: IssuanceOptions): OpenIssuance {
   const { authority, delegatedCas, usesKeyVault, dps, estServer, now } = options;
   const cache = new Map<string, Opened>();
 
+  function addressOf(definition: GroupDefinition): DpsAddress {
+    const address = dps.get(dpsOf(definition));
+    if (address === undefined) throw unknownInstance(dpsOf(definition), dps.keys());
+    return address;
+  }
+
   async function open(group: GroupRecord): Promise<Issuance> {
     const { definition } = group;
     const [ca] = group.issuingCas;
@@ -69,7 +78,7 @@ export function createIssuanceCache(options: IssuanceOptions): OpenIssuance {
       group,
       issuer: createDeviceIssuer({ issuer, keyType, validityDays, now: now(), edgeCa: edgeCaOf(definition) }),
       bundler: await createBundler({
-        ...{ group: definition, chainPem, rootPem, dps, estServer, now: now() },
+        ...{ group: definition, chainPem, rootPem, dps: addressOf(definition), estServer, now: now() },
         delegatedCaPem: delegated?.certificatePem,
         caGeneration: ca.generation,
       }),

@@ -47,6 +47,7 @@ export interface Ports {
   readonly outbox: Outbox;
   /** Whether each device that DPS assigns is announced. It costs a write per device. */
   readonly announceAssigned: boolean;
+  /** All DPS instances as one. Each call waits for its part of the quota of its instance. */
   readonly enrollments: Enrollments;
   readonly twins: HubTwins;
   readonly identities: HubIdentities;
@@ -61,8 +62,6 @@ export interface Ports {
   readonly checkList: CheckList;
   /** What this deployment allows and uses, for estimates. */
   readonly deployment: Deployment;
-  /** Operations per minute that DPS allows. */
-  readonly rateLimiter: RateLimiter;
   /** Operations per minute on the identity registry of a hub, of what the hub allows. */
   readonly registryRateLimiter: RateLimiter;
   /** What it allows. */

@@ -25,7 +25,6 @@ export type ProvisionPorts = Pick<
   | 'bundles'
   | 'reports'
   | 'enrollments'
-  | 'rateLimiter'
   | 'retry'
   | 'enrollmentQueue'
   | 'openIssuance'

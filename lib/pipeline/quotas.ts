@@ -1,5 +1,6 @@
 import type { DpsCaStore } from '../authorities/dps-cas.ts';
 import type { DeviceCount } from '../devices/device.ts';
+import { defaultDps, dpsOf } from '../groups/dps-instance.ts';
 import { type CapacityName, capacities } from '../limits-and-prices.ts';
 import type { Ports } from './ports.ts';
 import { type LatestSweep, readSweepState } from './sweep-state.ts';
@@ -7,6 +8,8 @@ import { type LatestSweep, readSweepState } from './sweep-state.ts';
 /** How much of a limit of Azure is used. */
 export interface Quota {
   readonly name: CapacityName;
+  /** The DPS instance whose sweep counted it. Absent: `default`. */
+  readonly dps?: string;
   /** Host name. Present when each hub has its own limit. */
   readonly hub?: string;
   /** Absent: the hub did not answer. */
@@ -21,27 +24,40 @@ export interface Quota {
 
 export type QuotaPorts = Pick<Ports, 'reports' | 'overview' | 'groups'> & {
   readonly dpsCas: Pick<DpsCaStore, 'read'>;
+  /** Names of the DPS instances. */
+  readonly dpsInstances: readonly string[];
 };
 
 /**
- * What the latest sweep counted in DPS and at its hubs, and what an operator's command saw last, beside the limits. Azure is not asked.
+ * What the latest sweep of each DPS instance counted in it and at its hubs, and what an operator's command saw last, beside the limits. Azure is not asked.
  * @returns nothing of what was not counted yet
  * @throws FleetError `throttled`, `unavailable`
  */
-export async function readQuotas({ reports, overview, groups, dpsCas }: QuotaPorts): Promise<readonly Quota[]> {
+export async function readQuotas({ dpsInstances, ...ports }: QuotaPorts): Promise<readonly Quota[]> {
+  const all = await Promise.all(dpsInstances.map((dps) => quotasOf(dps, ports)));
+  return all.flat();
+}
+
+async function quotasOf(
+  dps: string,
+  { reports, overview, groups, dpsCas }: Omit<QuotaPorts, 'dpsInstances'>,
+): Promise<readonly Quota[]> {
   const [{ latest }, list, devices, directory] = await Promise.all([
-    readSweepState(reports),
-    dpsCas.read(),
+    readSweepState(reports, dps),
+    dpsCas.read(dps),
     overview.devices(),
     groups.directory(),
   ]);
-  const isIndividual = ({ enrollmentGroup }: DeviceCount) =>
-    directory.get(enrollmentGroup)?.value.definition.enrollment === 'individual';
+  const isIndividual = ({ enrollmentGroup }: DeviceCount) => {
+    const definition = directory.get(enrollmentGroup)?.value.definition;
+    return definition?.enrollment === 'individual' && dpsOf(definition) === dps;
+  };
   const assigned = devices.value.filter((count) => count.status === 'assigned' && isIndividual(count));
-  return [
+  const quotas = [
     ...(latest === undefined ? [] : swept(latest, total(assigned))),
     ...(list === undefined ? [] : [quota('dpsCaCertificates', list.seenAt, list.certificates.length)]),
   ];
+  return dps === defaultDps ? quotas : quotas.map((each) => ({ ...each, dps }));
 }
 
 /** @param individual registrations by individual enrollments, of which DPS has no list */

@@ -7,7 +7,7 @@ import { workAct } from './audit-acts.ts';
 import { changeDevice } from './change-device.ts';
 import type { Ports } from './ports.ts';
 
-export type ReachPorts = Pick<Ports, 'devices' | 'groups' | 'enrollments' | 'audit' | 'rateLimiter' | 'retry' | 'now'>;
+export type ReachPorts = Pick<Ports, 'devices' | 'groups' | 'enrollments' | 'audit' | 'retry' | 'now'>;
 
 /** Enrollments that one run writes. With 3 operations each, some minutes at a small quota; the next run goes on. */
 const writesPerRun = 500;
@@ -53,7 +53,7 @@ function isToBeReached(record: DeviceRecord, status: 'enabled' | 'disabled'): bo
 }
 
 async function reach(record: DeviceRecord, status: 'enabled' | 'disabled', ports: ReachPorts): Promise<void> {
-  const { devices, enrollments, rateLimiter, retry, now } = ports;
+  const { devices, enrollments, retry, now } = ports;
   const { id } = record;
   const own = enrolledCertificates(record);
   const isOwn = ({ thumbprints: [held] }: FoundEntry) => held !== undefined && own.includes(held);
@@ -61,7 +61,6 @@ async function reach(record: DeviceRecord, status: 'enabled' | 'disabled', ports
     const latest = (await devices.read([id])).get(id)?.value;
     return latest !== undefined && isWorking(latest);
   };
-  await rateLimiter.acquire(3);
   const found = await retrying(() => enrollments.open(id, status, { isOwn, mayWrite }), retry);
   const seenAt = now().toISOString();
   await changeDevice(id, ports, (latest) => {

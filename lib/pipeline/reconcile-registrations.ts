@@ -6,8 +6,7 @@ import { type ApplyPorts, applyRegistrations } from './apply-registrations.ts';
 import type { Ports } from './ports.ts';
 import { reachEnrollments } from './reach-enrollments.ts';
 
-export type ReconcilePorts = ApplyPorts &
-  Pick<Ports, 'groups' | 'enrollments' | 'audit' | 'rateLimiter' | 'retry' | 'random'>;
+export type ReconcilePorts = ApplyPorts & Pick<Ports, 'groups' | 'enrollments' | 'audit' | 'retry' | 'random'>;
 
 /**
  * Device ids held in memory at once for one group, some 100 MB: as many devices as one DPS instance holds
@@ -71,20 +70,16 @@ async function reconcileGroup(group: GroupRecord, ports: ReconcilePorts): Promis
 async function* registrations(
   group: GroupRecord,
   waiting: ReadonlySet<string>,
-  { enrollments, rateLimiter, random }: ReconcilePorts,
+  { enrollments, random }: ReconcilePorts,
 ): AsyncIterable<RegistrationOf[]> {
   if (waiting.size === 0) return;
   if (group.definition.enrollment === 'group') {
-    for await (const page of enrollments.groupRegistrations(group.id)) {
-      await rateLimiter.acquire(1);
-      yield page;
-    }
+    yield* enrollments.groupRegistrations(group.id);
     return;
   }
   const ids = [...waiting];
   const first = Math.floor(random() * ids.length);
   for (const deviceId of [...ids.slice(first), ...ids.slice(0, first)].slice(0, lookUpsPerRun)) {
-    await rateLimiter.acquire(1);
     const registration = await enrollments.registration(deviceId);
     if (registration !== undefined) yield [{ deviceId, registration }];
   }

@@ -27,9 +27,7 @@ export const repairs: Readonly<Partial<Record<FindingKind, Repair>>> = {
   'enabled-though-revoked': disableAgain,
 };
 
-/** At most a read, a write, and a read and a write again. */
-async function writeGroup({ subject: { id } }: Finding, { groups, rateLimiter }: RepairPorts): Promise<void> {
-  await rateLimiter.acquire(4);
+async function writeGroup({ subject: { id } }: Finding, { groups }: RepairPorts): Promise<void> {
   await groups.writeAgain(id);
 }
 
@@ -103,7 +101,6 @@ async function blockDeleted({ id, deletion }: DeviceRecord, ports: RepairPorts):
       return now?.status === 'deleted' && now.deletion?.block === mark;
     },
   };
-  await ports.rateLimiter.acquire(3);
   const found = await retrying(() => ports.enrollments.close(id, mark, change), ports.retry);
   if (found === undefined || found.disabled === true) return;
   const message = `DPS cannot block device "${id}": it has an individual enrollment of that id that this deployment did not create.`;

@@ -30,10 +30,7 @@ export async function scrapDevice(
 }
 
 /** The record can be some minutes late (reconcile-registrations.ts), so DPS is asked. */
-async function isToBeBlocked(
-  record: DeviceRecord,
-  { enrollments, rateLimiter, retry }: DeleteDevicePorts,
-): Promise<boolean> {
+async function isToBeBlocked(record: DeviceRecord, { enrollments, retry }: DeleteDevicePorts): Promise<boolean> {
   const { id, status, block, registration, history } = record;
   if (status === 'deleting' || status === 'deleted') return false;
   if (block !== undefined || status === 'assigned' || registration?.assignedHub !== undefined) return true;
@@ -42,7 +39,6 @@ async function isToBeBlocked(
   if (certificatesOf(record).some(({ assignedHub }) => assignedHub !== undefined)) return true;
   // A job that provisions a device for the first time finishes before it is deleted.
   if (status === 'claimed') return false;
-  await rateLimiter.acquire(1);
-  const found = await retrying(() => enrollments.registration(id), retry);
-  return found?.status === 'assigned' || found?.status === 'assigning';
+  const found = await retrying(() => enrollments.registrationsOf(id), retry);
+  return found.some((each) => each.status === 'assigned' || each.status === 'assigning');
 }

@@ -200,7 +200,7 @@ function changeOwn(
 
 /** Removes what a scrapped device left: its bundle, its identity at the hubs, and its registration. Its block in DPS stays. */
 async function removeTraces(record: DeviceRecord, ports: SettlePorts): Promise<void> {
-  const { enrollments, twins, bundles, rateLimiter, registryRateLimiter } = ports;
+  const { enrollments, twins, bundles, registryRateLimiter } = ports;
   for (const bundle of bundlesOf(record)) await eraseBundle(bundles, bundle);
   const thumbprints = certificatesOf(record).flatMap((each) => [each.sha1Thumbprint, each.sha256Thumbprint]);
   const hubs = await hubsOf(record, ports);
@@ -210,6 +210,5 @@ async function removeTraces(record: DeviceRecord, ports: SettlePorts): Promise<v
     // An identity with a credential that the record does not name stays, disabled.
     await patiently(ports, () => twins.remove(name, record.id, thumbprints));
   }
-  await rateLimiter.acquire(1);
   await patiently(ports, () => enrollments.deleteRegistration(record.id));
 }

@@ -79,7 +79,6 @@ function isOver(ca: DelegatedCa, at: string): ca is SignedCa {
 
 /** A group that someone else made under that name is left. */
 async function removeGroup(ca: SignedCa, ports: BlockCaPorts): Promise<void> {
-  await ports.rateLimiter.acquire(2);
   await retrying(() => ports.enrollments.deleteGroup(blockingGroup(ca.id), isGroupOf(ca)), ports.retry);
   const removedAt = ports.now().toISOString();
   await changeDelegatedCa(ca.id, ports.delegatedCas, (latest) => {

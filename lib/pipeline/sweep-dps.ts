@@ -1,9 +1,12 @@
+import { certificatesOf } from '../devices/certificates.ts';
 import { type DeviceRecord, type DeviceStatus, enrolledCertificates } from '../devices/device.ts';
 import type { RegistrationOf } from '../enrollment/enrollments.ts';
 import type { ObservedDevice, ObservedEntry } from '../enrollment/observed.ts';
 import { needsBlock } from '../findings/compare-device.ts';
+import { dpsOf } from '../groups/dps-instance.ts';
 import { type GroupRecord, inForce } from '../groups/group.ts';
-import type { Page } from '../storage.ts';
+import { currentLog } from '../log.ts';
+import type { Page, Versioned } from '../storage.ts';
 import { applyRegistrations } from './apply-registrations.ts';
 import { changeDevice } from './change-device.ts';
 import type { SweepCursor } from './sweep-state.ts';
@@ -11,6 +14,7 @@ import {
   added,
   after,
   askDps,
+  devicesHere,
   isWorking,
   nextPage,
   nextPhase,
@@ -47,7 +51,7 @@ export const dpsSteps: Steps<'groups' | 'enrollments' | 'registrations' | 'missi
       continuation = page.continuation;
       calls += 1;
     } while (continuation !== undefined);
-    const figures = withDetected(cursor, await ports.observe({ of: 'groups', at, groups }));
+    const figures = withDetected(cursor, await ports.observe({ of: 'groups', at, groups, dps: ports.dps.name }));
     return { cursor: nextPhase(added({ ...cursor, figures }, { groups: groups.size, calls })), state };
   },
 
@@ -58,17 +62,18 @@ export const dpsSteps: Steps<'groups' | 'enrollments' | 'registrations' | 'missi
     const seen = isFirst ? {} : { ...cursor.seen };
     const at = ports.now().toISOString();
     let blocked = isFirst ? 0 : cursor.blocks.seen;
+    const here = await devicesHere(valuesOf(records), ports);
     for (const entry of page.items) {
       const record = records.get(entry.id)?.value;
       if (record === undefined) continue;
-      if (needsBlock(record, at)) blocked += 1;
-      if (!isOwnEnrollment(record, entry)) continue;
+      if (needsBlock(record, at) && here.isKnown(entry.id)) blocked += 1;
+      if (!isOwnEnrollment(record, entry) || !here.isHome(entry.id)) continue;
       seen[record.enrollmentGroup] = (seen[record.enrollmentGroup] ?? 0) + 1;
       if (record.enrolled?.missingSince !== undefined) await noteEnrollment(record, entry, ports);
     }
     // An individual enrollment of a device that has no record is not ours.
     const devices = page.items
-      .filter(({ id }) => records.has(id))
+      .filter(({ id }) => records.has(id) && here.isHome(id))
       .map((enrollment) => ({ deviceId: enrollment.id, enrollment }));
     const counted = { ...cursor, seen, blocks: { expected: 0, seen: blocked } };
     const looked = await observeDevices(counted, devices, records, ports);
@@ -83,9 +88,10 @@ export const dpsSteps: Steps<'groups' | 'enrollments' | 'registrations' | 'missi
     const page = await askDps(ports, () => ports.fleet.registrations(group.id, continuation));
     const ids = page.items.map(({ deviceId }) => deviceId);
     let records = await ports.devices.read(ids);
-    const changed = await applyRegistrations(page.items, records, inForce(group), ports);
+    const { here, left } = await splitRegistrations(page.items, records, ports);
+    const changed = await applyRegistrations(here, records, inForce(group), ports);
     if (changed > 0) records = await ports.devices.read(ids);
-    const assigned = page.items.filter(({ registration }) => registration.status === 'assigned');
+    const assigned = here.filter(({ registration }) => registration.status === 'assigned');
     const own = assigned.filter(({ deviceId }) => records.get(deviceId)?.value.enrollmentGroup === group.id);
     const before = continuation === undefined ? 0 : (cursor.seen[group.id] ?? 0);
     const counted = {
@@ -93,7 +99,8 @@ export const dpsSteps: Steps<'groups' | 'enrollments' | 'registrations' | 'missi
       seen: { ...cursor.seen, [group.id]: before + own.length },
       hubs: withHubs(cursor, assigned),
     };
-    const devices = page.items.map((each) => ({ ...each, registeredIn: group.id }));
+    await removeLeft(left, records, ports);
+    const devices = here.map((each) => ({ ...each, registeredIn: group.id }));
     const looked = await observeDevices(counted, devices, records, ports);
     const next = added(looked, { registrations: page.items.length, calls: 1, changed });
     return { cursor: nextPage({ ...next, at: group.id }, page.continuation) ?? after(next, group.id), state };
@@ -136,10 +143,11 @@ export const dpsSteps: Steps<'groups' | 'enrollments' | 'registrations' | 'missi
     const page = await ports.devices.list({ status }, { size: pageSize, continuation });
     const records = await ports.devices.read(page.items.map(({ id }) => id));
     const at = ports.now().toISOString();
-    const blocked = [...records.values()].filter(({ value }) => needsBlock(value, at));
+    const here = await devicesHere(valuesOf(records), ports);
+    const blocked = [...records.values()].filter(({ value }) => needsBlock(value, at) && here.isKnown(value.id));
     const open: ObservedDevice[] = [];
     for (const { value } of blocked) {
-      const found = await askDps(ports, () => ports.enrollments.enrollment(value.id));
+      const found = await askDps(ports, () => ports.dps.enrollments.enrollment(value.id));
       if (found === undefined) open.push({ deviceId: value.id, enrollment: null });
     }
     const looked = await observeDevices(cursor, open, records, ports);
@@ -166,11 +174,11 @@ async function lookUp(
     const { id: deviceId } = record;
     if (asksEnrollments) {
       calls += 1;
-      if ((await askDps(ports, () => ports.enrollments.enrollment(deviceId))) !== undefined) continue;
+      if ((await askDps(ports, () => ports.dps.enrollments.enrollment(deviceId))) !== undefined) continue;
       await noteEnrollment(record, undefined, ports);
     }
     calls += 1;
-    const registration = (await askDps(ports, () => ports.enrollments.registration(deviceId))) ?? null;
+    const registration = (await askDps(ports, () => ports.dps.enrollments.registration(deviceId))) ?? null;
     devices.push({ deviceId, ...(asksEnrollments && { enrollment: null }), registration });
   }
   // A device that never registered has nothing to compare.
@@ -183,6 +191,45 @@ async function lookUp(
   const current = await ports.devices.read(seen.map(({ deviceId }) => deviceId));
   const looked = await observeDevices({ ...cursor, hubs: withHubs(cursor, registered) }, seen, current, ports);
   return added(looked, { calls, changed });
+}
+
+/** Registrations of devices that are at home here or not known, and those of devices that have moved to another instance. */
+async function splitRegistrations(
+  found: readonly RegistrationOf[],
+  records: ReadonlyMap<string, Versioned<DeviceRecord>>,
+  ports: SweepPorts,
+): Promise<{ readonly here: readonly RegistrationOf[]; readonly left: readonly RegistrationOf[] }> {
+  const { isHome } = await devicesHere(valuesOf(records), ports);
+  const isHere = ({ deviceId }: RegistrationOf) => !records.has(deviceId) || isHome(deviceId);
+  return { here: found.filter(isHere), left: found.filter((each) => !isHere(each)) };
+}
+
+/**
+ * Deletes what a device left that registers with another instance by now. It would count against the limit of this one, and
+ * keep its group from being deleted. Its identity at the hub is looked at in the phase `hubs`.
+ */
+async function removeLeft(
+  left: readonly RegistrationOf[],
+  records: ReadonlyMap<string, Versioned<DeviceRecord>>,
+  ports: SweepPorts,
+): Promise<void> {
+  for (const { deviceId, registration } of left) {
+    const record = records.get(deviceId)?.value;
+    if (record === undefined || !hasMoved(record, registration)) continue;
+    await askDps(ports, () => ports.dps.enrollments.deleteRegistration(deviceId));
+    currentLog().info('registration of a moved device deleted', { device: deviceId, dps: ports.dps.name });
+  }
+}
+
+/** Its present certificate has registered, and this registration is older. */
+function hasMoved(record: DeviceRecord, { at = '' }: RegistrationOf['registration']): boolean {
+  const present = certificatesOf(record).find(({ serialNumber }) => serialNumber === record.serialNumber);
+  const { registeredAt, confirmedAt } = present ?? {};
+  return record.status === 'assigned' && confirmedAt !== undefined && registeredAt !== undefined && at < registeredAt;
+}
+
+function valuesOf(records: ReadonlyMap<string, Versioned<DeviceRecord>>): DeviceRecord[] {
+  return [...records.values()].map(({ value }) => value);
 }
 
 /** The hubs of the cursor, with those that these devices are assigned to. The records are counted later. */
@@ -237,12 +284,13 @@ function isOwnEnrollment(record: DeviceRecord, { thumbprints: [held] }: Observed
 /** The group that the cursor is at: the first one, by id, that is not done. */
 async function groupAt(
   { at = '' }: SweepCursor,
-  { groups }: SweepPorts,
+  { groups, dps }: SweepPorts,
   isWanted: (definition: GroupRecord['definition']) => boolean,
 ): Promise<GroupRecord | undefined> {
   const all = [...(await groups.directory()).values()].map(({ value }) => value);
   const wanted = all.filter(
-    ({ id, definition, deleting }) => id >= at && deleting === undefined && isWanted(definition),
+    ({ id, definition, deleting }) =>
+      id >= at && deleting === undefined && dpsOf(definition) === dps.name && isWanted(definition),
   );
   return wanted.sort((a, b) => (a.id < b.id ? -1 : 1))[0];
 }

@@ -9,6 +9,7 @@ import type { SweepCursor, SweepState } from './sweep-state.ts';
 import {
   added,
   after,
+  devicesHere,
   isWorking,
   nextPage,
   nextPhase,
@@ -44,14 +45,15 @@ const pagesPerHub = 100;
 export const identitiesPlace = '*identities';
 
 export const hubSteps: Steps<'records' | 'hubs'> = {
-  /** Compares every device on record, with its identity at its hub. */
+  /** Compares every device on record that is at home here, with its identity at its hub. */
   async records(cursor, state, ports) {
     const { continuation } = cursor;
     const begun = continuation === undefined ? beginRecords(cursor, state) : cursor;
     const page = await ports.devices.list({}, { size: recordsPerStep, continuation });
-    const records = await ports.devices.read(page.items.map(({ id }) => id));
+    const here = await devicesHere(page.items, ports);
     const at = ports.now().toISOString();
-    const needed = [...records.values()].filter(({ value }) => needsBlock(value, at)).length;
+    const needed = page.items.filter((record) => here.isKnown(record.id) && needsBlock(record, at)).length;
+    const records = await ports.devices.read(page.items.map(({ id }) => id).filter((id) => here.isHome(id)));
     const { cursor: asked, found } = await askHubs(begun, [...records.values()], ports);
     const devices = [...records.keys()].map((deviceId): ObservedDevice => {
       const identity = found.get(deviceId);

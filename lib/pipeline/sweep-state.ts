@@ -1,3 +1,4 @@
+import { defaultDps, nameForDps } from '../groups/dps-instance.ts';
 import type { BlobStore } from '../storage.ts';
 
 /** The phases of a sweep, in order. */
@@ -106,14 +107,15 @@ export function firstCursor(at: Date): SweepCursor {
 }
 
 /** In the container `reports`. A sweep whose state was deleted begins again. */
-const blobName = '_sweep.json';
+const blobName = (dps: string) => `${nameForDps('_sweep', dps)}.json`;
 
 /**
+ * @param dps the instance that the sweep looks at
  * @returns an empty state when there is none, or none that can be read. A sweep that an earlier version began is begun again:
  * it would have gone on without the phases that are new
  */
-export async function readSweepState(reports: BlobStore): Promise<SweepState> {
-  const body = await reports.read(blobName);
+export async function readSweepState(reports: BlobStore, dps: string = defaultDps): Promise<SweepState> {
+  const body = await reports.read(blobName(dps));
   if (body === undefined) return { places: {} };
   try {
     const state = JSON.parse(body.toString()) as SweepState;
@@ -124,6 +126,6 @@ export async function readSweepState(reports: BlobStore): Promise<SweepState> {
   }
 }
 
-export function writeSweepState(reports: BlobStore, state: SweepState): Promise<void> {
-  return reports.write(blobName, Buffer.from(JSON.stringify(state)), { contentType: 'application/json' });
+export function writeSweepState(reports: BlobStore, state: SweepState, dps: string = defaultDps): Promise<void> {
+  return reports.write(blobName(dps), Buffer.from(JSON.stringify(state)), { contentType: 'application/json' });
 }

@@ -1,6 +1,9 @@
 import type { DeviceRecord } from '../devices/device.ts';
+import type { DpsPlaces } from '../enrollment/dps-places.ts';
+import type { Enrollments } from '../enrollment/enrollments.ts';
 import type { FleetReader, ObservedDevice } from '../enrollment/observed.ts';
 import type { Detected, Observe } from '../findings/observation.ts';
+import { defaultDps } from '../groups/dps-instance.ts';
 import type { RateLimiter } from '../rate-limiter.ts';
 import { retrying } from '../retry.ts';
 import type { Versioned } from '../storage.ts';
@@ -29,9 +32,9 @@ export type SweepPorts = Pick<
   | 'retry'
   | 'now'
 > & {
+  readonly dps: SweptDps;
+  readonly places: DpsPlaces;
   readonly fleet: FleetReader;
-  /** Operations of DPS: the sweep's share of the quota. */
-  readonly rateLimiter: RateLimiter;
   /** Queries of a hub: the sweep's share of the quota. */
   readonly queryRateLimiter: (hub: string) => RateLimiter;
   /** Operations of the registries of hubs. */
@@ -39,6 +42,35 @@ export type SweepPorts = Pick<
   /** Takes what is seen (detect-drift.ts). */
   readonly observe: Observe;
 };
+
+/** The DPS instance that a sweep looks at. Each instance has its own sweep, so a slow one does not hold up the others. */
+export interface SweptDps {
+  readonly name: string;
+  /** The calls of this instance alone. A sweep waits for its own share of the quota (`askDps`). */
+  readonly enrollments: Pick<Enrollments, 'enrollment' | 'registration' | 'deleteRegistration'>;
+  /** Operations of this instance: the sweep's share of its quota. */
+  readonly rateLimiter: RateLimiter;
+}
+
+/** Which of these devices the sweep looks at. */
+export interface DevicesHere {
+  /** The group of the device is in the instance, or is not known any more and the instance is `default`. */
+  isHome(deviceId: string): boolean;
+  /** The instance may know the device: it is at home here, or was in a group that is. */
+  isKnown(deviceId: string): boolean;
+}
+
+export async function devicesHere(
+  records: Iterable<DeviceRecord>,
+  { dps, places }: Pick<SweepPorts, 'dps' | 'places'>,
+): Promise<DevicesHere> {
+  const known = await places.ofRecords([...records]);
+  const namesOf = (deviceId: string) => known.get(deviceId) ?? [defaultDps];
+  return {
+    isHome: (deviceId) => namesOf(deviceId)[0] === dps.name,
+    isKnown: (deviceId) => namesOf(deviceId).includes(dps.name),
+  };
+}
 
 /** Where a sweep is, and what the next one has to know. */
 interface Place {
@@ -76,8 +108,8 @@ export async function observeDevices(
 }
 
 /** Asks DPS at the pace of the sweep. @throws FleetError `throttled`, `unavailable` */
-export async function askDps<T>({ rateLimiter, retry }: SweepPorts, ask: () => Promise<T>): Promise<T> {
-  await rateLimiter.acquire(1);
+export async function askDps<T>({ dps, retry }: SweepPorts, ask: () => Promise<T>): Promise<T> {
+  await dps.rateLimiter.acquire(1);
   return retrying(ask, retry);
 }
 

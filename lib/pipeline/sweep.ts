@@ -28,7 +28,7 @@ const msPerWrite = 60_000;
 const jobDays = 7;
 
 /**
- * Looks at everything that this deployment made: enrollment groups, individual enrollments, registrations, device records and
+ * Looks at everything that this deployment made in one DPS instance: enrollment groups, individual enrollments, registrations, device records and
  * hub identities. Brings the records up to date and hands what it sees to `observe`. It reads by pages, so its memory does not grow with the
  * fleet, and keeps its place, so a run that ends or is cut is continued by the next one.
  * @param begin begins a sweep when none is under way; without it, only one that is under way goes on
@@ -39,8 +39,8 @@ export async function sweep(
   ports: SweepPorts,
   { begin }: { readonly begin: boolean },
 ): Promise<SweepFigures | undefined> {
-  const { reports, now } = ports;
-  let state = await readSweepState(reports);
+  const { reports, dps, now } = ports;
+  let state = await readSweepState(reports, dps.name);
   if (state.cursor === undefined && !begin) return undefined;
   let cursor = state.cursor ?? firstCursor(now());
   const startedAt = now().getTime();
@@ -51,13 +51,13 @@ export async function sweep(
       ({ cursor, state } = await steps[cursor.phase](cursor, state, ports));
       const time = now().getTime();
       if (step % stepsPerWrite !== 0 && time - writtenAt < msPerWrite) continue;
-      await writeSweepState(reports, { ...state, cursor });
+      await writeSweepState(reports, { ...state, cursor }, dps.name);
       writtenAt = time;
     }
     if (cursor.phase !== 'end') return undefined;
     const { began, figures } = cursor;
     const latest = { began, endedAt: now().toISOString(), figures, hubs: hubsOf(cursor) };
-    await writeSweepState(reports, { latest, places: await knownPlaces(state, cursor, ports) });
+    await writeSweepState(reports, { latest, places: await knownPlaces(state, cursor, ports) }, dps.name);
     isEnded = true;
     return figures;
   } catch (error) {
@@ -65,7 +65,7 @@ export async function sweep(
     if (!(error instanceof FleetError)) cursor = fromItsBeginning(cursor);
     throw error;
   } finally {
-    if (!isEnded) await writeSweepState(reports, { ...state, cursor });
+    if (!isEnded) await writeSweepState(reports, { ...state, cursor }, dps.name);
   }
 }
 
@@ -91,7 +91,10 @@ async function jobs(...[cursor, state, ports]: Parameters<Step>): ReturnType<Ste
 /** Ends findings whose subject is gone. */
 async function unseen(...[cursor, state, ports]: Parameters<Step>): ReturnType<Step> {
   const { began, continuation: place } = cursor;
-  const { gone, next } = await ports.observe({ of: 'end', at: ports.now().toISOString(), began, place });
+  const { gone, next } = await ports.observe({
+    ...{ of: 'end', at: ports.now().toISOString(), began, place },
+    dps: ports.dps.name,
+  });
   const counted = added(cursor, { gone });
   return { cursor: nextPage(counted, next) ?? nextPhase(counted), state };
 }

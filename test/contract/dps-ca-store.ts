@@ -17,5 +17,18 @@ export function dpsCaStoreContract(name: string, open: () => DpsCaStore): void {
       await open().keep(earlier);
       assert.deepEqual(await open().read(), later);
     });
+
+    it('has a list per DPS instance', async () => {
+      const [first, second] = [earlier, later].map(({ seenAt }) => ({
+        seenAt: seenAt.replace('23T', '24T'),
+        certificates,
+      }));
+      if (first === undefined || second === undefined) throw new Error('There are two lists.');
+      await open().keep(second);
+      await open().keep(first, 'west');
+      assert.deepEqual(await open().read('default'), second);
+      assert.deepEqual(await open().read('west'), first);
+      assert.equal(await open().read('east'), undefined);
+    });
   });
 }

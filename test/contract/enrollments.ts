@@ -152,7 +152,7 @@ export function enrollmentsContract(
     it('closes DPS for the devices of a CA, again if it was opened, and leaves a group with another CA', async () => {
       const { enrollments } = open();
       const certificatePem = (await makeCertificate({ name: `${run} delegated`, ca: true })).pem;
-      const ca = { id: `${run}-closed-ca`, certificatePem };
+      const ca = { id: `${run}-closed-ca`, certificatePem, enrollmentGroup: `${run}-group` };
       const closed = await enrollments.closeCa(ca);
       assert.deepEqual([closed.disabled, closed.thumbprints], [true, [sha256Of(ca)]]);
       assert.equal((await enrollments.closeCa(ca)).etag, closed.etag, 'nothing is written twice');

@@ -1,14 +1,15 @@
 import type { DpsCaList, DpsCaStore } from '../../lib/authorities/dps-cas.ts';
 
-/** The list of CAs of DPS in memory, held to the same contract as the real store. */
+/** The lists of CAs of DPS instances in memory, held to the same contract as the real store. */
 export function createMemoryDpsCaStore(): DpsCaStore {
-  let stored: DpsCaList | undefined;
+  const lists = new Map<string, DpsCaList>();
   return {
-    async read() {
-      return structuredClone(stored);
+    async read(dps = 'default') {
+      return structuredClone(lists.get(dps));
     },
-    async keep(list) {
-      if (stored === undefined || stored.seenAt < list.seenAt) stored = structuredClone(list);
+    async keep(list, dps = 'default') {
+      const stored = lists.get(dps);
+      if (stored === undefined || stored.seenAt < list.seenAt) lists.set(dps, structuredClone(list));
     },
   };
 }

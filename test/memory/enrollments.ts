@@ -138,6 +138,10 @@ export function createMemoryEnrollments() {
     async registration(deviceId) {
       return [...registrations.values()].flat().find((each) => each.deviceId === deviceId)?.registration;
     },
+    async registrationsOf(deviceId) {
+      const registration = await enrollments.registration(deviceId);
+      return registration === undefined ? [] : [registration];
+    },
     async deleteRegistration(deviceId) {
       for (const [group, all] of registrations) {
         registrations.set(

@@ -98,7 +98,7 @@ it('10,000 devices as the hub and DPS show them have no findings', async () => {
   }
   let place: string | undefined;
   do {
-    place = (await observe({ of: 'end', at: day(1), began: at, place })).next;
+    place = (await observe({ of: 'end', at: day(1), began: at, dps: 'default', place })).next;
   } while (place !== undefined);
   assert.deepEqual(world.findings.all(), []);
 });

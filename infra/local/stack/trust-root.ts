@@ -16,14 +16,17 @@ export const localCredential = {
 };
 
 /**
- * Registers the fleet's root CA with DPS by a proof of possession. An operator does this once after a deployment
+ * Registers the fleet's root CA with each DPS instance by a proof of possession. An operator does this once after a deployment
  * (fleet ca register). https://learn.microsoft.com/azure/iot-dps/how-to-verify-certificates
- * @param managementUrl URL of the management API of DPS
  */
-export async function trustRoot(appSettings: NodeJS.ProcessEnv, managementUrl: string): Promise<void> {
+export async function trustRoot(appSettings: NodeJS.ProcessEnv): Promise<void> {
   const services = createServices(readConfig(appSettings));
-  const registry = createDpsCertificates({ resource: localDps, credential: localCredential, endpoint: managementUrl });
   const { value } = await services.authority.rootCa();
-  // Without the root's key there is no proof. DPS then accepts the root on the operator's word.
-  await registerRoot({ ...services, registry }, { withoutProof: value.keyName === undefined });
+  for (const { name: dpsInstance, address } of services.dps.instances) {
+    // An emulator serves its management API at the same URL.
+    const endpoint = address.globalEndpoint;
+    const registry = createDpsCertificates({ resource: localDps, credential: localCredential, endpoint });
+    // Without the root's key there is no proof. DPS then accepts the root on the operator's word.
+    await registerRoot({ ...services, registry, dpsInstance }, { withoutProof: value.keyName === undefined });
+  }
 }

@@ -14,13 +14,12 @@ import type { EnsuredGroups } from './ensure-groups.ts';
 export async function unblockDevices(
   claimed: readonly ClaimedRow[],
   { issuances }: EnsuredGroups,
-  { enrollments, rateLimiter, retry }: Pick<Ports, 'enrollments' | 'rateLimiter' | 'retry'>,
+  { enrollments, retry }: Pick<Ports, 'enrollments' | 'retry'>,
 ): Promise<void> {
   for (const { request, record } of claimed) {
     const block = record.value.deletion?.block;
     const group = issuances.get(request.enrollmentGroup)?.group;
     if (block === undefined || group?.definition.enrollment !== 'group') continue;
-    await rateLimiter.acquire(2);
     await retrying(() => enrollments.deleteEnrollment(request.deviceId, ({ mark }) => mark === block), retry);
   }
 }

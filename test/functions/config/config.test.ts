@@ -300,6 +300,7 @@ describe('readConfig', () => {
       'AzureWebJobsStorage',
       'COSMOS_KEY',
       'DPS_CONNECTION_STRING',
+      'DPS_INSTANCES',
       'HUB_CONNECTION_STRING',
     ]);
     fc.assert(

@@ -41,17 +41,23 @@ function someAuthority(change: Partial<RootCa> = {}): CheckedServices['authority
   };
 }
 
+const someDps = {
+  name: 'default',
+  host: 'fleet.azure-devices-provisioning.net',
+  enrollments: { registration: async () => undefined },
+};
+
 function checked(changes: Partial<CheckedServices> = {}): CheckedServices {
   return {
     blobs: new BlobServiceClient(`${origin}/acct`, new StorageSharedKeyCredential('acct', key), noRetries),
     queues: new QueueServiceClient(`${origin}/acct`, new QueueKey('acct', key), noRetries),
     cosmos: new CosmosClient({ endpoint: origin, key }).database('fleet'),
-    enrollments: { registration: async () => undefined },
+    dps: [someDps],
     authority: someAuthority(),
     groups: { directory: async () => new Map() },
     dpsCas: { read: async () => undefined },
     now: () => someTime,
-    hosts: { cosmos: '127.0.0.1', dps: 'fleet.azure-devices-provisioning.net', keys: 'fleet.vault.azure.net' },
+    hosts: { cosmos: '127.0.0.1', keys: 'fleet.vault.azure.net' },
     ...changes,
   };
 }
@@ -127,7 +133,10 @@ describe('health checks', () => {
   it('find the refusal of DPS in the cause of a FleetError', async () => {
     const cause = { statusCode: 401, cause: new Error('UnauthorizedError') };
     const registration = () => Promise.reject(new FleetError('unavailable', 'DPS refuses.', { cause }));
-    const { problem } = await check('DPS service API', checked({ enrollments: { registration } }));
+    const { problem } = await check(
+      'DPS service API',
+      checked({ dps: [{ ...someDps, enrollments: { registration } }] }),
+    );
     assert.match(problem ?? '', /\(401\)\. Give it the role "Device Provisioning Service Data Contributor"/);
   });
 

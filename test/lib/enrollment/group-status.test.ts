@@ -24,20 +24,27 @@ it('a group is pending until DPS is known to trust its CA, and says what to do',
   const unknown = groupStatus(group, { root });
   assert.deepEqual([unknown.status, unknown.reason?.code], ['pending', 'ca-unregistered']);
   assert.match(unknown.reason?.message ?? '', /not known whether DPS has.*fleet ca check/);
-  const unverified = groupStatus(group, { root, list: listed(root.certificatePem, false) });
+  const unverified = groupStatus(group, { root, lists: new Map([['default', listed(root.certificatePem, false)]]) });
   assert.match(unverified.reason?.message ?? '', /as their-root, not verified, at 2026-11-25/);
-  assert.equal(groupStatus(group, { root, list: { seenAt, certificates: [] } }).status, 'pending');
+  assert.equal(
+    groupStatus(group, { root, lists: new Map([['default', { seenAt, certificates: [] }]]) }).status,
+    'pending',
+  );
 });
 
 it('a group is enrolled once its root is registered, or an operator saw it verified', async () => {
   using world = createWorld();
   const { group, root } = await declared(world);
-  assert.equal(groupStatus(group, { root, list: listed(root.certificatePem, true) }).status, 'enrolled');
+  assert.equal(
+    groupStatus(group, { root, lists: new Map([['default', listed(root.certificatePem, true)]]) }).status,
+    'enrolled',
+  );
   const registration = { name: 'fleet-root', at: seenAt };
   assert.equal(groupStatus(group, { root: { ...root, registration } }).status, 'enrolled');
   // The CA of the group itself will do.
   assert.equal(
-    groupStatus(group, { root, list: listed(group.issuingCas[0]?.certificatePem ?? '', true) }).status,
+    groupStatus(group, { root, lists: new Map([['default', listed(group.issuingCas[0]?.certificatePem ?? '', true)]]) })
+      .status,
     'enrolled',
   );
 });

@@ -166,10 +166,10 @@ describe('in the audit trail', () => {
       return new Date(someTime.getTime() + 1_000_000_000).toISOString();
     };
     world.audit.stop();
-    await observe()({ of: 'groups', at: at(), groups: new Map() });
+    await observe()({ of: 'groups', at: at(), groups: new Map(), dps: 'default' });
     assert.equal(world.enrollments.groups.has('line7'), false);
     world.audit.start();
-    await observe()({ of: 'groups', at: at(), groups: new Map() });
+    await observe()({ of: 'groups', at: at(), groups: new Map(), dps: 'default' });
     assert.equal(world.enrollments.groups.has('line7'), true);
     const [intent, result] = world.entriesOf('repair-finding');
     assert.equal(intent?.by, 'sweep');

@@ -39,7 +39,7 @@ async function withCa(more: Partial<DelegatedCa> = {}) {
       const services = world.services();
       const { items } = await createMemoryFleetReader(world.enrollments).groups();
       const groups = new Map(items.map((each) => [each.id, each]));
-      return createDriftDetector(services)({ of: 'groups', at: time.toISOString(), groups });
+      return createDriftDetector(services)({ of: 'groups', at: time.toISOString(), groups, dps: 'default' });
     },
     [Symbol.dispose]: () => world[Symbol.dispose](),
   };
@@ -94,7 +94,7 @@ describe('blocking a delegated CA', () => {
   it('stays marked when DPS refuses the group, and the timer tries again', async () => {
     using fleet = await withCa();
     const other = (await makeCertificate({ name: 'another', ca: true })).pem;
-    await fleet.world.enrollments.closeCa({ id: fleet.group, certificatePem: other });
+    await fleet.world.enrollments.closeCa({ id: fleet.group, certificatePem: other, enrollmentGroup: 'line7' });
     await assert.rejects(fleet.block(), { code: 'group-exists' });
     assert.deepEqual(await fleet.settle(), { lost: 0, closed: 0, removed: 0 });
     assert.equal((await fleet.record())?.blocked?.by, asked.by);
@@ -140,7 +140,7 @@ describe('the end of delegated CAs', () => {
     await fleet.block();
     fleet.world.enrollments.entries.groups.delete(fleet.group);
     const other = (await makeCertificate({ name: 'another', ca: true })).pem;
-    await fleet.world.enrollments.closeCa({ id: fleet.group, certificatePem: other });
+    await fleet.world.enrollments.closeCa({ id: fleet.group, certificatePem: other, enrollmentGroup: 'line7' });
     fleet.set('2027-11-29T00:00:00.000Z');
     await fleet.settle();
     assert.ok(fleet.inDps());

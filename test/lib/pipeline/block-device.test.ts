@@ -269,10 +269,10 @@ describe('suspending, revoking and scrapping a device', () => {
     world.enrollments.entries.individuals.set('gw-1', theirs);
     await blockDevice('gw-1', 'revoked', ann, world.services());
     let asked = 0;
-    const { registration } = world.enrollments;
-    world.enrollments.registration = (id) => {
+    const { registrationsOf } = world.enrollments;
+    world.enrollments.registrationsOf = (id) => {
       asked += 1;
-      return registration(id);
+      return registrationsOf(id);
     };
     for (const steps of [1, 2]) {
       world.pass(300);

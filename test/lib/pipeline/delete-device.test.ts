@@ -202,10 +202,10 @@ describe('a device is not deleted', () => {
 describe('a device that registers while it is deleted', () => {
   /** The device registers after DPS was asked whether it has, and before it is closed. */
   function registersInBetween(world: World, status: 'assigned' | 'assigning' = 'assigned') {
-    const { registration } = world.enrollments;
-    world.enrollments.registration = async (id) => {
-      world.enrollments.registration = registration;
-      const answer = await registration(id);
+    const { registrationsOf } = world.enrollments;
+    world.enrollments.registrationsOf = async (id) => {
+      world.enrollments.registrationsOf = registrationsOf;
+      const answer = await registrationsOf(id);
       register(world, 'gw-1', status);
       return answer;
     };

@@ -33,7 +33,7 @@ describe('findings that a sweep did not see', () => {
     let [gone, place]: [number, string | undefined] = [0, undefined];
     do {
       calls = 0;
-      const part = await endUnseen({ of: 'end', at, began: at, place }, ports);
+      const part = await endUnseen({ of: 'end', at, began: at, dps: 'default', place }, ports);
       gone += part.gone;
       place = part.next;
       perPart.push(calls);

@@ -10,7 +10,7 @@ const began = '2026-11-27T03:00:00.000Z';
 const figures = { ...noFigures, groups: 12, enrollments: 30, registrations: 900 };
 
 async function quotasAfter(world: World, state?: SweepState, dpsCas = createMemoryDpsCaStore()) {
-  const ports = { ...world.services(), dpsCas };
+  const ports = { ...world.services(), dpsCas, dpsInstances: ['default'] };
   if (state !== undefined) await writeSweepState(ports.reports, state);
   return readQuotas(ports);
 }

@@ -96,7 +96,7 @@ describe('a device that asks for certificates too often', () => {
     const endedBy = async (at: string) => {
       let [gone, place]: [number, string | undefined] = [0, undefined];
       do {
-        const part = await endUnseen({ of: 'end', at, began: at, place }, world.services());
+        const part = await endUnseen({ of: 'end', at, began: at, dps: 'default', place }, world.services());
         gone += part.gone;
         place = part.next;
       } while (place !== undefined);

@@ -8,7 +8,7 @@ import { sweep } from '../../../lib/pipeline/sweep.ts';
 import { readSweepState } from '../../../lib/pipeline/sweep-state.ts';
 import { someDevice, someTime } from '../../factories.ts';
 import { createMemoryFleetReader } from '../../memory/fleet-reader.ts';
-import { createWorld, noTwins, type World } from '../../world.ts';
+import { createWorld, noTwins, sweptDps, type World } from '../../world.ts';
 
 const hub = 'hub.azure-devices.net';
 const list = 'deviceId,enrollmentGroup\n';
@@ -28,7 +28,7 @@ function sweeping(world: World, { pageSize = 100 } = {}) {
   };
   const ports = () => {
     const given = world.services();
-    return { ...given, twins: noTwins, fleet, queryRateLimiter: () => given.rateLimiter, observe };
+    return { ...given, ...sweptDps(given), twins: noTwins, fleet, observe };
   };
   return {
     fleet,
@@ -328,8 +328,7 @@ describe('a sweep', () => {
       time += 15 * 60 * 1000;
       return { opened: 0, gone: 1, repaired: 0, ...(parts.length < 5 && { next: String(parts.length) }) };
     };
-    const run = (begin: boolean) =>
-      sweep({ ...given, twins: noTwins, fleet, queryRateLimiter: () => given.rateLimiter, observe }, { begin });
+    const run = (begin: boolean) => sweep({ ...given, ...sweptDps(given), twins: noTwins, fleet, observe }, { begin });
     assert.equal(await run(true), undefined);
     assert.equal(await run(false), undefined);
     assert.equal((await run(false))?.gone, 5);

@@ -15,7 +15,7 @@ import { sweep } from '../../../../lib/pipeline/sweep.ts';
 import type { SweepFigures } from '../../../../lib/pipeline/sweep-state.ts';
 import { uploadVerifiedCa } from '../../../infra/emulators/dps/management.ts';
 import { type DeviceIdentity, startDps } from '../../../infra/emulators/dps/running-dps.ts';
-import { createWorld } from '../../../world.ts';
+import { createWorld, sweptDps } from '../../../world.ts';
 
 /*
  * A fleet on the DPS emulator: real certificates, bundles, registrations and identities. Records are in memory.
@@ -69,7 +69,7 @@ export async function startDriftFleet(options: Pick<DpsEmulatorOptions, 'dataFil
     // Times have milliseconds: what was done before the sweep is older than it.
     await sleep(3);
     const services = world.services();
-    const ports = { ...services, fleet: reader, queryRateLimiter: () => services.rateLimiter };
+    const ports = { ...services, ...sweptDps(services), fleet: reader };
     const figures = await sweep({ ...ports, observe: createDriftDetector(services) }, { begin: true });
     assert.ok(figures !== undefined, 'the sweep ended in one run');
     return figures;
