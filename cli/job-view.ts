@@ -104,6 +104,9 @@ export function checkLines(check: Schemas['CheckSummary'] & { readonly rows: num
       ];
     }),
     ...(estimate.renewals ?? []).map((each): Line => ['renewals', renewalsText(each)]),
+    ...(estimate.issuance ?? []).flatMap(({ enrollmentGroup, by, reason }): Line[] =>
+      reason === undefined ? [] : [['issuing', `${enrollmentGroup}: ${by}. ${reason}`]],
+    ),
     ['price', `about ${once.toFixed(2)} ${currency} once, ${perMonth.toFixed(2)} ${currency} per month`],
     ['digest', check.digest],
   ];

@@ -1,5 +1,6 @@
 import { CommanderError } from '@commander-js/extra-typings';
 import { completionCommands } from './commands/completion.ts';
+import { delegatedCaCommands } from './commands/delegated-cas.ts';
 import { deviceCommands } from './commands/devices.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { findingCommands } from './commands/findings.ts';
@@ -46,6 +47,7 @@ export function createProgram(terminal: Pick<Terminal, 'stdout' | 'stderr'>, run
   watchFolderCommand(root, run);
   deviceCommands(root, run);
   groupCommands(root, run);
+  delegatedCaCommands(root, run);
   findingCommands(root, run);
   renewalCommands(root, run);
   operatorCommands(root, run);

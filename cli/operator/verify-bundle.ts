@@ -5,7 +5,7 @@ import { type FoundBundle, findBundles } from '../../infra/tools/find-bundles.ts
 import type { VerifierGroup } from '../../lib/bundle/dps-decision.ts';
 import { type BundleReport, verifyBundle } from '../../lib/bundle/verify-bundle.ts';
 import { FleetError } from '../../lib/errors.ts';
-import { answered } from '../api.ts';
+import { type Api, answered, every } from '../api.ts';
 import type { Context } from '../context.ts';
 import { CliError, exitCodes, usageError } from '../errors.ts';
 import { plural } from '../text.ts';
@@ -127,7 +127,21 @@ export async function verifyBundles(context: Context, path: string, options: Ver
 /** The groups of the deployment that is meant, in place of a file. */
 async function liveGroups({ api }: Context): Promise<VerifierGroup[]> {
   const { client } = await api();
-  return verifierGroups(await answered(client.GET('/enrollment-groups')), 'The answer of the deployment');
+  const groups = verifierGroups(await answered(client.GET('/enrollment-groups')), 'The answer of the deployment');
+  const blocked = await blockedCas(client);
+  return groups.map((each) => ({ ...each, blockedCas: blocked.get(each.id) ?? [] }));
+}
+
+/** Delegated CAs that DPS refuses, PEM, by group. */
+async function blockedCas(client: Api['client']): Promise<ReadonlyMap<string, readonly string[]>> {
+  const read = async (page: { limit: number; continuation?: string }) => {
+    const query = { ...page, state: 'blocked' as const };
+    const answer = await answered(client.GET('/certificate-authorities', { params: { query } }));
+    return { items: answer.certificateAuthorities, continuation: answer.continuation };
+  };
+  const found = await Array.fromAsync(every(Number.POSITIVE_INFINITY, read));
+  const byGroup = Map.groupBy(found, ({ enrollmentGroup }) => enrollmentGroup);
+  return new Map([...byGroup].map(([id, cas]) => [id, cas.flatMap(({ certificatePem }) => certificatePem ?? [])]));
 }
 
 /** Verifies every bundle. A file that is not a bundle is a fault, and the others are still verified. @returns the exit code */

@@ -58,32 +58,45 @@ export async function reissue(context: Context, enrollmentGroup: string, { befor
   const { client } = await context.api();
   const query = { enrollmentGroup, before };
   const rows = String(await answered(client.GET('/renewals/list', { params: { query }, parseAs: 'text' })));
+  return submitRows(context, rows, {
+    ...{ list, yes, of: `of group ${enrollmentGroup}` },
+    none: `No device of group ${enrollmentGroup} ends before ${before} and has to be issued again.`,
+    listed: `fleet renewals reissue ${enrollmentGroup} --before ${before} --list`,
+  });
+}
+
+interface Rows extends Pick<ReissueOptions, 'list' | 'yes'> {
+  /** Which devices they are, behind "device". */
+  readonly of: string;
+  /** What to say when there are none. */
+  readonly none: string;
+  /** The command that writes them. */
+  readonly listed: string;
+}
+
+/** Submits rows of devices that have to be issued again, after it has shown what that means, or writes them. */
+export async function submitRows(context: Context, rows: string, { of, none, listed, list, yes }: Rows) {
+  const { client } = await context.api();
   if (list) {
     await context.output.raw(rows);
     return undefined;
   }
   const devices = rows.split('\n').length - 1;
   if (devices === 0) {
-    context.say(`No device of group ${enrollmentGroup} ends before ${before} and has to be issued again.`);
+    context.say(none);
     return undefined;
   }
   if (rows.includes('"csr":""')) {
-    throw new CliError(
-      exitCodes.failed,
-      `Devices of group ${enrollmentGroup} make their keys, so each row needs a csr.`,
-      {
-        next: `fleet renewals reissue ${enrollmentGroup} --before ${before} --list`,
-      },
-    );
+    throw new CliError(exitCodes.failed, `Devices ${of} make their keys, so each row needs a csr.`, { next: listed });
   }
   const body = asIs({ body: new Blob([rows]), mediaType: 'application/x-ndjson' });
   const check = await answered(client.POST('/checks', { params: { query: { onConflict: 'reissue' } }, ...body }));
   for (const line of 'outcomes' in check ? checkLines(check) : []) {
     context.say(typeof line === 'string' ? line : `${line[0]}  ${line[1] ?? ''}`);
   }
-  await context.confirm(`Issue ${plural(devices, 'device')} of group ${enrollmentGroup} again?`, { yes });
+  await context.confirm(`Issue ${plural(devices, 'device')} ${of} again?`, { yes });
   // The same devices with the same certificates are the same job.
-  const key = createHash('sha256').update(`${enrollmentGroup}\n${before}\n${rows}`).digest('hex');
+  const key = createHash('sha256').update(`${listed}\n${rows}`).digest('hex');
   const params = { query: { onConflict: 'reissue' as const }, header: { 'idempotency-key': key } };
   const job = await answered(client.POST('/jobs', { params, ...body }));
   await context.output.one(job, jobLines);

@@ -77,6 +77,19 @@ const estimate = z
       .readonly()
       .optional()
       .describe('How fast the devices of each group renew later if all of them are issued at once.'),
+    issuance: z
+      .array(
+        z
+          .object({
+            enrollmentGroup: z.string(),
+            by: z.enum(['delegated', 'direct']),
+            reason: z.string().optional().describe('Why it is `direct` although the group is for `delegated`.'),
+          })
+          .readonly(),
+      )
+      .readonly()
+      .optional()
+      .describe('Who signs the identities of each group: a CA that a worker makes for itself, or the issuing CA.'),
     price: z
       .object({
         currency: z.literal('USD'),

@@ -2,6 +2,7 @@ import { caKeyOf } from '../authorities/certificate-authority.ts';
 import { FleetError } from '../errors.ts';
 import { edgeCaOf } from '../groups/definition.ts';
 import type { GroupRecord, IssuingCa } from '../groups/group.ts';
+import { issuanceOf } from '../groups/issuance.ts';
 import { renewalPaceOf } from '../groups/validity-jitter.ts';
 import type { GroupWork } from '../jobs/estimate.ts';
 import {
@@ -29,8 +30,9 @@ export interface CheckedGroup {
 /**
  * Opens the groups of one list. A group stays open for the list, so that a key in two of its rows is found.
  * @param listRows rows of the list, which can have devices of several groups
+ * @param usesKeyVault whether CA keys are in a Key Vault: the default of `issuance`
  */
-export function createGroupChecks(now: () => Date, listRows: number) {
+export function createGroupChecks(now: () => Date, listRows: number, usesKeyVault: boolean) {
   const opened = new Map<string, { readonly etag: string; readonly group: CheckedGroup }>();
   const ownersOf = new Map<string, KeyOwners>();
 
@@ -45,7 +47,7 @@ export function createGroupChecks(now: () => Date, listRows: number) {
     async open({ value, etag }: Versioned<GroupRecord>): Promise<CheckedGroup> {
       const known = opened.get(value.id);
       if (known?.etag === etag) return known.group;
-      const group = openGroup(value, owners(value.id), { now: now(), listRows });
+      const group = openGroup(value, owners(value.id), { now: now(), listRows, usesKeyVault });
       opened.set(value.id, { etag, group });
       return group;
     },
@@ -60,7 +62,7 @@ export function createGroupChecks(now: () => Date, listRows: number) {
 function openGroup(
   { id, definition, deviceScale = 0, issuingCas: [ca] }: GroupRecord,
   owners: KeyOwners,
-  { now, listRows }: { readonly now: Date; readonly listRows: number },
+  { now, listRows, usesKeyVault }: { readonly now: Date; readonly listRows: number; readonly usesKeyVault: boolean },
 ): CheckedGroup {
   const devices = Math.max(listRows, deviceScale);
   const edgeCa = edgeCaOf(definition);
@@ -69,6 +71,7 @@ function openGroup(
     certificatesPerDevice: edgeCa === undefined ? 1 : 2,
     rsa: keyType === 'rsa-4096',
     individual: definition.enrollment === 'individual',
+    issuance: { enrollmentGroup: id, ...issuanceOf(definition, { usesKeyVault, issuingCa: ca }) },
     renewals: { enrollmentGroup: id, ofDevices: devices, ...renewalPaceOf(definition, devices) },
   };
   if (ca === undefined) {

@@ -438,6 +438,33 @@ export function deviceStoreContract(name: string, open: () => Promise<DeviceStor
       assert.deepEqual((await due('1999-01-04T00:00:00.000Z')).sort(), [id('look-1'), id('look-2')]);
     });
 
+    it('lists devices that work with a certificate of a delegated CA', async () => {
+      const store = await open();
+      const [enrollmentGroup, ca, other] = [`delegated-${run}`, 'aa'.repeat(16), 'bb'.repeat(16)];
+      const certificate = (serialNumber: string, delegatedCa?: string): DeviceCertificate => ({
+        ...{ kind: 'identity', serialNumber, enrollmentGroup, state: 'live', since: '2026-11-28T09:00:00.000Z' },
+        ...{ sha1Thumbprint: 'A', sha256Thumbprint: `B${serialNumber}` },
+        ...{ notBefore: '2026-11-27T21:00:00.000Z', notAfter: '2027-11-28T09:00:00.000Z' },
+        ...(delegatedCa !== undefined && { delegatedCa }),
+      });
+      const present = (name: string, change: Partial<DeviceRecord>) =>
+        someDevice({ id: id(name), enrollmentGroup, status: 'assigned', serialNumber: '02', ...change });
+      const before = { ...present('x', {}), serialNumber: '01', certificates: undefined };
+      await store.create([
+        present('d1', { certificates: [certificate('02', ca)] }),
+        present('d2', { certificates: [certificate('02', other)] }),
+        present('d3', { certificates: [certificate('02'), certificate('01', ca)] }),
+        present('d4', { certificates: [certificate('02', ca)], status: 'revoked' }),
+        present('d5', { certificates: [certificate('01', ca)], status: 'claimed', before }),
+        present('d6', {}),
+      ]);
+      const { items } = await store.list({ enrollmentGroup, delegatedCa: ca }, { size: 10 });
+      assert.deepEqual(
+        items.map((each) => each.id),
+        [id('d1'), id('d5')],
+      );
+    });
+
     it('lists the devices that are in a group, or have been', async () => {
       const store = await open();
       const [issuingGroup, other] = [`issuing-${run}`, `other-${run}`];

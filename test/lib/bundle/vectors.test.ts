@@ -58,3 +58,29 @@ describe('the bundle of each target', () => {
     });
   }
 });
+
+describe('the bundle of each target, signed by a delegated CA', () => {
+  for (const [name, input] of Object.entries(vectors)) {
+    it(`${name} differs in certificate chains only`, async () => {
+      const csr = input.keyCustody === 'device' ? request('gw-000001') : undefined;
+      const filesOf = async (delegated: boolean) => {
+        const maker = await someBundler(input, { delegated });
+        return new Map(readTar(await maker.bundle('gw-000001', csr)).map(({ path, ...file }) => [path, file]));
+      };
+      const [direct, delegated] = [await filesOf(false), await filesOf(true)];
+      assert.deepEqual([...delegated.keys()], [...direct.keys()]);
+      for (const [path, { body, mode }] of delegated) {
+        const before = direct.get(path);
+        assert.equal(mode, before?.mode, path);
+        if (/^[^/]+\/(?:certs|secrets)\//.test(path)) {
+          const more = path.endsWith('.full-chain.pem') ? 1 : 0;
+          assert.equal(countOf(body), countOf(before?.body) + more, path);
+        } else {
+          assert.equal(body.toString(), before?.body.toString(), path);
+        }
+      }
+    });
+  }
+});
+
+const countOf = (body: Buffer | undefined) => body?.toString().match(/-----BEGIN/g)?.length ?? 0;

@@ -43,6 +43,19 @@ describe('an estimate', () => {
     assert.ok(!files.price.items.some(({ of }) => of === prices.keyVaultSignature.of));
   });
 
+  it('counts one signature of the vault where a delegated CA signs the certificates', () => {
+    const issuance = { enrollmentGroup: 'line7', by: 'delegated' } as const;
+    const delegated = work({ devices: 1_000_000, rsa: true, issuance });
+    const found = estimate({ work: [delegated], deployment: vault });
+    assert.equal(found.certificates, 1_000_000);
+    const quota = found.phases[0]?.quotas.find(({ service }) => service === 'keyVault');
+    assert.equal(quota?.operations, 1);
+    assert.equal(found.price.items.find(({ of }) => of === prices.keyVaultSignature.of)?.count, 1);
+    assert.deepEqual(found.issuance, [issuance]);
+    const direct = work({ devices: 1000, issuance: { ...issuance, by: 'direct', reason: 'too short' } });
+    assert.equal(estimate({ work: [direct], deployment: vault }).phases[0]?.quotas.at(-1)?.operations, 1000);
+  });
+
   it('adds up its prices, each with source and date', () => {
     const { price } = estimate({ work: [work({ devices: 1_000_000 })], deployment: vault });
     const sum = (when: string) =>
