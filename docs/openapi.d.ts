@@ -2301,6 +2301,14 @@ export interface components {
                 /** @description More per minute than half of what DPS takes: set `validityJitterDays`. */
                 aboveHalfOfQuota: boolean;
             }[];
+            /** @description Who signs, per group: a delegated CA of a worker, or the issuing CA. */
+            readonly issuance?: {
+                enrollmentGroup: string;
+                /** @enum {string} */
+                by: "delegated" | "direct";
+                /** @description Why it is `direct` although the group is for `delegated`, and what to do. */
+                reason?: string;
+            }[];
             readonly price: {
                 /** @constant */
                 currency: "USD";

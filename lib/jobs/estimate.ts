@@ -1,3 +1,4 @@
+import type { IssuanceChoice } from '../groups/issuance.ts';
 import { renewalsPerMinute } from '../groups/validity-jitter.ts';
 import {
   costOf,
@@ -22,6 +23,8 @@ export interface Estimate {
   readonly phases: readonly EstimatedPhase[];
   /** How fast the devices renew later, per group; at most 100. Absent in estimates of earlier versions. */
   readonly renewals?: readonly EstimatedRenewals[];
+  /** Who signs, per group; at most 100. Absent in estimates of earlier versions. */
+  readonly issuance?: readonly EstimatedIssuance[];
   readonly price: EstimatedPrice;
   /** The assumptions behind the figures, as sentences. */
   readonly assumptions: readonly string[];
@@ -58,6 +61,10 @@ export interface EstimatedRenewals {
   readonly aboveHalfOfQuota: boolean;
 }
 
+export interface EstimatedIssuance extends IssuanceChoice {
+  readonly enrollmentGroup: string;
+}
+
 export interface EstimatedPrice {
   readonly currency: 'USD';
   /** For the job, and the registration of each device. */
@@ -88,6 +95,8 @@ export interface GroupWork {
   readonly individual: boolean;
   /** How fast the group renews later. Absent in checks of earlier versions. */
   readonly renewals?: Omit<EstimatedRenewals, 'aboveHalfOfQuota'>;
+  /** Who signs. Absent in checks of earlier versions, whose groups issued directly. */
+  readonly issuance?: EstimatedIssuance;
 }
 
 export interface EstimateOptions {
@@ -114,10 +123,9 @@ export function estimate({ work, deployment }: EstimateOptions): Estimate {
   const devices = sum((each) => each.devices);
   const newDevices = sum((each) => each.newDevices);
   const certificates = sum((each) => each.devices * each.certificatesPerDevice);
-  const rsaCertificates = sum((each) => (each.rsa ? each.devices * each.certificatesPerDevice : 0));
   const individual = sum((each) => (each.individual ? each.devices : 0));
-  const vaultSignatures = deployment.usesKeyVault ? certificates : 0;
-  const rsaSignatures = deployment.usesKeyVault ? rsaCertificates : 0;
+  const vaultSignatures = deployment.usesKeyVault ? sum(signaturesFor) : 0;
+  const rsaSignatures = deployment.usesKeyVault ? sum((each) => (each.rsa ? signaturesFor(each) : 0)) : 0;
 
   const issuing = [
     load('requestUnits', devices * usage.requestUnits.perDevice),
@@ -147,10 +155,18 @@ export function estimate({ work, deployment }: EstimateOptions): Estimate {
     ...(binding !== undefined && { binding }),
     phases: [phase('issue', issuing), phase('register', registering)],
     renewals: work.flatMap(({ renewals }) => (renewals === undefined ? [] : [roundedRenewals(renewals)])),
+    issuance: work.flatMap(({ issuance }) => (issuance === undefined ? [] : [issuance])),
     price: { currency: 'USD', once: total(items, 'once'), perMonth: total(items, 'perMonth'), items },
     assumptions,
     figuresOf: newestDate,
   };
+}
+
+/** Signatures of the issuing CA: for each certificate, or for each delegated CA that signs them. */
+function signaturesFor({ devices, certificatesPerDevice, issuance }: GroupWork): number {
+  return issuance?.by === 'delegated'
+    ? Math.ceil(devices * usage.delegatedCas.perDevice)
+    : devices * certificatesPerDevice;
 }
 
 const assumptions = [
@@ -160,6 +176,7 @@ const assumptions = [
   'All devices register at once. Devices that start over days need no more minutes than that.',
   'Prices are list prices in US dollars, East US. Units of IoT Hub, messages of devices and renewals are not in them.',
   'RSA signatures are priced as those of elliptic curve keys.',
+  'With delegated issuing, the vault signs one CA per worker and hour. One per chunk of 250 devices is taken, which is the most.',
 ];
 
 const newestDate =

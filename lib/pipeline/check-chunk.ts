@@ -5,7 +5,7 @@ import type { Groups } from '../enrollment/groups.ts';
 import { isRetriable } from '../errors.ts';
 import { type GroupRecord, inForce } from '../groups/group.ts';
 import { addOutcomes, noOutcomes, type RowOutcome, type RowOutcomes } from '../jobs/check.ts';
-import type { GroupWork } from '../jobs/estimate.ts';
+import type { Deployment, GroupWork } from '../jobs/estimate.ts';
 import type { Job, Part } from '../jobs/job.ts';
 import type { ChunkMessage } from '../jobs/messages.ts';
 import { type ChunkReport, resultRow } from '../jobs/reports.ts';
@@ -25,6 +25,7 @@ import { type ReadPorts, readRows } from './steps/read.ts';
 export interface CheckPorts {
   readonly groups: Pick<Groups, 'directory' | 'foresee'>;
   readonly devices: Pick<DeviceStore, 'read'>;
+  readonly deployment: Deployment;
   readonly now: () => Date;
 }
 
@@ -71,10 +72,10 @@ export interface ListCheck {
 export function createListCheck(
   job: Job,
   { rows: listRows }: { readonly rows: number },
-  { groups, devices, manifests, reports, now }: CheckPorts & ReadPorts,
+  { groups, devices, manifests, reports, deployment, now }: CheckPorts & ReadPorts,
 ): ListCheck {
   const claims = createClaimTable();
-  const groupChecks = createGroupChecks(now, listRows);
+  const groupChecks = createGroupChecks({ listRows, usesKeyVault: deployment.usesKeyVault, now });
   const { jobId, allowedGroups: [enrollmentGroup = ''] = [] } = job;
   const foreseeing = { directory: groups.directory, ensure: groups.foresee };
 

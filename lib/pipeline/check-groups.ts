@@ -2,6 +2,7 @@ import { caKeyOf } from '../authorities/certificate-authority.ts';
 import { FleetError } from '../errors.ts';
 import { edgeCaOf } from '../groups/definition.ts';
 import type { GroupRecord, IssuingCa } from '../groups/group.ts';
+import { issuanceOf } from '../groups/issuance.ts';
 import { renewalPaceOf } from '../groups/validity-jitter.ts';
 import type { GroupWork } from '../jobs/estimate.ts';
 import {
@@ -26,11 +27,16 @@ export interface CheckedGroup {
   check(request: DeviceIssueRequest): Promise<Buffer | undefined>;
 }
 
-/**
- * Opens the groups of one list. A group stays open for the list, so that a key in two of its rows is found.
- * @param listRows rows of the list, which can have devices of several groups
- */
-export function createGroupChecks(now: () => Date, listRows: number) {
+export interface GroupChecksOptions {
+  /** Rows of the list, which can have devices of several groups. */
+  readonly listRows: number;
+  /** Whether CA keys are in Key Vault. */
+  readonly usesKeyVault: boolean;
+  readonly now: () => Date;
+}
+
+/** Opens the groups of one list. A group stays open for the list, so that a key in two of its rows is found. */
+export function createGroupChecks({ listRows, usesKeyVault, now }: GroupChecksOptions) {
   const opened = new Map<string, { readonly etag: string; readonly group: CheckedGroup }>();
   const ownersOf = new Map<string, KeyOwners>();
 
@@ -45,7 +51,7 @@ export function createGroupChecks(now: () => Date, listRows: number) {
     async open({ value, etag }: Versioned<GroupRecord>): Promise<CheckedGroup> {
       const known = opened.get(value.id);
       if (known?.etag === etag) return known.group;
-      const group = openGroup(value, owners(value.id), { now: now(), listRows });
+      const group = openGroup(value, owners(value.id), { listRows, usesKeyVault, now });
       opened.set(value.id, { etag, group });
       return group;
     },
@@ -60,7 +66,7 @@ export function createGroupChecks(now: () => Date, listRows: number) {
 function openGroup(
   { id, definition, deviceScale = 0, issuingCas: [ca] }: GroupRecord,
   owners: KeyOwners,
-  { now, listRows }: { readonly now: Date; readonly listRows: number },
+  { listRows, usesKeyVault, now }: GroupChecksOptions,
 ): CheckedGroup {
   const devices = Math.max(listRows, deviceScale);
   const edgeCa = edgeCaOf(definition);
@@ -70,6 +76,7 @@ function openGroup(
     rsa: keyType === 'rsa-4096',
     individual: definition.enrollment === 'individual',
     renewals: { enrollmentGroup: id, ofDevices: devices, ...renewalPaceOf(definition, devices) },
+    issuance: { enrollmentGroup: id, ...issuanceOf(definition, { usesKeyVault, issuingCa: ca }) },
   };
   if (ca === undefined) {
     // The rules of a certificate are checked against its CA, which the first job of the group makes.
@@ -81,7 +88,7 @@ function openGroup(
     issuer: withoutKey(ca),
     keyType: definition.keyType,
     validityDays: definition.validityDays,
-    now,
+    now: now(),
     edgeCa,
     owners,
   });
