@@ -195,6 +195,10 @@ export const usage = {
   requestUnits: { of: 'request units (the service charges more than the emulator measured)', ...measured(16.6) },
   executions: { of: 'executions of functions', ...measured(0.0053) },
   gigabyteSeconds: { of: 'GB-seconds of functions', ...measured(0.00063) },
+  delegatedCas: {
+    of: 'delegated CAs, in groups with delegated issuing: at most one per chunk of 250 rows',
+    ...{ perDevice: 1 / 250, source: 'performance.md#what-limits-you', date: '2026-11-28' },
+  },
   bundleBytes: { of: 'bytes of a bundle', ...measured(5_700) },
   recordBytes: { of: 'bytes of a device record, with its indexes', ...measured(2_000) },
 } as const satisfies Record<string, Usage>;

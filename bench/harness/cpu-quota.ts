@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -22,14 +22,19 @@ const root = '/sys/fs/cgroup';
 /** Milliseconds that the kernel has to notice that the processes of a group have ended. */
 const endTimeout = 5_000;
 
-/** Opens the controller. @throws Error when this machine has none that can be written */
+const prefix = 'fleet-bench-';
+
+/** Opens the controller, and removes what an interrupted run left there. @throws Error when this machine has none that can be written */
 export async function openCpuQuota(): Promise<CpuQuota> {
   const { parent, settings } = await controller();
+  const leftovers = (await readdir(parent)).filter((name) => name.startsWith(prefix));
+  // The group of a process that still runs cannot be removed, and stays.
+  await Promise.allSettled(leftovers.map((name) => rmdir(join(parent, name))));
   const groups: string[] = [];
 
   return {
     async limit(pid, cores) {
-      const group = join(parent, `fleet-bench-${pid}`);
+      const group = join(parent, `${prefix}${pid}`);
       await mkdir(group);
       groups.push(group);
       for (const [file, value] of settings(Math.round(cores * period))) await writeFile(join(group, file), value);
@@ -71,7 +76,7 @@ async function controller(): Promise<Controller> {
 
 /** @throws Error without the right to make groups */
 async function probe(parent: string): Promise<void> {
-  const group = join(parent, `fleet-bench-probe-${process.pid}`);
+  const group = join(parent, `${prefix}probe-${process.pid}`);
   await mkdir(group);
   await rmdir(group);
 }

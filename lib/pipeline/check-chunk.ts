@@ -25,8 +25,7 @@ import { type ReadPorts, readRows } from './steps/read.ts';
 export interface CheckPorts {
   readonly groups: Pick<Groups, 'directory' | 'foresee'>;
   readonly devices: Pick<DeviceStore, 'read'>;
-  /** Says who signs by default. */
-  readonly deployment: Pick<Deployment, 'usesKeyVault'>;
+  readonly deployment: Deployment;
   readonly now: () => Date;
 }
 
@@ -76,7 +75,7 @@ export function createListCheck(
   { groups, devices, manifests, reports, deployment, now }: CheckPorts & ReadPorts,
 ): ListCheck {
   const claims = createClaimTable();
-  const groupChecks = createGroupChecks(now, listRows, deployment.usesKeyVault);
+  const groupChecks = createGroupChecks({ listRows, usesKeyVault: deployment.usesKeyVault, now });
   const { jobId, allowedGroups: [enrollmentGroup = ''] = [] } = job;
   const foreseeing = { directory: groups.directory, ensure: groups.foresee };
 

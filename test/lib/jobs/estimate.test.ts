@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { estimate, type GroupWork } from '../../../lib/jobs/estimate.ts';
+import { type Estimate, estimate, type GroupWork } from '../../../lib/jobs/estimate.ts';
 import { limits, prices, usage } from '../../../lib/limits-and-prices.ts';
 
 const vault = { dpsOperationsPerMinute: 1000, usesKeyVault: true };
@@ -43,17 +43,19 @@ describe('an estimate', () => {
     assert.ok(!files.price.items.some(({ of }) => of === prices.keyVaultSignature.of));
   });
 
-  it('counts one signature of the vault where a delegated CA signs the certificates', () => {
-    const issuance = { enrollmentGroup: 'line7', by: 'delegated' } as const;
-    const delegated = work({ devices: 1_000_000, rsa: true, issuance });
-    const found = estimate({ work: [delegated], deployment: vault });
-    assert.equal(found.certificates, 1_000_000);
-    const quota = found.phases[0]?.quotas.find(({ service }) => service === 'keyVault');
-    assert.equal(quota?.operations, 1);
-    assert.equal(found.price.items.find(({ of }) => of === prices.keyVaultSignature.of)?.count, 1);
-    assert.deepEqual(found.issuance, [issuance]);
-    const direct = work({ devices: 1000, issuance: { ...issuance, by: 'direct', reason: 'too short' } });
-    assert.equal(estimate({ work: [direct], deployment: vault }).phases[0]?.quotas.at(-1)?.operations, 1000);
+  it('takes one signature of the vault per delegated CA, at most one per chunk, so that the vault does not bind', () => {
+    const delegated = { enrollmentGroup: 'line7', by: 'delegated' } as const;
+    const direct = { enrollmentGroup: 'line8', by: 'direct', reason: 'Issuing CA 1 has path length 0' } as const;
+    const million = { devices: 1_000_000, rsa: true };
+    const found = estimate({ work: [work({ ...million, issuance: delegated })], deployment: vault });
+    assert.deepEqual([found.certificates, found.phases[0]?.binding], [1_000_000, 'cosmos']);
+    const signatures = ({ price }: Estimate) => price.items.find(({ of }) => of === prices.keyVaultSignature.of);
+    assert.deepEqual([signatures(found)?.count, signatures(found)?.dollars], [4000, 0.06]);
+
+    const edge = work({ devices: 10, certificatesPerDevice: 2, issuance: delegated });
+    const both = estimate({ work: [edge, work({ devices: 10, issuance: direct })], deployment: vault });
+    assert.equal(signatures(both)?.count, 11);
+    assert.deepEqual(both.issuance, [delegated, direct]);
   });
 
   it('adds up its prices, each with source and date', () => {

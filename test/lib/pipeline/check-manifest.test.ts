@@ -77,6 +77,20 @@ describe('a small list', () => {
     }
   });
 
+  it('says who signs for each group, as a job would', async () => {
+    using world = await someWorld();
+    // Its CA was made when the group issued directly.
+    await world.declare('line8', { keyCustody: 'plain', issuance: 'delegated' });
+    await world.declare('line9', { keyCustody: 'plain', issuance: 'delegated' });
+    const checked = await checkedNow(world, `${header}gw-1,line7\ngw-2,line8\ngw-3,line9\n`);
+    const reason = 'Issuing CA 1 has path length 0, and delegated CAs below it need 1. Roll the group over.';
+    assert.deepEqual(checked.estimate.issuance, [
+      { enrollmentGroup: 'line7', by: 'direct' },
+      { enrollmentGroup: 'line8', by: 'direct', reason },
+      { enrollmentGroup: 'line9', by: 'delegated' },
+    ]);
+  });
+
   it('has a deleted device as new, since its row makes another device', async () => {
     using world = await someWorld();
     const jobId = await world.upload('line7/list.csv', 'deviceId\ngw-1\n');
