@@ -81,5 +81,8 @@ export function write(reply: object): HttpResponseInit {
     return { status, headers: { ...fileHeaders, ...common }, body: file.body };
   }
   if (json === undefined) return { status, headers: common };
-  return { status, headers: { 'content-type': 'application/json', ...common }, body: JSON.stringify(json) };
+  const body = JSON.stringify(json);
+  // With its length, the answer goes through the worker's server and the host in one piece. Otherwise each sends it in chunks.
+  const length = { 'content-length': String(Buffer.byteLength(body)) };
+  return { status, headers: { 'content-type': 'application/json', ...length, ...common }, body };
 }

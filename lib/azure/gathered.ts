@@ -1,5 +1,5 @@
 /** Most requests at a time. More of them would be smaller, and each costs the same beside what is in it. */
-const requestsInFlight = 2;
+const requestsInFlight = 4;
 
 export interface GatherOptions<Key, Value> {
   /** Most keys of one request. */

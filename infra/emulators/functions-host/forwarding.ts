@@ -5,7 +5,6 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from 'node:http';
-import { pipeline } from 'node:stream';
 
 /** Headers that belong to one connection (RFC 9110, 7.6.1), and those that are set here. */
 const notForwarded = new Set([
@@ -73,8 +72,10 @@ export function forward(
     // Otherwise a client that is still sending gets a broken pipe instead of the answer.
     if (sent !== undefined) await inTime(sent);
     outgoing.writeHead(answer.statusCode ?? 500, forwardedOf(answer.headers));
-    // An end before the end of the body closes both connections.
-    pipeline(answer, outgoing, () => {});
+    // An end before the end of the body closes the other connection, too. `stream.pipeline` costs several times as much.
+    answer.once('error', () => outgoing.destroy());
+    outgoing.once('close', () => void (answer.readableEnded || answer.destroy()));
+    answer.pipe(outgoing);
   });
   return { answered, abort: () => void forwarded.destroy() };
 }

@@ -139,7 +139,8 @@ async function refuse({ env: { incoming } }: Call, status: number): Promise<Resp
 }
 
 function keyOf({ req, env: { incoming } }: Call): string | undefined {
-  return headersOf(incoming)['x-functions-key'] ?? req.query('code');
+  const sent = incoming.headers['x-functions-key'];
+  return typeof sent === 'string' ? sent : req.query('code');
 }
 
 function isAllowed(
@@ -258,18 +259,19 @@ function httpData(
   };
 }
 
-/** The headers that a function gets. */
-function passedHeaders({ env }: Call, { passPrincipal }: HttpServerOptions): Readonly<Record<string, string>> {
-  const headers = headersOf(env.incoming);
-  if (passPrincipal) return headers;
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith('x-ms-client-principal')));
-}
-
-/** Headers by their names in lower case, from `rawHeaders`: the front end changes these only. Values of one name are joined. */
-function headersOf({ rawHeaders }: IncomingMessage): Record<string, string> {
+/**
+ * The headers that a function gets, by their names in lower case. They are read from `rawHeaders`, since the front end changes
+ * these only. Values of one name are joined.
+ */
+function passedHeaders(
+  { env }: Call,
+  { passPrincipal }: Pick<HttpServerOptions, 'passPrincipal'>,
+): Readonly<Record<string, string>> {
+  const { rawHeaders } = env.incoming;
   const headers: Record<string, string> = Object.create(null);
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]?.toLowerCase() ?? '';
+    if (!passPrincipal && name.startsWith('x-ms-client-principal')) continue;
     const value = rawHeaders[index + 1] ?? '';
     const before = headers[name];
     headers[name] = before === undefined ? value : `${before}, ${value}`;

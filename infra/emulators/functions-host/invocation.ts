@@ -39,19 +39,19 @@ export function createInvoke(core: FunctionsCore, log: HostLog): Invoke {
   }
 
   return async (target, { data, metadata, invocationId = randomUUID() }) => {
-    const { name: functionName, bindings, callback } = target;
-    const trigger = Object.entries(bindings).find(([, { type }]) => type.endsWith('Trigger'));
+    const { name: functionName, callback } = target;
+    const { trigger, metadata: functionMetadata } = described(target);
     let invocationContext: unknown = null;
     const coreContext: CoreContext = {
       invocationId,
       request: {
         invocationId,
         functionId: functionName,
-        inputData: [{ name: trigger?.[0], data }],
+        inputData: [{ name: trigger, data }],
         triggerMetadata: metadata,
         traceContext: traceContext(),
       },
-      metadata: { name: functionName, bindings: namedBindings(target) },
+      metadata: functionMetadata,
       log: (level, category, message) => {
         const line = { level, category, message };
         const hookContext = { hookData: {}, appHookData, invocationContext, ...line };
@@ -85,9 +85,24 @@ export function createInvoke(core: FunctionsCore, log: HostLog): Invoke {
   };
 }
 
-/** Adds its name to each binding. */
-function namedBindings({ bindings }: RegisteredFunction): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(bindings).map(([name, binding]) => [name, { ...binding, name }]));
+/** What the library gets of a function with each invocation. */
+interface Description {
+  /** Name of the binding that is the trigger. */
+  readonly trigger: string | undefined;
+  readonly metadata: { readonly name: string; readonly bindings: Readonly<Record<string, unknown>> };
+}
+
+const descriptions = new WeakMap<RegisteredFunction, Description>();
+
+function described(target: RegisteredFunction): Description {
+  const known = descriptions.get(target);
+  if (known !== undefined) return known;
+  const bindings = Object.entries(target.bindings);
+  const [trigger] = bindings.find(([, { type }]) => type.endsWith('Trigger')) ?? [];
+  const named = Object.fromEntries(bindings.map(([name, binding]) => [name, { ...binding, name }]));
+  const made = { trigger, metadata: { name: target.name, bindings: named } };
+  descriptions.set(target, made);
+  return made;
 }
 
 /** A new W3C trace context, as the real host makes for a caller without one. */
