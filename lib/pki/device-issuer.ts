@@ -221,8 +221,9 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
   };
 }
 
-async function templateFor(templates: Templates, choice: TemplateChoice): Promise<Template> {
-  return templates.find(choice) ?? (await templates.make(choice));
+/** Not async: a promise per certificate would cost more than the look-up. */
+function templateFor(templates: Templates, choice: TemplateChoice): Template | Promise<Template> {
+  return templates.find(choice) ?? templates.make(choice);
 }
 
 /**
