@@ -1,3 +1,4 @@
+import fs, { type NoParamCallback } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { exitWithParent } from 'fleet-emulators/exit-with-parent';
@@ -29,4 +30,7 @@ process.argv.splice(
   // The SDKs send newer API versions than Azurite knows. Telemetry would connect to Application Insights.
   ...['--skipApiVersionCheck', '--disableTelemetry'],
 );
+// Azurite waits for the disk after each write. What it wrote survives its end without that, and its index, without which nothing is
+// found, is saved every few seconds only.
+Object.assign(fs, { fdatasync: (_file: number, done: NoParamCallback) => done(null) });
 await import(`azurite/dist/src/${service}/main.js`);
