@@ -11,6 +11,12 @@ const warmUpRows = 5_000;
 /** Devices per round of the loops, which are too slow for more. */
 const loopDevices = 100;
 
+/**
+ * Empty queues are polled as often as host.json says. The local stack polls eight times as often, and its host does that in the
+ * functions process; in Azure the host is a process of its own.
+ */
+const deployedPolling = { AzureFunctionsJobHost__extensions__queues__maxPollingInterval: '00:00:02' };
+
 export const chunkCpu: Benchmark = {
   name: 'chunk-cpu',
   what:
@@ -21,7 +27,7 @@ export const chunkCpu: Benchmark = {
     const rows = rowsPerJob * scale;
     const perDevice: number[] = [];
     const limit: number[] = [];
-    await withBenchStack({}, async (bench) => {
+    await withBenchStack({ settings: deployedPolling }, async (bench) => {
       await bench.run(warmUpRows * scale);
       for (let round = 0; round < rounds; round++) {
         const { cpuSeconds } = await bench.run(rows);
@@ -33,7 +39,7 @@ export const chunkCpu: Benchmark = {
       }
     });
     const measurements = [
-      measured("of the limit's CPU", 'ratio', ratios(perDevice, limit), { atMost: 5 }),
+      measured("of the limit's CPU", 'ratio', ratios(perDevice, limit), { atMost: 2.5 }),
       measured('functions process, per device', 'us', perDevice),
       measured('limit, per certificate', 'us', limit),
     ];
@@ -53,7 +59,7 @@ async function limitCpu(): Promise<number> {
 function profileOfJob(rows: number): Promise<Profile> {
   return inProfile(async (directory) => {
     // Only the functions process gets this setting. It writes the profile when it ends.
-    const settings = { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${directory}` };
+    const settings = { ...deployedPolling, NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${directory}` };
     return withBenchStack({ settings }, async (bench) => {
       await bench.run(rows);
       await bench.stack.process('functions').kill('SIGTERM');
@@ -102,7 +108,7 @@ export const pipeline: Benchmark = {
     });
     const measurements = [
       measured('upload to completed, one host', 'devices/s', byOne, { atLeast: 2500 }),
-      measured('upload to completed, two hosts', 'devices/s', byTwo, { atLeast: 2500 }),
+      measured('upload to completed, two hosts', 'devices/s', byTwo, { atLeast: 5000 }),
       measured('of a loop of one openssl process and a PUT', 'ratio', ratios(byTwo, oneProcess), { atLeast: 50 }),
       measured('of a loop of the three openssl steps and a PUT', 'ratio', ratios(byTwo, threeProcesses), {
         atLeast: 50,

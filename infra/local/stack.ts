@@ -113,6 +113,8 @@ const hubs = ['hub-1.localhost', 'hub-2.localhost'];
 
 const projectDirectory = resolve(import.meta.dirname, '../..');
 const azurite = join(import.meta.dirname, 'stack/azurite.ts');
+/** Azurite makes buffers of all that it stores, which live briefly. With this room for new objects (MiB), it takes a sixth less CPU time. */
+const azuriteMemory = '--max-semi-space-size=64';
 /** Path of a program of the package fleet-emulators. */
 const emulator = (program: string) => fileURLToPath(import.meta.resolve(`fleet-emulators/bin/${program}`));
 
@@ -217,7 +219,7 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
   async function start(name: ProcessName, program: string, args: readonly string[], env = {}): Promise<void> {
     const child = await startChild({
       name,
-      args: [program, ...args],
+      args: [...(program === azurite ? [azuriteMemory] : []), program, ...args],
       env: { ...environmentWithoutSettings(), ...env },
       logFile: join(directory, 'logs', `${name}.log`),
       ready: /\bready\b|successfully listens/,

@@ -26,6 +26,10 @@ const storedLengths = 4;
 /** Most contents hold a private key. */
 const allocate = createKeyMemory(64 * 1024);
 
+/** How far back deflate looks for a repetition, in bytes. */
+const windowLength = 32 * 1024;
+const bytes = Array.from({ length: 256 }, (_, byte) => byte);
+
 /** In bytes. A shorter stretch between two places is stored with them: its blocks would be longer than itself. */
 const leastDeflated = 24;
 
@@ -41,11 +45,12 @@ export function createGzipTemplate(content: Buffer, places: readonly Place[]): G
     parts.push(part);
     length += part.length;
   };
+  const ranges = storedRanges(places, content.length);
+  const deflate = createDeflate(content, ranges);
   let done = 0;
-  for (const { from, to } of storedRanges(places, content.length)) {
+  for (const { from, to } of ranges) {
     // A flush ends with an empty stored block. Its lengths, the last four bytes, are replaced by those of the range.
-    const flushed = deflateRawSync(content.subarray(done, from), { finishFlush: constants.Z_SYNC_FLUSH, level: 9 });
-    add(flushed.subarray(0, -storedLengths));
+    add(deflate(done, from, constants.Z_SYNC_FLUSH).subarray(0, -storedLengths));
     for (let start = from; start < to; start += maxStored) {
       const end = Math.min(start + maxStored, to);
       const lengths = Buffer.alloc(storedLengths);
@@ -59,7 +64,7 @@ export function createGzipTemplate(content: Buffer, places: readonly Place[]): G
     }
     done = to;
   }
-  add(deflateRawSync(content.subarray(done), { level: 9 }));
+  add(deflate(done, content.length, constants.Z_FINISH));
   add(Buffer.alloc(trailerLength));
   const image = Buffer.concat(parts);
 
@@ -73,8 +78,30 @@ export function createGzipTemplate(content: Buffer, places: readonly Place[]): G
   };
 }
 
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Makes a function that deflates a stretch between two ranges. It can repeat what stands before it in the content, as the headers of
+ * a tar do, except what is in a range: there the text before it has a byte that no stretch has.
+ */
+function createDeflate(content: Buffer, ranges: readonly Range[]) {
+  const before = Buffer.from(content);
+  for (const { from, to } of ranges) before.fill(0, from, to);
+  const present = new Set(before);
+  const absent = bytes.find((byte) => !present.has(byte));
+  for (const { from, to } of ranges) before.fill(absent ?? 0, from, to);
+  return (from: number, to: number, finishFlush: number): Buffer => {
+    const hasDictionary = from > 0 && absent !== undefined;
+    const dictionary = hasDictionary ? before.subarray(Math.max(0, from - windowLength), from) : undefined;
+    return deflateRawSync(content.subarray(from, to), { level: 9, finishFlush, ...(dictionary && { dictionary }) });
+  };
+}
+
 /** The places, joined where the stretch between them is too short to deflate. */
-function storedRanges(places: readonly Place[], end: number): { from: number; to: number }[] {
+function storedRanges(places: readonly Place[], end: number): Range[] {
   const ranges: { from: number; to: number }[] = [];
   for (const { at, length } of places) {
     if (length === 0) continue;

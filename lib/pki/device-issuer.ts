@@ -149,14 +149,13 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
   }
 
   /** The certificate of the device's identity, ready to sign. */
-  async function draftIdentity(
+  function draftIdentity(
+    template: Template,
     { deviceId, serialNumber, csr }: DeviceIssueRequest,
-    key: Pick<DeviceKey, 'type' | 'publicKey'>,
+    { publicKey }: Pick<DeviceKey, 'publicKey'>,
     notAfter: Date,
   ) {
-    const request = { deviceId, serialNumber, notAfter, publicKey: key.publicKey };
-    const template = await templateFor(identityTemplates[key.type], request);
-    const draft = draftCertificate(template, request);
+    const draft = draftCertificate(template, { deviceId, serialNumber, notAfter, publicKey });
     const owner = owners.add(draft.subjectKeyIdentifier, deviceId);
     if (owner !== undefined) throw keyReuse(owner, csr);
     return draft;
@@ -178,7 +177,9 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
   ): Promise<DeviceIdentity> {
     // 1. Draft every certificate of the device: if one breaks a rule, none is signed.
     const end = endFor(request);
-    const identity = await draftIdentity(request, key, end);
+    const choice = { deviceId: request.deviceId, notAfter: end };
+    const template = await templateFor(identityTemplates[key.type], choice);
+    const identity = draftIdentity(template, request, key, end);
     const edgeCa = edgeCaKey && edgeCaDrafts && (await edgeCaDrafts.draft(request, edgeCaKey, end));
 
     // 2. Sign them.
@@ -215,7 +216,9 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
         await templateFor(identityTemplates[keyType], choice);
         return undefined;
       }
-      const draft = await draftIdentity(request, readCertificationRequest(csr, deviceId, identityProfile), end);
+      const key = readCertificationRequest(csr, deviceId, identityProfile);
+      const template = await templateFor(identityTemplates[key.type], choice);
+      const draft = draftIdentity(template, request, key, end);
       return Buffer.from(draft.subjectKeyIdentifier);
     },
 
@@ -223,8 +226,9 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
   };
 }
 
-async function templateFor(templates: Templates, choice: TemplateChoice): Promise<Template> {
-  return templates.find(choice) ?? (await templates.make(choice));
+/** Not async: a promise per certificate would cost more than the look-up. */
+function templateFor(templates: Templates, choice: TemplateChoice): Template | Promise<Template> {
+  return templates.find(choice) ?? templates.make(choice);
 }
 
 /**

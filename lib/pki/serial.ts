@@ -37,7 +37,6 @@ export function companionSerialNumber(serialNumber: string, use: string): string
 }
 
 function asSerialNumber(octets: Buffer): string {
-  const serial = Buffer.from(octets.subarray(0, 16));
-  serial.writeUInt8((serial.readUInt8(0) & 0x3f) | 0x40, 0);
-  return serial.toString('hex');
+  const firstDigit = 4 | ((octets.readUInt8(0) >> 4) & 3);
+  return `${firstDigit}${octets.toString('hex', 0, 16).slice(1)}`;
 }

@@ -1,4 +1,5 @@
 import { subscribe } from 'node:diagnostics_channel';
+import fs, { type NoParamCallback } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parseArgs } from 'node:util';
@@ -35,11 +36,14 @@ process.argv.splice(
   // The SDKs send newer API versions than Azurite knows. Telemetry would connect to Application Insights.
   ...['--skipApiVersionCheck', '--disableTelemetry'],
 );
-if (tell !== undefined && container !== undefined) tellOfWrites(tell, container);
-await import(`azurite/dist/src/${service}/main.js`);
-
 /** Put Blob and Put Block List change what a blob is. Put Block, a snapshot or a lease do not. */
 const contentChanges: readonly (string | null)[] = [null, 'blocklist'];
+
+// Azurite waits for the disk after each write. What it wrote survives its end without that, and its index, without which nothing is
+// found, is saved every few seconds only.
+Object.assign(fs, { fdatasync: (_file: number, done: NoParamCallback) => done(null) });
+if (tell !== undefined && container !== undefined) tellOfWrites(tell, container);
+await import(`azurite/dist/src/${service}/main.js`);
 
 /** A request that is lost delays the event until the next listing (event-grid-emulator). */
 function tellOfWrites(url: string, container: string): void {

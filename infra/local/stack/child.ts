@@ -9,7 +9,7 @@ import { diskProblem } from './disk.ts';
 
 export interface ChildOptions {
   readonly name: string;
-  /** Arguments of Node, the script first. */
+  /** Arguments of Node: its options, the script, and the arguments of the script. */
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   /** Output is appended to it. A file of more than 10 MB is first renamed to `<name>.1`. */

@@ -72,7 +72,7 @@ describe('readConfig', () => {
       allowPlainKeys: false,
       privateUrls: 'none',
       events: { announceAssigned: false },
-      chunkRows: 250,
+      chunkRows: 500,
     });
   });
 
@@ -96,7 +96,7 @@ describe('readConfig', () => {
       allowPlainKeys: false,
       privateUrls: 'none',
       events: { announceAssigned: false },
-      chunkRows: 250,
+      chunkRows: 500,
       identityClientId: identity,
     });
   });
@@ -125,7 +125,7 @@ describe('readConfig', () => {
   });
 
   it('treats an empty setting as not set', () => {
-    assert.equal(readConfig({ ...azure, COSMOS_KEY: '', CHUNK_ROWS: '' }).chunkRows, 250);
+    assert.equal(readConfig({ ...azure, COSMOS_KEY: '', CHUNK_ROWS: '' }).chunkRows, 500);
     assert.match(
       faultsOf({ ...azure, DPS_ID_SCOPE: '' }).get('DPS_ID_SCOPE') ?? '',
       /^is not set; expected an ID scope/,
