@@ -12,6 +12,7 @@ export const workActions = [
   'issue-certificates',
   'reach-enrollments',
   'renew-certificate',
+  'settle-delegated-ca',
   'settle-device',
 ] as const;
 

@@ -1,3 +1,4 @@
+import { audited } from '../audit/audit.ts';
 import {
   changeDelegatedCa,
   type DelegatedCa,
@@ -8,7 +9,11 @@ import { FleetError } from '../errors.ts';
 import { currentLog } from '../log.ts';
 import { blockingGroup } from '../resource-names.ts';
 import { retrying } from '../retry.ts';
+import { workAct } from './audit-acts.ts';
 import { type BlockCaPorts, closeInDps, isGroupOf, needsGroup, type SignedCa } from './block-delegated-ca.ts';
+import type { Ports } from './ports.ts';
+
+export type SettleCaPorts = BlockCaPorts & Pick<Ports, 'audit'>;
 
 const pageSize = 100;
 
@@ -30,7 +35,7 @@ export interface SettledCas {
  * finished, and the group of a block is deleted once the CA has ended, since DPS takes 100 of them. It can be repeated and cut.
  * @throws FleetError `concurrent-change`, `throttled`, `unavailable`
  */
-export async function settleDelegatedCas(ports: BlockCaPorts): Promise<SettledCas> {
+export async function settleDelegatedCas(ports: SettleCaPorts): Promise<SettledCas> {
   const { delegatedCas, now } = ports;
   const at = now();
   let [lost, closed, removed] = [0, 0, 0];
@@ -62,14 +67,25 @@ async function endAsLost(id: string, { delegatedCas, now }: BlockCaPorts): Promi
 }
 
 /** DPS can refuse it, such as when it has 100 groups. The next run tries again, and the finding `ca-block-missing` says why. */
-async function finish(ca: SignedCa, ports: BlockCaPorts): Promise<boolean> {
+async function finish(ca: SignedCa, ports: SettleCaPorts): Promise<boolean> {
   try {
-    return (await closeInDps(ca, ports)).blocked?.inDps !== undefined;
+    const close = () => closeInDps(ca, ports);
+    const closed = await audited(ports.audit, settleCaAct(ca, 'close'), close, { withoutIntent: true });
+    return closed.blocked?.inDps !== undefined;
   } catch (error) {
     if (!(error instanceof FleetError) || error.retry) throw error;
     currentLog().warn('delegated CA not blocked in DPS', { ca: ca.id, code: error.code, reason: error.message });
     return false;
   }
+}
+
+/** @param group what is done with its enrollment group in DPS */
+function settleCaAct({ id: delegatedCa, enrollmentGroup }: DelegatedCa, group: 'close' | 'remove') {
+  return workAct(
+    'settle-delegated-ca',
+    { delegatedCa, enrollmentGroup },
+    { group: blockingGroup(delegatedCa), act: group },
+  );
 }
 
 /** DPS has a group for it that it does not need any more. */
@@ -78,8 +94,9 @@ function isOver(ca: DelegatedCa, at: string): ca is SignedCa {
 }
 
 /** A group that someone else made under that name is left. */
-async function removeGroup(ca: SignedCa, ports: BlockCaPorts): Promise<void> {
-  await retrying(() => ports.enrollments.deleteGroup(blockingGroup(ca.id), isGroupOf(ca)), ports.retry);
+async function removeGroup(ca: SignedCa, ports: SettleCaPorts): Promise<void> {
+  const remove = () => ports.enrollments.deleteGroup(blockingGroup(ca.id), isGroupOf(ca));
+  await audited(ports.audit, settleCaAct(ca, 'remove'), () => retrying(remove, ports.retry));
   const removedAt = ports.now().toISOString();
   await changeDelegatedCa(ca.id, ports.delegatedCas, (latest) => {
     const { blocked } = latest;

@@ -28,7 +28,7 @@ const ofFunctions: Readonly<Record<string, Entry>> = {
   'record-dead-letter-individual-enrollments': ['abandon-work'],
   'record-dead-letter-device-blocks': ['abandon-work'],
   'record-dead-letter-event-deliveries': ['abandon-work'],
-  'reconcile-registrations': ['reach-enrollments', ...mayMakeCa],
+  'reconcile-registrations': ['reach-enrollments', 'settle-delegated-ca', ...mayMakeCa],
   sweep: ['repair-finding'],
   'continue-sweep': ['repair-finding'],
   'sequence-audit': 'It moves entries into the log.',
@@ -61,6 +61,7 @@ const takesRightsAway: Readonly<Record<string, true | 'by its body'>> = {
   'delete-device': true,
   'suspend-enrollment-group': true,
   'delete-webhook': true,
+  'block-certificate-authority': true,
   'begin-device-act': 'by its body',
 };
 
