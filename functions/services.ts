@@ -69,8 +69,6 @@ export interface Services extends Ports {
   readonly renewalRate: RenewalRate;
   /** The CA certificates of DPS, as `fleet ca` saw them last. */
   readonly dpsCas: DpsCaStore;
-  /** Held by the one instance that writes individual enrollments. */
-  readonly enrollmentLock: Lock;
   /** Held by the one instance that works on blocked devices and on acts. */
   readonly blockLock: Lock;
   readonly blockQueue: Ports['blockQueue'] & { waiting(): Promise<number> };
@@ -131,7 +129,6 @@ export function createServices(config: Config): Services {
   const auditSegments = createAppendBlobs(blobService.getContainerClient(blobContainers.audit));
   const audit = createAudit({ segments: auditSegments, head: auditHead, now, newId: randomUUID });
   const locks = blobService.getContainerClient(blobContainers.locks);
-  const enrollmentLock = createBlobLock(locks.getBlockBlobClient(queues.enrollments));
   const eventLock = createBlobLock(locks.getBlockBlobClient('events'));
   const blockLock = createBlobLock(locks.getBlockBlobClient(queues.blocks));
 
@@ -219,6 +216,7 @@ export function createServices(config: Config): Services {
   });
   const deployment = {
     dpsOperationsPerMinute: config.dps.operationsPerMinute,
+    ...(config.moreDps !== undefined && { otherDps: operationsOf(config.moreDps) }),
     usesKeyVault: 'vaultUrl' in config.keys,
   };
   const overview = createOverview({ devices, groups, jobs, findings, deadLetters, queue, now });
@@ -280,7 +278,6 @@ export function createServices(config: Config): Services {
     eventLock,
     webhookAdmin: { webhooks, secrets, now, randomBytes },
     allowPrivateReceivers,
-    enrollmentLock,
     blockLock,
     dps,
     queryRateLimiter,
@@ -294,6 +291,10 @@ export function createServices(config: Config): Services {
     newId: randomUUID,
     random: Math.random,
   };
+}
+
+function operationsOf(instances: NonNullable<Config['moreDps']>): Record<string, number> {
+  return Object.fromEntries(Object.entries(instances).map(([name, each]) => [name, each.operationsPerMinute]));
 }
 
 function blobServiceClient({ storage }: Config, credential: TokenCredential): BlobServiceClient {
@@ -325,7 +326,7 @@ function cosmosClient({ cosmos: { endpoint, key } }: Config, aadCredentials: Tok
 function hubConnection({ hub }: Config, credential: TokenCredential): IotConnection {
   return hub.connectionString === undefined
     ? { host: '', credential, scope: 'https://iothubs.azure.net/.default' }
-    : { connectionString: hub.connectionString };
+    : { connectionString: hub.connectionString, others: hub.others };
 }
 
 function keyStore(
