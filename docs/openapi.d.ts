@@ -1247,6 +1247,8 @@ export interface components {
              * @enum {string}
              */
             keyCustody: "device" | "sealed" | "plain";
+            /** @description The DPS instance that the group is in, by its name in DPS_INSTANCES. Its ID scope goes into the bundles, so it cannot be changed afterwards. Default: the instance of DPS_ID_SCOPE. */
+            dps?: string;
             /**
              * @description Device ids in upper case are refused, or lower-cased; the device record keeps the id as written.
              * @default refuse
@@ -2385,6 +2387,8 @@ export interface components {
                     date: string;
                     /** @enum {string} */
                     service: "dps" | "hub" | "keyVault" | "cosmos";
+                    /** @description The DPS instance that has the quota. Absent: `default`, or no quota of DPS. */
+                    dps?: string;
                     operations: number;
                     perMinute: number;
                     minutes: number;
@@ -3423,6 +3427,8 @@ export interface components {
                  * @enum {string}
                  */
                 name: "dpsGroups" | "dpsEnrollments" | "dpsRegistrations" | "dpsCaCertificates" | "hubIdentities";
+                /** @description The DPS instance whose sweep counted it. Absent: `default`. */
+                dps?: string;
                 /** @description Host name. Present with `hubIdentities`. */
                 hub?: string;
                 /** @description Those of others included, except registrations in enrollment groups that are not ours. Absent: the hub did not answer. */
@@ -3487,7 +3493,19 @@ export interface components {
                 privateUrls: string;
                 /** @description Rows per chunk of a new job. */
                 chunkRows: number;
+                /** @description Of the DPS instance `default`. */
                 dpsOperationsPerMinute: number;
+                /** @description The DPS instances of the deployment, `default` first. */
+                readonly dpsInstances: {
+                    /** @description As groups have it in `dps`. */
+                    name: string;
+                    idScope: string;
+                    /** Format: uri */
+                    globalEndpoint: string;
+                    /** @description Host of its service API. Absent: an emulator. */
+                    serviceHost?: string;
+                    operationsPerMinute: number;
+                }[];
                 /** @description Absent: bundles are kept. */
                 bundleRetentionDays?: number;
             };
@@ -3506,6 +3524,8 @@ export interface components {
              * @enum {string}
              */
             keyCustody: "device" | "sealed" | "plain";
+            /** @description The DPS instance that the group is in, by its name in DPS_INSTANCES. Its ID scope goes into the bundles, so it cannot be changed afterwards. Default: the instance of DPS_ID_SCOPE. */
+            dps?: string;
             /**
              * @description Device ids in upper case are refused, or lower-cased; the device record keeps the id as written.
              * @default refuse

@@ -28,6 +28,8 @@ export interface Config {
   /** Without a connection string, each hub is reached at its own host name by managed identity. */
   readonly hub: {
     readonly connectionString?: string;
+    /** Connection strings of hubs of other emulators, by host name. */
+    readonly others?: Readonly<Record<string, string>>;
     readonly registryOperationsPerMinute: number;
     readonly queriesPerMinute: number;
   };
@@ -259,6 +261,7 @@ function toConfig(set: Settings, env: Environment): Config {
   const hostName = isAzure(env) ? env['WEBSITE_HOSTNAME'] : undefined;
   const apiUrl = set.PUBLIC_URL ?? (hostName && `https://${hostName}`);
   const { AzureWebJobsStorage: storage, CA_KEY_DIRECTORY: directory } = set;
+  const otherHubs = Object.values(set.DPS_INSTANCES ?? {}).flatMap(({ hubs = {} }) => Object.entries(hubs));
   return {
     storage:
       storage !== undefined
@@ -275,6 +278,7 @@ function toConfig(set: Settings, env: Environment): Config {
     ...dpsConfig(set),
     hub: {
       ...(set.HUB_CONNECTION_STRING !== undefined && { connectionString: set.HUB_CONNECTION_STRING }),
+      ...(otherHubs.length > 0 && { others: Object.fromEntries(otherHubs) }),
       registryOperationsPerMinute: set.HUB_REGISTRY_OPERATIONS_PER_MINUTE,
       queriesPerMinute: set.HUB_QUERIES_PER_MINUTE,
     },
@@ -310,13 +314,15 @@ function dpsConfig(set: Settings): Pick<Config, 'dps' | 'moreDps'> {
   const place = connectionString !== undefined ? { connectionString } : { serviceHost: present(set.DPS_SERVICE_HOST) };
   const dps = { ...place, ...common, idScope: set.DPS_ID_SCOPE };
   if (instances === undefined) return { dps };
-  const more = Object.entries(instances).map(([name, { globalEndpoint, operationsPerMinute, ...instance }]) => {
-    const own = {
-      globalEndpoint: globalEndpoint ?? common.globalEndpoint,
-      operationsPerMinute: operationsPerMinute ?? common.operationsPerMinute,
-    };
-    return [name, { ...instance, ...own }] as const;
-  });
+  const more = Object.entries(instances).map(
+    ([name, { globalEndpoint, operationsPerMinute, hubs: _hubs, ...instance }]) => {
+      const own = {
+        globalEndpoint: globalEndpoint ?? common.globalEndpoint,
+        operationsPerMinute: operationsPerMinute ?? common.operationsPerMinute,
+      };
+      return [name, { ...instance, ...own }] as const;
+    },
+  );
   return { dps, moreDps: Object.fromEntries(more) };
 }
 

@@ -9,8 +9,10 @@ import { enrollmentsByInstance } from '../lib/enrollment/enrollments-by-instance
 import { limitedEnrollments } from '../lib/enrollment/limited-enrollments.ts';
 import type { FleetReader } from '../lib/enrollment/observed.ts';
 import { defaultDps, nameForDps } from '../lib/groups/dps-instance.ts';
+import { severalDps } from '../lib/jobs/messages.ts';
 import type { Lock } from '../lib/lock.ts';
 import { createRateLimiter, type RateLimiter, type RateLimiterOptions } from '../lib/rate-limiter.ts';
+import { queues } from '../lib/resource-names.ts';
 import type { Config, DpsConfig } from './config.ts';
 
 /** One DPS instance, and what only its sweep needs. */
@@ -38,6 +40,8 @@ export interface DpsServices {
   readonly enrollments: Enrollments;
   /** The same, at the share of sweeps. */
   readonly sweepEnrollments: Enrollments;
+  /** Held by the one process that writes individual enrollments to an instance. @param dps as of `EnrollmentMessage` */
+  readonly enrollmentLock: (dps: string) => Lock;
 }
 
 export interface DpsServicesOptions extends Omit<RateLimiterOptions, 'perMinute'> {
@@ -74,9 +78,14 @@ export function createDpsServices(
     const only = all.size === 1 ? all.get(defaultDps) : undefined;
     return only ?? enrollmentsByInstance(all, places);
   };
+  const lockFor = (name: string) =>
+    [name, lock(name === severalDps ? `${queues.enrollments}.several` : nameForDps(queues.enrollments, name))] as const;
+  const enrollmentLocks = new Map([...instances.map(({ name }) => name), severalDps].map(lockFor));
+  const ofDefault = enrollmentLocks.get(defaultDps) ?? lock(queues.enrollments);
   return {
     instances,
     places,
+    enrollmentLock: (name) => enrollmentLocks.get(name) ?? ofDefault,
     enrollments: asOne(({ rateLimiter }) => rateLimiter),
     sweepEnrollments: asOne(({ sweepRateLimiter }) => sweepRateLimiter),
   };

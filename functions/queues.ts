@@ -1,5 +1,6 @@
 import { app } from '@azure/functions';
 import { attemptDelivery, parseDeliveryMessage } from '../lib/events/delivery.ts';
+import { defaultDps } from '../lib/groups/dps-instance.ts';
 import { parseBlockMessage, parseChunkMessage, parseEnrollmentMessage } from '../lib/jobs/messages.ts';
 import { runExclusively } from '../lib/lock.ts';
 import { currentLog } from '../lib/log.ts';
@@ -32,14 +33,14 @@ app.storageQueue('provision-chunk', {
   handler: onMessage(queues.chunks, (body, services) => provisionChunk(parseChunkMessage(body), services)),
 });
 
-// DPS has one quota for all instances, and host.json cannot limit one function to one instance; docs/host.md.
+// A DPS instance has one quota for all processes, and host.json cannot limit one function to one process; docs/host.md.
 app.storageQueue('enroll-individuals', {
   connection,
   queueName: queues.enrollments,
   handler: onMessage(queues.enrollments, async (body, services) => {
     const message = parseEnrollmentMessage(body);
     await runExclusively(message, () => enrollDevices(message, services), {
-      lock: services.enrollmentLock,
+      lock: services.dps.enrollmentLock(message.dps ?? defaultDps),
       queue: services.enrollmentQueue,
       secondsPerMessage: services.secondsPerChunk,
       random: services.random,

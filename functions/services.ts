@@ -77,8 +77,6 @@ export interface Services extends Ports {
   readonly renewalRate: RenewalRate;
   /** The CA certificates of DPS, as `fleet ca` saw them last. */
   readonly dpsCas: DpsCaStore;
-  /** Held by the one instance that writes individual enrollments. */
-  readonly enrollmentLock: Lock;
   /** Held by the one instance that works on blocked devices and on acts. */
   readonly blockLock: Lock;
   readonly blockQueue: Ports['blockQueue'] & { waiting(): Promise<number> };
@@ -144,7 +142,6 @@ export function createServices(config: Config): Services {
   const auditSegments = createAppendBlobs(blobService.getContainerClient(blobContainers.audit));
   const audit = createAudit({ segments: auditSegments, head: auditHead, now, newId: randomUUID });
   const locks = blobService.getContainerClient(blobContainers.locks);
-  const enrollmentLock = createBlobLock(locks.getBlockBlobClient(queues.enrollments));
   const eventLock = createBlobLock(locks.getBlockBlobClient('events'));
   const blockLock = createBlobLock(locks.getBlockBlobClient(queues.blocks));
 
@@ -240,6 +237,7 @@ export function createServices(config: Config): Services {
   });
   const deployment = {
     dpsOperationsPerMinute: config.dps.operationsPerMinute,
+    ...(config.moreDps !== undefined && { otherDps: operationsOf(config.moreDps) }),
     usesKeyVault,
   };
   const overview = createOverview({ devices, groups, jobs, findings, deadLetters, queue, now });
@@ -305,7 +303,6 @@ export function createServices(config: Config): Services {
     eventLock,
     webhookAdmin: { webhooks, secrets, now, randomBytes },
     allowPrivateReceivers,
-    enrollmentLock,
     blockLock,
     dps,
     queryRateLimiter,
@@ -326,6 +323,10 @@ function later(milliseconds: number, work: () => void): () => void {
   const timer = setTimeout(work, milliseconds);
   timer.unref();
   return () => clearTimeout(timer);
+}
+
+function operationsOf(instances: NonNullable<Config['moreDps']>): Record<string, number> {
+  return Object.fromEntries(Object.entries(instances).map(([name, each]) => [name, each.operationsPerMinute]));
 }
 
 function blobServiceClient({ storage }: Config, credential: TokenCredential): BlobServiceClient {
@@ -357,7 +358,7 @@ function cosmosClient({ cosmos: { endpoint, key } }: Config, aadCredentials: Tok
 function hubConnection({ hub }: Config, credential: TokenCredential): IotConnection {
   return hub.connectionString === undefined
     ? { host: '', credential, scope: 'https://iothubs.azure.net/.default' }
-    : { connectionString: hub.connectionString };
+    : { connectionString: hub.connectionString, others: hub.others };
 }
 
 function keyStore(

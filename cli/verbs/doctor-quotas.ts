@@ -25,7 +25,7 @@ const quotas: Readonly<Record<Quota['name'], { readonly name: string; readonly f
   },
   dpsRegistrations: {
     name: 'DPS registrations',
-    fix: `Run fleet device scrap for devices that are gone. ${askSupport}, or add a deployment with its own DPS.`,
+    fix: `Run fleet device scrap for devices that are gone. ${askSupport}, or declare new groups in another DPS instance (docs/stamps.md).`,
   },
   dpsCaCertificates: {
     name: 'DPS CA certificates',
@@ -34,23 +34,28 @@ const quotas: Readonly<Record<Quota['name'], { readonly name: string; readonly f
   hubIdentities: { name: 'identities', fix: 'Link another hub to DPS: az iot dps linked-hub create.' },
 };
 
-export function* quotaChecks(summary: Summary, now: Date): Generator<Check> {
+/** @param instances names of the DPS instances of the deployment */
+export function* quotaChecks(summary: Summary, now: Date, instances: readonly string[]): Generator<Check> {
   // With these a caller sees the whole deployment.
   if (summary.queues === undefined) return;
   for (const quota of summary.quotas ?? []) yield quotaCheck(quota, now);
-  const swept = summary.quotas?.find(({ name }) => name === 'dpsRegistrations');
   const fix =
     'Wait until a sweep has ended (SWEEP_SCHEDULE). If none does, see the log of the functions sweep and continue-sweep.';
-  if (swept === undefined) yield { name: 'sweep', state: 'warning', found: 'none has ended', fix };
-  else if (age(swept, now) > oldSeconds) {
-    yield { name: 'sweep', state: 'warning', found: `the latest began ${ago(swept, now)}`, fix };
-  } else yield { name: 'sweep', state: 'ok', found: `the latest began ${ago(swept, now)}` };
+  for (const dps of instances) {
+    const name = dps === 'default' ? 'sweep' : `sweep of DPS instance ${dps}`;
+    const swept = summary.quotas?.find((each) => each.name === 'dpsRegistrations' && (each.dps ?? 'default') === dps);
+    if (swept === undefined) yield { name, state: 'warning', found: 'none has ended', fix };
+    else if (age(swept, now) > oldSeconds) {
+      yield { name, state: 'warning', found: `the latest began ${ago(swept, now)}`, fix };
+    } else yield { name, state: 'ok', found: `the latest began ${ago(swept, now)}` };
+  }
 }
 
 function quotaCheck(quota: Quota, now: Date): Check {
-  const { hub, used, limit } = quota;
+  const { dps, hub, used, limit } = quota;
   const { name: what, fix } = quotas[quota.name];
-  const name = hub === undefined ? what : `${what} at ${hub}`;
+  const ofDps = dps === undefined || hub !== undefined ? what : `${what} (${dps})`;
+  const name = hub === undefined ? ofDps : `${what} at ${hub}`;
   if (used === undefined) {
     const roles = '"IoT Hub Registry Contributor" and "IoT Hub Twin Contributor"';
     const found = `the hub did not answer the sweep of ${ago(quota, now)}`;
@@ -73,12 +78,22 @@ function ago(quota: Quota, now: Date): string {
 /** Hubs per DPS instance. https://learn.microsoft.com/azure/iot-dps/about-iot-dps#quotas-and-limits */
 const maxHubs = 50;
 
+type Instance = Schemas['Me']['deployment']['dpsInstances'][number];
+
+/** @returns the name of the DPS instance that a resource id names; `default` where none is known to be it */
+function instanceOf(dps: string, instances: readonly Instance[]): string {
+  const resource = dps.split('/').at(-1)?.toLowerCase();
+  const found = instances.find(({ serviceHost }) => serviceHost?.toLowerCase().split('.')[0] === resource);
+  return found?.name ?? 'default';
+}
+
 /** The hubs that are linked to a DPS, beside those that groups name and that have devices. */
 export async function* linkedHubChecks(
   client: Api['client'],
   { quotas = [] }: Summary,
-  dps: string,
+  { dps, dpsInstances }: { readonly dps: string; readonly dpsInstances: readonly Instance[] },
 ): AsyncGenerator<Check> {
+  const instance = instanceOf(dps, dpsInstances);
   const name = 'linked hubs';
   const link = 'Link it to DPS: az iot dps linked-hub create';
   const { findLinkedHubs } = await import('../operator/registry.ts');
@@ -99,13 +114,14 @@ export async function* linkedHubChecks(
   const isLinked = (hub: string) => linked.some(({ host }) => host === hub.toLowerCase());
   const { enrollmentGroups } = await answered(client.GET('/enrollment-groups'));
   for (const { id, definition } of enrollmentGroups) {
+    if ((definition.dps ?? 'default') !== instance) continue;
     const missing = definition.iotHubs.filter((hub) => !isLinked(hub));
     if (missing.length === 0) continue;
     const found = `group ${id} names ${missing.join(', ')}, not linked to DPS`;
     yield { name, state: 'FAULT', found, fix: `${link}, or change iotHubs of the group.` };
   }
-  for (const { hub } of quotas) {
-    if (hub === undefined || isLinked(hub)) continue;
+  for (const { hub, dps: counted = 'default' } of quotas) {
+    if (hub === undefined || counted !== instance || isLinked(hub)) continue;
     const found = `${hub} has devices of the fleet, and is not linked to DPS`;
     yield { name, state: 'warning', found, fix: `${link}, or let its devices register again.` };
   }

@@ -53,7 +53,9 @@ async function* examine(context: Context, dps: string | undefined): AsyncGenerat
   yield await versionCheck(context, api);
   yield await rolesCheck(api, reached);
   yield* await healthChecks(api);
-  yield* summaryChecks(api, context.terminal.now(), dps);
+  // An app of an earlier version has one instance, and does not name it.
+  const { dpsInstances = [] } = reached.deployment;
+  yield* summaryChecks(api, context.terminal.now(), { dps, dpsInstances });
 }
 
 function isCheck(value: object): value is Check {
@@ -137,8 +139,14 @@ async function healthChecks({ client }: Api): Promise<Check[]> {
   });
 }
 
+/** Which DPS is asked for its linked hubs, and the instances of the deployment. */
+interface DpsOptions {
+  readonly dps: string | undefined;
+  readonly dpsInstances: Schemas['Me']['deployment']['dpsInstances'];
+}
+
 /** What waits for an operator, and what is left of the limits of Azure. */
-async function* summaryChecks({ client }: Api, now: Date, dps: string | undefined): AsyncGenerator<Check> {
+async function* summaryChecks({ client }: Api, now: Date, { dps, dpsInstances }: DpsOptions): AsyncGenerator<Check> {
   const summary = await attempt('summary', () => answered(client.GET('/summary')));
   if (isCheck(summary)) return yield { ...summary, state: 'warning' };
   const { findings, deadLetters, groups, certificates } = summary;
@@ -159,8 +167,9 @@ async function* summaryChecks({ client }: Api, now: Date, dps: string | undefine
       fix: `Run fleet group rollover ${group} --start.`,
     };
   }
-  yield* quotaChecks(summary, now);
-  if (dps !== undefined) yield* linkedHubChecks(client, summary, dps);
+  const names = dpsInstances.map(({ name }) => name);
+  yield* quotaChecks(summary, now, names.length === 0 ? ['default'] : names);
+  if (dps !== undefined) yield* linkedHubChecks(client, summary, { dps, dpsInstances });
 }
 
 function groupsCheck({ refused, pending }: Schemas['Summary']['groups']): Check {

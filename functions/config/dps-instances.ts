@@ -10,7 +10,7 @@ export interface DpsRules {
   readonly operationsPerMinute: z.ZodType<number>;
 }
 
-/** A tenth of the subscription's instances can be raised by support; this bounds the checks, sweeps and locks of a deployment. */
+/** A subscription has 10, which Azure support can raise. It bounds the checks, sweeps and locks of a deployment. */
 const maxInstances = 20;
 
 /** The value of DPS_INSTANCES: JSON text. Two instances with one ID scope are one instance with two names. */
@@ -25,6 +25,8 @@ export function dpsInstances({
     idScope,
     globalEndpoint: globalEndpoint.optional(),
     operationsPerMinute: operationsPerMinute.optional(),
+    /** Of the hubs of an emulator, by host name. */
+    hubs: z.record(z.string(), connectionString).optional(),
   };
   const instance = z.union([
     z.strictObject({ ...common, serviceHost }),

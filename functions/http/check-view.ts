@@ -36,7 +36,14 @@ const service = z.enum(['dps', 'hub', 'keyVault', 'cosmos']);
 const figure = { of: z.string(), source: z.string(), date: z.string().describe('When the figure was entered.') };
 
 const quota = z
-  .object({ ...figure, service, operations: count, perMinute: z.number().min(0), minutes: z.number().min(0) })
+  .object({
+    ...figure,
+    service,
+    dps: z.string().optional().describe('The DPS instance that has the quota. Absent: `default`, or no quota of DPS.'),
+    operations: count,
+    perMinute: z.number().min(0),
+    minutes: z.number().min(0),
+  })
   .readonly();
 
 const phase = z

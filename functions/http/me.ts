@@ -3,7 +3,8 @@ import * as z from 'zod';
 import { type Access, createAccess } from '../../lib/access/access.ts';
 import { parsePrincipal, roles } from '../../lib/access/principal.ts';
 import { FleetError } from '../../lib/errors.ts';
-import { readConfig, readEarlyConfig } from '../config.ts';
+import { defaultDps } from '../../lib/groups/dps-instance.ts';
+import { type DpsConfig, readConfig, readEarlyConfig } from '../config.ts';
 import { maxBodyBytes } from './body.ts';
 import { defineOperation, type Operation } from './operation.ts';
 import { count } from './schemas.ts';
@@ -39,7 +40,21 @@ const schema = z
       plainKeys: z.boolean().describe('Whether groups may have keyCustody "plain" (ALLOW_PLAIN_KEYS).'),
       privateUrls: z.string().describe('Which URLs of groups may name a private address (ALLOW_PRIVATE_URLS).'),
       chunkRows: z.int().min(1).describe('Rows per chunk of a new job.'),
-      dpsOperationsPerMinute: z.number(),
+      dpsOperationsPerMinute: z.number().describe('Of the DPS instance `default`.'),
+      dpsInstances: z
+        .array(
+          z
+            .object({
+              name: z.string().describe('As groups have it in `dps`.'),
+              idScope: z.string(),
+              globalEndpoint: z.url(),
+              serviceHost: z.string().optional().describe('Host of its service API. Absent: an emulator.'),
+              operationsPerMinute: z.number(),
+            })
+            .readonly(),
+        )
+        .readonly()
+        .describe('The DPS instances of the deployment, `default` first.'),
       bundleRetentionDays: z.number().optional().describe('Absent: bundles are kept.'),
     }),
   })
@@ -57,7 +72,7 @@ export const meOperation = (operations: () => readonly Operation[]) =>
     answers: { 200: { description: 'The caller.', schema } },
     async handle({ request, caller }) {
       const { httpAccess, groupRoles } = readEarlyConfig();
-      const { allowPlainKeys, privateUrls, chunkRows, dps, bundleRetentionDays } = readConfig();
+      const { allowPlainKeys, privateUrls, chunkRows, dps, moreDps, bundleRetentionDays } = readConfig();
       const access = createAccess(httpAccess, groupRoles);
       const principal = httpAccess === 'entra' ? parsePrincipal(principalHeader(request)) : undefined;
       return {
@@ -74,12 +89,19 @@ export const meOperation = (operations: () => readonly Operation[]) =>
             privateUrls,
             chunkRows,
             dpsOperationsPerMinute: dps.operationsPerMinute,
+            dpsInstances: Object.entries({ [defaultDps]: dps, ...moreDps }).map(instanceView),
             bundleRetentionDays,
           },
         },
       };
     },
   });
+
+function instanceView([name, config]: readonly [string, DpsConfig]) {
+  const { idScope, globalEndpoint, operationsPerMinute } = config;
+  const host = 'serviceHost' in config ? { serviceHost: config.serviceHost } : {};
+  return { name, idScope, globalEndpoint, ...host, operationsPerMinute };
+}
 
 /** Asks the check that a call of the operation would meet. */
 function permitted(operation: Operation, access: Access, request: HttpRequest) {

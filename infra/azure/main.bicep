@@ -47,6 +47,10 @@ param iotHubSku string = 'S1'
 @minValue(1)
 param iotHubUnits int = 1
 
+@maxLength(9)
+@description('More DPS instances, each with a hub of its own, for a fleet that one does not hold: enrollment groups name them (docs/stamps.md). A subscription has 10 instances.')
+param dpsInstances dpsInstance[] = []
+
 @allowed(['standard', 'premium'])
 @description('Premium keeps the CA keys in an HSM.')
 param keyVaultSku string = 'standard'
@@ -108,6 +112,18 @@ param dataPlaneLogs bool = true
 @description('Email address that receives alerts. Empty: alerts show in the portal only.')
 param alertEmail string = ''
 
+type dpsInstance = {
+  @description('As groups have it in their setting dps: 1 to 32 of a-z, 0-9 and "-".')
+  @minLength(1)
+  @maxLength(32)
+  name: string
+  @description('Region. Default: that of the deployment.')
+  location: string?
+  hubSku: ('S1' | 'S2' | 'S3')?
+  @minValue(1)
+  hubUnits: int?
+}
+
 var abbreviations = loadJsonContent('abbreviations.json')
 // Roles that are limited to enrollment groups: docs/settings.md, GROUP_ROLES.
 var groupRoles = loadJsonContent('group-roles.json')
@@ -122,6 +138,7 @@ var sharedSettings = {
   COSMOS_DATABASE: cosmos.outputs.databaseName
   DPS_SERVICE_HOST: iot.outputs.dpsServiceHost
   DPS_ID_SCOPE: iot.outputs.dpsIdScope
+  DPS_INSTANCES: instancesSetting.outputs.setting
   KEY_VAULT_URL: keyVault.outputs.uri
   AUDIT_VAULT_URL: auditVault.outputs.uri
   ROOT_CA_NAME: rootCaName
@@ -286,6 +303,51 @@ module iot 'app/iot.bicep' = {
   }
 }
 
+module stamps 'app/iot.bicep' = [
+  for instance in dpsInstances: {
+    name: 'iot-${instance.name}'
+    scope: group
+    params: {
+      hubName: '${abbreviations.devicesIotHubs}${token}-${instance.name}'
+      dpsName: '${abbreviations.devicesProvisioningServices}${token}-${instance.name}'
+      location: instance.?location ?? location
+      tags: tags
+      hubSku: instance.?hubSku ?? iotHubSku
+      hubUnits: instance.?hubUnits ?? iotHubUnits
+      dpsIdentityId: dpsIdentity.outputs.resourceId
+      dpsPrincipalId: dpsIdentity.outputs.principalId
+      workspaceId: monitoring.outputs.workspaceId
+    }
+  }
+]
+
+module stampRoles 'app/stamp-roles.bicep' = [
+  for (instance, index) in dpsInstances: {
+    name: 'roles-${instance.name}'
+    scope: group
+    params: {
+      appPrincipalId: appIdentity.outputs.principalId
+      estPrincipalId: estIdentity.outputs.principalId
+      hubName: stamps[index].outputs.hubName
+      dpsName: stamps[index].outputs.dpsName
+    }
+  }
+]
+
+module instancesSetting 'app/dps-instances.bicep' = {
+  name: 'dps-instances'
+  scope: group
+  params: {
+    instances: [
+      for (instance, index) in dpsInstances: {
+        name: instance.name
+        idScope: stamps[index].outputs.dpsIdScope
+        serviceHost: stamps[index].outputs.dpsServiceHost
+      }
+    ]
+  }
+}
+
 module eventTopic 'app/event-topic.bicep' = if (publishEvents) {
   name: 'event-topic'
   scope: group
@@ -377,7 +439,7 @@ module functionApp 'app/function-app.bicep' = {
     })
   }
   // Without its roles the first start of the app would log failures.
-  dependsOn: [roles]
+  dependsOn: [roles, stampRoles]
 }
 
 // The EST server: the same code, as an app that requires a client certificate of every caller.
@@ -408,7 +470,7 @@ module estApp 'app/function-app.bicep' = {
       FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '16384'
     })
   }
-  dependsOn: [estRoles]
+  dependsOn: [estRoles, stampRoles]
 }
 
 module events 'app/events.bicep' = {
@@ -454,3 +516,4 @@ output AZURE_AUDIT_VAULT_NAME string = auditVault.outputs.name
 output AZURE_IOT_HUB_NAME string = iot.outputs.hubName
 output AZURE_DPS_NAME string = iot.outputs.dpsName
 output DPS_ID_SCOPE string = iot.outputs.dpsIdScope
+output DPS_INSTANCES string = instancesSetting.outputs.setting

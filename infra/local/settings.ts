@@ -12,6 +12,14 @@ const schema = z.object({
   AZURITE_QUEUE_PORT: port(10_001, 'Azurite, queues'),
   COSMOS_PORT: port(8081, 'Cosmos DB emulator'),
   DPS_PORT: port(8443, 'DPS and IoT Hub emulator'),
+  LOCAL_DPS_INSTANCES: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').map((name) => name.trim()))
+    .transform((names) => names.filter((name) => name !== ''))
+    .pipe(z.array(z.string().regex(/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/)).max(20))
+    .describe('Names of more DPS instances, separated by commas: an emulator with a hub for each (docs/stamps.md)'),
+  DPS_INSTANCE_PORT: port(9443, 'First of the other DPS emulators, if there are any; each has the next port'),
   KEY_VAULT_PORT: port(8444, 'Key Vault emulator, if it runs'),
   LOCAL_KEY_VAULT: z
     .enum(['0', '1'])
@@ -37,6 +45,8 @@ export interface LocalSettings {
   readonly ports: Readonly<Record<PortName, number>>;
   readonly directory: string;
   readonly keyVault: boolean;
+  readonly dpsInstances: readonly string[];
+  readonly dpsInstancePorts: readonly number[];
   readonly functionsKey: string;
   readonly leaseSeconds: number;
   readonly reconcileSchedule: string;
@@ -84,6 +94,8 @@ export function readLocalSettings(environment: NodeJS.ProcessEnv = process.env):
     },
     directory: resolve(set.LOCAL_DIR),
     keyVault: set.LOCAL_KEY_VAULT,
+    dpsInstances: set.LOCAL_DPS_INSTANCES,
+    dpsInstancePorts: set.LOCAL_DPS_INSTANCES.map((_, index) => set.DPS_INSTANCE_PORT + index),
     functionsKey: set.FUNCTIONS_KEY,
     leaseSeconds: set.LOCAL_HOST_LEASE_SECONDS,
     reconcileSchedule: set.RECONCILE_SCHEDULE,

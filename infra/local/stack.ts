@@ -41,6 +41,10 @@ export interface StackOptions {
   readonly leaseSeconds?: number;
   /** NCRONTAB. */
   readonly reconcileSchedule?: string;
+  /** Names of more DPS instances, each an emulator of its own with a hub of its own (DPS_INSTANCES). Default: none. */
+  readonly dpsInstances?: readonly string[];
+  /** Ports of these instances, in their order. Default: free ones. */
+  readonly dpsInstancePorts?: readonly number[];
   /** Keep CA keys in the Key Vault emulator. Default: in files. */
   readonly keyVault?: boolean;
   /** More arguments of `key-vault-emulator`, such as the delay of a request. */
@@ -68,6 +72,7 @@ export type ProcessName =
   | 'queues'
   | 'cosmos'
   | 'dps'
+  | `dps-${string}`
   | 'key-vault'
   | 'events'
   | 'functions'
@@ -84,7 +89,9 @@ export interface Stack {
   readonly roleKeys: Readonly<Record<Role, string>>;
   readonly storageConnectionString: string;
   readonly cosmos: { readonly endpoint: string; readonly key: string; readonly database: string };
-  readonly dps: { readonly host: string; readonly port: number; readonly idScope: string };
+  readonly dps: LocalDps;
+  /** The other DPS instances, by name. */
+  readonly dpsInstances: Readonly<Record<string, LocalDps>>;
   readonly dpsConnectionString: string;
   readonly hubConnectionString: string;
   /** Path of the TLS CA certificate (PEM) that clients must trust. This process already trusts it. */
@@ -100,6 +107,13 @@ export interface Stack {
   kill(): Promise<void>;
 }
 
+/** Where a DPS emulator listens. */
+export interface LocalDps {
+  readonly host: string;
+  readonly port: number;
+  readonly idScope: string;
+}
+
 // The published account of every Azurite:
 // https://learn.microsoft.com/azure/storage/common/storage-connect-azurite
 const storageAccount = 'devstoreaccount1';
@@ -110,6 +124,8 @@ const roleKeys = { reader: 'local-reader-key', submitter: 'local-submitter-key',
 const idScope = '0ne00000000';
 /** Two hubs, so that allocation has a choice. */
 const hubs = ['hub-1.localhost', 'hub-2.localhost'];
+/** The hub of another DPS instance. */
+const hubOf = (instance: string) => `hub-${instance}.localhost`;
 
 const projectDirectory = resolve(import.meta.dirname, '../..');
 const azurite = join(import.meta.dirname, 'stack/azurite.ts');
@@ -149,6 +165,7 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
     estHosts = 0,
     functionsKey = defaults.functionsKey,
     settings = {},
+    dpsInstances: instanceNames = [],
     appDirectory = projectDirectory,
     estAppDirectory = join(projectDirectory, apps.est.directory),
   } = options;
@@ -158,7 +175,8 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
     await requireFree(ports, portsInUse({ functions: hosts > 0, est: estHosts > 0, keyVault }), waitMs);
   }
   await options.prepare?.();
-  const tls = await ensureLocalTls({ directory: join(directory, 'tls'), hostNames: hubs });
+  const hostNames = [...hubs, ...instanceNames.map(hubOf)];
+  const tls = await ensureLocalTls({ directory: join(directory, 'tls'), hostNames });
   trustTls(tls.caPem);
 
   const [eventsPort = 0, ...moreEstPorts] = await morePorts(Math.max(1, estHosts), Object.values(ports));
@@ -180,8 +198,18 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
     `BlobEndpoint=${urls.blobs}`,
     `QueueEndpoint=${urls.queues}`,
   ].join(';');
-  const iotConnectionString = (policy: string) =>
-    `HostName=localhost:${ports.dps};SharedAccessKeyName=${policy};SharedAccessKey=${wellKnownKey}`;
+  const iotConnectionString = (policy: string, port: number = ports.dps) =>
+    `HostName=localhost:${port};SharedAccessKeyName=${policy};SharedAccessKey=${wellKnownKey}`;
+  const instancePorts = options.dpsInstancePorts ?? (await morePorts(instanceNames.length));
+  const dpsInstances = instanceNames.map((name, index) => {
+    const port = instancePorts[index] ?? 0;
+    const connectionString = iotConnectionString('provisioningserviceowner', port);
+    return {
+      ...{ name, host: 'localhost', port, connectionString, idScope: `0ne0000000${(index + 1).toString(36)}` },
+      globalEndpoint: `https://localhost:${port}`,
+      hubs: { [hubOf(name)]: iotConnectionString('iothubowner', port) },
+    };
+  });
   const inherited = inheritedSettings();
   const appSettings: Record<string, string> = {
     ALLOW_PLAIN_KEYS: 'true',
@@ -203,6 +231,7 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
     DPS_CONNECTION_STRING: iotConnectionString('provisioningserviceowner'),
     DPS_ID_SCOPE: idScope,
     DPS_GLOBAL_ENDPOINT: urls.dps,
+    DPS_INSTANCES: dpsInstances.length === 0 ? '' : dpsInstancesSetting(dpsInstances),
     HUB_CONNECTION_STRING: iotConnectionString('iothubowner'),
     // Exactly one of the two must be set. An empty setting counts as not set.
     KEY_VAULT_URL: keyVault ? urls.keyVault : '',
@@ -237,7 +266,7 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
     lock.announceEnd();
     const named = (pattern: RegExp) => [...processes.values()].filter(({ name }) => pattern.test(name));
     const timer = setTimeout(() => void kill(), drainTimeout);
-    for (const pattern of [/^(functions|est|events)/, /^(cosmos|dps|key-vault)$/, /^(blobs|queues)$/])
+    for (const pattern of [/^(functions|est|events)/, /^(cosmos|dps(-.+)?|key-vault)$/, /^(blobs|queues)$/])
       await Promise.all(named(pattern).map((child) => child.kill('SIGTERM')));
     clearTimeout(timer);
     lock.release();
@@ -250,6 +279,14 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
 
   const portAndState = (name: ProcessName, port: number) => ['--port', String(port), '--state', join(directory, name)];
   const tlsDirectory = ['--tls', join(directory, 'tls')];
+  const startDps = (name: ProcessName, dps: Omit<LocalDps, 'host'>, hubsOfDps: readonly string[]) =>
+    start(name, emulator('dps-emulator'), [
+      ...[...portAndState(name, dps.port), ...tlsDirectory, '--id-scope', dps.idScope],
+      ...hubsOfDps.flatMap((hub) => ['--hub', hub]),
+      ...['--storage', storageConnectionString],
+      // Devices of this stack poll sooner. DPS itself answers 3 seconds.
+      ...['--retry-after', '1', '--allow-http-webhooks', ...(options.dpsArguments ?? [])],
+    ]);
   try {
     await allStarted([
       start('blobs', azurite, [
@@ -261,13 +298,8 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
         ...['--port', String(ports.cosmos), '--file', join(directory, 'cosmos', 'store.sqlite')],
         ...(options.cosmosArguments ?? []),
       ]),
-      start('dps', emulator('dps-emulator'), [
-        ...[...portAndState('dps', ports.dps), ...tlsDirectory, '--id-scope', idScope],
-        ...hubs.flatMap((hub) => ['--hub', hub]),
-        ...['--storage', storageConnectionString],
-        // Devices of this stack poll sooner. DPS itself answers 3 seconds.
-        ...['--retry-after', '1', '--allow-http-webhooks', ...(options.dpsArguments ?? [])],
-      ]),
+      startDps('dps', { port: ports.dps, idScope }, hubs),
+      ...dpsInstances.map((each) => startDps(`dps-${each.name}`, each, Object.keys(each.hubs))),
       ...(keyVault
         ? [
             start('key-vault', emulator('key-vault-emulator'), [
@@ -337,6 +369,9 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
       kill,
     },
     dps: { host: 'localhost', port: ports.dps, idScope },
+    dpsInstances: Object.fromEntries(
+      dpsInstances.map(({ name, host, port, ...each }) => [name, { host, port, idScope: each.idScope }]),
+    ),
     dpsConnectionString: appSettings['DPS_CONNECTION_STRING'] ?? '',
     hubConnectionString: appSettings['HUB_CONNECTION_STRING'] ?? '',
     process(name) {
@@ -345,6 +380,22 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
       return child;
     },
   };
+}
+
+/** The value of DPS_INSTANCES. */
+function dpsInstancesSetting(
+  instances: readonly {
+    readonly name: string;
+    readonly idScope: string;
+    readonly connectionString: string;
+    readonly globalEndpoint: string;
+    readonly hubs: Readonly<Record<string, string>>;
+  }[],
+): string {
+  const byName = instances.map(({ name, idScope, connectionString, globalEndpoint, hubs: own }) => {
+    return [name, { idScope, connectionString, globalEndpoint, hubs: own }] as const;
+  });
+  return JSON.stringify(Object.fromEntries(byName));
 }
 
 /** App settings from the environment, such as CHUNK_ROWS. Settings that apply in Azure only are left out. */

@@ -12,7 +12,11 @@ import { serviceError } from './service-errors.ts';
  * clients reach an emulator.
  */
 export type IotConnection =
-  | { readonly connectionString: string }
+  | {
+      readonly connectionString: string;
+      /** Connection strings of hubs that are elsewhere, by host name: those of other emulators. */
+      readonly others?: Readonly<Record<string, string>> | undefined;
+    }
   | { readonly host: string; readonly credential: TokenCredential; readonly scope: string };
 
 const userAgent = 'fleet-orchestrator';
@@ -43,7 +47,8 @@ function transport(
     const config = { host: hostName ?? host, tokenCredential: credential, tokenScope: scope };
     return { config, agent: new Agent({ keepAlive: true }) };
   }
-  const { host, port, keyName, key } = parseConnectionString(connection.connectionString);
+  const { connectionString, others = {} } = connection;
+  const { host, port, keyName, key } = parseConnectionString(others[hostName ?? ''] ?? connectionString);
   const name = hostName ?? host;
   const sharedAccessSignature = common.SharedAccessSignature.create(name, keyName, key, Date.now());
   const place = port === undefined ? {} : { host, port };

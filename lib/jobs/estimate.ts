@@ -1,3 +1,4 @@
+import { defaultDps, dpsOf } from '../groups/dps-instance.ts';
 import type { IssuanceChoice } from '../groups/issuance.ts';
 import { renewalsPerMinute } from '../groups/validity-jitter.ts';
 import {
@@ -42,6 +43,8 @@ export interface EstimatedPhase {
 }
 
 export interface EstimatedQuota extends Pick<Limit, 'of' | 'service' | 'source' | 'date'> {
+  /** The DPS instance that has the quota. Absent: `default`, or a quota that is not of DPS. */
+  readonly dps?: string;
   readonly operations: number;
   readonly perMinute: number;
   readonly minutes: number;
@@ -93,6 +96,8 @@ export interface GroupWork {
   readonly rsa: boolean;
   /** True when each device gets an individual enrollment. */
   readonly individual: boolean;
+  /** The DPS instance of the group. Absent: `default`. */
+  readonly dps?: string;
   /** How fast the group renews later. Absent in checks of earlier versions. */
   readonly renewals?: Omit<EstimatedRenewals, 'aboveHalfOfQuota'>;
   /** Who signs. Absent in checks of earlier versions, whose groups issued directly. */
@@ -107,10 +112,17 @@ export interface EstimateOptions {
 }
 
 export interface Deployment {
-  /** The setting DPS_OPERATIONS_PER_MINUTE. */
+  /** The setting DPS_OPERATIONS_PER_MINUTE: of the instance `default`. */
   readonly dpsOperationsPerMinute: number;
+  /** The same of other DPS instances, by name. */
+  readonly otherDps?: Readonly<Record<string, number>>;
   /** Whether CA keys are in Key Vault. Keys in files sign without a quota. */
   readonly usesKeyVault: boolean;
+}
+
+/** @returns the operations per minute that a DPS instance is asked for at most */
+export function dpsOperationsOf({ dpsOperationsPerMinute, otherDps = {} }: Deployment, dps: string): number {
+  return otherDps[dps] ?? dpsOperationsPerMinute;
 }
 
 /**
@@ -124,6 +136,12 @@ export function estimate({ work, deployment }: EstimateOptions): Estimate {
   const newDevices = sum((each) => each.newDevices);
   const certificates = sum((each) => each.devices * each.certificatesPerDevice);
   const individual = sum((each) => (each.individual ? each.devices : 0));
+  // Instances work at the same time, each at its own rate.
+  const byInstance = [...Map.groupBy(work, dpsOf)].map(([dps, own]) => ({
+    dps,
+    devices: own.reduce((total, each) => total + each.devices, 0),
+    individual: own.reduce((total, each) => total + (each.individual ? each.devices : 0), 0),
+  }));
   const vaultSignatures = deployment.usesKeyVault ? sum(signaturesFor) : 0;
   const rsaSignatures = deployment.usesKeyVault ? sum((each) => (each.rsa ? signaturesFor(each) : 0)) : 0;
 
@@ -131,9 +149,14 @@ export function estimate({ work, deployment }: EstimateOptions): Estimate {
     load('requestUnits', devices * usage.requestUnits.perDevice),
     load('keyVaultEcSignatures', vaultSignatures - rsaSignatures),
     load('keyVaultRsaSignatures', rsaSignatures),
-    load('dpsOperations', individual, deployment.dpsOperationsPerMinute),
+    ...byInstance.map(({ dps, individual: own }) =>
+      ofInstance(load('dpsOperations', own, dpsOperationsOf(deployment, dps)), dps),
+    ),
   ];
-  const registering = [load('dpsRegistrations', devices), load('hubRegistryOperations', newDevices)];
+  const registering = [
+    ...byInstance.map(({ dps, devices: own }) => ofInstance(load('dpsRegistrations', own), dps)),
+    load('hubRegistryOperations', newDevices),
+  ];
   const binding = longestFirst([...issuing, ...registering])[0]?.service;
 
   const gigabytes = (bytes: number) => (devices * bytes) / 1e9;
@@ -170,7 +193,7 @@ function signaturesFor({ devices, certificatesPerDevice, issuance }: GroupWork):
 }
 
 const assumptions = [
-  'Limits are those of one new DPS instance, one unit of IoT Hub S1, one vault and one serverless Cosmos DB container, without other load.',
+  'Limits are those of a new DPS instance for each that the groups are in, one unit of IoT Hub S1, one vault and one serverless Cosmos DB container, without other load.',
   'Two hub units halve the minutes of the hub. A larger hub is faster still.',
   'Renewals are those of devices that were all issued at once. With batches of several days they are fewer per day.',
   'All devices register at once. Devices that start over days need no more minutes than that.',
@@ -187,6 +210,7 @@ const newestDate =
 
 /** The operations of a job on one quota. */
 interface Load extends Pick<Limit, 'of' | 'service' | 'source' | 'date'> {
+  readonly dps?: string;
   readonly operations: number;
   readonly perMinute: number;
   /** Not rounded: small jobs differ in fractions of a minute. */
@@ -198,6 +222,10 @@ function load(name: LimitName, operations: number, allowed = Number.POSITIVE_INF
   const { of, service, source, date, count, seconds } = limits[name];
   const perMinute = Math.min((count * 60) / seconds, allowed);
   return { of, service, operations, perMinute, minutes: operations / perMinute, source, date };
+}
+
+function ofInstance(load: Load, dps: string): Load {
+  return dps === defaultDps ? load : { ...load, dps };
 }
 
 const longestFirst = (loads: readonly Load[]): Load[] =>

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { deviceId } from '../devices/ids.ts';
 import { FleetError } from '../errors.ts';
+import { dpsInstanceName } from '../groups/dps-instance.ts';
 import { type QueueName, queues } from '../resource-names.ts';
 import type { ChunkPlace } from './job.ts';
 import { decodedJson, NotJson } from './message-text.ts';
@@ -9,6 +10,9 @@ import { decodedJson, NotJson } from './message-text.ts';
  * The messages of this app's own queues. No property is called id, dequeueCount or popReceipt: the Functions host copies the
  * top-level properties of a JSON message over trigger metadata of the same name.
  */
+
+/** In the place of a name of a DPS instance: more than one. */
+export const severalDps = '*';
 
 const count = z.int().min(0);
 
@@ -33,6 +37,8 @@ const enrollmentMessage = z.strictObject({
   attempt: z.int().min(1),
   /** As in the message of the chunk. */
   adopt: z.literal(true).optional(),
+  /** The DPS instance that is to have them; `severalDps` when there are several. Absent: `default`. */
+  dps: z.union([z.string().regex(dpsInstanceName), z.literal(severalDps)]).optional(),
 });
 
 const blockMessage = z.union([

@@ -1,6 +1,7 @@
 import { caKeyOf } from '../authorities/certificate-authority.ts';
 import { FleetError } from '../errors.ts';
 import { edgeCaOf } from '../groups/definition.ts';
+import { defaultDps, dpsOf } from '../groups/dps-instance.ts';
 import type { GroupRecord, IssuingCa } from '../groups/group.ts';
 import { issuanceOf } from '../groups/issuance.ts';
 import { renewalPaceOf } from '../groups/validity-jitter.ts';
@@ -75,6 +76,7 @@ function openGroup(
     certificatesPerDevice: edgeCa === undefined ? 1 : 2,
     rsa: keyType === 'rsa-4096',
     individual: definition.enrollment === 'individual',
+    ...(dpsOf(definition) !== defaultDps && { dps: dpsOf(definition) }),
     renewals: { enrollmentGroup: id, ofDevices: devices, ...renewalPaceOf(definition, devices) },
     issuance: { enrollmentGroup: id, ...issuanceOf(definition, { usesKeyVault, issuingCa: ca }) },
   };

@@ -10,6 +10,7 @@ import {
   isEnrollmentFailure,
 } from '../enrollment/enrollments.ts';
 import { type FailureReason, FleetError, isRetriable } from '../errors.ts';
+import { dpsOf } from '../groups/dps-instance.ts';
 import { inForce } from '../groups/group.ts';
 import { countPart, finishIfDone } from '../jobs/count-part.ts';
 import { archiveName, partName, reportName } from '../jobs/job.ts';
@@ -76,12 +77,30 @@ export async function enrollDevices(message: EnrollmentMessage, ports: EnrollPor
   const adopt = job.adopt === true || message.adopt === true;
   const [open, done] = partition(held, ({ record }) => record.value.status === 'claimed');
   const startedAt = now().getTime();
-  for (let from = 0; from < open.length; from += enrollmentsPerCall) {
-    // A new message does not use up deliveries. The records written so far tell the next run what is done.
-    if (now().getTime() - startedAt > longestRunMs) return enrollmentQueue.send([message]);
-    done.push(...(await enrollBatch(open.slice(from, from + enrollmentsPerCall), adopt, ports)));
+  let isCut = false;
+  async function enrollAll(rows: readonly HeldRow<CertifiedRow>[]): Promise<void> {
+    for (let from = 0; from < rows.length; from += enrollmentsPerCall) {
+      isCut ||= now().getTime() - startedAt > longestRunMs;
+      if (isCut) return;
+      done.push(...(await enrollBatch(rows.slice(from, from + enrollmentsPerCall), adopt, ports)));
+    }
   }
+  // Each DPS instance has its own quota, and one that does not answer does not keep the rows of the others waiting.
+  const byInstance = await rowsByInstance(open, ports);
+  const ends = await Promise.allSettled(byInstance.map(enrollAll));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  // A new message does not use up deliveries. The records written so far tell the next run what is done.
+  if (isCut) return enrollmentQueue.send([message]);
   await recordEnrollments(message, done, errors, ports);
+}
+
+async function rowsByInstance(
+  rows: readonly HeldRow<CertifiedRow>[],
+  { groups }: EnrollPorts,
+): Promise<readonly (readonly HeldRow<CertifiedRow>[])[]> {
+  const directory = await groups.directory();
+  const byInstance = Map.groupBy(rows, ({ row }) => dpsOf(directory.get(row.enrollmentGroup)?.value.definition ?? {}));
+  return [...byInstance.values()];
 }
 
 /**

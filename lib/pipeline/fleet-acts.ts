@@ -6,6 +6,8 @@ import type { DeviceRecord } from '../devices/device.ts';
 import { inUse } from '../devices/reissue.ts';
 import { enrollmentsPerCall } from '../enrollment/enrollments.ts';
 import { FleetError, orFleetError } from '../errors.ts';
+import { dpsOf } from '../groups/dps-instance.ts';
+import { dpsOperationsOf } from '../jobs/estimate.ts';
 import type { FleetAct, FleetActCounts, FleetActEstimate, FleetActFilter, FleetActKind } from '../jobs/fleet-act.ts';
 import type { Page, Versioned } from '../storage.ts';
 import { fleetActOn } from './audit-acts.ts';
@@ -63,18 +65,23 @@ const maxWriteAttempts = 10;
 /** Counts the devices of an act, and changes nothing. */
 export async function estimateFleetAct(request: FleetActRequest, ports: FleetActPorts): Promise<FleetActEstimate> {
   const { kind, devicesPerMinute } = request;
+  const directory = await ports.groups.directory();
+  const inInstance = new Map<string, number>();
   let devices = 0;
   let atHubs = 0;
   for await (const record of devicesOf(request.filter, undefined, ports)) {
     if (!isOpen(record, kind)) continue;
     devices += 1;
+    const instance = dpsOf(directory.get(record.enrollmentGroup)?.value.definition ?? {});
+    inInstance.set(instance, (inInstance.get(instance) ?? 0) + 1);
     if (isAtHub(record)) atHubs += 1;
   }
   const { dps, hub } = callsPerDevice[kind];
   const calls = { dps: devices * dps, hub: atHubs * hub };
+  const dpsMinutes = [...inInstance].map(([name, own]) => (own * dps) / dpsOperationsOf(ports.deployment, name));
   const byLimit = [
     { limit: 'hub registry', minutes: calls.hub / ports.registryOperationsPerMinute },
-    { limit: 'DPS', minutes: calls.dps / ports.deployment.dpsOperationsPerMinute },
+    { limit: 'DPS', minutes: Math.max(0, ...dpsMinutes) },
     { limit: 'devicesPerMinute', minutes: devicesPerMinute === undefined ? 0 : devices / devicesPerMinute },
   ] as const;
   const longest = byLimit.reduce((most, each) => (each.minutes > most.minutes ? each : most));

@@ -1,7 +1,9 @@
 import type { RegistrationOf } from '../enrollment/enrollments.ts';
 import { FleetError } from '../errors.ts';
+import { dpsOf } from '../groups/dps-instance.ts';
 import { enrollmentRevision, type GroupRecord, inForce } from '../groups/group.ts';
 import { currentLog } from '../log.ts';
+import type { Versioned } from '../storage.ts';
 import { type ApplyPorts, applyRegistrations } from './apply-registrations.ts';
 import type { Ports } from './ports.ts';
 import { reachEnrollments } from './reach-enrollments.ts';
@@ -27,10 +29,19 @@ const lookUpsPerRun = 500;
  */
 export async function reconcileRegistrations(ports: ReconcilePorts): Promise<number> {
   const { groups } = ports;
+  const all = [...(await groups.directory({ maxAgeSeconds: 0 })).values()];
+  // At once: a DPS instance that is slow does not hold up the groups of another one.
+  const byInstance = Map.groupBy(all, ({ value }) => dpsOf(value.definition));
+  const counts = await Promise.all([...byInstance.values()].map((own) => reconcileGroups(own, ports)));
+  return counts.reduce((sum, changed) => sum + changed, 0);
+}
+
+async function reconcileGroups(all: readonly Versioned<GroupRecord>[], ports: ReconcilePorts): Promise<number> {
   let changed = 0;
-  for (const [id, group] of await groups.directory({ maxAgeSeconds: 0 })) {
+  for (const group of all) {
+    const { id } = group.value;
     await warnOnError('group not brought up to date', id, async () => {
-      if (isOutOfSync(group.value)) await groups.ensure(group);
+      if (isOutOfSync(group.value)) await ports.groups.ensure(group);
     });
     await warnOnError('individual enrollments not reached', id, () => reachEnrollments(group.value, ports));
     await warnOnError('group not reconciled', id, async () => {

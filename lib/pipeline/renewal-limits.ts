@@ -4,8 +4,10 @@ import type { DeviceRecord } from '../devices/device.ts';
 import type { RenewalRate } from '../devices/renewal-rate.ts';
 import { asFleetError, FleetError } from '../errors.ts';
 import { usesFleetEst } from '../groups/definition.ts';
+import { dpsOf } from '../groups/dps-instance.ts';
 import { inForce } from '../groups/group.ts';
 import { tryingMinutes } from '../groups/validity-jitter.ts';
+import { dpsOperationsOf } from '../jobs/estimate.ts';
 import { currentLog } from '../log.ts';
 import type { EstCaller } from './est-caller.ts';
 import { noteFrequentRenewal } from './note-frequent-renewal.ts';
@@ -58,7 +60,7 @@ export async function checkLimits(
   // The first registration of a device is not a renewal.
   if (kind !== 'identity' || record.value.status === 'provisioned') return;
   const { id } = definition;
-  const allowed = (await perMinute(ports)) * windowMinutes;
+  const allowed = (await perMinute(dpsOf(definition), ports)) * windowMinutes;
   const window = Math.floor(at.getTime() / (windowMinutes * 60_000));
   const renewals = await ports.renewalRate.count(id, window);
   if (renewals <= allowed) return;
@@ -73,11 +75,12 @@ function issuedSince(kind: DeviceCertificate['kind'], record: DeviceRecord, sinc
   );
 }
 
-/** The groups that renew identities share what DPS allows. */
-async function perMinute({ groups, deployment }: LimitPorts): Promise<number> {
+/** The groups of a DPS instance that renew identities share what it allows. */
+async function perMinute(dps: string, { groups, deployment }: LimitPorts): Promise<number> {
   const all = [...(await groups.directory()).values()].map(({ value }) => inForce(value).definition);
-  const renewing = all.filter((each) => usesFleetEst(each) && each.est?.identity === true).length;
-  return Math.max(1, Math.floor((deployment.dpsOperationsPerMinute * renewalShare) / Math.max(1, renewing)));
+  const here = all.filter((each) => dpsOf(each) === dps);
+  const renewing = here.filter((each) => usesFleetEst(each) && each.est?.identity === true).length;
+  return Math.max(1, Math.floor((dpsOperationsOf(deployment, dps) * renewalShare) / Math.max(1, renewing)));
 }
 
 /** The device gets its reason all the same. Its next request is refused too, and noted then. */

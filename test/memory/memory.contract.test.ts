@@ -1,3 +1,5 @@
+import { onePlace } from '../../lib/enrollment/dps-places.ts';
+import { enrollmentsByInstance } from '../../lib/enrollment/enrollments-by-instance.ts';
 import { appendBlobsContract } from '../contract/append-blobs.ts';
 import { blobStoreContract } from '../contract/blob-store.ts';
 import { caRegistryContract } from '../contract/ca-registry.ts';
@@ -89,6 +91,30 @@ enrollmentsContract(
     },
   }),
   async () => (await makeCertificate({ name: 'memory CA', ca: true })).pem,
+);
+
+// The router behaves as one DPS.
+const [routed, other] = [createMemoryEnrollments(), createMemoryEnrollments()];
+const router = enrollmentsByInstance(
+  new Map([
+    ['default', routed],
+    ['west', other],
+  ]),
+  onePlace,
+);
+enrollmentsContract(
+  'one of two DPS instances',
+  () => ({
+    enrollments: router,
+    async register(group, deviceIds) {
+      const registration = { status: 'assigned', assignedHub: 'hub', at: new Date().toISOString() } as const;
+      routed.registrations.set(
+        group,
+        deviceIds.map((deviceId) => ({ deviceId, registration })),
+      );
+    },
+  }),
+  async () => (await makeCertificate({ name: 'routed CA', ca: true })).pem,
 );
 
 hubIdentitiesContract('memory', async () => {

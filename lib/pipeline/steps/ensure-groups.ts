@@ -1,6 +1,7 @@
 import { unknownGroup } from '../../enrollment/group-directory.ts';
 import type { Groups } from '../../enrollment/groups.ts';
-import { FleetError } from '../../errors.ts';
+import { FleetError, orFleetError } from '../../errors.ts';
+import { dpsOf } from '../../groups/dps-instance.ts';
 import type { GroupRecord } from '../../groups/group.ts';
 import type { ChunkAttempt } from '../../jobs/messages.ts';
 import { type RowError, rowError } from '../../manifest/manifest.ts';
@@ -25,7 +26,8 @@ export interface EnsurePorts<Opened> {
 /**
  * Step 4: makes sure that DPS holds each group of these rows, and its issuing CA, as declared; then opens the group for
  * issuing. A group for which an operator has to act does not stop the rows of other groups.
- * @throws FleetError where trying again can help: `throttled`, `unavailable`, `concurrent-change`
+ * @throws FleetError where trying again can help: `throttled`, `unavailable`, `concurrent-change`. In a chunk of several DPS
+ * instances, only if it helps in all of them
  */
 export function ensureGroups<Opened>(
   claimed: readonly ClaimedRow[],
@@ -36,7 +38,10 @@ export function ensureGroups<Opened>(
     const issuances = new Map<string, Opened>();
     const refusals = new Map<string, FleetError>();
     const directory = await groups.directory();
-    for (const id of new Set(claimed.map(({ request }) => request.enrollmentGroup))) {
+    const ids = new Set(claimed.map(({ request }) => request.enrollmentGroup));
+    const byInstance = Map.groupBy(ids, (id) => dpsOf(directory.get(id)?.value.definition ?? {}));
+
+    async function ensureOne(id: string): Promise<void> {
       const group = directory.get(id);
       try {
         if (group === undefined) throw unknownGroup('group-unknown', id);
@@ -47,6 +52,21 @@ export function ensureGroups<Opened>(
         if (!(error instanceof FleetError) || error.retry) throw error;
         refusals.set(id, error);
       }
+    }
+
+    // A DPS instance that does not answer takes no rows of the others with it: its own rows fail, and a retry takes them up.
+    const away = await Promise.all(
+      [...byInstance.values()].map(async (own) => {
+        const failure = await orFleetError(async () => {
+          for (const id of own) await ensureOne(id);
+        });
+        return failure instanceof FleetError ? { own, failure } : undefined;
+      }),
+    );
+    const [first, ...more] = away.filter((each) => each !== undefined);
+    if (first !== undefined && more.length + 1 === byInstance.size) throw first.failure;
+    for (const { own, failure } of first === undefined ? [] : [first, ...more]) {
+      for (const id of own) if (!issuances.has(id) && !refusals.has(id)) refusals.set(id, failure);
     }
     return { issuances, refusals };
   });

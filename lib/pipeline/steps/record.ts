@@ -12,9 +12,10 @@ import { planRenewal } from '../../devices/renewal-plan.ts';
 import { isEmptyTwin } from '../../devices/twin.ts';
 import { isEnrollmentFailure } from '../../enrollment/enrollments.ts';
 import { FleetError, isRetriable } from '../../errors.ts';
+import { defaultDps, dpsOf } from '../../groups/dps-instance.ts';
 import { countPart } from '../../jobs/count-part.ts';
 import { archiveName, partName, type RowCounts, reportName } from '../../jobs/job.ts';
-import { type ChunkMessage, placeOf } from '../../jobs/messages.ts';
+import { type ChunkMessage, placeOf, severalDps } from '../../jobs/messages.ts';
 import { type ChunkReport, resultRow, writeChunkReport } from '../../jobs/reports.ts';
 import type { DeviceRequest, RowError } from '../../manifest/manifest.ts';
 import type { Repairs } from '../../manifest/repairs.ts';
@@ -130,7 +131,12 @@ export function recordOutcome(
     await fenceRecords(given, ports);
     await nameUnused(unused, archiveName(jobId, part), ports);
     await writeChunkReport(reports, name, report);
-    if (enrolling > 0) await enrollmentQueue.send([{ jobId, chunk, attempt, ...(adopt && { adopt }) }]);
+    if (enrolling > 0) {
+      const dps = await instanceFor(records, ports);
+      await enrollmentQueue.send([
+        { jobId, chunk, attempt, ...(adopt && { adopt }), ...(dps !== defaultDps && { dps }) },
+      ]);
+    }
     // Retried rows are still counted as failed; subtract them.
     const outcome = { ...counts, failed: counts.failed - lines.length };
     const finishedAt = now().toISOString();
@@ -144,8 +150,22 @@ export type RecordPorts = Pick<
   Ports,
   'devices' | 'delegatedCas' | 'bundles' | 'reports' | 'jobs' | 'enrollmentQueue' | 'now'
 > & {
-  readonly groups: Pick<Ports['groups'], 'latest'>;
+  readonly groups: Pick<Ports['groups'], 'directory' | 'latest'>;
 };
+
+/**
+ * The DPS instance of the devices that wait for an individual enrollment: one worker at a time asks each instance. A delivery that
+ * finds them recorded names `default`, which only means that it waits for another worker.
+ */
+async function instanceFor(records: readonly Versioned<DeviceRecord>[], { groups }: RecordPorts): Promise<string> {
+  const directory = await groups.directory();
+  const waiting = records.filter(({ value }) => value.status === 'claimed');
+  const names = new Set(
+    waiting.map(({ value }) => dpsOf(directory.get(value.enrollmentGroup)?.value.definition ?? {})),
+  );
+  const [only = defaultDps] = names;
+  return names.size > 1 ? severalDps : only;
+}
 
 /** The error is about a row with an individual enrollment: its archive says so, or the error itself, where DPS refused it. */
 function isEnrolling({ value, line, code }: RowError, committed: Committed): boolean {

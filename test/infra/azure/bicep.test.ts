@@ -489,7 +489,7 @@ describe('the parameters of the deployment', () => {
 /** Functions of Bicep and names that need no declaration. */
 const builtIn = new Set(
   `concat deployer empty environment guid loadJsonContent loadTextContent map resourceGroup string subscription
-   subscriptionResourceId tenant toLower union uniqueString`.split(/\s+/),
+   subscriptionResourceId tenant toLower toObject union uniqueString`.split(/\s+/),
 );
 
 /** Identifiers that refer to a value: not keys, not the name being declared, not the variables of a lambda. */
@@ -512,7 +512,9 @@ function undeclaredNames(file: BicepFile): string[] {
   const kinds = ['parameter', 'variable', 'resource', 'module'] as const;
   const declared = new Set(kinds.flatMap((kind) => declarationsOf(file, kind).map(({ symbol }) => symbol)));
   const bound = new Set(
-    [...file.root.text.matchAll(/\bfor (\w+) in\b|\b(\w+) =>/g)].map(([, loop, lambda]) => loop ?? lambda),
+    [...file.root.text.matchAll(/\bfor (?:(\w+)|\((\w+), (\w+)\)) in\b|\b(\w+) =>/g)].flatMap((found) =>
+      found.slice(1),
+    ),
   );
   return namesUsed(file)
     .filter(({ text }) => !declared.has(text) && !bound.has(text) && !builtIn.has(text) && text !== 'targetScope')
