@@ -27,13 +27,13 @@ export interface HeldDelegatedCa extends OpenDelegatedCa {
 }
 
 /** Milliseconds without a use after which the key is dropped. */
-export const idleMs = 5 * 60 * 1000;
+const idleMs = 5 * 60 * 1000;
 
 /** The same once its group has another one: time for the chunks in work. */
-export const supersededIdleMs = 60 * 1000;
+const supersededIdleMs = 60 * 1000;
 
 /** Milliseconds before `signsUntil` in which no work begins, so that what has begun can end. A group stays open for as long. */
-export const lastUseMs = 5 * 60 * 1000;
+const lastUseMs = 5 * 60 * 1000;
 
 /**
  * Holds the key of a delegated CA. It is in the closure of `held.signer` and nowhere else: it is not part of a record, and nothing
