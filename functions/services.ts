@@ -219,6 +219,7 @@ export function createServices(config: Config): Services {
   const delegatedCaPool = createDelegatedCas({
     ...{ authority, store: delegatedCas, audit, now, later, log: logToConsole },
     worker: `${hostname()}-${process.pid}`,
+    journal: config.signingJournal,
   });
   const groups = createGroups({
     store: groupStore,

@@ -7,6 +7,8 @@ import type { IssuingCa } from '../groups/group.ts';
 import { currentLog, type Log, withLog } from '../log.ts';
 import { delegatedCaSignsMs, delegatedCaValidity, issueDelegatedCa } from '../pki/authority.ts';
 import { newSerialNumber } from '../pki/serial.ts';
+import { journaledSigner } from '../pki/signing-journal.ts';
+import { createSoftwareSigner } from '../pki/software-key-store.ts';
 import { maxCommonNameLength } from '../pki/x509.ts';
 import { currentTraceId } from '../telemetry.ts';
 import type { CertificateAuthority } from './certificate-authority.ts';
@@ -47,6 +49,8 @@ export interface DelegatedCasOptions {
   readonly now: () => Date;
   /** Runs work later. It must not keep the process alive. @returns a function that cancels it */
   readonly later: (milliseconds: number, work: () => void) => () => void;
+  /** File that gets a line per signature, for tests (lib/pki/signing-journal.ts). */
+  readonly journal?: string | undefined;
   /** For what happens outside of an invocation. */
   readonly log: Log;
 }
@@ -75,7 +79,7 @@ export interface DelegatedCasOptions {
  * message is delivered again, as where the issuing CA signs directly and its vault throttles.
  */
 export function createDelegatedCas(options: DelegatedCasOptions): DelegatedCas {
-  const { authority, store, audit, worker, now, later, log } = options;
+  const { authority, store, audit, worker, now, later, log, journal } = options;
   /** By what they are made for: those that are handed out. */
   const current = new Map<string, Slot>();
   /** By id: those whose key is in memory. */
@@ -86,7 +90,7 @@ export function createDelegatedCas(options: DelegatedCasOptions): DelegatedCas {
   async function make(request: DelegatedCaRequest): Promise<HeldDelegatedCa> {
     const { issuingCa, pathLength, validityDays } = request;
     const issuer = await authority.open(issuingCa);
-    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const key = createSoftwareSigner(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey, 'ec-p256');
     const at = now();
     const validity = delegatedCaValidity(at, validityDays, issuer);
     const record = recordOf(request, { worker, at, validity });
@@ -102,13 +106,22 @@ export function createDelegatedCas(options: DelegatedCasOptions): DelegatedCas {
       const etag = await store.create(record);
       if (etag === undefined) throw new FleetError('concurrent-change', `Serial number ${id} was used before.`);
       try {
-        const content = { issuer, commonName, publicKey, pathLength, serialNumber: id, now: at, ...validity };
+        const content = {
+          issuer,
+          commonName,
+          publicKey: key.publicKey,
+          pathLength,
+          serialNumber: id,
+          now: at,
+          ...validity,
+        };
         const certificatePem = await issueDelegatedCa(content);
         note({ caSha256: certificateSha256(certificatePem), issuerSha256: certificateSha256(issuer.certificatePem) });
         const signed = await store.replace({ value: { ...record, certificatePem }, etag });
         if (signed === undefined) throw new FleetError('concurrent-change', `Delegated CA ${id} was blocked.`);
         const chainPem = [issuer.certificatePem, ...issuer.chainPem];
-        return holdDelegatedCa(record, certificatePem, { privateKey, chainPem, now });
+        const signer = journal === undefined ? key : journaledSigner(`delegated-${id}`, key, journal);
+        return holdDelegatedCa(record, certificatePem, { signer, chainPem, now });
       } catch (error) {
         await noteEnd(id, { at: now().toISOString(), reason: 'not-made', certificates: 0 });
         throw error;

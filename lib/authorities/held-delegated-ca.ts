@@ -1,8 +1,6 @@
-import type { KeyObject } from 'node:crypto';
 import { FleetError } from '../errors.ts';
 import type { Authority } from '../pki/issuer.ts';
 import type { LocalSigner } from '../pki/key-store.ts';
-import { createSoftwareSigner } from '../pki/software-key-store.ts';
 import type { DelegatedCa, DelegatedCaEnd } from './delegated-ca.ts';
 
 /** A delegated CA whose key this process has. */
@@ -29,26 +27,26 @@ export interface HeldDelegatedCa extends OpenDelegatedCa {
 }
 
 /** Milliseconds without a use after which the key is dropped. */
-export const idleMs = 5 * 60 * 1000;
+const idleMs = 5 * 60 * 1000;
 
 /** The same once its group has another one: time for the chunks in work. */
-export const supersededIdleMs = 60 * 1000;
+const supersededIdleMs = 60 * 1000;
 
 /** Milliseconds before `signsUntil` in which no work begins, so that what has begun can end. A group stays open for as long. */
-export const lastUseMs = 5 * 60 * 1000;
+const lastUseMs = 5 * 60 * 1000;
 
 /**
- * Holds the key of a delegated CA. It is in the closure of its signer and nowhere else: it is not part of a record, and nothing
- * exports it. When the signer is dropped, OpenSSL overwrites the key as the garbage collector frees it.
+ * Holds the key of a delegated CA. It is in the closure of `held.signer` and nowhere else: it is not part of a record, and nothing
+ * exports it. When that signer is dropped, OpenSSL overwrites the key as the garbage collector frees it.
  */
 export function holdDelegatedCa(
   record: DelegatedCa,
   certificatePem: string,
-  key: { readonly privateKey: KeyObject; readonly chainPem: readonly string[]; readonly now: () => Date },
+  held: { readonly signer: LocalSigner; readonly chainPem: readonly string[]; readonly now: () => Date },
 ): HeldDelegatedCa {
-  const { chainPem, now } = key;
+  const { chainPem, now } = held;
   const signsUntil = Date.parse(record.signsUntil);
-  let signer: LocalSigner | undefined = createSoftwareSigner(key.privateKey, 'ec-p256');
+  let signer: LocalSigner | undefined = held.signer;
   const { publicKey } = signer;
   let certificates = 0;
   let usedAt = now().getTime();

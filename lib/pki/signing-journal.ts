@@ -1,5 +1,5 @@
 import { appendFileSync } from 'node:fs';
-import type { KeyStore, Signer } from './key-store.ts';
+import type { KeyStore, LocalSigner, Signer } from './key-store.ts';
 
 /** One line of a journal, JSON. */
 export interface JournalEntry {
@@ -17,24 +17,25 @@ export interface JournalEntry {
  * file: each line is appended as a whole (POSIX, O_APPEND).
  */
 export function journaled(keys: KeyStore, file: string): KeyStore {
-  function note(key: string, data: Uint8Array): void {
-    const entry: JournalEntry = { at: Date.now(), key, signed: Buffer.from(data).toString('base64') };
-    appendFileSync(file, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
-  }
-
-  function noting(key: string, signer: Signer): Signer {
-    const signNoted = <T>(data: Uint8Array, sign: (data: Uint8Array) => T): T => {
-      note(key, data);
-      return sign(data);
-    };
-    return signer.isLocal
-      ? { ...signer, sign: (data) => signNoted(data, signer.sign) }
-      : { ...signer, sign: (data) => signNoted(data, signer.sign) };
-  }
+  const noting = (name: string, signer: Signer): Signer =>
+    signer.isLocal
+      ? journaledSigner(name, signer, file)
+      : { ...signer, sign: (data) => noted(file, name, data, signer.sign) };
 
   return {
     signer: async (name, keyType, publicKey) => noting(name, await keys.signer(name, keyType, publicKey)),
     check: (name, keyType, publicKey) => keys.check(name, keyType, publicKey),
     importKey: async (name, keyType, privateKey) => noting(name, await keys.importKey(name, keyType, privateKey)),
   };
+}
+
+/** The same for one key that no store has. @param name of the key in the journal */
+export function journaledSigner(name: string, signer: LocalSigner, file: string): LocalSigner {
+  return { ...signer, sign: (data) => noted(file, name, data, signer.sign) };
+}
+
+function noted<T>(file: string, key: string, data: Uint8Array, sign: (data: Uint8Array) => T): T {
+  const entry: JournalEntry = { at: Date.now(), key, signed: Buffer.from(data).toString('base64') };
+  appendFileSync(file, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
+  return sign(data);
 }

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeEach, describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import type { DelegatedCaStore } from '../../../lib/authorities/delegated-ca.ts';
@@ -9,6 +12,7 @@ import type { IssuingCa } from '../../../lib/groups/group.ts';
 import { type Log, withLog } from '../../../lib/log.ts';
 import { readCertificate } from '../../../lib/pki/certificate.ts';
 import type { Authority } from '../../../lib/pki/issuer.ts';
+import type { JournalEntry } from '../../../lib/pki/signing-journal.ts';
 import { isIssuedBy } from '../../../lib/pki/x509.ts';
 import { someTime } from '../../factories.ts';
 import { createMemoryAudit } from '../../memory/audit.ts';
@@ -19,7 +23,7 @@ const minute = 60_000;
 const data = Buffer.from('to be signed');
 
 /** A pool whose time, timers, issuing CA and faults a test decides. */
-async function somePool() {
+async function somePool(journal?: string) {
   let at = someTime.getTime();
   const timers = new Set<{ at: number; work: () => void }>();
   const issuer = await someAuthority({ pathLength: 1 });
@@ -44,7 +48,7 @@ async function somePool() {
     },
   };
   const pool = createDelegatedCas({
-    ...{ authority: { open: async () => authority }, store, audit, worker: 'host-1-4711', log },
+    ...{ authority: { open: async () => authority }, store, audit, worker: 'host-1-4711', log, journal },
     now: () => new Date(at),
     later(milliseconds, work) {
       const timer = { at: at + milliseconds, work };
@@ -234,6 +238,16 @@ describe('a delegated CA', () => {
     await pool.close();
     assert.deepEqual([record(id)?.ended?.reason, record(id)?.ended?.certificates], ['shutdown', 1]);
     await assert.rejects(open(), (error: FleetError) => error.retry);
+  });
+
+  it('writes what it signs to the journal of CA keys, where there is one', async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), 'fleet-journal-'));
+    t.after(() => rmSync(directory, { recursive: true, force: true }));
+    const file = join(directory, 'signed.jsonl');
+    const { id, authority } = await (await somePool(file)).open();
+    await authority.signer.sign(data);
+    const { key, signed } = JSON.parse(readFileSync(file, 'utf8')) as JournalEntry;
+    assert.deepEqual([key, signed], [`delegated-${id}`, data.toString('base64')]);
   });
 
   it('ends at once when the process ends while it is made', async () => {
