@@ -329,7 +329,7 @@ export const settings = z.object({
     where: 'both',
     reader: 'app',
   }),
-  CHUNK_ROWS: wholeNumber(1, 1000).default(500).register(registry, {
+  CHUNK_ROWS: wholeNumber(1, 1000).default(400).register(registry, {
     description: 'Rows per chunk, at most.',
     expected: 'a whole number from 1 to 1000',
     group: 'work',

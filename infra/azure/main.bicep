@@ -73,7 +73,7 @@ param allowPlainKeys bool = false
 
 @minValue(1)
 @maxValue(1000)
-param chunkRows int = 500
+param chunkRows int = 400
 
 @description('When registrations are reconciled with DPS. NCRONTAB, UTC.')
 param reconcileSchedule string = '0 */10 * * * *'

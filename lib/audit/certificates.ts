@@ -11,7 +11,7 @@ export interface NamedCertificate {
 }
 
 /**
- * A digest of the certificates of one archive, in any order. An entry has it in the place of their names: a chunk has 500. It
+ * A digest of the certificates of one archive, in any order. An entry has it in the place of their names: a chunk has 400. It
  * does not change when a bundle is erased.
  * @returns SHA-256 of the sorted lines `deviceId serialNumber sha256Thumbprint`, lower-case hex
  */

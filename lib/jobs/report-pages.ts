@@ -13,10 +13,10 @@ import {
 } from './reports.ts';
 
 /**
- * Chunks whose reports one request reads at most: 50,000 rows at 500 per chunk. A page then ends early, and the next one goes on
+ * Chunks whose reports one request reads at most: 50,000 rows at 400 per chunk. A page then ends early, and the next one goes on
  * there.
  */
-const maxChunksRead = 100;
+const maxChunksRead = 125;
 
 /** Rows that a count of errors shows of each code. */
 const sampleRows = 5;

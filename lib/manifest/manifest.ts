@@ -148,7 +148,7 @@ export const maxRecordBytes = 1024 * 1024;
 /** Longest chunk of several rows, in bytes, whatever `chunkRows` is: a worker reads a chunk into memory in one piece. */
 export const maxChunkBytes = 4 * 1024 * 1024;
 
-/** 50 million rows at 500 per chunk, 50 times what one DPS instance holds. Bounds the memory of the list of chunks. */
+/** 40 million rows at 400 per chunk, 40 times what one DPS instance holds. Bounds the memory of the list of chunks. */
 export const maxChunks = 100_000;
 
 /**

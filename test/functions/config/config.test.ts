@@ -72,7 +72,7 @@ describe('readConfig', () => {
       allowPlainKeys: false,
       privateUrls: 'none',
       events: { announceAssigned: false },
-      chunkRows: 500,
+      chunkRows: 400,
     });
   });
 
@@ -96,7 +96,7 @@ describe('readConfig', () => {
       allowPlainKeys: false,
       privateUrls: 'none',
       events: { announceAssigned: false },
-      chunkRows: 500,
+      chunkRows: 400,
       identityClientId: identity,
     });
   });
@@ -125,7 +125,7 @@ describe('readConfig', () => {
   });
 
   it('treats an empty setting as not set', () => {
-    assert.equal(readConfig({ ...azure, COSMOS_KEY: '', CHUNK_ROWS: '' }).chunkRows, 500);
+    assert.equal(readConfig({ ...azure, COSMOS_KEY: '', CHUNK_ROWS: '' }).chunkRows, 400);
     assert.match(
       faultsOf({ ...azure, DPS_ID_SCOPE: '' }).get('DPS_ID_SCOPE') ?? '',
       /^is not set; expected an ID scope/,
