@@ -80,10 +80,17 @@ async function ask({ stack }: BenchStack, paths: readonly string[]): Promise<Lat
   const opening: number[] = [];
   const steady: number[] = [];
   const known = new WeakSet<object>();
-  const options = {
+  // Each client has paths of its own, if there are enough: the same path at the same time would be read once.
+  let client = 0;
+  const share = Math.ceil(paths.length / connections);
+  const pathsOf = (number: number) => {
+    const own = paths.slice(number * share, (number + 1) * share);
+    return (own.length > 0 ? own : paths).map((path) => ({ path: `/api/${path}` }));
+  };
+  const options: autocannon.Options = {
     ...{ url: stack.urls.functions, connections, duration: secondsPerRound },
     headers: { 'x-functions-key': stack.functionsKey },
-    requests: paths.map((path) => ({ path: `/api/${path}` })),
+    setupClient: (each) => each.setRequests(pathsOf(client++)),
   };
   const { requests, errors, non2xx } = await new Promise<autocannon.Result>((resolve, reject) => {
     const running = autocannon(options, (error, result) => (error ? reject(error) : resolve(result)));

@@ -69,19 +69,20 @@ export function forward(
   forwarded.on('error', began.reject);
   const sent = hasBody(incoming) ? send(incoming, forwarded, began.promise) : void forwarded.end();
   const answered = began.promise.then(async (answer) => {
-    // Otherwise a client that is still sending gets a broken pipe instead of the answer.
-    if (sent !== undefined) await inTime(sent);
-    outgoing.writeHead(answer.statusCode ?? 500, forwardedOf(answer.headers));
     // An end before the end of the body closes the other connection, too. `stream.pipeline` costs several times as much.
     answer.once('error', () => outgoing.destroy());
     outgoing.once('close', () => void (answer.readableEnded || answer.destroy()));
+    // Otherwise a client that is still sending gets a broken pipe instead of the answer.
+    if (sent !== undefined) await inTime(sent);
+    if (outgoing.destroyed) return void answer.destroy();
+    outgoing.writeHead(answer.statusCode ?? 500, forwardedOf(answer.headers));
     answer.pipe(outgoing);
   });
   return { answered, abort: () => void forwarded.destroy() };
 }
 
 /** Whether a request has a body (RFC 9112, 6). */
-export function hasBody({ headers }: IncomingMessage): boolean {
+function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
