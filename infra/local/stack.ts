@@ -53,7 +53,10 @@ export interface StackOptions {
   readonly appDirectory?: string;
   /** Folder of the built EST server. Default: dist/est of this project. */
   readonly estAppDirectory?: string;
-  /** Called before any process starts, when the directory is locked and the ports are free. It may build the app. */
+  /**
+   * Called when the directory is locked and the ports are free. It may build the app: the emulators start at the same time, the
+   * hosts when it has ended.
+   */
   readonly prepare?: () => Promise<void>;
   /** Stops a start that has not ended. All processes are dead when `startStack` then rejects. */
   readonly signal?: AbortSignal;
@@ -78,6 +81,8 @@ export interface Stack {
   /** Base URLs of the EST servers, without a path. All are one deployment: a device may ask any of them. */
   readonly estUrls: readonly string[];
   readonly functionsKey: string;
+  /** Opens every function, and the administration of the host. */
+  readonly masterKey: string;
   /** One key per role. It opens the functions that the role may call. */
   readonly roleKeys: Readonly<Record<Role, string>>;
   readonly storageConnectionString: string;
@@ -103,6 +108,7 @@ export interface Stack {
 const storageAccount = 'devstoreaccount1';
 const storageKey = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 
+const masterKey = 'local-master-key';
 const roleKeys = { reader: 'local-reader-key', submitter: 'local-submitter-key', operator: 'local-operator-key' };
 
 const idScope = '0ne00000000';
@@ -153,7 +159,9 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
     const waitMs = lock.isAfterKill ? orphanTimeout : 0;
     await requireFree(ports, portsInUse({ functions: hosts > 0, est: estHosts > 0, keyVault }), waitMs);
   }
-  await options.prepare?.();
+  const prepared = options.prepare?.();
+  // Its error is thrown where the hosts would start.
+  prepared?.catch(() => {});
   const tls = await ensureLocalTls({ directory: join(directory, 'tls'), hostNames: hubs });
   trustTls(tls.caPem);
 
@@ -275,6 +283,7 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
     ]);
     await createResources({ storageConnectionString, cosmos });
     await trustRoot(appSettings, urls.dps);
+    await prepared;
     const hostEnvironment = { ...appSettings, NODE_EXTRA_CA_CERTS: tls.caPath };
     const leaseSeconds = String(options.leaseSeconds ?? defaults.leaseSeconds);
     await allStarted([
@@ -291,6 +300,7 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
           [
             ...['--app', appDirectory, '--state', join(directory, 'functions'), '--port'],
             ...[index === 0 ? String(ports.functions) : '0', '--key', functionsKey, '--lease', leaseSeconds],
+            ...['--master-key', masterKey],
             ...roles.flatMap((role) =>
               operationsOf(role).flatMap((operation) => ['--function-key', `${operation}=${roleKeys[role]}`]),
             ),
@@ -322,6 +332,7 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
       urls,
       estUrls,
       functionsKey,
+      masterKey,
       roleKeys,
       storageConnectionString,
       cosmos,
