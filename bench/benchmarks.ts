@@ -2,11 +2,13 @@ import type { Benchmark } from './benchmark.ts';
 import { certificates } from './benchmarks/certificates.ts';
 import { cold } from './benchmarks/cold.ts';
 import { cost } from './benchmarks/cost.ts';
+import { demo } from './benchmarks/demo.ts';
 import { growth } from './benchmarks/growth.ts';
 import { issueCsr, issueP256, issueP256OnTwo } from './benchmarks/issue.ts';
 import { chunkCpu, pipeline } from './benchmarks/pipeline.ts';
 import { query } from './benchmarks/query.ts';
 import { renewalBurst } from './benchmarks/renewal-burst.ts';
+import { smallJob } from './benchmarks/small-job.ts';
 import { split } from './benchmarks/split.ts';
 import { sweep } from './benchmarks/sweep.ts';
 
@@ -17,6 +19,8 @@ export const benchmarks: readonly Benchmark[] = [
   issueCsr,
   chunkCpu,
   pipeline,
+  smallJob,
+  demo,
   growth,
   split,
   cost,

@@ -10,7 +10,7 @@ import { operationsOf } from '../../functions/http/operations.ts';
 import { type Role, roles } from '../../lib/access/principal.ts';
 import { blobContainers, queues } from '../../lib/resource-names.ts';
 import { apps } from '../apps.ts';
-import { defaults, type PortName, portsInUse } from './settings.ts';
+import { defaults, localPolling, type PortName, pollingSetting, portsInUse } from './settings.ts';
 import { type Child, startChild } from './stack/child.ts';
 import { createResources } from './stack/create-resources.ts';
 import { diskProblem } from './stack/disk.ts';
@@ -193,8 +193,7 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
     SWEEP_SCHEDULE: defaults.sweepSchedule,
     COSMOS_DATABASE: 'fleet',
     ROOT_CA_NAME: 'Fleet root CA',
-    // The 2 s of host.json keep the cost of polling low. Here polling costs nothing, and a person waits.
-    AzureFunctionsJobHost__extensions__queues__maxPollingInterval: '00:00:00.250',
+    [pollingSetting]: localPolling,
     // Tests call webhooks on this machine and act as any signed-in user. Both settings are refused in Azure.
     ALLOW_PRIVATE_URLS: 'all',
     LOCAL_TRUST_PRINCIPAL_HEADER: 'true',
