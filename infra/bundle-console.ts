@@ -8,6 +8,10 @@ export interface ConsoleBundle {
   readonly compressedBytes: number;
   /** Every file whose code is in the bundle, from the root of the project. */
   readonly inputs: readonly string[];
+  /** Every file that was read, also those of which the bundle has nothing. */
+  readonly read: readonly string[];
+  /** Every file that was written. */
+  readonly written: readonly string[];
 }
 
 /**
@@ -46,6 +50,9 @@ export async function bundleConsole(outdir: string): Promise<ConsoleBundle> {
     const name = basename(path);
     page = page.replace(`%${name.replace(/-[A-Z0-9]+(\.\w+)$/, '$1')}%`, `/console/assets/${name}`);
   }
-  await writeFile(join(outdir, 'index.html'), page);
-  return { compressedBytes, inputs: Object.values(metafile.outputs).flatMap(({ inputs }) => Object.keys(inputs)) };
+  const index = join(outdir, 'index.html');
+  await writeFile(index, page);
+  const inputs = Object.values(metafile.outputs).flatMap((output) => Object.keys(output.inputs));
+  const read = ['console/index.html', ...Object.keys(metafile.inputs)];
+  return { compressedBytes, inputs, read, written: [index, ...Object.keys(metafile.outputs)] };
 }

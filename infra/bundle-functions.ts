@@ -10,6 +10,10 @@ export interface Bundle {
   readonly bytes: number;
   /** Every file whose code is in the bundle, from the root of the project. */
   readonly inputs: readonly string[];
+  /** Every file that was read, also those of which the bundle has nothing. */
+  readonly read: readonly string[];
+  /** Every file that was written. */
+  readonly written: readonly string[];
 }
 
 /**
@@ -73,5 +77,6 @@ export async function bundleFunctions(
   }
   // `inputs` of the metafile has every file that was read. What tree shaking left is in the outputs.
   const inputs = Object.values(metafile.outputs).flatMap((output) => Object.keys(output.inputs));
-  return { entryPoints, bytes, inputs: [...new Set(inputs)].sort() };
+  const [read, written] = [Object.keys(metafile.inputs), Object.keys(metafile.outputs)];
+  return { entryPoints, bytes, inputs: [...new Set(inputs)].sort(), read, written };
 }

@@ -20,7 +20,7 @@ import {
 } from './demo/api.ts';
 import { readBundle } from './demo/bundle-files.ts';
 import { type ErrorRow, readErrorReport } from './demo/error-report.ts';
-import { createHubTwinReader } from './demo/hub-twin.ts';
+import { type HubTwin, queryHubTwins } from './demo/hub-twin.ts';
 import { type DemoOptions, options, readOptions, usage } from './demo/options.ts';
 import { registerDevice } from './demo/register-device.ts';
 import { writeResult } from './demo/result-directory.ts';
@@ -38,25 +38,26 @@ import { type Stack, startStack } from './stack.ts';
 
 /** Parallel requests to the API. */
 const parallelRequests = 8;
-/** Devices that register in parallel. Each makes a TLS handshake and two or three requests, and waits a second in between. */
-const parallelDevices = 64;
+/**
+ * Devices that register in parallel. Each makes a TLS handshake and two or three requests, and waits a second in between. With
+ * fewer, the processor waits too; with all of them at once, the last one would wait for its handshake.
+ */
+const parallelDevices = 256;
 /** DPS accepts 1,000 registrations per minute. A larger quota keeps the demo from waiting for the next minute. */
 const dpsArguments = ['--registrations-per-minute', '100000'];
-/** The demo ends with a sweep, so one begins soon, and it may ask the hub for all identities at once. */
-const settings = { SWEEP_SCHEDULE: '*/5 * * * * *', HUB_QUERIES_PER_MINUTE: '10000' };
+/** The sweep at the end may ask the hub for all identities at once. */
+const settings = { HUB_QUERIES_PER_MINUTE: '10000' };
 /** Milliseconds without progress, after which a job is considered stuck. */
 const progressTimeout = 120_000;
+/** Milliseconds that a timer of the app has to do its work, and after which it is run again. */
+const [timerTimeout, timerInterval] = [60_000, 5_000];
 
 const say = (text: string) => process.stderr.write(`${text}\n`);
 
 /** Exit code of a command that Ctrl-C ended: 128 and the number of SIGINT. */
 const interruptedCode = 130;
 
-await runCommand({ usage, options }, async (given) => {
-  const demo = await readOptions(given);
-  await buildApp();
-  return runDemo(demo);
-});
+await runCommand({ usage, options }, async (given) => runDemo(await readOptions(given)));
 
 /** Runs the demo in a temporary folder, which is always deleted: it contains CA keys. @returns the exit code */
 async function runDemo(demo: DemoOptions): Promise<number> {
@@ -73,7 +74,10 @@ async function runDemo(demo: DemoOptions): Promise<number> {
   let exitCode = 1;
   try {
     say(`Starting the local stack in ${directory} ...`);
-    stack = await startStack({ directory, ports: 'free', dpsArguments, settings, signal, onUnexpectedEnd });
+    stack = await startStack({
+      ...{ directory, ports: 'free', dpsArguments, settings, signal, onUnexpectedEnd },
+      prepare: buildApp,
+    });
     const { problems, jobs, devices } = await Promise.race([demonstrate(demo, stack), interrupted, processEnded]);
     for (const problem of problems.slice(0, 20)) say(`problem: ${problem}`);
     say(problems.length === 0 ? '\nAll checks passed.' : `\n${problems.length} checks failed.`);
@@ -155,12 +159,12 @@ async function demonstrate(demo: DemoOptions, stack: Stack): Promise<Demonstrate
   const bundles = await fetchBundles(api, devices);
   if (demo.out !== undefined) await writeResult(demo.out, { api, jobs, group, bundles });
 
-  const registered = await registerAll(api, stack, devices, { bundles, group, limit: demo.register });
+  const registered = await registerAll(api, stack, devices, { jobs, bundles, group, limit: demo.register });
   problems.push(
     ...registered.flatMap(({ deviceId, problem }) => (problem === undefined ? [] : [`device ${deviceId}: ${problem}`])),
   );
 
-  const swept = await sweptSince(api, new Date());
+  const swept = await sweepNow(api, stack);
   const { findings } = await api.get<FindingsAnswer>('findings');
   problems.push(...findings.map(({ id, seen }) => `finding ${id}: ${JSON.stringify(seen)}`));
 
@@ -187,17 +191,44 @@ In another terminal:
 }
 
 /**
- * Waits for a sweep that began after a time.
+ * Has a sweep begin now, and waits for its end.
  * @returns the number of device records that it compared
  */
-async function sweptSince(api: Api, time: Date): Promise<number> {
-  say('Waiting for a sweep ...');
-  for (const since = Date.now(); Date.now() - since < progressTimeout; ) {
+async function sweepNow(api: Api, stack: Stack): Promise<number> {
+  say('Comparing every device with DPS and IoT Hub ...');
+  const asked = new Date();
+  let compared: number | undefined;
+  await runUntil('sweep', stack, async () => {
     const { latestSweep } = await api.get<FindingsAnswer>('findings');
-    if (latestSweep !== undefined && new Date(latestSweep.began) > time) return latestSweep.figures['devices'] ?? 0;
-    await sleep(250);
+    if (latestSweep !== undefined && new Date(latestSweep.began) > asked)
+      compared = latestSweep.figures['devices'] ?? 0;
+    return compared !== undefined;
+  });
+  if (compared === undefined) throw new Error('No sweep ended within a minute.');
+  return compared;
+}
+
+/**
+ * Runs a timer of the app at once, as an operator can, instead of waiting for its schedule. Ends when its work is done, and after
+ * a minute at the latest.
+ */
+async function runUntil(timer: string, stack: Stack, isDone: () => Promise<boolean>): Promise<void> {
+  const began = Date.now();
+  for (let runAt = 0; Date.now() - began < timerTimeout; await sleep(150)) {
+    // A run that finds another one at work leaves it the work, and that one may have begun too early.
+    if (Date.now() - runAt >= timerInterval) {
+      await runTimer(timer, stack);
+      runAt = Date.now();
+    }
+    if (await isDone()) return;
   }
-  throw new Error(`No sweep ended within ${progressTimeout / 1000} seconds`);
+}
+
+/** https://learn.microsoft.com/azure/azure-functions/functions-manually-run-non-http */
+async function runTimer(name: string, { urls, masterKey }: Stack): Promise<void> {
+  const headers = { 'x-functions-key': masterKey, 'content-type': 'application/json' };
+  const answer = await fetch(`${urls.functions}/admin/functions/${name}`, { method: 'POST', headers, body: '{}' });
+  if (!answer.ok) throw new Error(`The host does not run the timer ${name}: it answers ${answer.status}.`);
 }
 
 /** Shows progress until `count` jobs exist and all have ended. @returns the jobs, oldest first */
@@ -250,10 +281,10 @@ function errorProblems(
   ];
 }
 
-async function listDevices(api: Api, jobs: readonly JobAnswer[]): Promise<DeviceAnswer[]> {
+async function listDevices(api: Api, jobs: readonly JobAnswer[], filter = ''): Promise<DeviceAnswer[]> {
   const all: DeviceAnswer[] = [];
   for (const { jobId } of jobs) {
-    let path: string | undefined = `devices?job=${jobId}&limit=1000`;
+    let path: string | undefined = `devices?job=${jobId}&limit=1000${filter}`;
     while (path !== undefined) {
       const page: { devices: DeviceAnswer[]; next?: string } = await api.get(path);
       all.push(...page.devices);
@@ -273,6 +304,7 @@ function fetchBundles(api: Api, devices: readonly DeviceAnswer[]): Promise<[stri
 }
 
 interface Registering {
+  readonly jobs: readonly JobAnswer[];
   readonly bundles: readonly [string, Buffer][];
   readonly group: GroupAnswer;
   readonly limit: number;
@@ -283,7 +315,7 @@ async function registerAll(
   api: Api,
   stack: Stack,
   devices: readonly DeviceAnswer[],
-  { bundles, group, limit }: Registering,
+  { jobs, bundles, group, limit }: Registering,
 ): Promise<Registered[]> {
   const { keyCustody } = group.definition;
   if (keyCustody !== 'plain') {
@@ -309,20 +341,33 @@ async function registerAll(
   );
 
   say('Waiting until their records show the registration ...');
+  const registered = some.map(([deviceId]) => deviceId).filter((deviceId) => !problems.has(deviceId));
+  await untilAssigned(registered, api, stack, jobs);
   const asked = new Map(devices.map((device) => [device.deviceId, device]));
-  const twinOf = createHubTwinReader(stack.hubConnectionString);
+  const twins = await twinsOf(hubs, stack);
   return pMap(
     some,
     async ([deviceId]) => {
       const hub = hubs.get(deviceId) ?? '';
-      const problem = problems.get(deviceId);
-      if (problem !== undefined) return { deviceId, hub, tags: {}, problem };
-      const record = await waitForAssignment(api, deviceId);
-      const twin = await twinOf(hub, deviceId);
+      const twin = twins.get(deviceId);
+      const problem = problems.get(deviceId) ?? (twin === undefined ? `hub ${hub} does not have it` : undefined);
+      if (problem !== undefined || twin === undefined) return { deviceId, hub, tags: {}, problem };
+      // Alone, a device is shown with what its twin has of the group.
+      const record = await api.get<DeviceAnswer>(`devices/${deviceId}`);
       return { deviceId, hub, tags: twin.tags, problem: difference({ record, hub, twin, asked: asked.get(deviceId) }) };
     },
     { concurrency: parallelRequests },
   );
+}
+
+/** @param hubs the hub of each device. @returns the twins by device id */
+async function twinsOf(hubs: ReadonlyMap<string, string>, stack: Stack): Promise<ReadonlyMap<string, HubTwin>> {
+  const byHub = Map.groupBy(hubs, ([, hub]) => hub);
+  const found = await pMap(byHub, ([hub, devices]) => {
+    const deviceIds = devices.map(([deviceId]) => deviceId);
+    return queryHubTwins(stack.hubConnectionString, hub, deviceIds);
+  });
+  return new Map(found.flatMap((twins) => [...twins]));
 }
 
 /** @returns a function to call after each device; it reports every 250 devices */
@@ -334,19 +379,23 @@ function progressCounter(total: number): () => void {
   };
 }
 
-/** Waits at most a minute. On the local stack the reconciler runs every few seconds. */
-async function waitForAssignment(api: Api, deviceId: string): Promise<DeviceAnswer> {
-  for (let tries = 0; ; tries++) {
-    const device = await api.get<DeviceAnswer>(`devices/${deviceId}`);
-    if (device.status === 'assigned' || tries >= 120) return device;
-    await sleep(500);
-  }
+/** Has the app ask DPS which devices have registered, and waits at most a minute until it knows it of these. */
+async function untilAssigned(
+  deviceIds: readonly string[],
+  api: Api,
+  stack: Stack,
+  jobs: readonly JobAnswer[],
+): Promise<void> {
+  await runUntil('reconcile-registrations', stack, async () => {
+    const assigned = new Set((await listDevices(api, jobs, '&status=assigned')).map(({ deviceId }) => deviceId));
+    return deviceIds.every((deviceId) => assigned.has(deviceId));
+  });
 }
 
 interface Observed {
   readonly record: DeviceAnswer;
   readonly hub: string;
-  readonly twin: { tags: Record<string, unknown>; desired: Record<string, unknown>; thumbprint?: string };
+  readonly twin: HubTwin;
   readonly asked: DeviceAnswer | undefined;
 }
 

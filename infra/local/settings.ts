@@ -103,5 +103,14 @@ export function readLocalSettings(environment: NodeJS.ProcessEnv = process.env):
   };
 }
 
+/** App setting that overrides `queues.maxPollingInterval` of host.json. */
+export const pollingSetting = 'AzureFunctionsJobHost__extensions__queues__maxPollingInterval';
+
+/**
+ * The longest pause between two polls of an idle queue: the shortest that the queue extension takes. The 2 s of host.json keep
+ * the cost of polling low. Here polling costs some percent of a core, and a person waits.
+ */
+export const localPolling = '00:00:00.100';
+
 /** The settings of an empty environment. */
 export const defaults: LocalSettings = readLocalSettings({});

@@ -10,7 +10,7 @@ import { operationsOf } from '../../functions/http/operations.ts';
 import { type Role, roles } from '../../lib/access/principal.ts';
 import { blobContainers, queues } from '../../lib/resource-names.ts';
 import { apps } from '../apps.ts';
-import { defaults, type PortName, portsInUse } from './settings.ts';
+import { defaults, localPolling, type PortName, pollingSetting, portsInUse } from './settings.ts';
 import { type Child, startChild } from './stack/child.ts';
 import { createResources } from './stack/create-resources.ts';
 import { diskProblem } from './stack/disk.ts';
@@ -59,7 +59,10 @@ export interface StackOptions {
   readonly appDirectory?: string;
   /** Folder of the built EST server. Default: dist/est of this project. */
   readonly estAppDirectory?: string;
-  /** Called before any process starts, when the directory is locked and the ports are free. It may build the app. */
+  /**
+   * Called when the directory is locked and the ports are free. It may build the app: the emulators start at the same time, the
+   * hosts when it has ended.
+   */
   readonly prepare?: () => Promise<void>;
   /** Stops a start that has not ended. All processes are dead when `startStack` then rejects. */
   readonly signal?: AbortSignal;
@@ -85,6 +88,8 @@ export interface Stack {
   /** Base URLs of the EST servers, without a path. All are one deployment: a device may ask any of them. */
   readonly estUrls: readonly string[];
   readonly functionsKey: string;
+  /** Opens every function, and the administration of the host. */
+  readonly masterKey: string;
   /** One key per role. It opens the functions that the role may call. */
   readonly roleKeys: Readonly<Record<Role, string>>;
   readonly storageConnectionString: string;
@@ -119,6 +124,7 @@ export interface LocalDps {
 const storageAccount = 'devstoreaccount1';
 const storageKey = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 
+const masterKey = 'local-master-key';
 const roleKeys = { reader: 'local-reader-key', submitter: 'local-submitter-key', operator: 'local-operator-key' };
 
 const idScope = '0ne00000000';
@@ -174,7 +180,9 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
     const waitMs = lock.isAfterKill ? orphanTimeout : 0;
     await requireFree(ports, portsInUse({ functions: hosts > 0, est: estHosts > 0, keyVault }), waitMs);
   }
-  await options.prepare?.();
+  const prepared = options.prepare?.();
+  // Its error is thrown where the hosts would start.
+  prepared?.catch(() => {});
   const hostNames = [...hubs, ...instanceNames.map(hubOf)];
   const tls = await ensureLocalTls({ directory: join(directory, 'tls'), hostNames });
   trustTls(tls.caPem);
@@ -217,8 +225,7 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
     SWEEP_SCHEDULE: defaults.sweepSchedule,
     COSMOS_DATABASE: 'fleet',
     ROOT_CA_NAME: 'Fleet root CA',
-    // The 2 s of host.json keep the cost of polling low. Here polling costs nothing, and a person waits.
-    AzureFunctionsJobHost__extensions__queues__maxPollingInterval: '00:00:00.250',
+    [pollingSetting]: localPolling,
     // Tests call webhooks on this machine and act as any signed-in user. Both settings are refused in Azure.
     ALLOW_PRIVATE_URLS: 'all',
     LOCAL_TRUST_PRINCIPAL_HEADER: 'true',
@@ -312,6 +319,7 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
     ]);
     await createResources({ storageConnectionString, cosmos });
     await trustRoot(appSettings);
+    await prepared;
     const hostEnvironment = { ...appSettings, NODE_EXTRA_CA_CERTS: tls.caPath };
     const leaseSeconds = String(options.leaseSeconds ?? defaults.leaseSeconds);
     await allStarted([
@@ -328,6 +336,7 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
           [
             ...['--app', appDirectory, '--state', join(directory, 'functions'), '--port'],
             ...[index === 0 ? String(ports.functions) : '0', '--key', functionsKey, '--lease', leaseSeconds],
+            ...['--master-key', masterKey],
             ...roles.flatMap((role) =>
               operationsOf(role).flatMap((operation) => ['--function-key', `${operation}=${roleKeys[role]}`]),
             ),
@@ -359,6 +368,7 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
       urls,
       estUrls,
       functionsKey,
+      masterKey,
       roleKeys,
       storageConnectionString,
       cosmos,

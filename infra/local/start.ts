@@ -59,8 +59,8 @@ async function start(emulatorsOnly: boolean): Promise<void> {
     estHosts: emulatorsOnly ? 0 : 1,
     onUnexpectedEnd,
     prepare: async () => {
-      if (!emulatorsOnly) await buildApp();
       say(`Starting ${emulatorsOnly ? 'the emulators' : 'the local stack'} in ${directory} ...`);
+      if (!emulatorsOnly) await buildApp();
     },
   });
   if (!emulatorsOnly) withdrawAnnouncement = await announceStack(directory, stack);

@@ -71,9 +71,11 @@ export function createBlobStore(container: ContainerClient, { timeoutMs = storag
     read(name) {
       const blob = container.getBlobClient(name);
       return ifPresent(() =>
-        withInactivityTimeout(timeoutMs, (abortSignal, onProgress) =>
-          blob.downloadToBuffer(0, undefined, { abortSignal, onProgress }),
-        ),
+        // One request: downloadToBuffer asks for the length first, and fails when the blob is replaced in between.
+        withInactivityTimeout(timeoutMs, async (abortSignal, onProgress) => {
+          const answer = await blob.download(0, undefined, { abortSignal, onProgress });
+          return collect(answer.readableStreamBody);
+        }),
       );
     },
 

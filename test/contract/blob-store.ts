@@ -95,6 +95,23 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStore> |
       assert.equal(await store.snapshot(blob, { etag }), undefined);
     });
 
+    it('reads one version as a whole while the blob is replaced', async () => {
+      const store = await open();
+      const blob = randomUUID();
+      const versions = ['short', 'much longer than that'];
+      await store.write(blob, Buffer.from('short'), text);
+      let isReading = true;
+      const replacing = (async () => {
+        for (let turn = 1; isReading; turn++) await store.write(blob, Buffer.from(versions[turn % 2] ?? ''), text);
+      })();
+      for (let reads = 0; reads < 50; reads++) {
+        const content = (await store.read(blob))?.toString();
+        assert.ok(versions.includes(content ?? ''), content);
+      }
+      isReading = false;
+      await replacing;
+    });
+
     it('answers undefined for a snapshot that does not exist', async () => {
       const store = await open();
       const blob = randomUUID();
