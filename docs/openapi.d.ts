@@ -2014,6 +2014,13 @@ export interface components {
                     at: components["schemas"]["Time"];
                 };
             }[];
+            /** @description Who signs identities now: a CA that a worker made for itself below the issuing CA, or the issuing CA. */
+            readonly issuance: {
+                /** @enum {string} */
+                by: "delegated" | "direct";
+                /** @description Why it is `direct` although the group is for `delegated`, and what to do. */
+                reason?: string;
+            };
             /** @description CAs that DPS has no more, newest first. The EST server trusts their certificates until they end. */
             retiredCas?: {
                 generation: number;
@@ -2301,12 +2308,12 @@ export interface components {
                 /** @description More per minute than half of what DPS takes: set `validityJitterDays`. */
                 aboveHalfOfQuota: boolean;
             }[];
-            /** @description Who signs, per group: a delegated CA of a worker, or the issuing CA. */
+            /** @description Who signs the identities of each group: a CA that a worker makes for itself, or the issuing CA. */
             readonly issuance?: {
                 enrollmentGroup: string;
                 /** @enum {string} */
                 by: "delegated" | "direct";
-                /** @description Why it is `direct` although the group is for `delegated`, and what to do. */
+                /** @description Why it is `direct` although the group is for `delegated`. */
                 reason?: string;
             }[];
             readonly price: {

@@ -41,7 +41,7 @@ export async function showGroup({ api, output, terminal }: Context, id: string):
 }
 
 export function groupLines(group: Group, now: Date): Line[] {
-  const { enrollment, suspension, definition, issuingCas } = group;
+  const { enrollment, suspension, definition, issuingCas, issuance } = group;
   return [
     ['group', group.id],
     ['status', enrollment.status, 'status'],
@@ -52,6 +52,7 @@ export function groupLines(group: Group, now: Date): Line[] {
     ['hint', enrollment.reason?.hint],
     ['suspended', suspension === undefined ? undefined : `by ${suspension.by}: ${suspension.reason}`],
     ['allocation key', allocationText(group)],
+    ['issuing', issuance.reason === undefined ? issuance.by : `${issuance.by}. ${issuance.reason}`],
     ['declared by', group.declaredBy?.by],
     ['updated', group.updatedAt, 'time'],
     ...issuingCas.map(({ generation, notAfter, registration }, index): Line => {

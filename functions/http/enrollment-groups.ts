@@ -34,7 +34,12 @@ const listGroups = defineOperation({
     const directory = await services.groups.directory({ maxAgeSeconds: 0 });
     const known = await knownCas(services);
     const sorted = [...directory.values()].sort((a, b) => (a.value.id < b.value.id ? -1 : 1));
-    return { status: 200, json: { enrollmentGroups: sorted.map(({ value }) => groupView(value, { known })) } };
+    return {
+      status: 200,
+      json: {
+        enrollmentGroups: sorted.map(({ value }) => groupView(value, { known, deployment: services.deployment })),
+      },
+    };
   },
 });
 
@@ -53,7 +58,11 @@ const getGroup = defineOperation({
     const group = all.get(id);
     if (group === undefined) throw unknownGroup('not-found', id, all.keys());
     const { value, etag } = group;
-    return { status: 200, json: groupView(value, { known: await knownCas(services) }), headers: { etag } };
+    return {
+      status: 200,
+      json: groupView(value, { known: await knownCas(services), deployment: services.deployment }),
+      headers: { etag },
+    };
   },
 });
 
@@ -106,7 +115,12 @@ const putGroup = defineOperation({
     // Only the answer to the declaration shows the queries of URLs: its caller sent them.
     return {
       status: created ? 201 : 200,
-      json: groupView(group, { known: await knownCas(services), pending, shown: group.definition }),
+      json: groupView(group, {
+        known: await knownCas(services),
+        deployment: services.deployment,
+        pending,
+        shown: group.definition,
+      }),
       headers: { location: `/api/enrollment-groups/${group.id}`, etag },
     };
   },
@@ -139,7 +153,11 @@ const rollOver = defineOperation({
     const rolledOver = await services.groups.rollOver(path.id, { from, force }, actorName(caller));
     const { group, etag, pending } = rolledOver;
     note(groupDetails(group));
-    return { status: 200, json: groupView(group, { known: await knownCas(services), pending }), headers: { etag } };
+    return {
+      status: 200,
+      json: groupView(group, { known: await knownCas(services), deployment: services.deployment, pending }),
+      headers: { etag },
+    };
   },
 });
 
@@ -158,7 +176,11 @@ const rotateAllocationKey = defineOperation({
   async handle({ path: { id }, services, note }) {
     const { group, etag, pending } = await services.groups.rotateAllocationKey(id);
     note({ keyGeneration: group.allocationHook?.keys[0].generation });
-    return { status: 200, json: groupView(group, { known: await knownCas(services), pending }), headers: { etag } };
+    return {
+      status: 200,
+      json: groupView(group, { known: await knownCas(services), deployment: services.deployment, pending }),
+      headers: { etag },
+    };
   },
 });
 
@@ -188,7 +210,10 @@ const suspend = defineOperation({
     note({ actId: act.actId });
     return {
       status: 202,
-      json: { group: groupView(group, { known: await knownCas(services), pending }), act: fleetActView(act) },
+      json: {
+        group: groupView(group, { known: await knownCas(services), deployment: services.deployment, pending }),
+        act: fleetActView(act),
+      },
     };
   },
 });
@@ -210,7 +235,10 @@ const restore = defineOperation({
     note({ actId: act.actId });
     return {
       status: 202,
-      json: { group: groupView(group, { known: await knownCas(services), pending }), act: fleetActView(act) },
+      json: {
+        group: groupView(group, { known: await knownCas(services), deployment: services.deployment, pending }),
+        act: fleetActView(act),
+      },
     };
   },
 });

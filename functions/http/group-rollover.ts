@@ -128,7 +128,11 @@ const complete = defineOperation({
     const asked = { by: actorName(caller), devicesLockedOut: force?.devicesLockedOut };
     const { group, etag, pending, gate } = await completeRollover(id, asked, services);
     note({ caGeneration: gate?.ca.generation, devicesLockedOut: gate?.devicesLockedOut });
-    return { status: 200, json: groupView(group, { known: await knownCas(services), pending }), headers: { etag } };
+    return {
+      status: 200,
+      json: groupView(group, { known: await knownCas(services), deployment: services.deployment, pending }),
+      headers: { etag },
+    };
   },
 });
 

@@ -9,6 +9,8 @@ import {
   shownDefinition,
 } from '../../lib/groups/definition.ts';
 import { type GroupRecord, inForce } from '../../lib/groups/group.ts';
+import { issuanceOf } from '../../lib/groups/issuance.ts';
+import type { Deployment } from '../../lib/jobs/estimate.ts';
 import { act, failureReason, time } from './schemas.ts';
 
 export const groupDefinition = groupDefinitionSchema.meta({
@@ -49,6 +51,18 @@ export const groupSchema = z
         }),
       )
       .describe('The current one, then at most one older one that DPS still accepts.'),
+    issuance: z
+      .object({
+        by: z.enum(['delegated', 'direct']),
+        reason: z
+          .string()
+          .optional()
+          .describe('Why it is `direct` although the group is for `delegated`, and what to do.'),
+      })
+      .readonly()
+      .describe(
+        'Who signs identities now: a CA that a worker made for itself below the issuing CA, or the issuing CA.',
+      ),
     retiredCas: z
       .array(z.object({ generation: z.int().min(1), notAfter: time, certificatePem: z.string(), retiredAt: time }))
       .optional()
@@ -80,6 +94,8 @@ export const groupSchema = z
   .meta({ id: 'EnrollmentGroup' });
 
 export interface GroupViewOptions {
+  /** Decides about the default of `issuance`. */
+  readonly deployment: Pick<Deployment, 'usesKeyVault'>;
   /** The CAs that DPS trusts, as far as this deployment knows. */
   readonly known?: KnownCas | undefined;
   /** Why DPS could not be updated now. */
@@ -107,11 +123,12 @@ function allocationView({ allocationHook }: GroupRecord): z.output<typeof groupS
  */
 export function groupView(
   group: GroupRecord,
-  { known, pending, shown = shownDefinition(group.definition) }: GroupViewOptions = {},
+  { deployment, known, pending, shown = shownDefinition(group.definition) }: GroupViewOptions,
 ): z.output<typeof groupSchema> {
   const { id, ...declared } = shown;
   const status = groupStatus(group, known, pending);
-  const { id: _id, ...accepted } = shownDefinition(inForce(group).definition);
+  const current = inForce(group);
+  const { id: _id, ...accepted } = shownDefinition(current.definition);
   return {
     id,
     definition: declared,
@@ -121,6 +138,7 @@ export function groupView(
     issuingCas: group.issuingCas.map(({ generation, notAfter, certificatePem, chainPem, registration }) => {
       return { generation, notAfter, certificatePem, chainPem, registration };
     }),
+    issuance: issuanceOf(current.definition, { ...deployment, issuingCa: current.issuingCas[0] }),
     retiredCas: group.retiredCas?.map(({ generation, notAfter, certificatePem, retiredAt }) => {
       return { generation, notAfter, certificatePem, retiredAt };
     }),

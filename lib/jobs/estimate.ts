@@ -23,7 +23,7 @@ export interface Estimate {
   readonly phases: readonly EstimatedPhase[];
   /** How fast the devices renew later, per group; at most 100. Absent in estimates of earlier versions. */
   readonly renewals?: readonly EstimatedRenewals[];
-  /** Who signs, per group; at most 100. Absent in estimates of earlier versions. */
+  /** Who signs the identities of each group; at most 100. Absent in estimates of earlier versions. */
   readonly issuance?: readonly EstimatedIssuance[];
   readonly price: EstimatedPrice;
   /** The assumptions behind the figures, as sentences. */
@@ -61,6 +61,7 @@ export interface EstimatedRenewals {
   readonly aboveHalfOfQuota: boolean;
 }
 
+/** Who signs the identities of a group. */
 export interface EstimatedIssuance extends IssuanceChoice {
   readonly enrollmentGroup: string;
 }
@@ -95,7 +96,7 @@ export interface GroupWork {
   readonly individual: boolean;
   /** How fast the group renews later. Absent in checks of earlier versions. */
   readonly renewals?: Omit<EstimatedRenewals, 'aboveHalfOfQuota'>;
-  /** Who signs. Absent in checks of earlier versions, whose groups issued directly. */
+  /** Who signs for the group. Absent in checks of earlier versions, where its issuing CA did. */
   readonly issuance?: EstimatedIssuance;
 }
 
@@ -124,8 +125,8 @@ export function estimate({ work, deployment }: EstimateOptions): Estimate {
   const newDevices = sum((each) => each.newDevices);
   const certificates = sum((each) => each.devices * each.certificatesPerDevice);
   const individual = sum((each) => (each.individual ? each.devices : 0));
-  const vaultSignatures = deployment.usesKeyVault ? sum(signaturesFor) : 0;
-  const rsaSignatures = deployment.usesKeyVault ? sum((each) => (each.rsa ? signaturesFor(each) : 0)) : 0;
+  const vaultSignatures = deployment.usesKeyVault ? sum(caSignatures) : 0;
+  const rsaSignatures = deployment.usesKeyVault ? sum((each) => (each.rsa ? caSignatures(each) : 0)) : 0;
 
   const issuing = [
     load('requestUnits', devices * usage.requestUnits.perDevice),
@@ -155,15 +156,15 @@ export function estimate({ work, deployment }: EstimateOptions): Estimate {
     ...(binding !== undefined && { binding }),
     phases: [phase('issue', issuing), phase('register', registering)],
     renewals: work.flatMap(({ renewals }) => (renewals === undefined ? [] : [roundedRenewals(renewals)])),
-    issuance: work.flatMap(({ issuance }) => (issuance === undefined ? [] : [issuance])),
+    issuance: work.flatMap(({ issuance }) => issuance ?? []),
     price: { currency: 'USD', once: total(items, 'once'), perMonth: total(items, 'perMonth'), items },
     assumptions,
     figuresOf: newestDate,
   };
 }
 
-/** Signatures of the issuing CA: for each certificate, or for each delegated CA that signs them. */
-function signaturesFor({ devices, certificatesPerDevice, issuance }: GroupWork): number {
+/** Signatures of the issuing CA: one per certificate, or one per delegated CA that signs them, of which a chunk has one at most. */
+function caSignatures({ devices, certificatesPerDevice, issuance }: GroupWork): number {
   return issuance?.by === 'delegated'
     ? Math.ceil(devices * usage.delegatedCas.perDevice)
     : devices * certificatesPerDevice;
@@ -175,8 +176,8 @@ const assumptions = [
   'Renewals are those of devices that were all issued at once. With batches of several days they are fewer per day.',
   'All devices register at once. Devices that start over days need no more minutes than that.',
   'Prices are list prices in US dollars, East US. Units of IoT Hub, messages of devices and renewals are not in them.',
+  'A group that issues by delegated CAs takes one signature of the vault per worker and hour. One per chunk of 250 devices is taken, which is the most.',
   'RSA signatures are priced as those of elliptic curve keys.',
-  'With delegated issuing, the vault signs one CA per worker and hour. One per chunk of 250 devices is taken, which is the most.',
 ];
 
 const newestDate =

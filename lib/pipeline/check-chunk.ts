@@ -25,7 +25,8 @@ import { type ReadPorts, readRows } from './steps/read.ts';
 export interface CheckPorts {
   readonly groups: Pick<Groups, 'directory' | 'foresee'>;
   readonly devices: Pick<DeviceStore, 'read'>;
-  readonly deployment: Deployment;
+  /** Says who signs by default. */
+  readonly deployment: Pick<Deployment, 'usesKeyVault'>;
   readonly now: () => Date;
 }
 
@@ -75,7 +76,7 @@ export function createListCheck(
   { groups, devices, manifests, reports, deployment, now }: CheckPorts & ReadPorts,
 ): ListCheck {
   const claims = createClaimTable();
-  const groupChecks = createGroupChecks({ listRows, usesKeyVault: deployment.usesKeyVault, now });
+  const groupChecks = createGroupChecks(now, listRows, deployment.usesKeyVault);
   const { jobId, allowedGroups: [enrollmentGroup = ''] = [] } = job;
   const foreseeing = { directory: groups.directory, ensure: groups.foresee };
 

@@ -27,16 +27,12 @@ export interface CheckedGroup {
   check(request: DeviceIssueRequest): Promise<Buffer | undefined>;
 }
 
-export interface GroupChecksOptions {
-  /** Rows of the list, which can have devices of several groups. */
-  readonly listRows: number;
-  /** Whether CA keys are in Key Vault. */
-  readonly usesKeyVault: boolean;
-  readonly now: () => Date;
-}
-
-/** Opens the groups of one list. A group stays open for the list, so that a key in two of its rows is found. */
-export function createGroupChecks({ listRows, usesKeyVault, now }: GroupChecksOptions) {
+/**
+ * Opens the groups of one list. A group stays open for the list, so that a key in two of its rows is found.
+ * @param listRows rows of the list, which can have devices of several groups
+ * @param usesKeyVault whether CA keys are in a Key Vault: the default of `issuance`
+ */
+export function createGroupChecks(now: () => Date, listRows: number, usesKeyVault: boolean) {
   const opened = new Map<string, { readonly etag: string; readonly group: CheckedGroup }>();
   const ownersOf = new Map<string, KeyOwners>();
 
@@ -51,7 +47,7 @@ export function createGroupChecks({ listRows, usesKeyVault, now }: GroupChecksOp
     async open({ value, etag }: Versioned<GroupRecord>): Promise<CheckedGroup> {
       const known = opened.get(value.id);
       if (known?.etag === etag) return known.group;
-      const group = openGroup(value, owners(value.id), { listRows, usesKeyVault, now });
+      const group = openGroup(value, owners(value.id), { now: now(), listRows, usesKeyVault });
       opened.set(value.id, { etag, group });
       return group;
     },
@@ -66,7 +62,7 @@ export function createGroupChecks({ listRows, usesKeyVault, now }: GroupChecksOp
 function openGroup(
   { id, definition, deviceScale = 0, issuingCas: [ca] }: GroupRecord,
   owners: KeyOwners,
-  { listRows, usesKeyVault, now }: GroupChecksOptions,
+  { now, listRows, usesKeyVault }: { readonly now: Date; readonly listRows: number; readonly usesKeyVault: boolean },
 ): CheckedGroup {
   const devices = Math.max(listRows, deviceScale);
   const edgeCa = edgeCaOf(definition);
@@ -75,8 +71,8 @@ function openGroup(
     certificatesPerDevice: edgeCa === undefined ? 1 : 2,
     rsa: keyType === 'rsa-4096',
     individual: definition.enrollment === 'individual',
-    renewals: { enrollmentGroup: id, ofDevices: devices, ...renewalPaceOf(definition, devices) },
     issuance: { enrollmentGroup: id, ...issuanceOf(definition, { usesKeyVault, issuingCa: ca }) },
+    renewals: { enrollmentGroup: id, ofDevices: devices, ...renewalPaceOf(definition, devices) },
   };
   if (ca === undefined) {
     // The rules of a certificate are checked against its CA, which the first job of the group makes.
@@ -88,7 +84,7 @@ function openGroup(
     issuer: withoutKey(ca),
     keyType: definition.keyType,
     validityDays: definition.validityDays,
-    now: now(),
+    now,
     edgeCa,
     owners,
   });

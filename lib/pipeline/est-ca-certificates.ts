@@ -19,7 +19,7 @@ const pairMs = 10_000;
  */
 export async function estCaCertificates(
   call: EstCall,
-  ports: Pick<Ports, 'groups' | 'devices' | 'now' | 'retry'>,
+  ports: Pick<Ports, 'groups' | 'devices' | 'delegatedCas' | 'now' | 'retry'>,
 ): Promise<readonly string[]> {
   const { group, record } = await estCaller(call, ports);
   const at = ports.now();

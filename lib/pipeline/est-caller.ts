@@ -1,4 +1,4 @@
-import type { X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { issuerAmong, trustedAtEst } from '../authorities/est-cas.ts';
 import { blockError } from '../devices/blocking.ts';
 import type { DeviceCertificate } from '../devices/certificate.ts';
@@ -8,8 +8,9 @@ import { deviceId } from '../devices/ids.ts';
 import { isGood } from '../devices/renewal.ts';
 import { excerpt, FleetError } from '../errors.ts';
 import { type GroupDefinition, usesFleetEst } from '../groups/definition.ts';
-import { type GroupRecord, inForce } from '../groups/group.ts';
+import { type GroupRecord, type IssuingCa, inForce } from '../groups/group.ts';
 import { readCertificate } from '../pki/certificate.ts';
+import { isIssuedBy } from '../pki/x509.ts';
 import type { Versioned } from '../storage.ts';
 import type { Ports } from './ports.ts';
 
@@ -41,7 +42,7 @@ const day = 86_400_000;
  */
 export async function estCaller(
   { label: text, leaf }: EstCall,
-  { groups, devices, now }: Pick<Ports, 'groups' | 'devices' | 'now'>,
+  { groups, devices, delegatedCas, now }: Pick<Ports, 'groups' | 'devices' | 'delegatedCas' | 'now'>,
 ): Promise<EstCaller> {
   const { id, generation } = label.exec(text)?.groups ?? {};
   const group = id === undefined ? undefined : (await groups.directory()).get(id);
@@ -56,12 +57,15 @@ export async function estCaller(
   if (definition.provisioningStatus === 'disabled') throw refused(`Group "${id}" is disabled.`);
 
   const at = now();
-  // First: what another CA issued is not read any further.
-  if (issuerAmong(trustedAtEst(group.value, at), leaf) === undefined)
-    throw refused(`The client certificate was not issued by a CA of group "${id}" that is still valid.`);
   const name = nameIn(leaf);
+  const record = name === undefined ? undefined : (await devices.read([name])).get(name);
+  // First: what another CA issued is not looked at any further.
+  const trusted = trustedAtEst(group.value, at);
+  const isOfGroup =
+    issuerAmong(trusted, leaf) !== undefined || (await isOfDelegatedCa(leaf, record?.value, trusted, delegatedCas));
+  if (!isOfGroup) throw refused(`The client certificate was not issued by a CA of group "${id}" that is still valid.`);
+  if (name === undefined) throw refused('The common name of the client certificate is not a device id.');
   checkDates(leaf, est.renewExpiredWithinDays, at);
-  const record = (await devices.read([name])).get(name);
   if (record === undefined) throw refused(`There is no device "${name}".`);
   return { group, definition, est, record, presented: presentedBy(record.value, leaf, group.value.id) };
 }
@@ -78,8 +82,7 @@ export function presentedBy(record: DeviceRecord, leaf: X509Certificate, groupId
   if (status === 'claimed')
     throw new FleetError('device-busy', `Job ${record.claim.jobId} provisions device "${id}" at this moment.`);
   if (status !== 'provisioned' && status !== 'assigned') throw refused(`Device "${id}" is ${status}.`);
-  const thumbprint = leaf.fingerprint256.replaceAll(':', '');
-  const presented = certificatesOf(record).find(({ sha256Thumbprint }) => sha256Thumbprint === thumbprint);
+  const presented = certificateIn(record, leaf);
   if (presented === undefined || presented.kind === 'edge-ca')
     throw refused(`The client certificate ${leaf.serialNumber.toLowerCase()} is not one of device "${id}".`);
   const what = `The client certificate ${presented.serialNumber} of device "${id}"`;
@@ -93,11 +96,37 @@ function newestGeneration({ issuingCas, accepted, retiredCas = [] }: GroupRecord
   return Math.max(0, ...all.map(({ generation }) => generation));
 }
 
-/** The device id in the subject of a client certificate: its only common name. */
-function nameIn(leaf: X509Certificate): string {
+/** The device id in the subject of a client certificate: its only common name. @returns undefined when that is something else */
+function nameIn(leaf: X509Certificate): string | undefined {
   const name = readCertificate(leaf.raw).commonName?.toString();
-  if (name !== undefined && deviceId.test(name)) return name;
-  throw refused('The common name of the client certificate is not a device id.');
+  return name !== undefined && deviceId.test(name) ? name : undefined;
+}
+
+/**
+ * Whether a delegated CA below one of these CAs issued the certificate. The record of the device names it. Its own end does not
+ * count, as it is that of the last certificate that it signed, and a group may renew those that have ended.
+ * @throws FleetError `renewal-refused` when that CA is blocked
+ */
+async function isOfDelegatedCa(
+  leaf: X509Certificate,
+  record: DeviceRecord | undefined,
+  trusted: readonly IssuingCa[],
+  delegatedCas: Ports['delegatedCas'],
+): Promise<boolean> {
+  const { delegatedCa: id } = (record && certificateIn(record, leaf)) ?? {};
+  const ca = id === undefined ? undefined : (await delegatedCas.read(id))?.value;
+  if (ca?.certificatePem === undefined) return false;
+  const certificate = new X509Certificate(ca.certificatePem);
+  if (!isIssuedBy(leaf, certificate) || issuerAmong(trusted, certificate) === undefined) return false;
+  if (ca.blocked !== undefined)
+    throw refused(`Delegated CA ${ca.id}, which issued the client certificate, is blocked. Install a new bundle.`);
+  return true;
+}
+
+/** The certificate of the record that is the leaf. */
+function certificateIn(record: DeviceRecord, leaf: X509Certificate): DeviceCertificate | undefined {
+  const thumbprint = leaf.fingerprint256.replaceAll(':', '');
+  return certificatesOf(record).find(({ sha256Thumbprint }) => sha256Thumbprint === thumbprint);
 }
 
 function checkDates({ validFromDate, validToDate }: X509Certificate, withinDays: number, at: Date): void {

@@ -28,6 +28,7 @@ import { checkLimits } from './renewal-limits.ts';
 export type RenewPorts = Pick<
   Ports,
   | 'devices'
+  | 'delegatedCas'
   | 'groups'
   | 'enrollments'
   | 'identities'

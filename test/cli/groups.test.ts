@@ -44,6 +44,7 @@ const group = (id: string, more: object = {}) => ({
   definition: { ...definition, ...more },
   enrollment: { status: 'enrolled' },
   issuingCas: [{ generation: 2, notAfter: '2026-12-27T12:00:00.000Z', certificatePem: '', chainPem: [] }],
+  issuance: { by: 'direct', reason: 'Issuing CA 2 has path length 0.' },
   createdAt: '2026-11-27T11:00:00.000Z',
   updatedAt: '2026-11-27T11:00:00.000Z',
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -91,11 +92,49 @@ test('keys are created in the vault, and devices register before and after a rol
   await register('before-2');
 
   const keys = readdirSync(join(fleet.directory, 'key-vault/keys')).filter((name) => name.endsWith('.json'));
+  // A delegated CA has no key in the vault.
   assert.deepEqual(keys.sort(), [
     'issuing--plant-u1-pline--7--1.json',
     'issuing--plant-u1-pline--7--2.json',
     'root.json',
   ]);
+});
+
+test('a worker signs devices with a CA of its own, for which the vault signs once', limit, async () => {
+  await fleet.api.put('enrollment-groups/delegated', { keyCustody: 'plain' });
+  const direct = { keyCustody: 'plain', issuance: 'direct' };
+  await fleet.api.put('enrollment-groups/direct', direct);
+  const group = await fleet.api.get<{ issuance: { by: string } }>('enrollment-groups/delegated');
+  assert.deepEqual(group.issuance, { by: 'delegated' });
+  await provisionAndRegister('delegated', 'ours');
+  await provisionAndRegister('direct', 'theirs');
+
+  const delegatedCaOf = async (deviceId: string) => {
+    const { certificates } = await fleet.api.get<{ certificates: { caGeneration: number; delegatedCa?: string }[] }>(
+      `devices/${deviceId}`,
+    );
+    assert.equal(certificates[0]?.caGeneration, 1);
+    return certificates[0].delegatedCa;
+  };
+  const ids = await Promise.all(['ours-1', 'ours-2', 'ours-3'].map(delegatedCaOf));
+  assert.match(ids[0] ?? '', /^[0-9a-f]{32}$/);
+  assert.equal(new Set(ids).size, 1);
+  assert.equal(await delegatedCaOf('theirs-1'), undefined);
+
+  const chainOf = async (deviceId: string) => {
+    const files = await readBundle(await fleet.api.getBytes(`devices/${deviceId}/bundle`));
+    const text = files.get('certs/device-identity.full-chain.pem')?.body.toString() ?? '';
+    return (text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).map(
+      (pem) => new X509Certificate(pem),
+    );
+  };
+  const [leaf, delegated, issuing, ...others] = await chainOf('ours-1');
+  assert.ok(leaf && delegated && issuing);
+  assert.deepEqual([others, (await chainOf('theirs-1')).length], [[], 2]);
+  assert.equal(delegated.serialNumber.toLowerCase(), ids[0]);
+  assert.match(delegated.subject, /^CN=delegated \S+ \d{8}T\d{6}Z$/);
+  assert.ok(leaf.verify(delegated.publicKey) && delegated.verify(issuing.publicKey));
+  assert.match(await verified('ours-1'), /matches group "delegated" by its primary issuing CA/);
 });
 
 test('an OpenSSL CA signs an issuing CA, and its devices register once DPS has that root', limit, async () => {

@@ -121,6 +121,17 @@ resource onContainers 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@
   }
 ]
 
+// The built-in Data Reader (…0001): the certificates of CAs that workers of the API made for themselves, and which are blocked.
+resource onDelegatedCas 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2024-11-15' = {
+  parent: cosmos
+  name: guid(cosmos.id, principalId, cosmosDatabaseName, 'delegated-cas', 'data-reader')
+  properties: {
+    roleDefinitionId: '${cosmos.id}/sqlRoleDefinitions/00000000-0000-0000-0000-000000000001'
+    principalId: principalId
+    scope: '${cosmos.id}/dbs/${cosmosDatabaseName}/colls/delegated-cas'
+  }
+}
+
 resource onAccountMetadata 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2024-11-15' = {
   parent: cosmos
   name: guid(cosmos.id, principalId, 'metadata-reader')

@@ -11,6 +11,7 @@ import { expectedSettings } from '../../../lib/findings/entry-settings.ts';
 import { estGroup, openEstWorld } from '../../lib/pipeline/est-world.ts';
 
 const definition = { ...estGroup, allocation: 'orchestrator' } as const;
+const deployment = { usesKeyVault: false };
 const linkedHubs = ['one.azure-devices.net', 'two.azure-devices.net'];
 
 async function openWorld() {
@@ -82,9 +83,9 @@ describe('the webhook that DPS calls', () => {
 
     await world.rotate();
     const group = await world.group();
-    const seen = JSON.stringify([group, groupView(group), world.audit, world.logged]);
+    const seen = JSON.stringify([group, groupView(group, { deployment }), world.audit, world.logged]);
     for (const key of world.allocationSecrets.secrets.values()) assert.equal(seen.includes(key), false);
-    const { allocation, definition: shown } = groupView(group);
+    const { allocation, definition: shown } = groupView(group, { deployment });
     assert.match(allocation?.note ?? '', /in the path of every registration/);
     assert.deepEqual(
       [allocation?.keyGeneration, shown.allocationPolicy, shown.customAllocation],

@@ -281,7 +281,7 @@ describe('the EST server in the Bicep files', () => {
     assert.match(text, /EST_URL: empty\(estUrl\) \? estApp\.outputs\.url : estUrl\n/);
   });
 
-  it('has rights to four Cosmos containers, and none to bundles, manifests, queues or secrets', () => {
+  it('has rights to five Cosmos containers, reads one of them only, and none to bundles, manifests, queues or secrets', () => {
     const roles = bicepFile('app/est-roles.bicep').root.text;
     const [, containers = ''] = /^var cosmosContainers = \[(.*)\]$/m.exec(roles) ?? [];
     const { devices, groups, findings, events } = cosmosContainers;
@@ -296,9 +296,11 @@ describe('the EST server in the Bicep files', () => {
       new Set(scopes),
       new Set([
         ...['hostStorage', 'storage::blobs::audit', 'storage::blobs::auditHead', 'vault', 'dps', 'hub', 'component'],
-        ...['/colls/$' + '{container}', 'cosmos.id'],
+        ...['/colls/$' + '{container}', `/colls/${cosmosContainers.delegatedCas}`, 'cosmos.id'],
       ]),
     );
+    const [, onDelegatedCas = ''] = /^resource onDelegatedCas ([\s\S]*?)^}/m.exec(roles) ?? [];
+    assert.match(onDelegatedCas, /roleDefinitionId: '.*-000000000001'/, 'the built-in Data Reader');
     const builtIn = declarationsOf(bicepFile('app/est-roles.bicep'), 'variable').find(
       ({ symbol }) => symbol === 'builtInRoles',
     );

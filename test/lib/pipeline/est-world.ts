@@ -10,15 +10,19 @@ import type { GroupInput } from '../../../lib/groups/definition.ts';
 import { downloadBundle } from '../../../lib/pipeline/download-bundle.ts';
 import { renewCertificate } from '../../../lib/pipeline/renew-certificate.ts';
 import { someTime } from '../../factories.ts';
-import { createWorld } from '../../world.ts';
+import { createWorld, type WorldOptions } from '../../world.ts';
 
 export const hub = 'hub.azure-devices.net';
 export const estGroup = { keyCustody: 'plain', est: 'fleet', edgeCa: 'est' } satisfies GroupInput;
 
 /** A world with a clock and devices of group line7, which renew at the EST server. */
-export async function openEstWorld(definition: GroupInput = estGroup, ids: readonly string[] = ['gw-1']) {
+export async function openEstWorld(
+  definition: GroupInput = estGroup,
+  ids: readonly string[] = ['gw-1'],
+  options: Pick<WorldOptions, 'usesKeyVault'> = {},
+) {
   let time = someTime.getTime();
-  const world = createWorld({ now: () => new Date(time) });
+  const world = createWorld({ ...options, now: () => new Date(time) });
   await world.declare('line7', definition);
   await world.upload('line7/list.csv', `deviceId\n${ids.join('\n')}\n`, {});
   await world.settle();
