@@ -103,9 +103,6 @@ export function checkLines(check: Schemas['CheckSummary'] & { readonly rows: num
         `about ${duration(minutes * 60)} ${what}${binding === undefined ? '' : `, limited by ${binding}`}`,
       ];
     }),
-    ...(estimate.issuance ?? []).flatMap(({ enrollmentGroup, by, reason }): Line[] =>
-      reason === undefined ? [] : [['issuance', `${enrollmentGroup}: ${by}. ${reason}`]],
-    ),
     ...(estimate.renewals ?? []).map((each): Line => ['renewals', renewalsText(each)]),
     ...(estimate.issuance ?? []).flatMap(({ enrollmentGroup, by, reason }): Line[] =>
       reason === undefined ? [] : [['issuing', `${enrollmentGroup}: ${by}. ${reason}`]],

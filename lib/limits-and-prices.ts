@@ -196,8 +196,8 @@ export const usage = {
   executions: { of: 'executions of functions', ...measured(0.0053) },
   gigabyteSeconds: { of: 'GB-seconds of functions', ...measured(0.00063) },
   delegatedCas: {
-    of: 'delegated CAs, in groups with delegated issuing: at most one per chunk of 250 rows',
-    ...{ perDevice: 1 / 250, source: 'performance.md#what-limits-you', date: '2026-11-28' },
+    of: 'delegated CAs, in groups with delegated issuing: at most one per chunk of 400 rows',
+    ...{ perDevice: 1 / 400, source: 'performance.md#what-limits-you', date: '2026-11-28' },
   },
   bundleBytes: { of: 'bytes of a bundle', ...measured(5_700) },
   recordBytes: { of: 'bytes of a device record, with its indexes', ...measured(2_000) },

@@ -50,7 +50,10 @@ export async function openCpuQuota(): Promise<CpuQuota> {
 interface Controller {
   /** Folder in which groups are made. */
   readonly parent: string;
-  /** Files with their content, for so many microseconds in each period. */
+  /**
+   * Files with their content, for so many microseconds in each period. A group counts like one thread, unless it has more weight: ten
+   * times that, so that its quota limits it, and not the threads of other processes.
+   */
   readonly settings: (microseconds: number) => readonly (readonly [file: string, value: string])[];
 }
 
@@ -61,6 +64,7 @@ async function controller(): Promise<Controller> {
     return {
       parent: first,
       settings: (microseconds) => [
+        ['cpu.shares', '10240'],
         ['cpu.cfs_period_us', String(period)],
         ['cpu.cfs_quota_us', String(microseconds)],
       ],
@@ -71,7 +75,13 @@ async function controller(): Promise<Controller> {
   // Refused in a container whose own processes are in this group.
   await writeFile(join(second, 'cgroup.subtree_control'), '+cpu');
   await probe(second);
-  return { parent: second, settings: (microseconds) => [['cpu.max', `${microseconds} ${period}`]] };
+  return {
+    parent: second,
+    settings: (microseconds) => [
+      ['cpu.weight', '1000'],
+      ['cpu.max', `${microseconds} ${period}`],
+    ],
+  };
 }
 
 /** @throws Error without the right to make groups */

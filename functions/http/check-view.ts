@@ -70,14 +70,6 @@ const renewals = z
   })
   .readonly();
 
-const issuance = z
-  .object({
-    enrollmentGroup: z.string(),
-    by: z.enum(['delegated', 'direct']),
-    reason: z.string().optional().describe('Why it is `direct` although the group is for `delegated`, and what to do.'),
-  })
-  .readonly();
-
 const estimate = z
   .object({
     devices: count.describe('Devices for which something would be issued.'),
@@ -93,10 +85,18 @@ const estimate = z
       .optional()
       .describe('How fast the devices of each group renew later if all of them are issued at once.'),
     issuance: z
-      .array(issuance)
+      .array(
+        z
+          .object({
+            enrollmentGroup: z.string(),
+            by: z.enum(['delegated', 'direct']),
+            reason: z.string().optional().describe('Why it is `direct` although the group is for `delegated`.'),
+          })
+          .readonly(),
+      )
       .readonly()
       .optional()
-      .describe('Who signs, per group: a delegated CA of a worker, or the issuing CA.'),
+      .describe('Who signs the identities of each group: a CA that a worker makes for itself, or the issuing CA.'),
     price: z
       .object({
         currency: z.literal('USD'),

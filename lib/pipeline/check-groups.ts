@@ -52,7 +52,7 @@ export function createGroupChecks({ listRows, usesKeyVault, now }: GroupChecksOp
     async open({ value, etag }: Versioned<GroupRecord>): Promise<CheckedGroup> {
       const known = opened.get(value.id);
       if (known?.etag === etag) return known.group;
-      const group = openGroup(value, owners(value.id), { listRows, usesKeyVault, now });
+      const group = openGroup(value, owners(value.id), { listRows, usesKeyVault, now: now() });
       opened.set(value.id, { etag, group });
       return group;
     },
@@ -67,7 +67,7 @@ export function createGroupChecks({ listRows, usesKeyVault, now }: GroupChecksOp
 function openGroup(
   { id, definition, deviceScale = 0, issuingCas: [ca] }: GroupRecord,
   owners: KeyOwners,
-  { listRows, usesKeyVault, now }: GroupChecksOptions,
+  { listRows, usesKeyVault, now }: Omit<GroupChecksOptions, 'now'> & { readonly now: Date },
 ): CheckedGroup {
   const devices = Math.max(listRows, deviceScale);
   const edgeCa = edgeCaOf(definition);
@@ -76,9 +76,9 @@ function openGroup(
     certificatesPerDevice: edgeCa === undefined ? 1 : 2,
     rsa: keyType === 'rsa-4096',
     individual: definition.enrollment === 'individual',
+    issuance: { enrollmentGroup: id, ...issuanceOf(definition, { usesKeyVault, issuingCa: ca }) },
     ...(dpsOf(definition) !== defaultDps && { dps: dpsOf(definition) }),
     renewals: { enrollmentGroup: id, ofDevices: devices, ...renewalPaceOf(definition, devices) },
-    issuance: { enrollmentGroup: id, ...issuanceOf(definition, { usesKeyVault, issuingCa: ca }) },
   };
   if (ca === undefined) {
     // The rules of a certificate are checked against its CA, which the first job of the group makes.
@@ -90,7 +90,7 @@ function openGroup(
     issuer: withoutKey(ca),
     keyType: definition.keyType,
     validityDays: definition.validityDays,
-    now: now(),
+    now,
     edgeCa,
     owners,
   });

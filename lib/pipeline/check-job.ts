@@ -8,7 +8,7 @@ import { type CheckedChunk, type CheckPorts, countsOf, createListCheck, type Lis
 import { checkChanged, createCheckSum } from './check-summary.ts';
 import type { Ports } from './ports.ts';
 
-export type CheckJobPorts = CheckPorts & Pick<Ports, 'jobs' | 'manifests' | 'reports'>;
+export type CheckJobPorts = CheckPorts & Pick<Ports, 'jobs' | 'manifests' | 'reports' | 'deployment'>;
 
 /** A manifest that is cut into chunks, with the digest of its bytes. */
 export interface ListOfJob extends Pick<SplitManifest, 'chunks' | 'rows'> {

@@ -6,10 +6,11 @@ import type { SplitManifest } from '../manifest/splitter.ts';
 import { type CheckPorts, createListCheck } from './check-chunk.ts';
 import { createCheckSum } from './check-summary.ts';
 import type { CheckedListOptions, CheckList } from './checked-list.ts';
+import type { Ports } from './ports.ts';
 import { clashesOf } from './steps/read.ts';
 
 /** @param ports of all groups: the limits of the caller are in the list, as they are in a job */
-export function createListChecker(ports: CheckPorts): CheckList {
+export function createListChecker(ports: CheckPorts & Pick<Ports, 'deployment'>): CheckList {
   return async ({ bytes, split, ...options }) => {
     // A group may have been declared or changed a moment ago.
     await ports.groups.directory({ maxAgeSeconds: 0 });
