@@ -71,6 +71,11 @@ export const prices = {
     ...{ dollars: 0.000026, units: 1, date: '2026-11-24' },
     source: 'https://azure.microsoft.com/pricing/details/functions/',
   },
+  logGigabyte: {
+    of: 'GB of logs and traces, Analytics Logs of Azure Monitor',
+    ...{ dollars: 2.3, units: 1, date: '2026-11-28' },
+    source: 'https://azure.microsoft.com/pricing/details/monitor/',
+  },
 } as const satisfies Record<string, Price>;
 
 export type PriceName = keyof typeof prices;

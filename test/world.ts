@@ -76,7 +76,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
   let calls = 0;
   let fuse = Number.POSITIVE_INFINITY;
   let meanwhile: (() => Promise<void>) | undefined;
-  let broken: string | undefined;
+  let broken: { readonly method: string; readonly port?: object | undefined } | undefined;
   /** Every method of a port, counted, and cut when its turn comes. */
   function cuttable<Port extends object>(port: Port): Port {
     return new Proxy(port, {
@@ -84,7 +84,7 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
         const member: unknown = Reflect.get(target, property);
         if (typeof member !== 'function') return member;
         return (...given: unknown[]) => {
-          if (property === broken) {
+          if (property === broken?.method && (broken.port ?? target) === target) {
             broken = undefined;
             return Promise.reject(new Interruption(`before ${String(property)}`));
           }
@@ -245,8 +245,8 @@ export function createWorld({ chunkRows = 5, keys: given, now = () => someTime, 
     hasPaused: () => fuse === Number.POSITIVE_INFINITY,
 
     /** The next call of that method of any port fails before it has any effect. */
-    failOn(method: string): void {
-      broken = method;
+    failOn(method: string, port?: object): void {
+      broken = { method, port };
     },
 
     /** Delivers until the queues are empty; an interrupted delivery comes again at once. @returns how many calls were made */

@@ -56,7 +56,7 @@ describe('telemetry of a job', () => {
     const spans = printed
       .filter((line) => line.startsWith('span '))
       .map((line) => /^span (.+?) [\d.]+ ms/.exec(line)?.[1]);
-    for (const step of ['1 read', '2 claim', '4 ensure groups', '5 issue', '6 commit', '7 record']) {
+    for (const step of ['1 read', '2 compare', '3 claim', '4 ensure groups', '5 issue', '6 commit', '7 record']) {
       assert.equal(spans.filter((name) => name === step).length, 2, step);
     }
     assert.ok(spans.includes('provision-chunk'));

@@ -41,6 +41,9 @@ export async function fenceIssuances(
  * After the records: takes certificates back whose CA was removed meanwhile. Their rows fail with `ca-removed`, and a retry of the
  * job issues by the current CA. The records are written before the group is read, and the removal counts devices after it has
  * marked the group. So one of the two sees the other.
+ *
+ * A group that is being deleted counts as gone: new devices have no record before, and the deletion looks for devices after its
+ * mark (delete-group.ts).
  * @param given records of devices that the chunk gave a certificate, in enrollment groups
  * @throws FleetError `concurrent-change` when it took some back: the next delivery counts their rows as failed
  */
@@ -74,7 +77,7 @@ async function latest(id: string, groups: Pick<Groups, 'latest'>): Promise<Group
 function isOfRemovedCa(record: DeviceRecord, group: GroupRecord | undefined): boolean {
   const present = certificatesOf(record).find(({ serialNumber }) => serialNumber === record.serialNumber);
   if (present?.caGeneration === undefined) return false;
-  return group === undefined || !isInUse(group, present.caGeneration);
+  return group === undefined || group.deleting !== undefined || !isInUse(group, present.caGeneration);
 }
 
 /** @returns whether the device lost the certificate. One that has registered with it keeps it. */
@@ -85,7 +88,7 @@ async function takeBack(given: DeviceRecord, at: string, ports: Pick<Ports, 'dev
   await changeDevice(given.id, ports, (record) => {
     taken = isGiven(record);
     if (!taken) return record;
-    const message = `The CA of its certificate was removed from group "${record.enrollmentGroup}" at the same time.`;
+    const message = `Group "${record.enrollmentGroup}" was deleted, or the CA of the certificate removed from it, at the same time.`;
     return failedRecord(record, { code: 'ca-removed', message }, at);
   });
   return taken;

@@ -22,7 +22,7 @@ import type { ResultRow } from '../../manifest/report.ts';
 import type { Versioned } from '../../storage.ts';
 import { step } from '../../telemetry.ts';
 import type { Ports } from '../ports.ts';
-import type { ClaimedRow, UnchangedRow } from './claim.ts';
+import type { ClaimedRow, ClaimRecord, UnchangedRow } from './claim.ts';
 import type { Committed } from './commit.ts';
 import { fenceRecords } from './fence.ts';
 import { certificatesIn, type Issued } from './issue.ts';
@@ -30,7 +30,7 @@ import { nameUnused } from './name-unused.ts';
 
 /** How each row of a chunk ended: the records to write, the report, and what the job's counters move by. */
 export interface ChunkOutcome {
-  readonly records: readonly Versioned<DeviceRecord>[];
+  readonly records: readonly ClaimRecord[];
   readonly report: ChunkReport;
   readonly counts: Omit<RowCounts, 'total'>;
   /** Rows that wait for their individual enrollment. They are counted by the enrollments part of the chunk. */
@@ -65,7 +65,7 @@ export interface SettleOptions {
  */
 export function settleRows(options: SettleOptions): ChunkOutcome {
   const { claimed, unchanged, committed, unissued, recordsArchive = true, archive, at } = options;
-  const records: Versioned<DeviceRecord>[] = [];
+  const records: ClaimRecord[] = [];
   const results: ResultRow[] = unchanged.map(({ request, record }) => resultRow(request.line, record, 'unchanged'));
   // DPS refused the enrollments of these rows in an earlier delivery: the enrollments part counts them.
   const errors = options.errors.filter((error) => !isEnrolling(error, committed));
@@ -126,9 +126,9 @@ export function recordOutcome(
   const part = partName(chunk, attempt);
   const name = reportName(jobId, part);
   return step('7 record', { jobId, chunk, attempt }, async () => {
-    await replaceRecords(devices, records);
+    await writeRecords(devices, records);
     await fenceRecords(given, ports);
-    await nameUnused(unused, archiveName(jobId, part), ports);
+    await nameUnused(unused, { attempt: message, archive: archiveName(jobId, part), faults: report.faults }, ports);
     await writeChunkReport(reports, name, report);
     if (enrolling > 0) await enrollmentQueue.send([{ jobId, chunk, attempt, ...(adopt && { adopt }) }]);
     // Retried rows are still counted as failed; subtract them.
@@ -200,13 +200,24 @@ function issuedRecord(
 }
 
 /**
- * Writes the records over the claims they were made from. A claim that changed in the meantime was recorded by another
- * delivery of the same row. If that record says the same, it is as good as ours.
- * @throws FleetError `concurrent-change` if it says something else: no row may be counted as what its device is not
+ * Creates the records of new devices, and writes the others over the claims they were made from. A record that is there in the
+ * meantime, or has changed, was written by another delivery of the same row. If it says the same, it is as good as ours.
+ * @throws FleetError `concurrent-change` if it says something else, or another row made the device: no row may be counted as what
+ * its device is not. The next delivery compares the row with that record, and names the certificate that it has in the archive.
  */
-export async function replaceRecords(devices: DeviceStore, records: readonly Versioned<DeviceRecord>[]): Promise<void> {
-  if (records.length === 0) return;
-  const { conflicts } = await devices.replace(records);
+export async function writeRecords(
+  devices: Pick<DeviceStore, 'create' | 'read' | 'replace'>,
+  records: readonly ClaimRecord[],
+): Promise<void> {
+  const creations: DeviceRecord[] = [];
+  const changes: Versioned<DeviceRecord>[] = [];
+  for (const { value, etag } of records) {
+    if (etag === undefined) creations.push(value);
+    else changes.push({ value, etag });
+  }
+  const created = creations.length === 0 ? [] : (await devices.create(creations)).conflicts;
+  const changed = changes.length === 0 ? [] : (await devices.replace(changes)).conflicts;
+  const conflicts = [...created, ...changed];
   if (conflicts.length === 0) return;
   const current = await devices.read(conflicts.map(({ id }) => id));
   for (const wanted of conflicts) {
