@@ -23,7 +23,7 @@ export interface Price extends Dated {
 
 /*
  * The pages were not read for these prices: those of DPS, Key Vault and Functions are quoted from other public pages, those of
- * storage and Cosmos DB are commonly known.
+ * storage, Cosmos DB and Azure Monitor are commonly known.
  */
 export const prices = {
   blobOperation: {
@@ -70,6 +70,11 @@ export const prices = {
     of: 'GB-second, Flex Consumption, on demand',
     ...{ dollars: 0.000026, units: 1, date: '2026-11-24' },
     source: 'https://azure.microsoft.com/pricing/details/functions/',
+  },
+  logGigabyte: {
+    of: 'GB of logs and traces, Analytics Logs of Azure Monitor',
+    ...{ dollars: 2.3, units: 1, date: '2026-11-28' },
+    source: 'https://azure.microsoft.com/pricing/details/monitor/',
   },
 } as const satisfies Record<string, Price>;
 
@@ -192,7 +197,7 @@ export interface Usage extends Dated {
 export const usage = {
   blobOperations: { of: 'blob operations', ...measured(0.0123) },
   queueOperations: { of: 'queue operations', ...measured(0.0184) },
-  requestUnits: { of: 'request units (the service charges more than the emulator measured)', ...measured(16.6) },
+  requestUnits: { of: 'request units', ...measured(8.4, '2026-11-28') },
   executions: { of: 'executions of functions', ...measured(0.0053) },
   gigabyteSeconds: { of: 'GB-seconds of functions', ...measured(0.00063) },
   delegatedCas: {
@@ -200,9 +205,9 @@ export const usage = {
     ...{ perDevice: 1 / 400, source: 'performance.md#what-limits-you', date: '2026-11-28' },
   },
   bundleBytes: { of: 'bytes of a bundle', ...measured(5_700) },
-  recordBytes: { of: 'bytes of a device record, with its indexes', ...measured(2_000) },
+  recordBytes: { of: 'bytes of a device record, with its indexes', ...measured(2_100, '2026-11-28') },
 } as const satisfies Record<string, Usage>;
 
-function measured(perDevice: number): Omit<Usage, 'of'> {
-  return { perDevice, source: 'performance.md#cost', date: '2026-11-24' };
+function measured(perDevice: number, date = '2026-11-24'): Omit<Usage, 'of'> {
+  return { perDevice, source: 'performance.md#cost', date };
 }

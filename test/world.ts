@@ -88,7 +88,7 @@ export function createWorld(options: WorldOptions = {}) {
   let calls = 0;
   let fuse = Number.POSITIVE_INFINITY;
   let meanwhile: (() => Promise<void>) | undefined;
-  let broken: string | undefined;
+  let broken: { readonly method: string; readonly port?: object | undefined } | undefined;
   /** The worker was cut. It makes no further call, until the next delivery has a new worker. */
   let isDead = false;
   /** Every method of a port, counted, and cut when its turn comes. */
@@ -99,7 +99,7 @@ export function createWorld(options: WorldOptions = {}) {
         if (typeof member !== 'function') return member;
         return (...given: unknown[]) => {
           if (isDead) return Promise.reject(new Interruption('the worker is dead'));
-          if (property === broken) {
+          if (property === broken?.method && (broken.port ?? target) === target) {
             broken = undefined;
             return Promise.reject(new Interruption(`before ${String(property)}`));
           }
@@ -280,8 +280,8 @@ export function createWorld(options: WorldOptions = {}) {
     hasPaused: () => fuse === Number.POSITIVE_INFINITY,
 
     /** The next call of that method of any port fails before it has any effect. */
-    failOn(method: string): void {
-      broken = method;
+    failOn(method: string, port?: object): void {
+      broken = { method, port };
     },
 
     /** Delivers until the queues are empty; an interrupted delivery comes again at once. @returns how many calls were made */

@@ -11,6 +11,8 @@ import {
   type JobStore,
   jobStatuses,
   type Part,
+  type PartClaims,
+  type SerialNumbers,
 } from '../jobs/job.ts';
 import { withOwedEvents } from '../jobs/job-events.ts';
 import { canonicalJson } from '../json.ts';
@@ -23,6 +25,7 @@ import {
   measuredQuery,
   pageByKey,
   readDocument,
+  replaceDocument,
   whereClause,
   withoutSystemProperties,
 } from './cosmos.ts';
@@ -30,7 +33,8 @@ import { unlessStatus } from './service-errors.ts';
 
 /*
  * Container `jobs`, partition key `/jobId`: the job is document `job`, and each counted part is a document named after the
- * part. One partition per job lets a part and the job's counters change in one transactional batch.
+ * part. One partition per job lets a part and the job's counters change in one transactional batch. The serial numbers that a
+ * part fixed for its new devices are a document too: one write for the part, where claims in the records cost one per device.
  */
 const jobDocumentId = 'job';
 
@@ -67,6 +71,15 @@ interface CountedJobs {
   readonly jobs: number;
 }
 type PartDocument = Part & { readonly id: string; readonly jobId: string; readonly type: 'part' };
+
+interface ClaimsDocument {
+  readonly id: string;
+  readonly jobId: string;
+  readonly type: 'claims';
+  readonly serialNumbers: readonly (readonly [deviceId: string, serialNumber: string])[];
+}
+
+const claimsId = (part: string) => `claims-${part}`;
 
 export function createCosmosJobStore(container: Container): JobStore {
   const readJob = (jobId: string) => readDocument<JobDocument>(container, { id: jobDocumentId, partition: jobId });
@@ -123,9 +136,36 @@ export function createCosmosJobStore(container: Container): JobStore {
     throw new FleetError('concurrent-change', `The counters of job ${jobId} change faster than they can be written.`);
   }
 
+  const readClaims = (jobId: string, part: string) =>
+    readDocument<ClaimsDocument>(container, { id: claimsId(part), partition: jobId });
+
+  async function claim(jobId: string, part: string, serialNumbers: SerialNumbers): Promise<PartClaims> {
+    const document: ClaimsDocument = { id: claimsId(part), jobId, type: 'claims', serialNumbers: [...serialNumbers] };
+    for (let attempt = 1; attempt <= maxWriteAttempts; attempt++) {
+      if ((await createDocument(container, document)) !== undefined) return { serialNumbers, hasPriorClaims: false };
+      const found = await readClaims(jobId, part);
+      if (found === undefined) continue;
+      const all = new Map([...serialNumbers, ...found.value.serialNumbers]);
+      const value = { ...document, serialNumbers: [...all] };
+      const isStored = all.size === found.value.serialNumbers.length;
+      if (isStored || (await replaceDocument(container, jobId, { value, etag: found.etag })) !== undefined)
+        return { serialNumbers: all, hasPriorClaims: true };
+    }
+    throw new FleetError(
+      'concurrent-change',
+      `The claims of ${part} of job ${jobId} change faster than they can be written.`,
+    );
+  }
+
   return {
     read,
     count,
+    claim,
+
+    async claimed(jobId, part) {
+      const found = await readClaims(jobId, part);
+      return found && new Map(found.value.serialNumbers);
+    },
 
     async create(job) {
       const document = { ...withOwedEvents(undefined, job), id: jobDocumentId, type: 'job', ...listMembers(job) };

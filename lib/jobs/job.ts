@@ -299,6 +299,13 @@ export interface JobStore {
    * @throws FleetError `concurrent-change` when the counters change faster than they can be written
    */
   count(jobId: string, part: Part): Promise<Job>;
+  /**
+   * Stores the serial numbers that a part fixes for its new devices. A device that has one keeps it.
+   * @throws FleetError `concurrent-change` when they change faster than they can be written
+   */
+  claim(jobId: string, part: string, serialNumbers: SerialNumbers): Promise<PartClaims>;
+  /** The serial numbers that are stored for a part. @returns undefined when there are none */
+  claimed(jobId: string, part: string): Promise<SerialNumbers | undefined>;
   /** The parts of a job, by name, ascending: all, or those from the name given on. */
   parts(jobId: string, from?: string): AsyncIterable<Part>;
   /**
@@ -310,6 +317,16 @@ export interface JobStore {
   unsettled(page: PageRequest): Promise<Page<Job>>;
   /** Counts the jobs that were received since a time, and all that are not settled (`isSettled`). In no order, and no zeros. */
   countByStatus(since: string): Promise<Measured<JobCount[]>>;
+}
+
+/** Serial numbers of certificates that are not issued yet, hex, by device id. */
+export type SerialNumbers = ReadonlyMap<string, string>;
+
+export interface PartClaims {
+  /** All that are stored for the part. */
+  readonly serialNumbers: SerialNumbers;
+  /** Some were stored before, so another delivery of the part may have committed an archive. */
+  readonly hasPriorClaims: boolean;
 }
 
 export interface JobFilter {

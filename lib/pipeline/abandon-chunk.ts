@@ -7,6 +7,7 @@ import { type DeviceRequest, type RowError, rowError } from '../manifest/manifes
 import type { Ports } from './ports.ts';
 import { type ClaimedRow, claimOptions, deviceError, lookUpClaims, recordsOfAttempt } from './steps/claim.ts';
 import { type Committed, findArchive } from './steps/commit.ts';
+import { nameLost } from './steps/name-unused.ts';
 import { readRows } from './steps/read.ts';
 import { type RecordPorts, recordOutcome, type SettleOptions, settleRows } from './steps/record.ts';
 
@@ -28,9 +29,10 @@ export async function abandonChunk(message: ChunkMessage, reason: FailureReason,
   if (job === undefined || counted !== undefined) return;
 
   const archive = archiveName(jobId, part);
+  const committed = await readableArchive(archive, ports);
   const outcome = settleRows({
-    ...(await abandonedRows(job, message, reason, ports)),
-    committed: await readableArchive(archive, ports),
+    ...(await abandonedRows(job, message, { reason, committed }, ports)),
+    committed,
     recordsArchive: false,
     archive,
     at: ports.now().toISOString(),
@@ -40,38 +42,49 @@ export async function abandonChunk(message: ChunkMessage, reason: FailureReason,
 
 type AbandonedRows = Pick<SettleOptions, 'claimed' | 'unchanged' | 'errors' | 'unissued'>;
 
+interface Abandoned {
+  readonly reason: FailureReason;
+  readonly committed: Committed;
+}
+
 async function abandonedRows(
   job: Job,
   message: ChunkMessage,
-  reason: FailureReason,
+  abandoned: Abandoned,
   ports: AbandonPorts,
 ): Promise<AbandonedRows> {
+  const { reason } = abandoned;
   try {
     const rows = await readRows(job, message, ports);
-    const { claimed, unchanged, errors, open } = await lookUpClaims(rows.requests, claimOptions(job, message), ports);
+    const claims = await lookUpClaims(rows.requests, claimOptions(job, message), ports);
+    const { claimed, unchanged, errors, open } = claims;
+    await nameLost(claims.lost, ports);
     const lost = open.map(({ request }) => gaveUp(request, reason));
     const unissued = ({ request }: ClaimedRow) => gaveUp(request, reason);
     return { claimed, unchanged, errors: [...rows.faults, ...errors, ...lost], unissued };
   } catch (error) {
     if (!(error instanceof FleetError) || error.code !== 'manifest-gone') throw error;
-    return rowsByRecords(message, reason, ports);
+    return rowsByRecords(message, abandoned, ports);
   }
 }
 
 /**
- * The rows of a chunk whose manifest is gone. Device records name the rows that claimed a device; each other row gets an
- * error without its content. No retry can read these rows again, so all that are not provisioned are `manifest-gone`.
+ * The rows of a chunk whose manifest is gone. Device records and the archive name the rows that got a certificate, and records
+ * those that took a device over; each other row gets an error without its content. No retry can read these rows again, so all
+ * that are not provisioned are `manifest-gone`.
  */
 async function rowsByRecords(
   message: ChunkMessage,
-  reason: FailureReason,
+  { reason, committed }: Abandoned,
   { devices }: AbandonPorts,
 ): Promise<AbandonedRows> {
   const claimed: ClaimedRow[] = [];
   const errors: RowError[] = [];
+  const unrecorded = new Map(committed);
   for await (const record of recordsOfAttempt(message, devices)) {
     const { id: deviceId, enrollmentGroup, claim, status } = record.value;
     const failure = failureOf(record.value);
+    unrecorded.delete(deviceId);
     const request = { deviceId, enrollmentGroup, line: claim.line, source: '', tags: {}, desired: {} };
     if (status !== 'failed' && failure === undefined) claimed.push({ request, record });
     // A refused enrollment is counted by the enrollments part. An error of the sender is final already.
@@ -79,6 +92,8 @@ async function rowsByRecords(
       errors.push(deviceError(request, failure.code, failure.message));
     else errors.push(lostRow(request, failure ?? reason));
   }
+  // Their certificates are named by name-unused.ts.
+  for (const { info } of unrecorded.values()) errors.push(lostRow({ ...info, source: '' }, reason));
   const named = [...claimed.map(({ request }) => request.line), ...errors.map(({ line }) => line)];
   errors.push(...unnamedRows(message, named, reason));
   return { claimed, unchanged: [], errors, unissued: ({ request }) => lostRow(request, reason) };

@@ -16,7 +16,7 @@ import type { ResultRow } from '../manifest/report.ts';
 import { yieldToEventLoop } from '../yield-to-event-loop.ts';
 import { createClaimTable, createForeseenDevices, type ForeseenDevices } from './check-claims.ts';
 import { type CheckedGroup, createGroupChecks } from './check-groups.ts';
-import { type ClaimedRow, claimOptions, claimRows } from './steps/claim.ts';
+import { type ClaimedRow, type ClaimPorts, claimOptions, claimRows } from './steps/claim.ts';
 import { type EnsuredGroups, ensureGroups, refusal } from './steps/ensure-groups.ts';
 import { issueError } from './steps/issue.ts';
 import { type ReadPorts, readRows } from './steps/read.ts';
@@ -101,7 +101,11 @@ export function createListCheck(
     async check(message) {
       const rows = await readRows(job, message, { groups, manifests, reports });
       const foreseen = createForeseenDevices({ devices, claims, jobId, enrollmentGroup });
-      const claimed = await claimRows(rows.requests, claimOptions(job, message), { devices: foreseen, now });
+      const claimed = await claimRows(rows.requests, claimOptions(job, message), {
+        devices: foreseen,
+        jobs: unclaimed,
+        now,
+      });
       const ensured = await ensureGroups(claimed.claimed, message, {
         groups: foreseeing,
         openIssuance: groupChecks.open,
@@ -155,6 +159,12 @@ export function createListCheck(
     }
   }
 }
+
+/** A check fixes no serial numbers. */
+const unclaimed: ClaimPorts['jobs'] = {
+  claimed: async () => undefined,
+  claim: async (_jobId, _part, serialNumbers) => ({ serialNumbers, hasPriorClaims: false }),
+};
 
 const byLine = (a: { readonly line: number }, b: { readonly line: number }) => a.line - b.line;
 

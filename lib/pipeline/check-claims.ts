@@ -88,7 +88,7 @@ export function createClaimTable(): ClaimTable {
 }
 
 /** The device records as a chunk of a check sees them, with what its rows would write. */
-export interface ForeseenDevices extends Pick<ClaimPorts['devices'], 'create' | 'read' | 'replace'> {
+export interface ForeseenDevices extends Pick<ClaimPorts['devices'], 'read' | 'replace'> {
   /** The record of the device in the store, where there is one. Known once a row of the chunk has tried to claim the device. */
   stored(deviceId: string): DeviceRecord | undefined;
 }
@@ -143,11 +143,6 @@ export function createForeseenDevices(options: ForeseenOptions): ForeseenDevices
 
   return {
     stored: (id) => stored.get(id)?.value,
-
-    async create(records) {
-      await load(records.map(({ id }) => id));
-      return write(records, (id) => current(id) === undefined);
-    },
 
     async read(ids) {
       await load(ids);

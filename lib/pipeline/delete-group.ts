@@ -19,8 +19,8 @@ const maxNamed = 5;
  * revoked, and the id can be used again.
  *
  * The group is marked first. Then this waits for as long as a worker may use a group that it has read before
- * (`defaultMaxAgeSeconds`), and looks for devices again: a chunk claims its devices before it looks at the group, so either
- * it sees the mark or this sees its devices. A request that was cut short is finished by the next one.
+ * (`defaultMaxAgeSeconds`), and looks for devices again. A chunk looks at the group after it has written its records (fence.ts), so
+ * either it sees the mark and takes its certificates back, or this sees its devices. A request that was cut short is finished by the next one.
  * @param by who deletes it; recorded on the group
  * @throws FleetError `not-found`, `precondition-failed`, `method-conflict` when it has devices, or DPS has registrations of it;
  * `concurrent-change`, `throttled`, `unavailable`

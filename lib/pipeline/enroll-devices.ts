@@ -24,7 +24,7 @@ import type { Ports } from './ports.ts';
 import { deviceError, recordsOfAttempt } from './steps/claim.ts';
 import { findArchive } from './steps/commit.ts';
 import type { Issued } from './steps/issue.ts';
-import { replaceRecords } from './steps/record.ts';
+import { writeRecords } from './steps/record.ts';
 
 export type EnrollPorts = Pick<
   Ports,
@@ -126,7 +126,7 @@ export async function abandonEnrollments(
     const value = failedRecord(record.value, { code: 'gave-up', message: reason.message }, at);
     return { row, record: { ...record, value } };
   });
-  await replaceRecords(
+  await writeRecords(
     devices,
     released.map(({ record }) => record),
   );
@@ -162,7 +162,7 @@ async function enrollBatch(
         : failedRecord(record.value, enrollmentFailure(row.deviceId, refused), at);
     return { row, record: { value, etag: record.etag } };
   });
-  await replaceRecords(
+  await writeRecords(
     devices,
     answered.map(({ record }) => record),
   );

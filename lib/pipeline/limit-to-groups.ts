@@ -73,6 +73,14 @@ function limitedJobs(jobs: JobStore, allowed: readonly string[]): JobStore {
       await read(jobId);
       return jobs.count(jobId, part);
     },
+    async claim(jobId, part, serialNumbers) {
+      await read(jobId);
+      return jobs.claim(jobId, part, serialNumbers);
+    },
+    async claimed(jobId, part) {
+      await read(jobId);
+      return jobs.claimed(jobId, part);
+    },
     async *parts(jobId, from) {
       await read(jobId);
       yield* jobs.parts(jobId, from);

@@ -12,6 +12,7 @@ import { type Committed, commitArchive, findArchive } from './steps/commit.ts';
 import { type EnsuredGroups, ensureGroups, refusal } from './steps/ensure-groups.ts';
 import { fenceIssuances } from './steps/fence.ts';
 import { issueArchive } from './steps/issue.ts';
+import { nameLost } from './steps/name-unused.ts';
 import { readRows } from './steps/read.ts';
 import { recordOutcome, settleRows } from './steps/record.ts';
 import { unblockDevices } from './steps/unblock.ts';
@@ -66,7 +67,10 @@ export async function provisionChunk(message: ChunkMessage, ports: ProvisionPort
 
   // Steps 5 and 6: issue and commit. Certificates that an earlier delivery committed are not issued again.
   const archive = archiveName(jobId, part);
-  const { committed, errors } = await issueAndCommit(archive, claims, groups, { job, jobId, chunk, attempt }, ports);
+  // An earlier delivery has stored an archive only if it claimed devices. Its rows can be refused now.
+  const mayHaveArchive = claims.hasPriorClaims || claims.errors.length > 0 || rows.faults.length > 0;
+  const work = { job, jobId, chunk, attempt, mayHaveArchive };
+  const { committed, errors } = await issueAndCommit(archive, claims, groups, work, ports);
 
   // Step 7: record. Devices first, then the chunk and the job's counters together.
   const errorOf = new Map(errors.map((error) => [error.line, error]));
@@ -79,6 +83,7 @@ export async function provisionChunk(message: ChunkMessage, ports: ProvisionPort
     archive,
     at: now().toISOString(),
   });
+  await nameLost(claims.lost, ports);
   await recordOutcome(message, { ...outcome, repairs: rows.repairs }, ports);
   metrics.chunkDuration.record((performance.now() - startedAt) / 1000);
 }
@@ -91,14 +96,14 @@ export async function provisionChunk(message: ChunkMessage, ports: ProvisionPort
  */
 async function issueAndCommit(
   archive: string,
-  { claimed, errors: refused, hasPriorClaims }: Claims,
+  { claimed }: Claims,
   { issuances }: EnsuredGroups,
-  { job, ...attempt }: ChunkAttempt & { readonly job: Job },
+  { job, mayHaveArchive, ...attempt }: ChunkAttempt & { readonly job: Job; readonly mayHaveArchive: boolean },
   ports: Pick<Ports, 'bundles' | 'audit' | 'groups' | 'delegatedCas' | 'endDelegatedCa'>,
 ): Promise<{ readonly committed: Committed; readonly errors: readonly RowError[] }> {
   const { bundles, audit } = ports;
   // A row that lost its device since an earlier delivery committed its certificate is refused now. That one is named.
-  const earlier = hasPriorClaims || refused.length > 0 ? await findArchive(archive, bundles) : undefined;
+  const earlier = mayHaveArchive ? await findArchive(archive, bundles) : undefined;
   const toIssue = claimed.filter(({ request }) => !earlier?.has(request.deviceId));
   const act = issueAct(job, attempt, toIssue, issuances);
   const intent = act && (await audit.intent(act));

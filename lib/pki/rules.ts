@@ -82,13 +82,16 @@ const validityWithinProfile: CertificateRule = ({ notBefore, notAfter }, { profi
   const span = notAfter.date.getTime() - notBefore.date.getTime();
   if (span > longest)
     return `it is valid for ${Math.ceil(span / day)} days, and ${profile.maxValidityDays} are allowed`;
-  if (span <= 0 || notAfter.date.getTime() <= now.getTime()) return `it ends on ${notAfter.date.toISOString()}, which is before it is used`;
+  if (span <= 0 || notAfter.date.getTime() <= now.getTime())
+    return `it ends on ${notAfter.date.toISOString()}, which is before it is used`;
   return undefined;
 };
 
 const validityWithinIssuer: CertificateRule = ({ notBefore, notAfter }, { issuer }) => {
-  if (notAfter.date.getTime() > issuer.notAfter.getTime()) return `it ends after its issuer, ${issuer.notAfter.toISOString()}`;
-  if (notBefore.date.getTime() < issuer.notBefore.getTime()) return `it begins before its issuer, ${issuer.notBefore.toISOString()}`;
+  if (notAfter.date.getTime() > issuer.notAfter.getTime())
+    return `it ends after its issuer, ${issuer.notAfter.toISOString()}`;
+  if (notBefore.date.getTime() < issuer.notBefore.getTime())
+    return `it begins before its issuer, ${issuer.notBefore.toISOString()}`;
   return undefined;
 };
 

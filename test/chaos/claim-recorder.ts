@@ -8,6 +8,11 @@ interface BulkOperation {
   readonly resourceBody?: WrittenDevice;
 }
 
+interface WrittenClaims {
+  readonly type?: string;
+  readonly serialNumbers?: readonly (readonly [deviceId: string, serialNumber: string])[];
+}
+
 interface WrittenDevice {
   readonly id?: string;
   readonly serialNumber?: string;
@@ -22,7 +27,10 @@ export interface ClaimRecorder {
   readonly interfere: Interference;
 }
 
-/** Records when Cosmos DB acknowledged a device record, by the serial numbers in it: of its row, and of its renewals. */
+/**
+ * Records when Cosmos DB acknowledged the claims of a chunk or a device record, by the serial numbers in it: of its rows, and of
+ * its renewals.
+ */
 export function createClaimRecorder(): ClaimRecorder {
   const times = new Map<string, number>();
   const problems: string[] = [];
@@ -39,6 +47,11 @@ export function createClaimRecorder(): ClaimRecorder {
     problems,
     async interfere(request, forward) {
       const answer = await forward();
+      if (request.path.includes('/colls/jobs/docs') && answer.status < 300 && request.body[0] === 0x7b) {
+        const { type, serialNumbers = [] } = JSON.parse(request.body.toString()) as WrittenClaims;
+        const at = Date.now();
+        if (type === 'claims') for (const [, serial] of serialNumbers) if (!times.has(serial)) times.set(serial, at);
+      }
       if (!request.path.includes('/colls/devices/docs') || answer.status >= 300 || request.body[0] !== 0x5b)
         return { answer };
       const operations = JSON.parse(request.body.toString()) as BulkOperation[];

@@ -77,7 +77,12 @@ export async function checkInvariants(
 
   const rows = await checkJobs(expected, jobDocuments, devices, stack.storageConnectionString, addProblem);
   checkDevices(devices, archives, groups, addProblem);
-  const signed = checkSignatures(devices, readSigned(journal), claims, addProblem);
+  const signed = checkSignatures(
+    devices,
+    readSigned(journal),
+    { claims, claimed: claimedSerials(jobDocuments) },
+    addProblem,
+  );
   checkDps(directory, groups, devices, bundles, addProblem);
   const audit = await checkAudit(stack.storageConnectionString, archives, addProblem);
   await checkQueues(stack.storageConnectionString, [eventQueue, ...except], addProblem);
@@ -282,11 +287,17 @@ function certificateOfBundle(device: DeviceDocument, bundle: ArchivedBundle) {
   return { serialNumber, sha256Thumbprint: identity?.sha256Thumbprint };
 }
 
-/** A record named every signed certificate before it was signed, and every live certificate was signed. */
+/** The serial numbers in the claims of chunks. */
+function claimedSerials(documents: readonly unknown[]): ReadonlySet<string> {
+  const claims = documents as readonly { type: string; serialNumbers?: readonly (readonly [string, string])[] }[];
+  return new Set(claims.flatMap(({ serialNumbers = [] }) => serialNumbers.map(([, serial]) => serial)));
+}
+
+/** A claim or a record named every signed certificate before it was signed, and every live certificate was signed. */
 function checkSignatures(
   devices: ReadonlyMap<string, DeviceDocument>,
   journal: ReturnType<typeof readSigned>,
-  claims: ChaosStack['claims'],
+  { claims, claimed: inClaims }: { readonly claims: ChaosStack['claims']; readonly claimed: ReadonlySet<string> },
   addProblem: AddProblem,
 ) {
   const signed = journal.filter(({ key }) => key.startsWith('issuing-'));
@@ -295,7 +306,9 @@ function checkSignatures(
   );
   const serials = new Set(signed.map(({ serialNumber }) => serialNumber));
   for (const { serialNumber, at } of signed) {
-    if (!named.has(serialNumber)) addProblem(`certificate ${serialNumber} was signed, and no record names it`);
+    // A device that no row was given has no record; its claim stays.
+    if (!named.has(serialNumber) && !inClaims.has(serialNumber))
+      addProblem(`certificate ${serialNumber} was signed, and no record names it`);
     const claimed = claims.times.get(serialNumber);
     if (claimed === undefined || claimed > at)
       addProblem(`certificate ${serialNumber} was signed at ${at}, its claim written at ${claimed}`);

@@ -77,6 +77,49 @@ export function jobStoreContract(name: string, open: () => Promise<JobStore> | J
       assert.deepEqual([typesOf(ended)?.slice(3), ended?.end?.revision], [all.slice(1), 2]);
     });
 
+    it('keeps the serial number that a part fixed first for a device, and adds others', async () => {
+      const store = await open();
+      const { jobId } = newJob();
+      assert.equal(await store.claimed(jobId, 'chunk-00000'), undefined);
+      const first = await store.claim(jobId, 'chunk-00000', new Map([['gw-1', 'a1']]));
+      assert.deepEqual(first, { serialNumbers: new Map([['gw-1', 'a1']]), hasPriorClaims: false });
+      const wanted = new Map([
+        ['gw-1', 'b1'],
+        ['__proto__', 'b2'],
+      ]);
+      const both = new Map([
+        ['gw-1', 'a1'],
+        ['__proto__', 'b2'],
+      ]);
+      const again = await store.claim(jobId, 'chunk-00000', wanted);
+      assert.deepEqual(again, { serialNumbers: both, hasPriorClaims: true });
+      assert.deepEqual(await store.claimed(jobId, 'chunk-00000'), both);
+      assert.deepEqual(await store.claim(jobId, 'chunk-00000', wanted), again);
+      assert.equal(await store.claimed(jobId, 'chunk-00001'), undefined);
+      assert.deepEqual(await Array.fromAsync(store.parts(jobId)), []);
+    });
+
+    it('adds the serial numbers of deliveries that meet, and each gets the same', async () => {
+      const store = await open();
+      const { jobId } = newJob();
+      const deliveries = await Promise.all(
+        ['a', 'b', 'c'].map((name) =>
+          store.claim(
+            jobId,
+            'chunk-00000',
+            new Map([
+              ['gw-1', `${name}1`],
+              [`gw-${name}`, `${name}2`],
+            ]),
+          ),
+        ),
+      );
+      const stored = await store.claimed(jobId, 'chunk-00000');
+      assert.deepEqual([...(stored?.keys() ?? [])].sort(), ['gw-1', 'gw-a', 'gw-b', 'gw-c']);
+      for (const { serialNumbers } of deliveries) assert.equal(serialNumbers.get('gw-1'), stored?.get('gw-1'));
+      assert.equal(deliveries.filter(({ hasPriorClaims }) => !hasPriorClaims).length, 1);
+    });
+
     it('lists jobs that are not settled, in pages', async () => {
       const store = await open();
       const receivedAt = (minute: number) => `2031-01-01T00:0${minute}:00.000Z`;

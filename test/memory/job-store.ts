@@ -7,6 +7,7 @@ import {
   type JobStore,
   type Part,
   type RowCounts,
+  type SerialNumbers,
 } from '../../lib/jobs/job.ts';
 import { withOwedEvents } from '../../lib/jobs/job-events.ts';
 import { type MemoryPlace, withOwing } from './outbox.ts';
@@ -22,6 +23,7 @@ export function createMemoryJobStore(): JobStore & { readonly place: MemoryPlace
   };
   const changed = (job: Job, change: JobChange): Job => withOwedEvents(job, changedJob(job, change));
   const parts = new Map<string, Map<string, Part>>();
+  const claims = new Map<string, SerialNumbers>();
   const listKey = ({ receivedAt, jobId }: Job) => `${receivedAt}~${jobId}`;
 
   return {
@@ -77,6 +79,17 @@ export function createMemoryJobStore(): JobStore & { readonly place: MemoryPlace
         });
       }
       return structuredClone(jobs.get(jobId)) as Job;
+    },
+    async claim(jobId, part, serialNumbers) {
+      const name = `${jobId}/${part}`;
+      const before = claims.get(name);
+      const all = new Map([...serialNumbers, ...(before ?? [])]);
+      claims.set(name, all);
+      return { serialNumbers: new Map(all), hasPriorClaims: before !== undefined };
+    },
+    async claimed(jobId, part) {
+      const found = claims.get(`${jobId}/${part}`);
+      return found && new Map(found);
     },
     async *parts(jobId, from = '') {
       const counted = [...(parts.get(jobId)?.values() ?? [])].filter(({ part }) => part >= from);

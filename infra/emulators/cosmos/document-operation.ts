@@ -1,10 +1,11 @@
 import { badRequest, conflict, partitionKeyMismatch, preconditionFailed, tooLarge } from './errors.ts';
 import { type PartitionKey, partitionKeyOf } from './partition-key.ts';
 import { applyPatch, type PatchBody, type PatchOperation } from './patch.ts';
-import { deleteCharge, insertCharge, readCharge, replaceCharge } from './request-units.ts';
+import { readCharge, writeCharge } from './request-units.ts';
 import type { OpenContainer } from './store/catalog.ts';
 import { type StoredDocument, withoutAdded } from './store/document.ts';
 import { type DocumentContent, requireVersion } from './store/document-table.ts';
+import { changedTerms, indexTerms } from './store/index-terms.ts';
 
 /** One operation on one document, alone or as part of a batch. */
 export interface DocumentOperation {
@@ -36,29 +37,29 @@ export function runOperation(container: OpenContainer, operation: DocumentOperat
   switch (operation.type) {
     case 'Read': {
       const document = requireVersion(documents.read(keyOf(operation)), undefined);
-      const charge = readCharge(document.body.length);
+      const charge = readCharge(sizeOf(document));
       if (operation.ifNoneMatch === `"${document.etag}"`) return { status: 304, charge };
       return { status: 200, document, charge };
     }
     case 'Create': {
       const { key, content } = documentOf(container, operation);
-      return inserted(documents.insert(key, content));
+      return inserted(container, documents.insert(key, content), content);
     }
     case 'Upsert': {
       const { key, content } = documentOf(container, operation);
       const before = documents.read(key);
       if (before === undefined) {
         if (operation.ifMatch !== undefined && operation.ifMatch !== '*') throw preconditionFailed();
-        return inserted(documents.insert(key, content));
+        return inserted(container, documents.insert(key, content), content);
       }
       if (operation.ifNoneMatch === '*') throw conflict();
-      return replaced(documents.update(requireVersion(before, operation.ifMatch), content));
+      return replaced(container, requireVersion(before, operation.ifMatch), content);
     }
     case 'Replace': {
       const { key, content } = documentOf(container, operation);
       if (operation.id !== undefined && operation.id !== key.id)
         throw badRequest('The id of a document cannot change.');
-      return replaced(documents.update(requireVersion(documents.read(key), operation.ifMatch), content));
+      return replaced(container, requireVersion(documents.read(key), operation.ifMatch), content);
     }
     case 'Patch': {
       const before = requireVersion(documents.read(keyOf(operation)), operation.ifMatch);
@@ -68,20 +69,37 @@ export function runOperation(container: OpenContainer, operation: DocumentOperat
       if (partitionKeyOf(body, container.definition.partitionKey.paths) !== operation.partition) {
         throw badRequest('A patch cannot change the partition key.');
       }
-      return replaced(documents.update(before, contentOf(body)));
+      return replaced(container, before, contentOf(body), patch.operations.length);
     }
     case 'Delete': {
       const before = requireVersion(documents.read(keyOf(operation)), operation.ifMatch);
       documents.remove(before);
-      return { status: 204, charge: deleteCharge(before.body.length) };
+      const terms = indexTerms(container.definition, JSON.parse(before.body)).length;
+      return { status: 204, charge: writeCharge({ bytesBefore: sizeOf(before), terms }) };
     }
     default:
       throw badRequest(`Unknown operation ${String(operation.type)}.`);
   }
 }
 
-const inserted = (document: StoredDocument) => ({ status: 201, document, charge: insertCharge(document.body.length) });
-const replaced = (document: StoredDocument) => ({ status: 200, document, charge: replaceCharge(document.body.length) });
+function inserted({ definition }: OpenContainer, document: StoredDocument, content: DocumentContent): OperationOutcome {
+  const terms = indexTerms(definition, content.document).length;
+  return { status: 201, document, charge: writeCharge({ bytesAfter: sizeOf(document), terms }) };
+}
+
+function replaced(
+  { definition, documents }: OpenContainer,
+  before: StoredDocument,
+  content: DocumentContent,
+  patchOperations = 0,
+): OperationOutcome {
+  const document = documents.update(before, content);
+  const terms = changedTerms(indexTerms(definition, JSON.parse(before.body)), indexTerms(definition, content.document));
+  const sizes = { bytesBefore: sizeOf(before), bytesAfter: sizeOf(document) };
+  return { status: 200, document, charge: writeCharge({ ...sizes, terms, patchOperations }) };
+}
+
+const sizeOf = ({ body }: StoredDocument) => Buffer.byteLength(body);
 
 function keyOf({ id, partition }: DocumentOperation): { id: string; partition: PartitionKey } {
   if (typeof id !== 'string') throw badRequest('The operation has no id.');

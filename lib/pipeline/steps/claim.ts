@@ -1,7 +1,7 @@
 import { certificatesOf, inheritedCertificateNames } from '../../devices/certificates.ts';
 import { type DeviceRecord, enrolledCertificates, withEvent } from '../../devices/device.ts';
 import { heldWhileClaimed, withFormerGroup } from '../../devices/reissue.ts';
-import type { ConflictPolicy, Job } from '../../jobs/job.ts';
+import { type ConflictPolicy, type Job, partName, type SerialNumbers } from '../../jobs/job.ts';
 import type { ChunkAttempt } from '../../jobs/messages.ts';
 import { contentHash, type DeviceRequest, type RowError, rowError } from '../../manifest/manifest.ts';
 import { oweStill } from '../../outbox.ts';
@@ -12,10 +12,16 @@ import type { Ports } from '../ports.ts';
 import { compare } from './compare.ts';
 import { deviceExists } from './differences.ts';
 
-/** A row that holds its device: the record names this row, and the serial number that its certificate will have. */
+/** A row that holds its device: its serial number is stored, and nothing is signed yet or by this row only. */
 export interface ClaimedRow {
   readonly request: DeviceRequest;
-  readonly record: Versioned<DeviceRecord>;
+  readonly record: ClaimRecord;
+}
+
+/** The record of a device that a row claimed. Without an etag it is not stored yet: the device is new. */
+export interface ClaimRecord {
+  readonly value: DeviceRecord;
+  readonly etag?: string;
 }
 
 export interface UnchangedRow {
@@ -30,10 +36,17 @@ export interface Claims {
   readonly errors: readonly RowError[];
   /** An earlier delivery of this attempt made some of the claims, so it may have committed an archive too. */
   readonly hasPriorClaims: boolean;
+  /**
+   * Serial numbers that an earlier delivery fixed for new devices which this attempt does not hold now, by device id. They can
+   * have been signed.
+   */
+  readonly lost: SerialNumbers;
 }
 
 /** Claims as the device records show them. Each row is in exactly one of `claimed`, `unchanged`, `errors` and `open`. */
-export interface FoundClaims extends Claims {
+export interface FoundClaims extends Claims, ComparedRows {}
+
+interface ComparedRows extends Omit<Claims, 'lost'> {
   /** Rows that hold no device and may claim one. */
   readonly open: readonly OpenRow[];
 }
@@ -52,7 +65,14 @@ export interface ClaimOptions extends ChunkAttempt {
 }
 
 export interface ClaimPorts {
-  readonly devices: Pick<Ports['devices'], 'create' | 'read' | 'replace'>;
+  readonly devices: Pick<Ports['devices'], 'read' | 'replace'>;
+  readonly jobs: Pick<Ports['jobs'], 'claim' | 'claimed'>;
+  readonly now: () => Date;
+}
+
+export interface LookUpPorts {
+  readonly devices: Pick<Ports['devices'], 'read'>;
+  readonly jobs: Pick<Ports['jobs'], 'claimed'>;
   readonly now: () => Date;
 }
 
@@ -70,50 +90,78 @@ const foreignDevice = 'The device is in an enrollment group for which the submit
 const otherRows = 'Other rows claimed the device at the same moment.';
 
 /**
- * Steps 2 and 3: claims the device of each row and compares the row with the record that exists, if one does.
+ * Steps 2 and 3: compares each row with the record of its device, if it has one, and claims the device.
  *
- * A claim is a device record with the serial number that the certificate will have. It is written before any key signs, so
- * no certificate can exist that no record names. A create that finds a record costs one read more; in a manifest of new
- * devices none does.
+ * A claim is the serial number that the certificate will have. It is stored before any key signs, so no certificate can exist
+ * that no document names, and each delivery of a row signs under the same one. A device with a record is claimed in that. New
+ * devices have no record until they are issued: the serial numbers of all of them are one document of the job, since a record
+ * that is created and then replaced costs three times as much as one that is created.
  *
- * @throws FleetError `throttled`, `unavailable`
+ * So two jobs can claim one new device. The first one that writes its record has it (record.ts).
+ *
+ * @throws FleetError `throttled`, `unavailable`, `concurrent-change`
  */
 export async function claimRows(
   requests: readonly DeviceRequest[],
   options: ClaimOptions,
-  { devices, now }: ClaimPorts,
+  { devices, jobs, now }: ClaimPorts,
 ): Promise<Claims> {
   const at = now().toISOString();
   const attributes = attemptOf(options);
   const claimed: ClaimedRow[] = [];
   const unchanged: UnchangedRow[] = [];
   const errors: RowError[] = [];
-  let hasPriorClaims = false;
+  const newDevices: OpenRow[] = [];
+  const part = partName(options.chunk, options.attempt);
+  const find = (rows: readonly OpenRow[]) => step('2 compare', attributes, () => findClaims(rows, options, devices));
 
-  let open: readonly OpenRow[] = requests.map((request) => ({ request, proposed: newClaim(request, options, at) }));
+  const open = requests.map((request) => ({ request, proposed: newClaim(request, options, at) }));
+  const [prior, first] = await Promise.all([jobs.claimed(options.jobId, part), find(open)]);
+  let hasPriorClaims = prior !== undefined;
+  let found = first;
   for (let attempt = 0; ; attempt++) {
-    const written = await step('2 claim', attributes, () => writeClaims(open, devices));
+    claimed.push(...found.claimed);
+    unchanged.push(...found.unchanged);
+    errors.push(...found.errors);
+    hasPriorClaims ||= found.hasPriorClaims;
+    const takeOvers: OpenRow[] = [];
+    for (const row of found.open) (row.predecessor === undefined ? newDevices : takeOvers).push(row);
+    if (takeOvers.length === 0) break;
+    if (attempt === maxAttempts) {
+      errors.push(...takeOvers.map(({ request }) => deviceError(request, 'device-busy', otherRows)));
+      break;
+    }
+    const written = await step('3 claim', attributes, () => takeOver(takeOvers, devices));
     const lost: OpenRow[] = [];
-    for (const row of open) {
+    for (const row of takeOvers) {
       const record = written.get(row.proposed.id);
       if (record === undefined) lost.push(row);
       else claimed.push({ request: row.request, record });
     }
     if (lost.length === 0) break;
-    if (attempt === maxAttempts) {
-      errors.push(...lost.map(({ request }) => deviceError(request, 'device-busy', otherRows)));
-      break;
-    }
-    // A lost row may be ours all the same: claimed by another delivery, or by this write, whose answer was lost.
-    const found = await step('3 compare', attributes, () => findClaims(lost, options, devices));
-    claimed.push(...found.claimed);
-    unchanged.push(...found.unchanged);
-    errors.push(...found.errors);
-    hasPriorClaims ||= found.hasPriorClaims;
-    if (found.open.length === 0) break;
-    open = found.open;
+    // A row that lost its device may hold it all the same: by another delivery, or by a write whose answer was lost.
+    found = await find(lost);
   }
-  return { claimed: claimed.sort(byLine), unchanged, errors, hasPriorClaims };
+
+  if (newDevices.length > 0) {
+    const wanted = new Map(newDevices.map(({ proposed }) => [proposed.id, proposed.serialNumber]));
+    const claims = await step('3 claim', attributes, () => jobs.claim(options.jobId, part, wanted));
+    claimed.push(...newDevices.map((row) => asClaimed(row, claims.serialNumbers)));
+    hasPriorClaims ||= claims.hasPriorClaims;
+  }
+  return { claimed: claimed.sort(byLine), unchanged, errors, hasPriorClaims, lost: lostOf(prior, claimed) };
+}
+
+function lostOf(prior: SerialNumbers | undefined, claimed: readonly ClaimedRow[]): SerialNumbers {
+  const held = new Set(claimed.map(({ request }) => request.deviceId));
+  return new Map([...(prior ?? [])].filter(([deviceId]) => !held.has(deviceId)));
+}
+
+function asClaimed({ request, proposed }: OpenRow, serialNumbers: SerialNumbers): ClaimedRow {
+  return {
+    request,
+    record: { value: { ...proposed, serialNumber: serialNumbers.get(proposed.id) ?? proposed.serialNumber } },
+  };
 }
 
 /**
@@ -123,36 +171,43 @@ export async function claimRows(
 export async function lookUpClaims(
   requests: readonly DeviceRequest[],
   options: ClaimOptions,
-  { devices, now }: ClaimPorts,
+  { devices, jobs, now }: LookUpPorts,
 ): Promise<FoundClaims> {
   const at = now().toISOString();
+  const { jobId, chunk, attempt } = options;
+  const serialNumbers = await jobs.claimed(jobId, partName(chunk, attempt));
   const rows = requests.map((request) => ({ request, proposed: newClaim(request, options, at) }));
   const found = await findClaims(rows, options, devices);
-  return { ...found, claimed: found.claimed.toSorted(byLine) };
+  const isClaimed = ({ proposed, predecessor }: OpenRow) =>
+    predecessor === undefined && serialNumbers?.has(proposed.id) === true;
+  const added = found.open.filter(isClaimed).map((row) => asClaimed(row, serialNumbers ?? new Map()));
+  const claimed = [...found.claimed, ...added];
+  return {
+    ...found,
+    lost: lostOf(serialNumbers, claimed),
+    claimed: claimed.sort(byLine),
+    open: found.open.filter((row) => !isClaimed(row)),
+    hasPriorClaims: found.hasPriorClaims || serialNumbers !== undefined,
+  };
 }
 
-/** Creates the claims of devices without a record, and replaces the records that may be taken over. */
-async function writeClaims(
+/** Replaces the records that may be taken over. */
+async function takeOver(
   rows: readonly OpenRow[],
   devices: ClaimPorts['devices'],
 ): Promise<ReadonlyMap<string, Versioned<DeviceRecord>>> {
-  const creations: DeviceRecord[] = [];
-  const takeOvers: Versioned<DeviceRecord>[] = [];
-  for (const { proposed, predecessor } of rows) {
-    if (predecessor === undefined) creations.push(proposed);
-    else takeOvers.push({ value: supersede(proposed, predecessor.value), etag: predecessor.etag });
-  }
-  const created = creations.length === 0 ? [] : (await devices.create(creations)).written;
-  const replaced = takeOvers.length === 0 ? [] : (await devices.replace(takeOvers)).written;
-  return new Map([...created, ...replaced]);
+  const records = rows.flatMap(({ proposed, predecessor }) =>
+    predecessor === undefined ? [] : [{ value: supersede(proposed, predecessor.value), etag: predecessor.etag }],
+  );
+  return (await devices.replace(records)).written;
 }
 
-/** Compares each row with the record of its device. */
+/** Compares each row with the record of its device. A chunk has one row per device (read.ts). */
 async function findClaims(
   rows: readonly OpenRow[],
   { onConflict, allowedGroups }: ClaimOptions,
-  devices: ClaimPorts['devices'],
-): Promise<FoundClaims> {
+  devices: LookUpPorts['devices'],
+): Promise<ComparedRows> {
   const claimed: ClaimedRow[] = [];
   const unchanged: UnchangedRow[] = [];
   const errors: RowError[] = [];

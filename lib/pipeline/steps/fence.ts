@@ -48,6 +48,9 @@ export async function fenceIssuances(
  * After the records: takes certificates back whose CA was removed or blocked meanwhile. Their rows fail with `ca-removed`, and a
  * retry of the job issues by another one. The records are written before the group and the record of the CA are read; a removal counts
  * devices, and a block lists them, after it has marked these. So one of the two sees the other.
+ *
+ * A group that is being deleted counts as gone: new devices have no record before, and the deletion looks for devices after its
+ * mark (delete-group.ts).
  * @param given records of devices that the chunk gave a certificate, in enrollment groups
  * @throws FleetError `concurrent-change` when it took some back: the next delivery counts their rows as failed
  */
@@ -59,11 +62,8 @@ export async function fenceRecords(
   for (const [id, records] of Map.groupBy(given, ({ enrollmentGroup }) => enrollmentGroup)) {
     const group = await latest(id, ports.groups);
     const removed = records.filter((record) => isOfRemovedCa(record, group));
-    taken += await takeAllBack(
-      removed,
-      `The CA of its certificate was removed from group "${id}" at the same time.`,
-      ports,
-    );
+    const why = `Group "${id}" was deleted, or the CA of the certificate removed from it, at the same time.`;
+    taken += await takeAllBack(removed, why, ports);
   }
   for (const [id, records] of Map.groupBy(given, (record) => present(record)?.delegatedCa)) {
     if (id === undefined || (await mayBeUsed(id, ports))) continue;
@@ -96,7 +96,7 @@ async function latest(id: string, groups: Pick<Groups, 'latest'>): Promise<Group
 function isOfRemovedCa(record: DeviceRecord, group: GroupRecord | undefined): boolean {
   const { caGeneration } = present(record) ?? {};
   if (caGeneration === undefined) return false;
-  return group === undefined || !isInUse(group, caGeneration);
+  return group === undefined || group.deleting !== undefined || !isInUse(group, caGeneration);
 }
 
 /** @returns how many devices lost their certificate */

@@ -23,7 +23,7 @@ import type { ResultRow } from '../../manifest/report.ts';
 import type { Versioned } from '../../storage.ts';
 import { step } from '../../telemetry.ts';
 import type { Ports } from '../ports.ts';
-import type { ClaimedRow, UnchangedRow } from './claim.ts';
+import type { ClaimedRow, ClaimRecord, UnchangedRow } from './claim.ts';
 import type { Committed } from './commit.ts';
 import { fenceRecords } from './fence.ts';
 import { certificatesIn, type Issued } from './issue.ts';
@@ -31,7 +31,7 @@ import { nameUnused } from './name-unused.ts';
 
 /** How each row of a chunk ended: the records to write, the report, and what the job's counters move by. */
 export interface ChunkOutcome {
-  readonly records: readonly Versioned<DeviceRecord>[];
+  readonly records: readonly ClaimRecord[];
   readonly report: ChunkReport;
   readonly counts: Omit<RowCounts, 'total'>;
   /** Rows that wait for their individual enrollment. They are counted by the enrollments part of the chunk. */
@@ -66,7 +66,7 @@ export interface SettleOptions {
  */
 export function settleRows(options: SettleOptions): ChunkOutcome {
   const { claimed, unchanged, committed, unissued, recordsArchive = true, archive, at } = options;
-  const records: Versioned<DeviceRecord>[] = [];
+  const records: ClaimRecord[] = [];
   const results: ResultRow[] = unchanged.map(({ request, record }) => resultRow(request.line, record, 'unchanged'));
   // DPS refused the enrollments of these rows in an earlier delivery: the enrollments part counts them.
   const errors = options.errors.filter((error) => !isEnrolling(error, committed));
@@ -127,9 +127,9 @@ export function recordOutcome(
   const part = partName(chunk, attempt);
   const name = reportName(jobId, part);
   return step('7 record', { jobId, chunk, attempt }, async () => {
-    await replaceRecords(devices, records);
+    await writeRecords(devices, records);
     await fenceRecords(given, ports);
-    await nameUnused(unused, archiveName(jobId, part), ports);
+    await nameUnused(unused, { attempt: message, archive: archiveName(jobId, part), faults: report.faults }, ports);
     await writeChunkReport(reports, name, report);
     if (enrolling > 0) {
       const dps = await instanceFor(records, ports);
@@ -157,7 +157,7 @@ export type RecordPorts = Pick<
  * The DPS instance of the devices that wait for an individual enrollment: one worker at a time asks each instance. A delivery that
  * finds them recorded names `default`, which only means that it waits for another worker.
  */
-async function instanceFor(records: readonly Versioned<DeviceRecord>[], { groups }: RecordPorts): Promise<string> {
+async function instanceFor(records: readonly ClaimRecord[], { groups }: RecordPorts): Promise<string> {
   const directory = await groups.directory();
   const waiting = records.filter(({ value }) => value.status === 'claimed');
   const names = new Set(
@@ -223,13 +223,24 @@ function issuedRecord(
 }
 
 /**
- * Writes the records over the claims they were made from. A claim that changed in the meantime was recorded by another
- * delivery of the same row. If that record says the same, it is as good as ours.
- * @throws FleetError `concurrent-change` if it says something else: no row may be counted as what its device is not
+ * Creates the records of new devices, and writes the others over the claims they were made from. A record that is there in the
+ * meantime, or has changed, was written by another delivery of the same row. If it says the same, it is as good as ours.
+ * @throws FleetError `concurrent-change` if it says something else, or another row made the device: no row may be counted as what
+ * its device is not. The next delivery compares the row with that record, and names the certificate that it has in the archive.
  */
-export async function replaceRecords(devices: DeviceStore, records: readonly Versioned<DeviceRecord>[]): Promise<void> {
-  if (records.length === 0) return;
-  const { conflicts } = await devices.replace(records);
+export async function writeRecords(
+  devices: Pick<DeviceStore, 'create' | 'read' | 'replace'>,
+  records: readonly ClaimRecord[],
+): Promise<void> {
+  const creations: DeviceRecord[] = [];
+  const changes: Versioned<DeviceRecord>[] = [];
+  for (const { value, etag } of records) {
+    if (etag === undefined) creations.push(value);
+    else changes.push({ value, etag });
+  }
+  const created = creations.length === 0 ? [] : (await devices.create(creations)).conflicts;
+  const changed = changes.length === 0 ? [] : (await devices.replace(changes)).conflicts;
+  const conflicts = [...created, ...changed];
   if (conflicts.length === 0) return;
   const current = await devices.read(conflicts.map(({ id }) => id));
   for (const wanted of conflicts) {

@@ -113,7 +113,7 @@ describe('a report that was deleted', () => {
     const jobId = await world.upload('line7/list.csv', manifest);
     await world.queue.shift()?.run();
     // The chunk has claimed its devices when it is given up, so that their records say why they failed.
-    world.failOn('replace');
+    world.failOn('create', world.devices);
     await assert.rejects(async () => world.queue[0]?.run());
     await killNext(world);
     world.reports.delete(`${jobId}/chunk-00000.json`);

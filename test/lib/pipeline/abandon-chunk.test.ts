@@ -20,9 +20,9 @@ function lettersOf(world: World) {
 }
 
 /** Runs the first message of the queue, which breaks at a call of that name. @returns the message */
-async function breakAt(world: World, method: string): Promise<unknown> {
+async function breakAt(world: World, method: string, port?: object): Promise<unknown> {
   const delivery = world.queue.shift();
-  world.failOn(method);
+  world.failOn(method, port);
   await assert.rejects(async () => delivery?.run());
   return delivery?.message;
 }
@@ -84,7 +84,7 @@ describe('a chunk that was given up', () => {
     await world.declare('line7', { keyCustody: 'plain' });
     const jobId = await world.upload(event.blobName, manifest);
     await world.queue.shift()?.run();
-    const message = await breakAt(world, 'replace');
+    const message = await breakAt(world, 'create', world.devices);
     // The same name again is another manifest. The job still reads its own version.
     await world.upload(event.blobName, `${manifest}gw-5\n`);
     await lettersOf(world).record('chunks', message);
@@ -105,8 +105,8 @@ describe('a chunk that was given up', () => {
     await world.declare('line7', { keyCustody: 'plain' });
     const jobId = await world.upload(event.blobName, `${manifest}gw-5\ngw-6\n`);
     await world.queue.shift()?.run();
-    // The first chunk has claimed its devices, the second one has not begun.
-    const first = await breakAt(world, 'replace');
+    // The first chunk has stored its archive, the second one has not begun.
+    const first = await breakAt(world, 'create', world.devices);
     const [second] = world.queue.splice(0);
     world.manifests.delete(event.blobName);
     const { record, deadLetters } = lettersOf(world);
@@ -159,16 +159,16 @@ describe('a chunk that was given up', () => {
   });
 
   it('leaves the rows that wait for their enrollment to be counted once', async () => {
-    for (const cut of ['send', 'count', 'replace']) {
+    for (const cut of ['send', 'count', 'create']) {
       using world = createWorld({ chunkRows: 10 });
       await world.declare('line7', { keyCustody: 'plain', enrollment: 'individual' });
       const jobId = await world.upload(event.blobName, manifest);
       await world.queue.shift()?.run();
-      const message = await breakAt(world, cut);
+      const message = await breakAt(world, cut, cut === 'create' ? world.devices : undefined);
       await lettersOf(world).record('chunks', message);
       await world.settle();
       const { counts, status, finishedAt } = await world.job(jobId);
-      const expected = cut === 'replace' ? { provisioned: 0, failed: 4 } : { provisioned: 4, failed: 0 };
+      const expected = cut === 'create' ? { provisioned: 0, failed: 4 } : { provisioned: 4, failed: 0 };
       assert.deepEqual({ provisioned: counts.provisioned, failed: counts.failed }, expected, `cut at ${cut}`);
       assert.ok(finishedAt, `cut at ${cut}: ${status}`);
     }

@@ -4,6 +4,7 @@ import type { GroupRecord } from '../../../lib/groups/group.ts';
 import { jobErrors } from '../../../lib/jobs/reports.ts';
 import { deleteDevice } from '../../../lib/pipeline/delete-device.ts';
 import { deleteGroup } from '../../../lib/pipeline/delete-group.ts';
+import { retryJob } from '../../../lib/pipeline/retry-job.ts';
 import { createWorld, Interruption, type World } from '../../world.ts';
 
 const plain = { keyCustody: 'plain' } as const;
@@ -131,12 +132,22 @@ describe('a group is not deleted', () => {
       const { provisionChunk } = await import('../../../lib/pipeline/provision-chunk.ts');
       await world.queue.shift()?.run();
       const [chunk] = world.queue.splice(0);
-      await provisionChunk(chunk?.message as never, { ...services, groups: { ...services.groups, directory } });
+      const stalePorts = { ...services, groups: { ...services.groups, directory } };
+      // It finds the mark once its record is written, and takes the certificate back.
+      await assert.rejects(provisionChunk(chunk?.message as never, stalePorts), { code: 'concurrent-change' });
+      if (chunk !== undefined) world.queue.push(chunk);
     };
     const waiting = { ...ports, retry: { ...ports.retry, sleep } };
     await assert.rejects(deleteGroup('line7', 'Ann', waiting), { code: 'method-conflict' });
     assert.equal((await live(world))?.deleting, undefined);
+    // The row is counted as failed, and a retry provisions it.
+    await world.settle();
+    const [failed = assert.fail()] = (await world.jobs.list({ size: 1 })).items;
+    assert.deepEqual([failed.counts.failed, world.devices.records.get('gw-1')?.failure?.code], [1, 'ca-removed']);
+    await retryJob(failed, world.services());
+    await world.settle();
     assert.equal(world.devices.records.get('gw-1')?.status, 'provisioned');
+    assert.equal((await world.job(failed.jobId)).counts.provisioned, 1);
   });
 
   it('by a change or a rollover that comes while it is deleted', async () => {

@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { DeviceRecord, DeviceStore } from '../../../lib/devices/device.ts';
+import { jobErrors } from '../../../lib/jobs/reports.ts';
 import type { DeviceRequest } from '../../../lib/manifest/manifest.ts';
 import { cancelJob } from '../../../lib/pipeline/cancel-job.ts';
 import { recordDeadLetter } from '../../../lib/pipeline/record-dead-letter.ts';
 import { claimRows } from '../../../lib/pipeline/steps/claim.ts';
-import { replaceRecords } from '../../../lib/pipeline/steps/record.ts';
+import { writeRecords } from '../../../lib/pipeline/steps/record.ts';
 import { someDevice, someTime } from '../../factories.ts';
 import { createMemoryDeadLetterStore } from '../../memory/dead-letter-store.ts';
 import { createMemoryDeviceStore } from '../../memory/device-store.ts';
-import { createWorld } from '../../world.ts';
+import { createMemoryJobStore } from '../../memory/job-store.ts';
+import { createWorld, Interruption, type World } from '../../world.ts';
 
 /*
  * Deliveries of one chunk that meet at the same device: whatever each of them counts is what the device's record says.
@@ -26,7 +28,11 @@ const failedBefore = someDevice({
 });
 
 const claim = (devices: DeviceStore) =>
-  claimRows([request], { jobId, chunk: 0, attempt: 1, onConflict: 'reject' }, { devices, now: () => someTime });
+  claimRows(
+    [request],
+    { jobId, chunk: 0, attempt: 1, onConflict: 'reject' },
+    { devices, jobs: createMemoryJobStore(), now: () => someTime },
+  );
 
 describe('a device is taken over', () => {
   it('by two deliveries of one row at once: both hold it, by one serial number', async () => {
@@ -93,7 +99,7 @@ describe('a record that was written by another delivery meanwhile', () => {
     it(`says ${what}: ${isGood ? 'as good' : 'the chunk is tried again'}`, async () => {
       const devices = createMemoryDeviceStore();
       await devices.create([found]);
-      const write = replaceRecords(devices, [{ value: wanted, etag: 'of before' }]);
+      const write = writeRecords(devices, [{ value: wanted, etag: 'of before' }]);
       await (isGood ? write : assert.rejects(write, { code: 'concurrent-change' }));
     });
   }
@@ -111,7 +117,7 @@ describe('a chunk that was given up while a worker still has it', () => {
     const [chunk] = world.queue.splice(0);
     const body = JSON.stringify(chunk?.message);
     // The worker fails before it records. Giving the chunk up releases the devices, and fails before it is counted.
-    world.failOn('replace');
+    world.failOn('create', world.devices);
     await assert.rejects(async () => chunk?.run());
     world.failOn('count');
     await assert.rejects(recordDeadLetter('chunks', body, { ...world.services(), deadLetters }));
@@ -123,6 +129,86 @@ describe('a chunk that was given up while a worker still has it', () => {
       [...world.devices.records.values()].map(({ status }) => status),
       ['failed', 'failed', 'failed', 'failed'],
     );
+  });
+});
+
+describe('a new device that two jobs claim at once', () => {
+  const names = (record: DeviceRecord | undefined) =>
+    [record?.serialNumber, ...(record?.certificates ?? []).map((each) => each.serialNumber)].concat(
+      record?.formerCertificateNames ?? [],
+    );
+
+  /** Two jobs with the same device and other content. The first one is cut at a call; then the second one runs to its end. */
+  async function raced(cutAt: (world: World) => [string, object?], individual = false) {
+    const world = createWorld({ chunkRows: 10 });
+    await world.declare('line7', { keyCustody: 'plain', ...(individual && { enrollment: 'individual' }) });
+    const first = await world.upload('line7/first.csv', 'deviceId,tags.a\ngw-1,1\n');
+    const second = await world.upload('line7/second.csv', 'deviceId,tags.a\ngw-1,2\n');
+    await world.queue.shift()?.run();
+    await world.queue.shift()?.run();
+    const [slow = assert.fail(), quick = assert.fail()] = world.queue.splice(0);
+    world.failOn(...cutAt(world));
+    await assert.rejects(slow.run(), Interruption);
+    const fixed = (await world.jobs.claimed(first, 'chunk-00000'))?.get('gw-1') ?? assert.fail();
+    world.queue.push(quick);
+    await world.settle();
+    assert.equal((await world.job(second)).counts.provisioned, 1);
+    await slow.run();
+    await world.settle();
+    return { world, fixed, counts: (await world.job(first)).counts, record: world.devices.records.get('gw-1') };
+  }
+
+  for (const individual of [false, true]) {
+    const kind = individual ? 'individual' : 'group';
+    it(`has it by the job that records it first; the other one had stored its archive (${kind})`, async () => {
+      const { world, fixed, counts, record } = await raced((each) => ['create', each.devices], individual);
+      using _ = world;
+      assert.deepEqual([counts.provisioned, counts.rejected + counts.failed], [0, 1]);
+      assert.equal(record?.twin?.tags['a'], '2');
+      const unused = record?.certificates?.find(({ serialNumber }) => serialNumber === fixed);
+      assert.equal(unused?.state, 'superseded');
+      assert.ok(unused?.unusedBundle);
+    });
+  }
+
+  it('has it by the job that records it first; the other one can have signed', async () => {
+    const { world, fixed, counts, record } = await raced((each) => ['create', each.bundles]);
+    using _ = world;
+    assert.deepEqual([counts.provisioned, counts.rejected], [0, 1]);
+    assert.notEqual(record?.serialNumber, fixed);
+    assert.ok(names(record).includes(fixed), 'the record does not name what can have been signed');
+  });
+
+  it('is one row of two in one list, also when its chunks meet', async () => {
+    using world = createWorld({ chunkRows: 1 });
+    await world.declare('line7', { keyCustody: 'plain' });
+    const jobId = await world.upload('line7/list.csv', 'deviceId\ngw-1\ngw-1\n');
+    await world.queue.shift()?.run();
+    const chunks = world.queue.splice(0);
+    const met = await Promise.allSettled(chunks.map((chunk) => chunk.run()));
+    assert.deepEqual(met.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+    world.queue.push(...chunks);
+    await world.settle();
+    const { counts } = await world.job(jobId);
+    assert.deepEqual([counts.provisioned, counts.rejected], [1, 1]);
+    const [fault] = await Array.fromAsync(jobErrors(jobId, world));
+    assert.equal(fault?.code, 'device-id-duplicate');
+  });
+});
+
+describe('a chunk that an earlier version began', () => {
+  it('goes on with the claims in its records', async () => {
+    using world = createWorld({ chunkRows: 10 });
+    await world.declare('line7', { keyCustody: 'plain' });
+    const jobId = await world.upload('line7/list.csv', 'deviceId\ngw-1\n');
+    await world.queue.shift()?.run();
+    const claim = { jobId, chunk: 0, line: 2, attempt: 1 };
+    const { identity: _identity, bundle: _bundle, ...claimed } = someDevice({ id: 'gw-1', status: 'claimed', claim });
+    await world.devices.create([{ ...claimed, serialNumber: '7'.repeat(32) }]);
+    await world.settle();
+    assert.equal((await world.job(jobId)).counts.provisioned, 1);
+    assert.equal(world.devices.records.get('gw-1')?.serialNumber, '7'.repeat(32));
+    assert.equal(await world.jobs.claimed(jobId, 'chunk-00000'), undefined);
   });
 });
 

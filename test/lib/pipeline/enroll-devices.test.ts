@@ -155,7 +155,7 @@ describe('a chunk of individual enrollments that is delivered again', () => {
     await world.queue.shift()?.run();
     const [chunk] = world.queue.splice(0);
     // Committed, and not yet recorded.
-    world.failOn('replace');
+    world.failOn('create', world.devices);
     await assert.rejects(async () => chunk?.run());
     await world.declare('line7', individual);
     await chunk?.run();
