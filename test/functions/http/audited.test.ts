@@ -12,7 +12,8 @@ import { createWorld, type World } from '../../world.ts';
 const caller = { name: 'Ada', id: '1', role: 'operator' } as const;
 
 function call(world: World, id: string, init: Partial<HttpRequestInit>) {
-  const services = { ...world.services(), groupStore: world.groupStore, dpsCas: createMemoryDpsCaStore() };
+  const dps = { instances: [{ name: 'default' }] };
+  const services = { ...world.services(), groupStore: world.groupStore, dpsCas: createMemoryDpsCaStore(), dps };
   const request = new HttpRequest({ method: operation(id).method, url: 'http://localhost/api/x', ...init });
   return operation(id).answer(request, { services: services as unknown as Services, caller, requestId: 'r-1' });
 }

@@ -9,7 +9,8 @@ import { createWorld, type World } from '../../world.ts';
 /* Versions, adoption and deletion as a client of the API meets them. */
 
 async function call(world: World, id: string, init: Partial<HttpRequestInit>) {
-  const services = { ...world.services(), groupStore: world.groupStore, dpsCas: createMemoryDpsCaStore() };
+  const dps = { instances: [{ name: 'default' }] };
+  const services = { ...world.services(), groupStore: world.groupStore, dpsCas: createMemoryDpsCaStore(), dps };
   const request = new HttpRequest({ method: operation(id).method, url: 'http://localhost/api/x', ...init });
   const context = { services: services as unknown as Services, caller: { name: 'Ann' }, requestId: 'r' };
   const { status, headers, body } = await operation(id).answer(request, context);
