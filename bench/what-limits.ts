@@ -25,14 +25,14 @@ const bounds: readonly Bound[] = [
     limit: limits.dpsRegistrations,
     perDevice: 1,
     raise:
-      'More DPS instances. Renewals count too, so ends of certificates are [spread](certificates.md#the-end-is-spread).',
+      '[More DPS instances](stamps.md). Renewals count too, so ends of certificates are [spread](certificates.md#the-end-is-spread).',
   },
   {
     phase: 'issuing',
     limit: limits.dpsOperations,
     perDevice: 1,
     raise:
-      'Only groups with `enrollment: "individual"`. With `"group"`, DPS takes one operation per group. Then: more DPS instances.',
+      'Only groups with `enrollment: "individual"`. With `"group"`, DPS takes one operation per group. Then: [more DPS instances](stamps.md).',
   },
   {
     phase: 'issuing',

@@ -83,7 +83,7 @@ describe('health checks', () => {
 
   it('name every container, every queue, DPS, the CA keys and the groups', async () => {
     const names = (await createChecks(checked())()).map(({ name }) => name);
-    assert.equal(names.length, 5 + 6 + 7 + 3 + 1);
+    assert.equal(names.length, 5 + 7 + 7 + 3 + 1);
   });
 
   it('report a missing container and how to create it', async () => {

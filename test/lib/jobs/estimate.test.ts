@@ -50,7 +50,7 @@ describe('an estimate', () => {
     const found = estimate({ work: [work({ ...million, issuance: delegated })], deployment: vault });
     assert.deepEqual([found.certificates, found.phases[0]?.binding], [1_000_000, 'cosmos']);
     const signatures = ({ price }: Estimate) => price.items.find(({ of }) => of === prices.keyVaultSignature.of);
-    assert.deepEqual([signatures(found)?.count, signatures(found)?.dollars], [4000, 0.06]);
+    assert.deepEqual([signatures(found)?.count, signatures(found)?.dollars], [2500, 0.0375]);
 
     const edge = work({ devices: 10, certificatesPerDevice: 2, issuance: delegated });
     const both = estimate({ work: [edge, work({ devices: 10, issuance: direct })], deployment: vault });

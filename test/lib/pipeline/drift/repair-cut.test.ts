@@ -2,10 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Finding, findingId } from '../../../../lib/findings/finding.ts';
 import { definitionOf, type FindingKind, findingKinds } from '../../../../lib/findings/kinds.ts';
+import { blockDelegatedCa } from '../../../../lib/pipeline/block-delegated-ca.ts';
 import { blockDevice } from '../../../../lib/pipeline/block-device.ts';
 import { reconcileRegistrations } from '../../../../lib/pipeline/reconcile-registrations.ts';
 import { repairFinding } from '../../../../lib/pipeline/repair-finding.ts';
+import { someDelegatedCa } from '../../../contract/delegated-ca-store.ts';
 import { someTime } from '../../../factories.ts';
+import { makeCertificate } from '../../../infra/emulators/dps/certificates.ts';
 import { createWorld, Interruption, type World } from '../../../world.ts';
 
 /* A repair is cut after each of its calls, and asked for again. The end is that of a repair that was not cut. */
@@ -13,6 +16,8 @@ import { createWorld, Interruption, type World } from '../../../world.ts';
 const hub = 'hub.azure-devices.net';
 const ann = { by: 'Ann', reason: 'seen' };
 const device = { type: 'device', id: 'gw-1', enrollmentGroup: 'line7' } as const;
+const ca = someDelegatedCa({ certificatePem: (await makeCertificate({ name: 'line7 delegated', ca: true })).pem });
+const closing = `blocked-ca-${ca.id}`;
 const group = { type: 'group', id: 'line7', enrollmentGroup: 'line7' } as const;
 
 /** What somebody did, what was found, and whether it is undone. */
@@ -43,6 +48,15 @@ const cases: Partial<Record<FindingKind, Case>> = {
       world.enrollments.entries.individuals.delete('gw-1');
     },
     isUndone: (world) => isBlocked(world) && isDisabled(world),
+  },
+  'ca-block-missing': {
+    ...{ subject: { type: 'ca', id: ca.id, enrollmentGroup: 'line7' }, seen: { inDps: false } },
+    async edit(world) {
+      await world.delegatedCas.create(ca);
+      await blockDelegatedCa(ca.id, ann, world.services());
+      world.enrollments.entries.groups.delete(closing);
+    },
+    isUndone: (world) => world.enrollments.entries.groups.get(closing)?.disabled === true,
   },
   'enabled-though-revoked': {
     ...{ subject: device, seen: { hub, status: 'enabled' } },
