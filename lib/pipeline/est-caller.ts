@@ -6,6 +6,7 @@ import { certificatesOf } from '../devices/certificates.ts';
 import type { DeviceRecord } from '../devices/device.ts';
 import { deviceId } from '../devices/ids.ts';
 import { isGood } from '../devices/renewal.ts';
+import type { GroupsById } from '../enrollment/group-directory.ts';
 import { excerpt, FleetError } from '../errors.ts';
 import { type GroupDefinition, usesFleetEst } from '../groups/definition.ts';
 import { type GroupRecord, type IssuingCa, inForce } from '../groups/group.ts';
@@ -44,18 +45,8 @@ export async function estCaller(
   { label: text, leaf }: EstCall,
   { groups, devices, delegatedCas, now }: Pick<Ports, 'groups' | 'devices' | 'delegatedCas' | 'now'>,
 ): Promise<EstCaller> {
-  const { id, generation } = label.exec(text)?.groups ?? {};
-  const group = id === undefined ? undefined : (await groups.directory()).get(id);
-  if (group === undefined) throw refused(`There is no enrollment group for the URL label "${excerpt(text)}".`);
-  if (Number(generation) > newestGeneration(group.value))
-    throw refused(`Group "${id}" has no issuing CA ${generation}, which the URL names.`);
-  const { definition } = inForce(group.value);
-  const { est } = definition;
-  if (est === undefined || !usesFleetEst(definition))
-    throw refused(`Group "${id}" does not use this EST server (its setting est.url).`);
-  // A renewed identity has to register, and DPS would refuse it: the device keeps what it has.
-  if (definition.provisioningStatus === 'disabled') throw refused(`Group "${id}" is disabled.`);
-
+  const { group, definition, est } = await groupOf(text, groups);
+  const { id } = group.value;
   const at = now();
   const name = nameIn(leaf);
   const record = name === undefined ? undefined : (await devices.read([name])).get(name);
@@ -68,6 +59,38 @@ export async function estCaller(
   checkDates(leaf, est.renewExpiredWithinDays, at);
   if (record === undefined) throw refused(`There is no device "${name}".`);
   return { group, definition, est, record, presented: presentedBy(record.value, leaf, group.value.id) };
+}
+
+type Group = Pick<EstCaller, 'group' | 'definition' | 'est'>;
+
+/** Seconds. Groups are read again at most so often, whatever clients ask for. */
+const refusalMaxAgeSeconds = 1;
+
+/**
+ * The group that the URL names. An instance keeps groups for some seconds, and a bundle can be younger than that: before a call is
+ * refused, the groups are read again.
+ */
+async function groupOf(text: string, groups: Pick<Ports['groups'], 'directory'>): Promise<Group> {
+  const found = openGroup(text, await groups.directory());
+  if (!(found instanceof FleetError)) return found;
+  const latest = openGroup(text, await groups.directory({ maxAgeSeconds: refusalMaxAgeSeconds }));
+  if (latest instanceof FleetError) throw latest;
+  return latest;
+}
+
+function openGroup(text: string, groups: GroupsById): Group | FleetError {
+  const { id, generation } = label.exec(text)?.groups ?? {};
+  const group = id === undefined ? undefined : groups.get(id);
+  if (group === undefined) return refused(`There is no enrollment group for the URL label "${excerpt(text)}".`);
+  if (Number(generation) > newestGeneration(group.value))
+    return refused(`Group "${id}" has no issuing CA ${generation}, which the URL names.`);
+  const { definition } = inForce(group.value);
+  const { est } = definition;
+  if (est === undefined || !usesFleetEst(definition))
+    return refused(`Group "${id}" does not use this EST server (its setting est.url).`);
+  // A renewed identity has to register, and DPS would refuse it: the device keeps what it has.
+  if (definition.provisioningStatus === 'disabled') return refused(`Group "${id}" is disabled.`);
+  return { group, definition, est };
 }
 
 /**

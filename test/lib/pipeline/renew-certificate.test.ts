@@ -267,4 +267,17 @@ describe('renewCertificate', () => {
     assert.notEqual(await chain(), old);
     assert.equal((await world.ask(renewed, await estRequest(), 'line7~2')).issuer, renewed.issuer);
   });
+
+  it('refuses nobody for a CA that is younger than the groups which this instance has read', async () => {
+    using world = await openEstWorld();
+    const leaf = await world.bundleLeaf();
+    const instance = world.services();
+    const chainAt = (label: string) => estCaCertificates({ label, leaf }, instance);
+    await chainAt('line7~1');
+    // Another instance.
+    await world.services().groups.rollOver('line7');
+    world.pass(2);
+    assert.equal((await chainAt('line7~2')).length, 2);
+    await assert.rejects(chainAt('line7~3'), refuses('renewal-refused', /no issuing CA 3/));
+  });
 });
