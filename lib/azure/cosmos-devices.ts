@@ -83,8 +83,9 @@ export function createCosmosDeviceStore(
 
     async read(ids) {
       const [id] = ids;
-      const gatheredAnswer = id !== undefined && ids.length === 1 ? await readGathered(id) : undefined;
-      // One that is to be tried again waits by itself, and not with the others of its request.
+      // One that failed, or is to be tried again, is read by itself: it does not share the fate of the others of its request.
+      const isGathered = id !== undefined && ids.length === 1;
+      const gatheredAnswer = isGathered ? await readGathered(id).catch(() => undefined) : undefined;
       const answers = gatheredAnswer === undefined ? await bulk(container, ids.map(readOf), sleep) : [gatheredAnswer];
       const found = new Map<string, Versioned<DeviceRecord>>();
       for (const answer of answers) {

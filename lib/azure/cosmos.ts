@@ -16,6 +16,26 @@ import { calling, unlessStatus } from './service-errors.ts';
 /** Runs a call to Cosmos DB. @throws FleetError `throttled`, `unavailable` */
 export const callingCosmos = <T>(work: () => Promise<T>): Promise<T> => calling('Cosmos DB', work);
 
+/**
+ * Milliseconds for one request, with all tries of the SDK: a throttled one waits for 60 s in all (functions/services.ts), and a
+ * try takes 60 s at most. The limit of the SDK ends where an answer has begun, and a request that hangs there would never end.
+ */
+const requestTimeoutMs = 130_000;
+
+/** Runs one request, which has an end. @throws FleetError `throttled`, `unavailable` */
+const requesting = <T>(work: () => Promise<T>): Promise<T> => callingCosmos(() => inTime(work()));
+
+async function inTime<T>(call: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const late = () => reject(new FleetError('unavailable', 'Cosmos DB did not answer in time.'));
+  const timer = setTimeout(late, requestTimeoutMs).unref();
+  try {
+    return await Promise.race([call, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Properties that Cosmos DB adds to a document (`_etag`, `_ts`, ...). They are neither shown nor written back. */
 export interface SystemProperties {
   readonly _etag: string;
@@ -41,7 +61,7 @@ export async function readDocument<T extends object>(
   container: Container,
   { id, partition }: DocumentKey,
 ): Promise<Versioned<T> | undefined> {
-  const { resource } = await callingCosmos(() => container.item(id, partition).read<T & SystemProperties>());
+  const { resource } = await requesting(() => container.item(id, partition).read<T & SystemProperties>());
   return resource && { value: withoutSystemProperties<T>(resource), etag: resource._etag };
 }
 
@@ -50,7 +70,7 @@ export async function createDocument(
   container: Container,
   document: { readonly id: string },
 ): Promise<string | undefined> {
-  const created = await unlessStatus([409], () => callingCosmos(() => container.items.create({ ...document })));
+  const created = await unlessStatus([409], () => requesting(() => container.items.create({ ...document })));
   return created && etagOf(created.etag);
 }
 
@@ -62,7 +82,7 @@ export async function replaceDocument(
 ): Promise<string | undefined> {
   const item = container.item(value.id, partition);
   const replaced = await unlessStatus([404, 412], () =>
-    callingCosmos(() => item.replace({ ...value }, { accessCondition: ifMatch(etag) })),
+    requesting(() => item.replace({ ...value }, { accessCondition: ifMatch(etag) })),
   );
   return replaced && etagOf(replaced.etag);
 }
@@ -310,7 +330,7 @@ async function send(container: Container, slice: readonly Placed[], answers: Ope
     // A writer knows the document already. Without it a response is a few bytes per operation.
     const reads = operations.some(({ operationType }) => operationType === BulkOperationType.Read);
     const options = reads ? {} : { contentResponseOnWriteEnabled: false };
-    responses = await callingCosmos(() => container.items.bulk(operations, { continueOnError: true }, options));
+    responses = await requesting(() => container.items.bulk(operations, { continueOnError: true }, options));
   } catch (error) {
     if (error instanceof FleetError && error.code === 'throttled') return (error.details.retryAfter ?? 0) * 1000;
     throw error;

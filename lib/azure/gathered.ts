@@ -1,6 +1,9 @@
 /** Most requests at a time. More of them would be smaller, and each costs the same beside what is in it. */
 const requestsInFlight = 4;
 
+/** Milliseconds after which a request does not count any more: Cosmos DB answers within some ten, and other reads must not wait for one that hangs. */
+const slowMs = 250;
+
 export interface GatherOptions<Key, Value> {
   /** Most keys of one request. */
   readonly most: number;
@@ -37,6 +40,14 @@ export function gathered<Key, Value>({
     if (taken.length === waiting.size) waiting = new Map();
     else for (const [key] of taken) waiting.delete(key);
     inFlight += 1;
+    let isCounted = true;
+    const release = () => {
+      if (!isCounted) return;
+      isCounted = false;
+      inFlight -= 1;
+      plan();
+    };
+    const timer = setTimeout(release, slowMs).unref();
     plan();
     try {
       const found = await read(taken.map(([key]) => key));
@@ -44,8 +55,8 @@ export function gathered<Key, Value>({
     } catch (error) {
       for (const [, { reject }] of taken) reject(error);
     } finally {
-      inFlight -= 1;
-      plan();
+      clearTimeout(timer);
+      release();
     }
   }
 

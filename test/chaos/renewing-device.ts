@@ -85,6 +85,7 @@ export function createRenewingDevice(options: DeviceOptions): RenewingDevice {
   const former: Credential[] = [];
   let identity: Credential = bundle;
   let estId: Credential | undefined;
+  let lastAnswer = 'none';
 
   function newRequest(kind: RequestedKind): KeptRequest {
     const { privateKey, publicKey } =
@@ -131,6 +132,7 @@ export function createRenewingDevice(options: DeviceOptions): RenewingDevice {
   }
 
   function note(kind: RequestedKind, answer: EstAnswer | undefined): void {
+    lastAnswer = answer === undefined ? 'a broken connection' : `${answer.status} ${answer.reason}`;
     if (answer?.status === 200) return;
     book.refused(answer?.status);
     if (answer !== undefined && !undecided.includes(answer.status))
@@ -157,7 +159,7 @@ export function createRenewingDevice(options: DeviceOptions): RenewingDevice {
       }
       await sleep(random.between(100, 1_000));
     }
-    throw new Error(`${deviceId} got no ${kind} within ${longest / 1000} s.`);
+    throw new Error(`${deviceId} got no ${kind} within ${longest / 1000} s. The last answer: ${lastAnswer}.`);
   }
 
   return {
