@@ -142,13 +142,24 @@ export function withPresent(record: DeviceRecord, used: DeviceCertificate, at: s
   );
   const identity = { sha1Thumbprint, sha256Thumbprint, notBefore, notAfter };
   const plan = renewalIssued(record, identity, at);
-  return named({ ...record, serialNumber, identity, certificates, ...(plan !== undefined && { renewal: plan }) });
+  // Its confirmation replaces the one before, also where nothing was awaited any more.
+  const unconfirmedSince = record.unconfirmedSince ?? at;
+  return named({
+    ...record,
+    unconfirmedSince,
+    serialNumber,
+    identity,
+    certificates,
+    ...(plan !== undefined && { renewal: plan }),
+  });
 }
 
-/** Marks a certificate as live that was awaited when another one was confirmed. */
+/** Marks a certificate as live that was awaited when another one was confirmed. One that was confirmed itself has been replaced. */
 export function stillAwaited(record: DeviceRecord, serialNumber: string): DeviceRecord {
   const certificates = certificatesOf(record).map((each) =>
-    each.serialNumber === serialNumber && each.state === 'superseded' ? { ...each, state: 'live' as const } : each,
+    each.serialNumber === serialNumber && each.state === 'superseded' && each.confirmedAt === undefined
+      ? { ...each, state: 'live' as const }
+      : each,
   );
   return { ...record, certificates };
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { certificatesOf } from '../../../lib/devices/certificates.ts';
+import { applyRegistrations } from '../../../lib/pipeline/apply-registrations.ts';
 import { blockDevice } from '../../../lib/pipeline/block-device.ts';
 import { completeRollover } from '../../../lib/pipeline/complete-rollover.ts';
 import { estCaCertificates } from '../../../lib/pipeline/est-ca-certificates.ts';
@@ -87,6 +88,37 @@ describe('renewCertificate', () => {
       `identity live ${tail(second)}`,
       `identity superseded ${tail(leaf)}`,
     ]);
+  });
+
+  it('ends the identity that the device used, when it shows up with the one that was awaited', async () => {
+    using world = await openEstWorld();
+    const leaf = await world.bundleLeaf();
+    world.register(leaf);
+    await reconcileRegistrations(world.services());
+    world.pass(200 * day);
+    const second = await world.ask(leaf, await estRequest());
+    world.pass(60);
+    // A late answer: the registration by the one before is seen after it.
+    const third = await world.ask(leaf, await estRequest());
+    world.pass(1);
+    world.register(second);
+    await reconcileRegistrations(world.services());
+    assert.deepEqual(
+      [world.record().serialNumber, states(world)[0]],
+      [serialOf(second), `identity live ${tail(third)}`],
+    );
+    world.pass(60);
+    world.register(third);
+    // A sweep sees it: no device waits for a registration.
+    const services = world.services();
+    const [seen = assert.fail()] = world.enrollments.registrations.get('line7') ?? [];
+    const group = (await services.groups.latest('line7')).value;
+    await applyRegistrations([seen], await world.devices.read(['gw-1']), group, services);
+    assert.deepEqual(states(world).slice(0, 2), [
+      `identity live ${tail(third)}`,
+      `identity superseded ${tail(second)}`,
+    ]);
+    assert.equal(world.record().serialNumber, serialOf(third));
   });
 
   it('answers a request that is delivered twice with the same certificate', async () => {
