@@ -47,7 +47,7 @@ const bounds: readonly Bound[] = [
     limit: limits.keyVaultEcSignatures,
     perDevice: 1,
     raise:
-      'Only groups with `issuance: "direct"`, and twice per device with an Edge CA. With `"delegated"` the vault signs once per worker and hour, and this is no limit.',
+      'Only groups with `issuance: "direct"`, and twice per device with an Edge CA. With `"delegated"` the vault signs once per worker and hour, so it does not bind.',
   },
   {
     phase: 'issuing',
@@ -99,7 +99,7 @@ export function whatLimits(pipelineRate: number | undefined): string {
   ].join('\n\n');
 }
 
-/** What the rate of the bench takes in Azure. */
+/** Compares the rate of the bench with what a new deployment reaches, as a paragraph. */
 function throughputFor(rate: number): string {
   const { perDevice } = usage.requestUnits;
   const serverless = limits.requestUnits.count / perDevice;

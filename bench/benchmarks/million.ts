@@ -29,7 +29,7 @@ export const million: Benchmark = {
   what:
     'One manifest of 1,000,000 rows, beside one of 100,000, with one functions host and all emulators on the same cores. Each ' +
     'has a new functions process with the V8 heap of a small instance. Two clients watch: one asks for the status of the job, ' +
-    'the other for devices, each 0.1 s after the last answer. Afterwards everything is counted anew from the records, the ' +
+    'the other for devices, each 0.1 s after the last answer. Afterwards everything is counted again from the records, the ' +
     'archives and the reports; one bundle of 100 is unpacked and its certificate read. Takes 20 GB of disk.',
 
   async run({ rounds, scale, say }: Run): Promise<Findings> {

@@ -7,8 +7,8 @@ import { fromBufferPromise } from 'yauzl';
 import type { Stack } from '../../infra/local/stack.ts';
 
 /*
- * Counts a job anew: from the documents, the archives and the reports as the services have them. Uses no code of lib/ and no
- * counter of the job.
+ * Counts what became of a job, independently of the job: from the documents, the archives and the reports that the services have.
+ * Uses no code of lib/ and no counter of the job.
  */
 
 export interface CountedJob {
@@ -150,7 +150,7 @@ interface Counts {
 const serialOctets = 16;
 const digestOctets = 32;
 
-/** What is known of each row, 51 bytes of it: a million records as objects would take gigabytes. */
+/** Keeps 51 bytes per row. A million records as objects would take gigabytes. */
 function createLedger(rows: number) {
   const serials = Buffer.alloc((rows + 1) * serialOctets);
   const digests = Buffer.alloc((rows + 1) * digestOctets);

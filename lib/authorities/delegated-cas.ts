@@ -244,7 +244,7 @@ function recordOf(
 const timeLength = 16;
 /** Characters of the worker in a common name. Its end tells processes of one host apart. */
 const workerLength = 16;
-/** What is left for the group. */
+/** Characters of the group in a common name: the rest. */
 const groupLength = maxCommonNameLength - timeLength - workerLength - 2;
 
 /**

@@ -32,7 +32,7 @@ export type Observation =
       readonly at: string;
       /** When the sweep began. */
       readonly began: string;
-      /** The DPS instance that it looked at. */
+      /** Name of the DPS instance that the sweep has read. */
       readonly dps: string;
       /** `Detected.next` of the part before. Absent for the first part. */
       readonly place?: string | undefined;

@@ -50,7 +50,7 @@ export async function estCaller(
   const at = now();
   const name = nameIn(leaf);
   const record = name === undefined ? undefined : (await devices.read([name])).get(name);
-  // First: what another CA issued is not looked at any further.
+  // The issuer is checked before dates and record. A delegated CA is known by the record only, which costs one read.
   const trusted = trustedAtEst(group.value, at);
   const isOfGroup =
     issuerAmong(trusted, leaf) !== undefined || (await isOfDelegatedCa(leaf, record?.value, trusted, delegatedCas));

@@ -85,7 +85,7 @@ export function createInvoke(core: FunctionsCore, log: HostLog): Invoke {
   };
 }
 
-/** What the library gets of a function with each invocation. */
+/** Metadata of a function. The library gets it with each invocation. */
 interface Description {
   /** Name of the binding that is the trigger. */
   readonly trigger: string | undefined;

@@ -26,7 +26,7 @@ export async function trustRoot(appSettings: NodeJS.ProcessEnv): Promise<void> {
     // An emulator serves its management API at the same URL.
     const endpoint = address.globalEndpoint;
     const registry = createDpsCertificates({ resource: localDps, credential: localCredential, endpoint });
-    // Without the root's key there is no proof. DPS then accepts the root on the operator's word.
+    // The proof is a signature by the root's key. If that key is kept elsewhere, DPS accepts the root without one.
     await registerRoot({ ...services, registry, dpsInstance }, { withoutProof: value.keyName === undefined });
   }
 }
