@@ -154,14 +154,40 @@ export function withPresent(record: DeviceRecord, used: DeviceCertificate, at: s
   });
 }
 
-/** Marks a certificate as live that was awaited when another one was confirmed. One that was confirmed itself has been replaced. */
-export function stillAwaited(record: DeviceRecord, serialNumber: string): DeviceRecord {
-  const certificates = certificatesOf(record).map((each) =>
-    each.serialNumber === serialNumber && each.state === 'superseded' && each.confirmedAt === undefined
-      ? { ...each, state: 'live' as const }
-      : each,
-  );
-  return { ...record, certificates };
+/**
+ * The record of a device that has registered with another renewed identity than the one that was awaited. That one stays live,
+ * and is awaited still: the device can have it by now, and registers with it next. One that was confirmed itself has been replaced.
+ */
+export function stillAwaited(record: DeviceRecord, serialNumber: string, since: string): DeviceRecord {
+  const certificates = certificatesOf(record);
+  const isAwaited = (each: DeviceCertificate) =>
+    each.serialNumber === serialNumber && each.state === 'superseded' && each.confirmedAt === undefined;
+  if (!certificates.some(isAwaited)) return record;
+  return {
+    ...record,
+    unconfirmedSince: since,
+    certificates: certificates.map((each) => (isAwaited(each) ? { ...each, state: 'live' } : each)),
+  };
+}
+
+/** Whether the device uses its present identity, and can still register with one that was issued after that. */
+export function awaitsAnother(record: DeviceRecord): boolean {
+  if (record.unconfirmedSince === undefined) return false;
+  const present = certificatesOf(record).find(({ serialNumber }) => serialNumber === record.serialNumber);
+  return present?.confirmedAt !== undefined;
+}
+
+/**
+ * How long another identity than the present one is awaited, in milliseconds. A device registers with a new identity at once, and
+ * tries for as long as DPS throttles it. After a day it is one that the device never got. It stays live, since a sweep of DPS sees it too.
+ */
+const awaitedAtMost = 24 * 60 * 60 * 1000;
+
+/** @returns the record that awaits no other identity any more; undefined while it awaits one, or has not. @param at ISO 8601, UTC */
+export function endOfWaiting(record: DeviceRecord, at: string): DeviceRecord | undefined {
+  const { unconfirmedSince, ...others } = record;
+  if (unconfirmedSince === undefined || !awaitsAnother(record)) return undefined;
+  return Date.parse(at) - Date.parse(unconfirmedSince) > awaitedAtMost ? others : undefined;
 }
 
 /** Marks the est-ids that are older than the one that the device presents as superseded: it has stored that one. */

@@ -9,7 +9,7 @@ import {
 } from '../devices/certificates.ts';
 import { type DeviceRecord, type Registration, withEvent } from '../devices/device.ts';
 import { deviceAssigned } from '../devices/device-events.ts';
-import { isShownByUse, stillAwaited, withPresent } from '../devices/renewal.ts';
+import { awaitsAnother, endOfWaiting, isShownByUse, stillAwaited, withPresent } from '../devices/renewal.ts';
 import { renewalConfirmed } from '../devices/renewal-plan.ts';
 import type { RegistrationOf } from '../enrollment/enrollments.ts';
 import { FleetError } from '../errors.ts';
@@ -51,7 +51,12 @@ export async function applyRegistrations(
     found,
     async ({ deviceId, registration }) => {
       const record = records.get(deviceId);
-      if (record === undefined || !isNews(record.value, registration)) return;
+      if (record === undefined) return;
+      if (!isNews(record.value, registration)) {
+        const value = endOfWaiting(record.value, ports.now().toISOString());
+        if (value !== undefined) changes.push({ etag: record.etag, value });
+        return;
+      }
       const seen = await atHub(record.value, registration, group, ports);
       if (seen === undefined || (seen.former === undefined && !countsForPresent(record.value, registration))) return;
       const at = ports.now().toISOString();
@@ -205,7 +210,7 @@ async function formerInUse(
 function registered(record: DeviceRecord, { registration, former }: SeenRegistration, at: string): DeviceRecord {
   if (former !== undefined && isShownByUse(record, former)) {
     const shown = registered(withPresent(record, former, at), { registration, former: undefined }, at);
-    return stillAwaited(shown, record.serialNumber);
+    return stillAwaited(shown, record.serialNumber, record.unconfirmedSince ?? at);
   }
   const { status, assignedHub, errorMessage } = registration;
   const used = former ?? record.identity;
@@ -230,10 +235,13 @@ function registered(record: DeviceRecord, { registration, former }: SeenRegistra
   }
   const history = withEvent(record.history, event);
   if (status === 'assigned') {
-    const certificates = confirm(record, registration, at);
+    // It comes back with the identity that it has, before it registers with the other one.
+    const certificates = awaitsAnother(record)
+      ? noteRegistration(record, record.serialNumber, registration)
+      : confirm(record, registration, at);
     const statusSince = record.status === 'assigned' ? record.statusSince : at;
     const assigned = { ...record, ...hubs, status, statusSince, certificates, registration: seen, history };
-    return renewalConfirmed(assigned, at);
+    return awaitsAnother(record) ? assigned : renewalConfirmed(assigned, at);
   }
   // DPS would not let it in now. It waits again, so the frequent timer looks after it.
   const waits = record.status === 'assigned' ? ({ status: 'provisioned', statusSince: at } as const) : {};

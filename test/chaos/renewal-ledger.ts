@@ -90,7 +90,7 @@ function checkRecord(
   const isLate = late !== undefined && late.serialNumber === serialNumber;
   if (!isLate && serialNumber !== identity.serialNumber)
     addProblem(`${id} has identity ${identity.serialNumber}, its record (${status}) has ${serialNumber}`);
-  if (!isLate && unconfirmedSince !== undefined)
+  if (late === undefined && unconfirmedSince !== undefined)
     addProblem(`${id} registered, and its record waits since ${unconfirmedSince}`);
   if (used.length !== 1 || used[0]?.serialNumber !== identity.serialNumber)
     addProblem(`${id} has ${live.length} live identities: ${live.map((each) => each.serialNumber).join(', ')}`);

@@ -43,14 +43,19 @@ export async function readDevices(chaos: {
   }
 }
 
-/** How many devices have a renewed identity that no registration has confirmed. */
-export async function countUnconfirmed({ stack }: { readonly stack: Pick<Stack, 'cosmos'> }): Promise<number> {
+/** Devices that wait for a registration with a renewed identity: the serial number of the present identity by id. */
+export async function readUnconfirmed({
+  stack,
+}: {
+  readonly stack: Pick<Stack, 'cosmos'>;
+}): Promise<ReadonlyMap<string, string>> {
   const { endpoint, key, database } = stack.cosmos;
   const client = new CosmosClient({ endpoint, key, connectionPolicy: { requestTimeout: readTimeout } });
   try {
-    const query = 'SELECT VALUE COUNT(1) FROM c WHERE IS_DEFINED(c.unconfirmedSince)';
-    const { resources } = await client.database(database).container('devices').items.query<number>(query).fetchAll();
-    return resources.reduce((sum, count) => sum + count, 0);
+    const query = 'SELECT c.id, c.serialNumber FROM c WHERE IS_DEFINED(c.unconfirmedSince)';
+    const devices = client.database(database).container('devices');
+    const { resources } = await devices.items.query<{ id: string; serialNumber: string }>(query).fetchAll();
+    return new Map(resources.map(({ id, serialNumber }) => [id, serialNumber]));
   } finally {
     client.dispose();
   }

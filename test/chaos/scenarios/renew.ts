@@ -13,7 +13,7 @@ import { checkRenewals } from '../renewal-ledger.ts';
 import { createRenewingDevice, type Habits, type RenewingDevice } from '../renewing-device.ts';
 import { createRequestBook, type RequestBook } from '../request-book.ts';
 import type { Scenario } from '../scenario.ts';
-import { countUnconfirmed } from '../stores.ts';
+import { readUnconfirmed } from '../stores.ts';
 import { breakLeases } from '../sweeps.ts';
 import { createTripwire, type Tripwire } from '../tripwire.ts';
 
@@ -92,7 +92,7 @@ export const renew: Scenario = async ({ random, scale, say }) => {
     isAttacked = false;
     faults.stop();
 
-    await allConfirmed(chaos);
+    await allConfirmed(chaos, fleet, book);
     const figures = await checkRenewals(chaos, fleet, book, addProblem);
     const report = await checkInvariants(chaos, [{ name: 'fleet.csv', rows: manifest.rows }]);
     const attempts = Object.values(faults.counts).reduce((sum, count) => sum + count, 0);
@@ -168,9 +168,19 @@ async function killHosts(
   return kills;
 }
 
-/** Waits until a registration has confirmed every renewed identity. The ledger names those that are not. */
-async function allConfirmed(chaos: ChaosStack): Promise<void> {
+/**
+ * Waits until each record has the identity with which its device registered last. The ledger names those that have not. A device
+ * that gave a request up can wait for longer: it never got the identity that its record awaits.
+ */
+async function allConfirmed(chaos: ChaosStack, fleet: readonly RenewingDevice[], book: RequestBook): Promise<void> {
+  const used = new Map(fleet.map(({ id, identity }) => [id, identity.serialNumber]));
+  const given = new Set(
+    [...book.requests.values()].flatMap(({ answers }) =>
+      [...answers.values()].map(({ serialNumber }) => serialNumber.toLowerCase()),
+    ),
+  );
   for (const since = Date.now(); Date.now() - since < confirmTimeout; await sleep(500)) {
-    if ((await countUnconfirmed(chaos)) === 0) return;
+    const waiting = await readUnconfirmed(chaos);
+    if ([...waiting].every(([id, present]) => present === used.get(id) || !given.has(present))) return;
   }
 }

@@ -4,7 +4,7 @@ import { applyRegistrations } from '../../../lib/pipeline/apply-registrations.ts
 import { reconcileRegistrations } from '../../../lib/pipeline/reconcile-registrations.ts';
 import { renewCertificate } from '../../../lib/pipeline/renew-certificate.ts';
 import { Interruption } from '../../world.ts';
-import { estRequest, openEstWorld } from './est-world.ts';
+import { type EstWorld, estRequest, openEstWorld } from './est-world.ts';
 
 const refused = { code: 'renewal-refused' };
 
@@ -71,21 +71,72 @@ describe('a request that was overtaken by another one', () => {
       await reconcileRegistrations(world.services());
 
       const { serialNumber, unconfirmedSince, certificates = [] } = world.record();
-      assert.deepEqual([serialNumber, unconfirmedSince], [used.serialNumber.toLowerCase(), undefined]);
+      assert.deepEqual([serialNumber, unconfirmedSince !== undefined], [used.serialNumber.toLowerCase(), true]);
       const states = new Map(certificates.map((each) => [each.serialNumber, each.state]));
       const stateOf = (certificate: typeof used) => states.get(certificate.serialNumber.toLowerCase());
       assert.deepEqual([used, late, first].map(stateOf), ['live', 'live', 'superseded']);
-      // Both can renew; and if the device has the late one after all, that becomes the present one.
+      // Both can renew.
       await world.ask(used, await estRequest({ kind: 'est-id' }));
-      world.pass(60);
-      world.register(late);
-      const [registration] = world.enrollments.registrations.get('line7') ?? [];
-      const { devices, groups, ...ports } = world.services();
-      const [records, group] = [await devices.read(['gw-1']), await groups.latest('line7')];
-      await applyRegistrations(registration ? [registration] : [], records, group.value, { devices, ...ports });
-      assert.equal(world.record().serialNumber, late.serialNumber.toLowerCase());
     });
   }
+
+  /** A device that registered with one identity when a newer one was recorded. */
+  async function seenWithOlder() {
+    const world = await openEstWorld();
+    const first = await world.ask(await world.bundleLeaf(), await estRequest());
+    world.pass(60);
+    world.register(first);
+    await reconcileRegistrations(world.services());
+    world.pass(1000);
+    const used = await world.ask(first, await estRequest());
+    const registeredAt = world.now();
+    world.pass(1);
+    const awaited = await world.ask(first, await estRequest());
+    world.register(used, 'gw-1', registeredAt);
+    await reconcileRegistrations(world.services());
+    assert.equal(world.record().serialNumber, used.serialNumber.toLowerCase());
+    return { world, used, awaited };
+  }
+  const look = (world: EstWorld) => {
+    const { serialNumber, unconfirmedSince, certificates = [] } = world.record();
+    const live = certificates.filter(({ kind, state }) => kind === 'identity' && state === 'live');
+    return { serialNumber, waits: unconfirmedSince !== undefined, live: live.map((each) => each.serialNumber) };
+  };
+  const nameOf = ({ serialNumber }: { readonly serialNumber: string }) => serialNumber.toLowerCase();
+
+  it('is seen by the frequent timer with the identity that it registers with next', async () => {
+    const { world, used, awaited } = await seenWithOlder();
+    using _ = world;
+    world.pass(60);
+    // It comes back first with the one that it has.
+    world.register(used);
+    await reconcileRegistrations(world.services());
+    const both = { serialNumber: nameOf(used), waits: true, live: [nameOf(awaited), nameOf(used)] };
+    assert.deepEqual(look(world), both);
+    world.pass(60);
+    world.register(awaited);
+    await reconcileRegistrations(world.services());
+    assert.deepEqual(look(world), { serialNumber: nameOf(awaited), waits: false, live: [nameOf(awaited)] });
+    await assert.rejects(world.ask(used, await estRequest()), refused);
+  });
+
+  it('is not waited for any more after a day, and is seen by a sweep', async () => {
+    const { world, used, awaited } = await seenWithOlder();
+    using _ = world;
+    world.pass(24 * 3600 - 60);
+    await reconcileRegistrations(world.services());
+    assert.equal(look(world).waits, true);
+    world.pass(120);
+    await reconcileRegistrations(world.services());
+    const left = { serialNumber: nameOf(used), waits: false, live: [nameOf(awaited), nameOf(used)] };
+    assert.deepEqual(look(world), left);
+    world.register(awaited);
+    const [registration] = world.enrollments.registrations.get('line7') ?? [];
+    const { devices, groups, ...ports } = world.services();
+    const [records, group] = [await devices.read(['gw-1']), await groups.latest('line7')];
+    await applyRegistrations(registration ? [registration] : [], records, group.value, { devices, ...ports });
+    assert.deepEqual(look(world), { serialNumber: nameOf(awaited), waits: false, live: [nameOf(awaited)] });
+  });
 
   it('locks no gateway out that loses two answers and comes back with the est-id that it has', async () => {
     using world = await openEstWorld();
