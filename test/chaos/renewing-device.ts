@@ -55,8 +55,8 @@ interface KeptRequest {
 interface Delivery {
   /** Milliseconds. Undefined: it waits. */
   readonly giveUpAfter: number | undefined;
-  /** The device has made no other request for this certificate. */
-  readonly isFirst: boolean;
+  /** The device has given up no request of this kind. */
+  readonly isOnly: boolean;
 }
 
 /** Milliseconds for one certificate. Longer than the kills of the long form take. */
@@ -86,6 +86,8 @@ export function createRenewingDevice(options: DeviceOptions): RenewingDevice {
   let identity: Credential = bundle;
   let estId: Credential | undefined;
   let lastAnswer = 'none';
+  /** A delivery of a request that was given up can come as late as the next renewal. */
+  const givenUp = new Set<RequestedKind>();
 
   function newRequest(kind: RequestedKind): KeptRequest {
     const { privateKey, publicKey } =
@@ -107,7 +109,7 @@ export function createRenewingDevice(options: DeviceOptions): RenewingDevice {
   }
 
   /** One delivery: the request and the CA certificates at the same time. If one of them fails, both do. */
-  async function deliver(kind: RequestedKind, request: KeptRequest, { giveUpAfter, isFirst }: Delivery) {
+  async function deliver(kind: RequestedKind, request: KeptRequest, { giveUpAfter, isOnly }: Delivery) {
     const operation = habits.isGateway ? 'simpleenroll' : 'simplereenroll';
     const limits = giveUpAfter === undefined ? {} : { giveUpAfter };
     book.sent(deviceId, kind, request.key);
@@ -115,7 +117,7 @@ export function createRenewingDevice(options: DeviceOptions): RenewingDevice {
       askEst(presented(), estUrl, operation, { requestDer: request.der, ...limits }),
       askEst(presented(), estUrl, 'cacerts', limits),
     ]);
-    const isOvertaken = !isFirst && enrolled?.status === 403 && overtaken.test(enrolled.reason);
+    const isOvertaken = !isOnly && enrolled?.status === 403 && overtaken.test(enrolled.reason);
     if (isOvertaken) book.refused(enrolled.status);
     for (const answer of isOvertaken ? [cas] : [enrolled, cas]) note(kind, answer);
     if (isOvertaken) return 'overtaken';
@@ -147,13 +149,14 @@ export function createRenewingDevice(options: DeviceOptions): RenewingDevice {
       const isImpatient = random.chance(habits.impatient);
       const giveUpAfter = isImpatient ? random.between(20, 300) : undefined;
       const deliveries = random.chance(habits.twice) ? 2 : 1;
-      const delivery = { giveUpAfter, isFirst: made === 1 };
+      const delivery = { giveUpAfter, isOnly: !givenUp.has(kind) };
       const given = await Promise.all(Array.from({ length: deliveries }, () => deliver(kind, request, delivery)));
       const [credential] = given.filter((each) => each !== undefined && each !== 'overtaken');
       if (credential !== undefined && !random.chance(habits.loses)) return credential;
       // An overtaken request is never answered.
       const asksAnew = made < mostRequests && (isImpatient || random.chance(0.5));
       if (asksAnew || given.includes('overtaken')) {
+        givenUp.add(kind);
         request = newRequest(kind);
         made += 1;
       }

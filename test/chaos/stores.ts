@@ -43,19 +43,29 @@ export async function readDevices(chaos: {
   }
 }
 
-/** Devices that wait for a registration with a renewed identity: the serial number of the present identity by id. */
-export async function readUnconfirmed({
-  stack,
-}: {
+/** The present identity of a device that waits for a registration with a renewed one. */
+export interface UnconfirmedDevice {
+  readonly id: string;
+  readonly serialNumber: string;
+  /** A registration with it was seen: the device can have another one too. */
+  readonly isConfirmed: boolean;
+}
+
+export async function readUnconfirmed(chaos: {
   readonly stack: Pick<Stack, 'cosmos'>;
-}): Promise<ReadonlyMap<string, string>> {
-  const { endpoint, key, database } = stack.cosmos;
+}): Promise<readonly UnconfirmedDevice[]> {
+  const { endpoint, key, database } = chaos.stack.cosmos;
   const client = new CosmosClient({ endpoint, key, connectionPolicy: { requestTimeout: readTimeout } });
   try {
-    const query = 'SELECT c.id, c.serialNumber FROM c WHERE IS_DEFINED(c.unconfirmedSince)';
+    const query = 'SELECT c.id, c.serialNumber, c.certificates FROM c WHERE IS_DEFINED(c.unconfirmedSince)';
     const devices = client.database(database).container('devices');
-    const { resources } = await devices.items.query<{ id: string; serialNumber: string }>(query).fetchAll();
-    return new Map(resources.map(({ id, serialNumber }) => [id, serialNumber]));
+    const { resources } = await devices.items
+      .query<Pick<DeviceDocument, 'id' | 'serialNumber' | 'certificates'>>(query)
+      .fetchAll();
+    return resources.map(({ id, serialNumber, certificates = [] }) => {
+      const present = certificates.find((each) => each.serialNumber === serialNumber);
+      return { id, serialNumber, isConfirmed: present?.confirmedAt !== undefined };
+    });
   } finally {
     client.dispose();
   }

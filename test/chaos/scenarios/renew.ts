@@ -13,7 +13,7 @@ import { checkRenewals } from '../renewal-ledger.ts';
 import { createRenewingDevice, type Habits, type RenewingDevice } from '../renewing-device.ts';
 import { createRequestBook, type RequestBook } from '../request-book.ts';
 import type { Scenario } from '../scenario.ts';
-import { readUnconfirmed } from '../stores.ts';
+import { readUnconfirmed, type UnconfirmedDevice } from '../stores.ts';
 import { breakLeases } from '../sweeps.ts';
 import { createTripwire, type Tripwire } from '../tripwire.ts';
 
@@ -180,7 +180,8 @@ async function allConfirmed(chaos: ChaosStack, fleet: readonly RenewingDevice[],
     ),
   );
   for (const since = Date.now(); Date.now() - since < confirmTimeout; await sleep(500)) {
-    const waiting = await readUnconfirmed(chaos);
-    if ([...waiting].every(([id, present]) => present === used.get(id) || !given.has(present))) return;
+    const isSettled = ({ id, serialNumber, isConfirmed }: UnconfirmedDevice) =>
+      isConfirmed ? serialNumber === used.get(id) : !given.has(serialNumber);
+    if ((await readUnconfirmed(chaos)).every(isSettled)) return;
   }
 }
