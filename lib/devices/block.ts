@@ -40,6 +40,11 @@ export interface DeviceBlock extends BlockAct {
   readonly marks: readonly string[];
   /** When each door was read back as closed: ISO 8601, UTC. A door that is missing is not closed. */
   readonly doors: Readonly<Partial<Record<BlockDoor, string>>>;
+  /**
+   * When every door was first read back as closed: ISO 8601, UTC. The event of that names it, so it stays when a door is found open
+   * and closed again.
+   */
+  readonly closedAt?: string;
   /** Why a door is not closed yet, where that is known. */
   readonly notYet?: Readonly<Partial<Record<BlockDoor, string>>>;
   /** The restore that is opening the doors, or has opened them. */

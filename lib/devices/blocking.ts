@@ -159,12 +159,16 @@ export function areClosed({ enrollment, hub }: DoorsSeen): boolean {
   return enrollment.closed && hub.closed;
 }
 
-/** The record once every door was read back as closed. */
+/** The record once every door was read back as closed. An event that was sent has one content, so the first time announces it. */
 export function closed(record: DeviceRecord, block: DeviceBlock, at: string): DeviceRecord {
   const event = { at, event: block.kind, detail: `by ${block.by}: ${block.reason}` };
   const history = withEvent(record.history, event);
-  const change = { status: block.kind, statusSince: at, block: { ...block, lookAgainAt: later(at) }, history };
-  const next = owe({ ...record, ...change }, deviceClosed(record, block, at));
+  const owing = block.closedAt === undefined ? owe(record, deviceClosed(record, block, at)) : record;
+  const next = {
+    ...owing,
+    ...{ status: block.kind, statusSince: at, history },
+    block: { ...block, closedAt: block.closedAt ?? at, lookAgainAt: later(at) },
+  };
   return block.kind === 'suspended' ? next : { ...next, certificates: revokeAll(certificatesOf(record), at) };
 }
 

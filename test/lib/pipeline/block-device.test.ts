@@ -196,11 +196,22 @@ describe('suspending, revoking and scrapping a device', () => {
   it('a device that registers between the block and its hub is found by the second look', async () => {
     using world = await openWorld();
     await blockDevice('gw-1', 'revoked', ann, world.services());
+    const { value, etag } = (await world.devices.read(['gw-1'])).get('gw-1') ?? assert.fail();
+    const { outbox = [], owedSince: _owedSince, ...announced } = value;
+    assert.deepEqual(
+      outbox.map(({ type }) => type),
+      ['fleet.device.assigned', 'fleet.device.revoked'],
+    );
+    // Its event is sent.
+    await world.devices.replace([{ value: announced, etag }]);
     // DPS had accepted the registration before it was closed, and writes the identity now.
     world.identities.devices.set(`${hub}/gw-1`, { status: 'enabled' });
     await settleAll(world);
     assertClosed(world, 'revoked', group);
-    assert.ok(recordOf(world).history.some(({ event }) => event === 'door found open'));
+    const { history, outbox: owed = [] } = recordOf(world);
+    assert.ok(history.some(({ event }) => event === 'door found open'));
+    // Another event of the same act would have the same id, and other content.
+    assert.deepEqual(owed, []);
   });
 
   for (const kind of ['suspended', 'revoked', 'scrapped'] as const) {
