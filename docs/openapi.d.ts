@@ -1171,7 +1171,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A device did not renew its identity, and two retries have failed. Once per certificate. */
+        /** A device did not renew its identity, and two retries have failed. Once per certificate and time from which it is late. */
         post: operations["fleet.device.late"];
         delete?: never;
         options?: never;
@@ -1948,7 +1948,7 @@ export interface components {
                 askedAt: components["schemas"]["Time"];
             };
         };
-        /** @description A device did not renew its identity, and two retries have failed. Once per certificate. */
+        /** @description A device did not renew its identity, and two retries have failed. Once per certificate and time from which it is late. */
         "Event-fleet.device.late": {
             /** @constant */
             specversion: "1.0";

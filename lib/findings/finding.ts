@@ -89,20 +89,23 @@ export function findingOpened(finding: Finding, at: string): OwedEvent {
  * @param at when it was opened: ISO 8601, UTC
  */
 export function eventsOf(finding: Finding, at: string): readonly OwedEvent[] {
-  const late = finding.kind === 'renewal-late' ? [deviceLate(finding, at)] : [];
+  const late = finding.kind === 'renewal-late' ? [deviceLate(finding)] : [];
   return [findingOpened(finding, at), ...late];
 }
 
-/** Once per certificate: its id follows from that, so a finding that comes back for the same one is no other event. */
-function deviceLate({ id, subject, seen }: Finding, at: string): OwedEvent {
+/**
+ * Once per certificate and time from which it is late: id and time follow from these, so a finding that comes back for the same
+ * ones is the same event, with the same content.
+ */
+function deviceLate({ id, subject, seen }: Finding): OwedEvent {
   const type = 'fleet.device.late';
   const { serialNumber, notAfter, unconfirmedSince, lateSince } = seen;
   const links = { device: `/api/devices/${subject.id}`, finding: `/api/findings/${id}` };
   const { id: deviceId, enrollmentGroup } = subject;
   const data = { deviceId, enrollmentGroup, serialNumber, notAfter, unconfirmedSince, lateSince, links };
   return {
-    id: eventId(type, deviceId, serialNumber),
-    ...{ type, subject: `devices/${deviceId}`, time: at, data },
+    id: eventId(type, deviceId, serialNumber, lateSince),
+    ...{ type, subject: `devices/${deviceId}`, time: String(lateSince), data },
   };
 }
 

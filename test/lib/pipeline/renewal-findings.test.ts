@@ -59,11 +59,14 @@ describe('a device that does not renew', () => {
 
     const renewed = { ...due, renewal: { ...renewal, lateAt: '2027-07-08T00:00:00.000Z' } };
     assert.equal((await keep(renewed, '2027-04-01T00:00:00.000Z')).gone, 1);
-    // The same certificate again: the same event, which consumers have already.
+    // The same certificate again, when its event was sent: the same event, which consumers have already.
+    const gone = (await world.findings.read(kept?.value.id ?? '')) ?? assert.fail();
+    const { outbox: _outbox, owedSince: _owedSince, ...sent } = gone.value;
+    await world.findings.replace({ ...gone, value: sent });
     assert.equal((await keep(due, '2027-04-02T00:00:00.000Z')).opened, 1);
     const [again] = await world.findings.ofSubjects([subject]);
-    const ids = again?.value.outbox?.filter(({ type }) => type === 'fleet.device.late').map(({ id }) => id);
-    assert.deepEqual(ids, [late?.id]);
+    const events = again?.value.outbox?.filter(({ type }) => type === 'fleet.device.late');
+    assert.deepEqual(events, [late]);
   });
 });
 
