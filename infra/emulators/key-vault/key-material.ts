@@ -1,4 +1,14 @@
-import { constants, createECDH, createPrivateKey, generateKeyPair, type JsonWebKey, privateEncrypt } from 'node:crypto';
+import {
+  constants,
+  createECDH,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair,
+  type JsonWebKey,
+  privateEncrypt,
+  sign,
+  verify,
+} from 'node:crypto';
 import { promisify } from 'node:util';
 import { badParameter } from './vault-error.ts';
 
@@ -44,6 +54,12 @@ export async function newKey({ kty, crv = 'P-256', key_size = 2048 }: KeyRequest
 
 /** Reads an imported key. @throws VaultError 400 */
 export function importedKey(jwk: JsonWebKey): PrivateJwk {
+  const key = privateJwk(jwk);
+  if (!isPair(key)) throw badParameter('The private part of the key to import does not belong to its public part.');
+  return key;
+}
+
+function privateJwk(jwk: JsonWebKey): PrivateJwk {
   try {
     const key = createPrivateKey({ format: 'jwk', key: jwk });
     if (key.asymmetricKeyType !== 'ec' && key.asymmetricKeyType !== 'rsa') throw new Error('neither EC nor RSA');
@@ -51,6 +67,24 @@ export function importedKey(jwk: JsonWebKey): PrivateJwk {
   } catch {
     throw badParameter('The key to import is not a private key of type EC or RSA.');
   }
+}
+
+const sample = Buffer.from('sample');
+
+/** Whether a signature of the private part is good for the public part. OpenSSL reads a key without asking. */
+function isPair(jwk: PrivateJwk): boolean {
+  const { kty, crv, x, y, n = '', e = '', d = '', p = '', q = '' } = jwk;
+  const publicKey = createPublicKey({ format: 'jwk', key: kty === 'EC' ? { kty, crv, x, y } : { kty, n, e } });
+  try {
+    const signature = sign('sha256', sample, createPrivateKey({ format: 'jwk', key: jwk }));
+    if (!verify('sha256', sample, publicKey, signature)) return false;
+  } catch {
+    return false;
+  }
+  if (kty === 'EC') return true;
+  // OpenSSL signs by the primes, or by the private exponent where they are wrong. So both are looked at.
+  const number = (text: string) => toBigInt(Buffer.from(text, 'base64url'));
+  return number(p) * number(q) === number(n) && power(power(2n, number(e), number(n)), number(d), number(n)) === 2n;
 }
 
 /** The public members of a key. */

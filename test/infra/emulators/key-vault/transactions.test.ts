@@ -57,6 +57,36 @@ async function withVault(options: Partial<KeyVaultEmulatorOptions>, work: (vault
   }
 }
 
+describe('a key that is imported into the Key Vault emulator', () => {
+  const pair = (type: 'P-256' | 'RSA') =>
+    (type === 'RSA'
+      ? generateKeyPairSync('rsa', { modulusLength: 2048 })
+      : generateKeyPairSync('ec', { namedCurve: type })
+    ).privateKey.export({ format: 'jwk' });
+
+  for (const [type, members] of [
+    ['P-256', [['d'], ['x', 'y']]],
+    ['RSA', [['d'], ['n'], ['p', 'q', 'dp', 'dq', 'qi']]],
+  ] as const) {
+    for (const foreign of members) {
+      it(`is refused when ${foreign.join(', ')} are of another key (${type})`, async () => {
+        await withVault({}, async ({ url }) => {
+          const [own, other] = [pair(type), pair(type)];
+          const key = { ...own, ...Object.fromEntries(foreign.map((name) => [name, other[name]])) };
+          const put = async (name: string, body: object) => {
+            const headers = { authorization: 'Bearer local', 'content-type': 'application/json' };
+            const path = `${url}/keys/${name}?api-version=7.5`;
+            return fetch(path, { method: 'PUT', headers, body: JSON.stringify({ key: body }) });
+          };
+          const answer = await put('mixed', key);
+          assert.equal(answer.status, 400, await answer.text());
+          assert.equal((await put('mixed', own)).status, 200);
+        });
+      });
+    }
+  }
+});
+
 describe('the transactions of the Key Vault emulator', () => {
   it('are those that Microsoft documents, per kind of key', () => {
     assert.deepEqual(documentedLimits, {
