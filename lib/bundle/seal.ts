@@ -53,10 +53,20 @@ interface Recipient {
   values(contentKey: Buffer): readonly Buffer[];
 }
 
-/** An encoded message of one length, and the offsets of its variable parts: IV, content, then those of the recipients. */
+/** An encoded message of one length. The structures of its recipients lie behind each other. */
 interface Layout {
   readonly image: Buffer;
+  readonly iv: number;
+  readonly content: number;
+  /** Where the first recipient begins. */
+  readonly recipients: number;
+}
+
+/** The encoded structure of one recipient, and the offsets of its variable parts in it. */
+interface EncodedRecipient {
+  readonly image: Buffer;
   readonly offsets: readonly number[];
+  readonly values: Recipient['values'];
 }
 
 /** Layouts kept, one per length of content. The bundles of a group differ by a few octets in length. */
@@ -70,6 +80,7 @@ const maxLayouts = 64;
  */
 export function createSeal(recipients: readonly string[]): (content: Buffer) => Buffer {
   const parties = recipients.map(createRecipient);
+  const encoded = parties.map(encodeRecipient);
   const layouts = new Map<number, Layout>();
 
   function layoutFor(length: number): Layout {
@@ -86,13 +97,29 @@ export function createSeal(recipients: readonly string[]): (content: Buffer) => 
     const [key, iv] = [randomBytes(32), randomBytes(16)];
     const cipher = createCipheriv('aes-256-cbc', key, iv);
     const encrypted = Buffer.concat([cipher.update(content), cipher.final()]);
-    const values = [iv, encrypted, ...parties.flatMap((party) => party.values(key))];
+    const infos = encoded.map((recipient) => recipientFor(recipient, key));
     key.fill(0);
-    const { image, offsets } = layoutFor(encrypted.length);
-    const sealed = Buffer.from(image);
-    for (const [index, value] of values.entries()) value.copy(sealed, offsets[index]);
+    const layout = layoutFor(encrypted.length);
+    const sealed = Buffer.from(layout.image);
+    iv.copy(sealed, layout.iv);
+    encrypted.copy(sealed, layout.content);
+    // RecipientInfos is a SET OF: DER wants its members in the order of their octets (X.690 11.6). That of an EC recipient depends
+    // on a key of this message.
+    Buffer.concat(infos.sort(Buffer.compare)).copy(sealed, layout.recipients);
     return sealed;
   };
+}
+
+/** The structure of a recipient in one message. */
+function recipientFor({ image, offsets, values }: EncodedRecipient, contentKey: Buffer): Buffer {
+  const info = Buffer.from(image);
+  for (const [index, value] of values(contentKey).entries()) value.copy(info, offsets[index]);
+  return info;
+}
+
+function encodeRecipient({ info, places, values }: Recipient): EncodedRecipient {
+  const image = Buffer.from(AsnConvert.serialize(info));
+  return { image, offsets: places.map((place) => image.indexOf(place)), values };
 }
 
 function layOut(parties: readonly Recipient[], length: number): Layout {
@@ -112,8 +139,12 @@ function layOut(parties: readonly Recipient[], length: number): Layout {
   });
   const info = new ContentInfo({ contentType: id_envelopedData, content: AsnConvert.serialize(enveloped) });
   const image = Buffer.from(AsnConvert.serialize(info));
-  const places = [iv, content, ...parties.flatMap((party) => party.places)];
-  return { image, offsets: places.map((place) => image.indexOf(place)) };
+  return {
+    image,
+    iv: image.indexOf(iv),
+    content: image.indexOf(content),
+    recipients: Math.min(...parties.map(({ info: each }) => image.indexOf(Buffer.from(AsnConvert.serialize(each))))),
+  };
 }
 
 function createRecipient(pem: string): Recipient {
