@@ -71,9 +71,12 @@ export function installScript({ group }: BundleOptions): string {
     apply: place.apply,
     identity_chain: bundlePaths.identityChain,
     identity_key: bundlePaths.identityKey,
+    edge_ca_chain: edgeCa === 'issued' ? bundlePaths.edgeCaChain : '',
+    edge_ca_key: edgeCa === 'issued' ? bundlePaths.edgeCaKey : '',
     own_key: keyCustody === 'device' && keyUri === undefined ? bundlePaths.identityKey : '',
     key_file: keyUri?.startsWith('file://') ? keyUri.slice('file://'.length) : '',
     pkcs11: pkcs11 === undefined ? 'no' : 'yes',
+    config: place.config,
     files: `\n${files.join('')}`,
   });
 }

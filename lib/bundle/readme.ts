@@ -48,20 +48,32 @@ function keySteps({ group }: BundleOptions): DeviceText {
   ];
 }
 
-function edgeSteps({ group }: BundleOptions): DeviceText {
+function edgeSteps(options: BundleOptions): DeviceText {
+  const { group } = options;
   const pin = group.pkcs11 === undefined ? '' : ' --pin-file FILE';
   return [
+    ...hostNameStep(options),
     'Print what the installation would change, then install:\n\n',
     `    sudo sh ./install.sh --dry-run${pin}\n    sudo sh ./install.sh${pin}\n\n`,
     pin === ''
       ? ''
-      : 'FILE has the PIN of the PKCS#11 token on one line. Leave the option out if the token has no PIN.\n\n',
+      : 'FILE has the PIN of the PKCS#11 token on one line. Leave the option out if the token has no PIN. A later run without it\nkeeps the PIN that is installed.\n\n',
     'The script checks the system, keeps a backup of each file that it replaces, installs the files, applies the\n',
     'configuration and checks the result. You can run it again at any time.\n\n',
     'Then check that the device is connected:\n\n',
     group.target === 'iotedge-1.1'
       ? '    sudo iotedge list\n    sudo journalctl -u iotedge --since -10min\n\n'
       : '    sudo iotedge system status\n    sudo iotedge list\n    sudo iotedge system logs\n\n',
+  ];
+}
+
+/** 1.1 holds the machine's name against the one in config.yaml, which is the device id. */
+function hostNameStep({ group }: BundleOptions): DeviceText {
+  if (group.target !== 'iotedge-1.1') return [];
+  return [
+    'Give the machine the name `',
+    id,
+    '` first (`sudo hostnamectl set-hostname NAME`). The part before its first dot is good too.\n`iotedge check` of 1.1 finds a fault with any other name, and modules reach the gateway by this one.\n\n',
   ];
 }
 

@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,12 +19,13 @@ import { readTar } from '../../../lib/bundle/tar.ts';
 import type { GroupInput } from '../../../lib/groups/definition.ts';
 import { someGroup, someTime } from '../../factories.ts';
 import { lacks, run } from './command.ts';
+import { movedBelow } from './on-a-device.ts';
 import { request } from './request.ts';
 import { someBundler, someDps } from './some-bundle.ts';
 
 /*
- * The script really runs, into a prefix. Only the commands that would change this machine (id, chown, iotedge, systemctl)
- * are replaced, by programs on PATH that record their calls.
+ * The script really runs, with its places moved below a directory. Only the commands that would change this machine or need its
+ * users (id, chown, runuser, hostname, iotedge, systemctl) are replaced, by programs on PATH that record their calls.
  */
 
 const skip = lacks('openssl');
@@ -42,6 +44,9 @@ class Device {
     this.command('id', '[ $# -eq 1 ] && echo "$TEST_UID"; exit 0');
     this.command('chown', '');
     this.command('systemctl', '');
+    this.command('hostname', 'echo gw-1');
+    // Another user reads what everybody may read: `runuser -u USER -- test -r FILE`.
+    this.command('runuser', '[ "$5" = -r ] && case $(stat -c %a "$6") in ??[4567]) exit 0 ;; esac; exit 1');
     this.command('iotedge', `[ "$1" != --version ] || echo "iotedge ${version}"`);
   }
 
@@ -65,8 +70,15 @@ class Device {
     for (const { path, mode, body } of readTar(tar)) {
       const file = join(this.bundle, path.split('/').slice(1).join('/'));
       mkdirSync(dirname(file), { recursive: true });
-      writeFileSync(file, body, { mode });
+      const text = path.endsWith('/install.sh') ? movedBelow(body.toString(), this.root) : body;
+      writeFileSync(file, text, { mode });
     }
+  }
+
+  /** Gives the unpacked bundle the script as it is, for `--root`. */
+  keepPlaces(): void {
+    const file = join(this.bundle, 'install.sh');
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(`${this.root}/`, '/'));
   }
 
   /** @returns the output and exit code of the script, and the commands that it called */
@@ -77,11 +89,11 @@ class Device {
   installAs(uid: string, ...args: string[]) {
     writeFileSync(this.#calls, '');
     const env = { PATH: `${this.#commands}:${process.env['PATH']}`, TEST_UID: uid };
-    const ended = run('sh', [join(this.bundle, 'install.sh'), '--root', this.root, ...args], { env });
+    const ended = run('sh', [join(this.bundle, 'install.sh'), ...args], { env });
     const calls = readFileSync(this.#calls, 'utf8')
       .trim()
       .split('\n')
-      .filter((call) => !/^(?:id|iotedge --version|$)/.test(call));
+      .filter((call) => !/^(?:id|runuser|hostname|iotedge --version|$)/.test(call));
     return { ...ended, calls };
   }
 
@@ -359,6 +371,257 @@ describe('install.sh', { skip }, () => {
     assert.ok(!output.includes('%70%7c'));
     assert.ok(!device.has('/var/aziot/secrets/device-identity.key.pem'));
     assert.match(device.install('--pin-file', pinFile).output, /nothing to apply/);
+  });
+
+  const token = {
+    keyCustody: 'device',
+    keyUri: 'pkcs11:token=edge;object=device-key',
+    pkcs11: { libraryPath: '/usr/lib/libtpm2_pkcs11.so', baseSlot: 'pkcs11:token=edge' },
+  } as const;
+  /** A device whose configuration has the PIN "p|n&1\\". */
+  async function deviceWithPin(): Promise<Device> {
+    const device = await someDevice(token);
+    const pinFile = join(device.directory, 'pin');
+    writeFileSync(pinFile, 'p|n&1\\\n');
+    assert.equal(device.install('--pin-file', pinFile).status, 0);
+    return device;
+  }
+
+  it('keeps the PIN of an earlier run, until it is told that there is none', async () => {
+    using device = await deviceWithPin();
+    const config = device.read('/etc/aziot/config.toml');
+    const again = device.install();
+    assert.equal(again.status, 0, again.output);
+    assert.match(again.output, /note: the PIN in .*config\.toml stays/);
+    assert.match(again.output, /nothing to apply/);
+    assert.equal(device.read('/etc/aziot/config.toml'), config);
+
+    // Another bundle, and a PIN that someone has written there in another way.
+    device.write('/etc/aziot/config.toml', 'a = "pkcs11:token=edge?module-name=m&pin-value=1|&2"\n');
+    assert.equal(device.install().status, 0);
+    assert.match(
+      device.read('/etc/aziot/config.toml'),
+      /^identity_pk = "pkcs11:token=edge;object=device-key\?pin-value=1\|"$/m,
+    );
+
+    const without = device.install('--no-pin');
+    assert.equal(without.status, 0, without.output);
+    assert.doesNotMatch(device.read('/etc/aziot/config.toml'), /pin-value/);
+    assert.doesNotMatch(device.install().output, /PIN/);
+  });
+
+  it('refuses a PIN that it cannot know', async () => {
+    using device = await deviceWithPin();
+    const config = device.read('/etc/aziot/config.toml');
+    const pinFile = join(device.directory, 'pin');
+    for (const text of ['', '\n', '\r\n1234\n']) {
+      writeFileSync(pinFile, text);
+      const { status, stderr } = device.install('--pin-file', pinFile);
+      assert.deepEqual([status, /has no PIN on its first line/.test(stderr)], [1, true], stderr);
+    }
+    assert.equal(device.install('--no-pin', '--pin-file', pinFile).status, 2);
+    assert.equal(device.read('/etc/aziot/config.toml'), config);
+    device.write('/etc/aziot/config.toml', config.replace('pin-value=%70', 'pin-value=%71'));
+    const { status, stderr } = device.install();
+    assert.deepEqual([status, /has several PINs/.test(stderr)], [1, true], stderr);
+  });
+
+  const emptied = (device: Device, ...paths: string[]) => {
+    for (const path of paths) writeFileSync(join(device.bundle, path), '');
+  };
+  const [chain, key] = ['certs/device-identity.full-chain.pem', 'secrets/device-identity.key.pem'];
+  for (const [what, input, spoil, message] of [
+    ['an empty key and an empty certificate', {}, (d: Device) => emptied(d, chain, key), /full-chain\.pem is empty/],
+    ['an empty key', {}, (d: Device) => emptied(d, key), /key\.pem is empty/],
+    [
+      'a certificate that is none',
+      {},
+      (d: Device) => writeFileSync(join(d.bundle, chain), 'x'),
+      /full-chain\.pem is not a certificate/,
+    ],
+    [
+      'an encrypted key',
+      {},
+      (d: Device) =>
+        writeFileSync(
+          join(d.bundle, key),
+          run('openssl', ['pkey', '-in', join(d.bundle, key), '-aes128', '-passout', 'pass:x']).stdout,
+        ),
+      /key\.pem is not an unencrypted private key/,
+    ],
+    [
+      'the Edge CA key of another device',
+      { edgeCa: 'issued' },
+      (d: Device) => request('gw-1', (pem) => writeFileSync(join(d.bundle, 'secrets/edge-ca.key.pem'), pem)),
+      /the key in secrets\/edge-ca\.key\.pem is not the one/,
+    ],
+  ] as const) {
+    it(`refuses ${what}, and changes nothing`, async () => {
+      using device = await someDevice(input);
+      spoil(device);
+      const before = readdirSync(device.root, { recursive: true }).sort();
+      const { status, stderr, calls } = device.install();
+      assert.equal(status, 1, stderr);
+      assert.match(stderr, message);
+      assert.deepEqual([calls, readdirSync(device.root, { recursive: true }).sort()], [[], before]);
+    });
+  }
+
+  it('refuses a key that stays where it is when the key service cannot read it, or it is another', async () => {
+    using device = new Device();
+    const { bundle } = await someBundler({ keyCustody: 'device', keyUri: 'file:///var/keys/device.pem' });
+    let own = '';
+    device.unpack(
+      await bundle(
+        'gw-1',
+        request('gw-1', (pem) => {
+          own = pem;
+        }),
+      ),
+    );
+    const place = join(device.root, 'var/keys/device.pem');
+    request('gw-1', (other) => device.write('/var/keys/device.pem', other));
+    chmodSync(place, 0o644);
+    assert.match(device.install().stderr, /not the one that the certificate was issued to/);
+    device.write('/var/keys/device.pem', own);
+    chmodSync(place, 0o600);
+    const refused = device.install();
+    assert.equal(refused.status, 1);
+    assert.match(refused.stderr, /aziotks cannot read .*device\.pem; make it readable: chown aziotks /);
+    assert.ok(!device.has('/var/aziot') && refused.calls.length === 0);
+    chmodSync(place, 0o644);
+    assert.equal(device.install().status, 0);
+  });
+
+  it('makes directories that are missing as the packages do', async () => {
+    using device = await someDevice();
+    assert.equal(device.install().status, 0);
+    for (const path of ['/var', '/var/aziot', '/var/backups', '/etc/aziot'])
+      assert.equal(device.mode(path), '755', path);
+    assert.equal(device.mode('/var/backups/iotedge-bundle'), '700');
+  });
+
+  it('says for 1.1 how the machine has to be named', async () => {
+    using device = await someDevice({ target: 'iotedge-1.1' }, { version: '1.1.15' });
+    const readme = readFileSync(join(device.bundle, 'README.md'), 'utf8');
+    assert.ok(
+      readme.indexOf('Give the machine the name `gw-1` first') < readme.indexOf('install.sh --dry-run'),
+      readme,
+    );
+    assert.doesNotMatch(device.install('--dry-run').output, /this machine is named/);
+    device.command('hostname', 'echo raspberrypi');
+    const { status, output } = device.install('--dry-run');
+    assert.equal(status, 0);
+    assert.match(output, /note: this machine is named "raspberrypi"; iotedge check finds a fault until it is "gw-1"/);
+  });
+});
+
+/** The name of the machine that `iotedge check` of 1.1 takes: the device id, or its part before the first dot. */
+describe('install.sh for 1.1 of a device with a dot in its id', { skip }, () => {
+  for (const [machine, isGood] of [
+    ['gw-1.line7', true],
+    ['gw-1', true],
+    ['gw', false],
+    ['gw-1.line', false],
+  ] as const) {
+    it(`${isGood ? 'takes' : 'warns of'} a machine named ${machine}`, async () => {
+      using device = new Device({ version: '1.1.15' });
+      const { bundle } = await someBundler({ target: 'iotedge-1.1' });
+      device.unpack(await bundle('gw-1.line7'));
+      device.command('hostname', `echo ${machine}`);
+      const { status, output } = device.install();
+      assert.equal(status, 0);
+      assert.equal(!/this machine is named/.test(output), isGood, output);
+    });
+  }
+});
+
+describe('install.sh --root', { skip }, () => {
+  const passwords = 'root:x:0:0::/root:/bin/sh\naziotcs:x:991:992::/:/bin/false\naziotks:x:993:994::/:/bin/false\n';
+
+  async function someImage(): Promise<Device> {
+    const device = await someDevice({ edgeCa: 'issued' });
+    device.keepPlaces();
+    device.write('/etc/passwd', passwords);
+    return device;
+  }
+
+  it('installs into an image with the users of the image, and runs nothing', async () => {
+    using device = await someImage();
+    const { status, output, calls } = device.install('--root', device.root);
+    assert.equal(status, 0, output);
+    assert.deepEqual(
+      calls.filter((call) => !call.startsWith('chown ')),
+      [],
+    );
+    const owners = new Set(calls.map((call) => call.split(' ')[1]));
+    assert.deepEqual([...owners].sort(), ['0:0', '991:992', '993:994']);
+    assert.ok(
+      calls.every((call) => call.includes(` ${device.root}/`)),
+      calls.join(),
+    );
+    assert.match(output, /run on the device: iotedge config apply/);
+    assert.ok(device.has('/etc/aziot/config.toml') && device.has('/var/aziot/secrets/edge-ca.key.pem'));
+    // The first run on the device itself applies it.
+    assert.ok(device.has('/var/backups/iotedge-bundle/pending'));
+  });
+
+  it('says with --dry-run what it would do, and needs no user of this machine', async () => {
+    using device = await someImage();
+    device.command('id', '[ "$1" = -u ] && [ $# -eq 1 ] && echo 1000 && exit 0; exit 1');
+    const { status, output, calls } = device.install('--root', device.root, '--dry-run');
+    assert.equal(status, 0, output);
+    assert.match(output, /would write: .*config\.toml/);
+    assert.deepEqual(calls, []);
+    assert.deepEqual(readdirSync(device.root).sort(), ['etc']);
+  });
+
+  for (const [what, link] of [
+    ['a directory', (d: Device, outside: string) => symlinkSync(outside, join(d.root, 'var'))],
+    [
+      'a directory of certificates',
+      (d: Device, outside: string) => {
+        mkdirSync(join(d.root, 'var/aziot'), { recursive: true });
+        symlinkSync(outside, join(d.root, 'var/aziot/secrets'));
+      },
+    ],
+    [
+      'a directory that is not there',
+      (d: Device, outside: string) => symlinkSync(`${outside}/none`, join(d.root, 'etc/aziot')),
+    ],
+    [
+      'a file',
+      (d: Device, outside: string) => {
+        mkdirSync(join(d.root, 'etc/aziot'));
+        symlinkSync(`${outside}/config.toml`, join(d.root, 'etc/aziot/config.toml'));
+      },
+    ],
+  ] as const) {
+    it(`refuses an image in which ${what} is a link out of it`, async () => {
+      using device = await someImage();
+      const outside = join(device.directory, 'outside');
+      mkdirSync(outside);
+      link(device, outside);
+      const { status, stderr, calls } = device.install('--root', device.root);
+      assert.equal(status, 1, stderr);
+      assert.match(stderr, /leads out of|is a symbolic link/);
+      assert.deepEqual([calls, readdirSync(outside)], [[], []]);
+    });
+  }
+
+  it('runs nothing that the image says', async () => {
+    using device = await someImage();
+    const proof = join(device.directory, 'proof');
+    device.write('/etc/os-release', `ID=$(touch ${proof})\nVERSION_ID="12"\ntouch ${proof}\n`);
+    assert.equal(device.install('--root', device.root).status, 0);
+    assert.ok(!existsSync(proof));
+  });
+
+  it('refuses an image without the packages, and a directory that is not there', async () => {
+    using device = await someImage();
+    device.write('/etc/passwd', 'root:x:0:0::/root:/bin/sh\n');
+    assert.match(device.install('--root', device.root).stderr, /there is no user aziotcs/);
+    assert.match(device.install('--root', join(device.root, 'none')).stderr, /there is no directory/);
   });
 });
 
