@@ -1262,6 +1262,12 @@ export interface components {
              */
             keyType?: "ec-p256" | "rsa-2048";
             /**
+             * @description Subject alternative name of a device identity, for verifiers that want one: none; "uri", `urn:fleet:<group>:<device id>`; or "dns", the device id, which then has to be a host name. The common name is the device id in each case.
+             * @default none
+             * @enum {string}
+             */
+            subjectAltName?: "none" | "dns" | "uri";
+            /**
              * @description Life of a device identity in days. It never outlives its issuing CA.
              * @default 365
              */
@@ -3538,6 +3544,12 @@ export interface components {
              * @enum {string}
              */
             keyType: "ec-p256" | "rsa-2048";
+            /**
+             * @description Subject alternative name of a device identity, for verifiers that want one: none; "uri", `urn:fleet:<group>:<device id>`; or "dns", the device id, which then has to be a host name. The common name is the device id in each case.
+             * @default none
+             * @enum {string}
+             */
+            subjectAltName: "none" | "dns" | "uri";
             /**
              * @description Life of a device identity in days. It never outlives its issuing CA.
              * @default 365

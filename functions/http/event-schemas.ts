@@ -118,7 +118,8 @@ const meanings: Readonly<Record<EventType, string>> = {
   'fleet.device.revoked': 'Every door of a revoked device was read back as closed.',
   'fleet.device.scrapped': 'A device is scrapped, and what it left behind is removed.',
   'fleet.device.restored': 'The doors of a suspended device are open again.',
-  'fleet.device.late': 'A device did not renew its identity, and two retries have failed. Once per certificate and time from which it is late.',
+  'fleet.device.late':
+    'A device did not renew its identity, and two retries have failed. Once per certificate and time from which it is late.',
   'fleet.ca.ending': 'A CA certificate ends in 60, 30, 7 days or 1 day, or has ended. One event for each of these.',
   'fleet.finding.opened': 'A sweep found a difference between Azure and the records.',
   'fleet.webhook.test': 'An operator tests a webhook.',

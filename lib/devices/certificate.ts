@@ -67,6 +67,8 @@ export interface Renewal {
   readonly enrollmentGroup: string;
   /** Generation of that CA (`IssuingCa.generation`). 0: the CA of `est.idCa` "separate". */
   readonly caGeneration: number;
+  /** The subject alternative name that the certificate gets, by the group as it was then. */
+  readonly alternativeName?: { readonly form: 'dns' | 'uri'; readonly text: string };
   /** When it was stored: ISO 8601, UTC. */
   readonly reservedAt: string;
   /** Since when a delivery works on it: ISO 8601, UTC. Another one takes it up when that is long ago. */

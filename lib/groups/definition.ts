@@ -136,6 +136,12 @@ const schema = strictObject({
     .default('refuse')
     .describe('Device ids in upper case are refused, or lower-cased; the device record keeps the id as written.'),
   keyType: z.enum(['ec-p256', 'rsa-2048']).default('ec-p256').describe('Type of the key of a device identity.'),
+  subjectAltName: z
+    .enum(['none', 'dns', 'uri'])
+    .default('none')
+    .describe(
+      'Subject alternative name of a device identity, for verifiers that want one: none; "uri", `urn:fleet:<group>:<device id>`; or "dns", the device id, which then has to be a host name. The common name is the device id in each case.',
+    ),
   validityDays: days(1, 3650)
     .default(365)
     .describe('Life of a device identity in days. It never outlives its issuing CA.'),

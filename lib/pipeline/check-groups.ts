@@ -1,11 +1,13 @@
 import { caKeyOf } from '../authorities/certificate-authority.ts';
 import { FleetError } from '../errors.ts';
+import { alternativeNamesOf } from '../groups/alternative-names.ts';
 import { edgeCaOf } from '../groups/definition.ts';
 import { defaultDps, dpsOf } from '../groups/dps-instance.ts';
 import type { GroupRecord, IssuingCa } from '../groups/group.ts';
 import { issuanceOf } from '../groups/issuance.ts';
 import { renewalPaceOf } from '../groups/validity-jitter.ts';
 import type { GroupWork } from '../jobs/estimate.ts';
+import { alternativeNameOfRow } from '../pki/alternative-name.ts';
 import {
   checkRequest,
   createDeviceIssuer,
@@ -80,10 +82,13 @@ function openGroup(
     ...(dpsOf(definition) !== defaultDps && { dps: dpsOf(definition) }),
     renewals: { enrollmentGroup: id, ofDevices: devices, ...renewalPaceOf(definition, devices) },
   };
+  const alternativeNames = alternativeNamesOf(definition);
   if (ca === undefined) {
     // The rules of a certificate are checked against its CA, which the first job of the group makes.
-    const check = async ({ deviceId, csr }: DeviceIssueRequest) =>
-      csr === undefined ? undefined : checkRequest({ deviceId, csr }, owners);
+    const check = async ({ deviceId, csr }: DeviceIssueRequest) => {
+      if (alternativeNames !== undefined) alternativeNameOfRow(alternativeNames, deviceId);
+      return csr === undefined ? undefined : checkRequest({ deviceId, csr }, owners);
+    };
     return { perDevice, check };
   }
   const issuer = createDeviceIssuer({
@@ -92,6 +97,7 @@ function openGroup(
     validityDays: definition.validityDays,
     now,
     edgeCa,
+    alternativeNames,
     owners,
   });
   return { perDevice, check: issuer.check };

@@ -5,6 +5,7 @@ import { type Bundler, createBundler } from '../bundle/bundler.ts';
 import type { DpsAddress, EstServer } from '../bundle/targets.ts';
 import { unknownInstance } from '../enrollment/enrollments-by-instance.ts';
 import { FleetError } from '../errors.ts';
+import { alternativeNamesOf } from '../groups/alternative-names.ts';
 import { edgeCaOf, type GroupDefinition, pathLengthOf } from '../groups/definition.ts';
 import { dpsOf } from '../groups/dps-instance.ts';
 import type { GroupRecord, IssuingCa } from '../groups/group.ts';
@@ -76,7 +77,11 @@ export function createIssuanceCache(options: IssuanceOptions): OpenIssuance {
     const issuer = delegated?.authority ?? (await authority.open(ca));
     return {
       group,
-      issuer: createDeviceIssuer({ issuer, keyType, validityDays, now: now(), edgeCa: edgeCaOf(definition) }),
+      issuer: createDeviceIssuer({
+        ...{ issuer, keyType, validityDays, now: now() },
+        edgeCa: edgeCaOf(definition),
+        alternativeNames: alternativeNamesOf(definition),
+      }),
       bundler: await createBundler({
         ...{ group: definition, chainPem, rootPem, dps: addressOf(definition), estServer, now: now() },
         delegatedCaPem: delegated?.certificatePem,

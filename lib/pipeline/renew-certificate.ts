@@ -9,9 +9,11 @@ import type { DeviceRecord } from '../devices/device.ts';
 import { renewed, reserved, supersedeEstIdsBefore } from '../devices/renewal.ts';
 import type { RenewalRate } from '../devices/renewal-rate.ts';
 import { FleetError, orFleetError } from '../errors.ts';
+import { alternativeNamesOf } from '../groups/alternative-names.ts';
 import { type GroupRecord, type IssuingCa, isInUse } from '../groups/group.ts';
 import { jitterDaysOf } from '../groups/validity-jitter.ts';
 import { currentLog } from '../log.ts';
+import { alternativeNameOf } from '../pki/alternative-name.ts';
 import type { IssuedCertificate } from '../pki/device-issuer.ts';
 import { type EnrollmentRequest, readEnrollmentRequest } from '../pki/est-request.ts';
 import { issueRenewal, validityOf } from '../pki/renewal-issuer.ts';
@@ -92,6 +94,7 @@ export async function renewCertificate(call: EnrollCall, ports: RenewPorts): Pro
     const content = {
       ...{ kind, deviceId, key: request.key, serialNumber, reservedAt: new Date(reservation.reservedAt) },
       ...{ notBefore: new Date(reservation.notBefore), notAfter: new Date(reservation.notAfter) },
+      alternativeName: reservation.alternativeName,
     };
     const issued = await issueRenewal(content, await ports.authority.open(ca));
     note({ certificateSha256: issued.sha256Thumbprint, caSha256: certificateSha256(ca.certificatePem) });
@@ -190,12 +193,16 @@ function newRenewal({ kind, sha256 }: EnrollmentRequest, ca: IssuingCa, caller: 
   const { notBefore, notAfter: latestEnd } = validityOf(at, validityDays, kind, ca);
   const jitterDays = jitterDaysOf(definition, group.value.deviceScale ?? 0);
   const notAfter = spreadEnd(record.value.id, { now: at, notAfter: latestEnd, validityDays, jitterDays });
+  const names = kind === 'identity' ? alternativeNamesOf(definition) : undefined;
+  // A device from before the setting, with an id that is not a host name, goes on without: it would be locked out.
+  const alternativeName = names && alternativeNameOf(names, record.value.id);
   return {
     kind,
     requestSha256: sha256,
     serialNumber: newSerialNumber(),
     enrollmentGroup: definition.id,
     caGeneration: ca.generation,
+    ...(alternativeName !== undefined && { alternativeName }),
     reservedAt: at.toISOString(),
     workSince: at.toISOString(),
     notBefore: notBefore.toISOString(),

@@ -39,7 +39,7 @@ export async function createCaRequest({ commonName, signer, pathLength }: CaRequ
   if (key === undefined) throw brokenRule('key-type', `a key of type ${describeKey(signer.publicKey)} is not accepted`);
   const extensions = new Extensions([
     critical(id_ce_basicConstraints, new BasicConstraints({ cA: true, pathLenConstraint: pathLength })),
-    critical(id_ce_keyUsage, new KeyUsage(keyUsageBits(profiles['issuing-ca'], key.type))),
+    critical(id_ce_keyUsage, new KeyUsage(keyUsageBits(profiles['issuing-ca']))),
   ]);
   const info = new CertificationRequestInfo({
     version: 0, // PKCS#10 version 1

@@ -8,6 +8,7 @@ import {
   id_ce_basicConstraints,
   id_ce_extKeyUsage,
   id_ce_keyUsage,
+  id_ce_subjectAltName,
   id_ce_subjectKeyIdentifier,
   KeyUsage,
 } from '@peculiar/asn1-x509';
@@ -39,6 +40,8 @@ export interface CertificateParts {
   /** Bits of KeyUsage, bit 0 of the BIT STRING being 1. */
   readonly keyUsage: number | undefined;
   readonly extendedKeyUsage: readonly string[] | undefined;
+  /** The name in the subject alternative name, as an element of GeneralNames, where that has one name. */
+  readonly alternativeName: DerElement | undefined;
   readonly subjectKeyIdentifier: Buffer | undefined;
   readonly authorityKeyIdentifier: Buffer | undefined;
 }
@@ -62,6 +65,7 @@ export function readToBeSigned(tbs: Buffer): CertificateParts {
   const purposes = parse(value(id_ce_extKeyUsage), ExtendedKeyUsage);
   const authority = parse(value(id_ce_authorityKeyIdentifier), AuthorityKeyIdentifier)?.keyIdentifier?.buffer;
   const subjectKey = value(id_ce_subjectKeyIdentifier);
+  const names = value(id_ce_subjectAltName);
   return {
     version: version === undefined ? 1 : (expect(readElements(version.content)[0], derTag.integer).content[0] ?? 0) + 1,
     serialNumber: expect(serialNumber, derTag.integer).content,
@@ -78,6 +82,7 @@ export function readToBeSigned(tbs: Buffer): CertificateParts {
     basicConstraints: constraints && { ca: constraints.cA, pathLength: constraints.pathLenConstraint },
     keyUsage: parse(value(id_ce_keyUsage), KeyUsage)?.toNumber(),
     extendedKeyUsage: purposes && [...purposes],
+    alternativeName: names && onlyElement(readConstructed(names, derTag.sequence)),
     subjectKeyIdentifier: subjectKey && octetString(subjectKey),
     authorityKeyIdentifier: authority && Buffer.from(authority),
   };
@@ -100,6 +105,10 @@ function onlyCommonName(name: DerElement): Buffer | undefined {
   if (attribute === undefined || further.length > 0) return undefined;
   const [type, value] = readElements(attribute.content);
   return type?.whole.equals(commonNameIdDer) && value?.tag === derTag.utf8String ? value.content : undefined;
+}
+
+function onlyElement(elements: readonly DerElement[]): DerElement | undefined {
+  return elements.length === 1 ? elements[0] : undefined;
 }
 
 function timeOf(element: DerElement | undefined): CertificateTime {

@@ -1,5 +1,6 @@
 import { hash, X509Certificate } from 'node:crypto';
 import { FleetError } from '../errors.ts';
+import { type AlternativeNames, alternativeNameOfRow } from './alternative-name.ts';
 import { brokenRule } from './broken-rule.ts';
 import { readCertificate, toPem } from './certificate.ts';
 import { readCertificationRequest } from './csr.ts';
@@ -52,7 +53,9 @@ export interface DeviceIssuerOptions {
   /** Validity of all certificates counts from here, so an issuer is for minutes, not for days. */
   readonly now: Date;
   /** Gives each device a CA for its modules as well. The issuing CA needs the path length for it (edge-ca.ts). */
-  readonly edgeCa?: EdgeCaKind;
+  readonly edgeCa?: EdgeCaKind | undefined;
+  /** Absent: identities have no subject alternative name. */
+  readonly alternativeNames?: AlternativeNames | undefined;
   /** Which device has which key, where the caller keeps it beyond one issuer. Default: known to this issuer only. */
   readonly owners?: KeyOwners;
 }
@@ -71,7 +74,8 @@ export interface DeviceIssueRequest {
 export interface DeviceIssuer {
   /**
    * Issues one device's identity, and its Edge CA where the group has one. Several devices may be issued for at once.
-   * @throws FleetError `csr-invalid` when the device's own request is at fault; `certificate-rule`; `throttled` or
+   * @throws FleetError `csr-invalid` when the device's own request is at fault; `device-id-invalid` when the id cannot be the
+   * subject alternative name that was asked for; `certificate-rule`; `throttled` or
    * `unavailable` from a CA key that is not local
    */
   issue(request: DeviceIssueRequest): Promise<DeviceIdentity>;
@@ -79,7 +83,7 @@ export interface DeviceIssuer {
    * Checks what `issue` checks of a row, and makes no key and no signature: the device's own request, and the rules that
    * a certificate for an id of this length has to keep.
    * @returns the identifier of the key in the request, for `KeyOwners`; undefined when the row has no request
-   * @throws FleetError `csr-invalid`, `certificate-rule`
+   * @throws FleetError `csr-invalid`, `device-id-invalid`, `certificate-rule`
    */
   check(request: DeviceIssueRequest): Promise<Buffer | undefined>;
   /** Overwrites the last private key that was made, which OpenSSL keeps otherwise. To be called after a group of devices. */
@@ -93,7 +97,7 @@ export interface DeviceIssuer {
  * const { certificatePem } = await issuer.issue({ deviceId: 'gw-1', serialNumber: newSerialNumber() });
  */
 export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
-  const { keyType, validityDays, now } = options;
+  const { keyType, validityDays, alternativeNames, now } = options;
   const issuer = readIssuer(options.issuer);
   const signing = createCertificateSigning(issuer);
   const p256Keys = createP256KeyGenerator();
@@ -104,7 +108,10 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
 
   const identityProfile = profiles['device-identity'];
   const { notBefore, notAfter } = validityFrom(now, validityDays, identityProfile, issuer);
-  const identityKind = { profile: identityProfile, notBefore, commonNameOf: (deviceId: string) => deviceId };
+  const identityKind = {
+    ...{ profile: identityProfile, notBefore, commonNameOf: (deviceId: string) => deviceId },
+    alternativeNameOf: alternativeNames && ((deviceId: string) => alternativeNameOfRow(alternativeNames, deviceId)),
+  };
   /** Of all certificates of a device: profiles differ in the begin only. */
   const endFor = ({ deviceId, jitterDays = 0 }: DeviceIssueRequest) =>
     spreadEnd(deviceId, { now, notAfter, validityDays, jitterDays });
@@ -212,6 +219,8 @@ export function createDeviceIssuer(options: DeviceIssuerOptions): DeviceIssuer {
       const end = endFor(request);
       const choice = { deviceId, notAfter: end };
       if (edgeCaDrafts !== undefined) await templateFor(edgeCaDrafts.templates, choice);
+      // A template is made with the sample of an id.
+      if (alternativeNames !== undefined) alternativeNameOfRow(alternativeNames, deviceId);
       if (csr === undefined) {
         await templateFor(identityTemplates[keyType], choice);
         return undefined;

@@ -10,6 +10,7 @@ import { type CertificateContent, toBeSigned } from './template.ts';
  */
 export async function issueCertificate(content: CertificateContent, issuer: Issuer, now: Date): Promise<Buffer> {
   const tbs = await toBeSigned(content, issuer);
-  lint(tbs, { ...content, pathLength: content.pathLength, keyType: content.key.type, issuer, now });
+  const { pathLength, alternativeName } = content;
+  lint(tbs, { ...content, pathLength, alternativeName, keyType: content.key.type, issuer, now });
   return createCertificateSigning(issuer).sign(tbs);
 }

@@ -25,10 +25,10 @@ export interface Profile {
   /** pathLenConstraint values to choose from; `undefined` leaves the constraint out. Empty unless it is a CA. */
   readonly pathLengths: readonly (number | undefined)[];
   readonly keyUsage: readonly KeyUsageName[];
-  /** In addition, for RSA keys only: an EC key cannot encipher. */
-  readonly keyUsageRsa: readonly KeyUsageName[];
   /** Empty leaves the extension out. */
   readonly extendedKeyUsage: readonly ExtendedKeyUsageName[];
+  /** Whether its certificates have a subject alternative name where their group asks for it (alternative-name.ts). */
+  readonly alternativeName: boolean;
   readonly maxValidityDays: number;
   /**
    * Validity begins so long before the moment of issuing, for devices whose clock is behind. IoT Edge treats a certificate
@@ -37,7 +37,7 @@ export interface Profile {
   readonly backdateHours: number;
 }
 
-export type KeyUsageName = 'digitalSignature' | 'keyEncipherment' | 'keyCertSign' | 'cRLSign';
+export type KeyUsageName = 'digitalSignature' | 'keyCertSign' | 'cRLSign';
 export type ExtendedKeyUsageName = 'clientAuth';
 
 /**
@@ -72,8 +72,8 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
     ca: true,
     pathLengths: [undefined],
     keyUsage: ['keyCertSign', 'cRLSign'],
-    keyUsageRsa: [],
     extendedKeyUsage: [],
+    alternativeName: false,
     maxValidityDays: 30 * 366,
     backdateHours,
   },
@@ -88,8 +88,8 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
     ca: true,
     pathLengths: [0, 1, 2, 3],
     keyUsage: ['keyCertSign', 'cRLSign'],
-    keyUsageRsa: [],
     extendedKeyUsage: [],
+    alternativeName: false,
     maxValidityDays: 7300,
     backdateHours,
   },
@@ -105,8 +105,8 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
     ca: true,
     pathLengths: [0, 1, 2],
     keyUsage: ['keyCertSign', 'cRLSign'],
-    keyUsageRsa: [],
     extendedKeyUsage: [],
+    alternativeName: false,
     maxValidityDays: 3651,
     backdateHours,
   },
@@ -118,8 +118,8 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
     ca: false,
     pathLengths: [],
     keyUsage: ['digitalSignature'],
-    keyUsageRsa: ['keyEncipherment'],
     extendedKeyUsage: ['clientAuth'],
+    alternativeName: true,
     maxValidityDays: 3650,
     backdateHours,
   },
@@ -131,8 +131,8 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
     ca: false,
     pathLengths: [],
     keyUsage: ['digitalSignature'],
-    keyUsageRsa: ['keyEncipherment'],
     extendedKeyUsage: ['clientAuth'],
+    alternativeName: false,
     maxValidityDays: 3650,
     backdateHours,
   },
@@ -146,8 +146,8 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
     pathLengths: [0],
     // As edged asks for in its own request (Azure/iotedge, edgelet-http-workload/src/edge_ca.rs).
     keyUsage: ['digitalSignature', 'keyCertSign'],
-    keyUsageRsa: [],
     extendedKeyUsage: [],
+    alternativeName: false,
     maxValidityDays: 3650,
     backdateHours,
   },
@@ -159,8 +159,8 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
     ca: true,
     pathLengths: [1],
     keyUsage: ['digitalSignature', 'keyCertSign'],
-    keyUsageRsa: [],
     extendedKeyUsage: [],
+    alternativeName: false,
     maxValidityDays: 3650,
     backdateHours,
   },
@@ -173,23 +173,21 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
     ca: false,
     pathLengths: [],
     keyUsage: ['digitalSignature'],
-    keyUsageRsa: [],
     extendedKeyUsage: ['clientAuth'],
+    alternativeName: false,
     // DPS is shown it once, within minutes. A few days leave time to take a root out of a safe.
     maxValidityDays: 7,
     backdateHours,
   },
 };
 
-/** @returns bits of KeyUsage for a key of that type, bit 0 of the BIT STRING being 1 */
-export function keyUsageBits({ keyUsage, keyUsageRsa }: Profile, keyType: KeyType): number {
-  const names = keyType.startsWith('rsa') ? [...keyUsage, ...keyUsageRsa] : keyUsage;
-  return names.reduce((bits, name) => bits | keyUsageBit[name], 0);
+/** @returns bits of KeyUsage, bit 0 of the BIT STRING being 1 */
+export function keyUsageBits({ keyUsage }: Pick<Profile, 'keyUsage'>): number {
+  return keyUsage.reduce((bits, name) => bits | keyUsageBit[name], 0);
 }
 
 const keyUsageBit: Readonly<Record<KeyUsageName, number>> = {
   digitalSignature: KeyUsageFlags.digitalSignature,
-  keyEncipherment: KeyUsageFlags.keyEncipherment,
   keyCertSign: KeyUsageFlags.keyCertSign,
   cRLSign: KeyUsageFlags.cRLSign,
 };

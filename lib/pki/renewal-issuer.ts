@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import type { AlternativeName } from './alternative-name.ts';
 import { invalidRequest } from './csr.ts';
 import { type IssuedCertificate, issuedCertificate } from './device-issuer.ts';
 import { edgeCaCommonName, edgeCaPathLength } from './edge-ca.ts';
@@ -19,6 +20,8 @@ export interface RenewalIssueRequest {
   /** From `validityOf`, at `reservedAt`. */
   readonly notBefore: Date;
   readonly notAfter: Date;
+  /** Of an identity. Absent: it has none. */
+  readonly alternativeName?: AlternativeName | undefined;
   /** When it was reserved, which validity is checked against: signing may be tried again later. */
   readonly reservedAt: Date;
 }
@@ -29,13 +32,13 @@ export interface RenewalIssueRequest {
  * that is not local
  */
 export async function issueRenewal(request: RenewalIssueRequest, authority: Authority): Promise<IssuedCertificate> {
-  const { kind, deviceId, key, serialNumber, notBefore, notAfter, reservedAt } = request;
+  const { kind, deviceId, key, serialNumber, notBefore, notAfter, alternativeName, reservedAt } = request;
   const issuer = readIssuer(authority);
   if (keyIdentifier(key.publicKey).equals(issuer.keyIdentifier))
     throw invalidRequest('The key of the request is that of the issuing CA. Make a new key');
   const content = {
     profile: enrollmentProfiles[kind],
-    ...{ key, serialNumber, notBefore, notAfter },
+    ...{ key, serialNumber, notBefore, notAfter, alternativeName },
     ...(kind === 'edge-ca'
       ? { commonName: edgeCaCommonName(deviceId), pathLength: edgeCaPathLength[kind] }
       : { commonName: deviceId }),

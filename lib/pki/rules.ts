@@ -3,8 +3,12 @@ import {
   id_ce_basicConstraints,
   id_ce_extKeyUsage,
   id_ce_keyUsage,
+  id_ce_subjectAltName,
   id_ce_subjectKeyIdentifier,
+  id_kp_clientAuth,
+  KeyUsageFlags,
 } from '@peculiar/asn1-x509';
+import { type AlternativeName, alternativeNameTag } from './alternative-name.ts';
 import type { CertificateParts } from './certificate.ts';
 import type { Issuer } from './issuer.ts';
 import {
@@ -27,6 +31,8 @@ export interface Intent {
   readonly pathLength: number | undefined;
   readonly serialNumber: string;
   readonly commonName: string;
+  /** Undefined: it has none. */
+  readonly alternativeName: AlternativeName | undefined;
   readonly notAfter: Date;
   readonly now: Date;
 }
@@ -34,7 +40,7 @@ export interface Intent {
 /** The parts in which certificates of one template differ, and the begin of their validity. */
 export type VaryingParts = Pick<
   CertificateParts,
-  'serialNumber' | 'commonName' | 'publicKey' | 'subjectKeyIdentifier' | 'notBefore' | 'notAfter'
+  'serialNumber' | 'commonName' | 'alternativeName' | 'publicKey' | 'subjectKeyIdentifier' | 'notBefore' | 'notAfter'
 >;
 export type VaryingIntent = Omit<Intent, 'pathLength'>;
 
@@ -111,7 +117,7 @@ const validityEnd: CertificateRule = ({ notAfter }, { notAfter: intended }) =>
     : `it ends on ${notAfter.date.toISOString()} and was meant to end on ${intended.toISOString()}`;
 
 /** Exactly the extensions of the profile, each once, and critical if RFC 5280 wants it so. */
-const extensionSet: TemplateRule = ({ extensions }, { profile }) => {
+const extensionSet: TemplateRule = ({ extensions }, { profile, alternativeName }) => {
   const expected = new Map([
     [id_ce_basicConstraints, true],
     [id_ce_keyUsage, true],
@@ -119,6 +125,8 @@ const extensionSet: TemplateRule = ({ extensions }, { profile }) => {
     [id_ce_authorityKeyIdentifier, false],
   ]);
   if (profile.extendedKeyUsage.length > 0) expected.set(id_ce_extKeyUsage, false);
+  // Not critical, since the subject has a name too (RFC 5280 4.2.1.6).
+  if (profile.alternativeName && alternativeName !== undefined) expected.set(id_ce_subjectAltName, false);
   for (const { id, critical } of extensions) {
     const shouldBeCritical = expected.get(id);
     if (shouldBeCritical === undefined) return `extension ${id} is not in the profile, or there twice`;
@@ -141,13 +149,22 @@ const pathLength: TemplateRule = ({ basicConstraints }, { profile, issuer, pathL
   return `its issuer has path length ${issuer.pathLength}, which leaves no room for a CA with ${found ?? 'none'} under it`;
 };
 
-const keyUsage: TemplateRule = ({ keyUsage: found }, { profile, keyType }) =>
-  found === keyUsageBits(profile, keyType)
-    ? undefined
-    : `keyUsage is not what the profile gives a key of type ${keyType}`;
+const keyUsage: TemplateRule = ({ keyUsage: found }, { profile }) =>
+  found === keyUsageBits(profile) ? undefined : 'keyUsage is not that of the profile';
 
 const extendedKeyUsage: TemplateRule = ({ extendedKeyUsage: found = [] }, { profile }) =>
   found.join() === extendedKeyUsageIds(profile).join() ? undefined : 'extendedKeyUsage is not that of the profile';
+
+/** Bits of KeyUsage that a purpose is consistent with (RFC 5280 4.2.1.12). A key with another bit is for something else too. */
+const usagesOfPurpose: Readonly<Record<string, number>> = {
+  [id_kp_clientAuth]: KeyUsageFlags.digitalSignature | KeyUsageFlags.keyAgreement,
+};
+
+/** RFC 5280 4.2.1.12: the key may be used for purposes that both extensions allow, so each bit has to serve each purpose. */
+const usageAndPurpose: TemplateRule = ({ keyUsage: found = 0, extendedKeyUsage: purposes = [] }) => {
+  const other = purposes.find((purpose) => (found & ~(usagesOfPurpose[purpose] ?? 0)) !== 0);
+  return other === undefined ? undefined : `keyUsage has bits that the purpose ${other} is not consistent with`;
+};
 
 const authorityKeyIdentifier: TemplateRule = ({ authorityKeyIdentifier: found }, { issuer }) =>
   found?.equals(issuer.keyIdentifier) ? undefined : 'it is not the subjectKeyIdentifier of the issuer';
@@ -169,6 +186,14 @@ const subjectName: CertificateRule = ({ commonName }, { profile, commonName: int
   if (text.length > maxCommonNameLength)
     return `the common name has ${text.length} characters, and ${maxCommonNameLength} are allowed`;
   return profile.commonName.test(text) ? undefined : `the common name is not ${profile.commonNameExpected}`;
+};
+
+const subjectAlternativeName: CertificateRule = ({ alternativeName: found }, { alternativeName: intended }) => {
+  if (found === undefined && intended === undefined) return undefined;
+  if (found === undefined || intended === undefined)
+    return `it is ${found === undefined ? 'missing, or not one name' : 'not asked for'}`;
+  const isSame = found.tag === alternativeNameTag[intended.form] && found.content.toString('latin1') === intended.text;
+  return isSame ? undefined : 'it is not the one that was asked for';
 };
 
 const pointLength = { 'ec-p256': 65, 'ec-p384': 97 };
@@ -201,6 +226,7 @@ export const perTemplate = {
   'path-length': pathLength,
   'key-usage': keyUsage,
   'extended-key-usage': extendedKeyUsage,
+  'usage-and-purpose': usageAndPurpose,
   'authority-key-identifier': authorityKeyIdentifier,
 };
 
@@ -213,6 +239,7 @@ export const perCertificate = {
   'validity-end': validityEnd,
   'serial-number': serialNumber,
   'subject-name': subjectName,
+  'subject-alternative-name': subjectAlternativeName,
   'key-strength': keyStrength,
   'subject-key-identifier': subjectKeyIdentifier,
 };

@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
+import type { AlternativeName } from './alternative-name.ts';
 import { brokenRule } from './broken-rule.ts';
 import { readElement } from './der.ts';
 import type { Issuer } from './issuer.ts';
@@ -19,7 +20,9 @@ export interface CertificateContent {
   readonly notBefore: Date;
   readonly notAfter: Date;
   /** Of CAs; undefined leaves the constraint out. */
-  readonly pathLength?: number;
+  readonly pathLength?: number | undefined;
+  /** Undefined leaves the extension out. */
+  readonly alternativeName?: AlternativeName | undefined;
 }
 
 /**
@@ -53,16 +56,24 @@ export function encodeName(commonName: string): Buffer {
 
 const nameWith = (commonName: string) => new x509.Name([{ CN: [{ utf8String: commonName }] }]);
 
-function extensionsOf({ profile, key, pathLength }: CertificateContent, issuer: Issuer): x509.Extension[] {
+function extensionsOf(
+  { profile, key, pathLength, alternativeName }: CertificateContent,
+  issuer: Issuer,
+): x509.Extension[] {
   const purposes = extendedKeyUsageIds(profile);
   return [
     new x509.BasicConstraintsExtension(profile.ca, pathLength, true),
-    new x509.KeyUsagesExtension(keyUsageBits(profile, key.type), true),
+    new x509.KeyUsagesExtension(keyUsageBits(profile), true),
     ...(purposes.length > 0 ? [new x509.ExtendedKeyUsageExtension(purposes)] : []),
     new x509.SubjectKeyIdentifierExtension(keyIdentifier(key.publicKey).toString('hex')),
     new x509.AuthorityKeyIdentifierExtension(issuer.keyIdentifier.toString('hex')),
+    ...(alternativeName === undefined
+      ? []
+      : [new x509.SubjectAlternativeNameExtension([generalName(alternativeName)])]),
   ];
 }
+
+const generalName = ({ form, text }: AlternativeName) => new x509.GeneralName(form === 'uri' ? 'url' : form, text);
 
 /** All that certificates of devices have in common, besides their issuer. */
 export interface CertificateKind {
@@ -72,6 +83,8 @@ export interface CertificateKind {
   readonly notBefore: Date;
   /** Its length follows from the length of the device id. */
   readonly commonNameOf: (deviceId: string) => string;
+  /** The same of its length. Absent: the certificates have no subject alternative name. */
+  readonly alternativeNameOf?: ((deviceId: string) => AlternativeName | undefined) | undefined;
 }
 
 /** One certificate of a kind. */
@@ -98,10 +111,10 @@ export interface Draft {
 /**
  * Templates of one kind of certificate under one issuer.
  *
- * Two certificates of a kind whose common names are equally long differ in five parts of fixed length: serial number, end of
- * validity, common name, public key and its identifier. So @peculiar/x509 makes one certificate per length of name, with a
- * sample in each of the five parts, and all rules are checked on it. Every other certificate is its bytes with the five parts
- * replaced, and the rules on these checked. That takes a five-hundredth of the time that making and reading a certificate
+ * Two certificates of a kind whose device ids are equally long differ in six parts of fixed length: serial number, end of
+ * validity, common name, public key and its identifier, and the subject alternative name, where the kind has one. So
+ * @peculiar/x509 makes one certificate per length of id, with a sample in each of these parts, and all rules are checked on it.
+ * Every other certificate is its bytes with the parts replaced, and the rules on these checked. That takes a five-hundredth of the time that making and reading a certificate
  * would, with the same bytes as result (test/property/certificates.test.ts). Ends from 2050 on are longer, so they have
  * templates of their own.
  */
@@ -133,12 +146,12 @@ export interface Template {
   readonly issuer: Issuer;
   /** When its rules were checked; it is used within minutes. */
   readonly now: Date;
-  /** TBSCertificate, DER, with the five parts of the certificate that was drafted last. */
+  /** TBSCertificate, DER, with the parts of the certificate that was drafted last. */
   readonly tbs: Buffer;
   readonly parts: TemplateParts;
 }
 
-/** The five parts, as views of `tbs`, and what the rules on a certificate need besides. */
+/** The parts, as views of `tbs`, and what the rules on a certificate need besides. */
 interface TemplateParts extends VaryingParts {
   readonly commonName: Buffer;
   readonly subjectKeyIdentifier: Buffer;
@@ -154,8 +167,10 @@ async function createTemplate(
   now: Date,
 ): Promise<Template> {
   const { keyType, pathLength } = kind;
-  const commonName = kind.commonNameOf('a'.repeat(idLength));
-  const content = { ...kind, notAfter, commonName, serialNumber: sampleSerialNumber, key: sampleKeys[keyType] };
+  // Of more than 63 octets no id is one label of a host name.
+  const deviceId = idLength > 63 ? `a.${'a'.repeat(idLength - 2)}` : 'a'.repeat(idLength);
+  const names = { commonName: kind.commonNameOf(deviceId), alternativeName: kind.alternativeNameOf?.(deviceId) };
+  const content = { ...kind, ...names, notAfter, serialNumber: sampleSerialNumber, key: sampleKeys[keyType] };
   const tbs = await toBeSigned(content, issuer);
   const parts = lint(tbs, { ...content, keyType, pathLength, issuer, now });
   const { serialNumber, publicKey, notBefore, notAfter: end, notAfterOctets } = parts;
@@ -163,32 +178,35 @@ async function createTemplate(
     if (found === undefined) throw new Error('a part that the rules ask for is missing');
     return found;
   };
-  const names = { commonName: part(parts.commonName), subjectKeyIdentifier: part(parts.subjectKeyIdentifier) };
+  const found = { commonName: part(parts.commonName), subjectKeyIdentifier: part(parts.subjectKeyIdentifier) };
+  const { alternativeName } = parts;
   return {
     ...{ kind, issuer, now, tbs },
-    parts: { serialNumber, publicKey, ...names, notBefore, notAfter: end, notAfterOctets },
+    parts: { serialNumber, publicKey, ...found, alternativeName, notBefore, notAfter: end, notAfterOctets },
   };
 }
 
 /** @throws FleetError `certificate-rule` */
 export function draftCertificate(template: Template, request: CertificateRequest): Draft {
   const { issuer, now, parts } = template;
-  const { profile, keyType, commonNameOf } = template.kind;
+  const { profile, keyType, commonNameOf, alternativeNameOf } = template.kind;
   const { serialNumber, notAfter, publicKey } = request;
   const commonName = commonNameOf(request.deviceId);
+  const alternativeName = alternativeNameOf?.(request.deviceId);
   const subjectKeyIdentifier = keyIdentifier(publicKey);
   if (publicKey.length !== parts.publicKey.length)
     throw brokenRule('key-strength', 'its key is not as long as keys of its type are');
   // A value of another length is cut, or leaves a part of the one before. The rules then find that it is another value.
   parts.serialNumber.write(serialNumber, 'hex');
   parts.commonName.write(commonName, 'utf8');
+  if (alternativeName !== undefined) parts.alternativeName?.content.write(alternativeName.text, 'latin1');
   parts.publicKey.set(publicKey);
   parts.subjectKeyIdentifier.set(subjectKeyIdentifier);
   writeTime(parts.notAfterOctets, notAfter);
   const { encoding } = parts.notAfter;
   lintPerCertificate(
     { ...parts, notAfter: { date: readTime(parts.notAfterOctets, encoding), encoding } },
-    { profile, issuer, keyType, serialNumber, commonName, notAfter, now },
+    { profile, issuer, keyType, serialNumber, commonName, alternativeName, notAfter, now },
   );
   const tbs = Buffer.allocUnsafe(template.tbs.length);
   template.tbs.copy(tbs);

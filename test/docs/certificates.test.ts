@@ -15,9 +15,9 @@ const rowsUnder = (title: string) =>
 describe('docs/certificates.md', () => {
   it('has every profile as it is', () => {
     const expected = Object.entries(profiles).map(([name, profile]) => {
-      const { keyTypes, ca, pathLengths, keyUsage, keyUsageRsa, extendedKeyUsage, maxValidityDays } = profile;
+      const { keyTypes, ca, pathLengths, keyUsage, extendedKeyUsage, maxValidityDays } = profile;
       const path = ca ? `CA, ${pathLengths.map((length) => length ?? 'none').join(' or ')}` : 'no CA';
-      const usage = keyUsage.join(', ') + (keyUsageRsa.length === 0 ? '' : `; RSA: ${keyUsageRsa.join(', ')}`);
+      const usage = keyUsage.join(', ');
       const cells = [
         `\`${name}\``,
         keyTypes.join(', '),

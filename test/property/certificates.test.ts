@@ -82,13 +82,11 @@ async function byTheLibrary(request: LibraryRequest): Promise<Buffer> {
 /** Asserts that identity and Edge CA are, octet for octet, what the library makes of the same content. */
 async function assertAsTheLibrary(identity: DeviceIdentity, { certificatePem: issuerPem }: Authority, id: string) {
   const made = new NodeCertificate(identity.certificatePem);
-  const rsa = made.publicKey.asymmetricKeyType === 'rsa';
-  const usage = x509.KeyUsageFlags.digitalSignature | (rsa ? x509.KeyUsageFlags.keyEncipherment : 0);
   const ofIdentity = await byTheLibrary({
     ...{ made: identity, serialNumber: identity.serialNumber, identity, commonName: id, issuerPem },
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(usage, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
     ],
   });

@@ -45,7 +45,6 @@ interface Vector {
 }
 
 const identitySays = [/CA:FALSE/, /Key Usage: critical\s+Digital Signature\n/, /TLS Web Client Authentication\n/];
-const rsaIdentitySays = [/CA:FALSE/, /Key Usage: critical\s+Digital Signature, Key Encipherment\n/, /TLS Web Client/];
 const edgeCaSays = (pathLength: number) => [
   new RegExp(`critical\\s+CA:TRUE, pathlen:${pathLength}\\n`),
   /Key Usage: critical\s+Digital Signature, Certificate Sign\n/,
@@ -61,7 +60,9 @@ async function identities(
   });
   const { edgeCa, ...identity } = await issuer.issue({ deviceId: 'gw-1', csr, serialNumber: newSerialNumber() });
   const path = { between: [authority.certificatePem], rootPem: authority.chainPem.at(-1) ?? '' };
-  const says = options.keyType === 'rsa-2048' ? rsaIdentitySays : identitySays;
+  const { form } = options.alternativeNames ?? {};
+  const name = form === 'uri' ? 'URI:urn:fleet:line7:gw-1' : 'DNS:gw-1';
+  const says = form === undefined ? identitySays : [...identitySays, new RegExp(`Alternative Name: *\\n\\s+${name}\\n`)];
   const vectors: Vector[] = [
     { ...path, pem: identity.certificatePem, keyPem: identity.privateKeyPem?.toString(), says, client: true },
   ];
@@ -97,6 +98,8 @@ async function proof(now: Date): Promise<Vector[]> {
   return [{ pem, between: [], rootPem: root.certificatePem, keyPem, says: [subject, /CA:FALSE/] }];
 }
 
+const names = (form: 'dns' | 'uri') => ({ form, group: 'line7' });
+
 function vectors(now: Date): [string, () => Promise<Vector[]>][] {
   const device = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const under = (pathLength: number) => someAuthority({ pathLength, now });
@@ -107,6 +110,11 @@ function vectors(now: Date): [string, () => Promise<Vector[]>][] {
     ['root of P-256, issuing CA of P-384', () => cas('ec-p256', 'ec-p384', 0, now)],
     ['identity of P-256', async () => identities(await under(0), { now })],
     ['identity of RSA-2048', async () => identities(await under(0), { keyType: 'rsa-2048', now })],
+    ['identity with a DNS name', async () => identities(await under(0), { alternativeNames: names('dns'), now })],
+    [
+      'identity of RSA-2048 with a URI',
+      async () => identities(await under(0), { keyType: 'rsa-2048', alternativeNames: names('uri'), now }),
+    ],
     [
       'identity by request',
       async () => identities(await under(0), { now }, makeRequest({ ...device, commonName: 'gw-1' })),
@@ -190,6 +198,53 @@ describe('certificates made now', () => {
       }
     });
   }
+});
+
+/**
+ * The verifier of Python's cryptography (Rust), which is strict about RFC 5280 and refuses a client without a subject alternative
+ * name. ClientVerifier is in version 43 and later; the one of Debian 12 is older.
+ */
+const pythonVerifier = `
+import sys
+from cryptography import x509
+from cryptography.x509.verification import PolicyBuilder, Store
+leaf, *between = x509.load_pem_x509_certificates(open(sys.argv[1], 'rb').read())
+roots = x509.load_pem_x509_certificates(open(sys.argv[2], 'rb').read())
+verified = PolicyBuilder().store(Store(roots)).build_client_verifier().verify(leaf, between)
+print(type(verified.subjects[0]).__name__, verified.subjects[0].value, len(verified.chain))
+`;
+/** The interpreter that has it: .ci/run may have installed one. */
+const interpreter = process.env['VERIFIER_PYTHON'] ?? 'python3';
+const python = spawnSync(interpreter, ['-c', 'from cryptography.x509.verification import ClientVerifier'], { encoding: 'utf8' });
+const withoutPython = python.status === 0 ? false : 'cryptography 43 or later is not installed for python3 (pip install cryptography)';
+
+function verdictOfPython({ pem, between, rootPem }: Vector) {
+  return spawnSync(interpreter, ['-c', pythonVerifier, fileOf(pem, ...between), fileOf(rootPem)], { encoding: 'utf8' });
+}
+
+describe('identities and the client verifier of Python', { skip: withoutPython }, () => {
+  const now = new Date();
+  for (const keyType of ['ec-p256', 'rsa-2048'] as const) {
+    for (const [form, subject] of [
+      ['dns', 'DNSName gw-1 3\n'],
+      ['uri', 'UniformResourceIdentifier urn:fleet:line7:gw-1 3\n'],
+    ] as const) {
+      it(`are good with subjectAltName "${form}" (${keyType})`, async () => {
+        const options = { keyType, alternativeNames: names(form), now };
+        const [vector = assert.fail()] = await identities(await someAuthority({ now }), options);
+        const { status, stdout, stderr } = verdictOfPython(vector);
+        assert.deepEqual([status, stdout], [0, subject], stderr);
+      });
+    }
+  }
+
+  it('are refused without one: the reason for the setting', async () => {
+    const [vector = assert.fail()] = await identities(await someAuthority({ now }), { now });
+    const { status, stderr } = verdictOfPython(vector);
+    assert.notEqual(status, 0);
+    // The object identifier of the extension.
+    assert.match(stderr, /2\.5\.29\.17: Certificate is missing required extension/);
+  });
 });
 
 /** The certificates that the device issues with its CA, by OpenSSL as on the device. */

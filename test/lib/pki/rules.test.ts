@@ -50,8 +50,8 @@ async function check({ meant = {}, made = {}, tamper, under = () => issuer }: Ca
     tamper(certificate);
     tbs = Buffer.from(AsnConvert.serialize(certificate));
   }
-  const { key, pathLength } = intended;
-  lint(tbs, { ...intended, pathLength, keyType: key.type, issuer: under(), now: someTime });
+  const { key, pathLength, alternativeName } = intended;
+  lint(tbs, { ...intended, pathLength, alternativeName, keyType: key.type, issuer: under(), now: someTime });
 }
 
 const extensionOf = (tbs: TBSCertificate, id: string): Extension =>
@@ -60,6 +60,8 @@ const setExtension = (id: string, hex: string) => (tbs: TBSCertificate) => {
   extensionOf(tbs, id).extnValue = new OctetString(Buffer.from(hex, 'hex'));
 };
 const at = (days: number) => new Date(Math.floor((someTime.getTime() + days * day) / 1000) * 1000);
+const named = (form: 'dns' | 'uri', text: string) => ({ alternativeName: { form, text } });
+const identity = profiles['device-identity'];
 const edgeCa = { profile: profiles['edge-ca'], commonName: 'gw-1 edge CA', pathLength: 0 };
 
 /** Certificates that break each rule. A rule without one fails the test. */
@@ -121,6 +123,15 @@ const broken: Record<string, Case[]> = {
         tbs.extensions?.push(extensionOf(tbs, '2.5.29.37'));
       },
     },
+    { made: named('dns', 'gw-1') },
+    { meant: named('dns', 'gw-1'), made: { alternativeName: undefined } },
+    { meant: { ...edgeCa, ...named('dns', 'gw-1') }, under: () => edgeIssuer },
+    {
+      meant: named('dns', 'gw-1'),
+      tamper: (tbs) => {
+        extensionOf(tbs, '2.5.29.17').critical = true;
+      },
+    },
     {
       tamper: (tbs) => {
         tbs.extensions?.push(new Extension({ extnID: '2.5.29.17', extnValue: new OctetString(Buffer.of(0x30, 0)) }));
@@ -137,6 +148,24 @@ const broken: Record<string, Case[]> = {
       },
     },
   ],
+  'usage-and-purpose': [
+    { meant: { profile: { ...identity, keyUsage: ['digitalSignature', 'keyCertSign'] } } },
+    {
+      meant: {
+        profile: { ...profiles['edge-ca'], extendedKeyUsage: ['clientAuth'] },
+        commonName: 'gw-1 edge CA',
+        pathLength: 0,
+      },
+      under: () => edgeIssuer,
+    },
+  ],
+  'subject-alternative-name': [
+    { meant: named('dns', 'gw-1'), made: named('dns', 'gw-2') },
+    { meant: named('dns', 'gw-1'), made: named('uri', 'gw-1') },
+    { meant: named('uri', 'urn:fleet:line7:gw-1'), made: named('uri', 'urn:fleet:line7:gw-1x') },
+    // Two names, of which the first is the one that was asked for.
+    { meant: named('dns', 'gw-1'), tamper: setExtension('2.5.29.17', '300c820467772d31820467772d32') },
+  ],
   'ca-flag': [
     { tamper: setExtension('2.5.29.19', '30030101ff') },
     { meant: edgeCa, tamper: setExtension('2.5.29.19', '3000'), under: () => edgeIssuer },
@@ -151,7 +180,8 @@ const broken: Record<string, Case[]> = {
     { meant: { ...edgeCa, profile: profiles['edge-device-ca-1.1'], pathLength: 1 }, under: () => edgeIssuer },
   ],
   'key-usage': [
-    { tamper: setExtension('2.5.29.15', '030205a0') }, // keyEncipherment of an EC key
+    { tamper: setExtension('2.5.29.15', '030205a0') }, // keyEncipherment too
+    { meant: { key: rsaKey }, tamper: setExtension('2.5.29.15', '030205a0') },
     { tamper: setExtension('2.5.29.15', '03020204') }, // keyCertSign
   ],
   'extended-key-usage': [{ tamper: setExtension('2.5.29.37', '300a06082b06010505070301') }], // serverAuth
@@ -225,7 +255,15 @@ describe('rules of certificates', () => {
   }
 
   it('refuse bytes that are not a certificate', async () => {
-    const intent = { ...content(), pathLength: undefined, keyType: 'ec-p256' as const, issuer, now: someTime };
+    const alternativeName = undefined;
+    const intent = {
+      ...content(),
+      pathLength: undefined,
+      alternativeName,
+      keyType: 'ec-p256' as const,
+      issuer,
+      now: someTime,
+    };
     const tbs = await toBeSigned(intent, issuer);
     assert.throws(() => lint(tbs.subarray(0, -1), intent), { code: 'certificate-rule', message: /^encoding: / });
     assert.throws(() => lint(Buffer.concat([tbs, Buffer.of(0)]), intent), { message: /^encoding: / });
