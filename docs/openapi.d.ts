@@ -1262,8 +1262,7 @@ export interface components {
              */
             keyType?: "ec-p256" | "rsa-2048";
             /**
-             * @description Subject alternative name of a device identity, for verifiers that want one: none; "uri", `urn:fleet:<group>:<device id>`; or "dns", the device id, which then has to be a host name. The common name is the device id in each case.
-             * @default none
+             * @description Subject alternative name of a device identity, for verifiers that want one: none; "uri", `urn:fleet:<group>:<device id>`; or "dns", the device id, which then has to be a host name. The common name is the device id in each case. Default: "none".
              * @enum {string}
              */
             subjectAltName?: "none" | "dns" | "uri";
@@ -3545,11 +3544,10 @@ export interface components {
              */
             keyType: "ec-p256" | "rsa-2048";
             /**
-             * @description Subject alternative name of a device identity, for verifiers that want one: none; "uri", `urn:fleet:<group>:<device id>`; or "dns", the device id, which then has to be a host name. The common name is the device id in each case.
-             * @default none
+             * @description Subject alternative name of a device identity, for verifiers that want one: none; "uri", `urn:fleet:<group>:<device id>`; or "dns", the device id, which then has to be a host name. The common name is the device id in each case. Default: "none".
              * @enum {string}
              */
-            subjectAltName: "none" | "dns" | "uri";
+            subjectAltName?: "none" | "dns" | "uri";
             /**
              * @description Life of a device identity in days. It never outlives its issuing CA.
              * @default 365

@@ -6,5 +6,5 @@ export function alternativeNamesOf({
   id,
   subjectAltName,
 }: Pick<GroupDefinition, 'id' | 'subjectAltName'>): AlternativeNames | undefined {
-  return subjectAltName === 'none' ? undefined : { form: subjectAltName, group: id };
+  return subjectAltName === undefined || subjectAltName === 'none' ? undefined : { form: subjectAltName, group: id };
 }

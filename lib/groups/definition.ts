@@ -138,9 +138,9 @@ const schema = strictObject({
   keyType: z.enum(['ec-p256', 'rsa-2048']).default('ec-p256').describe('Type of the key of a device identity.'),
   subjectAltName: z
     .enum(['none', 'dns', 'uri'])
-    .default('none')
+    .optional()
     .describe(
-      'Subject alternative name of a device identity, for verifiers that want one: none; "uri", `urn:fleet:<group>:<device id>`; or "dns", the device id, which then has to be a host name. The common name is the device id in each case.',
+      'Subject alternative name of a device identity, for verifiers that want one: none; "uri", `urn:fleet:<group>:<device id>`; or "dns", the device id, which then has to be a host name. The common name is the device id in each case. Default: "none".',
     ),
   validityDays: days(1, 3650)
     .default(365)
