@@ -49,7 +49,7 @@ export function deviceCommands(root: Root, run: Run): void {
       .command('bundle')
       .description('download the bundle of a device, compared with its recorded SHA-256')
       .argument(...device)
-      .option('--out <FILE>', 'file to write (default: the name of the bundle)')
+      .option('--out <FILE>', 'file or folder to write it to (default: the name of the bundle, here)')
       .action(run(async () => (await import('../verbs/devices.ts')).fetchBundle)),
     {
       exits: ['notFound'],

@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
 import { answered } from '../api.ts';
 import { bundleFileName, type Device, downloadBundle } from '../bundles.ts';
 import type { Context } from '../context.ts';
@@ -97,12 +98,19 @@ export async function fetchBundle(
   { out }: { out?: string | undefined },
 ): Promise<undefined> {
   const device = await readDevice(context, deviceId);
-  const file = resolve(out ?? bundleFileName(device));
+  const file = resolve(await fileFor(out, bundleFileName(device)));
   const sha256 = await downloadBundle(await context.api(), device, file);
   await context.output.one({ deviceId, file, sha256 }, () => [
     ['file', file],
     ['SHA-256', sha256],
   ]);
-  context.say(`next: fleet bundle verify ${out ?? bundleFileName(device)} --groups FILE`);
+  context.say(`next: fleet bundle verify ${relative('', file)} --groups FILE`);
   return undefined;
+}
+
+/** @returns the file that `out` names: itself, or one in it if it is a folder */
+async function fileFor(out: string | undefined, name: string): Promise<string> {
+  if (out === undefined) return name;
+  const found = await stat(out).catch(() => undefined);
+  return found?.isDirectory() === true ? join(out, name) : out;
 }

@@ -44,7 +44,8 @@ export function alternativeNameOf({ form, group }: AlternativeNames, deviceId: s
 export function alternativeNameOfRow(names: AlternativeNames, deviceId: string): AlternativeName {
   const name = alternativeNameOf(names, deviceId);
   if (name !== undefined) return name;
-  const message = `The id is not a host name, which subjectAltName "dns" of group "${names.group}" puts into the certificate.`;
-  const expected = 'labels of a-z, 0-9 and "-", joined by dots';
+  const reason = `The id is not a host name, and subjectAltName "dns" of group "${names.group}" puts it into the certificate as one.`;
+  const expected = 'labels of a-z, 0-9 and "-" joined by dots; or a group with subjectAltName "uri"';
+  const message = `${reason} Expected ${expected}.`;
   throw new FleetError('device-id-invalid', message, { column: 'deviceId', expected });
 }

@@ -88,6 +88,10 @@ describe('fleet devices', () => {
     assert.equal(readFileSync(file, 'utf8'), content);
     assert.equal(statSync(file).mode & 0o777, 0o600);
     assert.equal(existsSync(`${file}.part`), false);
+    // Into a folder, under its own name.
+    const inFolder = await fleet(`device bundle gw-1 --out ${folder} --json`, deployment);
+    assert.deepEqual(JSON.parse(inFolder.out).file, join(folder, device.bundle.fileName));
+    assert.equal(readFileSync(join(folder, device.bundle.fileName), 'utf8'), content);
   });
 });
 
