@@ -38,7 +38,12 @@ describe('a subject alternative name', () => {
       assert.equal(alternativeNameOf({ form: 'dns', group: 'line7' }, id), undefined);
       assert.throws(() => alternativeNameOfRow({ form: 'dns', group: 'line7' }, id), {
         code: 'device-id-invalid',
-        message: /subjectAltName "dns" of group "line7"/,
+        message:
+          /subjectAltName "dns" of group "line7".* Expected labels of .*; or a group with subjectAltName "uri"\.$/,
+        details: {
+          column: 'deviceId',
+          expected: 'labels of a-z, 0-9 and "-" joined by dots; or a group with subjectAltName "uri"',
+        },
       });
     });
 });
