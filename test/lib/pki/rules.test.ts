@@ -233,6 +233,8 @@ describe('rules of certificates', () => {
     await check({ meant: edgeCa, under: () => edgeIssuer });
     await check({ meant: { notAfter: issuer.notAfter } });
     await check({ meant: { notBefore: at(0) } });
+    await check({ meant: named('dns', 'gw-1') });
+    await check({ meant: { ...named('uri', 'urn:fleet:line7:gw-1'), key: rsaKey } });
   });
 
   for (const rule of Object.keys({ ...perTemplate, ...perCertificate })) {
