@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { jobErrors } from '../../../lib/jobs/reports.ts';
+import { cancelJob } from '../../../lib/pipeline/cancel-job.ts';
 import { recordDeadLetter } from '../../../lib/pipeline/record-dead-letter.ts';
 import { redriveDeadLetters } from '../../../lib/pipeline/redrive-dead-letters.ts';
 import { retryJob } from '../../../lib/pipeline/retry-job.ts';
@@ -97,6 +98,18 @@ describe('an upload that was given up after it was done', () => {
       assert.deepEqual([status, counts.provisioned], ['completed', 4]);
     });
   }
+
+  it('changes nothing where its job was cancelled and has ended', async () => {
+    using world = createWorld();
+    await world.declare('line7', { keyCustody: 'plain' });
+    const jobId = await world.upload(event.blobName, manifest);
+    const eTag = (await world.manifests.properties(event.blobName))?.etag;
+    await breakAt(world, 'open');
+    const cancelled = await cancelJob(jobId, world.services());
+    assert.ok(cancelled.finishedAt);
+    await lettersOf(world).record('manifest-uploads', { ...announced, data: { ...announced.data, eTag } });
+    assert.deepEqual(await world.job(jobId), cancelled);
+  });
 
   it('changes nothing where its job failed for a reason: the reason stays', async () => {
     using world = createWorld();
