@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { jobErrors } from '../../../lib/jobs/reports.ts';
+import { cancelJob } from '../../../lib/pipeline/cancel-job.ts';
 import { recordDeadLetter } from '../../../lib/pipeline/record-dead-letter.ts';
 import { redriveDeadLetters } from '../../../lib/pipeline/redrive-dead-letters.ts';
 import { retryJob } from '../../../lib/pipeline/retry-job.ts';
@@ -75,6 +76,55 @@ describe('an upload that was given up when some of its chunks were sent', () => 
     await world.settle();
     const { counts } = await world.job(jobId);
     assert.equal(counts.provisioned, 2, 'what was begun is finished, what was not is dropped');
+  });
+});
+
+describe('an upload that was given up after it was done', () => {
+  for (const [name, settle] of [
+    ['all of its chunks were sent', async (world: World) => world.queue.shift()?.run()],
+    ['its job has ended', async (world: World) => world.settle()],
+  ] as const) {
+    it(`changes nothing where ${name}`, async () => {
+      using world = createWorld({ chunkRows: 2 });
+      await world.declare('line7', { keyCustody: 'plain' });
+      const jobId = await world.upload(event.blobName, manifest);
+      const eTag = (await world.manifests.properties(event.blobName))?.etag;
+      await settle(world);
+      const before = await world.job(jobId);
+      await lettersOf(world).record('manifest-uploads', { ...announced, data: { ...announced.data, eTag } });
+      assert.deepEqual(await world.job(jobId), before);
+      await world.settle();
+      const { status, counts } = await world.job(jobId);
+      assert.deepEqual([status, counts.provisioned], ['completed', 4]);
+    });
+  }
+
+  it('changes nothing where its job was cancelled and has ended', async () => {
+    using world = createWorld();
+    await world.declare('line7', { keyCustody: 'plain' });
+    const jobId = await world.upload(event.blobName, manifest);
+    const eTag = (await world.manifests.properties(event.blobName))?.etag;
+    await breakAt(world, 'open');
+    const cancelled = await cancelJob(jobId, world.services());
+    assert.ok(cancelled.finishedAt);
+    await lettersOf(world).record('manifest-uploads', { ...announced, data: { ...announced.data, eTag } });
+    assert.deepEqual(await world.job(jobId), cancelled);
+  });
+
+  it('changes nothing where its job failed for a reason: the reason stays', async () => {
+    using world = createWorld();
+    const jobId = await world.upload('line7/list.txt', manifest);
+    const eTag = (await world.manifests.properties('line7/list.txt'))?.etag;
+    await world.settle();
+    const url = 'https://test.blob.core.windows.net/manifests/line7/list.txt';
+    const subject = '/blobServices/default/containers/manifests/blobs/line7/list.txt';
+    await lettersOf(world).record('manifest-uploads', {
+      ...announced,
+      subject,
+      data: { contentLength: 30, url, eTag },
+    });
+    const { status, reason } = await world.job(jobId);
+    assert.deepEqual([status, reason?.code], ['failed', 'manifest-format']);
   });
 });
 

@@ -85,3 +85,58 @@ it('twins are written two at a time', async () => {
   assert.equal(await reconcileRegistrations(services(world, { twins: { ...noTwins, merge } })), 20);
   assert.equal(most, 2);
 });
+
+it('a group whose registrations DPS does not give stops no other group', async () => {
+  using world = createWorld();
+  const ids = ['line6', 'line7', 'line8'];
+  for (const id of ids) {
+    await world.declare(id, { keyCustody: 'plain' });
+    await world.devices.create([{ ...waitingDevice(`gw-${id}`), enrollmentGroup: id }]);
+    const registration = { status: 'assigned', assignedHub: 'hub.azure-devices.net' } as const;
+    world.enrollments.registrations.set(id, [{ deviceId: `gw-${id}`, registration }]);
+  }
+  const { enrollments } = world.services();
+  async function* groupRegistrations(id: string) {
+    if (id === 'line7') throw new FleetError('unavailable', 'DPS did not answer.');
+    yield* enrollments.groupRegistrations(id);
+  }
+  const failing = { ...world.enrollments, groupRegistrations };
+  assert.equal(await reconcileRegistrations(services(world, { enrollments: failing })), 2);
+  assert.deepEqual(
+    ids.map((id) => world.devices.records.get(`gw-${id}`)?.status),
+    ['assigned', 'provisioned', 'assigned'],
+  );
+  // The next run finds it.
+  assert.equal(await reconcileRegistrations(services(world, {})), 1);
+});
+
+it('an error that is not of a service ends the run', async () => {
+  using world = createWorld();
+  await world.declare('line7', { keyCustody: 'plain' });
+  const fault = new TypeError('a fault of the program');
+  const devices: DeviceStore = { ...world.devices, waitingIds: async () => Promise.reject(fault) };
+  await assert.rejects(reconcileRegistrations(services(world, { devices })), fault);
+});
+
+it('a device whose twin cannot be written is not assigned until it is', async () => {
+  using world = createWorld();
+  await world.declare('line7', { keyCustody: 'plain' });
+  const twin = { tags: { slot: 1 }, desired: {} };
+  await world.devices.create([1, 2].map((index) => ({ ...waitingDevice(idOf(index)), twin })));
+  const registration = { status: 'assigned', assignedHub: 'hub.azure-devices.net' } as const;
+  world.enrollments.registrations.set(
+    'line7',
+    [1, 2].map((index) => ({ deviceId: idOf(index), registration })),
+  );
+  const merge = async (_hub: string, deviceId: string) => {
+    if (deviceId === idOf(1)) throw new FleetError('throttled', 'The hub is busy.');
+  };
+  assert.equal(await reconcileRegistrations(services(world, { twins: { ...noTwins, merge } })), 1);
+  const before = world.devices.records.get(idOf(1));
+  assert.deepEqual([before?.status, before?.registration], ['provisioned', undefined]);
+  assert.equal(world.devices.records.get(idOf(2))?.status, 'assigned');
+  assert.equal(await reconcileRegistrations(services(world, {})), 1);
+  const after = world.devices.records.get(idOf(1));
+  assert.equal(after?.status, 'assigned');
+  assert.ok(after?.registration?.twinDeliveredAt);
+});
