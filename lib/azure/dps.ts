@@ -103,9 +103,9 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
   /** @returns errors by registration id; undefined when DPS refused the whole call without naming an enrollment */
   async function runBulk(enrollments: DpsEnrollment[]): Promise<Map<string, EnrollmentError> | undefined> {
     try {
-      const result = await callingIot(service, () => bulkCreate(client, enrollments));
+      const errors = await callingIot(service, () => bulkCreate(client, enrollments));
       return new Map(
-        result.errors.map(({ registrationId, errorCode, errorStatus }) => [
+        errors.map(({ registrationId, errorCode, errorStatus }) => [
           registrationId.toLowerCase(),
           { errorCode, message: errorStatus },
         ]),
@@ -311,16 +311,27 @@ export function createDpsEnrollments(connection: IotConnection): Enrollments {
 
 /** The promise form of runBulkEnrollmentOperation never settles (1.11.2); the callback form does. */
 function bulkCreate(client: ProvisioningServiceClient, enrollments: DpsEnrollment[]) {
-  return new Promise<{ errors: { registrationId: string; errorCode: number; errorStatus: string }[] }>(
-    (resolve, reject) => {
-      client.runBulkEnrollmentOperation({ mode: 'create', enrollments }, (error, result) => {
-        if (error) reject(error);
-        else if (result === undefined)
-          reject(new FleetError('unavailable', 'DPS answered a bulk call without a result.'));
-        else resolve(result);
-      });
-    },
-  );
+  return new Promise<readonly BulkError[]>((resolve, reject) => {
+    client.runBulkEnrollmentOperation({ mode: 'create', enrollments }, (error, result) => {
+      // DPS leaves out members that are null. The SDK gives an empty answer without both members.
+      const { isSuccessful = false, errors } = (result ?? {}) as BulkResult;
+      if (error) reject(error);
+      else if (errors) resolve(errors);
+      else if (isSuccessful) resolve([]);
+      else reject(new FleetError('unavailable', 'DPS answered a bulk call without a result.'));
+    });
+  });
+}
+
+interface BulkResult {
+  readonly isSuccessful?: boolean;
+  readonly errors?: readonly BulkError[] | null;
+}
+
+interface BulkError {
+  readonly registrationId: string;
+  readonly errorCode: number;
+  readonly errorStatus: string;
 }
 
 /** Whether the entry was created or changed between the read and the write. It is read again then. */

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, it, type TestContext, test } from 'node:test';
+import type { Container } from '@azure/cosmos';
 import { containerDefinitions } from '../../../lib/azure/cosmos.ts';
 import { createCosmosJobStore } from '../../../lib/azure/cosmos-jobs.ts';
-import { someJob } from '../../factories.ts';
+import { noRows } from '../../../lib/jobs/job.ts';
+import { someJob, someTime } from '../../factories.ts';
 import { startCosmos } from '../../infra/emulators/cosmos/start-cosmos.ts';
 
 const request = containerDefinitions.find(({ id }) => id === 'jobs');
@@ -50,5 +52,127 @@ test('a page of jobs by status reads at most 1,000 jobs whose status must be rea
   assert.ok(first.continuation !== undefined);
   assert.deepEqual(await store.list({ size: 500, status: ['completed'], continuation: first.continuation }), {
     items: [],
+  });
+});
+
+describe('a part that is counted', () => {
+  const part = {
+    part: 'chunk-00000',
+    chunk: 0,
+    finishedAt: someTime.toISOString(),
+    outcome: { ...noRows, provisioned: 2 },
+  };
+
+  /** A store with one job, whose first batches are answered as a test says. */
+  async function someStore(t: TestContext, ...answers: readonly object[]) {
+    const { container: make } = await startCosmos(t);
+    const container = await make(request);
+    const { batch } = container.items;
+    let batches = 0;
+    container.items.batch = ((...given: Parameters<typeof batch>) => {
+      const answer = answers[batches++];
+      return answer === undefined ? batch.apply(container.items, given) : Promise.resolve(answer);
+    }) as typeof batch;
+    const store = createCosmosJobStore(container);
+    const job = someJob();
+    await store.create(job);
+    const provisioned = async () => (await store.read(job.jobId))?.counts.provisioned;
+    return { store, provisioned, count: () => store.count(job.jobId, part), batches: () => batches };
+  }
+
+  const each = (...statuses: readonly number[]) => ({
+    code: 207,
+    result: statuses.map((statusCode) => ({ statusCode })),
+  });
+  /** The whole batch, its first operation, and its last one. */
+  const answeredWith = (status: number) => [
+    { code: status, result: [] },
+    { code: status },
+    each(status, 424),
+    each(424, status),
+  ];
+
+  it('is counted at the next try when it met another writer', async (t) => {
+    const { count, provisioned, batches } = await someStore(t, ...answeredWith(449));
+    assert.equal((await count()).counts.provisioned, 2);
+    assert.deepEqual([await provisioned(), batches()], [2, 5]);
+  });
+
+  it('fails as throttled, and is not counted', async (t) => {
+    const answers = answeredWith(429);
+    const { count, provisioned, batches } = await someStore(t, ...answers);
+    for (const _ of answers) await assert.rejects(count(), { code: 'throttled', details: { retryAfter: 1 } });
+    assert.deepEqual([await provisioned(), batches()], [0, answers.length]);
+    assert.equal((await count()).counts.provisioned, 2);
+  });
+
+  it('fails as unavailable when its batch ends in the middle, and is not counted', async (t) => {
+    const { count, provisioned, batches } = await someStore(t, each(424, 400), each(400, 424));
+    for (const _ of [1, 2]) await assert.rejects(count(), { code: 'unavailable', message: /chunk-00000.*status 207/ });
+    assert.deepEqual([await provisioned(), batches()], [0, 2]);
+  });
+
+  it('of a job that is not there is unavailable, and leaves no document', async (t) => {
+    const { store } = await someStore(t);
+    const jobId = 'f'.repeat(24);
+    await assert.rejects(store.count(jobId, part), { code: 'unavailable' });
+    assert.deepEqual(await store.readWithPart(jobId, part.part), { job: undefined, part: undefined });
+  });
+
+  it('is given up when it meets other writers again and again', async (t) => {
+    const { count, batches } = await someStore(t, ...Array.from({ length: 40 }, () => each(449, 424)));
+    await assert.rejects(count(), { code: 'concurrent-change' });
+    assert.equal(batches(), 20);
+  });
+});
+
+describe('a job that changes', () => {
+  it('between read and write is read again, and both changes stay', async (t) => {
+    const { container: make } = await startCosmos(t);
+    const container = await make(request);
+    const [store, other] = [createCosmosJobStore(container), createCosmosJobStore(container)];
+    const { jobId } = someJob();
+    await store.create(someJob());
+    const { item } = container;
+    let reads = 0;
+    const meanwhile = async () =>
+      void (await other.update(jobId, ['received'], { startedAt: '2026-11-23T08:00:01.000Z' }));
+    container.item = ((...given: Parameters<typeof item>) => {
+      const found = item.apply(container, given);
+      const { patch } = found;
+      found.patch = (async (...change: Parameters<typeof patch>) => {
+        if (++reads === 1) await meanwhile();
+        return patch.apply(found, change);
+      }) as typeof patch;
+      return found;
+    }) as typeof item;
+    const updated = await store.update(jobId, ['received'], { status: 'splitting' });
+    assert.deepEqual([updated?.status, updated?.startedAt], ['splitting', '2026-11-23T08:00:01.000Z']);
+  });
+
+  it('under each write is given up', async () => {
+    const read = async () => ({ resource: { ...someJob(), _etag: '"1"' } });
+    let patches = 0;
+    const patch = async () => {
+      patches += 1;
+      throw Object.assign(new Error('precondition'), { code: 412 });
+    };
+    const store = createCosmosJobStore({ item: () => ({ read, patch }) } as unknown as Container);
+    const { jobId } = someJob();
+    await assert.rejects(store.update(jobId, ['received'], { status: 'splitting' }), { code: 'concurrent-change' });
+    assert.equal(patches, 20);
+  });
+
+  it('or is deleted since it was read is not written, and that is said', async (t) => {
+    const { container: make } = await startCosmos(t);
+    const container = await make(request);
+    const store = createCosmosJobStore(container);
+    const { jobId } = someJob();
+    await store.create(someJob());
+    const read = await store.readVersion(jobId);
+    assert.ok(read);
+    await container.item('job', jobId).delete();
+    assert.equal(await store.updateVersion(read, { retrying: 1 }), undefined);
+    assert.equal(await store.update(jobId, ['received'], { retrying: 1 }), undefined);
   });
 });

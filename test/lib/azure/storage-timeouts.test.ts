@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { after, before, describe, it } from 'node:test';
+import { after, before, describe, it, type TestContext } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { createAppendBlobs } from '../../../lib/azure/append-blobs.ts';
@@ -12,10 +13,10 @@ import { createMessageQueue } from '../../../lib/azure/queues.ts';
 
 /* A storage service that takes a request and does not answer, or answers half of it. */
 
-let respond: (response: ServerResponse) => void = () => {};
+let respond: (response: ServerResponse, request: IncomingMessage) => void = () => {};
 const server = createServer((request, response) => {
   request.resume();
-  respond(response);
+  respond(response, request);
 });
 let connectionString = '';
 
@@ -96,4 +97,57 @@ describe('a storage service that does not answer', () => {
       for await (const part of stream) assert.ok(part.length > 0);
     });
   });
+});
+
+describe('the lease of a lock', () => {
+  const leaseHeaders = { 'x-ms-lease-id': '00000000-0000-4000-8000-000000000000', etag: '"1"' };
+
+  /**
+   * Runs work under a lock, and lets the time of so many renewals pass meanwhile.
+   * @param answer the status for a `renew` or a `release`
+   * @returns the actions that the service was asked for, and what `tryRun` gave
+   */
+  async function workUnder(t: TestContext, renewals: number, answer: (action: string) => number) {
+    const asked: string[] = [];
+    let onAction = () => {};
+    respond = (response, request) => {
+      const action = String(request.headers['x-ms-lease-action']);
+      asked.push(action);
+      response.writeHead(action === 'acquire' ? 201 : answer(action), leaseHeaders).end();
+      onAction();
+    };
+    const renew: (() => void)[] = [];
+    const intervals: number[] = [];
+    t.mock.method(globalThis, 'setInterval', (act: () => void, milliseconds: number) => {
+      renew.push(act);
+      intervals.push(milliseconds);
+      return { unref() {} };
+    });
+    const ran = await lock().tryRun(async () => {
+      for (let index = 0; index < renewals; index++) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        onAction = resolve;
+        for (const act of renew) act();
+        await promise;
+        // The answer arrives, and its error too.
+        await pause(20);
+      }
+    });
+    return { asked, ran, intervals };
+  }
+
+  it('is renewed while the work runs, well before it ends, and released after it', async (t) => {
+    const { asked, ran, intervals } = await workUnder(t, 2, () => 200);
+    assert.equal(ran, true);
+    assert.deepEqual(asked, ['acquire', 'renew', 'renew', 'release']);
+    assert.deepEqual(intervals, [20_000]);
+  });
+
+  for (const status of [404, 409, 412]) {
+    it(`that can neither be renewed nor released (${status}) does not end the work, nor this process`, async (t) => {
+      const { asked, ran } = await workUnder(t, 2, () => status);
+      assert.equal(ran, true);
+      assert.deepEqual(asked, ['acquire', 'renew', 'renew', 'release']);
+    });
+  }
 });
