@@ -27,7 +27,21 @@ const refused: readonly [what: string, text: string, fault: RegExp][] = [
   ['text that is not YAML', `${good}agent: [`, /not YAML/],
 ];
 
+/** Parts that the daemon can do without. */
+const optional: readonly [what: string, text: string][] = [
+  ['a registration id', good.replace(/ {4}registration_id:.*\n/, '')],
+  ['always_reprovision_on_startup', good.replace(/ {2}always_reprovision_on_startup:.*\n/, '')],
+  ['dynamic_reprovisioning', good.replace(/ {2}dynamic_reprovisioning:.*\n/, '')],
+  ['certificates of an Edge CA', good.replace(/certificates:\n(?: {2}.*\n)*/, '')],
+];
+
 describe('config.yaml', () => {
+  for (const [what, text] of optional) {
+    it(`is accepted without ${what}`, () => {
+      assert.notEqual(text, good);
+      assert.deepEqual((readConfigYaml(text) as { faults?: string[] }).faults, undefined);
+    });
+  }
   it('is accepted as it is made', () => assert.ok('config' in readConfigYaml(good)));
   for (const [what, text, fault] of refused) {
     it(`is refused with ${what}`, () => {

@@ -28,6 +28,11 @@ describe('the name of a certificate', () => {
     assert.deepEqual(certificateNameIn(`${'Cd:'.repeat(31)}cd`), { kind: 'sha256Thumbprint', hex: 'cd'.repeat(32) });
   });
 
+  it('is read from 256 characters, and from no more', () => {
+    assert.equal(certificateNameIn(serial.padEnd(256, ' '))?.hex, serial);
+    assert.equal(certificateNameIn(serial.padEnd(257, ' ')), undefined);
+  });
+
   for (const text of [
     '',
     ':',

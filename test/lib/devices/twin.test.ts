@@ -15,6 +15,7 @@ describe('limits of a twin', () => {
     ['has a key with letters of any alphabet', { straße: 'x', 工場: 1 }],
     ['has a string of 4 KB', { a: 'x'.repeat(4096) }],
     ['has the largest integer', { a: 4503599627370495, b: -4503599627370496 }],
+    ['has a key of 1 KB', { ['k'.repeat(1024)]: 1 }],
     ['has arrays and fractions', { a: [1, 2.5, { b: true }] }],
     ['has a value in the tenth nested object', nested(10, 'value')],
     ['has 1000 numbers of many digits, which are 8 bytes each', { a: Array.from({ length: 1000 }, () => 1234567.891) }],
@@ -35,7 +36,9 @@ describe('limits of a twin', () => {
     ['has an empty key', { '': 1 }, /key/],
     ['has a key of more than 1 KB', { ['k'.repeat(1025)]: 1 }, /key/],
     ['has a string of more than 4 KB', { a: 'ä'.repeat(2049) }, /longer than 4096/],
+    ['has a string of 4 KB and a byte', { a: 'x'.repeat(4097) }, /longer than 4096/],
     ['has an integer that is too large', { a: 4503599627370496 }, /outside .*; write it as text$/],
+    ['has an integer that is too small', { a: -4503599627370497 }, /outside .*; write it as text$/],
     ['has null', { a: { b: null } }, /^null, which no twin can hold/],
     ['has null in an array', { a: [1, [2, null]] }, /^null, which no twin can hold/],
     [
@@ -59,6 +62,38 @@ describe('limits of a twin', () => {
       twinIssues({ tags: {}, desired: { ...desired, more: 'x'.repeat(4000), yet: 'x'.repeat(4000) } })[0]?.path,
       'desired',
     );
+  });
+});
+
+describe('the limits of a twin, to the byte', () => {
+  // Ten keys of 2 bytes, and a number and a boolean of 8 and 4 bytes with keys of 1 byte.
+  const filled = (bytes: number) => {
+    const texts = Array.from({ length: 10 }, (_, index) => {
+      const rest = bytes - 20 - 14 - index * 4096;
+      return [`t${index}`, 'x'.repeat(Math.max(0, Math.min(4096, rest)))] as const;
+    });
+    return { ...Object.fromEntries(texts), n: 1, b: true };
+  };
+  const sections: [section: 'tags' | 'desired', bytes: number][] = [
+    ['tags', 8 * 1024],
+    ['desired', 32 * 1024],
+  ];
+  for (const [section, bytes] of sections)
+    it(`are ${bytes} bytes in ${section}`, () => {
+      const issuesOf = (size: number) => twinIssues({ tags: {}, desired: {}, [section]: filled(size) });
+      assert.deepEqual(issuesOf(bytes), []);
+      assert.deepEqual(issuesOf(bytes + 1), [
+        { path: section, message: `${bytes + 1} bytes where IoT Hub takes ${bytes}` },
+      ]);
+    });
+
+  it('are 50,000 values in a section, counted in all of its lists', () => {
+    const issuesOf = (more: number) => {
+      const lists = { a: Array(25_000).fill(''), b: Array(24_998 + more).fill('') };
+      return twinIssues({ tags: {}, desired: lists });
+    };
+    assert.deepEqual(issuesOf(0), []);
+    assert.deepEqual(issuesOf(1), [{ path: 'desired.b', message: 'more than 50000 values' }]);
   });
 });
 

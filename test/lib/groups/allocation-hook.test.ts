@@ -39,6 +39,21 @@ describe('the keys of a webhook', () => {
     assert.equal(done.since, timeAt(0));
   });
 
+  it('are ten at most, also while DPS takes none of them', () => {
+    let hook = hookAt(0);
+    for (let generation = 2; generation <= 10; generation += 1) {
+      const rotated = withNewKey(hook, keyOf(generation, generation), new Date(timeAt(generation)));
+      assert.deepEqual(rotated.dropped, []);
+      hook = rotated.hook;
+    }
+    const eleventh = withNewKey(hook, keyOf(11, 11), new Date(timeAt(11)));
+    assert.deepEqual(eleventh.dropped, [keyOf(1, 0)]);
+    assert.deepEqual(
+      eleventh.hook.keys.map(({ generation }) => generation),
+      [11, 10, 9, 8, 7, 6, 5, 4, 3, 2],
+    );
+  });
+
   it('refuse text of any length and kind', () => {
     const any = fc.string({ maxLength: 300 });
     fc.assert(

@@ -63,6 +63,50 @@ describe('an error report', () => {
     });
   }
 
+  it('has the surplus cells of a long row behind the message', async () => {
+    const errors = await report('deviceId,tags.a\ngw-1,1,2,3\n');
+    const [, row = []] = parse(errors, { relax_column_count: true }) as string[][];
+    assert.deepEqual(
+      [row.slice(0, 3), row.slice(5)],
+      [
+        ['gw-1', '1', '2'],
+        ['2', '3'],
+      ],
+    );
+  });
+
+  const shape: ManifestShape = { format: 'csv', delimiter: ',', columns: ['deviceId', 'csr', 'tags.a'] };
+  const rowOf = async (source: string, message = 'm') => {
+    const csv = await text(errorsCsv(each([{ line: 2, source, code: 'csr-invalid', message }]), shape));
+    return (parse(csv, { bom: true }) as string[][])[1];
+  };
+
+  it('marks only the id where a number could be the serial number of a date', async () => {
+    assert.deepEqual(await rowOf('45000,45000,45000'), ["'45000", '45000', '45000', '2', 'csr-invalid', 'm']);
+  });
+
+  it('keeps the blanks of a request, which are a part of its text, and drops those of other cells', async () => {
+    assert.deepEqual(await rowOf(' gw-1 ,"MIIB\n ", x '), ['gw-1', 'MIIB\n ', 'x', '2', 'csr-invalid', 'm']);
+  });
+
+  it('shows a row of 128 Ki characters as a whole, and cuts a longer one to 1024', async () => {
+    const longest = `gw-1,MIIB,${'x'.repeat(128 * 1024 - 10)}`;
+    assert.deepEqual((await rowOf(longest))?.slice(0, 2), ['gw-1', 'MIIB']);
+    const [cut, ...others] = (await rowOf(`${longest}x`)) ?? [];
+    assert.equal(cut, `${longest.slice(0, 1024)}...`);
+    assert.match(others.at(-1) ?? '', /^m The row has 131073 characters and is cut here; line 2 of the manifest/);
+  });
+
+  it('comes in pieces of 500 rows, or of 64 Ki characters where rows are long', async () => {
+    const fault = (line: number, length: number) => ({
+      ...{ line, source: 'x'.repeat(length), code: 'csr-invalid' as const, message: 'm' },
+    });
+    const rows = [fault(1, 64 * 1024), ...Array.from({ length: 1001 }, (_, index) => fault(index + 2, 4))];
+    const sizes: number[] = [];
+    for await (const piece of errorsCsv(each(rows))) sizes.push(piece.split('\n').length - 1);
+    assert.deepEqual(sizes, [1, 1, 500, 500, 1]);
+  });
+
   it('of NDJSON is CSV with the rows unchanged, and is accepted as a manifest', async () => {
     const errors = await report('{"deviceId":"GW-1","tags":{"a":"x,\\n"}}\n', { format: 'ndjson' });
     assert.match(errors, /^\ufeffrow,line,code,message\n"{""deviceId"":""GW-1""/);
@@ -182,4 +226,10 @@ it('a result report has one line per device', async () => {
     await text(resultsCsv(each([result]))),
     '\ufeffline,deviceId,status,enrollmentGroup,serialNumber,sha256Thumbprint,notAfter\n2,gw-1,provisioned,line7,0a,AB,2027-01-01T00:00:00.000Z\n',
   );
+  // Excel reads 5E10 and 5e10 as the same number.
+  for (const serialNumber of ['5E10', '5e10', '510'])
+    assert.match(
+      await text(resultsCsv(each([{ ...result, serialNumber }]))),
+      new RegExp(`,line7,'${serialNumber},AB,`),
+    );
 });

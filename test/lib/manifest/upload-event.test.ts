@@ -64,6 +64,16 @@ describe('a BlobCreated event', () => {
     });
   }
 
+  it('may have a name of 1024 characters, a URL of 4096, an ETag of 128, and 0 bytes', () => {
+    assert.equal(parseBlobCreated(withUrl(`/manifests/${'x'.repeat(1024)}`)).blobName, 'x'.repeat(1024));
+    const url = `https://${'a.'.repeat(2000)}`.padEnd(4096 - '/manifests/x.csv'.length, 'a');
+    assert.equal(parseBlobCreated(withData({ url: `${url}/manifests/x.csv` })).blobName, 'x.csv');
+    assert.throws(() => parseBlobCreated(withData({ url: `${url}a/manifests/x.csv` })), { message: /data\.url/ });
+    assert.equal(parseBlobCreated(withData({ eTag: 'e'.repeat(128) })).etag.length, 128);
+    assert.throws(() => parseBlobCreated(withData({ eTag: 'e'.repeat(129) })), { message: /data\.eTag/ });
+    assert.equal(parseBlobCreated(withData({ contentLength: 0 })).bytes, 0);
+  });
+
   const refused: [what: string, event: unknown][] = [
     ['is nothing', null],
     ['is a list of two events', [gridEvent, gridEvent]],

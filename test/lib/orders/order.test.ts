@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FleetError } from '../../../lib/errors.ts';
-import { type Order, orderDigest, orderRows, parseOrder } from '../../../lib/orders/order.ts';
+import { type Order, orderDigest, orderRows, ordersIn, parseOrder } from '../../../lib/orders/order.ts';
 import fc from '../../fast-check.ts';
 import { readManifest } from '../manifest/read-manifest.ts';
 
@@ -99,6 +99,103 @@ describe('an order', () => {
       ],
     );
     assert.match(faults.at(-1)?.message ?? '', /^tags\.place\.hall: null/);
+  });
+});
+
+describe('limits of an order', () => {
+  const withRange = (change: object) => ({ ...plain, range: { ...range, ...change } });
+  /** @returns undefined for an order that is taken */
+  const firstFaultOf = (body: unknown) => {
+    try {
+      parseOrder(body);
+      return undefined;
+    } catch (error) {
+      assert.ok(error instanceof FleetError, String(error));
+      return error.details.faults?.[0]?.path;
+    }
+  };
+  /** An order whose JSON has so many bytes. */
+  const ofBytes = (bytes: number) => {
+    const order = { ...plain, reference: { a: '' } };
+    const texts = Array.from({ length: 20 }, (_, index) => [`t${index}`, ''] as const);
+    const rest = bytes - JSON.stringify({ ...order, devices: undefined, tags: Object.fromEntries(texts) }).length;
+    const tags = Object.fromEntries(
+      texts.map(([key], index) => [key, '\n'.repeat(Math.max(0, Math.min(2000, Math.floor(rest / 2) - index * 2000)))]),
+    );
+    return { ...order, tags, ...(rest % 2 === 1 && { reference: { a: 'x' } }) };
+  };
+  const cases: [what: string, path: string, taken: unknown, refused: unknown][] = [
+    [
+      '200 characters of its id',
+      'orderId',
+      { ...plain, orderId: 'x'.repeat(200) },
+      { ...plain, orderId: 'x'.repeat(201) },
+    ],
+    ['a first number of 0', 'range.start', withRange({ start: 0 }), withRange({ start: -1 })],
+    ['a range of one device', 'range.count', withRange({ count: 1 }), withRange({ count: 0 })],
+    [
+      'a range of a million devices',
+      'range.count',
+      withRange({ count: 1_000_000, width: 7 }),
+      withRange({ count: 1_000_001, width: 7 }),
+    ],
+    ['a width of 1', 'range.width', withRange({ width: 1 }), withRange({ width: 0 })],
+    [
+      'a last number as wide as the width',
+      'range.width',
+      withRange({ start: 97, count: 3, width: 2 }),
+      withRange({ start: 98, count: 3, width: 2 }),
+    ],
+    ['a width of 64', 'range.width', withRange({ prefix: '', width: 64 }), withRange({ prefix: '', width: 65 })],
+    [
+      'a prefix of 63 characters',
+      'range.prefix',
+      withRange({ prefix: 'g'.repeat(63), width: 1 }),
+      withRange({ prefix: 'g'.repeat(64), width: 1 }),
+    ],
+    [
+      'a number in digits that a double holds exactly',
+      'range.start',
+      withRange({ start: '9007199254740989', width: 16 }),
+      withRange({ start: '9007199254740992', width: 16 }),
+    ],
+    ['a message of 64 KiB', '(order)', ofBytes(65_536), ofBytes(65_537)],
+  ];
+  for (const [what, path, taken, refused] of cases)
+    it(`allow ${what}, and no more`, () => {
+      assert.equal(firstFaultOf(taken), undefined);
+      assert.equal(firstFaultOf(refused), path);
+    });
+
+  it('allow 1 GiB of rows, and no more', () => {
+    // A row of 32,768 bytes, 32,768 times.
+    const ofRow = (bytes: number) => {
+      const order = { ...plain, desired: {} as Record<string, string> };
+      const width = 6;
+      const empty = '{"deviceId":"gw-000001","enrollmentGroup":"line7","tags":{},"desired":{}}\n'.length;
+      let left = bytes - empty;
+      for (let index = 0; left > 0; index += 1) {
+        // A member has its key, four quotes, a colon, and a comma from the second one on.
+        const frame = `"d${index}":""`.length + (index > 0 ? 1 : 0);
+        const length = Math.min(4000, left - frame);
+        order.desired[`d${index}`] = 'x'.repeat(length);
+        left -= frame + length;
+      }
+      return { ...order, range: { ...range, width, count: 32_768 } };
+    };
+    assert.equal(firstFaultOf(ofRow(32_768)), undefined);
+    assert.equal(firstFaultOf(ofRow(32_769)), 'range.count');
+  });
+
+  it('allow 1000 orders in a message', () => {
+    assert.equal(ordersIn(Array(1000).fill({})).length, 1000);
+    assert.throws(() => ordersIn(Array(1001).fill({})), { code: 'order-invalid', message: /a list of 1001 orders/ });
+  });
+
+  it('find an order three levels below the message, and not deeper', () => {
+    assert.throws(() => parseOrder({ d: { results: [plain] } }), { message: /Send what is in "d\.results"/ });
+    assert.throws(() => parseOrder({ a: { b: { c: plain } } }), { message: /Send what is in "a\.b\.c"/ });
+    assert.throws(() => parseOrder({ a: { b: { c: { d: plain } } } }), { message: /^(?!.*Send what is in)/s });
   });
 });
 

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { createPublicKey, ECDH, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createPublicKey, ECDH, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { readCertificationRequest } from '../../../lib/pki/csr.ts';
+import { derElement, derTag, readElement, readElements } from '../../../lib/pki/der.ts';
 import { profiles } from '../../../lib/pki/profiles.ts';
 import { makeRequest, makeRequestDer, pemOf, type TestRequest } from './make-request.ts';
 
@@ -20,6 +21,17 @@ function refuses(text: string, message: RegExp, deviceId = 'gw-1'): void {
   assert.throws(() => read(text, deviceId), { code: 'csr-invalid', message });
 }
 
+/** The content of CertificationRequestInfo, which is signed. */
+function infoOf(der: Buffer): Buffer {
+  return (readElements(readElement(der).content)[0] ?? assert.fail()).content;
+}
+
+/** Algorithm and signature by the P-256 key, as a request has them behind what is signed. */
+function signatureOf(info: Buffer): Buffer[] {
+  const signature = derElement(derTag.bitString, Buffer.of(0), sign('sha256', info, p256.privateKey));
+  return [Buffer.from('300a06082a8648ce3d040302', 'hex'), signature];
+}
+
 describe('a certification request', () => {
   const good: [string, TestRequest][] = [
     ['of a P-256 key', { ...p256, commonName: 'gw-1' }],
@@ -28,7 +40,9 @@ describe('a certification request', () => {
     ['with parts of a name, and no common one', { ...p256, attributes: { '2.5.4.10': 'Contoso' } }],
     ['with the name twice', { ...p256, commonName: ['gw-1', 'gw-1'] }],
     ['signed with SHA-384', { ...p256, commonName: 'gw-1', hash: 'sha384' }],
+    ['signed with SHA-512', { ...p256, commonName: 'gw-1', hash: 'sha512' }],
     ['of an RSA-2048 key', { ...rsa, commonName: 'gw-1' }],
+    ['of an RSA-2048 key, signed with SHA-384', { ...rsa, commonName: 'gw-1', hash: 'sha384' }],
     ['of an RSA-2048 key, signed with SHA-512', { ...rsa, commonName: 'gw-1', hash: 'sha512' }],
   ];
   for (const [name, request] of good) {
@@ -148,6 +162,49 @@ describe('a certification request', () => {
       ['no padding', der.toString('base64').replace(/=+$/, '')],
     ];
     for (const [what, text] of writings) assert.equal(read(text).type, 'ec-p256', what);
+  });
+
+  it('is accepted with 12 Ki characters, and refused with one more', () => {
+    const pem = makeRequest({ ...p256, commonName: 'gw-1' });
+    assert.equal(read(pem.padStart(12_288, '#')).type, 'ec-p256');
+    refuses(pem.padStart(12_289, '#'), /has 12289 characters\. Send at most 12288/);
+  });
+
+  it('is refused with parts that PKCS#10 does not have, also when it is signed with them', () => {
+    const [version = assert.fail(), subject = assert.fail(), key = assert.fail(), attributes = assert.fail()] =
+      readElements(infoOf(makeRequestDer({ ...p256, commonName: 'gw-1' })));
+    const other = derElement(derTag.octetString, Buffer.from('more'));
+    const given = [version, subject, key, attributes].map(({ whole }) => whole);
+    const layouts: [what: string, parts: Buffer[], behind?: Buffer[]][] = [
+      ['a part behind the attributes', [...given, other]],
+      ['a part in place of the attributes', [version.whole, subject.whole, key.whole, other]],
+      ['another version', [Buffer.from('020101', 'hex'), ...given.slice(1)]],
+      ['a part behind the signature', given, [other]],
+    ];
+    for (const [what, parts, behind] of layouts) {
+      const info = derElement(derTag.sequence, ...parts);
+      const pem = pemOf(derElement(derTag.sequence, info, ...signatureOf(info), ...(behind ?? [])));
+      assert.throws(() => read(pem), { code: 'csr-invalid', message: /not laid out like PKCS#10/ }, what);
+    }
+    const info = derElement(derTag.sequence, ...given.slice(0, 3));
+    assert.equal(read(pemOf(derElement(derTag.sequence, info, ...signatureOf(info)))).type, 'ec-p256');
+  });
+
+  it('is refused with an RSA key in another form than RFC 3279 has, since the certificate would have that form too', () => {
+    // The parameters of rsaEncryption have to be NULL (RFC 3279 2.3.1). OpenSSL reads a key without them.
+    const [, bits = assert.fail()] = readElements(
+      readElement(rsa.publicKey.export({ type: 'spki', format: 'der' })).content,
+    );
+    const algorithm = derElement(derTag.sequence, Buffer.from('06092a864886f70d010101', 'hex'));
+    const [version = assert.fail(), subject = assert.fail(), , attributes = assert.fail()] = readElements(
+      infoOf(makeRequestDer({ ...rsa, commonName: 'gw-1' })),
+    );
+    const key = derElement(derTag.sequence, algorithm, bits.whole);
+    const info = derElement(derTag.sequence, version.whole, subject.whole, key, attributes.whole);
+    refuses(
+      pemOf(derElement(derTag.sequence, info, ...signatureOf(info))),
+      /The rsa-2048 key of the request is encoded in an unusual form/,
+    );
   });
 
   it('is refused with a reason when its writing has lost something', () => {

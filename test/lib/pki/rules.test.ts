@@ -4,6 +4,7 @@ import { before, describe, it } from 'node:test';
 import { AsnConvert, OctetString } from '@peculiar/asn1-schema';
 import { Extension, Name, TBSCertificate, Time } from '@peculiar/asn1-x509';
 import { FleetError } from '../../../lib/errors.ts';
+import { readToBeSigned } from '../../../lib/pki/certificate.ts';
 import { type Issuer, readIssuer } from '../../../lib/pki/issuer.ts';
 import { subjectKeyOf } from '../../../lib/pki/keys.ts';
 import { lint } from '../../../lib/pki/lint.ts';
@@ -64,6 +65,9 @@ const named = (form: 'dns' | 'uri', text: string) => ({ alternativeName: { form,
 const identity = profiles['device-identity'];
 const edgeCa = { profile: profiles['edge-ca'], commonName: 'gw-1 edge CA', pathLength: 0 };
 
+/** An issuer that does not limit the life of what it signs. */
+const longLived = (): Issuer => ({ ...issuer, notBefore: at(-10), notAfter: at(9000) });
+
 /** Certificates that break each rule. A rule without one fails the test. */
 const broken: Record<string, Case[]> = {
   version: [
@@ -91,6 +95,8 @@ const broken: Record<string, Case[]> = {
         tbs.issuer = new Name();
       },
     },
+    // An issuing CA without a subject. RFC 5280 4.1.2.4 wants a name.
+    { under: () => ({ ...issuer, name: Buffer.from('3000', 'hex') }) },
   ],
   'key-type': [{ meant: { key: p384Key } }, { made: { key: rsaKey } }, { meant: { ...edgeCa, key: p384Key } }],
   'time-encoding': [
@@ -103,6 +109,10 @@ const broken: Record<string, Case[]> = {
   ],
   'validity-within-profile': [
     { meant: { notAfter: at(3651) } },
+    { meant: { notBefore: at(-0.5), notAfter: new Date(at(3650).getTime() + 1000) }, under: longLived },
+    { meant: { notAfter: at(0) } },
+    // It ends before it begins.
+    { meant: { notBefore: at(2), notAfter: at(1) } },
     { meant: { notBefore: at(-0.4), notAfter: at(-0.3) } },
     { meant: { notAfter: at(-0.5) } },
   ],
@@ -192,6 +202,16 @@ const broken: Record<string, Case[]> = {
     { meant: { serialNumber: `00${'7f'.repeat(15)}` } },
     { meant: { serialNumber: `80${'7f'.repeat(15)}` } },
     { meant: { serialNumber: '7f'.repeat(20) } },
+    // 16 octets that the template would not write: a negative number, and one with an octet of zeros before it.
+    ...['80', '00'].map((first) => {
+      const octets = Buffer.from(first + '7f'.repeat(15), 'hex');
+      return {
+        meant: { serialNumber: octets.toString('hex') },
+        tamper: (tbs: TBSCertificate) => {
+          tbs.serialNumber = Uint8Array.from(octets).buffer;
+        },
+      };
+    }),
   ],
   'subject-name': [
     { made: { commonName: 'gw-2' } },
@@ -213,9 +233,9 @@ const broken: Record<string, Case[]> = {
         tbs.subjectPublicKeyInfo.subjectPublicKey = Uint8Array.from([6, ...ecKey.publicKey.subarray(1)]).buffer;
       },
     },
-    ...[8, -6, -1].map((octet) => ({
+    ...[8, 9, -6, -1].map((octet) => ({
       meant: { key: rsaKey },
-      // An octet of the modulus' beginning (short), its end (even), or of the exponent.
+      // The octet of zeros before the modulus, an octet of its beginning (short), its end (even), or of the exponent.
       tamper: (tbs: TBSCertificate) => {
         const octets = Buffer.from(rsaKey.publicKey);
         octets.writeUInt8(2, octet < 0 ? octets.length + octet : octet);
@@ -235,6 +255,9 @@ describe('rules of certificates', () => {
     await check({ meant: { notBefore: at(0) } });
     await check({ meant: named('dns', 'gw-1') });
     await check({ meant: { ...named('uri', 'urn:fleet:line7:gw-1'), key: rsaKey } });
+    await check({ meant: { notBefore: at(-0.5), notAfter: at(3650) }, under: longLived });
+    await check({ meant: { notBefore: issuer.notBefore } });
+    await check({ meant: { commonName: 'a'.repeat(64) } });
   });
 
   for (const rule of Object.keys({ ...perTemplate, ...perCertificate })) {
@@ -255,6 +278,15 @@ describe('rules of certificates', () => {
       }
     });
   }
+
+  it('refuse a point that is shorter than its curve wants', async () => {
+    const intent = { ...content(), alternativeName: undefined, keyType: 'ec-p256' as const, issuer, now: someTime };
+    const parts = readToBeSigned(await toBeSigned(intent, issuer));
+    const rule = perCertificate['key-strength'];
+    assert.equal(rule(parts, intent), undefined);
+    const short = { ...parts, publicKey: parts.publicKey.subarray(0, -1) };
+    assert.equal(rule(short, intent), 'it is not an uncompressed point');
+  });
 
   it('refuse bytes that are not a certificate', async () => {
     const alternativeName = undefined;

@@ -146,6 +146,22 @@ test('queries find devices by their twins, in pages', async () => {
   assert.deepEqual(await find("deviceId IN ['query-03', 'query-24', 'nobody']"), ['query-03', 'query-24']);
   assert.deepEqual(await find("is_defined(tags.slot) and not (tags.slot < 24 or tags.line = 'odd')"), ['query-24']);
   assert.deepEqual(await find("tags.line = 'it''s odd'"), []);
+  const inQuery = (where: string) => find(`STARTSWITH(deviceId, 'query-') AND ${where}`);
+  assert.deepEqual(await inQuery('tags.slot <= 1'), ids.slice(0, 2));
+  assert.deepEqual(await inQuery('tags.slot > 23'), ids.slice(24));
+  assert.deepEqual(await inQuery('tags.slot >= 23'), ids.slice(23));
+  assert.deepEqual(await inQuery("tags.line != 'odd' AND tags.slot <> 0 AND tags.slot < 5"), ['query-02', 'query-04']);
+  assert.deepEqual(await inQuery("deviceId NIN ['query-00', 'query-01'] AND tags.slot < 3"), ['query-02']);
+  assert.deepEqual(await inQuery("(tags.slot = 1 OR tags.slot = 2) AND tags.line = 'odd'"), ['query-01']);
+  assert.deepEqual(await inQuery('IS_DEFINED(deviceId)'), ids);
+  assert.deepEqual(await inQuery('IS_DEFINED(properties.reported.on)'), []);
+  assert.deepEqual(await inQuery("status = 'disabled'"), []);
+  assert.deepEqual(await inQuery('capabilities.iotEdge = true'), []);
+  // A condition of 500 words is compiled. A longer one could overflow the stack of the compiler.
+  const listOf = (count: number) => `deviceId IN [${Array(count).fill("'query-03'").join(',')}]`;
+  const without = await find(`NOT ${listOf(248)}`);
+  assert.ok(without.includes('query-04') && !without.includes('query-03'));
+  await assert.rejects(find(`(${listOf(248)})`), { name: 'ArgumentError' });
   // A token of one query cannot continue another one.
   const even = registry.createQuery("SELECT * FROM devices WHERE tags.line = 'even'", 4);
   await even.next();
@@ -193,8 +209,12 @@ test("a call needs a signature with the hub's key", async () => {
   assert.equal(await get(), 401);
   assert.equal(await get('SharedAccessSignature sr=localhost&sig=AAAA&skn=iothubowner&se=9999999999'), 401);
   assert.equal(await get('Bearer anything'), 404);
-  const sign = (resource: string) =>
-    common.SharedAccessSignature.create(resource, 'iothubowner', wellKnownKey, expiry()).toString();
-  assert.equal(await get(sign(`localhost:${dps.port}`)), 404);
+  const sign = (resource: string, { policy = 'iothubowner', key = wellKnownKey, until = expiry() } = {}) =>
+    common.SharedAccessSignature.create(resource, policy, key, until).toString();
+  const here = `localhost:${dps.port}`;
+  assert.equal(await get(sign(here)), 404);
   assert.equal(await get(sign(`elsewhere:${dps.port}`)), 401);
+  assert.equal(await get(sign(here, { key: Buffer.from('another key').toString('base64') })), 401);
+  assert.equal(await get(sign(here, { policy: 'service' })), 401);
+  assert.equal(await get(sign(here, { until: Math.floor(Date.now() / 1000) - 1 })), 401);
 });

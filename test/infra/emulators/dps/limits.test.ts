@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { connect } from 'node:tls';
-import { documentedHubLimits, wellKnownKey } from 'fleet-emulators/dps';
+import { createDpsEmulator, documentedHubLimits, wellKnownKey } from 'fleet-emulators/dps';
 import { makeCertificate } from './certificates.ts';
 import { uploadVerifiedCa } from './management.ts';
 import { type RawAnswer, type RunningDps, startDps } from './running-dps.ts';
@@ -50,6 +50,70 @@ test('the service API is throttled as a whole until the minute is over', async (
     time += 40_001;
     assert.equal((await get()).status, 404);
   });
+});
+
+// https://learn.microsoft.com/azure/iot-dps/about-iot-dps#quotas-and-limits
+test('without quotas of its own, the service has the documented ones', async () => {
+  const now = new Date();
+  await withDps({ now: () => now }, async (running) => {
+    const { settings } = createDpsEmulator({ tls: running.tls });
+    assert.deepEqual(settings.quotas, {
+      ...{ operationsPerMinute: 1000, registrationsPerMinute: 1000, pollsPer10Seconds: 5 },
+      ...{ x509EnrollmentGroups: 100, symmetricKeyEnrollmentGroups: 100, individualEnrollments: 1_000_000 },
+      caCertificates: 25,
+    });
+    assert.deepEqual(settings.hubLimits, {});
+    const group = async (id: string) => {
+      const body = JSON.stringify({ enrollmentGroupId: id, attestation: symmetric });
+      return (await running.raw(`/enrollmentGroups/${id}?${version}`, { method: 'PUT', headers, body })).status;
+    };
+    const answers: number[] = [];
+    for (let index = 0; index < 101; index++) answers.push(await group(`g-${index}`));
+    assert.deepEqual([answers.slice(0, 100).every((status) => status === 200), answers[100]], [true, 403]);
+  });
+});
+
+// https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling#operation-throttles
+test('a hub has the limits of its tier and units', () => {
+  const limitsOf = (...tier: Parameters<typeof documentedHubLimits>) => {
+    const { registry, twinReads, twinUpdates, queries, jobs } = documentedHubLimits(...tier);
+    return [registry, twinReads, twinUpdates, queries, jobs].map(({ operations, seconds }) => [operations, seconds]);
+  };
+  assert.deepEqual(limitsOf('S1', 2), [
+    [200, 60],
+    [100, 1],
+    [50, 1],
+    [40, 60],
+    [200, 60],
+  ]);
+  assert.deepEqual(limitsOf('S1', 20), [
+    [2000, 60],
+    [100, 1],
+    [50, 1],
+    [400, 60],
+    [2000, 60],
+  ]);
+  assert.deepEqual(limitsOf('S2', 1), [
+    [100, 60],
+    [100, 1],
+    [50, 1],
+    [20, 60],
+    [100, 60],
+  ]);
+  assert.deepEqual(limitsOf('S2', 20), [
+    [2000, 60],
+    [200, 1],
+    [100, 1],
+    [400, 60],
+    [2000, 60],
+  ]);
+  assert.deepEqual(limitsOf('S3', 2), [
+    [10_000, 60],
+    [1000, 1],
+    [500, 1],
+    [2000, 60],
+    [10_000, 60],
+  ]);
 });
 
 test('registrations and polls have their own limits', async () => {

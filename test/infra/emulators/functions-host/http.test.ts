@@ -66,6 +66,17 @@ test('level admin needs the master key', async () => {
   assert.equal(answer.status, 200);
 });
 
+test('the status of the host needs the master key', async () => {
+  const statusOf = async (headers: Record<string, string>, query = '') =>
+    (await fetch(`${url}/admin/host/status${query}`, { headers })).status;
+  assert.equal(await statusOf({}), 401);
+  assert.equal(await statusOf(withKey), 401);
+  assert.equal(await statusOf({ 'x-functions-key': 'the master key.' }), 401);
+  assert.equal(await statusOf({}, '?code=wrong'), 401);
+  assert.equal(await statusOf({ 'x-functions-key': 'wrong' }, '?code=the%20master%20key'), 401);
+  assert.equal(await statusOf({ 'x-functions-key': 'the master key' }), 200);
+});
+
 test('a method that no function of the route has is 404', async () => {
   assert.equal((await fetch(`${url}/api/things/a`, { method: 'DELETE', headers: withKey })).status, 404);
   assert.equal((await fetch(`${url}/api/things/a`, { method: 'HEAD', headers: withKey })).status, 404);
