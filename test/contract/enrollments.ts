@@ -352,8 +352,12 @@ export function enrollmentsContract(
         await enrollments.registration(ids[7] ?? ''),
         states.find((each) => each.deviceId === ids[7])?.registration,
       );
+      assert.deepEqual(await enrollments.registrationsOf(ids[7] ?? ''), [
+        await enrollments.registration(ids[7] ?? assert.fail()),
+      ]);
       await enrollments.deleteRegistration(ids[7] ?? '');
       assert.equal(await enrollments.registration(ids[7] ?? ''), undefined);
+      assert.deepEqual(await enrollments.registrationsOf(ids[7] ?? ''), []);
       const left = (await all(enrollments.groupRegistrations(definition.id))).map(({ deviceId }) => deviceId);
       assert.deepEqual(left.sort(), ids.toSpliced(7, 1));
     });
