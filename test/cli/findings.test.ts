@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { assertEvery } from '../assert-every.ts';
 import { fakeDeployment, fleet } from './transcript.ts';
 
 const id = 'identity-missing.0123456789abcdef0123456789abcdef';
@@ -88,7 +89,7 @@ describe('fleet dead-letters', () => {
     });
     assert.equal((await fleet('dead-letters discard --yes', deployment)).code, 2);
     assert.equal((await fleet('dead-letters discard --all', deployment)).code, 2);
-    assert.ok(deployment.seen.every(({ method }) => method === 'GET'));
+    assertEvery(deployment.seen, ({ method }) => method === 'GET');
     const { code, out } = await fleet('dead-letters discard --all --yes', deployment);
     assert.deepEqual([code, out], [0, 'discarded  2\nleft       0\n']);
     assert.equal(deployment.seen.at(-1)?.path, '/api/dead-letters/discard?all=true');

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { assertEvery } from '../assert-every.ts';
 import { fakeDeployment, fleet, problem } from './transcript.ts';
 
 const description = JSON.parse(readFileSync(new URL('../../docs/openapi.json', import.meta.url), 'utf8'));
@@ -225,7 +226,7 @@ describe('fleet group apply', () => {
       stdin: 'line7\n',
     });
     assert.equal(mistyped.code, 1);
-    assert.ok(deployment.seen.every(({ method }) => method === 'GET'));
+    assertEvery(deployment.seen, ({ method }) => method === 'GET');
     const { code, out } = await fleet(`group apply ${folder} --prune --no-color`, {
       ...deployment,
       isTerminal: true,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
+import { assertEvery } from '../assert-every.ts';
 import type { TestStack } from '../e2e/test-stack.ts';
 import { until } from '../until.ts';
 import { assertAccessible, browserIsMissing, openBrowser, openTab, signIn, type Tab } from './browser.ts';
@@ -187,10 +188,7 @@ describe('the console', { skip: browserIsMissing, timeout: 1_200_000 }, () => {
     await page.getByRole('switch', { name: /UTC/ }).check();
     const utc = await times();
     assert.equal(utc.length, local.length);
-    assert.ok(
-      utc.every((text, index) => text !== local[index]),
-      'every time has changed',
-    );
+    assertEvery(utc, (text, index) => text !== local[index], 'every time has changed');
     await page.reload();
     await page.locator('.screen[aria-busy="false"]').waitFor();
     assert.deepEqual(await times(), utc);

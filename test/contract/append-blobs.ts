@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, it } from 'node:test';
 import type { AppendBlobs } from '../../lib/audit/intake.ts';
 import type { BlobStore } from '../../lib/storage.ts';
+import { assertEvery } from '../assert-every.ts';
 
 /** The contract of every AppendBlobs. @param open gives it, and the blobs of the same container */
 export function appendBlobsContract(name: string, open: () => { segments: AppendBlobs; store: BlobStore }): void {
@@ -12,7 +13,7 @@ export function appendBlobsContract(name: string, open: () => { segments: Append
       const blob = `intake/${randomUUID()}`;
       const blocks = Array.from({ length: 20 }, (_, index) => `${String(index).padStart(3, '0')} ${'x'.repeat(500)}\n`);
       const taken = await Promise.all(blocks.map((block) => segments.append(blob, Buffer.from(block))));
-      assert.ok(taken.every(Boolean));
+      assertEvery(taken, Boolean);
       const lines = (await store.read(blob))?.toString().split(/(?<=\n)/);
       assert.deepEqual(lines?.sort(), blocks);
     });

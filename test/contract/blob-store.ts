@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, it } from 'node:test';
 import type { BlobStore } from '../../lib/storage.ts';
+import { assertEvery } from '../assert-every.ts';
 
 const text = { contentType: 'text/plain' };
 
@@ -34,7 +35,7 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStore> |
         listed.map(({ name }) => name),
         [`${folder}/a/1`, `${folder}/a/2`],
       );
-      assert.ok(listed.every(({ createdAt }) => createdAt instanceof Date));
+      assertEvery(listed, ({ createdAt }) => createdAt instanceof Date);
     });
 
     it('writes a stream of any length, with its metadata', async () => {

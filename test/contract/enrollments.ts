@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
+import type { Twin } from '../../lib/devices/twin.ts';
 import type {
   Enrollments,
   FoundEntry,
@@ -16,6 +17,8 @@ const anything = async () => {};
 
 export interface EnrollmentsUnderTest {
   readonly enrollments: Enrollments;
+  /** The initial twin of an enrollment group, as it is stored. */
+  readonly groupTwin: (id: string) => Promise<Twin>;
   /** Registers devices through a group. Absent when no device can register (a real DPS). */
   readonly register?: (group: string, deviceIds: readonly string[]) => Promise<void>;
 }
@@ -50,35 +53,59 @@ export function enrollmentsContract(
 
   describe(`enrollments: ${name}`, () => {
     it('creates a group, leaves it as it is, and updates it', async () => {
-      const { enrollments } = open();
+      const { enrollments, groupTwin } = open();
+      /** The group as DPS has it, which `mayWrite` is asked about. */
+      async function groupOf(id: string) {
+        const definition = someGroup(id);
+        const seen: (FoundEntry | undefined)[] = [];
+        const asking = enrollments.ensureGroup({ definition, primaryCertificatePem }, async (found) => {
+          seen.push(found);
+          throw new FleetError('group-exists', 'It is only read.');
+        });
+        await assert.rejects(asking, { code: 'group-exists' });
+        return { thumbprints: seen[0]?.thumbprints, disabled: seen[0]?.disabled, twin: await groupTwin(id) };
+      }
       const primaryCertificatePem = (await makeCertificate({ name: `${run} CA 1`, ca: true })).pem;
       const definition = someGroup(`${run}-a`);
-      await enrollments.ensureGroup({ definition, primaryCertificatePem }, anything);
-      await enrollments.ensureGroup({ definition, primaryCertificatePem }, anything);
-      const changed = someGroup(`${run}-a`, {
-        provisioningStatus: 'disabled',
-        initialTwin: { tags: { site: 'paris' } },
+      const created = await enrollments.ensureGroup({ definition, primaryCertificatePem }, anything);
+      assert.deepEqual(await enrollments.ensureGroup({ definition, primaryCertificatePem }, anything), created);
+      assert.deepEqual(await groupOf(definition.id), {
+        ...{ thumbprints: [sha256Of({ certificatePem: primaryCertificatePem })], disabled: undefined },
+        twin: definition.initialTwin,
       });
+      const initialTwin = { tags: { site: 'paris' }, desired: { interval: 9 } };
+      const changed = someGroup(definition.id, { provisioningStatus: 'disabled', initialTwin });
       const next = (await makeCertificate({ name: `${run} CA 2`, ca: true })).pem;
       const rolledOver = { primaryCertificatePem: next, secondaryCertificatePem: primaryCertificatePem };
-      await enrollments.ensureGroup({ definition: changed, ...rolledOver }, anything);
+      const updated = await enrollments.ensureGroup({ definition: changed, ...rolledOver }, anything);
+      assert.deepEqual([updated.createdAt, updated.etag === created.etag], [created.createdAt, false]);
+      const thumbprints = [next, primaryCertificatePem].map((certificatePem) => sha256Of({ certificatePem }));
+      assert.deepEqual(await groupOf(definition.id), { thumbprints, disabled: true, twin: initialTwin });
     });
 
     it('enrolls ten devices in one call, and again without an error', async () => {
       const { enrollments } = open();
       const ten = await Promise.all(Array.from({ length: 10 }, (_, index) => individual(`${run}-ten-${index}`)));
       const nothing = Array.from({ length: 10 }, () => undefined);
+      const stored = () => Promise.all(ten.map(({ deviceId }) => enrollments.enrollment(deviceId)));
       assert.deepEqual(await enrollments.enroll(ten), nothing);
+      const first = await stored();
+      assert.deepEqual(
+        first.map((found) => found?.thumbprints),
+        ten.map((device) => [sha256Of(device)]),
+      );
       assert.deepEqual(await enrollments.enroll(ten), nothing);
+      assert.deepEqual(await stored(), first, 'nothing is written twice');
     });
 
     it('replaces the certificate of an enrolled device', async () => {
       const { enrollments } = open();
       const first = await individual(`${run}-new`);
       const second = await individual(`${run}-new`, { own: [sha256Of(first)] });
-      assert.deepEqual(await enrollments.enroll([first]), [undefined]);
-      assert.deepEqual(await enrollments.enroll([second]), [undefined]);
-      assert.deepEqual(await enrollments.enroll([second]), [undefined]);
+      for (const device of [first, second, second]) {
+        assert.deepEqual(await enrollments.enroll([device]), [undefined]);
+        assert.deepEqual((await enrollments.enrollment(device.deviceId))?.thumbprints, [sha256Of(device)]);
+      }
     });
 
     it('does not replace an enrollment with a certificate that is not ours, unless it is adopted', async () => {
@@ -92,7 +119,11 @@ export function enrollmentsContract(
       assert.equal(refused?.exists?.attestation, 'x509');
       assert.deepEqual(refused.exists.thumbprints, [sha256Of(theirs)]);
       assert.ok(refused.exists.etag !== '' && !Number.isNaN(Date.parse(refused.exists.createdAt)));
+      const held = async () => (await enrollments.enrollment(ours.deviceId))?.thumbprints;
+      assert.deepEqual(await held(), [sha256Of(theirs)]);
+      assert.deepEqual((await enrollments.enrollment(other.deviceId))?.thumbprints, [sha256Of(other)]);
       assert.deepEqual(await enrollments.enroll([{ ...ours, adopt: true }]), [undefined]);
+      assert.deepEqual(await held(), [sha256Of(ours)]);
       assert.deepEqual(await enrollments.enroll([ours]), [undefined]);
     });
 
@@ -188,10 +219,13 @@ export function enrollmentsContract(
       assert.equal(await enrollments.block(id, 'deleted 1'), undefined);
       assert.equal(await enrollments.block(id, 'deleted 1'), undefined);
       assert.equal((await enrollments.block(id, 'deleted 2'))?.mark, 'deleted 1');
+      const blocked = await enrollments.enrollment(id);
+      assert.deepEqual([blocked?.disabled, blocked?.mark], [true, 'deleted 1']);
       // A new enrollment replaces the block by its mark only.
       const device = await individual(id);
       assert.equal((await enrollments.enroll([device]))[0]?.exists?.attestation, 'symmetricKey');
       assert.deepEqual(await enrollments.enroll([{ ...device, own: ['deleted 1'] }]), [undefined]);
+      assert.deepEqual((await enrollments.enrollment(id))?.thumbprints, [sha256Of(device)]);
       assert.equal((await enrollments.block(id, 'deleted 1'))?.attestation, 'x509');
     });
 
@@ -318,6 +352,14 @@ export function enrollmentsContract(
         await enrollments.registration(ids[7] ?? ''),
         states.find((each) => each.deviceId === ids[7])?.registration,
       );
+      assert.deepEqual(await enrollments.registrationsOf(ids[7] ?? ''), [
+        await enrollments.registration(ids[7] ?? assert.fail()),
+      ]);
+      await enrollments.deleteRegistration(ids[7] ?? '');
+      assert.equal(await enrollments.registration(ids[7] ?? ''), undefined);
+      assert.deepEqual(await enrollments.registrationsOf(ids[7] ?? ''), []);
+      const left = (await all(enrollments.groupRegistrations(definition.id))).map(({ deviceId }) => deviceId);
+      assert.deepEqual(left.sort(), ids.toSpliced(7, 1));
     });
   });
 }

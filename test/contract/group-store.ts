@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { GroupRecord, GroupStore } from '../../lib/groups/group.ts';
+import { assertEvery } from '../assert-every.ts';
 import { someGroup, someTime } from '../factories.ts';
 
 function someRecord(id: string): GroupRecord {
@@ -39,7 +40,7 @@ export function groupStoreContract(name: string, open: () => Promise<GroupStore>
       assert.deepEqual(await store.keepRoot({ certificatePem: 'second root' }), kept);
       assert.deepEqual(await store.readRoot(), kept);
       const groups = await store.all();
-      assert.ok(groups.every(({ value }) => value.definition !== undefined));
+      assertEvery(groups, ({ value }) => value.definition !== undefined);
     });
 
     it('replaces the root CA only if it is the version that was read', async () => {

@@ -11,6 +11,7 @@ import { readBundle } from '../../infra/local/demo/bundle-files.ts';
 import { registerDevice } from '../../infra/local/demo/register-device.ts';
 import { readArchiveIndex } from '../../lib/bundle/archive.ts';
 import { unpack } from '../../lib/bundle/tar.ts';
+import { assertEvery } from '../assert-every.ts';
 import { until } from '../until.ts';
 import { jobOf, manifestOf, startTestStack, type TestStack } from './test-stack.ts';
 
@@ -128,10 +129,7 @@ test('a worker that dies with a delegated CA leaves nothing that can sign', { ti
   const all = await authorities();
   const signed = all.filter(({ certificatePem }) => certificatePem !== undefined);
   assert.ok(signed.length >= 2, 'the host that came back made one of its own');
-  assert.ok(
-    all.every(({ state }) => state === 'open'),
-    'a worker that dies notes nothing',
-  );
+  assertEvery(all, ({ state }) => state === 'open', 'a worker that dies notes nothing');
   const scalars = new Map(signed.flatMap((ca) => [[ca.serialNumber, scalarOf(ca)] as const]));
   const known = new Map(
     [...scalars].flatMap(([name, scalar]) => (scalar === undefined ? [] : [[name, scalar] as const])),
@@ -168,7 +166,7 @@ test('a blocked CA locks its devices out of DPS until they are issued again', { 
     ...{ method: 'POST', headers, body: JSON.stringify({ reason: 'memory was read' }) },
   });
   assert.equal(answer.status, 200);
-  await assert.rejects(registerDevice('gw-1', before, fleet.stack.dps));
+  await assert.rejects(registerDevice('gw-1', before, fleet.stack.dps), { message: 'status is disabled' });
   const rows = await fleet.api.getBytes(`${path}/reissue-list`);
   const submitted = await fetch(`${fleet.stack.urls.functions}/api/jobs?onConflict=reissue`, {
     ...{ method: 'POST', body: Buffer.from(rows), headers: { ...headers, 'content-type': 'application/x-ndjson' } },

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { announceStack } from '../../infra/local/stack/running-stack.ts';
+import { assertEvery } from '../assert-every.ts';
 import { fleet, type Transcript } from '../cli/transcript.ts';
 import { startTestStack, type TestStack } from './test-stack.ts';
 
@@ -107,7 +108,7 @@ test('findings, dead letters and the audit trail are there, and doctor finds no 
     const lines = (await good('audit export --action suspend-device -o jsonl')).trim();
     return lines !== '' && lines.split('\n').map((line) => JSON.parse(line));
   });
-  assert.ok(entries.every(({ action }: { action: string }) => action === 'suspend-device'));
+  assertEvery(entries, ({ action }: { action: string }) => action === 'suspend-device');
 });
 
 /** Waits until the sequencer, which runs each minute, has taken the entries. */

@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test';
 import type { GroupAnswer } from '../../infra/local/demo/api.ts';
 import { readBundle } from '../../infra/local/demo/bundle-files.ts';
 import { registerDevice } from '../../infra/local/demo/register-device.ts';
+import { assertEvery } from '../assert-every.ts';
 import { until } from '../until.ts';
 import { jobOf, manifestOf, startTestStack, type TestStack } from './test-stack.ts';
 
@@ -37,7 +38,7 @@ async function assertWhole(jobId: string, rows: number): Promise<void> {
   assert.deepEqual([job.status, job.counts.total, job.counts.provisioned], ['completed', rows, rows]);
   const devices = (await fleet.devicesOf(jobId)).flat();
   assert.equal(devices.length, rows);
-  assert.ok(devices.every(({ status }) => status === 'provisioned'));
+  assertEvery(devices, ({ status }) => status === 'provisioned');
   assert.equal(new Set(devices.map(({ certificate }) => certificate.sha256Thumbprint)).size, rows);
   for (const { deviceId } of [devices[0], devices.at(-1)].filter((device) => device !== undefined)) {
     const bundle = await readBundle(await fleet.api.getBytes(`devices/${deviceId}/bundle`));

@@ -124,7 +124,9 @@ describe('a fleet in two DPS instances', { timeout: 240_000 }, () => {
     const bundle = await fleet.api.getBytes('devices/west-1/bundle');
     assert.ok((await call('POST', 'devices/west-1/revoke', { reason: 'a test' })).status < 300);
     await until(async () => (await statusesOf(['west-1']))[0] === 'revoked');
-    await assert.rejects(registerDevice('west-1', await readBundle(bundle), westDps()));
+    await assert.rejects(registerDevice('west-1', await readBundle(bundle), westDps()), {
+      message: 'status is disabled',
+    });
     assert.equal((await enrollmentsOf(westDps()).enrollment('west-1'))?.disabled, true);
     assert.equal(await enrollmentsOf(fleet.stack.dps).enrollment('west-1'), undefined);
   });

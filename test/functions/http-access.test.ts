@@ -73,8 +73,13 @@ describe('HTTP functions with signed-in callers', () => {
     for (const registered of http) {
       const required = operation(registered.name).role;
       const { status, body } = await call(registered, principalHeader({ name: 'mona@example.com', roles: [required] }));
-      assert.ok(status !== 401 && status !== 403, `${registered.name} ${status}`);
-      if (status === 500) assert.equal(JSON.parse(body).title, 'setting-invalid', registered.name);
+      const { title, faults } = JSON.parse(body);
+      assert.deepEqual([status, title], [500, 'setting-invalid'], registered.name);
+      const missing = faults.map(({ path }: { path: string }) => path);
+      assert.ok(
+        missing.includes('COSMOS_ENDPOINT') && !missing.includes('HTTP_ACCESS'),
+        `${registered.name} ${missing}`,
+      );
     }
   });
 

@@ -22,7 +22,9 @@ describe('If-Match and If-None-Match', () => {
     ['the tag is another one', { ifNoneMatch: ['"a"'] }, '"b"'],
   ];
   for (const [when, precondition, etag] of holds) {
-    it(`hold when ${when}`, () => checkPrecondition(precondition, etag, 'It'));
+    it(`hold when ${when}`, () => {
+      assert.doesNotThrow(() => checkPrecondition(precondition, etag, 'It'));
+    });
   }
 
   const fails: [string, Parameters<typeof checkPrecondition>[0], string | undefined][] = [

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type {
   Deletion,
   EnrollmentError,
@@ -63,9 +64,13 @@ export function createMemoryEnrollments() {
         const found = entries.groups.get(id);
         await mayWrite(found);
         if (found !== entries.groups.get(id)) continue;
+        const isDisabled = group.definition.provisioningStatus === 'disabled';
+        const isSame = isDeepStrictEqual(groups.get(id), group) && (found?.disabled ?? false) === isDisabled;
+        if (found !== undefined && isSame) return found;
         groups.set(id, group);
         const secondary = group.secondaryCertificatePem === undefined ? [] : [sha256Of(group.secondaryCertificatePem)];
-        const written = entry(found, [sha256Of(group.primaryCertificatePem), ...secondary]);
+        const thumbprints = [sha256Of(group.primaryCertificatePem), ...secondary];
+        const written: FoundEntry = { ...entry(found, thumbprints), ...(isDisabled && { disabled: true }) };
         entries.groups.set(id, written);
         return written;
       }

@@ -78,10 +78,13 @@ const registry = createMemoryCaRegistry();
 caRegistryContract('memory', () => registry);
 
 const enrollments = createMemoryEnrollments();
+const twinIn = async ({ groups }: typeof enrollments, id: string) =>
+  groups.get(id)?.definition.initialTwin ?? { tags: {}, desired: {} };
 enrollmentsContract(
   'memory',
   () => ({
     enrollments,
+    groupTwin: (id) => twinIn(enrollments, id),
     async register(group, deviceIds) {
       const registration = { status: 'assigned', assignedHub: 'hub', at: new Date().toISOString() } as const;
       enrollments.registrations.set(
@@ -106,6 +109,7 @@ enrollmentsContract(
   'one of two DPS instances',
   () => ({
     enrollments: router,
+    groupTwin: (id) => twinIn(routed, id),
     async register(group, deviceIds) {
       const registration = { status: 'assigned', assignedHub: 'hub', at: new Date().toISOString() } as const;
       routed.registrations.set(

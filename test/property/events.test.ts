@@ -4,6 +4,7 @@ import { cloudEvent, inMessages } from '../../lib/events/cloud-event.ts';
 import { currentStatus, type Job, jobStatuses, type RowCounts, waiting } from '../../lib/jobs/job.ts';
 import { withOwedEvents } from '../../lib/jobs/job-events.ts';
 import { eventId, eventTypes, type OwedEvent, owe } from '../../lib/outbox.ts';
+import { assertEvery } from '../assert-every.ts';
 import { someJob } from '../factories.ts';
 import fc from '../fast-check.ts';
 
@@ -111,7 +112,7 @@ describe('events in messages', () => {
           assert.deepEqual(messages.flat().filter(wanted), events.filter(wanted));
         }
         for (const message of messages) {
-          assert.ok(message.length === 1 || message.every(isPerDevice));
+          if (message.length !== 1) assertEvery(message, isPerDevice);
           assert.ok(Buffer.byteLength(JSON.stringify(message)) < 64 * 1024);
         }
       }),

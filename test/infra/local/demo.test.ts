@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { assertEvery } from '../../assert-every.ts';
 import { until } from '../../until.ts';
 
 /*
@@ -131,7 +132,7 @@ describe('npm run demo', () => {
     assert.equal(code, 1, output);
     assert.match(output, /error: cosmos ended \(signal SIGKILL\)\./);
     assert.match(output, /The logs are in /);
-    assert.ok(readdirSync(temporary).every((name) => name.startsWith('fleet-demo-logs-')));
+    assertEvery(readdirSync(temporary), (name) => name.startsWith('fleet-demo-logs-'));
   });
 
   test('deletes its folder when a check fails, and says where the logs are', limit, async () => {

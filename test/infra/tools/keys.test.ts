@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { operationsOf } from '../../../functions/http/operations.ts';
 import { roles } from '../../../lib/access/principal.ts';
+import { assertEvery } from '../../assert-every.ts';
 import { operationIds } from '../../operation.ts';
 
 const program = 'infra/tools/keys.ts';
@@ -81,7 +82,8 @@ describe('operationsOf', () => {
   it('gives the operator every operation, and lesser roles fewer', () => {
     const [reader, submitter, operator] = roles.map(operationsOf);
     assert.deepEqual(operator, operationIds);
-    assert.ok(reader && submitter && reader.every((operation) => submitter.includes(operation)));
+    assert.ok(reader && submitter);
+    assertEvery(reader, (operation) => submitter.includes(operation));
     for (const key of ['get-device-bundle', 'put-enrollment-group', 'redrive-dead-letters'] as const) {
       assert.equal(submitter.includes(key), false, key);
     }

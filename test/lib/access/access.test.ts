@@ -80,7 +80,7 @@ describe('parsePrincipal', () => {
   it('does not throw on any header', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.json().map(btoa8)), (text) => {
-        parsePrincipal(text);
+        assert.doesNotThrow(() => parsePrincipal(text));
       }),
     );
   });

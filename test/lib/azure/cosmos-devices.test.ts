@@ -4,6 +4,7 @@ import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import type { Container } from '@azure/cosmos';
 import { createCosmosDeviceStore } from '../../../lib/azure/cosmos-devices.ts';
 import type { DeviceRecord } from '../../../lib/devices/device.ts';
+import { assertEvery } from '../../assert-every.ts';
 import { startCosmos } from '../../infra/emulators/cosmos/start-cosmos.ts';
 
 const ids = Array.from({ length: 60 }, (_, index) => `device-${index}`);
@@ -77,7 +78,7 @@ test('a single read whose request failed is read by itself', async (t) => {
     given[0].length > 1 ? Promise.reject(new Error('aborted')) : bulk.apply(container.items, given)) as typeof bulk;
   const store = createCosmosDeviceStore(container, { sleep: async () => {} });
   const found = await Promise.all(ids.map((id) => store.read([id])));
-  assert.ok(found.every((each, index) => each.has(ids[index] ?? '')));
+  assertEvery(found, (each, index) => each.has(ids[index] ?? ''));
 });
 
 test('a request that never ends is given up', async (t) => {

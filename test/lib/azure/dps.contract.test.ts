@@ -47,16 +47,31 @@ async function register(_group: string, deviceIds: readonly string[]): Promise<v
   await pMap(deviceIds, async (id) => dps.register(id, await identityOf(id)), { concurrency: 4 });
 }
 
+const clientOf = (connectionString: string) => iotClient(ProvisioningServiceClient, { connectionString });
+
+async function groupTwin(client: ProvisioningServiceClient, id: string) {
+  const { initialTwin } = (await client.getEnrollmentGroup(id)).responseBody;
+  return { tags: membersOf(initialTwin?.tags), desired: membersOf(initialTwin?.properties.desired) };
+}
+
+/** Without the members that DPS adds, which begin with `$`, and without the prototype of the SDK's class. */
+const membersOf = (part: object = {}) =>
+  Object.fromEntries(Object.entries(part).filter(([name]) => !name.startsWith('$')));
+
 enrollmentsContract(
   'DPS emulator',
-  () => ({ enrollments: createDpsEnrollments({ connectionString: dps.connectionString }), register }),
+  () => ({
+    enrollments: createDpsEnrollments({ connectionString: dps.connectionString }),
+    groupTwin: (id) => groupTwin(clientOf(dps.connectionString), id),
+    register,
+  }),
   async () => issuing.pem,
 );
 if (real !== undefined) {
   const enrollments = createDpsEnrollments({ connectionString: real });
   enrollmentsContract(
     'DPS',
-    () => ({ enrollments }),
+    () => ({ enrollments, groupTwin: (id) => groupTwin(clientOf(real), id) }),
     async () => issuing.pem,
   );
 }

@@ -5,6 +5,7 @@ import { createDpsEnrollments } from '../../../lib/azure/dps.ts';
 import { createFleetReader } from '../../../lib/azure/fleet-reader.ts';
 import { idsPerQuery } from '../../../lib/enrollment/observed.ts';
 import type { Page } from '../../../lib/storage.ts';
+import { assertEvery } from '../../assert-every.ts';
 import { someGroup } from '../../factories.ts';
 import { makeCertificate, type TestCertificate } from '../../infra/emulators/dps/certificates.ts';
 import { uploadVerifiedCa } from '../../infra/emulators/dps/management.ts';
@@ -60,9 +61,7 @@ test('a sweep reads every group, enrollment, registration and identity once', as
   );
   const enrollments = await all((from) => reader().enrollments(from));
   assert.equal(enrollments.items.length, 3);
-  assert.ok(
-    enrollments.items.every(({ mark, settings }) => mark === 'mark' && settings.provisioningStatus === 'disabled'),
-  );
+  assertEvery(enrollments.items, ({ mark, settings }) => mark === 'mark' && settings.provisioningStatus === 'disabled');
 
   // Each page by a new client, as after a crash.
   const registrations = await all((from) => reader().registrations('sweep', from));

@@ -10,6 +10,7 @@ import { createAppendBlobs } from '../../../lib/azure/append-blobs.ts';
 import { createBlobLock } from '../../../lib/azure/blob-lock.ts';
 import { createBlobStore } from '../../../lib/azure/blobs.ts';
 import { createMessageQueue } from '../../../lib/azure/queues.ts';
+import { assertEvery } from '../../assert-every.ts';
 
 /* A storage service that takes a request and does not answer, or answers half of it. */
 
@@ -83,7 +84,7 @@ describe('a storage service that does not answer', () => {
     const client = QueueServiceClient.fromConnectionString(connectionString).getQueueClient('chunks');
     await createMessageQueue(client, { timeoutMs: 2000, retry }).send(Array.from({ length: 20 }, () => ({})));
     assert.equal(requests, 20 + waits.length);
-    assert.ok(waits.length > 0 && waits.every((wait) => wait === 7000));
+    assertEvery(waits, (wait) => wait === 7000);
   });
 
   it('makes a stream fail that stops in the middle', async () => {
@@ -93,9 +94,12 @@ describe('a storage service that does not answer', () => {
     };
     const stream = await store().open('a', {});
     assert.ok(stream);
-    await assert.rejects(async () => {
-      for await (const part of stream) assert.ok(part.length > 0);
-    });
+    await assert.rejects(
+      async () => {
+        for await (const part of stream) assert.ok(part.length > 0);
+      },
+      { name: 'AbortError' },
+    );
   });
 });
 

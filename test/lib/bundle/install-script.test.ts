@@ -17,6 +17,7 @@ import { describe, it } from 'node:test';
 import { installScript } from '../../../lib/bundle/install-script.ts';
 import { readTar } from '../../../lib/bundle/tar.ts';
 import type { GroupInput } from '../../../lib/groups/definition.ts';
+import { assertEvery } from '../../assert-every.ts';
 import { someGroup, someTime } from '../../factories.ts';
 import { lacks, run } from './command.ts';
 import { movedBelow } from './on-a-device.ts';
@@ -556,10 +557,7 @@ describe('install.sh --root', { skip }, () => {
     );
     const owners = new Set(calls.map((call) => call.split(' ')[1]));
     assert.deepEqual([...owners].sort(), ['0:0', '991:992', '993:994']);
-    assert.ok(
-      calls.every((call) => call.includes(` ${device.root}/`)),
-      calls.join(),
-    );
+    assertEvery(calls, (call) => call.includes(` ${device.root}/`), calls.join());
     assert.match(output, /run on the device: iotedge config apply/);
     assert.ok(device.has('/etc/aziot/config.toml') && device.has('/var/aziot/secrets/edge-ca.key.pem'));
     // The first run on the device itself applies it.

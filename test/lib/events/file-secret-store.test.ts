@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { createFileSecretStore } from '../../../lib/events/file-secret-store.ts';
+import { assertEvery } from '../../assert-every.ts';
 import { secretStoreContract } from '../../contract/secret-store.ts';
 
 const parent = mkdtempSync(join(tmpdir(), 'fleet-secrets-'));
@@ -18,7 +19,7 @@ describe('a file of a secret', () => {
     await store.set('webhook-modes', 'whsec_some');
     assert.equal(statSync(join(directory, 'webhook-modes')).mode & 0o777, 0o600);
     assert.equal(statSync(directory).mode & 0o777, 0o700);
-    assert.ok(readdirSync(directory).every((name) => !name.endsWith('.tmp')));
+    assertEvery(readdirSync(directory), (name) => !name.endsWith('.tmp'));
   });
 
   for (const name of ['../outside', '.hidden', 'a/b', '', 'x'.repeat(200)]) {

@@ -5,6 +5,7 @@ import { jobErrors, jobResults } from '../../../lib/jobs/reports.ts';
 import { cancelJob } from '../../../lib/pipeline/cancel-job.ts';
 import { recordDeadLetter } from '../../../lib/pipeline/record-dead-letter.ts';
 import { retryJob } from '../../../lib/pipeline/retry-job.ts';
+import { assertEvery } from '../../assert-every.ts';
 import { createMemoryDeadLetterStore } from '../../memory/dead-letter-store.ts';
 import { createWorld, type World } from '../../world.ts';
 
@@ -70,7 +71,7 @@ describe('the reports of a job', () => {
     await world.settle();
     const second = await world.upload('line7/again.csv', manifest);
     await world.settle();
-    assert.ok((await resultsOf(world, second)).every((result) => result.endsWith('unchanged')));
+    assertEvery(await resultsOf(world, second), (result) => result.endsWith('unchanged'));
     assert.deepEqual(await faultsOf(world, second), ['3 device-id-invalid']);
   });
 });
@@ -114,7 +115,7 @@ describe('a report that was deleted', () => {
     await world.queue.shift()?.run();
     // The chunk has claimed its devices when it is given up, so that their records say why they failed.
     world.failOn('create', world.devices);
-    await assert.rejects(async () => world.queue[0]?.run());
+    await assert.rejects(async () => world.queue[0]?.run(), { message: 'before create' });
     await killNext(world);
     world.reports.delete(`${jobId}/chunk-00000.json`);
     assert.equal((await retryJob(await world.job(jobId), world.services())).rows, 5);

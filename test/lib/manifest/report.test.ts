@@ -4,6 +4,7 @@ import { parse } from 'csv-parse/sync';
 import { withGuard, withoutGuard } from '../../../lib/manifest/csv.ts';
 import type { ManifestShape } from '../../../lib/manifest/manifest.ts';
 import { errorsCsv, resultsCsv } from '../../../lib/manifest/report.ts';
+import { assertEvery } from '../../assert-every.ts';
 import { each, type ReadOptions, readManifest, text } from './read-manifest.ts';
 
 async function report(manifest: string, options: ReadOptions = {}): Promise<string> {
@@ -167,14 +168,15 @@ describe('a long row in an error report', () => {
     const source = 'x'.repeat(1024 * 1024);
     const faults = Array.from({ length: 312 }, (_, index) => faultOf(source, index + 2));
     const pieces = await Array.fromAsync(errorsCsv(each(faults), csvShape));
-    assert.ok(pieces.every(({ length }) => length < 2 * 64 * 1024));
+    assertEvery(pieces, ({ length }) => length < 2 * 64 * 1024);
     assert.ok(pieces.join('').length < 1024 * 1024);
   });
 
   it('that is whole ends its piece', async () => {
     const faults = Array.from({ length: 20 }, () => faultOf(`${'x'.repeat(100_000)},gw-1`));
     const pieces = await Array.fromAsync(errorsCsv(each(faults), csvShape));
-    assert.ok(pieces.length === 21 && pieces.every(({ length }) => length < 110_000));
+    assert.equal(pieces.length, 21);
+    assertEvery(pieces, ({ length }) => length < 110_000);
   });
 });
 
@@ -213,7 +215,8 @@ describe('a cell that a spreadsheet would run', () => {
   it('is guarded in every cell of a report, quoted or not', async () => {
     const errors = await report('deviceId,tags.a,tags.b\n=HYPERLINK(1),"\t=cmd|\'/c calc\'!A1",-1\n@x,+1,"=""a"""\n');
     const cells = (parse(errors) as string[][]).slice(1).flat();
-    assert.ok(cells.length === 12 && cells.every((cell) => !/^[=+@\t\r]|^-\D/.test(cell)), errors);
+    assert.equal(cells.length, 12, errors);
+    assertEvery(cells, (cell) => !/^[=+@\t\r]|^-\D/.test(cell), errors);
   });
 });
 

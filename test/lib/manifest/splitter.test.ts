@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { FleetError } from '../../../lib/errors.ts';
 import { maxChunkBytes, maxRecordBytes } from '../../../lib/manifest/manifest.ts';
 import { splitManifest } from '../../../lib/manifest/splitter.ts';
+import { assertEvery } from '../../assert-every.ts';
 import { pieces, readManifest } from './read-manifest.ts';
 
 const split = (manifest: string | Uint8Array, chunkRows = 2, format: 'csv' | 'ndjson' = 'csv') =>
@@ -81,7 +82,7 @@ describe('splitting a manifest', () => {
       chunks.map(({ rows }) => rows),
       [4, 4, 1],
     );
-    assert.ok(chunks.every(({ start, end }) => end - start <= maxChunkBytes));
+    assertEvery(chunks, ({ start, end }) => end - start <= maxChunkBytes);
   });
 });
 

@@ -6,6 +6,7 @@ import { recordDeadLetter } from '../../../lib/pipeline/record-dead-letter.ts';
 import { redriveDeadLetters } from '../../../lib/pipeline/redrive-dead-letters.ts';
 import { retryJob } from '../../../lib/pipeline/retry-job.ts';
 import type { QueueName } from '../../../lib/resource-names.ts';
+import { assertEvery } from '../../assert-every.ts';
 import { createMemoryDeadLetterStore } from '../../memory/dead-letter-store.ts';
 import { createWorld, type World } from '../../world.ts';
 
@@ -24,7 +25,7 @@ function lettersOf(world: World) {
 async function breakAt(world: World, method: string, port?: object): Promise<unknown> {
   const delivery = world.queue.shift();
   world.failOn(method, port);
-  await assert.rejects(async () => delivery?.run());
+  await assert.rejects(async () => delivery?.run(), { message: `before ${method}` });
   return delivery?.message;
 }
 
@@ -70,7 +71,7 @@ describe('an upload that was given up when some of its chunks were sent', () => 
     // Begun, but not recorded, when the letter of the upload comes.
     world.failOn('count');
     const [first] = world.queue;
-    await assert.rejects(async () => first?.run());
+    await assert.rejects(async () => first?.run(), { message: 'before count' });
     await lettersOf(world).record('manifest-uploads', { ...announced, data: { ...announced.data, eTag: etag } });
     assert.equal((await world.job(jobId)).status, 'failed');
     await world.settle();
@@ -170,7 +171,7 @@ describe('a chunk that was given up', () => {
       [2, 3, 4, 5, 6, 7].map((line) => [line, 'manifest-gone', line < 5 ? `gw-${line - 1}` : undefined]),
     );
     assert.match(faults[4]?.message ?? '', /^This is row 2 of the 3 rows that begin on line 5\. .*gave-up/);
-    assert.ok([...world.devices.records.values()].every(({ status }) => status === 'failed'));
+    assertEvery([...world.devices.records.values()], ({ status }) => status === 'failed');
     await assert.rejects(retryJob(job, world.services()), { code: 'method-conflict', message: /no failed rows/ });
     assert.equal((await deadLetters.list({ size: 10 })).items.length, 2);
   });

@@ -4,6 +4,7 @@ import { FleetError } from '../../../lib/errors.ts';
 import type { ChunkMessage } from '../../../lib/jobs/messages.ts';
 import { provisionChunk } from '../../../lib/pipeline/provision-chunk.ts';
 import type { BlobStore } from '../../../lib/storage.ts';
+import { assertEvery } from '../../assert-every.ts';
 import { createWorld } from '../../world.ts';
 
 /**
@@ -39,7 +40,7 @@ describe('the archive in memory', () => {
     const { archives, error, stored } = await provision((store) => store.create);
     assert.equal(error, undefined);
     assert.deepEqual([archives.length, stored.length], [1, 1]);
-    assert.ok(archives.every(isErased));
+    assertEvery(archives, isErased);
     assert.ok(stored[0]?.includes('index.json'));
   });
 
@@ -48,7 +49,7 @@ describe('the archive in memory', () => {
     const { archives, error } = await provision(() => () => Promise.reject(unavailable));
     assert.equal(error, unavailable);
     assert.equal(archives.length, 1);
-    assert.ok(archives.every(isErased));
+    assertEvery(archives, isErased);
   });
 
   it('is zeroed when the archive of another delivery counts', async () => {
@@ -58,6 +59,6 @@ describe('the archive in memory', () => {
     });
     assert.equal(error, undefined);
     assert.equal(archives.length, 1);
-    assert.ok(archives.every(isErased));
+    assertEvery(archives, isErased);
   });
 });

@@ -10,6 +10,7 @@ import { devicesOfCa, reissueListOfCa } from '../../../lib/pipeline/devices-of-c
 import { retryJob } from '../../../lib/pipeline/retry-job.ts';
 import { settleDelegatedCas } from '../../../lib/pipeline/settle-delegated-cas.ts';
 import { fenceIssuances } from '../../../lib/pipeline/steps/fence.ts';
+import { assertEvery } from '../../assert-every.ts';
 import { someDelegatedCa } from '../../contract/delegated-ca-store.ts';
 import { makeCertificate } from '../../infra/emulators/dps/certificates.ts';
 import { createMemoryFleetReader } from '../../memory/fleet-reader.ts';
@@ -271,6 +272,6 @@ describe('chunks in work while their delegated CA is blocked', () => {
     await world.settle();
     assert.deepEqual(await listed(world), []);
     const serials = [...world.devices.records.values()].map((record) => certificatesOf(record)[0]?.delegatedCa);
-    assert.ok(serials.every((serial) => serial !== undefined && serial !== ca.id));
+    assertEvery(serials, (serial) => serial !== undefined && serial !== ca.id);
   });
 });

@@ -9,6 +9,7 @@ import { reconcileRegistrations } from '../../../lib/pipeline/reconcile-registra
 import { scrapDevice } from '../../../lib/pipeline/scrap-device.ts';
 import { continueBlock, resumeBlocks } from '../../../lib/pipeline/settle-block.ts';
 import type { Issued } from '../../../lib/pipeline/steps/issue.ts';
+import { assertEvery } from '../../assert-every.ts';
 import { someDevice, someTime } from '../../factories.ts';
 import { createWorld, Interruption, type World } from '../../world.ts';
 
@@ -103,7 +104,7 @@ describe('suspending, revoking and scrapping a device', () => {
       assert.deepEqual(record, recordOf(world));
       assert.equal(record.block?.from, 'assigned');
       assert.equal(identityOf(world)?.statusReason, record.block?.mark);
-      assert.ok(record.certificates?.every(({ state }) => state === 'revoked'));
+      assertEvery(record.certificates, ({ state }) => state === 'revoked');
       assert.deepEqual([recordOf(world, 'gw-2').status, identityOf(world, 'gw-2')?.status], ['assigned', 'enabled']);
       assert.ok(record.block?.lookAgainAt);
       await settleAll(world);
@@ -441,10 +442,7 @@ describe('a device that a job provisions', () => {
           const isFound = formerCertificateNames.includes(entry.info.sha256Thumbprint.toLowerCase());
           assert.ok(isPresent || isFound, where);
           const bundle = archive.subarray(entry.offset, entry.offset + entry.length);
-          assert.ok(
-            bundle.every((byte) => byte === 0),
-            `the bundle is left, ${where}`,
-          );
+          assertEvery(bundle, (byte) => byte === 0, `the bundle is left, ${where}`);
           if (own?.unusedBundle !== undefined) unused += 1;
         }
         // A new device in a group is not known before it has its certificate, so nobody can block it before.

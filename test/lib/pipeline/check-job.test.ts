@@ -104,7 +104,7 @@ describe('a dry run', () => {
     const jobId = await dryRun(world);
     world.failOn('count');
     const [delivery] = world.queue;
-    await assert.rejects(async () => delivery?.run());
+    await assert.rejects(async () => delivery?.run(), { message: 'before count' });
     await world.devices.create([someDevice({ id: 'gw-001' })]);
     await world.settle();
     const { outcomes } = (await world.job(jobId)).check ?? {};
@@ -222,7 +222,7 @@ describe('a dry run', () => {
     const jobId = await dryRun(world);
     const [{ run, message } = { run: async () => {}, message: {} }] = world.queue.splice(0);
     world.failOn('readRange');
-    await assert.rejects(run);
+    await assert.rejects(run, { message: 'before readRange' });
     const { blobName, etag } = message as { blobName: string; etag: string };
     const event = {
       ...{ id: '1', eventType: 'Microsoft.Storage.BlobCreated' },
@@ -251,7 +251,7 @@ describe('a job that names a check', () => {
     const jobId = await world.upload('list.csv', manifest, { check });
     const [first] = world.queue;
     world.failOn('send');
-    await assert.rejects(async () => first?.run());
+    await assert.rejects(async () => first?.run(), { message: 'before send' });
     await world.settle();
     assert.equal((await world.job(jobId)).counts.provisioned, 7);
   });

@@ -118,9 +118,11 @@ describe('a chunk that was given up while a worker still has it', () => {
     const body = JSON.stringify(chunk?.message);
     // The worker fails before it records. Giving the chunk up releases the devices, and fails before it is counted.
     world.failOn('create', world.devices);
-    await assert.rejects(async () => chunk?.run());
+    await assert.rejects(async () => chunk?.run(), { message: 'before create' });
     world.failOn('count');
-    await assert.rejects(recordDeadLetter('chunks', body, { ...world.services(), deadLetters }));
+    await assert.rejects(recordDeadLetter('chunks', body, { ...world.services(), deadLetters }), {
+      message: 'before count',
+    });
     // The message is delivered again although it was given up: its devices are released.
     await chunk?.run();
     await recordDeadLetter('chunks', body, { ...world.services(), deadLetters });
@@ -219,7 +221,7 @@ describe('a job that is cancelled while its messages are sent', () => {
     const jobId = await world.upload('line7/list.csv', manifest);
     const [event] = world.queue.splice(0);
     world.failOn('send');
-    await assert.rejects(async () => event?.run());
+    await assert.rejects(async () => event?.run(), { message: 'before send' });
     await cancelJob(jobId, world.services());
     await event?.run();
     await world.settle();

@@ -32,7 +32,7 @@ async function upToCount(world: World) {
   await world.queue.shift()?.run();
   const [chunk] = world.queue.splice(0);
   world.failOn('count');
-  await assert.rejects(async () => chunk?.run());
+  await assert.rejects(async () => chunk?.run(), { message: 'before count' });
   const [enrollment] = world.queue.splice(0);
   assert.ok(chunk && enrollment);
   return { chunk, message: enrollment.message as EnrollmentMessage };
@@ -156,7 +156,7 @@ describe('a chunk of individual enrollments that is delivered again', () => {
     const [chunk] = world.queue.splice(0);
     // Committed, and not yet recorded.
     world.failOn('create', world.devices);
-    await assert.rejects(async () => chunk?.run());
+    await assert.rejects(async () => chunk?.run(), { message: 'before create' });
     await world.declare('line7', individual);
     await chunk?.run();
     await world.settle();

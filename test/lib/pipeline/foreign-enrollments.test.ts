@@ -122,7 +122,7 @@ describe('an enrollment of this deployment', () => {
       await enroll(devices);
       throw new FleetError('enrollment-refused', 'The answer was lost.');
     };
-    await assert.rejects(world.settle());
+    await assert.rejects(world.settle(), { code: 'enrollment-refused' });
     world.enrollments.enroll = enroll;
     const sent = heldBy(world, 'gw-1');
     assert.ok(sent !== undefined);

@@ -16,7 +16,7 @@ it('a job keeps its chunks when the rows per chunk change between two deliveries
   const [event] = world.queue.splice(0);
   // Both messages are sent, and the worker dies before it says so.
   world.interruptAfter(9);
-  await assert.rejects(async () => event?.run());
+  await assert.rejects(async () => event?.run(), { message: 'after send' });
   assert.equal(world.queue.length, 2);
   const blobName = 'line7/list.csv';
   const etag = (await world.manifests.properties(blobName))?.etag ?? '';

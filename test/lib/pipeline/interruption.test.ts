@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { readArchiveIndex } from '../../../lib/bundle/archive.ts';
 import type { Issued } from '../../../lib/pipeline/steps/issue.ts';
+import { assertEvery } from '../../assert-every.ts';
 import { createWorld, type World } from '../../world.ts';
 
 /*
@@ -201,7 +202,7 @@ describe('the same manifest again', () => {
     assert.deepEqual({ provisioned, unchanged, rejected }, { provisioned: 7, unchanged: 0, rejected: 4 });
     const provisionedNow = [...world.devices.records.values()].filter(({ claim }) => claim.jobId === again);
     assert.equal(provisionedNow.length, 7);
-    assert.ok(provisionedNow.every(({ id, serialNumber }) => serialNumber !== before.get(id)));
+    assertEvery(provisionedNow, ({ id, serialNumber }) => serialNumber !== before.get(id));
     checkCertificates(world);
   });
 });

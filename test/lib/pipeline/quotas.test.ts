@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { readQuotas } from '../../../lib/pipeline/quotas.ts';
 import { noFigures, type SweepState, writeSweepState } from '../../../lib/pipeline/sweep-state.ts';
+import { assertEvery } from '../../assert-every.ts';
 import { someDevice } from '../../factories.ts';
 import { createMemoryDpsCaStore } from '../../memory/dps-cas.ts';
 import { createWorld, type World } from '../../world.ts';
@@ -38,7 +39,7 @@ describe('quotas', () => {
         ['hubIdentities', 'b.azure-devices.net', undefined, 1_000_000],
       ],
     );
-    assert.ok(quotas.every(({ observedAt }) => observedAt === began));
+    assertEvery(quotas, ({ observedAt }) => observedAt === began);
   });
 
   it('count assigned devices with individual enrollments as registrations, since DPS has no list of them', async () => {

@@ -4,6 +4,7 @@ import { blockDevice, restoreDevice } from '../../../lib/pipeline/block-device.t
 import { continueFleetAct } from '../../../lib/pipeline/fleet-acts.ts';
 import { reconcileRegistrations } from '../../../lib/pipeline/reconcile-registrations.ts';
 import { restoreGroup, suspendGroup } from '../../../lib/pipeline/suspend-group.ts';
+import { assertEvery } from '../../assert-every.ts';
 import { createWorld, Interruption, type World } from '../../world.ts';
 
 const individual = { keyCustody: 'plain', enrollment: 'individual' } as const;
@@ -119,7 +120,7 @@ it('enrollments that are missing, or not ours, do not hold up the others', { tim
   await world.declare('line7', disabled);
   await reconcileRegistrations(world.services());
   await reconcileRegistrations(world.services());
-  assert.ok(ids.slice(510).every((id) => isDisabled(world, id)));
+  assertEvery(ids.slice(510), (id) => isDisabled(world, id));
   assert.ok(world.devices.records.get('gw-000')?.enrolled?.missingSince);
   const { open } = world.enrollments;
   const asked: string[] = [];

@@ -8,6 +8,7 @@ import { recordDeadLetter } from '../../../lib/pipeline/record-dead-letter.ts';
 import { redriveDeadLetters } from '../../../lib/pipeline/redrive-dead-letters.ts';
 import { retryJob } from '../../../lib/pipeline/retry-job.ts';
 import { queueNames } from '../../../lib/resource-names.ts';
+import { assertEvery } from '../../assert-every.ts';
 import { someTime } from '../../factories.ts';
 import { createMemoryDeadLetterStore } from '../../memory/dead-letter-store.ts';
 import { createWorld, Interruption, type World } from '../../world.ts';
@@ -145,7 +146,7 @@ describe('a chunk that failed at each delivery', () => {
       },
     });
     const ports = { ...world.services(), deadLetters, queue };
-    await assert.rejects(redriveDeadLetters({}, ports));
+    await assert.rejects(redriveDeadLetters({}, ports), { message: 'The worker dies.' });
     assert.equal((await deadLetters.list({ size: 10, state: 'redriven' })).items.length, 2);
     assert.equal((await deadLetters.list({ size: 10 })).items.length, 1);
     sent.length = 0;
@@ -233,7 +234,7 @@ describe('a chunk that failed at each delivery', () => {
     const jobId = await world.upload('line7/list.csv', manifest);
     await world.queue.shift()?.run();
     world.failOn('updateVersion');
-    await assert.rejects(async () => world.queue.shift()?.run());
+    await assert.rejects(async () => world.queue.shift()?.run(), { message: 'before updateVersion' });
     const job = await world.job(jobId);
     assert.equal(job.status, 'provisioning');
     assert.deepEqual([currentStatus(job), endedAt(job)], ['completedWithErrors', job.lastPartAt]);
@@ -252,7 +253,7 @@ describe('a chunk that failed at each delivery', () => {
     const [chunk] = world.queue.splice(0);
     // Cut where the devices are recorded and the chunk is not counted yet.
     world.failOn('count');
-    await assert.rejects(async () => chunk?.run());
+    await assert.rejects(async () => chunk?.run(), { message: 'before count' });
     await recordDeadLetter('chunks', JSON.stringify(chunk?.message), { ...world.services(), deadLetters });
     assert.deepEqual((await world.job(jobId)).counts, {
       total: 6,
@@ -278,7 +279,7 @@ describe('a message that is none of ours', () => {
     }
     const { items } = await deadLetters.list({ size: 100 });
     assert.equal(items.length, queueNames.length * bodies.length);
-    assert.ok(items.every((letter) => letter.reason.code === 'unavailable'));
+    assertEvery(items, (letter) => letter.reason.code === 'unavailable');
   });
 });
 
@@ -308,13 +309,13 @@ describe('cancelling a job', () => {
     await world.queue.shift()?.run();
     // Devices are claimed by then, and their certificates are stored.
     world.failOn('create', world.devices);
-    await assert.rejects(async () => world.queue[0]?.run());
+    await assert.rejects(async () => world.queue[0]?.run(), { message: 'before create' });
     assert.equal((await world.jobs.claimed(jobId, 'chunk-00000'))?.size, 2);
     await cancelJob(jobId, world.services());
     await world.settle();
     const { counts } = await world.job(jobId);
     assert.deepEqual([counts.provisioned, counts.cancelled], [2, 4]);
-    assert.ok([...world.devices.records.values()].every(({ status }) => status !== 'claimed'));
+    assertEvery([...world.devices.records.values()], ({ status }) => status !== 'claimed');
   });
 
   it('stops a retry: its rows stay failed, and the job ends again', async () => {
@@ -345,7 +346,7 @@ describe('cancelling a job', () => {
     await world.declare('line7', { keyCustody: 'plain' });
     const jobId = await world.upload('line7/list.csv', manifest);
     world.failOn('open');
-    await assert.rejects(async () => world.queue[0]?.run());
+    await assert.rejects(async () => world.queue[0]?.run(), { message: 'before open' });
     await cancelJob(jobId, world.services());
     await world.settle();
     assert.equal((await world.job(jobId)).status, 'cancelled');

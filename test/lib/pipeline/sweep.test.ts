@@ -6,6 +6,7 @@ import type { Observation } from '../../../lib/findings/observation.ts';
 import { blockDevice } from '../../../lib/pipeline/block-device.ts';
 import { sweep } from '../../../lib/pipeline/sweep.ts';
 import { readSweepState } from '../../../lib/pipeline/sweep-state.ts';
+import { assertEvery } from '../../assert-every.ts';
 import { someDevice, someTime } from '../../factories.ts';
 import { createMemoryFleetReader } from '../../memory/fleet-reader.ts';
 import { createWorld, noTwins, sweptDps, type World } from '../../world.ts';
@@ -85,7 +86,7 @@ describe('a sweep', () => {
       ],
       [1, 5, 5, 3, 5, 10],
     );
-    assert.ok(ids.every((id) => recordOf(world, id).status === 'assigned'));
+    assertEvery(ids, (id) => recordOf(world, id).status === 'assigned');
     assert.deepEqual([...new Set(seen.map(({ of }) => of))], ['groups', 'devices', 'end']);
     // Records are handed over as they were written, so that a finding is not taken for a race.
     const [first] = seen.filter((each) => each.of === 'devices');
@@ -155,7 +156,7 @@ describe('a sweep', () => {
     register(world, ids);
     const { sweep: run, devicesSeen } = sweeping(world);
     await run();
-    assert.ok(ids.every((id) => recordOf(world, id).status === 'assigned'));
+    assertEvery(ids, (id) => recordOf(world, id).status === 'assigned');
     register(world, ids.slice(1));
     await run();
     const gone = devicesSeen().filter(({ registration }) => registration === null);
@@ -254,7 +255,7 @@ describe('a sweep', () => {
     };
     const figures = await run();
     assert.deepEqual([figures?.silentHubs, figures?.devices], [1, 2]);
-    assert.ok(devicesSeen().every(({ identity }) => identity === undefined));
+    assertEvery(devicesSeen(), ({ identity }) => identity === undefined);
     const hubs = async () => (await readSweepState(world.services().reports)).latest?.hubs;
     assert.deepEqual(await hubs(), { [hub]: null });
     fleet.identitiesOf = identitiesOf;
@@ -358,7 +359,7 @@ describe('a sweep', () => {
     });
     await sweeping(world).sweep();
     const state = JSON.parse((await world.reports.read('_sweep.json'))?.toString() ?? '') as { places: object };
-    assert.ok(Object.keys(state.places).every((name) => name === 'line7' || name === '*identities'));
+    assertEvery(Object.keys(state.places), (name) => name === 'line7' || name === '*identities');
   });
 
   it('begins again a sweep of a version that had fewer phases', async () => {

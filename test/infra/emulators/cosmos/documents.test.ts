@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { assertEvery } from '../../../assert-every.ts';
 import { refusal, startCosmos } from './start-cosmos.ts';
 
 interface Item {
@@ -17,7 +18,7 @@ test('a document is returned unchanged, with the members that the service adds',
   assert.deepEqual(read, resource);
   const { _rid, _self, _etag, _attachments, _ts, ...own } = read ?? ({} as Record<string, unknown>);
   assert.deepEqual(own, item);
-  assert.ok([_rid, _self, _etag, _attachments].every((value) => typeof value === 'string'));
+  assertEvery([_rid, _self, _etag, _attachments], (value) => typeof value === 'string');
   assert.equal(typeof _ts, 'number');
 });
 

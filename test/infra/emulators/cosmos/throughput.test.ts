@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BulkOperationType } from '@azure/cosmos';
 import { createThroughput } from '../../../../infra/emulators/cosmos/request-units.ts';
+import { assertEvery } from '../../../assert-every.ts';
 import { refusal, startCosmos } from './start-cosmos.ts';
 
 const policy = (...included: string[]) => ({
@@ -114,7 +115,7 @@ test('beyond the budget the answer is 429, and the SDK retries', async (t) => {
   const patient = await Promise.all(
     Array.from({ length: 60 }, (_, index) => container.items.create({ id: `p${index}` })),
   );
-  assert.ok(patient.every(({ statusCode }) => statusCode === 201));
+  assertEvery(patient, ({ statusCode }) => statusCode === 201);
   const { resources } = await container.items.query("SELECT VALUE c.id FROM c WHERE STARTSWITH(c.id, 'h')").fetchAll();
   assert.equal(resources.length, statuses.filter((status) => status === undefined).length);
 });

@@ -10,6 +10,7 @@ import {
   StorageSharedKeyCredential,
 } from '@azure/storage-blob';
 import { wellKnownKey } from 'fleet-emulators/dps';
+import { assertEvery } from '../../../assert-every.ts';
 import { until } from '../../../until.ts';
 import { startAzurite } from '../../local/azurite.ts';
 import { type RunningDps, startDps } from './running-dps.ts';
@@ -148,7 +149,7 @@ test('an export has a line per device, and can be imported into another hub', li
     const copy = (await other.raw(`/devices/export-7?${version}`, { headers })).json();
     assert.deepEqual(copy.authentication, identity.authentication);
     assert.equal((await other.registry.getTwin('export-8')).responseBody.tags['id'], 'export-8');
-    await assert.rejects(linesOf('importErrors.log'));
+    await assert.rejects(linesOf('importErrors.log'), { statusCode: 404 });
   } finally {
     await other.stop();
   }
@@ -159,8 +160,8 @@ test('an export without keys has a warning in the first line and no authenticati
   const { jobId } = (await dps.registry.exportDevicesToBlob(await signed(), true)) as unknown as Job;
   await finished(jobId);
   const [warning = '', ...lines] = await linesOf('devices.txt');
-  assert.throws(() => JSON.parse(warning));
-  assert.ok(lines.every((line) => JSON.parse(line).authentication === null));
+  assert.throws(() => JSON.parse(warning), SyntaxError);
+  assertEvery(lines, (line) => JSON.parse(line).authentication === null);
 });
 
 test('a job may use the identity of the hub', limit, async () => {
@@ -226,7 +227,7 @@ test('a job that is cut is continued by the next process, and does no line twice
     assert.ok(totalDeviceCount > 0 && totalDeviceCount < count, String(totalDeviceCount));
     assert.equal((await finished(jobId, second)).status, 'completed');
     assert.equal((await second.registry.getRegistryStatistics()).responseBody.totalDeviceCount, count);
-    await assert.rejects(linesOf('importErrors.log'));
+    await assert.rejects(linesOf('importErrors.log'), { statusCode: 404 });
   } finally {
     await second.stop();
   }

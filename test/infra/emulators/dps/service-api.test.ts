@@ -8,6 +8,7 @@ import type {
   IndividualEnrollment,
 } from 'azure-iot-provisioning-service/dist/interfaces.js';
 import { wellKnownKey } from 'fleet-emulators/dps';
+import { assertEvery } from '../../../assert-every.ts';
 import { makeCertificate, makeVersion1Certificate } from './certificates.ts';
 import { expiry, type RunningDps, startDps } from './running-dps.ts';
 
@@ -320,14 +321,14 @@ test('a query returns everything in pages of the requested size', async () => {
     const page = responseBody as unknown as { registrationId: string; registrationState?: unknown }[];
     assert.equal(message.headers['x-ms-item-type'], 'Enrollment');
     assert.equal(message.headers['x-ms-max-item-count'], '50');
-    assert.ok(page.every((entry) => entry.registrationState === undefined));
+    assertEvery(page, (entry) => entry.registrationState === undefined);
     ids.push(...page.map((entry) => entry.registrationId));
     sizes.push(page.length);
   } while (query.hasMoreResults);
   const found = ids.filter((id) => id.startsWith('q-'));
   assert.equal(found.length, 150);
   assert.equal(new Set(ids).size, ids.length);
-  assert.ok(sizes.slice(0, -1).every((size) => size === 50));
+  assertEvery(sizes.slice(0, -1), (size) => size === 50);
 
   const groups = dps.service.createEnrollmentGroupQuery({ query: '*' }, 100);
   const { responseBody } = await groups.next(groups.continuationToken);

@@ -139,7 +139,10 @@ test('a host that is stopped answers the requests in progress and then ends', as
   await fetch(`http://127.0.0.1:${port}/api/things/fixed`);
   await host.kill('SIGTERM');
   assert.equal(await (await answer).text(), 'done');
-  await assert.rejects(fetch(`http://127.0.0.1:${port}/api/things/fixed`));
+  await assert.rejects(
+    fetch(`http://127.0.0.1:${port}/api/things/fixed`),
+    ({ cause }) => cause.code === 'ECONNREFUSED',
+  );
 });
 
 test('without a route prefix, an empty route is / and a catch-all has every path below it, and its own', async () => {

@@ -100,6 +100,10 @@ describe('the queue trigger', { concurrency: 3 }, () => {
     await host(t, 'plain', [], { AzureFunctionsJobHost__extensions__queues__messageEncoding: 'none' });
     await lab.queue('plain').sendMessage('{"n":4}');
     await until(() => ended(4));
+    assert.deepEqual(
+      (await begins(4)).map(({ queue }) => queue),
+      [{ n: 4 }],
+    );
   });
 
   it('a message stays hidden while it is processed, and is processed once', limit, async (t) => {
@@ -144,6 +148,10 @@ describe('the queue trigger', { concurrency: 3 }, () => {
     await lab.queue('late').create();
     await lab.queue('late').sendMessage(base64({ n: 7 }));
     await until(() => ended(7));
+    assert.deepEqual(
+      (await begins(7)).map(({ times }) => times),
+      [1],
+    );
   });
 
   it('a host that is stopped finishes its invocations and runs the appTerminate hooks', limit, async (t) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { assertEvery } from '../../../assert-every.ts';
 import { until } from '../../../until.ts';
 import { createHostLab, type HostLab } from './host.ts';
 
@@ -22,10 +23,7 @@ test('one of several hosts runs a timer, and another takes over when it ends', l
   await until(async () => (await ticks()).length >= 3);
   assert.deepEqual([...new Set((await ticks()).map(({ pid }) => pid))], [first.pid]);
   // The status of schedules of less than a minute is not stored.
-  assert.equal(
-    (await ticks()).every(({ tick, status }) => tick === false && status === null),
-    true,
-  );
+  assertEvery(await ticks(), ({ tick, status }) => tick === false && status === null);
   await first.kill('SIGTERM');
   await until(async () => (await ticks()).some(({ pid }) => pid === second.pid));
   await second.kill('SIGTERM');

@@ -270,11 +270,11 @@ describe('a revoked device', () => {
 
     await fleet.dps.service.deleteIndividualEnrollment(gateway);
     assert.equal((await fleet.sweep()).repaired, 1);
-    await assert.rejects(registers());
+    await assert.rejects(registers(), { message: 'status is disabled' });
 
     await editEnrollment(gateway, { provisioningStatus: 'enabled' });
     assert.equal((await fleet.sweep()).repaired, 1);
-    await assert.rejects(registers());
+    await assert.rejects(registers(), { message: 'status is disabled' });
 
     await editIdentity(gateway, { status: 'enabled', statusReason: '' });
     assert.equal((await fleet.sweep()).repaired, 1);

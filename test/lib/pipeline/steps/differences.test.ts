@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { DeviceRecord } from '../../../../lib/devices/device.ts';
 import { contentHash, type DeviceRequest } from '../../../../lib/manifest/manifest.ts';
 import { deviceExists } from '../../../../lib/pipeline/steps/differences.ts';
+import { assertEvery } from '../../../assert-every.ts';
 import { someDevice } from '../../../factories.ts';
 
 type Content = Partial<Pick<DeviceRequest, 'enrollmentGroup' | 'csr' | 'tags' | 'desired'>>;
@@ -118,7 +119,7 @@ describe('a row with other content than its device', () => {
     const many = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`a${at}`, 'x'.repeat(4000)]));
     const { differences = [], message } = differ({ tags: { a0: '' } }, { tags: many });
     assert.equal(differences.length, 20);
-    assert.ok(differences.every(({ was = '', is = '' }) => was.length <= 120 && is.length <= 120));
+    assertEvery(differences, ({ was = '', is = '' }) => was.length <= 120 && is.length <= 120);
     assert.match(message, /tags\.a4: \(absent\) → "x{56}\.\.\.; 95 more\./);
     assert.ok(message.length < 700);
   });

@@ -8,6 +8,7 @@ import { issueArchive, issueRows } from '../../../../lib/pipeline/steps/issue.ts
 import { createDeviceIssuer, type DeviceIssuer } from '../../../../lib/pki/device-issuer.ts';
 import type { LocalSigner, RemoteSigner } from '../../../../lib/pki/key-store.ts';
 import { newSerialNumber } from '../../../../lib/pki/serial.ts';
+import { assertEvery } from '../../../assert-every.ts';
 import { someDevice, someGroup, someTime } from '../../../factories.ts';
 import { someAuthority } from '../../pki/some-authority.ts';
 
@@ -120,7 +121,7 @@ describe('private keys', () => {
     const { archive } = await issueArchive(rows(ids), issuances, { ...attempt, jobRows: 1 });
     assert.ok(archive.body.includes('bundle'));
     assert.deepEqual([keys.length, bundles.length], [50, 50]);
-    assert.ok([...keys, ...bundles].every(isErased));
+    assertEvery([...keys, ...bundles], isErased);
   });
 
   it('are zeroed when their bundle is refused', async () => {
@@ -129,7 +130,7 @@ describe('private keys', () => {
     });
     const { errors } = await issueArchive(rows(ids), issuances, { ...attempt, jobRows: 1 });
     assert.deepEqual([errors.length, keys.length], [50, 50]);
-    assert.ok(keys.every(isErased));
+    assertEvery(keys, isErased);
   });
 
   it('are zeroed with the bundles when the key throttles in the middle', async () => {
@@ -142,6 +143,6 @@ describe('private keys', () => {
     });
     await assert.rejects(issueArchive(rows(ids), issuances, { ...attempt, jobRows: 1 }), throttled);
     assert.ok(bundles.length >= 19 && bundles.length < 50);
-    assert.ok([...keys, ...bundles].every(isErased));
+    assertEvery([...keys, ...bundles], isErased);
   });
 });
