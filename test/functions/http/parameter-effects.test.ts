@@ -222,3 +222,57 @@ describe('dead letters', () => {
     assert.equal((await json(world, 'discard-dead-letters', { query: { all: 'true' } }))['discarded'], 2);
   });
 });
+
+describe('the reports of a job', () => {
+  async function someReport() {
+    const world = await openWorld();
+    const jobId = await world.upload(
+      'line7/list.csv',
+      'deviceId,enrollmentGroup\ngw-1,line7\ngw-2,line9\ngw 3,line7\n',
+    );
+    await world.settle();
+    const params = { jobId };
+    const errors = async (query: Query) =>
+      ((await json(world, 'get-job-errors', { params, query }))['errors'] as { code: string }[]).map(
+        ({ code }) => code,
+      );
+    const typeOf = async (id: string, init: Partial<HttpRequestInit>) => {
+      const { headers } = await call(world, id, { params, ...init });
+      return (headers as Query)['content-type'];
+    };
+    return { world, errors, typeOf };
+  }
+
+  it('are CSV, or JSON where format or Accept asks for it', async () => {
+    const { world, typeOf } = await someReport();
+    using _ = world;
+    for (const id of ['get-job-errors', 'get-job-results']) {
+      assert.match((await typeOf(id, {})) ?? '', /^text\/csv/);
+      assert.match((await typeOf(id, { query: { format: 'json' } })) ?? '', /json/);
+      assert.match((await typeOf(id, { headers: { accept: 'application/json' } })) ?? '', /json/);
+      const both = { query: { format: 'csv' }, headers: { accept: 'application/json' } };
+      assert.match((await typeOf(id, both)) ?? '', /^text\/csv/);
+    }
+  });
+
+  it('list errors by reason, in pages', async () => {
+    const { world, errors } = await someReport();
+    using _ = world;
+    const all = await errors({ format: 'json' });
+    assert.equal(all.length, 2);
+    const [reason = ''] = all;
+    assert.deepEqual(await errors({ format: 'json', reason }), [reason]);
+    assert.equal((await errors({ format: 'json', limit: '1' })).length, 1);
+  });
+});
+
+it('GET /api/jobs/{jobId} answers 304 to the ETag of its last answer only', async () => {
+  using world = await openWorld();
+  const { jobId } = await submit(world);
+  const params = { jobId: String(jobId) };
+  const { status, headers } = await call(world, 'get-job', { params });
+  assert.equal(status, 200);
+  const known = (headers as Query)['etag'] ?? '';
+  assert.equal((await call(world, 'get-job', { params, headers: { 'if-none-match': known } })).status, 304);
+  assert.equal((await call(world, 'get-job', { params, headers: { 'if-none-match': '"other"' } })).status, 200);
+});
