@@ -9,7 +9,7 @@ import { abandonEnrollments, enrollDevices } from '../../../lib/pipeline/enroll-
 import { provisionChunk } from '../../../lib/pipeline/provision-chunk.ts';
 import { retryJob } from '../../../lib/pipeline/retry-job.ts';
 import { someJob } from '../../factories.ts';
-import { createWorld, type World } from '../../world.ts';
+import { createWorld, Interruption, type World } from '../../world.ts';
 
 /* Rows that nothing can be issued for, and messages that ask for nothing: each row has one outcome, and no device stays claimed. */
 
@@ -75,7 +75,7 @@ describe('a chunk of two groups of which DPS refuses one', () => {
     const [chunk] = world.queue.splice(0);
     // The archive is stored, and no device is recorded.
     world.failOn('create', world.devices);
-    await assert.rejects(async () => chunk?.run());
+    await assert.rejects(async () => chunk?.run(), Interruption);
     accept();
     await chunk?.run();
     assert.deepEqual(statesOf(world), [

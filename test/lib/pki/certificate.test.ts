@@ -124,7 +124,7 @@ describe('PEM', () => {
         ['-----BEGIN PUBLIC KEY-----', '-----END PUBLIC KEY-----', ''],
       );
       const body = lines.slice(1, -2);
-      assert.ok(body.slice(0, -1).every((line) => line.length === 64));
+      for (const line of body.slice(0, -1)) assert.equal(line.length, 64);
       assert.ok((body.at(-1) ?? '').length > 0 && (body.at(-1) ?? '').length <= 64);
       assert.deepEqual(Buffer.from(body.join(''), 'base64'), der);
     }

@@ -69,7 +69,7 @@ test('without quotas of its own, the service has the documented ones', async () 
     };
     const answers: number[] = [];
     for (let index = 0; index < 101; index++) answers.push(await group(`g-${index}`));
-    assert.deepEqual([answers.slice(0, 100).every((status) => status === 200), answers[100]], [true, 403]);
+    assert.deepEqual(answers, [...new Array(100).fill(200), 403]);
   });
 });
 
