@@ -16,7 +16,9 @@ in the tests. Takes minutes for a file and hours for everything; a second run do
   --concurrency N    changes tested at once (default: the number of cores)
   -h, --help         show this text
 
-Writes .mutation/<folder>.html. Exit codes: 0 each folder has its share, 1 one has not, 2 invalid command line.
+Writes .mutation/<folder>.html.
+
+Exit codes: 0 each folder has its share, 1 one has not, 2 invalid command line.
 
 Example: npm run mutate -- lib/pki/rules.ts`;
 

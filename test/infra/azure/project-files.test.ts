@@ -73,7 +73,10 @@ describe('the workflows', () => {
   const deploy = jobs.find(({ place }) => place.endsWith('deploy.yml deploy'));
 
   it('are found', () => {
-    assert.deepEqual(names.sort(), ['.github/workflows/check.yml', '.github/workflows/deploy.yml']);
+    assert.deepEqual(
+      names.sort(),
+      ['check', 'deploy', 'mutation'].map((name) => `.github/workflows/${name}.yml`),
+    );
     assert.ok(jobs.length >= 5);
   });
 
