@@ -57,19 +57,8 @@ describe('a request that was overtaken by another one', () => {
     ['minutes later', 300],
   ] as const) {
     it(`leaves the record to the identity that the device uses, when the other one is issued ${when}`, async () => {
-      using world = await openEstWorld();
-      const first = await world.ask(await world.bundleLeaf(), await estRequest());
-      world.pass(60);
-      world.register(first);
-      await reconcileRegistrations(world.services());
-      world.pass(1000);
-      const used = await world.ask(first, await estRequest());
-      const registeredAt = world.now();
-      world.pass(seconds);
-      const late = await world.ask(first, await estRequest());
-      world.register(used, 'gw-1', registeredAt);
-      await reconcileRegistrations(world.services());
-
+      const { world, first, used, awaited: late } = await seenWithOlder(seconds);
+      using _ = world;
       const { serialNumber, unconfirmedSince, certificates = [] } = world.record();
       assert.deepEqual([serialNumber, unconfirmedSince !== undefined], [used.serialNumber.toLowerCase(), true]);
       const states = new Map(certificates.map((each) => [each.serialNumber, each.state]));
@@ -80,8 +69,8 @@ describe('a request that was overtaken by another one', () => {
     });
   }
 
-  /** A device that registered with one identity when a newer one was recorded. */
-  async function seenWithOlder() {
+  /** A device that registered with one identity, and some seconds later a newer one was recorded. */
+  async function seenWithOlder(seconds = 1) {
     const world = await openEstWorld();
     const first = await world.ask(await world.bundleLeaf(), await estRequest());
     world.pass(60);
@@ -90,12 +79,12 @@ describe('a request that was overtaken by another one', () => {
     world.pass(1000);
     const used = await world.ask(first, await estRequest());
     const registeredAt = world.now();
-    world.pass(1);
+    world.pass(seconds);
     const awaited = await world.ask(first, await estRequest());
     world.register(used, 'gw-1', registeredAt);
     await reconcileRegistrations(world.services());
     assert.equal(world.record().serialNumber, used.serialNumber.toLowerCase());
-    return { world, used, awaited };
+    return { world, first, used, awaited };
   }
   const look = (world: EstWorld) => {
     const { serialNumber, unconfirmedSince, certificates = [] } = world.record();
