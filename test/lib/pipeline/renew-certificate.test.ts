@@ -27,6 +27,18 @@ const states = (world: EstWorld) =>
   certificatesOf(world.record()).map(({ kind, state, serialNumber }) => `${kind} ${state} ${serialNumber.slice(-4)}`);
 const tail = (certificate: X509Certificate) => serialOf(certificate).slice(-4);
 
+/** A device that registered with its bundle, and got its second identity a minute ago. */
+async function renewedOnce() {
+  const world = await openEstWorld();
+  const leaf = await world.bundleLeaf();
+  world.register(leaf);
+  await reconcileRegistrations(world.services());
+  world.pass(200 * day);
+  const second = await world.ask(leaf, await estRequest());
+  world.pass(60);
+  return { world, leaf, second };
+}
+
 describe('renewCertificate', () => {
   it('issues est-id, identity and Edge CA, as IoT Edge asks for them', async () => {
     using world = await openEstWorld();
@@ -74,13 +86,8 @@ describe('renewCertificate', () => {
   });
 
   it('keeps the renewed identity that the device uses, also when it was not seen yet', async () => {
-    using world = await openEstWorld();
-    const leaf = await world.bundleLeaf();
-    world.register(leaf);
-    await reconcileRegistrations(world.services());
-    world.pass(200 * day);
-    const second = await world.ask(leaf, await estRequest());
-    world.pass(60);
+    const { world, leaf, second } = await renewedOnce();
+    using _ = world;
     world.register(second);
     const third = await world.ask(second, await estRequest());
     assert.deepEqual(states(world), [
@@ -91,13 +98,8 @@ describe('renewCertificate', () => {
   });
 
   it('ends the identity that the device used, when it shows up with the one that was awaited', async () => {
-    using world = await openEstWorld();
-    const leaf = await world.bundleLeaf();
-    world.register(leaf);
-    await reconcileRegistrations(world.services());
-    world.pass(200 * day);
-    const second = await world.ask(leaf, await estRequest());
-    world.pass(60);
+    const { world, leaf, second } = await renewedOnce();
+    using _ = world;
     // A late answer: the registration by the one before is seen after it.
     const third = await world.ask(leaf, await estRequest());
     world.pass(1);
@@ -300,7 +302,7 @@ describe('renewCertificate', () => {
     assert.equal((await world.ask(renewed, await estRequest(), 'line7~2')).issuer, renewed.issuer);
   });
 
-  it('refuses nobody for a CA that is younger than the groups which this instance has read', async () => {
+  it('knows a CA that is younger than the groups that this instance has read', async () => {
     using world = await openEstWorld();
     const leaf = await world.bundleLeaf();
     const instance = world.services();
