@@ -10,7 +10,7 @@ describe('assertEvery', () => {
   });
 
   it('fails on an empty list, on a missing one, on a hole and on a wrong item', () => {
-    const empty = { message: 'There is no item.' };
+    const empty = { message: 'The list is empty.' };
     assert.throws(() => assertEvery([], isOne), empty);
     assert.throws(() => assertEvery(undefined, isOne), empty);
     assert.throws(() => assertEvery(new Array<number>(2), isOne), { message: 'It does not hold of item 0 of 2.' });

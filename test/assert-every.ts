@@ -11,7 +11,7 @@ export function assertEvery<T>(
   message?: string,
 ): void {
   const all = [...(items ?? [])];
-  assert.ok(all.length > 0, message ?? 'There is no item.');
+  assert.ok(all.length > 0, message ?? 'The list is empty.');
   const wrong = all.findIndex((item, index) => !holds(item, index));
   assert.ok(wrong === -1, message ?? `It does not hold of item ${wrong} of ${all.length}.`);
 }

@@ -179,7 +179,8 @@ export function awaitsAnother(record: DeviceRecord): boolean {
 
 /**
  * How long another identity than the present one is awaited, in milliseconds. A device registers with a new identity at once, and
- * tries for as long as DPS throttles it. After a day it is one that the device never got. It stays live, since a sweep of DPS sees it too.
+ * tries for as long as DPS throttles it. After a day the timer looks for it no more: the device probably never got it. It stays live, and a
+ * sweep of DPS finds it if the device has it after all.
  */
 const awaitedAtMost = 24 * 60 * 60 * 1000;
 

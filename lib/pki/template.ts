@@ -114,9 +114,9 @@ export interface Draft {
  * Two certificates of a kind whose device ids are equally long differ in six parts of fixed length: serial number, end of
  * validity, common name, public key and its identifier, and the subject alternative name, where the kind has one. So
  * @peculiar/x509 makes one certificate per length of id, with a sample in each of these parts, and all rules are checked on it.
- * Every other certificate is its bytes with the parts replaced, and the rules on these checked. That takes a five-hundredth of the time that making and reading a certificate
- * would, with the same bytes as result (test/property/certificates.test.ts). Ends from 2050 on are longer, so they have
- * templates of their own.
+ * Every other certificate is its bytes with the parts replaced, and the rules on these checked. That takes a five-hundredth of
+ * the time that making and reading a certificate would, with the same bytes as result (test/property/certificates.test.ts). Ends
+ * from 2050 on are longer, so they have templates of their own.
  */
 export interface Templates {
   /** @returns undefined when there is none yet for names of that length and ends of that encoding */

@@ -41,7 +41,7 @@ export interface EquivalentMutant {
   readonly file: string;
   /** The line of the code as it is, trimmed. */
   readonly line: string;
-  /** What the mutant has in its place, as the report shows it. */
+  /** The code of the mutant, as the report shows it. */
   readonly replacement: string;
   readonly reason: string;
 }

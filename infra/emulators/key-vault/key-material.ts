@@ -82,7 +82,7 @@ function isPair(jwk: PrivateJwk): boolean {
     return false;
   }
   if (kty === 'EC') return true;
-  // OpenSSL signs by the primes, or by the private exponent where they are wrong. So both are looked at.
+  // OpenSSL signs with the primes. If they are wrong, it signs with the private exponent. So each has to fit the modulus.
   const number = (text: string) => toBigInt(Buffer.from(text, 'base64url'));
   return number(p) * number(q) === number(n) && power(power(2n, number(e), number(n)), number(d), number(n)) === 2n;
 }
