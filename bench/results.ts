@@ -11,6 +11,8 @@ export interface Result extends Findings {
   readonly machine: Machine;
   /** Load average of the minute before it began: other work of the machine. */
   readonly load: number;
+  /** P-256 keys and signatures per second on one core, before and after. Absent in results of before it was measured. */
+  readonly speeds?: readonly number[];
 }
 
 const file = new URL('results.json', import.meta.url);
