@@ -28,9 +28,6 @@ param settings object
 
 var entra = !empty(entraClientId)
 
-// People get their tokens for the API with it. The id is the same in every tenant.
-var azureCli = '04b07795-8ddb-461a-bbee-02f9e1bf7b46'
-
 var hostSettings = {
   AzureWebJobsStorage__blobServiceUri: blobServiceUri
   AzureWebJobsStorage__queueServiceUri: queueServiceUri
@@ -91,9 +88,10 @@ var authentication = {
             }
             validation: {
               allowedAudiences: [entraClientId, 'api://${entraClientId}']
-              // Without a list the platform may let no application in, and answers 403 to a good token.
+              // Without a list the platform may let no application in, and answers 403 to a good token. The second one is the Azure
+              // CLI, with which people get tokens; its id is the same in every tenant.
               defaultAuthorizationPolicy: {
-                allowedApplications: union([entraClientId, azureCli], allowedApplications)
+                allowedApplications: union([entraClientId, '04b07795-8ddb-461a-bbee-02f9e1bf7b46'], allowedApplications)
               }
             }
           }

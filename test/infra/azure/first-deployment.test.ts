@@ -173,7 +173,8 @@ describe('the apps on Flex Consumption', () => {
 
   it('name the applications that the platform lets in', () => {
     const providers = String(authentication()['identityProviders']);
-    assert.match(providers, /allowedApplications: union\(\[entraClientId, azureCli\], allowedApplications\)\n/);
+    const azureCli = '04b07795-8ddb-461a-bbee-02f9e1bf7b46';
+    assert.ok(providers.includes(`allowedApplications: union([entraClientId, '${azureCli}'], allowedApplications)\n`));
     assert.equal(paramsOf('main.bicep', 'functionApp')['allowedApplications'], 'allowedApplications');
   });
 
