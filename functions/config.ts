@@ -134,8 +134,9 @@ export function readEarlyConfig(env: Environment = process.env): EarlyConfig {
 
 /**
  * With `entra`, the app believes the header x-ms-client-principal. Built-in authentication of the platform removes a forged
- * one, and nothing else does. So the header is believed only if the platform says that built-in authentication is on
- * (WEBSITE_AUTH_ENABLED), or if LOCAL_TRUST_PRINCIPAL_HEADER says so on a machine that is not Azure.
+ * one, and nothing else does. So the header is believed only if built-in authentication is on by what the platform says
+ * (WEBSITE_AUTH_ENABLED), or where it says nothing by what the deployment says that turned it on (PLATFORM_SIGN_IN), or if
+ * LOCAL_TRUST_PRINCIPAL_HEADER says so on a machine that is not Azure. That Flex Consumption sets WEBSITE_AUTH_ENABLED is documented nowhere.
  * https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities
  */
 function accessIssueOf(env: Environment): Issue | undefined {
@@ -145,7 +146,7 @@ function accessIssueOf(env: Environment): Issue | undefined {
     return { path: 'LOCAL_TRUST_PRINCIPAL_HEADER', message };
   }
   if (env['HTTP_ACCESS'] !== 'entra' || isTrusted) return undefined;
-  if (isAzure(env) && isTrue(env['WEBSITE_AUTH_ENABLED'])) return undefined;
+  if (isAzure(env) && isTrue(env['WEBSITE_AUTH_ENABLED'] || env['PLATFORM_SIGN_IN'])) return undefined;
   const message = isAzure(env)
     ? 'is "entra", but built-in authentication is off for this app; turn it on, or use keys'
     : 'is "entra" outside Azure, where any caller can forge its identity; use keys, or set LOCAL_TRUST_PRINCIPAL_HEADER=true for tests on this machine';

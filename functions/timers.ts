@@ -1,6 +1,7 @@
 import { app, type InvocationContext, type Timer } from '@azure/functions';
 import { hasWaitingEntries, sequenceAudit } from '../lib/audit/sequencer.ts';
 import { withLog } from '../lib/log.ts';
+import { announceLostUploads } from '../lib/pipeline/announce-lost-uploads.ts';
 import { resumeFleetActs } from '../lib/pipeline/fleet-acts.ts';
 import { noticeJobs } from '../lib/pipeline/notice-jobs.ts';
 import { reconcileRegistrations } from '../lib/pipeline/reconcile-registrations.ts';
@@ -49,9 +50,13 @@ function sweepTimer(options: { readonly begin: boolean }) {
         const figures = await sweep(sweepPorts(given, instance), options);
         if (figures !== undefined) log.info('sweep ended', { dps: instance.name, ...figures });
       });
+    const announceLost = async () => {
+      const uploads = options.begin ? await announceLostUploads(given) : 0;
+      if (uploads > 0) log.warn('lost uploads announced', { uploads });
+    };
     await withLog(log, async () => {
       // One that fails does not end the others.
-      const results = await Promise.allSettled(given.dps.instances.map(sweepOne));
+      const results = await Promise.allSettled([...given.dps.instances.map(sweepOne), announceLost()]);
       for (const result of results) if (result.status === 'rejected') throw result.reason;
     });
   };

@@ -87,6 +87,12 @@ export interface BlobOptions {
 export interface BlobListing {
   readonly name: string;
   readonly createdAt: Date;
+  /** When this version of it was written. */
+  readonly changedAt: Date;
+  /** Without quotes. */
+  readonly etag: string;
+  /** Length of the content. */
+  readonly bytes: number;
 }
 
 export interface BlobProperties {

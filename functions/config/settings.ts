@@ -387,6 +387,14 @@ export const settings = z.object({
     where: 'both',
     reader: 'app',
   }),
+  PLATFORM_SIGN_IN: flag.default(false).register(registry, {
+    description:
+      'With HTTP_ACCESS=entra: true if this deployment turned built-in authentication on. It counts where the platform itself does not say (WEBSITE_AUTH_ENABLED); what the platform says goes first. Without either, the app refuses every request.',
+    expected: 'true or false',
+    group: 'access',
+    where: 'azure',
+    reader: 'app',
+  }),
   LOCAL_TRUST_PRINCIPAL_HEADER: flag.default(false).register(registry, {
     description:
       'For tests on one machine, with HTTP_ACCESS=entra: believes the header x-ms-client-principal of any caller. In Azure the app refuses every request while it is true.',

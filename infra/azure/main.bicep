@@ -3,7 +3,7 @@ targetScope = 'subscription'
 
 @minLength(1)
 @maxLength(64)
-@description('Name of the environment; azd asks for it. All resource names and tags derive from it.')
+@description('Name of the environment; azd asks for it. All resource names and tags derive from it. It must not end with a dot.')
 param environmentName string
 
 @minLength(1)
@@ -11,7 +11,7 @@ param environmentName string
 @metadata({ azd: { type: 'location' } })
 param location string
 
-@description('Principal that may upload manifests, send orders and read reports with its own sign-in. azd sets it to the principal that deploys. Empty: none.')
+@description('Principal that may upload manifests, send orders and read reports with its own sign-in. Empty: none.')
 param operatorPrincipalId string = ''
 
 @allowed(['User', 'Group', 'ServicePrincipal'])
@@ -19,6 +19,9 @@ param operatorPrincipalType string = 'User'
 
 @description('Puts storage, Cosmos DB and Key Vault behind private endpoints, and the app in a virtual network.')
 param vnetEnabled bool = false
+
+@description('With vnetEnabled: addresses and ranges outside that may reach storage, Cosmos DB and the key vaults too, separated by commas, such as 203.0.113.7,198.51.100.0/24. Storage takes no /31 and /32: write the addresses.')
+param allowedIpRanges string = ''
 
 @allowed(['serverless', 'autoscale'])
 @description('Serverless costs nothing at rest and gives up to 5,000 RU/s per container. Autoscale is for fleets that provision all day.')
@@ -102,15 +105,21 @@ param estUrl string = ''
 @description('Application (client) id of an Entra app registration with the app roles of app-roles.json. Callers sign in with it. Empty: callers use function keys.')
 param entraClientId string = ''
 
+@description('Client ids of the applications that call the API with a sign-in, separated by commas. The platform lets no others in, beside the app registration itself and the Azure CLI.')
+param entraAllowedApplications string = ''
+
 @allowed(['none', 'est'])
 @description('Which URLs in the definition of an enrollment group may name a private address: none, or those of EST servers.')
 param allowPrivateUrls string = 'none'
 
-@description('Logs each request to the data in storage and Cosmos DB. Billed per gigabyte by Log Analytics.')
+@description('Logs also each read of a blob and each request to the data in Cosmos DB. Billed per gigabyte by Log Analytics.')
 param dataPlaneLogs bool = true
 
 @description('Email address that receives alerts. Empty: alerts show in the portal only.')
 param alertEmail string = ''
+
+@description('The modules of the public registry (Azure Verified Modules) report to Microsoft that they were deployed.')
+param moduleTelemetry bool = false
 
 type dpsInstance = {
   @description('As groups have it in their setting dps: 1 to 32 of a-z, 0-9 and "-".')
@@ -129,6 +138,14 @@ var abbreviations = loadJsonContent('abbreviations.json')
 var groupRoles = loadJsonContent('group-roles.json')
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
+// Azure refuses the name of a group that ends with a dot, and azd allows one in the name of an environment.
+var groupName = endsWith(environmentName, '.')
+  ? fail('environmentName must not end with a dot: the resource group is named after it')
+  : '${abbreviations.resourcesResourceGroups}${environmentName}'
+var ipRanges = empty(allowedIpRanges) ? [] : map(split(allowedIpRanges, ','), range => trim(range))
+var allowedApplications = empty(entraAllowedApplications)
+  ? []
+  : map(split(entraAllowedApplications, ','), application => trim(application))
 var functionAppName = '${abbreviations.webSitesFunctions}${token}'
 var estAppName = '${abbreviations.webSitesFunctions}est-${token}'
 
@@ -136,8 +153,8 @@ var estAppName = '${abbreviations.webSitesFunctions}est-${token}'
 var sharedSettings = {
   COSMOS_ENDPOINT: cosmos.outputs.endpoint
   COSMOS_DATABASE: cosmos.outputs.databaseName
-  DPS_SERVICE_HOST: iot.outputs.dpsServiceHost
-  DPS_ID_SCOPE: iot.outputs.dpsIdScope
+  DPS_SERVICE_HOST: dps.outputs.serviceHost
+  DPS_ID_SCOPE: dps.outputs.idScope
   DPS_INSTANCES: instancesSetting.outputs.setting
   KEY_VAULT_URL: keyVault.outputs.uri
   AUDIT_VAULT_URL: auditVault.outputs.uri
@@ -146,8 +163,10 @@ var sharedSettings = {
   ASSIGNED_EVENTS: assignedEvents ? 'true' : 'false'
 }
 
+// The order of what follows: identities; each store, then the roles on it; hubs and Cosmos DB; DPS; the apps; event subscriptions. A role
+// takes minutes to reach everywhere, and what needs it comes as late as it can. dependsOn has the waits that no output needs.
 resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
-  name: '${abbreviations.resourcesResourceGroups}${environmentName}'
+  name: groupName
   location: location
   tags: tags
 }
@@ -156,6 +175,7 @@ module appIdentity 'br/public:avm/res/managed-identity/user-assigned-identity:0.
   name: 'identity-app'
   scope: group
   params: {
+    enableTelemetry: moduleTelemetry
     name: '${abbreviations.managedIdentityUserAssignedIdentities}app-${token}'
     location: location
     tags: tags
@@ -167,27 +187,19 @@ module estIdentity 'br/public:avm/res/managed-identity/user-assigned-identity:0.
   name: 'identity-est'
   scope: group
   params: {
+    enableTelemetry: moduleTelemetry
     name: '${abbreviations.managedIdentityUserAssignedIdentities}est-${token}'
     location: location
     tags: tags
   }
 }
 
-// Event Grid and DPS have their own identities, so that neither has the rights of the app.
-module eventsIdentity 'br/public:avm/res/managed-identity/user-assigned-identity:0.6.0' = {
-  name: 'identity-events'
-  scope: group
-  params: {
-    name: '${abbreviations.managedIdentityUserAssignedIdentities}events-${token}'
-    location: location
-    tags: tags
-  }
-}
-
+// DPS has its own, so that it has no right of the app. Event Grid delivers by the identity of each topic.
 module dpsIdentity 'br/public:avm/res/managed-identity/user-assigned-identity:0.6.0' = {
   name: 'identity-dps'
   scope: group
   params: {
+    enableTelemetry: moduleTelemetry
     name: '${abbreviations.managedIdentityUserAssignedIdentities}dps-${token}'
     location: location
     tags: tags
@@ -202,6 +214,8 @@ module monitoring 'app/monitoring.bicep' = {
     componentName: '${abbreviations.insightsComponents}${token}'
     location: location
     tags: tags
+    senderPrincipalIds: [appIdentity.outputs.principalId, estIdentity.outputs.principalId]
+    moduleTelemetry: moduleTelemetry
   }
 }
 
@@ -212,6 +226,7 @@ module network 'app/network.bicep' = if (vnetEnabled) {
     name: '${abbreviations.networkVirtualNetworks}${token}'
     location: location
     tags: tags
+    moduleTelemetry: moduleTelemetry
   }
 }
 
@@ -225,9 +240,47 @@ module storage 'app/storage.bicep' = {
     bundleRetentionDays: bundleRetentionDays
     manifestRetentionDays: manifestRetentionDays
     auditRetentionDays: auditRetentionDays
+    allowedIpRanges: ipRanges
+    moduleTelemetry: moduleTelemetry
     privateEndpointSubnetId: vnetEnabled ? network!.outputs.privateEndpointSubnetId : ''
     blobDnsZoneId: vnetEnabled ? network!.outputs.blobDnsZoneId : ''
     queueDnsZoneId: vnetEnabled ? network!.outputs.queueDnsZoneId : ''
+  }
+}
+
+module storageRoles 'app/storage-roles.bicep' = {
+  name: 'storage-roles'
+  scope: group
+  params: {
+    storageAccountName: storage.outputs.name
+    appPrincipalId: appIdentity.outputs.principalId
+    estPrincipalId: estIdentity.outputs.principalId
+    operatorPrincipalId: operatorPrincipalId
+    operatorPrincipalType: operatorPrincipalType
+  }
+}
+
+module uploadsTopic 'app/system-topic.bicep' = {
+  name: 'uploads-topic'
+  scope: group
+  params: {
+    name: '${abbreviations.eventGridSystemTopics}manifests-${token}'
+    location: location
+    tags: tags
+    sourceId: storage.outputs.id
+    topicType: 'Microsoft.Storage.StorageAccounts'
+    workspaceId: monitoring.outputs.workspaceId
+  }
+}
+
+module uploadsRoles 'app/delivery-roles.bicep' = {
+  name: 'uploads-roles'
+  scope: group
+  params: {
+    storageAccountName: storage.outputs.name
+    queueName: 'manifest-uploads'
+    deadLetterContainerName: storage.outputs.undeliveredEventsName
+    principalId: uploadsTopic.outputs.principalId
   }
 }
 
@@ -238,22 +291,12 @@ module estStorage 'app/est-storage.bicep' = {
     name: '${abbreviations.storageStorageAccounts}est${token}'
     location: location
     tags: tags
+    principalId: estIdentity.outputs.principalId
+    workspaceId: monitoring.outputs.workspaceId
+    allowedIpRanges: ipRanges
+    moduleTelemetry: moduleTelemetry
     privateEndpointSubnetId: vnetEnabled ? network!.outputs.privateEndpointSubnetId : ''
     blobDnsZoneId: vnetEnabled ? network!.outputs.blobDnsZoneId : ''
-  }
-}
-
-module cosmos 'app/cosmos.bicep' = {
-  name: 'cosmos'
-  scope: group
-  params: {
-    name: '${abbreviations.documentDBDatabaseAccounts}${token}'
-    location: location
-    tags: tags
-    capacity: cosmosCapacity
-    maxThroughput: cosmosMaxThroughput
-    privateEndpointSubnetId: vnetEnabled ? network!.outputs.privateEndpointSubnetId : ''
-    dnsZoneId: vnetEnabled ? network!.outputs.cosmosDnsZoneId : ''
   }
 }
 
@@ -266,6 +309,8 @@ module keyVault 'app/key-vault.bicep' = {
     tags: tags
     sku: keyVaultSku
     workspaceId: monitoring.outputs.workspaceId
+    allowedIpRanges: ipRanges
+    moduleTelemetry: moduleTelemetry
     privateEndpointSubnetId: vnetEnabled ? network!.outputs.privateEndpointSubnetId : ''
     dnsZoneId: vnetEnabled ? network!.outputs.vaultDnsZoneId : ''
   }
@@ -282,55 +327,122 @@ module auditVault 'app/key-vault.bicep' = {
     sku: keyVaultSku
     signers: ['audit']
     workspaceId: monitoring.outputs.workspaceId
+    allowedIpRanges: ipRanges
+    moduleTelemetry: moduleTelemetry
     privateEndpointSubnetId: vnetEnabled ? network!.outputs.privateEndpointSubnetId : ''
     dnsZoneId: vnetEnabled ? network!.outputs.vaultDnsZoneId : ''
   }
 }
 
-module iot 'app/iot.bicep' = {
-  name: 'iot'
+module vaultRoles 'app/vault-roles.bicep' = {
+  name: 'vault-roles'
   scope: group
   params: {
-    hubName: '${abbreviations.devicesIotHubs}${token}'
-    dpsName: '${abbreviations.devicesProvisioningServices}${token}'
-    location: location
-    tags: tags
-    hubSku: iotHubSku
-    hubUnits: iotHubUnits
-    dpsIdentityId: dpsIdentity.outputs.resourceId
-    dpsPrincipalId: dpsIdentity.outputs.principalId
-    workspaceId: monitoring.outputs.workspaceId
+    appPrincipalId: appIdentity.outputs.principalId
+    estPrincipalId: estIdentity.outputs.principalId
+    keyVaultName: keyVault.outputs.name
+    auditVaultName: auditVault.outputs.name
   }
 }
 
-module stamps 'app/iot.bicep' = [
+module cosmos 'app/cosmos.bicep' = {
+  name: 'cosmos'
+  scope: group
+  params: {
+    name: '${abbreviations.documentDBDatabaseAccounts}${token}'
+    location: location
+    tags: tags
+    capacity: cosmosCapacity
+    maxThroughput: cosmosMaxThroughput
+    allowedIpRanges: ipRanges
+    moduleTelemetry: moduleTelemetry
+    privateEndpointSubnetId: vnetEnabled ? network!.outputs.privateEndpointSubnetId : ''
+    dnsZoneId: vnetEnabled ? network!.outputs.cosmosDnsZoneId : ''
+  }
+  dependsOn: [storageRoles, uploadsRoles, vaultRoles]
+}
+
+module cosmosRoles 'app/cosmos-roles.bicep' = {
+  name: 'cosmos-roles'
+  scope: group
+  params: {
+    accountName: cosmos.outputs.name
+    databaseName: cosmos.outputs.databaseName
+    appPrincipalId: appIdentity.outputs.principalId
+    estPrincipalId: estIdentity.outputs.principalId
+  }
+}
+
+module hub 'app/hub.bicep' = {
+  name: 'hub'
+  scope: group
+  params: {
+    name: '${abbreviations.devicesIotHubs}${token}'
+    location: location
+    tags: tags
+    sku: iotHubSku
+    units: iotHubUnits
+    dpsPrincipalId: dpsIdentity.outputs.principalId
+    appPrincipalId: appIdentity.outputs.principalId
+    estPrincipalId: estIdentity.outputs.principalId
+    workspaceId: monitoring.outputs.workspaceId
+  }
+  dependsOn: [storageRoles, uploadsRoles, vaultRoles]
+}
+
+module stampHubs 'app/hub.bicep' = [
   for instance in dpsInstances: {
-    name: 'iot-${instance.name}'
+    name: 'stamp-hub-${instance.name}'
     scope: group
     params: {
-      hubName: '${abbreviations.devicesIotHubs}${token}-${instance.name}'
-      dpsName: '${abbreviations.devicesProvisioningServices}${token}-${instance.name}'
+      name: '${abbreviations.devicesIotHubs}${token}-${instance.name}'
       location: instance.?location ?? location
       tags: tags
-      hubSku: instance.?hubSku ?? iotHubSku
-      hubUnits: instance.?hubUnits ?? iotHubUnits
-      dpsIdentityId: dpsIdentity.outputs.resourceId
+      sku: instance.?hubSku ?? iotHubSku
+      units: instance.?hubUnits ?? iotHubUnits
       dpsPrincipalId: dpsIdentity.outputs.principalId
+      appPrincipalId: appIdentity.outputs.principalId
+      estPrincipalId: estIdentity.outputs.principalId
       workspaceId: monitoring.outputs.workspaceId
     }
+    dependsOn: [storageRoles, uploadsRoles, vaultRoles]
   }
 ]
 
-module stampRoles 'app/stamp-roles.bicep' = [
+// After Cosmos DB, which takes minutes: by then the role of DPS on its hub has reached everywhere.
+module dps 'app/dps.bicep' = {
+  name: 'dps'
+  scope: group
+  params: {
+    name: '${abbreviations.devicesProvisioningServices}${token}'
+    location: location
+    tags: tags
+    hubHostName: hub.outputs.hostName
+    hubLocation: location
+    identityId: dpsIdentity.outputs.resourceId
+    appPrincipalId: appIdentity.outputs.principalId
+    estPrincipalId: estIdentity.outputs.principalId
+    workspaceId: monitoring.outputs.workspaceId
+  }
+  dependsOn: [cosmosRoles]
+}
+
+module stampDps 'app/dps.bicep' = [
   for (instance, index) in dpsInstances: {
-    name: 'roles-${instance.name}'
+    name: 'stamp-dps-${instance.name}'
     scope: group
     params: {
+      name: '${abbreviations.devicesProvisioningServices}${token}-${instance.name}'
+      location: instance.?location ?? location
+      tags: tags
+      hubHostName: stampHubs[index].outputs.hostName
+      hubLocation: instance.?location ?? location
+      identityId: dpsIdentity.outputs.resourceId
       appPrincipalId: appIdentity.outputs.principalId
       estPrincipalId: estIdentity.outputs.principalId
-      hubName: stamps[index].outputs.hubName
-      dpsName: stamps[index].outputs.dpsName
+      workspaceId: monitoring.outputs.workspaceId
     }
+    dependsOn: [cosmosRoles]
   }
 ]
 
@@ -341,8 +453,8 @@ module instancesSetting 'app/dps-instances.bicep' = {
     instances: [
       for (instance, index) in dpsInstances: {
         name: instance.name
-        idScope: stamps[index].outputs.dpsIdScope
-        serviceHost: stamps[index].outputs.dpsServiceHost
+        idScope: stampDps[index].outputs.idScope
+        serviceHost: stampDps[index].outputs.serviceHost
       }
     ]
   }
@@ -356,52 +468,18 @@ module eventTopic 'app/event-topic.bicep' = if (publishEvents) {
     location: location
     tags: tags
     appPrincipalId: appIdentity.outputs.principalId
+    workspaceId: monitoring.outputs.workspaceId
   }
 }
 
-module roles 'app/roles.bicep' = {
-  name: 'roles'
-  scope: group
-  params: {
-    appPrincipalId: appIdentity.outputs.principalId
-    operatorPrincipalId: operatorPrincipalId
-    operatorPrincipalType: operatorPrincipalType
-    storageAccountName: storage.outputs.name
-    cosmosAccountName: cosmos.outputs.name
-    cosmosDatabaseName: cosmos.outputs.databaseName
-    keyVaultName: keyVault.outputs.name
-    auditVaultName: auditVault.outputs.name
-    hubName: iot.outputs.hubName
-    dpsName: iot.outputs.dpsName
-    componentName: monitoring.outputs.componentName
-  }
-}
-
-module estRoles 'app/est-roles.bicep' = {
-  name: 'est-roles'
-  scope: group
-  params: {
-    principalId: estIdentity.outputs.principalId
-    hostStorageAccountName: estStorage.outputs.name
-    storageAccountName: storage.outputs.name
-    cosmosAccountName: cosmos.outputs.name
-    cosmosDatabaseName: cosmos.outputs.databaseName
-    keyVaultName: keyVault.outputs.name
-    caSignerRoleId: roles.outputs.caSignerRoleId
-    metadataReaderRoleId: roles.outputs.metadataReaderRoleId
-    hubName: iot.outputs.hubName
-    dpsName: iot.outputs.dpsName
-    componentName: monitoring.outputs.componentName
-  }
-}
-
-module dataLogs 'app/data-logs.bicep' = if (dataPlaneLogs) {
+module dataLogs 'app/data-logs.bicep' = {
   name: 'data-logs'
   scope: group
   params: {
     storageAccountName: storage.outputs.name
     cosmosAccountName: cosmos.outputs.name
     workspaceId: monitoring.outputs.workspaceId
+    everyRequest: dataPlaneLogs
   }
 }
 
@@ -421,6 +499,8 @@ module functionApp 'app/function-app.bicep' = {
     identityClientId: appIdentity.outputs.clientId
     requiresClientCertificates: false
     entraClientId: entraClientId
+    allowedApplications: allowedApplications
+    moduleTelemetry: moduleTelemetry
     subnetId: vnetEnabled ? network!.outputs.appSubnetId : ''
     blobServiceUri: storage.outputs.blobServiceUri
     queueServiceUri: storage.outputs.queueServiceUri
@@ -438,8 +518,8 @@ module functionApp 'app/function-app.bicep' = {
       EST_URL: empty(estUrl) ? estApp.outputs.url : estUrl
     })
   }
-  // Without its roles the first start of the app would log failures.
-  dependsOn: [roles, stampRoles]
+  // Without its roles on storage the code could not be deployed, and without the others the first start would log failures.
+  dependsOn: [storageRoles, vaultRoles, cosmosRoles]
 }
 
 // The EST server: the same code, as an app that requires a client certificate of every caller.
@@ -460,6 +540,8 @@ module estApp 'app/function-app.bicep' = {
     requiresClientCertificates: true
     // Its callers are devices, which sign in nowhere.
     entraClientId: ''
+    allowedApplications: []
+    moduleTelemetry: moduleTelemetry
     subnetId: vnetEnabled ? network!.outputs.appSubnetId : ''
     blobServiceUri: estStorage.outputs.blobServiceUri
     queueServiceUri: estStorage.outputs.queueServiceUri
@@ -470,23 +552,70 @@ module estApp 'app/function-app.bicep' = {
       FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '16384'
     })
   }
-  dependsOn: [estRoles, stampRoles]
+  dependsOn: [storageRoles, vaultRoles, cosmosRoles]
 }
 
-module events 'app/events.bicep' = {
-  name: 'events'
+module hubTopic 'app/system-topic.bicep' = if (routeDeviceEvents) {
+  name: 'hub-topic'
   scope: group
   params: {
-    storageTopicName: '${abbreviations.eventGridSystemTopics}manifests-${token}'
-    hubTopicName: '${abbreviations.eventGridSystemTopics}devices-${token}'
+    name: '${abbreviations.eventGridSystemTopics}devices-${token}'
     location: location
     tags: tags
-    storageAccountName: storage.outputs.name
-    hubName: iot.outputs.hubName
-    routeDeviceEvents: routeDeviceEvents
-    identityId: eventsIdentity.outputs.resourceId
-    principalId: eventsIdentity.outputs.principalId
+    sourceId: hub.outputs.id
+    topicType: 'Microsoft.Devices.IoTHubs'
+    workspaceId: monitoring.outputs.workspaceId
   }
+}
+
+module hubEventsRoles 'app/delivery-roles.bicep' = if (routeDeviceEvents) {
+  name: 'hub-events-roles'
+  scope: group
+  params: {
+    storageAccountName: storage.outputs.name
+    queueName: 'device-events'
+    deadLetterContainerName: storage.outputs.undeliveredEventsName
+    principalId: hubTopic!.outputs.principalId
+  }
+}
+
+module uploads 'app/event-subscription.bicep' = {
+  name: 'uploads'
+  scope: group
+  params: {
+    topicName: uploadsTopic.outputs.name
+    name: 'manifest-uploads'
+    storageAccountName: storage.outputs.name
+    queueName: 'manifest-uploads'
+    deadLetterContainerName: storage.outputs.undeliveredEventsName
+    // So that no upload is lost while the app is stopped.
+    messageSeconds: -1
+    eventTypes: ['Microsoft.Storage.BlobCreated']
+    // No filter by suffix: every blob gets an answer, also one that is not a manifest.
+    subjectBeginsWith: '/blobServices/default/containers/manifests/blobs/'
+  }
+  dependsOn: [uploadsRoles, functionApp]
+}
+
+module hubEvents 'app/event-subscription.bicep' = if (routeDeviceEvents) {
+  name: 'hub-events'
+  scope: group
+  params: {
+    topicName: hubTopic!.outputs.name
+    name: 'device-events'
+    storageAccountName: storage.outputs.name
+    queueName: 'device-events'
+    deadLetterContainerName: storage.outputs.undeliveredEventsName
+    messageSeconds: 604800
+    eventTypes: [
+      'Microsoft.Devices.DeviceCreated'
+      'Microsoft.Devices.DeviceDeleted'
+      'Microsoft.Devices.DeviceConnected'
+      'Microsoft.Devices.DeviceDisconnected'
+    ]
+    subjectBeginsWith: ''
+  }
+  dependsOn: [hubEventsRoles, functionApp]
 }
 
 module alerts 'app/alerts.bicep' = {
@@ -498,6 +627,29 @@ module alerts 'app/alerts.bicep' = {
     tags: tags
     workspaceId: monitoring.outputs.workspaceId
     email: alertEmail
+    moduleTelemetry: moduleTelemetry
+  }
+}
+
+module uploadsAlerts 'app/delivery-alerts.bicep' = {
+  name: 'uploads-alerts'
+  scope: group
+  params: {
+    topicId: uploadsTopic.outputs.id
+    about: 'uploads'
+    tags: tags
+    actionGroupId: alerts.outputs.actionGroupId
+  }
+}
+
+module hubEventsAlerts 'app/delivery-alerts.bicep' = if (routeDeviceEvents) {
+  name: 'hub-events-alerts'
+  scope: group
+  params: {
+    topicId: hubTopic!.outputs.id
+    about: 'hub-events'
+    tags: tags
+    actionGroupId: alerts.outputs.actionGroupId
   }
 }
 
@@ -510,10 +662,11 @@ output AZURE_EST_APP_NAME string = estApp.outputs.name
 output AZURE_EST_APP_URL string = estApp.outputs.url
 output AZURE_APP_IDENTITY_PRINCIPAL_ID string = appIdentity.outputs.principalId
 output AZURE_STORAGE_ACCOUNT_NAME string = storage.outputs.name
+output AZURE_EST_STORAGE_ACCOUNT_NAME string = estStorage.outputs.name
 output AZURE_COSMOS_ACCOUNT_NAME string = cosmos.outputs.name
 output AZURE_KEY_VAULT_NAME string = keyVault.outputs.name
 output AZURE_AUDIT_VAULT_NAME string = auditVault.outputs.name
-output AZURE_IOT_HUB_NAME string = iot.outputs.hubName
-output AZURE_DPS_NAME string = iot.outputs.dpsName
-output DPS_ID_SCOPE string = iot.outputs.dpsIdScope
+output AZURE_IOT_HUB_NAME string = hub.outputs.name
+output AZURE_DPS_NAME string = dps.outputs.name
+output DPS_ID_SCOPE string = dps.outputs.idScope
 output DPS_INSTANCES string = instancesSetting.outputs.setting

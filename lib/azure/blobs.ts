@@ -120,8 +120,15 @@ export function createBlobStore(container: ContainerClient, { timeoutMs = storag
       for (;;) {
         const blob = await calling(service, () => withInactivityTimeout(timeoutMs, () => pages.next()));
         if (blob.done === true) return;
-        const { createdOn, lastModified } = blob.value.properties;
-        yield { name: blob.value.name, createdAt: createdOn ?? lastModified };
+        const { name, properties } = blob.value;
+        const { createdOn, lastModified, etag, contentLength = 0 } = properties;
+        yield {
+          name,
+          createdAt: createdOn ?? lastModified,
+          changedAt: lastModified,
+          etag: unquoted(etag),
+          bytes: contentLength,
+        };
       }
     },
 

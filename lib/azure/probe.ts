@@ -16,7 +16,7 @@ export interface Check {
 export interface Probe {
   readonly name: string;
   readonly host?: string | undefined;
-  /** The role that infra/azure/app/roles.bicep assigns to the app. */
+  /** The role that infra/azure assigns to the app. */
   readonly role: string;
   /** The setting that names the host or directory. */
   readonly setting: string;

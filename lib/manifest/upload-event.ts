@@ -66,6 +66,20 @@ export function parseBlobCreated(message: unknown): BlobCreated {
   return { blobName: blobNameIn(url, name.join('/')), etag, bytes };
 }
 
+/**
+ * The event that Event Grid sends for an upload, in its own schema. Its URL has no real host, since nothing reads it.
+ * @param id of the event
+ */
+export function blobCreatedEvent({ blobName, etag, bytes }: BlobCreated, id: string): unknown {
+  const path = blobName.split('/').map(encodeURIComponent).join('/');
+  return {
+    id,
+    eventType: created,
+    subject: `/blobServices/default/containers/${container}/blobs/${blobName}`,
+    data: { url: `https://storage.invalid/${container}/${path}`, eTag: etag, contentLength: bytes },
+  };
+}
+
 /** The text of a URL behind its host: the container comes first or, with an emulator, behind the account. */
 const behindHost = new RegExp(`^https?://[^/]*/(?:[^/]+/)??${container}/(.*)$`, 's');
 

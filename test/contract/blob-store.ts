@@ -29,13 +29,18 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStore> |
     it('lists the blobs below a prefix, by name', async () => {
       const store = await open();
       const folder = randomUUID();
-      for (const blob of ['b', 'a/2', 'a/1']) await store.create(`${folder}/${blob}`, Buffer.from(''), text);
+      for (const blob of ['b', 'a/2', 'a/1']) await store.create(`${folder}/${blob}`, Buffer.from(blob), text);
       const listed = await Array.fromAsync(store.list(`${folder}/a`));
       assert.deepEqual(
         listed.map(({ name }) => name),
         [`${folder}/a/1`, `${folder}/a/2`],
       );
-      assertEvery(listed, ({ createdAt }) => createdAt instanceof Date);
+      assertEvery(listed, ({ createdAt, changedAt }) => createdAt instanceof Date && changedAt >= createdAt);
+      const asked = await Promise.all(listed.map(({ name }) => store.properties(name)));
+      assert.deepEqual(
+        listed.map(({ etag, bytes }) => ({ etag, bytes })),
+        asked.map((properties) => ({ etag: properties?.etag, bytes: properties?.bytes })),
+      );
     });
 
     it('writes a stream of any length, with its metadata', async () => {

@@ -68,8 +68,9 @@ export function createMemoryBlobStore(): BlobStore & {
       })();
     },
     async *list(prefix) {
-      for (const name of [...blobs.keys()].sort()) {
-        if (name.startsWith(prefix)) yield { name, createdAt: someTime };
+      const sorted = [...blobs].sort(([one], [other]) => (one < other ? -1 : 1));
+      for (const [name, { etag, body }] of sorted) {
+        if (name.startsWith(prefix)) yield { name, createdAt: someTime, changedAt: someTime, etag, bytes: body.length };
       }
     },
     async properties(name, version) {

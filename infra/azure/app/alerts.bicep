@@ -4,6 +4,8 @@ param location string
 param tags object
 param workspaceId string
 param email string
+@description('Whether the modules of the registry report their use to Microsoft.')
+param moduleTelemetry bool
 
 var rules = [
   {
@@ -87,6 +89,7 @@ var rules = [
 module actionGroup 'br/public:avm/res/insights/action-group:0.8.0' = {
   name: 'action-group'
   params: {
+    enableTelemetry: moduleTelemetry
     name: actionGroupName
     location: 'global'
     tags: tags
@@ -108,6 +111,7 @@ module queryRules 'br/public:avm/res/insights/scheduled-query-rule:0.6.0' = [
   for rule in rules: {
     name: 'alert-${rule.name}'
     params: {
+      enableTelemetry: moduleTelemetry
       name: 'alert-${rule.name}'
       location: location
       tags: tags
@@ -140,3 +144,5 @@ module queryRules 'br/public:avm/res/insights/scheduled-query-rule:0.6.0' = [
     }
   }
 ]
+
+output actionGroupId string = actionGroup.outputs.resourceId

@@ -5,6 +5,10 @@ param tags object
 @allowed(['serverless', 'autoscale'])
 param capacity string
 param maxThroughput int
+@description('Address ranges that the firewall admits beside the private endpoint. Without a private endpoint everyone may try.')
+param allowedIpRanges array
+@description('Whether the modules of the registry report their use to Microsoft.')
+param moduleTelemetry bool
 @description('Empty: no private endpoint. Clients use the public endpoint, by identity only.')
 param privateEndpointSubnetId string
 param dnsZoneId string
@@ -19,6 +23,7 @@ var smallThroughput = 1000
 module account 'br/public:avm/res/document-db/database-account:0.16.0' = {
   name: 'cosmos-account'
   params: {
+    enableTelemetry: moduleTelemetry
     name: name
     location: location
     tags: tags
@@ -27,9 +32,10 @@ module account 'br/public:avm/res/document-db/database-account:0.16.0' = {
     zoneRedundant: false
     backupPolicyContinuousTier: 'Continuous7Days'
     networkRestrictions: {
-      publicNetworkAccess: private ? 'Disabled' : 'Enabled'
+      // Enabled without a rule, it would admit everyone.
+      publicNetworkAccess: private && empty(allowedIpRanges) ? 'Disabled' : 'Enabled'
       networkAclBypass: 'None'
-      ipRules: []
+      ipRules: private ? allowedIpRanges : []
       virtualNetworkRules: []
     }
     sqlDatabases: [

@@ -1,8 +1,10 @@
-// Logs of every read, write and delete of data, with its principal. The app's own log does not have them: a principal with a role on
-// storage or Cosmos DB does not need the app.
+// Logs of who wrote, deleted and read data. The app's own log does not have them: a principal with a role on storage or Cosmos DB does
+// not need the app.
 param storageAccountName string
 param cosmosAccountName string
 param workspaceId string
+@description('Also each read of a blob and each request to the data of Cosmos DB. Writes to storage and changes of the account are logged always.')
+param everyRequest bool
 
 resource storage 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {
   name: storageAccountName
@@ -20,7 +22,7 @@ resource cosmos 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' existing = {
   name: cosmosAccountName
 }
 
-// Reads too: a bundle can hold a private key.
+// Reads: a bundle can hold a private key.
 // https://learn.microsoft.com/azure/storage/blobs/monitor-blob-storage-reference#resource-logs
 resource blobLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'to-workspace'
@@ -28,7 +30,7 @@ resource blobLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   properties: {
     workspaceId: workspaceId
     logs: [
-      { category: 'StorageRead', enabled: true }
+      { category: 'StorageRead', enabled: everyRequest }
       { category: 'StorageWrite', enabled: true }
       { category: 'StorageDelete', enabled: true }
     ]
@@ -58,7 +60,7 @@ resource cosmosLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' =
     workspaceId: workspaceId
     logAnalyticsDestinationType: 'Dedicated'
     logs: [
-      { category: 'DataPlaneRequests', enabled: true }
+      { category: 'DataPlaneRequests', enabled: everyRequest }
       { category: 'ControlPlaneRequests', enabled: true }
     ]
   }

@@ -15,6 +15,10 @@ param identityClientId string
 param requiresClientCertificates bool
 @description('App registration with which built-in authentication signs callers in. Empty: callers use function keys.')
 param entraClientId string
+@description('Client ids of the applications whose tokens the platform lets in, beside the app registration itself and the Azure CLI.')
+param allowedApplications array
+@description('Whether the modules of the registry report their use to Microsoft.')
+param moduleTelemetry bool
 @description('Subnet of the app. Empty: no virtual network.')
 param subnetId string
 param blobServiceUri string
@@ -33,6 +37,11 @@ var hostSettings = {
   APPLICATIONINSIGHTS_CONNECTION_STRING: componentConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'Authorization=AAD;ClientId=${identityClientId}'
   HTTP_ACCESS: entra ? 'entra' : 'keys'
+  PLATFORM_SIGN_IN: entra ? 'true' : 'false'
+  // By default the host keeps some lines of HTTP calls and drops the others, with their traces. Alerts and people rely on them.
+  // https://learn.microsoft.com/azure/azure-monitor/app/opentelemetry-configuration#enable-sampling
+  OTEL_TRACES_SAMPLER: 'microsoft.fixed_percentage'
+  OTEL_TRACES_SAMPLER_ARG: '1.0'
 }
 
 // The identity of the app takes the place of a client secret when people sign in: it is a federated credential of the app registration.
@@ -44,17 +53,18 @@ var appSettings = {
   properties: union(settings, hostSettings, signInSettings)
 }
 
+// Always deployed, also to turn it off: what a template leaves out stays as it was.
 var authentication = {
   name: 'authsettingsV2'
   properties: {
     platform: {
-      enabled: true
+      enabled: entra
       runtimeVersion: '~1'
     }
     // An API answers 401, not a sign-in page.
     globalValidation: {
-      requireAuthentication: true
-      unauthenticatedClientAction: 'Return401'
+      requireAuthentication: entra
+      unauthenticatedClientAction: entra ? 'Return401' : 'AllowAnonymous'
       // The files of the console, which hold no data; the console leads people to the sign-in. And the webhook of groups with
       // allocation "orchestrator": DPS cannot sign in, and the app checks its key.
       excludedPaths: [
@@ -67,19 +77,26 @@ var authentication = {
     httpSettings: {
       requireHttps: true
     }
-    identityProviders: {
-      azureActiveDirectory: {
-        enabled: true
-        registration: {
-          clientId: entraClientId
-          clientSecretSettingName: 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'
-          openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+    identityProviders: entra
+      ? {
+          azureActiveDirectory: {
+            enabled: true
+            registration: {
+              clientId: entraClientId
+              clientSecretSettingName: 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'
+              openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+            }
+            validation: {
+              allowedAudiences: [entraClientId, 'api://${entraClientId}']
+              // Without a list the platform may let no application in, and answers 403 to a good token. The second one is the Azure
+              // CLI, with which people get tokens; its id is the same in every tenant.
+              defaultAuthorizationPolicy: {
+                allowedApplications: union([entraClientId, '04b07795-8ddb-461a-bbee-02f9e1bf7b46'], allowedApplications)
+              }
+            }
+          }
         }
-        validation: {
-          allowedAudiences: [entraClientId, 'api://${entraClientId}']
-        }
-      }
-    }
+      : {}
     login: {
       tokenStore: {
         enabled: false
@@ -91,6 +108,7 @@ var authentication = {
 module plan 'br/public:avm/res/web/serverfarm:0.7.0' = {
   name: 'plan-${service}'
   params: {
+    enableTelemetry: moduleTelemetry
     name: planName
     location: location
     tags: tags
@@ -104,6 +122,7 @@ module plan 'br/public:avm/res/web/serverfarm:0.7.0' = {
 module site 'br/public:avm/res/web/site:0.24.0' = {
   name: 'site-${service}'
   params: {
+    enableTelemetry: moduleTelemetry
     name: name
     location: location
     // azd uses this tag to find the app of azure.yaml.
@@ -146,12 +165,12 @@ module site 'br/public:avm/res/web/site:0.24.0' = {
       }
     }
     siteConfig: {
-      alwaysOn: false
-      ftpsState: 'Disabled'
+      // Only what Flex Consumption takes: it refuses ftpsState (error 51021) where the newer validation is in place. It must be set at
+      // all, because the default of the module has alwaysOn and ftpsState.
       http20Enabled: true
       minTlsVersion: '1.2'
     }
-    configs: entra ? [appSettings, authentication] : [appSettings]
+    configs: [appSettings, authentication]
   }
 }
 

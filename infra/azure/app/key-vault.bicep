@@ -8,6 +8,10 @@ param sku string
 @description('Names of P-256 signing keys to make. The app makes the CA keys itself.')
 param signers array = []
 param workspaceId string
+@description('Address ranges that the firewall admits beside the private endpoint. Without a private endpoint everyone may try.')
+param allowedIpRanges array
+@description('Whether the modules of the registry report their use to Microsoft.')
+param moduleTelemetry bool
 @description('Empty: no private endpoint. Clients use the public endpoint, by identity only.')
 param privateEndpointSubnetId string
 param dnsZoneId string
@@ -18,6 +22,7 @@ module vault 'br/public:avm/res/key-vault/vault:0.14.0' = {
   // Two vaults are deployed at the same time, and a deployment needs a name of its own.
   name: '${name}-vault'
   params: {
+    enableTelemetry: moduleTelemetry
     name: name
     location: location
     tags: tags
@@ -34,10 +39,11 @@ module vault 'br/public:avm/res/key-vault/vault:0.14.0' = {
     enableVaultForDeployment: false
     enableVaultForTemplateDeployment: false
     enableVaultForDiskEncryption: false
-    publicNetworkAccess: private ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: private && empty(allowedIpRanges) ? 'Disabled' : 'Enabled'
     networkAcls: {
       bypass: 'None'
       defaultAction: private ? 'Deny' : 'Allow'
+      ipRules: private ? map(allowedIpRanges, range => { value: range }) : []
     }
     diagnosticSettings: [
       {

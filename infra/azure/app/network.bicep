@@ -2,6 +2,8 @@
 param name string
 param location string
 param tags object
+@description('Whether the modules of the registry report their use to Microsoft.')
+param moduleTelemetry bool
 
 var zones = {
   blob: 'privatelink.blob.${environment().suffixes.storage}'
@@ -12,9 +14,10 @@ var zones = {
   vault: 'privatelink.vaultcore.azure.net'
 }
 
-module network 'br/public:avm/res/network/virtual-network:0.10.2' = {
+module network 'br/public:avm/res/network/virtual-network:0.10.1' = {
   name: 'virtual-network'
   params: {
+    enableTelemetry: moduleTelemetry
     name: name
     location: location
     tags: tags
@@ -25,6 +28,9 @@ module network 'br/public:avm/res/network/virtual-network:0.10.2' = {
         // A /24 has 251 addresses. On Flex Consumption several instances share one.
         addressPrefix: '10.0.1.0/24'
         delegation: 'Microsoft.App/environments'
+        // The app calls DPS, IoT Hub and Azure Monitor at their public addresses. Subnets of newer API versions have no way out by default.
+        // https://learn.microsoft.com/azure/virtual-network/ip-services/default-outbound-access
+        defaultOutboundAccess: true
       }
       {
         name: 'private-endpoints'
@@ -37,6 +43,7 @@ module network 'br/public:avm/res/network/virtual-network:0.10.2' = {
 module blobZone 'br/public:avm/res/network/private-dns-zone:0.8.1' = {
   name: 'dns-blob'
   params: {
+    enableTelemetry: moduleTelemetry
     name: zones.blob
     tags: tags
     virtualNetworkLinks: [{ virtualNetworkResourceId: network.outputs.resourceId }]
@@ -46,6 +53,7 @@ module blobZone 'br/public:avm/res/network/private-dns-zone:0.8.1' = {
 module queueZone 'br/public:avm/res/network/private-dns-zone:0.8.1' = {
   name: 'dns-queue'
   params: {
+    enableTelemetry: moduleTelemetry
     name: zones.queue
     tags: tags
     virtualNetworkLinks: [{ virtualNetworkResourceId: network.outputs.resourceId }]
@@ -55,6 +63,7 @@ module queueZone 'br/public:avm/res/network/private-dns-zone:0.8.1' = {
 module cosmosZone 'br/public:avm/res/network/private-dns-zone:0.8.1' = {
   name: 'dns-cosmos'
   params: {
+    enableTelemetry: moduleTelemetry
     name: zones.cosmos
     tags: tags
     virtualNetworkLinks: [{ virtualNetworkResourceId: network.outputs.resourceId }]
@@ -64,6 +73,7 @@ module cosmosZone 'br/public:avm/res/network/private-dns-zone:0.8.1' = {
 module vaultZone 'br/public:avm/res/network/private-dns-zone:0.8.1' = {
   name: 'dns-vault'
   params: {
+    enableTelemetry: moduleTelemetry
     name: zones.vault
     tags: tags
     virtualNetworkLinks: [{ virtualNetworkResourceId: network.outputs.resourceId }]

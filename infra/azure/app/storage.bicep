@@ -6,12 +6,18 @@ param bundleRetentionDays int
 param manifestRetentionDays int
 @description('Days for which no blob of the audit trail can be changed or deleted.')
 param auditRetentionDays int
+@description('Address ranges that the firewall admits beside the private endpoint. Without a private endpoint everyone may try.')
+param allowedIpRanges array
+@description('Whether the modules of the registry report their use to Microsoft.')
+param moduleTelemetry bool
 @description('Empty: no private endpoint. Clients use the public endpoint, by identity only.')
 param privateEndpointSubnetId string
 param blobDnsZoneId string
 param queueDnsZoneId string
 
 var private = !empty(privateEndpointSubnetId)
+
+var undeliveredEvents = 'undelivered-events'
 
 var queueNames = [
   'manifest-uploads'
@@ -25,6 +31,7 @@ var queueNames = [
 module account 'br/public:avm/res/storage/storage-account:0.33.0' = {
   name: 'storage-account'
   params: {
+    enableTelemetry: moduleTelemetry
     name: name
     location: location
     tags: tags
@@ -35,11 +42,12 @@ module account 'br/public:avm/res/storage/storage-account:0.33.0' = {
     defaultToOAuthAuthentication: true
     minimumTlsVersion: 'TLS1_2'
     publicNetworkAccess: 'Enabled'
-    // Event Grid delivers by identity as a trusted service. That needs the bypass, and the bypass needs the public endpoint.
-    // With vnetEnabled this endpoint denies all other clients.
+    // Event Grid delivers by the identity of its topic as a trusted service. That needs the bypass, and the bypass needs the public
+    // endpoint. With a private endpoint, the public one denies all other clients but those of allowedIpRanges.
     networkAcls: {
       bypass: 'AzureServices'
       defaultAction: private ? 'Deny' : 'Allow'
+      ipRules: private ? map(allowedIpRanges, range => { value: range, action: 'Allow' }) : []
     }
     blobServices: {
       containerDeleteRetentionPolicyEnabled: true
@@ -56,6 +64,8 @@ module account 'br/public:avm/res/storage/storage-account:0.33.0' = {
         // The audit trail. What is never overwritten has the immutability policy below; its head is written again and again.
         { name: 'audit', publicAccess: 'None' }
         { name: 'audit-head', publicAccess: 'None' }
+        // Events that Event Grid could not deliver. Nothing reads or deletes them but people.
+        { name: undeliveredEvents, publicAccess: 'None' }
       ]
     }
     queueServices: {
@@ -125,6 +135,8 @@ resource auditPolicy 'Microsoft.Storage/storageAccounts/blobServices/containers/
   dependsOn: [account]
 }
 
+output id string = account.outputs.resourceId
 output name string = account.outputs.name
+output undeliveredEventsName string = undeliveredEvents
 output blobServiceUri string = account.outputs.serviceEndpoints.blob
 output queueServiceUri string = account.outputs.serviceEndpoints.queue

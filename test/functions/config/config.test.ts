@@ -219,6 +219,10 @@ describe('readConfig', () => {
       'in Azure with built-in authentication',
       { ...azure, ...forged, WEBSITE_SITE_NAME: 'func-fleet', WEBSITE_AUTH_ENABLED: 'True' },
     ],
+    [
+      'in Azure, where the deployment says that it turned built-in authentication on, and the platform says nothing',
+      { ...azure, ...forged, WEBSITE_SITE_NAME: 'func-fleet', PLATFORM_SIGN_IN: 'true' },
+    ],
     ['outside Azure, if the local setting says so', { ...local, ...forged, LOCAL_TRUST_PRINCIPAL_HEADER: 'true' }],
   ];
   for (const [where, env] of believed) {
@@ -241,6 +245,18 @@ describe('readConfig', () => {
       { ...azure, ...forged, WEBSITE_POD_NAME: 'pod', WEBSITE_AUTH_ENABLED: 'false' },
       'HTTP_ACCESS',
       /built-in authentication is off/,
+    ],
+    [
+      'in Azure, where the platform says that built-in authentication is off, whatever the deployment said',
+      { ...azure, ...forged, WEBSITE_SITE_NAME: 'func-fleet', WEBSITE_AUTH_ENABLED: 'False', PLATFORM_SIGN_IN: 'true' },
+      'HTTP_ACCESS',
+      /built-in authentication is off/,
+    ],
+    [
+      'outside Azure, whatever a setting for Azure says',
+      { ...local, ...forged, PLATFORM_SIGN_IN: 'true' },
+      'HTTP_ACCESS',
+      /outside Azure/,
     ],
     [
       'outside Azure',

@@ -28,9 +28,12 @@ import {
   propertiesOf,
   textOf,
 } from './bicep.ts';
+import { objectAt, paramsOf, resource } from './template.ts';
 
 /** Read by the host alone: the longest body of a request, in bytes. */
 const hostLimit = 'FUNCTIONS_REQUEST_BODY_SIZE_LIMIT';
+/** Read by the telemetry of the host alone. */
+const sampler = ['OTEL_TRACES_SAMPLER', 'OTEL_TRACES_SAMPLER_ARG'];
 
 const folder = fileURLToPath(new URL('../../../infra/azure/', import.meta.url));
 const readJson = (name: string) => JSON.parse(readFileSync(join(folder, name), 'utf8'));
@@ -78,7 +81,7 @@ describe('the Bicep files', () => {
     const [, policy = ''] = /^resource auditPolicy ([\s\S]*?)^\}/m.exec(read('app/storage.bicep')) ?? [];
     assert.match(policy, /\/default\/audit\/default'/);
     assert.match(policy, /allowProtectedAppendWrites: true\n\s+allowProtectedAppendWritesAll: false/);
-    const [, signer = ''] = /^resource auditSigner ([\s\S]*?)^\}/m.exec(read('app/roles.bicep')) ?? [];
+    const [, signer = ''] = /^resource auditSigner ([\s\S]*?)^\}/m.exec(read('app/vault-roles.bicep')) ?? [];
     assert.deepEqual(signer.match(/Microsoft\.KeyVault\/[\w/]+/g), [
       'Microsoft.KeyVault/vaults/keys/read',
       'Microsoft.KeyVault/vaults/keys/sign/action',
@@ -198,10 +201,10 @@ describe('secrets in the Bicep files', () => {
   }
 
   it('cannot open IoT Hub and DPS: local authentication is off, and their link uses an identity', () => {
-    const properties = (symbol: string) => objectAt(resource('app/iot.bicep', symbol), 'properties');
-    assert.equal(properties('hub')['disableLocalAuth'], true);
-    assert.equal(properties('dps')['disableLocalAuth'], true);
-    const [link] = properties('dps')['iotHubs'] as Record<string, Literal>[];
+    const dps = objectAt(resource('app/dps.bicep', 'dps'), 'properties');
+    assert.equal(objectAt(resource('app/hub.bicep', 'hub'), 'properties')['disableLocalAuth'], true);
+    assert.equal(dps['disableLocalAuth'], true);
+    const [link] = dps['iotHubs'] as Record<string, Literal>[];
     assert.equal(link?.['authenticationType'], 'UserAssigned');
     assert.equal(link?.['connectionString'], undefined);
   });
@@ -255,12 +258,7 @@ describe('the EST server in the Bicep files', () => {
 
   it('is reached by TLS 1.2 or later alone', () => {
     assert.equal(site['httpsOnly'], true);
-    assert.deepEqual(site['siteConfig'], {
-      alwaysOn: false,
-      ftpsState: 'Disabled',
-      http20Enabled: true,
-      minTlsVersion: '1.2',
-    });
+    assert.equal(objectAt(site, 'siteConfig')['minTlsVersion'], '1.2');
   });
 
   it('has an identity, a plan and a host storage of its own', () => {
@@ -282,33 +280,40 @@ describe('the EST server in the Bicep files', () => {
   });
 
   it('has rights to five Cosmos containers, reads one of them only, and none to bundles, manifests, queues or secrets', () => {
-    const roles = bicepFile('app/est-roles.bicep').root.text;
-    const [, containers = ''] = /^var cosmosContainers = \[(.*)\]$/m.exec(roles) ?? [];
-    const { devices, groups, findings, events } = cosmosContainers;
+    const { devices, groups, findings, events, delegatedCas } = cosmosContainers;
+    const containers = declarationsOf(bicepFile('app/cosmos-roles.bicep'), 'variable').find(
+      ({ symbol }) => symbol === 'estContainers',
+    );
+    assert.deepEqual(containers?.value && literalOf(containers.value), [devices, groups, findings, events]);
+    const given = everywhere('resource')
+      .filter(({ declaration }) => /\/(sqlR|r)oleAssignments@/.test(declaration.reference))
+      .map(({ file, declaration }) => {
+        const { scope, properties } = literalOf(bodyOf(declaration)) as Record<string, Record<string, string>>;
+        const place = String(scope ?? properties?.['scope']).replace(/^\$\{cosmos\.id\}\/dbs\/\$\{databaseName\}/, '');
+        const role = /builtInRoles\.\w+|storageBlobDataOwner|-00000000000\d|caSigner|metadataReader/.exec(
+          properties?.['roleDefinitionId'] ?? '',
+        );
+        return { file: file.path, principal: properties?.['principalId'], rights: [place, role?.[0]] };
+      })
+      .filter(({ file, principal }) => principal === 'estPrincipalId' || file === 'app/est-storage.bicep');
+    const colls = (name: string) => `/colls/${name}`;
     assert.deepEqual(
-      containers.split(', ').map((name) => name.replaceAll("'", '')),
-      [devices, groups, findings, events],
+      given.map(({ rights }) => rights).sort(),
+      [
+        // Its own account: that of its host.
+        ['storage', 'storageBlobDataOwner'],
+        ['storage::blobs::audit', 'builtInRoles.storageBlobDataContributor'],
+        ['storage::blobs::auditHead', 'builtInRoles.storageBlobDataReader'],
+        ['vault', 'caSigner'],
+        ['hub', 'builtInRoles.hubDataReader'],
+        ['hub', 'builtInRoles.hubTwinContributor'],
+        ['dps', 'builtInRoles.dpsDataReader'],
+        ['cosmos.id', 'metadataReader'],
+        // The built-in Data Contributor, and the built-in Data Reader.
+        [colls('$' + '{container}'), '-000000000002'],
+        [colls(delegatedCas), '-000000000001'],
+      ].sort(),
     );
-    const scopes = [...roles.matchAll(/^ {2,6}scope: (?:'.*\/dbs\/.*(\/colls\/.*)'|(.*))$/gm)].map(
-      (found) => found[1] ?? found[2],
-    );
-    assert.deepEqual(
-      new Set(scopes),
-      new Set([
-        ...['hostStorage', 'storage::blobs::audit', 'storage::blobs::auditHead', 'vault', 'dps', 'hub', 'component'],
-        ...['/colls/$' + '{container}', `/colls/${cosmosContainers.delegatedCas}`, 'cosmos.id'],
-      ]),
-    );
-    const [, onDelegatedCas = ''] = /^resource onDelegatedCas ([\s\S]*?)^}/m.exec(roles) ?? [];
-    assert.match(onDelegatedCas, /roleDefinitionId: '.*-000000000001'/, 'the built-in Data Reader');
-    const builtIn = declarationsOf(bicepFile('app/est-roles.bicep'), 'variable').find(
-      ({ symbol }) => symbol === 'builtInRoles',
-    );
-    assert.ok(builtIn?.value);
-    assert.deepEqual([...propertiesOf(builtIn.value).keys()].sort(), [
-      ...['dpsDataReader', 'hubDataReader', 'hubTwinContributor', 'monitoringMetricsPublisher'],
-      ...['storageBlobDataContributor', 'storageBlobDataOwner', 'storageBlobDataReader'],
-    ]);
   });
 });
 
@@ -322,7 +327,8 @@ describe('names in the Bicep files and in the code', () => {
     const containers = objectAt(storage, 'blobServices')['containers'] as { name: string }[];
     assert.deepEqual(
       containers.map(({ name }) => name).sort(),
-      ['app-package', ...Object.values(blobContainers)].sort(),
+      // What Event Grid could not deliver: nothing of ours reads it.
+      ['app-package', 'undeliveredEvents', ...Object.values(blobContainers)].sort(),
     );
   });
 
@@ -382,20 +388,23 @@ describe('names in the Bicep files and in the code', () => {
   });
 
   it('agree on the uploads that become messages', () => {
-    const { properties } = resource('app/events.bicep', 'manifestUploads', 'eventSubscriptions') as {
-      properties: { filter: Record<string, Literal>; deliveryWithResourceIdentity: Record<string, Literal> };
-    };
-    const { filter, deliveryWithResourceIdentity } = properties;
-    assert.equal(filter['subjectBeginsWith'], '/blobServices/default/containers/manifests/blobs/');
-    assert.deepEqual(filter['includedEventTypes'], ['Microsoft.Storage.BlobCreated']);
+    const uploads = paramsOf('main.bicep', 'uploads');
+    assert.equal(uploads['subjectBeginsWith'], '/blobServices/default/containers/manifests/blobs/');
+    assert.deepEqual(uploads['eventTypes'], ['Microsoft.Storage.BlobCreated']);
+    assert.equal(uploads['queueName'], queueNames[0]);
+    assert.equal(paramsOf('main.bicep', 'uploadsRoles')['queueName'], queueNames[0]);
+    const { filter, deliveryWithResourceIdentity } = objectAt(
+      resource('app/event-subscription.bicep', 'subscription'),
+      'properties',
+    ) as Record<string, Record<string, Literal>>;
     // Every blob of the container gets an answer.
-    assert.deepEqual(Object.keys(filter).sort(), ['includedEventTypes', 'subjectBeginsWith']);
-    const destination = deliveryWithResourceIdentity['destination'] as { properties: Record<string, Literal> };
-    assert.equal(destination.properties['queueName'], queueNames[0]);
+    assert.deepEqual(filter, { includedEventTypes: 'eventTypes', subjectBeginsWith: 'subjectBeginsWith' });
+    const destination = deliveryWithResourceIdentity?.['destination'] as { properties: Record<string, Literal> };
+    assert.equal(destination.properties['queueName'], 'queueName');
   });
 
   it('agree on app settings: all that the app needs, none that it does not read, no local ones', () => {
-    const all = [...settingNames, hostLimit] as readonly string[];
+    const all = [...settingNames, hostLimit, ...sampler] as readonly string[];
     const ofEach = Object.values(apps).map((symbol) => new Set(appSettings(symbol)));
     for (const names of ofEach) {
       for (const name of names) assert.ok(all.includes(name), `Bicep sets ${name}, which nothing reads`);
@@ -429,29 +438,31 @@ describe('names in the Bicep files and in the code', () => {
 });
 
 describe('the logs of the data', () => {
+  /** What is logged always, and what only where each request is to be logged. */
   const logsOf = (symbol: string) => {
     const { scope, properties } = resource('app/data-logs.bicep', symbol, 'Microsoft.Insights/diagnosticSettings');
     const { workspaceId, logs } = properties as Record<string, Literal>;
     assert.equal(workspaceId, 'workspaceId', 'goes to the workspace of the app');
     assert.ok(Array.isArray(logs));
-    const categories = logs.map((log) => {
-      const { category, enabled } = log as Record<string, Literal>;
-      assert.equal(enabled, true);
-      return category;
-    });
-    return [scope, categories];
+    const enabled = (by: Literal) =>
+      logs.filter((log) => (log as Record<string, Literal>)['enabled'] === by).map((log) => Object(log).category);
+    assert.equal(enabled(true).length + enabled('everyRequest').length, logs.length);
+    return { scope, always: enabled(true), ifWanted: enabled('everyRequest') };
   };
 
-  it('show every read, write and delete of a blob', () => {
-    assert.deepEqual(logsOf('blobLogs'), ['storage::blobs', ['StorageRead', 'StorageWrite', 'StorageDelete']]);
+  it('show every write and delete of a blob always, and reads where they are wanted', () => {
+    const always = ['StorageWrite', 'StorageDelete'];
+    assert.deepEqual(logsOf('blobLogs'), { scope: 'storage::blobs', always, ifWanted: ['StorageRead'] });
   });
 
   it('show who sent and deleted queue messages, and leave out the polls', () => {
-    assert.deepEqual(logsOf('queueLogs'), ['storage::queues', ['StorageWrite', 'StorageDelete']]);
+    const always = ['StorageWrite', 'StorageDelete'];
+    assert.deepEqual(logsOf('queueLogs'), { scope: 'storage::queues', always, ifWanted: [] });
   });
 
-  it('show every request to Cosmos DB', () => {
-    assert.deepEqual(logsOf('cosmosLogs'), ['cosmos', ['DataPlaneRequests', 'ControlPlaneRequests']]);
+  it('show changes of the Cosmos DB account always, and every request to its data where they are wanted', () => {
+    const always = ['ControlPlaneRequests'];
+    assert.deepEqual(logsOf('cosmosLogs'), { scope: 'cosmos', always, ifWanted: ['DataPlaneRequests'] });
   });
 
   it('are on unless the deployment says otherwise', () => {
@@ -459,6 +470,7 @@ describe('the logs of the data', () => {
       ({ symbol }) => symbol === 'dataPlaneLogs',
     );
     assert.equal(parameter?.value?.text, 'true');
+    assert.equal(paramsOf('main.bicep', 'dataLogs')['everyRequest'], 'dataPlaneLogs');
   });
 });
 
@@ -488,8 +500,8 @@ describe('the parameters of the deployment', () => {
 
 /** Functions of Bicep and names that need no declaration. */
 const builtIn = new Set(
-  `concat deployer empty environment guid loadJsonContent loadTextContent map resourceGroup string subscription
-   subscriptionResourceId tenant toLower toObject union uniqueString`.split(/\s+/),
+  `concat deployer empty endsWith environment fail guid loadJsonContent loadTextContent map resourceGroup split string
+   subscription subscriptionResourceId tenant toLower toObject trim union uniqueString`.split(/\s+/),
 );
 
 /** Identifiers that refer to a value: not keys, not the name being declared, not the variables of a lambda. */
@@ -527,26 +539,6 @@ function localModule(file: BicepFile, { reference }: Declaration): BicepFile | u
   const path = join(dirname(file.path), reference).replaceAll('\\', '/');
   assert.ok(existsSync(join(folder, path)), `${file.path} names ${reference}, which does not exist`);
   return bicepFile(path);
-}
-
-function paramsOf(path: string, symbol: string): Record<string, Literal> {
-  const module = declarationsOf(bicepFile(path), 'module').find((declaration) => declaration.symbol === symbol);
-  assert.ok(module, `${path} has no module ${symbol}`);
-  return objectAt(literalOf(bodyOf(module)) as Record<string, Literal>, 'params');
-}
-
-function resource(path: string, symbol: string, type = ''): Record<string, Literal> {
-  const found = declarationsOf(bicepFile(path), 'resource').find(
-    (declaration) => declaration.symbol === symbol && !declaration.existing && declaration.reference.includes(type),
-  );
-  assert.ok(found, `${path} has no resource ${symbol}`);
-  return literalOf(bodyOf(found)) as Record<string, Literal>;
-}
-
-function objectAt(value: Record<string, Literal>, name: string): Record<string, Literal> {
-  const part = value[name];
-  assert.ok(typeof part === 'object' && part !== null && !Array.isArray(part), `no object ${name}`);
-  return part;
 }
 
 /** The module of each app in main.bicep, by its name in azure.yaml. */

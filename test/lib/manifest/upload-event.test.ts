@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseBlobCreated } from '../../../lib/manifest/upload-event.ts';
+import { blobCreatedEvent, parseBlobCreated } from '../../../lib/manifest/upload-event.ts';
+import fc from '../../fast-check.ts';
 
 const data = {
   api: 'PutBlockList',
@@ -27,6 +28,19 @@ describe('a BlobCreated event', () => {
     const expected = { blobName: 'line7/list ä.csv', etag: data.eTag, bytes: 524_288 };
     assert.deepEqual(parseBlobCreated(gridEvent), expected);
     assert.deepEqual(parseBlobCreated(cloudEvent), expected);
+  });
+
+  it('of ours is read as the blob that it was made for, whatever the name has', () => {
+    const part = fc
+      .string({ unit: 'binary', minLength: 1, maxLength: 20 })
+      .filter((text) => !/[\p{Cc}\p{Cs}\\/]|^\.\.?$/u.test(text));
+    const names = fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('/'));
+    fc.assert(
+      fc.property(names, fc.nat(), (blobName, bytes) => {
+        const upload = { blobName, etag: '0x8D4BCC2E4835CD0', bytes };
+        assert.deepEqual(parseBlobCreated(blobCreatedEvent(upload, '1')), upload);
+      }),
+    );
   });
 
   it('has the same ETag whether bare, quoted or weak', () => {
