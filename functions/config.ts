@@ -33,7 +33,9 @@ export interface Config {
     readonly registryOperationsPerMinute: number;
     readonly queriesPerMinute: number;
   };
-  readonly keys: { readonly vaultUrl: string } | { readonly directory: string };
+  readonly keys:
+    | { readonly vaultUrl: string; readonly protection: 'software' | 'hsm' }
+    | { readonly directory: string };
   /** Where the key of the audit trail is. It is never beside the CA keys. */
   readonly auditKeys: { readonly vaultUrl: string } | { readonly directory: string };
   /** File that records everything that a CA key signs. */
@@ -206,6 +208,12 @@ function crossIssues(given: Given, env: Environment, wrong: ReadonlySet<SettingN
       report(own, `is the place of ${other}; keep the key of the audit trail apart`);
   };
   apart('AUDIT_VAULT_URL', 'KEY_VAULT_URL', (url) => new URL(url).host);
+  if (given.CA_KEY_PROTECTION === 'hsm' && given.CA_KEY_DIRECTORY !== undefined) {
+    report(
+      'CA_KEY_PROTECTION',
+      'is "hsm", but CA keys are files (CA_KEY_DIRECTORY); set KEY_VAULT_URL instead, or remove it',
+    );
+  }
   apart('AUDIT_KEY_DIRECTORY', 'CA_KEY_DIRECTORY', (directory) => resolve(directory));
 
   const { AzureWebJobsStorage__clientId: hostIdentity, AZURE_CLIENT_ID: appIdentity } = given;
@@ -282,7 +290,10 @@ function toConfig(set: Settings, env: Environment): Config {
       registryOperationsPerMinute: set.HUB_REGISTRY_OPERATIONS_PER_MINUTE,
       queriesPerMinute: set.HUB_QUERIES_PER_MINUTE,
     },
-    keys: directory !== undefined ? { directory } : { vaultUrl: present(set.KEY_VAULT_URL) },
+    keys:
+      directory !== undefined
+        ? { directory }
+        : { vaultUrl: present(set.KEY_VAULT_URL), protection: set.CA_KEY_PROTECTION },
     auditKeys:
       set.AUDIT_KEY_DIRECTORY !== undefined
         ? { directory: set.AUDIT_KEY_DIRECTORY }

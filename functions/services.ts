@@ -210,6 +210,7 @@ export function createServices(config: Config): Services {
     // The address of the log without its scheme, as C2SP tlog-tiles recommends.
     origin: blobService.getContainerClient(blobContainers.audit).url.replace(/^https?:\/\//, ''),
   };
+  // Bicep makes its key, in an HSM where the vault has one. The app may not, and signs with what is there.
   const auditLock = createBlobLock(locks.getBlockBlobClient('audit'));
   const usesKeyVault = 'vaultUrl' in config.keys;
   const authority = createCertificateAuthority({
@@ -363,12 +364,12 @@ function hubConnection({ hub }: Config, credential: TokenCredential): IotConnect
 }
 
 function keyStore(
-  { keys, signingJournal }: Pick<Config, 'keys' | 'signingJournal'>,
+  { keys, signingJournal }: { readonly keys: Config['keys'] | Config['auditKeys'] } & Pick<Config, 'signingJournal'>,
   credential: TokenCredential,
 ): KeyStore {
   const store =
     'vaultUrl' in keys
-      ? createKeyVaultKeyStore({ vaultUrl: keys.vaultUrl, credential })
+      ? createKeyVaultKeyStore({ ...keys, credential })
       : createSoftwareKeyStore({ directory: keys.directory });
   return signingJournal === undefined ? store : journaled(store, signingJournal);
 }

@@ -245,6 +245,14 @@ export const settings = z.object({
     where: 'azure',
     reader: 'app',
   }),
+  CA_KEY_PROTECTION: z.enum(['software', 'hsm']).default('software').register(registry, {
+    description:
+      'How CA keys that are made or imported from now on are protected in the Key Vault. hsm: in a hardware security module (EC-HSM, RSA-HSM), which they cannot leave; the vault has to be of the SKU premium. CAs that exist keep their keys. `fleet ca show` says which kind each key is.',
+    expected: 'software or hsm',
+    group: 'keys',
+    where: 'azure',
+    reader: 'app',
+  }),
   AUDIT_VAULT_URL: serviceUrl().optional().register(registry, {
     description:
       'Key Vault of the key that signs the audit trail. It has to be another vault than that of the CA keys: a right to issue certificates must not be a right to sign another audit trail.',

@@ -52,7 +52,7 @@ param iotHubUnits int = 1
 param dpsInstances dpsInstance[] = []
 
 @allowed(['standard', 'premium'])
-@description('Premium keeps the CA keys in an HSM.')
+@description('Premium: new CA keys are made in a hardware security module (EC-HSM, RSA-HSM), which they cannot leave. Keys that were made with standard stay in software until their CA is rolled over.')
 param keyVaultSku string = 'standard'
 
 @minValue(1)
@@ -160,6 +160,7 @@ module appIdentity 'br/public:avm/res/managed-identity/user-assigned-identity:0.
     location: location
     tags: tags
   }
+  CA_KEY_PROTECTION: keyVaultSku == 'premium' ? 'hsm' : 'software'
 }
 
 // The EST server has its own, with fewer rights: devices call it.

@@ -90,7 +90,7 @@ describe('readConfig', () => {
         operationsPerMinute: 1000,
       },
       hub: { registryOperationsPerMinute: 50, queriesPerMinute: 10 },
-      keys: { vaultUrl: 'https://fleet.vault.azure.net' },
+      keys: { vaultUrl: 'https://fleet.vault.azure.net', protection: 'software' },
       auditKeys: { vaultUrl: 'https://fleet-audit.vault.azure.net' },
       rootCaName: 'Fleet root CA',
       allowPlainKeys: false,
@@ -149,6 +149,7 @@ describe('readConfig', () => {
     ['ROOT_CA_NAME', 'a\nb', /1 to 64/],
     ['RECONCILE_SCHEDULE', '*/10 * * * *', /six fields/],
     ['RECONCILE_SCHEDULE', '60 * * * * *', /six fields/],
+    ['CA_KEY_PROTECTION', 'premium', /software or hsm/],
     ['HTTP_ACCESS', 'anonymous', /keys or entra/],
     ['LOCAL_TRUST_PRINCIPAL_HEADER', 'yes', /true or false/],
     ['ALLOW_PRIVATE_URLS', 'true', /none, est or all/],
@@ -192,6 +193,18 @@ describe('readConfig', () => {
     const apart = /^is the place of \w+; keep the key of the audit trail apart$/;
     const vault = faultsOf({ ...azure, AUDIT_VAULT_URL: 'https://FLEET.vault.azure.net' });
     assert.match(vault.get('AUDIT_VAULT_URL') ?? '', apart);
+  it('keeps CA keys in an HSM only where they are in a vault', () => {
+    assert.deepEqual(readConfig({ ...azure, CA_KEY_PROTECTION: 'hsm' }).keys, {
+      vaultUrl: 'https://fleet.vault.azure.net',
+      protection: 'hsm',
+    });
+    assert.match(
+      faultsOf({ ...local, CA_KEY_PROTECTION: 'hsm' }).get('CA_KEY_PROTECTION') ?? '',
+      /CA keys are files \(CA_KEY_DIRECTORY\)/,
+    );
+    assert.deepEqual(readConfig({ ...local, CA_KEY_PROTECTION: 'software' }).keys, { directory: '.local/ca' });
+  });
+
     const directory = faultsOf({ ...local, AUDIT_KEY_DIRECTORY: './.local/x/../ca/' });
     assert.match(directory.get('AUDIT_KEY_DIRECTORY') ?? '', apart);
   });
