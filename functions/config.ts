@@ -62,6 +62,13 @@ export interface Config {
   readonly chunkRows: number;
   /** Days after which a rule of the storage account deletes bundles. */
   readonly bundleRetentionDays?: number;
+  /** Days after which records are deleted. A member that is absent: they are kept. */
+  readonly retention: {
+    readonly scrappedDeviceDays?: number;
+    readonly jobDays?: number;
+    readonly deadLetterDays?: number;
+    readonly findingDays?: number;
+  };
   /** Client id of the user-assigned identity. Absent: the default credential of the machine. */
   readonly identityClientId?: string;
 }
@@ -201,6 +208,12 @@ function crossIssues(given: Given, env: Environment, wrong: ReadonlySet<SettingN
   oneOf('DPS_CONNECTION_STRING', ['DPS_SERVICE_HOST']);
   oneOf('CA_KEY_DIRECTORY', ['KEY_VAULT_URL']);
   oneOf('AUDIT_KEY_DIRECTORY', ['AUDIT_VAULT_URL']);
+  if (given.CA_KEY_PROTECTION === 'hsm' && given.CA_KEY_DIRECTORY !== undefined) {
+    report(
+      'CA_KEY_PROTECTION',
+      'is "hsm", but CA keys are files (CA_KEY_DIRECTORY); set KEY_VAULT_URL instead, or remove it',
+    );
+  }
   const apart = (own: SettingName, other: SettingName, placeOf: (text: string) => string) => {
     const [first, second] = [given[own], given[other]];
     if (first === undefined || second === undefined || wrong.has(own) || wrong.has(other)) return;
@@ -208,12 +221,6 @@ function crossIssues(given: Given, env: Environment, wrong: ReadonlySet<SettingN
       report(own, `is the place of ${other}; keep the key of the audit trail apart`);
   };
   apart('AUDIT_VAULT_URL', 'KEY_VAULT_URL', (url) => new URL(url).host);
-  if (given.CA_KEY_PROTECTION === 'hsm' && given.CA_KEY_DIRECTORY !== undefined) {
-    report(
-      'CA_KEY_PROTECTION',
-      'is "hsm", but CA keys are files (CA_KEY_DIRECTORY); set KEY_VAULT_URL instead, or remove it',
-    );
-  }
   apart('AUDIT_KEY_DIRECTORY', 'CA_KEY_DIRECTORY', (directory) => resolve(directory));
 
   const { AzureWebJobsStorage__clientId: hostIdentity, AZURE_CLIENT_ID: appIdentity } = given;
@@ -315,6 +322,14 @@ function toConfig(set: Settings, env: Environment): Config {
     },
     chunkRows: set.CHUNK_ROWS,
     ...(set.BUNDLE_RETENTION_DAYS !== undefined && { bundleRetentionDays: set.BUNDLE_RETENTION_DAYS }),
+    retention: {
+      ...(set.SCRAPPED_DEVICE_RETENTION_DAYS !== undefined && {
+        scrappedDeviceDays: set.SCRAPPED_DEVICE_RETENTION_DAYS,
+      }),
+      ...(set.JOB_RETENTION_DAYS !== undefined && { jobDays: set.JOB_RETENTION_DAYS }),
+      ...(set.DEAD_LETTER_RETENTION_DAYS !== undefined && { deadLetterDays: set.DEAD_LETTER_RETENTION_DAYS }),
+      ...(set.FINDING_RETENTION_DAYS !== undefined && { findingDays: set.FINDING_RETENTION_DAYS }),
+    },
     ...(set.AZURE_CLIENT_ID !== undefined && { identityClientId: set.AZURE_CLIENT_ID }),
   };
 }

@@ -329,6 +329,39 @@ export const settings = z.object({
     where: 'azure',
     reader: 'app',
   }),
+  SCRAPPED_DEVICE_RETENTION_DAYS: wholeNumber(1, 36500).optional().register(registry, {
+    description:
+      'Days after which the record of a scrapped device is deleted, once its last certificate has ended too. With it goes its block in DPS. Not set: records are kept (docs/retention.md).',
+    expected: 'a whole number from 1 to 36500, or no value',
+    group: 'work',
+    where: 'both',
+    reader: 'app',
+  }),
+  // A message that failed waits in its queue for days, and asks for its job when it comes again.
+  JOB_RETENTION_DAYS: wholeNumber(30, 36500).optional().register(registry, {
+    description:
+      'Days after its end after which a job is deleted, with what it counted per chunk. Its manifest and its reports have their own time. Not set: jobs are kept (docs/retention.md).',
+    expected: 'a whole number from 30 to 36500, or no value',
+    group: 'work',
+    where: 'both',
+    reader: 'app',
+  }),
+  DEAD_LETTER_RETENTION_DAYS: wholeNumber(1, 36500).optional().register(registry, {
+    description:
+      'Days after which a dead letter that was redriven or discarded is deleted. One that waits never is. Not set: all are kept (docs/retention.md).',
+    expected: 'a whole number from 1 to 36500, or no value',
+    group: 'work',
+    where: 'both',
+    reader: 'app',
+  }),
+  FINDING_RETENTION_DAYS: wholeNumber(1, 36500).optional().register(registry, {
+    description:
+      'Days after which a finding that is gone is deleted. Any other one never is. Not set: all are kept (docs/retention.md).',
+    expected: 'a whole number from 1 to 36500, or no value',
+    group: 'work',
+    where: 'both',
+    reader: 'app',
+  }),
   ALLOW_PRIVATE_URLS: z.enum(privateUrls).default('none').register(registry, {
     description:
       'Which URLs in the definition of an enrollment group may name a private address. none: no URL. est: EST servers, which only devices call. all: webhooks too, and over http, for emulators; refused in Azure.',

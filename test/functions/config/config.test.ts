@@ -73,6 +73,7 @@ describe('readConfig', () => {
       privateUrls: 'none',
       events: { announceAssigned: false },
       chunkRows: 400,
+      retention: {},
     });
   });
 
@@ -97,6 +98,7 @@ describe('readConfig', () => {
       privateUrls: 'none',
       events: { announceAssigned: false },
       chunkRows: 400,
+      retention: {},
       identityClientId: identity,
     });
   });
@@ -144,12 +146,14 @@ describe('readConfig', () => {
     ['DPS_OPERATIONS_PER_MINUTE', '1e3', /1 to 100000/],
     ['CHUNK_ROWS', '1001', /is "1001"; expected a whole number from 1 to 1000/],
     ['CHUNK_ROWS', '-1', /1 to 1000/],
+    ['JOB_RETENTION_DAYS', '29', /30 to 36500/],
+    ['SCRAPPED_DEVICE_RETENTION_DAYS', '0', /1 to 36500, or no value/],
     ['ALLOW_PLAIN_KEYS', 'yes', /true or false/],
+    ['CA_KEY_PROTECTION', 'premium', /software or hsm/],
     ['ROOT_CA_NAME', 'x'.repeat(65), /1 to 64/],
     ['ROOT_CA_NAME', 'a\nb', /1 to 64/],
     ['RECONCILE_SCHEDULE', '*/10 * * * *', /six fields/],
     ['RECONCILE_SCHEDULE', '60 * * * * *', /six fields/],
-    ['CA_KEY_PROTECTION', 'premium', /software or hsm/],
     ['HTTP_ACCESS', 'anonymous', /keys or entra/],
     ['LOCAL_TRUST_PRINCIPAL_HEADER', 'yes', /true or false/],
     ['ALLOW_PRIVATE_URLS', 'true', /none, est or all/],
@@ -189,10 +193,16 @@ describe('readConfig', () => {
     assert.ok(faultsOf({ ...azure, ...local }).has('DPS_CONNECTION_STRING'));
   });
 
-  it('refuses the place of the CA keys for the key of the audit trail', () => {
-    const apart = /^is the place of \w+; keep the key of the audit trail apart$/;
-    const vault = faultsOf({ ...azure, AUDIT_VAULT_URL: 'https://FLEET.vault.azure.net' });
-    assert.match(vault.get('AUDIT_VAULT_URL') ?? '', apart);
+  it('keeps records for as long as it says, and without a setting for ever', () => {
+    const days = {
+      ...{ SCRAPPED_DEVICE_RETENTION_DAYS: '3653', JOB_RETENTION_DAYS: '400' },
+      ...{ DEAD_LETTER_RETENTION_DAYS: '365', FINDING_RETENTION_DAYS: '90' },
+    };
+    const expected = { scrappedDeviceDays: 3653, jobDays: 400, deadLetterDays: 365, findingDays: 90 };
+    assert.deepEqual(readConfig({ ...azure, ...days }).retention, expected);
+    assert.deepEqual(readConfig({ ...azure, JOB_RETENTION_DAYS: '' }).retention, {});
+  });
+
   it('keeps CA keys in an HSM only where they are in a vault', () => {
     assert.deepEqual(readConfig({ ...azure, CA_KEY_PROTECTION: 'hsm' }).keys, {
       vaultUrl: 'https://fleet.vault.azure.net',
@@ -205,6 +215,10 @@ describe('readConfig', () => {
     assert.deepEqual(readConfig({ ...local, CA_KEY_PROTECTION: 'software' }).keys, { directory: '.local/ca' });
   });
 
+  it('refuses the place of the CA keys for the key of the audit trail', () => {
+    const apart = /^is the place of \w+; keep the key of the audit trail apart$/;
+    const vault = faultsOf({ ...azure, AUDIT_VAULT_URL: 'https://FLEET.vault.azure.net' });
+    assert.match(vault.get('AUDIT_VAULT_URL') ?? '', apart);
     const directory = faultsOf({ ...local, AUDIT_KEY_DIRECTORY: './.local/x/../ca/' });
     assert.match(directory.get('AUDIT_KEY_DIRECTORY') ?? '', apart);
   });
