@@ -3,6 +3,7 @@ import { completionCommands } from './commands/completion.ts';
 import { delegatedCaCommands } from './commands/delegated-cas.ts';
 import { deviceCommands } from './commands/devices.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { entraCommands } from './commands/entra.ts';
 import { findingCommands } from './commands/findings.ts';
 import { groupCommands } from './commands/groups.ts';
 import { jobCommands } from './commands/jobs.ts';
@@ -51,6 +52,7 @@ export function createProgram(terminal: Pick<Terminal, 'stdout' | 'stderr'>, run
   findingCommands(root, run);
   renewalCommands(root, run);
   operatorCommands(root, run);
+  entraCommands(root, run);
   profileCommands(root, run);
   doctorCommand(root, run);
   completionCommands(root, run);

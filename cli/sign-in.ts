@@ -72,7 +72,7 @@ function firstLine(error: unknown): string {
 function hintOf(auth: SignIn, message: string): string {
   // https://learn.microsoft.com/entra/identity-platform/reference-error-codes
   if (message.includes('AADSTS65001')) {
-    return 'The app registration has to expose a scope, and to let the Azure CLI ask for it: docs/deploy.md.';
+    return 'The app registration has to expose a scope, and to let the Azure CLI ask for it: fleet entra setup.';
   }
   return auth === 'entra' || auth === 'azure-cli'
     ? 'Run az login.'

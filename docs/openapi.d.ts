@@ -788,7 +788,7 @@ export interface paths {
         put?: never;
         /**
          * Discard dead letters
-         * @description Takes letters off the list whose work is not wanted any more. Each keeps who did it and when, and can be read for a year.
+         * @description Takes letters off the list whose work is not wanted any more. Each keeps who did it and when, and can be read for as long as DEAD_LETTER_RETENTION_DAYS says.
          */
         post: operations["discard-dead-letters"];
         delete?: never;
@@ -3086,7 +3086,7 @@ export interface components {
             /** @enum {string} */
             severity: "critical" | "high" | "medium" | "low";
             /**
-             * @description `open`: waits for a decision. `accepted`: quiet until it changes. `repaired`: no sweep has looked since. `gone`: no longer seen; kept for 90 days.
+             * @description `open`: waits for a decision. `accepted`: quiet until it changes. `repaired`: no sweep has looked since. `gone`: no longer seen; kept for FINDING_RETENTION_DAYS.
              * @enum {string}
              */
             state: "open" | "accepted" | "repaired" | "gone";
@@ -6868,7 +6868,7 @@ export interface operations {
                 reason?: "manifest-empty" | "manifest-not-text" | "manifest-encoding" | "manifest-header" | "manifest-quote" | "manifest-row-too-long" | "manifest-format" | "manifest-workbook" | "manifest-metadata" | "manifest-too-large" | "manifest-gone" | "check-changed" | "report-missing" | "row-syntax" | "row-columns" | "device-id-invalid" | "device-id-duplicate" | "device-exists" | "device-busy" | "device-suspended" | "device-revoked" | "group-missing" | "group-unknown" | "twin-invalid" | "value-type" | "csr-missing" | "csr-unexpected" | "csr-invalid" | "certificate-rule" | "chunk-superseded" | "enrollment-refused" | "enrollment-exists" | "gave-up" | "renewal-refused" | "renewal-too-often" | "group-invalid" | "ca-invalid" | "ca-refused" | "ca-missing" | "ca-removed" | "ca-unregistered" | "ca-key-unusable" | "group-refused" | "group-exists" | "order-invalid" | "order-conflict" | "event-invalid" | "message-invalid" | "request-invalid" | "idempotency-key-reused" | "request-too-large" | "not-found" | "method-conflict" | "rollover-gated" | "precondition-failed" | "bundle-unavailable" | "bundle-gone" | "bundle-invalid" | "archive-damaged" | "audit-damaged" | "unauthorized" | "forbidden" | "other-site" | "setting-invalid" | "custody-not-allowed" | "throttled" | "unavailable" | "concurrent-change" | "internal";
                 /** @description Letters with these ids only: up to 100, with commas between. */
                 ids?: string;
-                /** @description Letters that wait (default), that were redriven in the last 30 days, or that were discarded in the last year. */
+                /** @description Letters that wait (default), that were redriven, or that were discarded. The last two are kept for DEAD_LETTER_RETENTION_DAYS. */
                 state?: "waiting" | "redriven" | "discarded";
                 /** @description `true` is `state=redriven`. */
                 redriven?: boolean;

@@ -33,7 +33,9 @@ export interface Config {
     readonly registryOperationsPerMinute: number;
     readonly queriesPerMinute: number;
   };
-  readonly keys: { readonly vaultUrl: string } | { readonly directory: string };
+  readonly keys:
+    | { readonly vaultUrl: string; readonly protection: 'software' | 'hsm' }
+    | { readonly directory: string };
   /** Where the key of the audit trail is. It is never beside the CA keys. */
   readonly auditKeys: { readonly vaultUrl: string } | { readonly directory: string };
   /** File that records everything that a CA key signs. */
@@ -60,6 +62,13 @@ export interface Config {
   readonly chunkRows: number;
   /** Days after which a rule of the storage account deletes bundles. */
   readonly bundleRetentionDays?: number;
+  /** Days after which records are deleted. A member that is absent: they are kept. */
+  readonly retention: {
+    readonly scrappedDeviceDays?: number;
+    readonly jobDays?: number;
+    readonly deadLetterDays?: number;
+    readonly findingDays?: number;
+  };
   /** Client id of the user-assigned identity. Absent: the default credential of the machine. */
   readonly identityClientId?: string;
 }
@@ -200,6 +209,12 @@ function crossIssues(given: Given, env: Environment, wrong: ReadonlySet<SettingN
   oneOf('DPS_CONNECTION_STRING', ['DPS_SERVICE_HOST']);
   oneOf('CA_KEY_DIRECTORY', ['KEY_VAULT_URL']);
   oneOf('AUDIT_KEY_DIRECTORY', ['AUDIT_VAULT_URL']);
+  if (given.CA_KEY_PROTECTION === 'hsm' && given.CA_KEY_DIRECTORY !== undefined) {
+    report(
+      'CA_KEY_PROTECTION',
+      'is "hsm", but CA keys are files (CA_KEY_DIRECTORY); set KEY_VAULT_URL instead, or remove it',
+    );
+  }
   const apart = (own: SettingName, other: SettingName, placeOf: (text: string) => string) => {
     const [first, second] = [given[own], given[other]];
     if (first === undefined || second === undefined || wrong.has(own) || wrong.has(other)) return;
@@ -283,7 +298,10 @@ function toConfig(set: Settings, env: Environment): Config {
       registryOperationsPerMinute: set.HUB_REGISTRY_OPERATIONS_PER_MINUTE,
       queriesPerMinute: set.HUB_QUERIES_PER_MINUTE,
     },
-    keys: directory !== undefined ? { directory } : { vaultUrl: present(set.KEY_VAULT_URL) },
+    keys:
+      directory !== undefined
+        ? { directory }
+        : { vaultUrl: present(set.KEY_VAULT_URL), protection: set.CA_KEY_PROTECTION },
     auditKeys:
       set.AUDIT_KEY_DIRECTORY !== undefined
         ? { directory: set.AUDIT_KEY_DIRECTORY }
@@ -305,6 +323,14 @@ function toConfig(set: Settings, env: Environment): Config {
     },
     chunkRows: set.CHUNK_ROWS,
     ...(set.BUNDLE_RETENTION_DAYS !== undefined && { bundleRetentionDays: set.BUNDLE_RETENTION_DAYS }),
+    retention: {
+      ...(set.SCRAPPED_DEVICE_RETENTION_DAYS !== undefined && {
+        scrappedDeviceDays: set.SCRAPPED_DEVICE_RETENTION_DAYS,
+      }),
+      ...(set.JOB_RETENTION_DAYS !== undefined && { jobDays: set.JOB_RETENTION_DAYS }),
+      ...(set.DEAD_LETTER_RETENTION_DAYS !== undefined && { deadLetterDays: set.DEAD_LETTER_RETENTION_DAYS }),
+      ...(set.FINDING_RETENTION_DAYS !== undefined && { findingDays: set.FINDING_RETENTION_DAYS }),
+    },
     ...(set.AZURE_CLIENT_ID !== undefined && { identityClientId: set.AZURE_CLIENT_ID }),
   };
 }

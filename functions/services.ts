@@ -48,6 +48,7 @@ import type { GroupStore } from '../lib/groups/group.ts';
 import type { BlockMessage, ChunkMessage, EnrollmentMessage } from '../lib/jobs/messages.ts';
 import type { Lock } from '../lib/lock.ts';
 import { createListChecker } from '../lib/pipeline/check-list.ts';
+import type { Retention } from '../lib/pipeline/delete-expired.ts';
 import { createIssuanceCache } from '../lib/pipeline/issuance.ts';
 import { createOverview } from '../lib/pipeline/overview.ts';
 import type { Ports } from '../lib/pipeline/ports.ts';
@@ -95,6 +96,8 @@ export interface Services extends Ports {
   readonly enrollmentQueue: Ports['enrollmentQueue'] & { waiting(): Promise<number> };
   /** How long a chunk of individual enrollments takes at the rate that DPS allows. */
   readonly secondsPerChunk: number;
+  /** Days after which records of ended things are deleted. */
+  readonly retention: Retention;
   /** Tries every dependency. */
   readonly checks: () => Promise<Check[]>;
 }
@@ -157,9 +160,14 @@ export function createServices(config: Config): Services {
   const fleetActs = createCosmosFleetActStore(cosmos.container(cosmosContainers.jobs));
   const groupStore = createCosmosGroupStore(cosmos.container(cosmosContainers.groups));
   const dpsCas = createCosmosDpsCaStore(cosmos.container(cosmosContainers.groups));
-  const deadLetters = createCosmosDeadLetterStore(cosmos.container(cosmosContainers.deadLetters));
+  const { retention } = config;
+  const deadLetters = createCosmosDeadLetterStore(cosmos.container(cosmosContainers.deadLetters), {
+    retentionDays: retention.deadLetterDays,
+  });
 
-  const findings = createCosmosFindingStore(cosmos.container(cosmosContainers.findings));
+  const findings = createCosmosFindingStore(cosmos.container(cosmosContainers.findings), {
+    retentionDays: retention.findingDays,
+  });
 
   const renewalRate = createCosmosRenewalRate(cosmos.container(cosmosContainers.events));
   const outbox = createCosmosOutbox(cosmos);
@@ -202,6 +210,7 @@ export function createServices(config: Config): Services {
 
   const keys = keyStore(config, credential);
   // Not journaled: the journal is of what CA keys sign.
+  // Bicep makes its key, in an HSM where the vault has one. The app may not, and signs with what is there.
   const auditKeys = keyStore({ keys: config.auditKeys }, credential);
   const auditLog = {
     log: createBlobStore(blobService.getContainerClient(blobContainers.audit)),
@@ -311,6 +320,7 @@ export function createServices(config: Config): Services {
     secondsPerChunk: (60 * config.chunkRows) / config.dps.operationsPerMinute,
     chunkRows: config.chunkRows,
     bundleRetentionDays: config.bundleRetentionDays,
+    retention,
     checks,
     retry,
     now,
@@ -363,12 +373,12 @@ function hubConnection({ hub }: Config, credential: TokenCredential): IotConnect
 }
 
 function keyStore(
-  { keys, signingJournal }: Pick<Config, 'keys' | 'signingJournal'>,
+  { keys, signingJournal }: { readonly keys: Config['keys'] | Config['auditKeys'] } & Pick<Config, 'signingJournal'>,
   credential: TokenCredential,
 ): KeyStore {
   const store =
     'vaultUrl' in keys
-      ? createKeyVaultKeyStore({ vaultUrl: keys.vaultUrl, credential })
+      ? createKeyVaultKeyStore({ ...keys, credential })
       : createSoftwareKeyStore({ directory: keys.directory });
   return signingJournal === undefined ? store : journaled(store, signingJournal);
 }

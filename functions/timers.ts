@@ -2,6 +2,7 @@ import { app, type InvocationContext, type Timer } from '@azure/functions';
 import { hasWaitingEntries, sequenceAudit } from '../lib/audit/sequencer.ts';
 import { withLog } from '../lib/log.ts';
 import { announceLostUploads } from '../lib/pipeline/announce-lost-uploads.ts';
+import { deleteExpired } from '../lib/pipeline/delete-expired.ts';
 import { resumeFleetActs } from '../lib/pipeline/fleet-acts.ts';
 import { noticeJobs } from '../lib/pipeline/notice-jobs.ts';
 import { reconcileRegistrations } from '../lib/pipeline/reconcile-registrations.ts';
@@ -51,12 +52,17 @@ function sweepTimer(options: { readonly begin: boolean }) {
         if (figures !== undefined) log.info('sweep ended', { dps: instance.name, ...figures });
       });
     const announceLost = async () => {
-      const uploads = options.begin ? await announceLostUploads(given) : 0;
+      const uploads = await announceLostUploads(given);
       if (uploads > 0) log.warn('lost uploads announced', { uploads });
+    };
+    const expire = async () => {
+      const { devices, jobs } = await deleteExpired(given, given.retention);
+      if (devices + jobs > 0) log.info('expired records deleted', { devices, jobs });
     };
     await withLog(log, async () => {
       // One that fails does not end the others.
-      const results = await Promise.allSettled([...given.dps.instances.map(sweepOne), announceLost()]);
+      const sweeps = given.dps.instances.map(sweepOne);
+      const results = await Promise.allSettled(options.begin ? [...sweeps, announceLost(), expire()] : sweeps);
       for (const result of results) if (result.status === 'rejected') throw result.reason;
     });
   };

@@ -44,7 +44,7 @@ function caCommands(root: Root, run: Run): void {
   withNotes(
     ca
       .command('show')
-      .description('show the CAs and their registrations with DPS')
+      .description('show the CAs, where their keys are, and their registrations with DPS')
       .option(...settings)
       .option(...dps)
       .option(...instance)

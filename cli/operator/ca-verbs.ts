@@ -11,9 +11,10 @@ import {
   registerRoot,
   unregisterFormerCas,
 } from '../../lib/enrollment/ca-registration.ts';
-import type { FleetError } from '../../lib/errors.ts';
+import { asFleetError, type FleetError } from '../../lib/errors.ts';
 import { defaultDps, dpsOf } from '../../lib/groups/dps-instance.ts';
-import type { GroupRecord } from '../../lib/groups/group.ts';
+import type { GroupRecord, IssuingCa } from '../../lib/groups/group.ts';
+import type { KeyProtection } from '../../lib/pki/key-store.ts';
 import { usageError } from '../errors.ts';
 import type { Place } from './place.ts';
 
@@ -58,15 +59,23 @@ export const runVerb = {
       isVerified,
       sha1Thumbprint,
     }));
+    const placeOf = (ca: KeyOfCa) => keyPlace(services.authority, ca);
     const rootView = {
       ...viewOf(root.certificatePem),
       key: root.keyName ?? null,
+      ...(root.keyName !== undefined && (await placeOf({ ...root, keyName: root.keyName }))),
       registration: root.registration ?? null,
       ...(root.registrations !== undefined && { registrations: root.registrations }),
     };
-    const groupViews = groups.map(groupViewOf);
+    const groupViews = await Promise.all(
+      groups.map(async (group) => {
+        const { id, issuingCas } = groupViewOf(group);
+        const places = await Promise.all(group.issuingCas.map(placeOf));
+        return { id, issuingCas: issuingCas.map((ca, index) => ({ ...ca, ...places[index] })) };
+      }),
+    );
     const lines = [
-      `root  ${rootView.subject}, until ${rootView.notAfter}, ${root.keyName === undefined ? 'key not in this deployment' : `key "${root.keyName}"`}`,
+      `root  ${rootView.subject}, until ${rootView.notAfter}, ${root.keyName === undefined ? 'key not in this deployment' : `key "${root.keyName}" ${keyText(rootView)}`}`,
       `      ${root.registration === undefined ? 'not registered with DPS: fleet ca register' : `in DPS as ${root.registration.name}`}`,
       ...Object.entries(root.registrations ?? {}).map(
         ([name, each]) => `      in DPS instance ${name} as ${each.name}`,
@@ -196,6 +205,34 @@ function groupViewOf({ id, issuingCas }: GroupRecord) {
   };
 }
 
+type KeyOfCa = Pick<IssuingCa, 'certificatePem' | 'keyName'>;
+
+/** Where the key of a CA is, or why it cannot be used. */
+interface KeyPlace {
+  readonly keyProtection?: KeyProtection;
+  readonly keyProblem?: string;
+}
+
+/** Looks at the key itself: a vault can have keys of both kinds. */
+async function keyPlace(authority: Place['services']['authority'], ca: KeyOfCa): Promise<KeyPlace> {
+  try {
+    return { keyProtection: await authority.checkKey(ca) };
+  } catch (error) {
+    return { keyProblem: asFleetError(error).message };
+  }
+}
+
+const keyPlaces: Readonly<Record<KeyProtection, string>> = {
+  hsm: 'in an HSM',
+  software: 'in software in a vault',
+  file: 'in a file',
+};
+
+/** @example 'in an HSM' */
+function keyText({ keyProtection, keyProblem }: KeyPlace): string {
+  return keyProtection === undefined ? `cannot be used: ${keyProblem ?? ''}` : keyPlaces[keyProtection];
+}
+
 function viewOf(certificatePem: string) {
   const { subject = '', issuer = '', validToDate, fingerprint, fingerprint256 } = new X509Certificate(certificatePem);
   const line = (name: string) => name.split('\n').join(', ');
@@ -206,13 +243,13 @@ function viewOf(certificatePem: string) {
   };
 }
 
-function issuingCaLine(
-  { generation, subject, issuer, notAfter, registration }: ReturnType<typeof groupViewOf>['issuingCas'][number],
-  index: number,
-): string {
+function issuingCaLine(ca: ReturnType<typeof groupViewOf>['issuingCas'][number] & KeyPlace, index: number): string {
+  const { generation, subject, issuer, notAfter, registration, keyProtection, keyProblem } = ca;
   const state = index === 0 ? 'current' : 'still accepted';
   const name = registration === null ? '' : `, in DPS as ${registration.name}`;
-  return `  CA ${generation}  ${subject}, by ${issuer}, until ${notAfter} (${state}${name})`;
+  const isLookedAt = keyProtection !== undefined || keyProblem !== undefined;
+  const key = isLookedAt ? `, key ${keyText(ca)}` : '';
+  return `  CA ${generation}  ${subject}, by ${issuer}, until ${notAfter} (${state}${name}${key})`;
 }
 
 /** The option that names an instance, with a blank before it. Empty for `default`. */

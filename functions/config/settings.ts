@@ -245,6 +245,14 @@ export const settings = z.object({
     where: 'azure',
     reader: 'app',
   }),
+  CA_KEY_PROTECTION: z.enum(['software', 'hsm']).default('software').register(registry, {
+    description:
+      'How CA keys that are made or imported from now on are protected in the Key Vault. hsm: in a hardware security module (EC-HSM, RSA-HSM), which they cannot leave; the vault has to be of the SKU premium. CAs that exist keep their keys. `fleet ca show` says which kind each key is.',
+    expected: 'software or hsm',
+    group: 'keys',
+    where: 'azure',
+    reader: 'app',
+  }),
   AUDIT_VAULT_URL: serviceUrl().optional().register(registry, {
     description:
       'Key Vault of the key that signs the audit trail. It has to be another vault than that of the CA keys: a right to issue certificates must not be a right to sign another audit trail.',
@@ -319,6 +327,39 @@ export const settings = z.object({
     expected: 'a whole number from 1 to 36500',
     group: 'work',
     where: 'azure',
+    reader: 'app',
+  }),
+  SCRAPPED_DEVICE_RETENTION_DAYS: wholeNumber(1, 36500).optional().register(registry, {
+    description:
+      'Days after which the record of a scrapped device is deleted, once its last certificate has ended too. With it goes its block in DPS. Not set: records are kept (docs/retention.md).',
+    expected: 'a whole number from 1 to 36500, or no value',
+    group: 'work',
+    where: 'both',
+    reader: 'app',
+  }),
+  // A message that failed waits in its queue for days, and asks for its job when it comes again.
+  JOB_RETENTION_DAYS: wholeNumber(30, 36500).optional().register(registry, {
+    description:
+      'Days after its end after which a job is deleted, with what it counted per chunk. Its manifest and its reports have their own time. Not set: jobs are kept (docs/retention.md).',
+    expected: 'a whole number from 30 to 36500, or no value',
+    group: 'work',
+    where: 'both',
+    reader: 'app',
+  }),
+  DEAD_LETTER_RETENTION_DAYS: wholeNumber(1, 36500).optional().register(registry, {
+    description:
+      'Days after which a dead letter that was redriven or discarded is deleted. One that waits never is. Not set: all are kept (docs/retention.md).',
+    expected: 'a whole number from 1 to 36500, or no value',
+    group: 'work',
+    where: 'both',
+    reader: 'app',
+  }),
+  FINDING_RETENTION_DAYS: wholeNumber(1, 36500).optional().register(registry, {
+    description:
+      'Days after which a finding that is gone is deleted. Any other one never is. Not set: all are kept (docs/retention.md).',
+    expected: 'a whole number from 1 to 36500, or no value',
+    group: 'work',
+    where: 'both',
     reader: 'app',
   }),
   ALLOW_PRIVATE_URLS: z.enum(privateUrls).default('none').register(registry, {

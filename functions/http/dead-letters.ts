@@ -77,7 +77,7 @@ const listDeadLetters = defineOperation({
     state: word(letterStates)
       .optional()
       .describe(
-        'Letters that wait (default), that were redriven in the last 30 days, or that were discarded in the last year.',
+        'Letters that wait (default), that were redriven, or that were discarded. The last two are kept for DEAD_LETTER_RETENTION_DAYS.',
       ),
     redriven: flag.optional().describe('`true` is `state=redriven`.'),
   }),
@@ -150,7 +150,7 @@ const discard = defineOperation({
   path: 'dead-letters/discard',
   summary: 'Discard dead letters',
   description:
-    'Takes letters off the list whose work is not wanted any more. Each keeps who did it and when, and can be read for a year.',
+    'Takes letters off the list whose work is not wanted any more. Each keeps who did it and when, and can be read for as long as DEAD_LETTER_RETENTION_DAYS says.',
   role: 'operator',
   perGroup: false,
   query: z.object({

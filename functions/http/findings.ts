@@ -22,7 +22,7 @@ const finding = z
     state: z
       .enum(findingStates)
       .describe(
-        '`open`: waits for a decision. `accepted`: quiet until it changes. `repaired`: no sweep has looked since. `gone`: no longer seen; kept for 90 days.',
+        '`open`: waits for a decision. `accepted`: quiet until it changes. `repaired`: no sweep has looked since. `gone`: no longer seen; kept for FINDING_RETENTION_DAYS.',
       ),
     subject: z
       .object({

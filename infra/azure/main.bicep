@@ -55,7 +55,7 @@ param iotHubUnits int = 1
 param dpsInstances dpsInstance[] = []
 
 @allowed(['standard', 'premium'])
-@description('Premium keeps the CA keys in an HSM.')
+@description('Premium: new CA keys are made in a hardware security module (EC-HSM, RSA-HSM), which they cannot leave. Keys that were made with standard stay in software until their CA is rolled over.')
 param keyVaultSku string = 'standard'
 
 @minValue(1)
@@ -70,6 +70,26 @@ param manifestRetentionDays int = 365
 @minValue(1)
 @maxValue(146000)
 param auditRetentionDays int = 3653
+
+@minValue(0)
+@maxValue(36500)
+@description('Days after which the record of a scrapped device is deleted, but never before its last certificate has ended: until then the record keeps its id from being enrolled again. 0: never. It is evidence of which devices existed; Regulation (EU) 2024/2847, Article 13(13), asks for documents for 10 years. docs/retention.md')
+param scrappedDeviceRetentionDays int = 0
+
+@minValue(0)
+@maxValue(36500)
+@description('Days after its end after which a job is deleted, 30 at least. 0: never. No renewal needs a job; a retry of its failed rows does. docs/retention.md')
+param jobRetentionDays int = 0
+
+@minValue(0)
+@maxValue(36500)
+@description('Days after which a dead letter that was redriven or discarded is deleted. One that waits never is. 0: never. A letter is the only copy of a message, with the name of who discarded it. docs/retention.md')
+param deadLetterRetentionDays int = 0
+
+@minValue(0)
+@maxValue(36500)
+@description('Days after which a finding that is gone is deleted. Any other one never is. 0: never. Findings show when a device could get in that should not; a notification by Regulation (EU) 2024/2847, Article 14, may have to name that time. docs/retention.md')
+param findingRetentionDays int = 0
 
 @description('Allows enrollment groups with key custody "plain", whose bundles have unencrypted private keys.')
 param allowPlainKeys bool = false
@@ -157,9 +177,15 @@ var sharedSettings = {
   DPS_ID_SCOPE: dps.outputs.idScope
   DPS_INSTANCES: instancesSetting.outputs.setting
   KEY_VAULT_URL: keyVault.outputs.uri
+  CA_KEY_PROTECTION: keyVaultSku == 'premium' ? 'hsm' : 'software'
   AUDIT_VAULT_URL: auditVault.outputs.uri
   ROOT_CA_NAME: rootCaName
   RECONCILE_SCHEDULE: reconcileSchedule
+  // An empty setting counts as not set: records are kept.
+  SCRAPPED_DEVICE_RETENTION_DAYS: scrappedDeviceRetentionDays == 0 ? '' : string(scrappedDeviceRetentionDays)
+  JOB_RETENTION_DAYS: jobRetentionDays == 0 ? '' : string(jobRetentionDays)
+  DEAD_LETTER_RETENTION_DAYS: deadLetterRetentionDays == 0 ? '' : string(deadLetterRetentionDays)
+  FINDING_RETENTION_DAYS: findingRetentionDays == 0 ? '' : string(findingRetentionDays)
   ASSIGNED_EVENTS: assignedEvents ? 'true' : 'false'
 }
 

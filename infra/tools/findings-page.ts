@@ -61,7 +61,7 @@ it was gone and comes back.
 | \`open\` | waits for a decision |
 | \`accepted\` | quiet until it changes |
 | \`repaired\` | a repair was made, and no sweep has looked since |
-| \`gone\` | a later sweep did not see it; kept for 90 days |
+| \`gone\` | a later sweep did not see it; kept for as long as [retention.md](retention.md) says |
 
 ## What is not compared
 

@@ -14,7 +14,7 @@ import { issueIntermediateCa, issueProofOfPossession, issueRootCa } from '../pki
 import { createCaRequest } from '../pki/ca-request.ts';
 import { readCertificate } from '../pki/certificate.ts';
 import type { Authority } from '../pki/issuer.ts';
-import type { CaKeyType, KeyStore } from '../pki/key-store.ts';
+import type { CaKeyType, KeyProtection, KeyStore } from '../pki/key-store.ts';
 import { caKeyTypeOf } from '../pki/keys.ts';
 import { newSerialNumber } from '../pki/serial.ts';
 import { maxCommonNameLength } from '../pki/x509.ts';
@@ -76,9 +76,10 @@ export interface CertificateAuthority {
 
   /**
    * Looks at the key of a CA where it is stored: it may be gone while this process still has it open.
+   * @returns where it is
    * @throws FleetError `ca-key-unusable`, `setting-invalid` when its file cannot be read
    */
-  checkKey(ca: Pick<IssuingCa, 'certificatePem' | 'keyName'>): Promise<void>;
+  checkKey(ca: Pick<IssuingCa, 'certificatePem' | 'keyName'>): Promise<KeyProtection>;
 
   /**
    * A certificate that proves to DPS that we have the CA's key. Its common name is the verification code.
@@ -244,7 +245,7 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
 
     async checkKey({ keyName, certificatePem }) {
       const { keyType, publicKey } = caKeyOf(certificatePem);
-      await keys.check(keyName, keyType, publicKey);
+      return keys.check(keyName, keyType, publicKey);
     },
 
     prove(issuer, verificationCode) {

@@ -28,21 +28,23 @@ const typeOf: Readonly<Record<LetterState, LetterType>> = {
 };
 
 /** A message is delivered again within minutes. A week covers an app that is stopped between two deliveries. */
-const reasonTtlSeconds = 7 * 24 * 60 * 60;
-
-/** Long enough to answer which letters a redrive sent again. */
-const redrivenTtlSeconds = 30 * 24 * 60 * 60;
-
-/** Nothing else has the message then. A year covers the next audit. */
-const discardedTtlSeconds = 365 * 24 * 60 * 60;
+const daySeconds = 24 * 60 * 60;
+const reasonTtlSeconds = 7 * daySeconds;
 
 const reasonId = (id: string) => `reason-${id}`;
 
 /**
  * Dead letters in container `dead-letters`, partition key `/queue`. Beside each letter lies, for a week, the reason of the
  * message's latest failure.
+ * @param options.retentionDays after which a letter that was redriven or discarded is deleted. Absent: it is kept. One that waits
+ * always is
  */
-export function createCosmosDeadLetterStore(container: Container): DeadLetterStore {
+export function createCosmosDeadLetterStore(
+  container: Container,
+  { retentionDays }: { readonly retentionDays?: number | undefined } = {},
+): DeadLetterStore {
+  const expiry = retentionDays === undefined ? {} : { ttl: retentionDays * daySeconds };
+
   return {
     async noteReason(id, queue, reason) {
       // An upsert: the latest reason replaces any earlier one, so there is no version that must not be overwritten.
@@ -100,15 +102,15 @@ export function createCosmosDeadLetterStore(container: Container): DeadLetterSto
     async noteRedriven({ id, queue, times }, redriven) {
       const found = await readDocument<LetterDocument>(container, { id, partition: queue });
       if (found?.value.times !== times) return;
-      const { discarded: _, ...letter } = found.value;
-      const value = { ...letter, redriven, type: 'redriven', ttl: redrivenTtlSeconds };
+      const { discarded: _, ttl: __, ...letter } = found.value;
+      const value = { ...letter, redriven, type: 'redriven', ...expiry };
       await replaceDocument(container, queue, { value, etag: found.etag });
     },
 
     async noteDiscarded({ id, queue, times }, discarded) {
       const found = await readDocument<LetterDocument>(container, { id, partition: queue });
       if (found?.value.times !== times || found.value.type !== 'letter') return false;
-      const value = { ...found.value, discarded, type: 'discarded', ttl: discardedTtlSeconds };
+      const value = { ...found.value, discarded, type: 'discarded', ...expiry };
       return (await replaceDocument(container, queue, { value, etag: found.etag })) !== undefined;
     },
   };

@@ -109,6 +109,18 @@ export function createCosmosDeviceStore(
       return batchWrite(values, await bulk(container, operations, sleep), [404, 412]);
     },
 
+    async remove(records) {
+      const operations = records.map(({ value: { id }, etag }) => {
+        return { operationType: BulkOperationType.Delete, id, partitionKey: id, ifMatch: etag };
+      });
+      const answers = await bulk(container, operations, sleep);
+      return answers.filter(({ statusCode }) => {
+        if (statusCode < 300) return true;
+        if (statusCode === 404 || statusCode === 412) return false;
+        throw refused(statusCode);
+      }).length;
+    },
+
     async list({ certificate, ...filter }, page) {
       const listWhere = (...further: readonly Condition[]) => {
         const where = [...conditionsOf(filter), ...further];
@@ -262,5 +274,9 @@ function etagUnless(
   if (statuses.includes(statusCode)) return undefined;
   const etag = eTag ?? (resourceBody as { _etag?: string } | undefined)?._etag;
   if (statusCode < 300 && etag !== undefined) return etag;
-  throw new FleetError('unavailable', `Cosmos DB answered an operation on a device record with status ${statusCode}.`);
+  throw refused(statusCode);
+}
+
+function refused(statusCode: number): FleetError {
+  return new FleetError('unavailable', `Cosmos DB answered an operation on a device record with status ${statusCode}.`);
 }

@@ -16,11 +16,19 @@ import {
 
 type FindingDocument = Finding & { readonly ttl?: number };
 
-/** Long enough to answer what was wrong last quarter. */
-const goneTtlSeconds = 90 * 24 * 60 * 60;
+const daySeconds = 24 * 60 * 60;
 
-/** Findings in container `findings`, partition key `/kind`. A finding that is gone is deleted after 90 days. */
-export function createCosmosFindingStore(container: Container): FindingStore {
+/**
+ * Findings in container `findings`, partition key `/kind`.
+ * @param options.retentionDays after which a finding that is gone is deleted. Absent: it is kept. Any other one always is
+ */
+export function createCosmosFindingStore(
+  container: Container,
+  { retentionDays }: { readonly retentionDays?: number | undefined } = {},
+): FindingStore {
+  const toDocument = (finding: Finding): FindingDocument =>
+    finding.state === 'gone' && retentionDays !== undefined ? { ...finding, ttl: retentionDays * daySeconds } : finding;
+
   return {
     create: (finding) => createDocument(container, toDocument(finding)),
 
@@ -66,10 +74,6 @@ export function createCosmosFindingStore(container: Container): FindingStore {
       return measuredQuery<FindingCount>(container, { query });
     },
   };
-}
-
-function toDocument(finding: Finding): FindingDocument {
-  return finding.state === 'gone' ? { ...finding, ttl: goneTtlSeconds } : finding;
 }
 
 function toFinding({ ttl: _ttl, ...finding }: FindingDocument): Finding {

@@ -1,8 +1,11 @@
 import { BulkOperationType, type Container, type JSONObject, type PatchOperation } from '@azure/cosmos';
+import pMap from 'p-map';
 import { FleetError } from '../errors.ts';
 import {
   changedJob,
   currentStatus,
+  endedAt,
+  isFinished,
   isSettled,
   type Job,
   type JobChange,
@@ -49,7 +52,7 @@ interface ListMembers {
    * part changes in one batch with this member; so no query misses a job whose stored status is late. Absent on jobs of earlier
    * versions until they change, which are handled as open.
    */
-  readonly listStatus?: JobStatus | typeof open;
+  readonly listStatus?: JobStatus | typeof open | typeof removing;
   /** `allowedGroups`, sorted, as JSON; empty for a job without a limit. */
   readonly listGroups?: string;
   /** The hour of `receivedAt`: `2026-11-27T18`. */
@@ -57,6 +60,12 @@ interface ListMembers {
 }
 
 const open = 'open';
+
+/** A job that `removeEnded` has begun to delete. Its parts can be gone, so nobody may take it up. */
+const removing = 'removing';
+
+/** Documents of a job that are deleted at once. */
+const deletesAtOnce = 16;
 
 /** Open jobs are read to know their status. One call reads at most this many jobs, and then gives a short page. */
 const maxJobsRead = 1000;
@@ -82,7 +91,12 @@ interface ClaimsDocument {
 const claimsId = (part: string) => `claims-${part}`;
 
 export function createCosmosJobStore(container: Container): JobStore {
-  const readJob = (jobId: string) => readDocument<JobDocument>(container, { id: jobDocumentId, partition: jobId });
+  const readAny = (jobId: string) => readDocument<JobDocument>(container, { id: jobDocumentId, partition: jobId });
+
+  async function readJob(jobId: string): ReturnType<typeof readAny> {
+    const found = await readAny(jobId);
+    return found?.value.listStatus === removing ? undefined : found;
+  }
 
   async function read(jobId: string): Promise<Job | undefined> {
     const found = await readJob(jobId);
@@ -134,6 +148,36 @@ export function createCosmosJobStore(container: Container): JobStore {
       throw new FleetError('unavailable', `Cosmos DB did not count ${part.part} of job ${jobId} (status ${code}).`);
     }
     throw new FleetError('concurrent-change', `The counters of job ${jobId} change faster than they can be written.`);
+  }
+
+  /** @returns false for a job that did not end before that time, or that changes now */
+  async function removeOne(jobId: string, before: string): Promise<boolean> {
+    const found = await readAny(jobId);
+    if (found === undefined) return false;
+    const item = container.item(jobDocumentId, jobId);
+    if (found.value.listStatus !== removing) {
+      const job = toJob(found.value);
+      // A job that was refused before it was split can have no other time.
+      if (!isSettled(job) || job.owedSince !== undefined || (endedAt(job) ?? job.receivedAt) >= before) return false;
+      const mark: PatchOperation[] = [{ op: 'set', path: '/listStatus', value: removing }];
+      const options = { accessCondition: ifMatch(found.etag) };
+      const marked = await unlessStatus([404, 412], () => callingCosmos(() => item.patch(mark, options)));
+      if (marked === undefined) return false;
+    }
+    const remove = (id: string) =>
+      unlessStatus([404], () => callingCosmos(() => container.item(id, jobId).delete())).then(() => {});
+    const query = {
+      query: `SELECT VALUE c.id FROM c WHERE c.jobId = @jobId`,
+      parameters: [{ name: '@jobId', value: jobId }],
+    };
+    const { resources: ids } = await callingCosmos(() =>
+      container.items.query<string>(query, { partitionKey: jobId, maxItemCount: 1000 }).fetchAll(),
+    );
+    const others = ids.filter((id) => id !== jobDocumentId);
+    await pMap(others, remove, { concurrency: deletesAtOnce });
+    // The last one: by it a removal that was cut short is found again.
+    await remove(jobDocumentId);
+    return true;
   }
 
   const readClaims = (jobId: string, part: string) =>
@@ -239,12 +283,33 @@ export function createCosmosJobStore(container: Container): JobStore {
       do {
         const page = { size: size - items.length, continuation };
         const found = await pageByKey<JobDocument>(container, { where, orderBy: 'c.listKey DESC' }, page);
-        const jobs = found.items.map(toJob);
+        const jobs = found.items.filter(({ listStatus }) => listStatus !== removing).map(toJob);
         items.push(...jobs.filter((job) => status === undefined || status.includes(currentStatus(job))));
         continuation = found.continuation;
-        read += jobs.length;
+        read += found.items.length;
       } while (continuation !== undefined && items.length < size && read < maxJobsRead);
       return continuation === undefined ? { items } : { items, continuation };
+    },
+
+    async removeEnded(before, limit) {
+      const where: Condition[] = [
+        ['c.type = ?', 'job'],
+        ['c.listStatus IN (?)', [...jobStatuses.filter(isFinished), removing]],
+        ['c.listKey < ?', before],
+      ];
+      let removed = 0;
+      let continuation: string | undefined;
+      do {
+        const page = { size: 100, continuation };
+        const query = { where, orderBy: 'c.listKey ASC', fields: ['jobId', 'listKey'] } as const;
+        const found = await pageByKey<JobDocument>(container, query, page);
+        for (const { jobId } of found.items) {
+          if (removed === limit) return removed;
+          if (await removeOne(jobId, before)) removed += 1;
+        }
+        continuation = found.continuation;
+      } while (continuation !== undefined);
+      return removed;
     },
 
     async unsettled(page) {

@@ -211,14 +211,14 @@ export const containerDefinitions: readonly (ContainerRequest & { readonly id: s
     ),
   },
   { id: cosmosContainers.groups, partitionKey: { paths: ['/id'] } },
-  // -1: documents do not expire unless they have a `ttl`, as reasons of failures have.
+  // -1: documents do not expire unless they have a `ttl`, as reasons of failures have, and letters that are done where it is set.
   {
     id: cosmosContainers.deadLetters,
     partitionKey: { paths: ['/queue'] },
     defaultTtl: -1,
     indexingPolicy: indexing('/queue/?', '/type/?', '/reason/code/?', '/owedSince/?'),
   },
-  // Findings that are gone have a `ttl`.
+  // Findings that are gone have a `ttl`, where one is set.
   {
     id: cosmosContainers.findings,
     partitionKey: { paths: ['/kind'] },

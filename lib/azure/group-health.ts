@@ -44,7 +44,7 @@ export function createGroupChecks(
       host: hosts.keys,
       role: 'Fleet CA signer',
       setting: hosts.keys === undefined ? 'CA_KEY_DIRECTORY' : 'KEY_VAULT_URL',
-      run: async () => current && authority.checkKey(current),
+      run: async () => void (current && (await authority.checkKey(current))),
     };
   }
 

@@ -83,7 +83,8 @@ export function createChecks(services: CheckedServices, timeoutMs = checkTimeout
         const { value, etag } = await authority.rootCa();
         const { certificatePem, keyName } = value;
         // The key of a root that is kept elsewhere is not checked.
-        if (keyName !== undefined) await recent('root', etag, () => authority.checkKey({ certificatePem, keyName }));
+        if (keyName === undefined) return;
+        await recent('root', etag, async () => void (await authority.checkKey({ certificatePem, keyName })));
       },
     },
     ...dps.map(({ name }) => ({

@@ -10,7 +10,7 @@ import {
 } from '@azure/keyvault-keys';
 import { AsnEcSignatureFormatter } from '@peculiar/x509';
 import { FleetError } from '../errors.ts';
-import type { CaKeyType, KeyStore, Signer } from '../pki/key-store.ts';
+import type { CaKeyType, KeyProtection, KeyStore, Signer } from '../pki/key-store.ts';
 import { describeKey, keyTypeOf, signatureAlgorithm, webCryptoAlgorithm } from '../pki/keys.ts';
 import { calling, statusOf, unlessStatus } from './service-errors.ts';
 import { vaultTimeoutMs, withVaultTimeout } from './vault-timeout.ts';
@@ -19,6 +19,11 @@ export interface KeyVaultOptions {
   /** Such as https://name.vault.azure.net. A vault on localhost is an emulator. */
   readonly vaultUrl: string;
   readonly credential: TokenCredential;
+  /**
+   * Where new keys are made and imported to. `hsm` needs a vault of the SKU premium, and takes no key in software for a new CA;
+   * CAs that exist keep the key of their certificate. Default: `software`, which takes either for a new CA.
+   */
+  readonly protection?: Exclude<KeyProtection, 'file'>;
   /** Retries of the SDK, which waits as Retry-After says, before a call fails. Default: 3, as in the SDK. */
   readonly maxRetries?: number;
   /** Milliseconds for one try of a request. Default: 30,000. */
@@ -39,11 +44,12 @@ const algorithms: Readonly<Record<CaKeyType, SignatureAlgorithm>> = {
  * and signatures. The app needs the rights to create, read and sign with keys, and no others.
  *
  * A name stands for one key forever. But a vault adds a version whenever the "same" key is created again, by a second
- * process at the same moment or by a rotation policy. Therefore a new CA uses the oldest enabled version, and an existing
- * CA asks for the version that has its certificate's public key.
+ * process at the same moment or by a rotation policy. Therefore a new CA uses the oldest enabled version that is protected as
+ * `protection` says, and an existing CA asks for the version that has its certificate's public key.
  */
 export function createKeyVaultKeyStore(options: KeyVaultOptions): KeyStore {
-  const { vaultUrl, credential, maxRetries = 3, timeoutMs = vaultTimeoutMs } = options;
+  const { vaultUrl, credential, maxRetries = 3, timeoutMs = vaultTimeoutMs, protection = 'software' } = options;
+  const hsm = protection === 'hsm';
   const isLocal = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:|\/|$)/.test(vaultUrl);
   // An emulator must not get a token of the real directory, and its host is not an Azure domain that the SDK could check.
   const identity = isLocal ? localCredential : credential;
@@ -70,18 +76,23 @@ export function createKeyVaultKeyStore(options: KeyVaultOptions): KeyStore {
   }
 
   function create(vaultName: string, name: string, keyType: CaKeyType): Promise<KeyVaultKey> {
-    const options = { keyOps: ['sign'], tags: { fleetKey: name.slice(0, 256) } };
-    return unlessDeleted(vaultName, () =>
+    const options = { keyOps: ['sign'], tags: { fleetKey: name.slice(0, 256) }, ...(hsm && { hsm }) };
+    return orExplained(vaultName, () =>
       keyType === 'rsa-4096'
         ? client.createRsaKey(vaultName, { ...options, keySize: 4096 })
         : client.createEcKey(vaultName, { ...options, curve: keyType === 'ec-p256' ? 'P-256' : 'P-384' }),
     );
   }
 
-  async function unlessDeleted(vaultName: string, work: () => Promise<KeyVaultKey>): Promise<KeyVaultKey> {
+  async function orExplained(vaultName: string, work: () => Promise<KeyVaultKey>): Promise<KeyVaultKey> {
     try {
       return await work();
     } catch (error) {
+      if (hsm && isWithoutHsm(error)) {
+        const message =
+          'CA keys are to be in an HSM (CA_KEY_PROTECTION), and the vault is of the SKU standard, which has none. Give it the SKU premium.';
+        throw new FleetError('setting-invalid', message, { cause: error });
+      }
       if (statusOf(error) !== 409) throw error;
       // A deleted key keeps its name until it is purged. Recovering it is the operator's decision.
       const recover = `az keyvault key recover --vault-name <vault> --name ${vaultName}`;
@@ -90,25 +101,26 @@ export function createKeyVaultKeyStore(options: KeyVaultOptions): KeyStore {
   }
 
   /** @param created a version that was just created or imported, which a list may not show yet */
-  async function open(name: string, keyType: CaKeyType, publicKey?: KeyObject, created?: KeyVaultKey): Promise<Signer> {
+  async function open(name: string, keyType: CaKeyType, publicKey?: KeyObject, created?: KeyVaultKey): Promise<Opened> {
     const vaultName = vaultKeyName(name);
     const versions = await versionsOf(vaultName);
-    if (versions.length === 0 && created === undefined && publicKey === undefined) {
-      return open(name, keyType, publicKey, await create(vaultName, name, keyType));
-    }
     const newest = created?.properties.version;
     if (newest !== undefined && !versions.includes(newest)) versions.push(newest);
     for (const version of versions) {
       const key = await client.getKey(vaultName, { version });
       const found = publicKeyOf(key);
-      if (publicKey === undefined || found.equals(publicKey)) {
-        return signerOf(key, found, keyType, new CryptographyClient(key, identity, clientOptions));
+      const isWanted = publicKey === undefined ? !hsm || isInHsm(key) : found.equals(publicKey);
+      if (isWanted) {
+        const signer = signerOf(key, found, keyType, new CryptographyClient(key, identity, clientOptions));
+        return { signer, protection: isInHsm(key) ? 'hsm' : 'software' };
       }
     }
+    if (publicKey === undefined && created === undefined) {
+      return open(name, keyType, publicKey, await create(vaultName, name, keyType));
+    }
     const enabled = `${versions.length} enabled ${versions.length === 1 ? 'version' : 'versions'}`;
-    throw unusable(
-      `CA key "${vaultName}" has ${enabled} in the vault, none with the public key of the CA certificate.`,
-    );
+    const missing = publicKey === undefined ? 'in an HSM' : 'with the public key of the CA certificate';
+    throw unusable(`CA key "${vaultName}" has ${enabled} in the vault, none ${missing}.`);
   }
 
   /** Imports a key under a name without versions. The version is then found by its public key, also if another process made it. */
@@ -120,9 +132,10 @@ export function createKeyVaultKeyStore(options: KeyVaultOptions): KeyStore {
       const bytes = Object.entries(numbers).map(([part, text]) => [part, Buffer.from(String(text), 'base64url')]);
       const jwk: JsonWebKey = { kty, crv, keyOps: ['sign'], ...Object.fromEntries(bytes) };
       const tags = { fleetKey: name.slice(0, 256) };
-      imported = await unlessDeleted(vaultName, () => client.importKey(vaultName, jwk, { tags }));
+      const options = { tags, ...(hsm && { hardwareProtected: hsm }) };
+      imported = await orExplained(vaultName, () => client.importKey(vaultName, jwk, options));
     }
-    return open(name, keyType, createPublicKey(privateKey), imported);
+    return (await open(name, keyType, createPublicKey(privateKey), imported)).signer;
   }
 
   function cached(id: string, work: () => Promise<Signer>): Promise<Signer> {
@@ -137,13 +150,32 @@ export function createKeyVaultKeyStore(options: KeyVaultOptions): KeyStore {
   return {
     signer(name, keyType, publicKey) {
       const wanted = publicKey?.export({ type: 'spki', format: 'der' }).toString('base64') ?? '';
-      return cached(`${name} ${keyType} ${wanted}`, () => open(name, keyType, publicKey));
+      return cached(`${name} ${keyType} ${wanted}`, async () => (await open(name, keyType, publicKey)).signer);
     },
 
-    check: (name, keyType, publicKey) => calling(service, async () => void (await open(name, keyType, publicKey))),
+    check: (name, keyType, publicKey) =>
+      calling(service, async () => (await open(name, keyType, publicKey)).protection),
 
     importKey: (name, keyType, privateKey) => calling(service, () => importOnce(name, keyType, privateKey)),
   };
+}
+
+interface Opened {
+  readonly signer: Signer;
+  readonly protection: KeyProtection;
+}
+
+/** The types of keys in HSMs, which RFC 7517 does not have: https://learn.microsoft.com/azure/key-vault/keys/about-keys */
+const hsmSuffix = /-HSM$/;
+
+const isInHsm = ({ keyType }: KeyVaultKey): boolean => hsmSuffix.test(keyType ?? '');
+
+/**
+ * Whether a vault of the SKU standard refuses to make or import a key in an HSM. It has a message of its own, and no code:
+ * https://github.com/Azure/azure-sdk-for-net/issues/6551
+ */
+function isWithoutHsm(error: unknown): boolean {
+  return error instanceof Error && /not allowed on standard vault/i.test(error.message);
 }
 
 function signerOf(key: KeyVaultKey, publicKey: KeyObject, keyType: CaKeyType, client: CryptographyClient): Signer {
@@ -168,8 +200,7 @@ function signerOf(key: KeyVaultKey, publicKey: KeyObject, keyType: CaKeyType, cl
 }
 
 function publicKeyOf({ name, key }: KeyVaultKey): KeyObject {
-  // Keys in an HSM have the types "EC-HSM" and "RSA-HSM", which RFC 7517 does not have.
-  const kty = key?.kty?.replace(/-HSM$/, '');
+  const kty = key?.kty?.replace(hsmSuffix, '');
   const text = (value: Uint8Array | undefined) => value && Buffer.from(value).toString('base64url');
   const jwk = { kty, crv: key?.crv, x: text(key?.x), y: text(key?.y), n: text(key?.n), e: text(key?.e) };
   try {

@@ -297,6 +297,8 @@ export interface DeviceStore {
   read(ids: readonly string[]): Promise<ReadonlyMap<string, Versioned<DeviceRecord>>>;
   /** Replaces the records that still have the etag given. A conflict is a record that changed or was deleted. */
   replace(records: readonly Versioned<DeviceRecord>[]): Promise<BatchWrite>;
+  /** Deletes the records that still have the etag given. @returns how many it deleted */
+  remove(records: readonly Versioned<DeviceRecord>[]): Promise<number>;
   /** Records that match every member of the filter, by id, ascending. */
   list(filter: DeviceFilter, page: PageRequest): Promise<Page<DeviceRecord>>;
   /**

@@ -102,12 +102,11 @@ export interface DeadLetterStore {
   /** Counts the letters that wait. In no order, and no zeros. */
   countByReason(): Promise<Measured<LetterCount[]>>;
   /**
-   * Records that a letter was redriven. It no longer waits, and is deleted 30 days later. A letter that arrived again since it
-   * was read stays as it is.
+   * Records that a letter was redriven. It no longer waits. A letter that arrived again since it was read stays as it is.
    */
   noteRedriven(letter: Pick<DeadLetter, 'id' | 'queue' | 'times'>, redriven: Act): Promise<void>;
   /**
-   * Records that a letter was discarded. It no longer waits, and is deleted a year later.
+   * Records that a letter was discarded. It no longer waits.
    * @returns false when the letter stays as it is, since it arrived again or no longer waited
    */
   noteDiscarded(letter: Pick<DeadLetter, 'id' | 'queue' | 'times'>, discarded: Act): Promise<boolean>;

@@ -313,6 +313,13 @@ export interface JobStore {
    * before the last one.
    */
   list(page: PageRequest & JobFilter): Promise<Page<Job>>;
+  /**
+   * Deletes jobs that ended before a time (ISO 8601, UTC, with milliseconds), with their parts and claims. A job of which this
+   * has begun is not there any more for any other method; one that was cut short is done by the next call.
+   * @param limit jobs, at most
+   * @returns how many it deleted
+   */
+  removeEnded(before: string, limit: number): Promise<number>;
   /** Jobs that are not settled (`isSettled`), by `receivedAt`, newest first. It can have some that are. */
   unsettled(page: PageRequest): Promise<Page<Job>>;
   /** Counts the jobs that were received since a time, and all that are not settled (`isSettled`). In no order, and no zeros. */

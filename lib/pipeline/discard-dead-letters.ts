@@ -22,7 +22,7 @@ export interface DiscardSelection extends LetterFilter {
 
 /**
  * Takes dead letters off the list, for messages whose work is not wanted any more. Each keeps who did it, and when, and can be
- * read for a year; all letters of one call have the same time. The log says how many there were.
+ * read for as long as the retention says; all letters of one call have the same time. The log says how many there were.
  * @param by who asks for it
  * @throws FleetError `request-invalid` when nothing is selected; `throttled`, `unavailable`
  */

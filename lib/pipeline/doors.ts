@@ -212,13 +212,17 @@ function hubSeen({ identities, isAssigning, failures }: HubsSeen): DoorSeen {
 }
 
 function enrollmentChange(blocked: Blocked, ports: DoorPorts): EnrollmentChange {
-  const own = enrolledCertificates(blocked.record);
-  const { marks } = blocked.block;
   return {
-    isOwn: ({ mark, thumbprints: [held] }) =>
-      mark === undefined ? held !== undefined && own.includes(held) : marks.includes(mark),
+    isOwn: ownEntry(blocked.record, blocked.block),
     mayWrite: () => isWanted(blocked, ports),
   };
+}
+
+/** Tells an entry of this deployment in DPS: a block by its mark, an enrollment by its certificate. */
+export function ownEntry(record: DeviceRecord, { marks }: Pick<DeviceBlock, 'marks'>): EnrollmentChange['isOwn'] {
+  const own = enrolledCertificates(record);
+  return ({ mark, thumbprints: [held] }) =>
+    mark === undefined ? held !== undefined && own.includes(held) : marks.includes(mark);
 }
 
 function hubChange(blocked: Blocked, ports: DoorPorts): DoorChange {

@@ -90,6 +90,9 @@ function limitedJobs(jobs: JobStore, allowed: readonly string[]): JobStore {
       const { items, ...rest } = await jobs.list(page);
       return { ...rest, items: items.filter(isWithin) };
     },
+    async removeEnded() {
+      throw new FleetError('forbidden', 'Jobs are deleted by the deployment itself, and by no caller.');
+    },
     async unsettled(page) {
       const { items, ...rest } = await jobs.unsettled(page);
       return { ...rest, items: items.filter(isWithin) };
@@ -122,6 +125,10 @@ function limitedDevices(devices: DeviceStore, allowed: readonly string[]): Devic
     async replace(records) {
       requireAll(records.map(({ value }) => value));
       return devices.replace(records);
+    },
+    async remove(records) {
+      requireAll(records.map(({ value }) => value));
+      return devices.remove(records);
     },
     async list(filter, page): Promise<Page<DeviceRecord>> {
       return devices.list({ ...filter, enrollmentGroup: groupOf(filter, allowed) }, page);

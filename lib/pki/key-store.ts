@@ -28,6 +28,12 @@ export interface RemoteSigner extends CaKey {
   sign(data: Uint8Array): Promise<Uint8Array>;
 }
 
+/**
+ * Where a CA key is. `hsm`: in a hardware security module, which it cannot leave. `software`: in a vault that encrypts it, and
+ * uses it in memory of the service. `file`: in a file on this machine.
+ */
+export type KeyProtection = 'hsm' | 'software' | 'file';
+
 /** CA keys by name, each made at its first use. Adapters: software-key-store.ts, lib/azure/key-vault.ts. */
 export interface KeyStore {
   /**
@@ -39,10 +45,11 @@ export interface KeyStore {
   /**
    * Looks at the key where it is stored, and not at what this process holds open.
    * @param publicKey that of the CA certificate
+   * @returns where it is
    * @throws FleetError `ca-key-unusable` when the key is gone, of another type, or not the one of the certificate;
    * `setting-invalid` when its file cannot be read
    */
-  check(name: string, keyType: CaKeyType, publicKey: KeyObject): Promise<void>;
+  check(name: string, keyType: CaKeyType, publicKey: KeyObject): Promise<KeyProtection>;
   /**
    * Stores a key that was made elsewhere, under a name that no other key has. Idempotent for the same key.
    * @throws FleetError `ca-key-unusable` when the name has another key

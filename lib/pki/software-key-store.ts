@@ -57,6 +57,7 @@ export function createSoftwareKeyStore({ directory }: { readonly directory: stri
 
     async check(name, keyType, publicKey) {
       withKey(await load(name, keyType, () => Promise.reject(gone(name))), name, publicKey);
+      return 'file';
     },
 
     async importKey(name, keyType, privateKey) {

@@ -4,6 +4,8 @@ import { runAudited } from '../../cli/operator/audited-verb.ts';
 import type { Arguments } from '../../cli/operator/ca-verbs.ts';
 import { signedInOperator } from '../../cli/operator/operator.ts';
 import type { Place } from '../../cli/operator/place.ts';
+import { FleetError } from '../../lib/errors.ts';
+import type { KeyProtection } from '../../lib/pki/key-store.ts';
 import { createWorld, type World } from '../world.ts';
 
 function run(world: World, args: Arguments) {
@@ -47,6 +49,41 @@ describe('fleet ca, in the audit trail', () => {
     await world.declare('line7', { keyCustody: 'plain' });
     world.audit.stop();
     await assert.rejects(run(world, { verb: 'csr', group: 'line7' }), { code: 'unavailable' });
+  });
+});
+
+describe('fleet ca show', () => {
+  it('says where the key of each CA is, and which one cannot be used', async () => {
+    const places = new Map<string, KeyProtection>([
+      ['root', 'hsm'],
+      ['issuing-line7-1', 'software'],
+    ]);
+    using files = createWorld();
+    await files.declare('line7', { keyCustody: 'plain' });
+    const services = files.services();
+    const show = async () => {
+      const checkKey = async ({ keyName }: { readonly keyName: string }) => {
+        const place = places.get(keyName);
+        if (place === undefined)
+          throw new FleetError('ca-key-unusable', `CA key "${keyName}" is deleted in the vault.`);
+        return place;
+      };
+      const authority = { ...services.authority, checkKey };
+      const place = { services: { ...services, authority }, operator: async () => 'Ada (1)', name: 'a world' };
+      return runAudited(place as unknown as Place, { verb: 'show' });
+    };
+    const { text, json } = await show();
+    assert.match(text, /^root .*key "root" in an HSM$/m);
+    assert.match(text, /^ {2}CA 1 .*\(current, key in software in a vault\)$/m);
+    const { root, groups } = json as { root: object; groups: { issuingCas: object[] }[] };
+    assert.partialDeepStrictEqual(
+      [root, groups[0]?.issuingCas[0]],
+      [{ keyProtection: 'hsm' }, { keyProtection: 'software' }],
+    );
+    places.delete('issuing-line7-1');
+    assert.match((await show()).text, /key cannot be used: CA key "issuing-line7-1" is deleted in the vault\./);
+    const own = (await run(files, { verb: 'show' })).text;
+    assert.match(own, /^ {2}CA 1 .*key in a file\)$/m);
   });
 });
 

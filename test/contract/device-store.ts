@@ -66,6 +66,21 @@ export function deviceStoreContract(name: string, open: () => Promise<DeviceStor
       assert.equal((await store.read([device.id])).get(device.id)?.value.status, 'provisioned');
     });
 
+    it('deletes a record only if it is the version that was read', async () => {
+      const store = await open();
+      const ids = ['gone-1', 'gone-2', 'gone-3'].map(id);
+      await store.create(ids.map((each) => someDevice({ id: each })));
+      const read = [...(await store.read(ids)).values()];
+      const [first, second] = read;
+      assert.ok(first && second);
+      await store.replace([{ ...second, value: { ...second.value, contentHash: 'changed' } }]);
+      assert.equal(await store.remove(read), 2);
+      assert.deepEqual([...(await store.read(ids)).keys()], [second.value.id]);
+      assert.equal(await store.remove([first]), 0);
+      assert.equal(await store.remove([]), 0);
+      assert.equal((await store.create([first.value])).written.size, 1);
+    });
+
     it('takes more records than one request to Cosmos DB can carry', async () => {
       const store = await open();
       const devices = Array.from({ length: 250 }, (_, index) => someDevice({ id: id(`many-${index}`) }));

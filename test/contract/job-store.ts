@@ -229,6 +229,33 @@ export function jobStoreContract(name: string, open: () => Promise<JobStore> | J
       assert.ok((await store.readWithPart(job.jobId, 'chunk-00000')).part);
     });
 
+    it('deletes jobs that ended before a time, with their parts and claims, the oldest first', async () => {
+      const store = await open();
+      const at = (year: number) => `${year}-01-01T00:00:00.000Z`;
+      // Cancelled with rows that wait: it is settled, and owes no event.
+      const counts = { ...nothing, total: 2 };
+      const ended = (year: number, finishedAt = at(year)) =>
+        newJob({ status: 'cancelled', counts, receivedAt: at(year), finishedAt });
+      const [first, second, retried] = [ended(1971), ended(1972), ended(1973, at(1999))];
+      const working = newJob({ status: 'provisioning', receivedAt: at(1970) });
+      const owing = newJob({ status: 'completed', receivedAt: at(1970), finishedAt: at(1970) });
+      for (const job of [first, second, retried, working, owing]) await store.create(job);
+      const isThere = async ({ jobId }: Job) => (await store.read(jobId)) !== undefined;
+      await store.count(first.jobId, { ...somePart(0, {}), finishedAt: at(1971) });
+      await store.update(first.jobId, ['cancelled'], { status: 'cancelled', finishedAt: at(1971) });
+      await store.claim(first.jobId, 'chunk-00000', new Map([['gw-1', '01']]));
+      assert.equal(await store.removeEnded(at(1971), 10), 0, 'before, and not at that time');
+      assert.equal(await store.removeEnded(at(1980), 1), 1);
+      assert.deepEqual([await isThere(first), await isThere(second)], [false, true]);
+      assert.deepEqual(await Array.fromAsync(store.parts(first.jobId)), []);
+      assert.equal(await store.claimed(first.jobId, 'chunk-00000'), undefined);
+      assert.equal(await store.removeEnded(at(1980), 10), 1);
+      assert.equal(await store.removeEnded(at(1980), 10), 0);
+      assert.deepEqual([await isThere(second), await isThere(retried), await isThere(working)], [false, true, true]);
+      assert.ok(await isThere(owing), 'its end is not announced yet');
+      assert.equal(await store.create(first), true);
+    });
+
     it('reads parts in the order of their names', async () => {
       const store = await open();
       const job = newJob({ status: 'provisioning', counts: { ...nothing, total: 3 } });

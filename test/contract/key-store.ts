@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { inspect } from 'node:util';
-import type { CaKeyType, KeyStore, Signer } from '../../lib/pki/key-store.ts';
+import type { CaKeyType, KeyProtection, KeyStore, Signer } from '../../lib/pki/key-store.ts';
 
 const digests: Readonly<Record<CaKeyType, string>> = { 'ec-p256': 'sha256', 'ec-p384': 'sha384', 'rsa-4096': 'sha256' };
 const data = Buffer.from('what is to be signed');
@@ -17,9 +17,18 @@ async function signsWell(signer: Signer): Promise<boolean> {
   return verify(digests[signer.keyType], data, key, await signer.sign(data));
 }
 
-/** Tests that every KeyStore passes. @param open returns a new store on the same keys, as another process has it */
-export function keyStoreContract(name: string, open: () => Promise<KeyStore> | KeyStore): void {
-  const run = Date.now().toString(36);
+/**
+ * Tests that every KeyStore passes.
+ * @param open returns a new store on the same keys, as another process has it
+ * @param protection where the store makes and imports keys
+ */
+export function keyStoreContract(
+  name: string,
+  open: () => Promise<KeyStore> | KeyStore,
+  protection: KeyProtection,
+): void {
+  // Stores of both kinds can share a vault.
+  const run = `${protection}${Date.now().toString(36)}`;
 
   describe(`key store: ${name}`, () => {
     for (const keyType of ['ec-p256', 'ec-p384', 'rsa-4096'] as const) {
@@ -28,6 +37,7 @@ export function keyStoreContract(name: string, open: () => Promise<KeyStore> | K
         const signer = await store.signer(`${run}-${keyType}`, keyType);
         assert.equal(signer.keyType, keyType);
         assert.ok(await signsWell(signer));
+        assert.equal(await store.check(`${run}-${keyType}`, keyType, signer.publicKey), protection);
       });
     }
 
@@ -114,6 +124,7 @@ export function keyStoreContract(name: string, open: () => Promise<KeyStore> | K
         assert.ok(await signsWell(signer));
         assert.ok(await signsWell(await (await open()).importKey(name, keyType, privateKey)));
         assert.ok((await (await open()).signer(name, keyType)).publicKey.equals(publicKey));
+        assert.equal(await (await open()).check(name, keyType, publicKey), protection);
         const other = make().privateKey;
         await assert.rejects(async () => await (await open()).importKey(name, keyType, other), {
           code: 'ca-key-unusable',

@@ -10,7 +10,7 @@ import { type MemoryPlace, withOwing } from './outbox.ts';
 export function createMemoryDeviceStore(): DeviceStore & {
   readonly records: ReadonlyMap<string, DeviceRecord>;
   readonly place: MemoryPlace;
-  /** Loses a record, as no method of a real store does. */
+  /** Loses a record, whatever its version. */
   forget(id: string): void;
 } {
   const documents = new Map<string, { value: DeviceRecord; etag: string }>();
@@ -53,6 +53,11 @@ export function createMemoryDeviceStore(): DeviceStore & {
         records.map(({ value }) => value),
         ({ id }) => documents.get(id)?.etag === etags.get(id),
       );
+    },
+    async remove(records) {
+      const same = records.filter(({ value, etag }) => documents.get(value.id)?.etag === etag);
+      for (const { value } of same) documents.delete(value.id);
+      return same.length;
     },
     async list(filter, page) {
       const { size, continuation = '' } = page;

@@ -1,6 +1,7 @@
 import {
   changedJob,
   currentStatus,
+  endedAt,
   isSettled,
   type Job,
   type JobChange,
@@ -109,6 +110,18 @@ export function createMemoryJobStore(): JobStore & { readonly place: MemoryPlace
       const items = structuredClone(found.slice(0, size));
       const last = items.at(-1);
       return found.length > size && last !== undefined ? { items, continuation: listKey(last) } : { items };
+    },
+    async removeEnded(before, limit) {
+      const ended = [...jobs.values()]
+        .filter((job) => isSettled(job) && job.owedSince === undefined && (endedAt(job) ?? job.receivedAt) < before)
+        .sort((a, b) => (listKey(a) < listKey(b) ? -1 : 1))
+        .slice(0, limit);
+      for (const { jobId } of ended) {
+        jobs.delete(jobId);
+        parts.delete(jobId);
+        for (const name of claims.keys()) if (name.startsWith(`${jobId}/`)) claims.delete(name);
+      }
+      return ended.length;
     },
     async unsettled({ size, continuation }) {
       const open = [...jobs.values()]

@@ -107,7 +107,7 @@ module account 'br/public:avm/res/document-db/database-account:0.16.0' = {
             kind: 'Hash'
             version: 2
             paths: ['/queue']
-            // -1: documents do not expire, except those with their own ttl: the failure reasons of deliveries.
+            // -1: documents do not expire, except those with a ttl: failure reasons of deliveries, and what deadLetterRetentionDays says.
             defaultTtl: -1
             autoscaleSettingsMaxThroughput: serverless ? null : smallThroughput
             indexingPolicy: {
@@ -127,7 +127,7 @@ module account 'br/public:avm/res/document-db/database-account:0.16.0' = {
             kind: 'Hash'
             version: 2
             paths: ['/kind']
-            // -1: documents do not expire, except findings that are gone, which have their own ttl.
+            // -1: documents do not expire, except findings that are gone, which can have a ttl (findingRetentionDays).
             defaultTtl: -1
             autoscaleSettingsMaxThroughput: serverless ? null : smallThroughput
             indexingPolicy: {

@@ -104,9 +104,9 @@ export function addKeyRoutes(app: Hono, { ring, admit, pageSize, now }: KeyRoute
   });
 
   app.put('/keys/:name', async (context) => {
-    admit('import');
     const name = nameOf(context);
     const { key: jwk, Hsm: hsm = false, attributes: wanted, tags } = await bodyOf(context, importing);
+    admit('import', { hsm });
     refuseDeleted(name);
     const key = importedKey(jwk);
     return context.json(add(name, { key, hsm, tags, ...settings(key, jwk.key_ops, wanted) }, originOf(context)));

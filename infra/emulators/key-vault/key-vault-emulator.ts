@@ -32,6 +32,7 @@ export function createKeyVaultEmulator({
   directory,
   bearerTokens = 'any',
   denied = [],
+  sku = 'premium',
   limits = {},
   delayMs = 0,
   pageSize = 25,
@@ -43,6 +44,11 @@ export function createKeyVaultEmulator({
   const sums = { create: limited(), import: limited(), other: limited() };
 
   function admit(action: VaultAction, key?: Partial<KeptKey>): void {
+    if (sku === 'standard' && key?.hsm === true && (action === 'create' || action === 'import')) {
+      // The wording is the vault's: https://github.com/Azure/azure-sdk-for-net/issues/6551. The status is from a report that calls it
+      // "Forbidden": https://github.com/MicrosoftDocs/azure-docs/issues/34948
+      throw new VaultError(403, 'Forbidden', 'Hardware key operation not allowed on standard vault');
+    }
     if (denied.includes(action)) {
       const message = `Caller is not authorized to perform action on resource. Action: 'Microsoft.KeyVault/vaults/keys/${action}'`;
       throw new VaultError(403, 'Forbidden', message, { inner: 'ForbiddenByRbac' });

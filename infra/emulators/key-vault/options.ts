@@ -38,6 +38,8 @@ export interface KeyVaultEmulatorOptions {
   readonly directory?: string;
   /** Accepted bearer tokens. `any`: all of them, because Microsoft Entra is not emulated. */
   readonly bearerTokens?: readonly string[] | 'any';
+  /** `standard` refuses keys in HSMs. Default: `premium`. */
+  readonly sku?: 'standard' | 'premium';
   /** Actions that are answered with 403, such as `create` or `sign`. */
   readonly denied?: readonly VaultAction[];
   readonly limits?: Partial<TransactionLimits>;

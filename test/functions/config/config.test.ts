@@ -73,6 +73,7 @@ describe('readConfig', () => {
       privateUrls: 'none',
       events: { announceAssigned: false },
       chunkRows: 400,
+      retention: {},
     });
   });
 
@@ -90,13 +91,14 @@ describe('readConfig', () => {
         operationsPerMinute: 1000,
       },
       hub: { registryOperationsPerMinute: 50, queriesPerMinute: 10 },
-      keys: { vaultUrl: 'https://fleet.vault.azure.net' },
+      keys: { vaultUrl: 'https://fleet.vault.azure.net', protection: 'software' },
       auditKeys: { vaultUrl: 'https://fleet-audit.vault.azure.net' },
       rootCaName: 'Fleet root CA',
       allowPlainKeys: false,
       privateUrls: 'none',
       events: { announceAssigned: false },
       chunkRows: 400,
+      retention: {},
       identityClientId: identity,
     });
   });
@@ -144,7 +146,10 @@ describe('readConfig', () => {
     ['DPS_OPERATIONS_PER_MINUTE', '1e3', /1 to 100000/],
     ['CHUNK_ROWS', '1001', /is "1001"; expected a whole number from 1 to 1000/],
     ['CHUNK_ROWS', '-1', /1 to 1000/],
+    ['JOB_RETENTION_DAYS', '29', /30 to 36500/],
+    ['SCRAPPED_DEVICE_RETENTION_DAYS', '0', /1 to 36500, or no value/],
     ['ALLOW_PLAIN_KEYS', 'yes', /true or false/],
+    ['CA_KEY_PROTECTION', 'premium', /software or hsm/],
     ['ROOT_CA_NAME', 'x'.repeat(65), /1 to 64/],
     ['ROOT_CA_NAME', 'a\nb', /1 to 64/],
     ['RECONCILE_SCHEDULE', '*/10 * * * *', /six fields/],
@@ -186,6 +191,28 @@ describe('readConfig', () => {
       /beside KEY_VAULT_URL/,
     );
     assert.ok(faultsOf({ ...azure, ...local }).has('DPS_CONNECTION_STRING'));
+  });
+
+  it('keeps records for as long as it says, and without a setting for ever', () => {
+    const days = {
+      ...{ SCRAPPED_DEVICE_RETENTION_DAYS: '3653', JOB_RETENTION_DAYS: '400' },
+      ...{ DEAD_LETTER_RETENTION_DAYS: '365', FINDING_RETENTION_DAYS: '90' },
+    };
+    const expected = { scrappedDeviceDays: 3653, jobDays: 400, deadLetterDays: 365, findingDays: 90 };
+    assert.deepEqual(readConfig({ ...azure, ...days }).retention, expected);
+    assert.deepEqual(readConfig({ ...azure, JOB_RETENTION_DAYS: '' }).retention, {});
+  });
+
+  it('keeps CA keys in an HSM only where they are in a vault', () => {
+    assert.deepEqual(readConfig({ ...azure, CA_KEY_PROTECTION: 'hsm' }).keys, {
+      vaultUrl: 'https://fleet.vault.azure.net',
+      protection: 'hsm',
+    });
+    assert.match(
+      faultsOf({ ...local, CA_KEY_PROTECTION: 'hsm' }).get('CA_KEY_PROTECTION') ?? '',
+      /CA keys are files \(CA_KEY_DIRECTORY\)/,
+    );
+    assert.deepEqual(readConfig({ ...local, CA_KEY_PROTECTION: 'software' }).keys, { directory: '.local/ca' });
   });
 
   it('refuses the place of the CA keys for the key of the audit trail', () => {

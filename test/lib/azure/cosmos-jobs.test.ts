@@ -176,3 +176,63 @@ describe('a job that changes', () => {
     assert.equal(await store.update(jobId, ['received'], { retrying: 1 }), undefined);
   });
 });
+
+describe('a job that is being deleted', () => {
+  // Cancelled with rows that wait: it is settled, and owes no event.
+  const counts = { ...noRows, total: 2 };
+  const settled = someJob({ jobId: '3'.repeat(24), status: 'cancelled', counts, finishedAt: someTime.toISOString() });
+  const after = '2030-01-01T00:00:00.000Z';
+  const part = { part: 'chunk-00000', chunk: 0, finishedAt: someTime.toISOString(), outcome: noRows };
+
+  /** A store whose job was marked, and of which the deletion was cut short. */
+  async function cutShort(t: TestContext) {
+    const { container: make } = await startCosmos(t);
+    const container = await make(request);
+    const store = createCosmosJobStore(container);
+    await store.create(settled);
+    await store.count(settled.jobId, part);
+    await container.item('job', settled.jobId).patch([{ op: 'set', path: '/listStatus', value: 'removing' }]);
+    return { store, container };
+  }
+
+  it('is not there for any reader, so nobody takes it up without its parts', async (t) => {
+    const { store } = await cutShort(t);
+    const { jobId } = settled;
+    assert.equal(await store.read(jobId), undefined);
+    assert.equal(await store.readVersion(jobId), undefined);
+    assert.equal((await store.readWithPart(jobId, part.part)).job, undefined);
+    assert.equal(await store.update(jobId, ['cancelled'], { status: 'provisioning' }), undefined);
+    assert.deepEqual((await store.list({ size: 10 })).items, []);
+    assert.deepEqual((await store.list({ size: 10, status: ['cancelled'] })).items, []);
+    assert.deepEqual((await store.unsettled({ size: 10 })).items, []);
+    assert.deepEqual((await store.countByStatus('2020-01-01T00:00:00.000Z')).value, []);
+  });
+
+  it('is deleted by the next call, with every document of its partition', async (t) => {
+    const { store, container } = await cutShort(t);
+    assert.equal(await store.removeEnded(after, 10), 1);
+    const { resources } = await container.items.query('SELECT VALUE c.id FROM c').fetchAll();
+    assert.deepEqual(resources, []);
+  });
+
+  it('stays when a retry begins between the look and the mark', async (t) => {
+    const { container: make } = await startCosmos(t);
+    const container = await make(request);
+    const store = createCosmosJobStore(container);
+    await store.create(settled);
+    const item = container.item.bind(container);
+    const meddling = Object.assign(Object.create(container) as Container, {
+      item(id: string, partition: string) {
+        const real = item(id, partition);
+        return Object.assign(Object.create(real), {
+          async patch(...given: Parameters<typeof real.patch>) {
+            await store.update(settled.jobId, ['cancelled'], { retrying: 1 });
+            return real.patch(...given);
+          },
+        });
+      },
+    });
+    assert.equal(await createCosmosJobStore(meddling).removeEnded(after, 10), 0);
+    assert.equal((await store.read(settled.jobId))?.retrying, 1);
+  });
+});

@@ -190,7 +190,7 @@ describe('health of many groups', () => {
     const checkKey = () => {
       inFlight += 1;
       most = Math.max(most, inFlight);
-      return new Promise<void>(() => {});
+      return new Promise<never>(() => {});
     };
     const withCas = new Map(ids.map((id) => [id, { value: group(id), etag: '1' }]));
     const services = {
@@ -217,6 +217,7 @@ describe('health of many groups', () => {
         rootCa: async () => ({ value: root, etag: '1' }),
         checkKey: async () => {
           calls += 1;
+          return 'file';
         },
       },
       groups: { directory: async () => new Map([['line7', { value: record, etag }]]) },
@@ -239,7 +240,7 @@ describe('health of many groups', () => {
   it('reports that the groups cannot be read', async () => {
     const directory = () => Promise.reject(new FleetError('unavailable', 'Cosmos DB does not answer.'));
     const check = await checksOf({
-      authority: { rootCa: async () => ({ value: root, etag: '1' }), checkKey: async () => {} },
+      authority: { rootCa: async () => ({ value: root, etag: '1' }), checkKey: async () => 'file' },
       groups: { directory },
       dpsCas: createMemoryDpsCaStore(),
       now: () => someTime,

@@ -13,10 +13,10 @@ import { trustLocalTls } from './trust-local-tls.ts';
 
 /*
  * CA keys in Key Vault: in the emulator, or in the vault of KEY_VAULT_URL. The keys stay in a real vault, enabled, so use
- * one that serves no other purpose.
+ * one that serves no other purpose. Keys in HSMs are tested where the vault is of the SKU premium: KEY_VAULT_SKU=premium.
  */
 
-const { KEY_VAULT_URL: realUrl } = process.env;
+const { KEY_VAULT_URL: realUrl, KEY_VAULT_SKU: realSku } = process.env;
 let emulator: KeyVaultEmulator | undefined;
 let directory: string;
 let url = realUrl ?? '';
@@ -27,7 +27,11 @@ before(async () => {
   const tls = await ensureLocalTls({ directory: join(directory, 'tls') });
   trustLocalTls(tls.caPem);
   // The suite creates more keys than a vault allows in 10 seconds.
-  emulator = createKeyVaultEmulator({ tls, directory: join(directory, 'keys'), limits: { creations: 1000 } });
+  emulator = createKeyVaultEmulator({
+    tls,
+    directory: join(directory, 'keys'),
+    limits: { creations: 1000, hsmCreations: 1000 },
+  });
   ({ url } = await emulator.listen(0));
 });
 
@@ -37,9 +41,10 @@ after(async () => {
 });
 
 const credential = new DefaultAzureCredential();
-keyStoreContract(realUrl === undefined ? 'Key Vault emulator' : `Key Vault at ${realUrl}`, () =>
-  createKeyVaultKeyStore({ vaultUrl: url, credential }),
-);
-secretStoreContract(realUrl === undefined ? 'Key Vault emulator' : `Key Vault at ${realUrl}`, () =>
-  createKeyVaultSecretStore({ vaultUrl: url, credential }),
-);
+const place = realUrl === undefined ? 'Key Vault emulator' : `Key Vault at ${realUrl}`;
+const hasHsm = realUrl === undefined || realSku === 'premium';
+for (const protection of hasHsm ? (['software', 'hsm'] as const) : (['software'] as const)) {
+  const open = () => createKeyVaultKeyStore({ vaultUrl: url, credential, protection });
+  keyStoreContract(`${place}, ${protection}`, open, protection);
+}
+secretStoreContract(place, () => createKeyVaultSecretStore({ vaultUrl: url, credential }));

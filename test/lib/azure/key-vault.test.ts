@@ -77,6 +77,47 @@ describe('key store in Key Vault', () => {
       assert.equal(key.properties.tags?.['fleetKey'], 'issuing-line.7-1');
     }));
 
+  it('makes and imports keys in an HSM where it is to, of types that have the suffix -HSM', () =>
+    withVault({ limits: { hsmCreations: 100 } }, async ({ client, url }) => {
+      const open = () => createKeyVaultKeyStore({ vaultUrl: url, credential, maxRetries: 0, protection: 'hsm' });
+      const typeOf = async (name: string) => (await client.getKey(name)).keyType;
+      for (const [keyType, expected] of [
+        ['ec-p256', 'EC-HSM'],
+        ['ec-p384', 'EC-HSM'],
+        ['rsa-4096', 'RSA-HSM'],
+      ] as const) {
+        await open().signer(keyType, keyType);
+        assert.equal(await typeOf(vaultKeyName(keyType)), expected);
+      }
+      const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      await open().importKey('imported', 'ec-p256', privateKey);
+      assert.equal(await typeOf('imported'), 'EC-HSM');
+    }));
+
+  it('takes no key in software for a new CA where keys are to be in an HSM, and keeps that of a CA that exists', () =>
+    withVault({ limits: { hsmCreations: 100 } }, async ({ open, url }) => {
+      const before = await open().signer('root', 'ec-p256');
+      const inHsm = () => createKeyVaultKeyStore({ vaultUrl: url, credential, maxRetries: 0, protection: 'hsm' });
+      const fresh = await inHsm().signer('root', 'ec-p256');
+      assert.ok(!fresh.publicKey.equals(before.publicKey));
+      assert.equal(await inHsm().check('root', 'ec-p256', fresh.publicKey), 'hsm');
+      const same = await inHsm().signer('root', 'ec-p256', before.publicKey);
+      assert.ok(verify('sha256', Buffer.from('x'), before.publicKey, await same.sign(Buffer.from('x'))));
+      assert.equal(await inHsm().check('root', 'ec-p256', before.publicKey), 'software');
+      // A second process agrees on the key in the HSM.
+      assert.ok((await inHsm().signer('root', 'ec-p256')).publicKey.equals(fresh.publicKey));
+    }));
+
+  it('says that a vault of the SKU standard has no HSM, and makes no key in software instead', () =>
+    withVault({ sku: 'standard' }, async ({ client, url }) => {
+      const store = createKeyVaultKeyStore({ vaultUrl: url, credential, maxRetries: 0, protection: 'hsm' });
+      const refused = isFleetError('setting-invalid', /CA_KEY_PROTECTION.*SKU premium/);
+      await assert.rejects(store.signer('root', 'ec-p256'), refused);
+      const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      await assert.rejects(store.importKey('own', 'ec-p256', privateKey), refused);
+      assert.deepEqual(await Array.fromAsync(client.listPropertiesOfKeys()), []);
+    }));
+
   it('keeps using its key after a rotation', () =>
     withVault({ now: someClock({ stepSeconds: 1 }) }, async ({ open, client }) => {
       const { publicKey } = await open().signer('root', 'ec-p256');

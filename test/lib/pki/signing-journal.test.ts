@@ -20,7 +20,7 @@ test('a journal has a line of what each key signs, before its signature is made'
   const broken = { ...good, sign: () => assert.fail('the key is gone') };
   const keys: KeyStore = {
     signer: async (name) => (name === 'broken' ? broken : good),
-    check: async () => {},
+    check: async () => 'file',
     importKey: async () => good,
   };
   const store = journaled(keys, file);

@@ -7,4 +7,4 @@ import { keyStoreContract } from '../../contract/key-store.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'fleet-keys-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
-keyStoreContract('files', () => createSoftwareKeyStore({ directory: join(directory, 'ca') }));
+keyStoreContract('files', () => createSoftwareKeyStore({ directory: join(directory, 'ca') }), 'file');
