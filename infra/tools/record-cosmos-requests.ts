@@ -1,5 +1,5 @@
 /**
- * `node infra/tools/record-cosmos-requests.ts FILE CLIENT -- COMMAND…`: runs a program against a new Cosmos DB emulator, and writes
+ * `npx node infra/tools/record-cosmos-requests.ts FILE CLIENT -- COMMAND…`: runs a program against a new Cosmos DB emulator, and writes
  * the requests that it sent to a file. `test/infra/emulators/cosmos/recorded-clients.test.ts` sends them again, without the program.
  *
  * The programs and what they need: test/other-clients/cosmos.
@@ -12,7 +12,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createCosmosEmulator } from 'fleet-emulators/cosmos';
 
-const usage = `Usage: node infra/tools/record-cosmos-requests.ts FILE CLIENT -- COMMAND...
+const usage = `Usage: npx node infra/tools/record-cosmos-requests.ts FILE CLIENT -- COMMAND...
 
 Runs the command with COSMOS_ENDPOINT and COSMOS_KEY of a new emulator, and writes its requests to a JSON file.
 
