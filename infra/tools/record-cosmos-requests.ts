@@ -59,7 +59,7 @@ export function uuidTokens() {
 
 /** Headers that belong to the connection, the clock or one run. */
 const left =
-  /^(?:authorization|connection|content-length|date|expect|host|traceparent|transfer-encoding|user-agent|x-ms-date|x-ms-(?:client-)?(?:activity|request)-?id|.*correlated.*|x-ms-cosmos-sdk-supportedcapabilities-id)$/;
+  /^(?:authorization|connection|content-length|date|expect|host|traceparent|transfer-encoding|user-agent|x-ms-date|x-ms-client-id|x-ms-(?:client-)?(?:activity|request)-?id|.*correlated.*|x-ms-cosmos-sdk-supportedcapabilities-id)$/;
 
 function keptHeaders({ headers }: IncomingMessage): Record<string, string> {
   const kept = Object.entries(headers).filter(([name]) => !left.test(name));
