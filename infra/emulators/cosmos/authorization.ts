@@ -4,8 +4,8 @@ import { CosmosError, unauthorized } from './errors.ts';
 export interface SignedRequest {
   readonly method: string;
   readonly resourceType: string;
-  /** Path of the resource, such as `dbs/fleet/colls/jobs`. For a feed, path of its parent. */
-  readonly resourceLink: string;
+  /** Path of the resource, such as `dbs/fleet/colls/jobs`, and other texts that may be signed for it. For a feed, its parent. */
+  readonly resourceLinks: readonly string[];
   readonly header: (name: string) => string | undefined;
 }
 
@@ -17,7 +17,7 @@ const clockSkewMilliseconds = 15 * 60 * 1000;
  * (https://learn.microsoft.com/rest/api/cosmos-db/access-control-on-cosmosdb-resources).
  * @throws CosmosError 401 for a wrong signature, 403 for a date more than 15 minutes away
  */
-export function verifyMasterKey({ method, resourceType, resourceLink, header }: SignedRequest, key: Buffer): void {
+export function verifyMasterKey({ method, resourceType, resourceLinks, header }: SignedRequest, key: Buffer): void {
   const authorization = header('authorization');
   if (authorization === undefined) {
     throw unauthorized('Required Header authorization is missing. Ensure a valid Authorization token is passed.');
@@ -27,13 +27,14 @@ export function verifyMasterKey({ method, resourceType, resourceLink, header }: 
     throw unauthorized('The emulator accepts tokens of the master key, version 1.0, only.');
   }
   const date = header('x-ms-date') ?? header('date') ?? '';
-  const text = `${method.toLowerCase()}\n${resourceType.toLowerCase()}\n${resourceLink}\n${date.toLowerCase()}\n\n`;
-  const expected = createHmac('sha256', key).update(text).digest();
+  const texts = resourceLinks.map(
+    (link) => `${method.toLowerCase()}\n${resourceType.toLowerCase()}\n${link}\n${date.toLowerCase()}\n\n`,
+  );
   const given = Buffer.from(signature, 'base64');
-  if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
+  if (!texts.some((text) => isSignature(given, createHmac('sha256', key).update(text).digest()))) {
     throw unauthorized(
       "The input authorization token can't serve the request. Please check that the expected payload is built as per " +
-        `the protocol, and check the key being used. Server used the following payload to sign: '${text}'`,
+        `the protocol, and check the key being used. Server used the following payload to sign: '${texts[0] ?? ''}'`,
     );
   }
   const at = Date.parse(date);
@@ -44,6 +45,10 @@ export function verifyMasterKey({ method, resourceType, resourceLink, header }: 
       'The date of the request differs from the time of the emulator by more than 15 minutes.',
     );
   }
+}
+
+function isSignature(given: Buffer, expected: Buffer): boolean {
+  return given.length === expected.length && timingSafeEqual(given, expected);
 }
 
 function parseToken(authorization: string): { type?: string; version?: string; signature: string } {

@@ -1,4 +1,5 @@
 import { badRequest, notFound } from './errors.ts';
+import { parseResourceId } from './store/document.ts';
 
 /** The resource that a path names. */
 export interface ResourceLink {
@@ -15,9 +16,13 @@ export interface ResourceLink {
   readonly database: string;
   readonly container: string;
   readonly document: string;
-  /** As signed by the client: type and path, without the last step if the request addresses a feed. */
+  /** As signed by the client. */
   readonly resourceType: string;
-  readonly resourceLink: string;
+  /**
+   * The path, without its last step if the request addresses a feed. A client that addresses by resource ids signs the last
+   * of them alone, in lower case. Both are here if the path can be read in both ways.
+   */
+  readonly resourceLinks: readonly string[];
 }
 
 export interface CosmosRequest {
@@ -56,13 +61,15 @@ export function parseResourceLink(path: string): ResourceLink {
   if (kind === undefined) throw notFound(`The emulator has no resource at the path ${path}.`);
   const steps = trimmed === '' ? [] : trimmed.split('/').map(decoded);
   const isFeed = steps.length % 2 === 1;
+  const signed = isFeed ? steps.slice(0, -1) : steps;
+  const last = signed.at(-1) ?? '';
   return {
     kind,
     database: steps[1] ?? '',
     container: steps[3] ?? '',
     document: steps[5] ?? '',
     resourceType: (isFeed ? steps.at(-1) : steps.at(-2)) ?? '',
-    resourceLink: (isFeed ? steps.slice(0, -1) : steps).join('/'),
+    resourceLinks: [signed.join('/'), ...(parseResourceId(last) === undefined ? [] : [last.toLowerCase()])],
   };
 }
 

@@ -29,7 +29,7 @@ export function createCosmosServer({ answer, commits, key, log }: ServerOptions)
         const value = request.headers[name];
         return Array.isArray(value) ? value[0] : value;
       };
-      verifyMasterKey({ method, resourceType: link.resourceType, resourceLink: link.resourceLink, header }, key);
+      verifyMasterKey({ method, resourceType: link.resourceType, resourceLinks: link.resourceLinks, header }, key);
       const origin = `http://${request.headers.host ?? 'localhost'}`;
       return answer({ method, link, header, body, origin });
     } catch (error) {

@@ -1,6 +1,7 @@
 import { runBatch } from './batch.ts';
 import { type DocumentOperation, runOperation } from './document-operation.ts';
 import { badRequest, CosmosError, notFound } from './errors.ts';
+import { account, feed, ok, ownerPath, ranges } from './metadata.ts';
 import { type PartitionKey, parsePartitionKey } from './partition-key.ts';
 import { parseQuery } from './query/parse.ts';
 import { queryPlan } from './query/run.ts';
@@ -40,7 +41,13 @@ export function createCosmosService({ catalog, commits, throughput: limit, now }
     return budget;
   }
 
-  return function answer(request: CosmosRequest): CosmosAnswer {
+  return (received: CosmosRequest): CosmosAnswer => {
+    const link = { ...received.link, ...catalog.named(received.link) };
+    const answer = answerTo({ ...received, link });
+    return { ...answer, headers: { ...ownerPath(link), ...answer.headers } };
+  };
+
+  function answerTo(request: CosmosRequest): CosmosAnswer {
     const { method, link } = request;
     switch (`${method} ${link.kind}`) {
       case 'GET account':
@@ -70,7 +77,7 @@ export function createCosmosService({ catalog, commits, throughput: limit, now }
         catalog.deleteContainer(link.database, link.container);
         return { status: 204, charge: emptyCharge };
       case 'GET ranges':
-        return ranges(catalog.container(link.database, link.container));
+        return ranges(catalog.container(link.database, link.container), request);
       case 'GET documents':
         if (request.header('a-im') !== undefined) throw badRequest('The emulator does not support the change feed.');
         return query(request, { query: 'SELECT * FROM c', parameters: [] });
@@ -88,7 +95,7 @@ export function createCosmosService({ catalog, commits, throughput: limit, now }
         if (link.kind === 'offers') throw notFound('The emulator has no offers.');
         throw new CosmosError(405, 'MethodNotAllowed', `${method} is not allowed here.`);
     }
-  };
+  }
 
   function postDocuments(request: CosmosRequest): CosmosAnswer {
     const { header } = request;
@@ -100,12 +107,18 @@ export function createCosmosService({ catalog, commits, throughput: limit, now }
     if (!isTrue(header('x-ms-cosmos-is-batch-request'))) {
       return single(request, isTrue(header('x-ms-documentdb-is-upsert')) ? 'Upsert' : 'Create');
     }
+    if (request.body[0] === hybridRow) {
+      throw badRequest(
+        'The batch is binary (HybridRow), as the .NET SDK sends it. The emulator reads batches in JSON, which the SDKs for ' +
+          'JavaScript, Java and Python send. Send the operations of this batch one by one.',
+      );
+    }
     const container = catalog.container(request.link.database, request.link.container);
     const options = {
       atomic: isTrue(header('x-ms-cosmos-batch-atomic')),
       continueOnError: !/^false$/i.test(header('x-ms-cosmos-batch-continue-on-error') ?? 'true'),
       partition: partitionOf(request, container),
-      withBodies: header('prefer') !== 'return=minimal',
+      withBodies: !wantsMinimal(request),
     };
     return runBatch(container, json(request), options, budgetOf(request.link), commits);
   }
@@ -125,12 +138,9 @@ export function createCosmosService({ catalog, commits, throughput: limit, now }
     };
     const { status, document, charge } = charged(budget, () => runOperation(container, operation));
     if (document === undefined) return { status, charge };
-    return {
-      status,
-      charge,
-      body: container.documents.toJson(document),
-      headers: { etag: `"${document.etag}"` },
-    };
+    const headers = { etag: `"${document.etag}"` };
+    if (type !== 'Read' && wantsMinimal(request)) return { status, charge, headers };
+    return { status, charge, body: container.documents.toJson(document), headers };
   }
 
   function query(request: CosmosRequest, { query: text, parameters }: QuerySpec): CosmosAnswer {
@@ -138,7 +148,11 @@ export function createCosmosService({ catalog, commits, throughput: limit, now }
     const container = catalog.container(link.database, link.container);
     const budget = budgetOf(link);
     budget.admit();
-    const page = { maxItems: pageSize(header('x-ms-max-item-count')), continuation: header('x-ms-continuation') };
+    // The Java SDK sends an empty continuation with its first request.
+    const page = {
+      maxItems: pageSize(header('x-ms-max-item-count')),
+      continuation: header('x-ms-continuation') || undefined,
+    };
     const values = new Map(parameters.map(({ name, value }) => [name, value]));
     const { results, rows, continuation } = charged(budget, () =>
       container.documents.query(text, values, partitionOf(request, container), page),
@@ -185,11 +199,19 @@ function querySpec(request: CosmosRequest): QuerySpec {
   return { query, parameters };
 }
 
+const isTrue = (value: string | undefined) => /^true$/i.test(value ?? '');
+
 function isQuery({ header }: CosmosRequest): boolean {
   return isTrue(header('x-ms-documentdb-isquery')) || /query\+json/i.test(header('content-type') ?? '');
 }
 
-const isTrue = (value: string | undefined) => /^true$/i.test(value ?? '');
+/** The writer does not want the document back. Its etag is in a header. */
+function wantsMinimal({ header }: CosmosRequest): boolean {
+  return /^return=minimal$/i.test(header('prefer') ?? '');
+}
+
+/** The first byte of a body in HybridRow, version 1. JSON never begins with it. https://github.com/microsoft/HybridRow */
+const hybridRow = 0x81;
 
 function partitionOf({ header }: CosmosRequest, { definition }: OpenContainer): PartitionKey | undefined {
   const key = header('x-ms-documentdb-partitionkey');
@@ -224,49 +246,4 @@ function named(resources: readonly Resource[], request: CosmosRequest): Resource
   if (name === undefined) throw badRequest('The emulator finds databases and containers by id only.');
   const wanted = parameters.find((parameter) => parameter.name === name)?.value;
   return resources.filter(({ id }) => id === wanted);
-}
-
-const ok = (resource: Resource, status = 200): CosmosAnswer => ({
-  status,
-  body: JSON.stringify(resource),
-  charge: emptyCharge,
-  ...(typeof resource['_etag'] === 'string' && { headers: { etag: resource['_etag'] } }),
-});
-
-function feed(rid: string, name: string, resources: readonly Resource[]): CosmosAnswer {
-  return ok({ _rid: rid, [name]: resources, _count: resources.length });
-}
-
-/** One physical partition, as the service has for a small container. */
-function ranges({ databaseRid, rid }: OpenContainer): CosmosAnswer {
-  const range = {
-    id: '0',
-    minInclusive: '',
-    maxExclusive: 'FF',
-    ridPrefix: 0,
-    throughputFraction: 1,
-    status: 'online',
-    parents: [],
-  };
-  return feed(resourceId(databaseRid, rid), 'PartitionKeyRanges', [range]);
-}
-
-function account(origin: string): Resource {
-  const location = { name: 'Local', databaseAccountEndpoint: `${origin}/` };
-  return {
-    id: 'local',
-    _rid: 'local',
-    _self: '',
-    _dbs: '//dbs/',
-    media: '//media/',
-    addresses: '//addresses/',
-    writableLocations: [location],
-    readableLocations: [location],
-    enableMultipleWriteLocations: false,
-    userReplicationPolicy: { asyncReplication: false, minReplicaSetSize: 1, maxReplicasetSize: 4 },
-    userConsistencyPolicy: { defaultConsistencyLevel: 'Session' },
-    systemReplicationPolicy: { minReplicaSetSize: 1, maxReplicasetSize: 4 },
-    readPolicy: { primaryReadCoefficient: 1, secondaryReadCoefficient: 1 },
-    queryEngineConfiguration: '{}',
-  };
 }

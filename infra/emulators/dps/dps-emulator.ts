@@ -33,6 +33,9 @@ export {
 /** The "message size" of https://learn.microsoft.com/azure/iot-dps/about-iot-dps#quotas-and-limits. */
 const dpsMessageBytes = 96 * 1024;
 
+/** All quotas are of a minute at most, so a throttled client waits no longer than that. */
+const longestThrottleSeconds = 60;
+
 export interface DpsEmulator {
   readonly settings: Settings;
   /** @param port 0 takes a free one @param host default 127.0.0.1 */
@@ -112,6 +115,7 @@ export function createDpsEmulator(options: DpsEmulatorOptions): DpsEmulator {
 
   const server = createHttpsServer({
     ...settings.tls,
+    maxRetryAfterSeconds: Math.max(settings.retryAfterSeconds, longestThrottleSeconds),
     apis: [serviceApi, managementApi, hubs.api, deviceApi],
     fallback: {
       routes: [],

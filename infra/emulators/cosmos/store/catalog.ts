@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { badRequest, conflict, notFound } from '../errors.ts';
 import { type ContainerDefinition, parseContainerDefinition, resourceName } from './container-definition.ts';
 import type { GroupCommit } from './database.ts';
-import { resourceId } from './document.ts';
+import { parseResourceId, resourceId } from './document.ts';
 import { createDocumentTable, type DocumentTable, tableName, updateExpiry } from './document-table.ts';
 
 /** A database or container as clients see it. */
@@ -17,6 +17,13 @@ export interface OpenContainer {
   readonly resource: Resource;
 }
 
+/** The steps of a path. An empty step is one that the path does not have. */
+export interface Address {
+  readonly database: string;
+  readonly container: string;
+  readonly document: string;
+}
+
 /** Databases and containers. Every function throws the CosmosError that the service would answer. */
 export interface Catalog {
   databases(): Resource[];
@@ -26,6 +33,8 @@ export interface Catalog {
   containers(database: string): Resource[];
   createContainer(database: string, body: unknown): OpenContainer;
   container(database: string, id: string): OpenContainer;
+  /** Replaces the resource ids of an address by names. An address whose database has this name is one of names already. */
+  named(address: Address): Address;
   replaceContainer(database: string, id: string, body: unknown): OpenContainer;
   deleteContainer(database: string, id: string): void;
   removeExpired(): void;
@@ -50,6 +59,8 @@ export function createCatalog(database: DatabaseSync, commits: GroupCommit, now:
   const keyOf = (databaseId: string, id: string) => `${databaseId}/${id}`;
   const seconds = () => Math.floor(now() / 1000);
   const findDatabase = database.prepare('SELECT * FROM databases WHERE id = ?');
+  const findDatabaseByRid = database.prepare('SELECT * FROM databases WHERE rid = ?');
+  const findContainerByRid = database.prepare('SELECT * FROM containers WHERE database_rid = ? AND rid = ?');
   const findContainer = database.prepare('SELECT * FROM containers WHERE database_rid = ? AND id = ?');
   const listContainers = database.prepare('SELECT * FROM containers WHERE database_rid = ? ORDER BY id');
 
@@ -70,6 +81,15 @@ export function createCatalog(database: DatabaseSync, commits: GroupCommit, now:
     const opened = { rid: row.rid, databaseRid, definition, documents, resource: containerResource(row) };
     open.set(keyOf(databaseId, id), opened);
     return opened;
+  }
+
+  /** @throws CosmosError 404 if the step is not the resource id of a container of the database */
+  function containerOfRid(databaseRid: number, step: string): ContainerRow {
+    const { database: owner, container, document } = parseResourceId(step) ?? {};
+    const isOfDatabase = owner === databaseRid && container !== undefined && document === undefined;
+    const row = isOfDatabase ? findContainerByRid.get(databaseRid, container) : undefined;
+    if (row === undefined) throw notFound();
+    return row as unknown as ContainerRow;
   }
 
   function dropContainer(rid: number): void {
@@ -115,6 +135,20 @@ export function createCatalog(database: DatabaseSync, commits: GroupCommit, now:
     },
 
     container: openContainer,
+
+    named(address) {
+      const { database: rid, container: noDatabase } = parseResourceId(address.database) ?? {};
+      if (rid === undefined || noDatabase !== undefined || findDatabase.get(address.database) !== undefined)
+        return address;
+      const owner = findDatabaseByRid.get(rid) as DatabaseRow | undefined;
+      if (owner === undefined) throw notFound();
+      const container = address.container === '' ? '' : containerOfRid(rid, address.container).id;
+      if (address.document === '') return { database: owner.id, container, document: '' };
+      const { document } = parseResourceId(address.document) ?? {};
+      const id = document === undefined ? undefined : openContainer(owner.id, container).documents.idOf(document);
+      if (id === undefined) throw notFound();
+      return { database: owner.id, container, document: id };
+    },
 
     replaceContainer(databaseId, id, body) {
       const { rid, definition: before } = openContainer(databaseId, id);

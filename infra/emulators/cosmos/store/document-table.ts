@@ -26,6 +26,8 @@ export interface DocumentContent {
 /** The documents of one container. Functions throw the CosmosError that the service would answer. */
 export interface DocumentTable {
   read(key: DocumentKey): StoredDocument | undefined;
+  /** The id of the document with a resource id, by its last number. */
+  idOf(rid: number): string | undefined;
   insert(key: DocumentKey, content: DocumentContent): StoredDocument;
   update(before: StoredDocument, content: DocumentContent): StoredDocument;
   remove(before: StoredDocument): void;
@@ -145,6 +147,11 @@ export function createDocumentTable(options: DocumentTableOptions): DocumentTabl
 
   return {
     read: find,
+
+    idOf(rid) {
+      const row = database.prepare(`SELECT id FROM ${table} WHERE rid = ?`).get(rid);
+      return row === undefined ? undefined : String(row['id']);
+    },
 
     insert(key, content) {
       const ts = seconds();

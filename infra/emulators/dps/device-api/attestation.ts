@@ -5,8 +5,16 @@ import type { Entry } from '../entries/entry.ts';
 import type { EntryStore } from '../entries/entry-store.ts';
 import { dpsError, type ServiceError } from '../http/service-error.ts';
 import type { CaCertificates } from '../management-api/ca-certificates.ts';
-import type { DeviceCredential } from '../registrations/registration.ts';
-import { type Certificate, ChainError, isSelfSigned, presentedChain, validityFault, verifyChain } from '../x509.ts';
+import type { DeviceCredential, X509Proof } from '../registrations/registration.ts';
+import {
+  type Certificate,
+  ChainError,
+  certificateInfo,
+  isSelfSigned,
+  presentedChain,
+  validityFault,
+  verifyChain,
+} from '../x509.ts';
 
 /** An identified device, and the enrollment that applies to it. */
 export interface Attested {
@@ -14,6 +22,14 @@ export interface Attested {
   /** In the spelling of the certificate's common name, or of the signed resource. */
   readonly registrationId: string;
   readonly credential: DeviceCredential;
+  /** Of a device that was identified by a certificate. */
+  readonly x509?: X509Proof;
+}
+
+interface Found {
+  readonly entry: Entry;
+  /** The certificate of the chain that the group holds. */
+  readonly issuer?: Certificate;
 }
 
 export interface X509AttestationParts {
@@ -32,12 +48,17 @@ export function createX509Attestation({ entries, cas, now }: X509AttestationPart
     const presented = presentedChain(socket);
     const [leaf] = presented;
     if (!leaf) throw unauthorized('Unauthorized. The device presented neither a client certificate nor a signature.');
-    const entry = individualOf(leaf, presented) ?? blockOf(registrationId, presented) ?? groupOf(presented);
+    const individual = individualOf(leaf, presented) ?? blockOf(registrationId, presented);
+    const { entry, issuer }: Found = individual ? { entry: individual } : groupOf(presented);
     checkCommonName(leaf, registrationId, entry);
     return {
       entry,
       registrationId: entry.kind === 'individual' ? entry.id : (leaf.commonNames[0] ?? registrationId),
       credential: { type: 'x509', thumbprint: leaf.sha256Thumbprint, certificate: leaf.der.toString('base64') },
+      x509: {
+        certificateInfo: certificateInfo(leaf),
+        ...(issuer && { signingCertificateInfo: certificateInfo(issuer) }),
+      },
     };
   };
 
@@ -63,10 +84,10 @@ export function createX509Attestation({ entries, cas, now }: X509AttestationPart
     return entry;
   }
 
-  function groupOf(presented: readonly Certificate[]): Entry {
+  function groupOf(presented: readonly Certificate[]): Found {
     for (const issuer of chainOf(presented).slice(1)) {
       const entry = entries.ofCertificate('group', issuer.sha256Thumbprint) ?? byCaReference(issuer);
-      if (entry) return entry;
+      if (entry) return { entry, issuer };
     }
     throw unauthorized('Unauthorized. No enrollment holds this certificate or one of its issuers.');
   }

@@ -48,6 +48,15 @@ export function deviceRoutes({ attest, registrar, settings }: DeviceRouteParts):
     return { device, registration: registrar.progress(device.registrationId) };
   }
 
+  /** The headers of an unfinished answer. The location is that of the registration, also in the answer to a poll. */
+  function acceptedHeaders(call: Call, registrationId: string, seconds: number): Record<string, string> {
+    const host = call.header('host') ?? settings.serviceHostName;
+    return {
+      Location: `https://${host}/${idScope}/registrations/${encodeURIComponent(registrationId)}/register`,
+      'retry-after': String(seconds),
+    };
+  }
+
   return [
     {
       method: 'PUT',
@@ -63,15 +72,11 @@ export function deviceRoutes({ attest, registrar, settings }: DeviceRouteParts):
         const wait = registering.acquire();
         if (wait > 0) throw throttled(wait);
         const registration = registrar.register({ ...device, payload });
-        if (registration.status === 'disabled') return resultAnswer(registration);
+        if (registration.status === 'disabled') return resultAnswer(registration, registration.operationId);
         // As in the service, the outcome is left to the poll, even if it is already known.
-        const host = call.header('host') ?? settings.serviceHostName;
         return {
           status: 202,
-          headers: {
-            Location: `https://${host}/${idScope}/registrations/${encodeURIComponent(device.registrationId)}/register`,
-            'retry-after': String(retryAfterSeconds),
-          },
+          headers: acceptedHeaders(call, device.registrationId, retryAfterSeconds),
           body: { operationId: registration.operationId, status: 'assigning' },
         };
       },
@@ -80,13 +85,15 @@ export function deviceRoutes({ attest, registrar, settings }: DeviceRouteParts):
       method: 'GET',
       path: '/{idScope}/registrations/{id}/operations/{operationId}',
       handle(call) {
-        const { registration } = polled(call);
-        if (!registration || registration.operationId !== call.parameters['operationId']) {
+        const { device, registration } = polled(call);
+        const operationId = call.parameters['operationId'] ?? '';
+        if (!registration || !isOperationOf(registration, operationId, now())) {
           throw dpsError(404, 'There is no such operation of this device.');
         }
-        if (registration.status !== 'assigning') return resultAnswer(registration);
+        const answer = resultAnswer(registration, operationId);
+        if (registration.status !== 'assigning') return answer;
         // The client of IoT Edge fails if an unfinished answer has no registrationState.
-        return { ...resultAnswer(registration), status: 202, headers: { 'retry-after': String(pollIntervalSeconds) } };
+        return { ...answer, status: 202, headers: acceptedHeaders(call, device.registrationId, pollIntervalSeconds) };
       },
     },
     {
@@ -101,7 +108,16 @@ export function deviceRoutes({ attest, registrar, settings }: DeviceRouteParts):
   ];
 }
 
-function resultAnswer(registration: Registration): Answer {
-  const { operationId, status } = registration;
+/** An earlier operation of the device has the state of its last one. */
+function isOperationOf(registration: Registration, operationId: string, now: Date): boolean {
+  const earlier = registration.earlierOperations?.find((each) => each.operationId === operationId);
+  return (
+    operationId === registration.operationId ||
+    (earlier !== undefined && Date.parse(earlier.validUntil) > now.getTime())
+  );
+}
+
+function resultAnswer(registration: Registration, operationId: string): Answer {
+  const { status } = registration;
   return { status: 200, body: { operationId, status, registrationState: showRegistrationResult(registration) } };
 }

@@ -14,7 +14,10 @@ export interface Entry {
 
 export type EntryKind = 'group' | 'individual';
 
-/** Members that are returned as the client sent them. DPS adds no defaults, so a member that was not sent is missing. */
+/**
+ * Members that are returned as the client sent them. DPS has defaults for the status and the two policies if they were not sent. Every
+ * other member that was not sent is missing.
+ */
 export interface EntrySettings {
   readonly deviceId?: string;
   readonly capabilities?: { readonly iotEdge: boolean };

@@ -13,8 +13,12 @@ import {
   type StoredCertificate,
 } from './entry.ts';
 
-/** 1 to 128 letters, digits and `-._:`, ending with a letter, digit or dash: https://learn.microsoft.com/azure/iot-dps/concepts-service */
-export const idSyntax = /^[a-z0-9\-._:]{0,127}[a-z0-9-]$/i;
+/**
+ * 1 to 128 letters, digits and `-._:`. "No special characters allowed at start or end":
+ * https://learn.microsoft.com/rest/api/iot-dps/service/individual-enrollment/create-or-update. Another page allows a dash at the end
+ * (https://learn.microsoft.com/azure/iot-dps/concepts-service#registration-id). An id that only one of them allows is refused.
+ */
+export const idSyntax = /^[a-z0-9](?:[a-z0-9\-._:]{0,126}[a-z0-9])?$/i;
 
 const object = z.record(z.string(), z.unknown());
 
@@ -87,8 +91,19 @@ export function createEntryParser({
   hubs,
   webhook,
   random,
-}: Pick<Settings, 'hubs' | 'webhook' | 'random'>): EntryParser {
+  defaultAllocationPolicy,
+}: Pick<Settings, 'hubs' | 'webhook' | 'random' | 'defaultAllocationPolicy'>): EntryParser {
   const linked = new Set(hubs.map((hub) => hub.hostName.toLowerCase()));
+
+  /**
+   * What the service stores for a member that was not sent. A null is stored as it is
+   * (recorded answers: Azure/azure-sdk-for-python, sdk/iothub/azure-iot-deviceprovisioning/tests/recordings).
+   */
+  const defaults = () => ({
+    provisioningStatus: 'enabled' as const,
+    reprovisionPolicy: { updateHubAssignment: true, migrateDeviceData: true },
+    allocationPolicy: defaultAllocationPolicy,
+  });
 
   function checkAllocation({ allocationPolicy, iotHubs, iotHubHostName, customAllocationDefinition }: Input): void {
     if (iotHubs && iotHubs.length > 0 && !allocationPolicy) {
@@ -112,7 +127,7 @@ export function createEntryParser({
       if (typeof id !== 'string' || !idSyntax.test(id)) {
         throw dpsError(
           400,
-          `${kindNames[kind].idMember} must be 1 to 128 letters, digits, "-", ".", "_" or ":", the last one a letter, digit or dash.`,
+          `${kindNames[kind].idMember} must be 1 to 128 letters, digits, "-", ".", "_" or ":", the first and the last one a letter or digit.`,
         );
       }
       if (inBody && inBody.toLowerCase() !== id.toLowerCase()) {
@@ -132,7 +147,7 @@ export function createEntryParser({
       return {
         id,
         attestation: parseAttestation(kind, input.attestation, before, random),
-        settings: settingsOf(kind, input),
+        settings: settingsOf(kind, { ...defaults(), ...input }),
       };
     },
   };

@@ -76,6 +76,7 @@ export function createDpsErrorRenderer({ now, newId }: { now: () => Date; newId:
       status: known.status,
       headers: {
         'x-ms-request-id': trackingId,
+        'x-ms-error-code': String(known.code),
         ...(known.retryAfterSeconds === undefined ? {} : { 'retry-after': String(known.retryAfterSeconds) }),
       },
       body: {

@@ -100,14 +100,19 @@ export interface ServerOptions {
   readonly apis: readonly Api[];
   /** For paths that belong to no API: error format and limit. */
   readonly fallback: Api;
+  /** The longest waiting time that an answer asks for. A connection stays open for longer than that. */
+  readonly maxRetryAfterSeconds: number;
 }
+
+/** A client that waits as long as it was told sends its next request a little later. */
+const keepAliveMarginSeconds = 60;
 
 /**
  * Creates the HTTPS server of all APIs. It requests a client certificate and accepts any, because the rules of DPS decide about
  * the chain. Session tickets are off: in a resumed session the server sees only the leaf, not the chain. DPS requires TLS 1.2
  * or later (https://learn.microsoft.com/azure/iot-dps/tls-support).
  */
-export function createHttpsServer({ keyPem, certPem, apis, fallback }: ServerOptions): Server {
+export function createHttpsServer({ keyPem, certPem, apis, fallback, maxRetryAfterSeconds }: ServerOptions): Server {
   const match = createRouter(apis);
   return createServer(
     {
@@ -117,6 +122,8 @@ export function createHttpsServer({ keyPem, certPem, apis, fallback }: ServerOpt
       rejectUnauthorized: false,
       secureOptions: constants.SSL_OP_NO_TICKET,
       minVersion: 'TLSv1.2',
+      // The default of Node is 5 s. A client that keeps its connection while it waits, as the C SDK does, would find it closed.
+      keepAliveTimeout: (maxRetryAfterSeconds + keepAliveMarginSeconds) * 1000,
     },
     (request, response) => {
       answerRequest(request, match, fallback)

@@ -9,16 +9,19 @@ import { newEtag, timestamp } from '../record-metadata.ts';
 import type { Store } from '../store.ts';
 import type {
   DeviceCredential,
+  EarlierOperation,
   PendingAssignment,
   Registration,
   RegistrationStore,
   RegistrationSubstatus,
+  X509Proof,
 } from './registration.ts';
 
 export interface RegisterRequest {
   readonly registrationId: string;
   readonly entry: Entry;
   readonly credential: DeviceCredential;
+  readonly x509?: X509Proof;
   readonly payload?: unknown;
 }
 
@@ -127,7 +130,7 @@ export function createRegistrar({ store, entries, registrations, registry, setti
   }
 
   return {
-    register: ({ registrationId, entry, credential, payload }) =>
+    register: ({ registrationId, entry, credential, x509, payload }) =>
       store.transaction(() => {
         const before = registrations.get(registrationId);
         const disabled = entry.settings.provisioningStatus === 'disabled';
@@ -136,10 +139,12 @@ export function createRegistrar({ store, entries, registrations, registry, setti
           registrationId,
           entry: { kind: entry.kind, id: entry.id },
           attestation: credential.type,
+          ...(x509 && { x509 }),
           status: disabled ? 'disabled' : 'assigning',
           ...(before?.assignment ? { assignment: before.assignment } : {}),
           ...(before?.substatus ? { substatus: before.substatus } : {}),
           operationId: disabled ? '' : newOperationId(random),
+          earlierOperations: before ? earlierOperations(before, now()) : [],
           ...(disabled ? {} : { pending }),
           etag: '',
           createdDateTimeUtc: before?.createdDateTimeUtc ?? timestamp(now()),
@@ -159,6 +164,17 @@ export function createRegistrar({ store, entries, registrations, registry, setti
       await Promise.all(running.values());
     },
   };
+}
+
+/** The life of an operation id is not published. */
+const operationLifeMs = 60 * 60 * 1000;
+/** Keeps the record of a device small that registers all the time. */
+const maxEarlierOperations = 20;
+
+function earlierOperations({ earlierOperations: kept = [], operationId }: Registration, now: Date): EarlierOperation[] {
+  const validUntil = new Date(now.getTime() + operationLifeMs).toISOString();
+  const living = kept.filter((each) => Date.parse(each.validUntil) > now.getTime());
+  return [...living, ...(operationId === '' ? [] : [{ operationId, validUntil }])].slice(-maxEarlierOperations);
 }
 
 /** Makes an id in the form of the service: `5.<16 hex digits>.<uuid>`. */

@@ -1,5 +1,6 @@
 import type { Entry, EntryKind, JsonObject } from '../entries/entry.ts';
 import type { Page, PageRequest, Store } from '../store.ts';
+import type { CertificateInfo } from '../x509.ts';
 
 /** The registration state of a device. */
 export interface Registration {
@@ -7,6 +8,7 @@ export interface Registration {
   readonly registrationId: string;
   readonly entry: { readonly kind: EntryKind; readonly id: string };
   readonly attestation: 'x509' | 'symmetricKey';
+  readonly x509?: X509Proof;
   readonly status: RegistrationStatus;
   readonly substatus?: RegistrationSubstatus;
   /** The last assignment. A later registration that is pending, failed or disabled does not remove it. */
@@ -16,11 +18,26 @@ export interface Registration {
   /** For the device, from the custom allocation webhook. */
   readonly payload?: JsonObject;
   readonly operationId: string;
+  /** Of earlier registrations of the device, oldest first. A client whose answer was lost registers again, and may poll both. */
+  readonly earlierOperations?: readonly EarlierOperation[];
   /** Input of an unfinished assignment, so that the next process can resume it. */
   readonly pending?: PendingAssignment;
   readonly etag: string;
   readonly createdDateTimeUtc: string;
   readonly lastUpdatedDateTimeUtc: string;
+}
+
+export interface EarlierOperation {
+  readonly operationId: string;
+  /** ISO 8601. */
+  readonly validUntil: string;
+}
+
+/** The certificates by which the device was identified. */
+export interface X509Proof {
+  readonly certificateInfo: CertificateInfo;
+  /** The certificate of the group. */
+  readonly signingCertificateInfo?: CertificateInfo;
 }
 
 export type RegistrationStatus = 'unassigned' | 'assigning' | 'assigned' | 'failed' | 'disabled';
@@ -70,10 +87,20 @@ export function showRegistrationResult(registration: Registration): JsonObject {
   const { status, payload, registrationId } = registration;
   if (status === 'disabled') return { registrationId, status };
   return {
-    [registration.attestation]: {},
+    [registration.attestation]: proofOf(registration),
     ...showRegistrationState(registration, ''),
     ...(status === 'assigned' ? { substatus: 'initialAssignment' } : {}),
     ...(payload === undefined ? {} : { payload }),
+  };
+}
+
+/** `X509RegistrationResult` or `SymmetricKeyRegistrationResult`. */
+function proofOf({ entry, x509 }: Registration): JsonObject {
+  const { certificateInfo, signingCertificateInfo } = x509 ?? {};
+  return {
+    ...(certificateInfo && { certificateInfo }),
+    ...(entry.kind === 'group' && { enrollmentGroupId: entry.id }),
+    ...(signingCertificateInfo && { signingCertificateInfo }),
   };
 }
 

@@ -174,6 +174,8 @@ test('an assignment that waits for its webhook is resumed by the next process', 
   );
   await first.stop();
   gate = Promise.resolve();
+  assert.equal(unfinished.headers['location'], accepted.headers['location']);
+  assert.equal(unfinished.headers['retry-after'], '1');
 
   answers = [{ status: 200, body: { iotHubHostName: 'hub-2.localhost' } }];
   const second = await startDps(options);

@@ -37,11 +37,12 @@ const symmetric = { type: 'symmetricKey', symmetricKey: { primaryKey: null, seco
 async function refusal(work: Promise<unknown>, status: number): Promise<{ errorCode: number; message: string }> {
   const error = await work.then(
     () => assert.fail(`expected HTTP ${status}`),
-    (caught) => caught as { response: { statusCode: number }; responseBody: string },
+    (caught) => caught as { response: { statusCode: number; headers: Record<string, string> }; responseBody: string },
   );
   assert.equal(error.response?.statusCode, status, String(error));
   const body = JSON.parse(error.responseBody);
   assert.equal(Math.trunc(body.errorCode / 1000), status);
+  assert.equal(error.response.headers['x-ms-error-code'], String(body.errorCode));
   assert.match(body.trackingId, /^[0-9a-f-]{36}$/);
   assert.ok(!Number.isNaN(Date.parse(body.timestampUtc)));
   return body;
@@ -78,8 +79,10 @@ test('the answer has the details of certificates, never the certificates themsel
         },
       },
     },
-    // No capabilities, policies or status, because the service stores no defaults.
     initialTwin: { tags: { site: 'berlin' } },
+    // Were not sent.
+    ...{ provisioningStatus: 'enabled', allocationPolicy: 'hashed' },
+    reprovisionPolicy: { updateHubAssignment: true, migrateDeviceData: true },
   });
   assert.match(Buffer.from(etag ?? '', 'base64').toString(), /^"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"$/);
   assert.equal(createdDateTimeUtc, lastUpdatedDateTimeUtc);
@@ -207,6 +210,8 @@ test('TPM endorsement keys are always shown, and null members are dropped except
   const { responseBody } = await dps.service.getIndividualEnrollment('tpm');
   assert.deepEqual(responseBody.attestation, attestation);
   assert.deepEqual(Object.keys(responseBody).sort(), [
+    // Was not sent.
+    'allocationPolicy',
     'attestation',
     'createdDateTimeUtc',
     'etag',
@@ -237,10 +242,53 @@ test('rules of the service are enforced with its error texts', async () => {
   await refusal(put({ attestation: signing('x') }), 400);
   await refusal(put({ attestation: { type: 'riddle' } }), 400);
   await refusal(put({ initialTwin: { tags: { 'a.b': 1 } } }), 400);
-  for (const id of ['a b', 'ü', 'ends_', 'x'.repeat(129), '../enrollmentGroups', '%00']) {
+  for (const id of ['a b', 'ü', 'x'.repeat(129), '../enrollmentGroups', '%00']) {
     const body = individual({ registrationId: id, attestation: symmetric });
     await refusal(dps.service.createOrUpdateIndividualEnrollment(body), 400);
   }
+});
+
+test('an id has no special character at its start or end', async () => {
+  for (const special of ['-', '.', '_', ':']) {
+    for (const id of [`${special}id`, `id${special}`, special]) {
+      const own = dps.service.createOrUpdateIndividualEnrollment(
+        individual({ registrationId: id, attestation: symmetric }),
+      );
+      assert.match((await refusal(own, 400)).message, /the first and the last one a letter or digit/, id);
+      const groups = dps.service.createOrUpdateEnrollmentGroup(
+        group({ enrollmentGroupId: id, attestation: symmetric }),
+      );
+      assert.match((await refusal(groups, 400)).message, /the first and the last one a letter or digit/, id);
+    }
+    const inside = individual({ registrationId: `a${special}1`, attestation: symmetric });
+    await dps.service.createOrUpdateIndividualEnrollment(inside);
+    await dps.service.deleteIndividualEnrollment(`a${special}1`);
+  }
+});
+
+test('a member that was not sent has the default of the service, and one that was sent as null has none', async () => {
+  const put = async (more: object) => {
+    const sent = individual({ registrationId: 'defaults', attestation: symmetric, ...more });
+    await dps.service.createOrUpdateIndividualEnrollment(sent);
+    const { responseBody } = await dps.service.getIndividualEnrollment('defaults');
+    await dps.service.deleteIndividualEnrollment('defaults');
+    const { provisioningStatus, allocationPolicy, reprovisionPolicy } = responseBody;
+    return { provisioningStatus, allocationPolicy, reprovisionPolicy };
+  };
+  const defaults = {
+    provisioningStatus: 'enabled',
+    allocationPolicy: 'hashed',
+    reprovisionPolicy: { updateHubAssignment: true, migrateDeviceData: true },
+  };
+  assert.deepEqual(await put({}), defaults);
+  const stays = { reprovisionPolicy: { updateHubAssignment: false, migrateDeviceData: false } };
+  assert.deepEqual(await put(stays), { ...defaults, ...stays });
+  const nulls = { provisioningStatus: null, allocationPolicy: null, reprovisionPolicy: null };
+  const absent = { provisioningStatus: null, allocationPolicy: undefined, reprovisionPolicy: undefined };
+  assert.deepEqual(await put(nulls), absent);
+  // Without iotHubs no policy is needed, and with them the default is not enough.
+  const { errorCode } = await refusal(put({ iotHubs: ['hub-1.localhost'] }), 400);
+  assert.equal(errorCode, 400004);
 });
 
 const bulk = (mode: string, enrollments: object[]) =>
