@@ -35,6 +35,7 @@ import { createKeyVaultSecretStore } from '../lib/azure/key-vault-secrets.ts';
 import type { Check } from '../lib/azure/probe.ts';
 import { createMessageQueue } from '../lib/azure/queues.ts';
 import { countBilledRequests } from '../lib/azure/request-metrics.ts';
+import { createUploadSigner, type SignUpload } from '../lib/azure/upload-url.ts';
 import type { RenewalRate } from '../lib/devices/renewal-rate.ts';
 import { createAllocationKeys } from '../lib/enrollment/allocation-keys.ts';
 import { createGroups } from '../lib/enrollment/groups.ts';
@@ -95,6 +96,8 @@ export interface Services extends Ports {
   readonly enrollmentQueue: Ports['enrollmentQueue'] & { waiting(): Promise<number> };
   /** How long a chunk of individual enrollments takes at the rate that DPS allows. */
   readonly secondsPerChunk: number;
+  /** Gives the right to create one blob in the container `manifests`. */
+  readonly signUpload: SignUpload;
   /** Tries every dependency. */
   readonly checks: () => Promise<Check[]>;
 }
@@ -312,6 +315,7 @@ export function createServices(config: Config): Services {
     chunkRows: config.chunkRows,
     bundleRetentionDays: config.bundleRetentionDays,
     checks,
+    signUpload: createUploadSigner(blobService, blobContainers.manifests, { now }),
     retry,
     now,
     newId: randomUUID,
