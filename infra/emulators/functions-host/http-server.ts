@@ -285,13 +285,11 @@ function passedHeaders(
   return headers;
 }
 
-/** The answer of the real host has no Content-Length: its body is chunked. */
 function toResponse(http: HttpData | undefined): Response {
   if (http === undefined) return new Response(null, { status: 200 });
   const { statusCode, headers, body } = http;
   const content = body?.bytes ?? body?.string ?? body?.json;
   const status = Number(statusCode ?? 200);
   const isBodiless = content === undefined || status === 204 || status === 304;
-  if (isBodiless) return new Response(null, { status, headers: headers ?? {} });
-  return new Response(Buffer.from(content), { status, headers: { ...headers, 'transfer-encoding': 'chunked' } });
+  return new Response(isBodiless ? null : Buffer.from(content), { status, headers: headers ?? {} });
 }

@@ -64,6 +64,7 @@ test('a client that is still sending gets the answer of a function that does not
 test('a long answer arrives as a whole', async () => {
   const answer = await fetch(`${url}/api/download/320`);
   assert.equal((await answer.arrayBuffer()).byteLength, 320 * 64 * 1024);
+  assert.deepEqual([answer.headers.get('transfer-encoding'), answer.headers.get('content-length')], ['chunked', null]);
 });
 
 test('a body that fails in the middle ends the connection, and does not look complete', async () => {
