@@ -10,6 +10,7 @@ import { benchmarks } from './benchmarks.ts';
 import { formatBar, formatValue } from './format.ts';
 import type { Machine } from './harness/machine.ts';
 import { type Result, readResults } from './results.ts';
+import { telemetryCost } from './telemetry-cost.ts';
 import { whatLimits } from './what-limits.ts';
 import { inAzure } from './where-it-holds.ts';
 
@@ -24,7 +25,7 @@ export function performancePage(results: readonly Result[]): string {
   const pipelineRate = results
     .find(({ name }) => name === 'pipeline')
     ?.measurements.find(({ name }) => name === 'upload to completed, two hosts')?.value;
-  return `${[intro, conditions(results), whatHolds(results), whatLimits(pipelineRate), ...sections, priceTable()].join('\n\n')}\n`;
+  return `${[intro, conditions(results), whatHolds(results), whatLimits(pipelineRate), ...sections, telemetryCost(), priceTable()].join('\n\n')}\n`;
 }
 
 /** Which figure holds in Azure, and which on the bench only. */

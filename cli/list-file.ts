@@ -35,6 +35,13 @@ export async function openList(path: string, terminal: Terminal): Promise<ListFi
   }
 }
 
+/** What `POST /api/uploads` calls the format of a list. @returns undefined when the name of the file does not say it */
+export function formatOf({ mediaType }: ListFile): 'csv' | 'ndjson' | 'xlsx' | undefined {
+  if (mediaType === mediaTypes['.xlsx']) return 'xlsx';
+  if (mediaType === mediaTypes['.ndjson']) return 'ndjson';
+  return mediaType.startsWith('text/') ? 'csv' : undefined;
+}
+
 /** What openapi-fetch needs to send a body as it is, and not as JSON. */
 export function asIs({ body, mediaType }: ListFile) {
   return {

@@ -245,6 +245,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get an address to upload a manifest to
+         * @description For a list that is too long for `POST /api/jobs`: it goes straight to blob storage, and the caller needs no role there. The address is good for 15 minutes. The job begins when the upload has ended.
+         */
+        post: operations["create-upload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/uploads/{uploadId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of an upload: its job */
+        get: operations["get-upload"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/jobs/{jobId}/errors": {
         parameters: {
             query?: never;
@@ -2586,6 +2623,36 @@ export interface components {
                 self: string;
             };
         };
+        UploadWithUrl: {
+            upload: components["schemas"]["Upload"];
+            /** @description Signed: whoever has it can create this one blob, once, until `expiresAt`. No answer shows it again. */
+            url: string;
+            /** @description Headers that the PUT to the URL needs. */
+            headers: {
+                [key: string]: string;
+            };
+            /** @description The same for `curl`; put the name of the file in the place of LIST. */
+            command: string;
+        };
+        /** @description A list that is uploaded to blob storage. */
+        Upload: {
+            uploadId: string;
+            /**
+             * @description `waiting`: nothing was uploaded yet. `received`: the list is stored, and its job comes within seconds. `submitted`: it has a job. `expired`: nothing was uploaded in time, or the list was deleted.
+             * @enum {string}
+             */
+            status: "waiting" | "received" | "submitted" | "expired";
+            /** @description Where the list is expected, in the container `manifests`. */
+            blob: string;
+            /** @description The upload can begin until then. */
+            expiresAt: components["schemas"]["Time"];
+            jobId?: string;
+            /** @description Paths. */
+            links: {
+                self: string;
+                job?: string;
+            };
+        };
         RowErrors: {
             errors: components["schemas"]["RowError"][];
             /** @description Absent on the last page. */
@@ -4666,7 +4733,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description The manifest (docs/manifests.md), also with Content-Encoding: gzip. At most 104857600 bytes. */
+        /** @description The manifest (docs/manifests.md), also with Content-Encoding: gzip. At most 33554432 bytes. */
         requestBody: {
             content: {
                 "text/csv": string;
@@ -4759,7 +4826,7 @@ export interface operations {
                 };
             };
             /**
-             * @description `manifest-too-large`: Split the list, or upload it to the container manifests, which takes any size.
+             * @description `manifest-too-large`: Split the list, or upload it to blob storage (POST /api/uploads), which takes any size.
              *
              *     `request-too-large`: Send a smaller body; docs/host.md lists the limits.
              */
@@ -4873,7 +4940,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description The manifest (docs/manifests.md), also with Content-Encoding: gzip. At most 104857600 bytes. */
+        /** @description The manifest (docs/manifests.md), also with Content-Encoding: gzip. At most 33554432 bytes. */
         requestBody: {
             content: {
                 "text/csv": string;
@@ -4969,7 +5036,7 @@ export interface operations {
                 };
             };
             /**
-             * @description `manifest-too-large`: Split the list, or upload it to the container manifests, which takes any size.
+             * @description `manifest-too-large`: Split the list, or upload it to blob storage (POST /api/uploads), which takes any size.
              *
              *     `request-too-large`: Send a smaller body; docs/host.md lists the limits.
              */
@@ -5248,6 +5315,128 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         title: "manifest-gone" | "report-missing";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "create-upload": {
+        parameters: {
+            query?: {
+                /** @description The group of rows that name none. */
+                enrollmentGroup?: string;
+                /** @description For devices that are provisioned already: refuse other content, replace it, or provision again in any case. */
+                onConflict?: "reject" | "replace" | "reissue";
+                /** @description Replace individual enrollments that DPS has and that this deployment did not create. */
+                adopt?: boolean;
+                /** @description The digest of a check. The list is refused if it, its groups or the records of its devices changed since. */
+                check?: string;
+                /** @description Check the list, as `POST /api/checks` does with a large one: its job ends as `checked`. */
+                dryRun?: boolean;
+                /** @description How the list is written. */
+                format?: "csv" | "ndjson" | "xlsx";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The address. */
+            201: {
+                headers: {
+                    /** @description Path of the upload. */
+                    location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadWithUrl"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            /**
+             * @description `forbidden`: Ask for the role that the message names, and for the enrollment group if it names one.
+             *
+             *     `other-site`: Use the console of this app, or send a token or function key and no cookie.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "forbidden" | "other-site";
+                    };
+                };
+            };
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
+                    };
+                };
+            };
+            /** @description `concurrent-change`: Read the resource again and repeat the request. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "concurrent-change";
+                    };
+                };
+            };
+            413: components["responses"]["Error413"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    "get-upload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                uploadId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The upload. `retry-after` is there while it can still get a job. */
+            200: {
+                headers: {
+                    /** @description Seconds until it is worth asking again. */
+                    "retry-after"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Upload"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not-found`: Check the id: GET /api/jobs, /api/devices and /api/enrollment-groups have lists. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        title: "not-found";
                     };
                 };
             };

@@ -101,6 +101,8 @@ export interface EarlyConfig {
   readonly groupRoles: GroupRoles;
   /** Absent: spans and metrics are sent nowhere. */
   readonly telemetry?: TelemetryConfig;
+  /** The longest manifest that is taken over HTTP. The default if the setting is wrong. */
+  readonly maxUploadMiB: number;
 }
 
 /** Where spans and metrics go. The log goes through the host. */
@@ -112,6 +114,8 @@ export type TelemetryConfig = {
   | { readonly to: 'console' }
   | { readonly to: 'azure'; readonly connectionString: string; readonly identityClientId?: string }
 );
+
+const { MAX_UPLOAD_MIB: maxUpload } = settings.shape;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -138,6 +142,7 @@ export function readEarlyConfig(env: Environment = process.env): EarlyConfig {
     accessIssue: accessIssueOf(env),
     groupRoles: settings.shape.GROUP_ROLES.safeParse(env['GROUP_ROLES'] || undefined).data ?? new Map(),
     telemetry: telemetryOf(env),
+    maxUploadMiB: maxUpload.safeParse(env['MAX_UPLOAD_MIB'] || undefined).data ?? maxUpload.parse(undefined),
   };
 }
 

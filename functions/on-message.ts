@@ -4,6 +4,7 @@ import { deadLetterId } from '../lib/jobs/dead-letters.ts';
 import { bodyText, decodedBody } from '../lib/jobs/messages.ts';
 import { withLog } from '../lib/log.ts';
 import { poisonQueue, type QueueName } from '../lib/resource-names.ts';
+import { retrying } from '../lib/retry.ts';
 import { logTo } from './log.ts';
 import { type Services, services } from './services.ts';
 
@@ -46,18 +47,20 @@ export function onMessage(
 }
 
 /**
- * Wraps the handler of a poison queue. Every error is thrown: the host delivers a message of a poison queue again until it
- * is handled.
+ * Wraps the handler of a poison queue. The host does not release a message of a poison queue when its function fails: it stays
+ * hidden for the rest of its lease, ten minutes. So one lost write would hold up the end of a job for as long. An error that can
+ * pass is therefore retried here, for as long as a call waits for a service anyway. After that it is thrown, and the message
+ * comes again once its lease ends.
  * @param handle gets the text of the message
  */
-export function onPoisonMessage(handle: (body: string, services: Services) => Promise<unknown>): QueueHandler {
+export function onPoisonMessage(
+  handle: (body: string, services: Services) => Promise<unknown>,
+  servicesOf: () => Services = services,
+): QueueHandler {
   return async (message, context) => {
-    try {
-      await withLog(logTo(context), () => handle(bodyText(message), services()));
-    } catch (error) {
-      await waitRetryAfter(asFleetError(error), services().retry.sleep);
-      throw error;
-    }
+    const given = servicesOf();
+    const once = () => handle(bodyText(message), given);
+    await withLog(logTo(context), () => retrying(once, { ...given.retry, now: given.now }));
   };
 }
 

@@ -35,6 +35,7 @@ import { createKeyVaultSecretStore } from '../lib/azure/key-vault-secrets.ts';
 import type { Check } from '../lib/azure/probe.ts';
 import { createMessageQueue } from '../lib/azure/queues.ts';
 import { countBilledRequests } from '../lib/azure/request-metrics.ts';
+import { createUploadSigner, type SignUpload } from '../lib/azure/upload-url.ts';
 import type { RenewalRate } from '../lib/devices/renewal-rate.ts';
 import { createAllocationKeys } from '../lib/enrollment/allocation-keys.ts';
 import { createGroups } from '../lib/enrollment/groups.ts';
@@ -98,6 +99,8 @@ export interface Services extends Ports {
   readonly secondsPerChunk: number;
   /** Days after which records of ended things are deleted. */
   readonly retention: Retention;
+  /** Gives the right to create one blob in the container `manifests`. */
+  readonly signUpload: SignUpload;
   /** Tries every dependency. */
   readonly checks: () => Promise<Check[]>;
 }
@@ -322,6 +325,7 @@ export function createServices(config: Config): Services {
     bundleRetentionDays: config.bundleRetentionDays,
     retention,
     checks,
+    signUpload: createUploadSigner(blobService, blobContainers.manifests, { now }),
     retry,
     now,
     newId: randomUUID,

@@ -62,7 +62,7 @@ const definitions = {
   'manifest-too-large': {
     acts: 'sender',
     status: 413,
-    hint: 'Split the list, or upload it to the container manifests, which takes any size.',
+    hint: 'Split the list, or upload it to blob storage (POST /api/uploads), which takes any size.',
   },
   'manifest-gone': {
     acts: 'sender',

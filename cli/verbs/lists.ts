@@ -4,6 +4,7 @@ import { CliError, exitCodes } from '../errors.ts';
 import { followAndShow } from '../follow.ts';
 import { checkLines, exitCodeOf, type Job, jobLines, nextOf, repairLines } from '../job-view.ts';
 import { asIs, openList } from '../list-file.ts';
+import { isTooLong, uploadList } from '../upload-list.ts';
 
 export interface ListOptions {
   readonly group?: string | undefined;
@@ -19,7 +20,10 @@ interface CheckOptions extends ListOptions {
 export async function check(context: Context, file: string, options: CheckOptions): Promise<number> {
   const api = await context.api();
   const list = await openList(file, context.terminal);
-  const answer = await answered(api.client.POST('/checks', { params: { query: queryOf(options) }, ...asIs(list) }));
+  const query = queryOf(options);
+  const answer = (await isTooLong(api, list, 'create-check'))
+    ? await uploadList(context, api, list, { ...query, dryRun: true })
+    : await answered(api.client.POST('/checks', { params: { query }, ...asIs(list) }));
   const { digest, refused } =
     'outcomes' in answer ? await showCheck(context, answer) : await awaitCheck(context, api, answer, options);
   if (refused === 0) context.say(`next: fleet submit ${file}${optionsText(options)} --check ${digest}`);
@@ -70,21 +74,24 @@ export async function submit(context: Context, file: string, options: SubmitOpti
 const attempts = 4;
 
 /**
- * Sends a list. A request without an answer is sent again with the same key, so it is one job.
+ * Sends a list. A request without an answer is sent again with the same key, so it is one job. A list that is too long for a
+ * request is uploaded to blob storage.
  * @throws CliError what the last attempt met
  */
 export async function sendList(
-  { terminal }: Context,
-  { client }: Api,
+  context: Context,
+  api: Api,
   file: string,
   { key, check, ...options }: ListOptions & { readonly key: string; readonly check?: string | undefined },
 ): Promise<Job> {
   const query = { ...queryOf(options), ...(check === undefined ? {} : { check }) };
+  const { terminal } = context;
   const list = await openList(file, terminal);
+  if (await isTooLong(api, list, 'submit-job')) return uploadList(context, api, list, query);
   for (let attempt = 1; ; attempt += 1) {
     try {
       const params = { query, header: { 'idempotency-key': key } };
-      return await answered(client.POST('/jobs', { params, ...asIs(list) }));
+      return await answered(api.client.POST('/jobs', { params, ...asIs(list) }));
     } catch (error) {
       const { code } = error instanceof CliError ? error.details : {};
       const noAnswer =

@@ -21,11 +21,14 @@ interface BodyBase {
   readonly description: string;
   /**
    * The longest body, in bytes. The Functions host has read the whole body before this code runs; what the host reads is
-   * limited by the app setting FUNCTIONS_REQUEST_BODY_SIZE_LIMIT (docs/host.md, which lists every limit).
+   * limited by the app setting FUNCTIONS_REQUEST_BODY_SIZE_LIMIT, beyond which it answers 500 without a body. So this limit is
+   * well below that one (docs/host.md, which lists every limit).
    */
   readonly maxBytes: number;
   /** Default: `request-too-large`. */
   readonly tooLarge?: ErrorCode;
+  /** What the sender of a longer body can do instead, in a sentence. */
+  readonly instead?: string;
 }
 
 /** JSON that its schema checks: `request-invalid` names every fault. */
@@ -160,11 +163,6 @@ function checked(schema: z.ZodType, value: unknown): unknown {
 
 function tooLarge({ id, body }: TakesBody): FleetError {
   const limit = maxBodyBytes({ id, body });
-  return new FleetError(
-    body?.tooLarge ?? 'request-too-large',
-    `The body is too large. ${id} takes at most ${limit} bytes.`,
-    {
-      expected: `at most ${limit} bytes`,
-    },
-  );
+  const message = [`The body is too large. ${id} takes at most ${limit} bytes.`, body?.instead].join(' ').trimEnd();
+  return new FleetError(body?.tooLarge ?? 'request-too-large', message, { expected: `at most ${limit} bytes` });
 }

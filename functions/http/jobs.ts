@@ -10,6 +10,7 @@ import { submitChecked } from '../../lib/pipeline/check-manifest.ts';
 import { retryJob } from '../../lib/pipeline/retry-job.ts';
 import { type Submission, submitManifest } from '../../lib/pipeline/submit-manifest.ts';
 import { submitOnce } from '../../lib/pipeline/submit-once.ts';
+import { readEarlyConfig } from '../config.ts';
 import { type BodyDefinition, MiB } from './body.ts';
 import { etagHeader, etagOf, ifNoneMatch, unlessKnown } from './etag.ts';
 import { jobSchema, jobView } from './job-view.ts';
@@ -26,7 +27,11 @@ export const accepted = { location, 'retry-after': retryAfter };
 /** The local host polls its queues every 250 ms, the host in Azure every 2 seconds. */
 const again = { 'retry-after': '2' };
 const pathParameters = z.object({ jobId: jobIdInPath });
-const maxUploadBytes = 100 * MiB;
+
+/** Read once: an app setting that changes restarts the app. */
+const maxUploadBytes = readEarlyConfig().maxUploadMiB * MiB;
+/** What gzip may unpack to. It is unpacked block by block, so the memory of the instance does not bound it. */
+const maxUnpackedBytes = 100 * MiB;
 
 function groupIdExpected(found: string): string {
   const meant = idMeantBy(found);
@@ -52,13 +57,22 @@ export const submissionQuery = z.object({
     .describe('Replace individual enrollments that DPS has and that this deployment did not create.'),
 });
 
+export const checkDigest = z
+  .string()
+  .regex(/^sha256:[0-9a-f]{64}$/, 'the digest of a check: sha256: and 64 hex digits')
+  .optional()
+  .describe(
+    'The digest of a check. The list is refused if it, its groups or the records of its devices changed since.',
+  );
+
 export const manifestBody = {
   kind: 'stream',
   description: 'The manifest (docs/manifests.md), also with Content-Encoding: gzip.',
   mediaTypes: uploadMediaTypes,
-  // The default limit of the host. A large body is stored as it comes, never as a whole in memory.
+  // The app stores a body as it comes. The host has the whole of it in memory before that, so the limit follows the instance.
   maxBytes: maxUploadBytes,
   tooLarge: 'manifest-too-large',
+  instead: 'Pack it with gzip, or upload it to blob storage: POST /api/uploads answers with an address and a command.',
 } as const satisfies BodyDefinition;
 
 /** The errors of a body that is not a manifest. */
@@ -87,7 +101,7 @@ export async function submissionOf(
   body: AsyncGenerator<Uint8Array>,
   { headers }: Pick<HttpRequest, 'headers'>,
 ): Promise<Submission> {
-  const upload = await readUpload(headers, body, maxUploadBytes);
+  const upload = await readUpload(headers, body, maxUnpackedBytes);
   return { ...upload, ...(defaultGroup !== undefined && { defaultGroup }), onConflict, adopt };
 }
 
@@ -112,15 +126,7 @@ const submitJob = defineOperation({
   description: 'Stores the list and answers at once. Ask for the job to see what becomes of its rows.',
   role: 'submitter',
   perGroup: true,
-  query: submissionQuery.extend({
-    check: z
-      .string()
-      .regex(/^sha256:[0-9a-f]{64}$/, 'the digest of a check: sha256: and 64 hex digits')
-      .optional()
-      .describe(
-        'The digest of a check. The list is refused if it, its groups or the records of its devices changed since.',
-      ),
-  }),
+  query: submissionQuery.extend({ check: checkDigest }),
   headers: z.object({ 'idempotency-key': idempotencyKey }),
   body: manifestBody,
   answers: { 202: { description: 'The job.', schema: jobSchema, headers: accepted } },

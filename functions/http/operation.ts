@@ -8,7 +8,7 @@ import type { ErrorCode } from '../../lib/errors.ts';
 import { isObject } from '../../lib/json.ts';
 import type { Services } from '../services.ts';
 import { type Body, type BodyDefinition, dropRestOfBody, readBody } from './body.ts';
-import { readParameters } from './parameters.ts';
+import { joinedQuery, platformParameters, readParameters } from './parameters.ts';
 import { type Answers, type Reply, write } from './reply.ts';
 
 /**
@@ -155,7 +155,9 @@ function auditAct(
   request: HttpRequest,
   { caller, requestId }: { readonly caller: Caller; readonly requestId: string },
 ): AuditAct {
-  const { reason, ...query } = Object.fromEntries(request.query) as Record<string, string>;
+  // The function key can be a parameter. The trail keeps its entries for years.
+  const shownQuery = [...joinedQuery(request.query)].filter(([name]) => !platformParameters.includes(name));
+  const { reason, ...query } = Object.fromEntries(shownQuery);
   const shown = { ...details, ...(Object.keys(query).length > 0 && { query }) };
   const given = isObject(body) && typeof body['reason'] === 'string' ? body['reason'] : reason;
   return {

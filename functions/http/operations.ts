@@ -20,6 +20,7 @@ import { descriptionOperations } from './openapi.ts';
 import type { Operation } from './operation.ts';
 import { renewalOperations } from './renewals.ts';
 import { summaryOperations } from './summary.ts';
+import { uploadOperations } from './uploads.ts';
 import { webhookOperations } from './webhooks.ts';
 
 /**
@@ -31,6 +32,7 @@ export const operations: readonly Operation[] = [
   ...groupRollovers,
   ...checkOperations,
   ...jobOperations,
+  ...uploadOperations,
   ...jobReportOperations,
   ...deviceOperations,
   ...deviceBlocks,

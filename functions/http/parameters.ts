@@ -26,7 +26,7 @@ interface Parameters {
  * Reads the parameters of a request. In a GET, an empty query parameter counts as absent. Elsewhere it is a fault: it may come from
  * a variable that was not set, and without `queue`, a redrive takes all queues.
  * @throws FleetError `not-found` when the path names what cannot exist; `request-invalid` with every other fault: a parameter
- * that does not exist, stands twice, or has another form
+ * that does not exist, or has another form
  */
 export function readParameters(schemas: ParameterSchemas, request: HttpRequest): Parameters {
   const { method, pathParameters, query, headers } = schemas;
@@ -35,14 +35,13 @@ export function readParameters(schemas: ParameterSchemas, request: HttpRequest):
 
   const names = Object.keys(query.shape);
   const isGiven = (name: string, value: string) => names.includes(name) && (value !== '' || method !== 'GET');
-  const given = Object.fromEntries([...request.query].filter(([name, value]) => isGiven(name, value)));
+  const given = Object.fromEntries([...joinedQuery(request.query)].filter(([name, value]) => isGiven(name, value)));
   const readQuery = query.safeParse(given);
   const sent = Object.keys(headers.shape).map((name) => [name, request.headers.get(name) ?? undefined]);
   const readHeaders = headers.safeParse(Object.fromEntries(sent));
 
   const faults = [
     ...unknownNames(request.query, names),
-    ...repeatedNames(request.query),
     ...faultsOf('parameter', readQuery.error, given),
     ...faultsOf('header', readHeaders.error, Object.fromEntries(sent)),
   ];
@@ -51,10 +50,19 @@ export function readParameters(schemas: ParameterSchemas, request: HttpRequest):
 }
 
 /**
+ * The query with each parameter once. Values of a parameter that is repeated become one value with commas between, as the
+ * Functions host in Azure gives them: a list is taken either way, and no value is ignored.
+ */
+export function joinedQuery(query: URLSearchParams): Map<string, string> {
+  const byName = Map.groupBy(query, ([name]) => name);
+  return new Map([...byName].map(([name, all]) => [name, all.map(([, value]) => value).join(',')]));
+}
+
+/**
  * Query parameters of the platform, which every operation takes: `code` is the function key.
  * https://learn.microsoft.com/azure/azure-functions/function-keys-how-to
  */
-const platformParameters = ['code'];
+export const platformParameters: readonly string[] = ['code'];
 
 interface Fault {
   readonly kind: 'parameter' | 'header';
@@ -78,15 +86,6 @@ function unknownNames(query: URLSearchParams, names: readonly string[]): Fault[]
     }
     const expected = names.length === 0 ? 'no parameters' : names.join(', ');
     return { kind: 'parameter', name, expected, sentence: `There is no parameter "${name}". Expected ${expected}.` };
-  });
-}
-
-function repeatedNames(query: URLSearchParams): Fault[] {
-  const counts = Map.groupBy(query.keys(), (name) => name);
-  return [...counts].flatMap(([found, { length }]) => {
-    const name = excerpt(found);
-    const sentence = `The parameter "${name}" stands ${length} times. Give it once.`;
-    return length > 1 ? [{ kind: 'parameter', name, expected: 'one value', sentence }] : [];
   });
 }
 

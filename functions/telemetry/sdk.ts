@@ -4,7 +4,12 @@ import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-ho
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
-import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import {
+  AlwaysOnSampler,
+  BasicTracerProvider,
+  BatchSpanProcessor,
+  ParentBasedSampler,
+} from '@opentelemetry/sdk-trace-base';
 import { createMonitorExporters } from '../../lib/azure/monitor-exporters.ts';
 import type { TelemetryConfig } from '../config.ts';
 import { createConsoleExporters } from './console-exporters.ts';
@@ -25,6 +30,8 @@ export function startTelemetry(config: TelemetryConfig): () => Promise<void> {
   const resource = resourceFromAttributes({ 'service.name': serviceName, 'service.instance.id': instanceId });
   const tracerProvider = new BasicTracerProvider({
     resource,
+    // As the host decided for the run. Said here, since OTEL_TRACES_SAMPLER has a value for the host, which this SDK does not know.
+    sampler: new ParentBasedSampler({ root: new AlwaysOnSampler() }),
     spanProcessors: [new BatchSpanProcessor(exporters.spans)],
   });
   const reader = new PeriodicExportingMetricReader({

@@ -35,8 +35,9 @@ param cosmosMaxThroughput int = 4000
 @description('Node.js version of the app.')
 param nodeVersion string = '24'
 
-@allowed([512, 2048, 4096])
-@description('Memory of an instance in MB. 512 has a quarter of a core, 2048 one core, 4096 two cores.')
+// Not 512: there, a request of 40 MB ends the worker and one of 60 MB the host, and a start takes half a minute (docs/host.md).
+@allowed([2048, 4096])
+@description('Memory of an instance in MB. 2048 has one core, 4096 two cores.')
 param instanceMemoryMB int = 2048
 
 @minValue(40)
@@ -537,6 +538,10 @@ module functionApp 'app/function-app.bicep' = {
       ALLOW_PRIVATE_URLS: allowPrivateUrls
       GROUP_ROLES: string(groupRoles)
       CHUNK_ROWS: string(chunkRows)
+      // Bodies follow the memory, since the host holds a whole one several times. Its own limit, where it answers 500 without a
+      // body, is twice as long: the app answers first and says what to do. It takes 100 MiB at most.
+      MAX_UPLOAD_MIB: string(instanceMemoryMB / 64)
+      FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: string(min(instanceMemoryMB * 32768, 104857600))
       BUNDLE_RETENTION_DAYS: string(bundleRetentionDays)
       SWEEP_SCHEDULE: sweepSchedule
       PUBLIC_URL: publicUrl
@@ -574,8 +579,8 @@ module estApp 'app/function-app.bicep' = {
     componentConnectionString: monitoring.outputs.connectionString
     settings: union(sharedSettings, {
       DATA_BLOB_SERVICE_URI: storage.outputs.blobServiceUri
-      // functions/est/limits.ts
-      FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '16384'
+      // Twice the limit of functions/est/limits.ts, so that the app answers first.
+      FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '32768'
     })
   }
   dependsOn: [storageRoles, vaultRoles, cosmosRoles]

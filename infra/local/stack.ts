@@ -354,7 +354,7 @@ async function startLocked(directory: string, options: StackOptions, lock: Direc
             ...['--app', estAppDirectory, ...portAndState(name, port)],
             ...[...tlsDirectory, '--client-certificates', 'required'],
           ],
-          { ...hostEnvironment, FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: String(maxBodyBytes) },
+          { ...hostEnvironment, FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: String(2 * maxBodyBytes) },
         );
       }),
     ]);

@@ -46,7 +46,8 @@ const intro = `# HTTP API
   and \`operator\` include each other in this order.
 - **Errors** are problem documents (RFC 9457) with a [code](errors.md) and the next step. One answer names all parameters that are wrong.
   The host itself answers 404 for an unknown path or method, 401 without a valid key, and 400 for what is not HTTP; these have no body.
-- **Parameters** that do not exist, or stand twice, are refused with the name that was meant. In a GET, an empty one counts as absent.
+- **Parameters** that do not exist are refused with the name that was meant. One that stands twice counts as one value with a comma. In a GET, an
+  empty one counts as absent.
 - **Lists** come in pages: ask for \`nextLink\`, or the path \`next\`, until it is absent. A page can be shorter than \`limit\`.
 - **Work that goes on** is answered 202, with the path of the job in \`Location\` and the seconds to wait in \`Retry-After\`. Ask for the
   job until it has \`finishedAt\`; until then, its answers have \`Retry-After\`.

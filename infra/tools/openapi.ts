@@ -145,6 +145,7 @@ export const tagDescriptions: Readonly<Record<string, string>> = {
   'enrollment-groups': 'What is declared of an enrollment group, and its issuing CAs.',
   checks: 'What a job would make of a list.',
   jobs: 'Submitted manifests and what becomes of their rows.',
+  uploads: 'Addresses for manifests that are too long for a request.',
   devices: 'Device records and bundles.',
   renewals: 'Which devices renew their certificates, and which have to be issued again.',
   findings: 'What was seen in Azure that the records do not say.',

@@ -22,6 +22,7 @@ import { step } from '../telemetry.ts';
 import { type CheckJobPorts, refuseLargeCheck, requireSameCheck, runDryRun } from './check-job.ts';
 import { refuseLookalike } from './known-group.ts';
 import type { Ports } from './ports.ts';
+import { metadataOfUpload, preparedUploadOf } from './prepared-upload.ts';
 import type { ProvisionPorts } from './provision-chunk.ts';
 import type { ProvisionSmall } from './small-jobs.ts';
 import { clashesOf } from './steps/read.ts';
@@ -51,7 +52,7 @@ export async function ingestManifest(event: BlobCreated, ports: IngestPorts): Pr
   const jobId = jobIdOf({ blob: event.blobName, etag: event.etag });
   const at = now().toISOString();
   const known = await jobs.read(jobId);
-  const job = known ?? (await newJob(event, manifests, at));
+  const job = known ?? (await newJob(event, ports, at));
   if (known === undefined) await jobs.create(job);
   if (job.finishedAt !== undefined || job.dispatchedAt !== undefined) return;
   try {
@@ -155,9 +156,18 @@ async function split(
   }
 }
 
-async function newJob({ blobName, etag }: BlobCreated, manifests: BlobStore, at: string): Promise<Job> {
-  const properties = await manifests.properties(blobName);
-  return describeJob({ blob: blobName, etag, metadata: properties?.metadata ?? {}, at });
+async function newJob(
+  { blobName: blob, etag }: BlobCreated,
+  { manifests, reports }: Pick<IngestPorts, 'manifests' | 'reports'>,
+  at: string,
+): Promise<Job> {
+  const upload = await preparedUploadOf(blob, reports);
+  if (upload !== undefined) {
+    const submittedBy = { by: upload.by, at: upload.at };
+    return { ...describeJob({ blob, etag, metadata: metadataOfUpload(upload), at }), submittedBy };
+  }
+  const properties = await manifests.properties(blob);
+  return describeJob({ blob, etag, metadata: properties?.metadata ?? {}, at });
 }
 
 /**
@@ -191,7 +201,7 @@ export function describeJob(manifest: {
   const reason = (format === undefined ? formatRefusal(blob) : refusal)?.reason;
   return {
     jobId: jobIdOf({ blob, etag }),
-    source: orderId !== undefined ? 'order' : blob.startsWith('_http/') || blob.includes('/_http/') ? 'http' : 'blob',
+    source: orderId !== undefined ? 'order' : /(?:^|\/)_(?:http|upload)\//.test(blob) ? 'http' : 'blob',
     name: orderId ?? blob,
     manifest: { blob, etag },
     ...(format === undefined ? {} : { format }),

@@ -174,7 +174,11 @@ function groupOf({ enrollmentGroup }: DeviceFilter, allowed: readonly string[]):
   return group;
 }
 
-function isWithinLimit({ allowedGroups }: Pick<Job, 'allowedGroups'>, allowed: readonly string[]): boolean {
+/** Whether work that is limited to groups has rows of these groups only. Work without a limit can have rows of any group. */
+export function isWithinLimit(
+  { allowedGroups }: { readonly allowedGroups?: readonly string[] | undefined },
+  allowed: readonly string[],
+): boolean {
   return allowedGroups?.every((group) => allowed.includes(group)) ?? false;
 }
 

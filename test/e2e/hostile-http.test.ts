@@ -3,8 +3,10 @@ import { once } from 'node:events';
 import { createConnection } from 'node:net';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { maxBodyBytes } from '../../functions/http/body.ts';
 import { errorCodes } from '../../lib/errors.ts';
 import fc from '../fast-check.ts';
+import { operation } from '../operation.ts';
 import { checkAnswer } from './checked-answers.ts';
 import { startTestStack, type TestStack } from './test-stack.ts';
 
@@ -105,8 +107,8 @@ test('a body that does not match its headers is refused', limit, async () => {
     [post({ 'content-type': '' }, list), 415, 'manifest-format'],
     [post({ 'content-type': `text/csv${'; a=b'.repeat(500)}`, 'content-length': 0 }, ''), 422, 'manifest-empty'],
     [post({ ...csv, 'content-length': '', 'transfer-encoding': 'chunked' }, '0\r\n\r\n'), 422, 'manifest-empty'],
-    // Longer than the front end takes: refused by its Content-Length, before the body is sent.
-    [post({ ...csv, 'content-length': 100 * 1024 * 1024 + 1 }, list), 413],
+    // Longer than the app takes: refused by its Content-Length, before the body is sent.
+    [post({ ...csv, 'content-length': maxBodyBytes(operation('submit-job')) + 1 }, list), 413, 'manifest-too-large'],
     [post({ ...csv, 'content-length': 'many' }, list), 400],
     // Both lengths at once can smuggle a second request (RFC 9112, 6.3).
     [post({ ...csv, 'transfer-encoding': 'chunked' }, '0\r\n\r\nGET /api/health HTTP/1.1\r\n\r\n'), 400],
@@ -233,7 +235,10 @@ test('hostile ids and parameters are refused and change no path, header or query
   ];
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(...routes), hostile, async (route, text) => {
-      assertRefused(await send({ path: `/api/${route.replace('{}', text)}` }));
+      const path = `/api/${route.replace('{}', text)}`;
+      // Dot segments are removed before a path is routed. What is left can be a list, with a slash at its end.
+      fc.pre(!/^\/api\/[a-z-]+\/?$/.test(new URL(path, 'http://localhost').pathname));
+      assertRefused(await send({ path }));
     }),
     { numRuns: 300, interruptAfterTimeLimit: 20_000 },
   );

@@ -108,6 +108,43 @@ test('devices of a manifest in blob storage register, and its bad rows are repor
   await comesAlive('blob-7', { site: 'berlin', slot: 7 });
 });
 
+test('a list that is uploaded to a signed address becomes a job of its caller', limit, async () => {
+  interface Upload {
+    readonly jobId?: string;
+    readonly links: { readonly self: string };
+  }
+  const { urls, functionsKey } = fleet.stack;
+  const call = async (method: string, path: string) => {
+    const answer = await fetch(`${urls.functions}${path}`, { method, headers: { 'x-functions-key': functionsKey } });
+    return answer.json();
+  };
+  const prepared = await call('POST', '/api/uploads?enrollmentGroup=line7');
+  const { upload, url, headers } = prepared as { upload: Upload; url: string; headers: Record<string, string> };
+  const list = manifestOf('sent', 5);
+  const put = async (to: string) => {
+    // Metadata of the blob that would fail its job.
+    const answer = await fetch(to, {
+      method: 'PUT',
+      body: list,
+      headers: { ...headers, 'x-ms-meta-onconflict': 'never' },
+    });
+    await answer.body?.cancel();
+    return answer.status;
+  };
+  assert.equal(await put(url.replace('_upload/', '_upload/other-')), 403);
+  assert.equal(await put(url), 201);
+  assert.ok([403, 409].includes(await put(url)), 'it can be created once');
+  assert.equal((await fetch(url)).status, 403, 'it cannot be read');
+  const { jobId = '' } = await until(async () => {
+    const found = (await call('GET', upload.links.self)) as Upload;
+    return found.jobId !== undefined && found;
+  });
+  const job = await fleet.ended(jobId);
+  assert.deepEqual([job.status, job.counts.provisioned], ['completed', 5]);
+  const { submittedBy } = (await call('GET', `/api/jobs/${jobId}`)) as { submittedBy?: { by: string } };
+  assert.equal(submittedBy?.by, 'function key');
+});
+
 test('the files that the demo writes are the answers of the API', limit, async () => {
   const jobId = await fleet.upload('line7/kept.csv', `${manifestOf('kept', 2)}KEPT-X,berlin,1\n`);
   const jobs = [await fleet.ended(jobId)];

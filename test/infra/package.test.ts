@@ -30,6 +30,8 @@ const expected: Record<string, string> = {
   'record-dead-letter-event-deliveries': 'queue event-deliveries-poison',
   'send-events': 'timer 30 * * * * *',
   'submit-job': 'POST jobs',
+  'create-upload': 'POST uploads',
+  'get-upload': 'GET uploads/{uploadId}',
   'list-jobs': 'GET jobs',
   'get-job': 'GET jobs/{jobId}',
   'get-job-errors': 'GET jobs/{jobId}/errors',

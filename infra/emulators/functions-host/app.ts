@@ -1,6 +1,8 @@
 import { glob, readFile } from 'node:fs/promises';
+import http from 'node:http';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { maxHeaderBytes } from './front-end.ts';
 import type { FunctionsCore } from './functions-core.ts';
 
 /**
@@ -26,9 +28,23 @@ export async function loadApp(directory: string, core: FunctionsCore): Promise<{
   if (core.functions.size === 0) throw new Error(`${files.length} files were loaded, but none registered a function.`);
   for (const hook of core.hooks.appStart)
     await hook({ hookData: {}, appHookData: {}, functionAppDirectory: directory });
-  const { HttpUri: workerUrl } = await core.model().getCapabilities({});
+  const { HttpUri: workerUrl } = await withLongHeaders(() => core.model().getCapabilities({}));
   core.lock();
   return workerUrl === undefined ? {} : { workerUrl };
+}
+
+/** Runs what starts the HTTP server of the library, which sets no options. It has to take the headers that this host forwards. */
+async function withLongHeaders<T>(start: () => Promise<T>): Promise<T> {
+  const { createServer } = http;
+  http.createServer = ((...given: never[]) =>
+    given.length === 0
+      ? createServer({ maxHeaderSize: maxHeaderBytes })
+      : createServer(...given)) as typeof createServer;
+  try {
+    return await start();
+  } finally {
+    http.createServer = createServer;
+  }
 }
 
 /** Replaces `%NAME%` in a queue name, schedule or route by the app setting. @throws Error if it is not set */

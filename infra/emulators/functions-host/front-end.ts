@@ -15,6 +15,12 @@ export interface FrontEndOptions {
   readonly clientCertificates?: 'required' | undefined;
 }
 
+/**
+ * Longest headers of a request in bytes. The real host takes 20 kB, and Node 16 KiB by default. This is the limit of Kestrel, its web
+ * server: https://learn.microsoft.com/dotnet/api/microsoft.aspnetcore.server.kestrel.core.kestrelserverlimits.maxrequestheaderstotalsize
+ */
+export const maxHeaderBytes = 32 * 1024;
+
 type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** The header by which the app gets the leaf that a caller presented, as base64 of DER. */
@@ -28,12 +34,17 @@ const certificateHeader = 'X-ARR-ClientCert';
 export function createFrontEnd(listener: Listener, { tls, clientCertificates }: FrontEndOptions): Server | HttpsServer {
   if (tls === undefined) {
     if (clientCertificates !== undefined) throw new Error('Client certificates need TLS.');
-    return createServer((request, response) => {
+    return createServer({ maxHeaderSize: maxHeaderBytes }, (request, response) => {
       setCertificateHeader(request, undefined);
       listener(request, response);
     });
   }
-  const identity = { key: tls.keyPem, cert: tls.certPem, minVersion: 'TLSv1.2' } as const;
+  const identity = {
+    key: tls.keyPem,
+    cert: tls.certPem,
+    minVersion: 'TLSv1.2',
+    maxHeaderSize: maxHeaderBytes,
+  } as const;
   if (clientCertificates === undefined) {
     return createHttpsServer(identity, (request, response) => {
       setCertificateHeader(request, undefined);

@@ -9,6 +9,7 @@ import { dropBody, type Exchange, forward } from './forwarding.ts';
 import { createFrontEnd, type FrontEndOptions } from './front-end.ts';
 import type { FunctionsCore, HttpData, RegisteredFunction, TypedData } from './functions-core.ts';
 import type { HostLog, Invoke } from './invocation.ts';
+import { type RouteMatcher, routeMatcher, specificFirst } from './routes.ts';
 
 export interface HttpServerOptions extends FrontEndOptions {
   readonly core: FunctionsCore;
@@ -40,6 +41,9 @@ const defaultMaxBodyBytes = 100 * 1024 * 1024;
 /** A call, with the request and the response of Node. Those of the library are made when something asks for them. */
 type Call = Context<{ Bindings: Exchange }>;
 
+/** Values of the parameters of a route. */
+type RouteValues = Readonly<Record<string, string>>;
+
 /** Creates the server of the HTTP triggers, with the routes, methods and keys that their functions declare. */
 export function createHttpServer(options: HttpServerOptions): Server | HttpsServer {
   const { core, routePrefix, settings } = options;
@@ -56,16 +60,19 @@ export function createHttpServer(options: HttpServerOptions): Server | HttpsServ
     runTimer(target, options);
     return new Response(null, { status: 202 });
   });
-  for (const target of specificFirst(core, settings)) {
-    const { methods, route } = target.http;
-    // As on the real host, a method that no function of the route has is 404. Hono would treat HEAD as GET.
-    app.on(methods, honoPaths(routePrefix, route), async (context) => {
-      if (!methods.includes(context.req.method)) return refuse(context, 404);
+  const functions = httpFunctions(core, routePrefix, settings);
+  app.all('*', async (context: Call) => {
+    const path = new URL(context.req.url).pathname;
+    for (const target of functions) {
+      // As on the real host, a method that no function of the route has is 404.
+      if (!target.http.methods.includes(context.req.method)) continue;
+      const values = target.matches(path);
+      if (values === undefined) continue;
       if (!isAllowed(target, keyOf(context), options)) return refuse(context, 401);
-      return answer(target.registered, context, options);
-    });
-  }
-  app.notFound((context: Call) => refuse(context, 404));
+      return answer(target.registered, { call: context, values }, options);
+    }
+    return refuse(context, 404);
+  });
   // The library makes its requests and responses of the classes of Node, as in the worker.
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   return createFrontEnd(
@@ -92,10 +99,11 @@ function runTimer(target: RegisteredFunction, { invoke, log }: HttpServerOptions
 interface HttpFunction {
   readonly registered: RegisteredFunction;
   readonly http: { readonly methods: string[]; readonly route: string; readonly authLevel: string };
+  readonly matches: RouteMatcher;
 }
 
-/** Sorts literal segments before parameters, as the router of ASP.NET does. Hono uses the first route that matches. */
-function specificFirst(core: FunctionsCore, settings: NodeJS.ProcessEnv): HttpFunction[] {
+/** The functions with an HTTP trigger. The first one that has the method and the path of a call is used. */
+function httpFunctions(core: FunctionsCore, routePrefix: string, settings: NodeJS.ProcessEnv): HttpFunction[] {
   const found: HttpFunction[] = [];
   for (const registered of core.functions.values()) {
     const trigger = Object.values(registered.bindings).find(({ type }) => type === 'httpTrigger');
@@ -105,32 +113,10 @@ function specificFirst(core: FunctionsCore, settings: NodeJS.ProcessEnv): HttpFu
     found.push({
       registered,
       http: { methods, route, authLevel: String(trigger['authLevel'] ?? 'anonymous') },
+      matches: routeMatcher(routePrefix, route),
     });
   }
-  const weight = ({ http }: HttpFunction) =>
-    http.route
-      .split('/')
-      .map((part) => (part.startsWith('{*') ? 2 : part.includes('{') ? 1 : 0))
-      .join('');
-  return found.sort((a, b) => (weight(a) < weight(b) ? -1 : 1));
-}
-
-/**
- * Converts an ASP.NET route template to Hono: `{id}`, `{id?}`, `{id:int}`, `{*rest}`, which matches nothing, too, and
- * `{ignored:maxlength(0)?}`, by which apps have a function at `/`.
- */
-function honoPaths(routePrefix: string, route: string): string[] {
-  const path = [routePrefix, route]
-    .filter((part) => part !== '')
-    .join('/')
-    .replaceAll(/\{\w+:maxlength\(0\)\?\}/g, '')
-    .replaceAll(/\{(\w+)\?\}/g, ':$1?')
-    .replaceAll(/\{(\w+):int\}/g, ':$1{-?[0-9]+}')
-    .replaceAll(/\{(\w+)(?::[^}]*)?\}/g, ':$1');
-  const rest = /^(?<before>.*?)\/?\{\*(?<name>\w+)\}$/.exec(path)?.groups;
-  if (rest === undefined) return [`/${path}`];
-  const before = rest['before'] === '' ? '' : `/${rest['before']}`;
-  return [before, `${before}/`, `${before}/:${rest['name']}{.+}`].filter((each) => each !== '');
+  return found.sort((a, b) => specificFirst(a.http.route, b.http.route));
 }
 
 async function refuse({ env: { incoming } }: Call, status: number): Promise<Response> {
@@ -153,16 +139,26 @@ function isAllowed(
   return key === functionKey || (keysOfFunctions.get(registered.name) ?? []).includes(key);
 }
 
-async function answer(target: RegisteredFunction, call: Call, options: HttpServerOptions): Promise<Response> {
+interface Routed {
+  readonly call: Call;
+  readonly values: RouteValues;
+}
+
+async function answer(
+  target: RegisteredFunction,
+  { call, values }: Routed,
+  options: HttpServerOptions,
+): Promise<Response> {
   const { invoke, settings, workerUrl } = options;
   const limit = Number(settings['FUNCTIONS_REQUEST_BODY_SIZE_LIMIT'] || defaultMaxBodyBytes);
-  if (Number(call.env.incoming.headers['content-length']) > limit) return refuse(call, 413);
-  const url = new URL(call.req.url);
+  // Measured on the real host: an error without a body, and not 413.
+  if (Number(call.env.incoming.headers['content-length']) > limit) return refuse(call, 500);
+  const url = withJoinedQuery(new URL(call.req.url));
   const headers = passedHeaders(call, options);
-  if (workerUrl !== undefined) return streamedAnswer(target, call, { url, headers, options, workerUrl });
+  if (workerUrl !== undefined) return streamedAnswer(target, call, { url, values, headers, options, workerUrl });
   const body = await bodyOf(call, target, options.log);
   try {
-    const data = { http: httpData(call, { url, headers, body }) };
+    const data = { http: httpData(call, { url, values, headers, body }) };
     const { returnValue } = await invoke(target, { data, metadata: {} });
     return toResponse(returnValue?.http);
   } catch (error) {
@@ -172,7 +168,9 @@ async function answer(target: RegisteredFunction, call: Call, options: HttpServe
 }
 
 interface Streamed {
+  /** Of the call, with its query as the function gets it. */
   readonly url: URL;
+  readonly values: RouteValues;
   readonly headers: Readonly<Record<string, string>>;
   readonly options: HttpServerOptions;
   readonly workerUrl: string;
@@ -184,12 +182,12 @@ interface Streamed {
  */
 async function streamedAnswer(
   target: RegisteredFunction,
-  { env, req }: Call,
-  { url, headers, options: { invoke, log }, workerUrl }: Streamed,
+  { env }: Call,
+  { url, values, headers, options: { invoke, log }, workerUrl }: Streamed,
 ): Promise<Response> {
   const invocationId = randomUUID();
   const { answered, abort } = forward(new URL(workerUrl), env, { invocationId, url, headers });
-  const metadata = bindingData(url, req.param(), headers);
+  const metadata = bindingData(url, values, headers);
   invoke(target, { data: {}, metadata, invocationId }).catch((error: unknown) => {
     logFailure(error, target, log);
     abort();
@@ -210,7 +208,7 @@ async function streamedAnswer(
  */
 function bindingData(
   { searchParams }: URL,
-  params: Readonly<Record<string, string>>,
+  params: RouteValues,
   headers: Readonly<Record<string, string>>,
 ): Record<string, TypedData> {
   const query = Object.fromEntries(searchParams);
@@ -221,6 +219,14 @@ function bindingData(
     ...(!names.has('headers') && { Headers: { json: JSON.stringify(headers) } }),
     ...(!names.has('query') && { Query: { json: JSON.stringify(query) } }),
   };
+}
+
+/** The URL with each query parameter once: the real host joins the values of a name with a comma. */
+function withJoinedQuery(url: URL): URL {
+  const names = new Set(url.searchParams.keys());
+  if (names.size === url.searchParams.size) return url;
+  for (const name of names) url.searchParams.set(name, url.searchParams.getAll(name).join(','));
+  return url;
 }
 
 function logFailure(error: unknown, target: RegisteredFunction, log: HostLog): void {
@@ -245,7 +251,7 @@ async function bodyOf(
 
 function httpData(
   { req }: Call,
-  { url, headers, body }: Pick<Streamed, 'url' | 'headers'> & { readonly body: Buffer | undefined },
+  { url, values, headers, body }: Pick<Streamed, 'url' | 'values' | 'headers'> & { readonly body: Buffer | undefined },
 ): HttpData {
   const valued = (entries: Iterable<[string, string]>) =>
     Object.fromEntries([...entries].map(([name, value]) => [name, { value }]));
@@ -254,14 +260,14 @@ function httpData(
     method: req.method,
     nullableHeaders: valued(Object.entries(headers)),
     nullableQuery: valued(url.searchParams),
-    nullableParams: valued(Object.entries(req.param())),
+    nullableParams: valued(Object.entries(values)),
     ...(body === undefined ? {} : { body: { bytes: body } }),
   };
 }
 
 /**
  * The headers that a function gets, by their names in lower case. They are read from `rawHeaders`, since the front end changes
- * these only. Values of one name are joined.
+ * these only. Values of one name are joined with a comma.
  */
 function passedHeaders(
   { env }: Call,
@@ -274,7 +280,7 @@ function passedHeaders(
     if (!passPrincipal && name.startsWith('x-ms-client-principal')) continue;
     const value = rawHeaders[index + 1] ?? '';
     const before = headers[name];
-    headers[name] = before === undefined ? value : `${before}, ${value}`;
+    headers[name] = before === undefined ? value : `${before},${value}`;
   }
   return headers;
 }

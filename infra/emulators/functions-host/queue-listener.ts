@@ -9,7 +9,8 @@ import { messageTexts } from './message-texts.ts';
  * One queue trigger, as QueueListener.cs and QueueProcessor.cs of the storage extension implement it
  * (https://github.com/Azure/azure-sdk-for-net, Microsoft.Azure.WebJobs.Extensions.Storage.Queues). It receives a batch, processes its
  * messages in parallel, and receives the next batch when enough of them are done. It renews the lease of a message during the
- * processing. It deletes the message on success. On failure it releases the message, or moves it to the poison queue.
+ * processing. It deletes the message on success. On failure it releases the message, or moves it to the poison queue; a message
+ * of a queue that has no poison queue is left hidden until its lease ends.
  */
 
 export interface QueueListenerOptions {
@@ -119,6 +120,8 @@ export function listenToQueue(options: QueueListenerOptions): QueueListener {
     } catch (error) {
       report('error', `Result: Failure\nException: ${error instanceof Error ? error.stack : String(error)}`);
       const popReceipt = await lease.end();
+      // Not released: without a poison queue it would fail in a fast loop. It stays hidden until its lease ends.
+      if (!hasPoison) return;
       if (message.dequeueCount >= settings.maxDequeueCount) return moveToPoison(message, popReceipt);
       const visibilityTimeout = Math.round(settings.visibilityTimeout / 1000);
       // Without a text, the service keeps the one that it has.

@@ -46,6 +46,17 @@ describe('the audit trail of the HTTP API', () => {
     assert.equal(result?.details?.['caGeneration'], 1);
   });
 
+  it('has no function key, which can be a parameter', async () => {
+    using world = createWorld();
+    await call(world, 'put-enrollment-group', {
+      params: { id: 'line7' },
+      url: 'http://localhost/api/enrollment-groups/line7?code=a-function-key&adopt=true',
+      body: { string: '{"keyCustody": "plain"}' },
+    });
+    assert.notEqual(world.audit.entries.length, 0);
+    assert.doesNotMatch(JSON.stringify(world.audit.entries), /a-function-key/);
+  });
+
   it('has the code of an act that failed', async () => {
     using world = createWorld();
     await assert.rejects(call(world, 'delete-device', { params: { deviceId: 'gw-1' } }), { code: 'not-found' });

@@ -3,8 +3,9 @@ import { describe, it } from 'node:test';
 import { HttpRequest } from '@azure/functions';
 import * as z from 'zod';
 import { pageQuery } from '../../../functions/http/pages.ts';
-import { flag, moment, readParameters } from '../../../functions/http/parameters.ts';
+import { flag, moment, readParameters, words } from '../../../functions/http/parameters.ts';
 import { FleetError } from '../../../lib/errors.ts';
+import { jobStatuses } from '../../../lib/jobs/job.ts';
 import { operation } from '../../operation.ts';
 
 const now = new Date('2026-11-23T08:00:00.000Z');
@@ -91,8 +92,16 @@ describe('the parameters of a request', () => {
     assert.equal(refusalOf('color').details.expected, expected);
   });
 
-  it('are refused when one stands twice, so that none is ignored', () => {
-    assert.equal(refusalOf('limit=1&limit=2').message, 'The parameter "limit" stands 2 times. Give it once.');
+  it('count as one value with a comma when one stands twice, as the Functions host gives it: none is ignored', () => {
+    for (const search of ['limit=1&limit=2', 'limit=1,2'])
+      assert.equal(refusalOf(search).message, 'The parameter limit is "1,2". Expected 1 to 1000.');
+    const [twice, once] = ['status=failed&status=completed', 'status=failed,completed'].map((search) => {
+      const nativeRequest = new Request(`http://localhost/api/jobs?${search}`);
+      const schemas = { ...none, query: z.object({ status: words(jobStatuses) }) };
+      return readParameters(schemas, new HttpRequest({ nativeRequest } as never)).query;
+    });
+    assert.deepEqual(twice, { status: ['failed', 'completed'] });
+    assert.deepEqual(twice, once);
   });
 
   it('are all named in one answer', () => {

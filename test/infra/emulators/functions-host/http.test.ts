@@ -27,7 +27,34 @@ test('a function gets route values, query and body, and its answer is sent uncha
   const answer = await fetch(`${url}/api/things/a%20b?x=1`, { method: 'PUT', body: 'text', headers: withKey });
   assert.equal(answer.status, 200);
   assert.equal(answer.headers.get('x-answered-by'), 'echo');
-  assert.deepEqual(await answer.json(), { id: 'a b', query: { x: '1' }, body: 'text', principal: null });
+  assert.deepEqual(await answer.json(), { id: 'a b', query: { x: '1' }, body: 'text', principal: null, mark: null });
+});
+
+test('a path matches in any case and with a slash at its end, and its values stay as they are', async () => {
+  for (const path of ['API/Things/Some-Id', 'api/things/Some-Id/']) {
+    const answer = await fetch(`${url}/${path}`, { headers: withKey });
+    assert.equal(((await answer.json()) as { id: string }).id, 'Some-Id', path);
+  }
+  assert.equal(await (await fetch(`${url}/API/THINGS/FIXED/`)).text(), 'fixed');
+});
+
+test('a query parameter and a header that are repeated arrive once, joined with a comma', async () => {
+  const marked = await new Promise<string>((resolve, reject) => {
+    const headers = { ...withKey, 'x-mark': ['a', 'b'] };
+    const sent = request(`${url}/api/things/a?x=1&y=2&x=3`, { headers }, async (answer) => {
+      resolve(Buffer.concat(await Array.fromAsync(answer as AsyncIterable<Buffer>)).toString());
+    });
+    sent.on('error', reject);
+    sent.end();
+  });
+  const { query, mark } = JSON.parse(marked) as { query: unknown; mark: string };
+  assert.deepEqual([query, mark], [{ x: '1,3', y: '2' }, 'a,b']);
+});
+
+test('headers of 20 kB pass', async () => {
+  const mark = 'm'.repeat(20_000);
+  const answer = await fetch(`${url}/api/things/a`, { headers: { ...withKey, 'x-mark': mark } });
+  assert.equal(((await answer.json()) as { mark: string }).mark, mark);
 });
 
 test('a percent sign in a route value is decoded once', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import type { Child } from '../../../../infra/local/stack/child.ts';
 import { until } from '../../../until.ts';
@@ -127,6 +128,37 @@ describe('the queue trigger', { concurrency: 3 }, () => {
       [1, 2],
     );
     assert.notEqual(seen[0]?.pid, seen[1]?.pid);
+  });
+
+  it('a failed message of a poison queue stays hidden for its whole lease', limit, async (t) => {
+    await lab.queue('own-poison').create();
+    await host(t, 'own-poison', ['--lease', '4']);
+    await lab.queue('own-poison').sendMessage(base64({ n: 9, fails: true }));
+    await until(async () => (await begins(9)).length === 1);
+    const begun = Date.now();
+    await until(async () => (await begins(9)).length === 2);
+    // A message of another queue is visible after visibilityTimeout, 1 s.
+    assert.ok(Date.now() - begun > 3_000, `delivered again after ${Date.now() - begun} ms`);
+    assert.equal(await lab.queue('own-poison-poison').exists(), false);
+  });
+
+  it('a function that times out ends its worker, and its message comes again after its lease', limit, async (t) => {
+    await lab.queue('long').create();
+    const first = await host(t, 'long', ['--lease', '4'], { AzureFunctionsJobHost__functionTimeout: '00:00:01' });
+    await lab.queue('long').sendMessage(base64({ n: 10, milliseconds: 2_000 }));
+    await until(async () => (await begins(10)).length === 1);
+    const begun = Date.now();
+    await until(() => first.pid === undefined);
+    assert.match(await readFile(first.logFile, 'utf8'), /Timeout value of 1 s exceeded by function work/);
+    await host(t, 'long', ['--lease', '4']);
+    await until(() => ended(10));
+    const seen = await begins(10);
+    assert.deepEqual(
+      seen.map(({ times }) => times),
+      [1, 2],
+    );
+    assert.notEqual(seen[0]?.pid, seen[1]?.pid);
+    assert.ok(Date.now() - begun > 3_000, `done after ${Date.now() - begun} ms`);
   });
 
   it('batch size and threshold limit the number of parallel messages', limit, async (t) => {

@@ -42,9 +42,18 @@ test('a body without Content-Length reaches the function', async () => {
   assert.equal(((await answer.json()) as { sha256: string }).sha256, hash('sha256', body));
 });
 
-test('a body over FUNCTIONS_REQUEST_BODY_SIZE_LIMIT is refused by its Content-Length', async () => {
+test('a body over FUNCTIONS_REQUEST_BODY_SIZE_LIMIT is answered 500 without a body, as in Azure', async () => {
   const body = Buffer.alloc(64 * 1024 * 1024 + 1);
-  assert.equal((await fetch(`${url}/api/digest/a`, { method: 'POST', body, headers: key })).status, 413);
+  const answer = await fetch(`${url}/api/digest/a`, { method: 'POST', body, headers: key });
+  assert.deepEqual([answer.status, await answer.text()], [500, '']);
+});
+
+test('repeated parameters and headers are joined, long headers pass, and a path has any case', async () => {
+  const sent = `${url}/API/Digest/a/?x=1&x=2`;
+  const headers = { ...key, 'x-mark': 'm'.repeat(20_000) };
+  const answer = await fetch(sent, { method: 'POST', body: 'x', headers });
+  const { name, query, header } = (await answer.json()) as { name: string; query: string; header: string };
+  assert.deepEqual([name, query, header], ['a', '1,2', headers['x-mark']]);
 });
 
 test('a client that is still sending gets the answer of a function that does not read the body', async () => {
@@ -55,6 +64,7 @@ test('a client that is still sending gets the answer of a function that does not
 test('a long answer arrives as a whole', async () => {
   const answer = await fetch(`${url}/api/download/320`);
   assert.equal((await answer.arrayBuffer()).byteLength, 320 * 64 * 1024);
+  assert.deepEqual([answer.headers.get('transfer-encoding'), answer.headers.get('content-length')], ['chunked', null]);
 });
 
 test('a body that fails in the middle ends the connection, and does not look complete', async () => {

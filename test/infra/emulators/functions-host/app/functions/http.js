@@ -12,6 +12,7 @@ app.http('echo', {
       query: Object.fromEntries(request.query),
       body: await request.text(),
       principal: request.headers.get('x-ms-client-principal'),
+      mark: request.headers.get('x-mark'),
     },
   }),
 });
