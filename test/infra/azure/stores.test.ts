@@ -54,14 +54,17 @@ describe('the queues and containers of the template', () => {
 });
 
 describe('the settings of the template', () => {
-  it('are all read: each setting of the app stands in its configuration', () => {
+  it('are all read: a member of that name is taken from the settings, or a trigger names it', () => {
     const code = globSync('functions/**/*.ts')
       .filter((path) => !path.replaceAll('\\', '/').endsWith('config/settings.ts'))
-      .map((path) => readFileSync(path, 'utf8'))
+      .map((path) => readFileSync(path, 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, ''))
       .join('\n');
     const ofApp = settingNames.filter((name) => settingMeta(name).reader !== 'host');
     assert.ok(ofApp.length > 20);
-    for (const name of ofApp) assert.match(code, new RegExp(`\\b${name}\\b`), `nothing reads ${name}`);
+    for (const name of ofApp) {
+      const read = new RegExp(`(?:\\.|\\['|[{,]\\s*)${name}\\b|%${name}%`);
+      assert.match(code, read, `nothing reads ${name}`);
+    }
   });
 });
 
