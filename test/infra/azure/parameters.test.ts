@@ -28,18 +28,20 @@ const variables = new Map(
 const isOfAzd = (variable: string) => variable.startsWith('AZURE_');
 
 const manual = readFileSync('docs/deploy.md', 'utf8');
-/** Rows of the options of the manual, by the name in the first column: the default. */
-const [optionRows, otherRows] = (() => {
-  const [, section = ''] = /^## Options\n([\s\S]*?)^## /m.exec(manual) ?? [];
+/** Rows of a table of the manual: the default by each name in the first column. */
+function rowsOf(heading: string): Map<string, string> {
+  const section = manual.split(`\n${heading}\n`)[1]?.split(/^##/m)[0] ?? '';
   // A row can have several names, and then as many defaults. No default is an empty cell, or a word that is no code.
-  const rows = [...section.matchAll(/^\| (`\w+`(?:, `\w+`)*) \| (.*?) *\|/gm)].flatMap(([, cell = '', values = '']) => {
-    const names = [...cell.matchAll(/`(\w+)`/g)].map(([, name = '']) => name);
-    const given = names.length === 1 ? [values] : values.split(', ');
-    return names.map((name, index) => [name, /^`(.*)`$/.exec(given[index] ?? '')?.[1] ?? ''] as const);
-  });
-  const isVariable = ([name]: readonly [string, string]) => name === name.toUpperCase();
-  return [new Map(rows.filter(isVariable)), new Map(rows.filter((row) => !isVariable(row)))];
-})();
+  const rows = [...section.matchAll(/^\| (`\w+`(?:, `\w+`)*) \| (.*?) *\|/gm)];
+  return new Map(
+    rows.flatMap(([, cell = '', values = '']) => {
+      const names = [...cell.matchAll(/`(\w+)`/g)].map(([, name = '']) => name);
+      const given = names.length === 1 ? [values] : values.split(', ');
+      return names.map((name, index) => [name, /^`(.*)`$/.exec(given[index] ?? '')?.[1] ?? ''] as const);
+    }),
+  );
+}
+const [optionRows, otherRows] = [rowsOf('## Options'), rowsOf('### Parameters without a variable')];
 
 const sorted = (names: Iterable<string>) => [...names].sort();
 

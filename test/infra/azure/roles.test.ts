@@ -22,18 +22,22 @@ import { actionUses, builtInRoles, cosmosRoles, type Need } from './role-uses.ts
 
 const guid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Literal ids of roles, with the name that the file gives them. */
+/**
+ * Literal ids of roles, with the name that the file gives them: those that stand in a variable named after roles, that an assignment
+ * names, or that are known. Other ids, such as that of an application, are none.
+ */
 function namedIds(file: BicepFile): { name: string; id: string; node: Node }[] {
-  const variables = declarationsOf(file, 'variable').flatMap(({ symbol, value }) =>
-    value?.type === 'string' ? [{ name: symbol, id: textOf(value), node: value }] : [],
-  );
-  const members = [...nodesOf(file.root)].flatMap((node) => {
-    if (node.type !== 'object') return [];
-    return [...propertiesOf(node)].flatMap(([name, value]) =>
-      value.type === 'string' ? [{ name, id: textOf(value), node: value }] : [],
-    );
+  const named = assignments(file).map(roleOf).join('\n');
+  return declarationsOf(file, 'variable').flatMap(({ symbol, value }) => {
+    const members: [string, Node][] = value?.type === 'string' ? [[symbol, value]] : [];
+    for (const node of value ? nodesOf(value) : []) if (node.type === 'object') members.push(...propertiesOf(node));
+    return members
+      .filter(([, node]) => node.type === 'string' && guid.test(textOf(node)))
+      .map(([name, node]) => ({ name, id: textOf(node), node }))
+      .filter(
+        ({ name, id }) => /roles?$/i.test(symbol) || new RegExp(`\\b${name}\\b`).test(named) || id in builtInRoles,
+      );
   });
-  return [...variables, ...members].filter(({ id }) => guid.test(id));
 }
 
 /** Role assignments of Azure and of Cosmos DB. */
@@ -160,7 +164,10 @@ describe('the checks of roles', () => {
 
   it('see ids in variables and in objects', () => {
     const id = 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b';
-    const planted = file(`var one = '${id}'\nvar roles = {\n  two: '${id}'\n  three: 'text'\n}\n`);
+    const other = '00000000-0000-4000-8000-000000000000';
+    const planted = file(
+      `var one = '${id}'\nvar roles = {\n  two: '${other}'\n  three: 'text'\n}\nvar application = '${other}'\n`,
+    );
     assert.deepEqual(
       namedIds(planted).map(({ name }) => name),
       ['one', 'two'],
