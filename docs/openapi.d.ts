@@ -3580,6 +3580,8 @@ export interface components {
                 }[];
                 /** @description Absent: bundles are kept. */
                 bundleRetentionDays?: number;
+                /** @description Digest of the package, as `npm run package` wrote it into its package.json. Absent: the app runs from source. */
+                packageDigest?: string;
             };
         };
         GroupDefinitionOutput: {

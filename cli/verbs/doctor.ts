@@ -7,6 +7,7 @@ import { profilesPath } from '../profiles.ts';
 import { findTarget, type Target } from '../target.ts';
 import { duration, plural } from '../text.ts';
 import { version } from '../version.ts';
+import { outsideChecks, packageCheck } from './doctor-deployment.ts';
 import { linkedHubChecks, quotaChecks } from './doctor-quotas.ts';
 
 const columns: readonly Column<Check>[] = [
@@ -19,9 +20,15 @@ const columns: readonly Column<Check>[] = [
 /** Clocks that differ by more than this break tokens and signatures. */
 const maxSkewSeconds = 300;
 
-export async function doctor(context: Context, options: { readonly dps?: string | undefined }): Promise<number> {
+/** Resource ids of what is looked at with the caller's own rights in Azure. */
+interface DoctorOptions {
+  readonly dps?: string | undefined;
+  readonly deployment?: string | undefined;
+}
+
+export async function doctor(context: Context, options: DoctorOptions): Promise<number> {
   const checks: Check[] = [];
-  for await (const check of examine(context, options.dps)) {
+  for await (const check of examine(context, options)) {
     checks.push(check);
     if (!context.output.isTable) continue;
     const { name, state, found, fix } = check;
@@ -39,8 +46,10 @@ export async function doctor(context: Context, options: { readonly dps?: string 
 }
 
 /** Looks at one thing after the other, from the workstation outwards. Ends where the rest cannot be known. */
-async function* examine(context: Context, dps: string | undefined): AsyncGenerator<Check> {
+async function* examine(context: Context, { dps, deployment }: DoctorOptions): AsyncGenerator<Check> {
   yield { name: 'command line', state: 'ok', found: `version ${version} on Node.js ${process.versions.node}` };
+  // Before the app: they say why it does not answer.
+  if (deployment !== undefined) yield* outsideChecks(deployment, context.terminal.now());
   const target = await attempt('profile', () => findTarget(context.options, context.terminal.env));
   if (isCheck(target)) return yield target;
   yield targetCheck(target, context);
@@ -51,6 +60,7 @@ async function* examine(context: Context, dps: string | undefined): AsyncGenerat
   yield { name: 'sign-in', state: 'ok', found: `${target.url} knows the caller as ${reached.name}` };
   yield* accessChecks(target, reached);
   yield await versionCheck(context, api);
+  if (deployment !== undefined) yield await packageCheck(reached.deployment.packageDigest);
   yield await rolesCheck(api, reached);
   yield* await healthChecks(api);
   // An app of an earlier version has one instance, and does not name it.

@@ -4,6 +4,7 @@ import { type Access, createAccess } from '../../lib/access/access.ts';
 import { parsePrincipal, roles } from '../../lib/access/principal.ts';
 import { FleetError } from '../../lib/errors.ts';
 import { defaultDps } from '../../lib/groups/dps-instance.ts';
+import { readPackageDigest } from '../config/package-digest.ts';
 import { type DpsConfig, readConfig, readEarlyConfig } from '../config.ts';
 import { maxBodyBytes } from './body.ts';
 import { defineOperation, type Operation } from './operation.ts';
@@ -56,6 +57,12 @@ const schema = z
         .readonly()
         .describe('The DPS instances of the deployment, `default` first.'),
       bundleRetentionDays: z.number().optional().describe('Absent: bundles are kept.'),
+      packageDigest: z
+        .string()
+        .optional()
+        .describe(
+          'Digest of the package, as `npm run package` wrote it into its package.json. Absent: the app runs from source.',
+        ),
     }),
   })
   .meta({ id: 'Me' });
@@ -91,6 +98,7 @@ export const meOperation = (operations: () => readonly Operation[]) =>
             dpsOperationsPerMinute: dps.operationsPerMinute,
             dpsInstances: Object.entries({ [defaultDps]: dps, ...moreDps }).map(instanceView),
             bundleRetentionDays,
+            packageDigest: await readPackageDigest(),
           },
         },
       };

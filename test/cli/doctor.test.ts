@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { wellKnownKey } from 'fleet-emulators/dps';
+import { packageCheck } from '../../cli/verbs/doctor-deployment.ts';
 import { version } from '../../cli/version.ts';
 import { startDps } from '../infra/emulators/dps/running-dps.ts';
 import { fakeDeployment, fleet, problem, someNow } from './transcript.ts';
@@ -162,6 +163,47 @@ describe('fleet doctor', () => {
       delete process.env['LOCAL_DIR'];
       rmSync(folder, { recursive: true });
       await dps.stop();
+    }
+  });
+
+  it('with --deployment, looks at Azure first, and goes on with the app', async () => {
+    await using deployment = await fakeDeployment(healthy);
+    const { code, out } = await fleet('doctor --deployment nonsense', deployment);
+    assert.equal(code, 1);
+    assert.match(
+      out,
+      /^FAULT {4}deployment: This is not the resource id of a resource group\. .*\n {9}fix: .*az login.*\nok {7}profile: /m,
+    );
+    assert.match(
+      out,
+      /^warning {2}package: the app does not say which package it is: .*\n {9}fix: Run npm run package/m,
+    );
+    assert.match(out, /^ok {7}queue orders: ok$/m);
+    assert.doesNotMatch((await fleet('doctor', deployment)).out, /package/);
+  });
+
+  it('compares the package of the app with the one that is built here', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'fleet-package-'));
+    try {
+      const none = await packageCheck('0123', folder);
+      assert.deepEqual(
+        [none.state, none.found],
+        ['warning', 'the app is package 0123, and none is built here to compare it with'],
+      );
+      writeFileSync(join(folder, 'package.json'), JSON.stringify({ version, packageDigest: '0123' }));
+      assert.deepEqual(await packageCheck('0123', folder), {
+        name: 'package',
+        state: 'ok',
+        found: '0123, as built here',
+      });
+      const other = await packageCheck('4567', folder);
+      assert.deepEqual(
+        [other.state, other.found],
+        ['FAULT', 'the app is package 4567, and the one built here is 0123'],
+      );
+      assert.match(other.fix ?? '', /npm run package.*azd deploy/);
+    } finally {
+      rmSync(folder, { recursive: true });
     }
   });
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { loadApp } from '../../infra/measure-load.ts';
-import { packageApp } from '../../infra/package-app.ts';
+import { addDigest, packageApp } from '../../infra/package-app.ts';
 import { thirdPartyOf } from '../../infra/third-party.ts';
 import type { LoadedApp } from '../../infra/tools/load-app.ts';
 import { operationIds } from '../operation.ts';
@@ -163,6 +164,39 @@ describe('the package', () => {
         /console/.test(folder) ? /^(index\.html|(main|style)-[A-Z0-9]+\.(js|css)(\.br|\.gz)?)$/ : /\.js(\.map)?$/,
       );
     }
+  });
+
+  it('has a digest of what runs, which changes with any of it', async () => {
+    const digestIn = (folder: string) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).packageDigest;
+    const digest = digestIn(directory);
+    assert.match(digest, /^[0-9a-f]{16}$/);
+    const copy = mkdtempSync(join(tmpdir(), 'fleet-package-'));
+    try {
+      cpSync(directory, copy, { recursive: true });
+      await addDigest(copy);
+      assert.equal(digestIn(copy), digest, 'the digest itself does not count');
+      const files = ['host.json', ...globSync('dist/{functions,console}/*.{js,html}', { cwd: copy })];
+      assert.ok(files.length >= 3);
+      for (const file of files) {
+        const content = readFileSync(join(copy, file));
+        writeFileSync(join(copy, file), Buffer.concat([content, Buffer.from('\n')]));
+        await addDigest(copy);
+        assert.notEqual(digestIn(copy), digest, file);
+        writeFileSync(join(copy, file), content);
+      }
+    } finally {
+      rmSync(copy, { recursive: true });
+    }
+  });
+
+  it('reads its digest from its own package.json', () => {
+    const paths = globSync('dist/{functions,chunks}/*.js', { cwd: directory }).map((path) => join(directory, path));
+    const readers = paths.flatMap((path) => {
+      const code = readFileSync(path, 'utf8');
+      const named = [...code.matchAll(/new URL\("([^"]*package\.json)", import\.meta\.url\)/g)];
+      return named.map(([, name = '']) => fileURLToPath(new URL(name, pathToFileURL(path))));
+    });
+    assert.deepEqual([...new Set(readers)], [join(directory, 'package.json')]);
   });
 
   /** Names of the packages in node_modules whose code is in the bundle: esbuild writes the path of each file above its code. */

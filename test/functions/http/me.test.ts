@@ -17,7 +17,7 @@ interface Me {
   readonly roles?: readonly string[];
   readonly groupRoles?: readonly unknown[];
   readonly operations: readonly { readonly id: string; readonly enrollmentGroups?: readonly string[] }[];
-  readonly deployment: { readonly chunkRows: number };
+  readonly deployment: { readonly chunkRows: number; readonly packageDigest?: string };
 }
 
 async function me(roles: readonly string[]): Promise<Me> {
@@ -42,6 +42,7 @@ describe('GET /api/me', () => {
     const reader = operationIds.filter((id) => operation(id).role === 'reader');
     assert.deepEqual(operations.map(({ id }) => id).sort(), reader);
     assert.ok(deployment.chunkRows > 0);
+    assert.equal(deployment.packageDigest, undefined, 'it runs from source');
   });
 
   it('names the enrollment groups of a limited role', async () => {

@@ -125,8 +125,12 @@ describe('the workflows', () => {
 
   it('name every parameter of the deployment that azd names, with its variable', () => {
     const { parameters } = JSON.parse(read('infra/azure/main.parameters.json'));
+    // A deployment may add a parameter with a value of its own (docs/deploy.md).
     const variables = Object.fromEntries(
-      Object.entries<{ value: string }>(parameters).map(([name, { value }]) => [name, /^\$\{(\w+)/.exec(value)?.[1]]),
+      Object.entries<{ value: unknown }>(parameters).flatMap(([name, { value }]) => {
+        const [, variable] = /^\$\{(\w+)/.exec(String(value)) ?? [];
+        return variable === undefined ? [] : [[name, variable]];
+      }),
     );
     const script = deploy?.steps.find(({ run }) => run?.includes('parameters.json'))?.run ?? '';
     const named = [...script.matchAll(/^ *(\w+): \(?env\.(\w+)/gm)].map(([, name, variable]) => [name, variable]);
