@@ -1293,7 +1293,7 @@ export interface components {
              */
             deviceIdCase?: "refuse" | "fold";
             /**
-             * @description Type of the key of a device identity.
+             * @description Type of the key of a device identity that this app makes. Requests of devices (`keyCustody` "device", EST) may have a P-256 or an RSA-2048 key in every group.
              * @default ec-p256
              * @enum {string}
              */
@@ -3607,7 +3607,7 @@ export interface components {
              */
             deviceIdCase: "refuse" | "fold";
             /**
-             * @description Type of the key of a device identity.
+             * @description Type of the key of a device identity that this app makes. Requests of devices (`keyCustody` "device", EST) may have a P-256 or an RSA-2048 key in every group.
              * @default ec-p256
              * @enum {string}
              */

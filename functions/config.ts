@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { GroupRoles } from '../lib/access/access.ts';
 import { excerpt, FleetError, type Issue } from '../lib/errors.ts';
 import type { PrivateUrls } from '../lib/groups/url-rule.ts';
+import { nodeIssue } from './config/node-version.ts';
 import { isAzure } from './config/platform.ts';
 import { type SettingName, type Settings, settingMeta, settingNames, settings } from './config/settings.ts';
 import { sweepSchedule } from './config/sweep-schedule.ts';
@@ -121,9 +122,13 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Reads and checks all settings. An empty setting counts as not set, because the portal and Bicep write both.
+ * @param nodeVersion of this process. An older Node.js than the app needs loads it, so it is a fault of the configuration
  * @throws FleetError `setting-invalid`; `details.faults` has every issue, under the name of its setting
  */
-export function readConfig(env: Environment = process.env): Config {
+export function readConfig(env: Environment = process.env, nodeVersion = process.versions.node): Config {
+  // First and alone: the checks of the settings need it too.
+  const nodeFault = nodeIssue(nodeVersion);
+  if (nodeFault !== undefined) throw FleetError.of('setting-invalid', 'The configuration', [nodeFault]);
   const given = Object.fromEntries(settingNames.flatMap((name) => (env[name] ? [[name, env[name]]] : [])));
   const parsed = settings.safeParse(given);
   const wrong = new Set(parsed.error?.issues.map((issue) => issue.path[0] as SettingName));

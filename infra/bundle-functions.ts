@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { build, type Plugin, stop } from 'esbuild';
+import { oldestNode } from '../functions/config/node-version.ts';
 import { apps } from './apps.ts';
 
 export interface Bundle {
@@ -54,7 +55,7 @@ export async function bundleFunctions(
     splitting: true,
     format: 'esm',
     platform: 'node',
-    target: 'node22',
+    target: `node${oldestNode}`,
     minify,
     // For lines and names in stack traces. The sources themselves are in the repository.
     sourcemap: true,

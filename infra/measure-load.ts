@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { build, stop } from 'esbuild';
+import { oldestNode } from '../functions/config/node-version.ts';
 import { shellScripts } from './bundle-functions.ts';
 import type { LoadedApp } from './tools/load-app.ts';
 
@@ -25,7 +26,14 @@ export async function measureLoad(app: string, entryPoints: readonly string[], r
     await build({
       entryPoints: [...entryPoints],
       outdir: join(unbundled, 'dist/functions'),
-      ...{ bundle: true, splitting: true, packages: 'external', format: 'esm', platform: 'node', target: 'node22' },
+      ...{
+        bundle: true,
+        splitting: true,
+        packages: 'external',
+        format: 'esm',
+        platform: 'node',
+        target: `node${oldestNode}`,
+      },
       plugins: [shellScripts],
     }).finally(stop);
     const { type, main } = JSON.parse(await readFile('package.json', 'utf8'));

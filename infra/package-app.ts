@@ -53,8 +53,8 @@ export async function makeApp(
   await mkdir(directory, { recursive: true });
   const bundle = await bundleFunctions(join(directory, 'dist'), { entryPoint });
   await copyFile(hostJson, join(directory, 'host.json'));
-  const { name, version, license, type, main } = JSON.parse(await readFile('package.json', 'utf8'));
-  const manifest = { name, version, license, private: true, type, main };
+  const { name, version, license, engines, type, main } = JSON.parse(await readFile('package.json', 'utf8'));
+  const manifest = { name, version, license, private: true, engines, type, main };
   await writeFile(join(directory, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   return bundle;
 }

@@ -263,6 +263,9 @@ export function createWorld(options: WorldOptions = {}) {
       queue.push({ message: created, run: () => ingestManifest(created, services()) });
     },
 
+    /** Calls that were made since `interruptAfter` or `pauseAfter`. */
+    calls: () => calls,
+
     interruptAfter(call: number): void {
       calls = 0;
       fuse = call;

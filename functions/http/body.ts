@@ -1,7 +1,7 @@
 import type { HttpRequest } from '@azure/functions';
 import type * as z from 'zod';
 import { type ErrorCode, excerpt, FleetError } from '../../lib/errors.ts';
-import { textOf } from '../../lib/jobs/message-text.ts';
+import { NotText, textOf } from '../../lib/jobs/message-text.ts';
 import { untrustedJsonIssue } from '../../lib/json.ts';
 import { jsonPlace, jsonProblem, repeatedMember } from '../../lib/manifest/json-text.ts';
 
@@ -125,15 +125,22 @@ export async function dropRestOfBody(request: HttpRequest): Promise<void> {
 
 async function jsonOf(bytes: AsyncGenerator<Uint8Array>, isOptional: boolean): Promise<unknown> {
   const expected = 'a JSON object';
-  const found = textOf(Buffer.concat(await Array.fromAsync(bytes)));
-  if (found === undefined) throw new FleetError('request-invalid', 'The body is not UTF-8. Send it as UTF-8.');
-  const text = found.replace(/^\ufeff/, '');
+  const text = decoded(Buffer.concat(await Array.fromAsync(bytes)));
   if (isOptional && text.trim() === '') return {};
   const value = parsed(text, expected);
   const repeated = repeatedMember(text);
   if (repeated === undefined) return value;
   const message = `Member ${JSON.stringify(excerpt(repeated))} of the body stands twice. Remove one of the two.`;
   throw new FleetError('request-invalid', message, { column: '(body)' });
+}
+
+function decoded(bytes: Buffer): string {
+  try {
+    return textOf(bytes);
+  } catch (cause) {
+    if (!(cause instanceof NotText)) throw cause;
+    throw new FleetError('request-invalid', `The body ${cause.message} Send it as UTF-8.`, { column: '(body)', cause });
+  }
 }
 
 function parsed(text: string, expected: string): unknown {

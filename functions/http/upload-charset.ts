@@ -19,7 +19,7 @@ export function asUtf8(
   const label = charset?.trim().toLowerCase() ?? '';
   if (label === '' || asItIs.includes(label)) return body;
   const decoder = decoderOf(label, head);
-  return hasByteOrderMark(head) || decoder.encoding === 'utf-8' ? body : transcoded(body, decoder);
+  return hasByteOrderMark(head) || decoder.encoding === 'utf-8' ? body : transcoded(body, decoder.encoding);
 }
 
 /** @throws FleetError `manifest-format` */
@@ -41,19 +41,42 @@ function hasByteOrderMark(head: Buffer): boolean {
   return start.startsWith('efbbbf') || start.startsWith('fffe') || start.startsWith('feff');
 }
 
-async function* transcoded(body: AsyncIterable<Uint8Array>, decoder: TextDecoder): AsyncGenerator<Uint8Array> {
+async function* transcoded(body: AsyncIterable<Uint8Array>, encoding: string): AsyncGenerator<Uint8Array> {
+  const decoder = new TextDecoder(encoding, { fatal: true });
+  // It is one part behind: a decoder that has met an error does not say at which byte.
+  const behind = new TextDecoder(encoding, { fatal: true });
   let bytes = 0;
-  try {
-    for await (const part of body) {
-      const text = decoder.decode(part, { stream: true });
-      bytes += part.byteLength;
-      if (text !== '') yield Buffer.from(text);
-    }
-    const rest = decoder.decode();
-    if (rest !== '') yield Buffer.from(rest);
-  } catch (error) {
-    if (error instanceof FleetError || !(error instanceof TypeError)) throw error;
-    const message = `The body is not ${decoder.encoding}, as its Content-Type says: the error is after byte ${bytes}.`;
-    throw new FleetError('manifest-encoding', message, { column: 'content-type', cause: error });
+  for await (const part of body) {
+    const text = decoded(decoder, part);
+    if (text === undefined) throw wrongByte(encoding, bytes + indexOfError(behind, part));
+    behind.decode(part, { stream: true });
+    bytes += part.byteLength;
+    if (text !== '') yield Buffer.from(text);
   }
+  const rest = decoded(decoder);
+  if (rest === undefined) throw wrongByte(encoding, bytes, 'it ends inside a character');
+  if (rest !== '') yield Buffer.from(rest);
+}
+
+/** @param part absent at the end of the body @returns undefined for bytes that do not fit */
+function decoded(decoder: TextDecoder, part?: Uint8Array): string | undefined {
+  try {
+    return part === undefined ? decoder.decode() : decoder.decode(part, { stream: true });
+  } catch (error) {
+    if (error instanceof TypeError) return undefined;
+    throw error;
+  }
+}
+
+/** @returns index of the byte with which the text stops being of the encoding */
+function indexOfError(decoder: TextDecoder, part: Uint8Array): number {
+  for (const [index, byte] of part.entries()) {
+    if (decoded(decoder, Uint8Array.of(byte)) === undefined) return index;
+  }
+  return 0;
+}
+
+function wrongByte(encoding: string, offset: number, what = 'the byte there does not fit'): FleetError {
+  const message = `The body is not ${encoding}, as its Content-Type says: at offset ${offset}, ${what}. Save the list as UTF-8.`;
+  return new FleetError('manifest-encoding', message, { column: 'content-type' });
 }

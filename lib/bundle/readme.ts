@@ -81,10 +81,18 @@ function deviceSteps({ group }: BundleOptions): DeviceText {
   const key = group.keyUri === undefined ? `- \`${bundlePaths.identityKey}\`: its private key, PKCS#8 PEM.\n` : '';
   return [
     'Give these files to the DPS client of the device:\n\n',
-    '- `device.json`: endpoint, id scope, registration id, and the paths of the other files.\n',
+    '- `device.json`: host name of DPS, id scope, registration id, and the paths of certificate and key, under the names that the\n',
+    '  device SDKs use.\n',
     `- \`${bundlePaths.identityChain}\`: its certificate, then the issuers. The client must present all of them.\n`,
     key,
-    `- \`${bundlePaths.root}\`: the root of the chain.\n\n`,
+    `- \`${bundlePaths.root}\`: the root of the chain above, for the check below. The client does not need it. It is not the root of\n`,
+    '  the server: that is one of the public roots which the SDK or the system trusts.\n\n',
+    'The client is made of the values as they are, and of the content of the two files:\n\n',
+    '- Node.js: `ProvisioningDeviceClient.create(provisioningHost, idScope, transport, new X509Security(registrationId, { cert, key }))`\n',
+    '- Python: `ProvisioningDeviceClient.create_from_x509_certificate(provisioning_host, registration_id, id_scope,\n',
+    '  X509(cert_file, key_file))`, with the paths\n',
+    '- C: `Prov_Device_LL_Create(provisioningHost, idScope, transport)`, and a security module (HSM) that gives registration id,\n',
+    '  certificate and key\n\n',
     'Check the certificate and its chain:\n\n',
     `    openssl verify -CAfile ${bundlePaths.root} -untrusted ${bundlePaths.identityChain} ${bundlePaths.identityChain}\n\n`,
   ];

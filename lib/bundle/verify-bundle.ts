@@ -10,7 +10,7 @@ import { readConfigYaml } from './config-yaml.ts';
 import { readDpsDeviceConfig } from './device-json.ts';
 import { type DpsDecision, predictDpsDecision, type VerifiedCas, type VerifierGroup } from './dps-decision.ts';
 import { readTar, type TarFile, unpack } from './tar.ts';
-import type { ConfigPath } from './targets.ts';
+import { bundlePaths, type ConfigPath } from './targets.ts';
 
 /** The result of verifying a bundle. */
 export interface BundleReport {
@@ -309,8 +309,7 @@ const readers: Record<ConfigPath, Reader> = {
   'device.json': (text) => {
     const read = readDpsDeviceConfig(text);
     if ('faults' in read) return read;
-    const { registrationId, certificate, privateKey, rootCa } = read.config;
-    return { registrationId, certificate, key: privateKey, trustBundle: rootCa };
+    return { ...read.config, trustBundle: bundlePaths.root };
   },
 };
 

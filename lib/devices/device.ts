@@ -90,6 +90,11 @@ export interface DeviceRecord extends Owing {
   readonly formerGroups?: readonly string[];
   /** Tags and desired properties of the row, without those of its group. */
   readonly twin?: Twin;
+  /**
+   * What rows before the present one gave to the twin at the hub, or may have given. Members that the row does not have are
+   * removed when its own are delivered; then this is absent.
+   */
+  readonly formerTwin?: Twin;
   /** The present certificate. Absent while nothing is issued. */
   readonly identity?: DeviceIdentity;
   readonly bundle?: BundleLocation;
@@ -137,6 +142,7 @@ export type HeldDevice = Pick<
   | 'contentHash'
   | 'serialNumber'
   | 'twin'
+  | 'formerTwin'
   | 'identity'
   | 'renewal'
   | 'bundle'

@@ -8,6 +8,7 @@ import {
   withUnusedBundle,
 } from './certificates.ts';
 import { type Claim, type DeviceRecord, type FailedReissue, type HeldDevice, withEvent } from './device.ts';
+import { emptyTwin, isEmptyTwin, mergeTwins, type Twin } from './twin.ts';
 
 /**
  * What stays in force while another row claims the device.
@@ -19,7 +20,8 @@ export function heldWhileClaimed(predecessor: DeviceRecord): HeldDevice | undefi
   // Taken over from a row that had not ended: what that one held back is still in force.
   if (status !== 'provisioned' && status !== 'assigned') return predecessor.before;
   const { writtenId, enrollmentGroup, statusSince, claim, contentHash, serialNumber } = predecessor;
-  const { twin, identity, renewal, bundle, registration, enrolled, unconfirmedSince, failedReissue } = predecessor;
+  const { twin, formerTwin, identity, renewal, bundle, registration, enrolled, unconfirmedSince, failedReissue } =
+    predecessor;
   return {
     ...(writtenId !== undefined && { writtenId }),
     enrollmentGroup,
@@ -29,6 +31,7 @@ export function heldWhileClaimed(predecessor: DeviceRecord): HeldDevice | undefi
     contentHash,
     serialNumber,
     ...(twin !== undefined && { twin }),
+    ...(formerTwin !== undefined && { formerTwin }),
     ...(identity !== undefined && { identity }),
     ...(renewal !== undefined && { renewal }),
     ...(bundle !== undefined && { bundle }),
@@ -41,6 +44,15 @@ export function heldWhileClaimed(predecessor: DeviceRecord): HeldDevice | undefi
 /** The device as it works in the field, while a row claims it to issue it again. */
 export function inUse(record: DeviceRecord): DeviceRecord {
   return record.before === undefined ? record : { ...withoutIssuance(record), ...record.before };
+}
+
+/**
+ * What the twin of the device at its hub can have of its rows, once another row claims it.
+ * @returns undefined when it has nothing: no row gave anything, or the identity at the hub was deleted with its twin
+ */
+export function formerTwinOf({ status, twin = emptyTwin, formerTwin = emptyTwin }: DeviceRecord): Twin | undefined {
+  const given = mergeTwins(formerTwin, twin);
+  return status === 'deleted' || status === 'scrapped' || isEmptyTwin(given) ? undefined : given;
 }
 
 /** The row that gave the device what it has. */
@@ -138,6 +150,6 @@ export function withFormerGroup(
 function withoutIssuance(record: DeviceRecord): DeviceRecord {
   const { writtenId: _writtenId, twin: _twin, identity: _identity, bundle: _bundle, ...rest } = record;
   const { registration: _registration, enrolled: _enrolled, before: _before, ...others } = rest;
-  const { renewal: _renewal, unconfirmedSince: _unconfirmedSince, ...common } = others;
+  const { renewal: _renewal, unconfirmedSince: _unconfirmedSince, formerTwin: _formerTwin, ...common } = others;
   return common;
 }

@@ -131,6 +131,47 @@ export function mergeTwins(base: Twin, over: Twin, { keepNull = false } = {}): T
   return { tags: merge(base.tags, over.tags, keepNull), desired: merge(base.desired, over.desired, keepNull) };
 }
 
+/**
+ * What is merged into the twin of a device at its hub, so that it has what its row says: the members of the row, and null for those
+ * that earlier rows gave it and this one does not have, which removes them. A member that the group gives too gets the value of the
+ * group again. Members of the twin that no row had are not in it: they belong to others, also inside an object that a row began.
+ * @param former what earlier rows gave
+ * @param initial the twin that the enrollment group gives
+ * @example
+ * const own = (tags) => ({ tags, desired: {} });
+ * twinPatch(own({ b: 2 }), { former: own({ a: 1, b: 1, c: 1 }), initial: own({ c: 0 }) }).tags; // { a: null, b: 2, c: 0 }
+ */
+export function twinPatch(row: Twin, { former, initial }: { readonly former: Twin; readonly initial: Twin }): Twin {
+  const removed = {
+    tags: removalOf(former.tags, row.tags, initial.tags),
+    desired: removalOf(former.desired, row.desired, initial.desired),
+  };
+  return mergeTwins(removed, row, { keepNull: true });
+}
+
+type Members = Readonly<Record<string, unknown>>;
+
+function removalOf(former: Members, row: Members, initial: Members): Record<string, unknown> {
+  const removal: Record<string, unknown> = {};
+  for (const [key, was] of Object.entries(former)) {
+    const [is, first] = [memberOf(row, key), memberOf(initial, key)];
+    const isReplaced = is !== undefined && !isObject(is);
+    if (isReplaced || was === null) continue;
+    const givesAnother = first !== undefined && !isObject(first) && is === undefined;
+    if (isObject(was) && !givesAnother) {
+      const below = removalOf(was, isObject(is) ? is : {}, isObject(first) ? first : {});
+      if (Object.keys(below).length > 0) removal[key] = below;
+    } else if (is === undefined) removal[key] = first ?? null;
+  }
+  return removal;
+}
+
+function memberOf(members: Members, key: string): unknown {
+  return Object.hasOwn(members, key) ? members[key] : undefined;
+}
+
+export const emptyTwin: Twin = { tags: {}, desired: {} };
+
 export function isEmptyTwin(twin: Twin): boolean {
   return Object.keys(twin.tags).length === 0 && Object.keys(twin.desired).length === 0;
 }

@@ -202,13 +202,16 @@ export function createGroups(options: GroupsOptions): Groups {
     throw changesTooFast(id);
   }
 
-  async function ensure(group: Versioned<GroupRecord>): Promise<Versioned<GroupRecord>> {
+  /** @param isRead the group was read from the store just now, and not from the directory, which is a cache */
+  async function ensureAs(group: Versioned<GroupRecord>, isRead: boolean): Promise<Versioned<GroupRecord>> {
     try {
       return await complete(group);
     } catch (error) {
       if (!(error instanceof FleetError) || error.retry) throw error;
       const { id } = group.value;
       const current = await readGroup(directory, id);
+      // An operator may have registered or imported the CA a moment ago, in another process.
+      if (!isRead && isOutdated(group.value, current.value)) return ensureAs(current, true);
       if (current.value.accepted === undefined) throw error;
       const { code, message: reason } = error;
       currentLog().warn('group stays as DPS accepted it last', { group: id, code, reason });
@@ -376,7 +379,7 @@ export function createGroups(options: GroupsOptions): Groups {
       return deleted;
     },
 
-    ensure,
+    ensure: (group) => ensureAs(group, false),
     foresee,
 
     async declare(id, input, by = unknownActor, { adopt = false, precondition } = {}) {
@@ -575,6 +578,13 @@ function hookAfterWrite(
 function missingFrom(stored: AllocationHook | undefined, prepared: AllocationHook | undefined): AllocationKey[] {
   const kept = new Set(stored?.keys.map(({ secret }) => secret));
   return (prepared?.keys ?? []).filter(({ secret, writtenAt }) => writtenAt === undefined && !kept.has(secret));
+}
+
+/** Whether a refusal of the group can be due to its being read some time ago: what DPS gets is another by now, or a refusal is gone. */
+function isOutdated(group: GroupRecord, current: GroupRecord): boolean {
+  const { refusal } = group;
+  const isRefusalGone = refusal !== undefined && refusal.at !== current.refusal?.at;
+  return isRefusalGone || enrollmentRevision(group) !== enrollmentRevision(current);
 }
 
 /** The error with which DPS refused the group before. */

@@ -135,7 +135,12 @@ const schema = strictObject({
     .enum(['refuse', 'fold'])
     .default('refuse')
     .describe('Device ids in upper case are refused, or lower-cased; the device record keeps the id as written.'),
-  keyType: z.enum(['ec-p256', 'rsa-2048']).default('ec-p256').describe('Type of the key of a device identity.'),
+  keyType: z
+    .enum(['ec-p256', 'rsa-2048'])
+    .default('ec-p256')
+    .describe(
+      'Type of the key of a device identity that this app makes. Requests of devices (`keyCustody` "device", EST) may have a P-256 or an RSA-2048 key in every group.',
+    ),
   subjectAltName: z
     .enum(['none', 'dns', 'uri'])
     .optional()

@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { excerpt } from '../errors.ts';
-import { decodeText, type Encoding, encodingOf } from '../manifest/encoding.ts';
+import { type Encoding, encodingOf } from '../manifest/encoding.ts';
 import { jsonPlace, jsonProblem, repeatedMember } from '../manifest/json-text.ts';
+import { invalidUtf8 } from '../manifest/text-check.ts';
 
 /**
  * Times that a text is unwrapped. Senders were seen to write base64 twice, or JSON as a text of JSON; a fourth layer leaves
@@ -15,6 +16,11 @@ const base64Text = /^[\w+/\s-]+={0,2}\s*$/;
 /** A text that carries no JSON. The message says why, without a subject: "is not JSON at line 2, column 5." */
 export class NotJson extends Error {
   override readonly name = 'NotJson';
+}
+
+/** Bytes that are not text. The message says why, without a subject: "is not UTF-8: the byte at offset 12 is 0xe7." */
+export class NotText extends Error {
+  override readonly name = 'NotText';
 }
 
 /**
@@ -35,21 +41,61 @@ export function decodedJson(text: string): unknown {
   throw new NotJson(`is encoded more than ${maxLayers} times.`);
 }
 
-/** The text in bytes that are UTF-8 or UTF-16, with a byte order mark or without. @returns undefined for other bytes */
-export function textOf(bytes: Buffer): string | undefined {
+/**
+ * The text in bytes that are UTF-8 or UTF-16. A byte order mark is removed. Every way in decodes JSON by this function, which never
+ * puts U+FFFD in the place of wrong bytes: nobody would notice the damage before it is in a certificate or a twin.
+ * @throws NotText with the offset of the first wrong byte, from 0
+ */
+export function textOf(bytes: Buffer): string {
   const encoding = encodingOf(bytes) === 'utf-8' ? encodingOfAscii(bytes) : encodingOf(bytes);
-  if (encoding === 'utf-8') return isUtf8(bytes) ? bytes.toString('utf8') : undefined;
-  return bytes.length % 2 === 0 ? decodeText(bytes, encoding) : undefined;
+  const text = encoding === 'utf-8' ? utf8Text(bytes) : utf16Text(bytes, encoding);
+  return text.startsWith('\ufeff') ? text.slice(1) : text;
+}
+
+function utf8Text(bytes: Buffer): string {
+  if (isUtf8(bytes)) return bytes.toString('utf8');
+  throw wrongByte('UTF-8', bytes, invalidUtf8(bytes));
+}
+
+function utf16Text(bytes: Buffer, encoding: Exclude<Encoding, 'utf-8'>): string {
+  if (bytes.length % 2 !== 0) throw wrongByte('UTF-16', bytes, bytes.length - 1);
+  const text = (encoding === 'utf-16le' ? bytes : Buffer.from(bytes).swap16()).toString('utf16le');
+  if (text.isWellFormed()) return text;
+  // Half of a surrogate pair.
+  const wellFormed = text.toWellFormed();
+  const units = Array.from({ length: text.length }, (_, index) => index);
+  throw wrongByte('UTF-16', bytes, 2 * (units.find((index) => text[index] !== wellFormed[index]) ?? 0));
+}
+
+function wrongByte(encoding: string, bytes: Buffer, offset: number): NotText {
+  const value = bytes.toString('hex', offset, offset + 1);
+  return new NotText(`is not ${encoding}: the byte at offset ${offset} is 0x${value}.`);
 }
 
 function unwrapped(written: string): unknown {
   // JavaScript counts a byte order mark as white space.
   const text = written.trim();
   if (/^[{["]/.test(text)) return parsed(text, written);
-  const decoded = base64Text.test(text) ? textOf(Buffer.from(text, 'base64')) : undefined;
-  if (decoded !== undefined && looksEncoded(decoded.trim())) return decoded;
+  const decoded = base64Text.test(text) ? textInBase64(text) : '';
+  if (looksEncoded(decoded.trim())) return decoded;
   const kind = text.startsWith('<') ? ' It looks like XML.' : '';
   throw new NotJson(`is neither JSON nor base64 of JSON.${kind}`);
+}
+
+/**
+ * @returns the text in base64; empty for bytes that are not text, as most words are when they are taken for base64
+ * @throws NotJson for bytes that begin like JSON
+ */
+function textInBase64(text: string): string {
+  const bytes = Buffer.from(text, 'base64');
+  try {
+    return textOf(bytes);
+  } catch (error) {
+    if (!(error instanceof NotText)) throw error;
+    const beginning = bytes.toString('latin1', 0, 16).replace(/^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)/, '');
+    if (!/^[\s\0]*[{["]/.test(beginning)) return '';
+    throw new NotJson(`is base64 of text that ${error.message} Send it as UTF-8.`);
+  }
 }
 
 /** True for what can be JSON or base64 again. Most words are base64 of some bytes, which are not. */

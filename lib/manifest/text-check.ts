@@ -73,7 +73,7 @@ export function incompleteTail(block: Buffer): number {
 }
 
 /** @returns index of the first byte that is not UTF-8, or -1 */
-function invalidUtf8(block: Buffer): number {
+export function invalidUtf8(block: Buffer): number {
   // The decoder writes U+FFFD for wrong bytes. A U+FFFD of the text itself is encoded as EF BF BD.
   const text = block.toString('utf8');
   let index = 0;

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { Issue } from '../errors.ts';
-import { decodedJson, NotJson, textOf } from '../jobs/message-text.ts';
+import { decodedJson, NotJson, NotText, textOf } from '../jobs/message-text.ts';
 import { isObject, untrustedJsonIssue } from '../json.ts';
 
 /** The payload of a message. */
@@ -39,10 +39,10 @@ export function openEnvelope(body: unknown): Opened | { readonly issues: readonl
   const { data, data_base64: encoded } = parsed.data;
   // Senders write null for a member that is absent.
   if ((data ?? undefined) === undefined) {
-    return encoded == null ? noData : decoded(textOf(Buffer.from(encoded, 'base64')), 'data_base64');
+    return encoded == null ? noData : decoded(() => textOf(Buffer.from(encoded, 'base64')), 'data_base64');
   }
   if (encoded != null) return noData;
-  return typeof data === 'string' ? decoded(data, 'data') : { data, path: ['data'] };
+  return typeof data === 'string' ? decoded(() => data, 'data') : { data, path: ['data'] };
 }
 
 const noData = { issues: [{ path: 'data', message: 'expected the order in either "data" or "data_base64"' }] };
@@ -56,15 +56,13 @@ export function sourceOf(body: unknown): string | undefined {
 
 const expectedText = { data: 'an object, or JSON as text', data_base64: 'UTF-8 JSON in base64' } as const;
 
-/** @param text undefined for bytes that are not text */
-function decoded(text: string | undefined, path: keyof typeof expectedText): Opened | { readonly issues: Issue[] } {
+function decoded(text: () => string, path: keyof typeof expectedText): Opened | { readonly issues: Issue[] } {
   try {
-    if (text === undefined) throw new NotJson('is not JSON.');
-    const data = decodedJson(text);
+    const data = decodedJson(text());
     const untrusted = untrustedJsonIssue(data, path);
     return untrusted === undefined ? { data, path: [path] } : { issues: [untrusted] };
   } catch (error) {
-    if (!(error instanceof NotJson)) throw error;
+    if (!(error instanceof NotJson || error instanceof NotText)) throw error;
     const found = error.message.replace(/^is neither JSON nor base64 of JSON/, 'not JSON').replace(/^is /, '');
     return { issues: [{ path, message: `${found.replace(/\.$/, '')} (expected ${expectedText[path]})` }] };
   }

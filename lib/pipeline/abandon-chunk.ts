@@ -1,6 +1,7 @@
 import { failureOf } from '../devices/reissue.ts';
 import { isEnrollmentFailure } from '../enrollment/enrollments.ts';
 import { type FailureReason, FleetError, isRetriable } from '../errors.ts';
+import { finishIfDone } from '../jobs/count-part.ts';
 import { archiveName, type Job, partName } from '../jobs/job.ts';
 import type { ChunkMessage } from '../jobs/messages.ts';
 import { type DeviceRequest, type RowError, rowError } from '../manifest/manifest.ts';
@@ -19,14 +20,16 @@ export type AbandonPorts = RecordPorts & Pick<Ports, 'groups' | 'manifests'>;
  * of its archive entry: it is counted as failed and releases its device, and a retry of the job takes it up. If the manifest is gone, no retry can read
  * the row: it is rejected as `manifest-gone`. Every row has a line in the report.
  *
- * Giving up a chunk that is counted, or the chunk of a job that does not exist, changes nothing.
+ * A chunk that is counted stays as it is, and its job is ended if the earlier delivery was cut before that. The chunk of a job
+ * that does not exist changes nothing.
  * @throws FleetError `concurrent-change`, `throttled`, `unavailable`
  */
 export async function abandonChunk(message: ChunkMessage, reason: FailureReason, ports: AbandonPorts): Promise<void> {
   const { jobId, chunk, attempt } = message;
   const part = partName(chunk, attempt);
   const { job, part: counted } = await ports.jobs.readWithPart(jobId, part);
-  if (job === undefined || counted !== undefined) return;
+  if (job === undefined) return;
+  if (counted !== undefined) return finishIfDone(ports, job, ports.now());
 
   const archive = archiveName(jobId, part);
   const committed = await readableArchive(archive, ports);

@@ -11,9 +11,10 @@ import { type DeviceRecord, type Registration, withEvent } from '../devices/devi
 import { deviceAssigned } from '../devices/device-events.ts';
 import { awaitsAnother, endOfWaiting, isShownByUse, stillAwaited, withPresent } from '../devices/renewal.ts';
 import { renewalConfirmed } from '../devices/renewal-plan.ts';
+import { emptyTwin, isEmptyTwin, twinPatch } from '../devices/twin.ts';
 import type { RegistrationOf } from '../enrollment/enrollments.ts';
 import { FleetError } from '../errors.ts';
-import type { GroupRecord } from '../groups/group.ts';
+import { type GroupRecord, inForce } from '../groups/group.ts';
 import { currentLog } from '../log.ts';
 import { owe } from '../outbox.ts';
 import type { Versioned } from '../storage.ts';
@@ -60,7 +61,7 @@ export async function applyRegistrations(
       const seen = await atHub(record.value, registration, group, ports);
       if (seen === undefined || (seen.former === undefined && !countsForPresent(record.value, registration))) return;
       const at = ports.now().toISOString();
-      const value = registered(record.value, seen, at);
+      const value = withDeliveredTwin(registered(record.value, seen, at), seen.registration);
       const isAnnounced = ports.announceAssigned && isNewPlace(record.value, value);
       changes.push({
         etag: record.etag,
@@ -137,8 +138,9 @@ async function atHub(
 }
 
 /**
- * Writes the tags and desired properties of the device's own row to its twin at the hub: an enrollment group gives all its
- * devices one initial twin. The device counts as assigned once that has succeeded.
+ * Writes the tags and desired properties of the device's own row to its twin at the hub, and removes those that only earlier rows
+ * gave it. An enrollment group gives all its devices one initial twin. An individual enrollment gives the row's own, but DPS leaves
+ * the twin of a device that it knows as it is. The device counts as assigned once that has succeeded.
  * @returns the registration to record
  * @throws FleetError when the twin cannot be written
  */
@@ -150,14 +152,43 @@ async function deliverTwin(
 ): Promise<Registration> {
   const { assignedHub } = registration;
   if (registration.status !== 'assigned' || assignedHub === undefined) return registration;
-  const { twin } = record;
-  if (twin === undefined || group.definition.enrollment === 'individual') return registration;
+  const { twin, formerTwin } = record;
   const { twinDeliveredAt } = record.registration ?? {};
-  if (keepsTwin(record.registration, registration)) return { ...registration, twinDeliveredAt };
-  if (hasTwinByAllocation(record, registration, group))
+  const isIndividual = group.definition.enrollment === 'individual';
+  if (isIndividual ? hasTwinByEnrollment(record, registration) : keepsTwin(record.registration, registration))
+    return twinDeliveredAt === undefined ? registration : { ...registration, twinDeliveredAt };
+  if (twin === undefined && formerTwin === undefined) return registration;
+  if (!isIndividual && hasTwinByAllocation(record, registration, group))
     return { ...registration, twinDeliveredAt: now().toISOString() };
-  await twins.merge(assignedHub, record.id, twin);
+  const { initialTwin: initial } = inForce(group).definition;
+  const patch = twinPatch(twin ?? emptyTwin, { former: formerTwin ?? emptyTwin, initial });
+  if (!isEmptyTwin(patch)) await twins.merge(assignedHub, record.id, patch);
   return { ...registration, twinDeliveredAt: now().toISOString() };
+}
+
+/**
+ * Whether the twin is left to the individual enrollment: DPS gives it to a device that no hub has, and to one that it resets. It
+ * leaves the twin that a hub has, so after a replacement the row's own is written once, at the first registration.
+ */
+function hasTwinByEnrollment(record: DeviceRecord, { substatus = 'initialAssignment' }: Registration): boolean {
+  if (record.registration?.assignedHub !== undefined || substatus === 'deviceDataReset') return true;
+  return substatus === 'initialAssignment' && record.formerTwin === undefined && !wasAtHub(record);
+}
+
+/** Whether the device was at a hub before its present row. */
+function wasAtHub(record: DeviceRecord): boolean {
+  const { hubs = [], serialNumber: present } = record;
+  const isFormer = ({ serialNumber, issuedWith = serialNumber }: DeviceCertificate) => issuedWith !== present;
+  return hubs.length > 0 || certificatesOf(record).some((each) => isFormer(each) && each.registeredAt !== undefined);
+}
+
+/** The record of a device that is at a hub: what earlier rows gave it is removed there. */
+function withDeliveredTwin(
+  { formerTwin, ...record }: DeviceRecord,
+  { status, assignedHub }: Registration,
+): DeviceRecord {
+  const isDelivered = formerTwin === undefined || (status === 'assigned' && assignedHub !== undefined);
+  return isDelivered ? record : { ...record, formerTwin };
 }
 
 /** The twin that has the values is the one that the device has now: DPS left it where it was, or moved it. */
@@ -175,7 +206,8 @@ const clockSkew = 60_000;
 function hasTwinByAllocation(record: DeviceRecord, { substatus, at }: Registration, group: GroupRecord): boolean {
   const { allocationHook, definition } = group;
   if (definition.allocation !== 'orchestrator' || allocationHook?.since === undefined || at === undefined) return false;
-  if (substatus !== 'initialAssignment' || record.registration?.assignedHub !== undefined) return false;
+  if (substatus !== 'initialAssignment' || record.registration?.assignedHub !== undefined || wasAtHub(record))
+    return false;
   const present = certificatesOf(record).find(({ serialNumber }) => serialNumber === record.serialNumber);
   // Before, the webhook was not there, or the row of the device was another one.
   const before = [allocationHook.since, present?.since ?? record.statusSince];

@@ -105,7 +105,8 @@ async function rowsByInstance(
 
 /**
  * Gives up the enrollments of a chunk whose deliveries all failed. Enrolled devices count as provisioned. Every other row
- * counts as failed with the reason and releases its device, and a retry of the job takes it up.
+ * counts as failed with the reason and releases its device, and a retry of the job takes it up. Enrollments that are counted
+ * stay as they are, and the job is ended if the earlier delivery was cut before that.
  * @throws FleetError `concurrent-change`, `throttled`, `unavailable`
  */
 export async function abandonEnrollments(
@@ -116,7 +117,8 @@ export async function abandonEnrollments(
   const { jobs, devices, now } = ports;
   const { jobId, chunk, attempt } = message;
   const { job, part: counted } = await jobs.readWithPart(jobId, partName(chunk, attempt, 'enrollments'));
-  if (job === undefined || counted !== undefined) return;
+  if (job === undefined) return;
+  if (counted !== undefined) return finishIfDone(ports, job, now());
 
   const rows = (await readableRows(message, ports)) ?? (await rowsByRecords(message, ports));
   const { held, errors } = await heldRows(rows, message, ports);

@@ -1,6 +1,5 @@
 import { FleetError } from '../errors.ts';
 import { finishIfDone } from '../jobs/count-part.ts';
-import { waiting } from '../jobs/job.ts';
 import { dpsSteps } from './sweep-dps.ts';
 import { hubSteps, identitiesPlace } from './sweep-hubs.ts';
 import {
@@ -77,14 +76,12 @@ function hubsOf({ hubs, identitiesAt = {}, silentHubs }: SweepCursor): LatestSwe
   return Object.fromEntries(names.map((hub) => [hub, silentHubs.includes(hub) ? null : (identitiesAt[hub] ?? null)]));
 }
 
-/** Ends jobs whose rows are all counted and whose last write was lost. */
+/** Ends jobs whose rows are all counted and whose last write was lost, also that of a second end, after a retry. */
 async function jobs(...[cursor, state, ports]: Parameters<Step>): ReturnType<Step> {
   const at = ports.now();
   const since = new Date(at.getTime() - jobDays * 24 * 60 * 60 * 1000).toISOString();
   const page = await ports.jobs.list({ since, size: pageSize, continuation: cursor.continuation });
-  for (const job of page.items) {
-    if (job.finishedAt === undefined && waiting(job.counts) === 0) await finishIfDone(ports, job, at);
-  }
+  for (const job of page.items) await finishIfDone(ports, job, at);
   return { cursor: nextPage(cursor, page.continuation) ?? nextPhase(cursor), state };
 }
 

@@ -1,8 +1,7 @@
-import { createPrivateKey, createPublicKey, type KeyObject, verify, X509Certificate } from 'node:crypto';
+import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { AsnConvert } from '@peculiar/asn1-schema';
-import { AlgorithmIdentifier, Name } from '@peculiar/asn1-x509';
+import { Name } from '@peculiar/asn1-x509';
 import { excerpt, FleetError } from '../errors.ts';
-import { toPem } from './certificate.ts';
 import { decodeRequest, privateKeySent } from './csr-text.ts';
 import { bitStringOctets, type DerElement, DerError, derTag, readConstructed, readElements } from './der.ts';
 import {
@@ -15,7 +14,8 @@ import {
   subjectKeyOf,
 } from './keys.ts';
 import type { Profile } from './profiles.ts';
-import { commonNameId, commonNameIdDer, readSignatureAlgorithm } from './x509.ts';
+import { acceptedSignatures, algorithmName, isSigned, readRequestSignature } from './request-signature.ts';
+import { commonNameId, commonNameIdDer } from './x509.ts';
 
 /**
  * Reads a device's PKCS#10 request (RFC 2986). Its common name must be the device id, or absent; everything else that it asks
@@ -194,54 +194,23 @@ function uncompressedPoint(key: KeyObject): Buffer {
 }
 
 function checkSignature(signed: Buffer, algorithm: Buffer, signature: Buffer, key: SubjectKey): void {
-  const method = readSignatureAlgorithm(algorithm);
+  const method = readRequestSignature(algorithm);
   if (method === undefined || !key.type.startsWith(method.family)) {
-    const accepted = key.type.startsWith('ec') ? 'ECDSA with SHA-2' : 'RSA (PKCS#1 1.5) with SHA-2';
+    const accepted = acceptedSignatures[key.type.startsWith('ec') ? 'ec' : 'rsa'];
     throw invalidRequest(
       `The request is signed by an algorithm that is not accepted: ${algorithmName(algorithm)}. Sign it by ${accepted}`,
       accepted,
     );
   }
-  if (!isSigned(method.hash, signed, key, signature))
+  if (!verifies(method, signed, key, signature))
     throw invalidRequest(
       'The signature of the request does not verify: the request was altered, or signed with another key. Make a new one',
     );
 }
 
-/** Names of algorithms that requests are signed by and that are not accepted, or not with every key. */
-const algorithmNames: Readonly<Record<string, string>> = {
-  '1.2.840.10045.4.1': 'ECDSA with SHA-1',
-  '1.2.840.10045.4.3.1': 'ECDSA with SHA-224',
-  '1.2.840.10045.4.3.2': 'ECDSA with SHA-256',
-  '1.2.840.10045.4.3.3': 'ECDSA with SHA-384',
-  '1.2.840.10045.4.3.4': 'ECDSA with SHA-512',
-  '1.2.840.113549.1.1.4': 'RSA with MD5',
-  '1.2.840.113549.1.1.5': 'RSA with SHA-1',
-  '1.2.840.113549.1.1.10': 'RSA-PSS',
-  '1.2.840.113549.1.1.11': 'RSA with SHA-256',
-  '1.2.840.113549.1.1.12': 'RSA with SHA-384',
-  '1.2.840.113549.1.1.13': 'RSA with SHA-512',
-  '1.2.840.113549.1.1.14': 'RSA with SHA-224',
-  '1.3.101.112': 'Ed25519',
-};
-
-/** What an AlgorithmIdentifier says, for messages. */
-function algorithmName(der: Buffer): string {
+function verifies(...given: Parameters<typeof isSigned>): boolean {
   try {
-    const { algorithm } = AsnConvert.parse(der, AlgorithmIdentifier);
-    return algorithmNames[algorithm] ?? excerpt(algorithm);
-  } catch {
-    return 'an unreadable one';
-  }
-}
-
-/**
- * Passes the key as text, which saves 30 us, a third of the verification. For an object Node first tests whether it is a
- * KeyObject or a CryptoKey, by throwing and catching an error each (24.21, `isKeyObject` in lib/internal/crypto/keys.js).
- */
-function isSigned(hash: string, signed: Buffer, { info }: SubjectKey, signature: Buffer): boolean {
-  try {
-    return verify(hash, signed, toPem('PUBLIC KEY', info), signature);
+    return isSigned(...given);
   } catch (error) {
     throw unreadable(error);
   }

@@ -1,6 +1,6 @@
 import { certificatesOf, inheritedCertificateNames } from '../../devices/certificates.ts';
 import { type DeviceRecord, enrolledCertificates, withEvent } from '../../devices/device.ts';
-import { heldWhileClaimed, withFormerGroup } from '../../devices/reissue.ts';
+import { formerTwinOf, heldWhileClaimed, withFormerGroup } from '../../devices/reissue.ts';
 import { type ConflictPolicy, type Job, partName, type SerialNumbers } from '../../jobs/job.ts';
 import type { ChunkAttempt } from '../../jobs/messages.ts';
 import { contentHash, type DeviceRequest, type RowError, rowError } from '../../manifest/manifest.ts';
@@ -306,6 +306,7 @@ function supersede(claim: DeviceRecord, predecessor: DeviceRecord): DeviceRecord
   const { block, hubs, enrollmentGroup, formerGroups = [], renewals } = predecessor;
   const deletion = predecessor.deletion ?? (block && { by: block.by, at: block.at, block: block.mark });
   const before = heldWhileClaimed(predecessor);
+  const formerTwin = formerTwinOf(predecessor);
   const taken = {
     ...claim,
     formerCertificateNames: inheritedCertificateNames(predecessor),
@@ -313,6 +314,7 @@ function supersede(claim: DeviceRecord, predecessor: DeviceRecord): DeviceRecord
     ...(certificates.length > 0 && { certificates }),
     ...(renewals !== undefined && { renewals }),
     ...(before !== undefined && { before }),
+    ...(formerTwin !== undefined && { formerTwin }),
     ...withFormerGroup({ ...claim, formerGroups }, enrollmentGroup),
     ...(hubs !== undefined && { hubs }),
     // The block of a deleted or scrapped device stays until its new certificate is recorded.

@@ -1,4 +1,4 @@
-import { unknownGroup } from '../../enrollment/group-directory.ts';
+import { type GroupsById, unknownGroup } from '../../enrollment/group-directory.ts';
 import type { Groups } from '../../enrollment/groups.ts';
 import { FleetError, orFleetError } from '../../errors.ts';
 import { dpsOf } from '../../groups/dps-instance.ts';
@@ -42,7 +42,7 @@ export function ensureGroups<Opened>(
     const byInstance = Map.groupBy(ids, (id) => dpsOf(directory.get(id)?.value.definition ?? {}));
 
     async function ensureOne(id: string): Promise<void> {
-      const group = directory.get(id);
+      const group = await usableGroup(id, directory, groups);
       try {
         if (group === undefined) throw unknownGroup('group-unknown', id);
         if (group.value.deleting !== undefined)
@@ -70,6 +70,20 @@ export function ensureGroups<Opened>(
     }
     return { issuances, refusals };
   });
+}
+
+/**
+ * The group of the directory, which is a cache. One that is gone or being deleted is read again: it may have been declared again a
+ * moment ago, by another process.
+ */
+async function usableGroup(
+  id: string,
+  directory: GroupsById,
+  groups: Pick<Groups, 'directory'>,
+): Promise<Versioned<GroupRecord> | undefined> {
+  const known = directory.get(id);
+  if (known !== undefined && known.value.deleting === undefined) return known;
+  return (await groups.directory({ maxAgeSeconds: 0 })).get(id);
 }
 
 /** The row's error where its group was refused. */

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import functions from '@azure/functions';
 import { bodyOf, checkContentLength, dropRestOfBody, maxBodyBytes, readBody } from '../../../functions/http/body.ts';
 import { operations } from '../../../functions/http/operations.ts';
+import type { FleetError } from '../../../lib/errors.ts';
 import { operation as operationOf } from '../../operation.ts';
 import { until } from '../../until.ts';
 
 const url = 'https://fleet.example/api/x';
+const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 function requestOf(length: number) {
   const nullableHeaders = { 'content-length': { value: String(length) } };
@@ -108,12 +112,62 @@ describe('the body of a request', () => {
     ['{"a": 1,}', 'The body is not JSON at line 1, column 9. A comma stands before a closing bracket. Remove it.'],
     ['{"a": 1', 'The body is not JSON at line 1, column 8. It ends before its last bracket or quote.'],
     ['', 'There is no body. Send a JSON object.'],
-    [Buffer.from('{"a": "M\xfcnchen"}', 'latin1'), 'The body is not UTF-8. Send it as UTF-8.'],
+    [
+      Buffer.from('{"a": "M\xfcnchen"}', 'latin1'),
+      'The body is not UTF-8: the byte at offset 8 is 0xfc. Send it as UTF-8.',
+    ],
     ['['.repeat(100_000), 'The body is not JSON at line 1, column 100001.'],
   ] as const) {
     it(`that is not JSON is refused with the place: ${String(body).slice(0, 20)}`, () =>
       assert.rejects(jsonOf(body), (error: Error) => error.message.startsWith(message)));
   }
+
+  describe('of JSON, in pieces of one byte and without a Content-Length, as .NET sends it', () => {
+    const bodies: readonly (string | Buffer)[] = [
+      ...['', '{}', '\ufeff{}', '{"ключ": "значение"}', '{"a": 1,}', '{"a"', '[]', 'null', '{"a":1,"a":2}'],
+      ...[Buffer.from('\ufeff{"a": "ü"}', 'utf16le'), Buffer.from('{"a": "\xfc"}', 'latin1')],
+    ];
+    const takers = operations.filter(({ body }) => body?.kind === 'json' || body?.kind === 'json-unchecked');
+
+    async function outcome(taker: (typeof takers)[number], body: string | Buffer, chunked: boolean): Promise<unknown> {
+      const bytes = new Uint8Array(Buffer.from(body as string));
+      const pieces = new ReadableStream<Uint8Array>({
+        start(controller) {
+          for (const byte of bytes) controller.enqueue(Uint8Array.of(byte));
+          controller.close();
+        },
+      });
+      const given = { method: 'PUT', body: chunked ? pieces : bytes, duplex: 'half' } as RequestInit;
+      const request = new functions.HttpRequest({ nativeRequest: new Request(url, given) } as never);
+      try {
+        return { value: await readBody(taker, request) };
+      } catch (error) {
+        const { code, message } = error as FleetError;
+        return { code, message };
+      }
+    }
+
+    it('is read by each operation as it is in one piece, and refused for the same reason', async () => {
+      assert.ok(takers.length > 5);
+      let refused = 0;
+      for (const taker of takers) {
+        for (const body of bodies) {
+          const whole = await outcome(taker, body, false);
+          assert.deepEqual(await outcome(taker, body, true), whole, `${taker.id}: ${body}`);
+          if (Object.hasOwn(whole as object, 'code')) refused += 1;
+        }
+      }
+      assert.ok(refused > takers.length);
+    });
+
+    it('is read here and nowhere else', () => {
+      // The EST server takes 16 KiB at most, and no streams: est/answer.ts.
+      const readers = globSync('functions/**/*.ts', { cwd: root }).filter((file) =>
+        /request\.(?:json|text|arrayBuffer|blob|formData|body)\b/.test(readFileSync(join(root, file), 'utf8')),
+      );
+      assert.deepEqual(readers.sort(), ['functions/est/answer.ts', 'functions/http/body.ts']);
+    });
+  });
 
   it('of JSON may not have a member twice, since only the last one counts', async () => {
     const nativeRequest = new Request(url, { method: 'PUT', body: '{"keyCustody":"plain","keyCustody":"device"}' });

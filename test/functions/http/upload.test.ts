@@ -135,13 +135,26 @@ describe('the charset of an upload', () => {
     await assert.rejects(read({ 'content-type': 'text/csv; charset=klingon' }, csv), refusal);
   });
 
-  it('that the bytes are not in is an error, with the place', async () => {
-    const half = Buffer.concat([utf16, Buffer.from([0x00, 0xd8])]);
-    const refusal = {
+  it('that the bytes are not in is an error, with the offset of the byte', async () => {
+    const readAs = (charset: string, bytes: Buffer) => read({ 'content-type': `text/csv; charset=${charset}` }, bytes);
+    const half = Buffer.from([0x00, 0xd8]);
+    await assert.rejects(readAs('utf-16le', Buffer.concat([utf16, half])), {
       code: 'manifest-encoding',
-      message: /not utf-16le, as its Content-Type says: the error is after byte/,
-    };
-    await assert.rejects(read({ 'content-type': 'text/csv; charset=utf-16le' }, half), refusal);
+      message: `The body is not utf-16le, as its Content-Type says: at offset ${utf16.length + 2}, it ends inside a character. Save the list as UTF-8.`,
+    });
+    // Half of a pair shows with the character behind it; 0xff is not in Shift_JIS.
+    for (const [charset, wrong, at] of [
+      ['utf-16le', Buffer.concat([half, utf16]), 3],
+      ['shift_jis', Buffer.from([0xff]), 0],
+    ] as const) {
+      for (const before of [0, 2, 6, 8, 64]) {
+        const good = Buffer.from('a'.repeat(before), charset === 'utf-16le' ? 'utf16le' : 'latin1');
+        const name = new RegExp(
+          `^The body is not ${charset}, .*: at offset ${good.length + at}, the byte there does not`,
+        );
+        await assert.rejects(readAs(charset, Buffer.concat([good, wrong, good])), { message: name });
+      }
+    }
   });
 });
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { mergePatch } from '../../../infra/emulators/dps/hub/hub-device.ts';
 import { twinViolation } from '../../../infra/emulators/dps/twin-limits.ts';
-import { mergeTwins, type Twin, twinIssues } from '../../../lib/devices/twin.ts';
+import { mergeTwins, type Twin, twinIssues, twinPatch } from '../../../lib/devices/twin.ts';
 import fc from '../../fast-check.ts';
 
 /** Objects nested `depth` deep; the innermost one has `value` as a member. */
@@ -197,5 +198,57 @@ describe('merging twins', () => {
     const over = { tags: { place: { row: null } }, desired: { a: null } };
     const merged = mergeTwins(base, over, { keepNull: true });
     assert.deepEqual(merged, { tags: { place: { hall: 1, row: null } }, desired: { a: null } });
+  });
+});
+
+describe('the patch of a twin whose row was replaced', () => {
+  const ofTags = (tags: Record<string, unknown>): Twin => ({ tags, desired: {} });
+  const patchOf = (former: object, row: object, initial: object = {}) =>
+    twinPatch(ofTags({ ...row }), { former: ofTags({ ...former }), initial: ofTags({ ...initial }) }).tags;
+
+  it('removes what only the former row had', () => {
+    assert.deepEqual(patchOf({ site: 'berlin', line: 1 }, { site: 'paris' }), { site: 'paris', line: null });
+    assert.deepEqual(patchOf({ line: 1, toString: 2 }, {}), { line: null, toString: null });
+    assert.deepEqual(twinPatch(ofTags({}), { former: { tags: {}, desired: { a: [1] } }, initial: ofTags({}) }), {
+      tags: {},
+      desired: { a: null },
+    });
+  });
+
+  it('removes members of an object one by one, so that those of others stay', () => {
+    assert.deepEqual(patchOf({ place: { hall: 1, row: 2 } }, { place: { row: 3 } }), { place: { hall: null, row: 3 } });
+    assert.deepEqual(patchOf({ place: { hall: 1 } }, {}), { place: { hall: null } });
+    assert.deepEqual(patchOf({ place: { hall: 1 } }, { place: 'x' }), { place: 'x' });
+    assert.deepEqual(patchOf({ place: 'x' }, { place: { hall: 1 } }), { place: { hall: 1 } });
+  });
+
+  it('gives back what the group gives', () => {
+    assert.deepEqual(patchOf({ site: 'berlin' }, {}, { site: 'home', other: 1 }), { site: 'home' });
+    assert.deepEqual(patchOf({ place: { hall: 1, row: 2 } }, {}, { place: { hall: 0 } }), {
+      place: { hall: 0, row: null },
+    });
+    assert.deepEqual(patchOf({ place: { hall: 1 } }, {}, { place: 'x' }), { place: 'x' });
+    assert.deepEqual(patchOf({ place: 1 }, {}, { place: { hall: 0 } }), { place: { hall: 0 } });
+  });
+
+  it('leaves the twin with what group and row give and what others wrote, and nothing else', () => {
+    const leaves = fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.nat(9), { maxKeys: 3 });
+    const given = fc.record({ top: leaves, p: fc.option(leaves), q: fc.option(leaves) }).map(({ top, p, q }) => {
+      return { ...top, ...(p !== null && { p }), ...(q !== null && { q }) } as Record<string, unknown>;
+    });
+    const others = { other: 1, p: { other: 2 }, q: { deep: { a: 3 } } };
+    const over = (base: object, row: object) => mergeTwins(ofTags({ ...base }), ofTags({ ...row })).tags;
+    const withoutEmpty = (value: unknown): unknown => {
+      if (typeof value !== 'object' || value === null) return value;
+      const members = Object.entries(value).map(([key, member]) => [key, withoutEmpty(member)] as const);
+      return Object.fromEntries(members.filter(([, member]) => JSON.stringify(member) !== '{}'));
+    };
+    fc.assert(
+      fc.property(given, given, given, (initial, former, row) => {
+        const before = mergePatch(over(initial, former) as never, others as never);
+        const after = mergePatch(before, patchOf(former, row, initial) as never);
+        assert.deepEqual(withoutEmpty(after), withoutEmpty(over(over(initial, row), others)));
+      }),
+    );
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { decodedJson, NotJson } from '../../../lib/jobs/message-text.ts';
+import { decodedJson, NotJson, NotText, textOf } from '../../../lib/jobs/message-text.ts';
 import { decodedBody } from '../../../lib/jobs/messages.ts';
 import { jsonPlace } from '../../../lib/manifest/json-text.ts';
 import fc from '../../fast-check.ts';
@@ -39,6 +39,22 @@ describe('the text of a message', () => {
     ['a word', 'hello', /neither JSON nor base64/],
     ['XML', '<?xml version="1.0"?><order/>', /neither JSON nor base64 of JSON\. It looks like XML/],
     ['base64 of bytes that are no text', base64(Buffer.from([0xff, 0xfe, 0x00])), /neither JSON nor base64/],
+    [
+      'base64 of Latin-1',
+      base64(Buffer.from('{"customer": "açme"}', 'latin1')),
+      /^is base64 of text that is not UTF-8: the byte at offset 15 is 0xe7\. Send it as UTF-8\.$/,
+    ],
+    [
+      'base64 of a byte order mark and Latin-1',
+      base64(Buffer.concat([Buffer.from('\ufeff{"a":"'), Buffer.from([0xe7]), Buffer.from('"}')])),
+      /not UTF-8: the byte at offset 9 is 0xe7/,
+    ],
+    [
+      'base64 of UTF-16 with half of a pair',
+      base64(utf16('\ufeff{"a":"\ud83d"}')),
+      /not UTF-16: the byte at offset 14 is 0x3d/,
+    ],
+    ['base64 of UTF-16 that is cut', base64(utf16(json).subarray(0, -1)), /not UTF-16: the byte at offset \d+ is 0x/],
     ['JSON with an error', '{"a":1,\r\n  "b": tru}', /not JSON at line 2, column 11/],
     ['JSON with an error in its third line', '\n\n{"a":}', /not JSON at line 3, column 6/],
     ['JSON with a comma too many', '{"a":[1,2,],\n"b":1}', /line 1, column 11\. A comma/],
@@ -76,6 +92,37 @@ describe('the text of a message', () => {
     for (const text of hostile) assert.throws(() => decodedJson(text), NotJson);
     assert.ok(performance.now() - begun < 2000);
   });
+});
+
+describe('the text in bytes', () => {
+  const encoders: Record<string, (text: string) => Buffer> = {
+    'UTF-8': (text) => Buffer.from(text),
+    'UTF-16': (text) => utf16(text),
+    'big-endian UTF-16': (text) => utf16(text).swap16(),
+  };
+  for (const [name, encode] of Object.entries(encoders)) {
+    it(`is what was written in ${name} behind a byte order mark, and never something else`, () =>
+      fc.assert(
+        fc.property(fc.string({ unit: 'binary' }), (text) => {
+          assert.equal(textOf(encode(`\ufeff${text}`)), text);
+        }),
+      ));
+  }
+
+  it('is decoded as it is, or refused with the offset of the first wrong byte', () =>
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.uint8Array({ maxLength: 8 }), (text, more) => {
+        const bytes = Buffer.concat([Buffer.from(`{"${text}`), more]);
+        try {
+          assert.deepEqual(Buffer.from(textOf(bytes)), bytes);
+        } catch (error) {
+          assert.ok(error instanceof NotText, String(error));
+          const offset = Number(/offset (\d+)/.exec(error.message)?.[1]);
+          assert.ok(offset >= bytes.length - more.length, error.message);
+          assert.ok(error.message.includes(`0x${bytes.toString('hex', offset, offset + 1)}`));
+        }
+      }),
+    ));
 });
 
 it('a member that stands twice is refused in every layer, since JSON.parse drops one of the two', () => {

@@ -38,8 +38,9 @@ const files: [name: string, unusual: number, answers: Readonly<Record<string, Re
       r10: /is ec brainpoolP256r1\. Make a key/,
       r11: accepted,
       r12: accepted,
-      r13: /not accepted: ECDSA with SHA-1\. Sign it by ECDSA with SHA-2\./,
-      r14: /not accepted: RSA-PSS\. Sign it by RSA \(PKCS#1 1\.5\) with SHA-2\./,
+      r13: /not accepted: ECDSA with SHA-1\. Sign it by ECDSA with SHA-256, SHA-384 or SHA-512\./,
+      // Its salt has 222 octets, the most that the key takes.
+      r14: /not accepted: RSA-PSS with other parameters\. Sign it by RSA with .*a salt as long as the hash\./,
       r15: accepted,
       r16: /it is a certificate\. Send the PKCS#10 request/,
       r17: /is for "00:1A:2B:3C:4D:5E"\. Make one for "r17"/,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { DeviceRecord, Registration } from '../../../lib/devices/device.ts';
+import type { Twin } from '../../../lib/devices/twin.ts';
 import { FleetError } from '../../../lib/errors.ts';
 import { applyRegistrations } from '../../../lib/pipeline/apply-registrations.ts';
 import { reconcileRegistrations } from '../../../lib/pipeline/reconcile-registrations.ts';
@@ -11,19 +12,26 @@ const start = Date.parse('2026-11-23T08:00:00.000Z');
 const identity = { deviceId: 'gw-1', status: 'enabled', authentication: 'selfSigned', etag: '' } as const;
 
 /** A world whose clock a test moves, with one device, gw-1, and what was written to twins. */
-async function someWorld() {
+async function someWorld(enrollment: 'group' | 'individual' = 'group') {
   let minutes = 0;
   const timeAt = (minute: number) => new Date(start + minute * 60_000).toISOString();
   const world = createWorld({ now: () => new Date(timeAt(minutes)) });
-  await world.declare('line7', { keyCustody: 'plain' });
+  await world.declare('line7', { keyCustody: 'plain', enrollment, initialTwin: { tags: { site: 'home' } } });
   await submit(world, 'reject');
   const merged: string[] = [];
+  const patches: Twin[] = [];
   let thumbprints: string[] | FleetError = [];
   /** The certificates that the hubs know the device by from now on, or their answer. */
   const hubsHave = (answer: typeof thumbprints) => {
     thumbprints = answer;
   };
-  const twins = { ...noTwins, merge: async (hub: string) => void merged.push(hub) };
+  const twins = {
+    ...noTwins,
+    merge: async (hub: string, _id: string, patch: Twin) => {
+      merged.push(hub);
+      patches.push(patch);
+    },
+  };
 
   /** DPS has this registration at that minute, and all devices are looked at. */
   async function seen(minute: number, registration: Partial<Registration> = {}): Promise<DeviceRecord> {
@@ -46,7 +54,14 @@ async function someWorld() {
     minutes = minute;
     await submit(world, 'reissue');
   };
-  return { world, merged, seen, reissue, timeAt, hubsHave };
+  /** Another row replaces that of the device. */
+  const replace = async (minute: number, header: string, values: string) => {
+    minutes = minute;
+    const metadata = { onconflict: 'replace' };
+    await world.upload(`replace-${minute}.csv`, `deviceId,enrollmentGroup${header}\ngw-1,line7${values}\n`, metadata);
+    await world.settle();
+  };
+  return { world, merged, patches, seen, reissue, replace, timeAt, hubsHave };
 }
 
 async function submit(world: World, onconflict: string): Promise<void> {
@@ -180,5 +195,75 @@ describe('what DPS says of a device', () => {
     const { value, etag } = await stored(world);
     await world.devices.replace([{ value: { ...value, status: 'suspended' }, etag }]);
     assert.equal((await seen(5)).status, 'suspended');
+  });
+});
+
+describe('the twin of a device whose row is replaced', () => {
+  for (const enrollment of ['group', 'individual'] as const) {
+    it(`gets what the new row says and loses what only former rows said: ${enrollment} enrollment`, async () => {
+      const { world, patches, seen, replace } = await someWorld(enrollment);
+      using _world = world;
+      await seen(5, { substatus: 'initialAssignment' });
+      // An individual enrollment gives the first twin itself.
+      assert.equal(patches.length, enrollment === 'group' ? 1 : 0);
+      await replace(10, ',tags.site,desired.rate:number', ',berlin,10');
+      // The device does not register before its row is replaced again.
+      await replace(20, ',tags.line:number', ',99');
+      const record = await seen(30, { substatus: 'deviceDataMigrated' });
+      assert.deepEqual(patches.at(-1), { tags: { slot: null, site: 'home', line: 99 }, desired: { rate: null } });
+      assert.equal(record.formerTwin, undefined);
+      // A later registration finds the twin as it was written. An operator may have changed it.
+      const written = patches.length;
+      await seen(40, { substatus: 'deviceDataMigrated' });
+      assert.equal(patches.length, written);
+    });
+
+    it(`loses all of it with a row that says nothing: ${enrollment} enrollment`, async () => {
+      const { world, patches, seen, replace } = await someWorld(enrollment);
+      using _world = world;
+      await seen(5);
+      await replace(10, '', '');
+      await seen(20, { substatus: 'deviceDataMigrated' });
+      assert.deepEqual(patches.at(-1), { tags: { slot: null }, desired: {} });
+    });
+  }
+
+  it('is left to the individual enrollment where DPS resets it', async () => {
+    const { world, patches, seen, replace } = await someWorld('individual');
+    using _world = world;
+    await seen(5);
+    await replace(10, ',tags.line:number', ',99');
+    assert.equal((await seen(20, { substatus: 'deviceDataReset' })).formerTwin, undefined);
+    assert.deepEqual(patches, []);
+  });
+
+  it('is written also when the registration before the replacement was never seen', async () => {
+    const { world, patches, seen, replace } = await someWorld('individual');
+    using _world = world;
+    await replace(10, ',tags.line:number', ',99');
+    await seen(20, { substatus: 'deviceDataMigrated' });
+    assert.deepEqual(patches, [{ tags: { slot: null, line: 99 }, desired: {} }]);
+  });
+
+  it('is written again until the hub takes it, and still loses what former rows said', async () => {
+    const { world, patches, seen, replace, hubsHave } = await someWorld();
+    using _world = world;
+    await seen(5);
+    await replace(10, ',tags.line:number', ',99');
+    hubsHave(new FleetError('throttled', 'Busy.'));
+    assert.deepEqual((await seen(20)).formerTwin, { tags: { slot: 'a' }, desired: {} });
+    hubsHave([]);
+    assert.equal((await seen(20)).formerTwin, undefined);
+    assert.deepEqual(patches.slice(1), Array(2).fill({ tags: { slot: null, line: 99 }, desired: {} }));
+  });
+
+  it('is what it was, when the new row fails', async () => {
+    const { world, replace } = await someWorld('individual');
+    using _world = world;
+    world.enrollments.enroll = async (devices) => devices.map(() => ({ errorCode: 400_000, message: 'No.' }));
+    await replace(10, ',tags.line:number', ',99');
+    const { twin, formerTwin, failedReissue } = recordOf(world);
+    assert.equal(failedReissue?.code, 'enrollment-refused');
+    assert.deepEqual([twin, formerTwin], [{ tags: { slot: 'a' }, desired: {} }, undefined]);
   });
 });

@@ -103,6 +103,26 @@ async function deadMessage(world: World) {
   return body;
 }
 
+/** Individual enrollments that failed at each delivery. */
+async function deadEnrollments(world: World) {
+  await world.upload('line7/list.csv', list);
+  for (let delivery = 1; delivery <= 2; delivery++) await world.queue.shift()?.run();
+  const [dead] = world.queue.splice(0);
+  return JSON.stringify(dead?.message);
+}
+
+/** The event of a manifest whose splitting was cut at each delivery. */
+async function deadUpload(world: World) {
+  await world.upload('line7/list.csv', list);
+  const [dead = assert.fail()] = world.queue.splice(0);
+  world.failOn('open');
+  await assert.rejects(() => dead.run(), { message: 'before open' });
+  const { url, etag, bytes } = dead.message as { url: string; etag: string; bytes: number };
+  const subject = '/blobServices/default/containers/manifests/blobs/line7/list.csv';
+  const data = { url, eTag: etag, contentLength: bytes };
+  return JSON.stringify({ id: '1', eventType: 'Microsoft.Storage.BlobCreated', subject, data });
+}
+
 async function deadLetter(world: World): Promise<string> {
   const body = await deadMessage(world);
   await recordDeadLetter('chunks', body, { ...world.services(), deadLetters: world.deadLetters });
@@ -124,6 +144,15 @@ const useCases: readonly UseCase[] = [
   {
     name: 'recordDeadLetter of a chunk',
     run: async (ports, world) => recordDeadLetter('chunks', await deadMessage(world), ports),
+  },
+  {
+    name: 'recordDeadLetter of enrollments',
+    prepare: (world) => world.declare('line7', { keyCustody: 'plain', enrollment: 'individual' }),
+    run: async (ports, world) => recordDeadLetter('individual-enrollments', await deadEnrollments(world), ports),
+  },
+  {
+    name: 'recordDeadLetter of an upload',
+    run: async (ports, world) => recordDeadLetter('manifest-uploads', await deadUpload(world), ports),
   },
   {
     name: 'recordDeadLetter of an order',

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { type ErrorCode, errorCodes, FleetError } from '../../../lib/errors.ts';
 import type { GroupInput } from '../../../lib/groups/definition.ts';
+import type { ChunkMessage } from '../../../lib/jobs/messages.ts';
+import { provisionChunk } from '../../../lib/pipeline/provision-chunk.ts';
 import { retryJob } from '../../../lib/pipeline/retry-job.ts';
 import type { KeyStore } from '../../../lib/pki/key-store.ts';
 import { createSoftwareKeyStore } from '../../../lib/pki/software-key-store.ts';
@@ -74,6 +76,30 @@ describe('an operator acts, and a retry provisions the rows that failed', () => 
     assert.ok(issuingCa);
     await groups.noteRegistration('line7', issuingCa, 'line7-1');
     await retried(world, jobId);
+  });
+
+  it('ca-unregistered: a worker that read the group before goes on at once when the CA is registered', async () => {
+    using world = createWorld();
+    await world.declare('line7', { keyCustody: 'plain', attestation: 'caReference' });
+    // The groups of a process, which it keeps for 10 seconds.
+    const worker = world.services();
+    const outdated = (await worker.groups.directory()).get('line7') ?? assert.fail();
+    assert.deepEqual(
+      outdated.value.issuingCas.map(({ registration }) => registration),
+      [undefined],
+    );
+    const [issuingCa = assert.fail()] = outdated.value.issuingCas;
+    // `fleet ca register line7` is another process.
+    await world.services().groups.noteRegistration('line7', issuingCa, 'line7-1');
+
+    const jobId = await world.upload('line7/list.csv', 'deviceId\ngw-1\ngw-2\n');
+    const [ingest] = world.queue.splice(0);
+    await ingest?.run();
+    const [chunk] = world.queue.splice(0);
+    await provisionChunk(chunk?.message as ChunkMessage, worker);
+    const { status, counts } = await world.job(jobId);
+    assert.deepEqual([status, counts.provisioned], ['completed', 2]);
+    assert.equal((await worker.groups.ensure(outdated)).value.issuingCas[0]?.registration?.name, 'line7-1');
   });
 
   for (const [code, act, undo] of [

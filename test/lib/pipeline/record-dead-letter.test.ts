@@ -341,6 +341,24 @@ describe('cancelling a job', () => {
     await assert.rejects(cancelJob(jobId, world.services()), { code: 'method-conflict' });
   });
 
+  it('ends a job that was not split in the same write, so that a worker that dies leaves none without an end', async () => {
+    let cancelled = 0;
+    for (let call = 1; call <= 4; call++) {
+      using world = createWorld();
+      await world.declare('line7', { keyCustody: 'plain' });
+      const jobId = await world.upload('line7/list.csv', manifest);
+      world.failOn('open');
+      await assert.rejects(async () => world.queue.shift()?.run(), { message: 'before open' });
+      world.interruptAfter(call);
+      await cancelJob(jobId, world.services()).catch((error: unknown) => assert.ok(error instanceof Interruption));
+      const { status, finishedAt } = await world.job(jobId);
+      if (status !== 'cancelled') continue;
+      cancelled += 1;
+      assert.equal(finishedAt, someTime.toISOString(), `cut after call ${call}`);
+    }
+    assert.ok(cancelled > 0);
+  });
+
   it('before the manifest was split leaves nothing to do', async () => {
     using world = createWorld();
     await world.declare('line7', { keyCustody: 'plain' });

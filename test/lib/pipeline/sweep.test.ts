@@ -385,6 +385,17 @@ describe('a sweep', () => {
     assert.notEqual(ended.finishedAt, undefined);
   });
 
+  it('ends a job a second time, whose last write after a retry was lost', async () => {
+    using world = createWorld();
+    await provision(world, 'group', 3);
+    const [job] = (await world.jobs.list({ size: 10 })).items;
+    const retried = { ...(job ?? assert.fail()), jobId: 'lost0000000000000000000000' };
+    await world.jobs.create({ ...retried, status: 'completedWithErrors', finishedAt: '2026-11-01T00:00:00.000Z' });
+    await sweeping(world).sweep();
+    const { status, finishedAt } = await world.job(retried.jobId);
+    assert.deepEqual([status, finishedAt], ['completed', someTime.toISOString()]);
+  });
+
   it('reads a fleet of 10,000 devices with 10 calls of DPS and of its hub per 1,000 of them', async () => {
     using world = createWorld();
     await world.declare('line7', { keyCustody: 'plain' });

@@ -44,6 +44,10 @@ describe('a certification request', () => {
     ['of an RSA-2048 key', { ...rsa, commonName: 'gw-1' }],
     ['of an RSA-2048 key, signed with SHA-384', { ...rsa, commonName: 'gw-1', hash: 'sha384' }],
     ['of an RSA-2048 key, signed with SHA-512', { ...rsa, commonName: 'gw-1', hash: 'sha512' }],
+    ['signed by RSA-PSS', { ...rsa, commonName: 'gw-1', pss: {} }],
+    ['signed by RSA-PSS with SHA-384', { ...rsa, commonName: 'gw-1', hash: 'sha384', pss: {} }],
+    ['signed by RSA-PSS with SHA-512', { ...rsa, commonName: 'gw-1', hash: 'sha512', pss: {} }],
+    ['signed by RSA-PSS, whose hash has no parameters', { ...rsa, commonName: 'gw-1', pss: { withoutNull: true } }],
   ];
   for (const [name, request] of good) {
     it(`is accepted ${name}, and gives its key`, () => {
@@ -122,6 +126,49 @@ describe('a certification request', () => {
   it('is refused when it is signed with SHA-1', () => {
     refuses(makeRequest({ ...p256, hash: 'sha1', commonName: 'gw-1' }), /algorithm that is not accepted/);
     refuses(makeRequest({ ...rsa, hash: 'sha1', commonName: 'gw-1' }), /algorithm that is not accepted/);
+  });
+
+  const otherPss: [string, TestRequest][] = [
+    ['a salt of 20 octets', { ...rsa, pss: { saltLength: 20 } }],
+    ['the longest salt', { ...rsa, pss: { saltLength: 222 } }],
+    ['no salt', { ...rsa, pss: { saltLength: 0 } }],
+    ['SHA-1', { ...rsa, hash: 'sha1', pss: {} }],
+    ['another hash in MGF1', { ...rsa, pss: { maskHash: 'sha1' } }],
+    ['SHA-512 and the salt of SHA-256', { ...rsa, hash: 'sha512', pss: { saltLength: 32 } }],
+  ];
+  for (const [name, request] of otherPss) {
+    it(`is refused when it is signed by RSA-PSS with ${name}`, () => {
+      refuses(
+        makeRequest({ ...request, commonName: 'gw-1' }),
+        /not accepted: RSA-PSS with other parameters\. Sign it by RSA with SHA-256, SHA-384 or SHA-512: PKCS#1 1\.5, or PSS with/,
+      );
+    });
+  }
+
+  it('is refused when its RSA-PSS signature is of another key or another text', () => {
+    const other = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+    refuses(makeRequest({ ...rsa, signedBy: other, commonName: 'gw-1', pss: {} }), /does not verify/);
+    refuses(makeRequest({ ...p256, signedBy: rsa.privateKey, commonName: 'gw-1', pss: {} }), /not accepted: RSA-PSS\./);
+    const der = makeRequestDer({ ...rsa, commonName: 'gw-1', pss: {} });
+    der.write('gw-2', der.indexOf('gw-1'));
+    refuses(pemOf(der), /does not verify/, 'gw-2');
+  });
+
+  it('is accepted as openssl signs it by RSA-PSS', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'fleet-csr-'));
+    try {
+      for (const hash of ['sha256', 'sha384', 'sha512']) {
+        const file = join(directory, 'request.pem');
+        const pss = ['-sigopt', 'rsa_padding_mode:pss', '-sigopt', 'rsa_pss_saltlen:digest'];
+        const key = ['-newkey', 'rsa:2048', '-nodes', '-keyout', join(directory, 'key.pem')];
+        execFileSync('openssl', ['req', '-new', `-${hash}`, '-subj', '/CN=gw-1', ...key, ...pss, '-out', file], {
+          stdio: 'ignore',
+        });
+        assert.equal(read(readFileSync(file, 'utf8')).type, 'rsa-2048', hash);
+      }
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
 
   const weak: [string, () => Pair, RegExp][] = [

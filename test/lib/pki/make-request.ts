@@ -1,5 +1,6 @@
-import { type KeyObject, sign } from 'node:crypto';
+import { constants, type KeyObject, sign } from 'node:crypto';
 import { Attributes, CertificationRequest, CertificationRequestInfo } from '@peculiar/asn1-csr';
+import { RsaSaPssParams } from '@peculiar/asn1-rsa';
 import { AsnConvert, OctetString } from '@peculiar/asn1-schema';
 import {
   AlgorithmIdentifier,
@@ -45,8 +46,48 @@ export interface TestRequest {
   /** Attributes of the request, in place of those for `extensions`. */
   readonly requestAttributes?: readonly Attribute[];
   readonly hash?: 'sha1' | 'sha256' | 'sha384' | 'sha512';
+  /** Signs by RSASSA-PSS. */
+  readonly pss?: PssOptions;
   /** Signs with this key in place of `privateKey`. */
   readonly signedBy?: KeyObject;
+}
+
+export interface PssOptions {
+  /** Octets. Default: as the hash. */
+  readonly saltLength?: number;
+  /** The hash of MGF1. Default: that of the signature. */
+  readonly maskHash?: 'sha1' | 'sha256' | 'sha384' | 'sha512';
+  /** Leaves the parameters of the hash out, in place of NULL. */
+  readonly withoutNull?: boolean;
+}
+
+const hashes = {
+  sha1: { id: '1.3.14.3.2.26', octets: 20 },
+  sha256: { id: '2.16.840.1.101.3.4.2.1', octets: 32 },
+  sha384: { id: '2.16.840.1.101.3.4.2.2', octets: 48 },
+  sha512: { id: '2.16.840.1.101.3.4.2.3', octets: 64 },
+} as const;
+
+/** Algorithm and signature by RSASSA-PSS. Node always takes one hash for both, so with another `maskHash` it does not verify. */
+function signPss(signed: Buffer, key: KeyObject, hash: keyof typeof hashes, options: PssOptions) {
+  const { saltLength = hashes[hash].octets, maskHash = hash, withoutNull = false } = options;
+  const hashOf = (name: keyof typeof hashes) =>
+    new AlgorithmIdentifier({ algorithm: hashes[name].id, ...(withoutNull ? {} : { parameters: null }) });
+  const parameters = new RsaSaPssParams({
+    hashAlgorithm: hashOf(hash),
+    maskGenAlgorithm: new AlgorithmIdentifier({
+      algorithm: '1.2.840.113549.1.1.8',
+      parameters: AsnConvert.serialize(hashOf(maskHash)),
+    }),
+    saltLength,
+  });
+  return {
+    signatureAlgorithm: new AlgorithmIdentifier({
+      algorithm: '1.2.840.113549.1.1.10',
+      parameters: AsnConvert.serialize(parameters),
+    }),
+    signature: sign(hash, signed, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength }),
+  };
 }
 
 /** A PKCS#10 request, valid or not, DER. Made with the library, without our code. */
@@ -68,18 +109,27 @@ export function makeRequestDer(request: TestRequest): Buffer {
     attributes: new Attributes([...(request.requestAttributes ?? extensionRequest(request.extensions))]),
   });
   const signed = Buffer.from(AsnConvert.serialize(info));
-  const family = signedBy.asymmetricKeyType ?? '';
+  const { signatureAlgorithm, signature } =
+    request.pss === undefined ? signPlainly(signed, signedBy, hash) : signPss(signed, signedBy, hash, request.pss);
   const der = AsnConvert.serialize(
     new CertificationRequest({
       certificationRequestInfo: info,
-      signatureAlgorithm: new AlgorithmIdentifier({
-        algorithm: algorithms[`${family} ${hash}`] ?? '1.3.101.112',
-        ...(family === 'rsa' ? { parameters: null } : {}),
-      }),
-      signature: Uint8Array.from(sign(family === 'ed25519' ? null : hash, signed, signedBy)).buffer,
+      signatureAlgorithm,
+      signature: Uint8Array.from(signature).buffer,
     }),
   );
   return Buffer.from(der);
+}
+
+function signPlainly(signed: Buffer, key: KeyObject, hash: string) {
+  const family = key.asymmetricKeyType ?? '';
+  return {
+    signatureAlgorithm: new AlgorithmIdentifier({
+      algorithm: algorithms[`${family} ${hash}`] ?? '1.3.101.112',
+      ...(family === 'rsa' ? { parameters: null } : {}),
+    }),
+    signature: sign(family === 'ed25519' ? null : hash, signed, key),
+  };
 }
 
 const extensionRequestId = '1.2.840.113549.1.9.14';

@@ -66,6 +66,17 @@ describe('the groups of a chunk', () => {
     ]);
   });
 
+  it('are read again where they are gone or being deleted, since another process may have declared them a moment ago', async () => {
+    const declared = ['new', 'again'].map((id) => [id, group(id)] as const);
+    const cached = new Map([['again', group('again', {}, { deleting: { by: 'Ann', at } })]]);
+    const directory = async ({ maxAgeSeconds = 10 } = {}) => (maxAgeSeconds === 0 ? new Map(declared) : cached);
+    const { issuances, refusals } = await ensureGroups([row('new'), row('again')], attempt, {
+      groups: { directory, ensure: async (each) => each },
+      openIssuance: async ({ value }) => value.deleting,
+    });
+    assert.deepEqual([[...issuances], [...refusals]], [declared.map(([id]) => [id, undefined]), []]);
+  });
+
   it('leave the whole chunk to be tried again where that can help', async () => {
     const throttled = new FleetError('throttled', 'Busy.');
     await assert.rejects(ensure(['a', 'b'], [group('a'), group('b')], { b: throttled }), throttled);
