@@ -3,6 +3,8 @@ import { X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { isChanging, issuerAmong, issuingCaAtEst, trustedAtEst } from '../../../lib/authorities/est-cas.ts';
 import { enrollmentRevision, type GroupRecord, type IssuingCa } from '../../../lib/groups/group.ts';
+import { issueRootCa } from '../../../lib/pki/authority.ts';
+import { newSerialNumber } from '../../../lib/pki/serial.ts';
 import { someGroup, someTime } from '../../factories.ts';
 import { someAuthority, someRoot } from '../pki/some-authority.ts';
 
@@ -101,5 +103,10 @@ describe('a certificate at the EST server', () => {
     assert.equal(issuerAmong(cas, leaf)?.generation, 1);
     assert.equal(issuerAmong(cas.slice(0, 1), leaf), undefined);
     assert.equal(issuerAmong([], leaf), undefined);
+    const renamed = await issueRootCa({
+      ...{ commonName: 'Other root', signer: root.signer, validityDays: 30, now: someTime },
+      serialNumber: newSerialNumber(),
+    });
+    assert.equal(issuerAmong([someCa(3, { certificatePem: renamed })], leaf), undefined);
   });
 });
