@@ -314,6 +314,18 @@ describe('an attempt', () => {
     assert.deepEqual(seen, [start.toISOString(), start.toISOString(), hourLater]);
   });
 
+  it('that is answered with 410 disables the webhook, also after another success', async () => {
+    await using receiver = await startReceiver([204, 410]);
+    const hook = await someWebhook(receiver.url);
+    await beginDeliveries([someEvent('PO-1')], hook.deliveries);
+    const [late] = hook.delayed.splice(0);
+    hook.later(60);
+    await beginDeliveries([someEvent('PO-2')], hook.deliveries);
+    await hook.settle();
+    await attemptDelivery(late?.message ?? assert.fail(), hook.deliveries);
+    assert.match((await hook.webhook())?.disabled?.why ?? '', /it is gone/);
+  });
+
   it('disables a dead webhook although another write comes in between', async () => {
     const hook = await someWebhook('https://erp.example.com/');
     await beginDeliveries([someEvent()], hook.deliveries);
