@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { hash, X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { certificateSha256, certificatesDigest } from '../../../lib/audit/certificates.ts';
+import { certificateSha256, certificatesDigest, indexDigest } from '../../../lib/audit/certificates.ts';
 import { someRoot } from '../pki/some-authority.ts';
 
 describe('the digest of the certificates of an archive', () => {
@@ -23,4 +23,8 @@ describe('the digest of the certificates of an archive', () => {
 it('a certificate is named by the SHA-256 that other programs show', async () => {
   const { certificatePem: pem } = await someRoot();
   assert.equal(certificateSha256(pem), new X509Certificate(pem).fingerprint256.replaceAll(':', '').toLowerCase());
+});
+
+it('the index of an archive is named by the SHA-256 of its JSON', () => {
+  assert.equal(indexDigest([{ deviceId: 'gw-1' }]), hash('sha256', '[{"deviceId":"gw-1"}]'));
 });

@@ -130,6 +130,18 @@ describe('the sequencer', () => {
     assert.equal(trail.head.blobs.has('checkpoint'), false);
   });
 
+  it('adds nothing after 4 MiB without the end of a line, and waits for one before', async () => {
+    const trail = createLog();
+    const size = 4 * 1024 * 1024;
+    await trail.segments.append('intake/000000', Buffer.alloc(size - 1, 'x'));
+    assert.equal(await sequenceAudit(trail.ports), 0);
+    await trail.segments.append('intake/000000', Buffer.from('x'));
+    await assert.rejects(sequenceAudit(trail.ports), {
+      code: 'audit-damaged',
+      message: /no line break in the 4194304/,
+    });
+  });
+
   it('says whether entries wait', async () => {
     const trail = createLog({ blocks: 2 });
     assert.equal(await hasWaitingEntries(trail.ports), false);
