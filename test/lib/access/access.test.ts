@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Access, createAccess, type GroupRole } from '../../../lib/access/access.ts';
+import { type Access, createAccess, type GroupRole, rolesUpTo } from '../../../lib/access/access.ts';
+import { actorName } from '../../../lib/access/act.ts';
 import { parsePrincipal } from '../../../lib/access/principal.ts';
 import { FleetError } from '../../../lib/errors.ts';
 import fc from '../../fast-check.ts';
@@ -73,8 +74,31 @@ describe('parsePrincipal', () => {
       header({ claims: 'reader' }),
       header({ claims: [{ typ: 'oid', val: 7 }] }),
       header({ padding: 'x'.repeat(40_000) }),
+      header({ claims: [{ typ: 'name', val: 'Mona' }] }),
     ];
     for (const value of wrong) assert.equal(parsePrincipal(value), undefined, String(value).slice(0, 40));
+  });
+
+  it('reads the longest header that a front end lets through', () => {
+    // Spaces around base64 are ignored.
+    const padded = (length: number) => header({ roles: ['reader'] }).padEnd(length, ' ');
+    assert.deepEqual(parsePrincipal(padded(32_768))?.roles, ['reader']);
+    assert.equal(parsePrincipal(padded(32_769)), undefined);
+  });
+
+  it('reads the name and the roles under the claim names that the header gives', () => {
+    const claims = [
+      { typ: 'oid', val: objectId },
+      { typ: 'my-name', val: 'Mona' },
+      { typ: 'preferred_username', val: 'mona@example.com' },
+      { typ: 'my-role', val: 'reader' },
+    ];
+    const { name, roles } = parsePrincipal(header({ claims, name_typ: 'my-name', role_typ: 'my-role' })) ?? {};
+    assert.deepEqual([name, roles], ['Mona', ['reader']]);
+  });
+
+  it('names an account without a name by its id', () => {
+    assert.equal(parsePrincipal(header({ claims: [{ typ: 'oid', val: objectId }] }))?.name, objectId);
   });
 
   it('does not throw on any header', () => {
@@ -142,6 +166,21 @@ describe('createAccess', () => {
   });
 });
 
+describe('rolesUpTo', () => {
+  it('gives a role and the lower ones', () => {
+    assert.deepEqual(rolesUpTo('reader'), ['reader']);
+    assert.deepEqual(rolesUpTo('submitter'), ['reader', 'submitter']);
+    assert.deepEqual(rolesUpTo('operator'), ['reader', 'submitter', 'operator']);
+  });
+});
+
+describe('actorName', () => {
+  it('tells users of one name apart', () => {
+    assert.equal(actorName({ name: 'Ada', id: objectId }), `Ada (${objectId})`);
+    assert.equal(actorName({ name: 'function key' }), 'function key');
+  });
+});
+
 describe('a role that is limited to enrollment groups', () => {
   const limited = createAccess(
     'entra',
@@ -184,6 +223,14 @@ describe('a role that is limited to enrollment groups', () => {
       assert.equal(codeOf(limited, id, header({ claims })), 'forbidden', id);
     }
     assert.throws(() => limited(operation('redrive-dead-letters'), header({ claims })), /for all enrollment groups\.$/);
+  });
+
+  it('allows nothing when it names no group', () => {
+    const none = createAccess(
+      'entra',
+      new Map<string, GroupRole>([[objectId, { role: 'operator', enrollmentGroups: [] }]]),
+    );
+    assert.equal(codeOf(none, 'get-device', header()), 'forbidden');
   });
 
   it('is ignored when callers use keys', () => {

@@ -72,9 +72,26 @@ describe('an entry', () => {
     assert.throws(() => encodeEntry({ ...entry, details }), { code: 'internal' });
   });
 
+  it('fits with 65,535 bytes, and not with one more', () => {
+    const sized = (bytes: number) => {
+      const texts = (last: number) => ({ details: { texts: [...Array(63).fill('x'.repeat(1024)), 'x'.repeat(last)] } });
+      const { length } = encodeEntry({ ...entry, ...texts(0) });
+      return encodeEntry({ ...entry, ...texts(bytes - length) });
+    };
+    assert.equal(sized(65_535).length, 65_535);
+    assert.throws(() => sized(65_536), { code: 'internal', message: /has 65536 bytes; at most 65535/ });
+  });
+
   it('is not read from other bytes', () => {
-    for (const other of ['', '{', 'null', '[]', '{"v":2}', '{"v":1,"id":"1"}'])
-      assert.equal(decodeEntry(Buffer.from(other)), undefined, other);
+    for (const other of ['', '{', 'null', '[]', '7']) assert.equal(decodeEntry(Buffer.from(other)), undefined, other);
+    const read = (changes: object) => decodeEntry(Buffer.from(JSON.stringify({ ...entry, ...changes })));
+    assert.deepEqual(read({}), entry);
+    assert.equal(read({ phase: 'result' })?.phase, 'result');
+    for (const changes of [
+      ...[{ v: 2 }, { phase: 'unreadable' }, { subject: 'gw-1' }],
+      ...['id', 'at', 'action', 'by'].flatMap((name) => [{ [name]: undefined }, { [name]: 7 }]),
+    ])
+      assert.equal(read(changes), undefined, JSON.stringify(changes));
   });
 });
 
@@ -118,6 +135,42 @@ describe('an audited act', () => {
     assert.equal(await audited(silent, act, async () => 'revoked', options), 'revoked');
     const each = await auditedEach(silent, [act], async () => ['revoked'], options);
     assert.deepEqual(each, ['revoked']);
+  });
+
+  it('does not go on after an error that is not one of the trail', async () => {
+    const broken = () => Promise.reject(new TypeError('a fault in the code'));
+    const fault = { name: 'TypeError', message: 'a fault in the code' };
+    const work = () => assert.fail('it began');
+    const noIntent: Audit = { intent: broken, result: async () => {} };
+    await assert.rejects(audited(noIntent, act, work, { withoutIntent: true }), fault);
+    const noResult: Audit = { ...createMemoryAudit(), result: broken };
+    await assert.rejects(
+      audited(noResult, act, async () => 'done'),
+      fault,
+    );
+  });
+
+  it('has a result of its own where several are done in one go', async () => {
+    const audit = createMemoryAudit();
+    const acts = ['gw-1', 'gw-2'].map((deviceId) => ({ ...act, subject: { deviceId } }));
+    const ends = () =>
+      audit.entries.splice(0).flatMap(({ phase, subject, outcome, code }) => {
+        return phase === 'result' ? [[subject['deviceId'], outcome, code]] : [];
+      });
+    const missing = new FleetError('not-found', 'gone');
+    assert.deepEqual(await auditedEach(audit, acts, async () => [missing, 'done']), [missing, 'done']);
+    assert.deepEqual(ends(), [
+      ['gw-1', 'failed', 'not-found'],
+      ['gw-2', 'done', undefined],
+    ]);
+    await assert.rejects(
+      auditedEach(audit, acts, () => Promise.reject(missing)),
+      { code: 'not-found' },
+    );
+    assert.deepEqual(ends(), [
+      ['gw-1', 'failed', 'not-found'],
+      ['gw-2', 'failed', 'not-found'],
+    ]);
   });
 
   it('shows how it failed, and is not undone by a result that cannot be written', async () => {

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { readCheckpoint, signCheckpoint, verifierKey } from '../../../lib/audit/checkpoint.ts';
-import { type SequencerPorts, sequenceAudit } from '../../../lib/audit/sequencer.ts';
+import {
+  type Checkpoint,
+  readCheckpoint,
+  readVerifierKey,
+  signCheckpoint,
+  verifierKey,
+} from '../../../lib/audit/checkpoint.ts';
+import { hasWaitingEntries, type SequencerPorts, sequenceAudit } from '../../../lib/audit/sequencer.ts';
+import { createSoftwareSigner } from '../../../lib/pki/software-key-store.ts';
 import { createLog, logOrigin, logSigner } from './some-log.ts';
 
 /** Every call of a store, counted, and cut off after the n-th has taken effect. */
@@ -83,6 +91,69 @@ describe('the sequencer', () => {
     }
   });
 
+  it('adds nothing to a log of which a part is missing', async () => {
+    for (const [path, message] of [
+      ['tile/0/000.p/5', /tile\/0\/000\.p\/5 is missing or cut off/],
+      ['tile/entries/000.p/5', /tile\/entries\/000\.p\/5 does not have the entries/],
+    ] as const) {
+      const trail = createLog();
+      await trail.grow(5);
+      trail.head.delete(path);
+      await assert.rejects(trail.grow(1), { code: 'audit-damaged', message }, path);
+    }
+    const cut = createLog();
+    await cut.grow(5);
+    await cut.log.write('intake/000000', Buffer.from('{}\n'), { contentType: 'text/plain' });
+    await assert.rejects(sequenceAudit(cut.ports), {
+      code: 'audit-damaged',
+      message: /is shorter than what was taken/,
+    });
+  });
+
+  it('adds nothing where the place in the intake is of another size than the checkpoint', async () => {
+    const trail = createLog();
+    await trail.grow(5);
+    const { metadata = {}, etag = '' } = (await trail.head.properties('checkpoint')) ?? {};
+    const body = trail.head.blobs.get('checkpoint') ?? Buffer.alloc(0);
+    await trail.head.replace('checkpoint', body, {
+      contentType: 'text/plain',
+      metadata: { ...metadata, size: '4' },
+      etag,
+    });
+    await assert.rejects(trail.grow(1), { code: 'audit-damaged', message: /have different sizes/ });
+  });
+
+  it('publishes no checkpoint beside another one of its size', async () => {
+    const trail = createLog();
+    await trail.log.write('checkpoints/3', Buffer.from('other'), { contentType: 'text/plain' });
+    await assert.rejects(trail.grow(3), { code: 'audit-damaged', message: /checkpoints\/3 is not the checkpoint/ });
+    assert.equal(trail.head.blobs.has('checkpoint'), false);
+  });
+
+  it('adds nothing after 4 MiB without the end of a line, and waits for one before', async () => {
+    const trail = createLog();
+    const size = 4 * 1024 * 1024;
+    await trail.segments.append('intake/000000', Buffer.alloc(size - 1, 'x'));
+    assert.equal(await sequenceAudit(trail.ports), 0);
+    await trail.segments.append('intake/000000', Buffer.from('x'));
+    await assert.rejects(sequenceAudit(trail.ports), {
+      code: 'audit-damaged',
+      message: /no line break in the 4194304/,
+    });
+  });
+
+  it('says whether entries wait', async () => {
+    const trail = createLog({ blocks: 2 });
+    assert.equal(await hasWaitingEntries(trail.ports), false);
+    await trail.grow(2, { sequence: false });
+    assert.equal(await hasWaitingEntries(trail.ports), true);
+    await trail.grow(0);
+    assert.equal(await hasWaitingEntries(trail.ports), false);
+    await trail.grow(1, { sequence: false });
+    assert.equal(await hasWaitingEntries(trail.ports), true);
+    assert.equal(await sequenceAudit(trail.ports), 1);
+  });
+
   it('does not overwrite a tile that has other content', async () => {
     const trail = createLog();
     await trail.log.write('tile/0/000', Buffer.alloc(8192), { contentType: 'application/octet-stream' });
@@ -121,6 +192,32 @@ describe('a checkpoint', () => {
       assert.equal(readCheckpoint(Buffer.from(other), logSigner.publicKey), undefined);
   });
 
+  it('is not read from another text, or with another key', async () => {
+    const note = await signCheckpoint(checkpoint, logSigner);
+    const other = createSoftwareSigner(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey, 'ec-p256');
+    assert.equal(readCheckpoint(Buffer.from(note), other.publicKey), undefined);
+    // The key signs each of these, so only their text is wrong.
+    const signed = async (wrong: Partial<Checkpoint>) => signCheckpoint({ ...checkpoint, ...wrong }, logSigner);
+    for (const wrong of [{ origin: '' }, { size: 1.5 }, { size: Number.NaN }, { root: Buffer.alloc(31) }])
+      assert.equal(readCheckpoint(Buffer.from(await signed(wrong)), logSigner.publicKey), undefined);
+    const extended = { ...checkpoint, root: checkpoint.root, origin: 'fleet.example/audit\nmore' };
+    assert.equal(
+      readCheckpoint(Buffer.from(await signCheckpoint(extended, logSigner)), logSigner.publicKey),
+      undefined,
+    );
+    assert.equal(readCheckpoint(Buffer.from(note.replace('\n\n', '\n')), logSigner.publicKey), undefined);
+  });
+
+  it('is read up to 64 KiB', async () => {
+    const note = await signCheckpoint(checkpoint, logSigner);
+    // The signature of a witness, as long as it takes.
+    const witness = (length: number) => `\u2014 w ${'A'.repeat(length)}\n`;
+    const padded = (bytes: number) => Buffer.from(`${note}${witness(bytes - Buffer.byteLength(note + witness(0)))}`);
+    assert.equal(padded(65_536).length, 65_536);
+    assert.deepEqual(readCheckpoint(padded(65_536), logSigner.publicKey), checkpoint);
+    assert.equal(readCheckpoint(padded(65_537), logSigner.publicKey), undefined);
+  });
+
   it('can have signatures of witnesses too', async () => {
     const note = await signCheckpoint(checkpoint, logSigner);
     const witness = `\u2014 witness.example ${Buffer.alloc(76, 1).toString('base64')}\n`;
@@ -130,5 +227,24 @@ describe('a checkpoint', () => {
 
   it('has a key in the form of the specification', () => {
     assert.match(verifierKey(logOrigin, logSigner.publicKey), /^fleet\.example\/audit\+[0-9a-f]{8}\+AjBZ/);
+  });
+
+  it('has a key that is read from that form, and from no other', () => {
+    const text = verifierKey(logOrigin, logSigner.publicKey);
+    assert.ok(readVerifierKey(` ${text}\n`)?.equals(logSigner.publicKey));
+    const [, id = '', key = ''] = text.split('+');
+    const rest = text.slice(`${logOrigin}+${id}+`.length);
+    for (const wrong of [
+      '',
+      key,
+      `${logOrigin}+${id}+`,
+      // Ed25519 has the type 1.
+      `${logOrigin}+${id}+${rest.replace(/^Aj/, 'AT')}`,
+      `${logOrigin}+00000000+${rest}`,
+      `${logOrigin}+${id}+${rest.slice(0, 40)}`,
+      `${logOrigin} ${logOrigin}+${id}+${rest}`,
+      `${logOrigin}+${id}+${rest} ${rest}`,
+    ])
+      assert.equal(readVerifierKey(wrong), undefined, wrong);
   });
 });

@@ -87,6 +87,22 @@ describe('the root of a fleet', () => {
     );
   });
 
+  it('may be signed by any algorithm itself, and no CA below it may', () => {
+    const oldRoot = made({ subject: '/CN=Old', extensions: caExtensions(), digest: 'sha1' });
+    const middle = made({ subject: '/CN=Middle', issuer: oldRoot, extensions: caExtensions(1), digest: 'sha1' });
+    const own = readOne(made({ subject: '/CN=Own', issuer: middle }).pem);
+    const { path } = pathAbove(own, [readOne(oldRoot.pem), readOne(middle.pem)]);
+    assert.deepEqual(
+      issuingCaIssues(own, path, { ...demands, now: new Date() }).map(({ path, message }) => [path, message]),
+      [
+        [
+          'chain',
+          '"CN=Middle" is signed by an algorithm that is not accepted; expected ECDSA or RSA (PKCS#1 1.5) with SHA-2',
+        ],
+      ],
+    );
+  });
+
   it('has a longer path for each CA between it and the issuing CA', () => {
     const top = made({ subject: '/CN=Top', extensions: caExtensions(1) });
     const middle = made({ subject: '/CN=Middle', issuer: top, extensions: caExtensions(1) });

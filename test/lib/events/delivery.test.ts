@@ -6,9 +6,16 @@ import { HTTP, CloudEvent as OfficialCloudEvent } from 'cloudevents';
 import { Webhook as OfficialWebhook } from 'standardwebhooks';
 import { FleetError } from '../../../lib/errors.ts';
 import { cloudEvent } from '../../../lib/events/cloud-event.ts';
-import { attemptDelivery, beginDeliveries, maxAttempts, parseDeliveryMessage } from '../../../lib/events/delivery.ts';
+import {
+  attemptDelivery,
+  beginDeliveries,
+  type DeliveryPorts,
+  defaultTypes,
+  maxAttempts,
+  parseDeliveryMessage,
+} from '../../../lib/events/delivery.ts';
 import { createWebhook, deleteWebhook, enableWebhook, rotateSecret } from '../../../lib/events/manage-webhooks.ts';
-import { createPost } from '../../../lib/events/post.ts';
+import { createPost, type PostAnswer } from '../../../lib/events/post.ts';
 import { eventGridTarget } from '../../../lib/events/webhook.ts';
 import { eventId } from '../../../lib/outbox.ts';
 import { apiUrl, createEventPorts } from './event-ports.ts';
@@ -214,6 +221,159 @@ describe('a webhook', () => {
     assert.deepEqual([receiver.received, [...hook.secrets.values]], [[], []]);
     assert.equal((await hook.delivery(someEvent().id))?.lastError, 'The webhook was deleted.');
   });
+});
+
+describe('an attempt', () => {
+  const id = someEvent().id;
+
+  /** What the delivery is after one answer, and the delay of the next attempt. */
+  async function after(answer: PostAnswer | Error, changes: Partial<DeliveryPorts> = {}) {
+    const hook = await someWebhook('https://erp.example.com/');
+    await beginDeliveries([someEvent()], hook.deliveries);
+    const [first] = hook.delayed.splice(0);
+    const post = async () => {
+      if (answer instanceof Error) throw answer;
+      return answer;
+    };
+    await attemptDelivery(first?.message ?? assert.fail(), { ...hook.deliveries, post, ...changes });
+    const delivery = (await hook.delivery(id)) ?? assert.fail();
+    return { ...hook, first: delivery, next: hook.delayed.map(({ delaySeconds }) => delaySeconds) };
+  }
+
+  it('succeeds with any status of success, and names a redirect', async () => {
+    for (const status of [200, 204, 299]) assert.equal((await after({ status })).first.state, 'delivered', `${status}`);
+    for (const status of [199, 400, 404]) {
+      const { first, next } = await after({ status });
+      assert.deepEqual([first.state, first.lastError], ['waiting', `The receiver answered ${status}.`]);
+      assert.deepEqual(next, [5]);
+    }
+    for (const status of [300, 302, 399])
+      assert.equal(
+        (await after({ status })).first.lastError,
+        `The receiver answered ${status}, a redirect, which is not followed.`,
+      );
+  });
+
+  it('that fails is recorded with its time and that of the next one', async () => {
+    const { first } = await after(new Error('no answer'));
+    const { attempts, lastAttemptAt, nextAttemptAt, lastError } = first;
+    assert.deepEqual(
+      [attempts, lastAttemptAt, nextAttemptAt, lastError],
+      [1, start.toISOString(), new Date(start.getTime() + 5000).toISOString(), 'no answer'],
+    );
+    assert.equal((await after({ status: 204 })).first.nextAttemptAt, undefined);
+  });
+
+  it('is followed up to a tenth later, and never later than a day after Retry-After', async () => {
+    assert.deepEqual((await after({ status: 500 }, { random: () => 1 })).next, [6]);
+    assert.deepEqual((await after({ status: 503, retryAfter: 3 })).next, [5]);
+    assert.deepEqual((await after({ status: 503, retryAfter: 86_400 })).next, [86_400]);
+    assert.deepEqual((await after({ status: 503, retryAfter: 86_401 })).next, [86_400]);
+  });
+
+  it('without a secret fails, and is made again after a rotation', async () => {
+    const hook = await after({ status: 204 }, { secrets: { ...createEventPorts().secrets } });
+    assert.equal(hook.first.lastError, 'The secret of the webhook is gone. Rotate it.');
+    assert.deepEqual([hook.first.state, hook.next], ['waiting', [5]]);
+  });
+
+  it('is the last one when the webhook was disabled meanwhile', async () => {
+    const hook = await someWebhook('https://erp.example.com/');
+    await beginDeliveries([someEvent()], hook.deliveries);
+    const read = (await hook.webhooks.read(hook.webhookId)) ?? assert.fail();
+    const disabled = { at: 'then', why: 'by hand' };
+    await hook.webhooks.replace({ ...read, value: { ...read.value, disabled } });
+    assert.deepEqual(await hook.settle(), [0]);
+    const delivery = await hook.delivery(id);
+    assert.deepEqual([delivery?.state, delivery?.lastError], ['failed', 'The webhook is disabled.']);
+    assert.deepEqual((await hook.webhook())?.disabled, disabled);
+  });
+
+  it('is the last one when the topic is gone', async () => {
+    const given = createEventPorts();
+    await beginDeliveries([someEvent()], { ...given.deliveries, publish: async () => {} });
+    for (const { message } of given.delayed.splice(0)) await attemptDelivery(message, given.deliveries);
+    const [delivery] = given.webhooks.allDeliveries();
+    assert.deepEqual(
+      [delivery?.state, delivery?.lastError, given.delayed],
+      ['failed', 'This deployment has no Event Grid topic any more.', []],
+    );
+  });
+
+  it('that succeeds is noted at its webhook, once per hour', async () => {
+    await using receiver = await startReceiver();
+    const hook = await someWebhook(receiver.url);
+    const seen: (string | undefined)[] = [];
+    for (const [order, seconds] of [0, 3599, 1].entries()) {
+      hook.later(seconds);
+      await beginDeliveries([someEvent(`PO-${order}`)], hook.deliveries);
+      await hook.settle();
+      seen.push((await hook.webhook())?.lastSuccessAt);
+    }
+    const hourLater = new Date(start.getTime() + 3_600_000).toISOString();
+    assert.deepEqual(seen, [start.toISOString(), start.toISOString(), hourLater]);
+  });
+
+  it('that is answered with 410 disables the webhook, also after another success', async () => {
+    await using receiver = await startReceiver([204, 410]);
+    const hook = await someWebhook(receiver.url);
+    await beginDeliveries([someEvent('PO-1')], hook.deliveries);
+    const [late] = hook.delayed.splice(0);
+    hook.later(60);
+    await beginDeliveries([someEvent('PO-2')], hook.deliveries);
+    await hook.settle();
+    await attemptDelivery(late?.message ?? assert.fail(), hook.deliveries);
+    assert.match((await hook.webhook())?.disabled?.why ?? '', /it is gone/);
+  });
+
+  it('disables a dead webhook although another write comes in between', async () => {
+    const hook = await someWebhook('https://erp.example.com/');
+    await beginDeliveries([someEvent()], hook.deliveries);
+    let lost = 0;
+    const replace: typeof hook.webhooks.replace = async (value) =>
+      lost++ === 0 ? false : hook.webhooks.replace(value);
+    const [first] = hook.delayed.splice(0);
+    await attemptDelivery(first?.message ?? assert.fail(), {
+      ...hook.deliveries,
+      webhooks: { ...hook.webhooks, replace },
+      post: async () => ({ status: 410 }),
+    });
+    assert.match((await hook.webhook())?.disabled?.why ?? '', /it is gone/);
+  });
+});
+
+describe('the message of an attempt', () => {
+  const message = { target: 'wh-0', deliveryId: 'evt_1', attempt: 1 };
+
+  it('is read as it was sent', () => assert.deepEqual(parseDeliveryMessage(message), message));
+
+  for (const changes of [
+    { target: 'WH-0' },
+    { target: '' },
+    { target: 'x'.repeat(41) },
+    { target: 'wh-0/' },
+    { deliveryId: 'evt-1' },
+    { deliveryId: '/evt_1' },
+    { deliveryId: 'x'.repeat(61) },
+    { attempt: 0 },
+    { attempt: 1.5 },
+    { attempt: 1001 },
+    { more: 1 },
+  ])
+    it(`is refused with ${JSON.stringify(changes).slice(0, 40)}`, () => {
+      const [name] = Object.keys(changes);
+      assert.throws(() => parseDeliveryMessage({ ...message, ...changes }), {
+        code: 'message-invalid',
+        message: new RegExp(`${name === 'more' ? '\\(message\\): .*"more"' : name}`),
+      });
+    });
+});
+
+it('a webhook that names no types gets those that are not per device, and no test', () => {
+  assert.deepEqual(
+    defaultTypes(['fleet.job.ended', 'fleet.device.assigned', 'fleet.webhook.test', 'fleet.ca.ending']),
+    ['fleet.job.ended', 'fleet.ca.ending'],
+  );
 });
 
 describe('an Event Grid topic', () => {

@@ -60,6 +60,31 @@ describe('a post to an address of an operator', () => {
     assert.deepEqual([answer.status, other.received], [307, []]);
   });
 
+  it('tells the seconds that a receiver asked to wait, and nothing else', async () => {
+    const answers = ['900', '0', '-1', '1.5', 'Wed, 21 Oct 2026 07:28:00 GMT'].map((text) => {
+      return { status: 503, headers: { 'retry-after': text } };
+    });
+    await using receiver = await startReceiver([...answers, 503]);
+    const post = createPost({ allowPrivate: true });
+    const seen: (number | undefined)[] = [];
+    for (let count = 0; count < 6; count++) seen.push((await post({ url: receiver.url, ...request })).retryAfter);
+    assert.deepEqual(seen, [900, undefined, undefined, undefined, undefined, undefined]);
+  });
+
+  it('sends the headers and the whole body, with its length', async () => {
+    await using receiver = await startReceiver();
+    await createPost({ allowPrivate: true })({ url: receiver.url, ...request, body: '{"name":"Zoë"}' });
+    const [{ headers, body } = { headers: {} as Record<string, string>, body: '' }] = receiver.received;
+    assert.equal(body, '{"name":"Zoë"}');
+    assert.deepEqual([headers['content-length'], headers['content-type']], ['15', 'application/json']);
+    assert.equal(headers['connection'], 'close');
+  });
+
+  it('is refused when its name has no address', async () => {
+    const post = createPost({ allowPrivate: false, resolve: async () => [] });
+    await assert.rejects(post({ url: 'https://receiver.example.com/', ...request }), /has no address/);
+  });
+
   it('reads no more than some of the answer', async () => {
     await using receiver = await startReceiver([{ status: 200, body: 'x'.repeat(5_000_000) }]);
     const answer = await createPost({ allowPrivate: true })({ url: receiver.url, ...request });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { FleetError } from '../../../lib/errors.ts';
 import { type Order, orderDigest, orderRows, ordersIn, parseOrder } from '../../../lib/orders/order.ts';
@@ -207,7 +208,8 @@ describe('the digest of an order', () => {
       'the order of its keys',
       { range: { width: 6, count: 3, start: 1, prefix: 'gw-' }, enrollmentGroup: 'line7', orderId: 'PO-4711' },
     ],
-    ['a default that is written out', { ...plain, onConflict: 'reject', tags: {}, desired: null }],
+    ['a default that is written out', { ...plain, onConflict: 'reject', adopt: false, tags: {}, desired: null }],
+    ['whether the order is only checked', { ...plain, dryRun: true }],
   ];
   for (const [what, body] of same) it(`does not depend on ${what}`, () => assert.equal(digest(body), digest(plain)));
 
@@ -218,7 +220,16 @@ describe('the digest of an order', () => {
     ['the section of a value', { ...plain, desired: { a: 1 } }],
     ['the type of a value', { ...plain, tags: { a: '1' } }],
     ['the policy', { ...plain, onConflict: 'replace' }],
+    ['a take-over', { ...plain, adopt: true }],
   ];
+  it('is that of earlier versions, since it is stored: SHA-256 of JSON with sorted keys', () => {
+    const text =
+      '{"desired":{},"enrollmentGroup":"line7","onConflict":"reject","orderId":"PO-4711",' +
+      '"range":{"count":3,"prefix":"gw-","start":1,"width":6},"tags":{}}';
+    assert.equal(digest(plain), hash('sha256', text));
+    assert.equal(digest({ ...plain, adopt: true }), hash('sha256', text.replace('{', '{"adopt":true,')));
+  });
+
   it('differs between different orders', () => {
     const digests = [plain, ...other.map(([, body]) => body)].map(digest);
     assert.equal(new Set(digests).size, digests.length);
@@ -236,6 +247,7 @@ describe('a message that is not an order', () => {
     ['has no id', { ...plain, orderId: undefined }, 'orderId'],
     ['has a fraction for an id', { ...plain, orderId: 4711.5 }, 'orderId'],
     ['has an id that a double cannot hold exactly', { ...plain, orderId: 2 ** 53 }, 'orderId'],
+    ['has a number below zero for an id', { ...plain, orderId: -1 }, 'orderId'],
     ['has null for an id', { ...plain, orderId: null }, 'orderId', /is missing/],
     ['has an empty id', { ...plain, orderId: '' }, 'orderId'],
     ['has a long id', { ...plain, orderId: 'x'.repeat(201) }, 'orderId'],

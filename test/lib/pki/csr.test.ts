@@ -237,6 +237,22 @@ describe('a certification request', () => {
     assert.equal(read(pemOf(derElement(derTag.sequence, info, ...signatureOf(info)))).type, 'ec-p256');
   });
 
+  it('is refused when one octet of the header of its name is wrong, also when it is signed so', () => {
+    const [version, subject, ...rest] = readElements(infoOf(makeRequestDer({ ...p256, commonName: 'gw-1' })));
+    assert.ok(version && subject);
+    // SET, its length, SEQUENCE, its length, and the length of the value; the octets between say which attribute it is.
+    for (const at of [0, 1, 2, 3, 10]) {
+      const name = Buffer.from(subject.content);
+      name[at] = (name[at] ?? 0) ^ 0xff;
+      const info = derElement(
+        derTag.sequence,
+        ...[version.whole, derElement(derTag.sequence, name), ...rest.map(({ whole }) => whole)],
+      );
+      const request = pemOf(derElement(derTag.sequence, info, ...signatureOf(info)));
+      refuses(request, /subject of the request cannot be read/);
+    }
+  });
+
   it('is refused with an RSA key in another form than RFC 3279 has, since the certificate would have that form too', () => {
     // The parameters of rsaEncryption have to be NULL (RFC 3279 2.3.1). OpenSSL reads a key without them.
     const [, bits = assert.fail()] = readElements(

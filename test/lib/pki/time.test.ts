@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { DerError } from '../../../lib/pki/der.ts';
-import { readTime, timeEncodingOf, writeTime } from '../../../lib/pki/time.ts';
+import { readTime, timeEncodingByTag, timeEncodingOf, writeTime } from '../../../lib/pki/time.ts';
 import fc from '../../fast-check.ts';
 
 const written = (date: Date, octets: number): string => {
@@ -31,6 +31,24 @@ describe('times of certificates', () => {
         assert.deepEqual(readTime(content, encoding), date);
       }),
     );
+  });
+
+  it('of two digits are of 1950 to 2049, and those of four digits of any year but the first', () => {
+    const read = (text: string) => readTime(Buffer.from(text), 'UTCTime').toISOString();
+    assert.equal(read('491231235959Z'), '2049-12-31T23:59:59.000Z');
+    assert.equal(read('500101000000Z'), '1950-01-01T00:00:00.000Z');
+    assert.equal(readTime(Buffer.from('19991231235959Z'), 'GeneralizedTime').getUTCFullYear(), 1999);
+    assert.throws(() => readTime(Buffer.from('00500101000000Z'), 'GeneralizedTime'), DerError);
+    assert.throws(() => readTime(Buffer.from('261124000000Z'), 'GeneralizedTime'), DerError);
+  });
+
+  it('have the tags of X.690', () => {
+    assert.deepEqual([0x17, 0x18, 0x16, undefined].map(timeEncodingByTag), [
+      'UTCTime',
+      'GeneralizedTime',
+      undefined,
+      undefined,
+    ]);
   });
 
   for (const text of ['260230000000Z', '261301000000Z', '261124240000Z', '261124006000Z', '261124000060Z']) {
