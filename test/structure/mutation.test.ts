@@ -6,11 +6,17 @@ import { folders } from '../mutation/folders.ts';
 describe('mutation testing', () => {
   const paths = folders.map(({ path }) => path);
 
-  it('has every folder of lib/', () => {
-    const all = readdirSync('lib', { withFileTypes: true }).filter((entry) => entry.isDirectory());
-    assert.ok(all.length > 10);
+  it('has every folder of lib/ and of the emulators, and the other programs', () => {
+    const foldersOf = (path: string) =>
+      readdirSync(path, { withFileTypes: true }).flatMap((entry) =>
+        entry.isDirectory() && entry.name !== 'dist' ? `${path}/${entry.name}` : [],
+      );
+    const all = [...foldersOf('lib'), ...foldersOf('infra/emulators')];
+    assert.ok(all.length > 16);
     assert.deepEqual(
-      all.map(({ name }) => `lib/${name}`).filter((path) => !paths.includes(path)),
+      [...all, 'lib/*.ts', 'infra/emulators/*.ts', 'functions', 'cli', 'infra/local'].filter(
+        (path) => !paths.includes(path),
+      ),
       [],
     );
   });
