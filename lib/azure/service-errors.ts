@@ -8,11 +8,15 @@ interface SdkError {
   readonly response?: { readonly headers?: unknown };
 }
 
+/** SDK errors nest two or three deep. The bound also ends a ring of causes. */
+const maxLinks = 6;
+
 /** The error with the service's answer: `items.bulk` and `items.batch` of @azure/cosmos wrap it in an empty one. */
-function answerOf(error: unknown): unknown {
+function answerOf(error: unknown, links = maxLinks): unknown {
   const { statusCode, code } = error as SdkError;
   const { cause } = error as Error;
-  return statusCode === undefined && code === undefined && cause instanceof Error ? answerOf(cause) : error;
+  const isEmpty = statusCode === undefined && code === undefined;
+  return isEmpty && cause instanceof Error && links > 1 ? answerOf(cause, links - 1) : error;
 }
 
 /** @returns the HTTP status in an SDK's error; undefined when no answer came */
@@ -57,8 +61,7 @@ export function serviceError(service: string, error: unknown): unknown {
 export function causeOfRefusal(error: unknown): { readonly status?: number; readonly code?: string } {
   let status: number | undefined;
   let code: string | undefined;
-  // SDK errors nest two or three deep. The bound also ends a ring of causes.
-  for (let depth = 0, link = error; depth < 6 && typeof link === 'object' && link !== null; depth++) {
+  for (let depth = 0, link = error; depth < maxLinks && typeof link === 'object' && link !== null; depth++) {
     const { response, name, details } = link as SdkError & {
       readonly response?: { readonly statusCode?: number; readonly status?: number };
       readonly name?: string;

@@ -18,6 +18,19 @@ export function dpsCaStoreContract(name: string, open: () => DpsCaStore): void {
       assert.deepEqual(await open().read(), later);
     });
 
+    it('keeps the first of two lists of the same time', async () => {
+      const first = { seenAt: later.seenAt, certificates };
+      await open().keep(first, 'north');
+      await open().keep({ ...first, certificates: [] }, 'north');
+      assert.deepEqual(await open().read('north'), first);
+    });
+
+    it('has the latest of several that are kept at once', async () => {
+      const at = (second: number) => `2026-11-25T08:00:0${second}.000Z`;
+      await Promise.all([3, 1, 4, 0, 2].map((second) => open().keep({ seenAt: at(second), certificates }, 'south')));
+      assert.equal((await open().read('south'))?.seenAt, at(4));
+    });
+
     it('has a list per DPS instance', async () => {
       const [first, second] = [earlier, later].map(({ seenAt }) => ({
         seenAt: seenAt.replace('23T', '24T'),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { HubIdentities } from '../../lib/enrollment/hub-identities.ts';
+import { assertEvery } from '../assert-every.ts';
 
 export interface HubIdentitiesUnderTest {
   readonly identities: HubIdentities;
@@ -9,6 +10,8 @@ export interface HubIdentitiesUnderTest {
   readonly deviceId: string;
   /** A hub that does not have the device. */
   readonly otherHub: string;
+  /** Thumbprints of its certificate, upper-case hex: SHA-1, SHA-256 or both. */
+  readonly thumbprints: readonly string[];
   /** All of the identity that does not follow from its status. */
   rest(hub: string, deviceId: string): Promise<unknown>;
   /** Someone else disables the device. */
@@ -64,6 +67,38 @@ export function hubIdentitiesContract(name: string, open: () => Promise<HubIdent
       }
       const left = await identities.enable(hub, deviceId, { ...own, mayWrite });
       assert.deepEqual([asked, left], [2, { status: 'disabled', statusReason: 'act 2' }]);
+      await identities.enable(hub, deviceId, own);
+    });
+
+    it('shows an identity with its credential, whether it is enabled or not', async () => {
+      const { identities, hub, deviceId, thumbprints } = await open();
+      const shown = async () => {
+        const seen = (await identities.observe(hub, deviceId)) ?? assert.fail('no identity');
+        assert.deepEqual([seen.deviceId, seen.hub, seen.authentication], [deviceId, hub, 'selfSigned']);
+        assertEvery(seen.thumbprints, (each) => thumbprints.includes(each));
+        return [seen.status, seen.statusReason];
+      };
+      assert.deepEqual(await shown(), ['enabled', undefined]);
+      await identities.disable(hub, deviceId, 'act 1', own);
+      assert.deepEqual(await shown(), ['disabled', 'act 1']);
+      await identities.enable(hub, deviceId, own);
+      assert.deepEqual(await shown(), ['enabled', undefined]);
+    });
+
+    it('shows nothing of a device that a hub does not have', async () => {
+      const { identities, hub, otherHub, deviceId } = await open();
+      assert.equal(await identities.observe(otherHub, deviceId), null);
+      assert.equal(await identities.observe(hub, 'nobody'), null);
+    });
+
+    it('asks no question, and writes nothing, where the device is as it should be', async () => {
+      const { identities, hub, deviceId } = await open();
+      const unasked = { ...own, mayWrite: async () => assert.fail('asked') };
+      assert.deepEqual(await identities.enable(hub, deviceId, unasked), { status: 'enabled' });
+      await identities.disable(hub, deviceId, 'act 1', own);
+      const disabled = { status: 'disabled', statusReason: 'act 1' };
+      assert.deepEqual(await identities.disable(hub, deviceId, 'act 1', unasked), disabled);
+      assert.deepEqual(await identities.enable(hub, deviceId, { ...own, mayWrite: async () => false }), disabled);
       await identities.enable(hub, deviceId, own);
     });
 

@@ -71,6 +71,19 @@ export function outboxContract(name: string, open: () => Stores): void {
       await outbox.settle(second);
     });
 
+    it('are found up to a limit, also where they are in documents of several kinds', async () => {
+      const { outbox, devices, jobs } = open();
+      const [job, ...ids] = [newId(), newId(), newId()] as const;
+      await jobs.create(owe(someJob({ jobId: job }), someEvent(job)));
+      await devices.create(ids.map((id) => owe(someDevice({ id }), someEvent(id))));
+      const first = await outbox.owing(2);
+      assert.equal(first.length, 2);
+      await outbox.settle(first);
+      const second = await outbox.owing(2);
+      assert.equal(second.length, 1);
+      await outbox.settle(second);
+    });
+
     it('are noted once, also when they were sent already', async () => {
       const { outbox } = open();
       const event = someEvent(newId());

@@ -123,10 +123,11 @@ enrollmentsContract(
 
 hubIdentitiesContract('memory', async () => {
   const identities = createMemoryHubIdentities();
-  identities.devices.set('hub/gw-1', { status: 'enabled' });
+  const thumbprints = ['AB'.repeat(32)];
+  identities.devices.set('hub/gw-1', { status: 'enabled', authentication: 'selfSigned', thumbprints });
   return {
     identities,
-    ...{ hub: 'hub', otherHub: 'other hub', deviceId: 'gw-1' },
+    ...{ hub: 'hub', otherHub: 'other hub', deviceId: 'gw-1', thumbprints },
     rest: async () => undefined,
     async disableElsewhere(hub, deviceId, statusReason) {
       identities.devices.set(`${hub}/${deviceId}`, { status: 'disabled', statusReason });

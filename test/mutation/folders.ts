@@ -27,7 +27,7 @@ export const folders: readonly MutatedFolder[] = [
   folder('lib/devices', 'test/lib/pipeline'),
   folder('lib/enrollment', 'test/lib/pipeline'),
   folder('lib/events', 'test/property/events.test.ts'),
-  { path: 'lib/findings', tests: ['test/lib/pipeline', 'test/property/findings.test.ts'], least: 92 },
+  folder('lib/findings', 'test/lib/pipeline', 'test/property/findings.test.ts'),
   folder('lib/groups'),
   folder('lib/jobs', 'test/lib/pipeline'),
   folder('lib/manifest', 'test/property'),

@@ -1,27 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { HttpRequest, type HttpRequestInit } from '@azure/functions';
-import type { Services } from '../../../functions/services.ts';
+import type { HttpRequestInit } from '@azure/functions';
 import { noRows } from '../../../lib/jobs/job.ts';
 import { someLetter } from '../../contract/dead-letter-store.ts';
 import { someDevice, someJob, someTime } from '../../factories.ts';
-import { operation } from '../../operation.ts';
 import { createWorld, type World } from '../../world.ts';
+import { call, json } from './call.ts';
 
 /* Each query parameter and header has an effect: an operation that ignores one answers something else. */
 
 type Query = Record<string, string>;
-
-function call(world: World, id: string, init: Partial<HttpRequestInit> = {}) {
-  const services = { ...world.services(), deadLetters: world.deadLetters, queue: () => ({ send: async () => {} }) };
-  const request = new HttpRequest({ method: operation(id).method, url: 'http://localhost/api/x', ...init });
-  const context = { services: services as unknown as Services, caller: { name: 'Ann' }, requestId: 'r' };
-  return operation(id).answer(request, context);
-}
-
-async function json(world: World, id: string, init: Partial<HttpRequestInit> = {}) {
-  return JSON.parse(String((await call(world, id, init)).body)) as Record<string, unknown>;
-}
 
 const csv = { 'content-type': 'text/csv' };
 const list = 'deviceId\ngw-1\n';

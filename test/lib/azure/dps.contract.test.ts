@@ -216,15 +216,21 @@ test('the identity of a device is removed from its hub by its certificate', asyn
   const connectionString = hubConnectionString.replace(/SharedAccessKey=.*/, `SharedAccessKey=${hubKey}`);
   const identity = await identityOf('twin-2');
   await registerDevice('twin-2', identity);
-  const { fingerprint, fingerprint256 } = new X509Certificate(identity.chainPem);
-  const thumbprints = [fingerprint, fingerprint256].map((text) => text.replaceAll(':', ''));
+  const thumbprints = thumbprintsOf(identity);
   const twins = createHubTwins({ connectionString });
   assert.equal(await twins.remove('hub-2.localhost', 'twin-2', thumbprints), 'removed');
   assert.equal(await twins.remove('hub-2.localhost', 'twin-2', thumbprints), 'absent');
 });
 
+function thumbprintsOf({ chainPem }: { readonly chainPem: string }): readonly string[] {
+  const { fingerprint, fingerprint256 } = new X509Certificate(chainPem);
+  return [fingerprint, fingerprint256].map((text) => text.replaceAll(':', ''));
+}
+
 const hubKey = Buffer.from('key of the hubs').toString('base64');
 let twoHubs: Promise<RunningDps> | undefined;
+/** The identity with which device twin-1 registered. */
+let twin1: ReturnType<typeof identityOf>;
 after(async () => (await twoHubs)?.stop());
 
 /** An emulator with two hubs and one registered device, started once. */
@@ -234,7 +240,8 @@ async function startTwoHubs(): Promise<RunningDps> {
   await uploadVerifiedCa(running.port, 'root', root.pem);
   const definition = someGroup('twins', { iotHubs: ['hub-2.localhost'], allocationPolicy: 'static' });
   await enrollmentsOf(running).ensureGroup({ definition, primaryCertificatePem: issuing.pem }, anything);
-  assert.equal((await running.register('twin-1', await identityOf('twin-1'))).assignedHub, 'hub-2.localhost');
+  twin1 = identityOf('twin-1');
+  assert.equal((await running.register('twin-1', await twin1)).assignedHub, 'hub-2.localhost');
   return running;
 }
 
@@ -267,6 +274,7 @@ hubIdentitiesContract('IoT Hub emulator', async () => {
   return {
     identities: createHubIdentities({ connectionString }),
     ...{ hub: 'hub-2.localhost', otherHub: 'hub-1.localhost', deviceId: 'twin-1' },
+    thumbprints: thumbprintsOf(await twin1),
     async rest(host, deviceId) {
       const { status: _, statusReason: __, statusUpdatedTime: ___, etag: ____, ...rest } = await call(host, deviceId);
       assert.equal(rest.authentication.type, 'selfSigned');

@@ -377,3 +377,29 @@ describe('a message that is not an order', () => {
       { numRuns: 500 },
     ));
 });
+
+describe('members that an order does not have', () => {
+  const unknown = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`own${index}`, 1]));
+  const faultsOf = (order: unknown): number => {
+    try {
+      parseOrder(order);
+    } catch (error) {
+      return Number(/ has (\d+) faults?/.exec((error as FleetError).message)?.[1]);
+    }
+    return assert.fail('accepted');
+  };
+
+  it('are faults, 20 at most', () => {
+    assert.equal(faultsOf({ ...plain, ...unknown(3) }), 3);
+    assert.equal(faultsOf({ ...plain, ...unknown(500) }), 20);
+  });
+
+  it('are told apart from a member under another spelling, among the first 20', () => {
+    const { range: _range, ...rest } = plain;
+    const misspelt = (before: number) => faultsOf({ ...unknown(before), Range: range, ...rest });
+    assert.equal(misspelt(0), 1);
+    assert.equal(misspelt(19), 20, 'the 20th member is compared');
+    assert.equal(misspelt(20), 21, 'the 21st member is not, so the range is missing besides');
+  });
+});

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
 import { deadLetterId } from '../../../lib/jobs/dead-letters.ts';
 import { parseOrder } from '../../../lib/orders/order.ts';
 import { blockDevice, restoreDevice } from '../../../lib/pipeline/block-device.ts';
@@ -10,7 +8,6 @@ import { discardDeadLetters } from '../../../lib/pipeline/discard-dead-letters.t
 import { downloadBundle } from '../../../lib/pipeline/download-bundle.ts';
 import { beginFleetAct, cancelFleetAct, continueFleetAct } from '../../../lib/pipeline/fleet-acts.ts';
 import { ingestOrder } from '../../../lib/pipeline/ingest-order.ts';
-import { reconcileRegistrations } from '../../../lib/pipeline/reconcile-registrations.ts';
 import { recordDeadLetter } from '../../../lib/pipeline/record-dead-letter.ts';
 import { redriveDeadLetters } from '../../../lib/pipeline/redrive-dead-letters.ts';
 import { retryJob } from '../../../lib/pipeline/retry-job.ts';
@@ -20,73 +17,13 @@ import { continueBlock, resumeBlocks } from '../../../lib/pipeline/settle-block.
 import { submitManifest } from '../../../lib/pipeline/submit-manifest.ts';
 import { submitOnce } from '../../../lib/pipeline/submit-once.ts';
 import { restoreGroup, suspendGroup } from '../../../lib/pipeline/suspend-group.ts';
-import { createWorld, type World } from '../../world.ts';
+import type { World } from '../../world.ts';
 import { createEventPorts } from '../events/event-ports.ts';
+import { assigned, failsWithEachCall, list, provisioned, type UseCase } from './failing-ports.ts';
 
-/*
- * Each call of a port fails once. The use case must fail with it: if it ended as if all was done, nothing would do the work
- * again. A call that is not awaited would not be missed otherwise, since the next delivery often does its work.
- */
-
-class Failed extends Error {}
-
-/** The services of a world, of which the n-th call fails, after a while, as that of a service does. */
-function failing(world: World, n: number) {
-  const calls: string[] = [];
-  const port = <Port extends object>(name: string, real: Port): Port =>
-    new Proxy(real, {
-      get(target, property) {
-        const member: unknown = Reflect.get(target, property);
-        if (typeof member !== 'function') return member;
-        return (...given: unknown[]) => {
-          const answer: unknown = member.apply(target, given);
-          if (!(answer instanceof Promise)) return answer;
-          const call = `${name}.${String(property)}`;
-          if (calls.push(call) !== n) return answer;
-          return answer.then(turn).then(() => Promise.reject(new Failed(call)));
-        };
-      },
-    });
-  const queue = { send: async () => {}, waiting: async () => 0, oldest: async () => undefined };
-  const real = { ...world.services(), deadLetters: world.deadLetters };
-  const ports = Object.fromEntries(
-    Object.entries(real).map(([name, value]) => [name, typeof value === 'object' ? port(name, value) : value]),
-  ) as unknown as typeof real;
-  return { ports: { ...ports, queue: () => port('queue', queue) }, calls, port };
-}
-type Failing = ReturnType<typeof failing>;
-
-/** A use case: `prepare` makes the world in which it runs. */
-interface UseCase {
-  readonly name: string;
-  readonly prepare?: (world: World) => Promise<unknown>;
-  readonly run: (ports: Failing['ports'], world: World, given: Failing) => Promise<unknown>;
-}
-
-const hub = 'hub.azure-devices.net';
 const ann = { by: 'Ann', reason: 'stolen' };
 const actId = 'a'.repeat(24);
-const list = 'deviceId\ngw-1\ngw-2\ngw-3\n';
 const cause = { code: 'unavailable', message: 'Cosmos DB did not answer.', hint: 'wait' } as const;
-
-async function provisioned(world: World): Promise<string> {
-  const jobId = await world.upload('line7/list.csv', list);
-  await world.settle();
-  return jobId;
-}
-
-/** Devices that are at a hub. */
-async function assigned(world: World): Promise<void> {
-  await provisioned(world);
-  const registration = { status: 'assigned', assignedHub: hub } as const;
-  const ids = ['gw-1', 'gw-2', 'gw-3'];
-  world.enrollments.registrations.set(
-    'line7',
-    ids.map((deviceId) => ({ deviceId, registration })),
-  );
-  for (const id of ids) world.identities.devices.set(`${hub}/${id}`, { status: 'enabled' });
-  await reconcileRegistrations(world.services());
-}
 
 async function suspended(world: World): Promise<void> {
   await assigned(world);
@@ -234,29 +171,4 @@ const useCases: readonly UseCase[] = [
   },
 ];
 
-async function openWorld({ prepare }: UseCase): Promise<World> {
-  const world = createWorld({ chunkRows: 5 });
-  await world.declare('line7', { keyCustody: 'plain' });
-  await prepare?.(world);
-  return world;
-}
-
-describe('a call of a port that fails', () => {
-  for (const useCase of useCases) {
-    it(`makes ${useCase.name} fail, whichever call it is`, async () => {
-      using calm = await openWorld(useCase);
-      const all = failing(calm, 0);
-      await useCase.run(all.ports, calm, all);
-      assert.ok(all.calls.length > 1, `only ${all.calls}`);
-      for (const [index, call] of all.calls.entries()) {
-        using world = await openWorld(useCase);
-        const given = failing(world, index + 1);
-        await assert.rejects(
-          useCase.run(given.ports, world, given),
-          (error) => error instanceof Failed && error.message === call,
-          `${call}, number ${index + 1} of ${all.calls}`,
-        );
-      }
-    });
-  }
-});
+failsWithEachCall(useCases);
