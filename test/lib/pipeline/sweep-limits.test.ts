@@ -45,14 +45,21 @@ async function withRecords(world: World, count: number, status: DeviceStatus, mo
   return ids;
 }
 
+/** @param onWrite is called before each write of the state of the sweep */
+function watchWrites(world: World, onWrite: () => void): void {
+  const { write } = world.reports;
+  world.reports.write = async (name, ...rest) => {
+    if (name.startsWith('_sweep')) onWrite();
+    return write(name, ...rest);
+  };
+}
+
 /** Counts how often the state of the sweep is written. */
 function countingWrites(world: World): () => number {
   let writes = 0;
-  const { write } = world.reports;
-  world.reports.write = async (name, ...rest) => {
-    if (name.startsWith('_sweep')) writes += 1;
-    return write(name, ...rest);
-  };
+  watchWrites(world, () => {
+    writes += 1;
+  });
   return () => writes;
 }
 
@@ -61,11 +68,18 @@ describe('the place of a sweep', () => {
     using world = createWorld();
     // One step per group, and some others.
     for (let index = 0; index < 27; index++) await world.declare(`line${index}`, { keyCustody: 'plain' });
-    const writes = countingWrites(world);
-    const { sweep: run } = sweeping(world);
+    const { fleet, sweep: run } = sweeping(world);
+    let groupsRead = 0;
+    const { registrations } = fleet;
+    fleet.registrations = async (...given) => {
+      groupsRead += 1;
+      return registrations(...given);
+    };
+    const readBefore: number[] = [];
+    watchWrites(world, () => readBefore.push(groupsRead));
     await run();
-    // 27 groups are looked at twice, among eight other steps.
-    assert.equal(writes(), 4);
+    // Two steps come before the registrations of the first group. All groups are looked at once more, among six other steps.
+    assert.deepEqual(readBefore, [18, 27, 27, 27]);
   });
 
   it('is written after a minute, and a run ends after 20', async () => {
