@@ -180,7 +180,10 @@ test('an OpenSSL CA signs an issuing CA, and its devices register once DPS has t
   assert.match(trusted, /DPS had \\"CN=Plant PKI\\" as plant-pki, verified/);
 
   const { out } = await ca('show');
-  assert.match(out, /root {2}CN=Plant PKI.*key "imported-[0-9a-f]{32}"\n {6}in DPS as plant-pki/);
+  assert.match(
+    out,
+    /root {2}CN=Plant PKI.*key "imported-[0-9a-f]{32}" in software in a vault\n {6}in DPS as plant-pki/,
+  );
   assert.match(out, /group own\n {2}CA 1 {2}CN=own issuing CA 1, by CN=Plant PKI/);
   for (const { out: text, err } of [imported, registered, { out, err: '' }]) assert.doesNotMatch(text + err, /PRIVATE/);
 });
