@@ -40,27 +40,30 @@ const kept: readonly [what: string, container: string, ms: number, make: (contai
       (each) => createCosmosOutbox({ container: () => each } as unknown as Database).note(notice as never),
     ],
     [
-      'a finding that is gone',
+      'a finding that is gone, by a retention of 90 days,',
       'findings',
       90 * dayMs,
-      (each) => createCosmosFindingStore(each).create(someFinding('other-hub', subject, { state: 'gone' })),
+      (each) =>
+        createCosmosFindingStore(each, { retentionDays: 90 }).create(
+          someFinding('other-hub', subject, { state: 'gone' }),
+        ),
     ],
     [
-      'a letter that was sent again',
+      'a letter that was sent again, by a retention of 30 days,',
       'dead-letters',
       30 * dayMs,
       async (each) => {
-        const store = createCosmosDeadLetterStore(each);
+        const store = createCosmosDeadLetterStore(each, { retentionDays: 30 });
         await store.put(someLetter('a', 'chunks'));
         await store.noteRedriven({ ...someLetter('a', 'chunks'), times: 1 }, by);
       },
     ],
     [
-      'a letter that was discarded',
+      'a letter that was discarded, by a retention of 365 days,',
       'dead-letters',
       365 * dayMs,
       async (each) => {
-        const store = createCosmosDeadLetterStore(each);
+        const store = createCosmosDeadLetterStore(each, { retentionDays: 365 });
         await store.put(someLetter('a', 'chunks'));
         await store.noteDiscarded({ ...someLetter('a', 'chunks'), times: 1 }, by);
       },
