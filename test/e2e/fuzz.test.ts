@@ -69,6 +69,11 @@ checks.negative_data_rejection.enabled = false
 checks.positive_data_acceptance.enabled = false
 
 [[operations]]
+include-name = "POST /uploads"
+# Here it is the format of the list.
+parameters = { "query.format" = "csv" }
+
+[[operations]]
 include-name = "POST /dead-letters/discard"
 # One of its parameters is needed, any of them.
 checks.positive_data_acceptance.enabled = false
