@@ -1,5 +1,8 @@
 import { once } from 'node:events';
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type PortName, portNames, portVariables } from '../settings.ts';
 
@@ -22,10 +25,46 @@ export async function morePorts(count: number, taken: readonly number[] = []): P
   const found = new Set<number>();
   while (found.size < count) {
     const candidate = firstFree + Math.floor(Math.random() * (lastFree - firstFree));
-    if (!taken.includes(candidate) && (await isFree(candidate))) found.add(candidate);
+    if (taken.includes(candidate) || found.has(candidate) || !(await isFree(candidate))) continue;
+    if (await choose(candidate)) found.add(candidate);
   }
   return [...found];
 }
+
+/** Where stacks note the ports that they have chosen and do not listen on yet: a folder per period, with a file per port. */
+const chosenPorts = join(tmpdir(), `fleet-ports-${userInfo().uid}`);
+
+/** Milliseconds of a period. A note counts in its period and the next one; by then the program listens, or never will. */
+const periodMs = 120_000;
+
+/**
+ * Of stacks that start at the same time, only one gets a port.
+ * @returns false if another one has chosen it a moment ago
+ */
+async function choose(port: number): Promise<boolean> {
+  const period = Math.floor(Date.now() / periodMs);
+  const folder = join(chosenPorts, String(period));
+  if ((await mkdir(folder, { recursive: true })) !== undefined) await forgetBefore(period - 1);
+  if (await exists(join(chosenPorts, String(period - 1), String(port)))) return false;
+  try {
+    await writeFile(join(folder, String(port)), '', { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+async function forgetBefore(period: number): Promise<void> {
+  const old = (await readdir(chosenPorts)).filter((name) => Number(name) < period);
+  await Promise.all(old.map((name) => rm(join(chosenPorts, name), { recursive: true, force: true })));
+}
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
 
 /**
  * Waits until the ports are free.

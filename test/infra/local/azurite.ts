@@ -29,7 +29,15 @@ export async function startAzurite(directory: string, more: readonly string[] = 
     const args = ['--service', service, '--port', String(port), '--state', join(directory, service), ...more];
     return startProgram(`azurite-${service}`, { program: azurite, args, directory });
   };
-  const children = await Promise.all([start('blob', ports.blobs), start('queue', ports.queues)]);
+  const starts = await Promise.allSettled([start('blob', ports.blobs), start('queue', ports.queues)]);
+  const children = starts.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  const close = async () => void (await Promise.all(children.map((child) => child.kill('SIGKILL'))));
+  const failed = starts.find((each) => each.status === 'rejected');
+  if (failed !== undefined) {
+    // The process of a test never ends while a child of it runs.
+    await close();
+    throw failed.reason;
+  }
   return {
     ports,
     connectionString: [
@@ -37,6 +45,6 @@ export async function startAzurite(directory: string, more: readonly string[] = 
       `BlobEndpoint=http://127.0.0.1:${ports.blobs}/${account}`,
       `QueueEndpoint=http://127.0.0.1:${ports.queues}/${account}`,
     ].join(';'),
-    close: async () => void (await Promise.all(children.map((child) => child.kill('SIGKILL')))),
+    close,
   };
 }
