@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type PortName, portNames, portVariables } from '../settings.ts';
@@ -32,7 +31,7 @@ export async function morePorts(count: number, taken: readonly number[] = []): P
 }
 
 /** Where stacks note the ports that they have chosen and do not listen on yet: a folder per period, with a file per port. */
-const chosenPorts = join(tmpdir(), `fleet-ports-${userInfo().uid}`);
+const chosenPorts = join(import.meta.dirname, '../../../node_modules/.cache/ports');
 
 /** Milliseconds of a period. A note counts in its period and the next one; by then the program listens, or never will. */
 const periodMs = 120_000;
