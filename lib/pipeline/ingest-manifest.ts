@@ -16,6 +16,7 @@ import { currentLog } from '../log.ts';
 import { formatOfName, requireFormat } from '../manifest/formats.ts';
 import { type ChunkRange, folderGroup, manifestGone } from '../manifest/manifest.ts';
 import { type SplitManifest, splitManifest } from '../manifest/splitter.ts';
+import { readSubmittedName } from '../manifest/submitted-name.ts';
 import type { BlobCreated } from '../manifest/upload-event.ts';
 import type { BlobProperties, BlobStore } from '../storage.ts';
 import { step } from '../telemetry.ts';
@@ -201,7 +202,7 @@ export function describeJob(manifest: {
   const reason = (format === undefined ? formatRefusal(blob) : refusal)?.reason;
   return {
     jobId: jobIdOf({ blob, etag }),
-    source: orderId !== undefined ? 'order' : /(?:^|\/)_(?:http|upload)\//.test(blob) ? 'http' : 'blob',
+    source: orderId !== undefined ? 'order' : readSubmittedName(blob) === undefined ? 'blob' : 'http',
     name: orderId ?? blob,
     manifest: { blob, etag },
     ...(format === undefined ? {} : { format }),

@@ -3,6 +3,7 @@ import { FleetError } from '../errors.ts';
 import { type ConflictPolicy, jobIdOf } from '../jobs/job.ts';
 import { writeMetadata } from '../jobs/manifest-metadata.ts';
 import type { ManifestFormat } from '../manifest/formats.ts';
+import { readSubmittedName, submittedName } from '../manifest/submitted-name.ts';
 import type { BlobStore } from '../storage.ts';
 import { requireKnownGroup } from './known-group.ts';
 import { isWithinLimit, requireGroup } from './limit-to-groups.ts';
@@ -45,9 +46,6 @@ type UploadPorts = Pick<Ports, 'groups' | 'reports' | 'allowedGroups' | 'now' | 
 /** Long enough to begin an upload by hand. A transfer that has begun may take longer. */
 const minutesValid = 15;
 
-/** Folder of these blobs, below that of the group if there is one. */
-const folder = '_upload';
-
 /**
  * Keeps what an upload will be submitted with.
  * @throws FleetError `forbidden` when the caller may not use the group, `not-found` when it is not declared, `throttled`, `unavailable`
@@ -64,7 +62,7 @@ export async function prepareUpload(
   const id = newId();
   const at = now();
   const expiresAt = new Date(at.getTime() + minutesValid * 60_000).toISOString();
-  const blob = `${defaultGroup === undefined ? '' : `${defaultGroup}/`}${folder}/${id}.${format}`;
+  const blob = submittedName('_upload', { defaultGroup, format }, id);
   const upload = { ...given, ...{ id, blob, by, at: at.toISOString(), expiresAt, allowedGroups } };
   const written = Buffer.from(JSON.stringify(upload));
   await reports.create(recordName(id), written, { contentType: 'application/json' });
@@ -109,15 +107,15 @@ export async function readUploadState(
 
 /** The upload that a blob was announced by. @returns undefined when it came another way */
 export async function preparedUploadOf(blob: string, reports: BlobStore): Promise<PreparedUpload | undefined> {
-  const id = new RegExp(`^(?:[^/]+/)?${folder}/([^/.]+)\\.[a-z]+$`).exec(blob)?.[1];
-  const found = id === undefined ? undefined : await readPrepared(id, reports);
+  const name = readSubmittedName(blob);
+  const found = name?.folder === '_upload' ? await readPrepared(name.id, reports) : undefined;
   return found?.blob === blob ? found : undefined;
 }
 
 /** What the blob of an upload counts as having for metadata. */
-export function metadataOfUpload({ allowedGroups, ...upload }: PreparedUpload): Record<string, string> {
-  const { onConflict, adopt, dryRun, check } = upload;
-  return writeMetadata({ onConflict, adopt, dryRun, check, ...(allowedGroups !== undefined && { allowedGroups }) });
+export function metadataOfUpload(upload: PreparedUpload): Record<string, string> {
+  const { onConflict, adopt, dryRun, check, allowedGroups } = upload;
+  return writeMetadata({ onConflict, adopt, dryRun, check, allowedGroups });
 }
 
 async function readPrepared(id: string, reports: BlobStore): Promise<PreparedUpload | undefined> {

@@ -3,6 +3,7 @@ import { FleetError } from '../errors.ts';
 import type { ConflictPolicy, Job } from '../jobs/job.ts';
 import { writeMetadata } from '../jobs/manifest-metadata.ts';
 import { type ManifestFormat, mediaTypeOf } from '../manifest/formats.ts';
+import { submittedName } from '../manifest/submitted-name.ts';
 import { createSubmitted, describeJob } from './ingest-manifest.ts';
 import { requireKnownGroup } from './known-group.ts';
 import { requireGroup } from './limit-to-groups.ts';
@@ -43,7 +44,7 @@ export async function submitManifest(
     requireGroup(defaultGroup, allowedGroups);
     await requireKnownGroup(defaultGroup, groups, 'not-found');
   }
-  const blob = submittedName(submission, newId());
+  const blob = submittedName('_http', submission, newId());
   // The job may be made from the blob alone, by its event. So all that limits it travels with the blob.
   const metadata = writeMetadata({ onConflict, adopt, dryRun, check, allowedGroups });
   const created = await manifests.createFrom(blob, body, { contentType: mediaTypeOf(format), metadata });
@@ -53,13 +54,4 @@ export async function submitManifest(
   const at = now().toISOString();
   const job = { ...describeJob({ blob, etag, metadata, at }), submittedBy: { by, at } };
   return createSubmitted(job, jobs);
-}
-
-/** The blob of a list that was sent over HTTP. @param id used for one list only */
-export function submittedName(
-  { defaultGroup, format }: Pick<Submission, 'defaultGroup' | 'format'>,
-  id: string,
-): string {
-  const folder = defaultGroup === undefined ? '_http' : `${defaultGroup}/_http`;
-  return `${folder}/${id}.${format}`;
 }

@@ -4,9 +4,10 @@ import { digested } from '../byte-stream.ts';
 import { FleetError } from '../errors.ts';
 import type { Job } from '../jobs/job.ts';
 import { canonicalJson } from '../json.ts';
+import { submittedName } from '../manifest/submitted-name.ts';
 import type { BlobStore } from '../storage.ts';
 import type { Ports } from './ports.ts';
-import { type Submission, submitManifest, submittedName } from './submit-manifest.ts';
+import { type Submission, submitManifest } from './submit-manifest.ts';
 
 type SubmissionPorts = Parameters<typeof submitManifest>[1] & Pick<Ports, 'reports'>;
 
@@ -37,7 +38,7 @@ export async function wasSubmitted(
   { manifests }: Pick<Ports, 'manifests'>,
   by: string,
 ): Promise<boolean> {
-  return (await manifests.properties(submittedName(submission, nameOf(key, by)))) !== undefined;
+  return (await manifests.properties(submittedName('_http', submission, nameOf(key, by)))) !== undefined;
 }
 
 function nameOf(key: string, by: string): string {
