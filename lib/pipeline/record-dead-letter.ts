@@ -2,9 +2,7 @@ import { audited, type Note } from '../audit/audit.ts';
 import { type FailureReason, FleetError } from '../errors.ts';
 import { failUndispatched } from '../jobs/count-part.ts';
 import { type DeadLetter, deadLetterId, orderRefused } from '../jobs/dead-letters.ts';
-import { jobIdOf } from '../jobs/job.ts';
 import { decodedBody, parseChunkMessage, parseEnrollmentMessage } from '../jobs/messages.ts';
-import { parseBlobCreated } from '../manifest/upload-event.ts';
 import { orderKeys } from '../orders/order.ts';
 import { owe } from '../outbox.ts';
 import { type QueueName, queues } from '../resource-names.ts';
@@ -12,6 +10,7 @@ import { type AbandonPorts, abandonChunk } from './abandon-chunk.ts';
 import { workAct } from './audit-acts.ts';
 import { abandonEnrollments, type EnrollPorts } from './enroll-devices.ts';
 import type { Ports } from './ports.ts';
+import { jobOfUpload } from './upload-job.ts';
 
 export type DeadLetterPorts = AbandonPorts & EnrollPorts & Pick<Ports, 'deadLetters' | 'audit'>;
 
@@ -55,9 +54,8 @@ async function abandon(
 ): Promise<void> {
   switch (queue) {
     case queues.uploads: {
-      const event = parsed(parseBlobCreated, body);
-      if (event === undefined) return;
-      const jobId = jobIdOf({ blob: event.blobName, etag: event.etag });
+      const jobId = jobOfUpload(body);
+      if (jobId === undefined) return;
       note({ jobId });
       return failUndispatched(jobId, reason, ports);
     }

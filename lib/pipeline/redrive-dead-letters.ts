@@ -2,13 +2,12 @@ import { unknownActor } from '../access/act.ts';
 import { type FailureReason, FleetError } from '../errors.ts';
 import type { DeadLetter, LetterFilter } from '../jobs/dead-letters.ts';
 import { findJob } from '../jobs/find-job.ts';
-import { jobIdOf } from '../jobs/job.ts';
 import { decodedBody } from '../jobs/messages.ts';
-import { type BlobCreated, parseBlobCreated } from '../manifest/upload-event.ts';
 import { queues } from '../resource-names.ts';
 import { forEachLetter } from './for-each-letter.ts';
 import type { Ports } from './ports.ts';
 import { type Retried, type RetryPorts, retryJob } from './retry-job.ts';
+import { jobOfUpload } from './upload-job.ts';
 
 export type RedrivePorts = RetryPorts & Pick<Ports, 'deadLetters' | 'queue'>;
 
@@ -113,13 +112,8 @@ function unlessRetryHelps(error: unknown): FleetError {
  * @returns why the event would do nothing
  */
 async function reopenJob(body: string, { jobs }: RedrivePorts): Promise<FleetError | undefined> {
-  let event: BlobCreated;
-  try {
-    event = parseBlobCreated(decodedBody(body));
-  } catch {
-    return undefined;
-  }
-  const jobId = jobIdOf({ blob: event.blobName, etag: event.etag });
+  const jobId = jobOfUpload(body);
+  if (jobId === undefined) return undefined;
   const reopened = { status: 'received', reason: undefined, finishedAt: undefined } as const;
   const job = await jobs.update(jobId, ['failed'], reopened);
   if (job === undefined || (job.dispatchedAt === undefined && job.finishedAt === undefined)) return undefined;

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { announceLostUploads } from '../../../lib/pipeline/announce-lost-uploads.ts';
 import { receiveUploads } from '../../../lib/pipeline/receive-messages.ts';
+import { jobOfUpload } from '../../../lib/pipeline/upload-job.ts';
 import { queues } from '../../../lib/resource-names.ts';
+import { someLetter } from '../../contract/dead-letter-store.ts';
 import { someTime } from '../../factories.ts';
 import { createWorld, type World } from '../../world.ts';
 
@@ -25,7 +27,8 @@ async function look(world: World, hours: number): Promise<{ announced: number; s
     },
   });
   const now = () => new Date(someTime.getTime() + hours * hour);
-  const announced = await announceLostUploads({ ...world.services(), manifests: world.manifests, queue, now });
+  const { manifests, deadLetters } = world;
+  const announced = await announceLostUploads({ ...world.services(), manifests, deadLetters, queue, now });
   return { announced, sent };
 }
 
@@ -61,6 +64,22 @@ describe('an upload whose event was lost', () => {
       found.map(({ announced }) => announced),
       [0, 1, 1, 0],
     );
+  });
+
+  it('is not lost while its event is a dead letter that waits, nor after an operator discarded that', async () => {
+    using world = createWorld();
+    const jobId = await lose(world, 'line7/list.csv');
+    await lose(world, 'line7/other.csv');
+    const [own] = (await look(world, 12)).sent;
+    const { id, queue } = someLetter('a', queues.uploads);
+    await world.deadLetters.put({ ...someLetter('a', queues.uploads), body: JSON.stringify(own) });
+    await world.deadLetters.put({ ...someLetter('b', queues.uploads), body: 'no event' });
+    const others = async () => (await look(world, 12)).sent.map((each) => jobOfUpload(JSON.stringify(each)));
+    assert.equal(jobOfUpload(JSON.stringify(own)), jobId);
+    const waiting = await others();
+    assert.deepEqual([waiting.length, waiting.includes(jobId)], [1, false]);
+    await world.deadLetters.noteDiscarded({ id, queue, times: 1 }, { by: 'Ann', at: someTime.toISOString() });
+    assert.deepEqual(await others(), waiting);
   });
 
   it('is not announced every night where it becomes no job: an empty blob, and a name that no manifest may have', async () => {
