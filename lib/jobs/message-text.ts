@@ -60,11 +60,9 @@ function utf8Text(bytes: Buffer): string {
 function utf16Text(bytes: Buffer, encoding: Exclude<Encoding, 'utf-8'>): string {
   if (bytes.length % 2 !== 0) throw wrongByte('UTF-16', bytes, bytes.length - 1);
   const text = (encoding === 'utf-16le' ? bytes : Buffer.from(bytes).swap16()).toString('utf16le');
-  if (text.isWellFormed()) return text;
-  // Half of a surrogate pair.
-  const wellFormed = text.toWellFormed();
-  const units = Array.from({ length: text.length }, (_, index) => index);
-  throw wrongByte('UTF-16', bytes, 2 * (units.find((index) => text[index] !== wellFormed[index]) ?? 0));
+  const halfPair = text.search(/\p{Surrogate}/u);
+  if (halfPair >= 0) throw wrongByte('UTF-16', bytes, 2 * halfPair);
+  return text;
 }
 
 function wrongByte(encoding: string, bytes: Buffer, offset: number): NotText {
