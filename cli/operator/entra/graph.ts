@@ -55,6 +55,9 @@ const waitSeconds = [2, 4, 8, 16, 32];
  */
 const notThereYet = /does not exist|does not reference a valid application object|cannot be found/i;
 
+/** Milliseconds for one answer, as for Azure Resource Manager. */
+const timeoutMs = 30_000;
+
 interface GraphError {
   readonly error?: { readonly code?: string; readonly message?: string };
 }
@@ -90,17 +93,18 @@ export function createGraph({ url, tenant, dryRun }: GraphOptions, terminal: Ter
     note(name, target, body, true);
     const headers = { ...(await credentials()), ...(body && { 'content-type': 'application/json' }) };
     for (const [attempt, seconds] of [...waitSeconds, undefined].entries()) {
-      const answer = await fetch(target, {
+      const { answer, text } = await fetch(target, {
         method,
         headers,
         redirect: 'error',
-        signal: terminal.signal,
+        signal: AbortSignal.any([terminal.signal, AbortSignal.timeout(timeoutMs)]),
         ...(body && { body: JSON.stringify(body) }),
-      }).catch((error: unknown) => {
-        if (terminal.signal.aborted) throw terminal.signal.reason;
-        throw new CliError(exitCodes.failed, `Cannot reach ${origin}: ${reasonOf(error)}`, { cause: error });
-      });
-      const text = await answer.text();
+      })
+        .then(async (answer) => ({ answer, text: await answer.text() }))
+        .catch((error: unknown) => {
+          if (terminal.signal.aborted) throw terminal.signal.reason;
+          throw new CliError(exitCodes.failed, `Cannot reach ${origin}: ${reasonOf(error)}`, { cause: error });
+        });
       if (answer.ok) return text === '' ? {} : JSON.parse(text);
       const { code, message } = errorOf(text);
       const isLate =
