@@ -24,8 +24,7 @@ export async function morePorts(count: number, taken: readonly number[] = []): P
   const found = new Set<number>();
   while (found.size < count) {
     const candidate = firstFree + Math.floor(Math.random() * (lastFree - firstFree));
-    if (taken.includes(candidate) || found.has(candidate) || !(await isFree(candidate))) continue;
-    if (await choose(candidate)) found.add(candidate);
+    if (!taken.includes(candidate) && (await isFree(candidate)) && (await choose(candidate))) found.add(candidate);
   }
   return [...found];
 }
