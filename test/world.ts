@@ -23,6 +23,7 @@ import { ingestManifest } from '../lib/pipeline/ingest-manifest.ts';
 import { createIssuanceCache } from '../lib/pipeline/issuance.ts';
 import { createOverview } from '../lib/pipeline/overview.ts';
 import { provisionChunk } from '../lib/pipeline/provision-chunk.ts';
+import { reconcileRegistrations } from '../lib/pipeline/reconcile-registrations.ts';
 import { createProvisionSmall, type ProvisionSmall } from '../lib/pipeline/small-jobs.ts';
 import type { KeyStore } from '../lib/pki/key-store.ts';
 import { createSoftwareKeyStore } from '../lib/pki/software-key-store.ts';
@@ -321,3 +322,14 @@ export function sweptDps({
 }
 
 export type World = ReturnType<typeof createWorld>;
+
+/** Registers devices of group `line7` at a hub, as DPS does, and lets the app see it. */
+export async function registerAt(hub: string, world: World, ids: readonly string[]): Promise<void> {
+  const registration = { status: 'assigned', assignedHub: hub } as const;
+  world.enrollments.registrations.set(
+    'line7',
+    ids.map((deviceId) => ({ deviceId, registration })),
+  );
+  for (const id of ids) world.identities.devices.set(`${hub}/${id}`, { status: 'enabled' });
+  await reconcileRegistrations(world.services());
+}

@@ -63,12 +63,7 @@ export function outboxContract(name: string, open: () => Stores): void {
       const { outbox, devices } = open();
       const ids = [newId(), newId(), newId()];
       await devices.create(ids.map((id) => owe(someDevice({ id }), someEvent(id))));
-      const first = await outbox.owing(2);
-      assert.equal(first.length, 2);
-      await outbox.settle(first);
-      const second = await outbox.owing(2);
-      assert.equal(second.length, 1);
-      await outbox.settle(second);
+      await settlesByTwos(outbox);
     });
 
     it('are found up to a limit, also where they are in documents of several kinds', async () => {
@@ -76,12 +71,7 @@ export function outboxContract(name: string, open: () => Stores): void {
       const [job, ...ids] = [newId(), newId(), newId()] as const;
       await jobs.create(owe(someJob({ jobId: job }), someEvent(job)));
       await devices.create(ids.map((id) => owe(someDevice({ id }), someEvent(id))));
-      const first = await outbox.owing(2);
-      assert.equal(first.length, 2);
-      await outbox.settle(first);
-      const second = await outbox.owing(2);
-      assert.equal(second.length, 1);
-      await outbox.settle(second);
+      await settlesByTwos(outbox);
     });
 
     it('are noted once, also when they were sent already', async () => {
@@ -161,4 +151,14 @@ export function outboxContract(name: string, open: () => Stores): void {
       await outbox.settle(owing);
     });
   });
+}
+
+/** Three documents owe an event: two are found, and the third one after them. */
+async function settlesByTwos(outbox: Outbox): Promise<void> {
+  const first = await outbox.owing(2);
+  assert.equal(first.length, 2);
+  await outbox.settle(first);
+  const second = await outbox.owing(2);
+  assert.equal(second.length, 1);
+  await outbox.settle(second);
 }

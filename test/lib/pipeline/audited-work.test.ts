@@ -10,7 +10,7 @@ import { recordDeadLetter } from '../../../lib/pipeline/record-dead-letter.ts';
 import { continueBlock } from '../../../lib/pipeline/settle-block.ts';
 import { someTime } from '../../factories.ts';
 import { createMemoryDeadLetterStore } from '../../memory/dead-letter-store.ts';
-import { createWorld, type World } from '../../world.ts';
+import { createWorld, registerAt, type World } from '../../world.ts';
 
 /* The entries of work that has no request: messages and timers. */
 
@@ -25,14 +25,7 @@ async function openWorld(group = {}) {
   await world.declare('line7', { keyCustody: 'plain', ...group });
   await world.upload('list.csv', 'deviceId,enrollmentGroup\ngw-1,line7\ngw-2,line7\n');
   await world.settle();
-  const ids = ['gw-1', 'gw-2'];
-  const registration = { status: 'assigned', assignedHub: hub } as const;
-  world.enrollments.registrations.set(
-    'line7',
-    ids.map((deviceId) => ({ deviceId, registration })),
-  );
-  for (const id of ids) world.identities.devices.set(`${hub}/${id}`, { status: 'enabled' });
-  await reconcileRegistrations(world.services());
+  await registerAt(hub, world, ['gw-1', 'gw-2']);
   const issued = [...world.audit.entries];
   world.audit.entries.length = 0;
   const later = (seconds: number) => {

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { reconcileRegistrations } from '../../../lib/pipeline/reconcile-registrations.ts';
-import { createWorld, type World, type WorldOptions } from '../../world.ts';
+import { createWorld, registerAt, type World, type WorldOptions } from '../../world.ts';
 
 /*
  * Each call of a port fails once. The use case must fail with it: if it ended as if all was done, nothing would do the work
@@ -61,13 +60,7 @@ export async function provisioned(world: World): Promise<string> {
 /** The same, at a hub. */
 export async function assigned(world: World): Promise<void> {
   await provisioned(world);
-  const registration = { status: 'assigned', assignedHub: hub } as const;
-  world.enrollments.registrations.set(
-    'line7',
-    ids.map((deviceId) => ({ deviceId, registration })),
-  );
-  for (const id of ids) world.identities.devices.set(`${hub}/${id}`, { status: 'enabled' });
-  await reconcileRegistrations(world.services());
+  await registerAt(hub, world, ids);
 }
 
 async function openWorld({ prepare, world: options }: UseCase): Promise<World> {
