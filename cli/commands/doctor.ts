@@ -5,7 +5,7 @@ export function doctorCommand(root: Root, run: Run): void {
   withNotes(
     root
       .command('doctor')
-      .description('check this workstation and the deployment; each fault with its fix')
+      .description('check this workstation and the deployment, and say how to fix each fault')
       .option(
         '--dps <ID>',
         'look at the hubs linked to this DPS too, with your own rights (az login): its resource id, or "local"',

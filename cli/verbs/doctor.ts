@@ -20,7 +20,7 @@ const columns: readonly Column<Check>[] = [
 /** Clocks that differ by more than this break tokens and signatures. */
 const maxSkewSeconds = 300;
 
-/** Resource ids of what is looked at with the caller's own rights in Azure. */
+/** Resource ids in Azure that the command reads with the rights of the caller. */
 interface DoctorOptions {
   readonly dps?: string | undefined;
   readonly deployment?: string | undefined;

@@ -20,7 +20,7 @@ const fix =
   'Give the resource id of the resource group, and sign in with az login as a user with the role Reader on it.';
 
 /**
- * What can be seen of a deployment from outside, with the rights of the operator. A part that cannot be read is a fault of its own.
+ * Looks at a deployment from outside, with the rights of the operator. A part that cannot be read is reported as a fault.
  * @param group resource id of the resource group
  */
 export async function* deploymentChecks(manager: ResourceManager, group: string, now: Date): AsyncGenerator<Check> {

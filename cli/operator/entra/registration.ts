@@ -1,5 +1,5 @@
 /*
- * What the app registration of a deployment has to have, and how it differs from what it has. No calls.
+ * Compares the app registration of a deployment with what it needs. Makes no calls.
  */
 
 /** Of the resource `application`, what we read and write. https://learn.microsoft.com/graph/api/resources/application */
@@ -42,7 +42,7 @@ interface Web {
   readonly redirectUris?: readonly string[];
 }
 
-/** What the registration is to have. */
+/** What the registration needs. */
 export interface Wanted {
   /** The app roles, each with the id that it gets if the registration has none of its value. */
   readonly roles: readonly AppRole[];
@@ -59,9 +59,9 @@ export interface Wanted {
 export type ApplicationChange = Partial<Omit<Application, 'id' | 'appId'>>;
 
 /**
- * What is missing, but for clients. What the registration has besides stays: a role or scope that is taken away would have to be
- * disabled first, and takes assignments with it.
- * @returns undefined when nothing is
+ * What the registration lacks, except for clients (`missingClients`). Nothing is removed: a role or scope has to be disabled before that,
+ * and its assignments are deleted with it.
+ * @returns undefined when it lacks nothing
  */
 export function missingParts(present: Application, wanted: Wanted): ApplicationChange | undefined {
   const { appId, identifierUris = [], appRoles = [], api, web } = present;

@@ -28,7 +28,7 @@ const azureCliClient = '04b07795-8ddb-461a-bbee-02f9e1bf7b46';
 /** Where App Service takes people back from the sign-in. */
 const callbackPath = '/.auth/login/aad/callback';
 
-/** Makes or completes the app registration of a deployment. What is there already stays as it is. */
+/** Creates the app registration of a deployment, or adds what it lacks. Changes nothing that it has. */
 export async function setUpEntra(context: Context, options: SetupOptions): Promise<undefined> {
   const { output, terminal } = context;
   const wanted = wantedOf(options, terminal.newId);
@@ -112,7 +112,7 @@ async function trustIdentity(
   if (present.some((each) => each.issuer === issuer && each.subject === subject)) return;
   const credential = { issuer, subject, audiences: ['api://AzureADTokenExchange'] };
   const named = present.find(({ name }) => name === credentialName);
-  // The identity was made anew.
+  // The identity was deleted and created again: it has another object id.
   if (named !== undefined)
     await graph.write('updateCredential', { path: { id, credentialId: named.id }, body: credential }, {});
   else await graph.write('createCredential', { path: { id }, body: { name: credentialName, ...credential } }, {});

@@ -24,7 +24,7 @@ const guid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
  * Literal ids of roles, with the name that the file gives them: those that stand in a variable named after roles, that an assignment
- * names, or that are known. Other ids, such as that of an application, are none.
+ * names, or that are known. Other ids, such as that of an application, are not ids of roles.
  */
 function namedIds(file: BicepFile): { name: string; id: string; node: Node }[] {
   const named = assignments(file).map(roleOf).join('\n');
